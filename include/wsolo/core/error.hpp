@@ -1,0 +1,247 @@
+#pragma once
+// One enumerator per violated rule, and one table that says the rest: the sentence, the section, who is to
+// blame, and the close code that the rule's violation is answered with.
+//
+// Laws of this file:
+// - "Need more bytes" is never an error, and no error is ever also a success: `errc::none` is the only
+// non-error.
+// - Every enumerator has exactly one row, in the enumerators' order (checked at compile time).
+
+#include "config.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The rule that was violated, or the end that something met.
+enum class errc : std::uint8_t {
+    none,
+    // Framing: what a peer's bytes got wrong.
+    reserved_bits_set,
+    reserved_opcode,
+    fragmented_control_frame,
+    oversized_control_frame,
+    mask_required,
+    mask_forbidden,
+    non_minimal_length,
+    length_high_bit_set,
+    unexpected_continuation,
+    expected_continuation,
+    invalid_utf8,
+    close_body_of_one_byte,
+    invalid_close_code,
+    invalid_close_reason,
+    // Limits of ours that a peer exceeded.
+    frame_too_big,
+    message_too_big,
+    too_many_fragments,
+    inbox_overflow,
+    pong_timeout,
+    // The opening handshake.
+    handshake_malformed,
+    handshake_line_too_long,
+    handshake_too_many_headers,
+    handshake_too_large,
+    handshake_method_not_get,
+    handshake_http_version,
+    handshake_missing_host,
+    handshake_missing_upgrade,
+    handshake_missing_connection,
+    handshake_missing_key,
+    handshake_invalid_key,
+    handshake_unsupported_version,
+    handshake_duplicate_header,
+    handshake_unexpected_body,
+    handshake_origin_refused,
+    handshake_unexpected_status,
+    handshake_invalid_accept,
+    handshake_unrequested_subprotocol,
+    handshake_unrequested_extension,
+    handshake_timeout,
+    // The connection underneath.
+    connection_lost,
+    write_failed,
+    write_timed_out,
+    schedule_refused,
+    // This side: the caller's arguments, bounds and decisions.
+    buffer_too_small,
+    control_payload_too_big,
+    payload_too_big,
+    out_of_memory,
+    entropy_unavailable,
+    queue_full,
+    too_large,
+    closed,
+    aborted,
+    drain_timed_out,
+    dropped_oldest,
+    conflated,
+    message_unfinished,
+    superseded,
+    cancelled,
+    timed_out,
+    would_deadlock,
+};
+
+/// Who broke the rule: our own caller, the peer, or the transport between them.
+enum class blame : std::uint8_t { nobody, local, remote, transport };
+
+/// What is known of an errc. `close_status` is the status code to send in a Close frame (RFC 6455 §7.4.1), 0
+/// where no Close frame can or need be sent. The strings are literals.
+struct error_info {
+    errc code = errc::none;
+    std::string_view name;
+    std::string_view text;
+    std::string_view section;
+    blame who = blame::nobody;
+    std::uint16_t close_status = 0;
+};
+
+namespace detail {
+
+inline constexpr error_info error_table[] = {
+    {errc::none, "none", "no error", "", blame::nobody, 0},
+
+    {errc::reserved_bits_set, "reserved_bits_set",
+     "a reserved bit is set and no extension gives it a meaning", "RFC 6455 §5.2", blame::remote, 1002},
+    {errc::reserved_opcode, "reserved_opcode", "the opcode is reserved", "RFC 6455 §5.2", blame::remote,
+     1002},
+    {errc::fragmented_control_frame, "fragmented_control_frame", "a control frame is fragmented",
+     "RFC 6455 §5.5", blame::remote, 1002},
+    {errc::oversized_control_frame, "oversized_control_frame", "a control frame's payload exceeds 125 bytes",
+     "RFC 6455 §5.5", blame::remote, 1002},
+    {errc::mask_required, "mask_required", "a client's frame is not masked", "RFC 6455 §5.1", blame::remote,
+     1002},
+    {errc::mask_forbidden, "mask_forbidden", "a server's frame is masked", "RFC 6455 §5.1", blame::remote,
+     1002},
+    {errc::non_minimal_length, "non_minimal_length", "the payload length is not in its shortest form",
+     "RFC 6455 §5.2", blame::remote, 1002},
+    {errc::length_high_bit_set, "length_high_bit_set", "the payload length's most significant bit is set",
+     "RFC 6455 §5.2", blame::remote, 1002},
+    {errc::unexpected_continuation, "unexpected_continuation", "a continuation frame continues nothing",
+     "RFC 6455 §5.4", blame::remote, 1002},
+    {errc::expected_continuation, "expected_continuation", "a new message began inside a fragmented one",
+     "RFC 6455 §5.4", blame::remote, 1002},
+    {errc::invalid_utf8, "invalid_utf8", "a text message is not UTF-8", "RFC 6455 §8.1", blame::remote, 1007},
+    {errc::close_body_of_one_byte, "close_body_of_one_byte", "a Close frame's body is a single byte",
+     "RFC 6455 §5.5.1", blame::remote, 1002},
+    {errc::invalid_close_code, "invalid_close_code", "a Close frame's status code may not be sent",
+     "RFC 6455 §7.4", blame::remote, 1002},
+    {errc::invalid_close_reason, "invalid_close_reason", "a Close frame's reason is not UTF-8",
+     "RFC 6455 §5.5.1", blame::remote, 1007},
+
+    {errc::frame_too_big, "frame_too_big", "a frame exceeds the configured limit", "RFC 6455 §10.4",
+     blame::remote, 1009},
+    {errc::message_too_big, "message_too_big", "a message exceeds the configured limit", "RFC 6455 §10.4",
+     blame::remote, 1009},
+    {errc::too_many_fragments, "too_many_fragments", "a message has more fragments than the configured limit",
+     "RFC 6455 §10.4", blame::remote, 1008},
+    {errc::inbox_overflow, "inbox_overflow", "messages arrive faster than they are handled",
+     "RFC 6455 §7.4.1", blame::remote, 1008},
+    {errc::pong_timeout, "pong_timeout", "the peer did not answer in time", "RFC 6455 §5.5.2", blame::remote,
+     1011},
+
+    {errc::handshake_malformed, "handshake_malformed", "the handshake is not well-formed HTTP",
+     "RFC 6455 §4.2.1", blame::remote, 0},
+    {errc::handshake_line_too_long, "handshake_line_too_long",
+     "a handshake line exceeds the configured limit", "RFC 9112 §3", blame::remote, 0},
+    {errc::handshake_too_many_headers, "handshake_too_many_headers",
+     "the handshake has more header fields than the configured limit", "RFC 9110 §5.4", blame::remote, 0},
+    {errc::handshake_too_large, "handshake_too_large", "the handshake exceeds the configured limit",
+     "RFC 9110 §5.4", blame::remote, 0},
+    {errc::handshake_method_not_get, "handshake_method_not_get", "the handshake's method is not GET",
+     "RFC 6455 §4.1", blame::remote, 0},
+    {errc::handshake_http_version, "handshake_http_version", "the handshake's HTTP version is below 1.1",
+     "RFC 6455 §4.1", blame::remote, 0},
+    {errc::handshake_missing_host, "handshake_missing_host", "the handshake has no Host", "RFC 6455 §4.2.1",
+     blame::remote, 0},
+    {errc::handshake_missing_upgrade, "handshake_missing_upgrade", "the Upgrade header lacks \"websocket\"",
+     "RFC 6455 §4.2.1", blame::remote, 0},
+    {errc::handshake_missing_connection, "handshake_missing_connection",
+     "the Connection header lacks \"Upgrade\"", "RFC 6455 §4.2.1", blame::remote, 0},
+    {errc::handshake_missing_key, "handshake_missing_key", "the handshake has no Sec-WebSocket-Key",
+     "RFC 6455 §4.2.1", blame::remote, 0},
+    {errc::handshake_invalid_key, "handshake_invalid_key",
+     "Sec-WebSocket-Key is not the Base64 form of 16 bytes", "RFC 6455 §4.2.1", blame::remote, 0},
+    {errc::handshake_unsupported_version, "handshake_unsupported_version", "Sec-WebSocket-Version is not 13",
+     "RFC 6455 §4.4", blame::remote, 0},
+    {errc::handshake_duplicate_header, "handshake_duplicate_header",
+     "a header field that must be single appears twice", "RFC 6455 §11.3", blame::remote, 0},
+    {errc::handshake_unexpected_body, "handshake_unexpected_body", "the handshake announces a body",
+     "RFC 6455 §4.1", blame::remote, 0},
+    {errc::handshake_origin_refused, "handshake_origin_refused", "the Origin is not accepted here",
+     "RFC 6455 §10.2", blame::remote, 0},
+    {errc::handshake_unexpected_status, "handshake_unexpected_status", "the server's status is not 101",
+     "RFC 6455 §4.1", blame::remote, 0},
+    {errc::handshake_invalid_accept, "handshake_invalid_accept",
+     "Sec-WebSocket-Accept does not answer the key that was sent", "RFC 6455 §4.1", blame::remote, 0},
+    {errc::handshake_unrequested_subprotocol, "handshake_unrequested_subprotocol",
+     "the server chose a subprotocol that was not offered", "RFC 6455 §4.1", blame::remote, 0},
+    {errc::handshake_unrequested_extension, "handshake_unrequested_extension",
+     "the server chose an extension that was not offered", "RFC 6455 §4.1", blame::remote, 0},
+    {errc::handshake_timeout, "handshake_timeout", "the handshake did not finish in time", "RFC 6455 §10.4",
+     blame::remote, 0},
+
+    {errc::connection_lost, "connection_lost", "the connection ended without a closing handshake",
+     "RFC 6455 §7.1.5", blame::transport, 0},
+    {errc::write_failed, "write_failed", "the transport could not write", "RFC 6455 §7.1.7", blame::transport,
+     0},
+    {errc::write_timed_out, "write_timed_out", "a write met its deadline", "RFC 6455 §7.1.7",
+     blame::transport, 0},
+    {errc::schedule_refused, "schedule_refused", "the schedule hook refused to drive the writer", "",
+     blame::local, 0},
+
+    {errc::buffer_too_small, "buffer_too_small", "the destination is smaller than the frame", "",
+     blame::local, 0},
+    {errc::control_payload_too_big, "control_payload_too_big", "a control payload may have 125 bytes at most",
+     "RFC 6455 §5.5", blame::local, 0},
+    {errc::payload_too_big, "payload_too_big", "a payload length must stay below 2^63", "RFC 6455 §5.2",
+     blame::local, 0},
+    {errc::out_of_memory, "out_of_memory", "no memory", "", blame::local, 1011},
+    {errc::entropy_unavailable, "entropy_unavailable", "the system gave no random bytes", "RFC 6455 §10.3",
+     blame::local, 0},
+    {errc::queue_full, "queue_full", "the queue's budget is used up", "", blame::local, 0},
+    {errc::too_large, "too_large", "the item alone exceeds the whole budget", "", blame::local, 0},
+    {errc::closed, "closed", "closed", "RFC 6455 §5.5.1", blame::local, 0},
+    {errc::aborted, "aborted", "aborted by this side", "RFC 6455 §7.1.7", blame::local, 0},
+    {errc::drain_timed_out, "drain_timed_out", "the drain met its deadline", "", blame::transport, 0},
+    {errc::dropped_oldest, "dropped_oldest", "dropped in favour of a newer item", "", blame::local, 0},
+    {errc::conflated, "conflated", "replaced by a newer item of the same key", "", blame::local, 0},
+    {errc::message_unfinished, "message_unfinished", "a fragmented message was abandoned", "RFC 6455 §5.4",
+     blame::local, 1011},
+    {errc::superseded, "superseded", "a newer PING's answer replaced this one", "RFC 6455 §5.5.3",
+     blame::local, 0},
+    {errc::cancelled, "cancelled", "cancelled by the stop token", "", blame::local, 0},
+    {errc::timed_out, "timed_out", "the deadline passed", "", blame::local, 0},
+    {errc::would_deadlock, "would_deadlock", "waiting here would wait for this very caller", "", blame::local,
+     0},
+};
+
+consteval bool error_table_is_in_order() {
+    std::size_t row = 0;
+    for (const error_info& info : error_table) {
+        if (static_cast<std::size_t>(info.code) != row++) return false;
+    }
+    return row == static_cast<std::size_t>(errc::would_deadlock) + 1;
+}
+static_assert(error_table_is_in_order(), "give every errc its row, in the order of the enumerators");
+
+} // namespace detail
+
+/// The row of `code`. O(1).
+[[nodiscard]] constexpr const error_info& info(errc code) noexcept {
+    return detail::error_table[static_cast<std::size_t>(code)];
+}
+
+/// The enumerator's own name, for logs.
+[[nodiscard]] constexpr std::string_view name_of(errc code) noexcept { return info(code).name; }
+/// One sentence for people.
+[[nodiscard]] constexpr std::string_view to_string(errc code) noexcept { return info(code).text; }
+/// The section of the RFC that states the rule, or empty.
+[[nodiscard]] constexpr std::string_view section_of(errc code) noexcept { return info(code).section; }
+/// Who broke the rule.
+[[nodiscard]] constexpr blame blame_of(errc code) noexcept { return info(code).who; }
+
+} // namespace wsolo::inline WSOLO_ABI
