@@ -1,0 +1,33 @@
+#pragma once
+// The seam through which concurrent code reaches atomics, time and the scheduler.
+//
+// Laws of this file:
+// - Every concurrent type takes a Traits argument and touches no std::atomic, clock or lock but through it,
+// so that the
+//   tests can run the shipped headers under a scheduler of their own.
+// - std_traits adds nothing to what it names: the seam costs no instruction.
+
+#include "../core/config.hpp"
+
+#include <atomic>
+#include <chrono>
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The real thing: std::atomic and the steady clock.
+struct std_traits {
+    template <class T>
+    using atomic = std::atomic<T>;
+    using clock = std::chrono::steady_clock;
+
+    /// A hint to the processor inside a short wait.
+    static void pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__) && defined(__GNUC__)
+        __asm__ volatile("yield");
+#endif
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI
