@@ -30,6 +30,10 @@ enum class token : std::uint8_t {
 
 namespace detail {
 
+/// Frames up to this size are copied into a shared block under the lock; larger ones become segments of their
+/// own.
+inline constexpr std::size_t inline_limit = 2048;
+
 /// What a push came to.
 struct [[nodiscard]] push_result {
     errc error = errc::none;

@@ -11,6 +11,7 @@
 // - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
 
 #include "../frame/check.hpp"
+#include "detail/attempt.hpp"
 #include "outbound.hpp"
 #include "outbox.hpp"
 #include "side.hpp"
@@ -53,7 +54,7 @@ public:
     explicit single_writer(Transport connection, Schedule schedule, const writer_options& options = {},
                            Side side = {}, Observer observer = {})
         : box_(options.limits),
-          options_(options),
+          settings_(options),
           transport_(std::move(connection)),
           schedule_(std::move(schedule)),
           side_(std::move(side)),
@@ -63,7 +64,7 @@ public:
     single_writer& operator=(const single_writer&) = delete;
 
     ~single_writer() {
-        if (box_.seize()) end({}, {.reason = errc::aborted});
+        if (box_.seize()) static_cast<void>(end({}, {.reason = errc::aborted}));
     }
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
@@ -96,7 +97,8 @@ public:
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); };
         switch (parsed.header.op) {
         case opcode::close:
-            return drive(box_.push_close(frame.bytes.size(), drain_deadline(options_.timeouts.drain), copy));
+            return drive(
+                box_.push_close(frame.bytes.size(), drain_deadline(settings_.drain_timeout.get()), copy));
         case opcode::ping: return drive(box_.push_small(detail::lane_id::ping, frame.bytes.size(), copy));
         case opcode::pong: return drive(box_.push_small(detail::lane_id::pong, frame.bytes.size(), copy));
         default: return push_data(frame.bytes.size(), copy, copy);
@@ -121,7 +123,7 @@ public:
         }));
     }
     [[nodiscard]] errc close(close_code code, std::string_view reason = {}) {
-        return close(code, reason, options_.timeouts.drain);
+        return close(code, reason, settings_.drain_timeout.get());
     }
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No
@@ -136,6 +138,14 @@ public:
     pump_result pump() {
         if (!box_.begin()) return {standing()};
         return run();
+    }
+
+    /// For the thread that pumps, after pump_status::blocked: waits in the transport. False: the deadline
+    /// passed first.
+    [[nodiscard]] bool wait_writable(time_point deadline)
+        requires waitable_transport<Transport>
+    {
+        return transport_.wait_writable(deadline);
     }
 
     /// What became of everything so far; final once pump() said finished.
@@ -204,7 +214,7 @@ private:
 
     void schedule() {
         if (hook_accepts()) return;
-        if (box_.begin()) end({}, {.reason = errc::schedule_refused});
+        if (box_.begin()) static_cast<void>(end({}, {.reason = errc::schedule_refused}));
     }
 
     bool hook_accepts() {
@@ -239,18 +249,9 @@ private:
         }
     }
 
-    /// One call of the transport, and what it came to.
-    struct attempt {
-        detail::progress done;
-        std::size_t written = 0;
-        errc error = errc::none;
-        bool blocked = false;
-        int transport_error = 0;
-    };
-
     /// Holds the token: it leaves by being released, parked, handed over or finished.
     pump_result run() {
-        attempt last;
+        detail::attempt last;
         for (std::size_t written = 0;; written += last.written) {
             detail::workload* idle = nullptr;
             const detail::next_step step = box_.next(last.done, idle);
@@ -260,80 +261,20 @@ private:
             case detail::next_step::aborted: return end({}, {.reason = errc::aborted});
             default: break;
             }
-            if (written >= options_.pump_quantum) {
+            if (written >= settings_.pump_quantum) {
                 box_.hand_over();
                 schedule();
                 return {pump_status::more};
             }
-            last = write_once(*box_.work(), step == detail::next_step::write_begun_frame);
-            if (last.error != errc::none) return end(last.done, failure(last));
+            last = detail::attempt_write<Traits>(transport_, *box_.work(), settings_,
+                                                 step == detail::next_step::write_begun_frame);
+            if (last.error != errc::none) return end(last.done, last.failure());
             if (last.blocked) {
                 pump_result parked{pump_status::blocked};
                 if (box_.park(last.done, parked.deadline)) return parked;
                 last.done = {};
             }
         }
-    }
-
-    attempt write_once(detail::workload& work, bool only_begun_frame) {
-        attempt made;
-        const time_point now = clock::now();
-        if (now >= work.drain_deadline) {
-            made.error = errc::drain_timed_out;
-            return made;
-        }
-        if (work.write_deadline == no_deadline)
-            work.write_deadline = deadline_after(now, options_.timeouts.write);
-        detail::gather_plan plan;
-        work.in_flight.plan(plan, only_begun_frame);
-        const io_result io =
-            transport_.write(plan.parts(), detail::earlier(work.write_deadline, work.drain_deadline));
-        WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
-        WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
-                     "a transport took nothing and called it ok");
-        made.written = io.transferred;
-        made.done = work.in_flight.advance(plan, io.transferred);
-        if (io.transferred == plan.bytes()) {
-            work.write_deadline = no_deadline; // this write is over: the next one gets a deadline of its own
-        } else if (io.transferred != 0) {
-            extend_deadline(work, io.transferred);
-        }
-        judge(made, io, work, now);
-        return made;
-    }
-
-    /// Progress extends a write's deadline by the time that the minimum rate allows for it, up to a fresh
-    /// timeout.
-    void extend_deadline(detail::workload& work, std::size_t taken) const noexcept {
-        const time_point fresh = deadline_after(clock::now(), options_.timeouts.write);
-        const auto earned = std::chrono::nanoseconds(static_cast<std::int64_t>(
-            1'000'000'000.0 * static_cast<double>(taken) / options_.timeouts.min_rate));
-        work.write_deadline = detail::earlier(fresh, deadline_after(work.write_deadline, earned));
-    }
-
-    static void judge(attempt& made, const io_result& io, const detail::workload& work,
-                      time_point now) noexcept {
-        switch (io.status) {
-        case io_status::ok: made.error = io.transferred == 0 ? errc::write_failed : errc::none; break;
-        case io_status::would_block:
-            made.blocked = true;
-            if (now >= work.write_deadline) made.error = errc::write_timed_out;
-            break;
-        case io_status::timed_out:
-            made.error =
-                work.drain_deadline < work.write_deadline ? errc::drain_timed_out : errc::write_timed_out;
-            break;
-        case io_status::failed: made.error = errc::write_failed; break;
-        }
-        made.transport_error = io.error;
-    }
-
-    static drain_report failure(const attempt& last) noexcept {
-        drain_report end;
-        end.reason = last.error;
-        end.deadline_hit = last.error == errc::write_timed_out || last.error == errc::drain_timed_out;
-        end.transport_error = last.error == errc::write_failed ? last.transport_error : 0;
-        return end;
     }
 
     /// Holds the token, for the last time.
@@ -347,7 +288,7 @@ private:
     }
 
     mutable detail::outbox<Traits> box_;
-    writer_options options_;
+    detail::settings settings_;
     Transport transport_;
     Schedule schedule_;
     [[no_unique_address]] Side side_;
