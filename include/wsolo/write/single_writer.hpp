@@ -51,13 +51,13 @@ class single_writer : private detail::writer_core<Transport, Schedule, Observer,
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
 
-    explicit single_writer(Transport connection, Schedule schedule, const writer_options& options = {},
+    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
                            Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(schedule), options, std::move(observer), token::free),
+        : core(std::move(connection), std::move(hook), options, std::move(observer), token::free),
           side_(std::move(side)) {}
-    single_writer(born_gated_t, Transport connection, Schedule schedule, const writer_options& options = {},
+    single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
                   Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(schedule), options, std::move(observer), token::gated),
+        : core(std::move(connection), std::move(hook), options, std::move(observer), token::gated),
           side_(std::move(side)) {}
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain

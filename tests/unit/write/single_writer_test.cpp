@@ -378,6 +378,32 @@ TEST_CASE("a used-up quantum hands the token to the hook, still held", "[write][
     CHECK(f.payloads(text_op).back() == "behind");
 }
 
+TEST_CASE("the inline drive writes at once, and hands over what is left", "[write][single_writer]") {
+    wsolo::testing::scripted_wire wire;
+    int hooked = 0;
+    wsolo::writer_options options;
+    options.pump_quantum = 1000;
+    wsolo::single_writer out{wsolo::testing::scripted_transport(wire),
+                             wsolo::inline_drive{[&hooked] { ++hooked; }}, options};
+    REQUIRE(out.send_text("at once") == errc::none);
+    CHECK(wire.calls().size() == 1);
+    CHECK(hooked == 0);
+    wire.then({io_status::would_block, 3, 0});
+    REQUIRE(out.send_text("blocked") == errc::none);
+    CHECK(hooked == 1); // parked: the loop is to wait for writability
+    REQUIRE(out.send_text("queued") == errc::none);
+    CHECK(wire.calls().size() == 2);
+    CHECK(out.pump().status == pump_status::idle);
+    wire.rule([] { return wsolo::testing::scripted_step{io_status::ok, 600, 0}; });
+    REQUIRE(out.send_text(std::string(3000, 'x')) == errc::none);
+    CHECK(hooked == 2); // the quantum bounds how long one sender writes
+    CHECK(wire.bytes().size() < 3000);
+    while (out.pump().status != pump_status::idle) {}
+    CHECK(strict::parse(wire.bytes(), false).frames.size() == 4);
+    REQUIRE(out.close(wsolo::close_code::normal) == errc::none);
+    CHECK(out.finished());
+}
+
 TEST_CASE("raw is exactly one whole frame of this side", "[write][single_writer]") {
     writer_fixture<server> s;
     writer_fixture<client> c;
