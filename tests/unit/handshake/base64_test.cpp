@@ -1,5 +1,5 @@
-// Would catch: a shifted alphabet, wrong padding, a decoder that takes another length, alphabet, padding, or
-// bits behind the last byte, so that one value has several texts.
+// Would catch: a shifted alphabet, wrong padding, a decoder that takes another length, alphabet, padding,
+// or bits behind the last byte, so that one value has several texts.
 
 #include <support/catch.hpp>
 

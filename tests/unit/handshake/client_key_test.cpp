@@ -1,5 +1,5 @@
-// Would catch: a key that is not random, not 16 bytes, or not the canonical text; a server that takes such a
-// key.
+// Would catch: a key that is not random, not 16 bytes, or not the canonical text; a server that takes such
+// a key.
 
 #include <support/catch.hpp>
 

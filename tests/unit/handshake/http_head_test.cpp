@@ -1,6 +1,6 @@
-// Would catch: a byte behind the head that is swallowed, an error that depends on the split, a limit that is
-// off by one, bare CR or LF taken for a line's end, a folded line, white space before a colon, growth without
-// bound.
+// Would catch: a byte behind the head that is swallowed, an error that depends on the split, a limit that
+// is off by one, bare CR or LF taken for a line's end, a folded line, white space before a colon, growth
+// without bound.
 
 #include <support/catch.hpp>
 #include <support/handshake.hpp>
@@ -44,7 +44,7 @@ TEST_CASE("a head is found whole, bytewise and split at every point", "[handshak
 TEST_CASE("what follows the head is left in the input", "[handshake][http_head]") {
     const std::string text = rfc_request().text();
     for (const std::string& rest : {std::string("\x81\x05Hello"), std::string("\r\n\r\n"),
-                                   std::string(1, '\0'), std::string(100000, 'x')}) {
+                                    std::string(1, '\0'), std::string(100000, 'x')}) {
         http_head parser = request_head();
         const std::string all = text + rest;
         wsolo::const_bytes input = wsolo::bytes_of(all);

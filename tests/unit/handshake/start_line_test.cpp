@@ -1,5 +1,5 @@
-// Would catch: a start line with other white space than one space, a version in lower case, HTTP/2's preface
-// taken for a request, a status of two or four digits.
+// Would catch: a start line with other white space than one space, a version in lower case, HTTP/2's
+// preface taken for a request, a status of two or four digits.
 
 #include <support/catch.hpp>
 

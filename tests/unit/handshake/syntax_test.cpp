@@ -1,5 +1,5 @@
-// Would catch: a character class that is off by one, case folding beyond ASCII, a host or target that hides a
-// space, a user name, a fragment or a second host.
+// Would catch: a character class that is off by one, case folding beyond ASCII, a host or target that hides
+// a space, a user name, a fragment or a second host.
 
 #include <support/catch.hpp>
 
