@@ -7,7 +7,6 @@
 
 #include "request.hpp"
 
-#include <initializer_list>
 #include <span>
 
 namespace wsolo::inline WSOLO_ABI {

@@ -16,7 +16,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What an accepting answer adds. Views, needed only during the call.
+/// What an accepting answer adds. Views, needed only during the call; never into the container appended to.
 struct accept_options {
     /// One of those offered (choose_subprotocol), or empty.
     std::string_view subprotocol = {};
@@ -26,7 +26,8 @@ struct accept_options {
     std::span<const header_field> headers = {};
 };
 
-/// An ordinary HTTP answer, after which the connection closes. Views, needed only during the call.
+/// An ordinary HTTP answer, after which the connection closes. Views, needed only during the call; never
+/// into the container appended to.
 struct http_response {
     /// 200-599.
     int status = 200;

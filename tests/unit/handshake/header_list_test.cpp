@@ -5,6 +5,7 @@
 
 #include <wsolo/handshake/header_list.hpp>
 
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ std::vector<std::string> elements(const element_list& list) {
 }
 
 using texts = std::vector<std::string>;
+
+static_assert(std::ranges::input_range<header_list>);
+static_assert(std::ranges::input_range<element_list>);
 
 } // namespace
 
