@@ -83,3 +83,19 @@ TEST_CASE("the grammar of one extension", "[handshake][extension]") {
     // The character behind the view is not looked at.
     CHECK_FALSE(wsolo::detail::is_escaped_token(std::string_view("c\\d").substr(0, 2)));
 }
+
+TEST_CASE("iterators step in both spellings and reach members", "[handshake][extension]") {
+    const extension_list list(element_list("a, b;p=1;q"));
+    auto at = list.begin();
+    at++;
+    REQUIRE(at != list.end());
+    const extension second = *at;
+    auto param = second.params().begin();
+    CHECK(param->value == "1");
+    param++;
+    CHECK(param->name == "q");
+    param++;
+    CHECK(param == second.params().end());
+    at++;
+    CHECK(at == list.end());
+}

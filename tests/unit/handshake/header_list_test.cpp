@@ -90,3 +90,16 @@ TEST_CASE("1#element needs at least one, and every one legal", "[handshake][head
     CHECK_FALSE(is_list_of(element_list("a, b c"), is_token));
     CHECK_FALSE(is_list_of(element_list(" , "), is_token));
 }
+
+TEST_CASE("iterators step in both spellings", "[handshake][header_list]") {
+    const header_list list("A: b, c\r\nD: e\r\n");
+    auto field = list.begin();
+    field++;
+    CHECK(field->name == "D");
+    const element_list both(list, "A");
+    auto element = both.begin();
+    element++;
+    CHECK(*element == "c");
+    element++;
+    CHECK(element == both.end());
+}

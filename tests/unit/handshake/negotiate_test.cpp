@@ -56,6 +56,23 @@ TEST_CASE("extensions are shown one by one until one is taken", "[handshake][neg
     CHECK(seen == "x-ax-ax-b");
 }
 
+namespace {
+
+template <class Text>
+struct hook_giving {
+    Text operator()(const wsolo::extension& offer) const { return Text(offer.text()); }
+};
+
+template <class Hook>
+concept usable_hook =
+    requires(const wsolo::upgrade_request& request, Hook hook) { wsolo::choose_extension(request, hook); };
+
+// A string that dies before its text is written does not compile.
+static_assert(usable_hook<hook_giving<std::string_view>>);
+static_assert(!usable_hook<hook_giving<std::string>>);
+
+} // namespace
+
 TEST_CASE("the origin is the caller's to allow", "[handshake][negotiate]") {
     const server_handshake handshake = accepted(rfc_request());
     const server_handshake without = accepted(rfc_request().without("Origin"));
