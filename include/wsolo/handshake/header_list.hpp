@@ -38,7 +38,7 @@ public:
         [[nodiscard]] constexpr const header_field& operator*() const noexcept { return field_; }
         [[nodiscard]] constexpr const header_field* operator->() const noexcept { return &field_; }
         constexpr iterator& operator++() noexcept {
-            const std::size_t end = rest_.find("\r\n");
+            const std::size_t end = rest_.find('\r'); // a legal head has it nowhere else
             const std::string_view line = rest_.substr(0, end);
             const std::size_t colon = line.find(':');
             field_ = {};

@@ -101,9 +101,8 @@ inline constexpr header_field allow_get[] = {{"Allow", "GET"}};
     return are_extra_fields(options.headers) ? errc::none : errc::invalid_header_field;
 }
 
-inline void compose_accept(message_writer& out, const upgrade_request& request,
+inline void compose_accept(message_writer& out, const accept_value& accept,
                            const accept_options& options) noexcept {
-    const accept_value accept = accept_key(request.key());
     out.text("HTTP/1.1 101 Switching Protocols\r\n");
     out.field("Upgrade", "websocket");
     out.field("Connection", "Upgrade");
@@ -162,8 +161,9 @@ inline void compose_response(message_writer& out, const http_response& response)
                                                                const accept_options& options = {}) noexcept {
     WSOLO_ASSERT(request.is_upgrade(), "only a request for WebSocket is answered with 101");
     if (const errc error = detail::check_accept(request, options); error != errc::none) return error;
+    const accept_value accept = accept_key(request.key());
     return detail::write_message(
-        to, [&](detail::message_writer& out) { detail::compose_accept(out, request, options); });
+        to, [&](detail::message_writer& out) { detail::compose_accept(out, accept, options); });
 }
 
 /// The same behind the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
@@ -173,8 +173,9 @@ template <detail::growable_bytes Container>
                                           const accept_options& options = {}) noexcept {
     WSOLO_ASSERT(request.is_upgrade(), "only a request for WebSocket is answered with 101");
     if (const errc error = detail::check_accept(request, options); error != errc::none) return error;
+    const accept_value accept = accept_key(request.key());
     return detail::append_message(
-        out, [&](detail::message_writer& to) { detail::compose_accept(to, request, options); });
+        out, [&](detail::message_writer& to) { detail::compose_accept(to, accept, options); });
 }
 
 /// Writes a whole ordinary answer, a refusal or a page, and returns its size. Errors:
