@@ -1,0 +1,169 @@
+#pragma once
+// Control frames as values: the PONG or Close that a received frame is owed, and PING, PONG and Close of
+// one's own (RFC 6455 §5.5).
+//
+// Laws of this file:
+// - A reply is a value and writes nothing: whoever owns the connection's write side queues it as raw bytes.
+// - The payload's type says whether it is still masked: unmasked_bytes are copied as they are, masked_bytes
+// are
+//   unmasked exactly once. What leaves is masked with a fresh key by a client and not at all by a server.
+// - 1005 (no status) never goes on the wire: an empty Close is answered by an empty Close.
+
+#include "../text/utf8.hpp"
+#include "close_code.hpp"
+#include "encode.hpp"
+#include "payload.hpp"
+
+namespace wsolo::inline WSOLO_ABI {
+
+namespace detail {
+struct control_frame_access;
+}
+
+/// A whole encoded control frame in a fixed inline buffer. Trivially copyable.
+class control_frame {
+public:
+    /// A client's header and the longest payload (RFC 6455 §5.5): 131 bytes.
+    static constexpr std::size_t capacity = header_size(max_control_payload, true) + max_control_payload;
+
+    /// Holds nothing; bytes() is empty.
+    control_frame() noexcept = default;
+
+    /// The encoded frame, ready to be written as it is. Valid while this object lives and is not assigned to.
+    [[nodiscard]] const_bytes bytes() const noexcept { return {storage_.data(), size_}; }
+
+    /// What the frame is; continuation when it holds nothing.
+    [[nodiscard]] opcode op() const noexcept {
+        return static_cast<opcode>(std::to_integer<unsigned>(storage_[0]) & 0x0fU);
+    }
+
+private:
+    friend struct detail::control_frame_access;
+
+    std::array<std::byte, capacity> storage_{};
+    std::uint8_t size_ = 0;
+};
+
+/// What a Close frame said.
+struct close_body {
+    /// no_status when the body was empty (RFC 6455 §7.1.5).
+    close_code code = close_code::no_status;
+    /// UTF-8. A view of the parsed bytes.
+    std::string_view reason{};
+};
+
+/// Reads the body of a received Close frame. Errors, each with the close code to answer in its table row:
+/// close_body_of_one_byte, invalid_close_code, invalid_close_reason (RFC 6455 §5.5.1, §7.4). O(n).
+[[nodiscard]] inline result<close_body> parse_close_body(unmasked_bytes body) noexcept {
+    const const_bytes bytes = body.bytes();
+    if (bytes.empty()) return close_body{};
+    if (bytes.size() == 1) return errc::close_body_of_one_byte;
+    const auto code = static_cast<close_code>(load_be16(bytes.data()));
+    if (!may_be_sent(code)) return errc::invalid_close_code;
+    const const_bytes reason = bytes.subspan(2);
+    if (!is_valid_utf8(reason)) return errc::invalid_close_reason;
+    return close_body{code, text_of(reason)};
+}
+
+namespace detail {
+
+/// The one door to control_frame's bytes: fills the payload in clear, then seals the frame around it.
+struct control_frame_access {
+    /// Where a frame of `Role` has its payload.
+    template <role Role>
+    static std::byte* payload(control_frame& frame) noexcept {
+        return frame.storage_.data() + header_size(0, masks(Role));
+    }
+
+    /// Makes a frame of the payload that was put at payload<Role>(). Preconditions: op is a control opcode,
+    /// the size at most 125.
+    template <role Role, class... Keys>
+    static void seal(control_frame& frame, opcode op, std::size_t payload_size, Keys&... keys) noexcept {
+        const auto whole =
+            encode_in_place<Role>(frame.storage_, header_size(0, masks(Role)), payload_size, op, keys...);
+        frame.size_ = static_cast<std::uint8_t>(whole->size());
+    }
+};
+
+/// The payload is copied in clear (and unmasked if it was masked) before the frame is sealed around it.
+inline void copy_clear(std::byte* to, unmasked_bytes payload) noexcept {
+    if (!payload.bytes().empty()) std::memcpy(to, payload.bytes().data(), payload.bytes().size());
+}
+inline void copy_clear(std::byte* to, masked_bytes payload) noexcept {
+    copy_masked(to, payload.masked(), payload.key());
+}
+
+inline std::size_t size_of(unmasked_bytes payload) noexcept { return payload.bytes().size(); }
+inline std::size_t size_of(masked_bytes payload) noexcept { return payload.masked().size(); }
+
+template <role Role, class Payload, class... Keys>
+result<control_frame> control_frame_of(opcode op, Payload payload, Keys&... keys) noexcept {
+    if (size_of(payload) > max_control_payload) return errc::control_payload_too_big;
+    control_frame frame;
+    std::byte* to = control_frame_access::payload<Role>(frame);
+    copy_clear(to, payload);
+    if (op == opcode::close) {
+        const auto body = parse_close_body(unmasked_bytes(const_bytes(to, size_of(payload))));
+        if (!body) return body.error();
+    }
+    control_frame_access::seal<Role>(frame, op, size_of(payload), keys...);
+    return frame;
+}
+
+} // namespace detail
+
+/// Either of the two types that say whether a payload is masked; a plain span is neither.
+template <class Payload>
+concept control_payload = std::same_as<Payload, unmasked_bytes> || std::same_as<Payload, masked_bytes>;
+
+/// The frame that a received PING or Close is owed: a PONG with the same payload (RFC 6455 §5.5.3), or a
+/// Close with the same body (§5.5.1; empty to empty). `received` is the opcode that arrived, ping or close. A
+/// client passes its key source last. Errors: parse_close_body's for a Close that breaks a rule: fail the
+/// connection with make_close(close_code_for(error)) instead; control_payload_too_big. No allocation.
+template <role Role, control_payload Payload, class... Keys>
+    requires keys_for<Role, Keys...>
+[[nodiscard]] result<control_frame> make_control_reply(opcode received, Payload payload,
+                                                       Keys&... keys) noexcept {
+    WSOLO_ASSERT(received == opcode::ping || received == opcode::close,
+                 "only a PING or a Close is owed a reply");
+    const opcode reply = received == opcode::close ? opcode::close : opcode::pong;
+    return detail::control_frame_of<Role>(reply, payload, keys...);
+}
+
+/// A PING with up to 125 bytes of payload (RFC 6455 §5.5.2). Error: control_payload_too_big.
+template <role Role, class... Keys>
+    requires keys_for<Role, Keys...>
+[[nodiscard]] result<control_frame> make_ping(const_bytes payload, Keys&... keys) noexcept {
+    return detail::control_frame_of<Role>(opcode::ping, unmasked_bytes(payload), keys...);
+}
+
+/// An unsolicited PONG (RFC 6455 §5.5.3). Error: control_payload_too_big.
+template <role Role, class... Keys>
+    requires keys_for<Role, Keys...>
+[[nodiscard]] result<control_frame> make_pong(const_bytes payload, Keys&... keys) noexcept {
+    return detail::control_frame_of<Role>(opcode::pong, unmasked_bytes(payload), keys...);
+}
+
+/// A Close with a status code and a reason of up to 123 bytes of UTF-8. Errors: invalid_close_code for a code
+/// that may not be sent (no_status included: see the form without one), invalid_close_reason,
+/// control_payload_too_big.
+template <role Role, class... Keys>
+    requires keys_for<Role, Keys...>
+[[nodiscard]] result<control_frame> make_close(close_code code, std::string_view reason,
+                                               Keys&... keys) noexcept {
+    if (reason.size() > max_control_payload - 2) return errc::control_payload_too_big;
+    std::array<std::byte, max_control_payload> body;
+    store_be16(body.data(), static_cast<std::uint16_t>(code));
+    if (!reason.empty()) std::memcpy(body.data() + 2, reason.data(), reason.size());
+    const unmasked_bytes payload(const_bytes(body).first(2 + reason.size()));
+    return detail::control_frame_of<Role>(opcode::close, payload, keys...);
+}
+
+/// A Close without a body (RFC 6455 §5.5.1).
+template <role Role, class... Keys>
+    requires keys_for<Role, Keys...>
+[[nodiscard]] control_frame make_close(Keys&... keys) noexcept {
+    return *detail::control_frame_of<Role>(opcode::close, unmasked_bytes(), keys...);
+}
+
+} // namespace wsolo::inline WSOLO_ABI

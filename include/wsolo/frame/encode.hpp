@@ -1,0 +1,183 @@
+#pragma once
+// Header and payload in one contiguous run of bytes, in four forms: into a span, appended to a container,
+// into one allocation, and in place around a payload that is already there (RFC 6455 §5.2).
+//
+// Laws of this file:
+// - The role is a template argument. A client's form takes a key source and always masks with a fresh key, a
+//   server's takes none and never masks (§5.1): the other two combinations do not compile.
+// - On an error nothing was written, and no key was taken.
+// - A payload is never masked where it lies, except in the form that says "in place".
+
+#include "../core/byte_buffer.hpp"
+#include "../core/result.hpp"
+#include "../core/role.hpp"
+#include "header.hpp"
+#include "mask.hpp"
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What a frame to be encoded is. Converts from an opcode, so that `opcode::text` alone is a whole message;
+/// `{opcode::text, false}` is its first fragment.
+struct frame_spec {
+    constexpr frame_spec(opcode frame_op, bool is_final = true, bool has_rsv1 = false) noexcept
+        : op(frame_op), fin(is_final), rsv1(has_rsv1) {}
+
+    opcode op;
+    bool fin;
+    bool rsv1;
+};
+
+/// The key argument that `Role` owes: one key source for a client, none for a server (RFC 6455 §5.1).
+template <role Role, class... Keys>
+concept keys_for = (masks(Role) ? sizeof...(Keys) == 1 && (key_source<Keys> && ...) : sizeof...(Keys) == 0);
+
+/// The most bytes that a header of `Role` takes: what encode_in_place may need before the payload.
+template <role Role>
+inline constexpr std::size_t headroom = header_size(max_payload_size, masks(Role));
+
+/// The bytes of a whole frame. Meaningful for payloads up to max_payload_size. O(1).
+template <role Role>
+[[nodiscard]] constexpr std::size_t encoded_size(std::size_t payload_size) noexcept {
+    return header_size(payload_size, masks(Role)) + payload_size;
+}
+
+/// A frame in memory of its own. Move-only; not thread-safe.
+class owned_frame {
+public:
+    owned_frame() noexcept = default;
+
+    /// The encoded frame. Valid while this object is not assigned to, moved from or destroyed.
+    [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view(); }
+
+private:
+    explicit owned_frame(byte_buffer&& bytes) noexcept : bytes_(std::move(bytes)) {}
+
+    template <role Role, class... Keys>
+        requires keys_for<Role, Keys...>
+    friend result<owned_frame> make_frame(frame_spec, const_bytes, Keys&...) noexcept;
+
+    byte_buffer bytes_;
+};
+
+namespace detail {
+
+constexpr errc check_outgoing(frame_spec spec, std::uint64_t payload_size) noexcept {
+    if (is_reserved(spec.op)) return errc::reserved_opcode;
+    if (is_control(spec.op)) {
+        if (!spec.fin) return errc::fragmented_control_frame;
+        if (payload_size > max_control_payload) return errc::control_payload_too_big;
+    }
+    return payload_size > max_payload_size ? errc::payload_too_big : errc::none;
+}
+
+template <role Role, class... Keys>
+frame_header header_for(frame_spec spec, std::uint64_t payload_size, Keys&... keys) noexcept {
+    frame_header header{.fin = spec.fin, .rsv1 = spec.rsv1, .op = spec.op, .payload_size = payload_size};
+    if constexpr (masks(Role)) {
+        header.masked = true;
+        header.key = (keys.next_key(), ...);
+    }
+    return header;
+}
+
+/// Checked and big enough: writes the frame and returns its size.
+template <role Role, class... Keys>
+std::size_t write_frame(std::byte* to, frame_spec spec, const_bytes payload, Keys&... keys) noexcept {
+    const frame_header header = header_for<Role>(spec, payload.size(), keys...);
+    const std::size_t size = write_header(header, to);
+    if constexpr (masks(Role)) {
+        copy_masked(to + size, payload, header.key);
+    } else if (!payload.empty()) {
+        std::memcpy(to + size, payload.data(), payload.size());
+    }
+    return size + payload.size();
+}
+
+/// A string or vector of bytes or characters.
+template <class Container>
+concept resizable_bytes = requires(Container& out, std::size_t size) {
+    out.resize(size);
+    { out.size() } -> std::convertible_to<std::size_t>;
+    *out.data();
+} && sizeof(typename Container::value_type) == 1;
+
+/// Lengthens by `count` bytes and returns where they start; nullptr when there is no memory.
+template <resizable_bytes Container>
+std::byte* extend(Container& out, std::size_t count) noexcept {
+    const std::size_t before = out.size();
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        out.resize(before + count);
+    } catch (...) { // bad_alloc or length_error: the container is as it was
+        return nullptr;
+    }
+#else
+    out.resize(before + count);
+#endif
+    return reinterpret_cast<std::byte*>(out.data()) + before;
+}
+
+inline std::byte* extend(byte_buffer& out, std::size_t count) noexcept { return out.extend(count); }
+
+} // namespace detail
+
+/// Encodes into `to`, whose first encoded_size<Role>(payload.size()) bytes are overwritten and must not
+/// overlap the payload. Returns the bytes written. Errors: buffer_too_small, control_payload_too_big,
+/// payload_too_big, fragmented_control_frame, reserved_opcode. O(n), no allocation.
+template <role Role, class... Keys>
+    requires keys_for<Role, Keys...>
+result<std::size_t> encode_frame(mutable_bytes to, frame_spec spec, const_bytes payload,
+                                 Keys&... keys) noexcept {
+    if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
+    if (to.size() < encoded_size<Role>(payload.size())) return errc::buffer_too_small;
+    return detail::write_frame<Role>(to.data(), spec, payload, keys...);
+}
+
+/// Encodes behind what `out` (byte_buffer, std::string, std::vector of char or std::byte ...) already holds.
+/// The payload must not lie in `out`. Errors as encode_frame's, and out_of_memory; `out` is then unchanged.
+/// Amortized O(n).
+template <role Role, class Container, class... Keys>
+    requires keys_for<Role, Keys...>
+[[nodiscard]] errc append_frame(Container& out, frame_spec spec, const_bytes payload,
+                                Keys&... keys) noexcept {
+    if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
+    std::byte* to = detail::extend(out, encoded_size<Role>(payload.size()));
+    if (to == nullptr) return errc::out_of_memory;
+    detail::write_frame<Role>(to, spec, payload, keys...);
+    return errc::none;
+}
+
+/// Encodes into memory of its own: one allocation. Errors as encode_frame's, and out_of_memory. O(n).
+template <role Role, class... Keys>
+    requires keys_for<Role, Keys...>
+result<owned_frame> make_frame(frame_spec spec, const_bytes payload, Keys&... keys) noexcept {
+    if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
+    byte_buffer bytes;
+    const std::size_t size = encoded_size<Role>(payload.size());
+    if (!bytes.reserve(size)) return errc::out_of_memory;
+    detail::write_frame<Role>(bytes.extend(size), spec, payload, keys...);
+    return owned_frame(std::move(bytes));
+}
+
+/// Makes a frame of a payload that already lies in `storage`, by writing the header right before it; a
+/// client's payload is masked where it lies. headroom<Role> bytes before the payload always suffice. Returns
+/// the frame, a part of `storage`. Errors as encode_frame's (buffer_too_small: the header does not fit before
+/// the payload, or the payload does not end within `storage`). A server's cost is O(1): nothing is copied.
+template <role Role, class... Keys>
+    requires keys_for<Role, Keys...>
+result<mutable_bytes> encode_in_place(mutable_bytes storage, std::size_t payload_offset,
+                                      std::size_t payload_size, frame_spec spec, Keys&... keys) noexcept {
+    if (const errc error = detail::check_outgoing(spec, payload_size); error != errc::none) return error;
+    const std::size_t header_bytes = header_size(payload_size, masks(Role));
+    if (payload_offset < header_bytes || payload_offset > storage.size() ||
+        payload_size > storage.size() - payload_offset) {
+        return errc::buffer_too_small;
+    }
+    const frame_header header = detail::header_for<Role>(spec, payload_size, keys...);
+    const mutable_bytes frame = storage.subspan(payload_offset - header_bytes, header_bytes + payload_size);
+    write_header(header, frame.data());
+    if constexpr (masks(Role)) apply_mask(frame.subspan(header_bytes), header.key);
+    return frame;
+}
+
+} // namespace wsolo::inline WSOLO_ABI

@@ -1,0 +1,79 @@
+#pragma once
+// One encoded frame for any number of connections: encoded once, queued everywhere by pointer.
+//
+// Laws of this file:
+// - Immutable once made, so any number of threads may read it; only the count is written, atomically.
+// - One allocation holds count and bytes. The last holder frees it, whichever thread that is.
+// - Unmasked, hence for servers only: a client's frames each need a key of their own (RFC 6455 §5.3).
+
+#include "encode.hpp"
+
+#include <atomic>
+#include <new>
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A counted reference to an encoded server frame. One pointer wide. As with std::shared_ptr, different
+/// copies may be used from different threads, one copy may not.
+class shared_frame {
+public:
+    /// Refers to nothing; bytes() is empty.
+    shared_frame() noexcept = default;
+    shared_frame(const shared_frame& other) noexcept : block_(other.block_) {
+        // relaxed: who copies already holds a reference, so nothing needs to be ordered
+        if (block_ != nullptr) block_->count.fetch_add(1, std::memory_order_relaxed);
+    }
+    shared_frame(shared_frame&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    shared_frame& operator=(shared_frame other) noexcept {
+        std::swap(block_, other.block_);
+        return *this;
+    }
+    ~shared_frame() { drop(); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return block_ != nullptr; }
+
+    /// The encoded frame. Valid while any copy of this reference lives.
+    [[nodiscard]] const_bytes bytes() const noexcept {
+        if (block_ == nullptr) return {};
+        return {reinterpret_cast<const std::byte*>(block_ + 1), block_->size};
+    }
+
+    /// Whether both refer to the same frame.
+    friend bool operator==(const shared_frame& left, const shared_frame& right) noexcept {
+        return left.block_ == right.block_;
+    }
+
+private:
+    struct block {
+        std::atomic<std::size_t> count;
+        std::size_t size;
+    };
+
+    explicit shared_frame(block* made) noexcept : block_(made) {}
+
+    void drop() noexcept {
+        if (block_ == nullptr) return;
+        // acq_rel: every other holder's last read comes before the memory is freed
+        if (block_->count.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        block_->~block();
+        std::free(block_);
+    }
+
+    friend result<shared_frame> make_shared_frame(frame_spec, const_bytes) noexcept;
+
+    block* block_ = nullptr;
+};
+
+/// Encodes once for all. Errors as encode_frame's, and out_of_memory. O(n), one allocation.
+[[nodiscard]] inline result<shared_frame> make_shared_frame(frame_spec spec, const_bytes payload) noexcept {
+    if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
+    const std::size_t size = encoded_size<role::server>(payload.size());
+    if (size > static_cast<std::size_t>(-1) / 2) return errc::out_of_memory;
+    void* memory = std::malloc(sizeof(shared_frame::block) + size);
+    if (memory == nullptr) return errc::out_of_memory;
+    auto* block = ::new (memory) shared_frame::block{1, size};
+    detail::write_frame<role::server>(reinterpret_cast<std::byte*>(block + 1), spec, payload);
+    return shared_frame(block);
+}
+
+} // namespace wsolo::inline WSOLO_ABI

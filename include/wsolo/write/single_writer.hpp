@@ -1,0 +1,350 @@
+#pragma once
+// The only way to a connection's write side. Any thread sends; one thread at a time, the holder of the write
+// token, writes whole frames, coalesced, each write with a deadline of its own; close() drains within a bound
+// and reports.
+//
+// Laws of this file:
+// - After construction nothing else can reach the transport: replies and Close go through the same queue.
+// - A send never waits for the transport, unless its name says so: it queues, or says why not, and a rejected
+// item
+//   is still the caller's.
+// - The schedule hook is called once per idle-to-busy transition, outside any lock; pump() is what it owes.
+// - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
+
+#include "../frame/check.hpp"
+#include "../sync/stop_hook.hpp"
+#include "../sync/weak_session.hpp"
+#include "cork.hpp"
+#include "detail/flush_ticket.hpp"
+#include "detail/writer_core.hpp"
+#include "outbound.hpp"
+#include "side.hpp"
+
+namespace wsolo::inline WSOLO_ABI {
+
+template <class Writer>
+class init_gate;
+template <class Writer>
+class fragmented_message;
+template <class Writer>
+class writer_handle;
+
+/// An observer that wants to know nothing. One of your own may have any of the functions that single_writer
+/// names.
+struct no_observer {};
+
+/// Constructs a writer whose token the handshake holds: see write/init_gate.hpp.
+struct born_gated_t {};
+inline constexpr born_gated_t born_gated{};
+
+/// See the file's laws. `Transport` is owned; `Schedule` is the hook, or inline_drive of one; `Side` is
+/// server_side or client_side<>. `Observer` may have, each called with no lock held: `on_finished(const
+/// drain_report&)`, once, by the thread that ends the writer; `on_high_water()`, by a sender;
+/// `on_low_water()`, by the thread that pumps. Thread safety: everything but construction and destruction.
+/// The destructor closes handles, aborts what is left (errc::aborted) and must not run inside a callback; no
+/// thread may be in a direct call then. Idle it owns no heap block, mutex or thread.
+template <transport Transport, schedule_hook Schedule, class Side = server_side, class Observer = no_observer,
+          class Traits = std_blocking_traits>
+class single_writer : private detail::writer_core<Transport, Schedule, Observer, Traits> {
+    using core = detail::writer_core<Transport, Schedule, Observer, Traits>;
+
+public:
+    using weak_type = basic_weak_session<single_writer, Traits>;
+
+    explicit single_writer(Transport connection, Schedule schedule, const writer_options& options = {},
+                           Side side = {}, Observer observer = {})
+        : core(std::move(connection), std::move(schedule), options, std::move(observer), token::free),
+          side_(std::move(side)) {}
+    single_writer(born_gated_t, Transport connection, Schedule schedule, const writer_options& options = {},
+                  Side side = {}, Observer observer = {})
+        : core(std::move(connection), std::move(schedule), options, std::move(observer), token::gated),
+          side_(std::move(side)) {}
+
+    /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
+    /// report. Otherwise nothing happened: queue_full (try later), too_large (never), closed, out_of_memory.
+    /// O(n).
+    [[nodiscard]] errc send_text(std::string_view payload) {
+        return send_message(opcode::text, bytes_of(payload), {});
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload) { return send_message(opcode::binary, payload, {}); }
+
+    /// The same, and `told` is called once with what became of it. One allocation.
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told) {
+        return send_message(opcode::text, bytes_of(payload), told);
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told) {
+        return send_message(opcode::binary, payload, told);
+    }
+
+    /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for
+    /// values of which only the newest counts. It takes its place at the end of the queue. O(n + segments
+    /// queued).
+    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome told = {}) {
+        detail::segment* frame = encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
+        if (frame == nullptr) return errc::out_of_memory;
+        return own(frame, this->box_.push_keyed(frame));
+    }
+
+    /// send_text and send_binary that wait for room in the budget: until the deadline (timed_out) or a stop
+    /// request (cancelled). would_deadlock inside a callback of this writer; in a loop's thread use the
+    /// others.
+    template <stop_token_like StopToken = never_stop>
+    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
+                                 const StopToken& stop = {}) {
+        if (this->is_pumping_here()) return errc::would_deadlock;
+        const std::size_t size = encoded_size<Side::self>(payload.size());
+        if (size <= detail::inline_limit) {
+            const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+            return retry(deadline, stop, [&](auto* waiter) {
+                return this->box_.push_small({.size = size, .waiter = waiter}, encode);
+            });
+        }
+        if (const errc never = this->box_.admits(size); never == errc::too_large || never == errc::closed)
+            return never;
+        detail::segment* whole = encode_whole(op, payload, {});
+        if (whole == nullptr) return errc::out_of_memory;
+        const errc error = retry(
+            deadline, stop, [&](auto* waiter) { return this->box_.push_whole({.waiter = waiter}, whole); });
+        if (error != errc::none) detail::segment::destroy(whole);
+        return error;
+    }
+
+    /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and
+    /// data, a PING passes data, each on a frame boundary. A Close is close() with this body and the default
+    /// drain bound.
+    [[nodiscard]] errc send(const control_frame& frame) { return send(raw{frame.bytes()}); }
+
+    /// Queues a reference to an encoded frame: above 2 KiB no byte is copied, below it a copy is cheaper.
+    [[nodiscard]] errc send(const shared_frame& frame) {
+        static_assert(Side::self == role::server,
+                      "a client's frames each need a key of their own: send the payload");
+        if (!frame) return errc::raw_frame_malformed;
+        const const_bytes bytes = frame.bytes();
+        if (bytes.size() <= detail::inline_limit) return send(raw{bytes});
+        return push_segment(bytes.size(), [&] { return detail::segment::make_shared(frame); });
+    }
+
+    /// Queues one whole frame as it is. errc::raw_frame_malformed when it is not exactly that.
+    [[nodiscard]] errc send(raw frame) {
+        using detail::lane_id;
+        const header_parse parsed = parse_header(frame.bytes);
+        if (!is_one_whole_frame(parsed, frame.bytes)) return errc::raw_frame_malformed;
+        const std::size_t size = frame.bytes.size();
+        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); };
+        switch (parsed.header.op) {
+        case opcode::close: return push_close(frame.bytes, this->settings_.drain_timeout.get());
+        case opcode::ping:
+            return this->drive(this->box_.push_small({.to = lane_id::ping, .size = size}, copy));
+        case opcode::pong:
+            return this->drive(this->box_.push_small({.to = lane_id::pong, .size = size}, copy));
+        default: break;
+        }
+        if (size <= detail::inline_limit) return this->drive(this->box_.push_small({.size = size}, copy));
+        return push_segment(size, [&] {
+            detail::segment* whole = detail::segment::make_whole(size);
+            if (whole != nullptr) copy(whole->writable());
+            return whole;
+        });
+    }
+
+    /// Queues whichever it is.
+    [[nodiscard]] errc send(const outbound& item) {
+        return std::visit([this](const auto& kind) { return send_kind(kind); }, item);
+    }
+
+    /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
+    [[nodiscard]] fragmented_message<single_writer> begin_message(opcode op) {
+        return fragmented_message<single_writer>(*this, op);
+    }
+
+    /// Holds the schedule hook back for a scope, so that everything sent in it leaves together.
+    [[nodiscard]] cork<single_writer> corked() { return cork<single_writer>(*this); }
+
+    /// Calls `told` when all data accepted before now was written (errc::none), or why that will never be.
+    [[nodiscard]] errc flush(on_outcome told) {
+        detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
+        if (mark == nullptr) return errc::out_of_memory;
+        return own(mark, this->box_.push_mark(mark));
+    }
+
+    /// Waits for the same. errc::timed_out, cancelled, would_deadlock (inside a callback of this writer), or
+    /// why not.
+    template <stop_token_like StopToken = never_stop>
+    [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
+        if (this->is_pumping_here()) return errc::would_deadlock;
+        auto* ticket = detail::flush_ticket<Traits>::make();
+        if (ticket == nullptr) return errc::out_of_memory;
+        errc outcome = flush(ticket->mark());
+        if (outcome == errc::none) {
+            const auto nudge = [ticket]() noexcept { ticket->nudge(); };
+            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+            outcome = ticket->wait(deadline);
+            if (outcome == errc::timed_out && stop.stop_requested()) outcome = errc::cancelled;
+        } else {
+            ticket->drop(); // the mark's reference: it was not queued
+        }
+        ticket->drop();
+        return outcome;
+    }
+
+    /// Queues a Close frame behind everything accepted so far and seals the writer: later sends answer
+    /// errc::closed. What is queued is written within `drain_within` from now, then the transport is finished
+    /// and the observer told. errc::closed when it was closed before; invalid_close_code and the like for a
+    /// body that may not be sent.
+    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within) {
+        const auto frame = this->box_.locked([&] { return side_.close(code, reason); });
+        return frame ? push_close(frame->bytes(), drain_within) : frame.error();
+    }
+    [[nodiscard]] errc close(close_code code, std::string_view reason = {}) {
+        return close(code, reason, this->settings_.drain_timeout.get());
+    }
+
+    /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No
+    /// Close is sent.
+    void abort(errc why = errc::aborted) { this->abort_with(why); }
+
+    /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when
+    /// the hook asked, when the transport became writable, or when a deadline passed; a call too many is
+    /// harmless.
+    pump_result pump() { return this->take_and_run(); }
+
+    /// For the thread that pumps, after pump_status::blocked: waits in the transport. False: the deadline
+    /// passed first.
+    [[nodiscard]] bool wait_writable(time_point deadline)
+        requires waitable_transport<Transport>
+    {
+        return this->transport_.wait_writable(deadline);
+    }
+
+    /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call
+    /// allocates (32 bytes); without memory the handle answers errc::closed.
+    [[nodiscard]] writer_handle<single_writer> handle() { return writer_handle<single_writer>(weak_self()); }
+
+    /// What became of everything so far; final once pump() said finished.
+    [[nodiscard]] drain_report report() const noexcept { return this->box_.report(); }
+    [[nodiscard]] bool finished() const noexcept { return this->box_.state() == token::finished; }
+    /// Whether pump() is owed, by the hook or by writability.
+    [[nodiscard]] bool wants_write() const noexcept {
+        const token held = this->box_.state();
+        return held == token::scheduled || held == token::parked;
+    }
+    /// Budget in use, overhead included, in bytes.
+    [[nodiscard]] std::size_t queued_bytes() const noexcept { return this->box_.held_bytes(); }
+
+private:
+    friend class init_gate<single_writer>;
+    friend class fragmented_message<single_writer>;
+    friend class cork<single_writer>;
+
+    using anchor = basic_session_anchor<single_writer, Traits>;
+
+    struct waiting_sender : detail::budget_waiter {
+        waiting_sender() noexcept {
+            wake = [](detail::budget_waiter& self) noexcept {
+                static_cast<waiting_sender&>(self).parker.release();
+            };
+        }
+        basic_parker<Traits> parker;
+    };
+
+    /// Pushes until it is accepted or refused for another reason than a full queue, waiting for room in
+    /// between.
+    template <class StopToken, class Push>
+    errc retry(time_point deadline, const StopToken& stop, Push push) {
+        for (;;) {
+            waiting_sender waiter;
+            const detail::push_result pushed = push(&waiter);
+            if (pushed.error != errc::queue_full) return this->drive(pushed);
+            if (!wait_for_room(waiter, deadline, stop))
+                return stop.stop_requested() ? errc::cancelled : errc::timed_out;
+        }
+    }
+
+    /// False: the deadline or a stop request came first.
+    template <class StopToken>
+    bool wait_for_room(waiting_sender& waiter, time_point deadline, const StopToken& stop) {
+        {
+            const auto nudge = [&waiter]() noexcept { waiter.parker.nudge(); };
+            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+            waiter.parker.park_until(deadline);
+        }
+        if (this->box_.withdraw(waiter)) return false;
+        waiter.parker.park(); // it is being woken: the waker's touch must be over before the node goes
+        return true;
+    }
+
+    errc send_kind(const raw& item) { return send(item); }
+    errc send_kind(const text& item) { return send_text(item.payload); }
+    errc send_kind(const binary& item) { return send_binary(item.payload); }
+    errc send_kind(const shared& item) {
+        if constexpr (Side::self == role::server)
+            return send(item.frame);
+        else
+            return errc::raw_frame_malformed; // unmasked, so not a frame of this side
+    }
+
+    errc send_message(opcode op, const_bytes payload, on_outcome told) {
+        const std::size_t size = encoded_size<Side::self>(payload.size());
+        if (size > detail::inline_limit || told) {
+            return push_segment(size, [&] { return encode_whole(op, payload, {.outcome = told}); });
+        }
+        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+        return this->drive(this->box_.push_small({.size = size}, encode));
+    }
+
+    /// Encodes into a segment of its own, with no lock held.
+    detail::segment* encode_whole(frame_spec spec, const_bytes payload, const detail::item_tag& tag) {
+        detail::segment* whole = detail::segment::make_whole(encoded_size<Side::self>(payload.size()), tag);
+        if (whole == nullptr) return nullptr;
+        auto encoder = this->box_.locked([&] { return side_.for_one_frame(); });
+        encoder.encode(whole->writable(), spec, payload);
+        return whole;
+    }
+
+    template <class Make>
+    errc push_segment(std::size_t size, Make make) {
+        // Before the work, and again after it.
+        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive({full});
+        detail::segment* whole = make();
+        return whole == nullptr ? errc::out_of_memory : own(whole, this->box_.push_whole({}, whole));
+    }
+
+    /// `pushed` took the segment over, or it is still ours.
+    errc own(detail::segment* item, detail::push_result pushed) {
+        if (pushed.error != errc::none) detail::segment::destroy(item);
+        return this->drive(pushed);
+    }
+
+    errc push_close(const_bytes frame, duration drain_within) {
+        const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
+        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
+        return this->drive(this->box_.push_close(frame.size(), deadline, copy));
+    }
+
+    static bool is_one_whole_frame(const header_parse& parsed, const_bytes bytes) noexcept {
+        if (parsed.status != parse_status::complete) return false;
+        const frame_header& header = parsed.header;
+        return check_first_two(bytes[0], bytes[1], peer_of(Side::self), rsv1_bit) == errc::none &&
+               check_length(parsed.length_field, header.payload_size) == errc::none && header.fin &&
+               header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
+    }
+
+    weak_type weak_self() {
+        auto existing = this->box_.locked([&] { return anchor_.handle(); });
+        if (!existing.is_expired()) return existing;
+        auto made = anchor::make(*this);
+        if (!made) return {};
+        return this->box_.locked([&] {
+            if (anchor_.handle().is_expired()) std::swap(anchor_, *made);
+            return anchor_.handle();
+        });
+    }
+
+    [[no_unique_address]] Side side_;
+    anchor anchor_; // last: it closes the handles before anything of the writer goes
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+#include "fragmented_message.hpp"
+#include "handle.hpp"
