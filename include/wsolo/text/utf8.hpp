@@ -2,32 +2,52 @@
 // Is it UTF-8? Text messages and Close reasons must be (RFC 6455 §5.5.1, §8.1; RFC 3629).
 //
 // Laws of this file:
-// - Text is judged as it arrives, split anywhere, and fails on the first byte that no valid text could have.
-// - Nothing is decoded, copied or allocated.
+// - Text is judged as it arrives, split anywhere, and a failure names the first byte that no valid text could
+// have.
+// - Nothing is decoded, copied or allocated. The widest vector unit of the processor does the work
+// (core/cpu.hpp).
+// - A masked payload is unmasked and judged in one pass, and left unmasked whatever the answer is.
 
-#include "utf8_scalar.hpp"
+#include "../core/random.hpp"
+#include "detail/utf8_blocks.hpp"
+#include "detail/utf8_short.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
 /// Whether `bytes` as a whole are UTF-8. O(n).
 [[nodiscard]] inline bool is_valid_utf8(const_bytes bytes) noexcept {
-    detail::utf8_state state = detail::utf8_state::boundary;
-    return detail::utf8_scan_scalar(bytes, state) == bytes.size() && state == detail::utf8_state::boundary;
+    if (bytes.size() <= detail::utf8_short_size && detail::ascii_short(bytes)) return true;
+    return detail::utf8_unfinished(bytes) == 0 && detail::utf8_faultless(bytes.data(), bytes.size());
 }
 
-/// Validates a text that arrives in parts. A few words of state, copyable, not thread-safe.
+/// Validates a text that arrives in parts. Two words of state, copyable, not thread-safe.
 class utf8_validator {
 public:
     /// The next part. False when the text so far cannot be the beginning of any UTF-8 text; from then on
     /// every call answers false until reset(). O(n).
     [[nodiscard]] bool write(const_bytes part) noexcept {
-        if (failed()) return false;
-        valid_ += detail::utf8_scan_scalar(part, state_);
-        return !failed();
+        if (at_boundary() && part.size() <= detail::utf8_short_size && detail::ascii_short(part)) {
+            valid_ += part.size();
+            return true;
+        }
+        return judge(part, 0);
+    }
+
+    /// The next part, still masked: it is XORed in place with `key` and judged in the same pass. `offset` is
+    /// how many bytes of the frame's payload came before (RFC 6455 §5.3). All of `part` is unmasked even
+    /// after a failure. O(n).
+    [[nodiscard]] bool write_masked(mutable_bytes part, masking_key key, std::uint64_t offset = 0) noexcept {
+        if (part.size() > detail::utf8_short_size) {
+            return judge(part, detail::key_at(key.bytes.data(), offset));
+        }
+        const bool ascii = detail::unmask_short(part.data(), part.size(), key.bytes.data(), offset);
+        if (!ascii || !at_boundary()) return judge(const_bytes(part), 0);
+        valid_ += part.size();
+        return true;
     }
 
     /// Whether the text so far is UTF-8 as it stands: not failed, and no code point is cut off at its end.
-    [[nodiscard]] bool complete() const noexcept { return state_ == detail::utf8_state::boundary; }
+    [[nodiscard]] bool complete() const noexcept { return at_boundary(); }
 
     [[nodiscard]] bool failed() const noexcept { return state_ == detail::utf8_state::failed; }
 
@@ -39,6 +59,62 @@ public:
     void reset() noexcept { *this = {}; }
 
 private:
+    [[nodiscard]] bool at_boundary() const noexcept { return state_ == detail::utf8_state::boundary; }
+
+    bool step(std::byte byte) noexcept {
+        state_ = detail::utf8_step(state_, byte);
+        if (failed()) return false;
+        ++valid_;
+        return true;
+    }
+
+    /// The part, XORed with `key` (in memory order) first unless it is const.
+    template <class Byte>
+    bool judge(std::span<Byte> part, std::uint32_t key) noexcept {
+        while (!part.empty() &&
+               !at_boundary()) { // what completes the code point that the last part left open
+            unmask(part.first(1), key);
+            key = detail::key_at(reinterpret_cast<const std::byte*>(&key), 1);
+            const bool fits = step(part.front());
+            part = part.subspan(1);
+            if (!fits) unmask(part, key);
+        }
+        if (part.empty() || failed()) return !failed();
+        // What is still open at the end is left to the automaton, which remembers it.
+        const std::size_t whole = part.size() - unfinished(part, key);
+        const std::span<Byte> front = part.first(whole);
+        unmask(part.subspan(whole), detail::key_at(reinterpret_cast<const std::byte*>(&key), whole));
+        if (!detail::utf8_faultless(front.data(), whole, key) || detail::utf8_unfinished(front) != 0) {
+            valid_ += detail::utf8_scan_scalar(part, state_); // finds the byte
+            return false;
+        }
+        valid_ += whole;
+        for (const std::byte byte : part.subspan(whole)) {
+            if (!step(byte)) return false;
+        }
+        return true;
+    }
+
+    template <class Byte>
+    static void unmask(std::span<Byte> bytes, std::uint32_t key) noexcept {
+        if constexpr (!std::is_const_v<Byte>) detail::xor_words(bytes.data(), bytes.size(), key);
+    }
+
+    /// utf8_unfinished of what the part will be once it is unmasked.
+    template <class Byte>
+    static std::size_t unfinished(std::span<Byte> part, std::uint32_t key) noexcept {
+        if constexpr (std::is_const_v<Byte>) {
+            return detail::utf8_unfinished(part);
+        } else {
+            std::byte last[3];
+            const std::size_t count = part.size() < 3 ? part.size() : 3;
+            std::memcpy(last, part.data() + (part.size() - count), count);
+            const std::uint64_t before = part.size() - count;
+            detail::xor_words(last, count, detail::key_at(reinterpret_cast<const std::byte*>(&key), before));
+            return detail::utf8_unfinished({last, count});
+        }
+    }
+
     std::uint64_t valid_ = 0;
     detail::utf8_state state_ = detail::utf8_state::boundary;
 };

@@ -7,7 +7,7 @@
 // - The automaton fails on the first byte that no valid text could have there, not at the end of its
 // sequence.
 
-#include "../core/bytes.hpp"
+#include "../../core/bytes.hpp"
 
 #include <cstring>
 

@@ -1,0 +1,146 @@
+#pragma once
+// Whole-text UTF-8 validation 64 bytes at a time (AVX-512BW). See utf8_tables.hpp for the idea,
+// utf8_blocks.hpp for the contract that the three widths share.
+
+#include "../../core/cpu.hpp"
+#include "utf8_tables.hpp"
+
+#if WSOLO_X86_KERNELS
+
+#include <cstddef>
+#include <type_traits>
+
+#define WSOLO_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl"), always_inline)) inline
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class utf8_avx512 {
+public:
+    /// See utf8_blocks.hpp.
+    template <class Byte>
+    __attribute__((target("avx512f,avx512bw,avx512vl"))) static bool run(Byte* at, std::size_t size,
+                                                                         std::uint32_t key) noexcept {
+        utf8_avx512 state;
+        const vec keys = reinterpret_cast<vec>(words{} + key);
+        for (; size >= 64; at += 64, size -= 64) {
+            vec input;
+            __builtin_memcpy(&input, at, 64);
+            if constexpr (!std::is_const_v<Byte>) {
+                input ^= keys;
+                __builtin_memcpy(at, &input, 64);
+            }
+            state.take(input);
+        }
+        if (size > 0) {
+            const std::uint64_t lanes = (std::uint64_t{1} << size) - 1;
+            vec input = load_some(at, lanes);
+            if constexpr (!std::is_const_v<Byte>) {
+                input ^= keys;
+                store_some(at, input, lanes);
+                input &= reinterpret_cast<vec>(lane_numbers() < static_cast<std::uint8_t>(size));
+            }
+            state.take(input);
+        }
+        return !state.failed();
+    }
+
+private:
+    using vec = std::uint8_t __attribute__((vector_size(64)));
+    using chars = char __attribute__((vector_size(64)));
+    using quads = long long __attribute__((vector_size(64)));
+    using words = std::uint32_t __attribute__((vector_size(64)));
+
+    WSOLO_AVX512 void take(vec input) noexcept {
+        const bool ascii = __builtin_ia32_cvtb2mask512(reinterpret_cast<chars>(input)) == 0;
+        if (ascii && last_was_ascii_) return;
+        check(input);
+        last_was_ascii_ = ascii;
+    }
+
+    /// Judges the pairs whose second byte lies in `input`.
+    WSOLO_AVX512 void check(vec input) noexcept {
+        // The last 16 bytes of the previous vector, then the first 48 of this one.
+        const quads behind = __builtin_shufflevector(
+            reinterpret_cast<quads>(last_), reinterpret_cast<quads>(input), 6, 7, 8, 9, 10, 11, 12, 13);
+        const vec first = shifted<1>(input, behind);
+        const vec third = subtract_saturated(shifted<2>(input, behind), utf8_third_excess);
+        const vec fourth = subtract_saturated(shifted<3>(input, behind), utf8_fourth_excess);
+        const vec faults = lookup(utf8_first_high, high_nibbles(first)) &
+                           lookup(utf8_first_low, first & 0x0F) &
+                           lookup(utf8_second_high, high_nibbles(input));
+        faults_ |= faults ^ ((third | fourth) & two_continuations);
+        last_ = input;
+    }
+
+    [[nodiscard]] WSOLO_AVX512 bool failed() const noexcept {
+        return __builtin_ia32_cvtb2mask512(reinterpret_cast<chars>(faults_ != vec{})) != 0;
+    }
+
+    [[nodiscard]] WSOLO_AVX512 static vec lane_numbers() noexcept {
+        vec numbers{};
+        for (int i = 0; i < 64; ++i) numbers[i] = static_cast<std::uint8_t>(i);
+        return numbers;
+    }
+
+    [[nodiscard]] WSOLO_AVX512 static vec high_nibbles(vec bytes) noexcept { return bytes >> 4; }
+
+    /// The table's entry for each byte below 16.
+    [[nodiscard]] WSOLO_AVX512 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
+        using quarter = long long __attribute__((vector_size(16)));
+        quarter one;
+        __builtin_memcpy(&one, table.data(), 16);
+        const quads four = __builtin_shufflevector(one, one, 0, 1, 0, 1, 0, 1, 0, 1);
+#if defined(__clang__)
+        return reinterpret_cast<vec>(
+            __builtin_ia32_pshufb512(reinterpret_cast<chars>(four), reinterpret_cast<chars>(nibbles)));
+#else
+        return reinterpret_cast<vec>(__builtin_ia32_pshufb512_mask(
+            reinterpret_cast<chars>(four), reinterpret_cast<chars>(nibbles), chars{}, ~0ULL));
+#endif
+    }
+
+    /// `input` moved up by Count bytes, filled from the end of the vector before it.
+    template <int Count>
+    [[nodiscard]] WSOLO_AVX512 static vec shifted(vec input, quads behind) noexcept {
+#if defined(__clang__)
+        return reinterpret_cast<vec>(__builtin_ia32_palignr512(reinterpret_cast<chars>(input),
+                                                               reinterpret_cast<chars>(behind), 16 - Count));
+#else
+        return reinterpret_cast<vec>(__builtin_ia32_palignr512_mask(reinterpret_cast<quads>(input), behind,
+                                                                    (16 - Count) * 8, quads{}, ~0ULL));
+#endif
+    }
+
+    [[nodiscard]] WSOLO_AVX512 static vec subtract_saturated(vec from, std::uint8_t amount) noexcept {
+        const vec amounts = vec{} + amount;
+        return (from > amounts ? from : amounts) - amounts;
+    }
+
+    /// The bytes whose lane bit is set, zero elsewhere; no other byte is read.
+    [[nodiscard]] WSOLO_AVX512 static vec load_some(const std::byte* from, std::uint64_t lanes) noexcept {
+        return reinterpret_cast<vec>(
+            __builtin_ia32_loaddquqi512_mask(reinterpret_cast<const masked_source*>(from), chars{}, lanes));
+    }
+
+    WSOLO_AVX512 static void store_some(std::byte* to, vec bytes, std::uint64_t lanes) noexcept {
+        __builtin_ia32_storedquqi512_mask(reinterpret_cast<masked_target*>(to),
+                                          reinterpret_cast<chars>(bytes), lanes);
+    }
+
+#if defined(__clang__)
+    using masked_source = chars;
+    using masked_target = chars;
+#else
+    using masked_source = char;
+    using masked_target = char;
+#endif
+
+    vec faults_{};
+    vec last_{};
+    bool last_was_ascii_ = true;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+#undef WSOLO_AVX512
+#endif
