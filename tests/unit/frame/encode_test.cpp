@@ -153,15 +153,6 @@ struct stingy : std::string {
     void reserve(std::size_t) { throw std::bad_alloc(); }
 };
 
-/// Counts how often it had to move.
-struct counting : std::string {
-    int moves = 0;
-    void reserve(std::size_t size) {
-        if (size > capacity()) ++moves;
-        std::string::reserve(size);
-    }
-};
-
 } // namespace
 
 TEST_CASE("every form gives the frame of the RFC, for both roles", "[frame][encode]") {
@@ -275,13 +266,17 @@ TEST_CASE("no memory is an answer", "[frame][encode]") {
 }
 
 TEST_CASE("a container that is appended to grows geometrically", "[frame][encode]") {
-    counting out;
+    std::vector<char> out;
     const byte_vector payload = payload_of(1000);
+    std::size_t capacity = 0;
+    int moves = 0;
     for (int i = 0; i < 1000; ++i) {
         REQUIRE(append_frame<role::server>(out, opcode::binary, payload) == errc::none);
+        if (out.capacity() != capacity) ++moves;
+        capacity = out.capacity();
     }
     CHECK(out.size() == 1000 * 1004);
-    CHECK(out.moves < 20);
+    CHECK(moves < 20);
 }
 
 TEST_CASE("a frame in memory of its own moves", "[frame][encode]") {
