@@ -91,6 +91,21 @@ inline void note(trace& seen, const decoded& part, const frame_header& header, s
     if (part.ends != (remaining == 0)) seen.broken_promise = "the end is not where remaining() says";
 }
 
+/// For decode(): take parts by next_masked() and unmask them here.
+inline constexpr std::size_t unmask_apart = static_cast<std::size_t>(-1);
+
+template <role Receiver>
+decoded next_unmasked_apart(frame_decoder<Receiver>& decoder, mutable_bytes& input) {
+    const decoded part = decoder.next_masked(input);
+    if (masks(peer_of(Receiver))) {
+        const std::uint64_t offset = decoder.position() - part.payload.size();
+        for (std::size_t i = 0; i < part.payload.size(); ++i) {
+            part.payload[i] ^= decoder.key().bytes[(offset + i) % 4];
+        }
+    }
+    return part;
+}
+
 /// Feeds `stream` in pieces that end at `cuts`; with `room`, by next_copying() into that many bytes at a
 /// time.
 template <role Receiver>
@@ -102,13 +117,15 @@ trace decode(const byte_vector& stream, const std::vector<std::size_t>& cuts, st
     for (std::size_t cut = 0; cut <= cuts.size() && seen.error == errc::none; ++cut) {
         const std::size_t to = cut < cuts.size() ? cuts[cut] : stream.size();
         exact_bytes piece(const_bytes(stream).subspan(from, to - from), (from * 5 + to) % 64);
-        exact_bytes space(room, to % 64);
+        exact_bytes space(room == unmask_apart ? 0 : room, to % 64);
         from = to;
         mutable_bytes input = piece.view();
         for (;;) {
             decoded part;
             if (room == 0) {
                 part = decoder.next(input);
+            } else if (room == unmask_apart) {
+                part = next_unmasked_apart(decoder, input);
             } else {
                 const_bytes read_only = input;
                 mutable_bytes free = space.view();
@@ -128,7 +145,7 @@ trace decode(const byte_vector& stream, const std::vector<std::size_t>& cuts, st
             seen.broken_promise = "input left over without an error";
         if (!piece.guards_stand() || !space.guards_stand())
             seen.broken_promise = "wrote outside of the input";
-        if (room != 0 &&
+        if (room != 0 && room != unmask_apart &&
             !std::ranges::equal(piece.view(),
                                 const_bytes(stream).subspan(to - piece.view().size(), piece.view().size()))) {
             seen.broken_promise = "changed an input that it only may read";
@@ -157,7 +174,8 @@ trace decode_every_way(const byte_vector& stream, frame_limits limits = {}, std:
     }
     for (const auto& cuts : all_cuts) {
         const std::size_t first_cut = cuts.empty() ? 0 : cuts[0];
-        for (const std::size_t room : {0U, 1U, 3U, 64U, 1000U}) {
+        for (const std::size_t room : {std::size_t{0}, unmask_apart, std::size_t{1}, std::size_t{3},
+                                       std::size_t{64}, std::size_t{1000}}) {
             const trace seen = decode<Receiver>(stream, cuts, room, limits, allowed_rsv);
             if (!(seen == whole)) {
                 FAIL(cuts.size() << " cuts, the first at " << first_cut << ", room " << room << ": "

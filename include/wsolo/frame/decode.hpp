@@ -37,10 +37,11 @@ struct [[nodiscard]] decoded {
     /// This part of the payload, unmasked, within the input (or the destination) of the call.
     mutable_bytes payload{};
 
+    /// The same, as the type that says so. Not for what next_masked() returned.
     [[nodiscard]] unmasked_bytes unmasked() const noexcept { return unmasked_bytes(payload); }
 };
 
-/// Reads what the peer of `Receiver` sends. 56 bytes, no allocation. Not thread-safe.
+/// Reads what the peer of `Receiver` sends. 48 bytes, no allocation. Not thread-safe.
 template <role Receiver>
 class frame_decoder {
 public:
@@ -50,19 +51,11 @@ public:
 
     /// Takes the next part from the front of `input`, which is advanced past it, and unmasks it where it
     /// lies. Call it until it does not say part. The part lives as long as the bytes of `input`. O(part).
-    decoded next(mutable_bytes& input) noexcept {
-        const std::size_t start = whole_header_in(input);
-        if (start == 0) return reach_payload(input) ? next_part(input) : stopped();
-        if (payload_size_ > input.size() - start) {
-            begin();
-            input = input.subspan(start);
-            return next_part(input);
-        }
-        const mutable_bytes payload = input.subspan(start, static_cast<std::size_t>(payload_size_));
-        input = input.subspan(start + payload.size());
-        if constexpr (masked) apply_mask(payload, key_);
-        return {.status = decode_status::part, .begins = true, .ends = true, .payload = payload};
-    }
+    decoded next(mutable_bytes& input) noexcept { return step<masked>(input); }
+
+    /// The same with the part left masked, for whoever unmasks and judges in one pass: it is still to be
+    /// XORed with key(), `position() - payload.size()` bytes into the frame's payload.
+    decoded next_masked(mutable_bytes& input) noexcept { return step<false>(input); }
 
     /// The same with the input left as it is: the part is unmasked while it is copied to the front of `to`,
     /// which is advanced past it. need_more with input left over means that `to` is full.
@@ -93,6 +86,13 @@ public:
         return header;
     }
 
+    /// Parts of header() that cost no more than a load: its first byte, its key, its payload size.
+    [[nodiscard]] std::byte first_byte() const noexcept { return first_; }
+    [[nodiscard]] masking_key key() const noexcept { return key_; }
+    [[nodiscard]] std::uint64_t payload_size() const noexcept { return payload_size_; }
+
+    /// Payload bytes of the current frame that came so far.
+    [[nodiscard]] std::uint64_t position() const noexcept { return payload_size_ - remaining_; }
     /// Payload bytes of the current frame still to come.
     [[nodiscard]] std::uint64_t remaining() const noexcept { return remaining_; }
 
@@ -104,6 +104,21 @@ private:
 
     static constexpr bool masked = masks(peer_of(Receiver));
     static constexpr std::size_t key_size = masked ? 4 : 0;
+
+    template <bool Unmask>
+    decoded step(mutable_bytes& input) noexcept {
+        const std::size_t start = whole_header_in(input);
+        if (start == 0) return reach_payload(input) ? next_part<Unmask>(input) : stopped();
+        if (payload_size_ > input.size() - start) {
+            begin();
+            input = input.subspan(start);
+            return next_part<Unmask>(input);
+        }
+        const mutable_bytes payload = input.subspan(start, static_cast<std::size_t>(payload_size_));
+        input = input.subspan(start + payload.size());
+        if constexpr (Unmask) apply_mask(payload, key_);
+        return {.status = decode_status::part, .begins = true, .ends = true, .payload = payload};
+    }
 
     /// The fast path: a header that is due, lies whole in the input and keeps all rules is taken over, and
     /// its size returned. Otherwise 0, nothing has changed, and reach_payload() finds out what is the matter.
@@ -139,10 +154,11 @@ private:
         return phase_ == phase::payload && !input.empty();
     }
 
+    template <bool Unmask>
     [[gnu::noinline]] decoded next_part(mutable_bytes& input) noexcept {
         const mutable_bytes payload = input.first(limited_by(input.size()));
         input = input.subspan(payload.size());
-        if constexpr (masked) apply_mask(payload, key_, payload_size_ - remaining_);
+        if constexpr (Unmask) apply_mask(payload, key_, payload_size_ - remaining_);
         return advance(payload);
     }
 

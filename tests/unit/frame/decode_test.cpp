@@ -159,7 +159,11 @@ TEST_CASE("a frame begins as soon as its header is complete", "[frame][decode]")
     CHECK_FALSE(part.ends);
     CHECK(part.payload.empty());
     CHECK(decoder.header().payload_size == 3);
+    CHECK(decoder.payload_size() == 3);
+    CHECK(decoder.first_byte() == std::byte{0x81});
+    CHECK(decoder.key() == decoder.header().key);
     CHECK(decoder.remaining() == 3);
+    CHECK(decoder.position() == 0);
     CHECK(decoder.next(input).status == decode_status::need_more);
     input = mutable_bytes(bytes).subspan(6);
     const decoded rest = decoder.next(input);
@@ -187,7 +191,7 @@ TEST_CASE("a full destination is not an end", "[frame][decode]") {
 }
 
 TEST_CASE("an announced length costs nothing", "[frame][decode]") {
-    static_assert(sizeof(frame_decoder<role::server>) <= 64, "an idle connection holds one of these");
+    static_assert(sizeof(frame_decoder<role::server>) == 48, "an idle connection holds one of these");
     static_assert(std::is_trivially_destructible_v<frame_decoder<role::server>>, "nothing is allocated");
     frame_decoder<role::client> decoder(frame_limits{.max_frame_size = UINT64_MAX});
     byte_vector bytes = from_hex("82 7f 7f ff ff ff ff ff ff ff 01 02");
