@@ -12,7 +12,25 @@
 #include <atomic>
 #include <chrono>
 
+#if defined(__unix__) || defined(__APPLE__)
+#include <sched.h>
+#include <time.h>
+#endif
+
 namespace wsolo::inline WSOLO_ABI {
+
+/// Every deadline is a point of the steady clock: the wall clock may jump.
+using time_point = std::chrono::steady_clock::time_point;
+/// Every duration; any std::chrono duration that converts without loss fits.
+using duration = std::chrono::steady_clock::duration;
+
+/// "No deadline", and what a deadline that would overflow saturates to.
+inline constexpr time_point no_deadline = time_point::max();
+
+/// `from` + `span`, saturating at no_deadline.
+[[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
+    return span >= no_deadline - from ? no_deadline : from + span;
+}
 
 /// The real thing: std::atomic and the steady clock.
 struct std_traits {
@@ -26,6 +44,22 @@ struct std_traits {
         __builtin_ia32_pause();
 #elif defined(__aarch64__) && defined(__GNUC__)
         __asm__ volatile("yield");
+#endif
+    }
+
+    /// The `round`-th wait for a lock that is held for nanoseconds: spin, then yield, then sleep. It ends in
+    /// a sleep because a yield never lets a lower real-time priority run.
+    static void relax(unsigned round) noexcept {
+        if (round < 40) return pause();
+#if defined(__unix__) || defined(__APPLE__)
+        if (round < 80) {
+            ::sched_yield();
+            return;
+        }
+        const timespec nap{0, 50'000};
+        ::nanosleep(&nap, nullptr);
+#else
+        pause();
 #endif
     }
 };

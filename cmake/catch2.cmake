@@ -1,0 +1,31 @@
+# Catch2 as the target wsolo_catch, main() included: an installed v3, else an installed 2.13 (Debian 12), else v3 from
+# its repository.
+
+set(wsolo_catch_version 3)
+find_package(Catch2 3 QUIET)
+if(NOT Catch2_FOUND)
+    find_package(Catch2 2.13 QUIET)
+    if(Catch2_FOUND)
+        set(wsolo_catch_version 2)
+    endif()
+endif()
+if(NOT Catch2_FOUND)
+    message(STATUS "wsolo: no Catch2 is installed, fetching it")
+    include(FetchContent)
+    FetchContent_Declare(Catch2 GIT_REPOSITORY https://github.com/catchorg/Catch2.git GIT_TAG v3.7.1 GIT_SHALLOW TRUE)
+    FetchContent_MakeAvailable(Catch2)
+endif()
+
+if(wsolo_catch_version EQUAL 3)
+    add_library(wsolo_catch INTERFACE)
+    target_link_libraries(wsolo_catch INTERFACE Catch2::Catch2WithMain)
+    set(wsolo_catch_headers <catch2/catch_test_macros.hpp> <catch2/catch_approx.hpp> <catch2/catch_tostring.hpp>
+        <catch2/catch_template_test_macros.hpp> <catch2/generators/catch_generators.hpp>)
+    set(wsolo_catch_no_test_is_fine --allow-running-no-tests)
+else()
+    add_library(wsolo_catch STATIC "${PROJECT_SOURCE_DIR}/tests/support/catch_main_v2.cpp")
+    target_link_libraries(wsolo_catch PUBLIC Catch2::Catch2)
+    set(wsolo_catch_headers <catch2/catch.hpp>)
+    set(wsolo_catch_no_test_is_fine "")
+endif()
+message(STATUS "wsolo: tests use Catch2 v${wsolo_catch_version}")

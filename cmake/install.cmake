@@ -1,0 +1,21 @@
+# cmake --install: the headers, and a package for find_package(wsolo CONFIG). Headers only, so one version file serves
+# every architecture.
+
+include(CMakePackageConfigHelpers)
+include(GNUInstallDirs)
+
+set(wsolo_package_dir "${CMAKE_INSTALL_DATADIR}/cmake/wsolo")
+
+# INCLUDES DESTINATION is for consumers older than CMake 3.23, which do not read file sets.
+install(TARGETS wsolo EXPORT wsoloTargets
+    FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+    FILE_SET adapters DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+    FILE_SET adapters_unchecked DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+    INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(EXPORT wsoloTargets NAMESPACE wsolo:: DESTINATION "${wsolo_package_dir}")
+
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/wsoloConfigVersion.cmake"
+    VERSION "${PROJECT_VERSION}" COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+install(FILES "${PROJECT_SOURCE_DIR}/cmake/wsoloConfig.cmake" "${PROJECT_BINARY_DIR}/wsoloConfigVersion.cmake"
+    DESTINATION "${wsolo_package_dir}")
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/wsolo")

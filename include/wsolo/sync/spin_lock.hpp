@@ -1,0 +1,51 @@
+#pragma once
+// The short lock: one byte, for critical sections of a few nanoseconds in objects that can't afford a mutex
+// each.
+//
+// Laws of this file:
+// - No user code, system call, allocation or large copy runs while it is held.
+// - unlock() is one release store and touches nothing afterwards, so whoever takes the lock next may destroy
+// it.
+
+#include "traits.hpp"
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Test and test-and-set with back-off. Not recursive, not fair. lock() never makes a system call unless the
+/// holder was preempted.
+template <class Traits = std_traits>
+class basic_spin_lock {
+public:
+    basic_spin_lock() = default;
+    basic_spin_lock(const basic_spin_lock&) = delete;
+    basic_spin_lock& operator=(const basic_spin_lock&) = delete;
+
+    void lock() noexcept {
+        unsigned round = 0;
+        while (held_.exchange(true, std::memory_order_acquire)) {
+            while (held_.load(std::memory_order_relaxed)) Traits::relax(round++);
+        }
+    }
+
+    void unlock() noexcept { held_.store(false, std::memory_order_release); }
+
+private:
+    typename Traits::template atomic<bool> held_{false};
+};
+
+using spin_lock = basic_spin_lock<>;
+
+/// Holds a lock for a scope. (std::lock_guard would cost <mutex>.)
+template <class Lock>
+class [[nodiscard]] scoped_hold {
+public:
+    explicit scoped_hold(Lock& lock) noexcept : lock_(lock) { lock_.lock(); }
+    ~scoped_hold() { lock_.unlock(); }
+    scoped_hold(const scoped_hold&) = delete;
+    scoped_hold& operator=(const scoped_hold&) = delete;
+
+private:
+    Lock& lock_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI

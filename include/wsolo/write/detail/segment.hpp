@@ -1,0 +1,164 @@
+#pragma once
+// One block of wire bytes: many small frames, back to back, or one large frame, or a reference to a shared
+// one.
+//
+// Laws of this file:
+// - A frame lies whole in one segment, so every frame is contiguous.
+// - Each frame's end is recorded (4 bytes, growing down from the block's end), so that after a partial write
+// the
+//   owner knows whether it stands on a frame boundary.
+// - Appending is for whoever holds the writer's lock; taking is for the owner of the write token.
+
+#include "../../frame/shared_frame.hpp"
+
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class segment {
+public:
+    /// A block with room for `capacity` bytes of frames and records. nullptr when there is no memory.
+    [[nodiscard]] static segment* make_open(std::size_t capacity) noexcept {
+        void* block = std::malloc(sizeof(segment) + capacity);
+        return block == nullptr ? nullptr : ::new (block) segment(static_cast<std::uint32_t>(capacity));
+    }
+
+    /// A block for one frame of `size` bytes, which the caller writes through bytes() before it is queued.
+    [[nodiscard]] static segment* make_whole(std::size_t size) noexcept {
+        void* block = std::malloc(sizeof(segment) + size);
+        if (block == nullptr) return nullptr;
+        auto* whole = ::new (block) segment(0);
+        whole->size_ = size;
+        whole->frames_ = 1;
+        return whole;
+    }
+
+    /// One reference to a shared frame; its bytes are not copied.
+    [[nodiscard]] static segment* make_shared(shared_frame frame) noexcept {
+        void* block = std::malloc(sizeof(segment));
+        if (block == nullptr) return nullptr;
+        auto* whole = ::new (block) segment(0);
+        whole->shared_ = std::move(frame);
+        whole->bytes_ = whole->shared_.bytes().data();
+        whole->size_ = whole->shared_.bytes().size();
+        whole->frames_ = 1;
+        return whole;
+    }
+
+    /// An open block at the start of memory that outlives it and is not its own to free.
+    [[nodiscard]] static segment* place_open(void* memory, std::size_t capacity) noexcept {
+        auto* placed = ::new (memory) segment(static_cast<std::uint32_t>(capacity));
+        placed->placed_ = true;
+        return placed;
+    }
+
+    static void destroy(segment* old) noexcept {
+        if (old == nullptr) return;
+        const bool placed = old->placed_;
+        old->~segment();
+        if (!placed) std::free(old);
+    }
+
+    segment(const segment&) = delete;
+    segment& operator=(const segment&) = delete;
+
+    /// Where a make_whole() frame is written.
+    [[nodiscard]] mutable_bytes writable() noexcept { return {storage(), size_}; }
+    [[nodiscard]] const std::byte* bytes() const noexcept { return bytes_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::uint32_t frames() const noexcept { return frames_; }
+    [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+
+    [[nodiscard]] bool has_room(std::size_t frame) const noexcept {
+        return capacity_ != 0 && frame + record_size <= capacity_ - size_ - frames_ * record_size;
+    }
+
+    /// Appends a frame of `frame` bytes and returns where to write it. Precondition: has_room(frame).
+    [[nodiscard]] mutable_bytes append(std::size_t frame) noexcept {
+        std::byte* at = storage() + size_;
+        size_ += frame;
+        ++frames_;
+        store_end(frames_ - 1, static_cast<std::uint32_t>(size_));
+        return {at, frame};
+    }
+
+    /// Takes the last appended frame back and returns its size. Precondition: open, frames() > 0, not taken
+    /// from.
+    std::size_t drop_last() noexcept {
+        const std::size_t start = frame_start(frames_ - 1);
+        const std::size_t dropped = size_ - start;
+        size_ = start;
+        --frames_;
+        return dropped;
+    }
+
+    /// For reuse: as make_open() made it.
+    void reset() noexcept {
+        size_ = taken_ = 0;
+        frames_ = done_ = 0;
+    }
+
+    /// What the transport has not taken yet.
+    [[nodiscard]] const_bytes rest() const noexcept { return {bytes_ + taken_, size_ - taken_}; }
+    /// The part of rest() that belongs to a frame already begun; empty on a frame boundary.
+    [[nodiscard]] const_bytes rest_of_begun_frame() const noexcept {
+        return mid_frame() ? const_bytes{bytes_ + taken_, frame_end(done_) - taken_} : const_bytes{};
+    }
+    [[nodiscard]] bool mid_frame() const noexcept { return done_ < frames_ && taken_ != frame_start(done_); }
+
+    /// The transport took `count` more bytes (<= rest().size()). Returns how many frames that completed.
+    /// O(log frames).
+    std::uint32_t take(std::size_t count) noexcept {
+        taken_ += count;
+        const std::uint32_t before = done_;
+        if (taken_ == size_) {
+            done_ = frames_;
+        } else {
+            std::uint32_t high = frames_;
+            while (done_ < high) { // first frame whose end lies beyond what was taken
+                const std::uint32_t middle = done_ + (high - done_) / 2;
+                if (frame_end(middle) <= taken_)
+                    done_ = middle + 1;
+                else
+                    high = middle;
+            }
+        }
+        return done_ - before;
+    }
+
+    segment* next = nullptr;
+
+private:
+    explicit segment(std::uint32_t capacity) noexcept : bytes_(storage()), capacity_(capacity) {}
+    ~segment() = default;
+
+    static constexpr std::size_t record_size = sizeof(std::uint32_t);
+
+    [[nodiscard]] std::byte* storage() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
+
+    [[nodiscard]] std::size_t frame_start(std::uint32_t frame) const noexcept {
+        return frame == 0 ? 0 : frame_end(frame - 1);
+    }
+    [[nodiscard]] std::size_t frame_end(std::uint32_t frame) const noexcept {
+        if (capacity_ == 0) return size_;
+        std::uint32_t end;
+        std::memcpy(&end, bytes_ + capacity_ - (frame + 1) * record_size, record_size);
+        return end;
+    }
+    void store_end(std::uint32_t frame, std::uint32_t end) noexcept {
+        std::memcpy(storage() + capacity_ - (frame + 1) * record_size, &end, record_size);
+    }
+
+    const std::byte* bytes_;
+    std::size_t size_ = 0;
+    std::size_t taken_ = 0;
+    std::uint32_t frames_ = 0;
+    std::uint32_t done_ = 0;
+    std::uint32_t capacity_; // 0: one whole frame
+    bool placed_ = false;
+    shared_frame shared_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail

@@ -1,0 +1,34 @@
+#pragma once
+// What became of everything that was accepted, when it is over.
+
+#include "../core/error.hpp"
+
+#include <cstdint>
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Adds up exactly: what was accepted is written or dropped, nothing else. Bytes are wire bytes (headers
+/// included).
+struct drain_report {
+    std::uint64_t frames_written = 0; ///< taken by the transport to their last byte
+    std::uint64_t frames_dropped = 0; ///< accepted, but not (wholly) taken
+    std::uint64_t bytes_written = 0;
+    std::uint64_t bytes_dropped = 0;
+    bool partial_frame = false; ///< the last frame on the wire is incomplete: the peer must not read on
+    bool deadline_hit = false;  ///< a write's or the drain's deadline ended it
+    errc reason = errc::none;   ///< none: a Close frame was the last thing written
+    int transport_error = 0;    ///< the transport's own code (errno, say) where it failed
+
+    [[nodiscard]] constexpr std::uint64_t frames_accepted() const noexcept {
+        return frames_written + frames_dropped;
+    }
+    [[nodiscard]] constexpr std::uint64_t bytes_accepted() const noexcept {
+        return bytes_written + bytes_dropped;
+    }
+    /// Whether everything accepted reached the transport, a Close frame last.
+    [[nodiscard]] constexpr bool clean() const noexcept {
+        return reason == errc::none && frames_dropped == 0;
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI

@@ -1,0 +1,105 @@
+#pragma once
+// The threaded drive: a single_writer and a thread that pumps it, for servers without a loop of their own.
+//
+// Laws of this file:
+// - The thread sleeps while there is nothing to write, and ends when the writer is finished.
+// - The destructor aborts what is left and joins; for a drain call close() and wait() first.
+
+#include "../sync/blocking_traits.hpp"
+#include "single_writer.hpp"
+
+#include <thread>
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Owns the writer and its thread: `out->send_text(...)`, `out->close(...)`. Everything that single_writer
+/// offers may be called from any thread. With a transport that waits inside write(), a drain's bound is
+/// noticed when the write that stands has ended; with a waitable_transport within 20 ms.
+template <transport Transport, class Side = server_side, class Observer = no_observer,
+          class Traits = std_blocking_traits>
+class threaded_writer {
+    struct wake_hook {
+        threaded_writer* self;
+        void operator()() const { self->wake(); }
+    };
+
+public:
+    using writer_type = single_writer<Transport, wake_hook, Side, Observer, Traits>;
+
+    explicit threaded_writer(Transport connection, const writer_options& options = {}, Side side = {},
+                             Observer observer = {})
+        : writer_(std::move(connection), wake_hook{this}, options, std::move(side), std::move(observer)),
+          thread_([this] { run(); }) {}
+
+    threaded_writer(const threaded_writer&) = delete;
+    threaded_writer& operator=(const threaded_writer&) = delete;
+
+    ~threaded_writer() {
+        writer_.abort();
+        thread_.join();
+    }
+
+    [[nodiscard]] writer_type* operator->() noexcept { return &writer_; }
+    [[nodiscard]] const writer_type* operator->() const noexcept { return &writer_; }
+    [[nodiscard]] writer_type& writer() noexcept { return writer_; }
+
+    /// Waits until the writer is finished: closed and drained, aborted, or failed. False when the deadline
+    /// passed first. Not from the observer, which runs on the thread that this waits for.
+    [[nodiscard]] bool wait(time_point deadline = no_deadline) {
+        WSOLO_ASSERT(std::this_thread::get_id() != thread_.get_id(),
+                     "wait() from the writer's own thread never returns");
+        std::unique_lock hold(mutex_);
+        const auto over = [this] { return finished_; };
+        if (deadline != no_deadline) return changed_.wait_until(hold, deadline, over);
+        changed_.wait(hold, over);
+        return true;
+    }
+
+private:
+    void run() {
+        pump_result left{};
+        do {
+            sleep();
+            do {
+                left = writer_.pump();
+                if (left.status == pump_status::blocked) wait_writable(left.deadline);
+            } while (left.status == pump_status::blocked || left.status == pump_status::more);
+        } while (left.status != pump_status::finished);
+        const std::lock_guard hold(mutex_);
+        finished_ = true;
+        changed_.notify_all();
+    }
+
+    void wait_writable(time_point deadline) {
+        if constexpr (waitable_transport<Transport>) {
+            // In slices, because a close() or abort() meanwhile may bring the deadline forward.
+            const time_point slice = deadline_after(Traits::clock::now(), std::chrono::milliseconds(20));
+            static_cast<void>(writer_.wait_writable(detail::earlier(deadline, slice)));
+        } else {
+            static_cast<void>(deadline);
+            WSOLO_ASSERT(false,
+                         "the threaded drive needs a transport that waits in write() or has wait_writable()");
+        }
+    }
+
+    void wake() {
+        const std::lock_guard hold(mutex_);
+        awake_ = true;
+        changed_.notify_all();
+    }
+
+    void sleep() {
+        std::unique_lock hold(mutex_);
+        changed_.wait(hold, [this] { return awake_; });
+        awake_ = false;
+    }
+
+    typename Traits::mutex mutex_;
+    typename Traits::condition_variable changed_;
+    bool awake_ = false;
+    bool finished_ = false;
+    writer_type writer_;
+    std::thread thread_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI

@@ -1,0 +1,34 @@
+# The repository's rules as tests, label check. Each tool says in its head what it refuses; check.teeth shows every one
+# of them a house that breaks its rule.
+
+find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
+
+set(wsolo_tools "${PROJECT_SOURCE_DIR}/tools")
+set(wsolo_compile "${CMAKE_CXX_COMPILER}" -std=c++20 ${wsolo_warnings} "-I${PROJECT_SOURCE_DIR}/include")
+
+function(wsolo_add_check name)
+    add_test(NAME "${WSOLO_TEST_PREFIX}${name}" COMMAND ${ARGN})
+    set_tests_properties("${WSOLO_TEST_PREFIX}${name}" PROPERTIES LABELS check TIMEOUT 300
+        ENVIRONMENT "PYTHONDONTWRITEBYTECODE=1;CXX=${CMAKE_CXX_COMPILER}")
+endfunction()
+
+foreach(rule layers mirror length version)
+    wsolo_add_check(check.${rule} Python3::Interpreter "${wsolo_tools}/check_${rule}.py")
+endforeach()
+wsolo_add_check(check.single_header Python3::Interpreter "${wsolo_tools}/amalgamate.py" --check)
+wsolo_add_check(check.readme Python3::Interpreter "${wsolo_tools}/check_readme.py"
+    --work "${CMAKE_CURRENT_BINARY_DIR}/readme" -- ${wsolo_compile})
+wsolo_add_check(check.teeth Python3::Interpreter "${wsolo_tools}/selftest.py")
+
+if(CMAKE_VERSION VERSION_GREATER_EQUAL 3.24) # older ones do not know the target
+    # Every header compiles alone, warnings as errors.
+    wsolo_add_check(check.headers_alone
+        "${CMAKE_COMMAND}" --build "${PROJECT_BINARY_DIR}" --target all_verify_interface_header_sets)
+endif()
+
+file(GLOB cases CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/compile_fail/*.cpp")
+foreach(case IN LISTS cases)
+    cmake_path(GET case STEM name)
+    wsolo_add_check(compile_fail.${name} Python3::Interpreter "${wsolo_tools}/check_compile_fail.py" "${case}"
+        -- ${wsolo_compile})
+endforeach()

@@ -1,0 +1,44 @@
+# Every way to take wsolo in, tried from outside, label package: find_package after an install (and a version that must be
+# refused), add_subdirectory, FetchContent, the single header alone, Conan.
+
+set(consumer "${CMAKE_CURRENT_SOURCE_DIR}/consumer")
+set(work "${CMAKE_CURRENT_BINARY_DIR}/packages")
+set(prefix "${work}/prefix")
+
+function(wsolo_add_package_test name)
+    add_test(NAME "${WSOLO_TEST_PREFIX}package.${name}" COMMAND ${ARGN})
+    set_tests_properties("${WSOLO_TEST_PREFIX}package.${name}" PROPERTIES LABELS package TIMEOUT 600)
+endfunction()
+
+# Configures, builds and runs tests/consumer, which takes wsolo in the given way.
+function(wsolo_add_consumer name)
+    wsolo_add_package_test(${name} "${CMAKE_CTEST_COMMAND}"
+        --build-and-test "${consumer}" "${work}/${name}"
+        --build-generator "${CMAKE_GENERATOR}" --build-makeprogram "${CMAKE_MAKE_PROGRAM}"
+        --build-options "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}" "-DWSOLO_ROOT=${PROJECT_SOURCE_DIR}"
+        "-DWSOLO_VERSION=${PROJECT_VERSION}" "-DCMAKE_PREFIX_PATH=${prefix}" ${ARGN}
+        --test-command consumer)
+endfunction()
+
+wsolo_add_package_test(install "${CMAKE_COMMAND}" "-DTREE=${PROJECT_BINARY_DIR}" "-DPREFIX=${prefix}"
+    "-DROOT=${PROJECT_SOURCE_DIR}" -P "${consumer}/install.cmake")
+set_tests_properties("${WSOLO_TEST_PREFIX}package.install" PROPERTIES FIXTURES_SETUP wsolo_installed)
+
+wsolo_add_consumer(find_package -DTAKE=find_package "-DASK=${PROJECT_VERSION}")
+wsolo_add_consumer(refuses_version_99 -DTAKE=find_package -DASK=99)
+set_tests_properties("${WSOLO_TEST_PREFIX}package.find_package" "${WSOLO_TEST_PREFIX}package.refuses_version_99"
+    PROPERTIES FIXTURES_REQUIRED wsolo_installed)
+set_tests_properties("${WSOLO_TEST_PREFIX}package.refuses_version_99" PROPERTIES
+    PASS_REGULAR_EXPRESSION "compatible[ \n]+with requested version \"99\"")
+
+wsolo_add_consumer(add_subdirectory -DTAKE=add_subdirectory)
+wsolo_add_consumer(fetch_content -DTAKE=fetch_content)
+wsolo_add_consumer(single_header -DTAKE=single_header)
+
+find_program(WSOLO_CONAN conan HINTS "${PROJECT_SOURCE_DIR}/build/venv/bin")
+if(WSOLO_CONAN)
+    wsolo_add_package_test(conan "${CMAKE_COMMAND}" -E env "CONAN_HOME=${work}/conan" "CXX=${CMAKE_CXX_COMPILER}"
+        "${CMAKE_COMMAND}" "-DCONAN=${WSOLO_CONAN}" "-DROOT=${PROJECT_SOURCE_DIR}" -P "${consumer}/conan.cmake")
+else()
+    message(STATUS "wsolo: conan was not found, the test package.conan is left out")
+endif()

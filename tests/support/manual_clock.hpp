@@ -1,0 +1,16 @@
+#pragma once
+// A clock that stands still until the test moves it, and the Traits that make the shipped headers use it. One
+// per process: tests that use it are single-threaded and start by setting it.
+
+#include <wsolo/sync/traits.hpp>
+
+struct manual_clock {
+    using time_point = wsolo::time_point;
+    static inline time_point current{std::chrono::hours(1)};
+    static time_point now() noexcept { return current; }
+    static void advance(wsolo::duration by) noexcept { current += by; }
+};
+
+struct manual_traits : wsolo::std_traits {
+    using clock = manual_clock;
+};

@@ -1,0 +1,497 @@
+// Would catch: a frame torn by a reply, a PONG in the middle of a frame, data after Close, a lost or doubled
+// wake-up, a budget that overshoots, a stale or drip-fed deadline, an accepted frame without an outcome.
+
+#include <support/writer_fixture.hpp>
+
+namespace {
+
+constexpr int text_op = 1, close_op = 8, ping_op = 9, pong_op = 10;
+
+std::string numbered(int i) { return "message " + std::to_string(i); }
+
+std::uint16_t close_status(const std::string& body) {
+    return static_cast<std::uint16_t>(static_cast<unsigned char>(body.at(0)) << 8 |
+                                      static_cast<unsigned char>(body.at(1)));
+}
+
+} // namespace
+
+TEMPLATE_TEST_CASE("many sends cost one hook call and one write", "[write][single_writer]", server, client) {
+    writer_fixture<TestType> f;
+    for (int i = 0; i < 40; ++i) REQUIRE(f.out->send_text(numbered(i)) == errc::none);
+    CHECK(f.scheduled == 1);
+    CHECK(f.wire.calls().empty()); // the default drive never writes from send
+    CHECK(f.out->pump().status == pump_status::idle);
+    CHECK(f.wire.calls().size() == 1);
+    const auto sent = f.payloads(text_op);
+    REQUIRE(sent.size() == 40);
+    for (int i = 0; i < 40; ++i) CHECK(sent[static_cast<std::size_t>(i)] == numbered(i));
+
+    REQUIRE(f.out->send_text("again") == errc::none); // idle to busy once more
+    CHECK(f.scheduled == 2);
+    CHECK(f.out->pump().status == pump_status::idle);
+    CHECK(f.out->queued_bytes() == 0);
+}
+
+TEMPLATE_TEST_CASE("sizes around every header and block boundary keep their order", "[write][single_writer]",
+                   server, client) {
+    writer_fixture<TestType> f;
+    std::vector<std::string> expected;
+    const std::size_t edge = wsolo::detail::inline_limit;
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{1}, std::size_t{125}, std::size_t{126}, edge - 9, edge - 8, edge - 4,
+          edge - 3, edge, edge + 1, std::size_t{65535}, std::size_t{65536}, std::size_t{3},
+          std::size_t{200'000}, std::size_t{4}}) {
+        expected.emplace_back(size, static_cast<char>('a' + static_cast<char>(expected.size())));
+        REQUIRE(f.out->send_text(expected.back()) == errc::none);
+    }
+    CHECK(f.pump_all() == pump_status::idle);
+    CHECK(f.payloads(text_op) == expected);
+    CHECK(f.out->report().frames_written == expected.size());
+    CHECK(f.out->report().bytes_written == f.wire.bytes().size());
+}
+
+TEMPLATE_TEST_CASE(
+    "a PONG waits for the frame that was begun, wherever the write was cut, and for nothing more",
+    "[write][single_writer]", server, client) {
+    std::size_t total = 0;
+    for (std::size_t cut = 0; cut == 0 || cut < total; ++cut) {
+        writer_fixture<TestType> f;
+        f.wire.then({io_status::would_block, cut, 0});
+        REQUIRE(f.out->send_text("first") == errc::none);
+        REQUIRE(f.out->send_text(std::string(130, 'b')) == errc::none);
+        REQUIRE(f.out->send_text("third") == errc::none);
+        REQUIRE(f.out->pump().status == pump_status::blocked);
+        REQUIRE(f.out->send(f.pong("reply")) == errc::none);
+        REQUIRE(f.out->send(f.ping("probe")) == errc::none);
+        CHECK(f.scheduled == 1); // the token is parked: nobody is called
+        REQUIRE(f.out->pump().status == pump_status::idle);
+        total = f.wire.bytes().size() - f.pong("reply").bytes().size() - f.ping("probe").bytes().size();
+
+        const strict::stream wire = f.parsed();
+        INFO("cut at " << cut);
+        REQUIRE(wire.error == "");
+        REQUIRE(wire.rest == 0);
+        REQUIRE(wire.frames.size() == 5);
+        std::size_t begun = 0; // frames that the first write completed or began
+        for (std::size_t at = 0; begun < wire.frames.size() && at < cut; ++begun) {
+            const std::size_t payload = wire.frames[begun].payload.size();
+            at += wsolo::header_size(payload, wsolo::masks(TestType::self)) + payload;
+        }
+        CHECK(wire.frames[begun].opcode == pong_op);
+        CHECK(wire.frames[begun].payload == "reply");
+        CHECK(wire.frames[begun + 1].opcode == ping_op);
+    }
+    CHECK(total > 140);
+}
+
+TEMPLATE_TEST_CASE("Close is the last frame, and nothing is accepted behind it", "[write][single_writer]",
+                   server, client) {
+    writer_fixture<TestType> f;
+    REQUIRE(f.out->send_text("before") == errc::none);
+    REQUIRE(f.out->close(wsolo::close_code::going_away, "restart") == errc::none);
+    CHECK(f.out->send_text("after") == errc::closed);
+    CHECK(f.out->send(f.pong("after")) == errc::closed);
+    CHECK(f.out->close(wsolo::close_code::normal) == errc::closed);
+    CHECK(f.scheduled == 1);
+    CHECK(f.out->pump().status == pump_status::finished);
+    const strict::stream wire = f.parsed();
+    REQUIRE(wire.frames.size() == 2);
+    CHECK(wire.frames[1].opcode == close_op);
+    CHECK(close_status(wire.frames[1].payload) == 1001);
+    CHECK(wire.frames[1].payload.substr(2) == "restart");
+    REQUIRE(f.reports.size() == 1);
+    CHECK(f.reports[0].clean());
+    CHECK(f.reports[0].frames_written == 2);
+    CHECK(f.reports[0].frames_dropped == 0);
+    CHECK(f.wire.finishes() == 1);
+    CHECK(f.wire.finished_as() == wsolo::end_of_write::drained);
+    CHECK(f.out->pump().status == pump_status::finished);
+}
+
+TEST_CASE("the peer's Close is answered once, whoever was first", "[write][single_writer]") {
+    writer_fixture<server> f;
+    const auto reply = wsolo::make_control_reply<wsolo::role::server>(
+        wsolo::opcode::close, wsolo::unmasked_bytes(wsolo::bytes_of(std::string_view("\x03\xe8", 2))));
+    REQUIRE(f.out->send(*reply) == errc::none);
+    CHECK(f.out->send(*reply) == errc::closed);
+    CHECK(f.out->close(wsolo::close_code::normal) == errc::closed);
+    CHECK(f.out->pump().status == pump_status::finished);
+    CHECK(f.payloads(close_op).size() == 1);
+}
+
+TEST_CASE("the drain has a bound, even for a writer that was parked before", "[write][single_writer]") {
+    writer_fixture<server> f;
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
+    f.wire.then({io_status::would_block, 3, 0});
+    REQUIRE(f.out->send_text("stuck") == errc::none);
+    REQUIRE(f.out->send_text("never") == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    REQUIRE(f.out->close(wsolo::close_code::normal, "", 100ms) == errc::none);
+    CHECK(f.scheduled == 2); // the loop must learn the earlier deadline
+    const auto parked = f.out->pump();
+    REQUIRE(parked.status == pump_status::blocked);
+    CHECK(parked.deadline == manual_clock::now() + 100ms);
+    manual_clock::advance(100ms);
+    REQUIRE(f.out->pump().status == pump_status::finished);
+    const auto report = f.out->report();
+    CHECK(report.reason == errc::drain_timed_out);
+    CHECK(report.deadline_hit);
+    CHECK(report.partial_frame);
+    CHECK(report.frames_written == 0);
+    CHECK(report.frames_dropped == 3);
+    CHECK(report.bytes_written == 3);
+    CHECK(report.bytes_dropped == 7 + 7 + 4 - 3);
+    CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
+}
+
+TEST_CASE("an idle spell longer than the write timeout does not touch the next write",
+          "[write][single_writer]") {
+    wsolo::writer_options options;
+    options.timeouts.write = 10s;
+    writer_fixture<server> f(options);
+    REQUIRE(f.out->send_text("one") == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::idle);
+    manual_clock::advance(1h);
+    REQUIRE(f.out->send(f.pong("late")) == errc::none);
+    manual_clock::advance(20s); // the deadline starts with the write, not with the send
+    REQUIRE(f.out->pump().status == pump_status::idle);
+    REQUIRE(f.wire.calls().size() == 2);
+    CHECK(f.wire.calls()[1].deadline == manual_clock::now() + 10s);
+    CHECK(f.payloads(pong_op) == std::vector<std::string>{"late"});
+}
+
+TEST_CASE("a write that stands still meets its deadline, and a finished write starts a new one",
+          "[write][single_writer]") {
+    wsolo::writer_options options;
+    options.timeouts.write = 10s;
+    writer_fixture<server> f(options);
+    f.wire.then({io_status::ok}).then({io_status::would_block, 0, 0}).then({io_status::would_block, 0, 0});
+    REQUIRE(f.out->send_text("one") == errc::none);
+    f.wire.before_write([&, sent = false]() mutable {
+        if (!std::exchange(sent, true)) REQUIRE(f.out->send_text("two") == errc::none);
+        manual_clock::advance(6s);
+    });
+    const auto parked = f.out->pump();
+    REQUIRE(parked.status == pump_status::blocked);
+    CHECK(parked.deadline == manual_clock::now() - 6s + 10s); // not the first write's
+    CHECK(f.out->pump().status == pump_status::blocked);      // 6 s into the second write
+    f.wire.then({io_status::would_block, 0, 0});
+    CHECK(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->report().reason == errc::write_timed_out);
+    CHECK(f.out->report().frames_written == 1);
+    CHECK(f.out->report().frames_dropped == 1);
+}
+
+TEST_CASE("a peer that drips one byte at a time can't hold the writer for ever", "[write][single_writer]") {
+    wsolo::writer_options options;
+    options.timeouts.write = 10s;
+    options.timeouts.min_rate = 1000;
+    writer_fixture<server> f(options);
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 1, 0}; });
+    REQUIRE(f.out->send_text(std::string(2000, 'x')) == errc::none);
+    int seconds = 0;
+    while (f.out->pump().status == pump_status::blocked && seconds < 100) {
+        manual_clock::advance(1s);
+        ++seconds;
+    }
+    CHECK(f.out->report().reason == errc::write_timed_out);
+    CHECK(seconds == 11); // 10 s, and a millisecond for each byte
+    CHECK(f.out->report().partial_frame);
+}
+
+TEST_CASE("a slow peer above the minimum rate is never cut off", "[write][single_writer]") {
+    wsolo::writer_options options;
+    options.timeouts.write = 10s;
+    options.timeouts.min_rate = 1000;
+    writer_fixture<server> f(options);
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 1100, 0}; });
+    REQUIRE(f.out->send_text(std::string(100'000, 'x')) == errc::none);
+    pump_status status = pump_status::blocked;
+    while ((status = f.out->pump().status) == pump_status::blocked && f.wire.calls().size() < 200)
+        manual_clock::advance(1s);
+    CHECK(status == pump_status::idle);
+    CHECK(f.out->report().frames_written == 1);
+}
+
+TEST_CASE("abort ends at the next frame boundary and sends no Close", "[write][single_writer]") {
+    writer_fixture<server> f;
+    f.wire.then({io_status::would_block, 4, 0});
+    REQUIRE(f.out->send_text("begun") == errc::none);
+    REQUIRE(f.out->send_text("queued") == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    f.out->abort(errc::connection_lost);
+    f.out->abort();
+    CHECK(f.scheduled == 2);
+    CHECK(f.out->send_text("late") == errc::closed);
+    REQUIRE(f.out->pump().status == pump_status::finished);
+    CHECK(f.payloads(text_op) == std::vector<std::string>{"begun"});
+    CHECK(f.parsed().rest == 0);
+    const auto report = f.out->report();
+    CHECK(report.reason == errc::connection_lost);
+    CHECK(report.frames_written == 1);
+    CHECK(report.frames_dropped == 1);
+    CHECK_FALSE(report.partial_frame);
+    CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
+}
+
+TEST_CASE("an idle writer can be aborted and closed", "[write][single_writer]") {
+    writer_fixture<server> f;
+    f.out->abort();
+    CHECK(f.scheduled == 1);
+    CHECK(f.out->pump().status == pump_status::finished);
+    CHECK(f.reports.size() == 1);
+    CHECK(f.wire.calls().empty());
+}
+
+TEST_CASE("after a failed write nothing follows, and everything held is dropped", "[write][single_writer]") {
+    for (std::size_t taken = 0; taken <= 14; ++taken) {
+        writer_fixture<server> f;
+        f.wire.then({io_status::failed, taken, 104});
+        REQUIRE(f.out->send_text("12345") == errc::none);
+        REQUIRE(f.out->send_text("67890") == errc::none);
+        REQUIRE(f.out->pump().status == pump_status::finished);
+        INFO("failed after " << taken);
+        CHECK(f.wire.calls().size() == 1);
+        CHECK(f.out->send_text("more") == errc::closed);
+        const auto report = f.out->report();
+        CHECK(report.reason == errc::write_failed);
+        CHECK(report.transport_error == 104);
+        CHECK(report.frames_written == taken / 7);
+        CHECK(report.frames_accepted() == 2);
+        CHECK(report.bytes_written == taken);
+        CHECK(report.bytes_accepted() == 14);
+        CHECK(report.partial_frame == (taken % 7 != 0));
+        CHECK(f.reports.size() == 1);
+    }
+}
+
+TEST_CASE("the budget is strict, counts overhead and what is in flight, and returns what was taken",
+          "[write][single_writer]") {
+    const std::size_t frame = 2 + 10 + wsolo::frame_overhead;
+    const std::string ten(10, 'x');
+    for (const std::size_t slack : {std::size_t{0}, std::size_t{1}, frame - 1}) {
+        wsolo::writer_options options;
+        options.limits.max_bytes = 3 * frame + slack;
+        writer_fixture<server> f(options);
+        for (int i = 0; i < 3; ++i) REQUIRE(f.out->send_text(ten) == errc::none);
+        CHECK(f.out->send_text(ten) == errc::queue_full);
+        CHECK(f.out->queued_bytes() == 3 * frame);
+        f.wire.then({io_status::would_block, 0, 0}).then({io_status::would_block, 11, 0});
+        REQUIRE(f.out->pump().status == pump_status::blocked);
+        CHECK(f.out->send_text(ten) == errc::queue_full); // in flight is not gone
+        REQUIRE(f.out->pump().status == pump_status::blocked);
+        CHECK(f.out->queued_bytes() == 3 * frame - 11);
+        REQUIRE(f.out->pump().status == pump_status::idle);
+        CHECK(f.out->queued_bytes() == 0);
+        CHECK(f.out->send_text(ten) == errc::none);
+        CHECK(f.out->report().frames_written == 3);
+    }
+}
+
+TEST_CASE("what can never fit is too_large, and a frame count is a bound of its own",
+          "[write][single_writer]") {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 1000;
+    options.limits.max_frames = 2;
+    writer_fixture<server> f(options);
+    const std::size_t largest = 1000 - wsolo::frame_overhead - 4;
+    CHECK(f.out->send_text(std::string(largest + 1, 'x')) == errc::too_large);
+    CHECK(f.out->send_binary(wsolo::bytes_of(std::string(100'000, 'x'))) == errc::too_large);
+    CHECK(f.scheduled == 0);
+    CHECK(f.out->send_text(std::string(largest, 'x')) == errc::none);
+    CHECK(f.out->send_text("") == errc::queue_full);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.out->send_text("") == errc::none);
+    CHECK(f.out->send_text("") == errc::none);
+    CHECK(f.out->send_text("") == errc::queue_full);
+    CHECK(f.out->close(wsolo::close_code::normal) == errc::none); // Close always has room
+    REQUIRE(f.pump_all() == pump_status::finished);
+    CHECK(f.payloads(text_op).size() == 3);
+    CHECK(f.payloads(close_op).size() == 1);
+}
+
+TEST_CASE("every PING is answered within the reserve, beyond it the newest answer replaces the last",
+          "[write][single_writer]") {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 100; // data can't starve control
+    options.limits.control_reserve = 8;
+    writer_fixture<server> f(options);
+    while (f.out->send_text("data") == errc::none) {}
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
+    for (int i = 0; i < 8; ++i) REQUIRE(f.out->send(f.pong(std::to_string(i))) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked); // the eight are in flight
+    for (int i = 8; i < 100'000; ++i) {
+        REQUIRE(f.out->send(f.pong(std::to_string(i))) == errc::none);
+        if (i % 1000 == 0) REQUIRE(f.out->pump().status == pump_status::blocked);
+    }
+    f.wire.rule({});
+    REQUIRE(f.pump_all() == pump_status::idle);
+    const auto pongs = f.payloads(pong_op);
+    REQUIRE(pongs.size() == 9); // the reserve, and the newest
+    for (int i = 0; i < 8; ++i) CHECK(pongs[static_cast<std::size_t>(i)] == std::to_string(i));
+    CHECK(pongs.back() == "99999");
+    const auto report = f.out->report();
+    CHECK(report.frames_accepted() == report.frames_written + 100'000 - 9);
+    for (int i = 0; i < 8; ++i) CHECK(f.out->send(f.ping("")) == errc::none);
+    CHECK(f.out->send(f.ping("")) == errc::queue_full);
+}
+
+TEST_CASE("a hook that refuses fails the writer, with an outcome for everything", "[write][single_writer]") {
+    writer_fixture<server> f;
+    f.refuse = true;
+    CHECK(f.out->send_text("lost") == errc::none); // accepted, and accounted for:
+    REQUIRE(f.reports.size() == 1);
+    CHECK(f.reports[0].reason == errc::schedule_refused);
+    CHECK(f.reports[0].frames_dropped == 1);
+    CHECK(f.out->send_text("late") == errc::closed);
+    CHECK(f.wire.finishes() == 1);
+    CHECK(f.wire.calls().empty());
+}
+
+TEST_CASE("sending from inside a write just queues, and a second pump there has nothing to do",
+          "[write][single_writer]") {
+    writer_fixture<server> f;
+    f.wire.before_write([&, calls = 0]() mutable {
+        CHECK(f.out->pump().status == pump_status::busy);
+        if (++calls <= 3) REQUIRE(f.out->send_text(numbered(calls)) == errc::none);
+    });
+    REQUIRE(f.out->send_text(numbered(0)) == errc::none);
+    CHECK(f.out->pump().status == pump_status::idle);
+    CHECK(f.scheduled == 1); // the owner found them: no second wake-up
+    CHECK(f.payloads(text_op).size() == 4);
+}
+
+TEST_CASE("a used-up quantum hands the token to the hook, still held", "[write][single_writer]") {
+    wsolo::writer_options options;
+    options.pump_quantum = 1000;
+    writer_fixture<server> f(options);
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::ok, 600, 0}; });
+    REQUIRE(f.out->send_text(std::string(3000, 'x')) == errc::none);
+    CHECK(f.out->pump().status == pump_status::more);
+    CHECK(f.scheduled == 2);
+    CHECK(f.wire.bytes().size() == 1200);
+    REQUIRE(f.out->send_text("behind") == errc::none);
+    CHECK(f.scheduled == 2);
+    CHECK(f.out->wants_write());
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.payloads(text_op).back() == "behind");
+}
+
+TEST_CASE("raw is exactly one whole frame of this side", "[write][single_writer]") {
+    writer_fixture<server> s;
+    writer_fixture<client> c;
+    const auto send = [](auto& f, std::string_view bytes) {
+        return f.out->send(wsolo::raw{wsolo::bytes_of(bytes)});
+    };
+    CHECK(send(s, std::string_view("\x81\x02hi", 4)) == errc::none);
+    CHECK(send(c, std::string_view("\x81\x82\x01\x02\x03\x04ik", 8)) == errc::none);
+    CHECK(send(c, std::string_view("\x81\x02hi", 4)) == errc::raw_frame_malformed); // unmasked client
+    CHECK(send(s, std::string_view("\x81\x82\x01\x02\x03\x04ik", 8)) ==
+          errc::raw_frame_malformed); // masked server
+    CHECK(send(s, std::string_view("", 0)) == errc::raw_frame_malformed);
+    CHECK(send(s, std::string_view("\x81", 1)) == errc::raw_frame_malformed);
+    CHECK(send(s, std::string_view("\x81\x03hi", 4)) == errc::raw_frame_malformed); // too short
+    CHECK(send(s, std::string_view("\x81\x01hi", 4)) == errc::raw_frame_malformed); // too long
+    CHECK(send(s, std::string_view("\x01\x02hi", 4)) == errc::raw_frame_malformed); // a lone fragment
+    CHECK(send(s, std::string_view("\x80\x02hi", 4)) == errc::raw_frame_malformed); // a lone continuation
+    CHECK(send(s, std::string_view("\x81\x7e\0\x02hi", 6)) == errc::raw_frame_malformed); // not minimal
+    CHECK(send(s, std::string_view("\x83\x02hi", 4)) == errc::raw_frame_malformed);       // reserved opcode
+    CHECK(s.pump_all() == pump_status::idle);
+    CHECK(c.pump_all() == pump_status::idle);
+    CHECK(s.payloads(text_op) == std::vector<std::string>{"hi"});
+    CHECK(c.payloads(text_op) == std::vector<std::string>{"hi"});
+}
+
+TEST_CASE("a shared frame is queued by reference on many writers, among other frames",
+          "[write][single_writer]") {
+    const std::string payload(50'000, 's');
+    const auto frame = wsolo::make_shared_frame(wsolo::opcode::binary, wsolo::bytes_of(payload));
+    REQUIRE(frame);
+    writer_fixture<server> first, second;
+    for (auto* f : {&first, &second}) {
+        REQUIRE(f->out->send_text("before") == errc::none);
+        REQUIRE(f->out->send(*frame) == errc::none);
+        REQUIRE(f->out->send(wsolo::outbound(wsolo::shared{*frame})) == errc::none);
+        REQUIRE(f->out->send(wsolo::outbound(wsolo::text{"after"})) == errc::none);
+        REQUIRE(f->pump_all() == pump_status::idle);
+        CHECK(f->payloads(2) == std::vector<std::string>{payload, payload});
+        CHECK(f->payloads(text_op) == std::vector<std::string>{"before", "after"});
+    }
+}
+
+TEST_CASE("destroying a writer gives everything left its outcome", "[write][single_writer]") {
+    writer_fixture<server> f;
+    REQUIRE(f.out->send_text("left") == errc::none);
+    REQUIRE(f.out->send(f.pong("left too")) == errc::none);
+    f.out.reset();
+    REQUIRE(f.reports.size() == 1);
+    CHECK(f.reports[0].frames_dropped == 2);
+    CHECK(f.reports[0].reason == errc::aborted);
+    CHECK(f.wire.finishes() == 1);
+}
+
+TEST_CASE("an idle writer is 128 bytes at most", "[write][single_writer]") {
+    struct borrowed { // as a socket: one descriptor
+        int descriptor;
+        wsolo::io_result write(std::span<const wsolo::const_bytes>, wsolo::time_point) { return {}; }
+        void finish(wsolo::end_of_write) {}
+    };
+    static_assert(sizeof(wsolo::single_writer<borrowed, void (*)()>) <= 128);
+    CHECK(sizeof(wsolo::single_writer<borrowed, void (*)()>) <= 128);
+}
+
+TEMPLATE_TEST_CASE("whatever the transport does, the wire parses and the accounts add up",
+                   "[write][single_writer]", server, client) {
+    for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+        wsolo::writer_options options;
+        options.limits.max_bytes = 6000;
+        options.limits.control_reserve = 4;
+        options.pump_quantum = 500;
+        writer_fixture<TestType> f(options);
+        f.wire.chaotic(seed, 1 + seed % 700);
+        std::uint64_t state = seed * 77;
+        const auto draw = [&](std::uint64_t below) {
+            state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+            return (state >> 33) % below;
+        };
+        std::vector<std::string> accepted;
+        std::uint64_t frames = 0;
+        for (int step = 0; step < 120; ++step) {
+            const std::uint64_t what = draw(10);
+            if (what < 5) {
+                std::string message = std::to_string(step) + std::string(draw(what == 0 ? 4000 : 300), 'm');
+                if (f.out->send_text(message) == errc::none) accepted.push_back(message), ++frames;
+            } else if (what < 7) {
+                frames += f.out->send(f.pong(std::to_string(step))) == errc::none;
+            } else if (what == 7) {
+                frames += f.out->send(f.ping("p")) == errc::none;
+            } else {
+                static_cast<void>(f.out->pump());
+            }
+        }
+        const bool aborts = seed % 5 == 0;
+        if (aborts)
+            f.out->abort();
+        else
+            frames += f.out->close(wsolo::close_code::normal) == errc::none;
+        REQUIRE(f.pump_all() == pump_status::finished);
+
+        INFO("seed " << seed);
+        const strict::stream wire = f.parsed();
+        REQUIRE(wire.error == "");
+        CHECK(wire.rest == 0);
+        const auto texts = f.payloads(text_op);
+        REQUIRE(texts.size() <= accepted.size());
+        CHECK(std::equal(texts.begin(), texts.end(), accepted.begin()));
+        const auto report = f.out->report();
+        CHECK(report.frames_accepted() == frames);
+        CHECK(report.frames_written == wire.frames.size());
+        CHECK(report.bytes_written == f.wire.bytes().size());
+        CHECK(f.reports.size() == 1);
+        if (!aborts) {
+            CHECK(texts == accepted);
+            CHECK(wire.frames.back().opcode == close_op);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""Files stay short: question one at 300 lines, split it at 400. Generated files do not count."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import List, Tuple
+
+from house import read_lines, report, repository_root
+
+QUESTION = 300
+SPLIT = 400
+FOLDERS = ["include", "tests", "bench", "examples", "tools", "scripts", "cmake", "test_package"]
+ENDINGS = {".hpp", ".cpp", ".h", ".c", ".py", ".cmake", ".sh", ".txt", ""}
+
+
+def files_of(root: Path) -> List[Path]:
+    return sorted(path for folder in FOLDERS for path in (root / folder).rglob("*")
+                  if path.is_file() and path.suffix in ENDINGS and "__pycache__" not in path.parts)
+
+
+def judge(root: Path) -> Tuple[List[str], List[str]]:
+    """(errors, warnings)"""
+    errors, warnings = [], []
+    for path in files_of(root):
+        count = len(read_lines(path))
+        if count > SPLIT:
+            errors.append(f"{path.relative_to(root)}: {count} lines, split it (at most {SPLIT})")
+        elif count > QUESTION:
+            warnings.append(f"{path.relative_to(root)}: {count} lines (warning: more than {QUESTION})")
+    return errors, warnings
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--root", type=Path, default=repository_root())
+    root = parser.parse_args().root
+    errors, warnings = judge(root)
+    for warning in warnings:
+        print(warning)
+    return report("length", errors, len(files_of(root)), "files")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

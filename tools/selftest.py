@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+"""The teeth of the checks: each is shown a small house that breaks its rule, and must say so."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Dict, List
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import amalgamate
+import check_compile_fail
+import check_layers
+import check_length
+import check_mirror
+import check_readme
+import check_version
+
+VERSION = "#pragma once\n#define WSOLO_VERSION_MAJOR 1\n#define WSOLO_VERSION_MINOR 2\n#define WSOLO_VERSION_PATCH 3\n"
+HEAD = "// Would catch: a wrong value, an inverted condition.\n"
+COMPILER = [os.environ.get("CXX", "c++"), "-std=c++20"]
+
+
+def sound_house() -> Dict[str, str]:
+    """Every rule is kept here; each test breaks one."""
+    library = {
+        "version.hpp": VERSION,
+        "core/config.hpp": '#pragma once\n#include "../version.hpp"\n#include <cstddef>\n'
+                           "#ifdef NOWHERE\n#include <random>\n#endif\nusing a = std::size_t;\n",
+        "frame/header.hpp": '#pragma once\n#include "../core/config.hpp"\nusing b = a;\n',
+        "write/outbox.hpp": '#pragma once\n#include "../frame/header.hpp"\n#include <cstdint>\nusing c = b;\n',
+        "session/reader.hpp": '#pragma once\n#include "../frame/header.hpp"\nusing d = b;\n',
+        "adapt/posix.hpp": '#pragma once\n#include "../core/config.hpp"\n#include "../write/outbox.hpp"\nusing e = c;\n',
+    }
+    files = {f"include/wsolo/{name}": text for name, text in library.items()}
+    for test in ["core/config", "frame/header", "write/outbox", "session/reader", "adapt/posix"]:
+        files[f"tests/unit/{test}_test.cpp"] = HEAD
+    files["LICENSE"] = "MIT\n"
+    files["CHANGELOG.md"] = "# Changes\n\n## 1.2.3\n"
+    files["README.md"] = "Take `wsolo/1.2.3`.\n\n<!-- compile: main -->\n```cpp\nint main() { return 0; }\n```\n"
+    return files
+
+
+class House(unittest.TestCase):
+    def setUp(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.root = Path(self.folder.name)
+        for name, text in sound_house().items():
+            self.write(name, text)
+        self.regenerate()
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def add_line(self, name: str, line: str) -> None:
+        self.write(name, (self.root / name).read_text(encoding="utf-8") + line + "\n")
+
+    def regenerate(self) -> None:
+        for path, text in amalgamate.generate(self.root).items():
+            self.write(path.as_posix(), text)
+
+    def one(self, problems: List[str], *words: str) -> None:
+        self.assertEqual(len(problems), 1, problems)
+        for word in words:
+            self.assertIn(word, problems[0])
+
+
+class Sound(House):
+    def test_passes_every_check(self) -> None:
+        self.assertEqual(check_layers.problems_of(self.root), [])
+        self.assertEqual(check_mirror.problems_of(self.root), [])
+        self.assertEqual(check_version.problems_of(self.root), [])
+        self.assertEqual(check_length.judge(self.root), ([], []))
+        self.assertEqual(amalgamate.stale_files(self.root, amalgamate.generate(self.root)), [])
+        self.assertEqual(check_readme.problems_of(self.root, self.root / "work", COMPILER), ([], 1))
+
+
+class Layers(House):
+    def test_session_may_not_see_write(self) -> None:
+        self.add_line("include/wsolo/session/reader.hpp", '#include "../write/outbox.hpp"')
+        self.one(check_layers.problems_of(self.root), "reader.hpp:4", "session/ may not see write/")
+
+    def test_nobody_sees_an_adapter(self) -> None:
+        self.add_line("include/wsolo/write/outbox.hpp", '#include "../adapt/posix.hpp"')
+        problems = check_layers.problems_of(self.root)
+        self.assertTrue(any("write/ may not see adapt/" in problem for problem in problems), problems)
+        self.assertTrue(any("circle" in problem for problem in problems), problems)
+
+    def test_version_is_for_core(self) -> None:
+        self.add_line("include/wsolo/frame/header.hpp", '#include "../version.hpp"')
+        self.one(check_layers.problems_of(self.root), "only core/ includes version.hpp")
+
+    def test_own_headers_by_angle_brackets(self) -> None:
+        self.add_line("include/wsolo/frame/header.hpp", "#include <wsolo/core/config.hpp>")
+        self.one(check_layers.problems_of(self.root), "relative path")
+
+    def test_dear_header(self) -> None:
+        self.add_line("include/wsolo/frame/header.hpp", "#include <functional>")
+        self.one(check_layers.problems_of(self.root), "<functional> is too dear for frame/")
+
+    def test_unknown_room_and_missing_header(self) -> None:
+        self.write("include/wsolo/attic/old.hpp", "#pragma once\n")
+        self.add_line("include/wsolo/frame/header.hpp", '#include "gone.hpp"')
+        problems = "\n".join(check_layers.problems_of(self.root))
+        self.assertIn("no room is called 'attic'", problems)
+        self.assertIn("gone.hpp does not exist", problems)
+
+    def test_umbrella_is_complete_and_only_includes(self) -> None:
+        self.write("include/wsolo/frame/mask.hpp", "#pragma once\n")
+        self.one(check_layers.problems_of(self.root), "mask.hpp", "wsolo.hpp does not reach it")
+        self.regenerate()
+        self.add_line("include/wsolo/wsolo.hpp", "int x;")
+        self.one(check_layers.problems_of(self.root), "includes only")
+
+
+class Mirror(House):
+    def test_header_without_test(self) -> None:
+        (self.root / "tests/unit/frame/header_test.cpp").unlink()
+        self.one(check_mirror.problems_of(self.root), "tests/unit/frame/header_test.cpp is missing")
+
+    def test_test_without_header(self) -> None:
+        self.write("tests/unit/frame/masks_test.cpp", HEAD)
+        self.one(check_mirror.problems_of(self.root), "masks_test.cpp")
+
+    def test_second_test_and_detail_are_fine(self) -> None:
+        self.write("tests/unit/frame/header_split_test.cpp", HEAD)
+        self.write("include/wsolo/frame/detail/words.hpp", "#pragma once\nint word();\n")
+        self.write("include/wsolo/frame/all.hpp", '#pragma once\n#include "header.hpp"\n')
+        self.assertEqual(check_mirror.problems_of(self.root), [])
+
+    def test_head_says_what_it_catches(self) -> None:
+        self.write("tests/unit/frame/header_test.cpp", "#include <cstddef>\n" + HEAD)
+        self.one(check_mirror.problems_of(self.root), "header_test.cpp:1")
+
+
+class Length(House):
+    def test_long_files(self) -> None:
+        self.write("include/wsolo/frame/header.hpp", "\n" * 400)
+        self.write("tests/unit/frame/header_test.cpp", "\n" * 401)
+        errors, warnings = check_length.judge(self.root)
+        self.one(errors, "header_test.cpp: 401")
+        self.one(warnings, "header.hpp: 400")
+
+
+class Version(House):
+    def test_each_place_agrees(self) -> None:
+        self.write("CHANGELOG.md", "# Changes\n\n## 1.2.2\n")
+        self.one(check_version.problems_of(self.root), "CHANGELOG.md", "1.2.2")
+        self.write("CHANGELOG.md", "# Changes\n\n## 1.2.3\n")
+        self.write("docs/use.md", "Take wsolo/1.2.4 from Conan.\n")
+        self.one(check_version.problems_of(self.root), "docs/use.md:1", "1.2.4")
+        self.write("docs/use.md", "")
+        self.write("conanfile.py", 'class C:\n    version = "1.2.3"\n')
+        self.one(check_version.problems_of(self.root), "conanfile.py")
+
+
+class Amalgamation(House):
+    def single(self) -> str:
+        return amalgamate.generate(self.root)[amalgamate.SINGLE / "wsolo.hpp"]
+
+    def test_order_and_hoisting(self) -> None:
+        text = self.single()
+        places = [text.index(part) for part in
+                  ["#include <cstddef>\n#include <cstdint>\n", "using a", "using b", "using d", "using c"]]
+        self.assertEqual(places, sorted(places))
+        self.assertEqual(text.count("using a"), 1)
+        self.assertIn("#ifdef NOWHERE\n#include <random>\n#endif\n", text)
+        self.assertNotIn("using e", text)
+        self.assertNotIn('#include "', text)
+        self.assertEqual(text, self.single())
+
+    def test_adapter_stands_beside(self) -> None:
+        text = (self.root / "single_include/wsolo/adapt/posix.hpp").read_text(encoding="utf-8")
+        self.assertEqual(text.count('#include "../wsolo.hpp"'), 1)
+        self.assertNotIn("../core", text)
+
+    def test_stale_missing_and_left_over(self) -> None:
+        self.add_line("include/wsolo/adapt/posix.hpp", "using f = e;")
+        (self.root / amalgamate.SINGLE / "wsolo.hpp").unlink()
+        self.write("single_include/wsolo/adapt/gone.hpp", "")
+        problems = "\n".join(amalgamate.stale_files(self.root, amalgamate.generate(self.root)))
+        for line in ["wsolo.hpp is missing", "posix.hpp is stale", "gone.hpp has no source"]:
+            self.assertIn(line, problems)
+
+    def test_two_versions_and_both_forms_are_refused(self) -> None:
+        one = self.root / "single_include/wsolo/wsolo.hpp"
+        two = self.root / "two.hpp"
+        two.write_text(one.read_text(encoding="utf-8").replace("PATCH 3", "PATCH 4").replace("PATCH != 3", "PATCH != 4"),
+                       encoding="utf-8")
+        split = self.root / "include/wsolo/wsolo.hpp"
+        for first, second, words in [(one, two, "two versions"), (two, one, "two versions"),
+                                     (split, one, "separate headers"), (one, one, None)]:
+            source = self.root / "unit.cpp"
+            source.write_text(f'#include "{first}"\n#include "{second}"\n', encoding="utf-8")
+            result = check_compile_fail.compile_only(COMPILER, source)
+            self.assertEqual(result.returncode != 0, words is not None, result.stdout)
+            self.assertIn(words or "", result.stdout)
+
+
+class CompileFail(House):
+    def judge(self, text: str) -> List[str]:
+        self.write("case.cpp", text)
+        return check_compile_fail.problems_of(self.root / "case.cpp", COMPILER)
+
+    def test_verdicts(self) -> None:
+        wrong = "#ifdef WSOLO_TWIN\nint a = 1;\n#else\nint a = b;\n#endif\n"
+        self.assertEqual(self.judge("// expect-error: not declared|undeclared\n" + wrong), [])
+        self.one(self.judge("// expect-error: deleted function\n" + wrong), "another reason")
+        self.one(self.judge("// expect-error: x\n#ifdef WSOLO_TWIN\n#endif\nint a;\n"), "compiles, but must not")
+        self.one(self.judge("// expect-error: x\n#ifdef WSOLO_TWIN\n#endif\nint a = b;\n"), "twin")
+        self.one(self.judge("// expect-error: x\nint a = b;\n"), "no #ifdef WSOLO_TWIN")
+        self.one(self.judge("int a;\n"), "first line")
+
+
+class Readme(House):
+    def judge(self, text: str) -> List[str]:
+        self.write("README.md", text)
+        return check_readme.problems_of(self.root, self.root / "work", COMPILER)[0]
+
+    def test_verdicts(self) -> None:
+        block = "```cpp\n#include <cstddef>\nreturn sizeof(std::size_t) + one;\n```\n"
+        self.one(self.judge(block), "README.md:1", "put <!-- compile")
+        self.assertEqual(self.judge("<!-- not compiled: a sketch -->\n" + block), [])
+        self.one(self.judge("<!-- compile: part -->\n" + block), "does not compile")
+        self.write("tests/readme/part.cpp", "std::size_t f(int one) {\n@BLOCK@\n}\n")
+        self.assertEqual(self.judge("<!-- compile: part -->\n" + block), [])
+        self.one(self.judge(""), "no block of that name")
+
+
+if __name__ == "__main__":
+    unittest.main()
