@@ -51,11 +51,18 @@ public:
     /// Takes the next part from the front of `input`, which is advanced past it, and unmasks it where it
     /// lies. Call it until it does not say part. The part lives as long as the bytes of `input`. O(part).
     decoded next(mutable_bytes& input) noexcept {
+        const decoded part = next_masked(input);
+        if constexpr (masked) apply_mask(part.payload, key_, position() - part.payload.size());
+        return part;
+    }
+
+    /// The same with the part left masked, for whoever unmasks and judges in one pass: it is still to be XORed
+    /// with key(), `position() - payload.size()` bytes into the frame's payload.
+    decoded next_masked(mutable_bytes& input) noexcept {
         if (!reach_payload(input)) return {.status = stopped(), .error = error_};
         const std::size_t count = limited_by(input.size());
         const mutable_bytes payload = input.first(count);
         input = input.subspan(count);
-        if constexpr (masked) apply_mask(payload, key_, payload_size_ - remaining_);
         return advance(payload);
     }
 
@@ -83,6 +90,13 @@ public:
         return header;
     }
 
+    /// Parts of header() that cost no more than a load: its first byte, its key, its payload size.
+    [[nodiscard]] std::byte first_byte() const noexcept { return first_; }
+    [[nodiscard]] masking_key key() const noexcept { return key_; }
+    [[nodiscard]] std::uint64_t payload_size() const noexcept { return payload_size_; }
+
+    /// Payload bytes of the current frame that came so far.
+    [[nodiscard]] std::uint64_t position() const noexcept { return payload_size_ - remaining_; }
     /// Payload bytes of the current frame still to come.
     [[nodiscard]] std::uint64_t remaining() const noexcept { return remaining_; }
 
