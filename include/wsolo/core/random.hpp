@@ -68,7 +68,8 @@ concept key_source = requires(Source& source) {
 }
 
 /// The provided key source: buffered ChaCha20. 1 KiB of state, no heap. Not thread-safe: one per thread or
-/// connection. Not copyable, since a copy would repeat its keys. A key costs a few nanoseconds; a refill
+/// connection. Movable, not copyable: a copy would
+/// repeat its keys. A key costs a few nanoseconds; a refill
 /// (every 248 keys) costs one ChaCha20 pass and no system call.
 class random_keys {
 public:
@@ -79,24 +80,27 @@ public:
     /// Seeded from the system. Aborts when the system has no entropy to give: a client must not mask
     /// predictably, and there is nothing sensible to mask with instead. To handle it, take 32 bytes from
     /// system_random() yourself.
-    random_keys() noexcept {
-        if (reseed() != errc::none) {
-            detail::assertion_failed("reseed()", "the system gave no random bytes", __FILE__, __LINE__);
-        }
-    }
+    random_keys() noexcept { reseed_or_abort(); }
 
-    random_keys(const random_keys&) = delete;
-    random_keys& operator=(const random_keys&) = delete;
-    ~random_keys() {
-        wipe(key_.data(), sizeof key_);
-        wipe(buffer_.data(), buffer_.size());
+    /// What was moved from seeds itself anew from the system when it is used again, as the constructor does.
+    random_keys(random_keys&& other) noexcept { *this = std::move(other); }
+    random_keys& operator=(random_keys&& other) noexcept {
+        if (this == &other) return *this;
+        key_ = other.key_;
+        buffer_ = other.buffer_;
+        used_ = other.used_;
+        seeded_ = std::exchange(other.seeded_, false);
+        other.wipe_all();
+        return *this;
     }
+    ~random_keys() { wipe_all(); }
 
     /// Replaces the whole state; what was buffered is forgotten.
     void reseed(std::span<const std::byte, 32> seed) noexcept {
         std::memcpy(key_.data(), seed.data(), sizeof key_);
         wipe(buffer_.data(), buffer_.size());
         used_ = buffer_.size();
+        seeded_ = true;
     }
 
     /// The same from the system. On errc::entropy_unavailable the state is unchanged.
@@ -143,8 +147,20 @@ private:
 #endif
     }
 
+    void wipe_all() noexcept {
+        wipe(key_.data(), sizeof key_);
+        wipe(buffer_.data(), buffer_.size());
+        used_ = buffer_.size();
+    }
+
+    void reseed_or_abort() noexcept {
+        if (reseed() == errc::none) return;
+        detail::assertion_failed("reseed()", "the system gave no random bytes", __FILE__, __LINE__);
+    }
+
     /// The first bytes of each refill become the next key and are never handed out.
     [[gnu::noinline]] void refill() noexcept {
+        if (!seeded_) reseed_or_abort();
         for (std::size_t i = 0; i < block_count; i += detail::chacha20_width) {
             detail::chacha20_blocks(key_, static_cast<std::uint32_t>(i),
                                     buffer_.data() + i * detail::chacha20_block_size);
@@ -157,6 +173,7 @@ private:
     detail::chacha20_key key_{};
     std::array<std::byte, detail::chacha20_block_size * block_count> buffer_{};
     std::size_t used_ = 0;
+    bool seeded_ = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <set>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 using wsolo::masking_key;
@@ -106,4 +107,21 @@ TEST_CASE("a reseeded source starts over", "[core][random]") {
     CHECK(number_of(keys.next_key()) == first);
     CHECK(keys.reseed() == wsolo::errc::none);
     CHECK(number_of(keys.next_key()) != first);
+}
+
+TEST_CASE("a moved source goes on, and what it left behind draws other keys", "[core][random]") {
+    const auto seed = seed_of(6);
+    random_keys expected{std::span<const std::byte, 32>(seed)};
+    random_keys first{std::span<const std::byte, 32>(seed)};
+    CHECK(number_of(first.next_key()) == number_of(expected.next_key()));
+    random_keys second(std::move(first));
+    random_keys third{std::span<const std::byte, 32>(seed)};
+    third = std::move(second);
+    std::set<std::uint32_t> left_behind;
+    for (int i = 0; i < 300; ++i) {
+        CHECK(number_of(third.next_key()) == number_of(expected.next_key()));
+        left_behind.insert(number_of(first.next_key()));
+        left_behind.insert(number_of(second.next_key()));
+    }
+    CHECK(left_behind.size() > 590);
 }

@@ -12,18 +12,12 @@
 // - Stores are aligned by an unaligned first chunk; the last chunks are unaligned too. What overlaps is read
 //   before it is written.
 
+#include "../../core/cpu.hpp"
 #include "xor_narrow.hpp"
-
-// GCC does not align the stack for 32-byte vectors on Windows, so there only clang may.
-#if defined(__GNUC__) && defined(__x86_64__) && (!defined(_WIN32) || defined(__clang__))
-#define WSOLO_HAS_WIDE_XOR 1
-#else
-#define WSOLO_HAS_WIDE_XOR 0
-#endif
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-#if WSOLO_HAS_WIDE_XOR
+#if WSOLO_X86_KERNELS
 
 using chunk32 = std::uint64_t __attribute__((vector_size(32)));
 using chunk64 = std::uint64_t __attribute__((vector_size(64)));
@@ -94,19 +88,6 @@ xor_avx512(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t
     std::memcpy(to + last + 192, &tail3, 64);
 }
 
-#if defined(__AVX512BW__) && defined(__AVX512VL__)
-constexpr bool has_avx2() noexcept { return true; }
-constexpr bool has_avx512() noexcept { return true; }
-#elif defined(__AVX2__)
-constexpr bool has_avx2() noexcept { return true; }
-constexpr bool has_avx512() noexcept { return false; }
-#else
-/// One load and one test of what the compiler's runtime found at start-up; false before that.
-inline bool has_avx2() noexcept { return __builtin_cpu_supports("avx2"); }
-/// VBMI2 came with the generations that no longer slow down for 64-byte vectors (Ice Lake, Zen 4).
-inline bool has_avx512() noexcept { return __builtin_cpu_supports("avx512vbmi2"); }
-#endif
-
 /// The sizes from which the wider form is the faster one, the cost of choosing it included.
 inline constexpr std::size_t avx2_from = 256;
 inline constexpr std::size_t avx512_from = 1024;
@@ -116,10 +97,11 @@ inline constexpr std::size_t avx512_from = 1024;
 /// 32 <= size, by the widest means that pays.
 [[gnu::noinline]] inline void xor_long(std::byte* to, const std::byte* from, std::size_t size,
                                        std::uint32_t word) noexcept {
-#if WSOLO_HAS_WIDE_XOR
-    if (size >= avx2_from && has_avx2()) {
-        if (size >= avx512_from && has_avx512()) return xor_avx512(to, from, size, word);
-        return xor_avx2(to, from, size, word);
+#if WSOLO_X86_KERNELS
+    if (size >= avx2_from) {
+        const vector_unit unit = usable_vector_unit();
+        if (unit >= vector_unit::avx512 && size >= avx512_from) return xor_avx512(to, from, size, word);
+        if (unit >= vector_unit::avx2) return xor_avx2(to, from, size, word);
     }
 #endif
     xor_from_32(to, from, size, word);
