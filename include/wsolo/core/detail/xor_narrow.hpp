@@ -10,8 +10,8 @@
 // - The 32-bit word holds the key in memory order, so nothing here depends on the byte order but `advance`.
 // - A word of 0 makes the same functions copy.
 
-#include "../../core/bytes.hpp"
-#include "../../core/random.hpp"
+#include "../bytes.hpp"
+#include "../random.hpp"
 
 #include <bit>
 #include <cstring>
