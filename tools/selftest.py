@@ -175,6 +175,16 @@ class Amalgamation(House):
         self.assertNotIn('#include "', text)
         self.assertEqual(text, self.single())
 
+    def test_include_at_the_bottom(self) -> None:
+        self.write("include/wsolo/write/a.hpp", '#pragma once\n#include "b.hpp"\nstruct a : b {};\n')
+        self.write("include/wsolo/write/b.hpp", '#pragma once\nstruct b {};\n\n#include "a.hpp"\n')
+        text = self.single()
+        self.assertLess(text.index("struct b {}"), text.index("struct a : b {}"))
+        self.assertEqual(text.count("struct a"), 1)
+        self.assertFalse(any("circle" in problem for problem in check_layers.problems_of(self.root)))
+        self.write("include/wsolo/write/b.hpp", '#pragma once\n#include "a.hpp"\nstruct b {};\n')
+        self.assertTrue(any("circle" in problem for problem in check_layers.problems_of(self.root)))
+
     def test_adapter_stands_beside(self) -> None:
         text = (self.root / "single_include/wsolo/adapt/posix.hpp").read_text(encoding="utf-8")
         self.assertEqual(text.count('#include "../wsolo.hpp"'), 1)
