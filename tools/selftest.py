@@ -87,7 +87,7 @@ class Layers(House):
         self.one(check_layers.problems_of(self.root), "reader.hpp:4", "session/ may not see write/")
 
     def test_nobody_sees_an_adapter(self) -> None:
-        self.add_line("include/wsolo/write/outbox.hpp", '#include "../adapt/posix.hpp"')
+        self.write("include/wsolo/write/outbox.hpp", '#pragma once\n#include "../adapt/posix.hpp"\n')
         problems = check_layers.problems_of(self.root)
         self.assertTrue(any("write/ may not see adapt/" in problem for problem in problems), problems)
         self.assertTrue(any("circle" in problem for problem in problems), problems)
