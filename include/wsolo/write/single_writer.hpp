@@ -13,10 +13,11 @@
 
 #include "../frame/check.hpp"
 #include "../sync/stop_hook.hpp"
-#include "../sync/weak_session.hpp"
 #include "cork.hpp"
 #include "detail/flush_ticket.hpp"
 #include "detail/writer_core.hpp"
+#include "fragmented_message.hpp"
+#include "handle.hpp"
 #include "outbound.hpp"
 #include "side.hpp"
 
@@ -24,10 +25,6 @@ namespace wsolo::inline WSOLO_ABI {
 
 template <class Writer>
 class init_gate;
-template <class Writer>
-class fragmented_message;
-template <class Writer>
-class writer_handle;
 
 /// An observer that wants to know nothing. One of your own may have any of the functions that single_writer
 /// names.
@@ -345,6 +342,3 @@ private:
 };
 
 } // namespace wsolo::inline WSOLO_ABI
-
-#include "fragmented_message.hpp"
-#include "handle.hpp"
