@@ -51,6 +51,7 @@ void engine::execute(const body& run) {
     active = this;
     fiber::switch_to(outside_, stack_of(0));
     active = nullptr;
+    if (std::exchange(aborted_, false)) settle(self().name + " called abort(): see the sentence on stderr");
     ++found_.executions;
     found_.steps += steps_;
     longest_ = std::max(longest_, steps_);
@@ -155,13 +156,27 @@ void engine::act() {
 }
 
 void engine::fail(std::string sentence) {
+    settle(std::move(sentence));
+    leave();
+}
+
+void engine::settle(std::string sentence) {
     found_.failed = true;
     found_.failure = std::move(sentence);
     found_.schedule = std::to_string(bound_) + ": " + choices_.text();
     if (tracing_) trace("FAILS: " + found_.failure);
+}
+
+void engine::leave() {
     active = nullptr;
     fiber::switch_to(stack_of(current_), outside_);
     std::abort();
+}
+
+// Called by a signal handler: the words come later, elsewhere.
+void engine::leave_aborted() {
+    aborted_ = true;
+    leave();
 }
 
 void engine::abandon() {

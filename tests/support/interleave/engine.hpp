@@ -97,6 +97,7 @@ public:
 
     // engine.cpp
     [[noreturn]] void fail(std::string sentence);
+    [[noreturn]] void leave_aborted();
     void record(bits value);
     [[nodiscard]] void*& slot() noexcept { return self().slot; }
     [[nodiscard]] const std::vector<bits>& records() const noexcept { return log_; }
@@ -121,6 +122,8 @@ private:
     void set_out();
     void clear_stage();
     void act();
+    void settle(std::string sentence);
+    [[noreturn]] void leave();
     void abandon();
     fiber& stack_of(std::size_t id);
     [[nodiscard]] virtual_thread& self() noexcept { return threads_[current_]; }
@@ -182,6 +185,7 @@ private:
     std::deque<virtual_thread> threads_;
     std::size_t thread_count_ = 0;
     std::size_t current_ = 0;
+    bool aborted_ = false;
     bool acting_ = false; ///< the threads run, not the body or finally()
 
     std::deque<location> locations_;

@@ -39,11 +39,11 @@ private:
     std::unique_ptr<machine> machine_;
     std::unique_ptr<std::byte[]> stack_;
     const void* stack_bottom_ = nullptr;
-    std::size_t stack_size_ = 0;
+    [[maybe_unused]] std::size_t stack_size_ = 0;
     void (*start_)(void*) = nullptr;
     void* argument_ = nullptr;
-    void* fake_stack_ = nullptr;
-    void* shadow_ = nullptr;
+    [[maybe_unused]] void* fake_stack_ = nullptr;
+    [[maybe_unused]] void* shadow_ = nullptr;
     exception_state exceptions_;
 };
 

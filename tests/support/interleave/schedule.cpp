@@ -19,7 +19,7 @@ void engine::reschedule() {
         fail("livelock: " + std::to_string(bounds_.max_steps) +
              " steps and no end (or a spin loop without pause())");
     list_options();
-    const auto leads = [this](option each) { return each.how != cause::spurious; };
+    const auto leads = [](option each) { return each.how != cause::spurious; };
     if (std::none_of(options_.begin(), options_.end(), leads)) list_forced();
     if (options_.empty()) deadlock();
     const bool can_go_on = acting_ && options_[0].thread == current_ && options_[0].how == cause::run &&

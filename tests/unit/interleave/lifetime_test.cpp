@@ -175,7 +175,7 @@ TEST_CASE("an assertion of the code under test is a failure with a trace", "[end
             if (flag) std::abort();
         });
     });
-    CHECK(fails_with(done, "abort() was called"));
+    CHECK(fails_with(done, "asserter called abort()"));
     CHECK(done.trace.find("asserter       load flag = 1 seq_cst") != std::string::npos);
 }
 
