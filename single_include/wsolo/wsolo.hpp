@@ -5887,10 +5887,10 @@ template <class Barrier>
     return {barrier, mark};
 }
 
-/// Waits until `rundown` is closed and all guards are gone.
+/// Waits until `from`, a rundown, is closed and all guards are gone.
 template <class Rundown>
-[[nodiscard]] basic_awaiter<Rundown> drained(Rundown& rundown) noexcept {
-    return {rundown, 0};
+[[nodiscard]] basic_awaiter<Rundown> drained(Rundown& from) noexcept {
+    return {from, 0};
 }
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -6132,10 +6132,10 @@ template <class Barrier, std::invocable<errc> Function>
     return {barrier, mark, std::move(function)};
 }
 
-/// Calls `function(errc::none)` when `rundown` is closed and all guards are gone.
+/// Calls `function(errc::none)` when `from`, a rundown, is closed and all guards are gone.
 template <class Rundown, std::invocable<errc> Function>
-[[nodiscard]] basic_callback<Rundown, Function> on_drained(Rundown& rundown, Function function) noexcept {
-    return {rundown, 0, std::move(function)};
+[[nodiscard]] basic_callback<Rundown, Function> on_drained(Rundown& from, Function function) noexcept {
+    return {from, 0, std::move(function)};
 }
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -6843,13 +6843,13 @@ public:
     /// any order. May run callbacks, as complete() does.
     void abandon(std::uint64_t n) noexcept {
         waiter* const first = this->lock_.lock();
-        ++abandoned_ahead_;
-        // complete() by the drainer comes before this RMW, which then tells of it, or sees the bit and looks
-        // again.
+        // A complete() before this RMW shows in what it returns; a later one sees the bit and looks again.
         const std::uint64_t word = this->word_.fetch_or(base::has_gaps, std::memory_order_acq_rel);
-        WSOLO_ASSERT(n <= snapshot(), "abandon() of a number that was never issued");
-        WSOLO_ASSERT(n > base::value_of(word), "abandon() of a number that is done already");
-        advance_to(base::value_of(word), word | base::has_gaps);
+        const std::uint64_t done = base::value_of(word);
+        WSOLO_ASSERT(n > done && n <= snapshot(), "abandon() of a number that is done, or was never issued");
+        const bool is_next = n == done + 1;
+        if (!is_next) ++abandoned_ahead_;
+        advance_to(is_next ? n : done, word | base::has_gaps);
         this->lock_.unlock(first);
         if (first != nullptr) base::settle();
     }
@@ -9418,7 +9418,7 @@ public:
 
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item) {
-        return std::visit([this](const auto& kind) { return send_kind(kind); }, item);
+        return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
