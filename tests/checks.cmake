@@ -26,6 +26,11 @@ if(CMAKE_VERSION VERSION_GREATER_EQUAL 3.24) # older ones do not know the target
         "${CMAKE_COMMAND}" --build "${PROJECT_BINARY_DIR}" --target all_verify_interface_header_sets)
 endif()
 
+# Names, bugs, formatting: takes minutes, so under `ctest -C full` only.
+add_test(NAME "${WSOLO_TEST_PREFIX}check.lint" CONFIGURATIONS full
+    COMMAND "${PROJECT_SOURCE_DIR}/scripts/lint" --no-install)
+set_tests_properties("${WSOLO_TEST_PREFIX}check.lint" PROPERTIES LABELS "check;full" TIMEOUT 1800 PROCESSORS 2)
+
 file(GLOB cases CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/compile_fail/*.cpp")
 foreach(case IN LISTS cases)
     cmake_path(GET case STEM name)

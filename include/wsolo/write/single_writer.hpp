@@ -107,7 +107,7 @@ public:
 
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item) {
-        return std::visit([this](const auto& kind) { return send_kind(kind); }, item);
+        return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
     }
 
     /// Queues a Close frame behind everything accepted so far and seals the writer: later sends answer
