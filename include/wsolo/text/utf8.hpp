@@ -77,9 +77,11 @@ private:
             key = detail::key_at(reinterpret_cast<const std::byte*>(&key), 1);
             const bool fits = step(part.front());
             part = part.subspan(1);
-            if (!fits) unmask(part, key);
+            if (fits) continue;
+            unmask(part, key);
+            return false;
         }
-        if (part.empty() || failed()) return !failed();
+        if (part.empty()) return !failed();
         // What is still open at the end is left to the automaton, which remembers it.
         const std::size_t whole = part.size() - unfinished(part, key);
         const std::span<Byte> front = part.first(whole);
