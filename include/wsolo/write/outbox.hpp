@@ -259,16 +259,17 @@ private:
         return report;
     }
 
+    // In this order, so that what follows the ledger fills its tail and an idle writer stays small.
+    workload* work_ = nullptr;
+    [[no_unique_address]] ledger ledger_;
     basic_spin_lock<Traits> lock_;
     token token_ = token::free;
+    errc reason_ = errc::none;
     bool sealed_ = false;
     bool aborting_ = false;
     bool partial_frame_ = false;
     bool deadline_hit_ = false;
-    errc reason_ = errc::none;
     int transport_error_ = 0;
-    workload* work_ = nullptr;
-    ledger ledger_;
 };
 
 } // namespace detail

@@ -287,7 +287,7 @@ private:
         return {pump_status::finished};
     }
 
-    mutable detail::outbox<Traits> box_;
+    [[no_unique_address]] mutable detail::outbox<Traits> box_;
     detail::settings settings_;
     Transport transport_;
     Schedule schedule_;

@@ -15,20 +15,22 @@ namespace wsolo::inline WSOLO_ABI::detail {
 /// Not thread-safe: the outbox calls it under its lock. O(1) throughout.
 class ledger {
 public:
-    explicit ledger(const writer_limits& limits) noexcept : limits_(limits) {}
+    explicit ledger(const writer_limits& limits) noexcept
+        : max_bytes_(limits.max_bytes), max_frames_(limits.max_frames),
+          reserve_(limits.control_reserve < largest_reserve ? limits.control_reserve : largest_reserve) {}
 
     /// Whether a frame of `size` wire bytes fits now.
     [[nodiscard]] errc admit(lane_id to, std::size_t size) const noexcept {
-        if (to == lane_id::ping) return pings_ < limits_.control_reserve ? errc::none : errc::queue_full;
+        if (to == lane_id::ping) return pings_ < reserve_ ? errc::none : errc::queue_full;
         if (to == lane_id::pong)
             return errc::none; // beyond the reserve it replaces another, see pongs_full()
-        if (size > limits_.max_bytes || frame_overhead > limits_.max_bytes - size) return errc::too_large;
-        if (data_frames_ >= limits_.max_frames) return errc::queue_full;
-        if (held_data() > limits_.max_bytes) return errc::queue_full; // Close may stand above the bound
-        return size + frame_overhead > limits_.max_bytes - held_data() ? errc::queue_full : errc::none;
+        if (size > max_bytes_ || frame_overhead > max_bytes_ - size) return errc::too_large;
+        if (data_frames_ >= max_frames_) return errc::queue_full;
+        if (held_data() > max_bytes_) return errc::queue_full; // Close may stand above the bound
+        return size + frame_overhead > max_bytes_ - held_data() ? errc::queue_full : errc::none;
     }
 
-    [[nodiscard]] bool pongs_full() const noexcept { return pongs_ >= limits_.control_reserve; }
+    [[nodiscard]] bool pongs_full() const noexcept { return pongs_ >= reserve_; }
 
     void accept(lane_id to, std::size_t size) noexcept {
         if (to == lane_id::data) {
@@ -61,7 +63,8 @@ public:
         frames_dropped_ += data_frames_ + pongs_ + pings_;
         bytes_dropped_ += data_bytes_ + control_bytes_;
         data_bytes_ = 0;
-        data_frames_ = control_bytes_ = pongs_ = pings_ = 0;
+        data_frames_ = control_bytes_ = 0;
+        pongs_ = pings_ = 0;
     }
 
     /// Budget in use: wire bytes plus overhead of the data that is queued or in flight.
@@ -82,21 +85,27 @@ private:
             data_frames_ -= frames;
             data_bytes_ -= bytes;
         } else {
-            (from == lane_id::pong ? pongs_ : pings_) -= frames;
+            std::uint16_t& count = from == lane_id::pong ? pongs_ : pings_;
+            count = static_cast<std::uint16_t>(count - frames);
             control_bytes_ -= static_cast<std::uint32_t>(bytes);
         }
     }
 
-    writer_limits limits_;
+    static constexpr std::uint16_t largest_reserve = 60'000; // the counts below may stand a little above it
+
+    // From wide to narrow, so that an idle writer stays small.
+    std::size_t max_bytes_;
     std::size_t data_bytes_ = 0;
-    std::uint32_t data_frames_ = 0;
-    std::uint32_t control_bytes_ = 0;
-    std::uint32_t pongs_ = 0;
-    std::uint32_t pings_ = 0; // with the members above: 48 bytes, so that an idle writer stays small
     std::uint64_t frames_written_ = 0;
     std::uint64_t frames_dropped_ = 0;
     std::uint64_t bytes_written_ = 0;
     std::uint64_t bytes_dropped_ = 0;
+    std::uint32_t max_frames_;
+    std::uint32_t data_frames_ = 0;
+    std::uint32_t control_bytes_ = 0;
+    std::uint16_t reserve_;
+    std::uint16_t pongs_ = 0;
+    std::uint16_t pings_ = 0;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
