@@ -138,7 +138,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t block_count = 16;
+    static constexpr std::uint32_t block_count = 16;
 
     static void wipe(void* at, std::size_t count) noexcept {
         std::memset(at, 0, count);
@@ -161,10 +161,7 @@ private:
     /// The first bytes of each refill become the next key and are never handed out.
     [[gnu::noinline]] void refill() noexcept {
         if (!seeded_) reseed_or_abort();
-        for (std::size_t i = 0; i < block_count; i += detail::chacha20_width) {
-            detail::chacha20_blocks(key_, static_cast<std::uint32_t>(i),
-                                    buffer_.data() + i * detail::chacha20_block_size);
-        }
+        detail::chacha20_run(key_, block_count, buffer_.data());
         std::memcpy(key_.data(), buffer_.data(), sizeof key_);
         wipe(buffer_.data(), sizeof key_);
         used_ = sizeof key_;

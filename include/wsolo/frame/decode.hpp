@@ -50,26 +50,21 @@ public:
 
     /// Takes the next part from the front of `input`, which is advanced past it, and unmasks it where it
     /// lies. Call it until it does not say part. The part lives as long as the bytes of `input`. O(part).
-    decoded next(mutable_bytes& input) noexcept {
-        const decoded part = next_masked(input);
-        if constexpr (masked) apply_mask(part.payload, key_, position() - part.payload.size());
-        return part;
-    }
+    decoded next(mutable_bytes& input) noexcept { return step<masked>(input); }
 
-    /// The same with the part left masked, for whoever unmasks and judges in one pass: it is still to be XORed
-    /// with key(), `position() - payload.size()` bytes into the frame's payload.
-    decoded next_masked(mutable_bytes& input) noexcept {
-        if (!reach_payload(input)) return {.status = stopped(), .error = error_};
-        const std::size_t count = limited_by(input.size());
-        const mutable_bytes payload = input.first(count);
-        input = input.subspan(count);
-        return advance(payload);
-    }
+    /// The same with the part left masked, for whoever unmasks and judges in one pass: it is still to be
+    /// XORed with key(), `position() - payload.size()` bytes into the frame's payload.
+    decoded next_masked(mutable_bytes& input) noexcept { return step<false>(input); }
 
     /// The same with the input left as it is: the part is unmasked while it is copied to the front of `to`,
     /// which is advanced past it. need_more with input left over means that `to` is full.
     decoded next_copying(const_bytes& input, mutable_bytes& to) noexcept {
-        if (!reach_payload(input)) return {.status = stopped(), .error = error_};
+        if (const std::size_t start = whole_header_in(input); start != 0) {
+            begin();
+            input = input.subspan(start);
+        } else if (!reach_payload(input)) {
+            return stopped();
+        }
         const std::size_t count = limited_by(input.size() < to.size() ? input.size() : to.size());
         if (count == 0 && remaining_ > 0 && !begins_) return {};
         const mutable_bytes payload = to.first(count);
@@ -109,23 +104,39 @@ private:
     static constexpr bool masked = masks(peer_of(Receiver));
     static constexpr std::size_t key_size = masked ? 4 : 0;
 
-    /// Consumes a header if one is due. False when there is no payload to take (see stopped()).
-    template <class Byte>
-    bool reach_payload(std::span<Byte>& input) noexcept {
-        if (phase_ == phase::boundary && input.size() >= 2) [[likely]] {
-            const std::size_t size = header_size_announced(input[1]);
-            if (input.size() >= size && judge_whole(input.data()) == errc::none) [[likely]] {
-                begin(input.data(), size);
-                input = input.subspan(size);
-                return true;
-            }
+    template <bool Unmask>
+    decoded step(mutable_bytes& input) noexcept {
+        const std::size_t start = whole_header_in(input);
+        if (start == 0) return reach_payload(input) ? next_part<Unmask>(input) : stopped();
+        if (payload_size_ > input.size() - start) {
+            begin();
+            input = input.subspan(start);
+            return next_part<Unmask>(input);
         }
-        return reach_payload_bytewise(input);
+        const mutable_bytes payload = input.subspan(start, static_cast<std::size_t>(payload_size_));
+        input = input.subspan(start + payload.size());
+        if constexpr (Unmask) apply_mask(payload, key_);
+        return {.status = decode_status::part, .begins = true, .ends = true, .payload = payload};
     }
 
-    /// The same for a header that comes in pieces or breaks a rule: each byte is judged as it comes.
+    /// The fast path: a header that is due, lies whole in the input and keeps all rules is taken over, and
+    /// its size returned. Otherwise 0, nothing has changed, and reach_payload() finds out what is the matter.
+    [[gnu::always_inline]] std::size_t whole_header_in(const_bytes input) noexcept {
+        if (phase_ != phase::boundary || input.size() < 2) return 0;
+        const std::byte* header = input.data();
+        const std::size_t size = header_size_announced(header[1]);
+        if (size > input.size()) return 0;
+        if (check_first_two(header[0], header[1], Receiver, allowed_rsv_) != errc::none) return 0;
+        const std::uint64_t payload_size = detail::read_length(header);
+        if (judge_length(header, payload_size) != errc::none) return 0;
+        take_over(header, size, payload_size);
+        return size;
+    }
+
+    /// The slow path: a header that comes in pieces or breaks a rule. Each byte is judged as it comes. False
+    /// when there is no payload to take (see stopped()).
     template <class Byte>
-    [[gnu::noinline]] bool reach_payload_bytewise(std::span<Byte>& input) noexcept {
+    [[gnu::noinline]] bool reach_payload(std::span<Byte>& input) noexcept {
         while (phase_ <= phase::header && !input.empty()) {
             kept_[kept_size_++] = input.front();
             input = input.subspan(1);
@@ -134,17 +145,20 @@ private:
             if (error_ != errc::none) {
                 phase_ = phase::failed;
             } else if (kept_size_ >= 2 && kept_size_ == header_size_announced(kept_[1])) {
-                begin(kept_.data(), kept_size_);
-                kept_size_ = 0;
+                take_over(kept_.data(), kept_size_, detail::read_length(kept_.data()));
+                begin();
                 return true;
             }
         }
         return phase_ == phase::payload && !input.empty();
     }
 
-    [[nodiscard]] errc judge_whole(const std::byte* header) const noexcept {
-        const errc error = check_first_two(header[0], header[1], Receiver, allowed_rsv_);
-        return error != errc::none ? error : judge_length(header);
+    template <bool Unmask>
+    [[gnu::noinline]] decoded next_part(mutable_bytes& input) noexcept {
+        const mutable_bytes payload = input.first(limited_by(input.size()));
+        input = input.subspan(payload.size());
+        if constexpr (Unmask) apply_mask(payload, key_, payload_size_ - remaining_);
+        return advance(payload);
     }
 
     [[nodiscard]] errc judge_last() const noexcept {
@@ -153,27 +167,30 @@ private:
             const errc error = check_second(kept_[0], kept_[1], Receiver);
             if (error != errc::none) return error;
         }
-        // The length is judged before the key has come; without one the two are the same byte.
-        if (kept_size_ + key_size == header_size_announced(kept_[1])) return judge_length(kept_.data());
-        return errc::none;
+        // The length is judged before the key has come.
+        if (kept_size_ + key_size != header_size_announced(kept_[1])) return errc::none;
+        return judge_length(kept_.data(), detail::read_length(kept_.data()));
     }
 
-    [[nodiscard]] errc judge_length(const std::byte* header) const noexcept {
-        const std::uint64_t size = detail::read_length(header);
-        const unsigned field = std::to_integer<unsigned>(header[1]) & 0x7fU;
-        const errc error = check_length(field, size);
+    [[nodiscard]] errc judge_length(const std::byte* header, std::uint64_t payload_size) const noexcept {
+        const errc error = check_length(std::to_integer<unsigned>(header[1]) & 0x7fU, payload_size);
         if (error != errc::none) return error;
         // A control frame was held to 125 bytes by its second byte, whatever the limit for data.
         const bool data = (std::to_integer<unsigned>(header[0]) & 0x08U) == 0;
-        return data && size > limits_.max_frame_size ? errc::frame_too_big : errc::none;
+        return data && payload_size > limits_.max_frame_size ? errc::frame_too_big : errc::none;
     }
 
-    void begin(const std::byte* header, std::size_t size) noexcept {
+    void take_over(const std::byte* header, std::size_t size, std::uint64_t payload_size) noexcept {
         first_ = header[0];
-        payload_size_ = remaining_ = detail::read_length(header);
+        payload_size_ = payload_size;
         if constexpr (masked) std::memcpy(&key_, header + size - key_size, key_size);
+    }
+
+    void begin() noexcept {
+        remaining_ = payload_size_;
         phase_ = phase::payload;
         begins_ = true;
+        kept_size_ = 0;
     }
 
     [[nodiscard]] std::size_t limited_by(std::size_t available) const noexcept {
@@ -190,8 +207,9 @@ private:
                 .payload = payload};
     }
 
-    [[nodiscard]] decode_status stopped() const noexcept {
-        return phase_ == phase::failed ? decode_status::failed : decode_status::need_more;
+    [[nodiscard]] decoded stopped() const noexcept {
+        if (phase_ == phase::failed) return {.status = decode_status::failed, .error = error_};
+        return {};
     }
 
     std::uint64_t payload_size_ = 0;

@@ -12,6 +12,7 @@
 #include "../core/result.hpp"
 #include "../core/role.hpp"
 #include "check.hpp"
+#include "detail/container.hpp"
 #include "detail/copy.hpp"
 #include "mask.hpp"
 
@@ -91,31 +92,8 @@ std::size_t write_frame(std::byte* to, frame_spec spec, const_bytes payload, Key
     return size + payload.size();
 }
 
-/// A string or vector of bytes or characters.
-template <class Container>
-concept resizable_bytes = requires(Container& out, std::size_t size) {
-    out.resize(size);
-    { out.size() } -> std::convertible_to<std::size_t>;
-    *out.data();
-} && sizeof(typename Container::value_type) == 1;
-
-/// Lengthens by `count` bytes and returns where they start; nullptr when there is no memory.
-template <resizable_bytes Container>
-std::byte* extend(Container& out, std::size_t count) noexcept {
-    const std::size_t before = out.size();
-#if WSOLO_HAS_EXCEPTIONS
-    try {
-        out.resize(before + count);
-    } catch (...) { // bad_alloc or length_error: the container is as it was
-        return nullptr;
-    }
-#else
-    out.resize(before + count);
-#endif
-    return reinterpret_cast<std::byte*>(out.data()) + before;
-}
-
-inline std::byte* extend(byte_buffer& out, std::size_t count) noexcept { return out.extend(count); }
+/// Below this a container is lengthened at once: zeroing so little costs less than two appends.
+inline constexpr std::size_t append_apart_from = 512;
 
 } // namespace detail
 
@@ -139,6 +117,15 @@ template <role Role, class Container, class... Keys>
 [[nodiscard]] errc append_frame(Container& out, frame_spec spec, const_bytes payload,
                                 Keys&... keys) noexcept {
     if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
+    if constexpr (!masks(Role) && detail::resizable_bytes<Container>) {
+        if (payload.size() >= detail::append_apart_from) {
+            std::array<std::byte, headroom<Role>> start;
+            const std::size_t size =
+                detail::write_start(start.data(), spec.first_byte(), false, payload.size());
+            const bool appended = detail::append_both(out, const_bytes(start).first(size), payload);
+            return appended ? errc::none : errc::out_of_memory;
+        }
+    }
     std::byte* to = detail::extend(out, encoded_size<Role>(payload.size()));
     if (to == nullptr) return errc::out_of_memory;
     detail::write_frame<Role>(to, spec, payload, keys...);

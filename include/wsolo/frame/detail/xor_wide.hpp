@@ -13,7 +13,7 @@
 //   before it is written.
 
 #include "../../core/cpu.hpp"
-#include "xor_narrow.hpp"
+#include "../../core/detail/xor_narrow.hpp"
 
 namespace wsolo::inline WSOLO_ABI::detail {
 

@@ -10,8 +10,8 @@
 // - The 32-bit word holds the key in memory order, so nothing here depends on the byte order but `advance`.
 // - A word of 0 makes the same functions copy.
 
-#include "../../core/bytes.hpp"
-#include "../../core/random.hpp"
+#include "../bytes.hpp"
+#include "../random.hpp"
 
 #include <bit>
 #include <cstring>
@@ -79,7 +79,8 @@ void xor_two(std::byte* to, const std::byte* from, std::size_t size, std::uint32
 
 /// size <= 32.
 template <class Chunk = chunk16>
-void xor_upto_32(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
+[[gnu::always_inline]] inline void xor_upto_32(std::byte* to, const std::byte* from, std::size_t size,
+                                               std::uint32_t word) noexcept {
     if (size >= 16) return xor_two<Chunk>(to, from, size, word);
     if (size >= 8) return xor_two<std::uint64_t>(to, from, size, word);
     if (size >= 4) return xor_two<std::uint32_t>(to, from, size, word);
