@@ -10,7 +10,10 @@ namespace {
 
 int serve(const relay::options& how) {
     relay::server server(how); // before the threads: it blocks the signals for all of them
-    relay::report_line("listening").with("host", "127.0.0.1").with("port", server.port());
+    relay::report_line("listening")
+        .with("host", "127.0.0.1")
+        .with("port", server.port())
+        .with("page", "http://127.0.0.1:" + std::to_string(server.port()) + '/');
     relay::workers<relay::connection> pushing(server.audience(), how);
     server.run();
     pushing.stop();

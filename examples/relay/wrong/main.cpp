@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <sys/socket.h>
 
 namespace {
 

@@ -27,8 +27,9 @@ bool wrong_connection::write_frame(wsolo::opcode op, wsolo::const_bytes payload)
     const std::size_t size = wsolo::write_header({.op = op, .payload_size = payload.size()}, header.data());
     if (!write_all(wsolo::const_bytes(header).first(size))) return false;
     be_preempted();
+    if (!write_all(payload)) return false;
     ++frames_;
-    return write_all(payload);
+    return true;
 }
 
 bool wrong_connection::write_all(wsolo::const_bytes bytes) {
@@ -58,6 +59,7 @@ bool wrong_connection::greet() {
 }
 
 void wrong_connection::serve() {
+    write_calls_ = 0; // the handshake's is not a frame's
     std::array<std::byte, 4096> buffer;
     for (bool more = true; more;) {
         const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
@@ -70,7 +72,9 @@ void wrong_connection::serve() {
 bool wrong_connection::take(wsolo::mutable_bytes received) {
     for (const wsolo::event& event : in_.read(received)) {
         const auto reply = event.owed_reply();
-        if (reply && !write_all(reply->bytes())) return false; // the hidden second writer
+        if (!reply) continue;
+        if (!write_all(reply->bytes())) return false; // the hidden second writer
+        ++frames_;
     }
     return in_.open();
 }
