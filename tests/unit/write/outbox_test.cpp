@@ -18,8 +18,13 @@ namespace {
 using outbox = wsolo::detail::outbox<wsolo::std_traits>;
 
 wsolo::detail::push_result push(outbox& box, lane_id to = lane_id::data, std::size_t size = 10) {
-    return box.push_small(to, size,
+    return box.push_small({.to = to, .size = size},
                           [](wsolo::mutable_bytes room) { std::memset(room.data(), 0, room.size()); });
+}
+
+bool park(outbox& box, wsolo::time_point& deadline) {
+    wsolo::detail::waiter_list due;
+    return box.park({}, deadline, due);
 }
 
 /// Plays the transport: takes everything of the flight.
@@ -30,16 +35,15 @@ progress write_all(outbox& box) {
 }
 
 next_step step(outbox& box, const progress& done = {}) {
-    wsolo::detail::workload* idle = nullptr;
-    const next_step next = box.next(done, idle);
-    wsolo::detail::workload::destroy(idle);
-    return next;
+    const wsolo::detail::next_result next = box.next(done);
+    wsolo::detail::workload::destroy(next.idle);
+    return next.step;
 }
 
 } // namespace
 
 TEST_CASE("the first push takes the token, and only the first", "[write][outbox]") {
-    outbox box{{}};
+    outbox box({}, token::free);
     CHECK_FALSE(box.begin());
     CHECK(push(box).drive);
     CHECK(box.state() == token::scheduled);
@@ -59,12 +63,12 @@ TEST_CASE("the first push takes the token, and only the first", "[write][outbox]
 }
 
 TEST_CASE("a parked token is taken by pump or recalled by close, never by a push", "[write][outbox]") {
-    outbox box{{}};
+    outbox box({}, token::free);
     REQUIRE(push(box).drive);
     REQUIRE(box.begin());
     REQUIRE(step(box) == next_step::write);
     wsolo::time_point deadline;
-    REQUIRE(box.park({}, deadline));
+    REQUIRE(park(box, deadline));
     CHECK(deadline == wsolo::no_deadline);
     CHECK_FALSE(push(box).drive);
     CHECK(box.state() == token::parked);
@@ -73,33 +77,32 @@ TEST_CASE("a parked token is taken by pump or recalled by close, never by a push
     CHECK(push(box).error == errc::closed);
     REQUIRE(box.begin());
     REQUIRE(step(box) == next_step::write);
-    REQUIRE(box.park({}, deadline));
+    REQUIRE(park(box, deadline));
     CHECK(deadline == drain);
     REQUIRE(box.begin());
     CHECK(step(box, write_all(box)) == next_step::drained);
 }
 
 TEST_CASE("an abort between write and park is not slept over", "[write][outbox]") {
-    outbox box{{}};
+    outbox box({}, token::free);
     REQUIRE(push(box).drive);
     REQUIRE(box.begin());
     REQUIRE(step(box) == next_step::write);
     CHECK_FALSE(box.abort(errc::aborted)); // the owner is awake: nobody needs calling
     wsolo::time_point deadline;
-    CHECK_FALSE(box.park({}, deadline));
+    CHECK_FALSE(park(box, deadline));
     CHECK(step(box) == next_step::aborted);
-    wsolo::detail::workload* rest = nullptr;
-    const wsolo::drain_report report = box.finish({}, {}, rest);
-    wsolo::detail::workload::destroy(rest);
-    CHECK(report.frames_dropped == 1);
-    CHECK(report.reason == errc::aborted);
+    const wsolo::detail::end_result end = box.finish({}, {});
+    wsolo::detail::workload::destroy(end.rest);
+    CHECK(end.report.frames_dropped == 1);
+    CHECK(end.report.reason == errc::aborted);
     CHECK(box.state() == token::finished);
     CHECK_FALSE(box.abort(errc::aborted));
     CHECK(push(box).error == errc::closed);
 }
 
 TEST_CASE("lanes overtake each other at frame boundaries, PONG before PING before data", "[write][outbox]") {
-    outbox box{{}};
+    outbox box({}, token::free);
     REQUIRE(push(box, lane_id::data, 10).drive);
     REQUIRE(push(box, lane_id::ping, 6).error == errc::none);
     REQUIRE(push(box, lane_id::pong, 4).error == errc::none);
@@ -127,7 +130,7 @@ TEST_CASE("lanes overtake each other at frame boundaries, PONG before PING befor
 
 TEST_CASE("frames are counted wherever a write is cut", "[write][outbox]") {
     for (std::size_t cut = 0; cut <= 300; ++cut) {
-        outbox box{{}};
+        outbox box({}, token::free);
         for (std::size_t i = 0; i < 30; ++i) REQUIRE(push(box, lane_id::data, 10).error == errc::none);
         REQUIRE(box.begin());
         REQUIRE(step(box) == next_step::write);
