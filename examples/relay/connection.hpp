@@ -35,6 +35,8 @@ public:
 
     /// Any thread. False: not now, or never again; the text is still the caller's.
     [[nodiscard]] bool push_text(std::string_view text) { return count(out_.send_text(text)); }
+    /// Any thread. What it sends until the result goes leaves together.
+    [[nodiscard]] auto begin_burst() { return out_.corked(); }
     /// Each worker's own.
     feed_progress progress{};
 

@@ -18,7 +18,8 @@ namespace relay {
 /// How far each worker has come with one connection. Each element is touched by its own worker only.
 using feed_progress = std::array<std::uint64_t, max_workers>;
 
-/// `Connection` has a feed_progress `progress` and a `bool push_text(std::string_view)`.
+/// `Connection` has a feed_progress `progress`, a `bool push_text(std::string_view)`, and a `begin_burst()`
+/// whose result lives as long as one burst.
 template <class Connection>
 class workers {
 public:
@@ -47,6 +48,7 @@ private:
 
     void push_some(Connection& to, unsigned worker) {
         std::uint64_t& next = to.progress[worker];
+        [[maybe_unused]] const auto burst = to.begin_burst();
         for (unsigned i = 0; i < how_.burst && (how_.messages == 0 || next < how_.messages); ++i) {
             if (!to.push_text(make_message(worker, next))) return;
             ++next;

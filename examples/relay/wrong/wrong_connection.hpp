@@ -24,6 +24,8 @@ public:
 
     /// Any worker.
     bool push_text(std::string_view text);
+    struct no_burst {};
+    no_burst begin_burst() { return {}; }
     /// Each worker's own.
     feed_progress progress{};
 
