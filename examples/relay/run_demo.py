@@ -77,6 +77,12 @@ class Demo:
 
     def show_wrong(self):
         print("== the server that writes twice and answers PINGs from its reader")
+        with self.server("relay_wrong", *SCHEDULE) as server:
+            client = Client(self.commands["websockets"], server.url, "--messages", MESSAGES, "--no-pings")
+            result = client.result()
+            self.require(not result["errors"], f"without PINGs it should look right: {result['errors'][:1]}")
+            print("   while nobody PINGs, it looks right")
+            self.add_row("wrong, no PINGs", result, server)
         for name, command in self.commands.items():
             with self.server("relay_wrong", *SCHEDULE) as server:
                 result = Client(command, server.url, "--messages", MESSAGES).result()

@@ -13,10 +13,10 @@ from raw_client import RawClient, StreamBroken, frame, request
 from server_process import ServerProcess
 
 # Short times, a small queue and few descriptors, so that every limit is met within seconds.
-SERVER_OPTIONS = [
-    *("--pace-ms", 20, "--burst", 2, "--max-queue", 262144, "--handshake-timeout-ms", 700),
-    *("--write-timeout-ms", 800, "--drain-timeout-ms", 500, "--linger-ms", 300),
-]
+SERVER_OPTIONS = (
+    "--pace-ms 20 --burst 2 --max-queue 262144 --handshake-timeout-ms 700"
+    " --write-timeout-ms 800 --drain-timeout-ms 500 --linger-ms 300"
+).split()
 DESCRIPTORS = 64
 
 # What is sent, the Close code that answers it, the cause that is reported.
@@ -160,13 +160,24 @@ class Round:
 
     def never_reads(self):
         """A write that stands too long ends it, while the workers go on offering it their messages."""
-        fast = ["--pace-ms", 1, "--burst", 16, "--max-queue", 262144, "--write-timeout-ms", 500]
+        fast = "--pace-ms 1 --burst 16 --max-queue 262144 --write-timeout-ms 500 --drain-timeout-ms 500".split()
         with ServerProcess(self.server.binary, *fast) as server:
             other = Round(server)
             with other.connect(receive_buffer=4096) as client:
                 other.check("never reads", port=client.port, cause="write_timed_out", reason="write_timed_out")
+                other.stops_in_time()
             self.failures += other.failures
             self.count += other.count
+
+    def stops_in_time(self):
+        """SIGTERM while a peer takes nothing: the drain has a bound, and what it could not write is counted."""
+        self.count += 1
+        with self.connect(receive_buffer=4096) as client:
+            time.sleep(0.3)
+            status = self.server.stop(8)
+            line = self.server.wait_for("end", 1, peer=client.port) or {}
+        if status != 0 or line.get("cause") not in ("server_close", "write_timed_out"):
+            self.failures.append(f"stops in time: the server ended with {status}, {line}")
 
     def ping_flood(self):
         """Unread PONGs stop at their reserve; the connection lives, and its newest PING is answered."""

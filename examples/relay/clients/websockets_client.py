@@ -48,7 +48,7 @@ class Session:
                 self.fed.set()
 
     async def ping(self, socket):
-        while not self.fed.is_set():
+        while not self.fed.is_set() and not self.options.no_pings:
             if self.pings.has_room():
                 with contextlib.suppress(ConnectionClosed):  # receive() says why
                     await socket.ping(self.pings.next_payload())
@@ -124,6 +124,7 @@ def parse_arguments():
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--messages", type=int, default=0, help="of each worker; 0: until the server closes")
     parser.add_argument("--stay", action="store_true", help="let the server close")
+    parser.add_argument("--no-pings", action="store_true", help="only listen")
     parser.add_argument("--timeout", type=float, default=20)
     return parser.parse_args()
 
