@@ -12,7 +12,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What to ask for. Views, needed only during the call.
+/// What to ask for. Views, needed only during the call; never into the container appended to.
 struct client_request {
     /// Host, and the port unless it is the scheme's default: "example.com", "[::1]:9001".
     std::string_view host = {};

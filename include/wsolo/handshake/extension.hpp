@@ -43,9 +43,7 @@ public:
             return *this;
         }
         constexpr void operator++(int) noexcept { ++*this; }
-        friend constexpr bool operator==(const iterator& at, std::default_sentinel_t) noexcept {
-            return at.ended_;
-        }
+        friend constexpr bool operator==(const iterator& at, list_end) noexcept { return at.ended_; }
 
     private:
         static constexpr std::string_view unquote(std::string_view value) noexcept {
@@ -63,7 +61,7 @@ public:
     constexpr explicit extension_params(std::string_view text) noexcept : text_(text) {}
 
     [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(text_); }
-    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+    [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
 
 private:
     std::string_view text_;
@@ -113,8 +111,8 @@ public:
             return *this;
         }
         constexpr void operator++(int) noexcept { ++*this; }
-        friend constexpr bool operator==(const iterator& at, std::default_sentinel_t) noexcept {
-            return at.at_ == std::default_sentinel;
+        friend constexpr bool operator==(const iterator& at, list_end) noexcept {
+            return at.at_ == list_end();
         }
 
     private:
@@ -125,7 +123,7 @@ public:
     constexpr explicit extension_list(element_list elements) noexcept : elements_(elements) {}
 
     [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(elements_.begin()); }
-    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+    [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
     [[nodiscard]] constexpr bool empty() const noexcept { return elements_.empty(); }
 
     /// The first extension of this name.

@@ -7,10 +7,17 @@
 
 #include "request.hpp"
 
-#include <initializer_list>
+#include <concepts>
 #include <span>
+#include <type_traits>
 
 namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+template <class Text>
+concept borrowed_text = std::same_as<Text, std::string_view> || std::same_as<Text, const char*>;
+
+} // namespace detail
 
 /// The first subprotocol, in the client's order of preference, that is among `supported`; empty when there
 /// is none, and then the answer names none (RFC 6455 §4.2.2). A view into the request. O(offered *
@@ -34,9 +41,10 @@ choose_subprotocol(const upgrade_request& request,
 
 /// Shows every offered extension to `hook`, in the client's order of preference, until one is taken. The
 /// hook answers with the text to agree on ("permessage-deflate; server_no_context_takeover") or with an
-/// empty one to pass. Returns that text for accept_options::extensions; its lifetime is the hook's affair.
+/// empty one to pass: a string_view or a literal of its own, for an owning string would be gone before it
+/// is written. Returns that text, for accept_options::extensions.
 template <class Hook>
-    requires requires(Hook& hook, const extension& offer) { std::string_view(hook(offer)); }
+    requires detail::borrowed_text<std::invoke_result_t<Hook&, const extension&>>
 [[nodiscard]] constexpr std::string_view choose_extension(const upgrade_request& request, Hook&& hook) {
     for (const extension offer : request.extensions()) {
         const std::string_view agreed = hook(offer);
@@ -49,7 +57,7 @@ template <class Hook>
 /// errc::handshake_origin_refused when it says no (RFC 6455 §4.2.2, §10.2). A client that is not a browser
 /// mostly sends none: the hook decides on that too.
 template <class Allowed>
-    requires requires(Allowed& allowed, std::optional<std::string_view> origin) { bool(allowed(origin)); }
+    requires std::is_invocable_r_v<bool, Allowed&, std::optional<std::string_view>>
 [[nodiscard]] constexpr errc check_origin(const upgrade_request& request, Allowed&& allowed) {
     return allowed(request.origin()) ? errc::none : errc::handshake_origin_refused;
 }

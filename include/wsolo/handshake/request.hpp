@@ -5,8 +5,8 @@
 // Laws of this file:
 // - Well-formed HTTP is judged for every request, RFC 6455 only for those that ask for WebSocket; so a
 //   plain request is never an error here, and the server can answer it with a page.
-// - Lenient only where HTTP says so: the case of names and of "websocket" and "Upgrade", lists over several
-//   fields, empty list elements.
+// - Lenient only where HTTP says so (the case of names and of "websocket" and "Upgrade", lists over several
+//   fields, empty list elements), and for an empty list of offers.
 
 #include "client_key.hpp"
 #include "extension.hpp"
@@ -88,11 +88,16 @@ namespace detail {
     return is_token(text.substr(0, slash)) && is_token(text.substr(slash + 1));
 }
 
-/// A field that may be absent, but if it is there, is a list with at least one legal element.
+/// #element: any number of elements, each legal. RFC 6455 wants at least one subprotocol or extension in
+/// its lists, but clients exist that send an empty list when they have nothing to offer, and it can mean
+/// only that.
 template <class Predicate>
-[[nodiscard]] constexpr bool is_absent_or_list_of(header_list headers, std::string_view name,
-                                                  Predicate is_legal) noexcept {
-    return !headers.find(name) || is_list_of(element_list(headers, name), is_legal);
+[[nodiscard]] constexpr bool lists_only(header_list headers, std::string_view name,
+                                        Predicate is_legal) noexcept {
+    for (const std::string_view element : element_list(headers, name)) {
+        if (!is_legal(element)) return false;
+    }
+    return true;
 }
 
 /// How the body, if any, is delimited: two answers to that are how requests get smuggled (RFC 9112 §6.1,
@@ -114,8 +119,8 @@ template <class Predicate>
     const std::optional<std::string_view> host = headers.find("Host");
     if (!host && request.http_minor_version() > 0) return errc::handshake_missing_host;
     if (host && !host->empty() && !is_host(*host)) return errc::handshake_malformed;
-    if (!is_absent_or_list_of(headers, "Connection", is_token)) return errc::handshake_malformed;
-    if (!is_absent_or_list_of(headers, "Upgrade", is_protocol)) return errc::handshake_malformed;
+    if (!lists_only(headers, "Connection", is_token)) return errc::handshake_malformed;
+    if (!lists_only(headers, "Upgrade", is_protocol)) return errc::handshake_malformed;
     return check_body_framing(request);
 }
 
@@ -136,8 +141,8 @@ template <class Predicate>
     if (request.version() != "13") return errc::handshake_unsupported_version;
     if (!headers.find("Sec-WebSocket-Key")) return errc::handshake_missing_key;
     if (!is_client_key(request.key())) return errc::handshake_invalid_key;
-    const bool lists_legal = is_absent_or_list_of(headers, "Sec-WebSocket-Protocol", is_token) &&
-                             is_absent_or_list_of(headers, "Sec-WebSocket-Extensions", is_extension);
+    const bool lists_legal = lists_only(headers, "Sec-WebSocket-Protocol", is_token) &&
+                             lists_only(headers, "Sec-WebSocket-Extensions", is_extension);
     return lists_legal ? errc::none : errc::handshake_malformed;
 }
 

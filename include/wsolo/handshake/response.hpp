@@ -16,7 +16,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What an accepting answer adds. Views, needed only during the call.
+/// What an accepting answer adds. Views, needed only during the call; never into the container appended to.
 struct accept_options {
     /// One of those offered (choose_subprotocol), or empty.
     std::string_view subprotocol = {};
@@ -26,7 +26,8 @@ struct accept_options {
     std::span<const header_field> headers = {};
 };
 
-/// An ordinary HTTP answer, after which the connection closes. Views, needed only during the call.
+/// An ordinary HTTP answer, after which the connection closes. Views, needed only during the call; never
+/// into the container appended to.
 struct http_response {
     /// 200-599.
     int status = 200;
@@ -100,9 +101,8 @@ inline constexpr header_field allow_get[] = {{"Allow", "GET"}};
     return are_extra_fields(options.headers) ? errc::none : errc::invalid_header_field;
 }
 
-inline void compose_accept(message_writer& out, const upgrade_request& request,
+inline void compose_accept(message_writer& out, const accept_value& accept,
                            const accept_options& options) noexcept {
-    const accept_value accept = accept_key(request.key());
     out.text("HTTP/1.1 101 Switching Protocols\r\n");
     out.field("Upgrade", "websocket");
     out.field("Connection", "Upgrade");
@@ -161,8 +161,9 @@ inline void compose_response(message_writer& out, const http_response& response)
                                                                const accept_options& options = {}) noexcept {
     WSOLO_ASSERT(request.is_upgrade(), "only a request for WebSocket is answered with 101");
     if (const errc error = detail::check_accept(request, options); error != errc::none) return error;
+    const accept_value accept = accept_key(request.key());
     return detail::write_message(
-        to, [&](detail::message_writer& out) { detail::compose_accept(out, request, options); });
+        to, [&](detail::message_writer& out) { detail::compose_accept(out, accept, options); });
 }
 
 /// The same behind the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
@@ -172,8 +173,9 @@ template <detail::growable_bytes Container>
                                           const accept_options& options = {}) noexcept {
     WSOLO_ASSERT(request.is_upgrade(), "only a request for WebSocket is answered with 101");
     if (const errc error = detail::check_accept(request, options); error != errc::none) return error;
+    const accept_value accept = accept_key(request.key());
     return detail::append_message(
-        out, [&](detail::message_writer& to) { detail::compose_accept(to, request, options); });
+        out, [&](detail::message_writer& to) { detail::compose_accept(to, accept, options); });
 }
 
 /// Writes a whole ordinary answer, a refusal or a page, and returns its size. Errors:

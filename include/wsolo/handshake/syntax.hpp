@@ -10,6 +10,7 @@
 #include "../core/config.hpp"
 
 #include <cstddef>
+#include <initializer_list>
 #include <string_view>
 
 namespace wsolo::inline WSOLO_ABI {

@@ -27,5 +27,8 @@ TEST_CASE("accept values of published handshakes", "[handshake][accept_key]") {
 TEST_CASE("an accept value is a value", "[handshake][accept_key]") {
     CHECK(wsolo::accept_key("a") == wsolo::accept_key("a"));
     CHECK_FALSE(wsolo::accept_key("a") == wsolo::accept_key("b"));
+    const std::string_view rfc_value = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+    CHECK(wsolo::accept_key("dGhlIHNhbXBsZSBub25jZQ==") == rfc_value);
+    CHECK_FALSE(wsolo::accept_key("dGhlIHNhbXBsZSBub25jZQ==") == rfc_value.substr(1));
     CHECK(wsolo::accept_key("a").text.size() == 28);
 }

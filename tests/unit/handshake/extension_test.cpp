@@ -5,6 +5,7 @@
 
 #include <wsolo/handshake/extension.hpp>
 
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ std::vector<std::string> shown(std::string_view text) {
 }
 
 using texts = std::vector<std::string>;
+
+static_assert(std::ranges::input_range<extension_list>);
+static_assert(std::ranges::input_range<wsolo::extension_params>);
 
 } // namespace
 
@@ -76,4 +80,22 @@ TEST_CASE("the grammar of one extension", "[handshake][extension]") {
         INFO(illegal);
         CHECK_FALSE(wsolo::detail::is_extension(illegal));
     }
+    // The character behind the view is not looked at.
+    CHECK_FALSE(wsolo::detail::is_escaped_token(std::string_view("c\\d").substr(0, 2)));
+}
+
+TEST_CASE("iterators step in both spellings and reach members", "[handshake][extension]") {
+    const extension_list list(element_list("a, b;p=1;q"));
+    auto at = list.begin();
+    at++;
+    REQUIRE(at != list.end());
+    const extension second = *at;
+    auto param = second.params().begin();
+    CHECK(param->value == "1");
+    param++;
+    CHECK(param->name == "q");
+    param++;
+    CHECK(param == second.params().end());
+    at++;
+    CHECK(at == list.end());
 }

@@ -5,6 +5,7 @@
 
 #include <wsolo/handshake/header_list.hpp>
 
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ std::vector<std::string> elements(const element_list& list) {
 }
 
 using texts = std::vector<std::string>;
+
+static_assert(std::ranges::input_range<header_list>);
+static_assert(std::ranges::input_range<element_list>);
 
 } // namespace
 
@@ -85,4 +89,17 @@ TEST_CASE("1#element needs at least one, and every one legal", "[handshake][head
     CHECK(is_list_of(element_list("a, b"), is_token));
     CHECK_FALSE(is_list_of(element_list("a, b c"), is_token));
     CHECK_FALSE(is_list_of(element_list(" , "), is_token));
+}
+
+TEST_CASE("iterators step in both spellings", "[handshake][header_list]") {
+    const header_list list("A: b, c\r\nD: e\r\n");
+    auto field = list.begin();
+    field++;
+    CHECK(field->name == "D");
+    const element_list both(list, "A");
+    auto element = both.begin();
+    element++;
+    CHECK(*element == "c");
+    element++;
+    CHECK(element == both.end());
 }

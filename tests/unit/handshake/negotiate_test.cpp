@@ -28,7 +28,7 @@ TEST_CASE("the client's first choice that the server speaks", "[handshake][negot
     CHECK(wsolo::choose_subprotocol(request, {"v1", "v2"}) ==
           "v2"); // RFC 6455 §11.3.4: in order of preference
     CHECK(wsolo::choose_subprotocol(request, {"v1"}) == "v1");
-    CHECK(wsolo::choose_subprotocol(request, {"V3", "v", "v4", ""}).empty());
+    CHECK(wsolo::choose_subprotocol(request, {"V3", "v", "v30", "v4", ""}).empty());
     CHECK(wsolo::choose_subprotocol(request, {}).empty());
     const std::string_view supported[] = {"v3"};
     CHECK(wsolo::choose_subprotocol(request, std::span<const std::string_view>(supported)) == "v3");
@@ -55,6 +55,23 @@ TEST_CASE("extensions are shown one by one until one is taken", "[handshake][neg
           }).empty());
     CHECK(seen == "x-ax-ax-b");
 }
+
+namespace {
+
+template <class Text>
+struct hook_giving {
+    Text operator()(const wsolo::extension& offer) const { return Text(offer.text()); }
+};
+
+template <class Hook>
+concept usable_hook =
+    requires(const wsolo::upgrade_request& request, Hook hook) { wsolo::choose_extension(request, hook); };
+
+// A string that dies before its text is written does not compile.
+static_assert(usable_hook<hook_giving<std::string_view>>);
+static_assert(!usable_hook<hook_giving<std::string>>);
+
+} // namespace
 
 TEST_CASE("the origin is the caller's to allow", "[handshake][negotiate]") {
     const server_handshake handshake = accepted(rfc_request());

@@ -162,3 +162,34 @@ TEST_CASE("a page", "[handshake][response]") {
           page.substr(0, page.size() - 5)); // RFC 9110 §9.3.2: HEAD
     CHECK(shown({.status = 204, .body = "x"}) == "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
 }
+
+TEST_CASE("the usual phrases are those of RFC 9110 §15", "[handshake][response]") {
+    struct row {
+        int status;
+        const char* phrase;
+    };
+    const row rows[] = {
+        {200, "OK"},
+        {204, "No Content"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {307, "Temporary Redirect"},
+        {308, "Permanent Redirect"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {426, "Upgrade Required"},
+        {429, "Too Many Requests"},               // RFC 6585 §4
+        {431, "Request Header Fields Too Large"}, // RFC 6585 §5
+        {500, "Internal Server Error"},
+        {503, "Service Unavailable"},
+        {505, "HTTP Version Not Supported"},
+    };
+    for (const row& each : rows) {
+        CHECK(shown({.status = each.status})
+                  .starts_with("HTTP/1.1 " + std::to_string(each.status) + " " + each.phrase + "\r\n"));
+    }
+}
