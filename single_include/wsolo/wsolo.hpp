@@ -39,6 +39,7 @@
 #include <chrono>
 #include <concepts>
 #include <condition_variable>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -424,6 +425,7 @@ enum class errc : std::uint8_t {
     drain_timed_out,
     dropped_oldest,
     conflated,
+    message_open,
     message_unfinished,
     superseded,
     cancelled,
@@ -557,6 +559,7 @@ inline constexpr error_info error_table[] = {
     {errc::drain_timed_out, "drain_timed_out", "the drain met its deadline", "", blame::transport, 0},
     {errc::dropped_oldest, "dropped_oldest", "dropped in favour of a newer item", "", blame::local, 0},
     {errc::conflated, "conflated", "replaced by a newer item of the same key", "", blame::local, 0},
+    {errc::message_open, "message_open", "another fragmented message is open", "RFC 6455 §5.4", blame::local, 0},
     {errc::message_unfinished, "message_unfinished", "a fragmented message was abandoned", "RFC 6455 §5.4",
      blame::local, 1011},
     {errc::superseded, "superseded", "a newer PING's answer replaced this one", "RFC 6455 §5.5.3",
@@ -2616,6 +2619,142 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/sync/waiter.hpp
+// What waits for a mark (sync/watermark.hpp) or for a drain (sync/rundown.hpp): an intrusive node, and the
+// ordered ring that holds such nodes.
+//
+// Laws of this file:
+// - Whoever waits brings the node: nothing here allocates.
+// - fire() is called at most once, with no lock held, after the node was unlinked; the caller touches the
+// node no
+//   more, so that the node may end in it.
+// - Plain data: the ring belongs to whoever holds the lock around it.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Base of every form of waiting. Stays where it is from add() until fire() or a remove() that answered true.
+struct waiter {
+    using fire_function = void (*)(waiter&) noexcept;
+
+    explicit waiter(fire_function on_fire, std::uint64_t wanted = 0) noexcept : fire(on_fire), mark(wanted) {}
+    waiter(const waiter&) = delete;
+    waiter& operator=(const waiter&) = delete;
+
+    [[nodiscard]] bool is_linked() const noexcept { return next != nullptr; }
+
+    fire_function fire;
+    std::uint64_t mark;
+    waiter* next = nullptr;
+    waiter* previous = nullptr;
+    errc outcome = errc::none; // why it was fired, or why add() refused it
+
+protected:
+    ~waiter() = default;
+};
+
+namespace detail {
+
+/// Links `added` into the ring that starts at `first` (null: empty), by mark, behind equals. Returns the new
+/// first. O(1) when marks grow, else O(waiters with a greater mark).
+[[nodiscard]] inline waiter* link_by_mark(waiter* first, waiter& added) noexcept {
+    if (first == nullptr) {
+        added.next = added.previous = &added;
+        return &added;
+    }
+    waiter* before = first->previous;
+    bool leads = false;
+    while (before->mark > added.mark && !leads) {
+        leads = before == first;
+        before = before->previous;
+    }
+    added.previous = before;
+    added.next = before->next;
+    before->next->previous = &added;
+    before->next = &added;
+    return leads ? &added : first;
+}
+
+/// Takes `gone` out of the ring that starts at `first`. Returns the new first, null when the ring is empty
+/// now.
+[[nodiscard]] inline waiter* unlink(waiter* first, waiter& gone) noexcept {
+    waiter* const rest = gone.next == &gone ? nullptr : gone.next;
+    gone.previous->next = gone.next;
+    gone.next->previous = gone.previous;
+    gone.next = gone.previous = nullptr;
+    return first == &gone ? rest : first;
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/await.hpp
+// Waiting in a coroutine: `const wsolo::errc error = co_await wsolo::reached(barrier, mark);`
+//
+// Laws of this file:
+// - The coroutine is resumed once, with no lock held, by the thread that completed the mark or closed the
+// barrier:
+//   inside its complete() or close(). To go elsewhere, post from there.
+// - The registration lives in the coroutine's frame: nothing allocates. Destroying a suspended coroutine
+// withdraws it.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What co_await takes; made by reached() and drained(). co_await gives errc::none, or the error of close().
+template <class Source>
+class [[nodiscard]] basic_awaiter final : private waiter {
+public:
+    basic_awaiter(Source& source, std::uint64_t wanted) noexcept
+        : waiter(&basic_awaiter::on_fire, wanted), source_(source) {}
+    basic_awaiter(const basic_awaiter&) = delete;
+    basic_awaiter& operator=(const basic_awaiter&) = delete;
+
+    ~basic_awaiter() {
+        if (!is_suspended_) return;
+        [[maybe_unused]] const bool is_withdrawn = source_.remove(*this);
+        WSOLO_ASSERT(is_withdrawn, "a coroutine was destroyed while another thread was resuming it");
+    }
+
+    [[nodiscard]] bool await_ready() const noexcept {
+        if constexpr (requires { source_.has_reached(mark); }) {
+            return source_.has_reached(mark);
+        } else {
+            return false;
+        }
+    }
+
+    [[nodiscard]] bool await_suspend(std::coroutine_handle<> caller) noexcept {
+        caller_ = caller;
+        is_suspended_ = true;
+        return source_.add(*this); // once this is true the frame may be running elsewhere, or gone
+    }
+
+    [[nodiscard]] errc await_resume() noexcept {
+        is_suspended_ = false;
+        return outcome;
+    }
+
+private:
+    static void on_fire(waiter& self) noexcept { static_cast<basic_awaiter&>(self).caller_.resume(); }
+
+    Source& source_;
+    std::coroutine_handle<> caller_;
+    bool is_suspended_ = false;
+};
+
+/// Waits until `barrier` has reached `mark`, or is closed. The barrier outlives the wait.
+template <class Barrier>
+[[nodiscard]] basic_awaiter<Barrier> reached(Barrier& barrier, std::uint64_t mark) noexcept {
+    return {barrier, mark};
+}
+
+/// Waits until `rundown` is closed and all guards are gone.
+template <class Rundown>
+[[nodiscard]] basic_awaiter<Rundown> drained(Rundown& rundown) noexcept {
+    return {rundown, 0};
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/sync/traits.hpp
 // The seam through which concurrent code reaches atomics, time and the scheduler.
 //
@@ -2623,6 +2762,9 @@ private:
 // - Every concurrent type takes a Traits argument and touches no std::atomic, clock or lock but through it,
 // so that the
 //   tests can run the shipped headers under a scheduler of their own.
+// - The thread slot is part of the seam: code that runs many logical threads on one real one (fibers) gives
+// each its
+//   own slot.
 // - std_traits adds nothing to what it names: the seam costs no instruction.
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -2651,6 +2793,9 @@ struct std_traits {
     using atomic = std::atomic<T>;
     using clock = std::chrono::steady_clock;
 
+    /// How often a short wait looks again, with pause() between, before it sleeps.
+    static constexpr unsigned spin_limit = 64;
+
     /// A hint to the processor inside a short wait.
     static void pause() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
@@ -2675,6 +2820,13 @@ struct std_traits {
         pause();
 #endif
     }
+
+    /// One word of the calling thread's own, null at the thread's start (sync/handler_scope.hpp chains what
+    /// the thread is running through it). Its address tells threads apart.
+    [[nodiscard]] static void*& thread_slot() noexcept {
+        static thread_local void* slot = nullptr;
+        return slot;
+    }
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -2690,6 +2842,929 @@ struct std_blocking_traits : std_traits {
     using mutex = std::mutex;
     using condition_variable = std::condition_variable;
 };
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/parker.hpp
+// One sleeping thread and those who wake it: a mutex and a condition variable on the sleeper's stack.
+//
+// Laws of this file:
+// - release() happens once and is the releaser's last touch: the sleeper may return, and take the parker with
+// it,
+//   as soon as the parker's own mutex is free again. The notification is sent under that mutex for this
+//   reason; it is shared by these two threads only, so nobody else waits behind the system call.
+// - A nudge wakes but does not release: whoever can still be released must be unlinked before it leaves.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A place to sleep. One sleeper; release() and nudge() from any thread.
+template <class Traits>
+class basic_parker {
+public:
+    using time_point = typename Traits::clock::time_point;
+
+    basic_parker() = default;
+    basic_parker(const basic_parker&) = delete;
+    basic_parker& operator=(const basic_parker&) = delete;
+
+    /// Sleeps until release().
+    void park() noexcept {
+        std::unique_lock<mutex> lock(mutex_);
+        while (!released_) wakeup_.wait(lock);
+    }
+
+    /// Sleeps until release(), nudge() or `deadline`, whichever is first. time_point::max() is no deadline.
+    void park_until(time_point deadline) noexcept {
+        std::unique_lock<mutex> lock(mutex_);
+        while (!released_ && !nudged_) {
+            if (deadline == time_point::max()) {
+                wakeup_.wait(lock);
+            } else if (wakeup_.wait_until(lock, deadline) == std::cv_status::timeout) {
+                return;
+            }
+        }
+    }
+
+    /// Lets the sleeper go for good. The caller touches the parker no more.
+    void release() noexcept {
+        const std::lock_guard<mutex> lock(mutex_);
+        released_ = true;
+        wakeup_.notify_one();
+    }
+
+    /// Ends park_until() early. The caller knows that the parker outlives the call.
+    void nudge() noexcept {
+        const std::lock_guard<mutex> lock(mutex_);
+        nudged_ = true;
+        wakeup_.notify_one();
+    }
+
+private:
+    using mutex = typename Traits::mutex;
+
+    mutex mutex_;
+    typename Traits::condition_variable wakeup_;
+    bool released_ = false;
+    bool nudged_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/callback.hpp
+// Waiting without a thread: a function called once when a barrier reaches a mark, or when a rundown has
+// drained.
+//
+// Laws of this file:
+// - Called exactly once, unless the object goes first: in the thread that made it true, or in the constructor
+// when it is
+//   true already. Never under a lock of wsolo.
+// - After the destructor the function neither runs nor will: it waits for a call in another thread, and
+// returns at once
+//   from inside the call.
+// - No allocation: the object is the registration, and stays where it is.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// `Function` is called with errc::none, or the error of the barrier's close(). It must not throw. It may add
+/// and destroy other callbacks of the same source, and this one. The source outlives the object, unless the
+/// function was called before.
+template <class Source, std::invocable<errc> Function>
+class [[nodiscard]] basic_callback final : private waiter {
+    using traits = typename Source::traits;
+    using parker = basic_parker<traits>;
+
+public:
+    basic_callback(Source& source, std::uint64_t wanted, Function function) noexcept
+        : waiter(&basic_callback::on_fire, wanted), source_(source), function_(std::move(function)) {
+        if (!source.add(*this)) run();
+    }
+    basic_callback(const basic_callback&) = delete;
+    basic_callback& operator=(const basic_callback&) = delete;
+
+    ~basic_callback() {
+        if (has_run() || source_.remove(*this)) return;
+        if (runner_.load(std::memory_order_relaxed) == this_thread()) {
+            *gone_ = true;
+            return;
+        }
+        parker self;
+        std::uintptr_t expected = pending;
+        if (state_.compare_exchange_strong(expected, reinterpret_cast<std::uintptr_t>(&self),
+                                           std::memory_order_acq_rel, std::memory_order_acquire)) {
+            self.park();
+        }
+    }
+
+    /// Whether the function was called and has returned. Acquires what it wrote.
+    [[nodiscard]] bool has_run() const noexcept { return state_.load(std::memory_order_acquire) == finished; }
+
+private:
+    // state_: one of these, or the parker of a destructor that waits for the call to return.
+    static constexpr std::uintptr_t pending = 0;
+    static constexpr std::uintptr_t finished = 1;
+
+    static void* this_thread() noexcept { return &traits::thread_slot(); }
+
+    static void on_fire(waiter& self) noexcept { static_cast<basic_callback&>(self).run(); }
+
+    void run() noexcept {
+        bool gone = false;
+        gone_ = &gone;
+        runner_.store(this_thread(), std::memory_order_relaxed); // read for equality by its own thread only
+        function_(outcome);
+        if (gone) return; // the function destroyed its own registration
+        const std::uintptr_t seen = state_.exchange(finished, std::memory_order_acq_rel);
+        if (seen != pending) reinterpret_cast<parker*>(seen)->release();
+    }
+
+    Source& source_;
+    Function function_;
+    bool* gone_ = nullptr;
+    typename traits::template atomic<void*> runner_{nullptr};
+    typename traits::template atomic<std::uintptr_t> state_{pending};
+};
+
+/// Calls `function(errc)` when `barrier` has reached `mark`, or is closed. Keep the result:
+/// `auto watch = wsolo::on_reached(barrier, mark, [](wsolo::errc) noexcept { ... });`
+template <class Barrier, std::invocable<errc> Function>
+[[nodiscard]] basic_callback<Barrier, Function> on_reached(Barrier& barrier, std::uint64_t mark,
+                                                           Function function) noexcept {
+    return {barrier, mark, std::move(function)};
+}
+
+/// Calls `function(errc::none)` when `rundown` is closed and all guards are gone.
+template <class Rundown, std::invocable<errc> Function>
+[[nodiscard]] basic_callback<Rundown, Function> on_drained(Rundown& rundown, Function function) noexcept {
+    return {rundown, 0, std::move(function)};
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/handler_scope.hpp
+// What the calling thread is in the middle of: so that a wait which only this very thread could end is
+// answered with would_deadlock.
+//
+// Laws of this file:
+// - Scopes nest like calls: opened and closed by one thread, last in first out. A coroutine holds none across
+// a suspension.
+// - No lock and no atomic: a thread reads only its own chain.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// "This thread is running item `number` of `object`", for the life of the scope.
+template <class Traits>
+class basic_handler_scope {
+public:
+    explicit basic_handler_scope(const void* object, std::uint64_t number = 0) noexcept
+        : object_(object), number_(number), outer_(Traits::thread_slot()) {
+        Traits::thread_slot() = this;
+    }
+    basic_handler_scope(const basic_handler_scope&) = delete;
+    basic_handler_scope& operator=(const basic_handler_scope&) = delete;
+
+    ~basic_handler_scope() { leave(); }
+
+    /// Ends the scope early. No effect the second time.
+    void leave() noexcept {
+        if (object_ == nullptr) return;
+        WSOLO_ASSERT(Traits::thread_slot() == this,
+                     "a handler's scope ends in the thread that opened it, before the scopes around it");
+        Traits::thread_slot() = outer_;
+        object_ = nullptr;
+    }
+
+    /// Whether the calling thread runs an item of `object` numbered `last` or below. O(depth of nesting).
+    [[nodiscard]] static bool is_inside(const void* object, std::uint64_t last = ~std::uint64_t{0}) noexcept {
+        auto* scope = static_cast<const basic_handler_scope*>(Traits::thread_slot());
+        while (scope != nullptr && (scope->object_ != object || scope->number_ > last)) {
+            scope = static_cast<const basic_handler_scope*>(scope->outer_);
+        }
+        return scope != nullptr;
+    }
+
+private:
+    const void* object_;
+    std::uint64_t number_;
+    void* outer_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/pointer_lock.hpp
+// A pointer and the lock that guards it, in one word: a pointer while free, the chain of sleeping lockers
+// while somebody holds it (the holder carries the pointer).
+//
+// Laws of this file:
+// - "Held?" and "sleep behind the holder" change in one word by one RMW: no wake-up can be lost.
+// - unlock() is one exchange, and that is its last touch of the word; those whom it wakes touch only their
+// stacks.
+// - Nobody owns the lock while it sleeps: unlock() frees it and wakes all sleepers, who try again. Sections
+// under it are
+//   a few list operations, so there is rarely more than one.
+// - 8 bytes. Not a std::mutex because that takes 40, and the types that use this one exist once per
+// connection.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A Node* that one thread at a time can take. Node must be aligned to 2 at least. Not recursive.
+template <class Node, class Traits>
+class basic_pointer_lock {
+public:
+    basic_pointer_lock() = default;
+    basic_pointer_lock(const basic_pointer_lock&) = delete;
+    basic_pointer_lock& operator=(const basic_pointer_lock&) = delete;
+
+    /// Takes the pointer; sleeps while another thread has it. Null at first.
+    [[nodiscard]] Node* lock() noexcept {
+        for (unsigned looks = 0;;) {
+            std::uintptr_t seen = word_.load(std::memory_order_relaxed);
+            if ((seen & held) == 0) {
+                if (word_.compare_exchange_weak(seen, held, std::memory_order_acquire,
+                                                std::memory_order_relaxed)) {
+                    return reinterpret_cast<Node*>(seen);
+                }
+            } else if (looks < Traits::spin_limit) {
+                ++looks;
+                Traits::pause();
+            } else {
+                sleep_behind(seen);
+            }
+        }
+    }
+
+    /// Puts back what lock() gave, or its successor. The last touch of this object.
+    void unlock(Node* pointer) noexcept {
+        const std::uintptr_t seen =
+            word_.exchange(reinterpret_cast<std::uintptr_t>(pointer), std::memory_order_acq_rel);
+        if (seen != held) wake(reinterpret_cast<sleeper*>(seen & ~held));
+    }
+
+private:
+    static constexpr std::uintptr_t held = 1;
+
+    struct sleeper {
+        basic_parker<Traits> parker;
+        sleeper* next = nullptr;
+    };
+
+    void sleep_behind(std::uintptr_t seen) noexcept {
+        sleeper self;
+        self.next = reinterpret_cast<sleeper*>(seen & ~held);
+        if (word_.compare_exchange_strong(seen, reinterpret_cast<std::uintptr_t>(&self) | held,
+                                          std::memory_order_release, std::memory_order_relaxed)) {
+            self.parker.park();
+        }
+    }
+
+    static void wake(sleeper* first) noexcept {
+        while (first != nullptr) {
+            sleeper* const next = first->next; // read first: a released sleeper is gone
+            first->parker.release();
+            first = next;
+        }
+    }
+
+    typename Traits::template atomic<std::uintptr_t> word_{0};
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/stop_hook.hpp
+// Stop tokens without asking the standard library for one: std::stop_token where it exists (libc++ has it
+// late), the caller's own otherwise, and `never_stop` for a wait that nothing cancels.
+//
+// Laws of this file:
+// - A token is anything with stop_requested() and a callback type: std::stop_token, or a type with a nested
+//   `callback_type<Function>` (as in C++26's stoppable_token) whose destructor waits for a running callback.
+
+#if defined(__has_include)
+#if __has_include(<stop_token>)
+#include <stop_token>
+#endif
+#endif
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The token of a wait that cannot be cancelled. Costs nothing.
+struct never_stop {
+    template <class Function>
+    struct callback_type {
+        explicit callback_type(never_stop, Function) noexcept {}
+    };
+    [[nodiscard]] static constexpr bool stop_requested() noexcept { return false; }
+};
+
+/// What a wait can be cancelled by.
+template <class Token>
+concept stop_token_like = std::copy_constructible<Token> && requires(const Token& token) {
+    { token.stop_requested() } -> std::convertible_to<bool>;
+};
+
+namespace detail {
+
+template <class Token, class Function>
+struct stop_callback_type {
+    using type = typename Token::template callback_type<Function>;
+};
+#if defined(__cpp_lib_jthread)
+template <class Function>
+struct stop_callback_type<std::stop_token, Function> {
+    using type = std::stop_callback<Function>;
+};
+#endif
+
+} // namespace detail
+
+/// Registers a Function with a Token for the life of the object.
+template <stop_token_like Token, class Function>
+using stop_hook = typename detail::stop_callback_type<Token, Function>::type;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/rundown.hpp
+// Protection against running down: users enter while it is open, close() lets nobody else in, and wait()
+// returns when the last one has left. What is published after it was entered can always be waited for.
+//
+// Laws of this file:
+// - "Closed?" and "one more inside" change in one word by one CAS: a refused entry was never counted.
+// - leave() is one RMW, and nothing after it touches the object, unless that RMW closed the count with
+// somebody waiting.
+//   Then the object is held by those waiters until the leaver has put the ring's lock back, its last touch.
+// - So whoever was told "drained" may destroy the object. A wait that is about to time out looks at the word
+// first: once
+//   the last leaver has seen a waiter, that waiter stays until it is released.
+// - The waiting bit is set and cleared under the ring's lock, and never after the drain.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Counts who is inside. Any thread may call any member. It may be destroyed once it is drained, by wait(), a
+/// callback or close() saying so, and no other wait, callback or close() is under way. 16 bytes, no
+/// allocation.
+template <class Traits = std_blocking_traits>
+class basic_rundown {
+public:
+    using traits = Traits;
+    using time_point = typename Traits::clock::time_point;
+    static constexpr time_point no_deadline = time_point::max();
+
+    class guard;
+
+    basic_rundown() = default;
+    basic_rundown(const basic_rundown&) = delete;
+    basic_rundown& operator=(const basic_rundown&) = delete;
+    ~basic_rundown() {
+        WSOLO_ASSERT(users_of(word_.load(std::memory_order_acquire)) == 0,
+                     "a rundown was destroyed with somebody inside: close() and wait() first");
+    }
+
+    /// Enters, for the life of the guard. Empty once closed.
+    [[nodiscard]] guard try_enter() noexcept { return guard(enter() ? this : nullptr); }
+
+    /// try_enter() for those who keep the count themselves: true owes one leave().
+    [[nodiscard]] bool enter() noexcept {
+        std::uint64_t seen = word_.load(std::memory_order_relaxed);
+        do {
+            if ((seen & closed) != 0) return false;
+        } while (!word_.compare_exchange_weak(seen, seen + one, std::memory_order_acquire,
+                                              std::memory_order_relaxed));
+        return true;
+    }
+
+    /// Leaves. The last one out after close() releases the waiters and runs their callbacks here.
+    void leave() noexcept {
+        const std::uint64_t before = word_.fetch_sub(one, std::memory_order_acq_rel);
+        WSOLO_ASSERT(users_of(before) != 0, "leave() without enter()");
+        if (before == (one | closed | waited_for)) release_waiters();
+    }
+
+    /// Lets nobody else in. True: this call closed it. When nobody is inside, waiters are released and
+    /// callbacks run here.
+    bool close() noexcept {
+        const std::uint64_t before = word_.fetch_or(closed, std::memory_order_acq_rel);
+        if (before == waited_for) release_waiters();
+        return (before & closed) == 0;
+    }
+
+    [[nodiscard]] bool is_closed() const noexcept {
+        return (word_.load(std::memory_order_acquire) & closed) != 0;
+    }
+
+    /// How many are inside: for metrics, old at once.
+    [[nodiscard]] std::uint64_t users() const noexcept {
+        return users_of(word_.load(std::memory_order_relaxed));
+    }
+
+    /// Waits until it is closed and all have left: errc::none, and what they wrote is visible here; this
+    /// object is touched no more by them. Otherwise errc::cancelled or errc::timed_out. The caller must not
+    /// be inside itself.
+    template <stop_token_like StopToken>
+    [[nodiscard]] errc wait(const StopToken& stop, time_point deadline = no_deadline) noexcept {
+        const std::uint64_t word = word_.load(std::memory_order_acquire);
+        if (is_drained(word) && (word & waited_for) == 0)
+            return errc::none; // nobody is left to touch this object
+        sleeper self;
+        if (!add(self)) return errc::none;
+        {
+            const auto nudge = [&self]() noexcept { self.parker.nudge(); };
+            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+            self.parker.park_until(deadline);
+        }
+        if (remove(self)) return stop.stop_requested() ? errc::cancelled : errc::timed_out;
+        self.parker.park(); // drained: the last leaver is about to release this waiter, or has
+        return errc::none;
+    }
+    [[nodiscard]] errc wait(time_point deadline = no_deadline) noexcept {
+        return wait(never_stop{}, deadline);
+    }
+
+    /// Whether it is closed and all have left. Only wait(), a callback or co_await tell that the object may
+    /// go.
+    [[nodiscard]] bool is_drained() const noexcept {
+        return is_drained(word_.load(std::memory_order_acquire));
+    }
+
+    /// Links `added` until the drain; fire() then runs in the thread of the last leave(). False: drained
+    /// already, and fire() will not be called.
+    [[nodiscard]] bool add(waiter& added) noexcept {
+        waiter* const first = lock_.lock();
+        std::uint64_t seen = word_.load(std::memory_order_acquire);
+        bool waits = (seen & released) == 0;
+        while (waits && (seen & waited_for) == 0) {
+            if (is_drained(seen)) {
+                waits = false; // nobody would come: the last leaver saw no waiter
+            } else if (word_.compare_exchange_weak(seen, seen | waited_for, std::memory_order_acq_rel)) {
+                break;
+            }
+        }
+        lock_.unlock(waits ? detail::link_by_mark(first, added) : first);
+        return waits;
+    }
+
+    /// True: `gone` was linked, is no more, and will not be fired. False: the drain has it, fire() ran or
+    /// will.
+    [[nodiscard]] bool remove(waiter& gone) noexcept {
+        waiter* const first = lock_.lock();
+        std::uint64_t seen = word_.load(std::memory_order_acquire);
+        // Without the last waiter the bit goes too, in one step with "not drained yet".
+        bool stays = is_drained(seen);
+        while (!stays && gone.next == &gone &&
+               !word_.compare_exchange_weak(seen, seen & ~waited_for, std::memory_order_acq_rel)) {
+            stays = is_drained(seen);
+        }
+        lock_.unlock(stays ? first : detail::unlink(first, gone));
+        return !stays || remove_from_release(gone);
+    }
+
+private:
+    // The word: users above, these below.
+    static constexpr std::uint64_t closed = 1;
+    static constexpr std::uint64_t waited_for = 2; // the ring is not empty, or it was when the drain came
+    static constexpr std::uint64_t released = 4;   // the ring was taken by the drain
+    static constexpr std::uint64_t one = 8;
+
+    static constexpr std::uint64_t users_of(std::uint64_t word) noexcept { return word / one; }
+    static constexpr bool is_drained(std::uint64_t word) noexcept {
+        return (word & closed) != 0 && users_of(word) == 0;
+    }
+
+    struct sleeper final : waiter {
+        sleeper() noexcept
+            : waiter([](waiter& self) noexcept { static_cast<sleeper&>(self).parker.release(); }) {}
+        basic_parker<Traits> parker;
+    };
+
+    /// The ring in the hands of release_waiters(), on its stack.
+    struct ring_head final : waiter {
+        ring_head() noexcept : waiter(nullptr) {}
+    };
+
+    void release_waiters() noexcept {
+        const basic_handler_scope<Traits> scope(this);
+        ring_head ring;
+        waiter* const first = lock_.lock();
+        word_.fetch_or(released, std::memory_order_relaxed);
+        static_cast<void>(detail::link_by_mark(first, ring));
+        lock_.unlock(nullptr); // the last touch: the first one fired may destroy the object
+        while (ring.next != &ring) {
+            waiter& due = *ring.next;
+            static_cast<void>(detail::unlink(&ring, due));
+            due.fire(due);
+        }
+    }
+
+    /// A callback that runs in the release may withdraw another that is still to run in it.
+    [[nodiscard]] bool remove_from_release(waiter& gone) noexcept {
+        if (!basic_handler_scope<Traits>::is_inside(this) || !gone.is_linked()) return false;
+        static_cast<void>(detail::unlink(nullptr, gone));
+        return true;
+    }
+
+    typename Traits::template atomic<std::uint64_t> word_{0};
+    basic_pointer_lock<waiter, Traits> lock_; // guards the ring
+};
+
+/// Somebody inside. Move-only; leaves when it goes. Empty when the rundown was closed.
+template <class Traits>
+class [[nodiscard]] basic_rundown<Traits>::guard {
+public:
+    guard() = default;
+    guard(guard&& other) noexcept : rundown_(std::exchange(other.rundown_, nullptr)) {}
+    guard& operator=(guard&& other) noexcept {
+        if (this != &other) {
+            leave();
+            rundown_ = std::exchange(other.rundown_, nullptr);
+        }
+        return *this;
+    }
+    ~guard() { leave(); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return rundown_ != nullptr; }
+
+    /// Leaves now. No effect when empty. The rundown may be gone when this returns.
+    void leave() noexcept {
+        if (rundown_ != nullptr) std::exchange(rundown_, nullptr)->leave();
+    }
+
+private:
+    friend basic_rundown;
+    explicit guard(basic_rundown* rundown) noexcept : rundown_(rundown) {}
+
+    basic_rundown* rundown_ = nullptr;
+};
+
+using rundown = basic_rundown<>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/ticket.hpp
+// A sequence number as an owner: it completes when it goes, on every path out of a handler.
+//
+// Laws of this file:
+// - One number, one complete() or abandon(), by whoever holds it last.
+// - Neither type outlives its barrier. What complete() asks about order and threads holds for their
+// destructors.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A number that travels with its item. Move-only, not thread-safe itself.
+template <class Barrier>
+class basic_ticket {
+public:
+    basic_ticket() = default;
+    basic_ticket(Barrier& barrier, std::uint64_t number) noexcept : barrier_(&barrier), number_(number) {}
+    basic_ticket(basic_ticket&& other) noexcept : barrier_(other.barrier_), number_(other.take()) {}
+    basic_ticket& operator=(basic_ticket&& other) noexcept {
+        if (this != &other) {
+            complete();
+            barrier_ = other.barrier_;
+            number_ = other.take();
+        }
+        return *this;
+    }
+    ~basic_ticket() { complete(); }
+
+    /// 0 when empty.
+    [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+
+    /// The item is handled. No effect when empty.
+    void complete() noexcept {
+        if (number_ != 0) barrier_->complete(take());
+    }
+
+    /// The item was not accepted, or left the queue unhandled. No effect when empty.
+    void abandon() noexcept {
+        if (number_ != 0) barrier_->abandon(take());
+    }
+
+    /// Hands the duty to complete or abandon to the caller. Empty afterwards.
+    [[nodiscard]] std::uint64_t take() noexcept { return std::exchange(number_, 0); }
+
+private:
+    Barrier* barrier_ = nullptr;
+    std::uint64_t number_ = 0;
+};
+
+/// An item at work on this thread's stack; made by handle() of a barrier. Completes at its end, also when the
+/// handler throws; until then this thread's wait for the item itself answers would_deadlock.
+template <class Barrier>
+class [[nodiscard]] basic_handling {
+public:
+    basic_handling(Barrier& barrier, std::uint64_t number) noexcept
+        : barrier_(barrier), number_(number), scope_(&barrier, number) {
+        barrier.begin(number);
+    }
+    basic_handling(const basic_handling&) = delete;
+    basic_handling& operator=(const basic_handling&) = delete;
+    ~basic_handling() {
+        if constexpr (!Barrier::is_serial) scope_.leave();
+        barrier_.complete(number_);
+    }
+
+    [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+
+private:
+    Barrier& barrier_;
+    std::uint64_t number_;
+    basic_handler_scope<typename Barrier::traits> scope_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/watermark.hpp
+// A number that only grows, and those who wait for it to reach their mark: what both sequence barriers are
+// built on.
+//
+// Laws of this file:
+// - The number and "somebody waits" share one word, and every change is one RMW. A waiter sets the bit by the
+// RMW that
+//   tells it whether it is too late; the advance that reaches its mark sees the bit. No wake-up can be lost.
+// - The ring of waiters is changed under lock_ only; nobody is fired, woken or called under it.
+// - One waiter is unlinked and fired at a time, lowest mark first, so that what fire() runs may add and
+// remove waiters.
+// - Verdicts: satisfied beats closed beats would_deadlock beats cancelled beats timed_out.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The waiting side of a barrier. Any thread may call any public member. It must outlive all calls of its
+/// members and all waiters added to it.
+template <class Traits>
+class basic_watermark {
+public:
+    using traits = Traits;
+    using time_point = typename Traits::clock::time_point;
+    static constexpr time_point no_deadline = time_point::max();
+
+    basic_watermark(const basic_watermark&) = delete;
+    basic_watermark& operator=(const basic_watermark&) = delete;
+
+    /// Whether everything up to `mark` is done. Acquires what was done. O(1), one load.
+    [[nodiscard]] bool has_reached(std::uint64_t mark) const noexcept {
+        return value_of(word_.load(std::memory_order_acquire)) >= mark;
+    }
+
+    /// Waits until everything up to `mark` is done. errc::none: it is, and what its handlers wrote is visible
+    /// here. Otherwise the error that close() was given; would_deadlock when the caller runs a handler that
+    /// this wait would wait for; cancelled; timed_out. Reached already: one load, whatever the arguments.
+    template <stop_token_like StopToken>
+    [[nodiscard]] errc wait_up_to(std::uint64_t mark, const StopToken& stop,
+                                  time_point deadline = no_deadline) noexcept {
+        const std::uint64_t word = word_.load(std::memory_order_acquire);
+        return is_decided(word, mark) ? verdict(word, mark) : wait_slowly(mark, stop, deadline);
+    }
+    [[nodiscard]] errc wait_up_to(std::uint64_t mark, time_point deadline = no_deadline) noexcept {
+        return wait_up_to(mark, never_stop{}, deadline);
+    }
+
+    /// Ends every wait that is not satisfied, now and later, with `error`. The first close counts. Numbers
+    /// may still be issued and completed. Fires waiters: callbacks run in this call.
+    void close(errc error) noexcept {
+        WSOLO_ASSERT(error != errc::none, "close() needs the error that waiters are to be told");
+        waiter* const first = lock_.lock();
+        if ((word_.load(std::memory_order_relaxed) & closed) == 0) {
+            error_ = error;
+            word_.fetch_or(closed, std::memory_order_acq_rel);
+        }
+        lock_.unlock(first);
+        settle();
+    }
+
+    [[nodiscard]] bool is_closed() const noexcept {
+        return (word_.load(std::memory_order_acquire) & closed) != 0;
+    }
+
+    /// Links `added` until its mark is reached or the barrier is closed; fire() then runs in the thread that
+    /// did that. False: it is decided already, `added.outcome` says how, and fire() will not be called. On
+    /// true `added` may have been fired before this returns. For builders of waiting forms
+    /// (sync/callback.hpp, sync/await.hpp).
+    [[nodiscard]] bool add(waiter& added) noexcept {
+        waiter* first = detail::link_by_mark(lock_.lock(), added);
+        const std::uint64_t word = word_.fetch_or(waited_for, std::memory_order_acq_rel);
+        const bool waits = !is_decided(word, added.mark);
+        if (!waits) {
+            added.outcome = verdict(word, added.mark);
+            first = without(first, added);
+        }
+        lock_.unlock(first);
+        return waits;
+    }
+
+    /// True: `gone` was linked, is no more, and will not be fired. False: it was or is being fired.
+    [[nodiscard]] bool remove(waiter& gone) noexcept {
+        waiter* first = lock_.lock();
+        const bool linked = gone.is_linked();
+        if (linked) first = without(first, gone);
+        lock_.unlock(first);
+        return linked;
+    }
+
+protected:
+    basic_watermark() = default;
+    ~basic_watermark() {
+        WSOLO_ASSERT((word_.load(std::memory_order_acquire) & waited_for) == 0,
+                     "a barrier must outlive those who wait for it: close() it and let them return first");
+    }
+
+    // The word: the number above, these below.
+    static constexpr std::uint64_t waited_for = 1; // the ring is not empty
+    static constexpr std::uint64_t has_gaps = 2; // the derived barrier has something to settle under the lock
+    static constexpr std::uint64_t closed = 4;
+    static constexpr std::uint64_t one = 8;
+
+    static constexpr std::uint64_t value_of(std::uint64_t word) noexcept { return word / one; }
+    static constexpr bool is_decided(std::uint64_t word, std::uint64_t mark) noexcept {
+        return value_of(word) >= mark || (word & closed) != 0;
+    }
+
+    /// Fires all who are decided. Called with the lock free, after an advance that saw waited_for, and by
+    /// close().
+    void settle() noexcept {
+        for (bool more = true; more;) {
+            waiter* first = lock_.lock();
+            const std::uint64_t word = word_.load(std::memory_order_acquire);
+            if (first == nullptr || !is_decided(word, first->mark)) {
+                lock_.unlock(first);
+                return;
+            }
+            waiter& due = *first;
+            due.outcome = verdict(word, due.mark);
+            first = without(first, due);
+            more = first != nullptr && is_decided(word, first->mark);
+            lock_.unlock(first);
+            due.fire(due);
+        }
+    }
+
+    typename Traits::template atomic<std::uint64_t> word_{0};
+    basic_pointer_lock<waiter, Traits> lock_; // guards the ring, error_, and the derived barrier's gaps
+
+private:
+    struct sleeper final : waiter {
+        explicit sleeper(std::uint64_t wanted) noexcept
+            : waiter([](waiter& self) noexcept { static_cast<sleeper&>(self).parker.release(); }, wanted) {}
+        basic_parker<Traits> parker;
+    };
+
+    /// Precondition: is_decided(word, mark).
+    [[nodiscard]] errc verdict(std::uint64_t word, std::uint64_t mark) const noexcept {
+        return value_of(word) >= mark ? errc::none : error_;
+    }
+
+    /// Unlinks; the bit goes with the last waiter. Under the lock.
+    [[nodiscard]] waiter* without(waiter* first, waiter& gone) noexcept {
+        waiter* const rest = detail::unlink(first, gone);
+        if (rest == nullptr) word_.fetch_and(~waited_for, std::memory_order_relaxed);
+        return rest;
+    }
+
+    template <class StopToken>
+    [[nodiscard]] errc wait_slowly(std::uint64_t mark, const StopToken& stop, time_point deadline) noexcept {
+        if (basic_handler_scope<Traits>::is_inside(this, mark)) return errc::would_deadlock;
+        if (stop.stop_requested()) return errc::cancelled;
+        sleeper self(mark);
+        if (!add(self)) return self.outcome;
+        {
+            const auto nudge = [&self]() noexcept { self.parker.nudge(); };
+            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+            self.parker.park_until(deadline);
+        }
+        const bool is_unfired = remove(self);
+        if (!is_unfired) self.parker.park(); // whoever unlinked it is about to release it, or has
+        const std::uint64_t word = word_.load(std::memory_order_acquire);
+        if (is_decided(word, mark)) return verdict(word, mark);
+        return stop.stop_requested() ? errc::cancelled : errc::timed_out;
+    }
+
+    errc error_ = errc::none;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/sequence_barrier.hpp
+// Numbers for what was received, and a wait for "everything up to here is handled, and nothing later": each
+// notification is issued a number, each response takes the snapshot() of its moment and waits for that mark.
+//
+// Laws of this file:
+// - One drainer completes in the order of the numbers; who hands items to several handlers takes
+// sync/unordered_barrier.hpp.
+// - A number is never reused. One whose item was not accepted is abandoned, in any order, by any thread:
+// waits pass
+//   over it as soon as everything else up to them is done.
+// - issue() and complete() are one RMW each while nobody waits and nothing is abandoned; a wait for what is
+// done
+//   already is one load.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Waiting for what came before. issue(), abandon(), snapshot() and everything of basic_watermark may be
+/// called from any thread; complete() and handle() by one drainer at a time. Numbers start at 1; mark 0 is
+/// always reached. No allocation, 40 bytes.
+template <class Traits = std_blocking_traits>
+class basic_sequence_barrier : public basic_watermark<Traits> {
+    using base = basic_watermark<Traits>;
+
+public:
+    using ticket = basic_ticket<basic_sequence_barrier>;
+    using handling = basic_handling<basic_sequence_barrier>;
+
+    basic_sequence_barrier() = default;
+
+    /// Callbacks that complete() runs keep the drainer from later numbers: a wait for those there would
+    /// deadlock.
+    static constexpr bool is_serial = true;
+
+    /// The next number. Exactly one complete() or abandon() is owed for it.
+    [[nodiscard]] std::uint64_t issue() noexcept {
+        return issued_.fetch_add(1, std::memory_order_relaxed) + 1;
+    }
+
+    /// The same as an owner, so that an item's number ends with the item.
+    [[nodiscard]] ticket issue_ticket() noexcept { return ticket(*this, issue()); }
+
+    /// The last number issued so far: the mark of a response received now. 0 before the first.
+    [[nodiscard]] std::uint64_t snapshot() const noexcept { return issued_.load(std::memory_order_relaxed); }
+
+    /// Item `n` is about to be handled: all below it is done. Wakes those who wait for abandoned numbers
+    /// right below it. One load when there are none. handle() calls it.
+    void begin(std::uint64_t n) noexcept {
+        if (!base::has_reached(n - 1)) pass_gap(n - 1, 0);
+    }
+
+    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run in
+    /// this call. In order: n follows the number completed last, but for abandoned ones. (After close() the
+    /// order is free: what a queue drops on its way out.)
+    void complete(std::uint64_t n) noexcept {
+        if (base::value_of(this->word_.load(std::memory_order_relaxed)) + 1 != n) return pass_gap(n, 1);
+        const std::uint64_t before = this->word_.fetch_add(base::one, std::memory_order_acq_rel);
+        if ((before & base::has_gaps) != 0) return pass_trailing_gap();
+        if ((before & base::waited_for) != 0) base::settle();
+    }
+
+    /// Item `n` was numbered but not accepted: nobody will handle it, and no wait includes it. Any thread,
+    /// any order. May run callbacks, as complete() does.
+    void abandon(std::uint64_t n) noexcept {
+        waiter* const first = this->lock_.lock();
+        ++abandoned_ahead_;
+        // complete() by the drainer comes before this RMW, which then tells of it, or sees the bit and looks
+        // again.
+        const std::uint64_t word = this->word_.fetch_or(base::has_gaps, std::memory_order_acq_rel);
+        WSOLO_ASSERT(n <= snapshot(), "abandon() of a number that was never issued");
+        WSOLO_ASSERT(n > base::value_of(word), "abandon() of a number that is done already");
+        advance_to(base::value_of(word), word | base::has_gaps);
+        this->lock_.unlock(first);
+        if (first != nullptr) base::settle();
+    }
+
+    /// Runs item `n` for the life of the result: begin(n) now, complete(n) at its end, also when the handler
+    /// throws. Inside it this thread's wait for `n` or beyond answers would_deadlock. It stays on the stack
+    /// of one thread; a handler that suspends calls begin() and complete() itself.
+    [[nodiscard]] handling handle(std::uint64_t n) noexcept { return handling(*this, n); }
+    [[nodiscard]] handling handle(ticket&& item) noexcept { return handling(*this, item.take()); }
+
+private:
+    /// All up to `n` is done; `handled` of it (the last, or none) by a handler, the rest abandoned.
+    void pass_gap(std::uint64_t n, std::uint64_t handled) noexcept {
+        waiter* const first = this->lock_.lock();
+        const std::uint64_t word = this->word_.load(std::memory_order_relaxed);
+        const std::uint64_t done = base::value_of(word);
+        const bool is_closed = (word & base::closed) != 0;
+        const bool in_order = n >= done + handled && n - done - handled <= abandoned_ahead_;
+        if (in_order && !is_closed) {
+            abandoned_ahead_ -= n - done - handled;
+            advance_to(n, word);
+        }
+        this->lock_.unlock(first);
+        WSOLO_ASSERT(in_order || is_closed,
+                     "a sequence_barrier's numbers complete once and in order: a lower one is still open");
+        if (is_closed && handled != 0) return abandon(n); // order is free now, so a gap proves nothing
+        if (first != nullptr) base::settle();
+    }
+
+    void pass_trailing_gap() noexcept {
+        waiter* const first = this->lock_.lock();
+        const std::uint64_t word = this->word_.load(std::memory_order_relaxed);
+        advance_to(base::value_of(word), word);
+        this->lock_.unlock(first);
+        if (first != nullptr) base::settle();
+    }
+
+    /// Moves the watermark to `done`, or to the last number issued when only abandoned ones lie between.
+    /// Under the lock. The sum cannot go stale: while an accepted number is open, only its drainer passes it.
+    void advance_to(std::uint64_t done, std::uint64_t word) noexcept {
+        const std::uint64_t open_or_abandoned = snapshot() - done;
+        if (open_or_abandoned == abandoned_ahead_) {
+            done += abandoned_ahead_;
+            abandoned_ahead_ = 0;
+        }
+        std::uint64_t step = (done - base::value_of(word)) * base::one;
+        if (abandoned_ahead_ == 0) step -= word & base::has_gaps;
+        if (step != 0) this->word_.fetch_add(step, std::memory_order_acq_rel);
+    }
+
+    typename Traits::template atomic<std::uint64_t> issued_{0};
+    std::uint64_t abandoned_ahead_ = 0; // abandoned numbers above the watermark; under the lock
+};
+
+using sequence_barrier = basic_sequence_barrier<>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -2743,6 +3818,266 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/sync/unordered_barrier.hpp
+// The sequence barrier for handlers that finish in any order: a thread pool, coroutines that overlap.
+//
+// Laws of this file:
+// - The watermark passes a number when it and all below it are done; what finishes early is remembered in a
+// bitmap.
+// - The bitmap is the bound: at most Window numbers are open at once, and issue() says queue_full beyond.
+// Nothing
+//   allocates, and no number is reused.
+// - complete() takes a short lock (two RMWs while free); waits are as in sync/sequence_barrier.hpp.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Any thread may call any member. Numbers start at 1; mark 0 is always reached. 32 bytes and Window bits.
+template <std::size_t Window = 64, class Traits = std_blocking_traits>
+class basic_unordered_barrier : public basic_watermark<Traits> {
+    using base = basic_watermark<Traits>;
+    static_assert(Window > 0 && Window % 64 == 0, "a window is a whole number of 64-bit words");
+
+public:
+    using ticket = basic_ticket<basic_unordered_barrier>;
+    using handling = basic_handling<basic_unordered_barrier>;
+
+    basic_unordered_barrier() = default;
+
+    static constexpr bool is_serial = false;
+    /// How many numbers can be open: issued, and they or one below them not done.
+    static constexpr std::size_t window = Window;
+
+    /// The next number, for which exactly one complete() or abandon() is owed; or errc::queue_full.
+    [[nodiscard]] result<std::uint64_t> issue() noexcept {
+        // The watermark first: an old one can only overstate what is open.
+        const std::uint64_t done = base::value_of(this->word_.load(std::memory_order_acquire));
+        std::uint64_t last = issued_.load(std::memory_order_relaxed);
+        do {
+            if (last - done >= Window) return errc::queue_full;
+        } while (!issued_.compare_exchange_weak(last, last + 1, std::memory_order_relaxed));
+        return last + 1;
+    }
+
+    /// The same as an owner; empty (number 0) when the window is full.
+    [[nodiscard]] ticket issue_ticket() noexcept {
+        const result<std::uint64_t> number = issue();
+        return number ? ticket(*this, *number) : ticket();
+    }
+
+    /// The last number issued so far. 0 before the first.
+    [[nodiscard]] std::uint64_t snapshot() const noexcept { return issued_.load(std::memory_order_relaxed); }
+
+    /// Item `n` is about to be handled. Nothing to note where no order is promised.
+    void begin(std::uint64_t) noexcept {}
+
+    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; callbacks that this
+    /// satisfies run in this call. O(numbers that the watermark passes).
+    void complete(std::uint64_t n) noexcept {
+        waiter* const first = this->lock_.lock();
+        std::uint64_t done = base::value_of(this->word_.load(std::memory_order_relaxed));
+        WSOLO_ASSERT(n > done && n <= snapshot() && !is_done_early(n),
+                     "a number completes once, after it was issued");
+        std::uint64_t step = 0;
+        flip(n);
+        for (; is_done_early(done + 1); ++step) flip(++done);
+        if (step != 0) this->word_.fetch_add(step * base::one, std::memory_order_acq_rel);
+        this->lock_.unlock(first);
+        if (step != 0 && first != nullptr) base::settle();
+    }
+
+    /// Item `n` was numbered but not accepted: the same to those who wait.
+    void abandon(std::uint64_t n) noexcept { complete(n); }
+
+    /// Runs item `n` for the life of the result: completes it at its end, also when the handler throws.
+    /// Inside it this thread's wait for `n` or beyond answers would_deadlock. It stays on the stack of one
+    /// thread.
+    [[nodiscard]] handling handle(std::uint64_t n) noexcept { return handling(*this, n); }
+    [[nodiscard]] handling handle(ticket&& item) noexcept { return handling(*this, item.take()); }
+
+private:
+    [[nodiscard]] bool is_done_early(std::uint64_t n) const noexcept {
+        return (done_early_[n / 64 % done_early_.size()] >> n % 64 & 1) != 0;
+    }
+    void flip(std::uint64_t n) noexcept {
+        done_early_[n / 64 % done_early_.size()] ^= std::uint64_t{1} << n % 64;
+    }
+
+    typename Traits::template atomic<std::uint64_t> issued_{0};
+    std::array<std::uint64_t, Window / 64> done_early_{}; // bit n % Window; under the lock
+};
+
+template <std::size_t Window = 64>
+using unordered_barrier = basic_unordered_barrier<Window>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/weak_session.hpp
+// Handles to a session for other threads: they can try to use it, and cannot dangle.
+//
+// Laws of this file:
+// - The session owns an anchor; handles share a small block with it. The block holds a rundown and outlives
+// both.
+// - A use is a guard of the rundown: while it lives the session does; after close() there are no new ones.
+// - The anchor's last act, close() and wait(), comes before anything of the session goes: it is the session's
+// last member.
+
+namespace wsolo::inline WSOLO_ABI {
+
+namespace detail {
+
+/// What an anchor and its handles share: one allocation of 32 bytes.
+template <class T, class Traits>
+struct session_block {
+    explicit session_block(T& to) noexcept : target(&to) {}
+
+    void retain() noexcept { references.fetch_add(1, std::memory_order_relaxed); }
+    void release() noexcept {
+        if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+
+    basic_rundown<Traits> users;
+    T* const target;
+    typename Traits::template atomic<std::uint32_t> references{1};
+};
+
+} // namespace detail
+
+/// A session in use. Move-only; empty when the session had closed. Keep it short: close() of the session
+/// waits for it.
+template <class T, class Traits = std_blocking_traits>
+class [[nodiscard]] basic_session_guard {
+public:
+    basic_session_guard() = default;
+    basic_session_guard(typename basic_rundown<Traits>::guard inside, T* target) noexcept
+        : inside_(std::move(inside)), target_(inside_ ? target : nullptr) {}
+    basic_session_guard(basic_session_guard&& other) noexcept
+        : inside_(std::move(other.inside_)), target_(std::exchange(other.target_, nullptr)) {}
+    basic_session_guard& operator=(basic_session_guard&& other) noexcept {
+        inside_ = std::move(other.inside_);
+        target_ = this == &other ? target_ : std::exchange(other.target_, nullptr);
+        return *this;
+    }
+    ~basic_session_guard() = default;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return target_ != nullptr; }
+
+    /// Precondition: not empty. The reference holds as long as the guard.
+    [[nodiscard]] T& operator*() const noexcept {
+        WSOLO_ASSERT(target_ != nullptr, "an empty session_guard: test it before use");
+        return *target_;
+    }
+    [[nodiscard]] T* operator->() const noexcept { return &**this; }
+
+private:
+    typename basic_rundown<Traits>::guard inside_;
+    T* target_ = nullptr;
+};
+
+/// A handle that does not keep the session alive. Copyable; different copies may be used by different
+/// threads. 8 bytes.
+template <class T, class Traits = std_blocking_traits>
+class basic_weak_session {
+    using block = detail::session_block<T, Traits>;
+
+public:
+    using guard = basic_session_guard<T, Traits>;
+
+    /// A handle to no session.
+    basic_weak_session() = default;
+    explicit basic_weak_session(block& shared) noexcept : block_(&shared) { block_->retain(); }
+    basic_weak_session(const basic_weak_session& other) noexcept : block_(other.block_) {
+        if (block_ != nullptr) block_->retain();
+    }
+    basic_weak_session(basic_weak_session&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    basic_weak_session& operator=(basic_weak_session other) noexcept {
+        std::swap(block_, other.block_);
+        return *this;
+    }
+    ~basic_weak_session() {
+        if (block_ != nullptr) block_->release();
+    }
+
+    /// The session, for the life of the guard; empty once it closed. Never waits. The guard does not need
+    /// this handle.
+    [[nodiscard]] guard try_use() const noexcept {
+        return block_ == nullptr ? guard() : guard(block_->users.try_enter(), block_->target);
+    }
+
+    /// Whether try_use() cannot succeed any more.
+    [[nodiscard]] bool is_expired() const noexcept { return block_ == nullptr || block_->users.is_closed(); }
+
+private:
+    block* block_ = nullptr;
+};
+
+/// The session's own end. Move-only, while the session stays where it is.
+template <class T, class Traits = std_blocking_traits>
+class basic_session_anchor {
+    using block = detail::session_block<T, Traits>;
+
+public:
+    using time_point = typename basic_rundown<Traits>::time_point;
+    static constexpr time_point no_deadline = time_point::max();
+
+    /// An anchor to nothing: its handles are expired.
+    basic_session_anchor() = default;
+
+    /// Allocates the shared block; errc::out_of_memory. `target` must outlive the anchor.
+    [[nodiscard]] static result<basic_session_anchor> make(T& target) noexcept {
+        basic_session_anchor anchor;
+        anchor.block_ = new (std::nothrow) block(target);
+        if (anchor.block_ == nullptr) return errc::out_of_memory;
+        return anchor;
+    }
+
+    basic_session_anchor(basic_session_anchor&& other) noexcept
+        : block_(std::exchange(other.block_, nullptr)) {}
+    basic_session_anchor& operator=(basic_session_anchor&& other) noexcept {
+        if (this != &other) {
+            reset();
+            block_ = std::exchange(other.block_, nullptr);
+        }
+        return *this;
+    }
+    /// Closes and waits for the guards that are left. The caller must hold none itself.
+    ~basic_session_anchor() { reset(); }
+
+    [[nodiscard]] basic_weak_session<T, Traits> handle() const noexcept {
+        return block_ == nullptr ? basic_weak_session<T, Traits>() : basic_weak_session<T, Traits>(*block_);
+    }
+
+    /// No guard is given out any more. True: this call closed it.
+    bool close() noexcept { return block_ != nullptr && block_->users.close(); }
+
+    /// After close(): waits until the last guard is gone. errc::none, cancelled or timed_out.
+    template <stop_token_like StopToken>
+    [[nodiscard]] errc wait(const StopToken& stop, time_point deadline = no_deadline) noexcept {
+        return block_ == nullptr ? errc::none : block_->users.wait(stop, deadline);
+    }
+    [[nodiscard]] errc wait(time_point deadline = no_deadline) noexcept {
+        return wait(never_stop{}, deadline);
+    }
+
+private:
+    void reset() noexcept {
+        if (block_ == nullptr) return;
+        close();
+        static_cast<void>(wait()); // without a deadline it can only end drained
+        std::exchange(block_, nullptr)->release();
+    }
+
+    block* block_ = nullptr;
+};
+
+template <class T>
+using session_guard = basic_session_guard<T>;
+template <class T>
+using weak_session = basic_weak_session<T>;
+template <class T>
+using session_anchor = basic_session_anchor<T>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/write/budget.hpp
 // How much one writer may hold, and what becomes of the next item when that is used up.
 //
@@ -2759,6 +4094,14 @@ namespace wsolo::inline WSOLO_ABI {
 /// Charged per queued frame on top of its wire bytes: its record, and its share of the blocks it lies in.
 inline constexpr std::size_t frame_overhead = 16;
 
+/// What becomes of a data frame that does not fit now. (Two more answers belong to the call, not to the
+/// writer: single_writer::send_wait waits for room, send_keyed replaces an item of the same key.)
+enum class overflow : std::uint8_t {
+    reject,      ///< errc::queue_full; nothing happened
+    drop_oldest, ///< the oldest queued data gives way, errc::dropped_oldest; what is being written stays
+    disconnect,  ///< errc::queue_full, and the writer is aborted with it: a peer this slow is worse than none
+};
+
 /// The bounds of one writer. Everything is per connection.
 struct writer_limits {
     /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is
@@ -2770,6 +4113,10 @@ struct writer_limits {
     /// newest PONG replaces the one before it (RFC 6455 §5.5.3), and a PING of our own is rejected with
     /// errc::queue_full.
     std::uint16_t control_reserve = 256;
+    overflow when_full = overflow::reject;
+    /// Percent of max_bytes at which the observer is told that the queue is high, and, after that, low again.
+    std::uint8_t high_water = 75;
+    std::uint8_t low_water = 25;
 };
 
 /// The times of one writer.
@@ -2790,6 +4137,33 @@ struct writer_options {
     /// Bytes that one pump() may write before it hands the token back, so that one connection can't hold its
     /// loop.
     std::uint32_t pump_quantum = 1024 * 1024;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/cork.hpp
+// Holds a writer's schedule hook back for a scope, so that what a lone sender sends in it leaves in one
+// system call.
+//
+// Laws of this file:
+// - Everybody's sends are accepted meanwhile as ever; they leave when the last cork has gone.
+// - A writer that is busy already is not slowed: its pump takes what is there.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Made by single_writer::corked(). Move-only; the writer must outlive it. Up to 255 corks at a time.
+template <class Writer>
+class [[nodiscard]] cork {
+public:
+    explicit cork(Writer& writer) noexcept : writer_(&writer) { writer.box_.cork(); }
+    cork(cork&& other) noexcept : writer_(std::exchange(other.writer_, nullptr)) {}
+    cork& operator=(cork&&) = delete;
+    ~cork() {
+        if (writer_ != nullptr && writer_->box_.uncork()) writer_->schedule();
+    }
+
+private:
+    Writer* writer_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -2817,49 +4191,85 @@ struct drain_report {
     [[nodiscard]] constexpr std::uint64_t bytes_accepted() const noexcept {
         return bytes_written + bytes_dropped;
     }
-    /// Whether everything accepted reached the transport, a Close frame last.
-    [[nodiscard]] constexpr bool clean() const noexcept {
-        return reason == errc::none && frames_dropped == 0;
+    /// Whether the connection was closed in order: a Close frame was the last thing written. (Frames that a
+    /// newer one replaced on the way count as dropped even so.)
+    [[nodiscard]] constexpr bool clean() const noexcept { return reason == errc::none; }
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/outcome.hpp
+// What became of one item, for a sender who wants to know: called once per accepted item that asked.
+//
+// Laws of this file:
+// - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
+// was
+//   dropped. A rejected item gets none: its send() already said so.
+// - It runs in the thread that holds the write token, with no lock held. It may send; it must not wait.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the
+/// call.
+struct on_outcome {
+    void (*call)(void* context, errc outcome) noexcept = nullptr;
+    void* context = nullptr;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return call != nullptr; }
+    void operator()(errc outcome) const noexcept {
+        if (call != nullptr) call(context, outcome);
     }
 };
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/write/outbound.hpp
-// What can be sent, as a value: pre-built bytes, a text, a binary message, or a reference to a shared frame.
+// ---- wsolo/write/detail/flush_ticket.hpp
+// What a flush() that waits shares with its mark in the queue.
 //
 // Laws of this file:
-// - raw, text and binary are views: the writer encodes (copies) them when it accepts, and nothing is moved
-// from, so a
-//   rejected item is still wholly the caller's.
-// - raw is exactly one whole frame of this side, sent as it is; replies and Close travel this way.
+// - Two references, the waiting thread's and the mark's: whichever ends last frees it, so that a wait which
+// met its
+//   deadline leaves nothing dangling in the queue.
 
-namespace wsolo::inline WSOLO_ABI {
+namespace wsolo::inline WSOLO_ABI::detail {
 
-/// One whole encoded frame. Must outlive the send call only.
-struct raw {
-    const_bytes bytes;
+template <class Traits>
+class flush_ticket {
+public:
+    /// nullptr when there is no memory.
+    [[nodiscard]] static flush_ticket* make() noexcept { return new (std::nothrow) flush_ticket; }
+
+    [[nodiscard]] on_outcome mark() noexcept {
+        return {[](void* context, errc outcome) noexcept {
+                    auto* self = static_cast<flush_ticket*>(context);
+                    self->outcome_.store(
+                        outcome, std::memory_order_relaxed); // ordered by the release of the reference
+                    self->parker_.nudge();
+                    self->drop();
+                },
+                this};
+    }
+
+    /// Sleeps until the mark's outcome, a nudge or the deadline. errc::timed_out when it is still out.
+    [[nodiscard]] errc wait(time_point deadline) noexcept {
+        parker_.park_until(deadline);
+        return outcome_.load(std::memory_order_relaxed);
+    }
+    void nudge() noexcept { parker_.nudge(); }
+
+    void drop() noexcept {
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+
+private:
+    flush_ticket() = default;
+
+    basic_parker<Traits> parker_;
+    typename Traits::template atomic<errc> outcome_{errc::timed_out};
+    typename Traits::template atomic<int> references_{2};
 };
 
-/// A text message. The caller vouches that it is UTF-8 (RFC 6455 §5.6). Must outlive the send call only.
-struct text {
-    std::string_view payload;
-};
-
-/// A binary message. Must outlive the send call only.
-struct binary {
-    const_bytes payload;
-};
-
-/// An encoded frame that other writers send too; queued by reference. Servers only.
-struct shared {
-    shared_frame frame;
-};
-
-/// Any of them: what single_writer::send takes.
-using outbound = std::variant<raw, text, binary, shared>;
-
-} // namespace wsolo::inline WSOLO_ABI
+} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/write/transport.hpp
 // What the writer needs of a connection: one gather write and one way to end it. Small enough to write in ten
@@ -2909,41 +4319,49 @@ concept waitable_transport = transport<T> && requires(T& connection, time_point 
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/detail/segment.hpp
-// One block of wire bytes: many small frames, back to back, or one large frame, or a reference to a shared
-// one.
+// One block of wire bytes: many small frames, back to back; or one frame with a block to itself, because it
+// is large, shared, keyed or observed; or no bytes at all, a mark in the queue.
 //
 // Laws of this file:
 // - A frame lies whole in one segment, so every frame is contiguous.
 // - Each frame's end is recorded (4 bytes, growing down from the block's end), so that after a partial write
-// the
-//   owner knows whether it stands on a frame boundary.
+//   the owner knows whether it stands on a frame boundary.
 // - Appending is for whoever holds the writer's lock; taking is for the owner of the write token.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
+/// What a frame with a segment of its own carries along.
+struct item_tag {
+    on_outcome outcome{};
+    std::uint64_t key = 0; ///< of a conflated item
+    bool keyed = false;
+    bool fragment = false; ///< of a message in several frames: dropping one would tear the message
+};
+
 class segment {
 public:
     /// A block with room for `capacity` bytes of frames and records. nullptr when there is no memory.
-    [[nodiscard]] static segment* make_open(std::size_t capacity) noexcept {
+    [[nodiscard]] static segment* make_open(std::uint32_t capacity) noexcept {
         void* block = std::malloc(sizeof(segment) + capacity);
-        return block == nullptr ? nullptr : ::new (block) segment(static_cast<std::uint32_t>(capacity));
+        return block == nullptr ? nullptr : ::new (block) segment(capacity);
     }
 
-    /// A block for one frame of `size` bytes, which the caller writes through bytes() before it is queued.
-    [[nodiscard]] static segment* make_whole(std::size_t size) noexcept {
+    /// A block for one frame of `size` bytes, which the caller writes through writable() before it is queued.
+    /// With size 0 it is a mark: nothing to write, but an outcome when its turn has come.
+    [[nodiscard]] static segment* make_whole(std::size_t size, const item_tag& tag = {}) noexcept {
         void* block = std::malloc(sizeof(segment) + size);
         if (block == nullptr) return nullptr;
         auto* whole = ::new (block) segment(0);
         whole->size_ = size;
-        whole->frames_ = 1;
+        whole->frames_ = size == 0 ? 0 : 1;
+        whole->tag_ = tag;
         return whole;
     }
 
     /// One reference to a shared frame; its bytes are not copied.
-    [[nodiscard]] static segment* make_shared(shared_frame frame) noexcept {
-        void* block = std::malloc(sizeof(segment));
-        if (block == nullptr) return nullptr;
-        auto* whole = ::new (block) segment(0);
+    [[nodiscard]] static segment* make_shared(shared_frame frame, const item_tag& tag = {}) noexcept {
+        segment* whole = make_whole(0, tag);
+        if (whole == nullptr) return nullptr;
         whole->shared_ = std::move(frame);
         whole->bytes_ = whole->shared_.bytes().data();
         whole->size_ = whole->shared_.bytes().size();
@@ -2952,8 +4370,8 @@ public:
     }
 
     /// An open block at the start of memory that outlives it and is not its own to free.
-    [[nodiscard]] static segment* place_open(void* memory, std::size_t capacity) noexcept {
-        auto* placed = ::new (memory) segment(static_cast<std::uint32_t>(capacity));
+    [[nodiscard]] static segment* place_open(void* memory, std::uint32_t capacity) noexcept {
+        auto* placed = ::new (memory) segment(capacity);
         placed->placed_ = true;
         return placed;
     }
@@ -2970,10 +4388,10 @@ public:
 
     /// Where a make_whole() frame is written.
     [[nodiscard]] mutable_bytes writable() noexcept { return {storage(), size_}; }
-    [[nodiscard]] const std::byte* bytes() const noexcept { return bytes_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::uint32_t frames() const noexcept { return frames_; }
     [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] const item_tag& tag() const noexcept { return tag_; }
 
     [[nodiscard]] bool has_room(std::size_t frame) const noexcept {
         return capacity_ != 0 && frame + record_size <= capacity_ - size_ - frames_ * record_size;
@@ -2998,6 +4416,9 @@ public:
         return dropped;
     }
 
+    /// The size of the oldest frame not yet taken. Precondition: there is one, and it was not begun.
+    [[nodiscard]] std::size_t first_size() const noexcept { return frame_end(done_) - taken_; }
+
     /// For reuse: as make_open() made it.
     void reset() noexcept {
         size_ = taken_ = 0;
@@ -3012,8 +4433,7 @@ public:
     }
     [[nodiscard]] bool mid_frame() const noexcept { return done_ < frames_ && taken_ != frame_start(done_); }
 
-    /// The transport took `count` more bytes (<= rest().size()). Returns how many frames that completed.
-    /// O(log frames).
+    /// `count` more bytes are gone (<= rest().size()). Returns how many frames that completed. O(log frames).
     std::uint32_t take(std::size_t count) noexcept {
         taken_ += count;
         const std::uint32_t before = done_;
@@ -3060,23 +4480,27 @@ private:
     std::size_t taken_ = 0;
     std::uint32_t frames_ = 0;
     std::uint32_t done_ = 0;
-    std::uint32_t capacity_; // 0: one whole frame
+    std::uint32_t capacity_; // 0: one whole frame, or a mark
     bool placed_ = false;
     shared_frame shared_;
+    item_tag tag_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/write/detail/lane.hpp
-// A FIFO of segments, and the three of them in the order in which they may overtake each other at frame
-// boundaries.
+// A FIFO of segments, and the ones of a connection in the order in which they may overtake each other at
+// frame boundaries.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// Lower leaves first: a PONG answers the peer, a PING measures it, data waits for both (RFC 6455 §5.5.2,
-/// §5.5.3). Close travels in `data`, behind everything accepted before it.
-enum class lane_id : std::uint8_t { pong, ping, data };
-inline constexpr std::size_t lane_count = 3;
+/// Lower leaves first. `greeting` is what the handshake's token wrote; a PONG answers the peer, a PING
+/// measures it, and data waits for both (RFC 6455 §5.5.2, §5.5.3). Close travels in `data`, behind everything
+/// accepted before it.
+enum class lane_id : std::uint8_t { greeting, pong, ping, data };
+inline constexpr std::size_t lane_count = 4;
+inline constexpr lane_id all_lanes[lane_count] = {lane_id::greeting, lane_id::pong, lane_id::ping,
+                                                  lane_id::data};
 
 /// Owns its segments. Not thread-safe.
 class lane {
@@ -3111,6 +4535,31 @@ public:
         (tail_ == nullptr ? head_ : tail_->next) = from.head_;
         tail_ = from.tail_;
         from.head_ = from.tail_ = nullptr;
+    }
+
+    /// The first segment that `wanted(segment)` picks, or nullptr. O(segments).
+    template <class Wanted>
+    [[nodiscard]] segment* find(Wanted wanted) const noexcept {
+        segment* item = head_;
+        while (item != nullptr && !wanted(*item)) item = item->next;
+        return item;
+    }
+
+    /// Takes `item`, which is in here, out. O(segments before it).
+    void unlink(segment* item) noexcept {
+        segment* before = nullptr;
+        for (segment* at = head_; at != item; at = at->next) before = at;
+        (before == nullptr ? head_ : before->next) = item->next;
+        if (tail_ == item) tail_ = before;
+    }
+
+    /// Destroys everything, after telling whoever asked that it was dropped, and why.
+    void drop_all(errc why) noexcept {
+        while (!empty()) {
+            segment* item = pop();
+            item->tag().outcome(why);
+            segment::destroy(item);
+        }
     }
 
 private:
@@ -3201,16 +4650,36 @@ public:
     /// Whether the wire ends inside a frame: nothing but that frame's rest may follow.
     [[nodiscard]] bool mid_frame() const noexcept { return begun_ != nullptr; }
 
-    /// The next write. With `only_begun`, just the rest of the frame that was begun.
-    void plan(gather_plan& out, bool only_begun) const noexcept {
+    /// What an abort still lets out: the rest of a frame that was begun, and a greeting.
+    [[nodiscard]] bool must_finish() const noexcept {
+        return mid_frame() || !lane_of(lane_id::greeting).empty();
+    }
+
+    /// The next write; with `only_what_must`, just what an abort still lets out.
+    void plan(gather_plan& out, bool only_what_must) const noexcept {
         if (begun_ != nullptr) out.add(begun_lane_, begun_->rest_of_begun_frame());
-        if (only_begun) return;
-        for (std::size_t i = 0; i < lane_count; ++i) {
-            for (const segment* item = lanes_[i].front(); item != nullptr && !out.full(); item = item->next) {
+        for (const lane_id id : all_lanes) {
+            if (only_what_must && id != lane_id::greeting) break;
+            for (const segment* item = lane_of(id).front(); item != nullptr && !out.full();
+                 item = item->next) {
                 const std::size_t already = item == begun_ ? item->rest_of_begun_frame().size() : 0;
-                out.add(static_cast<lane_id>(i), item->rest().subspan(already));
+                out.add(id, item->rest().subspan(already));
             }
         }
+    }
+
+    /// Bytes that wait in one lane. O(segments).
+    [[nodiscard]] std::size_t bytes_in(lane_id id) const noexcept {
+        std::size_t bytes = 0;
+        for (const segment* item = lane_of(id).front(); item != nullptr; item = item->next)
+            bytes += item->rest().size();
+        return bytes;
+    }
+
+    /// Tells everybody who asked that what is left was dropped, and why.
+    void drop_all(errc why) noexcept {
+        for (lane& queue : lanes_) queue.drop_all(why);
+        begun_ = nullptr;
     }
 
     /// The transport took the first `count` bytes of `done`. Returns what that completed.
@@ -3224,11 +4693,12 @@ public:
             count -= share;
         }
         begun_ = nullptr;
-        for (std::size_t i = 0; i < lane_count; ++i) {
-            if (!lanes_[i].empty() && lanes_[i].front()->mid_frame()) {
-                begun_ = lanes_[i].front();
-                begun_lane_ = static_cast<lane_id>(i);
-            }
+        for (const lane_id id : all_lanes) {
+            lane& queue = (*this)[id];
+            while (!queue.empty() && queue.front()->rest().empty()) retire(queue.pop()); // marks
+            if (queue.empty() || !queue.front()->mid_frame()) continue;
+            begun_ = queue.front();
+            begun_lane_ = id;
         }
         return made;
     }
@@ -3250,8 +4720,13 @@ private:
         return completed;
     }
 
-    /// Keeps the roomiest used-up open segment, gives the others back.
+    [[nodiscard]] const lane& lane_of(lane_id id) const noexcept {
+        return lanes_[static_cast<std::size_t>(id)];
+    }
+
+    /// Wholly written: tells whoever asked. Keeps the roomiest open segment for reuse, gives the others back.
     void retire(segment* used) noexcept {
+        used->tag().outcome(errc::none);
         if (used->capacity() > (retired_ == nullptr ? 0 : retired_->capacity())) {
             used->reset();
             std::swap(retired_, used);
@@ -3273,65 +4748,95 @@ private:
 // Laws of this file:
 // - accepted = written + dropped + held, in frames and in bytes, after every step.
 // - The budget counts the candidate before it is accepted and releases it when the transport took it.
-// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close is always admitted.
+// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close and a greeting are
+// admitted.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
 /// Not thread-safe: the outbox calls it under its lock. O(1) throughout.
 class ledger {
 public:
-    explicit ledger(const writer_limits& limits) noexcept : limits_(limits) {}
+    explicit ledger(const writer_limits& limits) noexcept
+        : max_bytes_(limits.max_bytes),
+          max_frames_(limits.max_frames),
+          reserve_(limits.control_reserve < largest_reserve ? limits.control_reserve : largest_reserve),
+          when_full_(limits.when_full),
+          high_water_(limits.high_water),
+          low_water_(limits.low_water) {}
 
-    /// Whether a frame of `size` wire bytes fits now.
-    [[nodiscard]] errc admit(lane_id to, std::size_t size) const noexcept {
-        if (to == lane_id::ping) return pings_ < limits_.control_reserve ? errc::none : errc::queue_full;
-        if (to == lane_id::pong)
-            return errc::none; // beyond the reserve it replaces another, see pongs_full()
-        if (size > limits_.max_bytes || frame_overhead > limits_.max_bytes - size) return errc::too_large;
-        if (data_frames_ >= limits_.max_frames) return errc::queue_full;
-        if (held_data() > limits_.max_bytes) return errc::queue_full; // Close may stand above the bound
-        return size + frame_overhead > limits_.max_bytes - held_data() ? errc::queue_full : errc::none;
+    [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
+
+    /// Whether a frame of `size` wire bytes fits now, in place of a queued data frame of `instead_of` if not
+    /// 0.
+    [[nodiscard]] errc admit(lane_id to, std::size_t size, std::size_t instead_of = 0) const noexcept {
+        if (to == lane_id::ping) return pings_ < reserve_ ? errc::none : errc::queue_full;
+        if (to != lane_id::data)
+            return errc::none; // a PONG beyond the reserve replaces another: see pongs_full()
+        if (size > max_bytes_ || frame_overhead > max_bytes_ - size) return errc::too_large;
+        const bool replaces = instead_of != 0;
+        if (data_frames_ - replaces >= max_frames_) return errc::queue_full;
+        const std::size_t held = held_data() - (replaces ? instead_of + frame_overhead : 0);
+        if (held > max_bytes_) return errc::queue_full; // a Close may stand above the bound
+        return size + frame_overhead > max_bytes_ - held ? errc::queue_full : errc::none;
     }
 
-    [[nodiscard]] bool pongs_full() const noexcept { return pongs_ >= limits_.control_reserve; }
+    [[nodiscard]] bool pongs_full() const noexcept { return pongs_ >= reserve_; }
 
     void accept(lane_id to, std::size_t size) noexcept {
         if (to == lane_id::data) {
             ++data_frames_;
             data_bytes_ += size;
         } else {
-            ++(to == lane_id::pong ? pongs_ : pings_);
+            ++control_count(to);
             control_bytes_ += static_cast<std::uint32_t>(size);
         }
     }
 
     /// What a write took.
     void settle(const progress& done) noexcept {
-        for (const lane_id from : {lane_id::pong, lane_id::ping, lane_id::data}) {
+        for (const lane_id from : all_lanes) {
             release(from, done[from].frames, done[from].bytes);
             frames_written_ += done[from].frames;
             bytes_written_ += done[from].bytes;
         }
     }
 
-    /// A queued PONG of `size` bytes gave way to a newer one (RFC 6455 §5.5.3).
-    void supersede_pong(std::size_t size) noexcept {
-        release(lane_id::pong, 1, size);
+    /// A queued frame of `size` bytes gave way to a newer one.
+    void drop_one(lane_id from, std::size_t size) noexcept {
+        release(from, 1, size);
         ++frames_dropped_;
         bytes_dropped_ += size;
     }
 
     /// Nothing of what is held will be written.
     void drop_held() noexcept {
-        frames_dropped_ += data_frames_ + pongs_ + pings_;
+        frames_dropped_ += data_frames_ + greetings_ + pongs_ + pings_;
         bytes_dropped_ += data_bytes_ + control_bytes_;
         data_bytes_ = 0;
-        data_frames_ = control_bytes_ = pongs_ = pings_ = 0;
+        data_frames_ = control_bytes_ = 0;
+        greetings_ = pongs_ = pings_ = 0;
+    }
+
+    /// Budget that is free.
+    [[nodiscard]] std::size_t room() const noexcept {
+        return held_data() < max_bytes_ ? max_bytes_ - held_data() : 0;
     }
 
     /// Budget in use: wire bytes plus overhead of the data that is queued or in flight.
     [[nodiscard]] std::size_t held_data() const noexcept {
         return data_bytes_ + data_frames_ * frame_overhead;
+    }
+
+    /// True exactly once per climb over the high mark.
+    [[nodiscard]] bool climbed() noexcept {
+        if (above_ || held_data() < mark(high_water_)) return false;
+        return above_ = true;
+    }
+    /// True exactly once per fall to the low mark after a climb.
+    [[nodiscard]] bool fell() noexcept {
+        if (!above_ || held_data() > mark(low_water_)) return false;
+        above_ = false;
+        return true;
     }
 
     void fill(drain_report& report) const noexcept {
@@ -3342,26 +4847,107 @@ public:
     }
 
 private:
+    [[nodiscard]] std::size_t mark(std::uint8_t percent) const noexcept {
+        return max_bytes_ / 100 * percent + max_bytes_ % 100 * percent / 100;
+    }
+
     void release(lane_id from, std::uint32_t frames, std::size_t bytes) noexcept {
         if (from == lane_id::data) {
             data_frames_ -= frames;
             data_bytes_ -= bytes;
         } else {
-            (from == lane_id::pong ? pongs_ : pings_) -= frames;
+            std::uint16_t& count = control_count(from);
+            count = static_cast<std::uint16_t>(count - frames);
             control_bytes_ -= static_cast<std::uint32_t>(bytes);
         }
     }
 
-    writer_limits limits_;
+    [[nodiscard]] std::uint16_t& control_count(lane_id of) noexcept {
+        return of == lane_id::pong ? pongs_ : of == lane_id::ping ? pings_ : greetings_;
+    }
+
+    static constexpr std::uint16_t largest_reserve = 60'000; // the counts below may stand a little above it
+
+    // From wide to narrow, so that an idle writer stays small.
+    std::size_t max_bytes_;
     std::size_t data_bytes_ = 0;
-    std::uint32_t data_frames_ = 0;
-    std::uint32_t control_bytes_ = 0;
-    std::uint32_t pongs_ = 0;
-    std::uint32_t pings_ = 0; // with the members above: 48 bytes, so that an idle writer stays small
     std::uint64_t frames_written_ = 0;
     std::uint64_t frames_dropped_ = 0;
     std::uint64_t bytes_written_ = 0;
     std::uint64_t bytes_dropped_ = 0;
+    std::uint32_t max_frames_;
+    std::uint32_t data_frames_ = 0;
+    std::uint32_t control_bytes_ = 0;
+    std::uint16_t reserve_;
+    std::uint16_t greetings_ = 0;
+    std::uint16_t pongs_ = 0;
+    std::uint16_t pings_ = 0;
+    overflow when_full_;
+    std::uint8_t high_water_;
+    std::uint8_t low_water_;
+    bool above_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/budget_waiter.hpp
+// Senders that wait for room, first come first woken.
+//
+// Laws of this file:
+// - A node lies on its sender's stack and is linked and unlinked under the outbox's lock only.
+// - Whoever unlinked it to wake it calls wake() once, with no lock held, and touches it no more.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+struct budget_waiter {
+    void (*wake)(budget_waiter& self) noexcept = nullptr;
+    std::size_t charge = 0; ///< bytes of budget that it waits for
+    budget_waiter* next = nullptr;
+    bool linked = false;
+};
+
+/// A FIFO of them. Owns nothing.
+class waiter_list {
+public:
+    [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+    [[nodiscard]] budget_waiter* first() const noexcept { return first_; }
+
+    void push(budget_waiter& added) noexcept {
+        added.next = nullptr;
+        added.linked = true;
+        *(first_ == nullptr ? &first_ : &last_->next) = &added;
+        last_ = &added;
+    }
+
+    [[nodiscard]] budget_waiter& pop() noexcept {
+        budget_waiter& taken = *first_;
+        first_ = taken.next;
+        taken.linked = false;
+        return taken;
+    }
+
+    /// False when it was unlinked before. O(waiters).
+    bool remove(budget_waiter& gone) noexcept {
+        if (!gone.linked) return false;
+        budget_waiter* before = nullptr;
+        for (budget_waiter* at = first_; at != &gone; at = at->next) before = at;
+        (before == nullptr ? first_ : before->next) = gone.next;
+        if (last_ == &gone) last_ = before;
+        gone.linked = false;
+        return true;
+    }
+
+    /// Wakes everybody in the list. Each may be gone as soon as it is woken.
+    void wake_all() noexcept {
+        while (!empty()) {
+            budget_waiter& due = pop();
+            due.wake(due);
+        }
+    }
+
+private:
+    budget_waiter* first_ = nullptr;
+    budget_waiter* last_ = nullptr;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -3371,7 +4957,8 @@ private:
 // few small frames lie in the same block.
 //
 // Laws of this file:
-// - `incoming`, `spare`, `block_size` and `close_deadline` belong to the outbox's lock; the other
+// - The lanes, `held`, `spare`, `waiters`, `block_size` and `close_deadline` belong to the outbox's lock; the
+// other
 //   members to the owner of the write token.
 // - Blocks grow while traffic lasts and start small again after an idle moment.
 
@@ -3396,26 +4983,46 @@ public:
 
     [[nodiscard]] lane& queue(lane_id id) noexcept { return incoming_[static_cast<std::size_t>(id)]; }
 
-    /// The segment at the lane's tail with room for a frame of `size` bytes, opened from the spare one or
+    [[nodiscard]] bool has_incoming() const noexcept {
+        for (const lane& queued : incoming_) {
+            if (!queued.empty()) return true;
+        }
+        return false;
+    }
+
+    /// The segment at the tail of `to` with room for a frame of `size` bytes, opened from the spare one or
     /// from `fresh` where needed. nullptr when that takes a fresh block of block_size bytes.
-    [[nodiscard]] segment* make_room(lane_id to, std::size_t size, segment*& fresh) noexcept {
-        lane& queued = queue(to);
-        if (segment* tail = queued.back(); tail != nullptr && tail->has_room(size)) return tail;
+    [[nodiscard]] segment* make_room(lane& to, std::size_t size, segment*& fresh) noexcept {
+        if (segment* tail = to.back(); tail != nullptr && tail->has_room(size)) return tail;
         segment** source = spare_ != nullptr && spare_->has_room(size) ? &spare_ : &fresh;
         if (*source == nullptr) return nullptr;
         if (source == &fresh && block_size < max_block) block_size *= 4;
-        queued.push(std::exchange(*source, nullptr));
-        return queued.back();
+        to.push(std::exchange(*source, nullptr));
+        return to.back();
     }
 
     /// Moves what was queued to the flight, and a used-up segment back. PONGs only when the last ones have
-    /// left, so that the reserve bounds both together.
+    /// left, so that the reserve bounds both together; data one batch at a time, so that what waits can still
+    /// be dropped.
     void take_incoming() noexcept {
+        in_flight[lane_id::greeting].splice(queue(lane_id::greeting));
         if (in_flight[lane_id::pong].empty()) in_flight[lane_id::pong].splice(queue(lane_id::pong));
         in_flight[lane_id::ping].splice(queue(lane_id::ping));
-        in_flight[lane_id::data].splice(queue(lane_id::data));
+        lane& data = queue(lane_id::data);
+        std::size_t batch = data.empty() ? 0 : in_flight.bytes_in(lane_id::data);
+        while (!data.empty() && batch < gather_plan::max_bytes) {
+            batch += data.front()->size();
+            in_flight[lane_id::data].push(data.pop());
+        }
         if (spare_ == nullptr) spare_ = in_flight.retired();
         drain_deadline = close_deadline;
+    }
+
+    /// Tells whoever asked that what is left was dropped, and why. No lock is held.
+    void drop_all(errc why) noexcept {
+        in_flight.drop_all(why);
+        for (lane& queued : incoming_) queued.drop_all(why);
+        held.drop_all(why);
     }
 
     /// When a parked writer must be looked at again.
@@ -3424,11 +5031,13 @@ public:
     static constexpr std::uint32_t min_block = 4096;
     static constexpr std::uint32_t max_block = 64 * 1024;
 
-    std::uint32_t block_size = min_block;
+    lane held; ///< data that waits for a fragmented message to end
+    waiter_list waiters;
     time_point close_deadline = no_deadline;
+    std::uint32_t block_size = min_block;
+    flight in_flight;
     time_point write_deadline = no_deadline; ///< no_deadline while no write stands
     time_point drain_deadline = no_deadline; ///< the owner's copy of close_deadline
-    flight in_flight;
 
 private:
     workload() noexcept
@@ -3443,6 +5052,191 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/write/detail/supplies.hpp
+// What one push carries across the lock: memory found before it, items displaced inside it.
+//
+// Laws of this file:
+// - Allocation, deallocation and outcome calls happen here, with the lock free.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class supplies {
+public:
+    supplies() = default;
+    supplies(const supplies&) = delete;
+    supplies& operator=(const supplies&) = delete;
+    ~supplies() {
+        evicted.drop_all(errc::dropped_oldest);
+        replaced.drop_all(errc::conflated);
+        segment::destroy(block);
+        workload::destroy(work);
+    }
+
+    /// Finds what was missing. False when there is no memory.
+    [[nodiscard]] bool fetch() noexcept {
+        if (wanted_block == 0) return (work = workload::create()) != nullptr;
+        segment::destroy(block); // the wish may have grown meanwhile
+        return (block = segment::make_open(wanted_block)) != nullptr;
+    }
+
+    workload* work = nullptr;
+    segment* block = nullptr;
+    std::uint32_t wanted_block = 0; ///< 0: the workload itself is missing
+    lane evicted;                   ///< gave way to newer data
+    lane replaced;                  ///< gave way to newer data of the same key
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/backlog.hpp
+// Everything queued on one connection, and the rules for queueing more: budget, policy, lanes, fragmented
+// messages.
+//
+// Laws of this file:
+// - Not thread-safe, and no decision about ownership: the outbox calls it under its lock and decides who
+// drives.
+// - judge_x() changes nothing but what the policy evicts; put_x() can't fail. Between them lies only finding
+// room.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Where a frame goes and what it costs.
+struct placement {
+    lane_id to = lane_id::data;
+    std::size_t size = 0;            ///< wire bytes
+    std::size_t in_block = 0;        ///< bytes to reserve in a block; 0 for a segment of its own
+    bool of_message = false;         ///< passes what waits for a fragmented message to end
+    budget_waiter* waiter = nullptr; ///< linked when the answer is queue_full
+};
+
+class backlog {
+public:
+    explicit backlog(const writer_limits& limits) noexcept : accounts(limits) {}
+    backlog(const backlog&) = delete;
+    backlog& operator=(const backlog&) = delete;
+    ~backlog() { workload::destroy(work); }
+
+    /// By the budget; makes room where the policy says so, and links a sender that would wait for it.
+    errc judge(const placement& where, supplies& out) noexcept {
+        errc full = accounts.admit(where.to, where.size);
+        while (full == errc::queue_full && where.to == lane_id::data && evict_oldest(out)) {
+            full = accounts.admit(where.to, where.size);
+        }
+        if (full == errc::queue_full && where.waiter != nullptr) {
+            where.waiter->charge = where.size + frame_overhead;
+            work->waiters.push(*where.waiter); // the queue is full, so there is a workload
+        }
+        return full;
+    }
+
+    /// By the budget as it stands once the queued frame of the same key, `same`, has left.
+    errc judge_keyed(const segment& frame, segment*& same) noexcept {
+        const std::uint64_t key = frame.tag().key;
+        const auto matches = [key](const segment& other) {
+            return other.tag().keyed && other.tag().key == key;
+        };
+        same = work == nullptr ? nullptr : target({}).find(matches);
+        return accounts.admit(lane_id::data, frame.size(), same == nullptr ? 0 : same->size());
+    }
+
+    /// Finds a place. False when that takes memory: fresh.fetch(), then judge again.
+    [[nodiscard]] bool find_room(const placement& where, supplies& fresh, segment*& room) noexcept {
+        if (work == nullptr) work = std::exchange(fresh.work, nullptr);
+        fresh.wanted_block = 0;
+        if (work == nullptr) return false;
+        if (where.in_block == 0) return true;
+        room = work->make_room(target(where), where.in_block, fresh.block);
+        fresh.wanted_block = work->block_size;
+        return room != nullptr;
+    }
+
+    [[nodiscard]] mutable_bytes put_small(const placement& where, segment& room) noexcept {
+        if (where.to == lane_id::pong && accounts.pongs_full() && room.frames() != 0) {
+            accounts.drop_one(lane_id::pong,
+                              room.drop_last()); // the newest PING's answer will do (RFC 6455 §5.5.3)
+        }
+        accounts.accept(where.to, where.size);
+        return room.append(where.size);
+    }
+
+    /// A frame with a segment of its own, or a mark.
+    void put_whole(const placement& where, segment* frame) noexcept {
+        if (frame->frames() != 0) accounts.accept(where.to, where.size);
+        target(where).push(frame);
+    }
+
+    void put_keyed(segment* frame, segment* same, supplies& out) noexcept {
+        if (same != nullptr) {
+            target({}).unlink(same);
+            out.replaced.push(same);
+            accounts.drop_one(lane_id::data, same->size());
+        }
+        put_whole({.size = frame->size()}, frame);
+    }
+
+    /// What waited for the message follows it. True when there was something.
+    [[nodiscard]] bool end_message() noexcept {
+        in_message = false;
+        if (work == nullptr || work->held.empty()) return false;
+        work->queue(lane_id::data).splice(work->held);
+        return true;
+    }
+
+    [[nodiscard]] bool has_incoming() const noexcept { return work != nullptr && work->has_incoming(); }
+    [[nodiscard]] bool has_held() const noexcept { return work != nullptr && !work->held.empty(); }
+    [[nodiscard]] bool has_flight() const noexcept { return work != nullptr && !work->in_flight.empty(); }
+    [[nodiscard]] bool mid_frame() const noexcept { return work != nullptr && work->in_flight.mid_frame(); }
+    [[nodiscard]] bool must_finish() const noexcept {
+        return work != nullptr && work->in_flight.must_finish();
+    }
+
+    /// Unlinks the senders, in their order, for whom there is room now; everybody when `nobody_may_stay`.
+    void grant(waiter_list& due, bool nobody_may_stay) noexcept {
+        if (work == nullptr) return;
+        std::size_t room = accounts.room();
+        waiter_list& waiting = work->waiters;
+        while (!waiting.empty() && (nobody_may_stay || waiting.first()->charge <= room)) {
+            if (!nobody_may_stay) room -= waiting.first()->charge;
+            due.push(waiting.pop());
+        }
+    }
+
+    workload* work = nullptr; ///< while busy
+    [[no_unique_address]] ledger accounts;
+    bool in_message = false; ///< a fragmented message is open: other data is held
+
+private:
+    [[nodiscard]] lane& target(const placement& where) noexcept {
+        const bool waits = where.to == lane_id::data && in_message && !where.of_message;
+        return waits ? work->held : work->queue(where.to);
+    }
+
+    /// Drops the oldest whole message that is not being written. False when there is none, or the policy is
+    /// another.
+    [[nodiscard]] bool evict_oldest(supplies& out) noexcept {
+        if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
+        const auto droppable = [](const segment& item) {
+            return !item.rest().empty() && !item.tag().fragment;
+        };
+        for (lane* queued : {&work->queue(lane_id::data), &work->held}) {
+            segment* oldest = queued->find(droppable);
+            if (oldest == nullptr) continue;
+            const std::size_t size = oldest->first_size();
+            accounts.drop_one(lane_id::data, size);
+            if (oldest->capacity() != 0) {
+                oldest->take(size);
+            } else {
+                queued->unlink(oldest);
+                out.evicted.push(oldest);
+            }
+            return true;
+        }
+        return false;
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/write/outbox.hpp
 // The queue in front of one connection, and who may write it: both under one short lock, so that "open?",
 // "room?", "queue it" and "am I the one to drive it?" are a single step.
@@ -3450,17 +5244,17 @@ private:
 // Laws of this file:
 // - Exactly one holder of the write token: only `pumping` may touch the flight and the transport.
 // - A push that finds the token free takes it and must have the writer driven; a push that finds it held does
-// nothing,
-//   because finding the queue empty and releasing the token are one step under the same lock. No wake-up can
-//   be lost.
+//   nothing, because finding the queue empty and releasing the token are one step under the same lock. No
+//   wake-up can be lost.
 // - Once sealed nothing is accepted; Close is the push that seals.
-// - Under the lock there is no allocation, no system call and no copy above inline_limit.
+// - Under the lock there is no allocation, no system call, no user code and no copy above inline_limit.
 
 namespace wsolo::inline WSOLO_ABI {
 
 /// Who holds the write token.
 enum class token : std::uint8_t {
     free,      ///< nobody: the queue is empty
+    gated,     ///< the handshake: see write/init_gate.hpp
     scheduled, ///< the schedule hook: pump() is owed
     pumping,   ///< the thread inside pump()
     parked,    ///< the transport: pump() is owed when it is writable or a deadline passes
@@ -3476,51 +5270,107 @@ inline constexpr std::size_t inline_limit = 2048;
 /// What a push came to.
 struct [[nodiscard]] push_result {
     errc error = errc::none;
-    bool drive = false; ///< the caller took the token and must call the schedule hook
+    bool drive = false;   ///< the caller took the token and must call the schedule hook
+    bool climbed = false; ///< the queue reached its high mark: tell the observer
 };
 
 /// What the owner is to do next.
-enum class next_step : std::uint8_t { write, write_begun_frame, released, drained, aborted };
+enum class next_step : std::uint8_t { write, write_what_must, look_again, released, drained, aborted };
+
+/// What the owner takes out from under the lock.
+struct [[nodiscard]] next_result {
+    next_step step = next_step::released;
+    bool fell = false;        ///< the queue fell to its low mark: tell the observer
+    workload* idle = nullptr; ///< the caller's to destroy
+    waiter_list due{};        ///< the caller's to wake
+};
+
+/// The end, for the owner to tell and to clean up.
+struct [[nodiscard]] end_result {
+    drain_report report{};
+    workload* rest = nullptr;
+    waiter_list due{};
+};
 
 /// See the file's laws. Each function takes the lock itself; those marked "owner" are for the thread that
 /// pumps.
 template <class Traits>
 class outbox {
 public:
-    explicit outbox(const writer_limits& limits) noexcept : ledger_(limits) {}
+    outbox(const writer_limits& limits, token first) noexcept : queued_(limits), token_(first) {}
     outbox(const outbox&) = delete;
     outbox& operator=(const outbox&) = delete;
-    ~outbox() { workload::destroy(work_); }
 
-    /// Queues a frame of `size` bytes (at most inline_limit), which `encode(mutable_bytes)` writes in place,
-    /// under the lock.
+    /// Queues a small frame, which `encode(mutable_bytes)` writes in place under the lock.
     template <class Encode>
-    push_result push_small(lane_id to, std::size_t size, Encode encode) noexcept {
-        return place(to, size, size, budget::applies, [&](segment* room) {
-            if (to == lane_id::pong && ledger_.pongs_full() && room->frames() != 0) {
-                ledger_.supersede_pong(room->drop_last());
-            }
-            encode(room->append(size));
-        });
+    push_result push_small(placement where, Encode encode) noexcept {
+        where.in_block = where.size;
+        return place(
+            where, [&](supplies& out) { return queued_.judge(where, out); },
+            [&](segment* room, supplies&) { encode(queued_.put_small(where, *room)); });
     }
 
     /// Queues a frame that already is a segment. Takes it over only when the result says errc::none.
-    push_result push_whole(segment* frame) noexcept {
-        return place(lane_id::data, frame->size(), 0, budget::applies,
-                     [&](segment*) { work_->queue(lane_id::data).push(frame); });
+    push_result push_whole(placement where, segment* frame) noexcept {
+        where.size = frame->size();
+        return place(
+            where, [&](supplies& out) { return queued_.judge(where, out); },
+            [&](segment*, supplies&) { queued_.put_whole(where, frame); });
     }
 
-    /// Queues the Close frame behind everything accepted so far, seals, and bounds the drain. The budget does
-    /// not apply.
+    /// Queues a segment without frames behind the data accepted so far; its outcome says that its turn has
+    /// come.
+    push_result push_mark(segment* mark) noexcept {
+        return place({}, admit_anything, [&](segment*, supplies&) { queued_.put_whole({}, mark); });
+    }
+
+    /// The gate's: leads everything, a Close that was queued before it included.
+    push_result push_greeting(segment* greeting) noexcept {
+        const placement where{.to = lane_id::greeting, .size = greeting->size()};
+        return place(where, admit_anything, [&](segment*, supplies&) { queued_.put_whole(where, greeting); });
+    }
+
+    /// Queues a keyed frame; a queued one of the same key leaves, errc::conflated. O(segments queued).
+    push_result push_keyed(segment* frame) noexcept {
+        segment* same = nullptr;
+        return place(
+            {}, [&](supplies&) { return queued_.judge_keyed(*frame, same); },
+            [&](segment*, supplies& out) { queued_.put_keyed(frame, same, out); });
+    }
+
+    /// Queues the Close frame behind everything accepted so far, seals, and bounds the drain.
     template <class Encode>
     push_result push_close(std::size_t size, time_point drain_deadline, Encode encode) noexcept {
-        return place(lane_id::data, size, size, budget::waived, [&](segment* room) {
-            encode(room->append(size));
+        const placement where{.size = size, .in_block = size, .of_message = true};
+        return place(where, admit_anything, [&](segment* room, supplies&) {
+            encode(queued_.put_small(where, *room));
             sealed_ = true;
-            work_->close_deadline = drain_deadline;
-            // A parked writer's loop waits for an older deadline: the hook tells it to look again.
-            if (token_ == token::parked) token_ = token::free;
+            queued_.work->close_deadline = drain_deadline;
+            recall();
         });
+    }
+
+    /// Opens a fragmented message: until end_message() other data waits, control does not.
+    [[nodiscard]] errc begin_message() noexcept {
+        const scoped_hold hold(lock_);
+        if (sealed_) return errc::closed;
+        return std::exchange(queued_.in_message, true) ? errc::message_open : errc::none;
+    }
+    /// True when the caller must call the schedule hook.
+    [[nodiscard]] bool end_message() noexcept {
+        const scoped_hold hold(lock_);
+        return queued_.end_message() && claim();
+    }
+
+    /// While corked no push asks for a drive. uncork() is true when the caller must call the schedule hook.
+    void cork() noexcept {
+        const scoped_hold hold(lock_);
+        ++corks_;
+    }
+    [[nodiscard]] bool uncork() noexcept {
+        const scoped_hold hold(lock_);
+        --corks_;
+        return queued_.has_incoming() && claim();
     }
 
     /// Seals, and has everything dropped at the next frame boundary. True when the caller must call the
@@ -3530,12 +5380,19 @@ public:
         if (token_ == token::finished || aborting_) return false;
         sealed_ = aborting_ = true;
         reason_ = why;
-        if (token_ == token::parked) token_ = token::free;
-        return claim();
+        recall();
+        return take_if_free();
     }
 
-    /// Takes a token that waits for a pump. False when there is none: idle, finished, or another thread
-    /// pumps.
+    /// The handshake lets go of its token. True when the caller must call the schedule hook.
+    [[nodiscard]] bool open_gate() noexcept {
+        const scoped_hold hold(lock_);
+        token_ = token::free;
+        return (aborting_ || queued_.has_incoming()) && take_if_free();
+    }
+
+    /// Takes a token that waits for a pump. False when there is none: idle, gated, finished, or another
+    /// thread pumps.
     [[nodiscard]] bool begin() noexcept {
         const scoped_hold hold(lock_);
         if (token_ != token::scheduled && token_ != token::parked) return false;
@@ -3544,26 +5401,37 @@ public:
     }
 
     /// Owner: settles what was written and takes what was queued meanwhile. With next_step::released the
-    /// token is free again, `idle` belongs to the caller, and nothing else of this object may be touched.
-    next_step next(const progress& done, workload*& idle) noexcept {
+    /// token is free again and nothing of this object may be touched.
+    next_result next(const progress& done) noexcept {
+        next_result result;
         const scoped_hold hold(lock_);
-        ledger_.settle(done);
-        if (work_ != nullptr) work_->take_incoming();
-        if (aborting_) return mid_frame() ? next_step::write_begun_frame : next_step::aborted;
-        if (work_ != nullptr && !work_->in_flight.empty()) return next_step::write;
-        if (sealed_) return next_step::drained;
-        idle = std::exchange(work_, nullptr);
-        token_ = token::free;
-        return next_step::released;
+        queued_.accounts.settle(done);
+        result.fell = queued_.accounts.fell();
+        queued_.grant(result.due, sealed_);
+        if (queued_.work != nullptr) queued_.work->take_incoming();
+        if (aborting_) {
+            result.step = queued_.must_finish() ? next_step::write_what_must : next_step::aborted;
+        } else if (queued_.has_flight()) {
+            result.step = next_step::write;
+        } else if (sealed_) {
+            result.step = next_step::drained;
+        } else if (result.fell) {
+            result.step = next_step::look_again; // the observer is told while the token is still held
+        } else {
+            token_ = token::free;
+            if (!queued_.has_held()) result.idle = std::exchange(queued_.work, nullptr);
+        }
+        return result;
     }
 
     /// Owner: the transport would block. False when an abort came meanwhile: go on with next().
-    [[nodiscard]] bool park(const progress& done, time_point& deadline) noexcept {
+    [[nodiscard]] bool park(const progress& done, time_point& deadline, waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
-        ledger_.settle(done);
-        if (aborting_ && !mid_frame()) return false;
+        queued_.accounts.settle(done);
+        queued_.grant(due, sealed_);
+        if (aborting_ && !queued_.must_finish()) return false;
         token_ = token::parked;
-        deadline = work_->deadline();
+        deadline = queued_.work->deadline();
         return true;
     }
 
@@ -3573,28 +5441,43 @@ public:
         token_ = token::scheduled;
     }
 
-    /// Owner: the end. What is still held is dropped; the caller destroys `rest`.
-    [[nodiscard]] drain_report finish(const progress& done, drain_report end, workload*& rest) noexcept {
+    /// Owner: the end. What is still held is dropped; the caller tells and destroys `rest`, and wakes who is
+    /// due.
+    end_result finish(const progress& done, const drain_report& how) noexcept {
+        end_result end;
         const scoped_hold hold(lock_);
-        ledger_.settle(done);
-        ledger_.drop_held();
-        if (!aborting_) reason_ = end.reason;
-        deadline_hit_ = end.deadline_hit;
-        transport_error_ = end.transport_error;
-        partial_frame_ = mid_frame();
+        queued_.accounts.settle(done);
+        if (!aborting_) reason_ = how.reason;
+        if (reason_ == errc::none && queued_.has_held()) reason_ = errc::message_unfinished;
+        queued_.accounts.drop_held();
+        queued_.grant(end.due, true);
+        deadline_hit_ = how.deadline_hit;
+        transport_error_ = how.transport_error;
+        partial_frame_ = queued_.mid_frame();
         sealed_ = true;
         token_ = token::finished;
-        rest = std::exchange(work_, nullptr);
-        return report_held();
+        end.rest = std::exchange(queued_.work, nullptr);
+        end.report = report_held();
+        return end;
     }
 
-    /// Owner. nullptr when nothing was ever queued since the writer was idle (an abort of an idle writer).
-    [[nodiscard]] workload* work() noexcept { return work_; }
+    /// Owner. nullptr when nothing was queued since the writer was idle (an abort of an idle writer).
+    [[nodiscard]] workload* work() noexcept { return queued_.work; }
 
-    /// Whether a data frame of `size` bytes would be accepted now.
+    /// Withdraws a sender that waits for room. False when it was granted room, or the end came: it is being
+    /// woken.
+    [[nodiscard]] bool withdraw(budget_waiter& waiter) noexcept {
+        const scoped_hold hold(lock_);
+        return waiter.linked && queued_.work->waiters.remove(waiter);
+    }
+
+    /// Whether a data frame of `size` bytes might be accepted now: spares the work of encoding a large one in
+    /// vain.
     [[nodiscard]] errc admits(std::size_t size) noexcept {
         const scoped_hold hold(lock_);
-        return sealed_ ? errc::closed : ledger_.admit(lane_id::data, size);
+        if (sealed_) return errc::closed;
+        const errc full = queued_.accounts.admit(lane_id::data, size);
+        return full == errc::queue_full && when_full() == overflow::drop_oldest ? errc::none : full;
     }
 
     /// Runs `work` under the lock and returns its result: for what else the lock protects (a client's key
@@ -3610,9 +5493,9 @@ public:
         const scoped_hold hold(lock_);
         WSOLO_ASSERT(token_ != token::pumping,
                      "a single_writer is destroyed while another thread is in its pump()");
-        if (token_ == token::finished) return false;
-        token_ = token::pumping;
-        return true;
+        WSOLO_ASSERT(token_ != token::gated, "a single_writer is destroyed before its init_gate");
+        return std::exchange(token_, token_ == token::finished ? token::finished : token::pumping) !=
+               token::finished;
     }
 
     [[nodiscard]] token state() noexcept {
@@ -3622,8 +5505,10 @@ public:
 
     [[nodiscard]] std::size_t held_bytes() noexcept {
         const scoped_hold hold(lock_);
-        return ledger_.held_data();
+        return queued_.accounts.held_data();
     }
+
+    [[nodiscard]] overflow when_full() const noexcept { return queued_.accounts.when_full(); }
 
     [[nodiscard]] drain_report report() noexcept {
         const scoped_hold hold(lock_);
@@ -3631,66 +5516,41 @@ public:
     }
 
 private:
-    enum class budget : bool { applies, waived };
+    static constexpr auto admit_anything = [](supplies&) noexcept { return errc::none; };
 
-    /// Memory found outside the lock. What was not used is freed, outside the lock too.
-    struct supplies {
-        supplies() = default;
-        supplies(const supplies&) = delete;
-        supplies& operator=(const supplies&) = delete;
-        ~supplies() {
-            segment::destroy(block);
-            workload::destroy(work);
-        }
-        [[nodiscard]] bool fetch() noexcept {
-            if (wanted_block == 0) return (work = workload::create()) != nullptr;
-            segment::destroy(block); // one that another thread's larger need made too small
-            return (block = segment::make_open(wanted_block)) != nullptr;
-        }
-        workload* work = nullptr;
-        segment* block = nullptr;
-        std::uint32_t wanted_block = 0; // 0: the workload is what is wanted
-    };
-
-    /// Accepts a frame of `size` bytes by `commit(room)`, all in one step with the judgement whether it may
-    /// be; `room` has space for `in_block` bytes. Memory is fetched with the lock released, and everything is
-    /// judged again.
-    template <class Commit>
-    push_result place(lane_id to, std::size_t size, std::size_t in_block, budget rule,
-                      Commit commit) noexcept {
+    /// Accepts a frame: judge(supplies) says whether, commit(room, supplies) queues it, in one step. Memory
+    /// is fetched with the lock free, and everything is judged again.
+    template <class Judge, class Commit>
+    push_result place(const placement& where, Judge judge, Commit commit) noexcept {
         supplies fresh;
         do {
+            segment* room = nullptr;
             const scoped_hold hold(lock_);
-            if (sealed_) return {errc::closed};
-            if (rule == budget::applies) {
-                if (const errc full = ledger_.admit(to, size); full != errc::none) return {full};
-            }
-            if (work_ == nullptr) work_ = std::exchange(fresh.work, nullptr);
-            fresh.wanted_block = 0;
-            if (work_ == nullptr) continue;
-            segment* room = in_block == 0 ? nullptr : work_->make_room(to, in_block, fresh.block);
-            if (in_block != 0 && room == nullptr) {
-                fresh.wanted_block = work_->block_size;
-                continue;
-            }
-            commit(room);
-            ledger_.accept(to, size);
-            return {errc::none, claim()};
+            if (sealed_ && (aborting_ || where.to != lane_id::greeting)) return {errc::closed};
+            if (const errc refused = judge(fresh); refused != errc::none) return {refused};
+            if (!queued_.find_room(where, fresh, room)) continue;
+            commit(room, fresh);
+            return {errc::none, claim(), queued_.accounts.climbed()};
         } while (fresh.fetch());
         return {errc::out_of_memory};
     }
 
-    bool claim() noexcept {
+    /// A parked writer's loop waits for an older deadline: the hook tells it to look again.
+    void recall() noexcept {
+        if (token_ == token::parked) token_ = token::free;
+    }
+
+    bool claim() noexcept { return corks_ == 0 && take_if_free(); }
+
+    bool take_if_free() noexcept {
         if (token_ != token::free) return false;
         token_ = token::scheduled;
         return true;
     }
 
-    [[nodiscard]] bool mid_frame() const noexcept { return work_ != nullptr && work_->in_flight.mid_frame(); }
-
     [[nodiscard]] drain_report report_held() const noexcept {
         drain_report report;
-        ledger_.fill(report);
+        queued_.accounts.fill(report);
         report.partial_frame = partial_frame_;
         report.deadline_hit = deadline_hit_;
         report.reason = reason_;
@@ -3698,87 +5558,20 @@ private:
         return report;
     }
 
+    // Wide first, so that the narrow members fill the first one's tail and an idle writer stays small.
+    [[no_unique_address]] backlog queued_;
     basic_spin_lock<Traits> lock_;
-    token token_ = token::free;
-    bool sealed_ = false;
-    bool aborting_ = false;
-    bool partial_frame_ = false;
-    bool deadline_hit_ = false;
+    token token_;
     errc reason_ = errc::none;
+    std::uint8_t corks_ = 0;
+    bool sealed_ : 1 = false;
+    bool aborting_ : 1 = false;
+    bool partial_frame_ : 1 = false;
+    bool deadline_hit_ : 1 = false;
     int transport_error_ = 0;
-    workload* work_ = nullptr;
-    ledger ledger_;
 };
 
 } // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/side.hpp
-// The two sides of a writer: a server's frames go out as they are, a client's each take a fresh masking key.
-//
-// Laws of this file:
-// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455
-// §5.1).
-// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside
-// the lock
-//   takes a key under it first.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Encodes a server's frames. Empty.
-class server_side {
-public:
-    static constexpr role self = role::server;
-
-    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
-    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload);
-        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
-    }
-    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
-        return make_close<self>(code, reason);
-    }
-    /// An encoder for one frame, for use outside the lock.
-    [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
-};
-
-/// A key source with a single key in it, for a single frame.
-class one_key {
-public:
-    one_key() = default;
-    explicit one_key(masking_key key) noexcept : key_(key) {}
-    [[nodiscard]] masking_key next_key() noexcept { return key_; }
-
-private:
-    masking_key key_{};
-};
-
-/// Encodes a client's frames with keys from `Keys`, which it owns.
-template <key_source Keys = random_keys>
-class client_side {
-public:
-    static constexpr role self = role::client;
-
-    client_side() = default;
-    explicit client_side(Keys keys) noexcept : keys_(std::move(keys)) {}
-
-    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
-    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload, keys_);
-        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
-    }
-    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
-        return make_close<self>(code, reason, keys_);
-    }
-    /// An encoder for one frame, for use outside the lock. Takes one key.
-    [[nodiscard]] client_side<one_key> for_one_frame() noexcept {
-        return client_side<one_key>(one_key(keys_.next_key()));
-    }
-
-private:
-    Keys keys_{};
-};
-
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/detail/settings.hpp
@@ -3871,17 +5664,21 @@ struct attempt {
 
 /// Owner only, with no lock held. Precondition: the flight is not empty.
 template <class Traits, transport Transport>
-attempt attempt_write(Transport& connection, workload& work, const settings& options, bool only_begun_frame) {
+attempt attempt_write(Transport& connection, workload& work, const settings& options, bool only_what_must) {
     attempt made;
     const time_point started = Traits::clock::now();
     if (started >= work.drain_deadline) {
         made.error = errc::drain_timed_out;
         return made;
     }
+    gather_plan plan;
+    work.in_flight.plan(plan, only_what_must);
+    if (plan.parts().empty()) { // nothing but marks
+        made.done = work.in_flight.advance(plan, 0);
+        return made;
+    }
     if (work.write_deadline == no_deadline)
         work.write_deadline = deadline_after(started, options.write_timeout.get());
-    gather_plan plan;
-    work.in_flight.plan(plan, only_begun_frame);
     const io_result io = connection.write(plan.parts(), earlier(work.write_deadline, work.drain_deadline));
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
     WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
@@ -3902,17 +5699,14 @@ attempt attempt_write(Transport& connection, workload& work, const settings& opt
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/write/single_writer.hpp
-// The only way to a connection's write side. Any thread sends; one thread at a time, the holder of the write
-// token, writes whole frames, coalesced, each with a deadline of its own; close() drains within a bound and
-// reports.
+// ---- wsolo/write/detail/writer_core.hpp
+// The token's path through a writer: from the push that takes it, by the schedule hook, through pump(), to
+// its release, its parking, or the end.
 //
 // Laws of this file:
-// - After construction nothing else can reach the transport: replies and Close go through the same queue.
-// - send() never waits for the transport: it queues, or says why not, and a rejected item is still the
-// caller's.
-// - The schedule hook is called once per idle-to-busy transition, outside any lock; pump() is what it owes.
-// - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
+// - The transport is touched by the token's holder only, and by no other code than this and the init gate.
+// - The hook, the observer, outcomes and waiting senders are called with no lock held.
+// - Nothing of the object is touched after next() said `released`.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -3921,7 +5715,7 @@ enum class pump_status : std::uint8_t {
     idle,     ///< everything is written; the next send calls the hook
     blocked,  ///< the transport would block: pump() again when it is writable, or at `deadline`
     more,     ///< the quantum is used up; the hook was called again
-    busy,     ///< another thread is inside pump(): nothing to do here
+    busy,     ///< another thread (or a gate) holds the token: nothing to do here
     finished, ///< over: see report()
 };
 
@@ -3931,45 +5725,368 @@ struct [[nodiscard]] pump_result {
     time_point deadline = no_deadline;
 };
 
-/// An observer that wants to know nothing. One of your own may have any of the functions that single_writer
-/// names.
-struct no_observer {};
-
 /// Called to have pump() run soon, on whichever thread may write. Answers false (or nothing: void) to refuse.
 template <class Hook>
 concept schedule_hook = std::invocable<Hook&>;
 
-/// See the file's laws. `Transport` is owned; `Schedule` is the hook; `Side` is server_side or client_side<>;
-/// `Observer` may have `on_finished(const drain_report&)`, called once, by the pumping thread, with no lock
-/// held. Thread safety: everything but construction and destruction. The destructor aborts (errc::aborted)
-/// what is left; no other thread may be inside a call then. Idle it owns no heap block, mutex or thread.
-template <transport Transport, schedule_hook Schedule, class Side = server_side, class Observer = no_observer,
-          class Traits = std_traits>
-class single_writer {
+/// The inline drive: the sender that finds the writer idle writes at once, up to the quantum, and only what
+/// is left (or what the transport did not take) goes to `Hook`.
+template <schedule_hook Hook>
+struct inline_drive {
+    static constexpr bool writes_inline = true;
+    Hook hook;
+    decltype(auto) operator()() { return hook(); }
+};
+template <class Hook>
+inline_drive(Hook) -> inline_drive<Hook>;
+
+namespace detail {
+
+template <transport Transport, schedule_hook Schedule, class Observer, class Traits>
+class writer_core {
 public:
-    explicit single_writer(Transport connection, Schedule schedule, const writer_options& options = {},
-                           Side side = {}, Observer observer = {})
-        : box_(options.limits),
+    writer_core(const writer_core&) = delete;
+    writer_core& operator=(const writer_core&) = delete;
+
+protected:
+    writer_core(Transport connection, Schedule schedule, const writer_options& options, Observer observer,
+                token first)
+        : box_(options.limits, first),
           settings_(options),
           transport_(std::move(connection)),
           schedule_(std::move(schedule)),
-          side_(std::move(side)),
           observer_(std::move(observer)) {}
-
-    single_writer(const single_writer&) = delete;
-    single_writer& operator=(const single_writer&) = delete;
-
-    ~single_writer() {
+    ~writer_core() {
         if (box_.seize()) static_cast<void>(end({}, {.reason = errc::aborted}));
     }
+
+    /// The rest of every push, with no lock held.
+    errc drive(push_result pushed) {
+        if (pushed.climbed) tell_high();
+        if (pushed.drive) schedule();
+        if (pushed.error == errc::queue_full && box_.when_full() == overflow::disconnect)
+            abort_with(errc::queue_full);
+        return pushed.error;
+    }
+
+    void abort_with(errc why) {
+        if (box_.abort(why)) schedule();
+    }
+
+    /// The caller took the token off `free`.
+    void schedule() {
+        if constexpr (requires { Schedule::writes_inline; }) {
+            if (box_.begin() && run().status == pump_status::blocked) call_hook();
+        } else {
+            call_hook();
+        }
+    }
+
+    pump_result take_and_run() {
+        if (box_.begin()) return run();
+        switch (box_.state()) {
+        case token::gated:
+        case token::pumping: return {pump_status::busy};
+        case token::finished: return {pump_status::finished};
+        default: return {pump_status::idle};
+        }
+    }
+
+    /// Whether the calling thread is inside this writer's pump: waiting for it there would be for ever.
+    [[nodiscard]] bool is_pumping_here() const noexcept {
+        return basic_handler_scope<Traits>::is_inside(this);
+    }
+
+    /// Holds the token, for the last time.
+    pump_result end(const progress& done, const drain_report& how) {
+        end_result over = box_.finish(done, how);
+        over.due.wake_all();
+        if (over.rest != nullptr)
+            over.rest->drop_all(over.report.clean() ? errc::closed : over.report.reason);
+        workload::destroy(over.rest);
+        transport_.finish(over.report.clean() ? end_of_write::drained : end_of_write::broken);
+        if constexpr (requires { observer_.on_finished(over.report); }) observer_.on_finished(over.report);
+        return {pump_status::finished};
+    }
+
+    [[no_unique_address]] mutable outbox<Traits> box_;
+    settings settings_;
+    Transport transport_;
+
+private:
+    /// Holds the token: it leaves by being released, parked, handed over or finished.
+    pump_result run() {
+        basic_handler_scope<Traits> scope(this);
+        attempt last;
+        for (std::size_t written = 0;; written += last.written) {
+            next_result next = box_.next(last.done);
+            next.due.wake_all();
+            if (next.step == next_step::released) {
+                scope.leave();
+                workload::destroy(next.idle);
+                return {pump_status::idle};
+            }
+            last = {};
+            if (next.fell) tell_low();
+            if (next.step == next_step::look_again) continue;
+            if (next.step == next_step::drained) return end({}, {});
+            if (next.step == next_step::aborted) return end({}, {.reason = errc::aborted});
+            if (written >= settings_.pump_quantum) {
+                box_.hand_over();
+                call_hook();
+                return {pump_status::more};
+            }
+            last = attempt_write<Traits>(transport_, *box_.work(), settings_,
+                                         next.step == next_step::write_what_must);
+            if (last.error != errc::none) return end(last.done, last.failure());
+            if (last.blocked) {
+                pump_result parked{pump_status::blocked};
+                if (park(last.done, parked.deadline)) return parked;
+                last.done = {};
+            }
+        }
+    }
+
+    bool park(const progress& done, time_point& deadline) {
+        waiter_list due;
+        const bool parked = box_.park(done, deadline, due);
+        due.wake_all();
+        return parked;
+    }
+
+    void call_hook() {
+        if (hook_accepts()) return;
+        if (box_.begin()) static_cast<void>(end({}, {.reason = errc::schedule_refused}));
+    }
+
+    bool hook_accepts() {
+        if constexpr (std::convertible_to<std::invoke_result_t<Schedule&>, bool>) {
+            return static_cast<bool>(schedule_());
+        } else {
+            schedule_();
+            return true;
+        }
+    }
+
+    void tell_high() {
+        if constexpr (requires { observer_.on_high_water(); }) observer_.on_high_water();
+    }
+    void tell_low() {
+        if constexpr (requires { observer_.on_low_water(); }) observer_.on_low_water();
+    }
+
+    [[no_unique_address]] Schedule schedule_;
+    [[no_unique_address]] Observer observer_;
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/outbound.hpp
+// What can be sent, as a value: pre-built bytes, a text, a binary message, or a reference to a shared frame.
+//
+// Laws of this file:
+// - raw, text and binary are views: the writer encodes (copies) them when it accepts, and nothing is moved
+// from, so a
+//   rejected item is still wholly the caller's.
+// - raw is exactly one whole frame of this side, sent as it is; replies and Close travel this way.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// One whole encoded frame. Must outlive the send call only.
+struct raw {
+    const_bytes bytes;
+};
+
+/// A text message. The caller vouches that it is UTF-8 (RFC 6455 §5.6). Must outlive the send call only.
+struct text {
+    std::string_view payload;
+};
+
+/// A binary message. Must outlive the send call only.
+struct binary {
+    const_bytes payload;
+};
+
+/// An encoded frame that other writers send too; queued by reference. Servers only.
+struct shared {
+    shared_frame frame;
+};
+
+/// Any of them: what single_writer::send takes.
+using outbound = std::variant<raw, text, binary, shared>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/side.hpp
+// The two sides of a writer: a server's frames go out as they are, a client's each take a fresh masking key.
+//
+// Laws of this file:
+// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455
+// §5.1).
+// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside
+// the lock
+//   takes a key under it first.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Encodes a server's frames. Empty.
+class server_side {
+public:
+    static constexpr role self = role::server;
+
+    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
+    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
+        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload);
+        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
+    }
+    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
+        return make_close<self>(code, reason);
+    }
+    /// An encoder for one frame, for use outside the lock.
+    [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
+};
+
+/// A key source with a single key in it, for a single frame.
+class one_key {
+public:
+    one_key() = default;
+    explicit one_key(masking_key key) noexcept : key_(key) {}
+    [[nodiscard]] masking_key next_key() noexcept { return key_; }
+
+private:
+    masking_key key_{};
+};
+
+/// Encodes a client's frames with keys from `Keys`, which it owns.
+template <key_source Keys = random_keys>
+class client_side {
+public:
+    static constexpr role self = role::client;
+
+    client_side() = default;
+    explicit client_side(Keys keys) noexcept : keys_(std::move(keys)) {}
+
+    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
+    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
+        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload, keys_);
+        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
+    }
+    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
+        return make_close<self>(code, reason, keys_);
+    }
+    /// An encoder for one frame, for use outside the lock. Takes one key.
+    [[nodiscard]] client_side<one_key> for_one_frame() noexcept {
+        return client_side<one_key>(one_key(keys_.next_key()));
+    }
+
+private:
+    Keys keys_{};
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/single_writer.hpp
+// The only way to a connection's write side. Any thread sends; one thread at a time, the holder of the write
+// token, writes whole frames, coalesced, each write with a deadline of its own; close() drains within a bound
+// and reports.
+//
+// Laws of this file:
+// - After construction nothing else can reach the transport: replies and Close go through the same queue.
+// - A send never waits for the transport, unless its name says so: it queues, or says why not, and a rejected
+// item
+//   is still the caller's.
+// - The schedule hook is called once per idle-to-busy transition, outside any lock; pump() is what it owes.
+// - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
+
+namespace wsolo::inline WSOLO_ABI {
+
+template <class Writer>
+class init_gate;
+template <class Writer>
+class fragmented_message;
+template <class Writer>
+class writer_handle;
+
+/// An observer that wants to know nothing. One of your own may have any of the functions that single_writer
+/// names.
+struct no_observer {};
+
+/// Constructs a writer whose token the handshake holds: see write/init_gate.hpp.
+struct born_gated_t {};
+inline constexpr born_gated_t born_gated{};
+
+/// See the file's laws. `Transport` is owned; `Schedule` is the hook, or inline_drive of one; `Side` is
+/// server_side or client_side<>. `Observer` may have, each called with no lock held: `on_finished(const
+/// drain_report&)`, once, by the thread that ends the writer; `on_high_water()`, by a sender;
+/// `on_low_water()`, by the thread that pumps. Thread safety: everything but construction and destruction.
+/// The destructor closes handles, aborts what is left (errc::aborted) and must not run inside a callback; no
+/// thread may be in a direct call then. Idle it owns no heap block, mutex or thread.
+template <transport Transport, schedule_hook Schedule, class Side = server_side, class Observer = no_observer,
+          class Traits = std_blocking_traits>
+class single_writer : private detail::writer_core<Transport, Schedule, Observer, Traits> {
+    using core = detail::writer_core<Transport, Schedule, Observer, Traits>;
+
+public:
+    using weak_type = basic_weak_session<single_writer, Traits>;
+
+    explicit single_writer(Transport connection, Schedule schedule, const writer_options& options = {},
+                           Side side = {}, Observer observer = {})
+        : core(std::move(connection), std::move(schedule), options, std::move(observer), token::free),
+          side_(std::move(side)) {}
+    single_writer(born_gated_t, Transport connection, Schedule schedule, const writer_options& options = {},
+                  Side side = {}, Observer observer = {})
+        : core(std::move(connection), std::move(schedule), options, std::move(observer), token::gated),
+          side_(std::move(side)) {}
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
     /// report. Otherwise nothing happened: queue_full (try later), too_large (never), closed, out_of_memory.
     /// O(n).
     [[nodiscard]] errc send_text(std::string_view payload) {
-        return send_message(opcode::text, bytes_of(payload));
+        return send_message(opcode::text, bytes_of(payload), {});
     }
-    [[nodiscard]] errc send_binary(const_bytes payload) { return send_message(opcode::binary, payload); }
+    [[nodiscard]] errc send_binary(const_bytes payload) { return send_message(opcode::binary, payload, {}); }
+
+    /// The same, and `told` is called once with what became of it. One allocation.
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told) {
+        return send_message(opcode::text, bytes_of(payload), told);
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told) {
+        return send_message(opcode::binary, payload, told);
+    }
+
+    /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for
+    /// values of which only the newest counts. It takes its place at the end of the queue. O(n + segments
+    /// queued).
+    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome told = {}) {
+        detail::segment* frame = encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
+        if (frame == nullptr) return errc::out_of_memory;
+        return own(frame, this->box_.push_keyed(frame));
+    }
+
+    /// send_text and send_binary that wait for room in the budget: until the deadline (timed_out) or a stop
+    /// request (cancelled). would_deadlock inside a callback of this writer; in a loop's thread use the
+    /// others.
+    template <stop_token_like StopToken = never_stop>
+    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
+                                 const StopToken& stop = {}) {
+        if (this->is_pumping_here()) return errc::would_deadlock;
+        const std::size_t size = encoded_size<Side::self>(payload.size());
+        if (size <= detail::inline_limit) {
+            const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+            return retry(deadline, stop, [&](auto* waiter) {
+                return this->box_.push_small({.size = size, .waiter = waiter}, encode);
+            });
+        }
+        if (const errc never = this->box_.admits(size); never == errc::too_large || never == errc::closed)
+            return never;
+        detail::segment* whole = encode_whole(op, payload, {});
+        if (whole == nullptr) return errc::out_of_memory;
+        const errc error = retry(
+            deadline, stop, [&](auto* waiter) { return this->box_.push_whole({.waiter = waiter}, whole); });
+        if (error != errc::none) detail::segment::destroy(whole);
+        return error;
+    }
 
     /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and
     /// data, a PING passes data, each on a frame boundary. A Close is close() with this body and the default
@@ -3988,22 +6105,65 @@ public:
 
     /// Queues one whole frame as it is. errc::raw_frame_malformed when it is not exactly that.
     [[nodiscard]] errc send(raw frame) {
+        using detail::lane_id;
         const header_parse parsed = parse_header(frame.bytes);
         if (!is_one_whole_frame(parsed, frame.bytes)) return errc::raw_frame_malformed;
+        const std::size_t size = frame.bytes.size();
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); };
         switch (parsed.header.op) {
-        case opcode::close:
-            return drive(
-                box_.push_close(frame.bytes.size(), drain_deadline(settings_.drain_timeout.get()), copy));
-        case opcode::ping: return drive(box_.push_small(detail::lane_id::ping, frame.bytes.size(), copy));
-        case opcode::pong: return drive(box_.push_small(detail::lane_id::pong, frame.bytes.size(), copy));
-        default: return push_data(frame.bytes.size(), copy, copy);
+        case opcode::close: return push_close(frame.bytes, this->settings_.drain_timeout.get());
+        case opcode::ping:
+            return this->drive(this->box_.push_small({.to = lane_id::ping, .size = size}, copy));
+        case opcode::pong:
+            return this->drive(this->box_.push_small({.to = lane_id::pong, .size = size}, copy));
+        default: break;
         }
+        if (size <= detail::inline_limit) return this->drive(this->box_.push_small({.size = size}, copy));
+        return push_segment(size, [&] {
+            detail::segment* whole = detail::segment::make_whole(size);
+            if (whole != nullptr) copy(whole->writable());
+            return whole;
+        });
     }
 
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item) {
-        return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
+        return std::visit([this](const auto& kind) { return send_kind(kind); }, item);
+    }
+
+    /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
+    [[nodiscard]] fragmented_message<single_writer> begin_message(opcode op) {
+        return fragmented_message<single_writer>(*this, op);
+    }
+
+    /// Holds the schedule hook back for a scope, so that everything sent in it leaves together.
+    [[nodiscard]] cork<single_writer> corked() { return cork<single_writer>(*this); }
+
+    /// Calls `told` when all data accepted before now was written (errc::none), or why that will never be.
+    [[nodiscard]] errc flush(on_outcome told) {
+        detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
+        if (mark == nullptr) return errc::out_of_memory;
+        return own(mark, this->box_.push_mark(mark));
+    }
+
+    /// Waits for the same. errc::timed_out, cancelled, would_deadlock (inside a callback of this writer), or
+    /// why not.
+    template <stop_token_like StopToken = never_stop>
+    [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
+        if (this->is_pumping_here()) return errc::would_deadlock;
+        auto* ticket = detail::flush_ticket<Traits>::make();
+        if (ticket == nullptr) return errc::out_of_memory;
+        errc outcome = flush(ticket->mark());
+        if (outcome == errc::none) {
+            const auto nudge = [ticket]() noexcept { ticket->nudge(); };
+            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+            outcome = ticket->wait(deadline);
+            if (outcome == errc::timed_out && stop.stop_requested()) outcome = errc::cancelled;
+        } else {
+            ticket->drop(); // the mark's reference: it was not queued
+        }
+        ticket->drop();
+        return outcome;
     }
 
     /// Queues a Close frame behind everything accepted so far and seals the writer: later sends answer
@@ -4011,55 +6171,86 @@ public:
     /// and the observer told. errc::closed when it was closed before; invalid_close_code and the like for a
     /// body that may not be sent.
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within) {
-        const auto frame = box_.locked([&] { return side_.close(code, reason); });
-        if (!frame) return frame.error();
-        const const_bytes bytes = frame->bytes();
-        return drive(box_.push_close(bytes.size(), drain_deadline(drain_within), [&](mutable_bytes to) {
-            std::memcpy(to.data(), bytes.data(), to.size());
-        }));
+        const auto frame = this->box_.locked([&] { return side_.close(code, reason); });
+        return frame ? push_close(frame->bytes(), drain_within) : frame.error();
     }
     [[nodiscard]] errc close(close_code code, std::string_view reason = {}) {
-        return close(code, reason, settings_.drain_timeout.get());
+        return close(code, reason, this->settings_.drain_timeout.get());
     }
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No
     /// Close is sent.
-    void abort(errc why = errc::aborted) {
-        if (box_.abort(why)) schedule();
-    }
+    void abort(errc why = errc::aborted) { this->abort_with(why); }
 
     /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when
     /// the hook asked, when the transport became writable, or when a deadline passed; a call too many is
     /// harmless.
-    pump_result pump() {
-        if (!box_.begin()) return {standing()};
-        return run();
-    }
+    pump_result pump() { return this->take_and_run(); }
 
     /// For the thread that pumps, after pump_status::blocked: waits in the transport. False: the deadline
     /// passed first.
     [[nodiscard]] bool wait_writable(time_point deadline)
         requires waitable_transport<Transport>
     {
-        return transport_.wait_writable(deadline);
+        return this->transport_.wait_writable(deadline);
     }
 
+    /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call
+    /// allocates (32 bytes); without memory the handle answers errc::closed.
+    [[nodiscard]] writer_handle<single_writer> handle() { return writer_handle<single_writer>(weak_self()); }
+
     /// What became of everything so far; final once pump() said finished.
-    [[nodiscard]] drain_report report() const noexcept { return box_.report(); }
-    [[nodiscard]] bool finished() const noexcept { return box_.state() == token::finished; }
+    [[nodiscard]] drain_report report() const noexcept { return this->box_.report(); }
+    [[nodiscard]] bool finished() const noexcept { return this->box_.state() == token::finished; }
     /// Whether pump() is owed, by the hook or by writability.
     [[nodiscard]] bool wants_write() const noexcept {
-        const token held = box_.state();
+        const token held = this->box_.state();
         return held == token::scheduled || held == token::parked;
     }
     /// Budget in use, overhead included, in bytes.
-    [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }
+    [[nodiscard]] std::size_t queued_bytes() const noexcept { return this->box_.held_bytes(); }
 
 private:
-    using clock = typename Traits::clock;
+    friend class init_gate<single_writer>;
+    friend class fragmented_message<single_writer>;
+    friend class cork<single_writer>;
 
-    // ---- the senders' half
-    // -------------------------------------------------------------------------------------
+    using anchor = basic_session_anchor<single_writer, Traits>;
+
+    struct waiting_sender : detail::budget_waiter {
+        waiting_sender() noexcept {
+            wake = [](detail::budget_waiter& self) noexcept {
+                static_cast<waiting_sender&>(self).parker.release();
+            };
+        }
+        basic_parker<Traits> parker;
+    };
+
+    /// Pushes until it is accepted or refused for another reason than a full queue, waiting for room in
+    /// between.
+    template <class StopToken, class Push>
+    errc retry(time_point deadline, const StopToken& stop, Push push) {
+        for (;;) {
+            waiting_sender waiter;
+            const detail::push_result pushed = push(&waiter);
+            if (pushed.error != errc::queue_full) return this->drive(pushed);
+            if (!wait_for_room(waiter, deadline, stop))
+                return stop.stop_requested() ? errc::cancelled : errc::timed_out;
+        }
+    }
+
+    /// False: the deadline or a stop request came first.
+    template <class StopToken>
+    bool wait_for_room(waiting_sender& waiter, time_point deadline, const StopToken& stop) {
+        {
+            const auto nudge = [&waiter]() noexcept { waiter.parker.nudge(); };
+            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+            waiter.parker.park_until(deadline);
+        }
+        if (this->box_.withdraw(waiter)) return false;
+        waiter.parker.park(); // it is being woken: the waker's touch must be over before the node goes
+        return true;
+    }
 
     errc send_kind(const raw& item) { return send(item); }
     errc send_kind(const text& item) { return send_text(item.payload); }
@@ -4071,55 +6262,42 @@ private:
             return errc::raw_frame_malformed; // unmasked, so not a frame of this side
     }
 
-    errc send_message(opcode op, const_bytes payload) {
-        return push_data(
-            encoded_size<Side::self>(payload.size()),
-            [&](mutable_bytes to) { side_.encode(to, op, payload); },
-            [&](mutable_bytes to) {
-                auto encoder = box_.locked([&] { return side_.for_one_frame(); });
-                encoder.encode(to, op, payload);
-            });
+    errc send_message(opcode op, const_bytes payload, on_outcome told) {
+        const std::size_t size = encoded_size<Side::self>(payload.size());
+        if (size > detail::inline_limit || told) {
+            return push_segment(size, [&] { return encode_whole(op, payload, {.outcome = told}); });
+        }
+        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+        return this->drive(this->box_.push_small({.size = size}, encode));
     }
 
-    /// `encode` runs under the lock for a small frame, `encode_outside` without it for a large one.
-    template <class Encode, class EncodeOutside>
-    errc push_data(std::size_t size, Encode encode, EncodeOutside encode_outside) {
-        if (size <= detail::inline_limit) return drive(box_.push_small(detail::lane_id::data, size, encode));
-        return push_segment(size, [&] {
-            detail::segment* whole = detail::segment::make_whole(size);
-            if (whole != nullptr) encode_outside(whole->writable());
-            return whole;
-        });
+    /// Encodes into a segment of its own, with no lock held.
+    detail::segment* encode_whole(frame_spec spec, const_bytes payload, const detail::item_tag& tag) {
+        detail::segment* whole = detail::segment::make_whole(encoded_size<Side::self>(payload.size()), tag);
+        if (whole == nullptr) return nullptr;
+        auto encoder = this->box_.locked([&] { return side_.for_one_frame(); });
+        encoder.encode(whole->writable(), spec, payload);
+        return whole;
     }
 
     template <class Make>
     errc push_segment(std::size_t size, Make make) {
-        if (const errc full = box_.admits(size); full != errc::none)
-            return full; // before the work, and again after it
+        // Before the work, and again after it.
+        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive({full});
         detail::segment* whole = make();
-        if (whole == nullptr) return errc::out_of_memory;
-        const detail::push_result pushed = box_.push_whole(whole);
-        if (pushed.error != errc::none) detail::segment::destroy(whole);
-        return drive(pushed);
+        return whole == nullptr ? errc::out_of_memory : own(whole, this->box_.push_whole({}, whole));
     }
 
-    errc drive(detail::push_result pushed) {
-        if (pushed.drive) schedule();
-        return pushed.error;
+    /// `pushed` took the segment over, or it is still ours.
+    errc own(detail::segment* item, detail::push_result pushed) {
+        if (pushed.error != errc::none) detail::segment::destroy(item);
+        return this->drive(pushed);
     }
 
-    void schedule() {
-        if (hook_accepts()) return;
-        if (box_.begin()) static_cast<void>(end({}, {.reason = errc::schedule_refused}));
-    }
-
-    bool hook_accepts() {
-        if constexpr (std::convertible_to<std::invoke_result_t<Schedule&>, bool>) {
-            return static_cast<bool>(schedule_());
-        } else {
-            schedule_();
-            return true;
-        }
+    errc push_close(const_bytes frame, duration drain_within) {
+        const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
+        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
+        return this->drive(this->box_.push_close(frame.size(), deadline, copy));
     }
 
     static bool is_one_whole_frame(const header_parse& parsed, const_bytes bytes) noexcept {
@@ -4130,66 +6308,238 @@ private:
                header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
     }
 
-    [[nodiscard]] time_point drain_deadline(duration within) const noexcept {
-        return deadline_after(clock::now(), within);
+    weak_type weak_self() {
+        auto existing = this->box_.locked([&] { return anchor_.handle(); });
+        if (!existing.is_expired()) return existing;
+        auto made = anchor::make(*this);
+        if (!made) return {};
+        return this->box_.locked([&] {
+            if (anchor_.handle().is_expired()) std::swap(anchor_, *made);
+            return anchor_.handle();
+        });
     }
 
-    // ---- the owner's half
-    // --------------------------------------------------------------------------------------
-
-    pump_result standing() const noexcept {
-        switch (box_.state()) {
-        case token::pumping: return {pump_status::busy};
-        case token::finished: return {pump_status::finished};
-        default: return {pump_status::idle};
-        }
-    }
-
-    /// Holds the token: it leaves by being released, parked, handed over or finished.
-    pump_result run() {
-        detail::attempt last;
-        for (std::size_t written = 0;; written += last.written) {
-            detail::workload* idle = nullptr;
-            const detail::next_step step = box_.next(last.done, idle);
-            switch (step) {
-            case detail::next_step::released: detail::workload::destroy(idle); return {pump_status::idle};
-            case detail::next_step::drained: return end({}, {});
-            case detail::next_step::aborted: return end({}, {.reason = errc::aborted});
-            default: break;
-            }
-            if (written >= settings_.pump_quantum) {
-                box_.hand_over();
-                schedule();
-                return {pump_status::more};
-            }
-            last = detail::attempt_write<Traits>(transport_, *box_.work(), settings_,
-                                                 step == detail::next_step::write_begun_frame);
-            if (last.error != errc::none) return end(last.done, last.failure());
-            if (last.blocked) {
-                pump_result parked{pump_status::blocked};
-                if (box_.park(last.done, parked.deadline)) return parked;
-                last.done = {};
-            }
-        }
-    }
-
-    /// Holds the token, for the last time.
-    pump_result end(const detail::progress& done, const drain_report& how) {
-        detail::workload* rest = nullptr;
-        const drain_report report = box_.finish(done, how, rest);
-        detail::workload::destroy(rest);
-        transport_.finish(report.clean() ? end_of_write::drained : end_of_write::broken);
-        if constexpr (requires { observer_.on_finished(report); }) observer_.on_finished(report);
-        return {pump_status::finished};
-    }
-
-    mutable detail::outbox<Traits> box_;
-    detail::settings settings_;
-    Transport transport_;
-    Schedule schedule_;
     [[no_unique_address]] Side side_;
-    [[no_unique_address]] Observer observer_;
+    anchor anchor_; // last: it closes the handles before anything of the writer goes
 };
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/handle.hpp
+// A way to a writer for other threads that does not keep it alive: after the writer is gone it answers
+// errc::closed.
+//
+// Laws of this file:
+// - While a call is in progress the writer's destructor waits for it; no call waits for the transport.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Made by single_writer::handle(). Copyable; different copies may be used by different threads. 8 bytes.
+/// The functions are single_writer's of the same names, with errc::closed when there is no writer any more.
+template <class Writer>
+class writer_handle {
+public:
+    /// A handle to no writer.
+    writer_handle() = default;
+
+    [[nodiscard]] errc send_text(std::string_view payload) const {
+        return use([&](Writer& writer) { return writer.send_text(payload); });
+    }
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told) const {
+        return use([&](Writer& writer) { return writer.send_text(payload, told); });
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload) const {
+        return use([&](Writer& writer) { return writer.send_binary(payload); });
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told) const {
+        return use([&](Writer& writer) { return writer.send_binary(payload, told); });
+    }
+    template <class Item>
+    [[nodiscard]] errc send(const Item& item) const {
+        return use([&](Writer& writer) { return writer.send(item); });
+    }
+    template <class... Arguments>
+    [[nodiscard]] errc close(const Arguments&... arguments) const {
+        return use([&](Writer& writer) { return writer.close(arguments...); });
+    }
+    void abort(errc why = errc::aborted) const {
+        static_cast<void>(use([&](Writer& writer) {
+            writer.abort(why);
+            return errc::none;
+        }));
+    }
+
+    /// The writer for the life of the guard, which is empty when there is none: for everything else. Keep it
+    /// short: the writer's destructor waits for it.
+    [[nodiscard]] auto try_use() const noexcept { return session_.try_use(); }
+    /// Whether the writer is gone.
+    [[nodiscard]] bool is_expired() const noexcept { return session_.is_expired(); }
+
+private:
+    friend Writer;
+    using session = typename Writer::weak_type;
+
+    explicit writer_handle(session weak) noexcept : session_(std::move(weak)) {}
+
+    template <class Use>
+    errc use(Use call) const {
+        const auto guard = session_.try_use();
+        return guard ? call(*guard) : errc::closed;
+    }
+
+    session session_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/fragmented_message.hpp
+// One message in several frames, written as its parts become known (RFC 6455 §5.4).
+//
+// Laws of this file:
+// - While it is open, other data waits and control does not: frames of two messages are never interleaved.
+// - It ends exactly once: by finish(), or, when it is destroyed unfinished, as its owner chose.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What happens to a message that is destroyed unfinished.
+enum class unfinished : std::uint8_t {
+    fail,     ///< the connection is closed with 1011: the peer must not take it for whole
+    truncate, ///< an empty final frame ends it: for peers that can tell by other means
+};
+
+/// Made by single_writer::begin_message(). Move-only, one thread at a time; the writer must outlive it.
+/// Empty, with error() saying why, when the writer was closed or another message is open
+/// (errc::message_open).
+template <class Writer>
+class [[nodiscard]] fragmented_message {
+public:
+    fragmented_message(Writer& writer, opcode op) noexcept : writer_(&writer), next_(op) {
+        WSOLO_ASSERT(op == opcode::text || op == opcode::binary, "a fragmented message is text or binary");
+        error_ = writer.box_.begin_message();
+        if (error_ != errc::none) writer_ = nullptr;
+    }
+    fragmented_message(fragmented_message&& other) noexcept
+        : writer_(std::exchange(other.writer_, nullptr)),
+          next_(other.next_),
+          error_(other.error_),
+          if_unfinished_(other.if_unfinished_) {}
+    fragmented_message& operator=(fragmented_message&&) = delete;
+    ~fragmented_message() {
+        if (writer_ != nullptr) abandon();
+    }
+
+    /// Whether parts may be written.
+    [[nodiscard]] explicit operator bool() const noexcept { return writer_ != nullptr; }
+    /// Why not.
+    [[nodiscard]] errc error() const noexcept { return error_; }
+
+    void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
+
+    /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as
+    /// send_text's; after queue_full the part may be tried again.
+    [[nodiscard]] errc write(const_bytes part) { return push(part, false); }
+
+    /// Queues the last frame and lets the waiting data follow. On an error the message is still open.
+    [[nodiscard]] errc finish(const_bytes part = {}) {
+        const errc error = push(part, true);
+        if (error == errc::none) release();
+        return error;
+    }
+
+private:
+    errc push(const_bytes part, bool last) {
+        if (writer_ == nullptr) return error_ == errc::none ? errc::closed : error_;
+        detail::segment* frame = writer_->encode_whole({next_, last}, part, {.fragment = true});
+        if (frame == nullptr) return errc::out_of_memory;
+        const errc error = writer_->own(frame, writer_->box_.push_whole({.of_message = true}, frame));
+        if (error == errc::none) next_ = opcode::continuation;
+        return error;
+    }
+
+    void abandon() noexcept {
+        if (next_ == opcode::continuation) {
+            const bool truncated = if_unfinished_ == unfinished::truncate && push({}, true) == errc::none;
+            if (!truncated)
+                static_cast<void>(writer_->close(close_code::internal_error, "message abandoned"));
+        }
+        release(); // nothing of it was sent: as if it had never begun
+    }
+
+    void release() noexcept {
+        Writer* writer = std::exchange(writer_, nullptr);
+        if (writer->box_.end_message()) writer->schedule();
+    }
+
+    Writer* writer_;
+    opcode next_;
+    errc error_ = errc::none;
+    unfinished if_unfinished_ = unfinished::fail;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/init_gate.hpp
+// The handshake's hold on a writer: what others send meanwhile is queued, within the same budget, and leaves
+// in order right behind the handshake's own answer; or never, when the handshake fails.
+//
+// Laws of this file:
+// - A writer made with born_gated has its token here until open() or reject(), exactly one of which happens:
+//   destroying the gate rejects.
+// - The answer does not go through the queue: it leads, whatever was queued before it, PINGs included.
+// - Nothing that was queued is ever sent on a rejected handshake; the drain report counts it.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Holds the write token. One thread at a time. The writer must outlive it. A handshake deadline is the
+/// owner's timer calling reject(errc::handshake_timeout).
+template <class Writer>
+class [[nodiscard]] init_gate {
+public:
+    /// Precondition: `writer` was made with born_gated and has no other gate.
+    explicit init_gate(Writer& writer) noexcept : writer_(&writer) {
+        WSOLO_ASSERT(writer.box_.state() == token::gated, "an init_gate needs a writer made with born_gated");
+    }
+    init_gate(init_gate&& other) noexcept : writer_(std::exchange(other.writer_, nullptr)) {}
+    init_gate& operator=(init_gate&&) = delete;
+    ~init_gate() {
+        if (writer_ != nullptr) reject(errc::aborted);
+    }
+
+    /// Adds bytes (a 101 response, an acknowledgement frame) that leave first, in the order of these calls.
+    /// They are copied, and count as one frame in the report. errc::out_of_memory.
+    [[nodiscard]] errc acknowledge(const_bytes bytes) noexcept {
+        WSOLO_ASSERT(writer_ != nullptr, "acknowledge() after open() or reject()");
+        if (bytes.empty()) return errc::none;
+        detail::segment* greeting = detail::segment::make_whole(bytes.size());
+        if (greeting == nullptr) return errc::out_of_memory;
+        std::memcpy(greeting->writable().data(), bytes.data(), bytes.size());
+        const errc error = writer_->box_.push_greeting(greeting).error;
+        if (error != errc::none) detail::segment::destroy(greeting);
+        return error;
+    }
+
+    /// Lets the writer go: the acknowledgement leaves, then what was queued, in order.
+    void open() {
+        WSOLO_ASSERT(writer_ != nullptr, "open() after open() or reject()");
+        Writer* writer = std::exchange(writer_, nullptr);
+        if (writer->box_.open_gate()) writer->schedule();
+    }
+
+    /// Ends the writer: what was acknowledged (an error response, say) still leaves, what was queued is
+    /// dropped with this reason.
+    void reject(errc why) {
+        WSOLO_ASSERT(writer_ != nullptr, "reject() after open() or reject()");
+        Writer* writer = std::exchange(writer_, nullptr);
+        static_cast<void>(writer->box_.abort(why));
+        if (writer->box_.open_gate()) writer->schedule();
+    }
+
+private:
+    Writer* writer_;
+};
+
+template <class Writer>
+init_gate(Writer&) -> init_gate<Writer>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
