@@ -15,14 +15,14 @@ namespace wsolo::inline WSOLO_ABI::detail {
 class message_rules {
 public:
     explicit message_rules(const read_limits& limits) noexcept
-        : max_size_(limits.max_message_size), max_fragments_(limits.max_fragments) {}
-
-    /// Whether a frame that is a message of its own, without reserved bits, may come now.
-    [[nodiscard]] bool admits_whole(std::byte first, std::uint64_t payload_size) const noexcept {
-        constexpr unsigned fin = 0x80;
-        const unsigned kind = std::to_integer<unsigned>(first) - (fin | static_cast<unsigned>(opcode::text));
-        return kind <= 1 && !open_ && payload_size <= max_size_ && max_fragments_ != 0;
+        : max_size_(limits.max_message_size),
+          max_fragments_(limits.max_fragments),
+          short_size_(static_cast<std::uint8_t>(max_size_ < 125 ? max_size_ : 125)) {
+        WSOLO_ASSERT(max_fragments_ > 0, "read_limits::max_fragments: a message has at least one frame");
     }
+
+    /// Up to this many bytes a message in one frame is within the limits: at most 125.
+    [[nodiscard]] std::size_t short_size() const noexcept { return short_size_; }
 
     /// Takes the header of a data frame: its first byte and its payload's size. On an error nothing changes.
     [[nodiscard]] errc begin_frame(std::byte first, std::uint64_t payload_size) noexcept {
@@ -67,6 +67,7 @@ private:
     std::uint64_t size_ = 0; // never above max_size_
     std::uint32_t max_fragments_;
     std::uint32_t fragments_ = 0;
+    std::uint8_t short_size_;
     std::byte first_{};
     bool open_ = false;
     bool final_ = false;

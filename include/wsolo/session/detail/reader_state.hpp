@@ -30,12 +30,13 @@ struct reader_state {
     bool next(mutable_bytes& input, event& found) noexcept {
         if (delivered_) forget_delivered();
         while (phase == read_phase::open) {
+            mutable_bytes payload;
+            if (!rules_.open() && decoder_.next_short(input, payload, rules_.short_size())) {
+                return take_short(payload, found);
+            }
             const decoded part = decoder_.next_masked(input);
             if (part.status != decode_status::part) {
                 return part.status == decode_status::failed && fail(part.error, found);
-            }
-            if (part.begins && part.ends && rules_.admits_whole(decoder_.first_byte(), part.payload.size())) {
-                return take_whole(part.payload, found);
             }
             if (take(part, found)) return true;
         }
@@ -59,8 +60,8 @@ struct reader_state {
 private:
     static constexpr bool masked = masks(peer_of(Role));
 
-    /// The usual case on its own: a message in one frame in one piece.
-    bool take_whole(mutable_bytes payload, event& found) noexcept {
+    /// The usual case on its own: a short message in one frame in one piece.
+    [[gnu::always_inline]] bool take_short(mutable_bytes payload, event& found) noexcept {
         const bool text = decoder_.first_byte() == std::byte{0x81};
         if (text) {
             utf8_validator whole;
@@ -73,7 +74,7 @@ private:
         return true;
     }
 
-    [[gnu::noinline]] bool take(const decoded& part, event& found) noexcept {
+    [[gnu::noinline]] bool take(decoded part, event& found) noexcept {
         const unsigned first = std::to_integer<unsigned>(decoder_.first_byte());
         const auto op = static_cast<opcode>(first & 0x0Fu);
         if (is_control(op)) return take_control(op, part, found);
@@ -117,7 +118,7 @@ private:
         return true;
     }
 
-    bool take_control(opcode op, const decoded& part, event& found) noexcept {
+    bool take_control(opcode op, decoded part, event& found) noexcept {
         if (part.begins) {
             const bool extended = (std::to_integer<unsigned>(decoder_.first_byte()) & 0x70u) != 0;
             if (extended) return fail(errc::reserved_bits_set, found); // RFC 7692 §6.1: data frames only

@@ -3,6 +3,7 @@
 // utf8_blocks.hpp for the contract that the three widths share.
 
 #include "../../core/cpu.hpp"
+#include "../../core/detail/xor_narrow.hpp"
 #include "utf8_tables.hpp"
 
 #if WSOLO_X86_KERNELS
@@ -13,6 +14,12 @@
 #define WSOLO_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl"), always_inline)) inline
 
 namespace wsolo::inline WSOLO_ABI::detail {
+
+inline constexpr std::array<std::uint8_t, 64> utf8_lane_numbers = [] {
+    std::array<std::uint8_t, 64> numbers{};
+    for (std::size_t i = 0; i < 64; ++i) numbers[i] = static_cast<std::uint8_t>(i);
+    return numbers;
+}();
 
 class utf8_avx512 {
 public:
@@ -25,8 +32,8 @@ public:
         const vec keys = reinterpret_cast<vec>(words{} + key);
         const std::size_t rest = size % 64;
         Byte* const end = at + (size - rest);
-        // Masked stores are slow on some processors: the last bytes go out in whole words that overlap others, all
-        // read before any is written.
+        // Masked stores are slow on some processors: the last bytes go out in whole words that overlap
+        // others, all read before any is written.
         vec last{};
         if (masked && rest > 0 && size >= 64) last = load(end + rest - 64) ^ rotated(keys, rest);
         const vec remainder = load_some(end, (std::uint64_t{1} << rest) - 1);
@@ -43,7 +50,7 @@ public:
             if (size >= 64) {
                 store(end + rest - 64, last);
             } else {
-                xor_short(at, rest, key);
+                xor_narrow(at, at, rest, key);
             }
             const vec clear = remainder ^ keys;
             state.take(clear & reinterpret_cast<vec>(lane_numbers() < static_cast<std::uint8_t>(rest)));
@@ -86,8 +93,8 @@ private:
     }
 
     [[nodiscard]] WSOLO_AVX512 static vec lane_numbers() noexcept {
-        vec numbers{};
-        for (int i = 0; i < 64; ++i) numbers[i] = static_cast<std::uint8_t>(i);
+        vec numbers;
+        __builtin_memcpy(&numbers, utf8_lane_numbers.data(), 64);
         return numbers;
     }
 
