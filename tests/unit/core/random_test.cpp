@@ -124,7 +124,6 @@ TEST_CASE("a moved source goes on, and what it left behind draws other keys", "[
         left_behind.insert(number_of(second.next_key()));
     }
     CHECK(left_behind.size() > 590);
-<<<<<<< HEAD
 }
 
 TEST_CASE("system randomness fills requests of any size", "[core][random]") {
@@ -132,6 +131,4 @@ TEST_CASE("system randomness fills requests of any size", "[core][random]") {
     CHECK(wsolo::system_random(room) == wsolo::errc::none);
     CHECK(std::count(room.begin(), room.end(), std::byte{}) < 30);
     CHECK(wsolo::system_random({}) == wsolo::errc::none);
-=======
->>>>>>> demo
 }
