@@ -36,6 +36,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <concepts>
 #include <condition_variable>
@@ -45,8 +46,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
+#include <iterator>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -248,6 +252,7 @@ public:
     /// grows.
     [[nodiscard]] bool reserve(std::size_t capacity) noexcept {
         if (capacity <= capacity_) return true;
+        if (capacity > max_size) return false;
         void* grown = std::realloc(data_, capacity);
         if (grown == nullptr) return false;
         data_ = static_cast<std::byte*>(grown);
@@ -317,7 +322,8 @@ private:
 // told.
 // - 512-bit vectors are taken only with AVX-512 VBMI: processors before it slow down when they see them.
 
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__)) && !defined(_MSC_VER)
+// GCC does not align the stack for wide vectors on Windows (its bug 54412), so only clang may use them there.
+#if defined(__x86_64__) && defined(__GNUC__) && (!defined(_WIN32) || defined(__clang__))
 /// Functions for wider vector units are compiled in, each by its own target attribute.
 #define WSOLO_X86_KERNELS 1
 #else
@@ -346,6 +352,144 @@ enum class vector_unit : std::uint8_t { baseline, ssse3, avx2, avx512 };
     if (__builtin_cpu_supports("avx2")) return vector_unit::avx2;
     return __builtin_cpu_supports("ssse3") ? vector_unit::ssse3 : vector_unit::baseline;
 #endif
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/core/chacha20.hpp
+// The ChaCha20 block function (RFC 8439 §2.3), several blocks side by side, one to a vector lane.
+//
+// Laws of this file:
+// - A pure function of key and counter, constant in time: no branch and no index depends on the key.
+// - The nonce is zero: whoever calls uses each key for one run of counters only.
+// - Every width writes the same bytes in the same order, so that a seed replays the same on every CPU.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// A ChaCha20 key as its eight words.
+using chacha20_key = std::array<std::uint32_t, 8>;
+
+inline constexpr std::array<std::uint32_t, 4> chacha20_constants{0x61707865, 0x3320646e, 0x79622d32,
+                                                                 0x6b206574};
+inline constexpr std::size_t chacha20_block_size = 64;
+/// Blocks are written four at a time, interleaved: word i of each of the four, then word i + 1 of each. To a
+/// generator the order is all one, and a transposition would cost a fifth.
+inline constexpr std::size_t chacha20_group = 4;
+
+#if defined(__GNUC__)
+using chacha20_lanes4 = std::uint32_t __attribute__((vector_size(16)));
+#else
+/// Four words that behave like a vector, where the compiler has none.
+struct chacha20_lanes4 {
+    std::uint32_t word[4];
+
+    friend chacha20_lanes4 operator+(chacha20_lanes4 left, const chacha20_lanes4& right) noexcept {
+        for (int i = 0; i < 4; ++i) left.word[i] += right.word[i];
+        return left;
+    }
+    friend chacha20_lanes4 operator^(chacha20_lanes4 left, const chacha20_lanes4& right) noexcept {
+        for (int i = 0; i < 4; ++i) left.word[i] ^= right.word[i];
+        return left;
+    }
+    friend chacha20_lanes4 operator|(chacha20_lanes4 left, const chacha20_lanes4& right) noexcept {
+        for (int i = 0; i < 4; ++i) left.word[i] |= right.word[i];
+        return left;
+    }
+    friend chacha20_lanes4 operator<<(chacha20_lanes4 left, int by) noexcept {
+        for (int i = 0; i < 4; ++i) left.word[i] <<= by;
+        return left;
+    }
+    friend chacha20_lanes4 operator>>(chacha20_lanes4 left, int by) noexcept {
+        for (int i = 0; i < 4; ++i) left.word[i] >>= by;
+        return left;
+    }
+};
+#endif
+
+/// §2.1, on four blocks.
+inline void chacha20_quarter4(chacha20_lanes4& a, chacha20_lanes4& b, chacha20_lanes4& c,
+                              chacha20_lanes4& d) noexcept {
+    a = a + b, d = d ^ a, d = d << 16 | d >> 16;
+    c = c + d, b = b ^ c, b = b << 12 | b >> 20;
+    a = a + b, d = d ^ a, d = d << 8 | d >> 24;
+    c = c + d, b = b ^ c, b = b << 7 | b >> 25;
+}
+
+/// Writes the blocks `counter` to `counter + 3` to `to`, 256 bytes.
+inline void chacha20_blocks4(const chacha20_key& key, std::uint32_t counter, std::byte* to) noexcept {
+    const auto all = [](std::uint32_t word) { return chacha20_lanes4{word, word, word, word}; };
+    std::array<chacha20_lanes4, 16> input{};
+    for (std::size_t i = 0; i < 4; ++i) input[i] = all(chacha20_constants[i]);
+    for (std::size_t i = 0; i < 8; ++i) input[4 + i] = all(key[i]);
+    input[12] = all(counter) + chacha20_lanes4{0, 1, 2, 3};
+
+    std::array<chacha20_lanes4, 16> x = input;
+    for (int round = 0; round < 10; ++round) {
+        chacha20_quarter4(x[0], x[4], x[8], x[12]);
+        chacha20_quarter4(x[1], x[5], x[9], x[13]);
+        chacha20_quarter4(x[2], x[6], x[10], x[14]);
+        chacha20_quarter4(x[3], x[7], x[11], x[15]);
+        chacha20_quarter4(x[0], x[5], x[10], x[15]);
+        chacha20_quarter4(x[1], x[6], x[11], x[12]);
+        chacha20_quarter4(x[2], x[7], x[8], x[13]);
+        chacha20_quarter4(x[3], x[4], x[9], x[14]);
+    }
+    for (std::size_t i = 0; i < 16; ++i) {
+        const chacha20_lanes4 words = x[i] + input[i];
+        std::memcpy(to + i * sizeof words, &words, sizeof words);
+    }
+}
+
+#if WSOLO_X86_KERNELS
+using chacha20_lanes8 = std::uint32_t __attribute__((vector_size(32)));
+
+/// §2.1, on eight blocks. Not a template over the width: GCC splits vectors before it inlines, so the wide
+/// operations must be written where AVX2 is on.
+__attribute__((target("avx2"), always_inline)) inline void
+chacha20_quarter8(chacha20_lanes8& a, chacha20_lanes8& b, chacha20_lanes8& c, chacha20_lanes8& d) noexcept {
+    a = a + b, d = d ^ a, d = d << 16 | d >> 16;
+    c = c + d, b = b ^ c, b = b << 12 | b >> 20;
+    a = a + b, d = d ^ a, d = d << 8 | d >> 24;
+    c = c + d, b = b ^ c, b = b << 7 | b >> 25;
+}
+
+/// The same bytes as two calls of chacha20_blocks4: blocks `counter` to `counter + 7`, 512 bytes.
+__attribute__((target("avx2"))) inline void chacha20_blocks8(const chacha20_key& key, std::uint32_t counter,
+                                                             std::byte* to) noexcept {
+    std::array<chacha20_lanes8, 16> input{};
+    for (std::size_t i = 0; i < 4; ++i) input[i] += chacha20_constants[i];
+    for (std::size_t i = 0; i < 8; ++i) input[4 + i] += key[i];
+    input[12] = chacha20_lanes8{0, 1, 2, 3, 4, 5, 6, 7} + counter;
+
+    std::array<chacha20_lanes8, 16> x = input;
+    for (int round = 0; round < 10; ++round) {
+        chacha20_quarter8(x[0], x[4], x[8], x[12]);
+        chacha20_quarter8(x[1], x[5], x[9], x[13]);
+        chacha20_quarter8(x[2], x[6], x[10], x[14]);
+        chacha20_quarter8(x[3], x[7], x[11], x[15]);
+        chacha20_quarter8(x[0], x[5], x[10], x[15]);
+        chacha20_quarter8(x[1], x[6], x[11], x[12]);
+        chacha20_quarter8(x[2], x[7], x[8], x[13]);
+        chacha20_quarter8(x[3], x[4], x[9], x[14]);
+    }
+    for (std::size_t i = 0; i < 16; ++i) {
+        const chacha20_lanes8 words = x[i] + input[i];
+        const auto* halves = reinterpret_cast<const std::byte*>(&words);
+        std::memcpy(to + i * 16, halves, 16);
+        std::memcpy(to + chacha20_group * chacha20_block_size + i * 16, halves + 16, 16);
+    }
+}
+#endif
+
+/// Writes the blocks 0 to `count - 1`; count is a multiple of 8.
+inline void chacha20_run(const chacha20_key& key, std::uint32_t count, std::byte* to) noexcept {
+#if WSOLO_X86_KERNELS
+    if (usable_vector_unit() >= vector_unit::avx2) {
+        for (std::uint32_t i = 0; i < count; i += 8) chacha20_blocks8(key, i, to + i * chacha20_block_size);
+        return;
+    }
+#endif
+    for (std::uint32_t i = 0; i < count; i += 4) chacha20_blocks4(key, i, to + i * chacha20_block_size);
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -387,6 +531,11 @@ enum class errc : std::uint8_t {
     pong_timeout,
     // The opening handshake.
     handshake_malformed,
+    handshake_invalid_character,
+    handshake_invalid_line_end,
+    handshake_invalid_start_line,
+    handshake_invalid_field_line,
+    handshake_obsolete_folding,
     handshake_line_too_long,
     handshake_too_many_headers,
     handshake_too_large,
@@ -413,6 +562,7 @@ enum class errc : std::uint8_t {
     schedule_refused,
     // This side: the caller's arguments, bounds and decisions.
     buffer_too_small,
+    invalid_header_field,
     control_payload_too_big,
     payload_too_big,
     raw_frame_malformed,
@@ -491,8 +641,19 @@ inline constexpr error_info error_table[] = {
     {errc::pong_timeout, "pong_timeout", "the peer did not answer in time", "RFC 6455 §5.5.2", blame::remote,
      1011},
 
-    {errc::handshake_malformed, "handshake_malformed", "the handshake is not well-formed HTTP",
-     "RFC 6455 §4.2.1", blame::remote, 0},
+    {errc::handshake_malformed, "handshake_malformed",
+     "a header field's value is not of the form that HTTP or RFC 6455 gives it", "RFC 6455 §4.2.1",
+     blame::remote, 0},
+    {errc::handshake_invalid_character, "handshake_invalid_character",
+     "the handshake holds a control character", "RFC 9110 §5.5", blame::remote, 0},
+    {errc::handshake_invalid_line_end, "handshake_invalid_line_end",
+     "a handshake line holds a CR or LF that is not part of a CR LF pair", "RFC 9112 §2.2", blame::remote, 0},
+    {errc::handshake_invalid_start_line, "handshake_invalid_start_line",
+     "the handshake's first line is not a legal request or status line", "RFC 9112 §2.1", blame::remote, 0},
+    {errc::handshake_invalid_field_line, "handshake_invalid_field_line",
+     "a handshake line is not a header field: a token, a colon, a value", "RFC 9112 §5", blame::remote, 0},
+    {errc::handshake_obsolete_folding, "handshake_obsolete_folding",
+     "a header field is folded over several lines", "RFC 9112 §5.2", blame::remote, 0},
     {errc::handshake_line_too_long, "handshake_line_too_long",
      "a handshake line exceeds the configured limit", "RFC 9112 §3", blame::remote, 0},
     {errc::handshake_too_many_headers, "handshake_too_many_headers",
@@ -501,7 +662,7 @@ inline constexpr error_info error_table[] = {
      "RFC 9110 §5.4", blame::remote, 0},
     {errc::handshake_method_not_get, "handshake_method_not_get", "the handshake's method is not GET",
      "RFC 6455 §4.1", blame::remote, 0},
-    {errc::handshake_http_version, "handshake_http_version", "the handshake's HTTP version is below 1.1",
+    {errc::handshake_http_version, "handshake_http_version", "the handshake's HTTP version is not 1.1",
      "RFC 6455 §4.1", blame::remote, 0},
     {errc::handshake_missing_host, "handshake_missing_host", "the handshake has no Host", "RFC 6455 §4.2.1",
      blame::remote, 0},
@@ -543,6 +704,9 @@ inline constexpr error_info error_table[] = {
 
     {errc::buffer_too_small, "buffer_too_small", "the destination is smaller than the frame", "",
      blame::local, 0},
+    {errc::invalid_header_field, "invalid_header_field",
+     "a header field, target or subprotocol to be sent is not legal, or is the library's own to write",
+     "RFC 9110 §5.5", blame::local, 0},
     {errc::control_payload_too_big, "control_payload_too_big", "a control payload may have 125 bytes at most",
      "RFC 6455 §5.5", blame::local, 0},
     {errc::payload_too_big, "payload_too_big", "a payload length must stay below 2^63", "RFC 6455 §5.2",
@@ -740,8 +904,9 @@ concept key_source = requires(Source& source) {
 }
 
 /// The provided key source: buffered ChaCha20. 1 KiB of state, no heap. Not thread-safe: one per thread or
-/// connection. A key costs a few nanoseconds; a refill (every 248 keys) costs one ChaCha20 pass and no system
-/// call.
+/// connection. Movable, not copyable: a copy would
+/// repeat its keys. A key costs a few nanoseconds; a refill
+/// (every 248 keys) costs one ChaCha20 pass and no system call.
 class random_keys {
 public:
     /// 32 bytes of seed, for instance from system_random(). Equal seeds give equal keys: only tests repeat
@@ -751,17 +916,27 @@ public:
     /// Seeded from the system. Aborts when the system has no entropy to give: a client must not mask
     /// predictably, and there is nothing sensible to mask with instead. To handle it, take 32 bytes from
     /// system_random() yourself.
-    random_keys() noexcept {
-        if (reseed() != errc::none) {
-            detail::assertion_failed("reseed()", "the system gave no random bytes", __FILE__, __LINE__);
-        }
+    random_keys() noexcept { reseed_or_abort(); }
+
+    /// What was moved from seeds itself anew from the system when it is used again, as the constructor does.
+    random_keys(random_keys&& other) noexcept { *this = std::move(other); }
+    random_keys& operator=(random_keys&& other) noexcept {
+        if (this == &other) return *this;
+        key_ = other.key_;
+        buffer_ = other.buffer_;
+        used_ = other.used_;
+        seeded_ = std::exchange(other.seeded_, false);
+        other.wipe_all();
+        return *this;
     }
+    ~random_keys() { wipe_all(); }
 
     /// Replaces the whole state; what was buffered is forgotten.
     void reseed(std::span<const std::byte, 32> seed) noexcept {
-        for (std::size_t i = 0; i < 8; ++i) std::memcpy(&key_[i], seed.data() + 4 * i, 4);
+        std::memcpy(key_.data(), seed.data(), sizeof key_);
         wipe(buffer_.data(), buffer_.size());
         used_ = buffer_.size();
+        seeded_ = true;
     }
 
     /// The same from the system. On errc::entropy_unavailable the state is unchanged.
@@ -775,7 +950,13 @@ public:
 
     [[nodiscard]] masking_key next_key() noexcept {
         masking_key key;
-        fill(key.bytes);
+        if (buffer_.size() - used_ >= sizeof key) [[likely]] { // fill() in two moves
+            std::memcpy(&key, buffer_.data() + used_, sizeof key);
+            std::memset(buffer_.data() + used_, 0, sizeof key);
+            used_ += sizeof key;
+        } else {
+            fill(key.bytes);
+        }
         return key;
     }
 
@@ -793,59 +974,39 @@ public:
     }
 
 private:
-    static constexpr std::size_t block_size = 64;
-    static constexpr std::size_t block_count = 16;
+    static constexpr std::uint32_t block_count = 16;
 
-    static void wipe(std::byte* at, std::size_t count) noexcept { std::memset(at, 0, count); }
-
-    static constexpr std::uint32_t rotate(std::uint32_t value, int by) noexcept {
-        return value << by | value >> (32 - by);
+    static void wipe(void* at, std::size_t count) noexcept {
+        std::memset(at, 0, count);
+#if defined(__GNUC__)
+        __asm__ volatile("" : : "r"(at) : "memory"); // the compiler may not find the zeros useless
+#endif
     }
 
-    static constexpr void quarter_round(std::uint32_t& a, std::uint32_t& b, std::uint32_t& c,
-                                        std::uint32_t& d) noexcept {
-        a += b;
-        d = rotate(d ^ a, 16);
-        c += d;
-        b = rotate(b ^ c, 12);
-        a += b;
-        d = rotate(d ^ a, 8);
-        c += d;
-        b = rotate(b ^ c, 7);
+    void wipe_all() noexcept {
+        wipe(key_.data(), sizeof key_);
+        wipe(buffer_.data(), buffer_.size());
+        used_ = buffer_.size();
     }
 
-    /// One ChaCha20 block (RFC 8439 §2.3) with a zero nonce: the key changes with every refill instead.
-    void block(std::uint32_t counter, std::byte* to) const noexcept {
-        std::array<std::uint32_t, 16> input{0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
-        for (std::size_t i = 0; i < 8; ++i) input[4 + i] = key_[i];
-        input[12] = counter;
-        std::array<std::uint32_t, 16> x = input;
-        for (int round = 0; round < 10; ++round) {
-            quarter_round(x[0], x[4], x[8], x[12]);
-            quarter_round(x[1], x[5], x[9], x[13]);
-            quarter_round(x[2], x[6], x[10], x[14]);
-            quarter_round(x[3], x[7], x[11], x[15]);
-            quarter_round(x[0], x[5], x[10], x[15]);
-            quarter_round(x[1], x[6], x[11], x[12]);
-            quarter_round(x[2], x[7], x[8], x[13]);
-            quarter_round(x[3], x[4], x[9], x[14]);
-        }
-        for (std::size_t i = 0; i < 16; ++i) {
-            const std::uint32_t word = x[i] + input[i];
-            std::memcpy(to + 4 * i, &word, 4);
-        }
+    void reseed_or_abort() noexcept {
+        if (reseed() == errc::none) return;
+        detail::assertion_failed("reseed()", "the system gave no random bytes", __FILE__, __LINE__);
     }
 
-    void refill() noexcept {
-        for (std::uint32_t i = 0; i < block_count; ++i) block(i, buffer_.data() + i * block_size);
-        for (std::size_t i = 0; i < 8; ++i) std::memcpy(&key_[i], buffer_.data() + 4 * i, 4);
-        wipe(buffer_.data(), 32);
-        used_ = 32;
+    /// The first bytes of each refill become the next key and are never handed out.
+    [[gnu::noinline]] void refill() noexcept {
+        if (!seeded_) reseed_or_abort();
+        detail::chacha20_run(key_, block_count, buffer_.data());
+        std::memcpy(key_.data(), buffer_.data(), sizeof key_);
+        wipe(buffer_.data(), sizeof key_);
+        used_ = sizeof key_;
     }
 
-    std::array<std::uint32_t, 8> key_{};
-    std::array<std::byte, block_size * block_count> buffer_{};
+    detail::chacha20_key key_{};
+    std::array<std::byte, detail::chacha20_block_size * block_count> buffer_{};
     std::size_t used_ = 0;
+    bool seeded_ = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -1075,25 +1236,34 @@ public:
     __attribute__((target("avx512f,avx512bw,avx512vl"))) static bool run(Byte* at, std::size_t size,
                                                                          std::uint32_t key) noexcept {
         utf8_avx512 state;
+        constexpr bool masked = !std::is_const_v<Byte>;
         const vec keys = reinterpret_cast<vec>(words{} + key);
-        for (; size >= 64; at += 64, size -= 64) {
-            vec input;
-            __builtin_memcpy(&input, at, 64);
-            if constexpr (!std::is_const_v<Byte>) {
+        const std::size_t rest = size % 64;
+        Byte* const end = at + (size - rest);
+        // Masked stores are slow on some processors: the last bytes go out in whole words that overlap others, all
+        // read before any is written.
+        vec last{};
+        if (masked && rest > 0 && size >= 64) last = load(end + rest - 64) ^ rotated(keys, rest);
+        const vec remainder = load_some(end, (std::uint64_t{1} << rest) - 1);
+        for (; at != end; at += 64) {
+            vec input = load(at);
+            if constexpr (masked) {
                 input ^= keys;
-                __builtin_memcpy(at, &input, 64);
+                store(at, input);
             }
             state.take(input);
         }
-        if (size > 0) {
-            const std::uint64_t lanes = (std::uint64_t{1} << size) - 1;
-            vec input = load_some(at, lanes);
-            if constexpr (!std::is_const_v<Byte>) {
-                input ^= keys;
-                store_some(at, input, lanes);
-                input &= reinterpret_cast<vec>(lane_numbers() < static_cast<std::uint8_t>(size));
+        if (rest == 0) return !state.failed();
+        if constexpr (masked) {
+            if (size >= 64) {
+                store(end + rest - 64, last);
+            } else {
+                xor_short(at, rest, key);
             }
-            state.take(input);
+            const vec clear = remainder ^ keys;
+            state.take(clear & reinterpret_cast<vec>(lane_numbers() < static_cast<std::uint8_t>(rest)));
+        } else {
+            state.take(remainder);
         }
         return !state.failed();
     }
@@ -1176,17 +1346,25 @@ private:
             __builtin_ia32_loaddquqi512_mask(reinterpret_cast<const masked_source*>(from), chars{}, lanes));
     }
 
-    WSOLO_AVX512 static void store_some(std::byte* to, vec bytes, std::uint64_t lanes) noexcept {
-        __builtin_ia32_storedquqi512_mask(reinterpret_cast<masked_target*>(to),
-                                          reinterpret_cast<chars>(bytes), lanes);
+    [[nodiscard]] WSOLO_AVX512 static vec load(const std::byte* from) noexcept {
+        vec bytes;
+        __builtin_memcpy(&bytes, from, 64);
+        return bytes;
+    }
+
+    WSOLO_AVX512 static void store(std::byte* to, vec bytes) noexcept { __builtin_memcpy(to, &bytes, 64); }
+
+    /// The keys as they meet a vector that begins `count` bytes after a multiple of four.
+    [[nodiscard]] WSOLO_AVX512 static vec rotated(vec keys, std::size_t count) noexcept {
+        const auto bits = static_cast<std::uint32_t>(count % 4 * 8);
+        const words whole = reinterpret_cast<words>(keys);
+        return bits == 0 ? keys : reinterpret_cast<vec>(whole >> bits | whole << (32 - bits));
     }
 
 #if defined(__clang__)
     using masked_source = chars;
-    using masked_target = chars;
 #else
     using masked_source = char;
-    using masked_target = char;
 #endif
 
     vec faults_{};
@@ -1656,9 +1834,11 @@ private:
             key = detail::key_at(reinterpret_cast<const std::byte*>(&key), 1);
             const bool fits = step(part.front());
             part = part.subspan(1);
-            if (!fits) unmask(part, key);
+            if (fits) continue;
+            unmask(part, key);
+            return false;
         }
-        if (part.empty() || failed()) return !failed();
+        if (part.empty()) return !failed();
         // What is still open at the end is left to the automaton, which remembers it.
         const std::size_t whole = part.size() - unfinished(part, key);
         const std::span<Byte> front = part.first(whole);
@@ -1786,26 +1966,41 @@ struct frame_header {
     return 2U + (field == 127 ? 8U : field == 126 ? 2U : 0U) + (std::to_integer<unsigned>(second) >> 7) * 4U;
 }
 
+namespace detail {
+
+/// Writes all of a minimal header but the key: 2, 4 or 10 bytes, and says how many.
+constexpr std::size_t write_start(std::byte* to, std::byte first, bool masked,
+                                  std::uint64_t payload_size) noexcept {
+    const unsigned mask_bit = masked ? 0x80U : 0U;
+    to[0] = first;
+    if (payload_size <= 125) {
+        to[1] = static_cast<std::byte>(mask_bit | static_cast<unsigned>(payload_size));
+        return 2;
+    }
+    if (payload_size <= 0xffff) {
+        to[1] = static_cast<std::byte>(mask_bit | 126U);
+        store_be16(to + 2, static_cast<std::uint16_t>(payload_size));
+        return 4;
+    }
+    to[1] = static_cast<std::byte>(mask_bit | 127U);
+    store_be64(to + 2, payload_size);
+    return 10;
+}
+
+constexpr std::byte first_byte(const frame_header& header) noexcept {
+    return static_cast<std::byte>((header.fin ? 0x80U : 0U) | (header.rsv1 ? rsv1_bit : 0U) |
+                                  (header.rsv2 ? rsv2_bit : 0U) | (header.rsv3 ? rsv3_bit : 0U) |
+                                  (static_cast<unsigned>(header.op) & 0x0fU));
+}
+
+} // namespace detail
+
 /// Writes the header in its minimal form and returns its size. `to` has header_size(...) bytes; the payload
 /// size is at most max_payload_size. O(1).
 constexpr std::size_t write_header(const frame_header& header, std::byte* to) noexcept {
     WSOLO_ASSERT(header.payload_size <= max_payload_size, "a payload length must stay below 2^63");
-    to[0] = static_cast<std::byte>((header.fin ? 0x80U : 0U) | (header.rsv1 ? rsv1_bit : 0U) |
-                                   (header.rsv2 ? rsv2_bit : 0U) | (header.rsv3 ? rsv3_bit : 0U) |
-                                   (static_cast<unsigned>(header.op) & 0x0fU));
-    const unsigned mask_bit = header.masked ? 0x80U : 0U;
-    std::size_t size = 2;
-    if (header.payload_size <= 125) {
-        to[1] = static_cast<std::byte>(mask_bit | static_cast<unsigned>(header.payload_size));
-    } else if (header.payload_size <= 0xffff) {
-        to[1] = static_cast<std::byte>(mask_bit | 126U);
-        store_be16(to + 2, static_cast<std::uint16_t>(header.payload_size));
-        size = 4;
-    } else {
-        to[1] = static_cast<std::byte>(mask_bit | 127U);
-        store_be64(to + 2, header.payload_size);
-        size = 10;
-    }
+    const std::size_t size =
+        detail::write_start(to, detail::first_byte(header), header.masked, header.payload_size);
     if (!header.masked) return size;
     for (std::size_t i = 0; i < 4; ++i) to[size + i] = header.key.bytes[i];
     return size + 4;
@@ -1826,29 +2021,19 @@ struct header_parse {
 
 namespace detail {
 
-/// The header at `from`, which has all of header_size_announced(from[1]) bytes.
-constexpr void read_header(const std::byte* from, frame_header& header) noexcept {
-    const unsigned first = std::to_integer<unsigned>(from[0]);
-    const unsigned second = std::to_integer<unsigned>(from[1]);
-    header.fin = (first & 0x80U) != 0;
-    header.rsv1 = (first & rsv1_bit) != 0;
-    header.rsv2 = (first & rsv2_bit) != 0;
-    header.rsv3 = (first & rsv3_bit) != 0;
-    header.op = static_cast<opcode>(first & 0x0fU);
-    header.masked = (second & 0x80U) != 0;
-    const unsigned field = second & 0x7fU;
-    const std::byte* key = from + 2;
-    header.payload_size = field;
-    if (field == 126) {
-        header.payload_size = load_be16(key);
-        key += 2;
-    } else if (field == 127) {
-        header.payload_size = load_be64(key);
-        key += 8;
-    }
-    header.key = {};
-    if (!header.masked) return;
-    for (std::size_t i = 0; i < 4; ++i) header.key.bytes[i] = key[i];
+constexpr void read_first(std::byte first, frame_header& header) noexcept {
+    const unsigned bits = std::to_integer<unsigned>(first);
+    header.fin = (bits & 0x80U) != 0;
+    header.rsv1 = (bits & rsv1_bit) != 0;
+    header.rsv2 = (bits & rsv2_bit) != 0;
+    header.rsv3 = (bits & rsv3_bit) != 0;
+    header.op = static_cast<opcode>(bits & 0x0fU);
+}
+
+/// The payload length of the header at `from`, which has all bytes up to the key.
+constexpr std::uint64_t read_length(const std::byte* from) noexcept {
+    const unsigned field = std::to_integer<unsigned>(from[1]) & 0x7fU;
+    return field <= 125 ? field : field == 126 ? load_be16(from + 2) : load_be64(from + 2);
 }
 
 } // namespace detail
@@ -1861,7 +2046,12 @@ constexpr void read_header(const std::byte* from, frame_header& header) noexcept
     if (bytes.size() < parsed.size) return parsed;
     parsed.status = parse_status::complete;
     parsed.length_field = static_cast<std::uint8_t>(std::to_integer<unsigned>(bytes[1]) & 0x7fU);
-    detail::read_header(bytes.data(), parsed.header);
+    detail::read_first(bytes[0], parsed.header);
+    parsed.header.payload_size = detail::read_length(bytes.data());
+    parsed.header.masked = (std::to_integer<unsigned>(bytes[1]) & 0x80U) != 0;
+    if (parsed.header.masked) {
+        for (std::size_t i = 0; i < 4; ++i) parsed.header.key.bytes[i] = bytes[parsed.size - 4 + i];
+    }
     return parsed;
 }
 
@@ -1991,11 +2181,355 @@ enum class close_code : std::uint16_t {
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/frame/detail/container.hpp
+// Lengthening what a frame is appended to: byte_buffer, std::string, std::vector, and whatever behaves like
+// them.
+//
+// Laws of this file:
+// - No container's header is included: what it must be able to do is a concept.
+// - No memory (bad_alloc, length_error) is an answer, and leaves the container as it was.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// A string or vector of bytes or characters.
+template <class Container>
+concept resizable_bytes = requires(Container& out, std::size_t size) {
+    out.resize(size);
+    out.reserve(size);
+    { out.size() } -> std::convertible_to<std::size_t>;
+    { out.capacity() } -> std::convertible_to<std::size_t>;
+    *out.data();
+} && sizeof(typename Container::value_type) == 1;
+
+/// Runs `change`. False when it threw; without exceptions it aborts instead.
+template <class Change>
+bool without_exception(Change change) noexcept {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        change();
+    } catch (...) {
+        return false;
+    }
+#else
+    change();
+#endif
+    return true;
+}
+
+/// Lengthens by `count` bytes and returns where they start; nullptr when there is no memory.
+inline std::byte* extend(byte_buffer& out, std::size_t count) noexcept { return out.extend(count); }
+
+template <resizable_bytes Container>
+std::byte* extend(Container& out, std::size_t count) noexcept {
+    const std::size_t before = out.size();
+    if (!without_exception([&] { out.resize(before + count); })) return nullptr;
+    return reinterpret_cast<std::byte*>(out.data()) + before;
+}
+
+template <resizable_bytes Container>
+void append_run(Container& out, const_bytes run) {
+    const auto* from = reinterpret_cast<const typename Container::value_type*>(run.data());
+    if constexpr (requires { out.append(from, run.size()); }) {
+        out.append(from, run.size());
+    } else {
+        out.insert(out.end(), from, from + run.size());
+    }
+}
+
+/// Appends two runs without zeroing first what they overwrite, as resize() would. False when there is no
+/// memory.
+template <resizable_bytes Container>
+bool append_both(Container& out, const_bytes first, const_bytes second) noexcept {
+    return without_exception([&] {
+        const std::size_t needed = out.size() + first.size() + second.size();
+        // reserve() alone may grow to exactly that, and a hundred appends would copy a hundred times
+        if (needed > out.capacity()) out.reserve(needed > 2 * out.capacity() ? needed : 2 * out.capacity());
+        append_run(out, first);
+        append_run(out, second);
+    });
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/core/detail/xor_narrow.hpp
+// XOR with a repeated 32-bit word, 16 bytes at a time: what every CPU can do (SSE2, NEON, or two 64-bit
+// words).
+//
+// Laws of this file:
+// - Words are moved by memcpy, and no byte outside [0, size) is touched: a size that is no multiple of the
+// word is
+//   met by two words that overlap. All that overlaps is read before any of it is written, so in place is
+//   fine.
+// - The 32-bit word holds the key in memory order, so nothing here depends on the byte order but `advance`.
+// - A word of 0 makes the same functions copy.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// 16 bytes as two words: where the compiler has no vector type.
+struct two_words {
+    std::uint64_t low;
+    std::uint64_t high;
+
+    friend two_words operator^(two_words left, two_words right) noexcept {
+        return {left.low ^ right.low, left.high ^ right.high};
+    }
+};
+
+#if defined(__GNUC__)
+using chunk16 = std::uint64_t __attribute__((vector_size(16)));
+#else
+using chunk16 = two_words;
+#endif
+
+/// The key, turned so that its first byte meets the payload byte at `offset`.
+inline std::uint32_t advance(std::uint32_t word, std::uint64_t offset) noexcept {
+    const int bits = static_cast<int>(offset & 3) * 8;
+    return std::endian::native == std::endian::little ? std::rotr(word, bits) : std::rotl(word, bits);
+}
+
+inline std::uint32_t key_word(masking_key key, std::uint64_t offset) noexcept {
+    return advance(std::bit_cast<std::uint32_t>(key.bytes), offset);
+}
+
+template <class Word>
+Word load_word(const std::byte* from) noexcept {
+    Word word;
+    std::memcpy(&word, from, sizeof word);
+    return word;
+}
+
+template <class Word>
+void store_word(std::byte* to, Word word) noexcept {
+    std::memcpy(to, &word, sizeof word);
+}
+
+/// `word` repeated to fill a Word.
+template <class Word>
+Word spread(std::uint32_t word) noexcept {
+    const std::uint64_t pair = std::uint64_t{word} << 32 | word;
+    if constexpr (sizeof(Word) == 16) {
+        return Word{pair, pair};
+    } else {
+        return static_cast<Word>(pair);
+    }
+}
+
+/// sizeof(Word) <= size <= 2 * sizeof(Word).
+template <class Word>
+void xor_two(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
+    const std::size_t last = size - sizeof(Word);
+    const auto head = static_cast<Word>(load_word<Word>(from) ^ spread<Word>(word));
+    const auto tail = static_cast<Word>(load_word<Word>(from + last) ^ spread<Word>(advance(word, last)));
+    store_word(to, head);
+    store_word(to + last, tail);
+}
+
+/// size <= 32.
+template <class Chunk = chunk16>
+[[gnu::always_inline]] inline void xor_upto_32(std::byte* to, const std::byte* from, std::size_t size,
+                                               std::uint32_t word) noexcept {
+    if (size >= 16) return xor_two<Chunk>(to, from, size, word);
+    if (size >= 8) return xor_two<std::uint64_t>(to, from, size, word);
+    if (size >= 4) return xor_two<std::uint32_t>(to, from, size, word);
+    if (size == 0) return;
+    std::byte key[4];
+    std::memcpy(key, &word, 4);
+    const std::size_t middle = size / 2; // 1 to 3 bytes: first, middle and last are all of them
+    const std::byte a = from[0] ^ key[0];
+    const std::byte b = from[middle] ^ key[middle];
+    const std::byte c = from[size - 1] ^ key[size - 1];
+    to[0] = a;
+    to[middle] = b;
+    to[size - 1] = c;
+}
+
+/// 32 <= size: four chunks a step, the last 32 bytes on their own.
+template <class Chunk = chunk16>
+void xor_from_32(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
+    const auto pattern = spread<Chunk>(word);
+    const std::size_t last = size - 32;
+    const auto turned = spread<Chunk>(advance(word, last));
+    const Chunk tail0 = load_word<Chunk>(from + last) ^ turned;
+    const Chunk tail1 = load_word<Chunk>(from + last + 16) ^ turned;
+    std::size_t at = 0;
+    for (; at + 64 <= size; at += 64) {
+        const Chunk a = load_word<Chunk>(from + at) ^ pattern;
+        const Chunk b = load_word<Chunk>(from + at + 16) ^ pattern;
+        const Chunk c = load_word<Chunk>(from + at + 32) ^ pattern;
+        const Chunk d = load_word<Chunk>(from + at + 48) ^ pattern;
+        store_word(to + at, a);
+        store_word(to + at + 16, b);
+        store_word(to + at + 32, c);
+        store_word(to + at + 48, d);
+    }
+    if (at < last) {
+        const Chunk a = load_word<Chunk>(from + at) ^ pattern;
+        const Chunk b = load_word<Chunk>(from + at + 16) ^ pattern;
+        store_word(to + at, a);
+        store_word(to + at + 16, b);
+    }
+    store_word(to + last, tail0);
+    store_word(to + last + 16, tail1);
+}
+
+/// Any size.
+template <class Chunk = chunk16>
+void xor_narrow(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
+    if (size <= 32) return xor_upto_32<Chunk>(to, from, size, word);
+    xor_from_32<Chunk>(to, from, size, word);
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/frame/detail/xor_wide.hpp
+// XOR with a repeated 32-bit word, 32 or 64 bytes at a time, for sizes where that pays; and the choice
+// between the widths.
+//
+// Laws of this file:
+// - A build that was told AVX2 or AVX-512 uses just that, with no test at run time. A generic x86-64 build
+// asks
+//   the CPU, and only for sizes where the answer pays for the question.
+// - The compiler's vector types inside functions with a target attribute: no <immintrin.h>, which costs a
+// third
+//   of a second to include.
+// - Stores are aligned by an unaligned first chunk; the last chunks are unaligned too. What overlaps is read
+//   before it is written.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+#if WSOLO_X86_KERNELS
+
+using chunk32 = std::uint64_t __attribute__((vector_size(32)));
+using chunk64 = std::uint64_t __attribute__((vector_size(64)));
+
+/// 128 <= size.
+__attribute__((target("avx2"), noinline)) inline void
+xor_avx2(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
+    std::size_t at = 32 - (reinterpret_cast<std::uintptr_t>(to) & 31);
+    const std::size_t last = size - 128;
+    const chunk32 first = chunk32{} | spread<std::uint64_t>(word);
+    const chunk32 pattern = chunk32{} | spread<std::uint64_t>(advance(word, at));
+    const chunk32 turned = chunk32{} | spread<std::uint64_t>(advance(word, last));
+    chunk32 head, a, b, c, d, tail0, tail1, tail2, tail3;
+    std::memcpy(&head, from, 32);
+    std::memcpy(&tail0, from + last, 32);
+    std::memcpy(&tail1, from + last + 32, 32);
+    std::memcpy(&tail2, from + last + 64, 32);
+    std::memcpy(&tail3, from + last + 96, 32);
+    for (; at < last; at += 128) {
+        std::memcpy(&a, from + at, 32);
+        std::memcpy(&b, from + at + 32, 32);
+        std::memcpy(&c, from + at + 64, 32);
+        std::memcpy(&d, from + at + 96, 32);
+        a ^= pattern, b ^= pattern, c ^= pattern, d ^= pattern;
+        std::memcpy(to + at, &a, 32);
+        std::memcpy(to + at + 32, &b, 32);
+        std::memcpy(to + at + 64, &c, 32);
+        std::memcpy(to + at + 96, &d, 32);
+    }
+    head ^= first, tail0 ^= turned, tail1 ^= turned, tail2 ^= turned, tail3 ^= turned;
+    std::memcpy(to, &head, 32);
+    std::memcpy(to + last, &tail0, 32);
+    std::memcpy(to + last + 32, &tail1, 32);
+    std::memcpy(to + last + 64, &tail2, 32);
+    std::memcpy(to + last + 96, &tail3, 32);
+}
+
+/// 256 <= size.
+__attribute__((target("avx512f"), noinline)) inline void
+xor_avx512(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
+    std::size_t at = 64 - (reinterpret_cast<std::uintptr_t>(to) & 63);
+    const std::size_t last = size - 256;
+    const chunk64 first = chunk64{} | spread<std::uint64_t>(word);
+    const chunk64 pattern = chunk64{} | spread<std::uint64_t>(advance(word, at));
+    const chunk64 turned = chunk64{} | spread<std::uint64_t>(advance(word, last));
+    chunk64 head, a, b, c, d, tail0, tail1, tail2, tail3;
+    std::memcpy(&head, from, 64);
+    std::memcpy(&tail0, from + last, 64);
+    std::memcpy(&tail1, from + last + 64, 64);
+    std::memcpy(&tail2, from + last + 128, 64);
+    std::memcpy(&tail3, from + last + 192, 64);
+    for (; at < last; at += 256) {
+        std::memcpy(&a, from + at, 64);
+        std::memcpy(&b, from + at + 64, 64);
+        std::memcpy(&c, from + at + 128, 64);
+        std::memcpy(&d, from + at + 192, 64);
+        a ^= pattern, b ^= pattern, c ^= pattern, d ^= pattern;
+        std::memcpy(to + at, &a, 64);
+        std::memcpy(to + at + 64, &b, 64);
+        std::memcpy(to + at + 128, &c, 64);
+        std::memcpy(to + at + 192, &d, 64);
+    }
+    head ^= first, tail0 ^= turned, tail1 ^= turned, tail2 ^= turned, tail3 ^= turned;
+    std::memcpy(to, &head, 64);
+    std::memcpy(to + last, &tail0, 64);
+    std::memcpy(to + last + 64, &tail1, 64);
+    std::memcpy(to + last + 128, &tail2, 64);
+    std::memcpy(to + last + 192, &tail3, 64);
+}
+
+/// The sizes from which the wider form is the faster one, the cost of choosing it included.
+inline constexpr std::size_t avx2_from = 256;
+inline constexpr std::size_t avx512_from = 1024;
+
+#endif
+
+/// 32 <= size, by the widest means that pays.
+[[gnu::noinline]] inline void xor_long(std::byte* to, const std::byte* from, std::size_t size,
+                                       std::uint32_t word) noexcept {
+#if WSOLO_X86_KERNELS
+    if (size >= avx2_from) {
+        const vector_unit unit = usable_vector_unit();
+        if (unit >= vector_unit::avx512 && size >= avx512_from) return xor_avx512(to, from, size, word);
+        if (unit >= vector_unit::avx2) return xor_avx2(to, from, size, word);
+    }
+#endif
+    xor_from_32(to, from, size, word);
+}
+
+/// Any size: short ones inline, with no test of the CPU.
+inline void xor_bytes(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
+    if (size <= 32) return xor_upto_32(to, from, size, word);
+    xor_long(to, from, size, word);
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/frame/detail/copy.hpp
+// Copying a payload behind its header.
+//
+// Laws of this file:
+// - Short payloads are copied inline: a call would cost more than the copy.
+// - Large ones go by memcpy, but for the placement where it can fall to a twentieth of its speed.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Whether the destination lies a few bytes ahead of the source modulo 4096: there glibc's `rep movsb` stalls
+/// on every store (sizes of 4 KiB and up), and a loop does not. "Header, then payload" out of two
+/// page-aligned buffers is exactly that.
+inline bool memcpy_may_stall(const std::byte* to, const std::byte* from, std::size_t size) noexcept {
+    const std::uintptr_t ahead =
+        (reinterpret_cast<std::uintptr_t>(to) - reinterpret_cast<std::uintptr_t>(from)) & 4095;
+    return size >= 2048 && ahead - 1 < 63;
+}
+
+/// Copies between ranges that do not overlap.
+inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t size) noexcept {
+    if (size <= 32) return xor_upto_32(to, from, size, 0);
+    if (memcpy_may_stall(to, from, size)) return xor_long(to, from, size, 0);
+    std::memcpy(to, from, size);
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/frame/mask.hpp
 // XOR with a masking key (RFC 6455 §5.3), in place and while copying.
 //
 // Laws of this file:
 // - Exactly the bytes given are read and written, whatever their length, alignment and key phase.
+// - The widest means that the build or the CPU has and that pays at this length: SSE2, AVX2, AVX-512, NEON,
+// or
+//   plain words (core/detail/xor_narrow.hpp, detail/xor_wide.hpp).
 // - Resumable: `offset` says how many payload bytes came before, so that a payload may be masked in pieces.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -2003,7 +2537,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// Writes `from` XORed with the key to `to`, in one pass. `to` has from.size() bytes and either is
 /// from.data() or does not overlap it. O(n).
 inline void copy_masked(std::byte* to, const_bytes from, masking_key key, std::uint64_t offset = 0) noexcept {
-    for (std::size_t i = 0; i < from.size(); ++i) to[i] = from[i] ^ key.bytes[(offset + i) & 3];
+    detail::xor_bytes(to, from.data(), from.size(), detail::key_word(key, offset));
 }
 
 /// Masks or unmasks in place (the two are the same). O(n).
@@ -2026,14 +2560,21 @@ inline void apply_mask(mutable_bytes bytes, masking_key key, std::uint64_t offse
 namespace wsolo::inline WSOLO_ABI {
 
 /// What a frame to be encoded is. Converts from an opcode, so that `opcode::text` alone is a whole message;
-/// `{opcode::text, false}` is its first fragment.
-struct frame_spec {
-    constexpr frame_spec(opcode frame_op, bool is_final = true, bool has_rsv1 = false) noexcept
-        : op(frame_op), fin(is_final), rsv1(has_rsv1) {}
+/// `{opcode::text, false}` is its first fragment (RFC 6455 §5.4). One byte.
+class frame_spec {
+public:
+    /// `rsv1` belongs to a negotiated extension (RFC 7692 §6).
+    constexpr frame_spec(opcode op, bool fin = true, bool rsv1 = false) noexcept
+        : first_(detail::first_byte({.fin = fin, .rsv1 = rsv1, .op = op})) {}
 
-    opcode op;
-    bool fin;
-    bool rsv1;
+    [[nodiscard]] constexpr opcode op() const noexcept {
+        return static_cast<opcode>(std::to_integer<unsigned>(first_) & 0x0fU);
+    }
+    /// The header's first byte as it goes on the wire.
+    [[nodiscard]] constexpr std::byte first_byte() const noexcept { return first_; }
+
+private:
+    std::byte first_;
 };
 
 /// The key argument that `Role` owes: one key source for a client, none for a server (RFC 6455 §5.1).
@@ -2071,62 +2612,29 @@ private:
 namespace detail {
 
 constexpr errc check_outgoing(frame_spec spec, std::uint64_t payload_size) noexcept {
-    if (is_reserved(spec.op)) return errc::reserved_opcode;
-    if (is_control(spec.op)) {
-        if (!spec.fin) return errc::fragmented_control_frame;
-        if (payload_size > max_control_payload) return errc::control_payload_too_big;
-    }
+    if (const errc error = check_first(spec.first_byte(), rsv1_bit); error != errc::none) return error;
+    if (payload_size <= max_control_payload) return errc::none;
+    if (is_control(spec.op())) return errc::control_payload_too_big;
     return payload_size > max_payload_size ? errc::payload_too_big : errc::none;
-}
-
-template <role Role, class... Keys>
-frame_header header_for(frame_spec spec, std::uint64_t payload_size, Keys&... keys) noexcept {
-    frame_header header{.fin = spec.fin, .rsv1 = spec.rsv1, .op = spec.op, .payload_size = payload_size};
-    if constexpr (masks(Role)) {
-        header.masked = true;
-        header.key = (keys.next_key(), ...);
-    }
-    return header;
 }
 
 /// Checked and big enough: writes the frame and returns its size.
 template <role Role, class... Keys>
 std::size_t write_frame(std::byte* to, frame_spec spec, const_bytes payload, Keys&... keys) noexcept {
-    const frame_header header = header_for<Role>(spec, payload.size(), keys...);
-    const std::size_t size = write_header(header, to);
+    std::size_t size = write_start(to, spec.first_byte(), masks(Role), payload.size());
     if constexpr (masks(Role)) {
-        copy_masked(to + size, payload, header.key);
-    } else if (!payload.empty()) {
-        std::memcpy(to + size, payload.data(), payload.size());
+        const masking_key key = (keys.next_key(), ...);
+        std::memcpy(to + size, &key, sizeof key);
+        size += sizeof key;
+        copy_masked(to + size, payload, key);
+    } else {
+        copy_bytes(to + size, payload.data(), payload.size());
     }
     return size + payload.size();
 }
 
-/// A string or vector of bytes or characters.
-template <class Container>
-concept resizable_bytes = requires(Container& out, std::size_t size) {
-    out.resize(size);
-    { out.size() } -> std::convertible_to<std::size_t>;
-    *out.data();
-} && sizeof(typename Container::value_type) == 1;
-
-/// Lengthens by `count` bytes and returns where they start; nullptr when there is no memory.
-template <resizable_bytes Container>
-std::byte* extend(Container& out, std::size_t count) noexcept {
-    const std::size_t before = out.size();
-#if WSOLO_HAS_EXCEPTIONS
-    try {
-        out.resize(before + count);
-    } catch (...) { // bad_alloc or length_error: the container is as it was
-        return nullptr;
-    }
-#else
-    out.resize(before + count);
-#endif
-    return reinterpret_cast<std::byte*>(out.data()) + before;
-}
-
-inline std::byte* extend(byte_buffer& out, std::size_t count) noexcept { return out.extend(count); }
+/// Below this a container is lengthened at once: zeroing so little costs less than two appends.
+inline constexpr std::size_t append_apart_from = 512;
 
 } // namespace detail
 
@@ -2150,6 +2658,15 @@ template <role Role, class Container, class... Keys>
 [[nodiscard]] errc append_frame(Container& out, frame_spec spec, const_bytes payload,
                                 Keys&... keys) noexcept {
     if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
+    if constexpr (!masks(Role) && detail::resizable_bytes<Container>) {
+        if (payload.size() >= detail::append_apart_from) {
+            std::array<std::byte, headroom<Role>> start;
+            const std::size_t size =
+                detail::write_start(start.data(), spec.first_byte(), false, payload.size());
+            const bool appended = detail::append_both(out, const_bytes(start).first(size), payload);
+            return appended ? errc::none : errc::out_of_memory;
+        }
+    }
     std::byte* to = detail::extend(out, encoded_size<Role>(payload.size()));
     if (to == nullptr) return errc::out_of_memory;
     detail::write_frame<Role>(to, spec, payload, keys...);
@@ -2182,10 +2699,13 @@ result<mutable_bytes> encode_in_place(mutable_bytes storage, std::size_t payload
         payload_size > storage.size() - payload_offset) {
         return errc::buffer_too_small;
     }
-    const frame_header header = detail::header_for<Role>(spec, payload_size, keys...);
     const mutable_bytes frame = storage.subspan(payload_offset - header_bytes, header_bytes + payload_size);
-    write_header(header, frame.data());
-    if constexpr (masks(Role)) apply_mask(frame.subspan(header_bytes), header.key);
+    const std::size_t start = detail::write_start(frame.data(), spec.first_byte(), masks(Role), payload_size);
+    if constexpr (masks(Role)) {
+        const masking_key key = (keys.next_key(), ...);
+        std::memcpy(frame.data() + start, &key, sizeof key);
+        apply_mask(frame.subspan(header_bytes), key);
+    }
     return frame;
 }
 
@@ -2254,7 +2774,7 @@ public:
     static constexpr std::size_t capacity = header_size(max_control_payload, true) + max_control_payload;
 
     /// Holds nothing; bytes() is empty.
-    control_frame() noexcept = default;
+    control_frame() noexcept { storage_[0] = std::byte{}; }
 
     /// The encoded frame, ready to be written as it is. Valid while this object lives and is not assigned to.
     [[nodiscard]] const_bytes bytes() const noexcept { return {storage_.data(), size_}; }
@@ -2267,7 +2787,7 @@ public:
 private:
     friend struct detail::control_frame_access;
 
-    std::array<std::byte, capacity> storage_{};
+    std::array<std::byte, capacity> storage_; // only the first size_ bytes are ever looked at
     std::uint8_t size_ = 0;
 };
 
@@ -2325,16 +2845,22 @@ inline std::size_t size_of(masked_bytes payload) noexcept { return payload.maske
 
 template <role Role, class Payload, class... Keys>
 result<control_frame> control_frame_of(opcode op, Payload payload, Keys&... keys) noexcept {
-    if (size_of(payload) > max_control_payload) return errc::control_payload_too_big;
-    control_frame frame;
-    std::byte* to = control_frame_access::payload<Role>(frame);
+    result<control_frame> made(control_frame{}); // built where it is returned: 132 bytes are not copied
+    if (size_of(payload) > max_control_payload) {
+        made = errc::control_payload_too_big;
+        return made;
+    }
+    std::byte* to = control_frame_access::payload<Role>(*made);
     copy_clear(to, payload);
     if (op == opcode::close) {
         const auto body = parse_close_body(unmasked_bytes(const_bytes(to, size_of(payload))));
-        if (!body) return body.error();
+        if (!body) {
+            made = body.error();
+            return made;
+        }
     }
-    control_frame_access::seal<Role>(frame, op, size_of(payload), keys...);
-    return frame;
+    control_frame_access::seal<Role>(*made, op, size_of(payload), keys...);
+    return made;
 }
 
 } // namespace detail
@@ -2428,10 +2954,11 @@ struct [[nodiscard]] decoded {
     /// This part of the payload, unmasked, within the input (or the destination) of the call.
     mutable_bytes payload{};
 
+    /// The same, as the type that says so. Not for what next_masked() returned.
     [[nodiscard]] unmasked_bytes unmasked() const noexcept { return unmasked_bytes(payload); }
 };
 
-/// Reads what the peer of `Receiver` sends. 64 bytes, no allocation. Not thread-safe.
+/// Reads what the peer of `Receiver` sends. 48 bytes, no allocation. Not thread-safe.
 template <role Receiver>
 class frame_decoder {
 public:
@@ -2440,106 +2967,180 @@ public:
         : limits_(limits), allowed_rsv_(allowed_rsv) {}
 
     /// Takes the next part from the front of `input`, which is advanced past it, and unmasks it where it
-    /// lies. Call it until it says need_more. The part lives as long as the bytes of `input`. O(part).
-    decoded next(mutable_bytes& input) noexcept {
-        if (const errc error = read_header(input); error != errc::none) return fail(error);
-        if (!in_payload_) return {};
-        if (input.empty() && remaining_ > 0 && !begins_) return {};
-        return take(input.data(), input.size(), input, input);
-    }
+    /// lies. Call it until it does not say part. The part lives as long as the bytes of `input`. O(part).
+    decoded next(mutable_bytes& input) noexcept { return step<masked>(input); }
+
+    /// The same with the part left masked, for whoever unmasks and judges in one pass: it is still to be
+    /// XORed with key(), `position() - payload.size()` bytes into the frame's payload.
+    decoded next_masked(mutable_bytes& input) noexcept { return step<false>(input); }
 
     /// The same with the input left as it is: the part is unmasked while it is copied to the front of `to`,
     /// which is advanced past it. need_more with input left over means that `to` is full.
     decoded next_copying(const_bytes& input, mutable_bytes& to) noexcept {
-        if (const errc error = read_header(input); error != errc::none) return fail(error);
-        if (!in_payload_) return {};
-        const std::size_t count = input.size() < to.size() ? input.size() : to.size();
+        if (const std::size_t start = whole_header_in(input); start != 0) {
+            begin();
+            input = input.subspan(start);
+        } else if (!reach_payload(input)) {
+            return stopped();
+        }
+        const std::size_t count = limited_by(input.size() < to.size() ? input.size() : to.size());
         if (count == 0 && remaining_ > 0 && !begins_) return {};
-        return take(input.data(), count, input, to);
+        const mutable_bytes payload = to.first(count);
+        if constexpr (masked) {
+            copy_masked(payload.data(), input.first(count), key_, payload_size_ - remaining_);
+        } else {
+            detail::copy_bytes(payload.data(), input.data(), count);
+        }
+        input = input.subspan(count);
+        to = to.subspan(count);
+        return advance(payload);
     }
 
-    /// The header of the part that next() returned last. Valid from a part that begins to the next one that
-    /// does.
-    [[nodiscard]] const frame_header& header() const noexcept { return header_; }
+    /// The header of the part that came last. Meaningful from the first part on, until the decoder fails.
+    [[nodiscard]] frame_header header() const noexcept {
+        frame_header header{.masked = masked, .key = key_, .payload_size = payload_size_};
+        detail::read_first(first_, header);
+        return header;
+    }
 
+    /// Parts of header() that cost no more than a load: its first byte, its key, its payload size.
+    [[nodiscard]] std::byte first_byte() const noexcept { return first_; }
+    [[nodiscard]] masking_key key() const noexcept { return key_; }
+    [[nodiscard]] std::uint64_t payload_size() const noexcept { return payload_size_; }
+
+    /// Payload bytes of the current frame that came so far.
+    [[nodiscard]] std::uint64_t position() const noexcept { return payload_size_ - remaining_; }
     /// Payload bytes of the current frame still to come.
     [[nodiscard]] std::uint64_t remaining() const noexcept { return remaining_; }
 
-    /// Whether the input so far ends with a whole frame.
-    [[nodiscard]] bool at_boundary() const noexcept { return !in_payload_ && kept_size_ == 0; }
+    /// Whether the input so far ended with a whole frame (or was empty).
+    [[nodiscard]] bool at_boundary() const noexcept { return phase_ == phase::boundary; }
 
 private:
-    /// Moves header bytes from the input until the header is complete and judged, or the input is empty.
+    enum class phase : std::uint8_t { boundary, header, payload, failed };
+
+    static constexpr bool masked = masks(peer_of(Receiver));
+    static constexpr std::size_t key_size = masked ? 4 : 0;
+
+    template <bool Unmask>
+    decoded step(mutable_bytes& input) noexcept {
+        const std::size_t start = whole_header_in(input);
+        if (start == 0) return reach_payload(input) ? next_part<Unmask>(input) : stopped();
+        if (payload_size_ > input.size() - start) {
+            begin();
+            input = input.subspan(start);
+            return next_part<Unmask>(input);
+        }
+        const mutable_bytes payload = input.subspan(start, static_cast<std::size_t>(payload_size_));
+        input = input.subspan(start + payload.size());
+        if constexpr (Unmask) apply_mask(payload, key_);
+        return {.status = decode_status::part, .begins = true, .ends = true, .payload = payload};
+    }
+
+    /// The fast path: a header that is due, lies whole in the input and keeps all rules is taken over, and
+    /// its size returned. Otherwise 0, nothing has changed, and reach_payload() finds out what is the matter.
+    [[gnu::always_inline]] std::size_t whole_header_in(const_bytes input) noexcept {
+        if (phase_ != phase::boundary || input.size() < 2) return 0;
+        const std::byte* header = input.data();
+        const std::size_t size = header_size_announced(header[1]);
+        if (size > input.size()) return 0;
+        if (check_first_two(header[0], header[1], Receiver, allowed_rsv_) != errc::none) return 0;
+        const std::uint64_t payload_size = detail::read_length(header);
+        if (judge_length(header, payload_size) != errc::none) return 0;
+        take_over(header, size, payload_size);
+        return size;
+    }
+
+    /// The slow path: a header that comes in pieces or breaks a rule. Each byte is judged as it comes. False
+    /// when there is no payload to take (see stopped()).
     template <class Byte>
-    errc read_header(std::span<Byte>& input) noexcept {
-        if (error_ != errc::none) return error_;
-        while (!in_payload_ && !input.empty()) {
+    [[gnu::noinline]] bool reach_payload(std::span<Byte>& input) noexcept {
+        while (phase_ <= phase::header && !input.empty()) {
             kept_[kept_size_++] = input.front();
             input = input.subspan(1);
-            if (const errc error = judge(); error != errc::none) return error;
+            phase_ = phase::header;
+            error_ = judge_last();
+            if (error_ != errc::none) {
+                phase_ = phase::failed;
+            } else if (kept_size_ >= 2 && kept_size_ == header_size_announced(kept_[1])) {
+                take_over(kept_.data(), kept_size_, detail::read_length(kept_.data()));
+                begin();
+                return true;
+            }
         }
-        return errc::none;
+        return phase_ == phase::payload && !input.empty();
     }
 
-    errc judge() noexcept {
+    template <bool Unmask>
+    [[gnu::noinline]] decoded next_part(mutable_bytes& input) noexcept {
+        const mutable_bytes payload = input.first(limited_by(input.size()));
+        input = input.subspan(payload.size());
+        if constexpr (Unmask) apply_mask(payload, key_, payload_size_ - remaining_);
+        return advance(payload);
+    }
+
+    [[nodiscard]] errc judge_last() const noexcept {
         if (kept_size_ == 1) return check_first(kept_[0], allowed_rsv_);
         if (kept_size_ == 2) {
-            if (const errc error = check_second(kept_[0], kept_[1], Receiver); error != errc::none)
-                return error;
+            const errc error = check_second(kept_[0], kept_[1], Receiver);
+            if (error != errc::none) return error;
         }
-        const std::size_t whole = header_size_announced(kept_[1]);
-        if (kept_size_ == whole - (masks(peer_of(Receiver)) ? 4 : 0)) {
-            detail::read_header(kept_.data(), header_); // the key is not there yet: it is read again below
-            const unsigned field = std::to_integer<unsigned>(kept_[1]) & 0x7fU;
-            if (const errc error = check_length(field, header_.payload_size); error != errc::none)
-                return error;
-            if (is_data(header_.op) && header_.payload_size > limits_.max_frame_size)
-                return errc::frame_too_big;
-        }
-        if (kept_size_ == whole) {
-            detail::read_header(kept_.data(), header_);
-            remaining_ = header_.payload_size;
-            in_payload_ = begins_ = true;
-            kept_size_ = 0;
-        }
-        return errc::none;
+        // The length is judged before the key has come.
+        if (kept_size_ + key_size != header_size_announced(kept_[1])) return errc::none;
+        return judge_length(kept_.data(), detail::read_length(kept_.data()));
     }
 
-    template <class Byte>
-    decoded take(const std::byte* from, std::size_t available, std::span<Byte>& input,
-                 mutable_bytes& to) noexcept {
-        const auto count = static_cast<std::size_t>(available < remaining_ ? available : remaining_);
-        decoded part{.status = decode_status::part,
-                     .begins = begins_,
-                     .ends = count == remaining_,
-                     .payload = to.first(count)};
-        if constexpr (masks(peer_of(Receiver))) {
-            copy_masked(part.payload.data(), {from, count}, header_.key, header_.payload_size - remaining_);
-        } else if (count > 0 && from != part.payload.data()) {
-            std::memcpy(part.payload.data(), from, count);
-        }
-        remaining_ -= count;
-        begins_ = false;
-        in_payload_ = !part.ends;
-        to = to.subspan(count);
-        if (static_cast<const void*>(&input) != static_cast<const void*>(&to)) input = input.subspan(count);
-        return part;
+    [[nodiscard]] errc judge_length(const std::byte* header, std::uint64_t payload_size) const noexcept {
+        const errc error = check_length(std::to_integer<unsigned>(header[1]) & 0x7fU, payload_size);
+        if (error != errc::none) return error;
+        // A control frame was held to 125 bytes by its second byte, whatever the limit for data.
+        const bool data = (std::to_integer<unsigned>(header[0]) & 0x08U) == 0;
+        return data && payload_size > limits_.max_frame_size ? errc::frame_too_big : errc::none;
     }
 
-    decoded fail(errc error) noexcept {
-        error_ = error;
-        return {.status = decode_status::failed, .error = error};
+    void take_over(const std::byte* header, std::size_t size, std::uint64_t payload_size) noexcept {
+        first_ = header[0];
+        payload_size_ = payload_size;
+        if constexpr (masked) std::memcpy(&key_, header + size - key_size, key_size);
     }
 
-    frame_header header_{};
+    void begin() noexcept {
+        remaining_ = payload_size_;
+        phase_ = phase::payload;
+        begins_ = true;
+        kept_size_ = 0;
+    }
+
+    [[nodiscard]] std::size_t limited_by(std::size_t available) const noexcept {
+        return available < remaining_ ? available : static_cast<std::size_t>(remaining_);
+    }
+
+    decoded advance(mutable_bytes payload) noexcept {
+        remaining_ -= payload.size();
+        const bool ends = remaining_ == 0;
+        if (ends) phase_ = phase::boundary;
+        return {.status = decode_status::part,
+                .begins = std::exchange(begins_, false),
+                .ends = ends,
+                .payload = payload};
+    }
+
+    [[nodiscard]] decoded stopped() const noexcept {
+        if (phase_ == phase::failed) return {.status = decode_status::failed, .error = error_};
+        return {};
+    }
+
+    std::uint64_t payload_size_ = 0;
     std::uint64_t remaining_ = 0;
     frame_limits limits_;
-    std::array<std::byte, max_header_size> kept_{};
-    std::uint8_t kept_size_ = 0;
+    masking_key key_{};
+    std::byte first_{};
     std::uint8_t allowed_rsv_;
-    bool in_payload_ = false;
+    phase phase_ = phase::boundary;
     bool begins_ = false;
     errc error_ = errc::none;
+    std::uint8_t kept_size_ = 0;
+    std::array<std::byte, max_header_size> kept_{};
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -2616,6 +3217,2545 @@ private:
     detail::write_frame<role::server>(reinterpret_cast<std::byte*>(block + 1), spec, payload);
     return shared_frame(block);
 }
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/base64.hpp
+// Base64 (RFC 4648 §4) for texts of a size known at compile time: the handshake's key and accept value.
+//
+// Laws of this file:
+// - Standard alphabet, padded, no line breaks.
+// - Decoding is strict: exact length, exact padding, and no bits set behind the last byte (RFC 4648 §3.5),
+//   so that every value has exactly one text.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+/// Characters that `count` bytes become.
+[[nodiscard]] constexpr std::size_t base64_size(std::size_t count) noexcept { return (count + 2) / 3 * 4; }
+
+inline constexpr std::string_view base64_alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// The value of one character, -1 when it is not of the alphabet.
+[[nodiscard]] constexpr int base64_value(char c) noexcept {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    if (c == '+') return 62;
+    return c == '/' ? 63 : -1;
+}
+
+template <std::size_t Count>
+[[nodiscard]] constexpr std::array<char, base64_size(Count)>
+encode_base64(const std::array<std::byte, Count>& bytes) noexcept {
+    std::array<char, base64_size(Count)> text{};
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < Count; i += 3) {
+        std::uint32_t group = 0;
+        for (std::size_t k = i; k < i + 3; ++k) {
+            group = group << 8 | (k < Count ? std::to_integer<std::uint32_t>(bytes[k]) : 0);
+        }
+        for (int shift = 18; shift >= 0; shift -= 6) text[at++] = base64_alphabet[group >> shift & 63];
+    }
+    for (std::size_t missing = (3 - Count % 3) % 3; missing > 0; --missing) text[text.size() - missing] = '=';
+    return text;
+}
+
+/// True when `text` is the one Base64 form of exactly Count bytes, which are then in `bytes`.
+template <std::size_t Count>
+[[nodiscard]] constexpr bool decode_base64(std::string_view text,
+                                           std::array<std::byte, Count>& bytes) noexcept {
+    constexpr std::size_t padding = (3 - Count % 3) % 3;
+    constexpr std::size_t letters = base64_size(Count) - padding;
+    if (text.size() != base64_size(Count)) return false;
+    std::uint32_t bits = 0;
+    int bit_count = 0;
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < letters; ++i) {
+        const int value = base64_value(text[i]);
+        if (value < 0) return false;
+        bits = (bits << 6 | static_cast<std::uint32_t>(value)) & 0xffff;
+        bit_count += 6;
+        if (bit_count < 8) continue;
+        bit_count -= 8;
+        bytes[at++] = static_cast<std::byte>(bits >> bit_count);
+        bits &= (1U << bit_count) - 1;
+    }
+    return bits == 0 && text.substr(letters) == std::string_view("==").substr(0, padding);
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/sha1.hpp
+// SHA-1 (RFC 3174), for the one thing that the opening handshake still uses it for: proving that the server
+// read the client's key (RFC 6455 §1.3). Not for anything that needs a secure hash.
+//
+// Laws of this file:
+// - Incremental, no allocation, usable in constant expressions.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+using sha1_digest = std::array<std::byte, 20>;
+
+/// Takes text in any pieces and yields its digest once.
+class sha1 {
+public:
+    constexpr void update(std::string_view text) noexcept {
+        for (const char c : text) put(static_cast<unsigned char>(c));
+        size_ += text.size();
+    }
+
+    /// The digest of all that was given. Call it once; the object is spent afterwards.
+    [[nodiscard]] constexpr sha1_digest finish() noexcept {
+        put(0x80);
+        while (used_ != length_at) put(0);
+        const std::uint64_t bits = size_ * 8;
+        for (int shift = 56; shift >= 0; shift -= 8) put(static_cast<unsigned char>(bits >> shift));
+        sha1_digest digest{};
+        for (std::size_t i = 0; i < digest.size(); ++i) {
+            digest[i] = static_cast<std::byte>(state_[i / 4] >> (24 - 8 * (i % 4)));
+        }
+        return digest;
+    }
+
+private:
+    static constexpr std::size_t block_size = 64;
+    static constexpr std::size_t length_at = 56; // the last 8 bytes of the last block hold the length in bits
+
+    constexpr void put(unsigned char byte) noexcept {
+        std::uint32_t& word = block_[used_ / 4];
+        word = word << 8 | byte;
+        if (++used_ == block_size) {
+            mix();
+            used_ = 0;
+        }
+    }
+
+    /// One block (RFC 3174 §6.1): 80 rounds in four groups of 20.
+    constexpr void mix() noexcept {
+        std::array<std::uint32_t, 80> w{};
+        for (std::size_t t = 0; t < 16; ++t) w[t] = block_[t];
+        for (std::size_t t = 16; t < 80; ++t)
+            w[t] = std::rotl(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
+
+        auto [a, b, c, d, e] = state_;
+        for (std::size_t t = 0; t < 80; ++t) {
+            const std::uint32_t next =
+                std::rotl(a, 5) + choice(t / 20, b, c, d) + e + w[t] + constants[t / 20];
+            e = d;
+            d = c;
+            c = std::rotl(b, 30);
+            b = a;
+            a = next;
+        }
+        state_ = {state_[0] + a, state_[1] + b, state_[2] + c, state_[3] + d, state_[4] + e};
+    }
+
+    static constexpr std::uint32_t choice(std::size_t group, std::uint32_t b, std::uint32_t c,
+                                          std::uint32_t d) noexcept {
+        if (group == 0) return (b & c) | (~b & d);
+        if (group == 2) return (b & c) | (b & d) | (c & d);
+        return b ^ c ^ d;
+    }
+
+    static constexpr std::array<std::uint32_t, 4> constants{0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
+
+    std::array<std::uint32_t, 5> state_{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
+    std::array<std::uint32_t, 16> block_{};
+    std::size_t used_ = 0;
+    std::uint64_t size_ = 0;
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/accept_key.hpp
+// Sec-WebSocket-Accept: what a server answers to a client's key (RFC 6455 §1.3, §4.2.2).
+//
+// Laws of this file:
+// - The key is hashed as the text that was received; it is never decoded.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The text of a Sec-WebSocket-Accept. A value of 28 characters.
+struct accept_value {
+    std::array<char, 28> text{};
+
+    /// Lives as long as this object.
+    [[nodiscard]] constexpr std::string_view view() const& noexcept { return {text.data(), text.size()}; }
+    std::string_view view() const&& = delete; // it would look into a temporary
+    friend constexpr bool operator==(const accept_value&, const accept_value&) noexcept = default;
+    friend constexpr bool operator==(const accept_value& value, std::string_view other) noexcept {
+        return value.view() == other;
+    }
+};
+
+/// Base64 of the SHA-1 of the key followed by the protocol's GUID (RFC 6455 §1.3). `client_key` is the
+/// header's value without the whitespace around it. O(key), no allocation, usable in constant expressions.
+[[nodiscard]] constexpr accept_value accept_key(std::string_view client_key) noexcept {
+    detail::sha1 hash;
+    hash.update(client_key);
+    hash.update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    return {detail::encode_base64(hash.finish())};
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/client_key.hpp
+// Sec-WebSocket-Key: 16 random bytes in Base64, new for every connection (RFC 6455 §4.1, §11.3.1).
+//
+// Laws of this file:
+// - Randomness is an argument.
+// - A received key is taken only in its one canonical form: 22 letters, "==", no bits behind the sixteenth
+//   byte.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Anything that fills bytes unpredictably; random_keys does.
+template <class Source>
+concept nonce_source = requires(Source& source, mutable_bytes to) {
+    { source.fill(to) } noexcept;
+};
+
+/// The text of a Sec-WebSocket-Key. A value of 24 characters.
+struct client_key {
+    std::array<char, 24> text{};
+
+    /// Lives as long as this object.
+    [[nodiscard]] constexpr std::string_view view() const& noexcept { return {text.data(), text.size()}; }
+    std::string_view view() const&& = delete; // it would look into a temporary
+    friend constexpr bool operator==(const client_key&, const client_key&) noexcept = default;
+};
+
+/// The key that stands for these 16 bytes.
+[[nodiscard]] constexpr client_key make_client_key(const std::array<std::byte, 16>& nonce) noexcept {
+    return {detail::encode_base64(nonce)};
+}
+
+/// A fresh key. Takes 16 bytes from `source` (RFC 6455 §4.1: "selected randomly for each connection").
+template <nonce_source Source>
+[[nodiscard]] client_key make_client_key(Source& source) noexcept {
+    std::array<std::byte, 16> nonce{};
+    source.fill(nonce);
+    return make_client_key(nonce);
+}
+
+/// Whether a received Sec-WebSocket-Key stands for 16 bytes (RFC 6455 §4.2.1).
+[[nodiscard]] constexpr bool is_client_key(std::string_view text) noexcept {
+    std::array<std::byte, 16> nonce{};
+    return detail::decode_base64(text, nonce);
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/syntax.hpp
+// The small forms of HTTP that a handshake is made of: characters, tokens, hosts, targets, optional
+// whitespace.
+//
+// Laws of this file:
+// - ASCII only, whatever the locale; everything is usable in constant expressions.
+// - A form is accepted exactly as its grammar has it. Where HTTP asks for leniency, the parser that grants
+//   it says so.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+[[nodiscard]] constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+[[nodiscard]] constexpr char to_lower(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+[[nodiscard]] constexpr bool is_letter_or_digit(char c) noexcept {
+    return (to_lower(c) >= 'a' && to_lower(c) <= 'z') || is_digit(c);
+}
+
+/// tchar (RFC 9110 §5.6.2)
+[[nodiscard]] constexpr bool is_token_char(char c) noexcept {
+    return is_letter_or_digit(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
+/// What a field's value may hold: VCHAR, SP, HTAB, obs-text (RFC 9110 §5.5). Not CR, LF, NUL or another
+/// control.
+[[nodiscard]] constexpr bool is_value_char(char c) noexcept {
+    const auto byte = static_cast<unsigned char>(c);
+    return c == '\t' || (byte >= 0x20 && byte != 0x7f);
+}
+
+template <class Predicate>
+[[nodiscard]] constexpr bool all_of(std::string_view text, Predicate holds) noexcept {
+    for (const char c : text) {
+        if (!holds(c)) return false;
+    }
+    return true;
+}
+
+[[nodiscard]] constexpr bool is_token(std::string_view text) noexcept {
+    return !text.empty() && all_of(text, is_token_char);
+}
+
+[[nodiscard]] constexpr bool is_field_value(std::string_view text) noexcept {
+    return all_of(text, is_value_char);
+}
+
+/// 1*DIGIT
+[[nodiscard]] constexpr bool is_number(std::string_view text) noexcept {
+    return !text.empty() && all_of(text, is_digit);
+}
+
+/// Field names, `Upgrade` and `Connection` compare this way (RFC 6455 §4.2.1, RFC 9110 §5.1).
+[[nodiscard]] constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
+    if (a.size() != b.size()) return false;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        if (to_lower(a[i]) != to_lower(b[i])) return false;
+    }
+    return true;
+}
+
+/// Without the spaces and tabs around it (OWS, RFC 9110 §5.6.3).
+[[nodiscard]] constexpr std::string_view trim(std::string_view text) noexcept {
+    const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+    return text;
+}
+
+/// A request target's characters: visible ASCII, and no fragment (RFC 9112 §3.2, RFC 6455 §3). Browsers
+/// send `|`, `{` and their like unescaped, so the finer grammar of RFC 3986 is not enforced.
+[[nodiscard]] constexpr bool is_target(std::string_view text) noexcept {
+    return !text.empty() && all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
+}
+
+/// uri-host [ ":" port ] with a host that is not empty (RFC 9110 §7.2, RFC 3986 §3.2.2). No user
+/// information.
+[[nodiscard]] constexpr bool is_host(std::string_view text) noexcept {
+    std::size_t end = 0;
+    if (text.starts_with('[')) {
+        end = text.find(']');
+        if (end == std::string_view::npos || end == 1) return false;
+        const auto is_ip_char = [](char c) {
+            return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f') || c == ':' || c == '.';
+        };
+        if (!all_of(text.substr(1, end - 1), is_ip_char)) return false;
+        ++end;
+    } else {
+        end = text.find(':') < text.size() ? text.find(':') : text.size();
+        const auto is_name_char = [](char c) {
+            return is_letter_or_digit(c) ||
+                   std::string_view("-._~%!$&'()*+,;=").find(c) != std::string_view::npos;
+        };
+        if (end == 0 || !all_of(text.substr(0, end), is_name_char)) return false;
+    }
+    const std::string_view port = text.substr(end);
+    return port.empty() || (port.front() == ':' && all_of(port.substr(1), is_digit));
+}
+
+/// A target cut into the host that it names ("" in origin-form) and the resource name (RFC 6455 §3, RFC
+/// 9112 §3.2).
+struct target_parts {
+    std::string_view host;
+    std::string_view resource;
+    bool legal = false;
+};
+
+/// origin-form ("/chat?x") or absolute-form ("http://host/chat"); the other forms are not legal for an
+/// upgrade.
+[[nodiscard]] constexpr target_parts split_target(std::string_view target) noexcept {
+    if (!is_target(target)) return {};
+    if (target.front() == '/') return {{}, target, true};
+    for (const std::string_view scheme : {std::string_view("http://"), std::string_view("https://")}) {
+        if (!equals_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
+        const std::string_view rest = target.substr(scheme.size());
+        const std::size_t end = rest.find_first_of("/?");
+        const std::string_view host = rest.substr(0, end);
+        return {host, end < rest.size() ? rest.substr(end) : std::string_view("/"), is_host(host)};
+    }
+    return {};
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/header_list.hpp
+// Header fields as views over a head that was checked before: walked in order, found by name, split at
+// commas.
+//
+// Laws of this file:
+// - No table is kept: a lookup walks the head, O(its bytes), which the limits keep small. So any number of
+//   fields costs no memory.
+// - Names compare without regard to case, values come without the whitespace around them (RFC 9110 §5).
+// - All views point into the head and live as long as it does.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Where every list of this room ends (<iterator>, which has such a type, costs every user 0.1 s of compile
+/// time).
+struct list_end {};
+
+/// One header field, received or to be sent. Two views; it owns nothing.
+struct header_field {
+    std::string_view name;
+    std::string_view value;
+    friend constexpr bool operator==(const header_field&, const header_field&) noexcept = default;
+};
+
+/// The fields of one head, in their order. A range of header_field; a view.
+class header_list {
+public:
+    class iterator {
+    public:
+        using value_type = header_field;
+        using difference_type = std::ptrdiff_t;
+
+        constexpr iterator() = default;
+        constexpr explicit iterator(std::string_view lines) noexcept : rest_(lines) { ++*this; }
+        [[nodiscard]] constexpr const header_field& operator*() const noexcept { return field_; }
+        [[nodiscard]] constexpr const header_field* operator->() const noexcept { return &field_; }
+        constexpr iterator& operator++() noexcept {
+            const std::size_t end = rest_.find('\r'); // a legal head has it nowhere else
+            const std::string_view line = rest_.substr(0, end);
+            const std::size_t colon = line.find(':');
+            field_ = {};
+            if (colon != std::string_view::npos) {
+                field_ = {line.substr(0, colon), detail::trim(line.substr(colon + 1))};
+            }
+            rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 2);
+            return *this;
+        }
+        constexpr void operator++(int) noexcept { ++*this; }
+        friend constexpr bool operator==(const iterator& at, list_end) noexcept {
+            return at.field_.name.empty();
+        }
+
+    private:
+        std::string_view rest_;
+        header_field field_;
+    };
+
+    constexpr header_list() = default;
+    /// `lines`: field lines that were found legal, each with its CR LF.
+    constexpr explicit header_list(std::string_view lines) noexcept : lines_(lines) {}
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(lines_); }
+    [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
+
+    /// The first field of this name.
+    [[nodiscard]] constexpr std::optional<std::string_view> find(std::string_view name) const noexcept {
+        for (const header_field& field : *this) {
+            if (detail::equals_ignoring_case(field.name, name)) return field.value;
+        }
+        return std::nullopt;
+    }
+
+    /// How many fields have this name.
+    [[nodiscard]] constexpr std::size_t count(std::string_view name) const noexcept {
+        std::size_t found = 0;
+        for (const header_field& field : *this) {
+            found += detail::equals_ignoring_case(field.name, name) ? 1U : 0U;
+        }
+        return found;
+    }
+
+private:
+    std::string_view lines_;
+};
+
+/// The elements of a comma-separated list, of one text or of all fields of one name together, which mean
+/// the same (RFC 9110 §5.3). Empty elements are skipped (§5.6.1.2). A range of std::string_view; a view.
+class element_list {
+public:
+    class iterator {
+    public:
+        using value_type = std::string_view;
+        using difference_type = std::ptrdiff_t;
+
+        constexpr iterator() = default;
+        constexpr iterator(header_list fields, std::string_view name, std::string_view text) noexcept
+            : field_(fields.begin()), name_(name), rest_(text) {
+            ++*this;
+        }
+        [[nodiscard]] constexpr std::string_view operator*() const noexcept { return element_; }
+        constexpr iterator& operator++() noexcept {
+            do {
+                while (!rest_.empty()) {
+                    const std::size_t comma = rest_.find(',');
+                    element_ = detail::trim(rest_.substr(0, comma));
+                    rest_.remove_prefix(comma == std::string_view::npos ? rest_.size() : comma + 1);
+                    if (!element_.empty()) return *this;
+                }
+            } while (next_field());
+            element_ = {};
+            return *this;
+        }
+        constexpr void operator++(int) noexcept { ++*this; }
+        friend constexpr bool operator==(const iterator& at, list_end) noexcept {
+            return at.element_.empty();
+        }
+
+    private:
+        constexpr bool next_field() noexcept {
+            for (; field_ != list_end(); ++field_) {
+                if (!detail::equals_ignoring_case(field_->name, name_)) continue;
+                rest_ = field_->value;
+                ++field_;
+                return true;
+            }
+            return false;
+        }
+
+        header_list::iterator field_;
+        std::string_view name_;
+        std::string_view rest_;
+        std::string_view element_;
+    };
+
+    constexpr element_list() = default;
+    constexpr explicit element_list(std::string_view text) noexcept : text_(text) {}
+    /// `name` must live as long as the list: a literal, for instance.
+    constexpr element_list(header_list fields, std::string_view name) noexcept
+        : fields_(fields), name_(name) {}
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return {fields_, name_, text_}; }
+    [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
+    [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
+
+    /// Whether `element` is among them, case regarded.
+    [[nodiscard]] constexpr bool contains(std::string_view element) const noexcept {
+        for (const std::string_view mine : *this) {
+            if (mine == element) return true;
+        }
+        return false;
+    }
+
+    /// Whether `element` is among them, whatever its case.
+    [[nodiscard]] constexpr bool contains_ignoring_case(std::string_view element) const noexcept {
+        for (const std::string_view mine : *this) {
+            if (detail::equals_ignoring_case(mine, element)) return true;
+        }
+        return false;
+    }
+
+private:
+    header_list fields_;
+    std::string_view name_;
+    std::string_view text_;
+};
+
+namespace detail {
+
+/// 1#element: at least one, and each of the form that `is_legal` demands.
+template <class Predicate>
+[[nodiscard]] constexpr bool is_list_of(const element_list& elements, Predicate is_legal) noexcept {
+    for (const std::string_view element : elements) {
+        if (!is_legal(element)) return false;
+    }
+    return !elements.empty();
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/extension.hpp
+// Sec-WebSocket-Extensions (RFC 6455 §9.1): a list of extensions, each a name and its parameters.
+//
+// Laws of this file:
+// - A parameter's value is a token, also where it is quoted; so no comma or semicolon is ever part of a
+//   value, and the text can be cut at them.
+// - White space is allowed around every delimiter (RFC 6455 §4.3 takes RFC 2616's implied *LWS).
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// One parameter of an extension. Two views.
+struct extension_param {
+    std::string_view name;
+    /// Without the quotes. A backslash inside quotes, which no token needs, is left as it was sent.
+    std::string_view value;
+    /// False for a parameter that is a name alone.
+    bool has_value = false;
+};
+
+/// The parameters of one extension. A range of extension_param; a view.
+class extension_params {
+public:
+    class iterator {
+    public:
+        using value_type = extension_param;
+        using difference_type = std::ptrdiff_t;
+
+        constexpr iterator() = default;
+        constexpr explicit iterator(std::string_view text) noexcept : rest_(text), ended_(false) { ++*this; }
+        [[nodiscard]] constexpr const extension_param& operator*() const noexcept { return param_; }
+        [[nodiscard]] constexpr const extension_param* operator->() const noexcept { return &param_; }
+        constexpr iterator& operator++() noexcept {
+            ended_ = rest_.empty();
+            if (ended_) return *this;
+            rest_.remove_prefix(1); // the semicolon
+            const std::string_view text = rest_.substr(0, rest_.find(';'));
+            rest_.remove_prefix(text.size());
+            const std::size_t equals = text.find('=');
+            param_ = {detail::trim(text.substr(0, equals)), {}, equals != std::string_view::npos};
+            if (param_.has_value) param_.value = unquote(detail::trim(text.substr(equals + 1)));
+            return *this;
+        }
+        constexpr void operator++(int) noexcept { ++*this; }
+        friend constexpr bool operator==(const iterator& at, list_end) noexcept { return at.ended_; }
+
+    private:
+        static constexpr std::string_view unquote(std::string_view value) noexcept {
+            const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+            return quoted ? value.substr(1, value.size() - 2) : value;
+        }
+
+        std::string_view rest_;
+        extension_param param_;
+        bool ended_ = true;
+    };
+
+    constexpr extension_params() = default;
+    /// `text`: what follows the extension's name, from the first semicolon on.
+    constexpr explicit extension_params(std::string_view text) noexcept : text_(text) {}
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(text_); }
+    [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
+
+private:
+    std::string_view text_;
+};
+
+/// One extension, offered or agreed on. A view.
+class extension {
+public:
+    constexpr extension() = default;
+    constexpr explicit extension(std::string_view text) noexcept : text_(text) {}
+
+    /// As it stands in the header: "permessage-deflate; client_max_window_bits".
+    [[nodiscard]] constexpr std::string_view text() const noexcept { return text_; }
+    [[nodiscard]] constexpr std::string_view name() const noexcept {
+        return detail::trim(text_.substr(0, text_.find(';')));
+    }
+    [[nodiscard]] constexpr extension_params params() const noexcept {
+        const std::size_t semicolon = text_.find(';');
+        return extension_params(semicolon == std::string_view::npos ? std::string_view()
+                                                                    : text_.substr(semicolon));
+    }
+    /// The first parameter of this name.
+    [[nodiscard]] constexpr std::optional<extension_param> param(std::string_view name) const noexcept {
+        for (const extension_param& each : params()) {
+            if (each.name == name) return each;
+        }
+        return std::nullopt;
+    }
+
+private:
+    std::string_view text_;
+};
+
+/// Extensions in the order of preference (RFC 6455 §9.1). A range of extension; a view.
+class extension_list {
+public:
+    class iterator {
+    public:
+        using value_type = extension;
+        using difference_type = std::ptrdiff_t;
+
+        constexpr iterator() = default;
+        constexpr explicit iterator(element_list::iterator at) noexcept : at_(at) {}
+        [[nodiscard]] constexpr extension operator*() const noexcept { return extension(*at_); }
+        constexpr iterator& operator++() noexcept {
+            ++at_;
+            return *this;
+        }
+        constexpr void operator++(int) noexcept { ++*this; }
+        friend constexpr bool operator==(const iterator& at, list_end) noexcept {
+            return at.at_ == list_end();
+        }
+
+    private:
+        element_list::iterator at_;
+    };
+
+    constexpr extension_list() = default;
+    constexpr explicit extension_list(element_list elements) noexcept : elements_(elements) {}
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(elements_.begin()); }
+    [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
+    [[nodiscard]] constexpr bool empty() const noexcept { return elements_.empty(); }
+
+    /// The first extension of this name.
+    [[nodiscard]] constexpr std::optional<extension> find(std::string_view name) const noexcept {
+        for (const extension each : *this) {
+            if (each.name() == name) return each;
+        }
+        return std::nullopt;
+    }
+
+private:
+    element_list elements_;
+};
+
+namespace detail {
+
+/// A quoted-string's inside that is a token once its escapes are undone (RFC 6455 §9.1).
+[[nodiscard]] constexpr bool is_escaped_token(std::string_view text) noexcept {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '\\') ++i;
+        if (i == text.size() || !is_token_char(text[i])) return false;
+    }
+    return !text.empty();
+}
+
+/// extension-param's value = token / quoted-string
+[[nodiscard]] constexpr bool is_param_value(std::string_view text) noexcept {
+    if (!text.starts_with('"')) return is_token(text);
+    return text.size() >= 2 && text.back() == '"' && is_escaped_token(text.substr(1, text.size() - 2));
+}
+
+/// extension = token *( ";" token [ "=" ( token / quoted-string ) ] )
+[[nodiscard]] constexpr bool is_extension(std::string_view text) noexcept {
+    if (!is_token(extension(text).name())) return false;
+    while (true) {
+        const std::size_t semicolon = text.find(';');
+        if (semicolon == std::string_view::npos) return true;
+        text.remove_prefix(semicolon + 1);
+        const std::string_view param = text.substr(0, text.find(';'));
+        const std::size_t equals = param.find('=');
+        if (!is_token(trim(param.substr(0, equals)))) return false;
+        if (equals != std::string_view::npos && !is_param_value(trim(param.substr(equals + 1)))) return false;
+    }
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/message_writer.hpp
+// Writes heads: into a span, or behind the contents of a container.
+//
+// Laws of this file:
+// - Composed twice, first only counted: so a destination that is too small is left untouched, and a
+//   container grows once.
+// - Nothing that could end a line or a head early is written: names are tokens, values have no control
+//   characters.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+/// Counts what is written, and stores it unless it was made without a destination.
+class message_writer {
+public:
+    message_writer() = default;
+    explicit message_writer(std::byte* to) noexcept : to_(to) {}
+
+    void text(std::string_view text) noexcept {
+        if (to_ != nullptr && !text.empty()) std::memcpy(to_ + size_, text.data(), text.size());
+        size_ += text.size();
+    }
+    void number(std::size_t value) noexcept {
+        char digits[20];
+        std::size_t at = sizeof digits;
+        do {
+            digits[--at] = static_cast<char>('0' + value % 10);
+            value /= 10;
+        } while (value != 0);
+        text({digits + at, sizeof digits - at});
+    }
+    void field(std::string_view name, std::string_view value) noexcept {
+        text(name);
+        text(": ");
+        text(value);
+        text("\r\n");
+    }
+    /// Left out when it has no value.
+    void optional_field(std::string_view name, std::string_view value) noexcept {
+        if (!value.empty()) field(name, value);
+    }
+    void fields(std::span<const header_field> all) noexcept {
+        for (const header_field& each : all) field(each.name, each.value);
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+private:
+    std::byte* to_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/// A string or vector of bytes or characters.
+template <class Container>
+concept resizable_text = requires(Container& out, std::size_t size) {
+    out.resize(size);
+    { out.size() } -> std::convertible_to<std::size_t>;
+    requires sizeof(*out.data()) == 1;
+};
+
+/// What append_x functions append to.
+template <class Container>
+concept growable_bytes = std::same_as<Container, byte_buffer> || resizable_text<Container>;
+
+/// Lengthens `out` by `count` bytes; nullptr when there is no memory, and then it is as it was.
+template <growable_bytes Container>
+[[nodiscard]] std::byte* lengthen(Container& out, std::size_t count) noexcept {
+    if constexpr (std::same_as<Container, byte_buffer>) {
+        return out.extend(count);
+    } else {
+        const std::size_t size = out.size();
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            out.resize(size + count);
+        } catch (...) { // bad_alloc or length_error
+            return nullptr;
+        }
+#else
+        out.resize(size + count);
+#endif
+        return reinterpret_cast<std::byte*>(out.data()) + size;
+    }
+}
+
+/// The bytes written; errc::buffer_too_small when they do not fit, and then nothing is.
+template <class Compose>
+[[nodiscard]] result<std::size_t> write_message(mutable_bytes to, const Compose& compose) noexcept {
+    message_writer counted;
+    compose(counted);
+    if (counted.size() > to.size()) return errc::buffer_too_small;
+    message_writer writer(to.data());
+    compose(writer);
+    return writer.size();
+}
+
+template <growable_bytes Container, class Compose>
+[[nodiscard]] errc append_message(Container& out, const Compose& compose) noexcept {
+    message_writer counted;
+    compose(counted);
+    std::byte* to = lengthen(out, counted.size());
+    if (to == nullptr) return errc::out_of_memory;
+    message_writer writer(to);
+    compose(writer);
+    return errc::none;
+}
+
+/// Fields that the handshake writes itself, or whose presence would change how the message ends.
+[[nodiscard]] constexpr bool is_own_field(std::string_view name) noexcept {
+    for (const std::string_view own :
+         {"Host", "Origin", "Upgrade", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding",
+          "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol",
+          "Sec-WebSocket-Extensions"}) {
+        if (equals_ignoring_case(name, own)) return true;
+    }
+    return false;
+}
+
+/// Whether a caller's further fields may be sent as they are.
+[[nodiscard]] constexpr bool are_extra_fields(std::span<const header_field> fields) noexcept {
+    for (const header_field& field : fields) {
+        if (!is_token(field.name) || is_own_field(field.name) || !is_field_value(field.value)) return false;
+    }
+    return true;
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/client_request.hpp
+// What a client sends first: the request for an upgrade (RFC 6455 §4.1).
+//
+// Laws of this file:
+// - Bytes out, no I/O; on an error nothing is written.
+// - Only what a strict server accepts is written: server_handshake takes every request that comes from
+//   here.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What to ask for. Views, needed only during the call; never into the container appended to.
+struct client_request {
+    /// Host, and the port unless it is the scheme's default: "example.com", "[::1]:9001".
+    std::string_view host = {};
+    /// Path and query, beginning with "/"; or an absolute http(s) URI, for a proxy.
+    std::string_view target = "/";
+    /// Sent when not empty.
+    std::string_view origin = {};
+    /// As header text, the favourite first: "chat, superchat". All different. Sent when not empty.
+    std::string_view subprotocols = {};
+    /// As header text: "permessage-deflate; client_max_window_bits". Sent when not empty.
+    std::string_view extensions = {};
+    /// Further fields, for instance Authorization or Cookie.
+    std::span<const header_field> headers = {};
+};
+
+namespace detail {
+
+/// 1#token, "and MUST all be unique strings" (RFC 6455 §4.1 point 10).
+[[nodiscard]] constexpr bool are_subprotocols(std::string_view text) noexcept {
+    const element_list offered(text);
+    for (const std::string_view each : offered) {
+        std::size_t same = 0;
+        for (const std::string_view other : offered) same += each == other ? 1U : 0U;
+        if (same != 1) return false;
+    }
+    return is_list_of(offered, is_token);
+}
+
+[[nodiscard]] constexpr errc check_client_request(const client_request& request) noexcept {
+    const bool legal =
+        is_host(request.host) && split_target(request.target).legal && is_field_value(request.origin) &&
+        (request.subprotocols.empty() || are_subprotocols(request.subprotocols)) &&
+        (request.extensions.empty() || is_list_of(element_list(request.extensions), is_extension)) &&
+        are_extra_fields(request.headers);
+    return legal ? errc::none : errc::invalid_header_field;
+}
+
+inline void compose_client_request(message_writer& out, const client_request& request,
+                                   const client_key& key) noexcept {
+    out.text("GET ");
+    out.text(request.target);
+    out.text(" HTTP/1.1\r\n");
+    out.field("Host", request.host);
+    out.field("Upgrade", "websocket");
+    out.field("Connection", "Upgrade");
+    out.field("Sec-WebSocket-Key", key.view());
+    out.field("Sec-WebSocket-Version", "13");
+    out.optional_field("Origin", request.origin);
+    out.optional_field("Sec-WebSocket-Protocol", request.subprotocols);
+    out.optional_field("Sec-WebSocket-Extensions", request.extensions);
+    out.fields(request.headers);
+    out.text("\r\n");
+}
+
+} // namespace detail
+
+/// Writes the request and returns its size. Errors: errc::invalid_header_field for anything that would not
+/// be legal, errc::buffer_too_small. client_handshake does this, and checks the answer too.
+[[nodiscard]] inline result<std::size_t> write_client_request(mutable_bytes to, const client_request& request,
+                                                              const client_key& key) noexcept {
+    if (const errc error = detail::check_client_request(request); error != errc::none) return error;
+    return detail::write_message(
+        to, [&](detail::message_writer& out) { detail::compose_client_request(out, request, key); });
+}
+
+/// The same behind the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
+/// it cannot grow.
+template <detail::growable_bytes Container>
+[[nodiscard]] errc append_client_request(Container& out, const client_request& request,
+                                         const client_key& key) noexcept {
+    if (const errc error = detail::check_client_request(request); error != errc::none) return error;
+    return detail::append_message(
+        out, [&](detail::message_writer& to) { detail::compose_client_request(to, request, key); });
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/start_line.hpp
+// The first line of a head: a request line or a status line (RFC 9112 §3, §4).
+//
+// Laws of this file:
+// - Exactly one space between the parts, none elsewhere; "HTTP" in capitals.
+// - Any HTTP/1.x is read here; who needs 1.1 asks for the minor version.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+struct request_line {
+    std::string_view method;
+    std::string_view target;
+    int minor_version = 1;
+};
+
+struct status_line {
+    int minor_version = 1;
+    int status = 0;
+    std::string_view reason;
+};
+
+/// HTTP-version (RFC 9112 §2.3): the minor version of HTTP/1.x, errc::handshake_http_version for another
+/// major one.
+[[nodiscard]] constexpr result<int> parse_http_version(std::string_view text) noexcept {
+    const bool legal = text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' &&
+                       is_digit(text[7]);
+    if (!legal) return errc::handshake_invalid_start_line;
+    if (text[5] != '1') return errc::handshake_http_version;
+    return text[7] - '0';
+}
+
+/// method SP request-target SP HTTP-version. Any method and any form of target that HTTP knows.
+[[nodiscard]] constexpr result<request_line> parse_request_line(std::string_view line) noexcept {
+    const std::size_t method_end = line.find(' ');
+    const std::size_t target_end = line.rfind(' ');
+    if (method_end == target_end) return errc::handshake_invalid_start_line;
+    request_line parsed;
+    parsed.method = line.substr(0, method_end);
+    parsed.target = line.substr(method_end + 1, target_end - method_end - 1);
+    if (!is_token(parsed.method) || !is_target(parsed.target)) return errc::handshake_invalid_start_line;
+    const result<int> minor_version = parse_http_version(line.substr(target_end + 1));
+    if (!minor_version) return minor_version.error();
+    parsed.minor_version = *minor_version;
+    return parsed;
+}
+
+/// HTTP-version SP 3DIGIT SP [ reason-phrase ]
+[[nodiscard]] constexpr result<status_line> parse_status_line(std::string_view line) noexcept {
+    constexpr std::size_t version_size = 8;
+    constexpr std::size_t reason_at = 13;
+    const result<int> minor_version = parse_http_version(line.substr(0, version_size));
+    if (!minor_version) return minor_version.error();
+    if (line.size() < reason_at || line[version_size] != ' ' || line[reason_at - 1] != ' ') {
+        return errc::handshake_invalid_start_line;
+    }
+    const std::string_view digits = line.substr(version_size + 1, 3);
+    const std::string_view reason = line.substr(reason_at);
+    if (!is_number(digits) || digits[0] == '0' || !is_field_value(reason)) {
+        return errc::handshake_invalid_start_line;
+    }
+    const int status = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0');
+    return status_line{*minor_version, status, reason};
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/http_head.hpp
+// The head of an HTTP/1.1 message, read byte by byte as it arrives: start line, field lines, empty line.
+//
+// Laws of this file:
+// - Any split of the input gives the same result, and every error stands at one byte, so nothing behind it
+//   counts.
+// - Not a byte behind the head is taken: what is left of the input belongs to whoever comes next.
+// - Lines end in CR LF and nothing else; no control characters, no folding, no space before a colon. These
+//   are the places where two parsers that disagree let a request be smuggled (RFC 9112 §11.2).
+// - Memory follows the bytes that arrived, up to the limits.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What a peer may send before it is refused.
+struct handshake_limits {
+    /// Bytes of one line, its CR LF included.
+    std::size_t max_line_size = 8 * 1024;
+    /// Header fields of the head.
+    std::size_t max_headers = 100;
+    /// Bytes of the whole head, its last CR LF included.
+    std::size_t max_size = 16 * 1024;
+};
+
+/// Where a handshake stands. `complete` and `failed` are final.
+enum class handshake_status : std::uint8_t { need_more, complete, failed };
+
+namespace detail {
+
+enum class head_kind : std::uint8_t { request, response };
+
+/// Collects one head. Movable; the views it gives stay valid through a move and until restart() or
+/// destruction. Not thread-safe.
+class http_head {
+public:
+    http_head(head_kind kind, const handshake_limits& limits) noexcept : limits_(limits), kind_(kind) {}
+
+    /// Takes bytes from the front of `input` until the head is complete, an error stands, or the input is
+    /// used up. O(bytes taken). May allocate, at most twice limits.max_size.
+    template <class Byte>
+    handshake_status feed(std::span<Byte>& input) noexcept {
+        while (status_ == handshake_status::need_more && !input.empty()) {
+            input = input.subspan(take_line_part(input));
+        }
+        return status_;
+    }
+
+    [[nodiscard]] handshake_status status() const noexcept { return status_; }
+    /// The reason for `failed`, errc::none otherwise.
+    [[nodiscard]] errc error() const noexcept { return error_; }
+    /// Without its CR LF. Once complete.
+    [[nodiscard]] std::string_view start_line() const noexcept { return text().substr(0, fields_begin_ - 2); }
+    /// Once complete.
+    [[nodiscard]] header_list headers() const noexcept {
+        return header_list(text().substr(fields_begin_, line_begin_ - fields_begin_));
+    }
+
+    /// Forgets the head and is ready for the next one. `max_size` goes on counting unless it is told not
+    /// to.
+    void restart(bool count_anew) noexcept {
+        buffer_.clear();
+        line_begin_ = fields_begin_ = line_size_ = header_count_ = 0;
+        if (count_anew) total_size_ = 0;
+        previous_ = '\0';
+        skipped_empty_line_ = false;
+        status_ = handshake_status::need_more;
+        error_ = errc::none;
+    }
+
+private:
+    /// Takes bytes up to the end of the line at most, and judges the line when it is whole.
+    std::size_t take_line_part(const_bytes input) noexcept {
+        errc error = errc::none;
+        std::size_t count = 0;
+        bool line_ended = false;
+        while (count < input.size() && !line_ended && error == errc::none) {
+            const char c = static_cast<char>(input[count++]);
+            error = check_char(c);
+            line_ended = c == '\n';
+        }
+        if (!buffer_.append(input.first(count))) error = errc::out_of_memory;
+        if (error == errc::none && line_ended) error = end_line();
+        if (error != errc::none) {
+            error_ = error;
+            status_ = handshake_status::failed;
+        }
+        return count;
+    }
+
+    errc check_char(char c) noexcept {
+        ++line_size_;
+        ++total_size_;
+        if (line_size_ > limits_.max_line_size) return errc::handshake_line_too_long;
+        if (total_size_ > limits_.max_size) return errc::handshake_too_large;
+        const bool after_cr = previous_ == '\r';
+        previous_ = c;
+        if (after_cr != (c == '\n')) return errc::handshake_invalid_line_end;
+        const bool legal = c == '\r' || c == '\n' || is_value_char(c);
+        return legal ? errc::none : errc::handshake_invalid_character;
+    }
+
+    errc end_line() noexcept {
+        const std::string_view line = text().substr(line_begin_, line_size_ - 2);
+        if (fields_begin_ == 0) return end_start_line(line);
+        if (line.empty()) {
+            status_ = handshake_status::complete; // line_begin_ stays at the end of the fields
+            return errc::none;
+        }
+        next_line();
+        return check_field_line(line);
+    }
+
+    errc end_start_line(std::string_view line) noexcept {
+        // One empty line may precede a request (RFC 9112 §2.2).
+        if (line.empty() && kind_ == head_kind::request && !skipped_empty_line_) {
+            skipped_empty_line_ = true;
+            buffer_.clear();
+            next_line();
+            return errc::none;
+        }
+        next_line();
+        fields_begin_ = line_begin_;
+        return kind_ == head_kind::request ? parse_request_line(line).error()
+                                           : parse_status_line(line).error();
+    }
+
+    /// field-name ":" OWS field-value OWS (RFC 9112 §5); the value's characters were checked as they came.
+    errc check_field_line(std::string_view line) noexcept {
+        if (line.front() == ' ' || line.front() == '\t') return errc::handshake_obsolete_folding;
+        const std::size_t colon = line.find(':');
+        if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
+            return errc::handshake_invalid_field_line;
+        }
+        return ++header_count_ > limits_.max_headers ? errc::handshake_too_many_headers : errc::none;
+    }
+
+    void next_line() noexcept {
+        line_begin_ = buffer_.size();
+        line_size_ = 0;
+        previous_ = '\0';
+    }
+
+    [[nodiscard]] std::string_view text() const noexcept { return text_of(buffer_.view()); }
+
+    handshake_limits limits_;
+    byte_buffer buffer_;
+    std::size_t line_begin_ = 0;   // in buffer_
+    std::size_t fields_begin_ = 0; // in buffer_; 0 until the start line is whole
+    std::size_t line_size_ = 0;
+    std::size_t total_size_ = 0;
+    std::size_t header_count_ = 0;
+    char previous_ = '\0';
+    head_kind kind_;
+    bool skipped_empty_line_ = false;
+    handshake_status status_ = handshake_status::need_more;
+    errc error_ = errc::none;
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/client.hpp
+// The client's side of the opening handshake: a request to send, then bytes in and a verdict out (RFC 6455
+// §4.1).
+//
+// Laws of this file:
+// - The request is kept: the answer is checked against what was really offered, and no view of the caller's
+//   outlives start().
+// - What follows the answer's head stays in the caller's input: a server may send frames right behind it,
+//   and a refusal has a body.
+// - No I/O, no clock: a slow server is the caller's to time out (errc::handshake_timeout).
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// An answer's head. A view: it lives as long as the client_handshake it came from, and so does what it
+/// returns.
+class upgrade_response {
+public:
+    upgrade_response() = default;
+    constexpr upgrade_response(detail::status_line line, header_list headers) noexcept
+        : line_(line), headers_(headers) {}
+
+    [[nodiscard]] constexpr int status() const noexcept { return line_.status; }
+    [[nodiscard]] constexpr std::string_view reason() const noexcept { return line_.reason; }
+    /// The minor version of HTTP/1.x.
+    [[nodiscard]] constexpr int http_minor_version() const noexcept { return line_.minor_version; }
+    /// The subprotocol that the server chose; empty when it chose none.
+    [[nodiscard]] constexpr std::string_view subprotocol() const noexcept {
+        return headers_.find("Sec-WebSocket-Protocol").value_or(std::string_view());
+    }
+    /// The extensions that the server agreed to. Their parameters are for the caller to judge.
+    [[nodiscard]] constexpr extension_list extensions() const noexcept {
+        return extension_list(element_list(headers_, "Sec-WebSocket-Extensions"));
+    }
+    /// The first field of this name, whatever the name's case.
+    [[nodiscard]] constexpr std::optional<std::string_view> header(std::string_view name) const noexcept {
+        return headers_.find(name);
+    }
+    [[nodiscard]] constexpr header_list headers() const noexcept { return headers_; }
+
+private:
+    detail::status_line line_;
+    header_list headers_;
+};
+
+namespace detail {
+
+/// Subprotocol and extensions: only what was offered (RFC 6455 §4.1, points 5 and 6 of the answer's
+/// checks).
+[[nodiscard]] constexpr errc check_agreement(const upgrade_response& response, header_list offered) noexcept {
+    const header_list headers = response.headers();
+    for (const std::string_view name : {"Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"}) {
+        if (headers.count(name) > 1) return errc::handshake_duplicate_header;
+    }
+    if (headers.find("Sec-WebSocket-Protocol") &&
+        !element_list(offered, "Sec-WebSocket-Protocol").contains(response.subprotocol())) {
+        return errc::handshake_unrequested_subprotocol;
+    }
+    if (!headers.find("Sec-WebSocket-Extensions")) return errc::none;
+    if (!is_list_of(element_list(headers, "Sec-WebSocket-Extensions"), is_extension)) {
+        return errc::handshake_malformed;
+    }
+    const extension_list asked(element_list(offered, "Sec-WebSocket-Extensions"));
+    for (const extension each : response.extensions()) {
+        if (!asked.find(each.name())) return errc::handshake_unrequested_extension;
+    }
+    return errc::none;
+}
+
+/// A final answer (RFC 6455 §4.1): 101, Upgrade, Connection, Accept, then what was agreed on.
+[[nodiscard]] constexpr errc check_answer(const upgrade_response& response, header_list offered,
+                                          std::string_view expected_accept) noexcept {
+    const header_list headers = response.headers();
+    if (response.status() != 101) return errc::handshake_unexpected_status;
+    if (response.http_minor_version() == 0) return errc::handshake_http_version;
+    for (const std::string_view name : {"Upgrade", "Sec-WebSocket-Accept"}) {
+        if (headers.count(name) > 1) return errc::handshake_duplicate_header;
+    }
+    // Here Upgrade is one value, not a list with the value in it.
+    if (!equals_ignoring_case(headers.find("Upgrade").value_or(std::string_view()), "websocket")) {
+        return errc::handshake_missing_upgrade;
+    }
+    const element_list options(headers, "Connection");
+    if (!options.contains_ignoring_case("Upgrade")) return errc::handshake_missing_connection;
+    if (!is_list_of(options, is_token)) return errc::handshake_malformed;
+    if (headers.find("Sec-WebSocket-Accept") != expected_accept) return errc::handshake_invalid_accept;
+    return check_agreement(response, offered);
+}
+
+} // namespace detail
+
+/// Asks once and judges the answer. Movable; not thread-safe. Owns two buffers: the request, and the
+/// answer's head up to twice limits.max_size.
+class client_handshake {
+public:
+    explicit client_handshake(const handshake_limits& limits = {}) noexcept
+        : head_(detail::head_kind::response, limits) {}
+
+    /// Builds the request with a fresh key from `source` (random_keys, for instance) and forgets any
+    /// earlier one. Errors: errc::invalid_header_field, errc::out_of_memory; then there is nothing to send.
+    template <nonce_source Source>
+    [[nodiscard]] errc start(const client_request& request, Source& source) noexcept {
+        return start(request, make_client_key(source));
+    }
+    /// The same with a key of the caller's, new for every connection (RFC 6455 §4.1).
+    [[nodiscard]] errc start(const client_request& request, const client_key& key) noexcept {
+        request_.clear();
+        head_.restart(true);
+        status_ = handshake_status::need_more;
+        accept_ = accept_key(key.view());
+        error_ = append_client_request(request_, request, key);
+        if (error_ != errc::none) status_ = handshake_status::failed;
+        return error_;
+    }
+
+    /// The bytes to send, whole, before anything else. They live until the next start() or destruction,
+    /// moves included.
+    [[nodiscard]] const_bytes request() const noexcept { return request_.view(); }
+
+    /// Takes the answer's bytes from the front of `input` and leaves what follows its head. Any split of
+    /// the bytes gives the same result. Interim answers (1xx but 101) are passed over, as HTTP demands (RFC
+    /// 9110 §15.2); they count against max_size. After `complete` or `failed` it takes nothing more.
+    /// Precondition: start() succeeded.
+    handshake_status feed(mutable_bytes& input) noexcept { return feed_any(input); }
+    handshake_status feed(const_bytes& input) noexcept { return feed_any(input); }
+
+    [[nodiscard]] handshake_status status() const noexcept { return status_; }
+    /// The broken rule once `failed`, errc::none before.
+    [[nodiscard]] errc error() const noexcept { return error_; }
+
+    /// Whether there is an answer to look at: after `complete`, and after `failed` if the head itself was
+    /// legal. So a redirect or a demand for credentials (errc::handshake_unexpected_status) can be
+    /// followed.
+    [[nodiscard]] bool has_response() const noexcept { return head_.status() == handshake_status::complete; }
+    /// The answer, a view into this object's buffer: it lives until start() or destruction, moves included.
+    /// Precondition: has_response().
+    [[nodiscard]] upgrade_response response() const noexcept {
+        WSOLO_ASSERT(has_response(), "client_handshake::response() before the head is complete");
+        return {detail::parse_status_line(head_.start_line()).value(), head_.headers()};
+    }
+
+private:
+    template <class Byte>
+    handshake_status feed_any(std::span<Byte>& input) noexcept {
+        WSOLO_ASSERT(!request_.empty() || status_ == handshake_status::failed,
+                     "client_handshake::feed() before start()");
+        while (status_ == handshake_status::need_more && !input.empty()) {
+            const handshake_status head_status = head_.feed(input);
+            if (head_status == handshake_status::complete) judge();
+            if (head_status == handshake_status::failed) fail(head_.error());
+        }
+        return status_;
+    }
+
+    void judge() noexcept {
+        const int status = response().status();
+        if (status < 200 && status != 101) {
+            head_.restart(false);
+            return;
+        }
+        const errc error = detail::check_answer(response(), offered(), accept_.view());
+        if (error != errc::none) return fail(error);
+        status_ = handshake_status::complete;
+    }
+
+    void fail(errc error) noexcept {
+        error_ = error;
+        status_ = handshake_status::failed;
+    }
+
+    /// The fields of our own request: what stands between its first line and its empty one.
+    [[nodiscard]] header_list offered() const noexcept {
+        const std::string_view text = text_of(request_.view());
+        const std::size_t fields_at = text.find("\r\n") + 2;
+        return header_list(text.substr(fields_at, text.size() - 2 - fields_at));
+    }
+
+    detail::http_head head_;
+    byte_buffer request_;
+    accept_value accept_{};
+    handshake_status status_ = handshake_status::need_more;
+    errc error_ = errc::none;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/request.hpp
+// What a client asked for: a view over a request's head, and the rules that make it an upgrade to
+// WebSocket.
+//
+// Laws of this file:
+// - Well-formed HTTP is judged for every request, RFC 6455 only for those that ask for WebSocket; so a
+//   plain request is never an error here, and the server can answer it with a page.
+// - Lenient only where HTTP says so (the case of names and of "websocket" and "Upgrade", lists over several
+//   fields, empty list elements), and for an empty list of offers.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A request's head. A view: it lives as long as the server_handshake it came from, and so does what it
+/// returns.
+class upgrade_request {
+public:
+    upgrade_request() = default;
+    constexpr upgrade_request(detail::request_line line, header_list headers) noexcept
+        : line_(line), headers_(headers) {}
+
+    /// Whether this asks for WebSocket, well or badly: an Upgrade that lists "websocket", or a
+    /// Sec-WebSocket-Key or -Version, which a proxy that forgot to pass Upgrade on leaves behind. False: a
+    /// plain HTTP request.
+    [[nodiscard]] constexpr bool is_upgrade() const noexcept {
+        return element_list(headers_, "Upgrade").contains_ignoring_case("websocket") ||
+               headers_.find("Sec-WebSocket-Key") || headers_.find("Sec-WebSocket-Version");
+    }
+
+    [[nodiscard]] constexpr std::string_view method() const noexcept { return line_.method; }
+    /// As it was sent, in any of HTTP's forms.
+    [[nodiscard]] constexpr std::string_view target() const noexcept { return line_.target; }
+    /// Path and query (RFC 6455 §3), also when the target is absolute; the target itself when it has
+    /// neither form.
+    [[nodiscard]] constexpr std::string_view resource_name() const noexcept {
+        const detail::target_parts parts = detail::split_target(line_.target);
+        return parts.legal ? parts.resource : line_.target;
+    }
+    /// The target's host if it names one, else the Host field (RFC 9112 §3.2.2); with the port, if one was
+    /// sent. Empty when there is neither.
+    [[nodiscard]] constexpr std::string_view host() const noexcept {
+        const detail::target_parts parts = detail::split_target(line_.target);
+        if (parts.legal && !parts.host.empty()) return parts.host;
+        return headers_.find("Host").value_or(std::string_view());
+    }
+    /// Who the browser acts for (RFC 6455 §10.2). Other clients mostly send none.
+    [[nodiscard]] constexpr std::optional<std::string_view> origin() const noexcept {
+        return headers_.find("Origin");
+    }
+    /// Sec-WebSocket-Key as it was sent; empty when it is missing.
+    [[nodiscard]] constexpr std::string_view key() const noexcept {
+        return headers_.find("Sec-WebSocket-Key").value_or(std::string_view());
+    }
+    /// The minor version of HTTP/1.x.
+    [[nodiscard]] constexpr int http_minor_version() const noexcept { return line_.minor_version; }
+    /// Sec-WebSocket-Version as it was sent ("13" in every accepted upgrade); empty when it is missing.
+    [[nodiscard]] constexpr std::string_view version() const noexcept {
+        return headers_.find("Sec-WebSocket-Version").value_or(std::string_view());
+    }
+    /// The offered subprotocols, the client's favourite first (RFC 6455 §11.3.4).
+    [[nodiscard]] constexpr element_list subprotocols() const noexcept {
+        return {headers_, "Sec-WebSocket-Protocol"};
+    }
+    /// The offered extensions, the client's favourite first (RFC 6455 §9.1).
+    [[nodiscard]] constexpr extension_list extensions() const noexcept {
+        return extension_list(element_list(headers_, "Sec-WebSocket-Extensions"));
+    }
+    /// The first field of this name, whatever the name's case.
+    [[nodiscard]] constexpr std::optional<std::string_view> header(std::string_view name) const noexcept {
+        return headers_.find(name);
+    }
+    [[nodiscard]] constexpr header_list headers() const noexcept { return headers_; }
+
+private:
+    detail::request_line line_;
+    header_list headers_;
+};
+
+namespace detail {
+
+/// protocol = token [ "/" token ] (RFC 9110 §7.8)
+[[nodiscard]] constexpr bool is_protocol(std::string_view text) noexcept {
+    const std::size_t slash = text.find('/');
+    if (slash == std::string_view::npos) return is_token(text);
+    return is_token(text.substr(0, slash)) && is_token(text.substr(slash + 1));
+}
+
+/// #element: any number of elements, each legal. RFC 6455 wants at least one subprotocol or extension in
+/// its lists, but clients exist that send an empty list when they have nothing to offer, and it can mean
+/// only that.
+template <class Predicate>
+[[nodiscard]] constexpr bool lists_only(header_list headers, std::string_view name,
+                                        Predicate is_legal) noexcept {
+    for (const std::string_view element : element_list(headers, name)) {
+        if (!is_legal(element)) return false;
+    }
+    return true;
+}
+
+/// How the body, if any, is delimited: two answers to that are how requests get smuggled (RFC 9112 §6.1,
+/// §6.3).
+[[nodiscard]] constexpr errc check_body_framing(const upgrade_request& request) noexcept {
+    const header_list headers = request.headers();
+    if (headers.count("Content-Length") > 1) return errc::handshake_duplicate_header;
+    const std::optional<std::string_view> length = headers.find("Content-Length");
+    if (length && !is_number(*length)) return errc::handshake_malformed;
+    const bool has_codings = headers.find("Transfer-Encoding").has_value();
+    if (has_codings && (length || request.http_minor_version() == 0)) return errc::handshake_malformed;
+    return errc::none;
+}
+
+/// What holds for any HTTP/1.x request (RFC 9112 §3.2, RFC 9110 §7.8).
+[[nodiscard]] constexpr errc check_http(const upgrade_request& request) noexcept {
+    const header_list headers = request.headers();
+    if (headers.count("Host") > 1) return errc::handshake_duplicate_header;
+    const std::optional<std::string_view> host = headers.find("Host");
+    if (!host && request.http_minor_version() > 0) return errc::handshake_missing_host;
+    if (host && !host->empty() && !is_host(*host)) return errc::handshake_malformed;
+    if (!lists_only(headers, "Connection", is_token)) return errc::handshake_malformed;
+    if (!lists_only(headers, "Upgrade", is_protocol)) return errc::handshake_malformed;
+    return check_body_framing(request);
+}
+
+/// A GET's framing that announces bytes: RFC 6455 §4.1 has no place for them, and they would be read as
+/// frames.
+[[nodiscard]] constexpr bool announces_body(header_list headers) noexcept {
+    if (headers.find("Transfer-Encoding")) return true;
+    const std::string_view length = headers.find("Content-Length").value_or("0");
+    return length.find_first_not_of('0') != std::string_view::npos;
+}
+
+/// What the fields of the upgrade itself must be (RFC 6455 §4.2.1, §11.3).
+[[nodiscard]] constexpr errc check_websocket_fields(const upgrade_request& request) noexcept {
+    const header_list headers = request.headers();
+    for (const std::string_view name : {"Sec-WebSocket-Version", "Sec-WebSocket-Key", "Origin"}) {
+        if (headers.count(name) > 1) return errc::handshake_duplicate_header;
+    }
+    if (request.version() != "13") return errc::handshake_unsupported_version;
+    if (!headers.find("Sec-WebSocket-Key")) return errc::handshake_missing_key;
+    if (!is_client_key(request.key())) return errc::handshake_invalid_key;
+    const bool lists_legal = lists_only(headers, "Sec-WebSocket-Protocol", is_token) &&
+                             lists_only(headers, "Sec-WebSocket-Extensions", is_extension);
+    return lists_legal ? errc::none : errc::handshake_malformed;
+}
+
+/// A request that asks for WebSocket, after check_http (RFC 6455 §4.2.1).
+[[nodiscard]] constexpr errc check_upgrade(const upgrade_request& request) noexcept {
+    const header_list headers = request.headers();
+    if (request.method() != "GET") return errc::handshake_method_not_get;
+    if (request.http_minor_version() == 0) return errc::handshake_http_version;
+    if (!split_target(request.target()).legal) return errc::handshake_invalid_start_line;
+    if (request.host().empty()) return errc::handshake_missing_host;
+    if (!element_list(headers, "Upgrade").contains_ignoring_case("websocket")) {
+        return errc::handshake_missing_upgrade;
+    }
+    if (!element_list(headers, "Connection").contains_ignoring_case("Upgrade")) {
+        return errc::handshake_missing_connection;
+    }
+    if (announces_body(headers)) return errc::handshake_unexpected_body;
+    return check_websocket_fields(request);
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/negotiate.hpp
+// The server's choices: which origin may come in, which subprotocol and which extensions are spoken.
+//
+// Laws of this file:
+// - Nothing is chosen that the client did not offer (RFC 6455 §4.2.2).
+// - The policy is the caller's, as a function object; these helpers only walk the offers.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+template <class Text>
+concept borrowed_text = std::same_as<Text, std::string_view> || std::same_as<Text, const char*>;
+
+} // namespace detail
+
+/// The first subprotocol, in the client's order of preference, that is among `supported`; empty when there
+/// is none, and then the answer names none (RFC 6455 §4.2.2). A view into the request. O(offered *
+/// supported).
+[[nodiscard]] constexpr std::string_view
+choose_subprotocol(const upgrade_request& request, std::span<const std::string_view> supported) noexcept {
+    for (const std::string_view offered : request.subprotocols()) {
+        for (const std::string_view mine : supported) {
+            if (offered == mine) return offered;
+        }
+    }
+    return {};
+}
+
+[[nodiscard]] constexpr std::string_view
+choose_subprotocol(const upgrade_request& request,
+                   std::initializer_list<std::string_view> supported) noexcept {
+    return choose_subprotocol(request,
+                              std::span<const std::string_view>(supported.begin(), supported.size()));
+}
+
+/// Shows every offered extension to `hook`, in the client's order of preference, until one is taken. The
+/// hook answers with the text to agree on ("permessage-deflate; server_no_context_takeover") or with an
+/// empty one to pass: a string_view or a literal of its own, for an owning string would be gone before it
+/// is written. Returns that text, for accept_options::extensions.
+template <class Hook>
+    requires detail::borrowed_text<std::invoke_result_t<Hook&, const extension&>>
+[[nodiscard]] constexpr std::string_view choose_extension(const upgrade_request& request, Hook&& hook) {
+    for (const extension offer : request.extensions()) {
+        const std::string_view agreed = hook(offer);
+        if (!agreed.empty()) return agreed;
+    }
+    return {};
+}
+
+/// Asks `allowed(std::optional<std::string_view>)` about the request's Origin;
+/// errc::handshake_origin_refused when it says no (RFC 6455 §4.2.2, §10.2). A client that is not a browser
+/// mostly sends none: the hook decides on that too.
+template <class Allowed>
+    requires std::is_invocable_r_v<bool, Allowed&, std::optional<std::string_view>>
+[[nodiscard]] constexpr errc check_origin(const upgrade_request& request, Allowed&& allowed) {
+    return allowed(request.origin()) ? errc::none : errc::handshake_origin_refused;
+}
+
+/// Whether the Origin's host and port are those that the request was sent to: the usual defence against a
+/// foreign page that uses its visitor's cookies. Schemes are not compared, for TLS often ends before the
+/// server. False when there is no Origin, and for "null".
+[[nodiscard]] constexpr bool is_same_origin(const upgrade_request& request) noexcept {
+    const std::string_view origin = request.origin().value_or(std::string_view());
+    const std::size_t host_at = origin.find("://");
+    return host_at != std::string_view::npos &&
+           detail::equals_ignoring_case(origin.substr(host_at + 3), request.host());
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/response.hpp
+// What a server answers: 101 and the connection is a WebSocket, or an ordinary HTTP answer and it is not
+// (RFC 6455 §4.2.2, §4.4).
+//
+// Laws of this file:
+// - Bytes out, no I/O: write_x fills a caller's span, append_x a caller's container; on an error neither
+//   changes.
+// - A refusal says why: the status that HTTP has for it, what the client would have to send, and a
+//   sentence.
+// - Nothing the caller passes can end a line early; fields that these functions write themselves are
+//   refused.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What an accepting answer adds. Views, needed only during the call; never into the container appended to.
+struct accept_options {
+    /// One of those offered (choose_subprotocol), or empty.
+    std::string_view subprotocol = {};
+    /// The agreed extensions as header text (choose_extension), each of them offered; or empty.
+    std::string_view extensions = {};
+    /// Further fields, for instance Set-Cookie.
+    std::span<const header_field> headers = {};
+};
+
+/// An ordinary HTTP answer, after which the connection closes. Views, needed only during the call; never
+/// into the container appended to.
+struct http_response {
+    /// 200-599.
+    int status = 200;
+    /// Empty: the status's usual phrase.
+    std::string_view reason = {};
+    std::string_view content_type = "text/plain; charset=utf-8";
+    std::string_view body = {};
+    /// Further fields.
+    std::span<const header_field> headers = {};
+    /// For an answer to HEAD: the body's length is announced, the body is not sent.
+    bool omit_body = false;
+};
+
+/// The status to refuse a handshake with (RFC 6455 §4.2.2, §4.4; RFC 9110 §15.5).
+[[nodiscard]] constexpr int http_status_for(errc why) noexcept {
+    switch (why) {
+    case errc::handshake_origin_refused: return 403;
+    case errc::handshake_method_not_get: return 405;
+    case errc::handshake_timeout: return 408;
+    case errc::handshake_missing_upgrade:
+    case errc::handshake_unsupported_version: return 426;
+    case errc::handshake_line_too_long:
+    case errc::handshake_too_many_headers:
+    case errc::handshake_too_large: return 431;
+    case errc::handshake_http_version: return 505;
+    case errc::queue_full:
+    case errc::closed:
+    case errc::aborted: return 503;
+    default: return blame_of(why) == blame::remote ? 400 : 500;
+    }
+}
+
+namespace detail {
+
+[[nodiscard]] constexpr std::string_view usual_reason(int status) noexcept {
+    switch (status) {
+    case 200: return "OK";
+    case 204: return "No Content";
+    case 301: return "Moved Permanently";
+    case 302: return "Found";
+    case 307: return "Temporary Redirect";
+    case 308: return "Permanent Redirect";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 426: return "Upgrade Required";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 503: return "Service Unavailable";
+    case 505: return "HTTP Version Not Supported";
+    default: return ""; // the phrase is optional (RFC 9112 §4)
+    }
+}
+
+inline constexpr header_field allow_get[] = {{"Allow", "GET"}};
+
+[[nodiscard]] constexpr errc check_accept(const upgrade_request& request,
+                                          const accept_options& options) noexcept {
+    if (!options.subprotocol.empty() && !request.subprotocols().contains(options.subprotocol)) {
+        return errc::handshake_unrequested_subprotocol;
+    }
+    const element_list agreed(options.extensions);
+    if (!options.extensions.empty() && !is_list_of(agreed, is_extension)) return errc::invalid_header_field;
+    for (const extension each : extension_list(agreed)) {
+        if (!request.extensions().find(each.name())) return errc::handshake_unrequested_extension;
+    }
+    return are_extra_fields(options.headers) ? errc::none : errc::invalid_header_field;
+}
+
+inline void compose_accept(message_writer& out, const accept_value& accept,
+                           const accept_options& options) noexcept {
+    out.text("HTTP/1.1 101 Switching Protocols\r\n");
+    out.field("Upgrade", "websocket");
+    out.field("Connection", "Upgrade");
+    out.field("Sec-WebSocket-Accept", accept.view());
+    out.optional_field("Sec-WebSocket-Protocol", options.subprotocol);
+    out.optional_field("Sec-WebSocket-Extensions", options.extensions);
+    out.fields(options.headers);
+    out.text("\r\n");
+}
+
+[[nodiscard]] constexpr errc check_response(const http_response& response) noexcept {
+    const bool legal = is_field_value(response.reason) && is_field_value(response.content_type) &&
+                       are_extra_fields(response.headers);
+    return legal ? errc::none : errc::invalid_header_field;
+}
+
+inline void compose_response(message_writer& out, const http_response& response) noexcept {
+    const bool upgrade_required = response.status == 426;
+    const bool has_content = response.status != 204 && response.status != 304;
+    out.text("HTTP/1.1 ");
+    out.number(static_cast<std::size_t>(response.status));
+    out.text(" ");
+    out.text(response.reason.empty() ? usual_reason(response.status) : response.reason);
+    out.text("\r\n");
+    if (upgrade_required) { // what the client has to ask for (RFC 9110 §15.5.22, RFC 6455 §4.4)
+        out.field("Upgrade", "websocket");
+        out.field("Sec-WebSocket-Version", "13");
+    }
+    out.field("Connection", upgrade_required ? "Upgrade, close" : "close");
+    if (has_content) {
+        if (!response.body.empty()) out.optional_field("Content-Type", response.content_type);
+        out.text("Content-Length: ");
+        out.number(response.body.size());
+        out.text("\r\n");
+    }
+    out.fields(response.headers);
+    out.text("\r\n");
+    if (has_content && !response.omit_body) out.text(response.body);
+}
+
+} // namespace detail
+
+/// The refusal that `why` calls for: its status, and its sentence as the body.
+[[nodiscard]] constexpr http_response rejection(errc why) noexcept {
+    http_response refused{.status = http_status_for(why), .body = to_string(why)};
+    if (refused.status == 405) refused.headers = detail::allow_get;
+    return refused;
+}
+
+/// Writes the 101 answer to a request that was found legal, and returns its size (RFC 6455 §4.2.2). Errors:
+/// errc::handshake_unrequested_subprotocol or _extension for one that was not offered,
+/// errc::invalid_header_field, errc::buffer_too_small. Precondition: the server_handshake is complete and
+/// request.is_upgrade().
+[[nodiscard]] inline result<std::size_t> write_accept_response(mutable_bytes to,
+                                                               const upgrade_request& request,
+                                                               const accept_options& options = {}) noexcept {
+    WSOLO_ASSERT(request.is_upgrade(), "only a request for WebSocket is answered with 101");
+    if (const errc error = detail::check_accept(request, options); error != errc::none) return error;
+    const accept_value accept = accept_key(request.key());
+    return detail::write_message(
+        to, [&](detail::message_writer& out) { detail::compose_accept(out, accept, options); });
+}
+
+/// The same behind the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
+/// it cannot grow.
+template <detail::growable_bytes Container>
+[[nodiscard]] errc append_accept_response(Container& out, const upgrade_request& request,
+                                          const accept_options& options = {}) noexcept {
+    WSOLO_ASSERT(request.is_upgrade(), "only a request for WebSocket is answered with 101");
+    if (const errc error = detail::check_accept(request, options); error != errc::none) return error;
+    const accept_value accept = accept_key(request.key());
+    return detail::append_message(
+        out, [&](detail::message_writer& to) { detail::compose_accept(to, accept, options); });
+}
+
+/// Writes a whole ordinary answer, a refusal or a page, and returns its size. Errors:
+/// errc::invalid_header_field, errc::buffer_too_small. A 426 says by itself which protocol and version are
+/// spoken here.
+[[nodiscard]] inline result<std::size_t> write_response(mutable_bytes to,
+                                                        const http_response& response) noexcept {
+    WSOLO_ASSERT(response.status >= 200 && response.status <= 599, "a final HTTP status is 200-599");
+    if (const errc error = detail::check_response(response); error != errc::none) return error;
+    return detail::write_message(
+        to, [&](detail::message_writer& out) { detail::compose_response(out, response); });
+}
+
+/// The same behind the contents of a container.
+template <detail::growable_bytes Container>
+[[nodiscard]] errc append_response(Container& out, const http_response& response) noexcept {
+    WSOLO_ASSERT(response.status >= 200 && response.status <= 599, "a final HTTP status is 200-599");
+    if (const errc error = detail::check_response(response); error != errc::none) return error;
+    return detail::append_message(
+        out, [&](detail::message_writer& to) { detail::compose_response(to, response); });
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/server.hpp
+// The server's side of the opening handshake: bytes in, a request out (RFC 6455 §4.2.1).
+//
+// Laws of this file:
+// - No I/O and no clock: a slow client is the caller's to time out (errc::handshake_timeout).
+// - What follows the head stays in the caller's input: a client may send frames right behind it.
+// - Complete means that it can be answered: with 101 when request().is_upgrade(), with a page when not.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Reads one request. Movable; not thread-safe. Owns one buffer, which grows with the bytes that arrive to
+/// at most twice limits.max_size; destroying the object, or moving from it, gives it up.
+///
+///     switch (handshake.feed(input)) {
+///     case handshake_status::need_more: return;               // read on
+///     case handshake_status::failed: append_response(out, rejection(handshake.error())); break;
+///     case handshake_status::complete: append_accept_response(out, handshake.request()); break;
+///     }                                                       // input: the first bytes of the first frame
+class server_handshake {
+public:
+    explicit server_handshake(const handshake_limits& limits = {}) noexcept
+        : head_(detail::head_kind::request, limits) {}
+
+    /// Takes the head's bytes from the front of `input` and leaves what follows. Any split of the bytes
+    /// gives the same result. After `complete` or `failed` it takes nothing more. O(bytes taken) and, at
+    /// the head's end, a few walks over the head.
+    handshake_status feed(mutable_bytes& input) noexcept { return feed_any(input); }
+    handshake_status feed(const_bytes& input) noexcept { return feed_any(input); }
+
+    [[nodiscard]] handshake_status status() const noexcept { return status_; }
+    /// The broken rule once `failed`, errc::none before. http_status_for() and rejection() turn it into an
+    /// answer.
+    [[nodiscard]] errc error() const noexcept { return error_; }
+
+    /// Whether there is a request to look at: after `complete`, and after `failed` if the head itself was
+    /// legal.
+    [[nodiscard]] bool has_request() const noexcept { return head_.status() == handshake_status::complete; }
+    /// The request, a view into this object's buffer: it lives until reset() or destruction, moves
+    /// included. Precondition: has_request().
+    [[nodiscard]] upgrade_request request() const noexcept {
+        WSOLO_ASSERT(has_request(), "server_handshake::request() before the head is complete");
+        return {detail::parse_request_line(head_.start_line()).value(), head_.headers()};
+    }
+
+    /// Ready for another request on the same connection, after a plain one was answered. Keeps the buffer.
+    void reset() noexcept {
+        head_.restart(true);
+        status_ = handshake_status::need_more;
+        error_ = errc::none;
+    }
+
+private:
+    template <class Byte>
+    handshake_status feed_any(std::span<Byte>& input) noexcept {
+        if (status_ != handshake_status::need_more) return status_;
+        status_ = head_.feed(input);
+        error_ = head_.error();
+        if (status_ == handshake_status::complete) judge();
+        return status_;
+    }
+
+    void judge() noexcept {
+        const upgrade_request asked = request();
+        error_ = detail::check_http(asked);
+        if (error_ == errc::none && asked.is_upgrade()) error_ = detail::check_upgrade(asked);
+        if (error_ != errc::none) status_ = handshake_status::failed;
+    }
+
+    detail::http_head head_;
+    handshake_status status_ = handshake_status::need_more;
+    errc error_ = errc::none;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/upgrade.hpp
+// The opening handshake, both sides (RFC 6455 §4): includes only.
+
+// ---- wsolo/session/event.hpp
+// What a reader found in its input, one thing at a time.
+//
+// Laws of this file:
+// - An event is a view: its bytes lie in what was given to read() or in the reader, until the iterator
+// advances.
+// - "The peer closed" and "this side fails the connection" are different events (RFC 6455 §7.1.4, §7.1.7).
+// - A reply is owed, never sent: owed_reply() builds it when asked, and whoever owns the write side queues
+// it.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// message, fragment: data. ping, pong: control frames. peer_close: the peer's Close frame, well-formed.
+/// failure: a rule was broken or a limit exceeded, and nothing more will be read.
+enum class event_kind : std::uint8_t { message, fragment, ping, pong, peer_close, failure };
+
+namespace detail {
+struct event_access;
+}
+
+/// A few words; copies are views of the same bytes. Not thread-safe while the reader goes on.
+class event {
+public:
+    [[nodiscard]] event_kind kind() const noexcept { return kind_; }
+    /// A whole message.
+    [[nodiscard]] bool is_message() const noexcept { return kind_ == event_kind::message; }
+    /// A piece of a message (delivery::fragments only).
+    [[nodiscard]] bool is_fragment() const noexcept { return kind_ == event_kind::fragment; }
+    /// A message, or a piece of one, whose opcode is text. A message is valid UTF-8; a piece belongs to what
+    /// is valid so far, and may begin or end inside a code point.
+    [[nodiscard]] bool is_text() const noexcept { return text_; }
+
+    /// The data of a message, fragment, ping or pong, unmasked.
+    [[nodiscard]] const_bytes payload() const noexcept {
+        WSOLO_ASSERT(kind_ <= event_kind::pong,
+                     "event::payload(): only messages, fragments, PING and PONG have one");
+        return {payload_, size_};
+    }
+    /// The same, in the type that keeps it from being unmasked again (frame/payload.hpp).
+    [[nodiscard]] unmasked_bytes unmasked() const noexcept { return unmasked_bytes(payload()); }
+    /// The same as characters; UTF-8 only where is_text() says so.
+    [[nodiscard]] std::string_view text() const noexcept { return text_of(payload()); }
+    /// A copy that outlives the event. Allocates; throws what std::string throws when there is no memory.
+    [[nodiscard]] std::string copy_text() const { return std::string(text()); }
+    /// A copy that outlives the event. Error: out_of_memory.
+    [[nodiscard]] result<byte_buffer> copy_bytes() const noexcept {
+        byte_buffer copy;
+        if (!copy.append(payload())) return errc::out_of_memory;
+        return copy;
+    }
+
+    /// Whether this piece begins its message, and whether it ends it. Both hold for a message.
+    [[nodiscard]] bool begins_message() const noexcept {
+        WSOLO_ASSERT(kind_ <= event_kind::fragment,
+                     "event::begins_message(): only of messages and fragments");
+        return begins_;
+    }
+    [[nodiscard]] bool ends_message() const noexcept {
+        WSOLO_ASSERT(kind_ <= event_kind::fragment, "event::ends_message(): only of messages and fragments");
+        return ends_;
+    }
+    /// The reserved bits of the message's first frame (rsv1_bit ...); 0 unless read_limits::allowed_rsv has
+    /// them.
+    [[nodiscard]] std::uint8_t rsv() const noexcept { return rsv_; }
+
+    /// peer_close: the status code that the peer gave, no_status when it gave none (RFC 6455 §7.1.5).
+    /// failure: the status code for the Close frame that says so, no_status when none can or need be sent.
+    [[nodiscard]] close_code code() const noexcept {
+        WSOLO_ASSERT(kind_ >= event_kind::peer_close, "event::code(): only of peer_close and failure");
+        return code_;
+    }
+    /// peer_close: the reason that the peer gave, UTF-8, at most 123 bytes (RFC 6455 §7.1.6).
+    [[nodiscard]] std::string_view reason() const noexcept {
+        WSOLO_ASSERT(kind_ == event_kind::peer_close, "event::reason(): only of peer_close");
+        return size_ < 2 ? std::string_view() : text_of({payload_ + 2, size_ - 2u});
+    }
+    /// failure: the rule that was broken.
+    [[nodiscard]] errc error() const noexcept {
+        WSOLO_ASSERT(kind_ == event_kind::failure, "event::error(): only of failure");
+        return error_;
+    }
+
+    /// The frame that this event obliges this side to send, ready to be queued as raw bytes: the PONG for a
+    /// ping (RFC 6455 §5.5.3), the echo for a peer_close (§5.5.1), the Close that tells the peer of a failure
+    /// (§7.1.7). Empty for everything else and once this side's Close was sent
+    /// (basic_reader::note_close_sent). Builds the frame anew at each call, the same each time.
+    [[nodiscard]] std::optional<control_frame> owed_reply() const noexcept {
+        if (reply_ == reply::none) return std::nullopt;
+        return masked_reply_ ? built_reply<role::client>(one_key{key_}) : built_reply<role::server>();
+    }
+    /// Whether owed_reply() has one, without building it.
+    [[nodiscard]] bool owes_reply() const noexcept { return reply_ != reply::none; }
+
+private:
+    friend struct detail::event_access;
+
+    enum class reply : std::uint8_t { none, echo, failure };
+
+    /// The key that the reader drew for this reply.
+    struct one_key {
+        masking_key key;
+        [[nodiscard]] masking_key next_key() const noexcept { return key; }
+    };
+
+    template <role Role, class... Keys>
+    [[nodiscard]] std::optional<control_frame> built_reply(Keys... keys) const noexcept {
+        const unmasked_bytes received(const_bytes{payload_, size_});
+        const opcode op = kind_ == event_kind::ping ? opcode::ping : opcode::close;
+        const auto frame = reply_ == reply::echo ? make_control_reply<Role>(op, received, keys...)
+                                                 : make_close<Role>(code_, to_string(error_), keys...);
+        return *frame;
+    }
+
+    const std::byte* payload_ = nullptr;
+    std::size_t size_ = 0;
+    masking_key key_{};
+    close_code code_ = close_code::no_status;
+    event_kind kind_ = event_kind::failure;
+    errc error_ = errc::none;
+    std::uint8_t rsv_ = 0;
+    reply reply_ = reply::none;
+    bool text_ = false;
+    bool begins_ = false;
+    bool ends_ = false;
+    bool masked_reply_ = false;
+};
+
+namespace detail {
+
+/// The reader's door to an event. An event is filled where it lies, field by field: copying it around would
+/// cost more than finding it.
+struct event_access {
+    struct marks {
+        bool text = false;
+        bool begins = false;
+        bool ends = false;
+        std::uint8_t rsv = 0;
+    };
+
+    static void data(event& found, event_kind kind, const_bytes payload, marks marks) noexcept {
+        control(found, kind, payload);
+        found.text_ = marks.text;
+        found.begins_ = marks.begins;
+        found.ends_ = marks.ends;
+        found.rsv_ = marks.rsv;
+    }
+
+    static void control(event& found, event_kind kind, const_bytes payload) noexcept {
+        found.kind_ = kind;
+        found.payload_ = payload.data();
+        found.size_ = payload.size();
+        found.reply_ = event::reply::none;
+        found.text_ = false;
+    }
+
+    static void close(event& found, const_bytes body, close_code code) noexcept {
+        control(found, event_kind::peer_close, body);
+        found.code_ = code;
+    }
+
+    static void failure(event& found, errc error) noexcept {
+        control(found, event_kind::failure, {});
+        found.error_ = error;
+        found.code_ = close_code_for(error);
+    }
+
+    /// Makes `found` owe its reply: with a key for a client, without one for a server.
+    template <class... Keys>
+    static void owe(event& found, Keys&... keys) noexcept {
+        const bool failed = found.kind_ == event_kind::failure;
+        found.reply_ = failed ? event::reply::failure : event::reply::echo;
+        found.masked_reply_ = sizeof...(Keys) > 0;
+        if constexpr (sizeof...(Keys) > 0) found.key_ = (keys, ...).next_key();
+    }
+};
+
+} // namespace detail
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/session/limits.hpp
+// What a peer may make a reader take, and how messages are handed over.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// messages: one event per message, whole. fragments: one event per piece as it arrives, nothing assembled
+/// and nothing allocated.
+enum class delivery : std::uint8_t { messages, fragments };
+
+/// The bounds of one connection's input. Every one is judged before the bytes it bounds are kept: sizes by
+/// the frame's header (RFC 6455 §10.4).
+struct read_limits {
+    /// Longest payload of a data frame, in bytes: errc::frame_too_big.
+    std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
+    /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries.
+    std::uint64_t max_message_size = std::uint64_t{16} * 1024 * 1024;
+    /// Most frames of one message, the empty ones included: errc::too_many_fragments.
+    std::uint32_t max_fragments = 4096;
+    delivery deliver = delivery::messages;
+    /// Reserved bits that a negotiated extension gives a meaning on a message's first frame (rsv1_bit ...,
+    /// frame/header.hpp). A text message with one of them set is not validated here: what it carries is the
+    /// extension's to decode.
+    std::uint8_t allowed_rsv = 0;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/session/detail/reader_keys.hpp
+// A reader's key source: owned, referred to, or none for a server.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// What a server's reader has in a key source's place.
+struct no_keys {};
+
+template <role Role>
+using default_keys = std::conditional_t<masks(Role), random_keys, no_keys>;
+
+/// Keys may be a reference: the source is then the caller's and outlives the reader.
+template <class Keys>
+class reader_keys {
+    static_assert(key_source<std::remove_reference_t<Keys>>,
+                  "a client's replies are masked: give the reader a key source (core/random.hpp)");
+
+public:
+    template <class... Arguments>
+        requires std::constructible_from<Keys, Arguments...>
+    explicit reader_keys(Arguments&&... arguments) noexcept : keys_(std::forward<Arguments>(arguments)...) {}
+
+    template <class Use>
+    void with_keys(Use use) noexcept {
+        use(keys_);
+    }
+
+private:
+    Keys keys_;
+};
+
+template <>
+class reader_keys<no_keys> {
+public:
+    template <class Use>
+    void with_keys(Use use) noexcept {
+        use();
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/session/detail/message_rules.hpp
+// What one data frame may follow and what it may add (RFC 6455 §5.4, §10.4): the part of the rules that
+// depends on the frames before it.
+//
+// Laws of this file:
+// - Judged from the header, before any payload is kept.
+// - Sums are judged as `need > limit - have`, which cannot wrap.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// The message that the next data frame belongs to. 32 bytes.
+class message_rules {
+public:
+    explicit message_rules(const read_limits& limits) noexcept
+        : max_size_(limits.max_message_size), max_fragments_(limits.max_fragments) {}
+
+    /// Whether a frame that is a message of its own, without reserved bits, may come now.
+    [[nodiscard]] bool admits_whole(std::byte first, std::uint64_t payload_size) const noexcept {
+        constexpr unsigned fin = 0x80;
+        const unsigned kind = std::to_integer<unsigned>(first) - (fin | static_cast<unsigned>(opcode::text));
+        return kind <= 1 && !open_ && payload_size <= max_size_ && max_fragments_ != 0;
+    }
+
+    /// Takes the header of a data frame: its first byte and its payload's size. On an error nothing changes.
+    [[nodiscard]] errc begin_frame(std::byte first, std::uint64_t payload_size) noexcept {
+        const unsigned bits = std::to_integer<unsigned>(first);
+        const auto op = static_cast<opcode>(bits & 0x0Fu);
+        const bool continues = op == opcode::continuation;
+        // §5.4: fragments of one message "MUST NOT be interleaved" with those of another.
+        if (continues != open_)
+            return continues ? errc::unexpected_continuation : errc::expected_continuation;
+        // RFC 7692 §6: an extension's bit belongs to a message's first frame.
+        if (continues && (bits & 0x70u) != 0) return errc::reserved_bits_set;
+        const std::uint64_t size = continues ? size_ : 0;
+        const std::uint32_t fragments = continues ? fragments_ : 0;
+        if (fragments >= max_fragments_) return errc::too_many_fragments;
+        if (payload_size > max_size_ - size) return errc::message_too_big;
+        if (!continues) first_ = first;
+        size_ = size + payload_size;
+        fragments_ = fragments + 1;
+        open_ = true;
+        final_ = (bits & 0x80u) != 0;
+        return errc::none;
+    }
+
+    /// The current data frame's payload has come to its end. True when it was the message's last.
+    bool end_frame() noexcept {
+        open_ = !final_;
+        return final_;
+    }
+
+    /// Whether a message is under way.
+    [[nodiscard]] bool open() const noexcept { return open_; }
+    [[nodiscard]] bool is_text() const noexcept {
+        return (std::to_integer<unsigned>(first_) & 0x0Fu) == static_cast<unsigned>(opcode::text);
+    }
+    /// The reserved bits of the message's first frame, where they stand in its first byte.
+    [[nodiscard]] std::uint8_t rsv() const noexcept {
+        return static_cast<std::uint8_t>(std::to_integer<unsigned>(first_) & 0x70u);
+    }
+
+private:
+    std::uint64_t max_size_;
+    std::uint64_t size_ = 0; // never above max_size_
+    std::uint32_t max_fragments_;
+    std::uint32_t fragments_ = 0;
+    std::byte first_{};
+    bool open_ = false;
+    bool final_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/session/detail/reader_state.hpp
+// The reader's machine without its key source: frames become messages, fragments, control frames, or the end.
+//
+// Laws of this file:
+// - One buffer holds what a read cut: the message so far, and behind it the control frame so far. Data cannot
+// come
+//   while a control frame is unfinished, so the second is always the tail.
+// - What the last event pointed to is given back only when the next one is asked for.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+enum class read_phase : std::uint8_t { open, peer_closed, failed };
+
+template <role Role>
+struct reader_state {
+    explicit reader_state(const read_limits& limits) noexcept
+        : decoder_({limits.max_frame_size}, limits.allowed_rsv),
+          rules_(limits),
+          by_fragments_(limits.deliver == delivery::fragments) {
+        if (by_fragments_) static_cast<void>(kept_.reserve(max_control_payload)); // retried when it is needed
+    }
+
+    /// The next event in `input`, which is advanced past it. False when the input is used up. The event owes
+    /// no reply yet.
+    bool next(mutable_bytes& input, event& found) noexcept {
+        if (delivered_) forget_delivered();
+        while (phase == read_phase::open) {
+            const decoded part = decoder_.next_masked(input);
+            if (part.status != decode_status::part) {
+                return part.status == decode_status::failed && fail(part.error, found);
+            }
+            if (part.begins && part.ends && rules_.admits_whole(decoder_.first_byte(), part.payload.size())) {
+                return take_whole(part.payload, found);
+            }
+            if (take(part, found)) return true;
+        }
+        return refuse(input, found);
+    }
+
+    /// Input that nobody will look at: the stream has a hole now.
+    void give_up(mutable_bytes input) noexcept {
+        ignored += input.size();
+        if (phase != read_phase::open) return;
+        phase = read_phase::failed;
+        error = errc::aborted;
+        failure_untold_ = true;
+    }
+
+    read_phase phase = read_phase::open;
+    errc error = errc::none;
+    bool close_sent = false;
+    std::uint64_t ignored = 0;
+
+private:
+    static constexpr bool masked = masks(peer_of(Role));
+
+    /// The usual case on its own: a message in one frame in one piece.
+    bool take_whole(mutable_bytes payload, event& found) noexcept {
+        const bool text = decoder_.first_byte() == std::byte{0x81};
+        if (text) {
+            utf8_validator whole;
+            if (!judge(whole, payload) || !whole.complete()) return fail(errc::invalid_utf8, found);
+        } else {
+            unmask(payload);
+        }
+        const event_kind kind = by_fragments_ ? event_kind::fragment : event_kind::message;
+        event_access::data(found, kind, payload, {.text = text, .begins = true, .ends = true});
+        return true;
+    }
+
+    [[gnu::noinline]] bool take(const decoded& part, event& found) noexcept {
+        const unsigned first = std::to_integer<unsigned>(decoder_.first_byte());
+        const auto op = static_cast<opcode>(first & 0x0Fu);
+        if (is_control(op)) return take_control(op, part, found);
+        if (part.begins) {
+            const errc broken = rules_.begin_frame(decoder_.first_byte(), decoder_.payload_size());
+            if (broken != errc::none) return fail(broken, found);
+            if (op != opcode::continuation) {
+                text_.reset();
+                piece_begins_ = true;
+            }
+        }
+        const bool ended = part.ends && rules_.end_frame();
+        const bool validates = rules_.is_text() && rules_.rsv() == 0;
+        if (validates) {
+            if (!judge(text_, part.payload) || (ended && !text_.complete()))
+                return fail(errc::invalid_utf8, found);
+        }
+        return by_fragments_ ? take_piece(part.payload, ended, validates, found)
+                             : gather(part.payload, ended, validates, found);
+    }
+
+    bool take_piece(mutable_bytes payload, bool ended, bool unmasked, event& found) noexcept {
+        if (!unmasked) unmask(payload);
+        if (payload.empty() && !ended) return false;
+        event_access::data(found, event_kind::fragment, payload,
+                           {rules_.is_text(), std::exchange(piece_begins_, false), ended, rules_.rsv()});
+        return true;
+    }
+
+    bool gather(mutable_bytes payload, bool ended, bool unmasked, event& found) noexcept {
+        const_bytes message = payload;
+        if (ended && kept_.empty()) {
+            if (!unmasked) unmask(payload);
+        } else {
+            if (!keep(payload, unmasked)) return fail(errc::out_of_memory, found);
+            if (!ended) return false;
+            message = std::as_const(kept_).view();
+            deliver_kept_from(0);
+        }
+        event_access::data(found, event_kind::message, message, {rules_.is_text(), true, true, rules_.rsv()});
+        return true;
+    }
+
+    bool take_control(opcode op, const decoded& part, event& found) noexcept {
+        if (part.begins) {
+            const bool extended = (std::to_integer<unsigned>(decoder_.first_byte()) & 0x70u) != 0;
+            if (extended) return fail(errc::reserved_bits_set, found); // RFC 7692 §6.1: data frames only
+            tail_at_ = kept_.size();
+        }
+        const_bytes body = part.payload;
+        if (part.begins && part.ends) {
+            unmask(part.payload);
+        } else {
+            if (!keep(part.payload, false)) return fail(errc::out_of_memory, found);
+            if (!part.ends) return false;
+            body = std::as_const(kept_).view().subspan(tail_at_);
+            deliver_kept_from(tail_at_);
+        }
+        if (op == opcode::close) return take_close(body, found);
+        event_access::control(found, op == opcode::ping ? event_kind::ping : event_kind::pong, body);
+        return true;
+    }
+
+    bool take_close(const_bytes body, event& found) noexcept {
+        const result<close_body> parsed = parse_close_body(unmasked_bytes(body));
+        if (!parsed) return fail(parsed.error(), found);
+        phase = read_phase::peer_closed;
+        if (delivered_) deliver_kept_from(0); // a message cut off by the Close goes with it
+        event_access::close(found, body, parsed->code);
+        return true;
+    }
+
+    bool fail(errc broken, event& found) noexcept {
+        phase = read_phase::failed;
+        error = broken;
+        kept_.release();
+        delivered_ = false;
+        event_access::failure(found, broken);
+        return true;
+    }
+
+    /// What comes behind the end of the connection; after give_up() first the failure itself.
+    bool refuse(mutable_bytes& input, event& found) noexcept {
+        ignored += input.size();
+        input = {};
+        if (!std::exchange(failure_untold_, false)) return false;
+        return fail(error, found);
+    }
+
+    /// XORs `payload`, the part that came last, in place; a server's frames need none.
+    void unmask(mutable_bytes payload) const noexcept {
+        if constexpr (masked) apply_mask(payload, decoder_.key(), offset_of(payload));
+    }
+
+    /// The same, and whether the text so far may be UTF-8: one pass.
+    [[nodiscard]] bool judge(utf8_validator& text, mutable_bytes payload) const noexcept {
+        if constexpr (masked) {
+            return text.write_masked(payload, decoder_.key(), offset_of(payload));
+        } else {
+            return text.write(payload);
+        }
+    }
+
+    /// Appends `payload` to what is kept, unmasking it on the way unless it was before.
+    [[nodiscard]] bool keep(const_bytes payload, bool unmasked) noexcept {
+        if (payload.empty()) return true;
+        std::byte* to = kept_.extend(payload.size());
+        if (to == nullptr) return false;
+        if (masked && !unmasked) {
+            copy_masked(to, payload, decoder_.key(), offset_of(payload));
+        } else {
+            copy_bytes(to, payload.data(), payload.size());
+        }
+        return true;
+    }
+
+    [[nodiscard]] std::uint64_t offset_of(const_bytes last_part) const noexcept {
+        return decoder_.position() - last_part.size();
+    }
+
+    /// The event that is being made points to what is kept from `at` on.
+    void deliver_kept_from(std::size_t at) noexcept {
+        tail_at_ = at;
+        delivered_ = true;
+    }
+
+    void forget_delivered() noexcept {
+        delivered_ = false;
+        kept_.truncate(tail_at_);
+        if (tail_at_ == 0 && !by_fragments_) kept_.release(); // an idle connection holds nothing
+    }
+
+    frame_decoder<Role> decoder_;
+    message_rules rules_;
+    utf8_validator text_;
+    byte_buffer kept_;
+    std::size_t tail_at_ = 0;
+    bool by_fragments_;
+    bool delivered_ = false;
+    bool piece_begins_ = false;
+    bool failure_untold_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/session/reader.hpp
+// Bytes in, events out: one connection's receiving side without its I/O (RFC 6455 §5, §7, §8.1).
+//
+// Laws of this file:
+// - Every split of the input gives the same messages, control frames and failure.
+// - A message that lies whole in the input is handed out where it lies, unmasked in place. One that does not
+// is put
+//   together in memory that grows only by bytes that arrived; a control frame cut by a read is kept behind
+//   it.
+// - Nothing is written and no clock is read. What this side owes the peer is part of the event.
+// - No input is lost in silence: what follows a Close or a failure is counted, and a loop left early must
+// hand its
+//   rest on (event_range::unread) or fails the reader.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Reads what the peer of `Role` sends. Keys: a client's key source, owned (`random_keys`, the default) or
+/// referred to (`random_keys&`), for the replies that it owes; a server has none. Not thread-safe: one thread
+/// at a time reads, and the same one calls the other members. Movable between reads where Keys is.
+template <role Role, class Keys = detail::default_keys<Role>>
+class basic_reader : private detail::reader_keys<Keys> {
+public:
+    class event_range;
+
+    /// `keys`: what a client's key source is made of, nothing for a default one. With delivery::fragments 125
+    /// bytes are allocated here, and nothing ever after.
+    template <class... KeyArguments>
+        requires std::constructible_from<detail::reader_keys<Keys>, KeyArguments...>
+    explicit basic_reader(const read_limits& limits = {}, KeyArguments&&... keys) noexcept
+        : detail::reader_keys<Keys>(std::forward<KeyArguments>(keys)...), state_(limits) {}
+
+    /// The events in the next bytes from the peer, found one by one as the range is iterated, once:
+    ///
+    ///     for (auto& event : in.read(received)) { ... }
+    ///
+    /// The bytes are unmasked in place, and stay the caller's. An event is valid until the iterator advances.
+    /// A loop that ends early takes events.unread() and passes it to a later read(); destroying the range
+    /// with input left, and no end of the connection seen, makes the next read() fail with errc::aborted.
+    /// O(n).
+    [[nodiscard]] event_range read(mutable_bytes received) noexcept { return event_range(*this, received); }
+    [[nodiscard]] event_range read(std::span<char> received) noexcept {
+        return read(std::as_writable_bytes(received));
+    }
+    [[nodiscard]] event_range read(std::span<unsigned char> received) noexcept {
+        return read(std::as_writable_bytes(received));
+    }
+
+    /// The transport will give no more bytes. none after the peer's Close; after a failure its error;
+    /// otherwise connection_lost (RFC 6455 §7.1.5: such a connection closed with 1006).
+    [[nodiscard]] errc end_of_input() const noexcept {
+        if (state_.phase == detail::read_phase::peer_closed) return errc::none;
+        return state_.error != errc::none ? state_.error : errc::connection_lost;
+    }
+
+    /// This side's Close frame was accepted for sending: from now on no event owes a reply, neither a Close
+    /// nor a PONG, since nothing may follow our Close. A PING is still reported, and messages still arrive
+    /// until the peer has closed too (RFC 6455 §5.5.1). Idempotent. Called by the thread that reads.
+    void note_close_sent() noexcept { state_.close_sent = true; }
+    [[nodiscard]] bool close_sent() const noexcept { return state_.close_sent; }
+
+    /// Whether the peer's Close was read. With close_sent() the closing handshake is complete (RFC 6455
+    /// §7.1.4).
+    [[nodiscard]] bool peer_closed() const noexcept {
+        return state_.phase == detail::read_phase::peer_closed;
+    }
+    /// The failure that ended the reading, or none.
+    [[nodiscard]] errc error() const noexcept { return state_.error; }
+    /// Whether more input can give more events: neither the peer's Close nor a failure was read.
+    [[nodiscard]] bool open() const noexcept { return state_.phase == detail::read_phase::open; }
+    /// Bytes that came behind the peer's Close or a failure, or were given up; they were not looked at.
+    [[nodiscard]] std::uint64_t ignored() const noexcept { return state_.ignored; }
+
+private:
+    /// Makes the reply of `found` owed, unless our Close was sent or none can be sent.
+    void settle_reply(event& found) noexcept {
+        if (state_.close_sent) return;
+        if (found.kind() == event_kind::failure && found.code() == close_code::no_status) return;
+        this->with_keys([&](auto&... keys) { detail::event_access::owe(found, keys...); });
+    }
+
+    /// The next event, or false when the input is used up.
+    bool next(mutable_bytes& input, event& found) noexcept {
+        if (!state_.next(input, found)) return false;
+        const event_kind kind = found.kind();
+        if (kind > event_kind::fragment && kind != event_kind::pong) settle_reply(found);
+        return true;
+    }
+
+    detail::reader_state<Role> state_;
+};
+
+/// The events of one read(): a single-pass range. Neither copied nor moved; it refers to its reader and to
+/// the bytes that were read.
+template <role Role, class Keys>
+class basic_reader<Role, Keys>::event_range {
+public:
+    class iterator {
+    public:
+        using value_type = event;
+        using difference_type = std::ptrdiff_t;
+
+        [[nodiscard]] const event& operator*() const noexcept { return range_->found_; }
+        [[nodiscard]] const event* operator->() const noexcept { return &range_->found_; }
+        iterator& operator++() noexcept {
+            range_->advance();
+            return *this;
+        }
+        void operator++(int) noexcept { ++*this; }
+        [[nodiscard]] bool operator==(std::default_sentinel_t) const noexcept { return !range_->at_event_; }
+
+    private:
+        friend event_range;
+        explicit iterator(event_range& range) noexcept : range_(&range) {}
+        event_range* range_;
+    };
+
+    event_range(const event_range&) = delete;
+    event_range& operator=(const event_range&) = delete;
+    ~event_range() {
+        if (!input_.empty()) reader_.state_.give_up(input_);
+    }
+
+    /// The first event, or where an earlier loop over this range stopped.
+    [[nodiscard]] iterator begin() noexcept {
+        if (!at_event_) advance();
+        return iterator(*this);
+    }
+    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+    /// Ends the range and returns the input that it did not come to, for a later read(). The current event
+    /// stays valid until then.
+    [[nodiscard]] mutable_bytes unread() noexcept { return std::exchange(input_, {}); }
+
+private:
+    friend basic_reader;
+
+    event_range(basic_reader& reader, mutable_bytes input) noexcept : reader_(reader), input_(input) {}
+
+    void advance() noexcept { at_event_ = reader_.next(input_, found_); }
+
+    basic_reader& reader_;
+    mutable_bytes input_;
+    event found_;
+    bool at_event_ = false;
+};
+
+/// A server's side: reads a client's masked frames.
+using server_reader = basic_reader<role::server>;
+/// A client's side: reads a server's frames, and owns a generator for the replies' keys (1 KiB).
+using client_reader = basic_reader<role::client>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -2747,10 +5887,10 @@ template <class Barrier>
     return {barrier, mark};
 }
 
-/// Waits until `rundown` is closed and all guards are gone.
+/// Waits until `from`, a rundown, is closed and all guards are gone.
 template <class Rundown>
-[[nodiscard]] basic_awaiter<Rundown> drained(Rundown& rundown) noexcept {
-    return {rundown, 0};
+[[nodiscard]] basic_awaiter<Rundown> drained(Rundown& from) noexcept {
+    return {from, 0};
 }
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -2992,10 +6132,10 @@ template <class Barrier, std::invocable<errc> Function>
     return {barrier, mark, std::move(function)};
 }
 
-/// Calls `function(errc::none)` when `rundown` is closed and all guards are gone.
+/// Calls `function(errc::none)` when `from`, a rundown, is closed and all guards are gone.
 template <class Rundown, std::invocable<errc> Function>
-[[nodiscard]] basic_callback<Rundown, Function> on_drained(Rundown& rundown, Function function) noexcept {
-    return {rundown, 0, std::move(function)};
+[[nodiscard]] basic_callback<Rundown, Function> on_drained(Rundown& from, Function function) noexcept {
+    return {from, 0, std::move(function)};
 }
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -3703,13 +6843,13 @@ public:
     /// any order. May run callbacks, as complete() does.
     void abandon(std::uint64_t n) noexcept {
         waiter* const first = this->lock_.lock();
-        ++abandoned_ahead_;
-        // complete() by the drainer comes before this RMW, which then tells of it, or sees the bit and looks
-        // again.
+        // A complete() before this RMW shows in what it returns; a later one sees the bit and looks again.
         const std::uint64_t word = this->word_.fetch_or(base::has_gaps, std::memory_order_acq_rel);
-        WSOLO_ASSERT(n <= snapshot(), "abandon() of a number that was never issued");
-        WSOLO_ASSERT(n > base::value_of(word), "abandon() of a number that is done already");
-        advance_to(base::value_of(word), word | base::has_gaps);
+        const std::uint64_t done = base::value_of(word);
+        WSOLO_ASSERT(n > done && n <= snapshot(), "abandon() of a number that is done, or was never issued");
+        const bool is_next = n == done + 1;
+        if (!is_next) ++abandoned_ahead_;
+        advance_to(is_next ? n : done, word | base::has_gaps);
         this->lock_.unlock(first);
         if (first != nullptr) base::settle();
     }
@@ -4198,79 +7338,6 @@ struct drain_report {
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/write/outcome.hpp
-// What became of one item, for a sender who wants to know: called once per accepted item that asked.
-//
-// Laws of this file:
-// - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
-// was
-//   dropped. A rejected item gets none: its send() already said so.
-// - It runs in the thread that holds the write token, with no lock held. It may send; it must not wait.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the
-/// call.
-struct on_outcome {
-    void (*call)(void* context, errc outcome) noexcept = nullptr;
-    void* context = nullptr;
-
-    [[nodiscard]] explicit operator bool() const noexcept { return call != nullptr; }
-    void operator()(errc outcome) const noexcept {
-        if (call != nullptr) call(context, outcome);
-    }
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/detail/flush_ticket.hpp
-// What a flush() that waits shares with its mark in the queue.
-//
-// Laws of this file:
-// - Two references, the waiting thread's and the mark's: whichever ends last frees it, so that a wait which
-// met its
-//   deadline leaves nothing dangling in the queue.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-template <class Traits>
-class flush_ticket {
-public:
-    /// nullptr when there is no memory.
-    [[nodiscard]] static flush_ticket* make() noexcept { return new (std::nothrow) flush_ticket; }
-
-    [[nodiscard]] on_outcome mark() noexcept {
-        return {[](void* context, errc outcome) noexcept {
-                    auto* self = static_cast<flush_ticket*>(context);
-                    self->outcome_.store(
-                        outcome, std::memory_order_relaxed); // ordered by the release of the reference
-                    self->parker_.nudge();
-                    self->drop();
-                },
-                this};
-    }
-
-    /// Sleeps until the mark's outcome, a nudge or the deadline. errc::timed_out when it is still out.
-    [[nodiscard]] errc wait(time_point deadline) noexcept {
-        parker_.park_until(deadline);
-        return outcome_.load(std::memory_order_relaxed);
-    }
-    void nudge() noexcept { parker_.nudge(); }
-
-    void drop() noexcept {
-        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-    }
-
-private:
-    flush_ticket() = default;
-
-    basic_parker<Traits> parker_;
-    typename Traits::template atomic<errc> outcome_{errc::timed_out};
-    typename Traits::template atomic<int> references_{2};
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
 // ---- wsolo/write/transport.hpp
 // What the writer needs of a connection: one gather write and one way to end it. Small enough to write in ten
 // lines.
@@ -4314,6 +7381,31 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
 template <class T>
 concept waitable_transport = transport<T> && requires(T& connection, time_point deadline) {
     { connection.wait_writable(deadline) } -> std::same_as<bool>;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/outcome.hpp
+// What became of one item, for a sender who wants to know: called once per accepted item that asked.
+//
+// Laws of this file:
+// - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
+// was
+//   dropped. A rejected item gets none: its send() already said so.
+// - It runs in the thread that holds the write token, with no lock held. It may send; it must not wait.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the
+/// call.
+struct on_outcome {
+    void (*call)(void* context, errc outcome) noexcept = nullptr;
+    void* context = nullptr;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return call != nullptr; }
+    void operator()(errc outcome) const noexcept {
+        if (call != nullptr) call(context, outcome);
+    }
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -5237,6 +8329,207 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/write/fragmented_message.hpp
+// One message in several frames, written as its parts become known (RFC 6455 §5.4).
+//
+// Laws of this file:
+// - While it is open, other data waits and control does not: frames of two messages are never interleaved.
+// - It ends exactly once: by finish(), or, when it is destroyed unfinished, as its owner chose.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What happens to a message that is destroyed unfinished.
+enum class unfinished : std::uint8_t {
+    fail,     ///< the connection is closed with 1011: the peer must not take it for whole
+    truncate, ///< an empty final frame ends it: for peers that can tell by other means
+};
+
+/// Made by single_writer::begin_message(). Move-only, one thread at a time; the writer must outlive it.
+/// Empty, with error() saying why, when the writer was closed or another message is open
+/// (errc::message_open).
+template <class Writer>
+class [[nodiscard]] fragmented_message {
+public:
+    fragmented_message(Writer& writer, opcode op) noexcept : writer_(&writer), next_(op) {
+        WSOLO_ASSERT(op == opcode::text || op == opcode::binary, "a fragmented message is text or binary");
+        error_ = writer.box_.begin_message();
+        if (error_ != errc::none) writer_ = nullptr;
+    }
+    fragmented_message(fragmented_message&& other) noexcept
+        : writer_(std::exchange(other.writer_, nullptr)),
+          next_(other.next_),
+          error_(other.error_),
+          if_unfinished_(other.if_unfinished_) {}
+    fragmented_message& operator=(fragmented_message&&) = delete;
+    ~fragmented_message() {
+        if (writer_ != nullptr) abandon();
+    }
+
+    /// Whether parts may be written.
+    [[nodiscard]] explicit operator bool() const noexcept { return writer_ != nullptr; }
+    /// Why not.
+    [[nodiscard]] errc error() const noexcept { return error_; }
+
+    void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
+
+    /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as
+    /// send_text's; after queue_full the part may be tried again.
+    [[nodiscard]] errc write(const_bytes part) { return push(part, false); }
+
+    /// Queues the last frame and lets the waiting data follow. On an error the message is still open.
+    [[nodiscard]] errc finish(const_bytes part = {}) {
+        const errc error = push(part, true);
+        if (error == errc::none) release();
+        return error;
+    }
+
+private:
+    errc push(const_bytes part, bool last) {
+        if (writer_ == nullptr) return error_ == errc::none ? errc::closed : error_;
+        detail::segment* frame = writer_->encode_whole({next_, last}, part, {.fragment = true});
+        if (frame == nullptr) return errc::out_of_memory;
+        const errc error = writer_->own(frame, writer_->box_.push_whole({.of_message = true}, frame));
+        if (error == errc::none) next_ = opcode::continuation;
+        return error;
+    }
+
+    void abandon() noexcept {
+        if (next_ == opcode::continuation) {
+            const bool truncated = if_unfinished_ == unfinished::truncate && push({}, true) == errc::none;
+            if (!truncated)
+                static_cast<void>(writer_->close(close_code::internal_error, "message abandoned"));
+        }
+        release(); // nothing of it was sent: as if it had never begun
+    }
+
+    void release() noexcept {
+        Writer* writer = std::exchange(writer_, nullptr);
+        if (writer->box_.end_message()) writer->schedule();
+    }
+
+    Writer* writer_;
+    opcode next_;
+    errc error_ = errc::none;
+    unfinished if_unfinished_ = unfinished::fail;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/handle.hpp
+// A way to a writer for other threads that does not keep it alive: after the writer is gone it answers
+// errc::closed.
+//
+// Laws of this file:
+// - While a call is in progress the writer's destructor waits for it; no call waits for the transport.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Made by single_writer::handle(). Copyable; different copies may be used by different threads. 8 bytes.
+/// The functions are single_writer's of the same names, with errc::closed when there is no writer any more.
+template <class Writer>
+class writer_handle {
+public:
+    /// A handle to no writer.
+    writer_handle() = default;
+
+    [[nodiscard]] errc send_text(std::string_view payload) const {
+        return use([&](Writer& writer) { return writer.send_text(payload); });
+    }
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told) const {
+        return use([&](Writer& writer) { return writer.send_text(payload, told); });
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload) const {
+        return use([&](Writer& writer) { return writer.send_binary(payload); });
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told) const {
+        return use([&](Writer& writer) { return writer.send_binary(payload, told); });
+    }
+    template <class Item>
+    [[nodiscard]] errc send(const Item& item) const {
+        return use([&](Writer& writer) { return writer.send(item); });
+    }
+    template <class... Arguments>
+    [[nodiscard]] errc close(const Arguments&... arguments) const {
+        return use([&](Writer& writer) { return writer.close(arguments...); });
+    }
+    void abort(errc why = errc::aborted) const {
+        static_cast<void>(use([&](Writer& writer) {
+            writer.abort(why);
+            return errc::none;
+        }));
+    }
+
+    /// The writer for the life of the guard, which is empty when there is none: for everything else. Keep it
+    /// short: the writer's destructor waits for it.
+    [[nodiscard]] auto try_use() const noexcept { return session_.try_use(); }
+    /// Whether the writer is gone.
+    [[nodiscard]] bool is_expired() const noexcept { return session_.is_expired(); }
+
+private:
+    friend Writer;
+    using session = typename Writer::weak_type;
+
+    explicit writer_handle(session weak) noexcept : session_(std::move(weak)) {}
+
+    template <class Use>
+    errc use(Use call) const {
+        const auto guard = session_.try_use();
+        return guard ? call(*guard) : errc::closed;
+    }
+
+    session session_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/detail/flush_ticket.hpp
+// What a flush() that waits shares with its mark in the queue.
+//
+// Laws of this file:
+// - Two references, the waiting thread's and the mark's: whichever ends last frees it, so that a wait which
+// met its
+//   deadline leaves nothing dangling in the queue.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Traits>
+class flush_ticket {
+public:
+    /// nullptr when there is no memory.
+    [[nodiscard]] static flush_ticket* make() noexcept { return new (std::nothrow) flush_ticket; }
+
+    [[nodiscard]] on_outcome mark() noexcept {
+        return {[](void* context, errc outcome) noexcept {
+                    auto* self = static_cast<flush_ticket*>(context);
+                    self->outcome_.store(
+                        outcome, std::memory_order_relaxed); // ordered by the release of the reference
+                    self->parker_.nudge();
+                    self->drop();
+                },
+                this};
+    }
+
+    /// Sleeps until the mark's outcome, a nudge or the deadline. errc::timed_out when it is still out.
+    [[nodiscard]] errc wait(time_point deadline) noexcept {
+        parker_.park_until(deadline);
+        return outcome_.load(std::memory_order_relaxed);
+    }
+    void nudge() noexcept { parker_.nudge(); }
+
+    void drop() noexcept {
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+
+private:
+    flush_ticket() = default;
+
+    basic_parker<Traits> parker_;
+    typename Traits::template atomic<errc> outcome_{errc::timed_out};
+    typename Traits::template atomic<int> references_{2};
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/write/outbox.hpp
 // The queue in front of one connection, and who may write it: both under one short lock, so that "open?",
 // "room?", "queue it" and "am I the one to drive it?" are a single step.
@@ -5356,10 +8649,11 @@ public:
         if (sealed_) return errc::closed;
         return std::exchange(queued_.in_message, true) ? errc::message_open : errc::none;
     }
-    /// True when the caller must call the schedule hook.
+    /// True when the caller must call the schedule hook. Behind a Close nothing follows: what waited stays,
+    /// and drops.
     [[nodiscard]] bool end_message() noexcept {
         const scoped_hold hold(lock_);
-        return queued_.end_message() && claim();
+        return !sealed_ && queued_.end_message() && claim();
     }
 
     /// While corked no push asks for a drive. uncork() is true when the caller must call the schedule hook.
@@ -5749,12 +9043,12 @@ public:
     writer_core& operator=(const writer_core&) = delete;
 
 protected:
-    writer_core(Transport connection, Schedule schedule, const writer_options& options, Observer observer,
+    writer_core(Transport connection, Schedule hook, const writer_options& options, Observer observer,
                 token first)
         : box_(options.limits, first),
           settings_(options),
           transport_(std::move(connection)),
-          schedule_(std::move(schedule)),
+          schedule_(std::move(hook)),
           observer_(std::move(observer)) {}
     ~writer_core() {
         if (box_.seize()) static_cast<void>(end({}, {.reason = errc::aborted}));
@@ -6003,10 +9297,6 @@ namespace wsolo::inline WSOLO_ABI {
 
 template <class Writer>
 class init_gate;
-template <class Writer>
-class fragmented_message;
-template <class Writer>
-class writer_handle;
 
 /// An observer that wants to know nothing. One of your own may have any of the functions that single_writer
 /// names.
@@ -6030,13 +9320,13 @@ class single_writer : private detail::writer_core<Transport, Schedule, Observer,
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
 
-    explicit single_writer(Transport connection, Schedule schedule, const writer_options& options = {},
+    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
                            Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(schedule), options, std::move(observer), token::free),
+        : core(std::move(connection), std::move(hook), options, std::move(observer), token::free),
           side_(std::move(side)) {}
-    single_writer(born_gated_t, Transport connection, Schedule schedule, const writer_options& options = {},
+    single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
                   Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(schedule), options, std::move(observer), token::gated),
+        : core(std::move(connection), std::move(hook), options, std::move(observer), token::gated),
           side_(std::move(side)) {}
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
@@ -6321,159 +9611,6 @@ private:
 
     [[no_unique_address]] Side side_;
     anchor anchor_; // last: it closes the handles before anything of the writer goes
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/handle.hpp
-// A way to a writer for other threads that does not keep it alive: after the writer is gone it answers
-// errc::closed.
-//
-// Laws of this file:
-// - While a call is in progress the writer's destructor waits for it; no call waits for the transport.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Made by single_writer::handle(). Copyable; different copies may be used by different threads. 8 bytes.
-/// The functions are single_writer's of the same names, with errc::closed when there is no writer any more.
-template <class Writer>
-class writer_handle {
-public:
-    /// A handle to no writer.
-    writer_handle() = default;
-
-    [[nodiscard]] errc send_text(std::string_view payload) const {
-        return use([&](Writer& writer) { return writer.send_text(payload); });
-    }
-    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told) const {
-        return use([&](Writer& writer) { return writer.send_text(payload, told); });
-    }
-    [[nodiscard]] errc send_binary(const_bytes payload) const {
-        return use([&](Writer& writer) { return writer.send_binary(payload); });
-    }
-    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told) const {
-        return use([&](Writer& writer) { return writer.send_binary(payload, told); });
-    }
-    template <class Item>
-    [[nodiscard]] errc send(const Item& item) const {
-        return use([&](Writer& writer) { return writer.send(item); });
-    }
-    template <class... Arguments>
-    [[nodiscard]] errc close(const Arguments&... arguments) const {
-        return use([&](Writer& writer) { return writer.close(arguments...); });
-    }
-    void abort(errc why = errc::aborted) const {
-        static_cast<void>(use([&](Writer& writer) {
-            writer.abort(why);
-            return errc::none;
-        }));
-    }
-
-    /// The writer for the life of the guard, which is empty when there is none: for everything else. Keep it
-    /// short: the writer's destructor waits for it.
-    [[nodiscard]] auto try_use() const noexcept { return session_.try_use(); }
-    /// Whether the writer is gone.
-    [[nodiscard]] bool is_expired() const noexcept { return session_.is_expired(); }
-
-private:
-    friend Writer;
-    using session = typename Writer::weak_type;
-
-    explicit writer_handle(session weak) noexcept : session_(std::move(weak)) {}
-
-    template <class Use>
-    errc use(Use call) const {
-        const auto guard = session_.try_use();
-        return guard ? call(*guard) : errc::closed;
-    }
-
-    session session_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/fragmented_message.hpp
-// One message in several frames, written as its parts become known (RFC 6455 §5.4).
-//
-// Laws of this file:
-// - While it is open, other data waits and control does not: frames of two messages are never interleaved.
-// - It ends exactly once: by finish(), or, when it is destroyed unfinished, as its owner chose.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// What happens to a message that is destroyed unfinished.
-enum class unfinished : std::uint8_t {
-    fail,     ///< the connection is closed with 1011: the peer must not take it for whole
-    truncate, ///< an empty final frame ends it: for peers that can tell by other means
-};
-
-/// Made by single_writer::begin_message(). Move-only, one thread at a time; the writer must outlive it.
-/// Empty, with error() saying why, when the writer was closed or another message is open
-/// (errc::message_open).
-template <class Writer>
-class [[nodiscard]] fragmented_message {
-public:
-    fragmented_message(Writer& writer, opcode op) noexcept : writer_(&writer), next_(op) {
-        WSOLO_ASSERT(op == opcode::text || op == opcode::binary, "a fragmented message is text or binary");
-        error_ = writer.box_.begin_message();
-        if (error_ != errc::none) writer_ = nullptr;
-    }
-    fragmented_message(fragmented_message&& other) noexcept
-        : writer_(std::exchange(other.writer_, nullptr)),
-          next_(other.next_),
-          error_(other.error_),
-          if_unfinished_(other.if_unfinished_) {}
-    fragmented_message& operator=(fragmented_message&&) = delete;
-    ~fragmented_message() {
-        if (writer_ != nullptr) abandon();
-    }
-
-    /// Whether parts may be written.
-    [[nodiscard]] explicit operator bool() const noexcept { return writer_ != nullptr; }
-    /// Why not.
-    [[nodiscard]] errc error() const noexcept { return error_; }
-
-    void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
-
-    /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as
-    /// send_text's; after queue_full the part may be tried again.
-    [[nodiscard]] errc write(const_bytes part) { return push(part, false); }
-
-    /// Queues the last frame and lets the waiting data follow. On an error the message is still open.
-    [[nodiscard]] errc finish(const_bytes part = {}) {
-        const errc error = push(part, true);
-        if (error == errc::none) release();
-        return error;
-    }
-
-private:
-    errc push(const_bytes part, bool last) {
-        if (writer_ == nullptr) return error_ == errc::none ? errc::closed : error_;
-        detail::segment* frame = writer_->encode_whole({next_, last}, part, {.fragment = true});
-        if (frame == nullptr) return errc::out_of_memory;
-        const errc error = writer_->own(frame, writer_->box_.push_whole({.of_message = true}, frame));
-        if (error == errc::none) next_ = opcode::continuation;
-        return error;
-    }
-
-    void abandon() noexcept {
-        if (next_ == opcode::continuation) {
-            const bool truncated = if_unfinished_ == unfinished::truncate && push({}, true) == errc::none;
-            if (!truncated)
-                static_cast<void>(writer_->close(close_code::internal_error, "message abandoned"));
-        }
-        release(); // nothing of it was sent: as if it had never begun
-    }
-
-    void release() noexcept {
-        Writer* writer = std::exchange(writer_, nullptr);
-        if (writer->box_.end_message()) writer->schedule();
-    }
-
-    Writer* writer_;
-    opcode next_;
-    errc error_ = errc::none;
-    unfinished if_unfinished_ = unfinished::fail;
 };
 
 } // namespace wsolo::inline WSOLO_ABI

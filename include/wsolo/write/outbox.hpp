@@ -123,10 +123,11 @@ public:
         if (sealed_) return errc::closed;
         return std::exchange(queued_.in_message, true) ? errc::message_open : errc::none;
     }
-    /// True when the caller must call the schedule hook.
+    /// True when the caller must call the schedule hook. Behind a Close nothing follows: what waited stays,
+    /// and drops.
     [[nodiscard]] bool end_message() noexcept {
         const scoped_hold hold(lock_);
-        return queued_.end_message() && claim();
+        return !sealed_ && queued_.end_message() && claim();
     }
 
     /// While corked no push asks for a drive. uncork() is true when the caller must call the schedule hook.

@@ -13,10 +13,11 @@
 
 #include "../frame/check.hpp"
 #include "../sync/stop_hook.hpp"
-#include "../sync/weak_session.hpp"
 #include "cork.hpp"
 #include "detail/flush_ticket.hpp"
 #include "detail/writer_core.hpp"
+#include "fragmented_message.hpp"
+#include "handle.hpp"
 #include "outbound.hpp"
 #include "side.hpp"
 
@@ -24,10 +25,6 @@ namespace wsolo::inline WSOLO_ABI {
 
 template <class Writer>
 class init_gate;
-template <class Writer>
-class fragmented_message;
-template <class Writer>
-class writer_handle;
 
 /// An observer that wants to know nothing. One of your own may have any of the functions that single_writer
 /// names.
@@ -51,13 +48,13 @@ class single_writer : private detail::writer_core<Transport, Schedule, Observer,
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
 
-    explicit single_writer(Transport connection, Schedule schedule, const writer_options& options = {},
+    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
                            Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(schedule), options, std::move(observer), token::free),
+        : core(std::move(connection), std::move(hook), options, std::move(observer), token::free),
           side_(std::move(side)) {}
-    single_writer(born_gated_t, Transport connection, Schedule schedule, const writer_options& options = {},
+    single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
                   Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(schedule), options, std::move(observer), token::gated),
+        : core(std::move(connection), std::move(hook), options, std::move(observer), token::gated),
           side_(std::move(side)) {}
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
@@ -345,6 +342,3 @@ private:
 };
 
 } // namespace wsolo::inline WSOLO_ABI
-
-#include "fragmented_message.hpp"
-#include "handle.hpp"

@@ -55,12 +55,12 @@ public:
     writer_core& operator=(const writer_core&) = delete;
 
 protected:
-    writer_core(Transport connection, Schedule schedule, const writer_options& options, Observer observer,
+    writer_core(Transport connection, Schedule hook, const writer_options& options, Observer observer,
                 token first)
         : box_(options.limits, first),
           settings_(options),
           transport_(std::move(connection)),
-          schedule_(std::move(schedule)),
+          schedule_(std::move(hook)),
           observer_(std::move(observer)) {}
     ~writer_core() {
         if (box_.seize()) static_cast<void>(end({}, {.reason = errc::aborted}));
