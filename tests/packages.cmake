@@ -37,8 +37,9 @@ wsolo_add_consumer(single_header -DTAKE=single_header)
 
 find_program(WSOLO_CONAN conan HINTS "${PROJECT_SOURCE_DIR}/build/venv/bin")
 if(WSOLO_CONAN)
-    wsolo_add_package_test(conan "${CMAKE_COMMAND}" -E env "CONAN_HOME=${work}/conan" "CXX=${CMAKE_CXX_COMPILER}"
-        "${CMAKE_COMMAND}" "-DCONAN=${WSOLO_CONAN}" "-DROOT=${PROJECT_SOURCE_DIR}" -P "${consumer}/conan.cmake")
+    wsolo_add_package_test(conan "${CMAKE_COMMAND}" -E env "CXX=${CMAKE_CXX_COMPILER}"
+        "${CMAKE_COMMAND}" "-DCONAN=${WSOLO_CONAN}" "-DROOT=${PROJECT_SOURCE_DIR}" "-DWORK=${work}"
+        -P "${consumer}/conan.cmake")
 else()
     message(STATUS "wsolo: conan was not found, the test package.conan is left out")
 endif()

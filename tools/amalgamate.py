@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes what is generated from include/wsolo: the umbrella, the single header, and the adapters beside it.
+"""Writes what is generated from include/wsolo: the umbrella, the single header, and the opt-in headers beside it.
 
     tools/amalgamate.py            writes
     tools/amalgamate.py --check    writes nothing; exits 1 and names what is stale
 
 The single header is deterministic: rooms in the house's order, each header once and after what it includes,
-unconditional standard includes hoisted and sorted, conditional ones left where they stand. Adapters stay files of
-their own: single_include/wsolo/adapt/NAME.hpp is the adapter with "../wsolo.hpp" in place of its includes of rooms.
+unconditional standard includes hoisted and sorted, conditional ones left where they stand. Adapters and testing/ stay
+files of their own: single_include/wsolo/adapt/NAME.hpp has "../wsolo.hpp" in place of its includes of rooms.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Set
 
-from house import (ADAPTERS, INCLUDE, ROOMS, headers_of, library_of, read_lines, repository_root, room_of,
+from house import (INCLUDE, OPT_IN, ROOMS, headers_of, library_of, read_lines, repository_root, room_of,
                    version_of, with_depth)
 
 SINGLE = Path("single_include/wsolo")
 UMBRELLA = Path("include/wsolo/wsolo.hpp")
 
 UMBRELLA_HEAD = """#pragma once
-// Everything but the adapters (adapt/). Written by tools/amalgamate.py: includes only.
+// Everything but adapt/ and testing/. Written by tools/amalgamate.py: includes only.
 """
 
 GUARD = """
@@ -92,7 +92,7 @@ class SingleHeader:
 
     def text(self, version: str, licence: str) -> str:
         major, minor, patch = version.split(".")
-        head = f"// wsolo {version}: all rooms in one header; adapters lie beside it in adapt/.\n"
+        head = f"// wsolo {version}: every room in one header; adapt/ and testing/ lie beside it.\n"
         head += "// Written by tools/amalgamate.py from include/wsolo: change it there.\n//\n"
         lines = [head + comment(licence) + GUARD.format(major=major, minor=minor, patch=patch)]
         lines += [f"#include <{name}>" for name in sorted(self.standard)]
@@ -118,7 +118,7 @@ def make_single(root: Path, umbrella: str) -> str:
     return single.text(version_of(root), (root / "LICENSE").read_text(encoding="utf-8"))
 
 
-def make_adapter(root: Path, header: Path) -> str:
+def make_opt_in(root: Path, header: Path) -> str:
     """Its text with the first include of a room replaced by the single header, and the others removed."""
     library = library_of(root).resolve()
     depth_below = len(header.relative_to(library_of(root)).parts) - 1
@@ -128,7 +128,7 @@ def make_adapter(root: Path, header: Path) -> str:
         match = INCLUDE.match(line)
         if match and match.group(1) == '"':
             target = (header.parent / match.group(2)).resolve()
-            if target.relative_to(library).parts[0] != ADAPTERS:
+            if target.relative_to(library).parts[0] not in OPT_IN:
                 if replacement not in lines:
                     lines.append(replacement)
                 continue
@@ -142,8 +142,8 @@ def generate(root: Path) -> Dict[Path, str]:
     umbrella = make_umbrella(root)
     files = {UMBRELLA: umbrella, SINGLE / "wsolo.hpp": make_single(root, umbrella)}
     for header in headers_of(root):
-        if room_of(root, header) == ADAPTERS:
-            files[SINGLE / header.relative_to(library_of(root))] = make_adapter(root, header)
+        if room_of(root, header) in OPT_IN:
+            files[SINGLE / header.relative_to(library_of(root))] = make_opt_in(root, header)
     return files
 
 

@@ -9,7 +9,8 @@ from typing import Iterator, List, NamedTuple, Optional
 
 # In the order in which the umbrella names them: a room follows everything that it sees.
 ROOMS = ["core", "text", "frame", "handshake", "session", "sync", "write", "endpoint"]
-ADAPTERS = "adapt"
+# Not in the umbrella: who wants one of their headers includes it.
+OPT_IN = ["adapt", "testing"]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 OPENS_CONDITION = re.compile(r"^\s*#\s*if(def|ndef)?\b")

@@ -2,7 +2,7 @@
 // A clock that stands still until the test moves it, and the Traits that make the shipped headers use it. One
 // per process: tests that use it are single-threaded and start by setting it.
 
-#include <wsolo/sync/traits.hpp>
+#include <wsolo/sync/blocking_traits.hpp>
 
 struct manual_clock {
     using time_point = wsolo::time_point;
@@ -11,6 +11,6 @@ struct manual_clock {
     static void advance(wsolo::duration by) noexcept { current += by; }
 };
 
-struct manual_traits : wsolo::std_traits {
+struct manual_traits : wsolo::std_blocking_traits {
     using clock = manual_clock;
 };

@@ -37,10 +37,11 @@ struct [[nodiscard]] decoded {
     /// This part of the payload, unmasked, within the input (or the destination) of the call.
     mutable_bytes payload{};
 
+    /// The same, as the type that says so. Not for what next_masked() returned.
     [[nodiscard]] unmasked_bytes unmasked() const noexcept { return unmasked_bytes(payload); }
 };
 
-/// Reads what the peer of `Receiver` sends. 56 bytes, no allocation. Not thread-safe.
+/// Reads what the peer of `Receiver` sends. 48 bytes, no allocation. Not thread-safe.
 template <role Receiver>
 class frame_decoder {
 public:

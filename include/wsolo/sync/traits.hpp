@@ -5,6 +5,9 @@
 // - Every concurrent type takes a Traits argument and touches no std::atomic, clock or lock but through it,
 // so that the
 //   tests can run the shipped headers under a scheduler of their own.
+// - The thread slot is part of the seam: code that runs many logical threads on one real one (fibers) gives
+// each its
+//   own slot.
 // - std_traits adds nothing to what it names: the seam costs no instruction.
 
 #include "../core/config.hpp"
@@ -38,6 +41,9 @@ struct std_traits {
     using atomic = std::atomic<T>;
     using clock = std::chrono::steady_clock;
 
+    /// How often a short wait looks again, with pause() between, before it sleeps.
+    static constexpr unsigned spin_limit = 64;
+
     /// A hint to the processor inside a short wait.
     static void pause() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
@@ -61,6 +67,13 @@ struct std_traits {
 #else
         pause();
 #endif
+    }
+
+    /// One word of the calling thread's own, null at the thread's start (sync/handler_scope.hpp chains what
+    /// the thread is running through it). Its address tells threads apart.
+    [[nodiscard]] static void*& thread_slot() noexcept {
+        static thread_local void* slot = nullptr;
+        return slot;
     }
 };
 

@@ -19,6 +19,14 @@ namespace wsolo::inline WSOLO_ABI {
 /// Charged per queued frame on top of its wire bytes: its record, and its share of the blocks it lies in.
 inline constexpr std::size_t frame_overhead = 16;
 
+/// What becomes of a data frame that does not fit now. (Two more answers belong to the call, not to the
+/// writer: single_writer::send_wait waits for room, send_keyed replaces an item of the same key.)
+enum class overflow : std::uint8_t {
+    reject,      ///< errc::queue_full; nothing happened
+    drop_oldest, ///< the oldest queued data gives way, errc::dropped_oldest; what is being written stays
+    disconnect,  ///< errc::queue_full, and the writer is aborted with it: a peer this slow is worse than none
+};
+
 /// The bounds of one writer. Everything is per connection.
 struct writer_limits {
     /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is
@@ -30,6 +38,10 @@ struct writer_limits {
     /// newest PONG replaces the one before it (RFC 6455 §5.5.3), and a PING of our own is rejected with
     /// errc::queue_full.
     std::uint16_t control_reserve = 256;
+    overflow when_full = overflow::reject;
+    /// Percent of max_bytes at which the observer is told that the queue is high, and, after that, low again.
+    std::uint8_t high_water = 75;
+    std::uint8_t low_water = 25;
 };
 
 /// The times of one writer.

@@ -25,10 +25,9 @@ struct drain_report {
     [[nodiscard]] constexpr std::uint64_t bytes_accepted() const noexcept {
         return bytes_written + bytes_dropped;
     }
-    /// Whether everything accepted reached the transport, a Close frame last.
-    [[nodiscard]] constexpr bool clean() const noexcept {
-        return reason == errc::none && frames_dropped == 0;
-    }
+    /// Whether the connection was closed in order: a Close frame was the last thing written. (Frames that a
+    /// newer one replaced on the way count as dropped even so.)
+    [[nodiscard]] constexpr bool clean() const noexcept { return reason == errc::none; }
 };
 
 } // namespace wsolo::inline WSOLO_ABI

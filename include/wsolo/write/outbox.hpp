@@ -5,23 +5,22 @@
 // Laws of this file:
 // - Exactly one holder of the write token: only `pumping` may touch the flight and the transport.
 // - A push that finds the token free takes it and must have the writer driven; a push that finds it held does
-// nothing,
-//   because finding the queue empty and releasing the token are one step under the same lock. No wake-up can
-//   be lost.
+//   nothing, because finding the queue empty and releasing the token are one step under the same lock. No
+//   wake-up can be lost.
 // - Once sealed nothing is accepted; Close is the push that seals.
-// - Under the lock there is no allocation, no system call and no copy above inline_limit.
+// - Under the lock there is no allocation, no system call, no user code and no copy above inline_limit.
 
 #include "../core/error.hpp"
 #include "../sync/spin_lock.hpp"
-#include "detail/flight.hpp"
-#include "detail/ledger.hpp"
-#include "detail/workload.hpp"
+#include "detail/backlog.hpp"
+#include "drain.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
 /// Who holds the write token.
 enum class token : std::uint8_t {
     free,      ///< nobody: the queue is empty
+    gated,     ///< the handshake: see write/init_gate.hpp
     scheduled, ///< the schedule hook: pump() is owed
     pumping,   ///< the thread inside pump()
     parked,    ///< the transport: pump() is owed when it is writable or a deadline passes
@@ -37,51 +36,107 @@ inline constexpr std::size_t inline_limit = 2048;
 /// What a push came to.
 struct [[nodiscard]] push_result {
     errc error = errc::none;
-    bool drive = false; ///< the caller took the token and must call the schedule hook
+    bool drive = false;   ///< the caller took the token and must call the schedule hook
+    bool climbed = false; ///< the queue reached its high mark: tell the observer
 };
 
 /// What the owner is to do next.
-enum class next_step : std::uint8_t { write, write_begun_frame, released, drained, aborted };
+enum class next_step : std::uint8_t { write, write_what_must, look_again, released, drained, aborted };
+
+/// What the owner takes out from under the lock.
+struct [[nodiscard]] next_result {
+    next_step step = next_step::released;
+    bool fell = false;        ///< the queue fell to its low mark: tell the observer
+    workload* idle = nullptr; ///< the caller's to destroy
+    waiter_list due{};        ///< the caller's to wake
+};
+
+/// The end, for the owner to tell and to clean up.
+struct [[nodiscard]] end_result {
+    drain_report report{};
+    workload* rest = nullptr;
+    waiter_list due{};
+};
 
 /// See the file's laws. Each function takes the lock itself; those marked "owner" are for the thread that
 /// pumps.
 template <class Traits>
 class outbox {
 public:
-    explicit outbox(const writer_limits& limits) noexcept : ledger_(limits) {}
+    outbox(const writer_limits& limits, token first) noexcept : queued_(limits), token_(first) {}
     outbox(const outbox&) = delete;
     outbox& operator=(const outbox&) = delete;
-    ~outbox() { workload::destroy(work_); }
 
-    /// Queues a frame of `size` bytes (at most inline_limit), which `encode(mutable_bytes)` writes in place,
-    /// under the lock.
+    /// Queues a small frame, which `encode(mutable_bytes)` writes in place under the lock.
     template <class Encode>
-    push_result push_small(lane_id to, std::size_t size, Encode encode) noexcept {
-        return place(to, size, size, budget::applies, [&](segment* room) {
-            if (to == lane_id::pong && ledger_.pongs_full() && room->frames() != 0) {
-                ledger_.supersede_pong(room->drop_last());
-            }
-            encode(room->append(size));
-        });
+    push_result push_small(placement where, Encode encode) noexcept {
+        where.in_block = where.size;
+        return place(
+            where, [&](supplies& out) { return queued_.judge(where, out); },
+            [&](segment* room, supplies&) { encode(queued_.put_small(where, *room)); });
     }
 
     /// Queues a frame that already is a segment. Takes it over only when the result says errc::none.
-    push_result push_whole(segment* frame) noexcept {
-        return place(lane_id::data, frame->size(), 0, budget::applies,
-                     [&](segment*) { work_->queue(lane_id::data).push(frame); });
+    push_result push_whole(placement where, segment* frame) noexcept {
+        where.size = frame->size();
+        return place(
+            where, [&](supplies& out) { return queued_.judge(where, out); },
+            [&](segment*, supplies&) { queued_.put_whole(where, frame); });
     }
 
-    /// Queues the Close frame behind everything accepted so far, seals, and bounds the drain. The budget does
-    /// not apply.
+    /// Queues a segment without frames behind the data accepted so far; its outcome says that its turn has
+    /// come.
+    push_result push_mark(segment* mark) noexcept {
+        return place({}, admit_anything, [&](segment*, supplies&) { queued_.put_whole({}, mark); });
+    }
+
+    /// The gate's: leads everything, a Close that was queued before it included.
+    push_result push_greeting(segment* greeting) noexcept {
+        const placement where{.to = lane_id::greeting, .size = greeting->size()};
+        return place(where, admit_anything, [&](segment*, supplies&) { queued_.put_whole(where, greeting); });
+    }
+
+    /// Queues a keyed frame; a queued one of the same key leaves, errc::conflated. O(segments queued).
+    push_result push_keyed(segment* frame) noexcept {
+        segment* same = nullptr;
+        return place(
+            {}, [&](supplies&) { return queued_.judge_keyed(*frame, same); },
+            [&](segment*, supplies& out) { queued_.put_keyed(frame, same, out); });
+    }
+
+    /// Queues the Close frame behind everything accepted so far, seals, and bounds the drain.
     template <class Encode>
     push_result push_close(std::size_t size, time_point drain_deadline, Encode encode) noexcept {
-        return place(lane_id::data, size, size, budget::waived, [&](segment* room) {
-            encode(room->append(size));
+        const placement where{.size = size, .in_block = size, .of_message = true};
+        return place(where, admit_anything, [&](segment* room, supplies&) {
+            encode(queued_.put_small(where, *room));
             sealed_ = true;
-            work_->close_deadline = drain_deadline;
-            // A parked writer's loop waits for an older deadline: the hook tells it to look again.
-            if (token_ == token::parked) token_ = token::free;
+            queued_.work->close_deadline = drain_deadline;
+            recall();
         });
+    }
+
+    /// Opens a fragmented message: until end_message() other data waits, control does not.
+    [[nodiscard]] errc begin_message() noexcept {
+        const scoped_hold hold(lock_);
+        if (sealed_) return errc::closed;
+        return std::exchange(queued_.in_message, true) ? errc::message_open : errc::none;
+    }
+    /// True when the caller must call the schedule hook.
+    [[nodiscard]] bool end_message() noexcept {
+        const scoped_hold hold(lock_);
+        return queued_.end_message() && claim();
+    }
+
+    /// While corked no push asks for a drive. uncork() is true when the caller must call the schedule hook.
+    void cork() noexcept {
+        const scoped_hold hold(lock_);
+        ++corks_;
+    }
+    [[nodiscard]] bool uncork() noexcept {
+        const scoped_hold hold(lock_);
+        --corks_;
+        return queued_.has_incoming() && claim();
     }
 
     /// Seals, and has everything dropped at the next frame boundary. True when the caller must call the
@@ -91,12 +146,19 @@ public:
         if (token_ == token::finished || aborting_) return false;
         sealed_ = aborting_ = true;
         reason_ = why;
-        if (token_ == token::parked) token_ = token::free;
-        return claim();
+        recall();
+        return take_if_free();
     }
 
-    /// Takes a token that waits for a pump. False when there is none: idle, finished, or another thread
-    /// pumps.
+    /// The handshake lets go of its token. True when the caller must call the schedule hook.
+    [[nodiscard]] bool open_gate() noexcept {
+        const scoped_hold hold(lock_);
+        token_ = token::free;
+        return (aborting_ || queued_.has_incoming()) && take_if_free();
+    }
+
+    /// Takes a token that waits for a pump. False when there is none: idle, gated, finished, or another
+    /// thread pumps.
     [[nodiscard]] bool begin() noexcept {
         const scoped_hold hold(lock_);
         if (token_ != token::scheduled && token_ != token::parked) return false;
@@ -105,26 +167,37 @@ public:
     }
 
     /// Owner: settles what was written and takes what was queued meanwhile. With next_step::released the
-    /// token is free again, `idle` belongs to the caller, and nothing else of this object may be touched.
-    next_step next(const progress& done, workload*& idle) noexcept {
+    /// token is free again and nothing of this object may be touched.
+    next_result next(const progress& done) noexcept {
+        next_result result;
         const scoped_hold hold(lock_);
-        ledger_.settle(done);
-        if (work_ != nullptr) work_->take_incoming();
-        if (aborting_) return mid_frame() ? next_step::write_begun_frame : next_step::aborted;
-        if (work_ != nullptr && !work_->in_flight.empty()) return next_step::write;
-        if (sealed_) return next_step::drained;
-        idle = std::exchange(work_, nullptr);
-        token_ = token::free;
-        return next_step::released;
+        queued_.accounts.settle(done);
+        result.fell = queued_.accounts.fell();
+        queued_.grant(result.due, sealed_);
+        if (queued_.work != nullptr) queued_.work->take_incoming();
+        if (aborting_) {
+            result.step = queued_.must_finish() ? next_step::write_what_must : next_step::aborted;
+        } else if (queued_.has_flight()) {
+            result.step = next_step::write;
+        } else if (sealed_) {
+            result.step = next_step::drained;
+        } else if (result.fell) {
+            result.step = next_step::look_again; // the observer is told while the token is still held
+        } else {
+            token_ = token::free;
+            if (!queued_.has_held()) result.idle = std::exchange(queued_.work, nullptr);
+        }
+        return result;
     }
 
     /// Owner: the transport would block. False when an abort came meanwhile: go on with next().
-    [[nodiscard]] bool park(const progress& done, time_point& deadline) noexcept {
+    [[nodiscard]] bool park(const progress& done, time_point& deadline, waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
-        ledger_.settle(done);
-        if (aborting_ && !mid_frame()) return false;
+        queued_.accounts.settle(done);
+        queued_.grant(due, sealed_);
+        if (aborting_ && !queued_.must_finish()) return false;
         token_ = token::parked;
-        deadline = work_->deadline();
+        deadline = queued_.work->deadline();
         return true;
     }
 
@@ -134,28 +207,43 @@ public:
         token_ = token::scheduled;
     }
 
-    /// Owner: the end. What is still held is dropped; the caller destroys `rest`.
-    [[nodiscard]] drain_report finish(const progress& done, drain_report end, workload*& rest) noexcept {
+    /// Owner: the end. What is still held is dropped; the caller tells and destroys `rest`, and wakes who is
+    /// due.
+    end_result finish(const progress& done, const drain_report& how) noexcept {
+        end_result end;
         const scoped_hold hold(lock_);
-        ledger_.settle(done);
-        ledger_.drop_held();
-        if (!aborting_) reason_ = end.reason;
-        deadline_hit_ = end.deadline_hit;
-        transport_error_ = end.transport_error;
-        partial_frame_ = mid_frame();
+        queued_.accounts.settle(done);
+        if (!aborting_) reason_ = how.reason;
+        if (reason_ == errc::none && queued_.has_held()) reason_ = errc::message_unfinished;
+        queued_.accounts.drop_held();
+        queued_.grant(end.due, true);
+        deadline_hit_ = how.deadline_hit;
+        transport_error_ = how.transport_error;
+        partial_frame_ = queued_.mid_frame();
         sealed_ = true;
         token_ = token::finished;
-        rest = std::exchange(work_, nullptr);
-        return report_held();
+        end.rest = std::exchange(queued_.work, nullptr);
+        end.report = report_held();
+        return end;
     }
 
-    /// Owner. nullptr when nothing was ever queued since the writer was idle (an abort of an idle writer).
-    [[nodiscard]] workload* work() noexcept { return work_; }
+    /// Owner. nullptr when nothing was queued since the writer was idle (an abort of an idle writer).
+    [[nodiscard]] workload* work() noexcept { return queued_.work; }
 
-    /// Whether a data frame of `size` bytes would be accepted now.
+    /// Withdraws a sender that waits for room. False when it was granted room, or the end came: it is being
+    /// woken.
+    [[nodiscard]] bool withdraw(budget_waiter& waiter) noexcept {
+        const scoped_hold hold(lock_);
+        return waiter.linked && queued_.work->waiters.remove(waiter);
+    }
+
+    /// Whether a data frame of `size` bytes might be accepted now: spares the work of encoding a large one in
+    /// vain.
     [[nodiscard]] errc admits(std::size_t size) noexcept {
         const scoped_hold hold(lock_);
-        return sealed_ ? errc::closed : ledger_.admit(lane_id::data, size);
+        if (sealed_) return errc::closed;
+        const errc full = queued_.accounts.admit(lane_id::data, size);
+        return full == errc::queue_full && when_full() == overflow::drop_oldest ? errc::none : full;
     }
 
     /// Runs `work` under the lock and returns its result: for what else the lock protects (a client's key
@@ -171,9 +259,9 @@ public:
         const scoped_hold hold(lock_);
         WSOLO_ASSERT(token_ != token::pumping,
                      "a single_writer is destroyed while another thread is in its pump()");
-        if (token_ == token::finished) return false;
-        token_ = token::pumping;
-        return true;
+        WSOLO_ASSERT(token_ != token::gated, "a single_writer is destroyed before its init_gate");
+        return std::exchange(token_, token_ == token::finished ? token::finished : token::pumping) !=
+               token::finished;
     }
 
     [[nodiscard]] token state() noexcept {
@@ -183,8 +271,10 @@ public:
 
     [[nodiscard]] std::size_t held_bytes() noexcept {
         const scoped_hold hold(lock_);
-        return ledger_.held_data();
+        return queued_.accounts.held_data();
     }
+
+    [[nodiscard]] overflow when_full() const noexcept { return queued_.accounts.when_full(); }
 
     [[nodiscard]] drain_report report() noexcept {
         const scoped_hold hold(lock_);
@@ -192,66 +282,41 @@ public:
     }
 
 private:
-    enum class budget : bool { applies, waived };
+    static constexpr auto admit_anything = [](supplies&) noexcept { return errc::none; };
 
-    /// Memory found outside the lock. What was not used is freed, outside the lock too.
-    struct supplies {
-        supplies() = default;
-        supplies(const supplies&) = delete;
-        supplies& operator=(const supplies&) = delete;
-        ~supplies() {
-            segment::destroy(block);
-            workload::destroy(work);
-        }
-        [[nodiscard]] bool fetch() noexcept {
-            if (wanted_block == 0) return (work = workload::create()) != nullptr;
-            segment::destroy(block); // one that another thread's larger need made too small
-            return (block = segment::make_open(wanted_block)) != nullptr;
-        }
-        workload* work = nullptr;
-        segment* block = nullptr;
-        std::uint32_t wanted_block = 0; // 0: the workload is what is wanted
-    };
-
-    /// Accepts a frame of `size` bytes by `commit(room)`, all in one step with the judgement whether it may
-    /// be; `room` has space for `in_block` bytes. Memory is fetched with the lock released, and everything is
-    /// judged again.
-    template <class Commit>
-    push_result place(lane_id to, std::size_t size, std::size_t in_block, budget rule,
-                      Commit commit) noexcept {
+    /// Accepts a frame: judge(supplies) says whether, commit(room, supplies) queues it, in one step. Memory
+    /// is fetched with the lock free, and everything is judged again.
+    template <class Judge, class Commit>
+    push_result place(const placement& where, Judge judge, Commit commit) noexcept {
         supplies fresh;
         do {
+            segment* room = nullptr;
             const scoped_hold hold(lock_);
-            if (sealed_) return {errc::closed};
-            if (rule == budget::applies) {
-                if (const errc full = ledger_.admit(to, size); full != errc::none) return {full};
-            }
-            if (work_ == nullptr) work_ = std::exchange(fresh.work, nullptr);
-            fresh.wanted_block = 0;
-            if (work_ == nullptr) continue;
-            segment* room = in_block == 0 ? nullptr : work_->make_room(to, in_block, fresh.block);
-            if (in_block != 0 && room == nullptr) {
-                fresh.wanted_block = work_->block_size;
-                continue;
-            }
-            commit(room);
-            ledger_.accept(to, size);
-            return {errc::none, claim()};
+            if (sealed_ && (aborting_ || where.to != lane_id::greeting)) return {errc::closed};
+            if (const errc refused = judge(fresh); refused != errc::none) return {refused};
+            if (!queued_.find_room(where, fresh, room)) continue;
+            commit(room, fresh);
+            return {errc::none, claim(), queued_.accounts.climbed()};
         } while (fresh.fetch());
         return {errc::out_of_memory};
     }
 
-    bool claim() noexcept {
+    /// A parked writer's loop waits for an older deadline: the hook tells it to look again.
+    void recall() noexcept {
+        if (token_ == token::parked) token_ = token::free;
+    }
+
+    bool claim() noexcept { return corks_ == 0 && take_if_free(); }
+
+    bool take_if_free() noexcept {
         if (token_ != token::free) return false;
         token_ = token::scheduled;
         return true;
     }
 
-    [[nodiscard]] bool mid_frame() const noexcept { return work_ != nullptr && work_->in_flight.mid_frame(); }
-
     [[nodiscard]] drain_report report_held() const noexcept {
         drain_report report;
-        ledger_.fill(report);
+        queued_.accounts.fill(report);
         report.partial_frame = partial_frame_;
         report.deadline_hit = deadline_hit_;
         report.reason = reason_;
@@ -259,16 +324,17 @@ private:
         return report;
     }
 
+    // Wide first, so that the narrow members fill the first one's tail and an idle writer stays small.
+    [[no_unique_address]] backlog queued_;
     basic_spin_lock<Traits> lock_;
-    token token_ = token::free;
-    bool sealed_ = false;
-    bool aborting_ = false;
-    bool partial_frame_ = false;
-    bool deadline_hit_ = false;
+    token token_;
     errc reason_ = errc::none;
+    std::uint8_t corks_ = 0;
+    bool sealed_ : 1 = false;
+    bool aborting_ : 1 = false;
+    bool partial_frame_ : 1 = false;
+    bool deadline_hit_ : 1 = false;
     int transport_error_ = 0;
-    workload* work_ = nullptr;
-    ledger ledger_;
 };
 
 } // namespace detail

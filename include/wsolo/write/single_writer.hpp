@@ -1,79 +1,113 @@
 #pragma once
 // The only way to a connection's write side. Any thread sends; one thread at a time, the holder of the write
-// token, writes whole frames, coalesced, each with a deadline of its own; close() drains within a bound and
-// reports.
+// token, writes whole frames, coalesced, each write with a deadline of its own; close() drains within a bound
+// and reports.
 //
 // Laws of this file:
 // - After construction nothing else can reach the transport: replies and Close go through the same queue.
-// - send() never waits for the transport: it queues, or says why not, and a rejected item is still the
-// caller's.
+// - A send never waits for the transport, unless its name says so: it queues, or says why not, and a rejected
+// item
+//   is still the caller's.
 // - The schedule hook is called once per idle-to-busy transition, outside any lock; pump() is what it owes.
 // - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
 
 #include "../frame/check.hpp"
-#include "detail/attempt.hpp"
+#include "../sync/stop_hook.hpp"
+#include "../sync/weak_session.hpp"
+#include "cork.hpp"
+#include "detail/flush_ticket.hpp"
+#include "detail/writer_core.hpp"
 #include "outbound.hpp"
-#include "outbox.hpp"
 #include "side.hpp"
-
-#include <concepts>
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What pump() left behind.
-enum class pump_status : std::uint8_t {
-    idle,     ///< everything is written; the next send calls the hook
-    blocked,  ///< the transport would block: pump() again when it is writable, or at `deadline`
-    more,     ///< the quantum is used up; the hook was called again
-    busy,     ///< another thread is inside pump(): nothing to do here
-    finished, ///< over: see report()
-};
-
-/// `deadline` counts where the status is blocked, and may be no_deadline.
-struct [[nodiscard]] pump_result {
-    pump_status status = pump_status::idle;
-    time_point deadline = no_deadline;
-};
+template <class Writer>
+class init_gate;
+template <class Writer>
+class fragmented_message;
+template <class Writer>
+class writer_handle;
 
 /// An observer that wants to know nothing. One of your own may have any of the functions that single_writer
 /// names.
 struct no_observer {};
 
-/// Called to have pump() run soon, on whichever thread may write. Answers false (or nothing: void) to refuse.
-template <class Hook>
-concept schedule_hook = std::invocable<Hook&>;
+/// Constructs a writer whose token the handshake holds: see write/init_gate.hpp.
+struct born_gated_t {};
+inline constexpr born_gated_t born_gated{};
 
-/// See the file's laws. `Transport` is owned; `Schedule` is the hook; `Side` is server_side or client_side<>;
-/// `Observer` may have `on_finished(const drain_report&)`, called once, by the pumping thread, with no lock
-/// held. Thread safety: everything but construction and destruction. The destructor aborts (errc::aborted)
-/// what is left; no other thread may be inside a call then. Idle it owns no heap block, mutex or thread.
+/// See the file's laws. `Transport` is owned; `Schedule` is the hook, or inline_drive of one; `Side` is
+/// server_side or client_side<>. `Observer` may have, each called with no lock held: `on_finished(const
+/// drain_report&)`, once, by the thread that ends the writer; `on_high_water()`, by a sender;
+/// `on_low_water()`, by the thread that pumps. Thread safety: everything but construction and destruction.
+/// The destructor closes handles, aborts what is left (errc::aborted) and must not run inside a callback; no
+/// thread may be in a direct call then. Idle it owns no heap block, mutex or thread.
 template <transport Transport, schedule_hook Schedule, class Side = server_side, class Observer = no_observer,
-          class Traits = std_traits>
-class single_writer {
+          class Traits = std_blocking_traits>
+class single_writer : private detail::writer_core<Transport, Schedule, Observer, Traits> {
+    using core = detail::writer_core<Transport, Schedule, Observer, Traits>;
+
 public:
+    using weak_type = basic_weak_session<single_writer, Traits>;
+
     explicit single_writer(Transport connection, Schedule schedule, const writer_options& options = {},
                            Side side = {}, Observer observer = {})
-        : box_(options.limits),
-          settings_(options),
-          transport_(std::move(connection)),
-          schedule_(std::move(schedule)),
-          side_(std::move(side)),
-          observer_(std::move(observer)) {}
-
-    single_writer(const single_writer&) = delete;
-    single_writer& operator=(const single_writer&) = delete;
-
-    ~single_writer() {
-        if (box_.seize()) static_cast<void>(end({}, {.reason = errc::aborted}));
-    }
+        : core(std::move(connection), std::move(schedule), options, std::move(observer), token::free),
+          side_(std::move(side)) {}
+    single_writer(born_gated_t, Transport connection, Schedule schedule, const writer_options& options = {},
+                  Side side = {}, Observer observer = {})
+        : core(std::move(connection), std::move(schedule), options, std::move(observer), token::gated),
+          side_(std::move(side)) {}
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
     /// report. Otherwise nothing happened: queue_full (try later), too_large (never), closed, out_of_memory.
     /// O(n).
     [[nodiscard]] errc send_text(std::string_view payload) {
-        return send_message(opcode::text, bytes_of(payload));
+        return send_message(opcode::text, bytes_of(payload), {});
     }
-    [[nodiscard]] errc send_binary(const_bytes payload) { return send_message(opcode::binary, payload); }
+    [[nodiscard]] errc send_binary(const_bytes payload) { return send_message(opcode::binary, payload, {}); }
+
+    /// The same, and `told` is called once with what became of it. One allocation.
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told) {
+        return send_message(opcode::text, bytes_of(payload), told);
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told) {
+        return send_message(opcode::binary, payload, told);
+    }
+
+    /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for
+    /// values of which only the newest counts. It takes its place at the end of the queue. O(n + segments
+    /// queued).
+    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome told = {}) {
+        detail::segment* frame = encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
+        if (frame == nullptr) return errc::out_of_memory;
+        return own(frame, this->box_.push_keyed(frame));
+    }
+
+    /// send_text and send_binary that wait for room in the budget: until the deadline (timed_out) or a stop
+    /// request (cancelled). would_deadlock inside a callback of this writer; in a loop's thread use the
+    /// others.
+    template <stop_token_like StopToken = never_stop>
+    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
+                                 const StopToken& stop = {}) {
+        if (this->is_pumping_here()) return errc::would_deadlock;
+        const std::size_t size = encoded_size<Side::self>(payload.size());
+        if (size <= detail::inline_limit) {
+            const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+            return retry(deadline, stop, [&](auto* waiter) {
+                return this->box_.push_small({.size = size, .waiter = waiter}, encode);
+            });
+        }
+        if (const errc never = this->box_.admits(size); never == errc::too_large || never == errc::closed)
+            return never;
+        detail::segment* whole = encode_whole(op, payload, {});
+        if (whole == nullptr) return errc::out_of_memory;
+        const errc error = retry(
+            deadline, stop, [&](auto* waiter) { return this->box_.push_whole({.waiter = waiter}, whole); });
+        if (error != errc::none) detail::segment::destroy(whole);
+        return error;
+    }
 
     /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and
     /// data, a PING passes data, each on a frame boundary. A Close is close() with this body and the default
@@ -92,17 +126,25 @@ public:
 
     /// Queues one whole frame as it is. errc::raw_frame_malformed when it is not exactly that.
     [[nodiscard]] errc send(raw frame) {
+        using detail::lane_id;
         const header_parse parsed = parse_header(frame.bytes);
         if (!is_one_whole_frame(parsed, frame.bytes)) return errc::raw_frame_malformed;
+        const std::size_t size = frame.bytes.size();
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); };
         switch (parsed.header.op) {
-        case opcode::close:
-            return drive(
-                box_.push_close(frame.bytes.size(), drain_deadline(settings_.drain_timeout.get()), copy));
-        case opcode::ping: return drive(box_.push_small(detail::lane_id::ping, frame.bytes.size(), copy));
-        case opcode::pong: return drive(box_.push_small(detail::lane_id::pong, frame.bytes.size(), copy));
-        default: return push_data(frame.bytes.size(), copy, copy);
+        case opcode::close: return push_close(frame.bytes, this->settings_.drain_timeout.get());
+        case opcode::ping:
+            return this->drive(this->box_.push_small({.to = lane_id::ping, .size = size}, copy));
+        case opcode::pong:
+            return this->drive(this->box_.push_small({.to = lane_id::pong, .size = size}, copy));
+        default: break;
         }
+        if (size <= detail::inline_limit) return this->drive(this->box_.push_small({.size = size}, copy));
+        return push_segment(size, [&] {
+            detail::segment* whole = detail::segment::make_whole(size);
+            if (whole != nullptr) copy(whole->writable());
+            return whole;
+        });
     }
 
     /// Queues whichever it is.
@@ -110,60 +152,126 @@ public:
         return std::visit([this](const auto& kind) { return send_kind(kind); }, item);
     }
 
+    /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
+    [[nodiscard]] fragmented_message<single_writer> begin_message(opcode op) {
+        return fragmented_message<single_writer>(*this, op);
+    }
+
+    /// Holds the schedule hook back for a scope, so that everything sent in it leaves together.
+    [[nodiscard]] cork<single_writer> corked() { return cork<single_writer>(*this); }
+
+    /// Calls `told` when all data accepted before now was written (errc::none), or why that will never be.
+    [[nodiscard]] errc flush(on_outcome told) {
+        detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
+        if (mark == nullptr) return errc::out_of_memory;
+        return own(mark, this->box_.push_mark(mark));
+    }
+
+    /// Waits for the same. errc::timed_out, cancelled, would_deadlock (inside a callback of this writer), or
+    /// why not.
+    template <stop_token_like StopToken = never_stop>
+    [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
+        if (this->is_pumping_here()) return errc::would_deadlock;
+        auto* ticket = detail::flush_ticket<Traits>::make();
+        if (ticket == nullptr) return errc::out_of_memory;
+        errc outcome = flush(ticket->mark());
+        if (outcome == errc::none) {
+            const auto nudge = [ticket]() noexcept { ticket->nudge(); };
+            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+            outcome = ticket->wait(deadline);
+            if (outcome == errc::timed_out && stop.stop_requested()) outcome = errc::cancelled;
+        } else {
+            ticket->drop(); // the mark's reference: it was not queued
+        }
+        ticket->drop();
+        return outcome;
+    }
+
     /// Queues a Close frame behind everything accepted so far and seals the writer: later sends answer
     /// errc::closed. What is queued is written within `drain_within` from now, then the transport is finished
     /// and the observer told. errc::closed when it was closed before; invalid_close_code and the like for a
     /// body that may not be sent.
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within) {
-        const auto frame = box_.locked([&] { return side_.close(code, reason); });
-        if (!frame) return frame.error();
-        const const_bytes bytes = frame->bytes();
-        return drive(box_.push_close(bytes.size(), drain_deadline(drain_within), [&](mutable_bytes to) {
-            std::memcpy(to.data(), bytes.data(), to.size());
-        }));
+        const auto frame = this->box_.locked([&] { return side_.close(code, reason); });
+        return frame ? push_close(frame->bytes(), drain_within) : frame.error();
     }
     [[nodiscard]] errc close(close_code code, std::string_view reason = {}) {
-        return close(code, reason, settings_.drain_timeout.get());
+        return close(code, reason, this->settings_.drain_timeout.get());
     }
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No
     /// Close is sent.
-    void abort(errc why = errc::aborted) {
-        if (box_.abort(why)) schedule();
-    }
+    void abort(errc why = errc::aborted) { this->abort_with(why); }
 
     /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when
     /// the hook asked, when the transport became writable, or when a deadline passed; a call too many is
     /// harmless.
-    pump_result pump() {
-        if (!box_.begin()) return {standing()};
-        return run();
-    }
+    pump_result pump() { return this->take_and_run(); }
 
     /// For the thread that pumps, after pump_status::blocked: waits in the transport. False: the deadline
     /// passed first.
     [[nodiscard]] bool wait_writable(time_point deadline)
         requires waitable_transport<Transport>
     {
-        return transport_.wait_writable(deadline);
+        return this->transport_.wait_writable(deadline);
     }
 
+    /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call
+    /// allocates (32 bytes); without memory the handle answers errc::closed.
+    [[nodiscard]] writer_handle<single_writer> handle() { return writer_handle<single_writer>(weak_self()); }
+
     /// What became of everything so far; final once pump() said finished.
-    [[nodiscard]] drain_report report() const noexcept { return box_.report(); }
-    [[nodiscard]] bool finished() const noexcept { return box_.state() == token::finished; }
+    [[nodiscard]] drain_report report() const noexcept { return this->box_.report(); }
+    [[nodiscard]] bool finished() const noexcept { return this->box_.state() == token::finished; }
     /// Whether pump() is owed, by the hook or by writability.
     [[nodiscard]] bool wants_write() const noexcept {
-        const token held = box_.state();
+        const token held = this->box_.state();
         return held == token::scheduled || held == token::parked;
     }
     /// Budget in use, overhead included, in bytes.
-    [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }
+    [[nodiscard]] std::size_t queued_bytes() const noexcept { return this->box_.held_bytes(); }
 
 private:
-    using clock = typename Traits::clock;
+    friend class init_gate<single_writer>;
+    friend class fragmented_message<single_writer>;
+    friend class cork<single_writer>;
 
-    // ---- the senders' half
-    // -------------------------------------------------------------------------------------
+    using anchor = basic_session_anchor<single_writer, Traits>;
+
+    struct waiting_sender : detail::budget_waiter {
+        waiting_sender() noexcept {
+            wake = [](detail::budget_waiter& self) noexcept {
+                static_cast<waiting_sender&>(self).parker.release();
+            };
+        }
+        basic_parker<Traits> parker;
+    };
+
+    /// Pushes until it is accepted or refused for another reason than a full queue, waiting for room in
+    /// between.
+    template <class StopToken, class Push>
+    errc retry(time_point deadline, const StopToken& stop, Push push) {
+        for (;;) {
+            waiting_sender waiter;
+            const detail::push_result pushed = push(&waiter);
+            if (pushed.error != errc::queue_full) return this->drive(pushed);
+            if (!wait_for_room(waiter, deadline, stop))
+                return stop.stop_requested() ? errc::cancelled : errc::timed_out;
+        }
+    }
+
+    /// False: the deadline or a stop request came first.
+    template <class StopToken>
+    bool wait_for_room(waiting_sender& waiter, time_point deadline, const StopToken& stop) {
+        {
+            const auto nudge = [&waiter]() noexcept { waiter.parker.nudge(); };
+            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+            waiter.parker.park_until(deadline);
+        }
+        if (this->box_.withdraw(waiter)) return false;
+        waiter.parker.park(); // it is being woken: the waker's touch must be over before the node goes
+        return true;
+    }
 
     errc send_kind(const raw& item) { return send(item); }
     errc send_kind(const text& item) { return send_text(item.payload); }
@@ -175,55 +283,42 @@ private:
             return errc::raw_frame_malformed; // unmasked, so not a frame of this side
     }
 
-    errc send_message(opcode op, const_bytes payload) {
-        return push_data(
-            encoded_size<Side::self>(payload.size()),
-            [&](mutable_bytes to) { side_.encode(to, op, payload); },
-            [&](mutable_bytes to) {
-                auto encoder = box_.locked([&] { return side_.for_one_frame(); });
-                encoder.encode(to, op, payload);
-            });
+    errc send_message(opcode op, const_bytes payload, on_outcome told) {
+        const std::size_t size = encoded_size<Side::self>(payload.size());
+        if (size > detail::inline_limit || told) {
+            return push_segment(size, [&] { return encode_whole(op, payload, {.outcome = told}); });
+        }
+        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+        return this->drive(this->box_.push_small({.size = size}, encode));
     }
 
-    /// `encode` runs under the lock for a small frame, `encode_outside` without it for a large one.
-    template <class Encode, class EncodeOutside>
-    errc push_data(std::size_t size, Encode encode, EncodeOutside encode_outside) {
-        if (size <= detail::inline_limit) return drive(box_.push_small(detail::lane_id::data, size, encode));
-        return push_segment(size, [&] {
-            detail::segment* whole = detail::segment::make_whole(size);
-            if (whole != nullptr) encode_outside(whole->writable());
-            return whole;
-        });
+    /// Encodes into a segment of its own, with no lock held.
+    detail::segment* encode_whole(frame_spec spec, const_bytes payload, const detail::item_tag& tag) {
+        detail::segment* whole = detail::segment::make_whole(encoded_size<Side::self>(payload.size()), tag);
+        if (whole == nullptr) return nullptr;
+        auto encoder = this->box_.locked([&] { return side_.for_one_frame(); });
+        encoder.encode(whole->writable(), spec, payload);
+        return whole;
     }
 
     template <class Make>
     errc push_segment(std::size_t size, Make make) {
-        if (const errc full = box_.admits(size); full != errc::none)
-            return full; // before the work, and again after it
+        // Before the work, and again after it.
+        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive({full});
         detail::segment* whole = make();
-        if (whole == nullptr) return errc::out_of_memory;
-        const detail::push_result pushed = box_.push_whole(whole);
-        if (pushed.error != errc::none) detail::segment::destroy(whole);
-        return drive(pushed);
+        return whole == nullptr ? errc::out_of_memory : own(whole, this->box_.push_whole({}, whole));
     }
 
-    errc drive(detail::push_result pushed) {
-        if (pushed.drive) schedule();
-        return pushed.error;
+    /// `pushed` took the segment over, or it is still ours.
+    errc own(detail::segment* item, detail::push_result pushed) {
+        if (pushed.error != errc::none) detail::segment::destroy(item);
+        return this->drive(pushed);
     }
 
-    void schedule() {
-        if (hook_accepts()) return;
-        if (box_.begin()) static_cast<void>(end({}, {.reason = errc::schedule_refused}));
-    }
-
-    bool hook_accepts() {
-        if constexpr (std::convertible_to<std::invoke_result_t<Schedule&>, bool>) {
-            return static_cast<bool>(schedule_());
-        } else {
-            schedule_();
-            return true;
-        }
+    errc push_close(const_bytes frame, duration drain_within) {
+        const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
+        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
+        return this->drive(this->box_.push_close(frame.size(), deadline, copy));
     }
 
     static bool is_one_whole_frame(const header_parse& parsed, const_bytes bytes) noexcept {
@@ -234,65 +329,22 @@ private:
                header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
     }
 
-    [[nodiscard]] time_point drain_deadline(duration within) const noexcept {
-        return deadline_after(clock::now(), within);
+    weak_type weak_self() {
+        auto existing = this->box_.locked([&] { return anchor_.handle(); });
+        if (!existing.is_expired()) return existing;
+        auto made = anchor::make(*this);
+        if (!made) return {};
+        return this->box_.locked([&] {
+            if (anchor_.handle().is_expired()) std::swap(anchor_, *made);
+            return anchor_.handle();
+        });
     }
 
-    // ---- the owner's half
-    // --------------------------------------------------------------------------------------
-
-    pump_result standing() const noexcept {
-        switch (box_.state()) {
-        case token::pumping: return {pump_status::busy};
-        case token::finished: return {pump_status::finished};
-        default: return {pump_status::idle};
-        }
-    }
-
-    /// Holds the token: it leaves by being released, parked, handed over or finished.
-    pump_result run() {
-        detail::attempt last;
-        for (std::size_t written = 0;; written += last.written) {
-            detail::workload* idle = nullptr;
-            const detail::next_step step = box_.next(last.done, idle);
-            switch (step) {
-            case detail::next_step::released: detail::workload::destroy(idle); return {pump_status::idle};
-            case detail::next_step::drained: return end({}, {});
-            case detail::next_step::aborted: return end({}, {.reason = errc::aborted});
-            default: break;
-            }
-            if (written >= settings_.pump_quantum) {
-                box_.hand_over();
-                schedule();
-                return {pump_status::more};
-            }
-            last = detail::attempt_write<Traits>(transport_, *box_.work(), settings_,
-                                                 step == detail::next_step::write_begun_frame);
-            if (last.error != errc::none) return end(last.done, last.failure());
-            if (last.blocked) {
-                pump_result parked{pump_status::blocked};
-                if (box_.park(last.done, parked.deadline)) return parked;
-                last.done = {};
-            }
-        }
-    }
-
-    /// Holds the token, for the last time.
-    pump_result end(const detail::progress& done, const drain_report& how) {
-        detail::workload* rest = nullptr;
-        const drain_report report = box_.finish(done, how, rest);
-        detail::workload::destroy(rest);
-        transport_.finish(report.clean() ? end_of_write::drained : end_of_write::broken);
-        if constexpr (requires { observer_.on_finished(report); }) observer_.on_finished(report);
-        return {pump_status::finished};
-    }
-
-    mutable detail::outbox<Traits> box_;
-    detail::settings settings_;
-    Transport transport_;
-    Schedule schedule_;
     [[no_unique_address]] Side side_;
-    [[no_unique_address]] Observer observer_;
+    anchor anchor_; // last: it closes the handles before anything of the writer goes
 };
 
 } // namespace wsolo::inline WSOLO_ABI
+
+#include "fragmented_message.hpp"
+#include "handle.hpp"

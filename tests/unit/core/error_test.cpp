@@ -4,7 +4,6 @@
 #include <support/catch.hpp>
 
 #include <wsolo/core/error.hpp>
-#include <wsolo/core/error_category.hpp>
 
 #include <set>
 
@@ -37,15 +36,4 @@ TEST_CASE("a peer's fault names its section, and only sendable close codes are i
     CHECK(wsolo::info(errc::invalid_utf8).close_status == 1007);
     CHECK(wsolo::info(errc::message_too_big).close_status == 1009);
     CHECK(wsolo::info(errc::reserved_bits_set).close_status == 1002);
-}
-
-TEST_CASE("errc travels as a std::error_code", "[core][error]") {
-    const std::error_code code = errc::queue_full;
-    CHECK(code);
-    CHECK(code == errc::queue_full);
-    CHECK(code != errc::too_large);
-    CHECK(std::string(code.category().name()) == "wsolo");
-    CHECK(code.message() == wsolo::to_string(errc::queue_full));
-    CHECK_FALSE(std::error_code(errc::none));
-    CHECK(wsolo::error_category().message(9999) == "unknown wsolo error");
 }

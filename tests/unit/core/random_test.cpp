@@ -125,3 +125,10 @@ TEST_CASE("a moved source goes on, and what it left behind draws other keys", "[
     }
     CHECK(left_behind.size() > 590);
 }
+
+TEST_CASE("system randomness fills requests of any size", "[core][random]") {
+    std::array<std::byte, 600> room{};
+    CHECK(wsolo::system_random(room) == wsolo::errc::none);
+    CHECK(std::count(room.begin(), room.end(), std::byte{}) < 30);
+    CHECK(wsolo::system_random({}) == wsolo::errc::none);
+}

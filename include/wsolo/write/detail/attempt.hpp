@@ -54,17 +54,21 @@ struct attempt {
 
 /// Owner only, with no lock held. Precondition: the flight is not empty.
 template <class Traits, transport Transport>
-attempt attempt_write(Transport& connection, workload& work, const settings& options, bool only_begun_frame) {
+attempt attempt_write(Transport& connection, workload& work, const settings& options, bool only_what_must) {
     attempt made;
     const time_point started = Traits::clock::now();
     if (started >= work.drain_deadline) {
         made.error = errc::drain_timed_out;
         return made;
     }
+    gather_plan plan;
+    work.in_flight.plan(plan, only_what_must);
+    if (plan.parts().empty()) { // nothing but marks
+        made.done = work.in_flight.advance(plan, 0);
+        return made;
+    }
     if (work.write_deadline == no_deadline)
         work.write_deadline = deadline_after(started, options.write_timeout.get());
-    gather_plan plan;
-    work.in_flight.plan(plan, only_begun_frame);
     const io_result io = connection.write(plan.parts(), earlier(work.write_deadline, work.drain_deadline));
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
     WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,

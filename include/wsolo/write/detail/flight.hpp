@@ -84,16 +84,36 @@ public:
     /// Whether the wire ends inside a frame: nothing but that frame's rest may follow.
     [[nodiscard]] bool mid_frame() const noexcept { return begun_ != nullptr; }
 
-    /// The next write. With `only_begun`, just the rest of the frame that was begun.
-    void plan(gather_plan& out, bool only_begun) const noexcept {
+    /// What an abort still lets out: the rest of a frame that was begun, and a greeting.
+    [[nodiscard]] bool must_finish() const noexcept {
+        return mid_frame() || !lane_of(lane_id::greeting).empty();
+    }
+
+    /// The next write; with `only_what_must`, just what an abort still lets out.
+    void plan(gather_plan& out, bool only_what_must) const noexcept {
         if (begun_ != nullptr) out.add(begun_lane_, begun_->rest_of_begun_frame());
-        if (only_begun) return;
-        for (std::size_t i = 0; i < lane_count; ++i) {
-            for (const segment* item = lanes_[i].front(); item != nullptr && !out.full(); item = item->next) {
+        for (const lane_id id : all_lanes) {
+            if (only_what_must && id != lane_id::greeting) break;
+            for (const segment* item = lane_of(id).front(); item != nullptr && !out.full();
+                 item = item->next) {
                 const std::size_t already = item == begun_ ? item->rest_of_begun_frame().size() : 0;
-                out.add(static_cast<lane_id>(i), item->rest().subspan(already));
+                out.add(id, item->rest().subspan(already));
             }
         }
+    }
+
+    /// Bytes that wait in one lane. O(segments).
+    [[nodiscard]] std::size_t bytes_in(lane_id id) const noexcept {
+        std::size_t bytes = 0;
+        for (const segment* item = lane_of(id).front(); item != nullptr; item = item->next)
+            bytes += item->rest().size();
+        return bytes;
+    }
+
+    /// Tells everybody who asked that what is left was dropped, and why.
+    void drop_all(errc why) noexcept {
+        for (lane& queue : lanes_) queue.drop_all(why);
+        begun_ = nullptr;
     }
 
     /// The transport took the first `count` bytes of `done`. Returns what that completed.
@@ -107,11 +127,12 @@ public:
             count -= share;
         }
         begun_ = nullptr;
-        for (std::size_t i = 0; i < lane_count; ++i) {
-            if (!lanes_[i].empty() && lanes_[i].front()->mid_frame()) {
-                begun_ = lanes_[i].front();
-                begun_lane_ = static_cast<lane_id>(i);
-            }
+        for (const lane_id id : all_lanes) {
+            lane& queue = (*this)[id];
+            while (!queue.empty() && queue.front()->rest().empty()) retire(queue.pop()); // marks
+            if (queue.empty() || !queue.front()->mid_frame()) continue;
+            begun_ = queue.front();
+            begun_lane_ = id;
         }
         return made;
     }
@@ -133,8 +154,13 @@ private:
         return completed;
     }
 
-    /// Keeps the roomiest used-up open segment, gives the others back.
+    [[nodiscard]] const lane& lane_of(lane_id id) const noexcept {
+        return lanes_[static_cast<std::size_t>(id)];
+    }
+
+    /// Wholly written: tells whoever asked. Keeps the roomiest open segment for reuse, gives the others back.
     void retire(segment* used) noexcept {
+        used->tag().outcome(errc::none);
         if (used->capacity() > (retired_ == nullptr ? 0 : retired_->capacity())) {
             used->reset();
             std::swap(retired_, used);

@@ -1,15 +1,18 @@
 #pragma once
-// A FIFO of segments, and the three of them in the order in which they may overtake each other at frame
-// boundaries.
+// A FIFO of segments, and the ones of a connection in the order in which they may overtake each other at
+// frame boundaries.
 
 #include "segment.hpp"
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// Lower leaves first: a PONG answers the peer, a PING measures it, data waits for both (RFC 6455 §5.5.2,
-/// §5.5.3). Close travels in `data`, behind everything accepted before it.
-enum class lane_id : std::uint8_t { pong, ping, data };
-inline constexpr std::size_t lane_count = 3;
+/// Lower leaves first. `greeting` is what the handshake's token wrote; a PONG answers the peer, a PING
+/// measures it, and data waits for both (RFC 6455 §5.5.2, §5.5.3). Close travels in `data`, behind everything
+/// accepted before it.
+enum class lane_id : std::uint8_t { greeting, pong, ping, data };
+inline constexpr std::size_t lane_count = 4;
+inline constexpr lane_id all_lanes[lane_count] = {lane_id::greeting, lane_id::pong, lane_id::ping,
+                                                  lane_id::data};
 
 /// Owns its segments. Not thread-safe.
 class lane {
@@ -44,6 +47,31 @@ public:
         (tail_ == nullptr ? head_ : tail_->next) = from.head_;
         tail_ = from.tail_;
         from.head_ = from.tail_ = nullptr;
+    }
+
+    /// The first segment that `wanted(segment)` picks, or nullptr. O(segments).
+    template <class Wanted>
+    [[nodiscard]] segment* find(Wanted wanted) const noexcept {
+        segment* item = head_;
+        while (item != nullptr && !wanted(*item)) item = item->next;
+        return item;
+    }
+
+    /// Takes `item`, which is in here, out. O(segments before it).
+    void unlink(segment* item) noexcept {
+        segment* before = nullptr;
+        for (segment* at = head_; at != item; at = at->next) before = at;
+        (before == nullptr ? head_ : before->next) = item->next;
+        if (tail_ == item) tail_ = before;
+    }
+
+    /// Destroys everything, after telling whoever asked that it was dropped, and why.
+    void drop_all(errc why) noexcept {
+        while (!empty()) {
+            segment* item = pop();
+            item->tag().outcome(why);
+            segment::destroy(item);
+        }
     }
 
 private:

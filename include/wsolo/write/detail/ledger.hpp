@@ -4,7 +4,8 @@
 // Laws of this file:
 // - accepted = written + dropped + held, in frames and in bytes, after every step.
 // - The budget counts the candidate before it is accepted and releases it when the transport took it.
-// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close is always admitted.
+// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close and a greeting are
+// admitted.
 
 #include "../budget.hpp"
 #include "../drain.hpp"
@@ -15,58 +16,87 @@ namespace wsolo::inline WSOLO_ABI::detail {
 /// Not thread-safe: the outbox calls it under its lock. O(1) throughout.
 class ledger {
 public:
-    explicit ledger(const writer_limits& limits) noexcept : limits_(limits) {}
+    explicit ledger(const writer_limits& limits) noexcept
+        : max_bytes_(limits.max_bytes),
+          max_frames_(limits.max_frames),
+          reserve_(limits.control_reserve < largest_reserve ? limits.control_reserve : largest_reserve),
+          when_full_(limits.when_full),
+          high_water_(limits.high_water),
+          low_water_(limits.low_water) {}
 
-    /// Whether a frame of `size` wire bytes fits now.
-    [[nodiscard]] errc admit(lane_id to, std::size_t size) const noexcept {
-        if (to == lane_id::ping) return pings_ < limits_.control_reserve ? errc::none : errc::queue_full;
-        if (to == lane_id::pong)
-            return errc::none; // beyond the reserve it replaces another, see pongs_full()
-        if (size > limits_.max_bytes || frame_overhead > limits_.max_bytes - size) return errc::too_large;
-        if (data_frames_ >= limits_.max_frames) return errc::queue_full;
-        if (held_data() > limits_.max_bytes) return errc::queue_full; // Close may stand above the bound
-        return size + frame_overhead > limits_.max_bytes - held_data() ? errc::queue_full : errc::none;
+    [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
+
+    /// Whether a frame of `size` wire bytes fits now, in place of a queued data frame of `instead_of` if not
+    /// 0.
+    [[nodiscard]] errc admit(lane_id to, std::size_t size, std::size_t instead_of = 0) const noexcept {
+        if (to == lane_id::ping) return pings_ < reserve_ ? errc::none : errc::queue_full;
+        if (to != lane_id::data)
+            return errc::none; // a PONG beyond the reserve replaces another: see pongs_full()
+        if (size > max_bytes_ || frame_overhead > max_bytes_ - size) return errc::too_large;
+        const bool replaces = instead_of != 0;
+        if (data_frames_ - replaces >= max_frames_) return errc::queue_full;
+        const std::size_t held = held_data() - (replaces ? instead_of + frame_overhead : 0);
+        if (held > max_bytes_) return errc::queue_full; // a Close may stand above the bound
+        return size + frame_overhead > max_bytes_ - held ? errc::queue_full : errc::none;
     }
 
-    [[nodiscard]] bool pongs_full() const noexcept { return pongs_ >= limits_.control_reserve; }
+    [[nodiscard]] bool pongs_full() const noexcept { return pongs_ >= reserve_; }
 
     void accept(lane_id to, std::size_t size) noexcept {
         if (to == lane_id::data) {
             ++data_frames_;
             data_bytes_ += size;
         } else {
-            ++(to == lane_id::pong ? pongs_ : pings_);
+            ++control_count(to);
             control_bytes_ += static_cast<std::uint32_t>(size);
         }
     }
 
     /// What a write took.
     void settle(const progress& done) noexcept {
-        for (const lane_id from : {lane_id::pong, lane_id::ping, lane_id::data}) {
+        for (const lane_id from : all_lanes) {
             release(from, done[from].frames, done[from].bytes);
             frames_written_ += done[from].frames;
             bytes_written_ += done[from].bytes;
         }
     }
 
-    /// A queued PONG of `size` bytes gave way to a newer one (RFC 6455 §5.5.3).
-    void supersede_pong(std::size_t size) noexcept {
-        release(lane_id::pong, 1, size);
+    /// A queued frame of `size` bytes gave way to a newer one.
+    void drop_one(lane_id from, std::size_t size) noexcept {
+        release(from, 1, size);
         ++frames_dropped_;
         bytes_dropped_ += size;
     }
 
     /// Nothing of what is held will be written.
     void drop_held() noexcept {
-        frames_dropped_ += data_frames_ + pongs_ + pings_;
+        frames_dropped_ += data_frames_ + greetings_ + pongs_ + pings_;
         bytes_dropped_ += data_bytes_ + control_bytes_;
         data_bytes_ = 0;
-        data_frames_ = control_bytes_ = pongs_ = pings_ = 0;
+        data_frames_ = control_bytes_ = 0;
+        greetings_ = pongs_ = pings_ = 0;
+    }
+
+    /// Budget that is free.
+    [[nodiscard]] std::size_t room() const noexcept {
+        return held_data() < max_bytes_ ? max_bytes_ - held_data() : 0;
     }
 
     /// Budget in use: wire bytes plus overhead of the data that is queued or in flight.
     [[nodiscard]] std::size_t held_data() const noexcept {
         return data_bytes_ + data_frames_ * frame_overhead;
+    }
+
+    /// True exactly once per climb over the high mark.
+    [[nodiscard]] bool climbed() noexcept {
+        if (above_ || held_data() < mark(high_water_)) return false;
+        return above_ = true;
+    }
+    /// True exactly once per fall to the low mark after a climb.
+    [[nodiscard]] bool fell() noexcept {
+        if (!above_ || held_data() > mark(low_water_)) return false;
+        above_ = false;
+        return true;
     }
 
     void fill(drain_report& report) const noexcept {
@@ -77,26 +107,45 @@ public:
     }
 
 private:
+    [[nodiscard]] std::size_t mark(std::uint8_t percent) const noexcept {
+        return max_bytes_ / 100 * percent + max_bytes_ % 100 * percent / 100;
+    }
+
     void release(lane_id from, std::uint32_t frames, std::size_t bytes) noexcept {
         if (from == lane_id::data) {
             data_frames_ -= frames;
             data_bytes_ -= bytes;
         } else {
-            (from == lane_id::pong ? pongs_ : pings_) -= frames;
+            std::uint16_t& count = control_count(from);
+            count = static_cast<std::uint16_t>(count - frames);
             control_bytes_ -= static_cast<std::uint32_t>(bytes);
         }
     }
 
-    writer_limits limits_;
+    [[nodiscard]] std::uint16_t& control_count(lane_id of) noexcept {
+        return of == lane_id::pong ? pongs_ : of == lane_id::ping ? pings_ : greetings_;
+    }
+
+    static constexpr std::uint16_t largest_reserve = 60'000; // the counts below may stand a little above it
+
+    // From wide to narrow, so that an idle writer stays small.
+    std::size_t max_bytes_;
     std::size_t data_bytes_ = 0;
-    std::uint32_t data_frames_ = 0;
-    std::uint32_t control_bytes_ = 0;
-    std::uint32_t pongs_ = 0;
-    std::uint32_t pings_ = 0; // with the members above: 48 bytes, so that an idle writer stays small
     std::uint64_t frames_written_ = 0;
     std::uint64_t frames_dropped_ = 0;
     std::uint64_t bytes_written_ = 0;
     std::uint64_t bytes_dropped_ = 0;
+    std::uint32_t max_frames_;
+    std::uint32_t data_frames_ = 0;
+    std::uint32_t control_bytes_ = 0;
+    std::uint16_t reserve_;
+    std::uint16_t greetings_ = 0;
+    std::uint16_t pongs_ = 0;
+    std::uint16_t pings_ = 0;
+    overflow when_full_;
+    std::uint8_t high_water_;
+    std::uint8_t low_water_;
+    bool above_ = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

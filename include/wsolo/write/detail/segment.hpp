@@ -1,15 +1,15 @@
 #pragma once
-// One block of wire bytes: many small frames, back to back, or one large frame, or a reference to a shared
-// one.
+// One block of wire bytes: many small frames, back to back; or one frame with a block to itself, because it
+// is large, shared, keyed or observed; or no bytes at all, a mark in the queue.
 //
 // Laws of this file:
 // - A frame lies whole in one segment, so every frame is contiguous.
 // - Each frame's end is recorded (4 bytes, growing down from the block's end), so that after a partial write
-// the
-//   owner knows whether it stands on a frame boundary.
+//   the owner knows whether it stands on a frame boundary.
 // - Appending is for whoever holds the writer's lock; taking is for the owner of the write token.
 
 #include "../../frame/shared_frame.hpp"
+#include "../outcome.hpp"
 
 #include <cstring>
 #include <new>
@@ -17,29 +17,38 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
+/// What a frame with a segment of its own carries along.
+struct item_tag {
+    on_outcome outcome{};
+    std::uint64_t key = 0; ///< of a conflated item
+    bool keyed = false;
+    bool fragment = false; ///< of a message in several frames: dropping one would tear the message
+};
+
 class segment {
 public:
     /// A block with room for `capacity` bytes of frames and records. nullptr when there is no memory.
-    [[nodiscard]] static segment* make_open(std::size_t capacity) noexcept {
+    [[nodiscard]] static segment* make_open(std::uint32_t capacity) noexcept {
         void* block = std::malloc(sizeof(segment) + capacity);
-        return block == nullptr ? nullptr : ::new (block) segment(static_cast<std::uint32_t>(capacity));
+        return block == nullptr ? nullptr : ::new (block) segment(capacity);
     }
 
-    /// A block for one frame of `size` bytes, which the caller writes through bytes() before it is queued.
-    [[nodiscard]] static segment* make_whole(std::size_t size) noexcept {
+    /// A block for one frame of `size` bytes, which the caller writes through writable() before it is queued.
+    /// With size 0 it is a mark: nothing to write, but an outcome when its turn has come.
+    [[nodiscard]] static segment* make_whole(std::size_t size, const item_tag& tag = {}) noexcept {
         void* block = std::malloc(sizeof(segment) + size);
         if (block == nullptr) return nullptr;
         auto* whole = ::new (block) segment(0);
         whole->size_ = size;
-        whole->frames_ = 1;
+        whole->frames_ = size == 0 ? 0 : 1;
+        whole->tag_ = tag;
         return whole;
     }
 
     /// One reference to a shared frame; its bytes are not copied.
-    [[nodiscard]] static segment* make_shared(shared_frame frame) noexcept {
-        void* block = std::malloc(sizeof(segment));
-        if (block == nullptr) return nullptr;
-        auto* whole = ::new (block) segment(0);
+    [[nodiscard]] static segment* make_shared(shared_frame frame, const item_tag& tag = {}) noexcept {
+        segment* whole = make_whole(0, tag);
+        if (whole == nullptr) return nullptr;
         whole->shared_ = std::move(frame);
         whole->bytes_ = whole->shared_.bytes().data();
         whole->size_ = whole->shared_.bytes().size();
@@ -48,8 +57,8 @@ public:
     }
 
     /// An open block at the start of memory that outlives it and is not its own to free.
-    [[nodiscard]] static segment* place_open(void* memory, std::size_t capacity) noexcept {
-        auto* placed = ::new (memory) segment(static_cast<std::uint32_t>(capacity));
+    [[nodiscard]] static segment* place_open(void* memory, std::uint32_t capacity) noexcept {
+        auto* placed = ::new (memory) segment(capacity);
         placed->placed_ = true;
         return placed;
     }
@@ -66,10 +75,10 @@ public:
 
     /// Where a make_whole() frame is written.
     [[nodiscard]] mutable_bytes writable() noexcept { return {storage(), size_}; }
-    [[nodiscard]] const std::byte* bytes() const noexcept { return bytes_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::uint32_t frames() const noexcept { return frames_; }
     [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] const item_tag& tag() const noexcept { return tag_; }
 
     [[nodiscard]] bool has_room(std::size_t frame) const noexcept {
         return capacity_ != 0 && frame + record_size <= capacity_ - size_ - frames_ * record_size;
@@ -94,6 +103,9 @@ public:
         return dropped;
     }
 
+    /// The size of the oldest frame not yet taken. Precondition: there is one, and it was not begun.
+    [[nodiscard]] std::size_t first_size() const noexcept { return frame_end(done_) - taken_; }
+
     /// For reuse: as make_open() made it.
     void reset() noexcept {
         size_ = taken_ = 0;
@@ -108,8 +120,7 @@ public:
     }
     [[nodiscard]] bool mid_frame() const noexcept { return done_ < frames_ && taken_ != frame_start(done_); }
 
-    /// The transport took `count` more bytes (<= rest().size()). Returns how many frames that completed.
-    /// O(log frames).
+    /// `count` more bytes are gone (<= rest().size()). Returns how many frames that completed. O(log frames).
     std::uint32_t take(std::size_t count) noexcept {
         taken_ += count;
         const std::uint32_t before = done_;
@@ -156,9 +167,10 @@ private:
     std::size_t taken_ = 0;
     std::uint32_t frames_ = 0;
     std::uint32_t done_ = 0;
-    std::uint32_t capacity_; // 0: one whole frame
+    std::uint32_t capacity_; // 0: one whole frame, or a mark
     bool placed_ = false;
     shared_frame shared_;
+    item_tag tag_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -3,10 +3,13 @@
 // few small frames lie in the same block.
 //
 // Laws of this file:
-// - `incoming`, `spare`, `block_size` and `close_deadline` belong to the outbox's lock; the other
+// - The lanes, `held`, `spare`, `waiters`, `block_size` and `close_deadline` belong to the outbox's lock; the
+// other
 //   members to the owner of the write token.
 // - Blocks grow while traffic lasts and start small again after an idle moment.
 
+#include "../../sync/traits.hpp"
+#include "budget_waiter.hpp"
 #include "flight.hpp"
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -30,26 +33,46 @@ public:
 
     [[nodiscard]] lane& queue(lane_id id) noexcept { return incoming_[static_cast<std::size_t>(id)]; }
 
-    /// The segment at the lane's tail with room for a frame of `size` bytes, opened from the spare one or
+    [[nodiscard]] bool has_incoming() const noexcept {
+        for (const lane& queued : incoming_) {
+            if (!queued.empty()) return true;
+        }
+        return false;
+    }
+
+    /// The segment at the tail of `to` with room for a frame of `size` bytes, opened from the spare one or
     /// from `fresh` where needed. nullptr when that takes a fresh block of block_size bytes.
-    [[nodiscard]] segment* make_room(lane_id to, std::size_t size, segment*& fresh) noexcept {
-        lane& queued = queue(to);
-        if (segment* tail = queued.back(); tail != nullptr && tail->has_room(size)) return tail;
+    [[nodiscard]] segment* make_room(lane& to, std::size_t size, segment*& fresh) noexcept {
+        if (segment* tail = to.back(); tail != nullptr && tail->has_room(size)) return tail;
         segment** source = spare_ != nullptr && spare_->has_room(size) ? &spare_ : &fresh;
         if (*source == nullptr) return nullptr;
         if (source == &fresh && block_size < max_block) block_size *= 4;
-        queued.push(std::exchange(*source, nullptr));
-        return queued.back();
+        to.push(std::exchange(*source, nullptr));
+        return to.back();
     }
 
     /// Moves what was queued to the flight, and a used-up segment back. PONGs only when the last ones have
-    /// left, so that the reserve bounds both together.
+    /// left, so that the reserve bounds both together; data one batch at a time, so that what waits can still
+    /// be dropped.
     void take_incoming() noexcept {
+        in_flight[lane_id::greeting].splice(queue(lane_id::greeting));
         if (in_flight[lane_id::pong].empty()) in_flight[lane_id::pong].splice(queue(lane_id::pong));
         in_flight[lane_id::ping].splice(queue(lane_id::ping));
-        in_flight[lane_id::data].splice(queue(lane_id::data));
+        lane& data = queue(lane_id::data);
+        std::size_t batch = data.empty() ? 0 : in_flight.bytes_in(lane_id::data);
+        while (!data.empty() && batch < gather_plan::max_bytes) {
+            batch += data.front()->size();
+            in_flight[lane_id::data].push(data.pop());
+        }
         if (spare_ == nullptr) spare_ = in_flight.retired();
         drain_deadline = close_deadline;
+    }
+
+    /// Tells whoever asked that what is left was dropped, and why. No lock is held.
+    void drop_all(errc why) noexcept {
+        in_flight.drop_all(why);
+        for (lane& queued : incoming_) queued.drop_all(why);
+        held.drop_all(why);
     }
 
     /// When a parked writer must be looked at again.
@@ -58,11 +81,13 @@ public:
     static constexpr std::uint32_t min_block = 4096;
     static constexpr std::uint32_t max_block = 64 * 1024;
 
-    std::uint32_t block_size = min_block;
+    lane held; ///< data that waits for a fragmented message to end
+    waiter_list waiters;
     time_point close_deadline = no_deadline;
+    std::uint32_t block_size = min_block;
+    flight in_flight;
     time_point write_deadline = no_deadline; ///< no_deadline while no write stands
     time_point drain_deadline = no_deadline; ///< the owner's copy of close_deadline
-    flight in_flight;
 
 private:
     workload() noexcept

@@ -1,0 +1,138 @@
+#pragma once
+// What every benchmark shares: contenders measured in turn (A B C, A B C, ...), so that a drifting machine
+// drifts for all of them; rows with their spread; a table for people and JSON for charts.
+//
+// A row: case, impl, size (bytes), threads, unit, min, median, max, runs. Compare ratios within one run,
+// never absolute figures of two.
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bench {
+
+struct row {
+    std::string name;
+    std::string impl;
+    std::size_t size = 0;
+    int threads = 1;
+    std::string unit;
+    double min = 0, median = 0, max = 0;
+    int runs = 0;
+};
+
+/// One implementation: each call is one run and returns the measured figure.
+struct contender {
+    std::string impl;
+    std::function<double()> run;
+};
+
+class suite {
+public:
+    /// Options: --json FILE, --runs N, --case NAME, --impl NAME (both may repeat), --quick.
+    suite(int argc, char** argv) {
+        for (int i = 1; i < argc; ++i) {
+            const std::string_view option = argv[i];
+            const auto value = [&]() -> std::string {
+                if (i + 1 < argc) return argv[++i];
+                std::cerr << argv[0] << ": " << option << " needs a value\n";
+                std::exit(2);
+            };
+            if (option == "--json")
+                json_ = value();
+            else if (option == "--runs")
+                runs_ = std::max(1, std::atoi(value().c_str()));
+            else if (option == "--case")
+                cases_.push_back(value());
+            else if (option == "--impl")
+                impls_.push_back(value());
+            else if (option == "--quick")
+                quick_ = true;
+            else {
+                std::cerr << argv[0] << ": unknown option " << option
+                          << "\noptions: --json FILE, --runs N, --case NAME, --impl NAME, --quick\n";
+                std::exit(2);
+            }
+        }
+    }
+
+    [[nodiscard]] bool wants(std::string_view name) const {
+        return cases_.empty() || std::find(cases_.begin(), cases_.end(), name) != cases_.end();
+    }
+    /// Less work per run: shows that everything works, measures nothing worth quoting.
+    [[nodiscard]] bool quick() const { return quick_; }
+
+    /// Runs all contenders in turn and adds a row for each.
+    void compare(const std::string& name, std::size_t size, int threads, const std::string& unit,
+                 const std::vector<contender>& contenders) {
+        if (!wants(name)) return;
+        std::vector<const contender*> chosen;
+        for (const contender& one : contenders) {
+            if (impls_.empty() || std::find(impls_.begin(), impls_.end(), one.impl) != impls_.end())
+                chosen.push_back(&one);
+        }
+        const int runs = quick_ ? 1 : runs_;
+        std::vector<std::vector<double>> figures(chosen.size());
+        if (!quick_) {
+            for (const contender* one : chosen) one->run(); // warm-up
+        }
+        for (int r = 0; r < runs; ++r) {
+            for (std::size_t c = 0; c < chosen.size(); ++c) figures[c].push_back(chosen[c]->run());
+        }
+        for (std::size_t c = 0; c < chosen.size(); ++c) {
+            std::sort(figures[c].begin(), figures[c].end());
+            add({name, chosen[c]->impl, size, threads, unit, figures[c].front(),
+                 figures[c][figures[c].size() / 2], figures[c].back(), runs});
+        }
+    }
+
+    void add(row one) {
+        if (rows_.empty()) {
+            std::printf("%-16s %-18s %9s %7s %14s %14s %14s  %s\n", "case", "impl", "size", "threads", "min",
+                        "median", "max", "unit");
+        }
+        std::printf("%-16s %-18s %9zu %7d %14.2f %14.2f %14.2f  %s\n", one.name.c_str(), one.impl.c_str(),
+                    one.size, one.threads, one.min, one.median, one.max, one.unit.c_str());
+        std::fflush(stdout);
+        rows_.push_back(std::move(one));
+    }
+
+    /// Writes the JSON where it was asked for. The program's exit code: no row at all is an error.
+    [[nodiscard]] int finish() const {
+        if (rows_.empty()) {
+            std::cerr << "no case of that name\n";
+            return 2;
+        }
+        if (json_.empty()) return 0;
+        std::ofstream file(json_);
+        file << "[\n";
+        for (std::size_t i = 0; i < rows_.size(); ++i) {
+            const row& one = rows_[i];
+            file << "  {\"case\": \"" << one.name << "\", \"impl\": \"" << one.impl
+                 << "\", \"size\": " << one.size << ", \"threads\": " << one.threads << ", \"unit\": \""
+                 << one.unit << "\", \"min\": " << one.min << ", \"median\": " << one.median
+                 << ", \"max\": " << one.max << ", \"runs\": " << one.runs << "}"
+                 << (i + 1 < rows_.size() ? ",\n" : "\n");
+        }
+        file << "]\n";
+        file.flush();
+        if (file) return 0;
+        std::cerr << "could not write " << json_ << "\n";
+        return 1;
+    }
+
+private:
+    std::string json_;
+    std::vector<std::string> cases_, impls_;
+    int runs_ = 9;
+    bool quick_ = false;
+    std::vector<row> rows_;
+};
+
+} // namespace bench

@@ -1,0 +1,53 @@
+#pragma once
+// What the calling thread is in the middle of: so that a wait which only this very thread could end is
+// answered with would_deadlock.
+//
+// Laws of this file:
+// - Scopes nest like calls: opened and closed by one thread, last in first out. A coroutine holds none across
+// a suspension.
+// - No lock and no atomic: a thread reads only its own chain.
+
+#include "traits.hpp"
+
+#include <cstdint>
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// "This thread is running item `number` of `object`", for the life of the scope.
+template <class Traits>
+class basic_handler_scope {
+public:
+    explicit basic_handler_scope(const void* object, std::uint64_t number = 0) noexcept
+        : object_(object), number_(number), outer_(Traits::thread_slot()) {
+        Traits::thread_slot() = this;
+    }
+    basic_handler_scope(const basic_handler_scope&) = delete;
+    basic_handler_scope& operator=(const basic_handler_scope&) = delete;
+
+    ~basic_handler_scope() { leave(); }
+
+    /// Ends the scope early. No effect the second time.
+    void leave() noexcept {
+        if (object_ == nullptr) return;
+        WSOLO_ASSERT(Traits::thread_slot() == this,
+                     "a handler's scope ends in the thread that opened it, before the scopes around it");
+        Traits::thread_slot() = outer_;
+        object_ = nullptr;
+    }
+
+    /// Whether the calling thread runs an item of `object` numbered `last` or below. O(depth of nesting).
+    [[nodiscard]] static bool is_inside(const void* object, std::uint64_t last = ~std::uint64_t{0}) noexcept {
+        auto* scope = static_cast<const basic_handler_scope*>(Traits::thread_slot());
+        while (scope != nullptr && (scope->object_ != object || scope->number_ > last)) {
+            scope = static_cast<const basic_handler_scope*>(scope->outer_);
+        }
+        return scope != nullptr;
+    }
+
+private:
+    const void* object_;
+    std::uint64_t number_;
+    void* outer_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI

@@ -1,0 +1,66 @@
+#pragma once
+// One sleeping thread and those who wake it: a mutex and a condition variable on the sleeper's stack.
+//
+// Laws of this file:
+// - release() happens once and is the releaser's last touch: the sleeper may return, and take the parker with
+// it,
+//   as soon as the parker's own mutex is free again. The notification is sent under that mutex for this
+//   reason; it is shared by these two threads only, so nobody else waits behind the system call.
+// - A nudge wakes but does not release: whoever can still be released must be unlinked before it leaves.
+
+#include "blocking_traits.hpp"
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A place to sleep. One sleeper; release() and nudge() from any thread.
+template <class Traits>
+class basic_parker {
+public:
+    using time_point = typename Traits::clock::time_point;
+
+    basic_parker() = default;
+    basic_parker(const basic_parker&) = delete;
+    basic_parker& operator=(const basic_parker&) = delete;
+
+    /// Sleeps until release().
+    void park() noexcept {
+        std::unique_lock<mutex> lock(mutex_);
+        while (!released_) wakeup_.wait(lock);
+    }
+
+    /// Sleeps until release(), nudge() or `deadline`, whichever is first. time_point::max() is no deadline.
+    void park_until(time_point deadline) noexcept {
+        std::unique_lock<mutex> lock(mutex_);
+        while (!released_ && !nudged_) {
+            if (deadline == time_point::max()) {
+                wakeup_.wait(lock);
+            } else if (wakeup_.wait_until(lock, deadline) == std::cv_status::timeout) {
+                return;
+            }
+        }
+    }
+
+    /// Lets the sleeper go for good. The caller touches the parker no more.
+    void release() noexcept {
+        const std::lock_guard<mutex> lock(mutex_);
+        released_ = true;
+        wakeup_.notify_one();
+    }
+
+    /// Ends park_until() early. The caller knows that the parker outlives the call.
+    void nudge() noexcept {
+        const std::lock_guard<mutex> lock(mutex_);
+        nudged_ = true;
+        wakeup_.notify_one();
+    }
+
+private:
+    using mutex = typename Traits::mutex;
+
+    mutex mutex_;
+    typename Traits::condition_variable wakeup_;
+    bool released_ = false;
+    bool nudged_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI

@@ -1,0 +1,221 @@
+#pragma once
+// Protection against running down: users enter while it is open, close() lets nobody else in, and wait()
+// returns when the last one has left. What is published after it was entered can always be waited for.
+//
+// Laws of this file:
+// - "Closed?" and "one more inside" change in one word by one CAS: a refused entry was never counted.
+// - leave() is one RMW, and nothing after it touches the object, unless that RMW closed the count with
+// somebody waiting.
+//   Then the object is held by those waiters until the leaver has put the ring's lock back, its last touch.
+// - So whoever was told "drained" may destroy the object. A wait that is about to time out looks at the word
+// first: once
+//   the last leaver has seen a waiter, that waiter stays until it is released.
+// - The waiting bit is set and cleared under the ring's lock, and never after the drain.
+
+#include "handler_scope.hpp"
+#include "pointer_lock.hpp"
+#include "stop_hook.hpp"
+#include "waiter.hpp"
+
+#include <utility>
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Counts who is inside. Any thread may call any member. It may be destroyed once it is drained, by wait(), a
+/// callback or close() saying so, and no other wait, callback or close() is under way. 16 bytes, no
+/// allocation.
+template <class Traits = std_blocking_traits>
+class basic_rundown {
+public:
+    using traits = Traits;
+    using time_point = typename Traits::clock::time_point;
+    static constexpr time_point no_deadline = time_point::max();
+
+    class guard;
+
+    basic_rundown() = default;
+    basic_rundown(const basic_rundown&) = delete;
+    basic_rundown& operator=(const basic_rundown&) = delete;
+    ~basic_rundown() {
+        WSOLO_ASSERT(users_of(word_.load(std::memory_order_acquire)) == 0,
+                     "a rundown was destroyed with somebody inside: close() and wait() first");
+    }
+
+    /// Enters, for the life of the guard. Empty once closed.
+    [[nodiscard]] guard try_enter() noexcept { return guard(enter() ? this : nullptr); }
+
+    /// try_enter() for those who keep the count themselves: true owes one leave().
+    [[nodiscard]] bool enter() noexcept {
+        std::uint64_t seen = word_.load(std::memory_order_relaxed);
+        do {
+            if ((seen & closed) != 0) return false;
+        } while (!word_.compare_exchange_weak(seen, seen + one, std::memory_order_acquire,
+                                              std::memory_order_relaxed));
+        return true;
+    }
+
+    /// Leaves. The last one out after close() releases the waiters and runs their callbacks here.
+    void leave() noexcept {
+        const std::uint64_t before = word_.fetch_sub(one, std::memory_order_acq_rel);
+        WSOLO_ASSERT(users_of(before) != 0, "leave() without enter()");
+        if (before == (one | closed | waited_for)) release_waiters();
+    }
+
+    /// Lets nobody else in. True: this call closed it. When nobody is inside, waiters are released and
+    /// callbacks run here.
+    bool close() noexcept {
+        const std::uint64_t before = word_.fetch_or(closed, std::memory_order_acq_rel);
+        if (before == waited_for) release_waiters();
+        return (before & closed) == 0;
+    }
+
+    [[nodiscard]] bool is_closed() const noexcept {
+        return (word_.load(std::memory_order_acquire) & closed) != 0;
+    }
+
+    /// How many are inside: for metrics, old at once.
+    [[nodiscard]] std::uint64_t users() const noexcept {
+        return users_of(word_.load(std::memory_order_relaxed));
+    }
+
+    /// Waits until it is closed and all have left: errc::none, and what they wrote is visible here; this
+    /// object is touched no more by them. Otherwise errc::cancelled or errc::timed_out. The caller must not
+    /// be inside itself.
+    template <stop_token_like StopToken>
+    [[nodiscard]] errc wait(const StopToken& stop, time_point deadline = no_deadline) noexcept {
+        const std::uint64_t word = word_.load(std::memory_order_acquire);
+        if (is_drained(word) && (word & waited_for) == 0)
+            return errc::none; // nobody is left to touch this object
+        sleeper self;
+        if (!add(self)) return errc::none;
+        {
+            const auto nudge = [&self]() noexcept { self.parker.nudge(); };
+            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+            self.parker.park_until(deadline);
+        }
+        if (remove(self)) return stop.stop_requested() ? errc::cancelled : errc::timed_out;
+        self.parker.park(); // drained: the last leaver is about to release this waiter, or has
+        return errc::none;
+    }
+    [[nodiscard]] errc wait(time_point deadline = no_deadline) noexcept {
+        return wait(never_stop{}, deadline);
+    }
+
+    /// Whether it is closed and all have left. Only wait(), a callback or co_await tell that the object may
+    /// go.
+    [[nodiscard]] bool is_drained() const noexcept {
+        return is_drained(word_.load(std::memory_order_acquire));
+    }
+
+    /// Links `added` until the drain; fire() then runs in the thread of the last leave(). False: drained
+    /// already, and fire() will not be called.
+    [[nodiscard]] bool add(waiter& added) noexcept {
+        waiter* const first = lock_.lock();
+        std::uint64_t seen = word_.load(std::memory_order_acquire);
+        bool waits = (seen & released) == 0;
+        while (waits && (seen & waited_for) == 0) {
+            if (is_drained(seen)) {
+                waits = false; // nobody would come: the last leaver saw no waiter
+            } else if (word_.compare_exchange_weak(seen, seen | waited_for, std::memory_order_acq_rel)) {
+                break;
+            }
+        }
+        lock_.unlock(waits ? detail::link_by_mark(first, added) : first);
+        return waits;
+    }
+
+    /// True: `gone` was linked, is no more, and will not be fired. False: the drain has it, fire() ran or
+    /// will.
+    [[nodiscard]] bool remove(waiter& gone) noexcept {
+        waiter* const first = lock_.lock();
+        std::uint64_t seen = word_.load(std::memory_order_acquire);
+        // Without the last waiter the bit goes too, in one step with "not drained yet".
+        bool stays = is_drained(seen);
+        while (!stays && gone.next == &gone &&
+               !word_.compare_exchange_weak(seen, seen & ~waited_for, std::memory_order_acq_rel)) {
+            stays = is_drained(seen);
+        }
+        lock_.unlock(stays ? first : detail::unlink(first, gone));
+        return !stays || remove_from_release(gone);
+    }
+
+private:
+    // The word: users above, these below.
+    static constexpr std::uint64_t closed = 1;
+    static constexpr std::uint64_t waited_for = 2; // the ring is not empty, or it was when the drain came
+    static constexpr std::uint64_t released = 4;   // the ring was taken by the drain
+    static constexpr std::uint64_t one = 8;
+
+    static constexpr std::uint64_t users_of(std::uint64_t word) noexcept { return word / one; }
+    static constexpr bool is_drained(std::uint64_t word) noexcept {
+        return (word & closed) != 0 && users_of(word) == 0;
+    }
+
+    struct sleeper final : waiter {
+        sleeper() noexcept
+            : waiter([](waiter& self) noexcept { static_cast<sleeper&>(self).parker.release(); }) {}
+        basic_parker<Traits> parker;
+    };
+
+    /// The ring in the hands of release_waiters(), on its stack.
+    struct ring_head final : waiter {
+        ring_head() noexcept : waiter(nullptr) {}
+    };
+
+    void release_waiters() noexcept {
+        const basic_handler_scope<Traits> scope(this);
+        ring_head ring;
+        waiter* const first = lock_.lock();
+        word_.fetch_or(released, std::memory_order_relaxed);
+        static_cast<void>(detail::link_by_mark(first, ring));
+        lock_.unlock(nullptr); // the last touch: the first one fired may destroy the object
+        while (ring.next != &ring) {
+            waiter& due = *ring.next;
+            static_cast<void>(detail::unlink(&ring, due));
+            due.fire(due);
+        }
+    }
+
+    /// A callback that runs in the release may withdraw another that is still to run in it.
+    [[nodiscard]] bool remove_from_release(waiter& gone) noexcept {
+        if (!basic_handler_scope<Traits>::is_inside(this) || !gone.is_linked()) return false;
+        static_cast<void>(detail::unlink(nullptr, gone));
+        return true;
+    }
+
+    typename Traits::template atomic<std::uint64_t> word_{0};
+    basic_pointer_lock<waiter, Traits> lock_; // guards the ring
+};
+
+/// Somebody inside. Move-only; leaves when it goes. Empty when the rundown was closed.
+template <class Traits>
+class [[nodiscard]] basic_rundown<Traits>::guard {
+public:
+    guard() = default;
+    guard(guard&& other) noexcept : rundown_(std::exchange(other.rundown_, nullptr)) {}
+    guard& operator=(guard&& other) noexcept {
+        if (this != &other) {
+            leave();
+            rundown_ = std::exchange(other.rundown_, nullptr);
+        }
+        return *this;
+    }
+    ~guard() { leave(); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return rundown_ != nullptr; }
+
+    /// Leaves now. No effect when empty. The rundown may be gone when this returns.
+    void leave() noexcept {
+        if (rundown_ != nullptr) std::exchange(rundown_, nullptr)->leave();
+    }
+
+private:
+    friend basic_rundown;
+    explicit guard(basic_rundown* rundown) noexcept : rundown_(rundown) {}
+
+    basic_rundown* rundown_ = nullptr;
+};
+
+using rundown = basic_rundown<>;
+
+} // namespace wsolo::inline WSOLO_ABI

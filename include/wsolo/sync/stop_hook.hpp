@@ -1,0 +1,55 @@
+#pragma once
+// Stop tokens without asking the standard library for one: std::stop_token where it exists (libc++ has it
+// late), the caller's own otherwise, and `never_stop` for a wait that nothing cancels.
+//
+// Laws of this file:
+// - A token is anything with stop_requested() and a callback type: std::stop_token, or a type with a nested
+//   `callback_type<Function>` (as in C++26's stoppable_token) whose destructor waits for a running callback.
+
+#include "../core/config.hpp"
+
+#include <concepts>
+
+#if defined(__has_include)
+#if __has_include(<stop_token>)
+#include <stop_token>
+#endif
+#endif
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The token of a wait that cannot be cancelled. Costs nothing.
+struct never_stop {
+    template <class Function>
+    struct callback_type {
+        explicit callback_type(never_stop, Function) noexcept {}
+    };
+    [[nodiscard]] static constexpr bool stop_requested() noexcept { return false; }
+};
+
+/// What a wait can be cancelled by.
+template <class Token>
+concept stop_token_like = std::copy_constructible<Token> && requires(const Token& token) {
+    { token.stop_requested() } -> std::convertible_to<bool>;
+};
+
+namespace detail {
+
+template <class Token, class Function>
+struct stop_callback_type {
+    using type = typename Token::template callback_type<Function>;
+};
+#if defined(__cpp_lib_jthread)
+template <class Function>
+struct stop_callback_type<std::stop_token, Function> {
+    using type = std::stop_callback<Function>;
+};
+#endif
+
+} // namespace detail
+
+/// Registers a Function with a Token for the life of the object.
+template <stop_token_like Token, class Function>
+using stop_hook = typename detail::stop_callback_type<Token, Function>::type;
+
+} // namespace wsolo::inline WSOLO_ABI

@@ -1,0 +1,171 @@
+#pragma once
+// Handles to a session for other threads: they can try to use it, and cannot dangle.
+//
+// Laws of this file:
+// - The session owns an anchor; handles share a small block with it. The block holds a rundown and outlives
+// both.
+// - A use is a guard of the rundown: while it lives the session does; after close() there are no new ones.
+// - The anchor's last act, close() and wait(), comes before anything of the session goes: it is the session's
+// last member.
+
+#include "../core/result.hpp"
+#include "rundown.hpp"
+
+#include <new>
+
+namespace wsolo::inline WSOLO_ABI {
+
+namespace detail {
+
+/// What an anchor and its handles share: one allocation of 32 bytes.
+template <class T, class Traits>
+struct session_block {
+    explicit session_block(T& to) noexcept : target(&to) {}
+
+    void retain() noexcept { references.fetch_add(1, std::memory_order_relaxed); }
+    void release() noexcept {
+        if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+
+    basic_rundown<Traits> users;
+    T* const target;
+    typename Traits::template atomic<std::uint32_t> references{1};
+};
+
+} // namespace detail
+
+/// A session in use. Move-only; empty when the session had closed. Keep it short: close() of the session
+/// waits for it.
+template <class T, class Traits = std_blocking_traits>
+class [[nodiscard]] basic_session_guard {
+public:
+    basic_session_guard() = default;
+    basic_session_guard(typename basic_rundown<Traits>::guard inside, T* target) noexcept
+        : inside_(std::move(inside)), target_(inside_ ? target : nullptr) {}
+    basic_session_guard(basic_session_guard&& other) noexcept
+        : inside_(std::move(other.inside_)), target_(std::exchange(other.target_, nullptr)) {}
+    basic_session_guard& operator=(basic_session_guard&& other) noexcept {
+        inside_ = std::move(other.inside_);
+        target_ = this == &other ? target_ : std::exchange(other.target_, nullptr);
+        return *this;
+    }
+    ~basic_session_guard() = default;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return target_ != nullptr; }
+
+    /// Precondition: not empty. The reference holds as long as the guard.
+    [[nodiscard]] T& operator*() const noexcept {
+        WSOLO_ASSERT(target_ != nullptr, "an empty session_guard: test it before use");
+        return *target_;
+    }
+    [[nodiscard]] T* operator->() const noexcept { return &**this; }
+
+private:
+    typename basic_rundown<Traits>::guard inside_;
+    T* target_ = nullptr;
+};
+
+/// A handle that does not keep the session alive. Copyable; different copies may be used by different
+/// threads. 8 bytes.
+template <class T, class Traits = std_blocking_traits>
+class basic_weak_session {
+    using block = detail::session_block<T, Traits>;
+
+public:
+    using guard = basic_session_guard<T, Traits>;
+
+    /// A handle to no session.
+    basic_weak_session() = default;
+    explicit basic_weak_session(block& shared) noexcept : block_(&shared) { block_->retain(); }
+    basic_weak_session(const basic_weak_session& other) noexcept : block_(other.block_) {
+        if (block_ != nullptr) block_->retain();
+    }
+    basic_weak_session(basic_weak_session&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    basic_weak_session& operator=(basic_weak_session other) noexcept {
+        std::swap(block_, other.block_);
+        return *this;
+    }
+    ~basic_weak_session() {
+        if (block_ != nullptr) block_->release();
+    }
+
+    /// The session, for the life of the guard; empty once it closed. Never waits. The guard does not need
+    /// this handle.
+    [[nodiscard]] guard try_use() const noexcept {
+        return block_ == nullptr ? guard() : guard(block_->users.try_enter(), block_->target);
+    }
+
+    /// Whether try_use() cannot succeed any more.
+    [[nodiscard]] bool is_expired() const noexcept { return block_ == nullptr || block_->users.is_closed(); }
+
+private:
+    block* block_ = nullptr;
+};
+
+/// The session's own end. Move-only, while the session stays where it is.
+template <class T, class Traits = std_blocking_traits>
+class basic_session_anchor {
+    using block = detail::session_block<T, Traits>;
+
+public:
+    using time_point = typename basic_rundown<Traits>::time_point;
+    static constexpr time_point no_deadline = time_point::max();
+
+    /// An anchor to nothing: its handles are expired.
+    basic_session_anchor() = default;
+
+    /// Allocates the shared block; errc::out_of_memory. `target` must outlive the anchor.
+    [[nodiscard]] static result<basic_session_anchor> make(T& target) noexcept {
+        basic_session_anchor anchor;
+        anchor.block_ = new (std::nothrow) block(target);
+        if (anchor.block_ == nullptr) return errc::out_of_memory;
+        return anchor;
+    }
+
+    basic_session_anchor(basic_session_anchor&& other) noexcept
+        : block_(std::exchange(other.block_, nullptr)) {}
+    basic_session_anchor& operator=(basic_session_anchor&& other) noexcept {
+        if (this != &other) {
+            reset();
+            block_ = std::exchange(other.block_, nullptr);
+        }
+        return *this;
+    }
+    /// Closes and waits for the guards that are left. The caller must hold none itself.
+    ~basic_session_anchor() { reset(); }
+
+    [[nodiscard]] basic_weak_session<T, Traits> handle() const noexcept {
+        return block_ == nullptr ? basic_weak_session<T, Traits>() : basic_weak_session<T, Traits>(*block_);
+    }
+
+    /// No guard is given out any more. True: this call closed it.
+    bool close() noexcept { return block_ != nullptr && block_->users.close(); }
+
+    /// After close(): waits until the last guard is gone. errc::none, cancelled or timed_out.
+    template <stop_token_like StopToken>
+    [[nodiscard]] errc wait(const StopToken& stop, time_point deadline = no_deadline) noexcept {
+        return block_ == nullptr ? errc::none : block_->users.wait(stop, deadline);
+    }
+    [[nodiscard]] errc wait(time_point deadline = no_deadline) noexcept {
+        return wait(never_stop{}, deadline);
+    }
+
+private:
+    void reset() noexcept {
+        if (block_ == nullptr) return;
+        close();
+        static_cast<void>(wait()); // without a deadline it can only end drained
+        std::exchange(block_, nullptr)->release();
+    }
+
+    block* block_ = nullptr;
+};
+
+template <class T>
+using session_guard = basic_session_guard<T>;
+template <class T>
+using weak_session = basic_weak_session<T>;
+template <class T>
+using session_anchor = basic_session_anchor<T>;
+
+} // namespace wsolo::inline WSOLO_ABI

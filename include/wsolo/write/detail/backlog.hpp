@@ -1,0 +1,151 @@
+#pragma once
+// Everything queued on one connection, and the rules for queueing more: budget, policy, lanes, fragmented
+// messages.
+//
+// Laws of this file:
+// - Not thread-safe, and no decision about ownership: the outbox calls it under its lock and decides who
+// drives.
+// - judge_x() changes nothing but what the policy evicts; put_x() can't fail. Between them lies only finding
+// room.
+
+#include "ledger.hpp"
+#include "supplies.hpp"
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Where a frame goes and what it costs.
+struct placement {
+    lane_id to = lane_id::data;
+    std::size_t size = 0;            ///< wire bytes
+    std::size_t in_block = 0;        ///< bytes to reserve in a block; 0 for a segment of its own
+    bool of_message = false;         ///< passes what waits for a fragmented message to end
+    budget_waiter* waiter = nullptr; ///< linked when the answer is queue_full
+};
+
+class backlog {
+public:
+    explicit backlog(const writer_limits& limits) noexcept : accounts(limits) {}
+    backlog(const backlog&) = delete;
+    backlog& operator=(const backlog&) = delete;
+    ~backlog() { workload::destroy(work); }
+
+    /// By the budget; makes room where the policy says so, and links a sender that would wait for it.
+    errc judge(const placement& where, supplies& out) noexcept {
+        errc full = accounts.admit(where.to, where.size);
+        while (full == errc::queue_full && where.to == lane_id::data && evict_oldest(out)) {
+            full = accounts.admit(where.to, where.size);
+        }
+        if (full == errc::queue_full && where.waiter != nullptr) {
+            where.waiter->charge = where.size + frame_overhead;
+            work->waiters.push(*where.waiter); // the queue is full, so there is a workload
+        }
+        return full;
+    }
+
+    /// By the budget as it stands once the queued frame of the same key, `same`, has left.
+    errc judge_keyed(const segment& frame, segment*& same) noexcept {
+        const std::uint64_t key = frame.tag().key;
+        const auto matches = [key](const segment& other) {
+            return other.tag().keyed && other.tag().key == key;
+        };
+        same = work == nullptr ? nullptr : target({}).find(matches);
+        return accounts.admit(lane_id::data, frame.size(), same == nullptr ? 0 : same->size());
+    }
+
+    /// Finds a place. False when that takes memory: fresh.fetch(), then judge again.
+    [[nodiscard]] bool find_room(const placement& where, supplies& fresh, segment*& room) noexcept {
+        if (work == nullptr) work = std::exchange(fresh.work, nullptr);
+        fresh.wanted_block = 0;
+        if (work == nullptr) return false;
+        if (where.in_block == 0) return true;
+        room = work->make_room(target(where), where.in_block, fresh.block);
+        fresh.wanted_block = work->block_size;
+        return room != nullptr;
+    }
+
+    [[nodiscard]] mutable_bytes put_small(const placement& where, segment& room) noexcept {
+        if (where.to == lane_id::pong && accounts.pongs_full() && room.frames() != 0) {
+            accounts.drop_one(lane_id::pong,
+                              room.drop_last()); // the newest PING's answer will do (RFC 6455 §5.5.3)
+        }
+        accounts.accept(where.to, where.size);
+        return room.append(where.size);
+    }
+
+    /// A frame with a segment of its own, or a mark.
+    void put_whole(const placement& where, segment* frame) noexcept {
+        if (frame->frames() != 0) accounts.accept(where.to, where.size);
+        target(where).push(frame);
+    }
+
+    void put_keyed(segment* frame, segment* same, supplies& out) noexcept {
+        if (same != nullptr) {
+            target({}).unlink(same);
+            out.replaced.push(same);
+            accounts.drop_one(lane_id::data, same->size());
+        }
+        put_whole({.size = frame->size()}, frame);
+    }
+
+    /// What waited for the message follows it. True when there was something.
+    [[nodiscard]] bool end_message() noexcept {
+        in_message = false;
+        if (work == nullptr || work->held.empty()) return false;
+        work->queue(lane_id::data).splice(work->held);
+        return true;
+    }
+
+    [[nodiscard]] bool has_incoming() const noexcept { return work != nullptr && work->has_incoming(); }
+    [[nodiscard]] bool has_held() const noexcept { return work != nullptr && !work->held.empty(); }
+    [[nodiscard]] bool has_flight() const noexcept { return work != nullptr && !work->in_flight.empty(); }
+    [[nodiscard]] bool mid_frame() const noexcept { return work != nullptr && work->in_flight.mid_frame(); }
+    [[nodiscard]] bool must_finish() const noexcept {
+        return work != nullptr && work->in_flight.must_finish();
+    }
+
+    /// Unlinks the senders, in their order, for whom there is room now; everybody when `nobody_may_stay`.
+    void grant(waiter_list& due, bool nobody_may_stay) noexcept {
+        if (work == nullptr) return;
+        std::size_t room = accounts.room();
+        waiter_list& waiting = work->waiters;
+        while (!waiting.empty() && (nobody_may_stay || waiting.first()->charge <= room)) {
+            if (!nobody_may_stay) room -= waiting.first()->charge;
+            due.push(waiting.pop());
+        }
+    }
+
+    workload* work = nullptr; ///< while busy
+    [[no_unique_address]] ledger accounts;
+    bool in_message = false; ///< a fragmented message is open: other data is held
+
+private:
+    [[nodiscard]] lane& target(const placement& where) noexcept {
+        const bool waits = where.to == lane_id::data && in_message && !where.of_message;
+        return waits ? work->held : work->queue(where.to);
+    }
+
+    /// Drops the oldest whole message that is not being written. False when there is none, or the policy is
+    /// another.
+    [[nodiscard]] bool evict_oldest(supplies& out) noexcept {
+        if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
+        const auto droppable = [](const segment& item) {
+            return !item.rest().empty() && !item.tag().fragment;
+        };
+        for (lane* queued : {&work->queue(lane_id::data), &work->held}) {
+            segment* oldest = queued->find(droppable);
+            if (oldest == nullptr) continue;
+            const std::size_t size = oldest->first_size();
+            accounts.drop_one(lane_id::data, size);
+            if (oldest->capacity() != 0) {
+                oldest->take(size);
+            } else {
+                queued->unlink(oldest);
+                out.evicted.push(oldest);
+            }
+            return true;
+        }
+        return false;
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail

@@ -1,0 +1,52 @@
+#pragma once
+// What a flush() that waits shares with its mark in the queue.
+//
+// Laws of this file:
+// - Two references, the waiting thread's and the mark's: whichever ends last frees it, so that a wait which
+// met its
+//   deadline leaves nothing dangling in the queue.
+
+#include "../../sync/parker.hpp"
+#include "../outcome.hpp"
+
+#include <new>
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Traits>
+class flush_ticket {
+public:
+    /// nullptr when there is no memory.
+    [[nodiscard]] static flush_ticket* make() noexcept { return new (std::nothrow) flush_ticket; }
+
+    [[nodiscard]] on_outcome mark() noexcept {
+        return {[](void* context, errc outcome) noexcept {
+                    auto* self = static_cast<flush_ticket*>(context);
+                    self->outcome_.store(
+                        outcome, std::memory_order_relaxed); // ordered by the release of the reference
+                    self->parker_.nudge();
+                    self->drop();
+                },
+                this};
+    }
+
+    /// Sleeps until the mark's outcome, a nudge or the deadline. errc::timed_out when it is still out.
+    [[nodiscard]] errc wait(time_point deadline) noexcept {
+        parker_.park_until(deadline);
+        return outcome_.load(std::memory_order_relaxed);
+    }
+    void nudge() noexcept { parker_.nudge(); }
+
+    void drop() noexcept {
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+
+private:
+    flush_ticket() = default;
+
+    basic_parker<Traits> parker_;
+    typename Traits::template atomic<errc> outcome_{errc::timed_out};
+    typename Traits::template atomic<int> references_{2};
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail

@@ -1,0 +1,189 @@
+#pragma once
+// The token's path through a writer: from the push that takes it, by the schedule hook, through pump(), to
+// its release, its parking, or the end.
+//
+// Laws of this file:
+// - The transport is touched by the token's holder only, and by no other code than this and the init gate.
+// - The hook, the observer, outcomes and waiting senders are called with no lock held.
+// - Nothing of the object is touched after next() said `released`.
+
+#include "../../sync/blocking_traits.hpp"
+#include "../../sync/handler_scope.hpp"
+#include "../outbox.hpp"
+#include "attempt.hpp"
+
+#include <concepts>
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What pump() left behind.
+enum class pump_status : std::uint8_t {
+    idle,     ///< everything is written; the next send calls the hook
+    blocked,  ///< the transport would block: pump() again when it is writable, or at `deadline`
+    more,     ///< the quantum is used up; the hook was called again
+    busy,     ///< another thread (or a gate) holds the token: nothing to do here
+    finished, ///< over: see report()
+};
+
+/// `deadline` counts where the status is blocked, and may be no_deadline.
+struct [[nodiscard]] pump_result {
+    pump_status status = pump_status::idle;
+    time_point deadline = no_deadline;
+};
+
+/// Called to have pump() run soon, on whichever thread may write. Answers false (or nothing: void) to refuse.
+template <class Hook>
+concept schedule_hook = std::invocable<Hook&>;
+
+/// The inline drive: the sender that finds the writer idle writes at once, up to the quantum, and only what
+/// is left (or what the transport did not take) goes to `Hook`.
+template <schedule_hook Hook>
+struct inline_drive {
+    static constexpr bool writes_inline = true;
+    Hook hook;
+    decltype(auto) operator()() { return hook(); }
+};
+template <class Hook>
+inline_drive(Hook) -> inline_drive<Hook>;
+
+namespace detail {
+
+template <transport Transport, schedule_hook Schedule, class Observer, class Traits>
+class writer_core {
+public:
+    writer_core(const writer_core&) = delete;
+    writer_core& operator=(const writer_core&) = delete;
+
+protected:
+    writer_core(Transport connection, Schedule schedule, const writer_options& options, Observer observer,
+                token first)
+        : box_(options.limits, first),
+          settings_(options),
+          transport_(std::move(connection)),
+          schedule_(std::move(schedule)),
+          observer_(std::move(observer)) {}
+    ~writer_core() {
+        if (box_.seize()) static_cast<void>(end({}, {.reason = errc::aborted}));
+    }
+
+    /// The rest of every push, with no lock held.
+    errc drive(push_result pushed) {
+        if (pushed.climbed) tell_high();
+        if (pushed.drive) schedule();
+        if (pushed.error == errc::queue_full && box_.when_full() == overflow::disconnect)
+            abort_with(errc::queue_full);
+        return pushed.error;
+    }
+
+    void abort_with(errc why) {
+        if (box_.abort(why)) schedule();
+    }
+
+    /// The caller took the token off `free`.
+    void schedule() {
+        if constexpr (requires { Schedule::writes_inline; }) {
+            if (box_.begin() && run().status == pump_status::blocked) call_hook();
+        } else {
+            call_hook();
+        }
+    }
+
+    pump_result take_and_run() {
+        if (box_.begin()) return run();
+        switch (box_.state()) {
+        case token::gated:
+        case token::pumping: return {pump_status::busy};
+        case token::finished: return {pump_status::finished};
+        default: return {pump_status::idle};
+        }
+    }
+
+    /// Whether the calling thread is inside this writer's pump: waiting for it there would be for ever.
+    [[nodiscard]] bool is_pumping_here() const noexcept {
+        return basic_handler_scope<Traits>::is_inside(this);
+    }
+
+    /// Holds the token, for the last time.
+    pump_result end(const progress& done, const drain_report& how) {
+        end_result over = box_.finish(done, how);
+        over.due.wake_all();
+        if (over.rest != nullptr)
+            over.rest->drop_all(over.report.clean() ? errc::closed : over.report.reason);
+        workload::destroy(over.rest);
+        transport_.finish(over.report.clean() ? end_of_write::drained : end_of_write::broken);
+        if constexpr (requires { observer_.on_finished(over.report); }) observer_.on_finished(over.report);
+        return {pump_status::finished};
+    }
+
+    [[no_unique_address]] mutable outbox<Traits> box_;
+    settings settings_;
+    Transport transport_;
+
+private:
+    /// Holds the token: it leaves by being released, parked, handed over or finished.
+    pump_result run() {
+        basic_handler_scope<Traits> scope(this);
+        attempt last;
+        for (std::size_t written = 0;; written += last.written) {
+            next_result next = box_.next(last.done);
+            next.due.wake_all();
+            if (next.step == next_step::released) {
+                scope.leave();
+                workload::destroy(next.idle);
+                return {pump_status::idle};
+            }
+            last = {};
+            if (next.fell) tell_low();
+            if (next.step == next_step::look_again) continue;
+            if (next.step == next_step::drained) return end({}, {});
+            if (next.step == next_step::aborted) return end({}, {.reason = errc::aborted});
+            if (written >= settings_.pump_quantum) {
+                box_.hand_over();
+                call_hook();
+                return {pump_status::more};
+            }
+            last = attempt_write<Traits>(transport_, *box_.work(), settings_,
+                                         next.step == next_step::write_what_must);
+            if (last.error != errc::none) return end(last.done, last.failure());
+            if (last.blocked) {
+                pump_result parked{pump_status::blocked};
+                if (park(last.done, parked.deadline)) return parked;
+                last.done = {};
+            }
+        }
+    }
+
+    bool park(const progress& done, time_point& deadline) {
+        waiter_list due;
+        const bool parked = box_.park(done, deadline, due);
+        due.wake_all();
+        return parked;
+    }
+
+    void call_hook() {
+        if (hook_accepts()) return;
+        if (box_.begin()) static_cast<void>(end({}, {.reason = errc::schedule_refused}));
+    }
+
+    bool hook_accepts() {
+        if constexpr (std::convertible_to<std::invoke_result_t<Schedule&>, bool>) {
+            return static_cast<bool>(schedule_());
+        } else {
+            schedule_();
+            return true;
+        }
+    }
+
+    void tell_high() {
+        if constexpr (requires { observer_.on_high_water(); }) observer_.on_high_water();
+    }
+    void tell_low() {
+        if constexpr (requires { observer_.on_low_water(); }) observer_.on_low_water();
+    }
+
+    [[no_unique_address]] Schedule schedule_;
+    [[no_unique_address]] Observer observer_;
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI

@@ -1,0 +1,87 @@
+#pragma once
+// One message in several frames, written as its parts become known (RFC 6455 §5.4).
+//
+// Laws of this file:
+// - While it is open, other data waits and control does not: frames of two messages are never interleaved.
+// - It ends exactly once: by finish(), or, when it is destroyed unfinished, as its owner chose.
+
+#include "single_writer.hpp"
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What happens to a message that is destroyed unfinished.
+enum class unfinished : std::uint8_t {
+    fail,     ///< the connection is closed with 1011: the peer must not take it for whole
+    truncate, ///< an empty final frame ends it: for peers that can tell by other means
+};
+
+/// Made by single_writer::begin_message(). Move-only, one thread at a time; the writer must outlive it.
+/// Empty, with error() saying why, when the writer was closed or another message is open
+/// (errc::message_open).
+template <class Writer>
+class [[nodiscard]] fragmented_message {
+public:
+    fragmented_message(Writer& writer, opcode op) noexcept : writer_(&writer), next_(op) {
+        WSOLO_ASSERT(op == opcode::text || op == opcode::binary, "a fragmented message is text or binary");
+        error_ = writer.box_.begin_message();
+        if (error_ != errc::none) writer_ = nullptr;
+    }
+    fragmented_message(fragmented_message&& other) noexcept
+        : writer_(std::exchange(other.writer_, nullptr)),
+          next_(other.next_),
+          error_(other.error_),
+          if_unfinished_(other.if_unfinished_) {}
+    fragmented_message& operator=(fragmented_message&&) = delete;
+    ~fragmented_message() {
+        if (writer_ != nullptr) abandon();
+    }
+
+    /// Whether parts may be written.
+    [[nodiscard]] explicit operator bool() const noexcept { return writer_ != nullptr; }
+    /// Why not.
+    [[nodiscard]] errc error() const noexcept { return error_; }
+
+    void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
+
+    /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as
+    /// send_text's; after queue_full the part may be tried again.
+    [[nodiscard]] errc write(const_bytes part) { return push(part, false); }
+
+    /// Queues the last frame and lets the waiting data follow. On an error the message is still open.
+    [[nodiscard]] errc finish(const_bytes part = {}) {
+        const errc error = push(part, true);
+        if (error == errc::none) release();
+        return error;
+    }
+
+private:
+    errc push(const_bytes part, bool last) {
+        if (writer_ == nullptr) return error_ == errc::none ? errc::closed : error_;
+        detail::segment* frame = writer_->encode_whole({next_, last}, part, {.fragment = true});
+        if (frame == nullptr) return errc::out_of_memory;
+        const errc error = writer_->own(frame, writer_->box_.push_whole({.of_message = true}, frame));
+        if (error == errc::none) next_ = opcode::continuation;
+        return error;
+    }
+
+    void abandon() noexcept {
+        if (next_ == opcode::continuation) {
+            const bool truncated = if_unfinished_ == unfinished::truncate && push({}, true) == errc::none;
+            if (!truncated)
+                static_cast<void>(writer_->close(close_code::internal_error, "message abandoned"));
+        }
+        release(); // nothing of it was sent: as if it had never begun
+    }
+
+    void release() noexcept {
+        Writer* writer = std::exchange(writer_, nullptr);
+        if (writer->box_.end_message()) writer->schedule();
+    }
+
+    Writer* writer_;
+    opcode next_;
+    errc error_ = errc::none;
+    unfinished if_unfinished_ = unfinished::fail;
+};
+
+} // namespace wsolo::inline WSOLO_ABI

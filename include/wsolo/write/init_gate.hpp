@@ -1,0 +1,66 @@
+#pragma once
+// The handshake's hold on a writer: what others send meanwhile is queued, within the same budget, and leaves
+// in order right behind the handshake's own answer; or never, when the handshake fails.
+//
+// Laws of this file:
+// - A writer made with born_gated has its token here until open() or reject(), exactly one of which happens:
+//   destroying the gate rejects.
+// - The answer does not go through the queue: it leads, whatever was queued before it, PINGs included.
+// - Nothing that was queued is ever sent on a rejected handshake; the drain report counts it.
+
+#include "single_writer.hpp"
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Holds the write token. One thread at a time. The writer must outlive it. A handshake deadline is the
+/// owner's timer calling reject(errc::handshake_timeout).
+template <class Writer>
+class [[nodiscard]] init_gate {
+public:
+    /// Precondition: `writer` was made with born_gated and has no other gate.
+    explicit init_gate(Writer& writer) noexcept : writer_(&writer) {
+        WSOLO_ASSERT(writer.box_.state() == token::gated, "an init_gate needs a writer made with born_gated");
+    }
+    init_gate(init_gate&& other) noexcept : writer_(std::exchange(other.writer_, nullptr)) {}
+    init_gate& operator=(init_gate&&) = delete;
+    ~init_gate() {
+        if (writer_ != nullptr) reject(errc::aborted);
+    }
+
+    /// Adds bytes (a 101 response, an acknowledgement frame) that leave first, in the order of these calls.
+    /// They are copied, and count as one frame in the report. errc::out_of_memory.
+    [[nodiscard]] errc acknowledge(const_bytes bytes) noexcept {
+        WSOLO_ASSERT(writer_ != nullptr, "acknowledge() after open() or reject()");
+        if (bytes.empty()) return errc::none;
+        detail::segment* greeting = detail::segment::make_whole(bytes.size());
+        if (greeting == nullptr) return errc::out_of_memory;
+        std::memcpy(greeting->writable().data(), bytes.data(), bytes.size());
+        const errc error = writer_->box_.push_greeting(greeting).error;
+        if (error != errc::none) detail::segment::destroy(greeting);
+        return error;
+    }
+
+    /// Lets the writer go: the acknowledgement leaves, then what was queued, in order.
+    void open() {
+        WSOLO_ASSERT(writer_ != nullptr, "open() after open() or reject()");
+        Writer* writer = std::exchange(writer_, nullptr);
+        if (writer->box_.open_gate()) writer->schedule();
+    }
+
+    /// Ends the writer: what was acknowledged (an error response, say) still leaves, what was queued is
+    /// dropped with this reason.
+    void reject(errc why) {
+        WSOLO_ASSERT(writer_ != nullptr, "reject() after open() or reject()");
+        Writer* writer = std::exchange(writer_, nullptr);
+        static_cast<void>(writer->box_.abort(why));
+        if (writer->box_.open_gate()) writer->schedule();
+    }
+
+private:
+    Writer* writer_;
+};
+
+template <class Writer>
+init_gate(Writer&) -> init_gate<Writer>;
+
+} // namespace wsolo::inline WSOLO_ABI

@@ -1,0 +1,105 @@
+# shellcheck shell=sh
+# Shared by the scripts beside it: finds the tools, or installs them where apt-get is. Source it from the repository's
+# root after setting `install` to yes or no. Nothing is installed twice.
+#
+#   want COMMAND PACKAGE     notes that PACKAGE brings COMMAND, if COMMAND is missing
+#   want_compilers, want_catch, want_venv
+#   install_wanted           installs what was noted, or prints the list and exits 1
+#   make_venv REQUIREMENT..  a Python environment in build/venv that has these
+
+: "${install:=yes}"
+wanted=""
+venv=build/venv
+
+say() { printf '== %s\n' "$*"; }
+die() {
+    printf '%s: %s\n' "$0" "$*" >&2
+    exit 1
+}
+
+want() {
+    command -v "$1" >/dev/null 2>&1 || wanted="$wanted $2"
+}
+
+# Prints the first of the commands that exists.
+first_of() {
+    for candidate in "$@"; do
+        if command -v "$candidate" >/dev/null 2>&1; then
+            echo "$candidate"
+            return 0
+        fi
+    done
+    return 1
+}
+
+clangs="clang++ clang++-14 clang++-15 clang++-16 clang++-17 clang++-18 clang++-19 clang++-20 clang++-21"
+
+want_clang() {
+    # shellcheck disable=SC2086
+    first_of $clangs >/dev/null || wanted="$wanted clang"
+}
+
+# CMake 3.25 reads the presets; an older one is replaced by the package index's in build/venv.
+cmake_is_new() {
+    command -v cmake >/dev/null 2>&1 || return 1
+    cmake --version | awk 'NR == 1 { split($3, v, "."); exit !(v[1] > 3 || (v[1] == 3 && v[2] >= 25)) }'
+}
+
+want_build_tools() {
+    want "${CXX:-g++}" g++
+    want cmake cmake
+    want ninja ninja-build
+    want python3 python3
+}
+
+want_catch() {
+    for prefix in /usr /usr/local "${CMAKE_PREFIX_PATH:-/usr}"; do
+        if [ -d "$prefix/include/catch2" ]; then return 0; fi
+    done
+    wanted="$wanted catch2"
+}
+
+want_venv() {
+    python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || wanted="$wanted python3-venv"
+}
+
+install_wanted() {
+    [ -n "$wanted" ] || return 0
+    if [ "$install" = no ] || ! command -v apt-get >/dev/null 2>&1; then
+        die "please install these first (names as in Debian):$wanted"
+    fi
+    as_root=""
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null 2>&1 || die "neither root nor sudo; please install:$wanted"
+        as_root="sudo"
+    fi
+    say "installing$wanted"
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    # shellcheck disable=SC2086
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null
+    wanted=""
+}
+
+make_venv() {
+    [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+    # Asked first, because an environment that has everything needs no network.
+    if ! "$venv/bin/python" -m pip install --quiet --no-index "$@" >/dev/null 2>&1; then
+        say "installing into $venv: $*"
+        "$venv/bin/python" -m pip install --quiet "$@"
+    fi
+}
+
+# After install_wanted: a compiler and a CMake that are new enough.
+check_build_tools() {
+    CXX=${CXX:-$(first_of g++ g++-12 g++-13 g++-14)}
+    if "$CXX" --version | grep -qi 'free software' && [ "$("$CXX" -dumpversion | cut -d. -f1)" -lt 12 ]; then
+        CXX=$(first_of g++-14 g++-13 g++-12) || die "needs g++ 12 or later (or set CXX)"
+    fi
+    export CXX
+    if ! cmake_is_new; then
+        [ "$install" = yes ] || die "needs CMake 3.25 or later"
+        make_venv "cmake>=3.25,<4"
+        PATH="$PWD/$venv/bin:$PATH"
+        export PATH
+    fi
+}

@@ -1,0 +1,95 @@
+// Written by tools/amalgamate.py from include/wsolo/adapt/posix.hpp: change it there.
+#pragma once
+// A POSIX stream socket as a transport: one sendmsg per write, partial writes kept, SIGPIPE never raised.
+//
+// Laws of this file:
+// - The descriptor is borrowed: the server that accepted it reads it and closes it, after the writer is
+// finished.
+// - SIGPIPE is suppressed per call (MSG_NOSIGNAL) or per socket (SO_NOSIGPIPE), never by asking the
+// application.
+// - Works with blocking and non-blocking descriptors, and with any readiness loop (epoll, kqueue, poll).
+
+#include "../wsolo.hpp"
+
+#include <cerrno>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+namespace wsolo::inline WSOLO_ABI::adapt {
+
+/// Models waitable_transport. write() never waits, whatever the descriptor's mode: it answers would_block,
+/// and the loop (or wait_writable, in the threaded drive) waits. Complexity: one system call per write.
+class posix_socket {
+public:
+    /// `descriptor`: a connected stream socket. Must stay open until finish() was called.
+    explicit posix_socket(int descriptor) noexcept : descriptor_(descriptor) {
+#if defined(SO_NOSIGPIPE)
+        const int on = 1;
+        ::setsockopt(descriptor_, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+#endif
+    }
+
+    io_result write(std::span<const const_bytes> parts, time_point) noexcept {
+        iovec vector[max_parts];
+        std::size_t count = 0;
+        for (; count < parts.size() && count < max_parts; ++count) {
+            // sendmsg reads only; iovec has no const form
+            vector[count].iov_base = const_cast<std::byte*>(parts[count].data());
+            vector[count].iov_len = parts[count].size();
+        }
+        msghdr message{};
+        message.msg_iov = vector;
+        message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
+        for (;;) {
+            const ssize_t sent = ::sendmsg(descriptor_, &message, send_flags);
+            if (sent > 0) return {io_status::ok, static_cast<std::size_t>(sent), 0};
+            if (sent == 0) return {io_status::would_block, 0, 0};
+            if (errno == EINTR) continue;
+            if (errno == EAGAIN || errno == EWOULDBLOCK) return {io_status::would_block, 0, 0};
+            return {io_status::failed, 0, errno};
+        }
+    }
+
+    /// Waits until the socket takes bytes (or is broken: the next write says so). False: the deadline passed
+    /// first.
+    [[nodiscard]] bool wait_writable(time_point deadline) noexcept {
+        for (;;) {
+            pollfd wanted{descriptor_, POLLOUT, 0};
+            const int ready = ::poll(&wanted, 1, timeout_until(deadline));
+            if (ready > 0) return true;
+            if (ready < 0 && errno != EINTR) return true;
+            if (std::chrono::steady_clock::now() >= deadline) return false;
+        }
+    }
+
+    /// Drained: no more is sent, and the peer's Close can still be read. Broken: both directions end, so that
+    /// whoever reads this socket sees the end too.
+    void finish(end_of_write why) noexcept {
+        ::shutdown(descriptor_, why == end_of_write::drained ? SHUT_WR : SHUT_RDWR);
+    }
+
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+private:
+    static constexpr std::size_t max_parts = 64;
+#if defined(MSG_NOSIGNAL)
+    static constexpr int send_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+#else
+    static constexpr int send_flags = MSG_DONTWAIT;
+#endif
+
+    static int timeout_until(time_point deadline) noexcept {
+        const auto now = std::chrono::steady_clock::now();
+        if (deadline <= now) return 0;
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count();
+        return left < longest_poll ? static_cast<int>(left) : longest_poll;
+    }
+    static constexpr int longest_poll = 60'000;
+
+    int descriptor_;
+};
+
+static_assert(waitable_transport<posix_socket>);
+
+} // namespace wsolo::inline WSOLO_ABI::adapt

@@ -1,0 +1,79 @@
+// Would catch: SIGPIPE on a vanished peer, a lost byte after a partial write, a write that waits, an end that
+// does not reach the reading side.
+
+#include <support/catch.hpp>
+
+#include <wsolo/adapt/posix.hpp>
+
+#include <string>
+#include <unistd.h>
+
+using namespace std::chrono_literals;
+using wsolo::io_status;
+using wsolo::adapt::posix_socket;
+
+namespace {
+
+struct socket_pair {
+    socket_pair() { REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0); }
+    ~socket_pair() {
+        close_end(0);
+        close_end(1);
+    }
+    void close_end(int which) {
+        if (ends[which] >= 0) ::close(ends[which]);
+        ends[which] = -1;
+    }
+    int ends[2];
+};
+
+} // namespace
+
+TEST_CASE("parts leave in order, and a full socket says would_block at once", "[adapt][posix]") {
+    socket_pair sockets; // both ends are blocking descriptors: the transport must not wait all the same
+    posix_socket out(sockets.ends[0]);
+    const std::string first = "first ", block(100'000, 'x');
+    const wsolo::const_bytes parts[] = {wsolo::bytes_of(first), wsolo::bytes_of(block)};
+    std::size_t taken = 0;
+    wsolo::io_result io;
+    while ((io = out.write(parts, wsolo::no_deadline)).status == io_status::ok) taken += io.transferred;
+    CHECK(io.status == io_status::would_block);
+    CHECK(taken >= first.size());
+    CHECK_FALSE(out.wait_writable(std::chrono::steady_clock::now() + 5ms));
+
+    std::string got(taken, '\0');
+    std::size_t have = 0;
+    while (have < taken) {
+        const ssize_t n = ::read(sockets.ends[1], got.data() + have, taken - have);
+        REQUIRE(n > 0);
+        have += static_cast<std::size_t>(n);
+    }
+    CHECK(got.substr(0, 7) == "first x");
+    CHECK(out.wait_writable(std::chrono::steady_clock::now() + 5s));
+}
+
+TEST_CASE("a vanished peer is an error, not a signal", "[adapt][posix]") {
+    socket_pair sockets;
+    posix_socket out(sockets.ends[0]);
+    sockets.close_end(1);
+    const wsolo::const_bytes part = wsolo::bytes_of("late");
+    const auto io = out.write({&part, 1}, wsolo::no_deadline);
+    CHECK(io.status == io_status::failed);
+    CHECK(io.error == EPIPE);
+    CHECK(out.wait_writable(std::chrono::steady_clock::now() +
+                            5s)); // broken counts as writable: the write says so
+}
+
+TEST_CASE("drained ends the sending direction only, broken ends both", "[adapt][posix]") {
+    char byte = 0;
+    socket_pair drained;
+    posix_socket(drained.ends[0]).finish(wsolo::end_of_write::drained);
+    CHECK(::read(drained.ends[1], &byte, 1) == 0);
+    REQUIRE(::write(drained.ends[1], "c", 1) == 1);
+    CHECK(::read(drained.ends[0], &byte, 1) == 1); // the peer's Close can still be read
+
+    socket_pair broken;
+    posix_socket(broken.ends[0]).finish(wsolo::end_of_write::broken);
+    CHECK(::read(broken.ends[1], &byte, 1) == 0);
+    CHECK(::read(broken.ends[0], &byte, 1) == 0);
+}

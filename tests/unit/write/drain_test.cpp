@@ -1,0 +1,18 @@
+// Would catch: a report that calls a broken end clean, or that does not add up.
+
+#include <support/catch.hpp>
+
+#include <wsolo/write/drain.hpp>
+
+TEST_CASE("a report adds up and is clean only after an orderly Close", "[write][drain]") {
+    wsolo::drain_report report;
+    report.frames_written = 3;
+    report.frames_dropped = 2;
+    report.bytes_written = 30;
+    report.bytes_dropped = 20;
+    CHECK(report.frames_accepted() == 5);
+    CHECK(report.bytes_accepted() == 50);
+    CHECK(report.clean());
+    report.reason = wsolo::errc::write_failed;
+    CHECK_FALSE(report.clean());
+}

@@ -1,0 +1,94 @@
+// Would catch: a thread that sleeps through a send, a close or an abort; a destructor that leaves it running.
+
+#include <support/catch.hpp>
+#include <support/strict_parser.hpp>
+
+#include <wsolo/adapt/posix.hpp>
+#include <wsolo/write/threaded.hpp>
+
+#include <unistd.h>
+
+using namespace std::chrono_literals;
+using wsolo::errc;
+
+namespace {
+
+struct socket_pair {
+    socket_pair() { REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0); }
+    ~socket_pair() {
+        ::close(ends[0]);
+        ::close(ends[1]);
+    }
+    std::string read_all() const {
+        std::string all;
+        char block[65536];
+        for (ssize_t n; (n = ::read(ends[1], block, sizeof block)) > 0;)
+            all.append(block, static_cast<std::size_t>(n));
+        return all;
+    }
+    int ends[2];
+};
+
+using threaded = wsolo::threaded_writer<wsolo::adapt::posix_socket>;
+
+} // namespace
+
+TEST_CASE("four producers, one writing thread, every frame whole and in its producer's order",
+          "[write][threaded]") {
+    socket_pair sockets;
+    std::string wire;
+    std::thread reader([&] { wire = sockets.read_all(); });
+    std::uint64_t rejected = 0;
+    {
+        threaded out{wsolo::adapt::posix_socket(sockets.ends[0])};
+        std::vector<std::thread> producers;
+        std::atomic<std::uint64_t> refused{0};
+        for (int p = 0; p < 4; ++p) {
+            producers.emplace_back([&, p] {
+                for (int i = 0; i < 500; ++i) {
+                    const std::string message = std::to_string(p) + " " + std::to_string(i);
+                    if (out->send_text(message) != errc::none) ++refused;
+                }
+            });
+        }
+        for (std::thread& producer : producers) producer.join();
+        rejected = refused;
+        CHECK(out->close(wsolo::close_code::normal, "done", 20s) == errc::none);
+        CHECK(out.wait());
+        CHECK(out->report().clean());
+        CHECK(out->report().frames_written == 2001);
+    }
+    reader.join();
+    CHECK(rejected == 0);
+    const strict::stream parsed = strict::parse(wire, false);
+    CHECK(parsed.error == "");
+    REQUIRE(parsed.frames.size() == 2001);
+    int next[4] = {};
+    for (std::size_t i = 0; i < 2000; ++i) {
+        const std::string& message = parsed.frames[i].payload;
+        const int producer = message[0] - '0';
+        REQUIRE(message.substr(2) == std::to_string(next[producer]++));
+    }
+    CHECK(parsed.frames.back().opcode == 8);
+}
+
+TEST_CASE("a drain's bound reaches a thread that waits for a peer that does not read", "[write][threaded]") {
+    socket_pair sockets;
+    threaded out{wsolo::adapt::posix_socket(sockets.ends[0])};
+    const std::string block(1 << 20, 'x');
+    while (out->send_binary(wsolo::bytes_of(block)) == errc::none) {}
+    CHECK_FALSE(out.wait(std::chrono::steady_clock::now() + 30ms));
+    REQUIRE(out->close(wsolo::close_code::normal, "", 50ms) == errc::none);
+    CHECK(out.wait(std::chrono::steady_clock::now() + 20s));
+    CHECK(out->report().reason == errc::drain_timed_out);
+    CHECK(out->report().frames_dropped > 0);
+}
+
+TEST_CASE("destruction aborts and joins", "[write][threaded]") {
+    socket_pair sockets;
+    {
+        threaded out{wsolo::adapt::posix_socket(sockets.ends[0])};
+        CHECK(out->send_text("maybe") == errc::none);
+    }
+    CHECK(strict::parse(sockets.read_all(), false).error == "");
+}
