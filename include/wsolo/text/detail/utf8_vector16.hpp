@@ -53,11 +53,11 @@ private:
     using words = std::uint32_t __attribute__((vector_size(16)));
 
     /// Judges Count vectors, unmasking them in place unless they are const.
-    template <int Count, class Byte>
+    template <std::size_t Count, class Byte>
     WSOLO_VECTOR16 void take(Byte* at, vec keys) noexcept {
         vec input[Count]; // registers
         vec all{};
-        for (int i = 0; i < Count; ++i) {
+        for (std::size_t i = 0; i < Count; ++i) {
             input[i] = load(at + 16 * i);
             if constexpr (!std::is_const_v<Byte>) {
                 input[i] ^= keys;
@@ -67,7 +67,7 @@ private:
         }
         const bool ascii = !has_high_bit(all);
         if (ascii && last_was_ascii_) return;
-        for (int i = 0; i < Count; ++i) {
+        for (std::size_t i = 0; i < Count; ++i) {
             check(input[i], shifted<1>(input[i], last_), shifted<2>(input[i], last_),
                   shifted<3>(input[i], last_));
             last_ = input[i];
