@@ -62,10 +62,10 @@ template <class Barrier>
     return {barrier, mark};
 }
 
-/// Waits until `rundown` is closed and all guards are gone.
+/// Waits until `from`, a rundown, is closed and all guards are gone.
 template <class Rundown>
-[[nodiscard]] basic_awaiter<Rundown> drained(Rundown& rundown) noexcept {
-    return {rundown, 0};
+[[nodiscard]] basic_awaiter<Rundown> drained(Rundown& from) noexcept {
+    return {from, 0};
 }
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -86,10 +86,10 @@ template <class Barrier, std::invocable<errc> Function>
     return {barrier, mark, std::move(function)};
 }
 
-/// Calls `function(errc::none)` when `rundown` is closed and all guards are gone.
+/// Calls `function(errc::none)` when `from`, a rundown, is closed and all guards are gone.
 template <class Rundown, std::invocable<errc> Function>
-[[nodiscard]] basic_callback<Rundown, Function> on_drained(Rundown& rundown, Function function) noexcept {
-    return {rundown, 0, std::move(function)};
+[[nodiscard]] basic_callback<Rundown, Function> on_drained(Rundown& from, Function function) noexcept {
+    return {from, 0, std::move(function)};
 }
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -65,13 +65,13 @@ public:
     /// any order. May run callbacks, as complete() does.
     void abandon(std::uint64_t n) noexcept {
         waiter* const first = this->lock_.lock();
-        ++abandoned_ahead_;
-        // complete() by the drainer comes before this RMW, which then tells of it, or sees the bit and looks
-        // again.
+        // A complete() before this RMW shows in what it returns; a later one sees the bit and looks again.
         const std::uint64_t word = this->word_.fetch_or(base::has_gaps, std::memory_order_acq_rel);
-        WSOLO_ASSERT(n <= snapshot(), "abandon() of a number that was never issued");
-        WSOLO_ASSERT(n > base::value_of(word), "abandon() of a number that is done already");
-        advance_to(base::value_of(word), word | base::has_gaps);
+        const std::uint64_t done = base::value_of(word);
+        WSOLO_ASSERT(n > done && n <= snapshot(), "abandon() of a number that is done, or was never issued");
+        const bool is_next = n == done + 1;
+        if (!is_next) ++abandoned_ahead_;
+        advance_to(is_next ? n : done, word | base::has_gaps);
         this->lock_.unlock(first);
         if (first != nullptr) base::settle();
     }
