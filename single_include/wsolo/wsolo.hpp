@@ -1090,6 +1090,409 @@ inline constexpr std::uint8_t utf8_fourth_excess = 0xF0 - 0x80;
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/core/detail/xor_narrow.hpp
+// XOR with a repeated 32-bit word, 16 bytes at a time: what every CPU can do (SSE2, NEON, or two 64-bit
+// words).
+//
+// Laws of this file:
+// - Words are moved by memcpy, and no byte outside [0, size) is touched: a size that is no multiple of the
+// word is
+//   met by two words that overlap. All that overlaps is read before any of it is written, so in place is
+//   fine.
+// - The 32-bit word holds the key in memory order, so nothing here depends on the byte order but `advance`.
+// - A word of 0 makes the same functions copy.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// 16 bytes as two words: where the compiler has no vector type.
+struct two_words {
+    std::uint64_t low;
+    std::uint64_t high;
+
+    friend two_words operator^(two_words left, two_words right) noexcept {
+        return {left.low ^ right.low, left.high ^ right.high};
+    }
+};
+
+#if defined(__GNUC__)
+using chunk16 = std::uint64_t __attribute__((vector_size(16)));
+#else
+using chunk16 = two_words;
+#endif
+
+/// The key, turned so that its first byte meets the payload byte at `offset`.
+inline std::uint32_t advance(std::uint32_t word, std::uint64_t offset) noexcept {
+    const int bits = static_cast<int>(offset & 3) * 8;
+    return std::endian::native == std::endian::little ? std::rotr(word, bits) : std::rotl(word, bits);
+}
+
+inline std::uint32_t key_word(masking_key key, std::uint64_t offset) noexcept {
+    return advance(std::bit_cast<std::uint32_t>(key.bytes), offset);
+}
+
+template <class Word>
+Word load_word(const std::byte* from) noexcept {
+    Word word;
+    std::memcpy(&word, from, sizeof word);
+    return word;
+}
+
+template <class Word>
+void store_word(std::byte* to, Word word) noexcept {
+    std::memcpy(to, &word, sizeof word);
+}
+
+/// `word` repeated to fill a Word.
+template <class Word>
+Word spread(std::uint32_t word) noexcept {
+    const std::uint64_t pair = std::uint64_t{word} << 32 | word;
+    if constexpr (sizeof(Word) == 16) {
+        return Word{pair, pair};
+    } else {
+        return static_cast<Word>(pair);
+    }
+}
+
+/// sizeof(Word) <= size <= 2 * sizeof(Word).
+template <class Word>
+void xor_two(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
+    const std::size_t last = size - sizeof(Word);
+    const auto head = static_cast<Word>(load_word<Word>(from) ^ spread<Word>(word));
+    const auto tail = static_cast<Word>(load_word<Word>(from + last) ^ spread<Word>(advance(word, last)));
+    store_word(to, head);
+    store_word(to + last, tail);
+}
+
+/// size <= 32.
+template <class Chunk = chunk16>
+[[gnu::always_inline]] inline void xor_upto_32(std::byte* to, const std::byte* from, std::size_t size,
+                                               std::uint32_t word) noexcept {
+    if (size >= 16) return xor_two<Chunk>(to, from, size, word);
+    if (size >= 8) return xor_two<std::uint64_t>(to, from, size, word);
+    if (size >= 4) return xor_two<std::uint32_t>(to, from, size, word);
+    if (size == 0) return;
+    std::byte key[4];
+    std::memcpy(key, &word, 4);
+    const std::size_t middle = size / 2; // 1 to 3 bytes: first, middle and last are all of them
+    const std::byte a = from[0] ^ key[0];
+    const std::byte b = from[middle] ^ key[middle];
+    const std::byte c = from[size - 1] ^ key[size - 1];
+    to[0] = a;
+    to[middle] = b;
+    to[size - 1] = c;
+}
+
+/// 32 <= size: four chunks a step, the last 32 bytes on their own.
+template <class Chunk = chunk16>
+void xor_from_32(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
+    const auto pattern = spread<Chunk>(word);
+    const std::size_t last = size - 32;
+    const auto turned = spread<Chunk>(advance(word, last));
+    const Chunk tail0 = load_word<Chunk>(from + last) ^ turned;
+    const Chunk tail1 = load_word<Chunk>(from + last + 16) ^ turned;
+    std::size_t at = 0;
+    for (; at + 64 <= size; at += 64) {
+        const Chunk a = load_word<Chunk>(from + at) ^ pattern;
+        const Chunk b = load_word<Chunk>(from + at + 16) ^ pattern;
+        const Chunk c = load_word<Chunk>(from + at + 32) ^ pattern;
+        const Chunk d = load_word<Chunk>(from + at + 48) ^ pattern;
+        store_word(to + at, a);
+        store_word(to + at + 16, b);
+        store_word(to + at + 32, c);
+        store_word(to + at + 48, d);
+    }
+    if (at < last) {
+        const Chunk a = load_word<Chunk>(from + at) ^ pattern;
+        const Chunk b = load_word<Chunk>(from + at + 16) ^ pattern;
+        store_word(to + at, a);
+        store_word(to + at + 16, b);
+    }
+    store_word(to + last, tail0);
+    store_word(to + last + 16, tail1);
+}
+
+/// Any size.
+template <class Chunk = chunk16>
+void xor_narrow(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
+    if (size <= 32) return xor_upto_32<Chunk>(to, from, size, word);
+    xor_from_32<Chunk>(to, from, size, word);
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/text/detail/utf8_scalar.hpp
+// UTF-8 one byte at a time: the automaton that every faster form in this room must agree with.
+//
+// Laws of this file:
+// - The accepted language is RFC 3629 §4's grammar: no surrogates, nothing above U+10FFFF, only shortest
+// forms.
+// - The automaton fails on the first byte that no valid text could have there, not at the end of its
+// sequence.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// What may come next. `boundary` lies between code points; the rest wait for continuation bytes.
+enum class utf8_state : std::uint8_t {
+    boundary,
+    one_more,
+    two_more,
+    three_more,
+    after_e0, // the next byte must not make it shorter than it claims
+    after_ed, // nor a surrogate
+    after_f0,
+    after_f4, // nor exceed U+10FFFF
+    failed,
+};
+
+/// The range of the byte that a state waits for, and the state behind it.
+struct utf8_expectation {
+    std::uint8_t low = 1; // empty range: nothing fits
+    std::uint8_t high = 0;
+    utf8_state next = utf8_state::failed;
+};
+
+inline constexpr utf8_expectation utf8_expectations[] = {
+    {},
+    {0x80, 0xBF, utf8_state::boundary},
+    {0x80, 0xBF, utf8_state::one_more},
+    {0x80, 0xBF, utf8_state::two_more},
+    {0xA0, 0xBF, utf8_state::one_more},
+    {0x80, 0x9F, utf8_state::one_more},
+    {0x90, 0xBF, utf8_state::two_more},
+    {0x80, 0x8F, utf8_state::two_more},
+    {},
+};
+
+/// The state behind a code point's first byte (RFC 3629 §4).
+[[nodiscard]] constexpr utf8_state utf8_after_lead(std::uint8_t lead) noexcept {
+    if (lead < 0x80) return utf8_state::boundary;
+    if (lead < 0xC2) return utf8_state::failed; // a continuation byte, or an overlong two-byte form
+    if (lead < 0xE0) return utf8_state::one_more;
+    if (lead == 0xE0) return utf8_state::after_e0;
+    if (lead == 0xED) return utf8_state::after_ed;
+    if (lead < 0xF0) return utf8_state::two_more;
+    if (lead == 0xF0) return utf8_state::after_f0;
+    if (lead < 0xF4) return utf8_state::three_more;
+    return lead == 0xF4 ? utf8_state::after_f4 : utf8_state::failed;
+}
+
+/// One step of the automaton. `failed` is final.
+[[nodiscard]] constexpr utf8_state utf8_step(utf8_state state, std::byte byte) noexcept {
+    const auto value = std::to_integer<std::uint8_t>(byte);
+    if (state == utf8_state::boundary) return utf8_after_lead(value);
+    const utf8_expectation& expected = utf8_expectations[static_cast<std::size_t>(state)];
+    return value >= expected.low && value <= expected.high ? expected.next : utf8_state::failed;
+}
+
+/// How many bytes at the front of `bytes` are plain ASCII, rounded down to whole words of eight.
+[[nodiscard]] inline std::size_t ascii_words(const_bytes bytes) noexcept {
+    std::size_t done = 0;
+    for (; bytes.size() - done >= 8; done += 8) {
+        std::uint64_t word;
+        std::memcpy(&word, bytes.data() + done, 8);
+        if ((word & 0x8080808080808080u) != 0) break;
+    }
+    return done;
+}
+
+/// Runs the automaton over `bytes` from `state` and leaves the state behind them there. Returns how many
+/// bytes were accepted: all of them, or the index of the first bad one with `state` failed. O(n).
+[[nodiscard]] inline std::size_t utf8_scan_scalar(const_bytes bytes, utf8_state& state) noexcept {
+    utf8_state now = state;
+    std::size_t at = 0;
+    while (at < bytes.size()) {
+        if (now == utf8_state::boundary) {
+            at += ascii_words(bytes.subspan(at));
+            if (at == bytes.size()) break;
+        }
+        now = utf8_step(now, bytes[at]);
+        if (now == utf8_state::failed) break;
+        ++at;
+    }
+    state = now;
+    return at;
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/text/detail/utf8_plain.hpp
+// Whole-text UTF-8 validation by the automaton, with words of ASCII skipped: for machines without vectors,
+// and for texts too short for them. See utf8_blocks.hpp for the contract.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+struct utf8_plain {
+    template <class Byte>
+    static bool run(Byte* at, std::size_t size, std::uint32_t key) noexcept {
+        if constexpr (!std::is_const_v<Byte>) xor_narrow(at, at, size, key);
+        utf8_state state = utf8_state::boundary;
+        return utf8_scan_scalar({at, size}, state) == size;
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/text/detail/utf8_vector16.hpp
+// Whole-text UTF-8 validation 16 bytes at a time: SSSE3, and NEON on 64-bit ARM. See utf8_tables.hpp for the
+// idea, utf8_blocks.hpp for the contract that the widths share.
+
+#if defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
+#include <arm_neon.h>
+#define WSOLO_UTF8_NEON 1
+#define WSOLO_VECTOR16_TARGET
+#else
+#define WSOLO_UTF8_NEON 0
+#define WSOLO_VECTOR16_TARGET __attribute__((target("ssse3")))
+#endif
+
+#if WSOLO_X86_KERNELS || WSOLO_UTF8_NEON
+
+#include <cstddef>
+#include <type_traits>
+
+#define WSOLO_VECTOR16 WSOLO_VECTOR16_TARGET __attribute__((always_inline)) inline
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class utf8_vector16 {
+public:
+    /// See utf8_blocks.hpp.
+    template <class Byte>
+    WSOLO_VECTOR16_TARGET static bool run(Byte* at, std::size_t size, std::uint32_t key) noexcept {
+        if (size < 19 && size != 16) return utf8_plain::run(at, size, key);
+        utf8_vector16 state;
+        const vec keys = reinterpret_cast<vec>(words{} + key);
+        // The last 16 bytes are judged once more, beside those one, two and three places before them. All are
+        // read before anything is written.
+        Byte* const last = at + (size - 16);
+        vec ending[4]{};
+        for (std::size_t back = 0; back < 4 && size % 16 != 0; ++back) {
+            ending[back] = load(last - back) ^ rotated(keys, size - back);
+        }
+        for (; size >= 64; at += 64, size -= 64) state.template take<4>(at, keys);
+        for (; size >= 16; at += 16, size -= 16) state.template take<1>(at, keys);
+        if (size > 0) {
+            if constexpr (!std::is_const_v<Byte>) store(last, ending[0]);
+            state.check(ending[0], ending[1], ending[2], ending[3]);
+        }
+        return !has_high_bit(reinterpret_cast<vec>(state.faults_ != vec{}));
+    }
+
+private:
+    using vec = std::uint8_t __attribute__((vector_size(16)));
+    using words = std::uint32_t __attribute__((vector_size(16)));
+
+    /// Judges Count vectors, unmasking them in place unless they are const.
+    template <std::size_t Count, class Byte>
+    WSOLO_VECTOR16 void take(Byte* at, vec keys) noexcept {
+        vec input[Count]; // registers
+        vec all{};
+        for (std::size_t i = 0; i < Count; ++i) {
+            input[i] = load(at + 16 * i);
+            if constexpr (!std::is_const_v<Byte>) {
+                input[i] ^= keys;
+                store(at + 16 * i, input[i]);
+            }
+            all |= input[i];
+        }
+        const bool ascii = !has_high_bit(all);
+        if (ascii && last_was_ascii_) return;
+        for (std::size_t i = 0; i < Count; ++i) {
+            check(input[i], shifted<1>(input[i], last_), shifted<2>(input[i], last_),
+                  shifted<3>(input[i], last_));
+            last_ = input[i];
+        }
+        last_was_ascii_ = ascii;
+    }
+
+    /// Judges the pairs whose second byte lies in `input`; the others hold the bytes one to three places
+    /// before.
+    WSOLO_VECTOR16 void check(vec input, vec first, vec second, vec third) noexcept {
+        const vec excess =
+            subtract_saturated(second, utf8_third_excess) | subtract_saturated(third, utf8_fourth_excess);
+        const vec faults = lookup(utf8_first_high, first >> 4) & lookup(utf8_first_low, first & 0x0F) &
+                           lookup(utf8_second_high, input >> 4);
+        faults_ |= faults ^ (excess & two_continuations);
+    }
+
+    /// The keys as they meet a vector that begins `count` bytes after a multiple of four.
+    [[nodiscard]] WSOLO_VECTOR16 static vec rotated(vec keys, std::size_t count) noexcept {
+        const auto bits = static_cast<std::uint32_t>(count % 4 * 8);
+        const words whole = reinterpret_cast<words>(keys);
+        return bits == 0 ? keys : reinterpret_cast<vec>(whole >> bits | whole << (32 - bits));
+    }
+
+    [[nodiscard]] WSOLO_VECTOR16 static vec load(const std::byte* from) noexcept {
+        vec bytes;
+        __builtin_memcpy(&bytes, from, 16);
+        return bytes;
+    }
+
+    WSOLO_VECTOR16 static void store(std::byte* to, vec bytes) noexcept { __builtin_memcpy(to, &bytes, 16); }
+
+#if WSOLO_UTF8_NEON
+    /// The table's entry for each byte below 16.
+    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
+        return reinterpret_cast<vec>(
+            vqtbl1q_u8(vld1q_u8(table.data()), reinterpret_cast<uint8x16_t>(nibbles)));
+    }
+
+    /// `input` moved up by Count bytes, filled from the end of the vector before it.
+    template <int Count>
+    [[nodiscard]] WSOLO_VECTOR16 static vec shifted(vec input, vec last) noexcept {
+        return reinterpret_cast<vec>(
+            vextq_u8(reinterpret_cast<uint8x16_t>(last), reinterpret_cast<uint8x16_t>(input), 16 - Count));
+    }
+
+    [[nodiscard]] WSOLO_VECTOR16 static vec subtract_saturated(vec from, std::uint8_t amount) noexcept {
+        return reinterpret_cast<vec>(vqsubq_u8(reinterpret_cast<uint8x16_t>(from), vdupq_n_u8(amount)));
+    }
+
+    [[nodiscard]] WSOLO_VECTOR16 static bool has_high_bit(vec bytes) noexcept {
+        return vmaxvq_u8(reinterpret_cast<uint8x16_t>(bytes)) >= 0x80;
+    }
+#else
+    using chars = char __attribute__((vector_size(16)));
+    using quads = long long __attribute__((vector_size(16)));
+
+    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
+        chars entries;
+        __builtin_memcpy(&entries, table.data(), 16);
+        return reinterpret_cast<vec>(__builtin_ia32_pshufb128(entries, reinterpret_cast<chars>(nibbles)));
+    }
+
+    template <int Count>
+    [[nodiscard]] WSOLO_VECTOR16 static vec shifted(vec input, vec last) noexcept {
+#if defined(__clang__)
+        return reinterpret_cast<vec>(__builtin_ia32_palignr128(reinterpret_cast<chars>(input),
+                                                               reinterpret_cast<chars>(last), 16 - Count));
+#else
+        return reinterpret_cast<vec>(__builtin_ia32_palignr128(
+            reinterpret_cast<quads>(input), reinterpret_cast<quads>(last), (16 - Count) * 8));
+#endif
+    }
+
+    [[nodiscard]] WSOLO_VECTOR16 static vec subtract_saturated(vec from, std::uint8_t amount) noexcept {
+        const vec amounts = vec{} + amount;
+        return (from > amounts ? from : amounts) - amounts;
+    }
+
+    [[nodiscard]] WSOLO_VECTOR16 static bool has_high_bit(vec bytes) noexcept {
+        return __builtin_ia32_pmovmskb128(reinterpret_cast<chars>(bytes)) != 0;
+    }
+#endif
+
+    vec faults_{};
+    vec last_{};
+    bool last_was_ascii_ = true;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+#undef WSOLO_VECTOR16
+#endif
+#undef WSOLO_VECTOR16_TARGET
+
 // ---- wsolo/text/detail/utf8_avx2.hpp
 // Whole-text UTF-8 validation 32 bytes at a time (AVX2). See utf8_tables.hpp for the idea, utf8_blocks.hpp
 // for the contract that the widths share.
@@ -1108,20 +1511,32 @@ public:
     /// See utf8_blocks.hpp.
     template <class Byte>
     __attribute__((target("avx2"))) static bool run(Byte* at, std::size_t size, std::uint32_t key) noexcept {
+        if (size < 64) return utf8_vector16::run(at, size, key);
         utf8_avx2 state;
         const vec keys = reinterpret_cast<vec>(words{} + key);
-        for (; size >= 64; at += 64, size -= 64) state.take(at, keys);
-        if (size > 0) {
-            alignas(32) std::byte rest[64]{};
-            __builtin_memcpy(rest, at, size);
+        // The last bytes are judged once more as the end of the text's last two or three vectors, all read
+        // before anything is written.
+        const std::size_t rest = size % 64;
+        Byte* const last = at + (size - 32);
+        const vec turned = rotated(keys, rest);
+        const vec high = load(last) ^ turned;
+        const vec low = load(last - 32) ^ turned;
+        const vec before = rest > 32 ? load(last - 64) ^ turned : vec{};
+        Byte* const end = at + (size - rest);
+        for (; at != end; at += 64) state.take(at, keys);
+        if (rest > 0) {
             if constexpr (!std::is_const_v<Byte>) {
-                for (int i = 0; i < 64; i += 32) store(rest + i, load(rest + i) ^ keys);
-                __builtin_memcpy(at, rest, size);
-                __builtin_memset(rest + size, 0, 64 - size);
+                store(last - 32, low);
+                store(last, high);
             }
-            state.take(static_cast<const std::byte*>(rest), keys);
+            if (!state.last_was_ascii_ || has_high_bit(low | high)) {
+                state.last_ = before;
+                if (rest > 32) state.check(low);
+                state.last_ = low;
+                state.check(high);
+            }
         }
-        return !has_high_bit(reinterpret_cast<vec>(state.faults_ != vec{}));
+        return !state.failed();
     }
 
 private:
@@ -1129,6 +1544,17 @@ private:
     using chars = char __attribute__((vector_size(32)));
     using quads = long long __attribute__((vector_size(32)));
     using words = std::uint32_t __attribute__((vector_size(32)));
+
+    [[nodiscard]] WSOLO_AVX2 bool failed() const noexcept {
+        return has_high_bit(reinterpret_cast<vec>(faults_ != vec{}));
+    }
+
+    /// The keys as they meet a vector that begins `count` bytes after a multiple of four.
+    [[nodiscard]] WSOLO_AVX2 static vec rotated(vec keys, std::size_t count) noexcept {
+        const auto bits = static_cast<std::uint32_t>(count % 4 * 8);
+        const words whole = reinterpret_cast<words>(keys);
+        return bits == 0 ? keys : reinterpret_cast<vec>(whole >> bits | whole << (32 - bits));
+    }
 
     /// Judges 64 bytes, unmasking them in place unless they are const.
     template <class Byte>
@@ -1229,6 +1655,12 @@ private:
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
+inline constexpr std::array<std::uint8_t, 64> utf8_lane_numbers = [] {
+    std::array<std::uint8_t, 64> numbers{};
+    for (std::size_t i = 0; i < 64; ++i) numbers[i] = static_cast<std::uint8_t>(i);
+    return numbers;
+}();
+
 class utf8_avx512 {
 public:
     /// See utf8_blocks.hpp.
@@ -1240,8 +1672,8 @@ public:
         const vec keys = reinterpret_cast<vec>(words{} + key);
         const std::size_t rest = size % 64;
         Byte* const end = at + (size - rest);
-        // Masked stores are slow on some processors: the last bytes go out in whole words that overlap others, all
-        // read before any is written.
+        // Masked stores are slow on some processors: the last bytes go out in whole words that overlap
+        // others, all read before any is written.
         vec last{};
         if (masked && rest > 0 && size >= 64) last = load(end + rest - 64) ^ rotated(keys, rest);
         const vec remainder = load_some(end, (std::uint64_t{1} << rest) - 1);
@@ -1258,7 +1690,7 @@ public:
             if (size >= 64) {
                 store(end + rest - 64, last);
             } else {
-                xor_short(at, rest, key);
+                xor_narrow(at, at, rest, key);
             }
             const vec clear = remainder ^ keys;
             state.take(clear & reinterpret_cast<vec>(lane_numbers() < static_cast<std::uint8_t>(rest)));
@@ -1301,8 +1733,8 @@ private:
     }
 
     [[nodiscard]] WSOLO_AVX512 static vec lane_numbers() noexcept {
-        vec numbers{};
-        for (int i = 0; i < 64; ++i) numbers[i] = static_cast<std::uint8_t>(i);
+        vec numbers;
+        __builtin_memcpy(&numbers, utf8_lane_numbers.data(), 64);
         return numbers;
     }
 
@@ -1377,284 +1809,21 @@ private:
 #undef WSOLO_AVX512
 #endif
 
-// ---- wsolo/text/detail/utf8_scalar.hpp
-// UTF-8 one byte at a time: the automaton that every faster form in this room must agree with.
-//
-// Laws of this file:
-// - The accepted language is RFC 3629 §4's grammar: no surrogates, nothing above U+10FFFF, only shortest
-// forms.
-// - The automaton fails on the first byte that no valid text could have there, not at the end of its
-// sequence.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// What may come next. `boundary` lies between code points; the rest wait for continuation bytes.
-enum class utf8_state : std::uint8_t {
-    boundary,
-    one_more,
-    two_more,
-    three_more,
-    after_e0, // the next byte must not make it shorter than it claims
-    after_ed, // nor a surrogate
-    after_f0,
-    after_f4, // nor exceed U+10FFFF
-    failed,
-};
-
-/// The range of the byte that a state waits for, and the state behind it.
-struct utf8_expectation {
-    std::uint8_t low = 1; // empty range: nothing fits
-    std::uint8_t high = 0;
-    utf8_state next = utf8_state::failed;
-};
-
-inline constexpr utf8_expectation utf8_expectations[] = {
-    {},
-    {0x80, 0xBF, utf8_state::boundary},
-    {0x80, 0xBF, utf8_state::one_more},
-    {0x80, 0xBF, utf8_state::two_more},
-    {0xA0, 0xBF, utf8_state::one_more},
-    {0x80, 0x9F, utf8_state::one_more},
-    {0x90, 0xBF, utf8_state::two_more},
-    {0x80, 0x8F, utf8_state::two_more},
-    {},
-};
-
-/// The state behind a code point's first byte (RFC 3629 §4).
-[[nodiscard]] constexpr utf8_state utf8_after_lead(std::uint8_t lead) noexcept {
-    if (lead < 0x80) return utf8_state::boundary;
-    if (lead < 0xC2) return utf8_state::failed; // a continuation byte, or an overlong two-byte form
-    if (lead < 0xE0) return utf8_state::one_more;
-    if (lead == 0xE0) return utf8_state::after_e0;
-    if (lead == 0xED) return utf8_state::after_ed;
-    if (lead < 0xF0) return utf8_state::two_more;
-    if (lead == 0xF0) return utf8_state::after_f0;
-    if (lead < 0xF4) return utf8_state::three_more;
-    return lead == 0xF4 ? utf8_state::after_f4 : utf8_state::failed;
-}
-
-/// One step of the automaton. `failed` is final.
-[[nodiscard]] constexpr utf8_state utf8_step(utf8_state state, std::byte byte) noexcept {
-    const auto value = std::to_integer<std::uint8_t>(byte);
-    if (state == utf8_state::boundary) return utf8_after_lead(value);
-    const utf8_expectation& expected = utf8_expectations[static_cast<std::size_t>(state)];
-    return value >= expected.low && value <= expected.high ? expected.next : utf8_state::failed;
-}
-
-/// How many bytes at the front of `bytes` are plain ASCII, rounded down to whole words of eight.
-[[nodiscard]] inline std::size_t ascii_words(const_bytes bytes) noexcept {
-    std::size_t done = 0;
-    for (; bytes.size() - done >= 8; done += 8) {
-        std::uint64_t word;
-        std::memcpy(&word, bytes.data() + done, 8);
-        if ((word & 0x8080808080808080u) != 0) break;
-    }
-    return done;
-}
-
-/// Runs the automaton over `bytes` from `state` and leaves the state behind them there. Returns how many
-/// bytes were accepted: all of them, or the index of the first bad one with `state` failed. O(n).
-[[nodiscard]] inline std::size_t utf8_scan_scalar(const_bytes bytes, utf8_state& state) noexcept {
-    std::size_t at = 0;
-    while (at < bytes.size()) {
-        if (state == utf8_state::boundary) {
-            at += ascii_words(bytes.subspan(at));
-            if (at == bytes.size()) break;
-        }
-        state = utf8_step(state, bytes[at]);
-        if (state == utf8_state::failed) break;
-        ++at;
-    }
-    return at;
-}
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/text/detail/utf8_vector16.hpp
-// Whole-text UTF-8 validation 16 bytes at a time: SSSE3, and NEON on 64-bit ARM. See utf8_tables.hpp for the
-// idea, utf8_blocks.hpp for the contract that the widths share.
-
-#if defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
-#include <arm_neon.h>
-#define WSOLO_UTF8_NEON 1
-#define WSOLO_VECTOR16_TARGET
-#else
-#define WSOLO_UTF8_NEON 0
-#define WSOLO_VECTOR16_TARGET __attribute__((target("ssse3")))
-#endif
-
-#if WSOLO_X86_KERNELS || WSOLO_UTF8_NEON
-
-#include <cstddef>
-#include <type_traits>
-
-#define WSOLO_VECTOR16 WSOLO_VECTOR16_TARGET __attribute__((always_inline)) inline
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-class utf8_vector16 {
-public:
-    /// See utf8_blocks.hpp.
-    template <class Byte>
-    WSOLO_VECTOR16_TARGET static bool run(Byte* at, std::size_t size, std::uint32_t key) noexcept {
-        utf8_vector16 state;
-        const vec keys = reinterpret_cast<vec>(words{} + key);
-        for (; size >= 64; at += 64, size -= 64) state.take(at, keys);
-        if (size > 0) {
-            alignas(16) std::byte rest[64]{};
-            __builtin_memcpy(rest, at, size);
-            if constexpr (!std::is_const_v<Byte>) {
-                for (int i = 0; i < 64; i += 16) store(rest + i, load(rest + i) ^ keys);
-                __builtin_memcpy(at, rest, size);
-                __builtin_memset(rest + size, 0, 64 - size);
-            }
-            state.take(static_cast<const std::byte*>(rest), keys);
-        }
-        return !has_high_bit(reinterpret_cast<vec>(state.faults_ != vec{}));
-    }
-
-private:
-    using vec = std::uint8_t __attribute__((vector_size(16)));
-    using words = std::uint32_t __attribute__((vector_size(16)));
-
-    /// Judges 64 bytes, unmasking them in place unless they are const.
-    template <class Byte>
-    WSOLO_VECTOR16 void take(Byte* at, vec keys) noexcept {
-        vec input[4]; // NOLINT: four registers
-        for (int i = 0; i < 4; ++i) {
-            input[i] = load(at + 16 * i);
-            if constexpr (!std::is_const_v<Byte>) {
-                input[i] ^= keys;
-                store(at + 16 * i, input[i]);
-            }
-        }
-        const bool ascii = !has_high_bit((input[0] | input[1]) | (input[2] | input[3]));
-        if (ascii && last_was_ascii_) return;
-        for (int i = 0; i < 4; ++i) check(input[i]);
-        last_was_ascii_ = ascii;
-    }
-
-    /// Judges the pairs whose second byte lies in `input`.
-    WSOLO_VECTOR16 void check(vec input) noexcept {
-        const vec first = shifted<1>(input, last_);
-        const vec third = subtract_saturated(shifted<2>(input, last_), utf8_third_excess);
-        const vec fourth = subtract_saturated(shifted<3>(input, last_), utf8_fourth_excess);
-        const vec faults = lookup(utf8_first_high, first >> 4) & lookup(utf8_first_low, first & 0x0F) &
-                           lookup(utf8_second_high, input >> 4);
-        faults_ |= faults ^ ((third | fourth) & two_continuations);
-        last_ = input;
-    }
-
-    [[nodiscard]] WSOLO_VECTOR16 static vec load(const std::byte* from) noexcept {
-        vec bytes;
-        __builtin_memcpy(&bytes, from, 16);
-        return bytes;
-    }
-
-    WSOLO_VECTOR16 static void store(std::byte* to, vec bytes) noexcept { __builtin_memcpy(to, &bytes, 16); }
-
-#if WSOLO_UTF8_NEON
-    /// The table's entry for each byte below 16.
-    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
-        return reinterpret_cast<vec>(
-            vqtbl1q_u8(vld1q_u8(table.data()), reinterpret_cast<uint8x16_t>(nibbles)));
-    }
-
-    /// `input` moved up by Count bytes, filled from the end of the vector before it.
-    template <int Count>
-    [[nodiscard]] WSOLO_VECTOR16 static vec shifted(vec input, vec last) noexcept {
-        return reinterpret_cast<vec>(
-            vextq_u8(reinterpret_cast<uint8x16_t>(last), reinterpret_cast<uint8x16_t>(input), 16 - Count));
-    }
-
-    [[nodiscard]] WSOLO_VECTOR16 static vec subtract_saturated(vec from, std::uint8_t amount) noexcept {
-        return reinterpret_cast<vec>(vqsubq_u8(reinterpret_cast<uint8x16_t>(from), vdupq_n_u8(amount)));
-    }
-
-    [[nodiscard]] WSOLO_VECTOR16 static bool has_high_bit(vec bytes) noexcept {
-        return vmaxvq_u8(reinterpret_cast<uint8x16_t>(bytes)) >= 0x80;
-    }
-#else
-    using chars = char __attribute__((vector_size(16)));
-    using quads = long long __attribute__((vector_size(16)));
-
-    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
-        chars entries;
-        __builtin_memcpy(&entries, table.data(), 16);
-        return reinterpret_cast<vec>(__builtin_ia32_pshufb128(entries, reinterpret_cast<chars>(nibbles)));
-    }
-
-    template <int Count>
-    [[nodiscard]] WSOLO_VECTOR16 static vec shifted(vec input, vec last) noexcept {
-#if defined(__clang__)
-        return reinterpret_cast<vec>(__builtin_ia32_palignr128(reinterpret_cast<chars>(input),
-                                                               reinterpret_cast<chars>(last), 16 - Count));
-#else
-        return reinterpret_cast<vec>(__builtin_ia32_palignr128(
-            reinterpret_cast<quads>(input), reinterpret_cast<quads>(last), (16 - Count) * 8));
-#endif
-    }
-
-    [[nodiscard]] WSOLO_VECTOR16 static vec subtract_saturated(vec from, std::uint8_t amount) noexcept {
-        const vec amounts = vec{} + amount;
-        return (from > amounts ? from : amounts) - amounts;
-    }
-
-    [[nodiscard]] WSOLO_VECTOR16 static bool has_high_bit(vec bytes) noexcept {
-        return __builtin_ia32_pmovmskb128(reinterpret_cast<chars>(bytes)) != 0;
-    }
-#endif
-
-    vec faults_{};
-    vec last_{};
-    bool last_was_ascii_ = true;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-#undef WSOLO_VECTOR16
-#endif
-#undef WSOLO_VECTOR16_TARGET
-
 // ---- wsolo/text/detail/utf8_blocks.hpp
 // One question to the widest validator that this processor has: are these bytes, from one code point boundary
 // on, free of faults?
 //
 // The contract that every width keeps:
 // - `run(at, size, key)` is true when no byte of [at, at + size) is wrong where it stands, the text beginning
-// with
-//   it. Whether the last code point is whole is the caller's question (utf8_unfinished): run may or may not
-//   mind.
+// with it.
+//   A code point that the end leaves open (utf8_unfinished) is the caller's to judge: run may or may not mind
+//   it.
 // - Where Byte is not const, all the bytes are also XORed in place with `key`, in memory order, before they
 // are
 //   judged, and whatever the answer is.
 // - Exactly the bytes given are read and written.
 
 namespace wsolo::inline WSOLO_ABI::detail {
-
-/// XORs [at, at + size) with the key's bytes in turn, beginning with its first in memory order.
-inline void xor_words(std::byte* at, std::size_t size, std::uint32_t key) noexcept {
-    const std::uint64_t wide = key * ((std::uint64_t{1} << 32) + 1);
-    for (; size >= 8; at += 8, size -= 8) {
-        std::uint64_t word;
-        std::memcpy(&word, at, 8);
-        word ^= wide;
-        std::memcpy(at, &word, 8);
-    }
-    std::byte bytes[8];
-    std::memcpy(bytes, &wide, 8);
-    for (std::size_t i = 0; i < size; ++i) at[i] ^= bytes[i];
-}
-
-/// The form for every other machine: the automaton, with words of ASCII skipped.
-struct utf8_plain {
-    template <class Byte>
-    static bool run(Byte* at, std::size_t size, std::uint32_t key) noexcept {
-        if constexpr (!std::is_const_v<Byte>) xor_words(at, size, key);
-        utf8_state state = utf8_state::boundary;
-        return utf8_scan_scalar({at, size}, state) == size;
-    }
-};
 
 /// See the head. O(size).
 template <class Byte>
@@ -1689,72 +1858,77 @@ template <class Byte>
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/text/detail/utf8_short.hpp
-// Short texts, most of them ASCII: read as one or two pairs of overlapping words, without a loop or a call.
+// Short texts, most of them ASCII: read as one pair of overlapping words, without a loop or a call.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
 /// Up to this many bytes the functions of this file apply.
-inline constexpr std::size_t utf8_short_size = 16;
+inline constexpr std::size_t utf8_short_size = 32;
 
-/// The key as it lies in memory `offset` bytes into a payload (RFC 6455 §5.3): its bytes, rotated.
-[[nodiscard]] inline std::uint32_t key_at(const std::byte* key, std::uint64_t offset) noexcept {
-    std::byte twice[8];
-    std::memcpy(twice, key, 4);
-    std::memcpy(twice + 4, key, 4);
-    std::uint32_t word;
-    std::memcpy(&word, twice + (offset & 3), 4);
-    return word;
+/// The first byte of `word` in memory order.
+[[nodiscard]] inline std::byte first_byte(std::uint32_t word) noexcept {
+    std::byte first;
+    std::memcpy(&first, &word, 1);
+    return first;
 }
 
-/// XORs the two Words at the front and the back of [at, at + size), which may overlap, and tells whether all
-/// of the result is ASCII. sizeof(Word) <= size <= 2 * sizeof(Word).
-template <class Word>
-[[nodiscard]] inline bool unmask_two_words(std::byte* at, std::size_t size, Word front_key,
-                                           Word back_key) noexcept {
-    constexpr Word high_bits = static_cast<Word>(0x8080808080808080u);
-    std::byte* back_at = at + (size - sizeof(Word));
-    Word front;
-    Word back;
-    std::memcpy(&front, at, sizeof(Word));
-    std::memcpy(&back, back_at, sizeof(Word));
-    front ^= front_key;
-    back ^= back_key;
-    std::memcpy(at, &front, sizeof(Word));
-    std::memcpy(back_at, &back, sizeof(Word));
-    return ((front | back) & high_bits) == 0;
+[[nodiscard]] inline bool has_high_bits(std::uint64_t word) noexcept {
+    return (word & 0x8080808080808080u) != 0;
 }
-
-/// XORs at most utf8_short_size bytes with the four at `key`, beginning `offset` bytes into the payload. True
-/// when the result is ASCII.
-[[nodiscard]] inline bool unmask_short(std::byte* at, std::size_t size, const std::byte* key,
-                                       std::uint64_t offset) noexcept {
-    const auto wide = [&](std::uint64_t from) { return key_at(key, from) * ((std::uint64_t{1} << 32) + 1); };
-    if (size >= 8) return unmask_two_words<std::uint64_t>(at, size, wide(offset), wide(offset + size));
-    if (size >= 4) {
-        return unmask_two_words<std::uint32_t>(at, size, key_at(key, offset), key_at(key, offset + size));
+[[nodiscard]] inline bool has_high_bits(std::uint32_t word) noexcept { return (word & 0x80808080u) != 0; }
+/// sizeof(Word) <= size <= 2 * sizeof(Word). `word`: what the bytes are XORed with, and written back where
+/// Byte is not const; 0 where it is.
+template <class Word, class Byte>
+[[nodiscard]] inline bool clear_ascii_two(Byte* at, std::size_t size, std::uint32_t word) noexcept {
+    const std::size_t last = size - sizeof(Word);
+    const auto head = static_cast<Word>(load_word<Word>(at) ^ spread<Word>(word));
+    const auto tail = static_cast<Word>(load_word<Word>(at + last) ^ spread<Word>(advance(word, last)));
+    if (has_high_bits(head) || has_high_bits(tail)) return false;
+    if constexpr (!std::is_const_v<Byte>) {
+        store_word(at, head);
+        store_word(at + last, tail);
     }
-    bool ascii = true;
-    for (std::size_t i = 0; i < size; ++i) {
-        at[i] ^= key[(offset + i) & 3];
-        ascii = ascii && (at[i] & std::byte{0x80}) == std::byte{0};
-    }
-    return ascii;
+    return true;
 }
 
-/// Whether at most utf8_short_size bytes are all ASCII.
-[[nodiscard]] inline bool ascii_short(const_bytes bytes) noexcept {
-    const auto two = [&]<class Word>(Word high_bits) {
-        Word front;
-        Word back;
-        std::memcpy(&front, bytes.data(), sizeof(Word));
-        std::memcpy(&back, bytes.data() + (bytes.size() - sizeof(Word)), sizeof(Word));
-        return ((front | back) & high_bits) == 0;
-    };
-    if (bytes.size() >= 8) return two(std::uint64_t{0x8080808080808080u});
-    if (bytes.size() >= 4) return two(std::uint32_t{0x80808080u});
-    std::byte all{0};
-    for (const std::byte byte : bytes) all |= byte;
-    return (all & std::byte{0x80}) == std::byte{0};
+/// The same for 16 <= size <= 32, as four words.
+template <class Byte>
+[[nodiscard]] inline bool clear_ascii_four(Byte* at, std::size_t size, std::uint32_t word) noexcept {
+    Byte* const last = at + (size - 16);
+    const auto pattern = spread<std::uint64_t>(word);
+    const auto turned = spread<std::uint64_t>(advance(word, size));
+    const std::uint64_t a = load_word<std::uint64_t>(at) ^ pattern;
+    const std::uint64_t b = load_word<std::uint64_t>(at + 8) ^ pattern;
+    const std::uint64_t c = load_word<std::uint64_t>(last) ^ turned;
+    const std::uint64_t d = load_word<std::uint64_t>(last + 8) ^ turned;
+    if (has_high_bits(a | b | c | d)) return false;
+    if constexpr (!std::is_const_v<Byte>) {
+        store_word(at, a);
+        store_word(at + 8, b);
+        store_word(last, c);
+        store_word(last + 8, d);
+    }
+    return true;
+}
+
+/// Whether at most utf8_short_size bytes, XORed with `word` in memory order, are all ASCII. If so, and where
+/// Byte is not const, they are unmasked in place; otherwise they stay as they are.
+template <class Byte>
+[[nodiscard]] inline bool clear_ascii_short(Byte* at, std::size_t size, std::uint32_t word) noexcept {
+    if (size > 16) return clear_ascii_four(at, size, word);
+    if (size >= 8) return clear_ascii_two<std::uint64_t>(at, size, word);
+    if (size >= 4) return clear_ascii_two<std::uint32_t>(at, size, word);
+    std::byte clear[4]{};
+    for (std::size_t i = 0; i < size; ++i) clear[i] = at[i];
+    const std::uint32_t unmasked = load_word<std::uint32_t>(clear) ^ word;
+    std::memcpy(clear, &unmasked, 4);
+    std::byte all{};
+    for (std::size_t i = 0; i < size; ++i) all |= clear[i];
+    if ((all & std::byte{0x80}) != std::byte{}) return false;
+    if constexpr (!std::is_const_v<Byte>) {
+        for (std::size_t i = 0; i < size; ++i) at[i] = clear[i];
+    }
+    return true;
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -1773,7 +1947,9 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// Whether `bytes` as a whole are UTF-8. O(n).
 [[nodiscard]] inline bool is_valid_utf8(const_bytes bytes) noexcept {
-    if (bytes.size() <= detail::utf8_short_size && detail::ascii_short(bytes)) return true;
+    if (bytes.size() <= detail::utf8_short_size && detail::clear_ascii_short(bytes.data(), bytes.size(), 0)) {
+        return true;
+    }
     return detail::utf8_unfinished(bytes) == 0 && detail::utf8_faultless(bytes.data(), bytes.size());
 }
 
@@ -1783,10 +1959,7 @@ public:
     /// The next part. False when the text so far cannot be the beginning of any UTF-8 text; from then on
     /// every call answers false until reset(). O(n).
     [[nodiscard]] bool write(const_bytes part) noexcept {
-        if (at_boundary() && part.size() <= detail::utf8_short_size && detail::ascii_short(part)) {
-            valid_ += part.size();
-            return true;
-        }
+        if (takes_short(part, 0)) return true;
         return judge(part, 0);
     }
 
@@ -1794,13 +1967,9 @@ public:
     /// how many bytes of the frame's payload came before (RFC 6455 §5.3). All of `part` is unmasked even
     /// after a failure. O(n).
     [[nodiscard]] bool write_masked(mutable_bytes part, masking_key key, std::uint64_t offset = 0) noexcept {
-        if (part.size() > detail::utf8_short_size) {
-            return judge(part, detail::key_at(key.bytes.data(), offset));
-        }
-        const bool ascii = detail::unmask_short(part.data(), part.size(), key.bytes.data(), offset);
-        if (!ascii || !at_boundary()) return judge(const_bytes(part), 0);
-        valid_ += part.size();
-        return true;
+        const std::uint32_t word = detail::key_word(key, offset);
+        if (takes_short(part, word)) return true;
+        return judge(part, word);
     }
 
     /// Whether the text so far is UTF-8 as it stands: not failed, and no code point is cut off at its end.
@@ -1825,25 +1994,36 @@ private:
         return true;
     }
 
-    /// The part, XORed with `key` (in memory order) first unless it is const.
+    /// Short ASCII between code points: most parts of most conversations. False leaves all as it was.
     template <class Byte>
-    bool judge(std::span<Byte> part, std::uint32_t key) noexcept {
+    bool takes_short(std::span<Byte> part, std::uint32_t word) noexcept {
+        if (!at_boundary() || part.size() > detail::utf8_short_size) return false;
+        if (!detail::clear_ascii_short(part.data(), part.size(), word)) return false;
+        valid_ += part.size();
+        return true;
+    }
+
+    /// The part, XORed with `word` (a key in memory order) first unless it is const.
+    template <class Byte>
+    [[gnu::noinline]] bool judge(std::span<Byte> part, std::uint32_t word) noexcept {
         while (!part.empty() &&
                !at_boundary()) { // what completes the code point that the last part left open
-            unmask(part.first(1), key);
-            key = detail::key_at(reinterpret_cast<const std::byte*>(&key), 1);
+            unmask(part.first(1), word);
+            word = detail::advance(word, 1);
             const bool fits = step(part.front());
             part = part.subspan(1);
             if (fits) continue;
-            unmask(part, key);
+            unmask(part, word);
             return false;
         }
         if (part.empty()) return !failed();
         // What is still open at the end is left to the automaton, which remembers it.
-        const std::size_t whole = part.size() - unfinished(part, key);
+        const std::size_t open = unfinished(part, word);
+        const std::size_t whole = part.size() - open;
         const std::span<Byte> front = part.first(whole);
-        unmask(part.subspan(whole), detail::key_at(reinterpret_cast<const std::byte*>(&key), whole));
-        if (!detail::utf8_faultless(front.data(), whole, key) || detail::utf8_unfinished(front) != 0) {
+        if (open > 0) unmask(part.subspan(whole), detail::advance(word, whole));
+        const bool faultless = detail::utf8_faultless(front.data(), whole, word);
+        if (!faultless || (open > 0 && detail::utf8_unfinished(front) != 0)) {
             valid_ += detail::utf8_scan_scalar(part, state_); // finds the byte
             return false;
         }
@@ -1855,21 +2035,24 @@ private:
     }
 
     template <class Byte>
-    static void unmask(std::span<Byte> bytes, std::uint32_t key) noexcept {
-        if constexpr (!std::is_const_v<Byte>) detail::xor_words(bytes.data(), bytes.size(), key);
+    static void unmask(std::span<Byte> bytes, std::uint32_t word) noexcept {
+        if constexpr (!std::is_const_v<Byte>) {
+            detail::xor_narrow(bytes.data(), bytes.data(), bytes.size(), word);
+        }
     }
 
     /// utf8_unfinished of what the part will be once it is unmasked.
     template <class Byte>
-    static std::size_t unfinished(std::span<Byte> part, std::uint32_t key) noexcept {
+    static std::size_t unfinished(std::span<Byte> part, std::uint32_t word) noexcept {
         if constexpr (std::is_const_v<Byte>) {
             return detail::utf8_unfinished(part);
         } else {
             std::byte last[3];
             const std::size_t count = part.size() < 3 ? part.size() : 3;
-            std::memcpy(last, part.data() + (part.size() - count), count);
-            const std::uint64_t before = part.size() - count;
-            detail::xor_words(last, count, detail::key_at(reinterpret_cast<const std::byte*>(&key), before));
+            std::uint32_t turned = detail::advance(word, part.size() - count);
+            for (std::size_t i = 0; i < count; ++i, turned = detail::advance(turned, 1)) {
+                last[i] = part[part.size() - count + i] ^ detail::first_byte(turned);
+            }
             return detail::utf8_unfinished({last, count});
         }
     }
@@ -2247,136 +2430,6 @@ bool append_both(Container& out, const_bytes first, const_bytes second) noexcept
         append_run(out, first);
         append_run(out, second);
     });
-}
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/core/detail/xor_narrow.hpp
-// XOR with a repeated 32-bit word, 16 bytes at a time: what every CPU can do (SSE2, NEON, or two 64-bit
-// words).
-//
-// Laws of this file:
-// - Words are moved by memcpy, and no byte outside [0, size) is touched: a size that is no multiple of the
-// word is
-//   met by two words that overlap. All that overlaps is read before any of it is written, so in place is
-//   fine.
-// - The 32-bit word holds the key in memory order, so nothing here depends on the byte order but `advance`.
-// - A word of 0 makes the same functions copy.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// 16 bytes as two words: where the compiler has no vector type.
-struct two_words {
-    std::uint64_t low;
-    std::uint64_t high;
-
-    friend two_words operator^(two_words left, two_words right) noexcept {
-        return {left.low ^ right.low, left.high ^ right.high};
-    }
-};
-
-#if defined(__GNUC__)
-using chunk16 = std::uint64_t __attribute__((vector_size(16)));
-#else
-using chunk16 = two_words;
-#endif
-
-/// The key, turned so that its first byte meets the payload byte at `offset`.
-inline std::uint32_t advance(std::uint32_t word, std::uint64_t offset) noexcept {
-    const int bits = static_cast<int>(offset & 3) * 8;
-    return std::endian::native == std::endian::little ? std::rotr(word, bits) : std::rotl(word, bits);
-}
-
-inline std::uint32_t key_word(masking_key key, std::uint64_t offset) noexcept {
-    return advance(std::bit_cast<std::uint32_t>(key.bytes), offset);
-}
-
-template <class Word>
-Word load_word(const std::byte* from) noexcept {
-    Word word;
-    std::memcpy(&word, from, sizeof word);
-    return word;
-}
-
-template <class Word>
-void store_word(std::byte* to, Word word) noexcept {
-    std::memcpy(to, &word, sizeof word);
-}
-
-/// `word` repeated to fill a Word.
-template <class Word>
-Word spread(std::uint32_t word) noexcept {
-    const std::uint64_t pair = std::uint64_t{word} << 32 | word;
-    if constexpr (sizeof(Word) == 16) {
-        return Word{pair, pair};
-    } else {
-        return static_cast<Word>(pair);
-    }
-}
-
-/// sizeof(Word) <= size <= 2 * sizeof(Word).
-template <class Word>
-void xor_two(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
-    const std::size_t last = size - sizeof(Word);
-    const auto head = static_cast<Word>(load_word<Word>(from) ^ spread<Word>(word));
-    const auto tail = static_cast<Word>(load_word<Word>(from + last) ^ spread<Word>(advance(word, last)));
-    store_word(to, head);
-    store_word(to + last, tail);
-}
-
-/// size <= 32.
-template <class Chunk = chunk16>
-[[gnu::always_inline]] inline void xor_upto_32(std::byte* to, const std::byte* from, std::size_t size,
-                                               std::uint32_t word) noexcept {
-    if (size >= 16) return xor_two<Chunk>(to, from, size, word);
-    if (size >= 8) return xor_two<std::uint64_t>(to, from, size, word);
-    if (size >= 4) return xor_two<std::uint32_t>(to, from, size, word);
-    if (size == 0) return;
-    std::byte key[4];
-    std::memcpy(key, &word, 4);
-    const std::size_t middle = size / 2; // 1 to 3 bytes: first, middle and last are all of them
-    const std::byte a = from[0] ^ key[0];
-    const std::byte b = from[middle] ^ key[middle];
-    const std::byte c = from[size - 1] ^ key[size - 1];
-    to[0] = a;
-    to[middle] = b;
-    to[size - 1] = c;
-}
-
-/// 32 <= size: four chunks a step, the last 32 bytes on their own.
-template <class Chunk = chunk16>
-void xor_from_32(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
-    const auto pattern = spread<Chunk>(word);
-    const std::size_t last = size - 32;
-    const auto turned = spread<Chunk>(advance(word, last));
-    const Chunk tail0 = load_word<Chunk>(from + last) ^ turned;
-    const Chunk tail1 = load_word<Chunk>(from + last + 16) ^ turned;
-    std::size_t at = 0;
-    for (; at + 64 <= size; at += 64) {
-        const Chunk a = load_word<Chunk>(from + at) ^ pattern;
-        const Chunk b = load_word<Chunk>(from + at + 16) ^ pattern;
-        const Chunk c = load_word<Chunk>(from + at + 32) ^ pattern;
-        const Chunk d = load_word<Chunk>(from + at + 48) ^ pattern;
-        store_word(to + at, a);
-        store_word(to + at + 16, b);
-        store_word(to + at + 32, c);
-        store_word(to + at + 48, d);
-    }
-    if (at < last) {
-        const Chunk a = load_word<Chunk>(from + at) ^ pattern;
-        const Chunk b = load_word<Chunk>(from + at + 16) ^ pattern;
-        store_word(to + at, a);
-        store_word(to + at + 16, b);
-    }
-    store_word(to + last, tail0);
-    store_word(to + last + 16, tail1);
-}
-
-/// Any size.
-template <class Chunk = chunk16>
-void xor_narrow(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
-    if (size <= 32) return xor_upto_32<Chunk>(to, from, size, word);
-    xor_from_32<Chunk>(to, from, size, word);
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -2973,6 +3026,28 @@ public:
     /// The same with the part left masked, for whoever unmasks and judges in one pass: it is still to be
     /// XORed with key(), `position() - payload.size()` bytes into the frame's payload.
     decoded next_masked(mutable_bytes& input) noexcept { return step<false>(input); }
+
+    /// The commonest frame on its own, in less time: a text or binary message of at most `limit` bytes, in
+    /// one frame that lies whole in the input. True: `payload` is that frame's, still masked, as from
+    /// next_masked(). False: it is something else, or breaks a rule; nothing has changed. `limit` is at most
+    /// 125. O(1).
+    [[gnu::always_inline]] bool next_short(mutable_bytes& input, mutable_bytes& payload,
+                                           std::size_t limit) noexcept {
+        constexpr std::size_t start = 2 + key_size;
+        std::byte* const header = input.data();
+        const std::size_t available = input.size();
+        if (phase_ != phase::boundary || available < start) return false;
+        const unsigned first = std::to_integer<unsigned>(header[0]);
+        const std::size_t size = std::to_integer<std::size_t>(header[1]) - (masked ? 0x80 : 0);
+        const bool data = first - (0x80U | static_cast<unsigned>(opcode::text)) <= 1; // FIN, text or binary
+        if (!data || size > limit || size > available - start || size > limits_.max_frame_size) return false;
+        first_ = header[0];
+        payload_size_ = size;
+        if constexpr (masked) std::memcpy(&key_, header + 2, key_size);
+        payload = {header + start, size};
+        input = {header + start + size, available - start - size};
+        return true;
+    }
 
     /// The same with the input left as it is: the part is unmasked while it is copied to the front of `to`,
     /// which is advanced past it. need_more with input left over means that `to` is full.
@@ -5131,7 +5206,10 @@ public:
     }
     /// The reserved bits of the message's first frame (rsv1_bit ...); 0 unless read_limits::allowed_rsv has
     /// them.
-    [[nodiscard]] std::uint8_t rsv() const noexcept { return rsv_; }
+    [[nodiscard]] std::uint8_t rsv() const noexcept {
+        WSOLO_ASSERT(kind_ <= event_kind::fragment, "event::rsv(): only of messages and fragments");
+        return rsv_;
+    }
 
     /// peer_close: the status code that the peer gave, no_status when it gave none (RFC 6455 §7.1.5).
     /// failure: the status code for the Close frame that says so, no_status when none can or need be sent.
@@ -5331,14 +5409,14 @@ namespace wsolo::inline WSOLO_ABI::detail {
 class message_rules {
 public:
     explicit message_rules(const read_limits& limits) noexcept
-        : max_size_(limits.max_message_size), max_fragments_(limits.max_fragments) {}
-
-    /// Whether a frame that is a message of its own, without reserved bits, may come now.
-    [[nodiscard]] bool admits_whole(std::byte first, std::uint64_t payload_size) const noexcept {
-        constexpr unsigned fin = 0x80;
-        const unsigned kind = std::to_integer<unsigned>(first) - (fin | static_cast<unsigned>(opcode::text));
-        return kind <= 1 && !open_ && payload_size <= max_size_ && max_fragments_ != 0;
+        : max_size_(limits.max_message_size),
+          max_fragments_(limits.max_fragments),
+          short_size_(static_cast<std::uint8_t>(max_size_ < 125 ? max_size_ : 125)) {
+        WSOLO_ASSERT(max_fragments_ > 0, "read_limits::max_fragments: a message has at least one frame");
     }
+
+    /// Up to this many bytes a message in one frame is within the limits: at most 125.
+    [[nodiscard]] std::size_t short_size() const noexcept { return short_size_; }
 
     /// Takes the header of a data frame: its first byte and its payload's size. On an error nothing changes.
     [[nodiscard]] errc begin_frame(std::byte first, std::uint64_t payload_size) noexcept {
@@ -5383,6 +5461,7 @@ private:
     std::uint64_t size_ = 0; // never above max_size_
     std::uint32_t max_fragments_;
     std::uint32_t fragments_ = 0;
+    std::uint8_t short_size_;
     std::byte first_{};
     bool open_ = false;
     bool final_ = false;
@@ -5417,12 +5496,13 @@ struct reader_state {
     bool next(mutable_bytes& input, event& found) noexcept {
         if (delivered_) forget_delivered();
         while (phase == read_phase::open) {
+            mutable_bytes payload;
+            if (!rules_.open() && decoder_.next_short(input, payload, rules_.short_size())) {
+                return take_short(payload, found);
+            }
             const decoded part = decoder_.next_masked(input);
             if (part.status != decode_status::part) {
                 return part.status == decode_status::failed && fail(part.error, found);
-            }
-            if (part.begins && part.ends && rules_.admits_whole(decoder_.first_byte(), part.payload.size())) {
-                return take_whole(part.payload, found);
             }
             if (take(part, found)) return true;
         }
@@ -5446,8 +5526,8 @@ struct reader_state {
 private:
     static constexpr bool masked = masks(peer_of(Role));
 
-    /// The usual case on its own: a message in one frame in one piece.
-    bool take_whole(mutable_bytes payload, event& found) noexcept {
+    /// The usual case on its own: a short message in one frame in one piece.
+    [[gnu::always_inline]] bool take_short(mutable_bytes payload, event& found) noexcept {
         const bool text = decoder_.first_byte() == std::byte{0x81};
         if (text) {
             utf8_validator whole;
@@ -5460,7 +5540,7 @@ private:
         return true;
     }
 
-    [[gnu::noinline]] bool take(const decoded& part, event& found) noexcept {
+    [[gnu::noinline]] bool take(decoded part, event& found) noexcept {
         const unsigned first = std::to_integer<unsigned>(decoder_.first_byte());
         const auto op = static_cast<opcode>(first & 0x0Fu);
         if (is_control(op)) return take_control(op, part, found);
@@ -5504,7 +5584,7 @@ private:
         return true;
     }
 
-    bool take_control(opcode op, const decoded& part, event& found) noexcept {
+    bool take_control(opcode op, decoded part, event& found) noexcept {
         if (part.begins) {
             const bool extended = (std::to_integer<unsigned>(decoder_.first_byte()) & 0x70u) != 0;
             if (extended) return fail(errc::reserved_bits_set, found); // RFC 7692 §6.1: data frames only
@@ -8196,7 +8276,6 @@ namespace wsolo::inline WSOLO_ABI::detail {
 struct placement {
     lane_id to = lane_id::data;
     std::size_t size = 0;            ///< wire bytes
-    std::size_t in_block = 0;        ///< bytes to reserve in a block; 0 for a segment of its own
     bool of_message = false;         ///< passes what waits for a fragmented message to end
     budget_waiter* waiter = nullptr; ///< linked when the answer is queue_full
 };
@@ -8231,15 +8310,19 @@ public:
         return accounts.admit(lane_id::data, frame.size(), same == nullptr ? 0 : same->size());
     }
 
-    /// Finds a place. False when that takes memory: fresh.fetch(), then judge again.
-    [[nodiscard]] bool find_room(const placement& where, supplies& fresh, segment*& room) noexcept {
+    /// Whether there is a workload to queue in. False when that takes memory: fresh.fetch(), then judge
+    /// again.
+    [[nodiscard]] bool find_work(supplies& fresh) noexcept {
         if (work == nullptr) work = std::exchange(fresh.work, nullptr);
         fresh.wanted_block = 0;
-        if (work == nullptr) return false;
-        if (where.in_block == 0) return true;
-        room = work->make_room(target(where), where.in_block, fresh.block);
+        return work != nullptr;
+    }
+
+    /// Where to put a small frame; nullptr when that takes memory.
+    [[nodiscard]] segment* find_room(const placement& where, supplies& fresh) noexcept {
+        segment* room = work->make_room(target(where), where.size, fresh.block);
         fresh.wanted_block = work->block_size;
-        return room != nullptr;
+        return room;
     }
 
     [[nodiscard]] mutable_bytes put_small(const placement& where, segment& room) noexcept {
@@ -8596,11 +8679,10 @@ public:
 
     /// Queues a small frame, which `encode(mutable_bytes)` writes in place under the lock.
     template <class Encode>
-    push_result push_small(placement where, Encode encode) noexcept {
-        where.in_block = where.size;
+    push_result push_small(const placement& where, Encode encode) noexcept {
         return place(
             where, [&](supplies& out) { return queued_.judge(where, out); },
-            [&](segment* room, supplies&) { encode(queued_.put_small(where, *room)); });
+            [&](segment& room) { encode(queued_.put_small(where, room)); });
     }
 
     /// Queues a frame that already is a segment. Takes it over only when the result says errc::none.
@@ -8608,19 +8690,19 @@ public:
         where.size = frame->size();
         return place(
             where, [&](supplies& out) { return queued_.judge(where, out); },
-            [&](segment*, supplies&) { queued_.put_whole(where, frame); });
+            [&](supplies&) { queued_.put_whole(where, frame); });
     }
 
     /// Queues a segment without frames behind the data accepted so far; its outcome says that its turn has
     /// come.
     push_result push_mark(segment* mark) noexcept {
-        return place({}, admit_anything, [&](segment*, supplies&) { queued_.put_whole({}, mark); });
+        return place({}, admit_anything, [&](supplies&) { queued_.put_whole({}, mark); });
     }
 
     /// The gate's: leads everything, a Close that was queued before it included.
     push_result push_greeting(segment* greeting) noexcept {
         const placement where{.to = lane_id::greeting, .size = greeting->size()};
-        return place(where, admit_anything, [&](segment*, supplies&) { queued_.put_whole(where, greeting); });
+        return place(where, admit_anything, [&](supplies&) { queued_.put_whole(where, greeting); });
     }
 
     /// Queues a keyed frame; a queued one of the same key leaves, errc::conflated. O(segments queued).
@@ -8628,15 +8710,15 @@ public:
         segment* same = nullptr;
         return place(
             {}, [&](supplies&) { return queued_.judge_keyed(*frame, same); },
-            [&](segment*, supplies& out) { queued_.put_keyed(frame, same, out); });
+            [&](supplies& out) { queued_.put_keyed(frame, same, out); });
     }
 
     /// Queues the Close frame behind everything accepted so far, seals, and bounds the drain.
     template <class Encode>
     push_result push_close(std::size_t size, time_point drain_deadline, Encode encode) noexcept {
-        const placement where{.size = size, .in_block = size, .of_message = true};
-        return place(where, admit_anything, [&](segment* room, supplies&) {
-            encode(queued_.put_small(where, *room));
+        const placement where{.size = size, .of_message = true};
+        return place(where, admit_anything, [&](segment& room) {
+            encode(queued_.put_small(where, room));
             sealed_ = true;
             queued_.work->close_deadline = drain_deadline;
             recall();
@@ -8812,18 +8894,24 @@ public:
 private:
     static constexpr auto admit_anything = [](supplies&) noexcept { return errc::none; };
 
-    /// Accepts a frame: judge(supplies) says whether, commit(room, supplies) queues it, in one step. Memory
-    /// is fetched with the lock free, and everything is judged again.
+    /// Accepts a frame: judge(supplies) says whether; commit(room) puts a small one where there is room,
+    /// commit(supplies) queues one that needs none; in one step. Memory is fetched with the lock free, and
+    /// everything is judged again.
     template <class Judge, class Commit>
     push_result place(const placement& where, Judge judge, Commit commit) noexcept {
         supplies fresh;
         do {
-            segment* room = nullptr;
             const scoped_hold hold(lock_);
             if (sealed_ && (aborting_ || where.to != lane_id::greeting)) return {errc::closed};
             if (const errc refused = judge(fresh); refused != errc::none) return {refused};
-            if (!queued_.find_room(where, fresh, room)) continue;
-            commit(room, fresh);
+            if (!queued_.find_work(fresh)) continue;
+            if constexpr (std::invocable<Commit&, segment&>) {
+                segment* room = queued_.find_room(where, fresh);
+                if (room == nullptr) continue;
+                commit(*room);
+            } else {
+                commit(fresh);
+            }
             return {errc::none, claim(), queued_.accounts.climbed()};
         } while (fresh.fetch());
         return {errc::out_of_memory};
@@ -9418,7 +9506,7 @@ public:
 
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item) {
-        return std::visit([this](const auto& kind) { return send_kind(kind); }, item);
+        return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.

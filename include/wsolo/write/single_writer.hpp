@@ -146,7 +146,7 @@ public:
 
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item) {
-        return std::visit([this](const auto& kind) { return send_kind(kind); }, item);
+        return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
