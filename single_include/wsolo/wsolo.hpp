@@ -5156,7 +5156,8 @@ private:
 namespace wsolo::inline WSOLO_ABI {
 
 /// message, fragment: data. ping, pong: control frames. peer_close: the peer's Close frame, well-formed.
-/// failure: a rule was broken or a limit exceeded, and nothing more will be read.
+/// failure: a rule was broken or a limit exceeded, and nothing more will be read; where it
+/// owes no reply (code() is no_status, or this side's Close was sent) the writer is to be aborted instead.
 enum class event_kind : std::uint8_t { message, fragment, ping, pong, peer_close, failure };
 
 namespace detail {
@@ -8749,13 +8750,16 @@ public:
         return queued_.has_incoming() && claim();
     }
 
-    /// Seals, and has everything dropped at the next frame boundary. True when the caller must call the
-    /// schedule hook.
-    [[nodiscard]] bool abort(errc why) noexcept {
+    /// Seals, and has everything dropped at the next frame boundary, or at `finish_by`. True when the caller
+    /// must call the schedule hook.
+    [[nodiscard]] bool abort(errc why, time_point finish_by) noexcept {
         const scoped_hold hold(lock_);
-        if (token_ == token::finished || aborting_) return false;
+        if (token_ == token::finished) return false;
+        if (queued_.work != nullptr) {
+            queued_.work->close_deadline = earlier(queued_.work->close_deadline, finish_by);
+        }
+        if (!aborting_) reason_ = why;
         sealed_ = aborting_ = true;
-        reason_ = why;
         recall();
         return take_if_free();
     }
@@ -9147,12 +9151,12 @@ protected:
         if (pushed.climbed) tell_high();
         if (pushed.drive) schedule();
         if (pushed.error == errc::queue_full && box_.when_full() == overflow::disconnect)
-            abort_with(errc::queue_full);
+            abort_with(errc::queue_full, duration::zero());
         return pushed.error;
     }
 
-    void abort_with(errc why) {
-        if (box_.abort(why)) schedule();
+    void abort_with(errc why, duration finish_within) {
+        if (box_.abort(why, deadline_after(Traits::clock::now(), finish_within))) schedule();
     }
 
     /// The caller took the token off `free`.
@@ -9557,8 +9561,10 @@ public:
     }
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No
-    /// Close is sent.
-    void abort(errc why = errc::aborted) { this->abort_with(why); }
+    /// Close is sent. A frame that was begun is finished if the transport takes it within `finish_within`;
+    /// with 0 it stays partial.
+    void abort(errc why, duration finish_within) { this->abort_with(why, finish_within); }
+    void abort(errc why = errc::aborted) { this->abort_with(why, this->settings_.drain_timeout.get()); }
 
     /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when
     /// the hook asked, when the transport became writable, or when a deadline passed; a call too many is
@@ -9755,7 +9761,7 @@ public:
     void reject(errc why) {
         WSOLO_ASSERT(writer_ != nullptr, "reject() after open() or reject()");
         Writer* writer = std::exchange(writer_, nullptr);
-        static_cast<void>(writer->box_.abort(why));
+        writer->abort(why); // the token is here, so that calls no hook yet
         if (writer->box_.open_gate()) writer->schedule();
     }
 
@@ -9800,7 +9806,7 @@ public:
     threaded_writer& operator=(const threaded_writer&) = delete;
 
     ~threaded_writer() {
-        writer_.abort();
+        writer_.abort(errc::aborted, duration::zero());
         thread_.join();
     }
 

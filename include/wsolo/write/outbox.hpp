@@ -141,13 +141,16 @@ public:
         return queued_.has_incoming() && claim();
     }
 
-    /// Seals, and has everything dropped at the next frame boundary. True when the caller must call the
-    /// schedule hook.
-    [[nodiscard]] bool abort(errc why) noexcept {
+    /// Seals, and has everything dropped at the next frame boundary, or at `finish_by`. True when the caller
+    /// must call the schedule hook.
+    [[nodiscard]] bool abort(errc why, time_point finish_by) noexcept {
         const scoped_hold hold(lock_);
-        if (token_ == token::finished || aborting_) return false;
+        if (token_ == token::finished) return false;
+        if (queued_.work != nullptr) {
+            queued_.work->close_deadline = earlier(queued_.work->close_deadline, finish_by);
+        }
+        if (!aborting_) reason_ = why;
         sealed_ = aborting_ = true;
-        reason_ = why;
         recall();
         return take_if_free();
     }

@@ -197,8 +197,10 @@ public:
     }
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No
-    /// Close is sent.
-    void abort(errc why = errc::aborted) { this->abort_with(why); }
+    /// Close is sent. A frame that was begun is finished if the transport takes it within `finish_within`;
+    /// with 0 it stays partial.
+    void abort(errc why, duration finish_within) { this->abort_with(why, finish_within); }
+    void abort(errc why = errc::aborted) { this->abort_with(why, this->settings_.drain_timeout.get()); }
 
     /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when
     /// the hook asked, when the transport became writable, or when a deadline passed; a call too many is

@@ -141,6 +141,24 @@ TEST_CASE("abort ends at the next frame boundary and sends no Close", "[write][s
     CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
 }
 
+TEST_CASE("an abort waits for a begun frame no longer than it says", "[write][single_writer]") {
+    writer_fixture<server> f;
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
+    f.wire.then({io_status::would_block, 4, 0});
+    REQUIRE(f.out->send_text("begun") == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    f.out->abort(errc::connection_lost, 100ms);
+    const auto parked = f.out->pump();
+    REQUIRE(parked.status == pump_status::blocked);
+    CHECK(parked.deadline == manual_clock::now() + 100ms);
+    f.out->abort(errc::aborted, 0ms); // more urgent, but not the first reason
+    CHECK(f.scheduled == 3);
+    REQUIRE(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->report().reason == errc::connection_lost);
+    CHECK(f.out->report().partial_frame);
+    CHECK(f.out->report().bytes_written == 4);
+}
+
 TEST_CASE("an idle writer can be aborted and closed", "[write][single_writer]") {
     writer_fixture<server> f;
     f.out->abort();

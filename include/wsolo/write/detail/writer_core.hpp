@@ -71,12 +71,12 @@ protected:
         if (pushed.climbed) tell_high();
         if (pushed.drive) schedule();
         if (pushed.error == errc::queue_full && box_.when_full() == overflow::disconnect)
-            abort_with(errc::queue_full);
+            abort_with(errc::queue_full, duration::zero());
         return pushed.error;
     }
 
-    void abort_with(errc why) {
-        if (box_.abort(why)) schedule();
+    void abort_with(errc why, duration finish_within) {
+        if (box_.abort(why, deadline_after(Traits::clock::now(), finish_within))) schedule();
     }
 
     /// The caller took the token off `free`.
