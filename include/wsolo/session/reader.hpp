@@ -17,8 +17,7 @@
 #include "event.hpp"
 #include "limits.hpp"
 
-#include <iterator>
-#include <type_traits>
+#include <cstddef>
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -102,6 +101,8 @@ private:
 template <role Role, class Keys>
 class basic_reader<Role, Keys>::event_range {
 public:
+    struct sentinel {};
+
     class iterator {
     public:
         using value_type = event;
@@ -114,7 +115,7 @@ public:
             return *this;
         }
         void operator++(int) noexcept { ++*this; }
-        [[nodiscard]] bool operator==(std::default_sentinel_t) const noexcept { return !range_->at_event_; }
+        [[nodiscard]] bool operator==(sentinel) const noexcept { return !range_->at_event_; }
 
     private:
         friend event_range;
@@ -133,7 +134,7 @@ public:
         if (!at_event_) advance();
         return iterator(*this);
     }
-    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+    [[nodiscard]] sentinel end() const noexcept { return {}; }
 
     /// Ends the range and returns the input that it did not come to, for a later read(). The current event
     /// stays valid until then.

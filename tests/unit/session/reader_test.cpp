@@ -6,6 +6,9 @@
 #include <support/event_log.hpp>
 #include <support/heap.hpp>
 
+#include <iterator>
+#include <ranges>
+
 using namespace support;
 
 namespace {
@@ -254,3 +257,6 @@ TEST_CASE("bytes come in as any kind of byte, and the reader moves between reads
     CHECK(said == lines{"hi", "hi"});
     CHECK(unsigned_chars[6] == 'h'); // unmasked where it lay
 }
+
+static_assert(std::input_iterator<server_reader::event_range::iterator>);
+static_assert(std::ranges::input_range<server_reader::event_range>);

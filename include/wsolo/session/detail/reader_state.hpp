@@ -65,7 +65,8 @@ private:
         const bool text = decoder_.first_byte() == std::byte{0x81};
         if (text) {
             utf8_validator whole;
-            if (!judge(whole, payload) || !whole.complete()) return fail(errc::invalid_utf8, found);
+            if (!judge(whole, payload) || !whole.complete())
+                return fail_text(whole, 0, payload.size(), found);
         } else {
             unmask(payload);
         }
@@ -80,7 +81,7 @@ private:
         if (is_control(op)) return take_control(op, part, found);
         if (part.begins) {
             const errc broken = rules_.begin_frame(decoder_.first_byte(), decoder_.payload_size());
-            if (broken != errc::none) return fail(broken, found);
+            if (broken != errc::none) return fail(broken, found, part.payload.size());
             if (op != opcode::continuation) {
                 text_.reset();
                 piece_begins_ = true;
@@ -89,8 +90,10 @@ private:
         const bool ended = part.ends && rules_.end_frame();
         const bool validates = rules_.is_text() && rules_.rsv() == 0;
         if (validates) {
-            if (!judge(text_, part.payload) || (ended && !text_.complete()))
-                return fail(errc::invalid_utf8, found);
+            const std::uint64_t before = text_.valid_up_to();
+            if (!judge(text_, part.payload) || (ended && !text_.complete())) {
+                return fail_text(text_, before, part.payload.size(), found);
+            }
         }
         return by_fragments_ ? take_piece(part.payload, ended, validates, found)
                              : gather(part.payload, ended, validates, found);
@@ -121,7 +124,9 @@ private:
     bool take_control(opcode op, decoded part, event& found) noexcept {
         if (part.begins) {
             const bool extended = (std::to_integer<unsigned>(decoder_.first_byte()) & 0x70u) != 0;
-            if (extended) return fail(errc::reserved_bits_set, found); // RFC 7692 §6.1: data frames only
+            if (extended) { // RFC 7692 §6.1: data frames only
+                return fail(errc::reserved_bits_set, found, part.payload.size());
+            }
             tail_at_ = kept_.size();
         }
         const_bytes body = part.payload;
@@ -147,13 +152,22 @@ private:
         return true;
     }
 
-    bool fail(errc broken, event& found) noexcept {
+    /// `unread`: how many bytes of the part that came last lie behind what broke the rule.
+    bool fail(errc broken, event& found, std::size_t unread = 0) noexcept {
+        ignored += unread;
         phase = read_phase::failed;
         error = broken;
         kept_.release();
         delivered_ = false;
         event_access::failure(found, broken);
         return true;
+    }
+
+    /// The bad byte is the first behind those that were valid, unless the text only stops too early.
+    [[gnu::noinline]] bool fail_text(const utf8_validator& text, std::uint64_t before, std::size_t size,
+                                     event& found) noexcept {
+        const auto taken = static_cast<std::size_t>(text.valid_up_to() - before);
+        return fail(errc::invalid_utf8, found, taken < size ? size - taken - 1 : 0);
     }
 
     /// What comes behind the end of the connection; after give_up() first the failure itself.
