@@ -6,7 +6,7 @@
 
 #include <thread>
 
-TEST_CASE("each thread has its own slot, null at first", "[sync][traits]") {
+TEST_CASE("each thread has its own slot which is null at first", "[sync][traits]") {
     void*& mine = wsolo::std_traits::thread_slot();
     CHECK(&mine == &wsolo::std_traits::thread_slot());
     void* const before = mine;
