@@ -47,7 +47,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
-#include <iterator>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -5532,7 +5531,8 @@ private:
         const bool text = decoder_.first_byte() == std::byte{0x81};
         if (text) {
             utf8_validator whole;
-            if (!judge(whole, payload) || !whole.complete()) return fail(errc::invalid_utf8, found);
+            if (!judge(whole, payload) || !whole.complete())
+                return fail_text(whole, 0, payload.size(), found);
         } else {
             unmask(payload);
         }
@@ -5547,7 +5547,7 @@ private:
         if (is_control(op)) return take_control(op, part, found);
         if (part.begins) {
             const errc broken = rules_.begin_frame(decoder_.first_byte(), decoder_.payload_size());
-            if (broken != errc::none) return fail(broken, found);
+            if (broken != errc::none) return fail(broken, found, part.payload.size());
             if (op != opcode::continuation) {
                 text_.reset();
                 piece_begins_ = true;
@@ -5556,8 +5556,10 @@ private:
         const bool ended = part.ends && rules_.end_frame();
         const bool validates = rules_.is_text() && rules_.rsv() == 0;
         if (validates) {
-            if (!judge(text_, part.payload) || (ended && !text_.complete()))
-                return fail(errc::invalid_utf8, found);
+            const std::uint64_t before = text_.valid_up_to();
+            if (!judge(text_, part.payload) || (ended && !text_.complete())) {
+                return fail_text(text_, before, part.payload.size(), found);
+            }
         }
         return by_fragments_ ? take_piece(part.payload, ended, validates, found)
                              : gather(part.payload, ended, validates, found);
@@ -5588,7 +5590,9 @@ private:
     bool take_control(opcode op, decoded part, event& found) noexcept {
         if (part.begins) {
             const bool extended = (std::to_integer<unsigned>(decoder_.first_byte()) & 0x70u) != 0;
-            if (extended) return fail(errc::reserved_bits_set, found); // RFC 7692 §6.1: data frames only
+            if (extended) { // RFC 7692 §6.1: data frames only
+                return fail(errc::reserved_bits_set, found, part.payload.size());
+            }
             tail_at_ = kept_.size();
         }
         const_bytes body = part.payload;
@@ -5614,13 +5618,22 @@ private:
         return true;
     }
 
-    bool fail(errc broken, event& found) noexcept {
+    /// `unread`: how many bytes of the part that came last lie behind what broke the rule.
+    bool fail(errc broken, event& found, std::size_t unread = 0) noexcept {
+        ignored += unread;
         phase = read_phase::failed;
         error = broken;
         kept_.release();
         delivered_ = false;
         event_access::failure(found, broken);
         return true;
+    }
+
+    /// The bad byte is the first behind those that were valid, unless the text only stops too early.
+    [[gnu::noinline]] bool fail_text(const utf8_validator& text, std::uint64_t before, std::size_t size,
+                                     event& found) noexcept {
+        const auto taken = static_cast<std::size_t>(text.valid_up_to() - before);
+        return fail(errc::invalid_utf8, found, taken < size ? size - taken - 1 : 0);
     }
 
     /// What comes behind the end of the connection; after give_up() first the failure itself.
@@ -5783,6 +5796,8 @@ private:
 template <role Role, class Keys>
 class basic_reader<Role, Keys>::event_range {
 public:
+    struct sentinel {};
+
     class iterator {
     public:
         using value_type = event;
@@ -5795,7 +5810,7 @@ public:
             return *this;
         }
         void operator++(int) noexcept { ++*this; }
-        [[nodiscard]] bool operator==(std::default_sentinel_t) const noexcept { return !range_->at_event_; }
+        [[nodiscard]] bool operator==(sentinel) const noexcept { return !range_->at_event_; }
 
     private:
         friend event_range;
@@ -5814,7 +5829,7 @@ public:
         if (!at_event_) advance();
         return iterator(*this);
     }
-    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+    [[nodiscard]] sentinel end() const noexcept { return {}; }
 
     /// Ends the range and returns the input that it did not come to, for a later read(). The current event
     /// stays valid until then.

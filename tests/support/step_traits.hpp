@@ -48,11 +48,13 @@ inline std::atomic<unsigned> dead_touches{0};
 inline thread_local std::size_t steps_taken = 0;
 
 /// A hang is a failure with a name: Catch reports the signal with the test that was running.
+[[noreturn]] inline void fail(const char* what) {
+    std::fprintf(stderr, "%s\n", what);
+    std::abort();
+}
 template <class Condition>
 void wait_or_abort(std::unique_lock<std::mutex>& lock, const char* never, Condition condition) {
-    if (changed.wait_for(lock, std::chrono::seconds(5), condition)) return;
-    std::fprintf(stderr, "%s\n", never);
-    std::abort();
+    if (!changed.wait_for(lock, std::chrono::seconds(5), condition)) fail(never);
 }
 } // namespace detail
 
@@ -85,11 +87,11 @@ public:
 
     /// Starts it, unless it was, and returns when it is quiet.
     void run() {
-        if (!thread_.joinable()) {
+        std::unique_lock<std::mutex> lock(detail::monitor); // two threads may both come to run it
+        if (state_ == state::idle) {
             state_ = state::running;
             thread_ = std::thread([this] { live(); });
         }
-        std::unique_lock<std::mutex> lock(detail::monitor);
         detail::wait_or_abort(lock, "a thread never came to rest",
                               [this] { return state_ != state::running; });
     }
@@ -110,7 +112,6 @@ public:
         thread_.join();
     }
 
-    [[nodiscard]] bool has_started() const { return thread_.joinable(); }
     [[nodiscard]] bool has_finished() const {
         const std::lock_guard<std::mutex> lock(detail::monitor);
         return state_ == state::finished;
@@ -214,9 +215,11 @@ public:
         std::unique_lock<std::mutex> lock(detail::monitor);
         const unsigned before = notified_;
         held.unlock();
-        if (manual_clock::now() < deadline) sleeper_ = actor::fall_asleep();
-        while (notified_ == before && manual_clock::now() < deadline) {
+        const auto is_over = [&] { return notified_ != before || manual_clock::now() >= deadline; };
+        if (!is_over()) sleeper_ = actor::fall_asleep();
+        for (int looks = 0; !is_over(); ++looks) {
             real_.wait_for(lock, std::chrono::milliseconds(1));
+            if (sleeper_ == nullptr && looks > 5000) detail::fail("the test's own thread sleeps for ever");
         }
         if (sleeper_ != nullptr) sleeper_->wake();
         sleeper_ = nullptr;
@@ -254,25 +257,33 @@ struct scenario {
     std::function<void()> check; // on the test's own thread, after both have ended
 };
 
+/// What interleave() tried.
+struct runs {
+    std::size_t count = 0;
+    std::size_t stuck = 0; // in which somebody slept until the deadline although all else was done
+};
+
 /// For every atomic operation of `first`: a fresh scenario in which all of `second` runs right before that
-/// operation, until it is quiet. Who still sleeps in the end meets its deadline. Returns how many
-/// interleavings were run.
+/// operation, until it is quiet. Who still sleeps in the end meets its deadline.
 template <class Make>
-std::size_t interleave(Make make) {
-    for (std::size_t step = 0;; ++step) {
+runs interleave(Make make) {
+    runs tried;
+    for (bool has_more = true; has_more; ++tried.count) {
         scenario script = make();
         actor second(script.second);
         actor first(script.first);
-        first.before(step, [&second] { second.run(); });
+        first.before(tried.count, [&second] { second.run(); });
         first.run();
         second.run();
         actor::settle(first, second);
+        if (first.is_asleep() || second.is_asleep()) ++tried.stuck;
         manual_clock::advance(std::chrono::hours(24));
         first.join();
         second.join();
         script.check();
-        if (!first.has_stopped()) return step;
+        has_more = first.has_stopped();
     }
+    return tried;
 }
 
 } // namespace support

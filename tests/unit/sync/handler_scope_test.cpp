@@ -8,7 +8,7 @@
 
 using scope = wsolo::basic_handler_scope<wsolo::std_traits>;
 
-TEST_CASE("a thread is inside what it runs, up to that number", "[sync][handler_scope]") {
+TEST_CASE("a thread is inside what it runs up to that number", "[sync][handler_scope]") {
     int barrier = 0, other = 0;
     CHECK_FALSE(scope::is_inside(&barrier));
     {

@@ -38,7 +38,7 @@ TEST_CASE("a nudge wakes but does not release", "[sync][parker]") {
     CHECK(sleeper.has_finished());
 }
 
-TEST_CASE("a deadline ends park_until, not park", "[sync][parker]") {
+TEST_CASE("a deadline ends park_until but not park", "[sync][parker]") {
     parker bed;
     const auto deadline = manual_clock::in(5s);
     actor sleeper([&] {

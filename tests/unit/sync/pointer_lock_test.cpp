@@ -28,7 +28,7 @@ TEST_CASE("the lock carries the pointer from holder to holder", "[sync][pointer_
     lock.unlock(nullptr);
 }
 
-TEST_CASE("a locker sleeps behind the holder and takes over, whenever it comes", "[sync][pointer_lock]") {
+TEST_CASE("a locker sleeps behind the holder and takes over whenever it comes", "[sync][pointer_lock]") {
     struct shared {
         wsolo::basic_pointer_lock<node, support::step_traits> lock;
         node nodes[2];
@@ -43,7 +43,7 @@ TEST_CASE("a locker sleeps behind the holder and takes over, whenever it comes",
             lock.unlock(&nodes[index]);
         }
     };
-    const std::size_t runs = support::interleave([] {
+    const support::runs tried = support::interleave([] {
         auto all = std::make_shared<shared>();
         return support::scenario{[all] { all->push(0); }, [all] { all->push(1); },
                                  [all] {
@@ -55,7 +55,24 @@ TEST_CASE("a locker sleeps behind the holder and takes over, whenever it comes",
                                      all->lock.unlock(nullptr);
                                  }};
     });
-    CHECK(runs >= 4);
+    CHECK(tried.count >= 4);
+    CHECK(tried.stuck == 0);
+}
+
+TEST_CASE("a locker does not fall asleep behind a holder that has just left", "[sync][pointer_lock]") {
+    bool has_stopped = true;
+    for (std::size_t step = 0; has_stopped; ++step) {
+        wsolo::basic_pointer_lock<node, support::step_traits> lock;
+        node* const held = lock.lock();
+        support::actor locker([&] { lock.unlock(lock.lock()); });
+        locker.before(step, [&] { lock.unlock(held); });
+        locker.run();
+        has_stopped = locker.has_stopped();
+        if (!has_stopped) lock.unlock(held); // it sleeps, after all its steps
+        locker.run();
+        CHECK(locker.has_finished());
+        CHECK((step >= 2 || has_stopped));
+    }
 }
 
 TEST_CASE("many lockers lose no update", "[sync][pointer_lock][stress]") {

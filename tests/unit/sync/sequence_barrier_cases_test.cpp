@@ -139,7 +139,7 @@ TEST_CASE("S2: the order of many notifications is kept", "[sync][sequence_barrie
     CHECK(is_ordered);
 }
 
-TEST_CASE("S2: a shutdown drains to the last notification, within its bound",
+TEST_CASE("S2: a shutdown drains to the last notification within its bound",
           "[sync][sequence_barrier][cases]") {
     step_barrier barrier;
     barrier.issue_many(3);

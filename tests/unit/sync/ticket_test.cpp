@@ -46,7 +46,7 @@ TEST_CASE("a moved ticket has one owner", "[sync][ticket]") {
     CHECK(barrier.done() == 2);
 }
 
-TEST_CASE("a ticket is abandoned once, and passes on to a handler once", "[sync][ticket]") {
+TEST_CASE("a ticket is abandoned once and passes on to a handler once", "[sync][ticket]") {
     step_barrier barrier;
     ticket refused = barrier.issue_ticket();
     refused.abandon();

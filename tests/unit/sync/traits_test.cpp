@@ -7,6 +7,7 @@
 
 #include <thread>
 
+<<<<<<< HEAD
 using namespace std::chrono_literals;
 
 TEST_CASE("deadlines saturate instead of wrapping", "[sync][traits]") {
@@ -26,6 +27,9 @@ TEST_CASE("the seam is the standard library itself", "[sync][traits]") {
 }
 
 TEST_CASE("each thread has its own slot, null at first", "[sync][traits]") {
+=======
+TEST_CASE("each thread has its own slot which is null at first", "[sync][traits]") {
+>>>>>>> sync
     void*& mine = wsolo::std_traits::thread_slot();
     CHECK(&mine == &wsolo::std_traits::thread_slot());
     void* const before = mine;

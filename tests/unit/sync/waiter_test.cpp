@@ -30,7 +30,7 @@ using list = std::vector<const wsolo::waiter*>;
 
 } // namespace
 
-TEST_CASE("a ring of waiters is ordered by mark, equal marks by arrival", "[sync][waiter]") {
+TEST_CASE("a ring of waiters is ordered by mark and equal marks by arrival", "[sync][waiter]") {
     node five(5), three(3), nine(9), five_too(5), one(1);
     wsolo::waiter* first = nullptr;
     CHECK_FALSE(five.is_linked());
@@ -41,7 +41,7 @@ TEST_CASE("a ring of waiters is ordered by mark, equal marks by arrival", "[sync
     CHECK(forward(first) == list{&one, &three, &five, &five_too, &nine});
 }
 
-TEST_CASE("unlinking keeps the rest in order, whichever goes", "[sync][waiter]") {
+TEST_CASE("unlinking keeps the rest in order whichever goes", "[sync][waiter]") {
     for (int gone = 0; gone < 3; ++gone) {
         node nodes[] = {node(1), node(2), node(3)};
         wsolo::waiter* first = nullptr;
