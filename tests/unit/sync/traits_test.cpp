@@ -7,7 +7,6 @@
 
 #include <thread>
 
-<<<<<<< HEAD
 using namespace std::chrono_literals;
 
 TEST_CASE("deadlines saturate instead of wrapping", "[sync][traits]") {
@@ -22,14 +21,11 @@ TEST_CASE("the seam is the standard library itself", "[sync][traits]") {
     STATIC_REQUIRE(std::is_same_v<wsolo::std_traits::atomic<int>, std::atomic<int>>);
     STATIC_REQUIRE(std::is_same_v<wsolo::std_traits::clock, std::chrono::steady_clock>);
     for (unsigned round = 0; round < 90; ++round)
-        wsolo::std_traits::relax(round); // spins, yields and sleeps, and ends
+        wsolo::std_traits::relax(round); // spins, yields, sleeps, and ends
     CHECK(wsolo::std_traits::clock::now() < wsolo::no_deadline);
 }
 
-TEST_CASE("each thread has its own slot, null at first", "[sync][traits]") {
-=======
 TEST_CASE("each thread has its own slot which is null at first", "[sync][traits]") {
->>>>>>> sync
     void*& mine = wsolo::std_traits::thread_slot();
     CHECK(&mine == &wsolo::std_traits::thread_slot());
     void* const before = mine;
