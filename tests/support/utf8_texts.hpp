@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace wsolo_test {
+namespace support {
 
 /// xorshift64*: seeded, the same on every platform.
 class random_numbers {
@@ -58,4 +58,4 @@ inline utf8_verdict utf8_judged(std::string_view text) {
     return {std::string_view::npos, state != utf8_state::boundary};
 }
 
-} // namespace wsolo_test
+} // namespace support

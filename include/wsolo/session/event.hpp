@@ -67,7 +67,10 @@ public:
     }
     /// The reserved bits of the message's first frame (rsv1_bit ...); 0 unless read_limits::allowed_rsv has
     /// them.
-    [[nodiscard]] std::uint8_t rsv() const noexcept { return rsv_; }
+    [[nodiscard]] std::uint8_t rsv() const noexcept {
+        WSOLO_ASSERT(kind_ <= event_kind::fragment, "event::rsv(): only of messages and fragments");
+        return rsv_;
+    }
 
     /// peer_close: the status code that the peer gave, no_status when it gave none (RFC 6455 §7.1.5).
     /// failure: the status code for the Close frame that says so, no_status when none can or need be sent.

@@ -12,12 +12,13 @@
 
 namespace interleave {
 
-/// Virtual time. It stands still but for config::clock_steps and timed waits that end by time.
+/// Virtual time, in the steady clock's own points. It stands still but for config::clock_steps and timed
+/// waits that end by time.
 struct clock {
     using duration = std::chrono::nanoseconds;
     using rep = duration::rep;
     using period = duration::period;
-    using time_point = std::chrono::time_point<clock>;
+    using time_point = std::chrono::time_point<std::chrono::steady_clock, duration>;
     static constexpr bool is_steady = true;
 
     static time_point now() noexcept {
@@ -69,13 +70,15 @@ public:
         while (!satisfied()) wait(held);
     }
     template <class Lock, class Duration>
-    std::cv_status wait_until(Lock& held, std::chrono::time_point<clock, Duration> deadline) {
+    std::cv_status wait_until(Lock& held,
+                              std::chrono::time_point<std::chrono::steady_clock, Duration> deadline) {
         const std::int64_t nanoseconds = saturated(deadline.time_since_epoch());
         return detail::wait(this, held.mutex(), &nanoseconds) ? std::cv_status::no_timeout
                                                               : std::cv_status::timeout;
     }
     template <class Lock, class Duration, class Predicate>
-    bool wait_until(Lock& held, std::chrono::time_point<clock, Duration> deadline, Predicate satisfied) {
+    bool wait_until(Lock& held, std::chrono::time_point<std::chrono::steady_clock, Duration> deadline,
+                    Predicate satisfied) {
         while (!satisfied())
             if (wait_until(held, deadline) == std::cv_status::timeout) return satisfied();
         return true;

@@ -66,6 +66,9 @@ void engine::reset() {
     choices_.rewind();
     location_count_ = 0;
     addresses_.clear();
+    shadow_.clear();
+    ordered_.clear();
+    muted_ = true;
     released_count_ = 0;
     memory_hash_ = log_hash_ = 0;
     log_.clear();
@@ -90,7 +93,9 @@ void engine::reset() {
 
 void engine::direct(const body& run) {
     scenario script(stage_);
+    muted_ = false;
     run(script);
+    muted_ = true;
     if (stage_.threads.empty() || stage_.threads.size() >= max_threads)
         fail("a scenario has one to seven threads");
     set_out();
@@ -101,8 +106,10 @@ void engine::direct(const body& run) {
     me.name = "finally";
     for (std::size_t i = 1; i <= thread_count_; ++i) me.known.join(threads_[i].known);
     if (tracing_) trace("all threads have ended");
+    muted_ = false;
     for (const auto& each : stage_.finals) each();
     clear_stage();
+    muted_ = true;
     active = nullptr;
     fiber::switch_to(stack_of(0), outside_);
 }
@@ -142,7 +149,9 @@ void engine::clear_stage() {
 }
 
 void engine::act() {
+    muted_ = false;
     self().body();
+    muted_ = true;
     virtual_thread& me = self();
     me.state = waiting::finished;
     me.hash = mix(me.hash, 17);
@@ -161,6 +170,8 @@ void engine::fail(std::string sentence) {
 }
 
 void engine::settle(std::string sentence) {
+    muted_ = true;
+    looking_ = false;
     found_.failed = true;
     found_.failure = std::move(sentence);
     found_.schedule = std::to_string(bound_) + ": " + choices_.text();

@@ -11,6 +11,7 @@
 #include "explore.hpp"
 #include "fiber.hpp"
 #include "memory.hpp"
+#include "shadow.hpp"
 
 #include <atomic>
 #include <deque>
@@ -90,6 +91,14 @@ public:
     std::int64_t now();
     void pause();
 
+    // plain_memory.cpp
+    void memory_read(const void* address, std::size_t size, const void* caller);
+    void memory_write(const void* address, std::size_t size, const void* caller);
+    void memory_made(const void* address, std::size_t size);
+    void memory_gone(const void* address, std::size_t size, const void* caller);
+    void memory_ordered(const void* address);
+    void mute(bool on) noexcept { muted_ = on; }
+
     // locations.cpp
     void born(const void* address, kind what, bits initial);
     void gone(const void* address, kind what);
@@ -149,6 +158,13 @@ private:
     void commit(location& at) noexcept;
     void tick(location& at) noexcept;
     [[nodiscard]] std::string label(const location& at) const;
+    [[nodiscard]] std::string region(const void* address) const;
+
+    // plain_memory.cpp
+    class look_up;
+    [[nodiscard]] bool watches() const noexcept;
+    void judge(const shadow::finding& found, const char* verb, const void* address, std::size_t size,
+               const void* caller);
 
     // atomics.cpp
     [[nodiscard]] std::size_t oldest_readable(virtual_thread& me, const location& at, bool sequential) const;
@@ -196,6 +212,10 @@ private:
     std::vector<std::size_t> places_; ///< scratch: stores that a new one may go behind
     std::vector<std::size_t> ways_;   ///< scratch: stores that a compare_exchange may read
     std::vector<option> options_;
+    shadow shadow_;
+    std::unordered_map<const void*, shadow::clocks> ordered_;
+    bool muted_ = true;    ///< the engine's own accesses, not those of the code under test
+    bool looking_ = false; ///< at the shadow memory
     bits memory_hash_ = 0;
     bits log_hash_ = 0;
     std::vector<bits> log_;

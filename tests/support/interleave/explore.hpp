@@ -30,6 +30,7 @@ struct config {
     int clock_steps = 1;       ///< clock::now() finds that an hour has passed
     int spin_limit = 1;  ///< pauses in a row from which a thread goes on though nothing it looked at changed
     int stale_reads = 2; ///< times a thread may read again one store that is not the newest
+    bool plain_memory = true; ///< find data races on plain memory, where the build supports it
     bool merge_states = true; ///< follow what leads to a state that was met before only once
     bool early_stores = true; ///< a store may precede, in modification order, one that was executed before it
     std::uint64_t max_steps = 4000;           ///< scheduling points of an execution; beyond: a livelock
@@ -87,6 +88,9 @@ private:
 
     detail::stage& stage_;
 };
+
+/// Whether this build sees plain memory (Linux, no sanitizer).
+[[nodiscard]] bool sees_plain_memory() noexcept;
 
 /// Runs `body` once per execution and the threads it registers under every schedule within `bounds`.
 [[nodiscard]] result explore(const config& bounds, const std::function<void(scenario&)>& body);

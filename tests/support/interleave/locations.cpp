@@ -120,13 +120,19 @@ void engine::name(const void* address, const char* called) {
 }
 
 std::string engine::label(const location& at) const {
+    const std::string named = region(at.address);
+    return named.empty() ? std::string(noun(at.what)) + '#' + std::to_string(at.index) : named;
+}
+
+// "name+offset" inside an object that has a name, or empty.
+std::string engine::region(const void* address) const {
     for (std::size_t i = stage_.props.size(); i-- > 0;) {
         const stage::prop& each = stage_.props[i];
-        const auto offset = static_cast<const char*>(at.address) - static_cast<const char*>(each.address);
+        const auto offset = static_cast<const char*>(address) - static_cast<const char*>(each.address);
         if (offset < 0 || static_cast<std::size_t>(offset) >= each.size) continue;
         return offset == 0 ? each.name : std::string(each.name) + '+' + std::to_string(offset);
     }
-    return std::string(noun(at.what)) + '#' + std::to_string(at.index);
+    return {};
 }
 
 void engine::plain_read(const void* address) {

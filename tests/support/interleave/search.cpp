@@ -129,25 +129,4 @@ void scenario::thread(const char* called, std::function<void()> run) {
 
 void scenario::finally(std::function<void()> run) { stage_.finals.push_back(std::move(run)); }
 
-void check(bool condition, const char* sentence) {
-    if (!condition && detail::active != nullptr) detail::active->fail(sentence);
-}
-
-void record(std::uint64_t value) {
-    if (detail::active != nullptr) detail::active->record(value);
-}
-
-const std::vector<std::uint64_t>& records() {
-    static const std::vector<std::uint64_t> none;
-    return detail::active != nullptr ? detail::active->records() : none;
-}
-
-int this_thread() noexcept {
-    return detail::active != nullptr ? static_cast<int>(detail::active->current()) : -1;
-}
-
-void name(const void* object, const char* called) {
-    if (detail::active != nullptr) detail::active->name(object, called);
-}
-
 } // namespace interleave

@@ -22,6 +22,7 @@ struct traits {
     static void pause() noexcept {
         if (detail::active != nullptr) detail::pause();
     }
+    static void relax(unsigned) noexcept { pause(); }
     [[nodiscard]] static void*& thread_slot() noexcept { return detail::thread_slot(); }
 };
 

@@ -38,6 +38,7 @@ std::set<outcome> by_running(const program& code, config bounds, bool alike = fa
     std::set<outcome> found;
     bounds.stale_reads = 99;
     bounds.random_executions = 0;
+    bounds.plain_memory = false;
     const result done = explore(bounds, [&](scenario& stage) {
         struct room {
             std::array<interleave::atomic<int>, locations> cells{};

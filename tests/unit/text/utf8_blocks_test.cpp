@@ -10,7 +10,7 @@
 #include <memory>
 
 using namespace wsolo::detail;
-using namespace wsolo_test;
+using namespace support;
 
 namespace {
 

@@ -128,7 +128,7 @@ const wsolo::masking_key key{{std::byte{0x9A}, std::byte{0x03}, std::byte{0xF1},
 /// Writes text[0, first), [first, second), [second, end) and checks everything that can be asked afterwards.
 /// `phase`: 0 to 3 masks the text and writes it as from that offset of a payload; 4 writes it in clear.
 void check_split(const std::string& text, std::size_t first, std::size_t second, std::uint64_t phase) {
-    const wsolo_test::utf8_verdict verdict = wsolo_test::utf8_judged(text);
+    const support::utf8_verdict verdict = support::utf8_judged(text);
     std::vector<std::byte> bytes(text.size());
     for (std::size_t i = 0; i < text.size(); ++i) {
         bytes[i] = static_cast<std::byte>(text[i]);
@@ -163,7 +163,7 @@ TEST_CASE("every split of short texts gives the same answer, masked or not", "[t
         }
     }
     for (std::uint64_t seed = 0; seed < 60; ++seed) {
-        const std::string text = wsolo_test::utf8_text(seed, seed);
+        const std::string text = support::utf8_text(seed, seed);
         for (std::size_t first = 0; first <= text.size(); ++first) {
             check_split(text, first, (first + text.size()) / 2, seed % 5);
             check_split(text.substr(0, first), first / 2, first, 4 - seed % 5);
@@ -173,9 +173,9 @@ TEST_CASE("every split of short texts gives the same answer, masked or not", "[t
 }
 
 TEST_CASE("a bad byte anywhere in a long text is found at any split", "[text][utf8]") {
-    wsolo_test::random_numbers numbers(7);
+    support::random_numbers numbers(7);
     for (int round = 0; round < 6000; ++round) {
-        std::string text = wsolo_test::utf8_text(1 + numbers.below(400), numbers.next());
+        std::string text = support::utf8_text(1 + numbers.below(400), numbers.next());
         if (round % 4 != 0) text[numbers.below(text.size())] = static_cast<char>(numbers.next());
         if (round % 3 == 0) text.resize(text.size() - numbers.below(std::min<std::size_t>(text.size(), 4)));
         const std::size_t second = numbers.below(text.size() + 1);
