@@ -26,6 +26,9 @@ namespace wsolo::inline WSOLO_ABI {
 /// at a time reads, and the same one calls the other members. Movable between reads where Keys is.
 template <role Role, class Keys = detail::default_keys<Role>>
 class basic_reader : private detail::reader_keys<Keys> {
+    static_assert(masks(Role) != std::is_same_v<Keys, detail::no_keys>,
+                  "a client's replies are masked and need a key source; a server's are not and take none");
+
 public:
     class event_range;
 

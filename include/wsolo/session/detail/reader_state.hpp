@@ -82,10 +82,7 @@ private:
         if (part.begins) {
             const errc broken = rules_.begin_frame(decoder_.first_byte(), decoder_.payload_size());
             if (broken != errc::none) return fail(broken, found, part.payload.size());
-            if (op != opcode::continuation) {
-                text_.reset();
-                piece_begins_ = true;
-            }
+            if (op != opcode::continuation) piece_begins_ = true;
         }
         const bool ended = part.ends && rules_.end_frame();
         const bool validates = rules_.is_text() && rules_.rsv() == 0;
@@ -223,7 +220,7 @@ private:
 
     frame_decoder<Role> decoder_;
     message_rules rules_;
-    utf8_validator text_;
+    utf8_validator text_; // between messages it stands between code points: a text that ended was complete
     byte_buffer kept_;
     std::size_t tail_at_ = 0;
     bool by_fragments_;
