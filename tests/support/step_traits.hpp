@@ -4,11 +4,10 @@
 //
 // Laws of this file:
 // - An actor is a thread that runs until it is quiet: finished, or asleep in a condition variable. A
-// notification makes
-//   it awake in the notifier's own step, so "quiet" is never a guess about timing.
+//   notification makes it awake in the notifier's own step, so "quiet" is never a guess about timing.
 // - Time is a number that the test moves. Nothing here waits for real time but while another thread works.
 // - An atomic knows whether it is alive: operations on a dead one are counted (its storage must still be
-// there).
+//   there).
 
 #include <atomic>
 #include <chrono>

@@ -1,5 +1,5 @@
-// Would catch: a release or nudge that is lost when it comes before the sleep, a nudge taken for a release, a
-// deadline that is ignored or that ends the final park().
+// Would catch: a release or nudge that is lost when it comes before the sleep, a nudge taken for a release,
+// a deadline that is ignored or that ends the final park().
 
 #include <support/catch.hpp>
 #include <support/step_traits.hpp>

@@ -1,6 +1,6 @@
 // Would catch: a response that overtakes the notifications before it or waits for those after it, a barrier
-// that breaks when one request is still leaving as the next comes, handlers out of order, a shutdown without
-// a bound. The five cases come from a service in which a shared wait-group did each of these.
+// that breaks when one request is still leaving as the next comes, handlers out of order, a shutdown
+// without a bound. The five cases come from a service in which a shared wait-group did each of these.
 
 #include <support/catch.hpp>
 #include <support/sync.hpp>

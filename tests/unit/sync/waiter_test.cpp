@@ -1,5 +1,5 @@
-// Would catch: a ring that loses its first or last node, wakes a greater mark before a smaller one, or turns
-// the order of equal marks around.
+// Would catch: a ring that loses its first or last node, wakes a greater mark before a smaller one, or
+// turns the order of equal marks around.
 
 #include <support/catch.hpp>
 
