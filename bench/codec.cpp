@@ -1,14 +1,23 @@
 // ns per frame: encoding, masking, decoding and UTF-8, each beside a memcpy of the same bytes
 //
 // Cases encode_server, encode_client (key included), mask_in_place, decode_binary, decode_text, utf8_ascii,
-// utf8_mixed. The decode rows include the copy that a read from a socket would have made, and so does their
-// memcpy row.
+// utf8_mixed. Impls memcpy, wsolo, and those of wslay, beast and websocketpp whose headers were found; a
+// codec without a function for a case has no row there. The decode rows include the copy that a read from a
+// socket would have made, and so does their memcpy row.
 
+#include "support/codec_wsolo.hpp"
+#ifdef WSOLO_BENCH_WSLAY
+#include "support/codec_wslay.hpp"
+#endif
+#ifdef WSOLO_BENCH_BEAST
+#include "support/codec_beast.hpp"
+#endif
+#ifdef WSOLO_BENCH_WEBSOCKETPP
+#include "support/codec_websocketpp.hpp"
+#endif
 #include "support/placement.hpp"
 #include "support/suite.hpp"
 #include "support/timing.hpp"
-
-#include <wsolo/wsolo.hpp>
 
 #include <memory>
 
@@ -21,6 +30,27 @@ using bench::places;
 using std::chrono::nanoseconds;
 
 const std::vector<std::size_t> sizes{16, 125, 1024, 16 * 1024, 64 * 1024, 1024 * 1024};
+
+/// Calls `visit` with one object of each codec that is here.
+template <class Visit>
+void for_each_codec(Visit visit) {
+    visit(bench::wsolo_codec{});
+#ifdef WSOLO_BENCH_WSLAY
+    visit(bench::wslay_codec{});
+#endif
+#ifdef WSOLO_BENCH_BEAST
+    visit(bench::beast_codec{});
+#endif
+#ifdef WSOLO_BENCH_WEBSOCKETPP
+    visit(bench::websocketpp_codec{});
+#endif
+}
+
+template <class Codec>
+concept masks_in_place =
+    requires(wsolo::mutable_bytes bytes, wsolo::masking_key key) { Codec::mask_in_place(bytes, key); };
+template <class Codec>
+concept validates_utf8 = requires(const std::string& text) { Codec::is_valid_utf8(text); };
 
 class codec {
 public:
@@ -63,34 +93,37 @@ private:
     template <wsolo::role Role>
     void encode(const std::string& name, std::size_t size) {
         if (!suite_.wants(name)) return;
-        auto from = std::make_shared<places>(size, 3);
-        auto to = std::make_shared<places>(size + wsolo::max_header_size, 4);
-        auto keys = std::make_shared<wsolo::random_keys>();
-        const auto work = [=] {
-            const wsolo::mutable_bytes frame(to->next(), wsolo::encoded_size<Role>(size));
-            const wsolo::const_bytes payload(from->next(), size);
-            wsolo::errc error;
-            if constexpr (Role == wsolo::role::client) {
-                error = wsolo::encode_frame<Role>(frame, wsolo::opcode::binary, payload, *keys).error();
-            } else {
-                error = wsolo::encode_frame<Role>(frame, wsolo::opcode::binary, payload).error();
-            }
-            if (error != wsolo::errc::none) std::abort();
-            keep(frame.data());
-        };
-        suite_.compare(name, size, 1, "ns", {copying(size), timed("wsolo", work)});
+        std::vector<contender> all{copying(size)};
+        for_each_codec([&]<class Codec>(Codec) {
+            auto from = std::make_shared<places>(size, 3);
+            auto to = std::make_shared<places>(size + wsolo::max_header_size, 4);
+            auto encoder = std::make_shared<typename Codec::template encoder<Role>>();
+            const auto work = [=] {
+                std::byte* at = to->next();
+                const std::size_t made = encoder->encode(at, wsolo::const_bytes(from->next(), size));
+                if (made != wsolo::encoded_size<Role>(size)) std::abort();
+                keep(at);
+            };
+            all.push_back(timed(Codec::name, work));
+        });
+        suite_.compare(name, size, 1, "ns", all);
     }
 
     void mask(std::size_t size) {
         if (!suite_.wants("mask_in_place")) return;
-        auto at = std::make_shared<places>(size, 5);
         const wsolo::masking_key key{{std::byte{0x37}, std::byte{0xfa}, std::byte{0x21}, std::byte{0x3d}}};
-        suite_.compare("mask_in_place", size, 1, "ns", {copying(size), timed("wsolo", [=] {
-                                                            const wsolo::mutable_bytes payload(at->next(),
-                                                                                               size);
-                                                            wsolo::apply_mask(payload, key);
-                                                            keep(payload.data());
-                                                        })});
+        std::vector<contender> all{copying(size)};
+        for_each_codec([&]<class Codec>(Codec) {
+            if constexpr (masks_in_place<Codec>) {
+                auto at = std::make_shared<places>(size, 5);
+                all.push_back(timed(Codec::name, [=] {
+                    const wsolo::mutable_bytes payload(at->next(), size);
+                    Codec::mask_in_place(payload, key);
+                    keep(payload.data());
+                }));
+            }
+        });
+        suite_.compare("mask_in_place", size, 1, "ns", all);
     }
 
     /// Client frames of one payload size, as many as a 64 KiB read holds, but at least one.
@@ -109,24 +142,22 @@ private:
         if (!suite_.wants(name)) return;
         std::size_t frames = 0;
         auto wire = std::make_shared<std::string>(stream(op, size, frames));
+        const auto per_frame = static_cast<double>(frames);
         auto read = std::make_shared<places>(wire->size(), 6);
-        auto reader = std::make_shared<wsolo::server_reader>();
         const auto copy = [=] {
             std::byte* at = read->next();
             std::memcpy(at, wire->data(), wire->size());
             keep(at);
-            return wsolo::mutable_bytes(at, wire->size());
         };
-        const auto decode_all = [=] {
-            std::size_t seen = 0;
-            for (const wsolo::event& event : reader->read(copy())) seen += event.payload().size();
-            if (seen != frames * size) std::abort();
-        };
-        const auto per_frame = static_cast<double>(frames);
-        suite_.compare(name, size, 1, "ns",
-                       {timed(
-                            "memcpy", [=] { static_cast<void>(copy()); }, per_frame),
-                        timed("wsolo", decode_all, per_frame)});
+        std::vector<contender> all{timed("memcpy", copy, per_frame)};
+        for_each_codec([&]<class Codec>(Codec) {
+            auto decoder = std::make_shared<typename Codec::decoder>();
+            const auto decode_all = [=] {
+                if (decoder->decode(*wire, read->next(), frames) != frames * size) std::abort();
+            };
+            all.push_back(timed(Codec::name, decode_all, per_frame));
+        });
+        suite_.compare(name, size, 1, "ns", all);
     }
 
     void utf8(const std::string& name, const std::string& phrase) {
@@ -135,10 +166,15 @@ private:
         auto text = std::make_shared<std::string>();
         while (text->size() + phrase.size() <= size) *text += phrase;
         text->resize(size, '.');
-        suite_.compare(name, size, 1, "ns", {copying(size), timed("wsolo", [=] {
-                                                 if (!wsolo::is_valid_utf8(wsolo::bytes_of(*text)))
-                                                     std::abort();
-                                             })});
+        std::vector<contender> all{copying(size)};
+        for_each_codec([&]<class Codec>(Codec) {
+            if constexpr (validates_utf8<Codec>) {
+                all.push_back(timed(Codec::name, [=] {
+                    if (!Codec::is_valid_utf8(*text)) std::abort();
+                }));
+            }
+        });
+        suite_.compare(name, size, 1, "ns", all);
     }
 
     bench::suite& suite_;
