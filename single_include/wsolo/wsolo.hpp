@@ -5548,10 +5548,7 @@ private:
         if (part.begins) {
             const errc broken = rules_.begin_frame(decoder_.first_byte(), decoder_.payload_size());
             if (broken != errc::none) return fail(broken, found, part.payload.size());
-            if (op != opcode::continuation) {
-                text_.reset();
-                piece_begins_ = true;
-            }
+            if (op != opcode::continuation) piece_begins_ = true;
         }
         const bool ended = part.ends && rules_.end_frame();
         const bool validates = rules_.is_text() && rules_.rsv() == 0;
@@ -5689,7 +5686,7 @@ private:
 
     frame_decoder<Role> decoder_;
     message_rules rules_;
-    utf8_validator text_;
+    utf8_validator text_; // between messages it stands between code points: a text that ended was complete
     byte_buffer kept_;
     std::size_t tail_at_ = 0;
     bool by_fragments_;
@@ -5721,6 +5718,9 @@ namespace wsolo::inline WSOLO_ABI {
 /// at a time reads, and the same one calls the other members. Movable between reads where Keys is.
 template <role Role, class Keys = detail::default_keys<Role>>
 class basic_reader : private detail::reader_keys<Keys> {
+    static_assert(masks(Role) != std::is_same_v<Keys, detail::no_keys>,
+                  "a client's replies are masked and need a key source; a server's are not and take none");
+
 public:
     class event_range;
 
@@ -5862,13 +5862,13 @@ using client_reader = basic_reader<role::client>;
 // Laws of this file:
 // - Whoever waits brings the node: nothing here allocates.
 // - fire() is called at most once, with no lock held, after the node was unlinked; the caller touches the
-// node no
-//   more, so that the node may end in it.
+//   node no more, so that the node may end in it.
 // - Plain data: the ring belongs to whoever holds the lock around it.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Base of every form of waiting. Stays where it is from add() until fire() or a remove() that answered true.
+/// Base of every form of waiting. Stays where it is from add() until fire() or a remove() that answered
+/// true.
 struct waiter {
     using fire_function = void (*)(waiter&) noexcept;
 
@@ -5890,8 +5890,8 @@ protected:
 
 namespace detail {
 
-/// Links `added` into the ring that starts at `first` (null: empty), by mark, behind equals. Returns the new
-/// first. O(1) when marks grow, else O(waiters with a greater mark).
+/// Links `added` into the ring that starts at `first` (null: empty), by mark, behind equals. Returns the
+/// new first. O(1) when marks grow, else O(waiters with a greater mark).
 [[nodiscard]] inline waiter* link_by_mark(waiter* first, waiter& added) noexcept {
     if (first == nullptr) {
         added.next = added.previous = &added;
@@ -5928,14 +5928,14 @@ namespace detail {
 //
 // Laws of this file:
 // - The coroutine is resumed once, with no lock held, by the thread that completed the mark or closed the
-// barrier:
-//   inside its complete() or close(). To go elsewhere, post from there.
+//   barrier, inside its complete() or close(). To go elsewhere, post from there.
 // - The registration lives in the coroutine's frame: nothing allocates. Destroying a suspended coroutine
-// withdraws it.
+//   withdraws it.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What co_await takes; made by reached() and drained(). co_await gives errc::none, or the error of close().
+/// What co_await takes; made by reached() and drained(). co_await gives errc::none, or the error of
+/// close().
 template <class Source>
 class [[nodiscard]] basic_awaiter final : private waiter {
 public:
@@ -5996,11 +5996,9 @@ template <class Rundown>
 //
 // Laws of this file:
 // - Every concurrent type takes a Traits argument and touches no std::atomic, clock or lock but through it,
-// so that the
-//   tests can run the shipped headers under a scheduler of their own.
+//   so that the tests can run the shipped headers under a scheduler of their own.
 // - The thread slot is part of the seam: code that runs many logical threads on one real one (fibers) gives
-// each its
-//   own slot.
+//   each its own slot.
 // - std_traits adds nothing to what it names: the seam costs no instruction.
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -6068,8 +6066,8 @@ struct std_traits {
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/blocking_traits.hpp
-// std_traits plus what a thread sleeps on. Apart from sync/traits.hpp, so that rooms that never sleep do not
-// pay for <mutex> and <condition_variable>.
+// std_traits plus what a thread sleeps on. Apart from sync/traits.hpp, so that rooms that never sleep do
+// not pay for <mutex> and <condition_variable>.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -6085,10 +6083,9 @@ struct std_blocking_traits : std_traits {
 // One sleeping thread and those who wake it: a mutex and a condition variable on the sleeper's stack.
 //
 // Laws of this file:
-// - release() happens once and is the releaser's last touch: the sleeper may return, and take the parker with
-// it,
-//   as soon as the parker's own mutex is free again. The notification is sent under that mutex for this
-//   reason; it is shared by these two threads only, so nobody else waits behind the system call.
+// - release() happens once and is the releaser's last touch: the sleeper may return, and take the parker
+//   with it, as soon as the parker's own mutex is free again. The notification is sent under that mutex for
+//   this reason; it is shared by these two threads only, so nobody else waits behind the system call.
 // - A nudge wakes but does not release: whoever can still be released must be unlinked before it leaves.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -6151,19 +6148,17 @@ private:
 // drained.
 //
 // Laws of this file:
-// - Called exactly once, unless the object goes first: in the thread that made it true, or in the constructor
-// when it is
-//   true already. Never under a lock of wsolo.
+// - Called exactly once, unless the object goes first: in the thread that made it true, or in the
+//   constructor when it is true already. Never under a lock of wsolo.
 // - After the destructor the function neither runs nor will: it waits for a call in another thread, and
-// returns at once
-//   from inside the call.
+//   returns at once from inside the call.
 // - No allocation: the object is the registration, and stays where it is.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// `Function` is called with errc::none, or the error of the barrier's close(). It must not throw. It may add
-/// and destroy other callbacks of the same source, and this one. The source outlives the object, unless the
-/// function was called before.
+/// `Function` is called with errc::none, or the error of the barrier's close(). It must not throw. It may
+/// add and destroy other callbacks of the same source, and this one. The source outlives the object, unless
+/// the function was called before.
 template <class Source, std::invocable<errc> Function>
 class [[nodiscard]] basic_callback final : private waiter {
     using traits = typename Source::traits;
@@ -6241,8 +6236,8 @@ template <class Rundown, std::invocable<errc> Function>
 // answered with would_deadlock.
 //
 // Laws of this file:
-// - Scopes nest like calls: opened and closed by one thread, last in first out. A coroutine holds none across
-// a suspension.
+// - Scopes nest like calls: opened and closed by one thread, last in first out. A coroutine holds none
+//   across a suspension.
 // - No lock and no atomic: a thread reads only its own chain.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -6293,12 +6288,11 @@ private:
 // Laws of this file:
 // - "Held?" and "sleep behind the holder" change in one word by one RMW: no wake-up can be lost.
 // - unlock() is one exchange, and that is its last touch of the word; those whom it wakes touch only their
-// stacks.
+//   stacks.
 // - Nobody owns the lock while it sleeps: unlock() frees it and wakes all sleepers, who try again. Sections
-// under it are
-//   a few list operations, so there is rarely more than one.
+//   under it are a few list operations, so there is rarely more than one.
 // - 8 bytes. Not a std::mutex because that takes 40, and the types that use this one exist once per
-// connection.
+//   connection.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -6371,7 +6365,8 @@ private:
 //
 // Laws of this file:
 // - A token is anything with stop_requested() and a callback type: std::stop_token, or a type with a nested
-//   `callback_type<Function>` (as in C++26's stoppable_token) whose destructor waits for a running callback.
+//   `callback_type<Function>` (as in C++26's stoppable_token) whose destructor waits for a running
+//   callback.
 
 #if defined(__has_include)
 #if __has_include(<stop_token>)
@@ -6424,17 +6419,16 @@ using stop_hook = typename detail::stop_callback_type<Token, Function>::type;
 // Laws of this file:
 // - "Closed?" and "one more inside" change in one word by one CAS: a refused entry was never counted.
 // - leave() is one RMW, and nothing after it touches the object, unless that RMW closed the count with
-// somebody waiting.
-//   Then the object is held by those waiters until the leaver has put the ring's lock back, its last touch.
-// - So whoever was told "drained" may destroy the object. A wait that is about to time out looks at the word
-// first: once
-//   the last leaver has seen a waiter, that waiter stays until it is released.
+//   somebody waiting. Then the object is held by those waiters until the leaver has put the ring's lock
+//   back, its last touch.
+// - So whoever was told "drained" may destroy the object. A wait that is about to time out looks at the
+//   word first: once the last leaver has seen a waiter, that waiter stays until it is released.
 // - The waiting bit is set and cleared under the ring's lock, and never after the drain.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Counts who is inside. Any thread may call any member. It may be destroyed once it is drained, by wait(), a
-/// callback or close() saying so, and no other wait, callback or close() is under way. 16 bytes, no
+/// Counts who is inside. Any thread may call any member. It may be destroyed once it is drained, by wait(),
+/// a callback or close() saying so, and no other wait, callback or close() is under way. 16 bytes, no
 /// allocation.
 template <class Traits = std_blocking_traits>
 class basic_rundown {
@@ -6638,7 +6632,7 @@ using rundown = basic_rundown<>;
 // Laws of this file:
 // - One number, one complete() or abandon(), by whoever holds it last.
 // - Neither type outlives its barrier. What complete() asks about order and threads holds for their
-// destructors.
+//   destructors.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -6680,8 +6674,8 @@ private:
     std::uint64_t number_ = 0;
 };
 
-/// An item at work on this thread's stack; made by handle() of a barrier. Completes at its end, also when the
-/// handler throws; until then this thread's wait for the item itself answers would_deadlock.
+/// An item at work on this thread's stack; made by handle() of a barrier. Completes at its end, also when
+/// the handler throws; until then this thread's wait for the item itself answers would_deadlock.
 template <class Barrier>
 class [[nodiscard]] basic_handling {
 public:
@@ -6711,12 +6705,12 @@ private:
 // built on.
 //
 // Laws of this file:
-// - The number and "somebody waits" share one word, and every change is one RMW. A waiter sets the bit by the
-// RMW that
-//   tells it whether it is too late; the advance that reaches its mark sees the bit. No wake-up can be lost.
+// - The number and "somebody waits" share one word, and every change is one RMW. A waiter sets the bit by
+//   the RMW that tells it whether it is too late; the advance that reaches its mark sees the bit. No
+//   wake-up can be lost.
 // - The ring of waiters is changed under lock_ only; nobody is fired, woken or called under it.
 // - One waiter is unlinked and fired at a time, lowest mark first, so that what fire() runs may add and
-// remove waiters.
+//   remove waiters.
 // - Verdicts: satisfied beats closed beats would_deadlock beats cancelled beats timed_out.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -6738,9 +6732,10 @@ public:
         return value_of(word_.load(std::memory_order_acquire)) >= mark;
     }
 
-    /// Waits until everything up to `mark` is done. errc::none: it is, and what its handlers wrote is visible
-    /// here. Otherwise the error that close() was given; would_deadlock when the caller runs a handler that
-    /// this wait would wait for; cancelled; timed_out. Reached already: one load, whatever the arguments.
+    /// Waits until everything up to `mark` is done. errc::none: it is, and what its handlers wrote is
+    /// visible here. Otherwise the error that close() was given; would_deadlock when the caller runs a
+    /// handler that this wait would wait for; cancelled; timed_out. Reached already: one load, whatever the
+    /// arguments.
     template <stop_token_like StopToken>
     [[nodiscard]] errc wait_up_to(std::uint64_t mark, const StopToken& stop,
                                   time_point deadline = no_deadline) noexcept {
@@ -6768,9 +6763,9 @@ public:
         return (word_.load(std::memory_order_acquire) & closed) != 0;
     }
 
-    /// Links `added` until its mark is reached or the barrier is closed; fire() then runs in the thread that
-    /// did that. False: it is decided already, `added.outcome` says how, and fire() will not be called. On
-    /// true `added` may have been fired before this returns. For builders of waiting forms
+    /// Links `added` until its mark is reached or the barrier is closed; fire() then runs in the thread
+    /// that did that. False: it is decided already, `added.outcome` says how, and fire() will not be
+    /// called. On true `added` may have been fired before this returns. For builders of waiting forms
     /// (sync/callback.hpp, sync/await.hpp).
     [[nodiscard]] bool add(waiter& added) noexcept {
         waiter* first = detail::link_by_mark(lock_.lock(), added);
@@ -6877,17 +6872,16 @@ private:
 
 // ---- wsolo/sync/sequence_barrier.hpp
 // Numbers for what was received, and a wait for "everything up to here is handled, and nothing later": each
-// notification is issued a number, each response takes the snapshot() of its moment and waits for that mark.
+// notification is issued a number, each response takes the snapshot() of its moment and waits for that
+// mark.
 //
 // Laws of this file:
 // - One drainer completes in the order of the numbers; who hands items to several handlers takes
-// sync/unordered_barrier.hpp.
-// - A number is never reused. One whose item was not accepted is abandoned, in any order, by any thread:
-// waits pass
-//   over it as soon as everything else up to them is done.
+//   sync/unordered_barrier.hpp.
+// - A number is never reused. One whose item was not accepted is abandoned, in any order, by any thread;
+//   waits pass over it as soon as everything else up to them is done.
 // - issue() and complete() are one RMW each while nobody waits and nothing is abandoned; a wait for what is
-// done
-//   already is one load.
+//   done already is one load.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -6925,9 +6919,9 @@ public:
         if (!base::has_reached(n - 1)) pass_gap(n - 1, 0);
     }
 
-    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run in
-    /// this call. In order: n follows the number completed last, but for abandoned ones. (After close() the
-    /// order is free: what a queue drops on its way out.)
+    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run
+    /// in this call. In order: n follows the number completed last, but for abandoned ones. (After close()
+    /// the order is free: what a queue drops on its way out.)
     void complete(std::uint64_t n) noexcept {
         if (base::value_of(this->word_.load(std::memory_order_relaxed)) + 1 != n) return pass_gap(n, 1);
         const std::uint64_t before = this->word_.fetch_add(base::one, std::memory_order_acq_rel);
@@ -6950,9 +6944,9 @@ public:
         if (first != nullptr) base::settle();
     }
 
-    /// Runs item `n` for the life of the result: begin(n) now, complete(n) at its end, also when the handler
-    /// throws. Inside it this thread's wait for `n` or beyond answers would_deadlock. It stays on the stack
-    /// of one thread; a handler that suspends calls begin() and complete() itself.
+    /// Runs item `n` for the life of the result: begin(n) now, complete(n) at its end, also when the
+    /// handler throws. Inside it this thread's wait for `n` or beyond answers would_deadlock. It stays on
+    /// the stack of one thread; a handler that suspends calls begin() and complete() itself.
     [[nodiscard]] handling handle(std::uint64_t n) noexcept { return handling(*this, n); }
     [[nodiscard]] handling handle(ticket&& item) noexcept { return handling(*this, item.take()); }
 
@@ -6984,7 +6978,8 @@ private:
     }
 
     /// Moves the watermark to `done`, or to the last number issued when only abandoned ones lie between.
-    /// Under the lock. The sum cannot go stale: while an accepted number is open, only its drainer passes it.
+    /// Under the lock. The sum cannot go stale: while an accepted number is open, only its drainer passes
+    /// it.
     void advance_to(std::uint64_t done, std::uint64_t word) noexcept {
         const std::uint64_t open_or_abandoned = snapshot() - done;
         if (open_or_abandoned == abandoned_ahead_) {
@@ -7059,10 +7054,9 @@ private:
 //
 // Laws of this file:
 // - The watermark passes a number when it and all below it are done; what finishes early is remembered in a
-// bitmap.
+//   bitmap.
 // - The bitmap is the bound: at most Window numbers are open at once, and issue() says queue_full beyond.
-// Nothing
-//   allocates, and no number is reused.
+//   Nothing allocates, and no number is reused.
 // - complete() takes a short lock (two RMWs while free); waits are as in sync/sequence_barrier.hpp.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -7152,10 +7146,10 @@ using unordered_barrier = basic_unordered_barrier<Window>;
 //
 // Laws of this file:
 // - The session owns an anchor; handles share a small block with it. The block holds a rundown and outlives
-// both.
+//   both.
 // - A use is a guard of the rundown: while it lives the session does; after close() there are no new ones.
-// - The anchor's last act, close() and wait(), comes before anything of the session goes: it is the session's
-// last member.
+// - The anchor's last act, close() and wait(), comes before anything of the session goes: it is the
+//   session's last member.
 
 namespace wsolo::inline WSOLO_ABI {
 
