@@ -138,6 +138,9 @@ public:
         return block_ == nullptr ? basic_weak_session<T, Traits>() : basic_weak_session<T, Traits>(*block_);
     }
 
+    /// Whether it was made for a session (and not moved from).
+    [[nodiscard]] explicit operator bool() const noexcept { return block_ != nullptr; }
+
     /// No guard is given out any more. True: this call closed it.
     bool close() noexcept { return block_ != nullptr && block_->users.close(); }
 

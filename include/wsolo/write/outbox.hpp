@@ -38,8 +38,7 @@ inline constexpr std::size_t inline_limit = 2048;
 /// What a push came to.
 struct [[nodiscard]] push_result {
     errc error = errc::none;
-    bool drive = false;   ///< the caller took the token and must call the schedule hook
-    bool climbed = false; ///< the queue reached its high mark: tell the observer
+    bool drive = false; ///< the caller took the token and must call the schedule hook
 };
 
 /// What the owner is to do next.
@@ -48,6 +47,7 @@ enum class next_step : std::uint8_t { write, write_what_must, look_again, releas
 /// What the owner takes out from under the lock.
 struct [[nodiscard]] next_result {
     next_step step = next_step::released;
+    bool climbed = false;     ///< the queue reached its high mark: tell the observer, before `fell`
     bool fell = false;        ///< the queue fell to its low mark: tell the observer
     workload* idle = nullptr; ///< the caller's to destroy
     waiter_list due{};        ///< the caller's to wake
@@ -177,20 +177,24 @@ public:
         next_result result;
         const scoped_hold hold(lock_);
         queued_.accounts.settle(done);
+        result.climbed = queued_.accounts.tells_high();
         result.fell = queued_.accounts.fell();
         queued_.grant(result.due, sealed_);
-        if (queued_.work != nullptr) queued_.work->take_incoming();
+        if (queued_.work != nullptr) queued_.work->take_incoming(sealed_);
         if (aborting_) {
             result.step = queued_.must_finish() ? next_step::write_what_must : next_step::aborted;
         } else if (queued_.has_flight()) {
             result.step = next_step::write;
         } else if (sealed_) {
             result.step = next_step::drained;
-        } else if (result.fell) {
+        } else if (result.climbed || result.fell) {
             result.step = next_step::look_again; // the observer is told while the token is still held
         } else {
             token_ = token::free;
-            if (!queued_.has_held()) result.idle = std::exchange(queued_.work, nullptr);
+            if (!queued_.has_held()) {
+                queued_.grant(result.due, true); // nobody may stay linked in a workload that goes
+                result.idle = std::exchange(queued_.work, nullptr);
+            }
         }
         return result;
     }
@@ -226,10 +230,27 @@ public:
         transport_error_ = how.transport_error;
         partial_frame_ = queued_.mid_frame();
         sealed_ = true;
-        token_ = token::finished;
+        aborting_ = true; // the reason stands
         end.rest = std::exchange(queued_.work, nullptr);
         end.report = report_held();
         return end;
+    }
+
+    /// Owner: the last touch.
+    void retire() noexcept {
+        const scoped_hold hold(lock_);
+        token_ = token::finished;
+    }
+
+    /// For the destructor: nothing is accepted any more, and nobody waits for room. The caller wakes who is
+    /// due.
+    [[nodiscard]] waiter_list give_up() noexcept {
+        waiter_list due;
+        const scoped_hold hold(lock_);
+        if (!aborting_) reason_ = errc::aborted;
+        sealed_ = aborting_ = true;
+        queued_.grant(due, true);
+        return due;
     }
 
     /// Owner. nullptr when nothing was queued since the writer was idle (an abort of an idle writer).
@@ -300,6 +321,7 @@ private:
             if (sealed_ && (aborting_ || where.to != lane_id::greeting)) return {errc::closed};
             if (const errc refused = judge(fresh); refused != errc::none) return {refused};
             if (!queued_.find_work(fresh)) continue;
+            const bool was_parked = token_ == token::parked;
             if constexpr (std::invocable<Commit&, segment&>) {
                 segment* room = queued_.find_room(where, fresh);
                 if (room == nullptr) continue;
@@ -307,7 +329,10 @@ private:
             } else {
                 commit(fresh);
             }
-            return {errc::none, claim(), queued_.accounts.climbed()};
+            if (queued_.accounts.climbed()) recall(); // the observer is told by whoever pumps
+            const bool recalled =
+                was_parked && token_ == token::free; // no cork holds back a write that has begun
+            return {errc::none, recalled ? take_if_free() : claim()};
         } while (fresh.fetch());
         return {errc::out_of_memory};
     }

@@ -21,6 +21,8 @@
 #include "outbound.hpp"
 #include "side.hpp"
 
+#include <optional>
+
 namespace wsolo::inline WSOLO_ABI {
 
 template <class Writer>
@@ -36,10 +38,10 @@ inline constexpr born_gated_t born_gated{};
 
 /// See the file's laws. `Transport` is owned; `Schedule` is the hook, or inline_drive of one; `Side` is
 /// server_side or client_side<>. `Observer` may have, each called with no lock held: `on_finished(const
-/// drain_report&)`, once, by the thread that ends the writer; `on_high_water()`, by a sender;
-/// `on_low_water()`, by the thread that pumps. Thread safety: everything but construction and destruction.
-/// The destructor closes handles, aborts what is left (errc::aborted) and must not run inside a callback; no
-/// thread may be in a direct call then. Idle it owns no heap block, mutex or thread.
+/// drain_report&)`, once, by the thread that ends the writer; `on_high_water()` and `on_low_water()`, by
+/// turns, by the thread that pumps; none may throw. Thread safety: everything but construction and
+/// destruction. The destructor closes handles, aborts what is left (errc::aborted) and must not run inside a
+/// callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or thread.
 template <transport Transport, schedule_hook Schedule, class Side = server_side, class Observer = no_observer,
           class Traits = std_blocking_traits>
 class single_writer : private detail::writer_core<Transport, Schedule, Observer, Traits> {
@@ -56,6 +58,16 @@ public:
                   Side side = {}, Observer observer = {})
         : core(std::move(connection), std::move(hook), options, std::move(observer), token::gated),
           side_(std::move(side)) {}
+
+    single_writer(const single_writer&) = delete;
+    single_writer& operator=(const single_writer&) = delete;
+
+    ~single_writer() {
+        anchor_.close();
+        this->give_up();
+        anchor_ = {}; // waits for the calls that handles have in progress
+        this->end_what_is_left();
+    }
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
     /// report. Otherwise nothing happened: queue_full (try later), too_large (never), closed, out_of_memory.
@@ -77,6 +89,9 @@ public:
     /// values of which only the newest counts. It takes its place at the end of the queue. O(n + segments
     /// queued).
     [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome told = {}) {
+        WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
+                     "send_keyed() sends a text or a binary message");
+        if (is_control(op)) return errc::raw_frame_malformed;
         detail::segment* frame = encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
         if (frame == nullptr) return errc::out_of_memory;
         return own(frame, this->box_.push_keyed(frame));
@@ -88,6 +103,9 @@ public:
     template <stop_token_like StopToken = never_stop>
     [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
                                  const StopToken& stop = {}) {
+        WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
+                     "send_wait() sends a text or a binary message");
+        if (is_control(op)) return errc::raw_frame_malformed;
         if (this->is_pumping_here()) return errc::would_deadlock;
         const std::size_t size = encoded_size<Side::self>(payload.size());
         if (size <= detail::inline_limit) {
@@ -118,6 +136,7 @@ public:
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
         if (bytes.size() <= detail::inline_limit) return send(raw{bytes});
+        if (!is_one_whole_frame(parse_header(bytes), bytes)) return errc::raw_frame_malformed;
         return push_segment(bytes.size(), [&] { return detail::segment::make_shared(frame); });
     }
 
@@ -329,18 +348,19 @@ private:
     }
 
     weak_type weak_self() {
-        auto existing = this->box_.locked([&] { return anchor_.handle(); });
-        if (!existing.is_expired()) return existing;
+        const auto existing = this->box_.locked(
+            [&] { return anchor_ ? std::optional<weak_type>(anchor_.handle()) : std::nullopt; });
+        if (existing.has_value()) return *existing;
         auto made = anchor::make(*this);
         if (!made) return {};
         return this->box_.locked([&] {
-            if (anchor_.handle().is_expired()) std::swap(anchor_, *made);
+            if (!anchor_) std::swap(anchor_, *made);
             return anchor_.handle();
         });
     }
 
     [[no_unique_address]] Side side_;
-    anchor anchor_; // last: it closes the handles before anything of the writer goes
+    anchor anchor_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -122,14 +122,21 @@ TEST_CASE("the watermarks are told once per climb and fall", "[write][budget]") 
     for (int i = 0; i < 4; ++i) REQUIRE(f.out->send_text(hundred) == errc::none);
     CHECK(f.told.high == 0);
     for (int i = 0; i < 3; ++i) REQUIRE(f.out->send_text(hundred) == errc::none);
-    CHECK(f.told.high == 1);
     REQUIRE(f.out->pump().status == pump_status::blocked);
+    CHECK(f.told.high == 1);
     REQUIRE(f.out->pump().status == pump_status::blocked);
     CHECK(f.told.low == 0); // 400 left, the mark is at 100
     REQUIRE(f.out->pump().status == pump_status::idle);
     CHECK(f.told.low == 1);
+    f.wire.then({io_status::would_block, 0, 0});
+    REQUIRE(f.out->send_text(hundred) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    const int scheduled = f.scheduled;
     for (int i = 0; i < 6; ++i) REQUIRE(f.out->send_text(hundred) == errc::none);
+    CHECK(f.scheduled == scheduled + 1); // a parked writer is recalled to tell of the climb
+    REQUIRE(f.pump_all() == pump_status::idle);
     CHECK(f.told.high == 2);
+    CHECK(f.told.low == 2);
 }
 
 TEST_CASE("a waiting sender is woken by room, and gives up at its deadline", "[write][budget]") {
@@ -167,4 +174,39 @@ TEST_CASE("a waiting sender is woken by room, and gives up at its deadline", "[w
     static_cast<void>(out.pump());
     sender.join();
     CHECK((waited == errc::closed || waited == errc::none)); // none: an empty frame may have fitted
+}
+
+TEST_CASE("senders that wait for more than there will be room for at once are all woken", "[write][budget]") {
+    using writer = wsolo::single_writer<wsolo::testing::scripted_transport, void (*)(), server>;
+    wsolo::writer_options options;
+    options.limits.max_bytes = 10'000;
+    wsolo::testing::scripted_wire wire;
+    writer out{wsolo::testing::scripted_transport(wire), +[] {}, options};
+    REQUIRE(out.send_text(std::string(5000, 'a')) == errc::none);
+    std::atomic<int> accepted{0}, over{0};
+    std::vector<std::thread> senders;
+    for (int i = 0; i < 3; ++i) {
+        senders.emplace_back([&] {
+            accepted += out.send_wait(wsolo::opcode::text, wsolo::bytes_of(std::string(6000, 'b')),
+                                      wsolo::no_deadline) == errc::none;
+            ++over;
+        });
+    }
+    while (over < 3) static_cast<void>(out.pump()); // each pump may grant one of them
+    for (std::thread& sender : senders) sender.join();
+    CHECK(accepted == 3);
+}
+
+TEST_CASE("drop_oldest drops nothing in vain", "[write][budget]") {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 8000;
+    options.limits.when_full = wsolo::overflow::drop_oldest;
+    writer_fixture<server> f(options);
+    f.wire.then({io_status::would_block, 3, 0});
+    REQUIRE(f.out->send_text(std::string(4000, 'b')) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked); // in flight: it can't give way
+    for (int i = 0; i < 10; ++i) REQUIRE(f.out->send_text(message(i)) == errc::none);
+    CHECK(f.out->send_text(std::string(5000, 'c')) == errc::queue_full);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.payloads(1).size() == 11);
 }

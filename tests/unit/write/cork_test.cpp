@@ -32,6 +32,18 @@ TEST_CASE("a cork does not hold back an abort, nor a writer that is busy", "[wri
     CHECK(f.out->pump().status == pump_status::finished);
 }
 
+TEST_CASE("a cork does not hold back the Close of a write that has begun", "[write][cork]") {
+    writer_fixture<server> f;
+    f.wire.then({io_status::would_block, 3, 0});
+    REQUIRE(f.out->send_text("begun") == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    const auto held = f.out->corked();
+    REQUIRE(f.out->close(wsolo::close_code::normal) == errc::none);
+    CHECK(f.scheduled == 2);
+    CHECK(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->report().clean());
+}
+
 TEST_CASE("a corked Close waits for the cork and no longer", "[write][cork]") {
     writer_fixture<server> f;
     {

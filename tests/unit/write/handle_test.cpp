@@ -26,6 +26,20 @@ TEST_CASE("a handle works while its writer lives, and answers closed afterwards"
     CHECK(none.send_text("nowhere") == errc::closed);
 }
 
+TEST_CASE("a guard may still ask for a handle while the writer is being destroyed", "[write][handle]") {
+    auto f = std::make_unique<writer_fixture<server>>();
+    const auto handle = f->out->handle();
+    auto guard = handle.try_use();
+    REQUIRE(guard);
+    std::thread destroyer([&] { f->out.reset(); });
+    while (!handle.is_expired()) std::this_thread::yield();
+    CHECK(guard->handle().send_text("late") == errc::closed);
+    CHECK(guard->send_text("late") == errc::closed);
+    guard = {};
+    destroyer.join();
+    CHECK(f->reports.size() == 1);
+}
+
 TEST_CASE("destruction waits for a call in progress, while others keep sending", "[write][handle]") {
     for (int repetition = 0; repetition < 50; ++repetition) {
         auto f = std::make_unique<writer_fixture<server>>();

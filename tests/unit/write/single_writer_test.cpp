@@ -3,6 +3,8 @@
 
 #include <support/writer_fixture.hpp>
 
+#include <stdexcept>
+
 namespace {
 
 constexpr int text_op = 1, close_op = 8, ping_op = 9, pong_op = 10;
@@ -188,6 +190,43 @@ TEST_CASE("after a failed write nothing follows, and everything held is dropped"
         CHECK(report.partial_frame == (taken % 7 != 0));
         CHECK(f.reports.size() == 1);
     }
+}
+
+TEST_CASE("PONGs accepted before a Close leave before it, however they were cut", "[write][single_writer]") {
+    writer_fixture<server> f;
+    f.wire.then({io_status::would_block, 1, 0});
+    REQUIRE(f.out->send(f.pong("first")) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    REQUIRE(f.out->send(f.pong("second")) == errc::none);
+    REQUIRE(f.out->close(wsolo::close_code::normal) == errc::none);
+    REQUIRE(f.pump_all() == pump_status::finished);
+    CHECK(f.payloads(pong_op) == std::vector<std::string>{"first", "second"});
+    CHECK(f.parsed().frames.back().opcode == close_op);
+}
+
+TEST_CASE("a transport or a hook that throws ends the writer with a report", "[write][single_writer]") {
+    writer_fixture<server> f;
+    f.wire.before_write([] { throw std::runtime_error("transport"); });
+    REQUIRE(f.out->send_text("lost") == errc::none);
+    CHECK(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->report().reason == errc::write_failed);
+
+    wsolo::testing::scripted_wire wire;
+    wsolo::single_writer out{wsolo::testing::scripted_transport(wire),
+                             [] { throw std::runtime_error("hook"); }};
+    CHECK(out.send_text("lost") == errc::none);
+    CHECK(out.report().reason == errc::schedule_refused);
+    CHECK(out.report().frames_dropped == 1);
+}
+
+TEST_CASE("a large frame leaves in several writes, each with a deadline of its own",
+          "[write][single_writer]") {
+    writer_fixture<server> f;
+    REQUIRE(f.out->send_binary(wsolo::bytes_of(std::string(1'000'000, 'x'))) == errc::none);
+    f.wire.before_write([] { manual_clock::advance(20s); }); // slower in all than one timeout
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.wire.calls().size() == 8);
+    for (const auto& call : f.wire.calls()) CHECK(call.offered <= 128 * 1024);
 }
 
 TEST_CASE("a hook that refuses fails the writer, with an outcome for everything", "[write][single_writer]") {

@@ -30,13 +30,13 @@ public:
 
     /// By the budget; makes room where the policy says so, and links a sender that would wait for it.
     errc judge(const placement& where, supplies& out) noexcept {
-        errc full = accounts.admit(where.to, where.size);
-        while (full == errc::queue_full && where.to == lane_id::data && evict_oldest(out)) {
-            full = accounts.admit(where.to, where.size);
+        errc full = admit(where);
+        if (full == errc::queue_full && where.to == lane_id::data && can_evict(where.size)) {
+            while (full == errc::queue_full && evict_oldest(out)) full = admit(where);
         }
-        if (full == errc::queue_full && where.waiter != nullptr) {
+        if (full == errc::queue_full && where.waiter != nullptr && work != nullptr) {
             where.waiter->charge = where.size + frame_overhead;
-            work->waiters.push(*where.waiter); // the queue is full, so there is a workload
+            work->waiters.push(*where.waiter);
         }
         return full;
     }
@@ -122,9 +122,28 @@ public:
     bool in_message = false; ///< a fragmented message is open: other data is held
 
 private:
+    /// While a fragmented message is open, others leave half of the budget to it: it must be able to end.
+    [[nodiscard]] errc admit(const placement& where) const noexcept {
+        const bool other = in_message && where.to == lane_id::data && !where.of_message;
+        const errc full = accounts.admit(where.to, where.size);
+        return full == errc::none && other && !accounts.leaves_half(where.size) ? errc::queue_full : full;
+    }
+
     [[nodiscard]] lane& target(const placement& where) noexcept {
         const bool waits = where.to == lane_id::data && in_message && !where.of_message;
         return waits ? work->held : work->queue(where.to);
+    }
+
+    /// Whether dropping what may be dropped would make room for `size` bytes: nothing is dropped in vain.
+    [[nodiscard]] bool can_evict(std::size_t size) const noexcept {
+        if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
+        std::size_t gain = accounts.room();
+        for (const lane* queued : {&work->queue(lane_id::data), &work->held}) {
+            for (const segment* item = queued->front(); item != nullptr; item = item->next) {
+                if (!item->tag().fragment) gain += item->rest().size() + item->frames_left() * frame_overhead;
+            }
+        }
+        return gain >= size + frame_overhead;
     }
 
     /// Drops the oldest whole message that is not being written. False when there is none, or the policy is
