@@ -4,7 +4,9 @@
 #
 #   want COMMAND PACKAGE     notes that PACKAGE brings COMMAND, if COMMAND is missing
 #   want_compilers, want_catch, want_venv
+#   want_header HEADER PACKAGE   the same for a library's header
 #   install_wanted           installs what was noted, or prints the list and exits 1
+#   install_optional         installs what was noted, or says what is missing and goes on
 #   make_venv REQUIREMENT..  a Python environment in build/venv that has these
 
 : "${install:=yes}"
@@ -63,6 +65,13 @@ want_venv() {
     python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || wanted="$wanted python3-venv"
 }
 
+want_header() {
+    for prefix in /usr /usr/local "${CMAKE_PREFIX_PATH:-/usr}"; do
+        if [ -e "$prefix/include/$1" ]; then return 0; fi
+    done
+    wanted="$wanted $2"
+}
+
 install_wanted() {
     [ -n "$wanted" ] || return 0
     if [ "$install" = no ] || ! command -v apt-get >/dev/null 2>&1; then
@@ -78,6 +87,16 @@ install_wanted() {
     # shellcheck disable=SC2086
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null
     wanted=""
+}
+
+# Each by itself: a release of Debian's that lacks one may have the others.
+install_optional() {
+    missing=""
+    for package in $wanted; do
+        if ! (wanted=" $package" && install_wanted) 2>/dev/null; then missing="$missing $package"; fi
+    done
+    wanted=""
+    [ -z "$missing" ] || say "going on without$missing"
 }
 
 make_venv() {

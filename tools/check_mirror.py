@@ -3,7 +3,8 @@
 head says in a comment which bugs it would catch.
 
 Exempt: umbrellas (includes only) and detail/ folders, which are tested through what uses them. The other way
-round, a test whose header is gone is an error, outside of detail/; NAME_more_test.cpp is a second file for NAME.hpp.
+round, a test whose header is gone is an error, outside of detail/ and of interleave/ (the checker's own tests, and
+what it checks across headers); NAME_more_test.cpp is a second file for NAME.hpp.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import List
 
 from house import headers_of, is_includes_only, library_of, read_lines, report, repository_root, room_of
 
+NO_MIRRORS = {"detail", "interleave"}  # folders whose tests need not bear a header's name
 SHORTEST_HEAD = 20  # characters: more than a repeated file name
 
 
@@ -50,7 +52,7 @@ def problems_of(root: Path) -> List[str]:
         name = test.relative_to(root)
         if len(head_of(test)) < SHORTEST_HEAD:
             problems.append(f"{name}:1: begin with a comment that says which bugs this test would catch")
-        if name.parts[1] == "unit" and "detail" not in name.parts and not has_header(root, test):
+        if name.parts[1] == "unit" and not NO_MIRRORS & set(name.parts) and not has_header(root, test):
             problems.append(f"{name}: no header in include/wsolo/{name.parts[2]} bears that name")
     return problems
 

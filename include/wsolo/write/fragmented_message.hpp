@@ -5,7 +5,9 @@
 // - While it is open, other data waits and control does not: frames of two messages are never interleaved.
 // - It ends exactly once: by finish(), or, when it is destroyed unfinished, as its owner chose.
 
-#include "single_writer.hpp"
+#include "../frame/close_code.hpp"
+#include "../frame/encode.hpp"
+#include "detail/backlog.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 

@@ -13,10 +13,11 @@
 
 #include "../frame/check.hpp"
 #include "../sync/stop_hook.hpp"
-#include "../sync/weak_session.hpp"
 #include "cork.hpp"
 #include "detail/flush_ticket.hpp"
 #include "detail/writer_core.hpp"
+#include "fragmented_message.hpp"
+#include "handle.hpp"
 #include "outbound.hpp"
 #include "side.hpp"
 
@@ -24,10 +25,6 @@ namespace wsolo::inline WSOLO_ABI {
 
 template <class Writer>
 class init_gate;
-template <class Writer>
-class fragmented_message;
-template <class Writer>
-class writer_handle;
 
 /// An observer that wants to know nothing. One of your own may have any of the functions that single_writer
 /// names.
@@ -51,13 +48,13 @@ class single_writer : private detail::writer_core<Transport, Schedule, Observer,
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
 
-    explicit single_writer(Transport connection, Schedule schedule, const writer_options& options = {},
+    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
                            Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(schedule), options, std::move(observer), token::free),
+        : core(std::move(connection), std::move(hook), options, std::move(observer), token::free),
           side_(std::move(side)) {}
-    single_writer(born_gated_t, Transport connection, Schedule schedule, const writer_options& options = {},
+    single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
                   Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(schedule), options, std::move(observer), token::gated),
+        : core(std::move(connection), std::move(hook), options, std::move(observer), token::gated),
           side_(std::move(side)) {}
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
@@ -149,7 +146,7 @@ public:
 
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item) {
-        return std::visit([this](const auto& kind) { return send_kind(kind); }, item);
+        return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
@@ -200,8 +197,10 @@ public:
     }
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No
-    /// Close is sent.
-    void abort(errc why = errc::aborted) { this->abort_with(why); }
+    /// Close is sent. A frame that was begun is finished if the transport takes it within `finish_within`;
+    /// with 0 it stays partial.
+    void abort(errc why, duration finish_within) { this->abort_with(why, finish_within); }
+    void abort(errc why = errc::aborted) { this->abort_with(why, this->settings_.drain_timeout.get()); }
 
     /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when
     /// the hook asked, when the transport became writable, or when a deadline passed; a call too many is
@@ -345,6 +344,3 @@ private:
 };
 
 } // namespace wsolo::inline WSOLO_ABI
-
-#include "fragmented_message.hpp"
-#include "handle.hpp"

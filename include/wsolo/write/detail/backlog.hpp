@@ -17,7 +17,6 @@ namespace wsolo::inline WSOLO_ABI::detail {
 struct placement {
     lane_id to = lane_id::data;
     std::size_t size = 0;            ///< wire bytes
-    std::size_t in_block = 0;        ///< bytes to reserve in a block; 0 for a segment of its own
     bool of_message = false;         ///< passes what waits for a fragmented message to end
     budget_waiter* waiter = nullptr; ///< linked when the answer is queue_full
 };
@@ -52,15 +51,19 @@ public:
         return accounts.admit(lane_id::data, frame.size(), same == nullptr ? 0 : same->size());
     }
 
-    /// Finds a place. False when that takes memory: fresh.fetch(), then judge again.
-    [[nodiscard]] bool find_room(const placement& where, supplies& fresh, segment*& room) noexcept {
+    /// Whether there is a workload to queue in. False when that takes memory: fresh.fetch(), then judge
+    /// again.
+    [[nodiscard]] bool find_work(supplies& fresh) noexcept {
         if (work == nullptr) work = std::exchange(fresh.work, nullptr);
         fresh.wanted_block = 0;
-        if (work == nullptr) return false;
-        if (where.in_block == 0) return true;
-        room = work->make_room(target(where), where.in_block, fresh.block);
+        return work != nullptr;
+    }
+
+    /// Where to put a small frame; nullptr when that takes memory.
+    [[nodiscard]] segment* find_room(const placement& where, supplies& fresh) noexcept {
+        segment* room = work->make_room(target(where), where.size, fresh.block);
         fresh.wanted_block = work->block_size;
-        return room != nullptr;
+        return room;
     }
 
     [[nodiscard]] mutable_bytes put_small(const placement& where, segment& room) noexcept {

@@ -55,12 +55,12 @@ public:
     writer_core& operator=(const writer_core&) = delete;
 
 protected:
-    writer_core(Transport connection, Schedule schedule, const writer_options& options, Observer observer,
+    writer_core(Transport connection, Schedule hook, const writer_options& options, Observer observer,
                 token first)
         : box_(options.limits, first),
           settings_(options),
           transport_(std::move(connection)),
-          schedule_(std::move(schedule)),
+          schedule_(std::move(hook)),
           observer_(std::move(observer)) {}
     ~writer_core() {
         if (box_.seize()) static_cast<void>(end({}, {.reason = errc::aborted}));
@@ -71,12 +71,12 @@ protected:
         if (pushed.climbed) tell_high();
         if (pushed.drive) schedule();
         if (pushed.error == errc::queue_full && box_.when_full() == overflow::disconnect)
-            abort_with(errc::queue_full);
+            abort_with(errc::queue_full, duration::zero());
         return pushed.error;
     }
 
-    void abort_with(errc why) {
-        if (box_.abort(why)) schedule();
+    void abort_with(errc why, duration finish_within) {
+        if (box_.abort(why, deadline_after(Traits::clock::now(), finish_within))) schedule();
     }
 
     /// The caller took the token off `free`.
