@@ -1528,7 +1528,7 @@ public:
                 store(last - 32, low);
                 store(last, high);
             }
-            if (!state.last_was_ascii_ || has_high_bit(low | high)) {
+            if (has_high_bit(low | high)) { // otherwise nothing was open before them either: they overlap it
                 state.last_ = before;
                 if (rest > 32) state.check(low);
                 state.last_ = low;
@@ -5220,7 +5220,7 @@ public:
     /// peer_close: the reason that the peer gave, UTF-8, at most 123 bytes (RFC 6455 §7.1.6).
     [[nodiscard]] std::string_view reason() const noexcept {
         WSOLO_ASSERT(kind_ == event_kind::peer_close, "event::reason(): only of peer_close");
-        return size_ < 2 ? std::string_view() : text_of({payload_ + 2, size_ - 2u});
+        return size_ == 0 ? std::string_view() : text_of({payload_ + 2, size_ - 2u});
     }
     /// failure: the rule that was broken.
     [[nodiscard]] errc error() const noexcept {

@@ -8,7 +8,7 @@
 #include <atomic>
 #include <cstdlib>
 
-#if defined(__GLIBC__) && !WSOLO_TEST_ASAN && !defined(__SANITIZE_THREAD__)
+#if defined(__GLIBC__) && defined(__x86_64__) && !WSOLO_TEST_ASAN && !defined(__SANITIZE_THREAD__)
 #define WSOLO_TEST_COUNTS_HEAP 1
 #else
 #define WSOLO_TEST_COUNTS_HEAP 0

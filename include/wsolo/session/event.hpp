@@ -82,7 +82,7 @@ public:
     /// peer_close: the reason that the peer gave, UTF-8, at most 123 bytes (RFC 6455 §7.1.6).
     [[nodiscard]] std::string_view reason() const noexcept {
         WSOLO_ASSERT(kind_ == event_kind::peer_close, "event::reason(): only of peer_close");
-        return size_ < 2 ? std::string_view() : text_of({payload_ + 2, size_ - 2u});
+        return size_ == 0 ? std::string_view() : text_of({payload_ + 2, size_ - 2u});
     }
     /// failure: the rule that was broken.
     [[nodiscard]] errc error() const noexcept {

@@ -109,6 +109,19 @@ TEST_CASE("control events say what came", "[session][event]") {
     CHECK(sizeof(event) <= 32);
 }
 
+TEST_CASE("an event keeps nothing of the one before it", "[session][event]") {
+    stream sent(role::client);
+    sent.frame(0x89, "1").frame(0x81, "text").frame(0x8a, "2").frame(0x82, "binary");
+    exact_bytes received{const_bytes(sent.bytes())};
+    server_reader in;
+    std::string seen;
+    for (auto& event : in.read(received.view())) {
+        seen += event.is_text() ? 'T' : '-';
+        seen += event.owes_reply() ? 'R' : '-';
+    }
+    CHECK(seen == "-RT-----");
+}
+
 TEST_CASE("asking an event for what its kind has not stops the program", "[session][event]") {
     with_event(0x81, "x", [](const event& seen) {
         CHECK(stops([&] { static_cast<void>(seen.code()); }));

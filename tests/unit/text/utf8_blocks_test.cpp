@@ -105,6 +105,17 @@ TEST_CASE("every width finds one bad byte anywhere in real text", "[text][utf8]"
     SUCCEED();
 }
 
+TEST_CASE("every width finds a fault alone among ASCII, wherever it is", "[text][utf8]") {
+    for (std::size_t size = 16; size <= 200; ++size) {
+        for (std::size_t at = 0; at + 3 <= size; ++at) {
+            for (const std::string_view piece : {"\xC3\xA9", "\xC3", "\xA9", "\xE6\x97"}) {
+                check_all(std::string(size, 'a').replace(at, piece.size(), piece));
+            }
+        }
+    }
+    SUCCEED();
+}
+
 TEST_CASE("unmasking on the way equals the byte loop, whatever the verdict", "[text][utf8]") {
     const wsolo::masking_key key{{std::byte{0x37}, std::byte{0xFA}, std::byte{0x21}, std::byte{0x3D}}};
     for (std::size_t size = 0; size <= 300; ++size) {

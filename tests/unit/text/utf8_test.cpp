@@ -183,3 +183,25 @@ TEST_CASE("a bad byte anywhere in a long text is found at any split", "[text][ut
     }
     SUCCEED();
 }
+
+TEST_CASE("a bad byte anywhere in a short text is found, masked or not", "[text][utf8]") {
+    for (std::size_t size = 1; size <= 70; ++size) {
+        for (std::size_t at = 0; at < size; ++at) {
+            std::string text(size, 'a');
+            text[at] = '\xFF';
+            for (std::uint64_t phase = 0; phase <= 4; ++phase) check_split(text, 0, size, phase);
+        }
+    }
+    SUCCEED();
+}
+
+TEST_CASE("a lead byte before an unfinished code point is found at every length", "[text][utf8]") {
+    for (std::size_t size = 0; size <= 200; ++size) {
+        for (const std::string_view end : {"\xE2\xE2\x82", "\xF0\x9F\xC3", "\xC3\xF0\x9F\x98", "\xC3\xC3"}) {
+            for (std::uint64_t phase = 0; phase <= 4; ++phase) {
+                check_split(std::string(size, 'a').append(end), 0, size + end.size(), phase);
+            }
+        }
+    }
+    SUCCEED();
+}

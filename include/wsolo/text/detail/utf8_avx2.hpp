@@ -38,7 +38,7 @@ public:
                 store(last - 32, low);
                 store(last, high);
             }
-            if (!state.last_was_ascii_ || has_high_bit(low | high)) {
+            if (has_high_bit(low | high)) { // otherwise nothing was open before them either: they overlap it
                 state.last_ = before;
                 if (rest > 32) state.check(low);
                 state.last_ = low;
