@@ -3,8 +3,8 @@
 # root after setting `install` to yes or no. Nothing is installed twice.
 #
 #   want COMMAND PACKAGE     notes that PACKAGE brings COMMAND, if COMMAND is missing
+#   want_header FILE PACKAGE the same for a header in the system's folders
 #   want_compilers, want_catch, want_venv
-#   want_header HEADER PACKAGE   the same for a library's header
 #   install_wanted           installs what was noted, or prints the list and exits 1
 #   install_optional         installs what was noted, or says what is missing and goes on
 #   make_venv REQUIREMENT..  a Python environment in build/venv that has these
@@ -21,6 +21,10 @@ die() {
 
 want() {
     command -v "$1" >/dev/null 2>&1 || wanted="$wanted $2"
+}
+
+want_header() {
+    [ -f "/usr/include/$1" ] || [ -f "/usr/local/include/$1" ] || wanted="$wanted $2"
 }
 
 # Prints the first of the commands that exists.
@@ -65,11 +69,14 @@ want_venv() {
     python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || wanted="$wanted python3-venv"
 }
 
-want_header() {
-    for prefix in /usr /usr/local "${CMAKE_PREFIX_PATH:-/usr}"; do
-        if [ -e "$prefix/include/$1" ]; then return 0; fi
-    done
-    wanted="$wanted $2"
+# npm's ws, into build/node; false where there is no Node.js to run it.
+make_npm_ws() {
+    command -v node >/dev/null 2>&1 || return 1
+    if [ -d build/node/node_modules/ws ]; then return 0; fi
+    if [ "$install" = no ] || ! command -v npm >/dev/null 2>&1; then return 1; fi
+    say "installing into build/node: ws"
+    mkdir -p build/node
+    npm install --prefix build/node --silent --no-audit --no-fund 'ws@8' >/dev/null
 }
 
 install_wanted() {

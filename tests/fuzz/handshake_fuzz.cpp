@@ -4,33 +4,14 @@
 // client takes, and what it refuses, the client reads as refused; a request or answer that was built from any
 // text at all holds exactly the fields that were put in, and a strict reader takes it to its last byte.
 
+#include "fuzz.hpp"
+
 #include <wsolo/handshake/upgrade.hpp>
 
-#include <cstdio>
-#include <cstdlib>
-#include <string>
+using fuzz::chunking;
+using fuzz::require;
 
 namespace {
-
-void require(bool holds, const char* sentence) {
-    if (holds) return;
-    std::fprintf(stderr, "handshake_fuzz: %s\n", sentence);
-    std::abort();
-}
-
-/// The sizes of the chunks, from two bytes of the input: bytewise, tiny, or mixed.
-class chunking {
-public:
-    chunking(std::uint8_t largest, std::uint8_t seed) : largest_(largest + 1U), state_(seed) {}
-    std::size_t next() {
-        state_ = state_ * 1664525U + 1013904223U;
-        return 1 + (state_ >> 16) % largest_;
-    }
-
-private:
-    std::uint32_t largest_;
-    std::uint32_t state_;
-};
 
 template <class Handshake>
 std::size_t feed_whole(Handshake& handshake, const std::string& text) {
