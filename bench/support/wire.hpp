@@ -67,6 +67,7 @@ public:
             std::tie(ends[0], ends[1]) = loopback();
         else
             must(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+        room_.resize(256 * 1024); // here, so that it is nobody's memory but the wire's
         descriptor_ = ends[0];
         peer_ = ends[1];
         reader_ = std::thread([this] { read_all(); });
@@ -114,13 +115,12 @@ public:
 private:
     void read_all() {
         leave_out_this_thread();
-        std::vector<std::byte> room(256 * 1024);
         stalled_.wait(true);
         for (;;) {
-            const ssize_t size = ::read(peer_, room.data(), room.size());
+            const ssize_t size = ::read(peer_, room_.data(), room_.size());
             if (size <= 0) break;
             received_ += static_cast<std::uint64_t>(size);
-            if (on_read_) on_read_({room.data(), static_cast<std::size_t>(size)});
+            if (on_read_) on_read_({room_.data(), static_cast<std::size_t>(size)});
         }
         timespec used{};
         must(::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) == 0);
@@ -131,6 +131,7 @@ private:
     std::atomic<bool> stalled_;
     int descriptor_ = -1, peer_ = -1;
     std::uint64_t received_ = 0;
+    std::vector<std::byte> room_;
     std::atomic<double> reader_used_{0};
     std::thread reader_;
 };
