@@ -7276,6 +7276,9 @@ public:
         return block_ == nullptr ? basic_weak_session<T, Traits>() : basic_weak_session<T, Traits>(*block_);
     }
 
+    /// Whether it was made for a session (and not moved from).
+    [[nodiscard]] explicit operator bool() const noexcept { return block_ != nullptr; }
+
     /// No guard is given out any more. True: this call closed it.
     bool close() noexcept { return block_ != nullptr && block_->users.close(); }
 
@@ -7482,7 +7485,9 @@ concept waitable_transport = transport<T> && requires(T& connection, time_point 
 // - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
 // was
 //   dropped. A rejected item gets none: its send() already said so.
-// - It runs in the thread that holds the write token, with no lock held. It may send; it must not wait.
+// - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
+// in that
+//   item's sender. It may send; it must not wait.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -7600,6 +7605,9 @@ public:
 
     /// The size of the oldest frame not yet taken. Precondition: there is one, and it was not begun.
     [[nodiscard]] std::size_t first_size() const noexcept { return frame_end(done_) - taken_; }
+
+    /// Frames not yet wholly taken.
+    [[nodiscard]] std::uint32_t frames_left() const noexcept { return frames_ - done_; }
 
     /// For reuse: as make_open() made it.
     void reset() noexcept {
@@ -7772,6 +7780,8 @@ public:
     static constexpr std::size_t max_bytes = 128 * 1024;
 
     void add(lane_id from, const_bytes part) noexcept {
+        if (part.size() > max_bytes - bytes_)
+            part = part.first(max_bytes - bytes_); // a large frame leaves in several
         if (part.empty()) return;
         bytes_ += part.size();
         if (count_ != 0 && from_[count_ - 1] == from) {
@@ -7940,7 +7950,7 @@ class ledger {
 public:
     explicit ledger(const writer_limits& limits) noexcept
         : max_bytes_(limits.max_bytes),
-          max_frames_(limits.max_frames),
+          max_frames_(limits.max_frames == 0 ? 1 : limits.max_frames),
           reserve_(limits.control_reserve < largest_reserve ? limits.control_reserve : largest_reserve),
           when_full_(limits.when_full),
           high_water_(limits.high_water),
@@ -8000,6 +8010,13 @@ public:
     }
 
     /// Budget that is free.
+    /// Whether half of the budget stays free behind such a frame: what a fragmented message keeps for its own
+    /// parts.
+    [[nodiscard]] bool leaves_half(std::size_t size) const noexcept {
+        const std::size_t half = max_bytes_ / 2;
+        return size <= half && held_data() <= half - size;
+    }
+
     [[nodiscard]] std::size_t room() const noexcept {
         return held_data() < max_bytes_ ? max_bytes_ - held_data() : 0;
     }
@@ -8009,10 +8026,16 @@ public:
         return data_bytes_ + data_frames_ * frame_overhead;
     }
 
-    /// True exactly once per climb over the high mark.
+    /// Notes a climb to the high mark. True exactly once per climb.
     [[nodiscard]] bool climbed() noexcept {
         if (above_ || held_data() < mark(high_water_)) return false;
-        return above_ = true;
+        return above_ = untold_ = true;
+    }
+    /// Whether a climb is to be told now; true exactly once per climb.
+    [[nodiscard]] bool tells_high() noexcept {
+        const bool due = untold_;
+        untold_ = false;
+        return due;
     }
     /// True exactly once per fall to the low mark after a climb.
     [[nodiscard]] bool fell() noexcept {
@@ -8067,7 +8090,8 @@ private:
     overflow when_full_;
     std::uint8_t high_water_;
     std::uint8_t low_water_;
-    bool above_ = false;
+    bool above_ : 1 = false;
+    bool untold_ : 1 = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -8186,9 +8210,9 @@ public:
     /// Moves what was queued to the flight, and a used-up segment back. PONGs only when the last ones have
     /// left, so that the reserve bounds both together; data one batch at a time, so that what waits can still
     /// be dropped.
-    void take_incoming() noexcept {
+    void take_incoming(bool sealed) noexcept {
         in_flight[lane_id::greeting].splice(queue(lane_id::greeting));
-        if (in_flight[lane_id::pong].empty()) in_flight[lane_id::pong].splice(queue(lane_id::pong));
+        if (sealed || in_flight[lane_id::pong].empty()) in_flight[lane_id::pong].splice(queue(lane_id::pong));
         in_flight[lane_id::ping].splice(queue(lane_id::ping));
         lane& data = queue(lane_id::data);
         std::size_t batch = data.empty() ? 0 : in_flight.bytes_in(lane_id::data);
@@ -8299,13 +8323,13 @@ public:
 
     /// By the budget; makes room where the policy says so, and links a sender that would wait for it.
     errc judge(const placement& where, supplies& out) noexcept {
-        errc full = accounts.admit(where.to, where.size);
-        while (full == errc::queue_full && where.to == lane_id::data && evict_oldest(out)) {
-            full = accounts.admit(where.to, where.size);
+        errc full = admit(where);
+        if (full == errc::queue_full && where.to == lane_id::data && can_evict(where.size)) {
+            while (full == errc::queue_full && evict_oldest(out)) full = admit(where);
         }
-        if (full == errc::queue_full && where.waiter != nullptr) {
+        if (full == errc::queue_full && where.waiter != nullptr && work != nullptr) {
             where.waiter->charge = where.size + frame_overhead;
-            work->waiters.push(*where.waiter); // the queue is full, so there is a workload
+            work->waiters.push(*where.waiter);
         }
         return full;
     }
@@ -8391,9 +8415,28 @@ public:
     bool in_message = false; ///< a fragmented message is open: other data is held
 
 private:
+    /// While a fragmented message is open, others leave half of the budget to it: it must be able to end.
+    [[nodiscard]] errc admit(const placement& where) const noexcept {
+        const bool other = in_message && where.to == lane_id::data && !where.of_message;
+        const errc full = accounts.admit(where.to, where.size);
+        return full == errc::none && other && !accounts.leaves_half(where.size) ? errc::queue_full : full;
+    }
+
     [[nodiscard]] lane& target(const placement& where) noexcept {
         const bool waits = where.to == lane_id::data && in_message && !where.of_message;
         return waits ? work->held : work->queue(where.to);
+    }
+
+    /// Whether dropping what may be dropped would make room for `size` bytes: nothing is dropped in vain.
+    [[nodiscard]] bool can_evict(std::size_t size) const noexcept {
+        if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
+        std::size_t gain = accounts.room();
+        for (const lane* queued : {&work->queue(lane_id::data), &work->held}) {
+            for (const segment* item = queued->front(); item != nullptr; item = item->next) {
+                if (!item->tag().fragment) gain += item->rest().size() + item->frames_left() * frame_overhead;
+            }
+        }
+        return gain >= size + frame_overhead;
     }
 
     /// Drops the oldest whole message that is not being written. False when there is none, or the policy is
@@ -8489,8 +8532,9 @@ private:
     void abandon() noexcept {
         if (next_ == opcode::continuation) {
             const bool truncated = if_unfinished_ == unfinished::truncate && push({}, true) == errc::none;
-            if (!truncated)
-                static_cast<void>(writer_->close(close_code::internal_error, "message abandoned"));
+            const errc closed =
+                truncated ? errc::closed : writer_->close(close_code::internal_error, "message abandoned");
+            if (closed != errc::none && closed != errc::closed) writer_->abort(errc::message_unfinished);
         }
         release(); // nothing of it was sent: as if it had never begun
     }
@@ -8656,8 +8700,7 @@ inline constexpr std::size_t inline_limit = 2048;
 /// What a push came to.
 struct [[nodiscard]] push_result {
     errc error = errc::none;
-    bool drive = false;   ///< the caller took the token and must call the schedule hook
-    bool climbed = false; ///< the queue reached its high mark: tell the observer
+    bool drive = false; ///< the caller took the token and must call the schedule hook
 };
 
 /// What the owner is to do next.
@@ -8666,6 +8709,7 @@ enum class next_step : std::uint8_t { write, write_what_must, look_again, releas
 /// What the owner takes out from under the lock.
 struct [[nodiscard]] next_result {
     next_step step = next_step::released;
+    bool climbed = false;     ///< the queue reached its high mark: tell the observer, before `fell`
     bool fell = false;        ///< the queue fell to its low mark: tell the observer
     workload* idle = nullptr; ///< the caller's to destroy
     waiter_list due{};        ///< the caller's to wake
@@ -8795,20 +8839,24 @@ public:
         next_result result;
         const scoped_hold hold(lock_);
         queued_.accounts.settle(done);
+        result.climbed = queued_.accounts.tells_high();
         result.fell = queued_.accounts.fell();
         queued_.grant(result.due, sealed_);
-        if (queued_.work != nullptr) queued_.work->take_incoming();
+        if (queued_.work != nullptr) queued_.work->take_incoming(sealed_);
         if (aborting_) {
             result.step = queued_.must_finish() ? next_step::write_what_must : next_step::aborted;
         } else if (queued_.has_flight()) {
             result.step = next_step::write;
         } else if (sealed_) {
             result.step = next_step::drained;
-        } else if (result.fell) {
+        } else if (result.climbed || result.fell) {
             result.step = next_step::look_again; // the observer is told while the token is still held
         } else {
             token_ = token::free;
-            if (!queued_.has_held()) result.idle = std::exchange(queued_.work, nullptr);
+            if (!queued_.has_held()) {
+                queued_.grant(result.due, true); // nobody may stay linked in a workload that goes
+                result.idle = std::exchange(queued_.work, nullptr);
+            }
         }
         return result;
     }
@@ -8844,10 +8892,27 @@ public:
         transport_error_ = how.transport_error;
         partial_frame_ = queued_.mid_frame();
         sealed_ = true;
-        token_ = token::finished;
+        aborting_ = true; // the reason stands
         end.rest = std::exchange(queued_.work, nullptr);
         end.report = report_held();
         return end;
+    }
+
+    /// Owner: the last touch.
+    void retire() noexcept {
+        const scoped_hold hold(lock_);
+        token_ = token::finished;
+    }
+
+    /// For the destructor: nothing is accepted any more, and nobody waits for room. The caller wakes who is
+    /// due.
+    [[nodiscard]] waiter_list give_up() noexcept {
+        waiter_list due;
+        const scoped_hold hold(lock_);
+        if (!aborting_) reason_ = errc::aborted;
+        sealed_ = aborting_ = true;
+        queued_.grant(due, true);
+        return due;
     }
 
     /// Owner. nullptr when nothing was queued since the writer was idle (an abort of an idle writer).
@@ -8918,6 +8983,7 @@ private:
             if (sealed_ && (aborting_ || where.to != lane_id::greeting)) return {errc::closed};
             if (const errc refused = judge(fresh); refused != errc::none) return {refused};
             if (!queued_.find_work(fresh)) continue;
+            const bool was_parked = token_ == token::parked;
             if constexpr (std::invocable<Commit&, segment&>) {
                 segment* room = queued_.find_room(where, fresh);
                 if (room == nullptr) continue;
@@ -8925,7 +8991,10 @@ private:
             } else {
                 commit(fresh);
             }
-            return {errc::none, claim(), queued_.accounts.climbed()};
+            if (queued_.accounts.climbed()) recall(); // the observer is told by whoever pumps
+            const bool recalled =
+                was_parked && token_ == token::free; // no cork holds back a write that has begun
+            return {errc::none, recalled ? take_if_free() : claim()};
         } while (fresh.fetch());
         return {errc::out_of_memory};
     }
@@ -9051,10 +9120,26 @@ struct attempt {
     case io_status::ok: return io.transferred == 0 ? errc::write_failed : errc::none;
     case io_status::would_block: return started >= work.write_deadline ? errc::write_timed_out : errc::none;
     case io_status::timed_out:
+        if (io.transferred != 0 && started < earlier(work.write_deadline, work.drain_deadline))
+            return errc::none;
         return work.drain_deadline < work.write_deadline ? errc::drain_timed_out : errc::write_timed_out;
     case io_status::failed: break;
     }
     return errc::write_failed;
+}
+
+/// A transport that throws has failed.
+template <transport Transport>
+io_result call_write(Transport& connection, const gather_plan& plan, time_point deadline) {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        return connection.write(plan.parts(), deadline);
+    } catch (...) {
+        return {io_status::failed};
+    }
+#else
+    return connection.write(plan.parts(), deadline);
+#endif
 }
 
 /// Owner only, with no lock held. Precondition: the flight is not empty.
@@ -9074,7 +9159,7 @@ attempt attempt_write(Transport& connection, workload& work, const settings& opt
     }
     if (work.write_deadline == no_deadline)
         work.write_deadline = deadline_after(started, options.write_timeout.get());
-    const io_result io = connection.write(plan.parts(), earlier(work.write_deadline, work.drain_deadline));
+    const io_result io = call_write(connection, plan, earlier(work.write_deadline, work.drain_deadline));
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
     WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
                  "a transport took nothing and called it ok");
@@ -9120,9 +9205,11 @@ struct [[nodiscard]] pump_result {
     time_point deadline = no_deadline;
 };
 
-/// Called to have pump() run soon, on whichever thread may write. Answers false (or nothing: void) to refuse.
+/// Called to have pump() run soon, on whichever thread may write. Returns nothing, or a bool: false refuses,
+/// and so does throwing.
 template <class Hook>
-concept schedule_hook = std::invocable<Hook&>;
+concept schedule_hook = std::invocable<Hook&> && (std::same_as<std::invoke_result_t<Hook&>, void> ||
+                                                  std::same_as<std::invoke_result_t<Hook&>, bool>);
 
 /// The inline drive: the sender that finds the writer idle writes at once, up to the quantum, and only what
 /// is left (or what the transport did not take) goes to `Hook`.
@@ -9151,13 +9238,21 @@ protected:
           transport_(std::move(connection)),
           schedule_(std::move(hook)),
           observer_(std::move(observer)) {}
-    ~writer_core() {
+    ~writer_core() = default;
+
+    /// For the destructor, before anything goes: nobody waits for room any more, and nothing more is
+    /// accepted.
+    void give_up() {
+        waiter_list due = box_.give_up();
+        due.wake_all();
+    }
+    /// For the destructor, when no other thread is inside: what is left has its outcome.
+    void end_what_is_left() {
         if (box_.seize()) static_cast<void>(end({}, {.reason = errc::aborted}));
     }
 
     /// The rest of every push, with no lock held.
     errc drive(push_result pushed) {
-        if (pushed.climbed) tell_high();
         if (pushed.drive) schedule();
         if (pushed.error == errc::queue_full && box_.when_full() == overflow::disconnect)
             abort_with(errc::queue_full, duration::zero());
@@ -9200,7 +9295,8 @@ protected:
             over.rest->drop_all(over.report.clean() ? errc::closed : over.report.reason);
         workload::destroy(over.rest);
         transport_.finish(over.report.clean() ? end_of_write::drained : end_of_write::broken);
-        if constexpr (requires { observer_.on_finished(over.report); }) observer_.on_finished(over.report);
+        tell_finished(over.report);
+        box_.retire();
         return {pump_status::finished};
     }
 
@@ -9222,11 +9318,12 @@ private:
                 return {pump_status::idle};
             }
             last = {};
+            if (next.climbed) tell_high();
             if (next.fell) tell_low();
             if (next.step == next_step::look_again) continue;
             if (next.step == next_step::drained) return end({}, {});
             if (next.step == next_step::aborted) return end({}, {.reason = errc::aborted});
-            if (written >= settings_.pump_quantum) {
+            if (written != 0 && written >= settings_.pump_quantum) {
                 box_.hand_over();
                 call_hook();
                 return {pump_status::more};
@@ -9255,18 +9352,34 @@ private:
     }
 
     bool hook_accepts() {
-        if constexpr (std::convertible_to<std::invoke_result_t<Schedule&>, bool>) {
-            return static_cast<bool>(schedule_());
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            return call_schedule();
+        } catch (...) {
+            return false;
+        }
+#else
+        return call_schedule();
+#endif
+    }
+
+    bool call_schedule() {
+        if constexpr (std::same_as<std::invoke_result_t<Schedule&>, bool>) {
+            return schedule_();
         } else {
             schedule_();
             return true;
         }
     }
 
-    void tell_high() {
+    // An observer that throws ends the program: there is nobody to throw to.
+    void tell_finished([[maybe_unused]] const drain_report& report) noexcept {
+        if constexpr (requires { observer_.on_finished(report); }) observer_.on_finished(report);
+    }
+    void tell_high() noexcept {
         if constexpr (requires { observer_.on_high_water(); }) observer_.on_high_water();
     }
-    void tell_low() {
+    void tell_low() noexcept {
         if constexpr (requires { observer_.on_low_water(); }) observer_.on_low_water();
     }
 
@@ -9409,10 +9522,10 @@ inline constexpr born_gated_t born_gated{};
 
 /// See the file's laws. `Transport` is owned; `Schedule` is the hook, or inline_drive of one; `Side` is
 /// server_side or client_side<>. `Observer` may have, each called with no lock held: `on_finished(const
-/// drain_report&)`, once, by the thread that ends the writer; `on_high_water()`, by a sender;
-/// `on_low_water()`, by the thread that pumps. Thread safety: everything but construction and destruction.
-/// The destructor closes handles, aborts what is left (errc::aborted) and must not run inside a callback; no
-/// thread may be in a direct call then. Idle it owns no heap block, mutex or thread.
+/// drain_report&)`, once, by the thread that ends the writer; `on_high_water()` and `on_low_water()`, by
+/// turns, by the thread that pumps; none may throw. Thread safety: everything but construction and
+/// destruction. The destructor closes handles, aborts what is left (errc::aborted) and must not run inside a
+/// callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or thread.
 template <transport Transport, schedule_hook Schedule, class Side = server_side, class Observer = no_observer,
           class Traits = std_blocking_traits>
 class single_writer : private detail::writer_core<Transport, Schedule, Observer, Traits> {
@@ -9429,6 +9542,16 @@ public:
                   Side side = {}, Observer observer = {})
         : core(std::move(connection), std::move(hook), options, std::move(observer), token::gated),
           side_(std::move(side)) {}
+
+    single_writer(const single_writer&) = delete;
+    single_writer& operator=(const single_writer&) = delete;
+
+    ~single_writer() {
+        anchor_.close();
+        this->give_up();
+        anchor_ = {}; // waits for the calls that handles have in progress
+        this->end_what_is_left();
+    }
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
     /// report. Otherwise nothing happened: queue_full (try later), too_large (never), closed, out_of_memory.
@@ -9450,6 +9573,9 @@ public:
     /// values of which only the newest counts. It takes its place at the end of the queue. O(n + segments
     /// queued).
     [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome told = {}) {
+        WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
+                     "send_keyed() sends a text or a binary message");
+        if (is_control(op)) return errc::raw_frame_malformed;
         detail::segment* frame = encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
         if (frame == nullptr) return errc::out_of_memory;
         return own(frame, this->box_.push_keyed(frame));
@@ -9461,6 +9587,9 @@ public:
     template <stop_token_like StopToken = never_stop>
     [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
                                  const StopToken& stop = {}) {
+        WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
+                     "send_wait() sends a text or a binary message");
+        if (is_control(op)) return errc::raw_frame_malformed;
         if (this->is_pumping_here()) return errc::would_deadlock;
         const std::size_t size = encoded_size<Side::self>(payload.size());
         if (size <= detail::inline_limit) {
@@ -9491,6 +9620,7 @@ public:
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
         if (bytes.size() <= detail::inline_limit) return send(raw{bytes});
+        if (!is_one_whole_frame(parse_header(bytes), bytes)) return errc::raw_frame_malformed;
         return push_segment(bytes.size(), [&] { return detail::segment::make_shared(frame); });
     }
 
@@ -9702,18 +9832,19 @@ private:
     }
 
     weak_type weak_self() {
-        auto existing = this->box_.locked([&] { return anchor_.handle(); });
-        if (!existing.is_expired()) return existing;
+        const auto existing = this->box_.locked(
+            [&] { return anchor_ ? std::optional<weak_type>(anchor_.handle()) : std::nullopt; });
+        if (existing.has_value()) return *existing;
         auto made = anchor::make(*this);
         if (!made) return {};
         return this->box_.locked([&] {
-            if (anchor_.handle().is_expired()) std::swap(anchor_, *made);
+            if (!anchor_) std::swap(anchor_, *made);
             return anchor_.handle();
         });
     }
 
     [[no_unique_address]] Side side_;
-    anchor anchor_; // last: it closes the handles before anything of the writer goes
+    anchor anchor_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
