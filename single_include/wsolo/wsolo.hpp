@@ -7964,7 +7964,8 @@ public:
         if (to == lane_id::ping) return pings_ < reserve_ ? errc::none : errc::queue_full;
         if (to != lane_id::data)
             return errc::none; // a PONG beyond the reserve replaces another: see pongs_full()
-        if (size > max_bytes_ || frame_overhead > max_bytes_ - size) return errc::too_large;
+        if (size > max_bytes_ || frame_overhead > max_bytes_ - size || max_frames_ == 0)
+            return errc::too_large;
         const bool replaces = instead_of != 0;
         if (data_frames_ - replaces >= max_frames_) return errc::queue_full;
         const std::size_t held = held_data() - (replaces ? instead_of + frame_overhead : 0);
@@ -8100,8 +8101,10 @@ private:
 // Senders that wait for room, first come first woken.
 //
 // Laws of this file:
-// - A node lies on its sender's stack and is linked and unlinked under the outbox's lock only.
-// - Whoever unlinked it to wake it calls wake() once, with no lock held, and touches it no more.
+// - A node lies on its sender's stack. `waits` belongs to the outbox's lock: true from the push that was
+// refused until
+//   the sender withdraws or is granted room, and from then on the node is the granter's.
+// - Whoever was granted to calls wake() once, with no lock held, and touches the node no more.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -8109,7 +8112,7 @@ struct budget_waiter {
     void (*wake)(budget_waiter& self) noexcept = nullptr;
     std::size_t charge = 0; ///< bytes of budget that it waits for
     budget_waiter* next = nullptr;
-    bool linked = false;
+    bool waits = false;
 };
 
 /// A FIFO of them. Owns nothing.
@@ -8120,7 +8123,6 @@ public:
 
     void push(budget_waiter& added) noexcept {
         added.next = nullptr;
-        added.linked = true;
         *(first_ == nullptr ? &first_ : &last_->next) = &added;
         last_ = &added;
     }
@@ -8128,19 +8130,15 @@ public:
     [[nodiscard]] budget_waiter& pop() noexcept {
         budget_waiter& taken = *first_;
         first_ = taken.next;
-        taken.linked = false;
         return taken;
     }
 
-    /// False when it was unlinked before. O(waiters).
-    bool remove(budget_waiter& gone) noexcept {
-        if (!gone.linked) return false;
+    /// Takes `gone`, which is in here, out. O(waiters).
+    void remove(budget_waiter& gone) noexcept {
         budget_waiter* before = nullptr;
         for (budget_waiter* at = first_; at != &gone; at = at->next) before = at;
         (before == nullptr ? first_ : before->next) = gone.next;
         if (last_ == &gone) last_ = before;
-        gone.linked = false;
-        return true;
     }
 
     /// Wakes everybody in the list. Each may be gone as soon as it is woken.
@@ -8329,6 +8327,7 @@ public:
         }
         if (full == errc::queue_full && where.waiter != nullptr && work != nullptr) {
             where.waiter->charge = where.size + frame_overhead;
+            where.waiter->waits = true;
             work->waiters.push(*where.waiter);
         }
         return full;
@@ -8406,6 +8405,7 @@ public:
         waiter_list& waiting = work->waiters;
         while (!waiting.empty() && (nobody_may_stay || waiting.first()->charge <= room)) {
             if (!nobody_may_stay) room -= waiting.first()->charge;
+            waiting.first()->waits = false;
             due.push(waiting.pop());
         }
     }
@@ -8638,8 +8638,8 @@ public:
     [[nodiscard]] on_outcome mark() noexcept {
         return {[](void* context, errc outcome) noexcept {
                     auto* self = static_cast<flush_ticket*>(context);
-                    self->outcome_.store(
-                        outcome, std::memory_order_relaxed); // ordered by the release of the reference
+                    self->outcome_.store(outcome,
+                                         std::memory_order_release); // a wait that times out now may see it
                     self->parker_.nudge();
                     self->drop();
                 },
@@ -8649,7 +8649,7 @@ public:
     /// Sleeps until the mark's outcome, a nudge or the deadline. errc::timed_out when it is still out.
     [[nodiscard]] errc wait(time_point deadline) noexcept {
         parker_.park_until(deadline);
-        return outcome_.load(std::memory_order_relaxed);
+        return outcome_.load(std::memory_order_acquire);
     }
     void nudge() noexcept { parker_.nudge(); }
 
@@ -8853,10 +8853,8 @@ public:
             result.step = next_step::look_again; // the observer is told while the token is still held
         } else {
             token_ = token::free;
-            if (!queued_.has_held()) {
-                queued_.grant(result.due, true); // nobody may stay linked in a workload that goes
-                result.idle = std::exchange(queued_.work, nullptr);
-            }
+            queued_.grant(result.due, true); // no later write will: what does not fit waits anew
+            if (!queued_.has_held()) result.idle = std::exchange(queued_.work, nullptr);
         }
         return result;
     }
@@ -8918,11 +8916,14 @@ public:
     /// Owner. nullptr when nothing was queued since the writer was idle (an abort of an idle writer).
     [[nodiscard]] workload* work() noexcept { return queued_.work; }
 
-    /// Withdraws a sender that waits for room. False when it was granted room, or the end came: it is being
-    /// woken.
-    [[nodiscard]] bool withdraw(budget_waiter& waiter) noexcept {
+    /// Withdraws a sender that waits for room; those behind it may fit, and are the caller's to wake. False
+    /// when it was granted room, or the end came: it is being woken.
+    [[nodiscard]] bool withdraw(budget_waiter& waiter, waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
-        return waiter.linked && queued_.work->waiters.remove(waiter);
+        if (!std::exchange(waiter.waits, false)) return false;
+        queued_.work->waiters.remove(waiter);
+        queued_.grant(due, sealed_);
+        return true;
     }
 
     /// Whether a data frame of `size` bytes might be accepted now: spares the work of encoding a large one in
@@ -9770,7 +9771,11 @@ private:
             [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
             waiter.parker.park_until(deadline);
         }
-        if (this->box_.withdraw(waiter)) return false;
+        detail::waiter_list due;
+        if (this->box_.withdraw(waiter, due)) {
+            due.wake_all();
+            return false;
+        }
         waiter.parker.park(); // it is being woken: the waker's touch must be over before the node goes
         return true;
     }

@@ -191,10 +191,8 @@ public:
             result.step = next_step::look_again; // the observer is told while the token is still held
         } else {
             token_ = token::free;
-            if (!queued_.has_held()) {
-                queued_.grant(result.due, true); // nobody may stay linked in a workload that goes
-                result.idle = std::exchange(queued_.work, nullptr);
-            }
+            queued_.grant(result.due, true); // no later write will: what does not fit waits anew
+            if (!queued_.has_held()) result.idle = std::exchange(queued_.work, nullptr);
         }
         return result;
     }
@@ -256,11 +254,14 @@ public:
     /// Owner. nullptr when nothing was queued since the writer was idle (an abort of an idle writer).
     [[nodiscard]] workload* work() noexcept { return queued_.work; }
 
-    /// Withdraws a sender that waits for room. False when it was granted room, or the end came: it is being
-    /// woken.
-    [[nodiscard]] bool withdraw(budget_waiter& waiter) noexcept {
+    /// Withdraws a sender that waits for room; those behind it may fit, and are the caller's to wake. False
+    /// when it was granted room, or the end came: it is being woken.
+    [[nodiscard]] bool withdraw(budget_waiter& waiter, waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
-        return waiter.linked && queued_.work->waiters.remove(waiter);
+        if (!std::exchange(waiter.waits, false)) return false;
+        queued_.work->waiters.remove(waiter);
+        queued_.grant(due, sealed_);
+        return true;
     }
 
     /// Whether a data frame of `size` bytes might be accepted now: spares the work of encoding a large one in

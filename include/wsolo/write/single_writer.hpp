@@ -286,7 +286,11 @@ private:
             [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
             waiter.parker.park_until(deadline);
         }
-        if (this->box_.withdraw(waiter)) return false;
+        detail::waiter_list due;
+        if (this->box_.withdraw(waiter, due)) {
+            due.wake_all();
+            return false;
+        }
         waiter.parker.park(); // it is being woken: the waker's touch must be over before the node goes
         return true;
     }

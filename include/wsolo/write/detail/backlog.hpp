@@ -36,6 +36,7 @@ public:
         }
         if (full == errc::queue_full && where.waiter != nullptr && work != nullptr) {
             where.waiter->charge = where.size + frame_overhead;
+            where.waiter->waits = true;
             work->waiters.push(*where.waiter);
         }
         return full;
@@ -113,6 +114,7 @@ public:
         waiter_list& waiting = work->waiters;
         while (!waiting.empty() && (nobody_may_stay || waiting.first()->charge <= room)) {
             if (!nobody_may_stay) room -= waiting.first()->charge;
+            waiting.first()->waits = false;
             due.push(waiting.pop());
         }
     }

@@ -32,7 +32,8 @@ public:
         if (to == lane_id::ping) return pings_ < reserve_ ? errc::none : errc::queue_full;
         if (to != lane_id::data)
             return errc::none; // a PONG beyond the reserve replaces another: see pongs_full()
-        if (size > max_bytes_ || frame_overhead > max_bytes_ - size) return errc::too_large;
+        if (size > max_bytes_ || frame_overhead > max_bytes_ - size || max_frames_ == 0)
+            return errc::too_large;
         const bool replaces = instead_of != 0;
         if (data_frames_ - replaces >= max_frames_) return errc::queue_full;
         const std::size_t held = held_data() - (replaces ? instead_of + frame_overhead : 0);
