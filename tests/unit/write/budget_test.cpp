@@ -209,32 +209,33 @@ TEST_CASE("drop_oldest drops nothing in vain", "[write][budget]") {
     CHECK(f.out->send_text(std::string(5000, 'c')) == errc::queue_full);
     REQUIRE(f.pump_all() == pump_status::idle);
     CHECK(f.payloads(1).size() == 11);
+}
 
-    TEST_CASE("the budget counts a frame until the transport took its last byte", "[write][budget]") {
-        wsolo::writer_options options;
-        options.limits.max_frames = 1;
-        writer_fixture<server> f(options);
-        f.wire.then({io_status::would_block, 3, 0});
-        REQUIRE(f.out->send_text(message(0)) == errc::none);
-        REQUIRE(f.out->pump().status == pump_status::blocked); // in flight, and begun
-        CHECK(f.out->send_text(message(1)) == errc::queue_full);
-        CHECK(f.out->queued_bytes() == 14 - 3 + wsolo::frame_overhead);
-        REQUIRE(f.pump_all() == pump_status::idle);
-        CHECK(f.out->send_text(message(1)) == errc::none);
-    }
+TEST_CASE("the budget counts a frame until the transport took its last byte", "[write][budget]") {
+    wsolo::writer_options options;
+    options.limits.max_frames = 1;
+    writer_fixture<server> f(options);
+    f.wire.then({io_status::would_block, 3, 0});
+    REQUIRE(f.out->send_text(message(0)) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked); // in flight, and begun
+    CHECK(f.out->send_text(message(1)) == errc::queue_full);
+    CHECK(f.out->queued_bytes() == 14 - 3 + wsolo::frame_overhead);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.out->send_text(message(1)) == errc::none);
+}
 
-    TEST_CASE("a refused push leaves the accounts as they were", "[write][budget]") {
-        wsolo::writer_options options;
-        options.limits.max_frames = 1;
-        writer_fixture<server> f(options);
-        REQUIRE(f.out->send_text(message(0)) == errc::none);
-        const std::size_t held = f.out->queued_bytes();
-        CHECK(f.out->send_text(message(1)) == errc::queue_full);
-        CHECK(f.out->queued_bytes() == held);
-        REQUIRE(f.out->close(wsolo::close_code::normal) == errc::none);
-        const std::size_t sealed = f.out->queued_bytes();
-        CHECK(f.out->send_text(message(2)) == errc::closed);
-        CHECK(f.out->queued_bytes() == sealed);
-        REQUIRE(f.pump_all() == pump_status::finished);
-        CHECK(f.out->report().frames_accepted() == 2);
-    }
+TEST_CASE("a refused push leaves the accounts as they were", "[write][budget]") {
+    wsolo::writer_options options;
+    options.limits.max_frames = 1;
+    writer_fixture<server> f(options);
+    REQUIRE(f.out->send_text(message(0)) == errc::none);
+    const std::size_t held = f.out->queued_bytes();
+    CHECK(f.out->send_text(message(1)) == errc::queue_full);
+    CHECK(f.out->queued_bytes() == held);
+    REQUIRE(f.out->close(wsolo::close_code::normal) == errc::none);
+    const std::size_t sealed = f.out->queued_bytes();
+    CHECK(f.out->send_text(message(2)) == errc::closed);
+    CHECK(f.out->queued_bytes() == sealed);
+    REQUIRE(f.pump_all() == pump_status::finished);
+    CHECK(f.out->report().frames_accepted() == 2);
+}
