@@ -11,7 +11,7 @@
  *
  * Run:   -DN=2
  * Run:   -DN=2 -DTIMEOUT
- * Run:   -DN=2 -DCLOSE
+ * Run:   -DN=2 -DCLOSE full
  * Run:   -DW=1 -DTIMEOUT -DCLOSE
  * Run:   -DN=2 -DNO_BEGIN
  * Run:   -DN=2 -DSELF
