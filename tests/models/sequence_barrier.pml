@@ -16,7 +16,7 @@
  * Run:   -DN=2 -DNO_BEGIN
  * Run:   -DN=2 -DSELF
  * Run:   -DSTUCK
- * Run:   -DN=2 -DSTUCK -DCLOSE
+ * Run:   -DN=2 -DSTUCK -DCLOSE full
  * Run:   - full
  * Run:   -DTIMEOUT full
  * Wrong: -DN=2 -DMUTANT_TEST_THEN_SET
