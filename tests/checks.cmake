@@ -32,6 +32,16 @@ add_test(NAME "${WSOLO_TEST_PREFIX}check.lint" CONFIGURATIONS full
     COMMAND "${PROJECT_SOURCE_DIR}/scripts/lint" --no-install)
 set_tests_properties("${WSOLO_TEST_PREFIX}check.lint" PROPERTIES LABELS "check;full" TIMEOUT 1800 PROCESSORS 2)
 
+# The Spin models with their mutants: about a minute. The mutants of the headers: minutes.
+add_test(NAME "${WSOLO_TEST_PREFIX}check.models" CONFIGURATIONS full
+    COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/scripts/models" --no-install)
+add_test(NAME "${WSOLO_TEST_PREFIX}check.mutants" CONFIGURATIONS full
+    COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/scripts/mutants")
+foreach(check models mutants)
+    set_tests_properties("${WSOLO_TEST_PREFIX}check.${check}" PROPERTIES
+        LABELS "check;full" TIMEOUT 3600 PROCESSORS 2)
+endforeach()
+
 file(GLOB cases CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/compile_fail/*.cpp")
 foreach(case IN LISTS cases)
     cmake_path(GET case STEM name)

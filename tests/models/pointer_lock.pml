@@ -4,9 +4,13 @@
  * atomic block is one atomic operation of the header. next[i] and released[i] are locker i's sleeper and its parker,
  * alive[i] says that the sleeper is on its stack. Each locker takes the pointer ROUNDS times and puts back one more.
  *
- * Run:   spin -a pointer_lock.pml && gcc -O2 -DSAFETY -o pan pan.c && ./pan -m200000
- * Wrong: the same with  spin -DMUTANT_x -a ...  for x in TEST_THEN_SLEEP, STORE_UNLOCK, WAKE_ONE, NEXT_AFTER_RELEASE;
- * each must report an error. A sleeper that nobody wakes is an invalid end state.
+ * A sleeper that nobody wakes is an invalid end state.
+ *
+ * Run:   -
+ * Wrong: -DMUTANT_TEST_THEN_SLEEP
+ * Wrong: -DMUTANT_STORE_UNLOCK
+ * Wrong: -DMUTANT_WAKE_ONE
+ * Wrong: -DMUTANT_NEXT_AFTER_RELEASE
  */
 #define LOCKERS 3
 #define ROUNDS 2

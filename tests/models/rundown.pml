@@ -8,12 +8,23 @@
  * they are callbacks: what they do when "drained" happens in the release. With OUTSIDER one more thread tries to enter
  * holding no guard (the object is kept for it by something else, as by a weak session's handle).
  *
- * Run:   spin -a rundown.pml && gcc -O2 -DSAFETY -o pan pan.c && ./pan -m1000000
- *        again with spin's  -DTIMEOUT;  -DCALLBACK;  -DOUTSIDER;  -DCLOSE_BY_USER (a user closes, not the first
- *        waiter);  -DUSERS=3 -DWAITERS=3 -DTIMEOUT -DOUTSIDER -DCLOSE_BY_USER.
- * Wrong: each must report an error, with  -DMUTANT_x:  TOUCH_AFTER_LEAVE, COUNT_BEFORE_CLOSED, TEST_BEFORE_SUBTRACT,
- *        NO_WAIT, BIT_AFTER_DRAIN;  ADD_THEN_UNDO -DOUTSIDER;  UNLOCK_AFTER_FIRE -DCALLBACK;  TIMED_OUT_DANGLES -DTIMEOUT;
- *        BIT_CLEARED_BLINDLY -DTIMEOUT.
+ * -DCLOSE_BY_USER: a user closes, not the first waiter.
+ *
+ * Run:   -
+ * Run:   -DTIMEOUT
+ * Run:   -DCALLBACK
+ * Run:   -DOUTSIDER
+ * Run:   -DCLOSE_BY_USER
+ * Run:   -DUSERS=3 -DWAITERS=3 -DTIMEOUT -DOUTSIDER -DCLOSE_BY_USER full
+ * Wrong: -DMUTANT_TOUCH_AFTER_LEAVE
+ * Wrong: -DMUTANT_COUNT_BEFORE_CLOSED
+ * Wrong: -DMUTANT_TEST_BEFORE_SUBTRACT
+ * Wrong: -DMUTANT_NO_WAIT
+ * Wrong: -DMUTANT_BIT_AFTER_DRAIN
+ * Wrong: -DMUTANT_ADD_THEN_UNDO -DOUTSIDER
+ * Wrong: -DMUTANT_UNLOCK_AFTER_FIRE -DCALLBACK
+ * Wrong: -DMUTANT_TIMED_OUT_DANGLES -DTIMEOUT
+ * Wrong: -DMUTANT_BIT_CLEARED_BLINDLY -DTIMEOUT
  */
 #ifndef USERS
 #define USERS 2

@@ -6,14 +6,31 @@
  * truth: n was handled or abandoned. queue is the user's inbox. Nothing here is a spin: a thread that nobody wakes
  * ends in an invalid end state, so every run without one shows that each wait ends.
  *
- * Run (N numbers, W waiters; seconds each but for the last two):
- *     spin -a sequence_barrier.pml && gcc -O2 -DSAFETY -o pan pan.c && ./pan -m1000000
- *     with spin's  -DN=2;  -DN=2 -DTIMEOUT;  -DN=2 -DCLOSE;  -DW=1 -DTIMEOUT -DCLOSE;  -DN=2 -DNO_BEGIN (the drainer only
- *     completes);  -DN=2 -DSELF (handlers wait for themselves);  -DSTUCK (the last handler never returns: earlier marks
- *     are reached all the same);  -DN=2 -DSTUCK -DCLOSE (close frees the rest);  none, and  -DTIMEOUT.
- * Wrong: each of these must report an error, with  -DN=2 -DMUTANT_x:
- *     TEST_THEN_SET, BIT_BEFORE_ADD, CLEARED_WITH_WAITERS, WAKES_UNSATISFIED, NUMBER_REUSED, HANDLER_SKIPS, GAP_BIT_LATE,
- *     GAP_IGNORED; LEFT_LINKED -DTIMEOUT; CLOSED_FIRST -DCLOSE; CLOSE_FORGETS -DSTUCK -DCLOSE; SELF_WAIT -DSELF.
+ * N numbers, W waiters. -DNO_BEGIN: the drainer only completes; -DSELF: handlers wait for themselves; -DSTUCK: the last
+ * handler never returns, earlier marks are reached all the same, and close frees the rest.
+ *
+ * Run:   -DN=2
+ * Run:   -DN=2 -DTIMEOUT
+ * Run:   -DN=2 -DCLOSE full
+ * Run:   -DW=1 -DTIMEOUT -DCLOSE
+ * Run:   -DN=2 -DNO_BEGIN
+ * Run:   -DN=2 -DSELF
+ * Run:   -DSTUCK
+ * Run:   -DN=2 -DSTUCK -DCLOSE full
+ * Run:   - full
+ * Run:   -DTIMEOUT full
+ * Wrong: -DN=2 -DMUTANT_TEST_THEN_SET
+ * Wrong: -DN=2 -DMUTANT_BIT_BEFORE_ADD
+ * Wrong: -DN=2 -DMUTANT_CLEARED_WITH_WAITERS
+ * Wrong: -DN=2 -DMUTANT_WAKES_UNSATISFIED
+ * Wrong: -DN=2 -DMUTANT_NUMBER_REUSED
+ * Wrong: -DN=2 -DMUTANT_HANDLER_SKIPS
+ * Wrong: -DN=2 -DMUTANT_GAP_BIT_LATE
+ * Wrong: -DN=2 -DMUTANT_GAP_IGNORED
+ * Wrong: -DN=2 -DMUTANT_LEFT_LINKED -DTIMEOUT
+ * Wrong: -DN=2 -DMUTANT_CLOSED_FIRST -DCLOSE
+ * Wrong: -DN=2 -DMUTANT_CLOSE_FORGETS -DSTUCK -DCLOSE
+ * Wrong: -DN=2 -DMUTANT_SELF_WAIT -DSELF
  */
 #ifndef N
 #define N 3 /* numbers */

@@ -25,9 +25,8 @@
 #endif
 #define ROOM 3
 
-byte held; bit sealed; bit busy; bit owed;
+byte held; bit sealed; bit owed;
 bit waits[SENDERS]; bit listed[SENDERS]; bit alive[SENDERS]; bit fired[SENDERS];
-byte running;
 
 /* grant(): the room is dealt out in order; everybody when `all`. */
 inline grant(all) {
@@ -65,18 +64,18 @@ again:
     alive[me] = 1; fired[me] = 0;
 #ifdef MUTANT_CHARGED_LATE
     atomic { no_room = (held + COST > ROOM) };
-    atomic { if :: !sealed && !no_room -> held = held + COST; assert(held <= ROOM); busy = 1; owed = 1 :: else -> skip fi };
+    atomic { if :: !sealed && !no_room -> held = held + COST; assert(held <= ROOM); owed = 1 :: else -> skip fi };
     if :: no_room && !sealed -> atomic { waits[me] = 1; listed[me] = 1 } :: else -> skip fi;
 #else
 #ifdef MUTANT_LINKED_LATE
-    atomic { no_room = (held + COST > ROOM); if :: sealed -> no_room = 0 :: !sealed && !no_room -> held = held + COST; busy = 1; owed = 1 :: else -> skip fi };
+    atomic { no_room = (held + COST > ROOM); if :: sealed -> no_room = 0 :: !sealed && !no_room -> held = held + COST; owed = 1 :: else -> skip fi };
     if :: no_room -> atomic { waits[me] = 1; listed[me] = 1 } :: else -> skip fi;
 #else
     atomic {
         no_room = (held + COST > ROOM);
         if
         :: sealed -> no_room = 0
-        :: !sealed && !no_room -> held = held + COST; assert(held <= ROOM); busy = 1; owed = 1
+        :: !sealed && !no_room -> held = held + COST; assert(held <= ROOM); owed = 1
         :: else -> waits[me] = 1; listed[me] = 1
         fi
     };
@@ -103,8 +102,7 @@ again:
     alive[me] = 0;
     goto again;
 left:
-    alive[me] = 0;
-    running--
+    alive[me] = 0
 }
 
 proctype owner() {
@@ -122,7 +120,9 @@ end:
 #ifndef MUTANT_LEFT_AT_RELEASE
                     grant(1);
 #endif
-                    busy = 0; idle = 1
+                    /* the list goes with the workload */
+                    do :: j < SENDERS -> assert(!listed[j]); j++ :: else -> break od;
+                    j = 0; idle = 1
                 :: else -> skip
                 fi };
             wake_due()
@@ -134,7 +134,7 @@ end:
            grant(1)
 #endif
        };
-       wake_due()
+       wake_due(); break
 #endif
     od
 }
@@ -142,7 +142,7 @@ end:
 init {
     byte n;
     atomic {
-        running = SENDERS; run owner();
+        run owner();
         do :: n < SENDERS -> run sender(n); n++ :: else -> break od
     }
 }

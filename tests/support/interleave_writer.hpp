@@ -28,11 +28,13 @@ struct tape {
     std::size_t size = 0;
     int blocks = 0;          ///< writes that are answered with would_block first
     std::size_t partial = 0; ///< bytes that each of them takes all the same
+    bool fails = false;      ///< every write
     int finished = 0;
     bool drained = false;
 
     wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point) {
         check(finished == 0, "a write behind the end");
+        if (fails) return {wsolo::io_status::failed, 0, 5};
         std::size_t room = blocks > 0 ? partial : bytes.size() - size;
         std::size_t taken = 0;
         for (const wsolo::const_bytes part : parts) {

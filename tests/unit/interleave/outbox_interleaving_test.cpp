@@ -147,3 +147,17 @@ TEST_CASE("an abort wakes the senders that wait", "[outbox]") {
     CHECK(passes(done));
     CHECK(verdicts == std::set<errc>{errc::closed});
 }
+
+TEST_CASE("a failed write wakes the senders that wait", "[outbox]") {
+    std::set<errc> verdicts;
+    const result done = explore(bound(2), [&](scenario& stage) {
+        auto& m = stage.make<deferred>("writer", room_for(one_frame));
+        m.wire.fails = true;
+        check(m.out->send_text("a") == errc::none, "accepted");
+        stage.thread("waiter", [&] { verdicts.insert(send_wait(m, "b", wsolo::no_deadline)); });
+        stage.thread("loop", [&m] { m.serve(99); });
+        stage.finally([&m] { settled(m, 1); });
+    });
+    CHECK(passes(done));
+    CHECK(verdicts == std::set<errc>{errc::closed});
+}

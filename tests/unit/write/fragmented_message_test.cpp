@@ -122,3 +122,18 @@ TEST_CASE("fragments are never dropped for newer data, and a Close ends an open 
     CHECK(f.parsed().frames.back().opcode == 8);
     CHECK(f.out->report().reason == errc::message_unfinished); // the held text had no turn
 }
+
+TEST_CASE("what waited for a message does not follow a Close", "[write][fragmented_message]") {
+    writer_fixture<server> f;
+    {
+        auto tale = f.out->begin_message(wsolo::opcode::text);
+        REQUIRE(tale.write(wsolo::bytes_of("part")) == errc::none);
+        REQUIRE(f.out->send_text("waits") == errc::none);
+        REQUIRE(f.out->close(wsolo::close_code::normal) == errc::none);
+        CHECK(tale.finish() == errc::closed);
+    }
+    REQUIRE(f.pump_all() == pump_status::finished);
+    CHECK(f.parsed().frames.back().opcode == 8);
+    CHECK(f.payloads(1) == std::vector<std::string>{"part"});
+    CHECK(f.out->report().frames_dropped == 1);
+}

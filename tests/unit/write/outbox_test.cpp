@@ -145,3 +145,21 @@ TEST_CASE("frames are counted wherever a write is cut", "[write][outbox]") {
         REQUIRE(box.work()->in_flight.mid_frame() == (cut % 10 != 0));
     }
 }
+
+TEST_CASE("a write goes on where the one before it was cut, and the one before that", "[write][outbox]") {
+    outbox box({}, token::free);
+    for (std::size_t i = 0; i < 3; ++i) REQUIRE(push(box).error == errc::none);
+    REQUIRE(box.begin());
+    progress done;
+    const std::byte* start = nullptr;
+    for (std::size_t taken = 0; taken < 30; taken += 5) {
+        REQUIRE(step(box, done) == next_step::write);
+        wsolo::detail::gather_plan plan;
+        box.work()->in_flight.plan(plan, false);
+        REQUIRE(plan.bytes() == 30 - taken);
+        if (taken == 0) start = plan.parts()[0].data();
+        REQUIRE(plan.parts()[0].data() == start + taken);
+        done = box.work()->in_flight.advance(plan, 5);
+    }
+    CHECK(step(box, done) == next_step::released);
+}
