@@ -29,8 +29,8 @@ using open_scenario = void (*)(scenario&, outcomes&);
 inline bool holds(open_scenario body, const outcomes& expected, int preemptions = 2) {
     outcomes seen;
     const auto run = [&](scenario& stage) { body(stage, seen); };
-    return passes(explore({.preemptions = 2, .deviations = 1, .random_executions = 500}, run)) &&
-           seen == expected;
+    const config bounds{.preemptions = preemptions, .deviations = 1, .random_executions = 500};
+    return passes(explore(bounds, run)) && seen == expected;
 }
 
 /// The same with three preemptions and two deviations, as far as three million executions go.
