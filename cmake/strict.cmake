@@ -9,9 +9,9 @@ set(wsolo_warnings
     -Woverloaded-virtual -Wdouble-promotion -Wcast-align -Wcast-qual -Wformat=2 -Wundef -Wunused
     -Wimplicit-fallthrough -Wextra-semi)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    list(APPEND wsolo_warnings -Wduplicated-cond -Wduplicated-branches -Wredundant-decls -Wnull-dereference)
+    list(APPEND wsolo_warnings -Wduplicated-cond -Wduplicated-branches -Wredundant-decls)
 elseif(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
-    list(APPEND wsolo_warnings -Wmissing-prototypes -Wshorten-64-to-32 -Wunreachable-code -Wnewline-eof -Wthread-safety)
+    list(APPEND wsolo_warnings -Wmissing-prototypes -Wshorten-64-to-32 -Wnewline-eof -Wthread-safety)
 endif()
 if(WSOLO_WERROR)
     list(APPEND wsolo_warnings -Werror)

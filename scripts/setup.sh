@@ -3,8 +3,10 @@
 # root after setting `install` to yes or no. Nothing is installed twice.
 #
 #   want COMMAND PACKAGE     notes that PACKAGE brings COMMAND, if COMMAND is missing
+#   want_header FILE PACKAGE the same for a header in the system's folders
 #   want_compilers, want_catch, want_venv
 #   install_wanted           installs what was noted, or prints the list and exits 1
+#   install_optional         installs what was noted, or says what is missing and goes on
 #   make_venv REQUIREMENT..  a Python environment in build/venv that has these
 
 : "${install:=yes}"
@@ -19,6 +21,10 @@ die() {
 
 want() {
     command -v "$1" >/dev/null 2>&1 || wanted="$wanted $2"
+}
+
+want_header() {
+    [ -f "/usr/include/$1" ] || [ -f "/usr/local/include/$1" ] || wanted="$wanted $2"
 }
 
 # Prints the first of the commands that exists.
@@ -63,6 +69,16 @@ want_venv() {
     python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || wanted="$wanted python3-venv"
 }
 
+# npm's ws, into build/node; false where there is no Node.js to run it.
+make_npm_ws() {
+    command -v node >/dev/null 2>&1 || return 1
+    if [ -d build/node/node_modules/ws ]; then return 0; fi
+    if [ "$install" = no ] || ! command -v npm >/dev/null 2>&1; then return 1; fi
+    say "installing into build/node: ws"
+    mkdir -p build/node
+    npm install --prefix build/node --silent --no-audit --no-fund 'ws@8' >/dev/null
+}
+
 install_wanted() {
     [ -n "$wanted" ] || return 0
     if [ "$install" = no ] || ! command -v apt-get >/dev/null 2>&1; then
@@ -78,6 +94,16 @@ install_wanted() {
     # shellcheck disable=SC2086
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null
     wanted=""
+}
+
+# Each by itself: a release of Debian's that lacks one may have the others.
+install_optional() {
+    missing=""
+    for package in $wanted; do
+        if ! (wanted=" $package" && install_wanted) 2>/dev/null; then missing="$missing $package"; fi
+    done
+    wanted=""
+    [ -z "$missing" ] || say "going on without$missing"
 }
 
 make_venv() {

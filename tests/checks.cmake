@@ -23,8 +23,14 @@ wsolo_add_check(check.teeth Python3::Interpreter "${wsolo_tools}/selftest.py")
 if(CMAKE_VERSION VERSION_GREATER_EQUAL 3.24) # older ones do not know the target
     # Every header compiles alone, warnings as errors.
     wsolo_add_check(check.headers_alone
-        "${CMAKE_COMMAND}" --build "${PROJECT_BINARY_DIR}" --target all_verify_interface_header_sets)
+        "${CMAKE_COMMAND}" --build "${PROJECT_BINARY_DIR}" --parallel 2 --target all_verify_interface_header_sets)
+    set_tests_properties("${WSOLO_TEST_PREFIX}check.headers_alone" PROPERTIES PROCESSORS 2)
 endif()
+
+# Names, bugs, formatting: takes minutes, so under `ctest -C full` only.
+add_test(NAME "${WSOLO_TEST_PREFIX}check.lint" CONFIGURATIONS full
+    COMMAND "${PROJECT_SOURCE_DIR}/scripts/lint" --no-install)
+set_tests_properties("${WSOLO_TEST_PREFIX}check.lint" PROPERTIES LABELS "check;full" TIMEOUT 1800 PROCESSORS 2)
 
 file(GLOB cases CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/compile_fail/*.cpp")
 foreach(case IN LISTS cases)

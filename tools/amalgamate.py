@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Set
 
-from house import (INCLUDE, OPT_IN, ROOMS, headers_of, library_of, read_lines, repository_root, room_of,
+from house import (INCLUDE, OPT_IN, ROOMS, headers_of, is_code, library_of, read_lines, repository_root, room_of,
                    version_of, with_depth)
 
 SINGLE = Path("single_include/wsolo")
@@ -56,23 +56,20 @@ def make_umbrella(root: Path) -> str:
 
 
 class SingleHeader:
-    """Collects the headers in depth-first include order."""
+    """Collects the headers as the preprocessor would: each once, where it is first included."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.standard: Set[str] = set()
         self.body: List[str] = []
         self.done: Set[Path] = set()
-        self.open: List[Path] = []
 
     def add(self, header: Path) -> None:
         header = header.resolve()
         if header in self.done:
             return
+        self.done.add(header)
         name = header.relative_to(library_of(self.root).resolve()).as_posix()
-        if header in self.open:
-            raise SystemExit(f"{name}: includes itself through {self.open[-1].name}")
-        self.open.append(header)
         own: List[str] = []
         for number, line, depth in with_depth(read_lines(header)):
             match = INCLUDE.match(line)
@@ -85,10 +82,15 @@ class SingleHeader:
             elif depth > 0:
                 raise SystemExit(f"{name}:{number}: a relative include may not stand inside an #if")
             else:
+                if any(is_code(line) for line in own):  # an include at the bottom
+                    self.flush(name, own)
+                    own = []
                 self.add(header.parent / match.group(2))
-        self.open.pop()
-        self.done.add(header)
-        self.body += ["", f"// ---- wsolo/{name}", *without_double_blanks(own)]
+        self.flush(name, own)
+
+    def flush(self, name: str, own: List[str]) -> None:
+        if any(line.strip() for line in own):
+            self.body += ["", f"// ---- wsolo/{name}", *without_double_blanks(own)]
 
     def text(self, version: str, licence: str) -> str:
         major, minor, patch = version.split(".")

@@ -71,15 +71,18 @@ def check_header(root: Path, header: Path) -> List[str]:
     return problems
 
 
-def graph_of(headers: List[Path]) -> Dict[Path, List[Path]]:
+def graph_of(headers: List[Path], completing: bool = True) -> Dict[Path, List[Path]]:
     graph = {}
     for header in headers:
-        targets = [(header.parent / i.target).resolve() for i in includes_of(header) if not i.system]
+        targets = [(header.parent / include.target).resolve() for include in includes_of(header)
+                   if not include.system and (completing or not include.completes)]
         graph[header.resolve()] = [t for t in targets if t.is_file()]
     return graph
 
 
-def find_circles(graph: Dict[Path, List[Path]]) -> List[str]:
+def find_circles(headers: List[Path]) -> List[str]:
+    """Circles of includes at the headers' tops. One at the bottom, behind code, completes what it stands below."""
+    graph = graph_of(headers, completing=False)
     problems: List[str] = []
     done: Set[Path] = set()
 
@@ -121,7 +124,7 @@ def problems_of(root: Path) -> List[str]:
     headers = headers_of(root)
     problems = [problem for header in headers for problem in check_header(root, header)]
     graph = graph_of(headers)
-    return problems + find_circles(graph) + check_umbrella(root, graph)
+    return problems + find_circles(headers) + check_umbrella(root, graph)
 
 
 def main() -> int:

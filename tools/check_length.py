@@ -12,12 +12,12 @@ from house import read_lines, report, repository_root
 QUESTION = 300
 SPLIT = 400
 FOLDERS = ["include", "tests", "bench", "examples", "tools", "scripts", "cmake", "test_package"]
-ENDINGS = {".hpp", ".cpp", ".h", ".c", ".py", ".cmake", ".sh", ".txt", ""}
+ENDINGS = {".hpp", ".cpp", ".h", ".c", ".py", ".js", ".cmake", ".sh", ".txt"}
 
 
 def files_of(root: Path) -> List[Path]:
     return sorted(path for folder in FOLDERS for path in (root / folder).rglob("*")
-                  if path.is_file() and path.suffix in ENDINGS and "__pycache__" not in path.parts)
+                  if path.is_file() and (path.suffix in ENDINGS or path.parent == root / "scripts"))
 
 
 def judge(root: Path) -> Tuple[List[str], List[str]]:

@@ -22,6 +22,7 @@ class Include(NamedTuple):
     target: str
     system: bool  # <...>
     conditional: bool  # inside an #if
+    completes: bool  # stands behind code: it brings the rest of what the header began
 
 
 def repository_root() -> Path:
@@ -57,12 +58,19 @@ def with_depth(lines: List[str]) -> Iterator[tuple]:
             depth -= 1
 
 
+def is_code(line: str) -> bool:
+    text = line.strip()
+    return bool(text) and not text.startswith(("//", "#"))
+
+
 def includes_of(path: Path) -> List[Include]:
     found = []
+    behind_code = False
     for number, line, depth in with_depth(read_lines(path)):
+        behind_code = behind_code or is_code(line)
         match = INCLUDE.match(line)
         if match:
-            found.append(Include(number, match.group(2), match.group(1) == "<", depth > 0))
+            found.append(Include(number, match.group(2), match.group(1) == "<", depth > 0, behind_code))
     return found
 
 

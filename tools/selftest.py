@@ -87,7 +87,7 @@ class Layers(House):
         self.one(check_layers.problems_of(self.root), "reader.hpp:4", "session/ may not see write/")
 
     def test_nobody_sees_an_adapter(self) -> None:
-        self.add_line("include/wsolo/write/outbox.hpp", '#include "../adapt/posix.hpp"')
+        self.write("include/wsolo/write/outbox.hpp", '#pragma once\n#include "../adapt/posix.hpp"\n')
         problems = check_layers.problems_of(self.root)
         self.assertTrue(any("write/ may not see adapt/" in problem for problem in problems), problems)
         self.assertTrue(any("circle" in problem for problem in problems), problems)
@@ -174,6 +174,16 @@ class Amalgamation(House):
         self.assertNotIn("using e", text)
         self.assertNotIn('#include "', text)
         self.assertEqual(text, self.single())
+
+    def test_include_at_the_bottom(self) -> None:
+        self.write("include/wsolo/write/a.hpp", '#pragma once\n#include "b.hpp"\nstruct a : b {};\n')
+        self.write("include/wsolo/write/b.hpp", '#pragma once\nstruct b {};\n\n#include "a.hpp"\n')
+        text = self.single()
+        self.assertLess(text.index("struct b {}"), text.index("struct a : b {}"))
+        self.assertEqual(text.count("struct a"), 1)
+        self.assertFalse(any("circle" in problem for problem in check_layers.problems_of(self.root)))
+        self.write("include/wsolo/write/b.hpp", '#pragma once\n#include "a.hpp"\nstruct b {};\n')
+        self.assertTrue(any("circle" in problem for problem in check_layers.problems_of(self.root)))
 
     def test_adapter_stands_beside(self) -> None:
         text = (self.root / "single_include/wsolo/adapt/posix.hpp").read_text(encoding="utf-8")

@@ -33,9 +33,22 @@ struct contender {
     std::function<double()> run;
 };
 
+/// One of several figures that one run yields: `name` becomes the row's case.
+struct figure {
+    std::string name;
+    std::string unit;
+    double value = 0;
+};
+
+/// An implementation whose runs yield several figures, the same ones each time.
+struct observed {
+    std::string impl;
+    std::function<std::vector<figure>()> run;
+};
+
 class suite {
 public:
-    /// Options: --json FILE, --runs N, --case NAME, --impl NAME (both may repeat), --quick.
+    /// Options: --json FILE, --runs N, --case NAME, --impl NAME (both may repeat), --quick, --all.
     suite(int argc, char** argv) {
         for (int i = 1; i < argc; ++i) {
             const std::string_view option = argv[i];
@@ -54,9 +67,11 @@ public:
                 impls_.push_back(value());
             else if (option == "--quick")
                 quick_ = true;
+            else if (option == "--all")
+                all_ = true;
             else {
                 std::cerr << argv[0] << ": unknown option " << option
-                          << "\noptions: --json FILE, --runs N, --case NAME, --impl NAME, --quick\n";
+                          << "\noptions: --json FILE, --runs N, --case NAME, --impl NAME, --quick, --all\n";
                 std::exit(2);
             }
         }
@@ -67,37 +82,45 @@ public:
     }
     /// Less work per run: shows that everything works, measures nothing worth quoting.
     [[nodiscard]] bool quick() const { return quick_; }
+    /// Every configuration that the benchmark knows, not only those that it quotes.
+    [[nodiscard]] bool all() const { return all_; }
 
     /// Runs all contenders in turn and adds a row for each.
     void compare(const std::string& name, std::size_t size, int threads, const std::string& unit,
                  const std::vector<contender>& contenders) {
-        if (!wants(name)) return;
-        std::vector<const contender*> chosen;
+        std::vector<observed> all;
         for (const contender& one : contenders) {
+            const auto run = [&name, &unit, &one] { return std::vector<figure>{{name, unit, one.run()}}; };
+            all.push_back({one.impl, run});
+        }
+        observe(name, size, threads, all);
+    }
+
+    /// The same for several figures a run: a row for each. --case names the group.
+    void observe(const std::string& group, std::size_t size, int threads, const std::vector<observed>& all) {
+        if (!wants(group)) return;
+        std::vector<const observed*> chosen;
+        for (const observed& one : all) {
             if (impls_.empty() || std::find(impls_.begin(), impls_.end(), one.impl) != impls_.end())
                 chosen.push_back(&one);
         }
-        const int runs = quick_ ? 1 : runs_;
-        std::vector<std::vector<double>> figures(chosen.size());
         if (!quick_) {
-            for (const contender* one : chosen) one->run(); // warm-up
+            for (const observed* one : chosen) one->run(); // warm-up
         }
+        const int runs = quick_ ? 1 : runs_;
+        std::vector<std::vector<std::vector<figure>>> seen(chosen.size()); // [contender][run][figure]
         for (int r = 0; r < runs; ++r) {
-            for (std::size_t c = 0; c < chosen.size(); ++c) figures[c].push_back(chosen[c]->run());
+            for (std::size_t c = 0; c < chosen.size(); ++c) seen[c].push_back(chosen[c]->run());
         }
-        for (std::size_t c = 0; c < chosen.size(); ++c) {
-            std::sort(figures[c].begin(), figures[c].end());
-            add({name, chosen[c]->impl, size, threads, unit, figures[c].front(),
-                 figures[c][figures[c].size() / 2], figures[c].back(), runs});
-        }
+        for (std::size_t c = 0; c < chosen.size(); ++c) summarize(chosen[c]->impl, size, threads, seen[c]);
     }
 
     void add(row one) {
         if (rows_.empty()) {
-            std::printf("%-16s %-18s %9s %7s %14s %14s %14s  %s\n", "case", "impl", "size", "threads", "min",
+            std::printf("%-22s %-16s %9s %7s %14s %14s %14s  %s\n", "case", "impl", "size", "threads", "min",
                         "median", "max", "unit");
         }
-        std::printf("%-16s %-18s %9zu %7d %14.2f %14.2f %14.2f  %s\n", one.name.c_str(), one.impl.c_str(),
+        std::printf("%-22s %-16s %9zu %7d %14.2f %14.2f %14.2f  %s\n", one.name.c_str(), one.impl.c_str(),
                     one.size, one.threads, one.min, one.median, one.max, one.unit.c_str());
         std::fflush(stdout);
         rows_.push_back(std::move(one));
@@ -128,10 +151,21 @@ public:
     }
 
 private:
+    void summarize(const std::string& impl, std::size_t size, int threads,
+                   const std::vector<std::vector<figure>>& runs) {
+        for (std::size_t f = 0; f < runs.front().size(); ++f) {
+            std::vector<double> values;
+            for (const std::vector<figure>& run : runs) values.push_back(run[f].value);
+            std::sort(values.begin(), values.end());
+            add({runs.front()[f].name, impl, size, threads, runs.front()[f].unit, values.front(),
+                 values[values.size() / 2], values.back(), static_cast<int>(values.size())});
+        }
+    }
+
     std::string json_;
     std::vector<std::string> cases_, impls_;
     int runs_ = 9;
-    bool quick_ = false;
+    bool quick_ = false, all_ = false;
     std::vector<row> rows_;
 };
 

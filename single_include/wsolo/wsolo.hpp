@@ -36,16 +36,20 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <concepts>
 #include <condition_variable>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -247,6 +251,7 @@ public:
     /// grows.
     [[nodiscard]] bool reserve(std::size_t capacity) noexcept {
         if (capacity <= capacity_) return true;
+        if (capacity > max_size) return false;
         void* grown = std::realloc(data_, capacity);
         if (grown == nullptr) return false;
         data_ = static_cast<std::byte*>(grown);
@@ -316,7 +321,8 @@ private:
 // told.
 // - 512-bit vectors are taken only with AVX-512 VBMI: processors before it slow down when they see them.
 
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__)) && !defined(_MSC_VER)
+// GCC does not align the stack for wide vectors on Windows (its bug 54412), so only clang may use them there.
+#if defined(__x86_64__) && defined(__GNUC__) && (!defined(_WIN32) || defined(__clang__))
 /// Functions for wider vector units are compiled in, each by its own target attribute.
 #define WSOLO_X86_KERNELS 1
 #else
@@ -345,6 +351,144 @@ enum class vector_unit : std::uint8_t { baseline, ssse3, avx2, avx512 };
     if (__builtin_cpu_supports("avx2")) return vector_unit::avx2;
     return __builtin_cpu_supports("ssse3") ? vector_unit::ssse3 : vector_unit::baseline;
 #endif
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/core/chacha20.hpp
+// The ChaCha20 block function (RFC 8439 §2.3), several blocks side by side, one to a vector lane.
+//
+// Laws of this file:
+// - A pure function of key and counter, constant in time: no branch and no index depends on the key.
+// - The nonce is zero: whoever calls uses each key for one run of counters only.
+// - Every width writes the same bytes in the same order, so that a seed replays the same on every CPU.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// A ChaCha20 key as its eight words.
+using chacha20_key = std::array<std::uint32_t, 8>;
+
+inline constexpr std::array<std::uint32_t, 4> chacha20_constants{0x61707865, 0x3320646e, 0x79622d32,
+                                                                 0x6b206574};
+inline constexpr std::size_t chacha20_block_size = 64;
+/// Blocks are written four at a time, interleaved: word i of each of the four, then word i + 1 of each. To a
+/// generator the order is all one, and a transposition would cost a fifth.
+inline constexpr std::size_t chacha20_group = 4;
+
+#if defined(__GNUC__)
+using chacha20_lanes4 = std::uint32_t __attribute__((vector_size(16)));
+#else
+/// Four words that behave like a vector, where the compiler has none.
+struct chacha20_lanes4 {
+    std::uint32_t word[4];
+
+    friend chacha20_lanes4 operator+(chacha20_lanes4 left, const chacha20_lanes4& right) noexcept {
+        for (int i = 0; i < 4; ++i) left.word[i] += right.word[i];
+        return left;
+    }
+    friend chacha20_lanes4 operator^(chacha20_lanes4 left, const chacha20_lanes4& right) noexcept {
+        for (int i = 0; i < 4; ++i) left.word[i] ^= right.word[i];
+        return left;
+    }
+    friend chacha20_lanes4 operator|(chacha20_lanes4 left, const chacha20_lanes4& right) noexcept {
+        for (int i = 0; i < 4; ++i) left.word[i] |= right.word[i];
+        return left;
+    }
+    friend chacha20_lanes4 operator<<(chacha20_lanes4 left, int by) noexcept {
+        for (int i = 0; i < 4; ++i) left.word[i] <<= by;
+        return left;
+    }
+    friend chacha20_lanes4 operator>>(chacha20_lanes4 left, int by) noexcept {
+        for (int i = 0; i < 4; ++i) left.word[i] >>= by;
+        return left;
+    }
+};
+#endif
+
+/// §2.1, on four blocks.
+inline void chacha20_quarter4(chacha20_lanes4& a, chacha20_lanes4& b, chacha20_lanes4& c,
+                              chacha20_lanes4& d) noexcept {
+    a = a + b, d = d ^ a, d = d << 16 | d >> 16;
+    c = c + d, b = b ^ c, b = b << 12 | b >> 20;
+    a = a + b, d = d ^ a, d = d << 8 | d >> 24;
+    c = c + d, b = b ^ c, b = b << 7 | b >> 25;
+}
+
+/// Writes the blocks `counter` to `counter + 3` to `to`, 256 bytes.
+inline void chacha20_blocks4(const chacha20_key& key, std::uint32_t counter, std::byte* to) noexcept {
+    const auto all = [](std::uint32_t word) { return chacha20_lanes4{word, word, word, word}; };
+    std::array<chacha20_lanes4, 16> input{};
+    for (std::size_t i = 0; i < 4; ++i) input[i] = all(chacha20_constants[i]);
+    for (std::size_t i = 0; i < 8; ++i) input[4 + i] = all(key[i]);
+    input[12] = all(counter) + chacha20_lanes4{0, 1, 2, 3};
+
+    std::array<chacha20_lanes4, 16> x = input;
+    for (int round = 0; round < 10; ++round) {
+        chacha20_quarter4(x[0], x[4], x[8], x[12]);
+        chacha20_quarter4(x[1], x[5], x[9], x[13]);
+        chacha20_quarter4(x[2], x[6], x[10], x[14]);
+        chacha20_quarter4(x[3], x[7], x[11], x[15]);
+        chacha20_quarter4(x[0], x[5], x[10], x[15]);
+        chacha20_quarter4(x[1], x[6], x[11], x[12]);
+        chacha20_quarter4(x[2], x[7], x[8], x[13]);
+        chacha20_quarter4(x[3], x[4], x[9], x[14]);
+    }
+    for (std::size_t i = 0; i < 16; ++i) {
+        const chacha20_lanes4 words = x[i] + input[i];
+        std::memcpy(to + i * sizeof words, &words, sizeof words);
+    }
+}
+
+#if WSOLO_X86_KERNELS
+using chacha20_lanes8 = std::uint32_t __attribute__((vector_size(32)));
+
+/// §2.1, on eight blocks. Not a template over the width: GCC splits vectors before it inlines, so the wide
+/// operations must be written where AVX2 is on.
+__attribute__((target("avx2"), always_inline)) inline void
+chacha20_quarter8(chacha20_lanes8& a, chacha20_lanes8& b, chacha20_lanes8& c, chacha20_lanes8& d) noexcept {
+    a = a + b, d = d ^ a, d = d << 16 | d >> 16;
+    c = c + d, b = b ^ c, b = b << 12 | b >> 20;
+    a = a + b, d = d ^ a, d = d << 8 | d >> 24;
+    c = c + d, b = b ^ c, b = b << 7 | b >> 25;
+}
+
+/// The same bytes as two calls of chacha20_blocks4: blocks `counter` to `counter + 7`, 512 bytes.
+__attribute__((target("avx2"))) inline void chacha20_blocks8(const chacha20_key& key, std::uint32_t counter,
+                                                             std::byte* to) noexcept {
+    std::array<chacha20_lanes8, 16> input{};
+    for (std::size_t i = 0; i < 4; ++i) input[i] += chacha20_constants[i];
+    for (std::size_t i = 0; i < 8; ++i) input[4 + i] += key[i];
+    input[12] = chacha20_lanes8{0, 1, 2, 3, 4, 5, 6, 7} + counter;
+
+    std::array<chacha20_lanes8, 16> x = input;
+    for (int round = 0; round < 10; ++round) {
+        chacha20_quarter8(x[0], x[4], x[8], x[12]);
+        chacha20_quarter8(x[1], x[5], x[9], x[13]);
+        chacha20_quarter8(x[2], x[6], x[10], x[14]);
+        chacha20_quarter8(x[3], x[7], x[11], x[15]);
+        chacha20_quarter8(x[0], x[5], x[10], x[15]);
+        chacha20_quarter8(x[1], x[6], x[11], x[12]);
+        chacha20_quarter8(x[2], x[7], x[8], x[13]);
+        chacha20_quarter8(x[3], x[4], x[9], x[14]);
+    }
+    for (std::size_t i = 0; i < 16; ++i) {
+        const chacha20_lanes8 words = x[i] + input[i];
+        const auto* halves = reinterpret_cast<const std::byte*>(&words);
+        std::memcpy(to + i * 16, halves, 16);
+        std::memcpy(to + chacha20_group * chacha20_block_size + i * 16, halves + 16, 16);
+    }
+}
+#endif
+
+/// Writes the blocks 0 to `count - 1`; count is a multiple of 8.
+inline void chacha20_run(const chacha20_key& key, std::uint32_t count, std::byte* to) noexcept {
+#if WSOLO_X86_KERNELS
+    if (usable_vector_unit() >= vector_unit::avx2) {
+        for (std::uint32_t i = 0; i < count; i += 8) chacha20_blocks8(key, i, to + i * chacha20_block_size);
+        return;
+    }
+#endif
+    for (std::uint32_t i = 0; i < count; i += 4) chacha20_blocks4(key, i, to + i * chacha20_block_size);
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -386,6 +530,11 @@ enum class errc : std::uint8_t {
     pong_timeout,
     // The opening handshake.
     handshake_malformed,
+    handshake_invalid_character,
+    handshake_invalid_line_end,
+    handshake_invalid_start_line,
+    handshake_invalid_field_line,
+    handshake_obsolete_folding,
     handshake_line_too_long,
     handshake_too_many_headers,
     handshake_too_large,
@@ -412,6 +561,7 @@ enum class errc : std::uint8_t {
     schedule_refused,
     // This side: the caller's arguments, bounds and decisions.
     buffer_too_small,
+    invalid_header_field,
     control_payload_too_big,
     payload_too_big,
     raw_frame_malformed,
@@ -424,6 +574,7 @@ enum class errc : std::uint8_t {
     drain_timed_out,
     dropped_oldest,
     conflated,
+    message_open,
     message_unfinished,
     superseded,
     cancelled,
@@ -489,8 +640,19 @@ inline constexpr error_info error_table[] = {
     {errc::pong_timeout, "pong_timeout", "the peer did not answer in time", "RFC 6455 §5.5.2", blame::remote,
      1011},
 
-    {errc::handshake_malformed, "handshake_malformed", "the handshake is not well-formed HTTP",
-     "RFC 6455 §4.2.1", blame::remote, 0},
+    {errc::handshake_malformed, "handshake_malformed",
+     "a header field's value is not of the form that HTTP or RFC 6455 gives it", "RFC 6455 §4.2.1",
+     blame::remote, 0},
+    {errc::handshake_invalid_character, "handshake_invalid_character",
+     "the handshake holds a control character", "RFC 9110 §5.5", blame::remote, 0},
+    {errc::handshake_invalid_line_end, "handshake_invalid_line_end",
+     "a handshake line holds a CR or LF that is not part of a CR LF pair", "RFC 9112 §2.2", blame::remote, 0},
+    {errc::handshake_invalid_start_line, "handshake_invalid_start_line",
+     "the handshake's first line is not a legal request or status line", "RFC 9112 §2.1", blame::remote, 0},
+    {errc::handshake_invalid_field_line, "handshake_invalid_field_line",
+     "a handshake line is not a header field: a token, a colon, a value", "RFC 9112 §5", blame::remote, 0},
+    {errc::handshake_obsolete_folding, "handshake_obsolete_folding",
+     "a header field is folded over several lines", "RFC 9112 §5.2", blame::remote, 0},
     {errc::handshake_line_too_long, "handshake_line_too_long",
      "a handshake line exceeds the configured limit", "RFC 9112 §3", blame::remote, 0},
     {errc::handshake_too_many_headers, "handshake_too_many_headers",
@@ -499,7 +661,7 @@ inline constexpr error_info error_table[] = {
      "RFC 9110 §5.4", blame::remote, 0},
     {errc::handshake_method_not_get, "handshake_method_not_get", "the handshake's method is not GET",
      "RFC 6455 §4.1", blame::remote, 0},
-    {errc::handshake_http_version, "handshake_http_version", "the handshake's HTTP version is below 1.1",
+    {errc::handshake_http_version, "handshake_http_version", "the handshake's HTTP version is not 1.1",
      "RFC 6455 §4.1", blame::remote, 0},
     {errc::handshake_missing_host, "handshake_missing_host", "the handshake has no Host", "RFC 6455 §4.2.1",
      blame::remote, 0},
@@ -541,6 +703,9 @@ inline constexpr error_info error_table[] = {
 
     {errc::buffer_too_small, "buffer_too_small", "the destination is smaller than the frame", "",
      blame::local, 0},
+    {errc::invalid_header_field, "invalid_header_field",
+     "a header field, target or subprotocol to be sent is not legal, or is the library's own to write",
+     "RFC 9110 §5.5", blame::local, 0},
     {errc::control_payload_too_big, "control_payload_too_big", "a control payload may have 125 bytes at most",
      "RFC 6455 §5.5", blame::local, 0},
     {errc::payload_too_big, "payload_too_big", "a payload length must stay below 2^63", "RFC 6455 §5.2",
@@ -557,6 +722,7 @@ inline constexpr error_info error_table[] = {
     {errc::drain_timed_out, "drain_timed_out", "the drain met its deadline", "", blame::transport, 0},
     {errc::dropped_oldest, "dropped_oldest", "dropped in favour of a newer item", "", blame::local, 0},
     {errc::conflated, "conflated", "replaced by a newer item of the same key", "", blame::local, 0},
+    {errc::message_open, "message_open", "another fragmented message is open", "RFC 6455 §5.4", blame::local, 0},
     {errc::message_unfinished, "message_unfinished", "a fragmented message was abandoned", "RFC 6455 §5.4",
      blame::local, 1011},
     {errc::superseded, "superseded", "a newer PING's answer replaced this one", "RFC 6455 §5.5.3",
@@ -737,8 +903,9 @@ concept key_source = requires(Source& source) {
 }
 
 /// The provided key source: buffered ChaCha20. 1 KiB of state, no heap. Not thread-safe: one per thread or
-/// connection. A key costs a few nanoseconds; a refill (every 248 keys) costs one ChaCha20 pass and no system
-/// call.
+/// connection. Movable, not copyable: a copy would
+/// repeat its keys. A key costs a few nanoseconds; a refill
+/// (every 248 keys) costs one ChaCha20 pass and no system call.
 class random_keys {
 public:
     /// 32 bytes of seed, for instance from system_random(). Equal seeds give equal keys: only tests repeat
@@ -748,17 +915,27 @@ public:
     /// Seeded from the system. Aborts when the system has no entropy to give: a client must not mask
     /// predictably, and there is nothing sensible to mask with instead. To handle it, take 32 bytes from
     /// system_random() yourself.
-    random_keys() noexcept {
-        if (reseed() != errc::none) {
-            detail::assertion_failed("reseed()", "the system gave no random bytes", __FILE__, __LINE__);
-        }
+    random_keys() noexcept { reseed_or_abort(); }
+
+    /// What was moved from seeds itself anew from the system when it is used again, as the constructor does.
+    random_keys(random_keys&& other) noexcept { *this = std::move(other); }
+    random_keys& operator=(random_keys&& other) noexcept {
+        if (this == &other) return *this;
+        key_ = other.key_;
+        buffer_ = other.buffer_;
+        used_ = other.used_;
+        seeded_ = std::exchange(other.seeded_, false);
+        other.wipe_all();
+        return *this;
     }
+    ~random_keys() { wipe_all(); }
 
     /// Replaces the whole state; what was buffered is forgotten.
     void reseed(std::span<const std::byte, 32> seed) noexcept {
-        for (std::size_t i = 0; i < 8; ++i) std::memcpy(&key_[i], seed.data() + 4 * i, 4);
+        std::memcpy(key_.data(), seed.data(), sizeof key_);
         wipe(buffer_.data(), buffer_.size());
         used_ = buffer_.size();
+        seeded_ = true;
     }
 
     /// The same from the system. On errc::entropy_unavailable the state is unchanged.
@@ -772,7 +949,13 @@ public:
 
     [[nodiscard]] masking_key next_key() noexcept {
         masking_key key;
-        fill(key.bytes);
+        if (buffer_.size() - used_ >= sizeof key) [[likely]] { // fill() in two moves
+            std::memcpy(&key, buffer_.data() + used_, sizeof key);
+            std::memset(buffer_.data() + used_, 0, sizeof key);
+            used_ += sizeof key;
+        } else {
+            fill(key.bytes);
+        }
         return key;
     }
 
@@ -790,59 +973,39 @@ public:
     }
 
 private:
-    static constexpr std::size_t block_size = 64;
-    static constexpr std::size_t block_count = 16;
+    static constexpr std::uint32_t block_count = 16;
 
-    static void wipe(std::byte* at, std::size_t count) noexcept { std::memset(at, 0, count); }
-
-    static constexpr std::uint32_t rotate(std::uint32_t value, int by) noexcept {
-        return value << by | value >> (32 - by);
+    static void wipe(void* at, std::size_t count) noexcept {
+        std::memset(at, 0, count);
+#if defined(__GNUC__)
+        __asm__ volatile("" : : "r"(at) : "memory"); // the compiler may not find the zeros useless
+#endif
     }
 
-    static constexpr void quarter_round(std::uint32_t& a, std::uint32_t& b, std::uint32_t& c,
-                                        std::uint32_t& d) noexcept {
-        a += b;
-        d = rotate(d ^ a, 16);
-        c += d;
-        b = rotate(b ^ c, 12);
-        a += b;
-        d = rotate(d ^ a, 8);
-        c += d;
-        b = rotate(b ^ c, 7);
+    void wipe_all() noexcept {
+        wipe(key_.data(), sizeof key_);
+        wipe(buffer_.data(), buffer_.size());
+        used_ = buffer_.size();
     }
 
-    /// One ChaCha20 block (RFC 8439 §2.3) with a zero nonce: the key changes with every refill instead.
-    void block(std::uint32_t counter, std::byte* to) const noexcept {
-        std::array<std::uint32_t, 16> input{0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
-        for (std::size_t i = 0; i < 8; ++i) input[4 + i] = key_[i];
-        input[12] = counter;
-        std::array<std::uint32_t, 16> x = input;
-        for (int round = 0; round < 10; ++round) {
-            quarter_round(x[0], x[4], x[8], x[12]);
-            quarter_round(x[1], x[5], x[9], x[13]);
-            quarter_round(x[2], x[6], x[10], x[14]);
-            quarter_round(x[3], x[7], x[11], x[15]);
-            quarter_round(x[0], x[5], x[10], x[15]);
-            quarter_round(x[1], x[6], x[11], x[12]);
-            quarter_round(x[2], x[7], x[8], x[13]);
-            quarter_round(x[3], x[4], x[9], x[14]);
-        }
-        for (std::size_t i = 0; i < 16; ++i) {
-            const std::uint32_t word = x[i] + input[i];
-            std::memcpy(to + 4 * i, &word, 4);
-        }
+    void reseed_or_abort() noexcept {
+        if (reseed() == errc::none) return;
+        detail::assertion_failed("reseed()", "the system gave no random bytes", __FILE__, __LINE__);
     }
 
-    void refill() noexcept {
-        for (std::uint32_t i = 0; i < block_count; ++i) block(i, buffer_.data() + i * block_size);
-        for (std::size_t i = 0; i < 8; ++i) std::memcpy(&key_[i], buffer_.data() + 4 * i, 4);
-        wipe(buffer_.data(), 32);
-        used_ = 32;
+    /// The first bytes of each refill become the next key and are never handed out.
+    [[gnu::noinline]] void refill() noexcept {
+        if (!seeded_) reseed_or_abort();
+        detail::chacha20_run(key_, block_count, buffer_.data());
+        std::memcpy(key_.data(), buffer_.data(), sizeof key_);
+        wipe(buffer_.data(), sizeof key_);
+        used_ = sizeof key_;
     }
 
-    std::array<std::uint32_t, 8> key_{};
-    std::array<std::byte, block_size * block_count> buffer_{};
+    detail::chacha20_key key_{};
+    std::array<std::byte, detail::chacha20_block_size * block_count> buffer_{};
     std::size_t used_ = 0;
+    bool seeded_ = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -926,6 +1089,409 @@ inline constexpr std::uint8_t utf8_fourth_excess = 0xF0 - 0x80;
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/core/detail/xor_narrow.hpp
+// XOR with a repeated 32-bit word, 16 bytes at a time: what every CPU can do (SSE2, NEON, or two 64-bit
+// words).
+//
+// Laws of this file:
+// - Words are moved by memcpy, and no byte outside [0, size) is touched: a size that is no multiple of the
+// word is
+//   met by two words that overlap. All that overlaps is read before any of it is written, so in place is
+//   fine.
+// - The 32-bit word holds the key in memory order, so nothing here depends on the byte order but `advance`.
+// - A word of 0 makes the same functions copy.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// 16 bytes as two words: where the compiler has no vector type.
+struct two_words {
+    std::uint64_t low;
+    std::uint64_t high;
+
+    friend two_words operator^(two_words left, two_words right) noexcept {
+        return {left.low ^ right.low, left.high ^ right.high};
+    }
+};
+
+#if defined(__GNUC__)
+using chunk16 = std::uint64_t __attribute__((vector_size(16)));
+#else
+using chunk16 = two_words;
+#endif
+
+/// The key, turned so that its first byte meets the payload byte at `offset`.
+inline std::uint32_t advance(std::uint32_t word, std::uint64_t offset) noexcept {
+    const int bits = static_cast<int>(offset & 3) * 8;
+    return std::endian::native == std::endian::little ? std::rotr(word, bits) : std::rotl(word, bits);
+}
+
+inline std::uint32_t key_word(masking_key key, std::uint64_t offset) noexcept {
+    return advance(std::bit_cast<std::uint32_t>(key.bytes), offset);
+}
+
+template <class Word>
+Word load_word(const std::byte* from) noexcept {
+    Word word;
+    std::memcpy(&word, from, sizeof word);
+    return word;
+}
+
+template <class Word>
+void store_word(std::byte* to, Word word) noexcept {
+    std::memcpy(to, &word, sizeof word);
+}
+
+/// `word` repeated to fill a Word.
+template <class Word>
+Word spread(std::uint32_t word) noexcept {
+    const std::uint64_t pair = std::uint64_t{word} << 32 | word;
+    if constexpr (sizeof(Word) == 16) {
+        return Word{pair, pair};
+    } else {
+        return static_cast<Word>(pair);
+    }
+}
+
+/// sizeof(Word) <= size <= 2 * sizeof(Word).
+template <class Word>
+void xor_two(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
+    const std::size_t last = size - sizeof(Word);
+    const auto head = static_cast<Word>(load_word<Word>(from) ^ spread<Word>(word));
+    const auto tail = static_cast<Word>(load_word<Word>(from + last) ^ spread<Word>(advance(word, last)));
+    store_word(to, head);
+    store_word(to + last, tail);
+}
+
+/// size <= 32.
+template <class Chunk = chunk16>
+[[gnu::always_inline]] inline void xor_upto_32(std::byte* to, const std::byte* from, std::size_t size,
+                                               std::uint32_t word) noexcept {
+    if (size >= 16) return xor_two<Chunk>(to, from, size, word);
+    if (size >= 8) return xor_two<std::uint64_t>(to, from, size, word);
+    if (size >= 4) return xor_two<std::uint32_t>(to, from, size, word);
+    if (size == 0) return;
+    std::byte key[4];
+    std::memcpy(key, &word, 4);
+    const std::size_t middle = size / 2; // 1 to 3 bytes: first, middle and last are all of them
+    const std::byte a = from[0] ^ key[0];
+    const std::byte b = from[middle] ^ key[middle];
+    const std::byte c = from[size - 1] ^ key[size - 1];
+    to[0] = a;
+    to[middle] = b;
+    to[size - 1] = c;
+}
+
+/// 32 <= size: four chunks a step, the last 32 bytes on their own.
+template <class Chunk = chunk16>
+void xor_from_32(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
+    const auto pattern = spread<Chunk>(word);
+    const std::size_t last = size - 32;
+    const auto turned = spread<Chunk>(advance(word, last));
+    const Chunk tail0 = load_word<Chunk>(from + last) ^ turned;
+    const Chunk tail1 = load_word<Chunk>(from + last + 16) ^ turned;
+    std::size_t at = 0;
+    for (; at + 64 <= size; at += 64) {
+        const Chunk a = load_word<Chunk>(from + at) ^ pattern;
+        const Chunk b = load_word<Chunk>(from + at + 16) ^ pattern;
+        const Chunk c = load_word<Chunk>(from + at + 32) ^ pattern;
+        const Chunk d = load_word<Chunk>(from + at + 48) ^ pattern;
+        store_word(to + at, a);
+        store_word(to + at + 16, b);
+        store_word(to + at + 32, c);
+        store_word(to + at + 48, d);
+    }
+    if (at < last) {
+        const Chunk a = load_word<Chunk>(from + at) ^ pattern;
+        const Chunk b = load_word<Chunk>(from + at + 16) ^ pattern;
+        store_word(to + at, a);
+        store_word(to + at + 16, b);
+    }
+    store_word(to + last, tail0);
+    store_word(to + last + 16, tail1);
+}
+
+/// Any size.
+template <class Chunk = chunk16>
+void xor_narrow(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
+    if (size <= 32) return xor_upto_32<Chunk>(to, from, size, word);
+    xor_from_32<Chunk>(to, from, size, word);
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/text/detail/utf8_scalar.hpp
+// UTF-8 one byte at a time: the automaton that every faster form in this room must agree with.
+//
+// Laws of this file:
+// - The accepted language is RFC 3629 §4's grammar: no surrogates, nothing above U+10FFFF, only shortest
+// forms.
+// - The automaton fails on the first byte that no valid text could have there, not at the end of its
+// sequence.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// What may come next. `boundary` lies between code points; the rest wait for continuation bytes.
+enum class utf8_state : std::uint8_t {
+    boundary,
+    one_more,
+    two_more,
+    three_more,
+    after_e0, // the next byte must not make it shorter than it claims
+    after_ed, // nor a surrogate
+    after_f0,
+    after_f4, // nor exceed U+10FFFF
+    failed,
+};
+
+/// The range of the byte that a state waits for, and the state behind it.
+struct utf8_expectation {
+    std::uint8_t low = 1; // empty range: nothing fits
+    std::uint8_t high = 0;
+    utf8_state next = utf8_state::failed;
+};
+
+inline constexpr utf8_expectation utf8_expectations[] = {
+    {},
+    {0x80, 0xBF, utf8_state::boundary},
+    {0x80, 0xBF, utf8_state::one_more},
+    {0x80, 0xBF, utf8_state::two_more},
+    {0xA0, 0xBF, utf8_state::one_more},
+    {0x80, 0x9F, utf8_state::one_more},
+    {0x90, 0xBF, utf8_state::two_more},
+    {0x80, 0x8F, utf8_state::two_more},
+    {},
+};
+
+/// The state behind a code point's first byte (RFC 3629 §4).
+[[nodiscard]] constexpr utf8_state utf8_after_lead(std::uint8_t lead) noexcept {
+    if (lead < 0x80) return utf8_state::boundary;
+    if (lead < 0xC2) return utf8_state::failed; // a continuation byte, or an overlong two-byte form
+    if (lead < 0xE0) return utf8_state::one_more;
+    if (lead == 0xE0) return utf8_state::after_e0;
+    if (lead == 0xED) return utf8_state::after_ed;
+    if (lead < 0xF0) return utf8_state::two_more;
+    if (lead == 0xF0) return utf8_state::after_f0;
+    if (lead < 0xF4) return utf8_state::three_more;
+    return lead == 0xF4 ? utf8_state::after_f4 : utf8_state::failed;
+}
+
+/// One step of the automaton. `failed` is final.
+[[nodiscard]] constexpr utf8_state utf8_step(utf8_state state, std::byte byte) noexcept {
+    const auto value = std::to_integer<std::uint8_t>(byte);
+    if (state == utf8_state::boundary) return utf8_after_lead(value);
+    const utf8_expectation& expected = utf8_expectations[static_cast<std::size_t>(state)];
+    return value >= expected.low && value <= expected.high ? expected.next : utf8_state::failed;
+}
+
+/// How many bytes at the front of `bytes` are plain ASCII, rounded down to whole words of eight.
+[[nodiscard]] inline std::size_t ascii_words(const_bytes bytes) noexcept {
+    std::size_t done = 0;
+    for (; bytes.size() - done >= 8; done += 8) {
+        std::uint64_t word;
+        std::memcpy(&word, bytes.data() + done, 8);
+        if ((word & 0x8080808080808080u) != 0) break;
+    }
+    return done;
+}
+
+/// Runs the automaton over `bytes` from `state` and leaves the state behind them there. Returns how many
+/// bytes were accepted: all of them, or the index of the first bad one with `state` failed. O(n).
+[[nodiscard]] inline std::size_t utf8_scan_scalar(const_bytes bytes, utf8_state& state) noexcept {
+    utf8_state now = state;
+    std::size_t at = 0;
+    while (at < bytes.size()) {
+        if (now == utf8_state::boundary) {
+            at += ascii_words(bytes.subspan(at));
+            if (at == bytes.size()) break;
+        }
+        now = utf8_step(now, bytes[at]);
+        if (now == utf8_state::failed) break;
+        ++at;
+    }
+    state = now;
+    return at;
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/text/detail/utf8_plain.hpp
+// Whole-text UTF-8 validation by the automaton, with words of ASCII skipped: for machines without vectors,
+// and for texts too short for them. See utf8_blocks.hpp for the contract.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+struct utf8_plain {
+    template <class Byte>
+    static bool run(Byte* at, std::size_t size, std::uint32_t key) noexcept {
+        if constexpr (!std::is_const_v<Byte>) xor_narrow(at, at, size, key);
+        utf8_state state = utf8_state::boundary;
+        return utf8_scan_scalar({at, size}, state) == size;
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/text/detail/utf8_vector16.hpp
+// Whole-text UTF-8 validation 16 bytes at a time: SSSE3, and NEON on 64-bit ARM. See utf8_tables.hpp for the
+// idea, utf8_blocks.hpp for the contract that the widths share.
+
+#if defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
+#include <arm_neon.h>
+#define WSOLO_UTF8_NEON 1
+#define WSOLO_VECTOR16_TARGET
+#else
+#define WSOLO_UTF8_NEON 0
+#define WSOLO_VECTOR16_TARGET __attribute__((target("ssse3")))
+#endif
+
+#if WSOLO_X86_KERNELS || WSOLO_UTF8_NEON
+
+#include <cstddef>
+#include <type_traits>
+
+#define WSOLO_VECTOR16 WSOLO_VECTOR16_TARGET __attribute__((always_inline)) inline
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class utf8_vector16 {
+public:
+    /// See utf8_blocks.hpp.
+    template <class Byte>
+    WSOLO_VECTOR16_TARGET static bool run(Byte* at, std::size_t size, std::uint32_t key) noexcept {
+        if (size < 19 && size != 16) return utf8_plain::run(at, size, key);
+        utf8_vector16 state;
+        const vec keys = reinterpret_cast<vec>(words{} + key);
+        // The last 16 bytes are judged once more, beside those one, two and three places before them. All are
+        // read before anything is written.
+        Byte* const last = at + (size - 16);
+        vec ending[4]{};
+        for (std::size_t back = 0; back < 4 && size % 16 != 0; ++back) {
+            ending[back] = load(last - back) ^ rotated(keys, size - back);
+        }
+        for (; size >= 64; at += 64, size -= 64) state.template take<4>(at, keys);
+        for (; size >= 16; at += 16, size -= 16) state.template take<1>(at, keys);
+        if (size > 0) {
+            if constexpr (!std::is_const_v<Byte>) store(last, ending[0]);
+            state.check(ending[0], ending[1], ending[2], ending[3]);
+        }
+        return !has_high_bit(reinterpret_cast<vec>(state.faults_ != vec{}));
+    }
+
+private:
+    using vec = std::uint8_t __attribute__((vector_size(16)));
+    using words = std::uint32_t __attribute__((vector_size(16)));
+
+    /// Judges Count vectors, unmasking them in place unless they are const.
+    template <std::size_t Count, class Byte>
+    WSOLO_VECTOR16 void take(Byte* at, vec keys) noexcept {
+        vec input[Count]; // registers
+        vec all{};
+        for (std::size_t i = 0; i < Count; ++i) {
+            input[i] = load(at + 16 * i);
+            if constexpr (!std::is_const_v<Byte>) {
+                input[i] ^= keys;
+                store(at + 16 * i, input[i]);
+            }
+            all |= input[i];
+        }
+        const bool ascii = !has_high_bit(all);
+        if (ascii && last_was_ascii_) return;
+        for (std::size_t i = 0; i < Count; ++i) {
+            check(input[i], shifted<1>(input[i], last_), shifted<2>(input[i], last_),
+                  shifted<3>(input[i], last_));
+            last_ = input[i];
+        }
+        last_was_ascii_ = ascii;
+    }
+
+    /// Judges the pairs whose second byte lies in `input`; the others hold the bytes one to three places
+    /// before.
+    WSOLO_VECTOR16 void check(vec input, vec first, vec second, vec third) noexcept {
+        const vec excess =
+            subtract_saturated(second, utf8_third_excess) | subtract_saturated(third, utf8_fourth_excess);
+        const vec faults = lookup(utf8_first_high, first >> 4) & lookup(utf8_first_low, first & 0x0F) &
+                           lookup(utf8_second_high, input >> 4);
+        faults_ |= faults ^ (excess & two_continuations);
+    }
+
+    /// The keys as they meet a vector that begins `count` bytes after a multiple of four.
+    [[nodiscard]] WSOLO_VECTOR16 static vec rotated(vec keys, std::size_t count) noexcept {
+        const auto bits = static_cast<std::uint32_t>(count % 4 * 8);
+        const words whole = reinterpret_cast<words>(keys);
+        return bits == 0 ? keys : reinterpret_cast<vec>(whole >> bits | whole << (32 - bits));
+    }
+
+    [[nodiscard]] WSOLO_VECTOR16 static vec load(const std::byte* from) noexcept {
+        vec bytes;
+        __builtin_memcpy(&bytes, from, 16);
+        return bytes;
+    }
+
+    WSOLO_VECTOR16 static void store(std::byte* to, vec bytes) noexcept { __builtin_memcpy(to, &bytes, 16); }
+
+#if WSOLO_UTF8_NEON
+    /// The table's entry for each byte below 16.
+    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
+        return reinterpret_cast<vec>(
+            vqtbl1q_u8(vld1q_u8(table.data()), reinterpret_cast<uint8x16_t>(nibbles)));
+    }
+
+    /// `input` moved up by Count bytes, filled from the end of the vector before it.
+    template <int Count>
+    [[nodiscard]] WSOLO_VECTOR16 static vec shifted(vec input, vec last) noexcept {
+        return reinterpret_cast<vec>(
+            vextq_u8(reinterpret_cast<uint8x16_t>(last), reinterpret_cast<uint8x16_t>(input), 16 - Count));
+    }
+
+    [[nodiscard]] WSOLO_VECTOR16 static vec subtract_saturated(vec from, std::uint8_t amount) noexcept {
+        return reinterpret_cast<vec>(vqsubq_u8(reinterpret_cast<uint8x16_t>(from), vdupq_n_u8(amount)));
+    }
+
+    [[nodiscard]] WSOLO_VECTOR16 static bool has_high_bit(vec bytes) noexcept {
+        return vmaxvq_u8(reinterpret_cast<uint8x16_t>(bytes)) >= 0x80;
+    }
+#else
+    using chars = char __attribute__((vector_size(16)));
+    using quads = long long __attribute__((vector_size(16)));
+
+    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
+        chars entries;
+        __builtin_memcpy(&entries, table.data(), 16);
+        return reinterpret_cast<vec>(__builtin_ia32_pshufb128(entries, reinterpret_cast<chars>(nibbles)));
+    }
+
+    template <int Count>
+    [[nodiscard]] WSOLO_VECTOR16 static vec shifted(vec input, vec last) noexcept {
+#if defined(__clang__)
+        return reinterpret_cast<vec>(__builtin_ia32_palignr128(reinterpret_cast<chars>(input),
+                                                               reinterpret_cast<chars>(last), 16 - Count));
+#else
+        return reinterpret_cast<vec>(__builtin_ia32_palignr128(
+            reinterpret_cast<quads>(input), reinterpret_cast<quads>(last), (16 - Count) * 8));
+#endif
+    }
+
+    [[nodiscard]] WSOLO_VECTOR16 static vec subtract_saturated(vec from, std::uint8_t amount) noexcept {
+        const vec amounts = vec{} + amount;
+        return (from > amounts ? from : amounts) - amounts;
+    }
+
+    [[nodiscard]] WSOLO_VECTOR16 static bool has_high_bit(vec bytes) noexcept {
+        return __builtin_ia32_pmovmskb128(reinterpret_cast<chars>(bytes)) != 0;
+    }
+#endif
+
+    vec faults_{};
+    vec last_{};
+    bool last_was_ascii_ = true;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+#undef WSOLO_VECTOR16
+#endif
+#undef WSOLO_VECTOR16_TARGET
+
 // ---- wsolo/text/detail/utf8_avx2.hpp
 // Whole-text UTF-8 validation 32 bytes at a time (AVX2). See utf8_tables.hpp for the idea, utf8_blocks.hpp
 // for the contract that the widths share.
@@ -944,20 +1510,32 @@ public:
     /// See utf8_blocks.hpp.
     template <class Byte>
     __attribute__((target("avx2"))) static bool run(Byte* at, std::size_t size, std::uint32_t key) noexcept {
+        if (size < 64) return utf8_vector16::run(at, size, key);
         utf8_avx2 state;
         const vec keys = reinterpret_cast<vec>(words{} + key);
-        for (; size >= 64; at += 64, size -= 64) state.take(at, keys);
-        if (size > 0) {
-            alignas(32) std::byte rest[64]{};
-            __builtin_memcpy(rest, at, size);
+        // The last bytes are judged once more as the end of the text's last two or three vectors, all read
+        // before anything is written.
+        const std::size_t rest = size % 64;
+        Byte* const last = at + (size - 32);
+        const vec turned = rotated(keys, rest);
+        const vec high = load(last) ^ turned;
+        const vec low = load(last - 32) ^ turned;
+        const vec before = rest > 32 ? load(last - 64) ^ turned : vec{};
+        Byte* const end = at + (size - rest);
+        for (; at != end; at += 64) state.take(at, keys);
+        if (rest > 0) {
             if constexpr (!std::is_const_v<Byte>) {
-                for (int i = 0; i < 64; i += 32) store(rest + i, load(rest + i) ^ keys);
-                __builtin_memcpy(at, rest, size);
-                __builtin_memset(rest + size, 0, 64 - size);
+                store(last - 32, low);
+                store(last, high);
             }
-            state.take(static_cast<const std::byte*>(rest), keys);
+            if (has_high_bit(low | high)) { // otherwise nothing was open before them either: they overlap it
+                state.last_ = before;
+                if (rest > 32) state.check(low);
+                state.last_ = low;
+                state.check(high);
+            }
         }
-        return !has_high_bit(reinterpret_cast<vec>(state.faults_ != vec{}));
+        return !state.failed();
     }
 
 private:
@@ -965,6 +1543,17 @@ private:
     using chars = char __attribute__((vector_size(32)));
     using quads = long long __attribute__((vector_size(32)));
     using words = std::uint32_t __attribute__((vector_size(32)));
+
+    [[nodiscard]] WSOLO_AVX2 bool failed() const noexcept {
+        return has_high_bit(reinterpret_cast<vec>(faults_ != vec{}));
+    }
+
+    /// The keys as they meet a vector that begins `count` bytes after a multiple of four.
+    [[nodiscard]] WSOLO_AVX2 static vec rotated(vec keys, std::size_t count) noexcept {
+        const auto bits = static_cast<std::uint32_t>(count % 4 * 8);
+        const words whole = reinterpret_cast<words>(keys);
+        return bits == 0 ? keys : reinterpret_cast<vec>(whole >> bits | whole << (32 - bits));
+    }
 
     /// Judges 64 bytes, unmasking them in place unless they are const.
     template <class Byte>
@@ -1065,6 +1654,12 @@ private:
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
+inline constexpr std::array<std::uint8_t, 64> utf8_lane_numbers = [] {
+    std::array<std::uint8_t, 64> numbers{};
+    for (std::size_t i = 0; i < 64; ++i) numbers[i] = static_cast<std::uint8_t>(i);
+    return numbers;
+}();
+
 class utf8_avx512 {
 public:
     /// See utf8_blocks.hpp.
@@ -1072,25 +1667,34 @@ public:
     __attribute__((target("avx512f,avx512bw,avx512vl"))) static bool run(Byte* at, std::size_t size,
                                                                          std::uint32_t key) noexcept {
         utf8_avx512 state;
+        constexpr bool masked = !std::is_const_v<Byte>;
         const vec keys = reinterpret_cast<vec>(words{} + key);
-        for (; size >= 64; at += 64, size -= 64) {
-            vec input;
-            __builtin_memcpy(&input, at, 64);
-            if constexpr (!std::is_const_v<Byte>) {
+        const std::size_t rest = size % 64;
+        Byte* const end = at + (size - rest);
+        // Masked stores are slow on some processors: the last bytes go out in whole words that overlap
+        // others, all read before any is written.
+        vec last{};
+        if (masked && rest > 0 && size >= 64) last = load(end + rest - 64) ^ rotated(keys, rest);
+        const vec remainder = load_some(end, (std::uint64_t{1} << rest) - 1);
+        for (; at != end; at += 64) {
+            vec input = load(at);
+            if constexpr (masked) {
                 input ^= keys;
-                __builtin_memcpy(at, &input, 64);
+                store(at, input);
             }
             state.take(input);
         }
-        if (size > 0) {
-            const std::uint64_t lanes = (std::uint64_t{1} << size) - 1;
-            vec input = load_some(at, lanes);
-            if constexpr (!std::is_const_v<Byte>) {
-                input ^= keys;
-                store_some(at, input, lanes);
-                input &= reinterpret_cast<vec>(lane_numbers() < static_cast<std::uint8_t>(size));
+        if (rest == 0) return !state.failed();
+        if constexpr (masked) {
+            if (size >= 64) {
+                store(end + rest - 64, last);
+            } else {
+                xor_narrow(at, at, rest, key);
             }
-            state.take(input);
+            const vec clear = remainder ^ keys;
+            state.take(clear & reinterpret_cast<vec>(lane_numbers() < static_cast<std::uint8_t>(rest)));
+        } else {
+            state.take(remainder);
         }
         return !state.failed();
     }
@@ -1128,8 +1732,8 @@ private:
     }
 
     [[nodiscard]] WSOLO_AVX512 static vec lane_numbers() noexcept {
-        vec numbers{};
-        for (int i = 0; i < 64; ++i) numbers[i] = static_cast<std::uint8_t>(i);
+        vec numbers;
+        __builtin_memcpy(&numbers, utf8_lane_numbers.data(), 64);
         return numbers;
     }
 
@@ -1173,17 +1777,25 @@ private:
             __builtin_ia32_loaddquqi512_mask(reinterpret_cast<const masked_source*>(from), chars{}, lanes));
     }
 
-    WSOLO_AVX512 static void store_some(std::byte* to, vec bytes, std::uint64_t lanes) noexcept {
-        __builtin_ia32_storedquqi512_mask(reinterpret_cast<masked_target*>(to),
-                                          reinterpret_cast<chars>(bytes), lanes);
+    [[nodiscard]] WSOLO_AVX512 static vec load(const std::byte* from) noexcept {
+        vec bytes;
+        __builtin_memcpy(&bytes, from, 64);
+        return bytes;
+    }
+
+    WSOLO_AVX512 static void store(std::byte* to, vec bytes) noexcept { __builtin_memcpy(to, &bytes, 64); }
+
+    /// The keys as they meet a vector that begins `count` bytes after a multiple of four.
+    [[nodiscard]] WSOLO_AVX512 static vec rotated(vec keys, std::size_t count) noexcept {
+        const auto bits = static_cast<std::uint32_t>(count % 4 * 8);
+        const words whole = reinterpret_cast<words>(keys);
+        return bits == 0 ? keys : reinterpret_cast<vec>(whole >> bits | whole << (32 - bits));
     }
 
 #if defined(__clang__)
     using masked_source = chars;
-    using masked_target = chars;
 #else
     using masked_source = char;
-    using masked_target = char;
 #endif
 
     vec faults_{};
@@ -1196,284 +1808,21 @@ private:
 #undef WSOLO_AVX512
 #endif
 
-// ---- wsolo/text/detail/utf8_scalar.hpp
-// UTF-8 one byte at a time: the automaton that every faster form in this room must agree with.
-//
-// Laws of this file:
-// - The accepted language is RFC 3629 §4's grammar: no surrogates, nothing above U+10FFFF, only shortest
-// forms.
-// - The automaton fails on the first byte that no valid text could have there, not at the end of its
-// sequence.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// What may come next. `boundary` lies between code points; the rest wait for continuation bytes.
-enum class utf8_state : std::uint8_t {
-    boundary,
-    one_more,
-    two_more,
-    three_more,
-    after_e0, // the next byte must not make it shorter than it claims
-    after_ed, // nor a surrogate
-    after_f0,
-    after_f4, // nor exceed U+10FFFF
-    failed,
-};
-
-/// The range of the byte that a state waits for, and the state behind it.
-struct utf8_expectation {
-    std::uint8_t low = 1; // empty range: nothing fits
-    std::uint8_t high = 0;
-    utf8_state next = utf8_state::failed;
-};
-
-inline constexpr utf8_expectation utf8_expectations[] = {
-    {},
-    {0x80, 0xBF, utf8_state::boundary},
-    {0x80, 0xBF, utf8_state::one_more},
-    {0x80, 0xBF, utf8_state::two_more},
-    {0xA0, 0xBF, utf8_state::one_more},
-    {0x80, 0x9F, utf8_state::one_more},
-    {0x90, 0xBF, utf8_state::two_more},
-    {0x80, 0x8F, utf8_state::two_more},
-    {},
-};
-
-/// The state behind a code point's first byte (RFC 3629 §4).
-[[nodiscard]] constexpr utf8_state utf8_after_lead(std::uint8_t lead) noexcept {
-    if (lead < 0x80) return utf8_state::boundary;
-    if (lead < 0xC2) return utf8_state::failed; // a continuation byte, or an overlong two-byte form
-    if (lead < 0xE0) return utf8_state::one_more;
-    if (lead == 0xE0) return utf8_state::after_e0;
-    if (lead == 0xED) return utf8_state::after_ed;
-    if (lead < 0xF0) return utf8_state::two_more;
-    if (lead == 0xF0) return utf8_state::after_f0;
-    if (lead < 0xF4) return utf8_state::three_more;
-    return lead == 0xF4 ? utf8_state::after_f4 : utf8_state::failed;
-}
-
-/// One step of the automaton. `failed` is final.
-[[nodiscard]] constexpr utf8_state utf8_step(utf8_state state, std::byte byte) noexcept {
-    const auto value = std::to_integer<std::uint8_t>(byte);
-    if (state == utf8_state::boundary) return utf8_after_lead(value);
-    const utf8_expectation& expected = utf8_expectations[static_cast<std::size_t>(state)];
-    return value >= expected.low && value <= expected.high ? expected.next : utf8_state::failed;
-}
-
-/// How many bytes at the front of `bytes` are plain ASCII, rounded down to whole words of eight.
-[[nodiscard]] inline std::size_t ascii_words(const_bytes bytes) noexcept {
-    std::size_t done = 0;
-    for (; bytes.size() - done >= 8; done += 8) {
-        std::uint64_t word;
-        std::memcpy(&word, bytes.data() + done, 8);
-        if ((word & 0x8080808080808080u) != 0) break;
-    }
-    return done;
-}
-
-/// Runs the automaton over `bytes` from `state` and leaves the state behind them there. Returns how many
-/// bytes were accepted: all of them, or the index of the first bad one with `state` failed. O(n).
-[[nodiscard]] inline std::size_t utf8_scan_scalar(const_bytes bytes, utf8_state& state) noexcept {
-    std::size_t at = 0;
-    while (at < bytes.size()) {
-        if (state == utf8_state::boundary) {
-            at += ascii_words(bytes.subspan(at));
-            if (at == bytes.size()) break;
-        }
-        state = utf8_step(state, bytes[at]);
-        if (state == utf8_state::failed) break;
-        ++at;
-    }
-    return at;
-}
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/text/detail/utf8_vector16.hpp
-// Whole-text UTF-8 validation 16 bytes at a time: SSSE3, and NEON on 64-bit ARM. See utf8_tables.hpp for the
-// idea, utf8_blocks.hpp for the contract that the widths share.
-
-#if defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
-#include <arm_neon.h>
-#define WSOLO_UTF8_NEON 1
-#define WSOLO_VECTOR16_TARGET
-#else
-#define WSOLO_UTF8_NEON 0
-#define WSOLO_VECTOR16_TARGET __attribute__((target("ssse3")))
-#endif
-
-#if WSOLO_X86_KERNELS || WSOLO_UTF8_NEON
-
-#include <cstddef>
-#include <type_traits>
-
-#define WSOLO_VECTOR16 WSOLO_VECTOR16_TARGET __attribute__((always_inline)) inline
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-class utf8_vector16 {
-public:
-    /// See utf8_blocks.hpp.
-    template <class Byte>
-    WSOLO_VECTOR16_TARGET static bool run(Byte* at, std::size_t size, std::uint32_t key) noexcept {
-        utf8_vector16 state;
-        const vec keys = reinterpret_cast<vec>(words{} + key);
-        for (; size >= 64; at += 64, size -= 64) state.take(at, keys);
-        if (size > 0) {
-            alignas(16) std::byte rest[64]{};
-            __builtin_memcpy(rest, at, size);
-            if constexpr (!std::is_const_v<Byte>) {
-                for (int i = 0; i < 64; i += 16) store(rest + i, load(rest + i) ^ keys);
-                __builtin_memcpy(at, rest, size);
-                __builtin_memset(rest + size, 0, 64 - size);
-            }
-            state.take(static_cast<const std::byte*>(rest), keys);
-        }
-        return !has_high_bit(reinterpret_cast<vec>(state.faults_ != vec{}));
-    }
-
-private:
-    using vec = std::uint8_t __attribute__((vector_size(16)));
-    using words = std::uint32_t __attribute__((vector_size(16)));
-
-    /// Judges 64 bytes, unmasking them in place unless they are const.
-    template <class Byte>
-    WSOLO_VECTOR16 void take(Byte* at, vec keys) noexcept {
-        vec input[4]; // NOLINT: four registers
-        for (int i = 0; i < 4; ++i) {
-            input[i] = load(at + 16 * i);
-            if constexpr (!std::is_const_v<Byte>) {
-                input[i] ^= keys;
-                store(at + 16 * i, input[i]);
-            }
-        }
-        const bool ascii = !has_high_bit((input[0] | input[1]) | (input[2] | input[3]));
-        if (ascii && last_was_ascii_) return;
-        for (int i = 0; i < 4; ++i) check(input[i]);
-        last_was_ascii_ = ascii;
-    }
-
-    /// Judges the pairs whose second byte lies in `input`.
-    WSOLO_VECTOR16 void check(vec input) noexcept {
-        const vec first = shifted<1>(input, last_);
-        const vec third = subtract_saturated(shifted<2>(input, last_), utf8_third_excess);
-        const vec fourth = subtract_saturated(shifted<3>(input, last_), utf8_fourth_excess);
-        const vec faults = lookup(utf8_first_high, first >> 4) & lookup(utf8_first_low, first & 0x0F) &
-                           lookup(utf8_second_high, input >> 4);
-        faults_ |= faults ^ ((third | fourth) & two_continuations);
-        last_ = input;
-    }
-
-    [[nodiscard]] WSOLO_VECTOR16 static vec load(const std::byte* from) noexcept {
-        vec bytes;
-        __builtin_memcpy(&bytes, from, 16);
-        return bytes;
-    }
-
-    WSOLO_VECTOR16 static void store(std::byte* to, vec bytes) noexcept { __builtin_memcpy(to, &bytes, 16); }
-
-#if WSOLO_UTF8_NEON
-    /// The table's entry for each byte below 16.
-    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
-        return reinterpret_cast<vec>(
-            vqtbl1q_u8(vld1q_u8(table.data()), reinterpret_cast<uint8x16_t>(nibbles)));
-    }
-
-    /// `input` moved up by Count bytes, filled from the end of the vector before it.
-    template <int Count>
-    [[nodiscard]] WSOLO_VECTOR16 static vec shifted(vec input, vec last) noexcept {
-        return reinterpret_cast<vec>(
-            vextq_u8(reinterpret_cast<uint8x16_t>(last), reinterpret_cast<uint8x16_t>(input), 16 - Count));
-    }
-
-    [[nodiscard]] WSOLO_VECTOR16 static vec subtract_saturated(vec from, std::uint8_t amount) noexcept {
-        return reinterpret_cast<vec>(vqsubq_u8(reinterpret_cast<uint8x16_t>(from), vdupq_n_u8(amount)));
-    }
-
-    [[nodiscard]] WSOLO_VECTOR16 static bool has_high_bit(vec bytes) noexcept {
-        return vmaxvq_u8(reinterpret_cast<uint8x16_t>(bytes)) >= 0x80;
-    }
-#else
-    using chars = char __attribute__((vector_size(16)));
-    using quads = long long __attribute__((vector_size(16)));
-
-    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
-        chars entries;
-        __builtin_memcpy(&entries, table.data(), 16);
-        return reinterpret_cast<vec>(__builtin_ia32_pshufb128(entries, reinterpret_cast<chars>(nibbles)));
-    }
-
-    template <int Count>
-    [[nodiscard]] WSOLO_VECTOR16 static vec shifted(vec input, vec last) noexcept {
-#if defined(__clang__)
-        return reinterpret_cast<vec>(__builtin_ia32_palignr128(reinterpret_cast<chars>(input),
-                                                               reinterpret_cast<chars>(last), 16 - Count));
-#else
-        return reinterpret_cast<vec>(__builtin_ia32_palignr128(
-            reinterpret_cast<quads>(input), reinterpret_cast<quads>(last), (16 - Count) * 8));
-#endif
-    }
-
-    [[nodiscard]] WSOLO_VECTOR16 static vec subtract_saturated(vec from, std::uint8_t amount) noexcept {
-        const vec amounts = vec{} + amount;
-        return (from > amounts ? from : amounts) - amounts;
-    }
-
-    [[nodiscard]] WSOLO_VECTOR16 static bool has_high_bit(vec bytes) noexcept {
-        return __builtin_ia32_pmovmskb128(reinterpret_cast<chars>(bytes)) != 0;
-    }
-#endif
-
-    vec faults_{};
-    vec last_{};
-    bool last_was_ascii_ = true;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-#undef WSOLO_VECTOR16
-#endif
-#undef WSOLO_VECTOR16_TARGET
-
 // ---- wsolo/text/detail/utf8_blocks.hpp
 // One question to the widest validator that this processor has: are these bytes, from one code point boundary
 // on, free of faults?
 //
 // The contract that every width keeps:
 // - `run(at, size, key)` is true when no byte of [at, at + size) is wrong where it stands, the text beginning
-// with
-//   it. Whether the last code point is whole is the caller's question (utf8_unfinished): run may or may not
-//   mind.
+// with it.
+//   A code point that the end leaves open (utf8_unfinished) is the caller's to judge: run may or may not mind
+//   it.
 // - Where Byte is not const, all the bytes are also XORed in place with `key`, in memory order, before they
 // are
 //   judged, and whatever the answer is.
 // - Exactly the bytes given are read and written.
 
 namespace wsolo::inline WSOLO_ABI::detail {
-
-/// XORs [at, at + size) with the key's bytes in turn, beginning with its first in memory order.
-inline void xor_words(std::byte* at, std::size_t size, std::uint32_t key) noexcept {
-    const std::uint64_t wide = key * ((std::uint64_t{1} << 32) + 1);
-    for (; size >= 8; at += 8, size -= 8) {
-        std::uint64_t word;
-        std::memcpy(&word, at, 8);
-        word ^= wide;
-        std::memcpy(at, &word, 8);
-    }
-    std::byte bytes[8];
-    std::memcpy(bytes, &wide, 8);
-    for (std::size_t i = 0; i < size; ++i) at[i] ^= bytes[i];
-}
-
-/// The form for every other machine: the automaton, with words of ASCII skipped.
-struct utf8_plain {
-    template <class Byte>
-    static bool run(Byte* at, std::size_t size, std::uint32_t key) noexcept {
-        if constexpr (!std::is_const_v<Byte>) xor_words(at, size, key);
-        utf8_state state = utf8_state::boundary;
-        return utf8_scan_scalar({at, size}, state) == size;
-    }
-};
 
 /// See the head. O(size).
 template <class Byte>
@@ -1508,72 +1857,77 @@ template <class Byte>
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/text/detail/utf8_short.hpp
-// Short texts, most of them ASCII: read as one or two pairs of overlapping words, without a loop or a call.
+// Short texts, most of them ASCII: read as one pair of overlapping words, without a loop or a call.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
 /// Up to this many bytes the functions of this file apply.
-inline constexpr std::size_t utf8_short_size = 16;
+inline constexpr std::size_t utf8_short_size = 32;
 
-/// The key as it lies in memory `offset` bytes into a payload (RFC 6455 §5.3): its bytes, rotated.
-[[nodiscard]] inline std::uint32_t key_at(const std::byte* key, std::uint64_t offset) noexcept {
-    std::byte twice[8];
-    std::memcpy(twice, key, 4);
-    std::memcpy(twice + 4, key, 4);
-    std::uint32_t word;
-    std::memcpy(&word, twice + (offset & 3), 4);
-    return word;
+/// The first byte of `word` in memory order.
+[[nodiscard]] inline std::byte first_byte(std::uint32_t word) noexcept {
+    std::byte first;
+    std::memcpy(&first, &word, 1);
+    return first;
 }
 
-/// XORs the two Words at the front and the back of [at, at + size), which may overlap, and tells whether all
-/// of the result is ASCII. sizeof(Word) <= size <= 2 * sizeof(Word).
-template <class Word>
-[[nodiscard]] inline bool unmask_two_words(std::byte* at, std::size_t size, Word front_key,
-                                           Word back_key) noexcept {
-    constexpr Word high_bits = static_cast<Word>(0x8080808080808080u);
-    std::byte* back_at = at + (size - sizeof(Word));
-    Word front;
-    Word back;
-    std::memcpy(&front, at, sizeof(Word));
-    std::memcpy(&back, back_at, sizeof(Word));
-    front ^= front_key;
-    back ^= back_key;
-    std::memcpy(at, &front, sizeof(Word));
-    std::memcpy(back_at, &back, sizeof(Word));
-    return ((front | back) & high_bits) == 0;
+[[nodiscard]] inline bool has_high_bits(std::uint64_t word) noexcept {
+    return (word & 0x8080808080808080u) != 0;
 }
-
-/// XORs at most utf8_short_size bytes with the four at `key`, beginning `offset` bytes into the payload. True
-/// when the result is ASCII.
-[[nodiscard]] inline bool unmask_short(std::byte* at, std::size_t size, const std::byte* key,
-                                       std::uint64_t offset) noexcept {
-    const auto wide = [&](std::uint64_t from) { return key_at(key, from) * ((std::uint64_t{1} << 32) + 1); };
-    if (size >= 8) return unmask_two_words<std::uint64_t>(at, size, wide(offset), wide(offset + size));
-    if (size >= 4) {
-        return unmask_two_words<std::uint32_t>(at, size, key_at(key, offset), key_at(key, offset + size));
+[[nodiscard]] inline bool has_high_bits(std::uint32_t word) noexcept { return (word & 0x80808080u) != 0; }
+/// sizeof(Word) <= size <= 2 * sizeof(Word). `word`: what the bytes are XORed with, and written back where
+/// Byte is not const; 0 where it is.
+template <class Word, class Byte>
+[[nodiscard]] inline bool clear_ascii_two(Byte* at, std::size_t size, std::uint32_t word) noexcept {
+    const std::size_t last = size - sizeof(Word);
+    const auto head = static_cast<Word>(load_word<Word>(at) ^ spread<Word>(word));
+    const auto tail = static_cast<Word>(load_word<Word>(at + last) ^ spread<Word>(advance(word, last)));
+    if (has_high_bits(head) || has_high_bits(tail)) return false;
+    if constexpr (!std::is_const_v<Byte>) {
+        store_word(at, head);
+        store_word(at + last, tail);
     }
-    bool ascii = true;
-    for (std::size_t i = 0; i < size; ++i) {
-        at[i] ^= key[(offset + i) & 3];
-        ascii = ascii && (at[i] & std::byte{0x80}) == std::byte{0};
-    }
-    return ascii;
+    return true;
 }
 
-/// Whether at most utf8_short_size bytes are all ASCII.
-[[nodiscard]] inline bool ascii_short(const_bytes bytes) noexcept {
-    const auto two = [&]<class Word>(Word high_bits) {
-        Word front;
-        Word back;
-        std::memcpy(&front, bytes.data(), sizeof(Word));
-        std::memcpy(&back, bytes.data() + (bytes.size() - sizeof(Word)), sizeof(Word));
-        return ((front | back) & high_bits) == 0;
-    };
-    if (bytes.size() >= 8) return two(std::uint64_t{0x8080808080808080u});
-    if (bytes.size() >= 4) return two(std::uint32_t{0x80808080u});
-    std::byte all{0};
-    for (const std::byte byte : bytes) all |= byte;
-    return (all & std::byte{0x80}) == std::byte{0};
+/// The same for 16 <= size <= 32, as four words.
+template <class Byte>
+[[nodiscard]] inline bool clear_ascii_four(Byte* at, std::size_t size, std::uint32_t word) noexcept {
+    Byte* const last = at + (size - 16);
+    const auto pattern = spread<std::uint64_t>(word);
+    const auto turned = spread<std::uint64_t>(advance(word, size));
+    const std::uint64_t a = load_word<std::uint64_t>(at) ^ pattern;
+    const std::uint64_t b = load_word<std::uint64_t>(at + 8) ^ pattern;
+    const std::uint64_t c = load_word<std::uint64_t>(last) ^ turned;
+    const std::uint64_t d = load_word<std::uint64_t>(last + 8) ^ turned;
+    if (has_high_bits(a | b | c | d)) return false;
+    if constexpr (!std::is_const_v<Byte>) {
+        store_word(at, a);
+        store_word(at + 8, b);
+        store_word(last, c);
+        store_word(last + 8, d);
+    }
+    return true;
+}
+
+/// Whether at most utf8_short_size bytes, XORed with `word` in memory order, are all ASCII. If so, and where
+/// Byte is not const, they are unmasked in place; otherwise they stay as they are.
+template <class Byte>
+[[nodiscard]] inline bool clear_ascii_short(Byte* at, std::size_t size, std::uint32_t word) noexcept {
+    if (size > 16) return clear_ascii_four(at, size, word);
+    if (size >= 8) return clear_ascii_two<std::uint64_t>(at, size, word);
+    if (size >= 4) return clear_ascii_two<std::uint32_t>(at, size, word);
+    std::byte clear[4]{};
+    for (std::size_t i = 0; i < size; ++i) clear[i] = at[i];
+    const std::uint32_t unmasked = load_word<std::uint32_t>(clear) ^ word;
+    std::memcpy(clear, &unmasked, 4);
+    std::byte all{};
+    for (std::size_t i = 0; i < size; ++i) all |= clear[i];
+    if ((all & std::byte{0x80}) != std::byte{}) return false;
+    if constexpr (!std::is_const_v<Byte>) {
+        for (std::size_t i = 0; i < size; ++i) at[i] = clear[i];
+    }
+    return true;
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -1592,7 +1946,9 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// Whether `bytes` as a whole are UTF-8. O(n).
 [[nodiscard]] inline bool is_valid_utf8(const_bytes bytes) noexcept {
-    if (bytes.size() <= detail::utf8_short_size && detail::ascii_short(bytes)) return true;
+    if (bytes.size() <= detail::utf8_short_size && detail::clear_ascii_short(bytes.data(), bytes.size(), 0)) {
+        return true;
+    }
     return detail::utf8_unfinished(bytes) == 0 && detail::utf8_faultless(bytes.data(), bytes.size());
 }
 
@@ -1602,10 +1958,7 @@ public:
     /// The next part. False when the text so far cannot be the beginning of any UTF-8 text; from then on
     /// every call answers false until reset(). O(n).
     [[nodiscard]] bool write(const_bytes part) noexcept {
-        if (at_boundary() && part.size() <= detail::utf8_short_size && detail::ascii_short(part)) {
-            valid_ += part.size();
-            return true;
-        }
+        if (takes_short(part, 0)) return true;
         return judge(part, 0);
     }
 
@@ -1613,13 +1966,9 @@ public:
     /// how many bytes of the frame's payload came before (RFC 6455 §5.3). All of `part` is unmasked even
     /// after a failure. O(n).
     [[nodiscard]] bool write_masked(mutable_bytes part, masking_key key, std::uint64_t offset = 0) noexcept {
-        if (part.size() > detail::utf8_short_size) {
-            return judge(part, detail::key_at(key.bytes.data(), offset));
-        }
-        const bool ascii = detail::unmask_short(part.data(), part.size(), key.bytes.data(), offset);
-        if (!ascii || !at_boundary()) return judge(const_bytes(part), 0);
-        valid_ += part.size();
-        return true;
+        const std::uint32_t word = detail::key_word(key, offset);
+        if (takes_short(part, word)) return true;
+        return judge(part, word);
     }
 
     /// Whether the text so far is UTF-8 as it stands: not failed, and no code point is cut off at its end.
@@ -1644,23 +1993,36 @@ private:
         return true;
     }
 
-    /// The part, XORed with `key` (in memory order) first unless it is const.
+    /// Short ASCII between code points: most parts of most conversations. False leaves all as it was.
     template <class Byte>
-    bool judge(std::span<Byte> part, std::uint32_t key) noexcept {
+    bool takes_short(std::span<Byte> part, std::uint32_t word) noexcept {
+        if (!at_boundary() || part.size() > detail::utf8_short_size) return false;
+        if (!detail::clear_ascii_short(part.data(), part.size(), word)) return false;
+        valid_ += part.size();
+        return true;
+    }
+
+    /// The part, XORed with `word` (a key in memory order) first unless it is const.
+    template <class Byte>
+    [[gnu::noinline]] bool judge(std::span<Byte> part, std::uint32_t word) noexcept {
         while (!part.empty() &&
                !at_boundary()) { // what completes the code point that the last part left open
-            unmask(part.first(1), key);
-            key = detail::key_at(reinterpret_cast<const std::byte*>(&key), 1);
+            unmask(part.first(1), word);
+            word = detail::advance(word, 1);
             const bool fits = step(part.front());
             part = part.subspan(1);
-            if (!fits) unmask(part, key);
+            if (fits) continue;
+            unmask(part, word);
+            return false;
         }
-        if (part.empty() || failed()) return !failed();
+        if (part.empty()) return !failed();
         // What is still open at the end is left to the automaton, which remembers it.
-        const std::size_t whole = part.size() - unfinished(part, key);
+        const std::size_t open = unfinished(part, word);
+        const std::size_t whole = part.size() - open;
         const std::span<Byte> front = part.first(whole);
-        unmask(part.subspan(whole), detail::key_at(reinterpret_cast<const std::byte*>(&key), whole));
-        if (!detail::utf8_faultless(front.data(), whole, key) || detail::utf8_unfinished(front) != 0) {
+        if (open > 0) unmask(part.subspan(whole), detail::advance(word, whole));
+        const bool faultless = detail::utf8_faultless(front.data(), whole, word);
+        if (!faultless || (open > 0 && detail::utf8_unfinished(front) != 0)) {
             valid_ += detail::utf8_scan_scalar(part, state_); // finds the byte
             return false;
         }
@@ -1672,21 +2034,24 @@ private:
     }
 
     template <class Byte>
-    static void unmask(std::span<Byte> bytes, std::uint32_t key) noexcept {
-        if constexpr (!std::is_const_v<Byte>) detail::xor_words(bytes.data(), bytes.size(), key);
+    static void unmask(std::span<Byte> bytes, std::uint32_t word) noexcept {
+        if constexpr (!std::is_const_v<Byte>) {
+            detail::xor_narrow(bytes.data(), bytes.data(), bytes.size(), word);
+        }
     }
 
     /// utf8_unfinished of what the part will be once it is unmasked.
     template <class Byte>
-    static std::size_t unfinished(std::span<Byte> part, std::uint32_t key) noexcept {
+    static std::size_t unfinished(std::span<Byte> part, std::uint32_t word) noexcept {
         if constexpr (std::is_const_v<Byte>) {
             return detail::utf8_unfinished(part);
         } else {
             std::byte last[3];
             const std::size_t count = part.size() < 3 ? part.size() : 3;
-            std::memcpy(last, part.data() + (part.size() - count), count);
-            const std::uint64_t before = part.size() - count;
-            detail::xor_words(last, count, detail::key_at(reinterpret_cast<const std::byte*>(&key), before));
+            std::uint32_t turned = detail::advance(word, part.size() - count);
+            for (std::size_t i = 0; i < count; ++i, turned = detail::advance(turned, 1)) {
+                last[i] = part[part.size() - count + i] ^ detail::first_byte(turned);
+            }
             return detail::utf8_unfinished({last, count});
         }
     }
@@ -1783,26 +2148,41 @@ struct frame_header {
     return 2U + (field == 127 ? 8U : field == 126 ? 2U : 0U) + (std::to_integer<unsigned>(second) >> 7) * 4U;
 }
 
+namespace detail {
+
+/// Writes all of a minimal header but the key: 2, 4 or 10 bytes, and says how many.
+constexpr std::size_t write_start(std::byte* to, std::byte first, bool masked,
+                                  std::uint64_t payload_size) noexcept {
+    const unsigned mask_bit = masked ? 0x80U : 0U;
+    to[0] = first;
+    if (payload_size <= 125) {
+        to[1] = static_cast<std::byte>(mask_bit | static_cast<unsigned>(payload_size));
+        return 2;
+    }
+    if (payload_size <= 0xffff) {
+        to[1] = static_cast<std::byte>(mask_bit | 126U);
+        store_be16(to + 2, static_cast<std::uint16_t>(payload_size));
+        return 4;
+    }
+    to[1] = static_cast<std::byte>(mask_bit | 127U);
+    store_be64(to + 2, payload_size);
+    return 10;
+}
+
+constexpr std::byte first_byte(const frame_header& header) noexcept {
+    return static_cast<std::byte>((header.fin ? 0x80U : 0U) | (header.rsv1 ? rsv1_bit : 0U) |
+                                  (header.rsv2 ? rsv2_bit : 0U) | (header.rsv3 ? rsv3_bit : 0U) |
+                                  (static_cast<unsigned>(header.op) & 0x0fU));
+}
+
+} // namespace detail
+
 /// Writes the header in its minimal form and returns its size. `to` has header_size(...) bytes; the payload
 /// size is at most max_payload_size. O(1).
 constexpr std::size_t write_header(const frame_header& header, std::byte* to) noexcept {
     WSOLO_ASSERT(header.payload_size <= max_payload_size, "a payload length must stay below 2^63");
-    to[0] = static_cast<std::byte>((header.fin ? 0x80U : 0U) | (header.rsv1 ? rsv1_bit : 0U) |
-                                   (header.rsv2 ? rsv2_bit : 0U) | (header.rsv3 ? rsv3_bit : 0U) |
-                                   (static_cast<unsigned>(header.op) & 0x0fU));
-    const unsigned mask_bit = header.masked ? 0x80U : 0U;
-    std::size_t size = 2;
-    if (header.payload_size <= 125) {
-        to[1] = static_cast<std::byte>(mask_bit | static_cast<unsigned>(header.payload_size));
-    } else if (header.payload_size <= 0xffff) {
-        to[1] = static_cast<std::byte>(mask_bit | 126U);
-        store_be16(to + 2, static_cast<std::uint16_t>(header.payload_size));
-        size = 4;
-    } else {
-        to[1] = static_cast<std::byte>(mask_bit | 127U);
-        store_be64(to + 2, header.payload_size);
-        size = 10;
-    }
+    const std::size_t size =
+        detail::write_start(to, detail::first_byte(header), header.masked, header.payload_size);
     if (!header.masked) return size;
     for (std::size_t i = 0; i < 4; ++i) to[size + i] = header.key.bytes[i];
     return size + 4;
@@ -1823,29 +2203,19 @@ struct header_parse {
 
 namespace detail {
 
-/// The header at `from`, which has all of header_size_announced(from[1]) bytes.
-constexpr void read_header(const std::byte* from, frame_header& header) noexcept {
-    const unsigned first = std::to_integer<unsigned>(from[0]);
-    const unsigned second = std::to_integer<unsigned>(from[1]);
-    header.fin = (first & 0x80U) != 0;
-    header.rsv1 = (first & rsv1_bit) != 0;
-    header.rsv2 = (first & rsv2_bit) != 0;
-    header.rsv3 = (first & rsv3_bit) != 0;
-    header.op = static_cast<opcode>(first & 0x0fU);
-    header.masked = (second & 0x80U) != 0;
-    const unsigned field = second & 0x7fU;
-    const std::byte* key = from + 2;
-    header.payload_size = field;
-    if (field == 126) {
-        header.payload_size = load_be16(key);
-        key += 2;
-    } else if (field == 127) {
-        header.payload_size = load_be64(key);
-        key += 8;
-    }
-    header.key = {};
-    if (!header.masked) return;
-    for (std::size_t i = 0; i < 4; ++i) header.key.bytes[i] = key[i];
+constexpr void read_first(std::byte first, frame_header& header) noexcept {
+    const unsigned bits = std::to_integer<unsigned>(first);
+    header.fin = (bits & 0x80U) != 0;
+    header.rsv1 = (bits & rsv1_bit) != 0;
+    header.rsv2 = (bits & rsv2_bit) != 0;
+    header.rsv3 = (bits & rsv3_bit) != 0;
+    header.op = static_cast<opcode>(bits & 0x0fU);
+}
+
+/// The payload length of the header at `from`, which has all bytes up to the key.
+constexpr std::uint64_t read_length(const std::byte* from) noexcept {
+    const unsigned field = std::to_integer<unsigned>(from[1]) & 0x7fU;
+    return field <= 125 ? field : field == 126 ? load_be16(from + 2) : load_be64(from + 2);
 }
 
 } // namespace detail
@@ -1858,7 +2228,12 @@ constexpr void read_header(const std::byte* from, frame_header& header) noexcept
     if (bytes.size() < parsed.size) return parsed;
     parsed.status = parse_status::complete;
     parsed.length_field = static_cast<std::uint8_t>(std::to_integer<unsigned>(bytes[1]) & 0x7fU);
-    detail::read_header(bytes.data(), parsed.header);
+    detail::read_first(bytes[0], parsed.header);
+    parsed.header.payload_size = detail::read_length(bytes.data());
+    parsed.header.masked = (std::to_integer<unsigned>(bytes[1]) & 0x80U) != 0;
+    if (parsed.header.masked) {
+        for (std::size_t i = 0; i < 4; ++i) parsed.header.key.bytes[i] = bytes[parsed.size - 4 + i];
+    }
     return parsed;
 }
 
@@ -1988,11 +2363,225 @@ enum class close_code : std::uint16_t {
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/frame/detail/container.hpp
+// Lengthening what a frame is appended to: byte_buffer, std::string, std::vector, and whatever behaves like
+// them.
+//
+// Laws of this file:
+// - No container's header is included: what it must be able to do is a concept.
+// - No memory (bad_alloc, length_error) is an answer, and leaves the container as it was.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// A string or vector of bytes or characters.
+template <class Container>
+concept resizable_bytes = requires(Container& out, std::size_t size) {
+    out.resize(size);
+    out.reserve(size);
+    { out.size() } -> std::convertible_to<std::size_t>;
+    { out.capacity() } -> std::convertible_to<std::size_t>;
+    *out.data();
+} && sizeof(typename Container::value_type) == 1;
+
+/// Runs `change`. False when it threw; without exceptions it aborts instead.
+template <class Change>
+bool without_exception(Change change) noexcept {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        change();
+    } catch (...) {
+        return false;
+    }
+#else
+    change();
+#endif
+    return true;
+}
+
+/// Lengthens by `count` bytes and returns where they start; nullptr when there is no memory.
+inline std::byte* extend(byte_buffer& out, std::size_t count) noexcept { return out.extend(count); }
+
+template <resizable_bytes Container>
+std::byte* extend(Container& out, std::size_t count) noexcept {
+    const std::size_t before = out.size();
+    if (!without_exception([&] { out.resize(before + count); })) return nullptr;
+    return reinterpret_cast<std::byte*>(out.data()) + before;
+}
+
+template <resizable_bytes Container>
+void append_run(Container& out, const_bytes run) {
+    const auto* from = reinterpret_cast<const typename Container::value_type*>(run.data());
+    if constexpr (requires { out.append(from, run.size()); }) {
+        out.append(from, run.size());
+    } else {
+        out.insert(out.end(), from, from + run.size());
+    }
+}
+
+/// Appends two runs without zeroing first what they overwrite, as resize() would. False when there is no
+/// memory.
+template <resizable_bytes Container>
+bool append_both(Container& out, const_bytes first, const_bytes second) noexcept {
+    return without_exception([&] {
+        const std::size_t needed = out.size() + first.size() + second.size();
+        // reserve() alone may grow to exactly that, and a hundred appends would copy a hundred times
+        if (needed > out.capacity()) out.reserve(needed > 2 * out.capacity() ? needed : 2 * out.capacity());
+        append_run(out, first);
+        append_run(out, second);
+    });
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/frame/detail/xor_wide.hpp
+// XOR with a repeated 32-bit word, 32 or 64 bytes at a time, for sizes where that pays; and the choice
+// between the widths.
+//
+// Laws of this file:
+// - A build that was told AVX2 or AVX-512 uses just that, with no test at run time. A generic x86-64 build
+// asks
+//   the CPU, and only for sizes where the answer pays for the question.
+// - The compiler's vector types inside functions with a target attribute: no <immintrin.h>, which costs a
+// third
+//   of a second to include.
+// - Stores are aligned by an unaligned first chunk; the last chunks are unaligned too. What overlaps is read
+//   before it is written.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+#if WSOLO_X86_KERNELS
+
+using chunk32 = std::uint64_t __attribute__((vector_size(32)));
+using chunk64 = std::uint64_t __attribute__((vector_size(64)));
+
+/// 128 <= size.
+__attribute__((target("avx2"), noinline)) inline void
+xor_avx2(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
+    std::size_t at = 32 - (reinterpret_cast<std::uintptr_t>(to) & 31);
+    const std::size_t last = size - 128;
+    const chunk32 first = chunk32{} | spread<std::uint64_t>(word);
+    const chunk32 pattern = chunk32{} | spread<std::uint64_t>(advance(word, at));
+    const chunk32 turned = chunk32{} | spread<std::uint64_t>(advance(word, last));
+    chunk32 head, a, b, c, d, tail0, tail1, tail2, tail3;
+    std::memcpy(&head, from, 32);
+    std::memcpy(&tail0, from + last, 32);
+    std::memcpy(&tail1, from + last + 32, 32);
+    std::memcpy(&tail2, from + last + 64, 32);
+    std::memcpy(&tail3, from + last + 96, 32);
+    for (; at < last; at += 128) {
+        std::memcpy(&a, from + at, 32);
+        std::memcpy(&b, from + at + 32, 32);
+        std::memcpy(&c, from + at + 64, 32);
+        std::memcpy(&d, from + at + 96, 32);
+        a ^= pattern, b ^= pattern, c ^= pattern, d ^= pattern;
+        std::memcpy(to + at, &a, 32);
+        std::memcpy(to + at + 32, &b, 32);
+        std::memcpy(to + at + 64, &c, 32);
+        std::memcpy(to + at + 96, &d, 32);
+    }
+    head ^= first, tail0 ^= turned, tail1 ^= turned, tail2 ^= turned, tail3 ^= turned;
+    std::memcpy(to, &head, 32);
+    std::memcpy(to + last, &tail0, 32);
+    std::memcpy(to + last + 32, &tail1, 32);
+    std::memcpy(to + last + 64, &tail2, 32);
+    std::memcpy(to + last + 96, &tail3, 32);
+}
+
+/// 256 <= size.
+__attribute__((target("avx512f"), noinline)) inline void
+xor_avx512(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
+    std::size_t at = 64 - (reinterpret_cast<std::uintptr_t>(to) & 63);
+    const std::size_t last = size - 256;
+    const chunk64 first = chunk64{} | spread<std::uint64_t>(word);
+    const chunk64 pattern = chunk64{} | spread<std::uint64_t>(advance(word, at));
+    const chunk64 turned = chunk64{} | spread<std::uint64_t>(advance(word, last));
+    chunk64 head, a, b, c, d, tail0, tail1, tail2, tail3;
+    std::memcpy(&head, from, 64);
+    std::memcpy(&tail0, from + last, 64);
+    std::memcpy(&tail1, from + last + 64, 64);
+    std::memcpy(&tail2, from + last + 128, 64);
+    std::memcpy(&tail3, from + last + 192, 64);
+    for (; at < last; at += 256) {
+        std::memcpy(&a, from + at, 64);
+        std::memcpy(&b, from + at + 64, 64);
+        std::memcpy(&c, from + at + 128, 64);
+        std::memcpy(&d, from + at + 192, 64);
+        a ^= pattern, b ^= pattern, c ^= pattern, d ^= pattern;
+        std::memcpy(to + at, &a, 64);
+        std::memcpy(to + at + 64, &b, 64);
+        std::memcpy(to + at + 128, &c, 64);
+        std::memcpy(to + at + 192, &d, 64);
+    }
+    head ^= first, tail0 ^= turned, tail1 ^= turned, tail2 ^= turned, tail3 ^= turned;
+    std::memcpy(to, &head, 64);
+    std::memcpy(to + last, &tail0, 64);
+    std::memcpy(to + last + 64, &tail1, 64);
+    std::memcpy(to + last + 128, &tail2, 64);
+    std::memcpy(to + last + 192, &tail3, 64);
+}
+
+/// The sizes from which the wider form is the faster one, the cost of choosing it included.
+inline constexpr std::size_t avx2_from = 256;
+inline constexpr std::size_t avx512_from = 1024;
+
+#endif
+
+/// 32 <= size, by the widest means that pays.
+[[gnu::noinline]] inline void xor_long(std::byte* to, const std::byte* from, std::size_t size,
+                                       std::uint32_t word) noexcept {
+#if WSOLO_X86_KERNELS
+    if (size >= avx2_from) {
+        const vector_unit unit = usable_vector_unit();
+        if (unit >= vector_unit::avx512 && size >= avx512_from) return xor_avx512(to, from, size, word);
+        if (unit >= vector_unit::avx2) return xor_avx2(to, from, size, word);
+    }
+#endif
+    xor_from_32(to, from, size, word);
+}
+
+/// Any size: short ones inline, with no test of the CPU.
+inline void xor_bytes(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) noexcept {
+    if (size <= 32) return xor_upto_32(to, from, size, word);
+    xor_long(to, from, size, word);
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/frame/detail/copy.hpp
+// Copying a payload behind its header.
+//
+// Laws of this file:
+// - Short payloads are copied inline: a call would cost more than the copy.
+// - Large ones go by memcpy, but for the placement where it can fall to a twentieth of its speed.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Whether the destination lies a few bytes ahead of the source modulo 4096: there glibc's `rep movsb` stalls
+/// on every store (sizes of 4 KiB and up), and a loop does not. "Header, then payload" out of two
+/// page-aligned buffers is exactly that.
+inline bool memcpy_may_stall(const std::byte* to, const std::byte* from, std::size_t size) noexcept {
+    const std::uintptr_t ahead =
+        (reinterpret_cast<std::uintptr_t>(to) - reinterpret_cast<std::uintptr_t>(from)) & 4095;
+    return size >= 2048 && ahead - 1 < 63;
+}
+
+/// Copies between ranges that do not overlap.
+inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t size) noexcept {
+    if (size <= 32) return xor_upto_32(to, from, size, 0);
+    if (memcpy_may_stall(to, from, size)) return xor_long(to, from, size, 0);
+    std::memcpy(to, from, size);
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/frame/mask.hpp
 // XOR with a masking key (RFC 6455 §5.3), in place and while copying.
 //
 // Laws of this file:
 // - Exactly the bytes given are read and written, whatever their length, alignment and key phase.
+// - The widest means that the build or the CPU has and that pays at this length: SSE2, AVX2, AVX-512, NEON,
+// or
+//   plain words (core/detail/xor_narrow.hpp, detail/xor_wide.hpp).
 // - Resumable: `offset` says how many payload bytes came before, so that a payload may be masked in pieces.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -2000,7 +2589,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// Writes `from` XORed with the key to `to`, in one pass. `to` has from.size() bytes and either is
 /// from.data() or does not overlap it. O(n).
 inline void copy_masked(std::byte* to, const_bytes from, masking_key key, std::uint64_t offset = 0) noexcept {
-    for (std::size_t i = 0; i < from.size(); ++i) to[i] = from[i] ^ key.bytes[(offset + i) & 3];
+    detail::xor_bytes(to, from.data(), from.size(), detail::key_word(key, offset));
 }
 
 /// Masks or unmasks in place (the two are the same). O(n).
@@ -2023,14 +2612,21 @@ inline void apply_mask(mutable_bytes bytes, masking_key key, std::uint64_t offse
 namespace wsolo::inline WSOLO_ABI {
 
 /// What a frame to be encoded is. Converts from an opcode, so that `opcode::text` alone is a whole message;
-/// `{opcode::text, false}` is its first fragment.
-struct frame_spec {
-    constexpr frame_spec(opcode frame_op, bool is_final = true, bool has_rsv1 = false) noexcept
-        : op(frame_op), fin(is_final), rsv1(has_rsv1) {}
+/// `{opcode::text, false}` is its first fragment (RFC 6455 §5.4). One byte.
+class frame_spec {
+public:
+    /// `rsv1` belongs to a negotiated extension (RFC 7692 §6).
+    constexpr frame_spec(opcode op, bool fin = true, bool rsv1 = false) noexcept
+        : first_(detail::first_byte({.fin = fin, .rsv1 = rsv1, .op = op})) {}
 
-    opcode op;
-    bool fin;
-    bool rsv1;
+    [[nodiscard]] constexpr opcode op() const noexcept {
+        return static_cast<opcode>(std::to_integer<unsigned>(first_) & 0x0fU);
+    }
+    /// The header's first byte as it goes on the wire.
+    [[nodiscard]] constexpr std::byte first_byte() const noexcept { return first_; }
+
+private:
+    std::byte first_;
 };
 
 /// The key argument that `Role` owes: one key source for a client, none for a server (RFC 6455 §5.1).
@@ -2068,62 +2664,29 @@ private:
 namespace detail {
 
 constexpr errc check_outgoing(frame_spec spec, std::uint64_t payload_size) noexcept {
-    if (is_reserved(spec.op)) return errc::reserved_opcode;
-    if (is_control(spec.op)) {
-        if (!spec.fin) return errc::fragmented_control_frame;
-        if (payload_size > max_control_payload) return errc::control_payload_too_big;
-    }
+    if (const errc error = check_first(spec.first_byte(), rsv1_bit); error != errc::none) return error;
+    if (payload_size <= max_control_payload) return errc::none;
+    if (is_control(spec.op())) return errc::control_payload_too_big;
     return payload_size > max_payload_size ? errc::payload_too_big : errc::none;
-}
-
-template <role Role, class... Keys>
-frame_header header_for(frame_spec spec, std::uint64_t payload_size, Keys&... keys) noexcept {
-    frame_header header{.fin = spec.fin, .rsv1 = spec.rsv1, .op = spec.op, .payload_size = payload_size};
-    if constexpr (masks(Role)) {
-        header.masked = true;
-        header.key = (keys.next_key(), ...);
-    }
-    return header;
 }
 
 /// Checked and big enough: writes the frame and returns its size.
 template <role Role, class... Keys>
 std::size_t write_frame(std::byte* to, frame_spec spec, const_bytes payload, Keys&... keys) noexcept {
-    const frame_header header = header_for<Role>(spec, payload.size(), keys...);
-    const std::size_t size = write_header(header, to);
+    std::size_t size = write_start(to, spec.first_byte(), masks(Role), payload.size());
     if constexpr (masks(Role)) {
-        copy_masked(to + size, payload, header.key);
-    } else if (!payload.empty()) {
-        std::memcpy(to + size, payload.data(), payload.size());
+        const masking_key key = (keys.next_key(), ...);
+        std::memcpy(to + size, &key, sizeof key);
+        size += sizeof key;
+        copy_masked(to + size, payload, key);
+    } else {
+        copy_bytes(to + size, payload.data(), payload.size());
     }
     return size + payload.size();
 }
 
-/// A string or vector of bytes or characters.
-template <class Container>
-concept resizable_bytes = requires(Container& out, std::size_t size) {
-    out.resize(size);
-    { out.size() } -> std::convertible_to<std::size_t>;
-    *out.data();
-} && sizeof(typename Container::value_type) == 1;
-
-/// Lengthens by `count` bytes and returns where they start; nullptr when there is no memory.
-template <resizable_bytes Container>
-std::byte* extend(Container& out, std::size_t count) noexcept {
-    const std::size_t before = out.size();
-#if WSOLO_HAS_EXCEPTIONS
-    try {
-        out.resize(before + count);
-    } catch (...) { // bad_alloc or length_error: the container is as it was
-        return nullptr;
-    }
-#else
-    out.resize(before + count);
-#endif
-    return reinterpret_cast<std::byte*>(out.data()) + before;
-}
-
-inline std::byte* extend(byte_buffer& out, std::size_t count) noexcept { return out.extend(count); }
+/// Below this a container is lengthened at once: zeroing so little costs less than two appends.
+inline constexpr std::size_t append_apart_from = 512;
 
 } // namespace detail
 
@@ -2147,6 +2710,15 @@ template <role Role, class Container, class... Keys>
 [[nodiscard]] errc append_frame(Container& out, frame_spec spec, const_bytes payload,
                                 Keys&... keys) noexcept {
     if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
+    if constexpr (!masks(Role) && detail::resizable_bytes<Container>) {
+        if (payload.size() >= detail::append_apart_from) {
+            std::array<std::byte, headroom<Role>> start;
+            const std::size_t size =
+                detail::write_start(start.data(), spec.first_byte(), false, payload.size());
+            const bool appended = detail::append_both(out, const_bytes(start).first(size), payload);
+            return appended ? errc::none : errc::out_of_memory;
+        }
+    }
     std::byte* to = detail::extend(out, encoded_size<Role>(payload.size()));
     if (to == nullptr) return errc::out_of_memory;
     detail::write_frame<Role>(to, spec, payload, keys...);
@@ -2179,10 +2751,13 @@ result<mutable_bytes> encode_in_place(mutable_bytes storage, std::size_t payload
         payload_size > storage.size() - payload_offset) {
         return errc::buffer_too_small;
     }
-    const frame_header header = detail::header_for<Role>(spec, payload_size, keys...);
     const mutable_bytes frame = storage.subspan(payload_offset - header_bytes, header_bytes + payload_size);
-    write_header(header, frame.data());
-    if constexpr (masks(Role)) apply_mask(frame.subspan(header_bytes), header.key);
+    const std::size_t start = detail::write_start(frame.data(), spec.first_byte(), masks(Role), payload_size);
+    if constexpr (masks(Role)) {
+        const masking_key key = (keys.next_key(), ...);
+        std::memcpy(frame.data() + start, &key, sizeof key);
+        apply_mask(frame.subspan(header_bytes), key);
+    }
     return frame;
 }
 
@@ -2251,7 +2826,7 @@ public:
     static constexpr std::size_t capacity = header_size(max_control_payload, true) + max_control_payload;
 
     /// Holds nothing; bytes() is empty.
-    control_frame() noexcept = default;
+    control_frame() noexcept { storage_[0] = std::byte{}; }
 
     /// The encoded frame, ready to be written as it is. Valid while this object lives and is not assigned to.
     [[nodiscard]] const_bytes bytes() const noexcept { return {storage_.data(), size_}; }
@@ -2264,7 +2839,7 @@ public:
 private:
     friend struct detail::control_frame_access;
 
-    std::array<std::byte, capacity> storage_{};
+    std::array<std::byte, capacity> storage_; // only the first size_ bytes are ever looked at
     std::uint8_t size_ = 0;
 };
 
@@ -2322,16 +2897,22 @@ inline std::size_t size_of(masked_bytes payload) noexcept { return payload.maske
 
 template <role Role, class Payload, class... Keys>
 result<control_frame> control_frame_of(opcode op, Payload payload, Keys&... keys) noexcept {
-    if (size_of(payload) > max_control_payload) return errc::control_payload_too_big;
-    control_frame frame;
-    std::byte* to = control_frame_access::payload<Role>(frame);
+    result<control_frame> made(control_frame{}); // built where it is returned: 132 bytes are not copied
+    if (size_of(payload) > max_control_payload) {
+        made = errc::control_payload_too_big;
+        return made;
+    }
+    std::byte* to = control_frame_access::payload<Role>(*made);
     copy_clear(to, payload);
     if (op == opcode::close) {
         const auto body = parse_close_body(unmasked_bytes(const_bytes(to, size_of(payload))));
-        if (!body) return body.error();
+        if (!body) {
+            made = body.error();
+            return made;
+        }
     }
-    control_frame_access::seal<Role>(frame, op, size_of(payload), keys...);
-    return frame;
+    control_frame_access::seal<Role>(*made, op, size_of(payload), keys...);
+    return made;
 }
 
 } // namespace detail
@@ -2425,10 +3006,11 @@ struct [[nodiscard]] decoded {
     /// This part of the payload, unmasked, within the input (or the destination) of the call.
     mutable_bytes payload{};
 
+    /// The same, as the type that says so. Not for what next_masked() returned.
     [[nodiscard]] unmasked_bytes unmasked() const noexcept { return unmasked_bytes(payload); }
 };
 
-/// Reads what the peer of `Receiver` sends. 64 bytes, no allocation. Not thread-safe.
+/// Reads what the peer of `Receiver` sends. 48 bytes, no allocation. Not thread-safe.
 template <role Receiver>
 class frame_decoder {
 public:
@@ -2437,106 +3019,202 @@ public:
         : limits_(limits), allowed_rsv_(allowed_rsv) {}
 
     /// Takes the next part from the front of `input`, which is advanced past it, and unmasks it where it
-    /// lies. Call it until it says need_more. The part lives as long as the bytes of `input`. O(part).
-    decoded next(mutable_bytes& input) noexcept {
-        if (const errc error = read_header(input); error != errc::none) return fail(error);
-        if (!in_payload_) return {};
-        if (input.empty() && remaining_ > 0 && !begins_) return {};
-        return take(input.data(), input.size(), input, input);
+    /// lies. Call it until it does not say part. The part lives as long as the bytes of `input`. O(part).
+    decoded next(mutable_bytes& input) noexcept { return step<masked>(input); }
+
+    /// The same with the part left masked, for whoever unmasks and judges in one pass: it is still to be
+    /// XORed with key(), `position() - payload.size()` bytes into the frame's payload.
+    decoded next_masked(mutable_bytes& input) noexcept { return step<false>(input); }
+
+    /// The commonest frame on its own, in less time: a text or binary message of at most `limit` bytes, in
+    /// one frame that lies whole in the input. True: `payload` is that frame's, still masked, as from
+    /// next_masked(). False: it is something else, or breaks a rule; nothing has changed. `limit` is at most
+    /// 125. O(1).
+    [[gnu::always_inline]] bool next_short(mutable_bytes& input, mutable_bytes& payload,
+                                           std::size_t limit) noexcept {
+        constexpr std::size_t start = 2 + key_size;
+        std::byte* const header = input.data();
+        const std::size_t available = input.size();
+        if (phase_ != phase::boundary || available < start) return false;
+        const unsigned first = std::to_integer<unsigned>(header[0]);
+        const std::size_t size = std::to_integer<std::size_t>(header[1]) - (masked ? 0x80 : 0);
+        const bool data = first - (0x80U | static_cast<unsigned>(opcode::text)) <= 1; // FIN, text or binary
+        if (!data || size > limit || size > available - start || size > limits_.max_frame_size) return false;
+        first_ = header[0];
+        payload_size_ = size;
+        if constexpr (masked) std::memcpy(&key_, header + 2, key_size);
+        payload = {header + start, size};
+        input = {header + start + size, available - start - size};
+        return true;
     }
 
     /// The same with the input left as it is: the part is unmasked while it is copied to the front of `to`,
     /// which is advanced past it. need_more with input left over means that `to` is full.
     decoded next_copying(const_bytes& input, mutable_bytes& to) noexcept {
-        if (const errc error = read_header(input); error != errc::none) return fail(error);
-        if (!in_payload_) return {};
-        const std::size_t count = input.size() < to.size() ? input.size() : to.size();
+        if (const std::size_t start = whole_header_in(input); start != 0) {
+            begin();
+            input = input.subspan(start);
+        } else if (!reach_payload(input)) {
+            return stopped();
+        }
+        const std::size_t count = limited_by(input.size() < to.size() ? input.size() : to.size());
         if (count == 0 && remaining_ > 0 && !begins_) return {};
-        return take(input.data(), count, input, to);
+        const mutable_bytes payload = to.first(count);
+        if constexpr (masked) {
+            copy_masked(payload.data(), input.first(count), key_, payload_size_ - remaining_);
+        } else {
+            detail::copy_bytes(payload.data(), input.data(), count);
+        }
+        input = input.subspan(count);
+        to = to.subspan(count);
+        return advance(payload);
     }
 
-    /// The header of the part that next() returned last. Valid from a part that begins to the next one that
-    /// does.
-    [[nodiscard]] const frame_header& header() const noexcept { return header_; }
+    /// The header of the part that came last. Meaningful from the first part on, until the decoder fails.
+    [[nodiscard]] frame_header header() const noexcept {
+        frame_header header{.masked = masked, .key = key_, .payload_size = payload_size_};
+        detail::read_first(first_, header);
+        return header;
+    }
 
+    /// Parts of header() that cost no more than a load: its first byte, its key, its payload size.
+    [[nodiscard]] std::byte first_byte() const noexcept { return first_; }
+    [[nodiscard]] masking_key key() const noexcept { return key_; }
+    [[nodiscard]] std::uint64_t payload_size() const noexcept { return payload_size_; }
+
+    /// Payload bytes of the current frame that came so far.
+    [[nodiscard]] std::uint64_t position() const noexcept { return payload_size_ - remaining_; }
     /// Payload bytes of the current frame still to come.
     [[nodiscard]] std::uint64_t remaining() const noexcept { return remaining_; }
 
-    /// Whether the input so far ends with a whole frame.
-    [[nodiscard]] bool at_boundary() const noexcept { return !in_payload_ && kept_size_ == 0; }
+    /// Whether the input so far ended with a whole frame (or was empty).
+    [[nodiscard]] bool at_boundary() const noexcept { return phase_ == phase::boundary; }
 
 private:
-    /// Moves header bytes from the input until the header is complete and judged, or the input is empty.
+    enum class phase : std::uint8_t { boundary, header, payload, failed };
+
+    static constexpr bool masked = masks(peer_of(Receiver));
+    static constexpr std::size_t key_size = masked ? 4 : 0;
+
+    template <bool Unmask>
+    decoded step(mutable_bytes& input) noexcept {
+        const std::size_t start = whole_header_in(input);
+        if (start == 0) return reach_payload(input) ? next_part<Unmask>(input) : stopped();
+        if (payload_size_ > input.size() - start) {
+            begin();
+            input = input.subspan(start);
+            return next_part<Unmask>(input);
+        }
+        const mutable_bytes payload = input.subspan(start, static_cast<std::size_t>(payload_size_));
+        input = input.subspan(start + payload.size());
+        if constexpr (Unmask) apply_mask(payload, key_);
+        return {.status = decode_status::part, .begins = true, .ends = true, .payload = payload};
+    }
+
+    /// The fast path: a header that is due, lies whole in the input and keeps all rules is taken over, and
+    /// its size returned. Otherwise 0, nothing has changed, and reach_payload() finds out what is the matter.
+    [[gnu::always_inline]] std::size_t whole_header_in(const_bytes input) noexcept {
+        if (phase_ != phase::boundary || input.size() < 2) return 0;
+        const std::byte* header = input.data();
+        const std::size_t size = header_size_announced(header[1]);
+        if (size > input.size()) return 0;
+        if (check_first_two(header[0], header[1], Receiver, allowed_rsv_) != errc::none) return 0;
+        const std::uint64_t payload_size = detail::read_length(header);
+        if (judge_length(header, payload_size) != errc::none) return 0;
+        take_over(header, size, payload_size);
+        return size;
+    }
+
+    /// The slow path: a header that comes in pieces or breaks a rule. Each byte is judged as it comes. False
+    /// when there is no payload to take (see stopped()).
     template <class Byte>
-    errc read_header(std::span<Byte>& input) noexcept {
-        if (error_ != errc::none) return error_;
-        while (!in_payload_ && !input.empty()) {
+    [[gnu::noinline]] bool reach_payload(std::span<Byte>& input) noexcept {
+        while (phase_ <= phase::header && !input.empty()) {
             kept_[kept_size_++] = input.front();
             input = input.subspan(1);
-            if (const errc error = judge(); error != errc::none) return error;
+            phase_ = phase::header;
+            error_ = judge_last();
+            if (error_ != errc::none) {
+                phase_ = phase::failed;
+            } else if (kept_size_ >= 2 && kept_size_ == header_size_announced(kept_[1])) {
+                take_over(kept_.data(), kept_size_, detail::read_length(kept_.data()));
+                begin();
+                return true;
+            }
         }
-        return errc::none;
+        return phase_ == phase::payload && !input.empty();
     }
 
-    errc judge() noexcept {
+    template <bool Unmask>
+    [[gnu::noinline]] decoded next_part(mutable_bytes& input) noexcept {
+        const mutable_bytes payload = input.first(limited_by(input.size()));
+        input = input.subspan(payload.size());
+        if constexpr (Unmask) apply_mask(payload, key_, payload_size_ - remaining_);
+        return advance(payload);
+    }
+
+    [[nodiscard]] errc judge_last() const noexcept {
         if (kept_size_ == 1) return check_first(kept_[0], allowed_rsv_);
         if (kept_size_ == 2) {
-            if (const errc error = check_second(kept_[0], kept_[1], Receiver); error != errc::none)
-                return error;
+            const errc error = check_second(kept_[0], kept_[1], Receiver);
+            if (error != errc::none) return error;
         }
-        const std::size_t whole = header_size_announced(kept_[1]);
-        if (kept_size_ == whole - (masks(peer_of(Receiver)) ? 4 : 0)) {
-            detail::read_header(kept_.data(), header_); // the key is not there yet: it is read again below
-            const unsigned field = std::to_integer<unsigned>(kept_[1]) & 0x7fU;
-            if (const errc error = check_length(field, header_.payload_size); error != errc::none)
-                return error;
-            if (is_data(header_.op) && header_.payload_size > limits_.max_frame_size)
-                return errc::frame_too_big;
-        }
-        if (kept_size_ == whole) {
-            detail::read_header(kept_.data(), header_);
-            remaining_ = header_.payload_size;
-            in_payload_ = begins_ = true;
-            kept_size_ = 0;
-        }
-        return errc::none;
+        // The length is judged before the key has come.
+        if (kept_size_ + key_size != header_size_announced(kept_[1])) return errc::none;
+        return judge_length(kept_.data(), detail::read_length(kept_.data()));
     }
 
-    template <class Byte>
-    decoded take(const std::byte* from, std::size_t available, std::span<Byte>& input,
-                 mutable_bytes& to) noexcept {
-        const auto count = static_cast<std::size_t>(available < remaining_ ? available : remaining_);
-        decoded part{.status = decode_status::part,
-                     .begins = begins_,
-                     .ends = count == remaining_,
-                     .payload = to.first(count)};
-        if constexpr (masks(peer_of(Receiver))) {
-            copy_masked(part.payload.data(), {from, count}, header_.key, header_.payload_size - remaining_);
-        } else if (count > 0 && from != part.payload.data()) {
-            std::memcpy(part.payload.data(), from, count);
-        }
-        remaining_ -= count;
-        begins_ = false;
-        in_payload_ = !part.ends;
-        to = to.subspan(count);
-        if (static_cast<const void*>(&input) != static_cast<const void*>(&to)) input = input.subspan(count);
-        return part;
+    [[nodiscard]] errc judge_length(const std::byte* header, std::uint64_t payload_size) const noexcept {
+        const errc error = check_length(std::to_integer<unsigned>(header[1]) & 0x7fU, payload_size);
+        if (error != errc::none) return error;
+        // A control frame was held to 125 bytes by its second byte, whatever the limit for data.
+        const bool data = (std::to_integer<unsigned>(header[0]) & 0x08U) == 0;
+        return data && payload_size > limits_.max_frame_size ? errc::frame_too_big : errc::none;
     }
 
-    decoded fail(errc error) noexcept {
-        error_ = error;
-        return {.status = decode_status::failed, .error = error};
+    void take_over(const std::byte* header, std::size_t size, std::uint64_t payload_size) noexcept {
+        first_ = header[0];
+        payload_size_ = payload_size;
+        if constexpr (masked) std::memcpy(&key_, header + size - key_size, key_size);
     }
 
-    frame_header header_{};
+    void begin() noexcept {
+        remaining_ = payload_size_;
+        phase_ = phase::payload;
+        begins_ = true;
+        kept_size_ = 0;
+    }
+
+    [[nodiscard]] std::size_t limited_by(std::size_t available) const noexcept {
+        return available < remaining_ ? available : static_cast<std::size_t>(remaining_);
+    }
+
+    decoded advance(mutable_bytes payload) noexcept {
+        remaining_ -= payload.size();
+        const bool ends = remaining_ == 0;
+        if (ends) phase_ = phase::boundary;
+        return {.status = decode_status::part,
+                .begins = std::exchange(begins_, false),
+                .ends = ends,
+                .payload = payload};
+    }
+
+    [[nodiscard]] decoded stopped() const noexcept {
+        if (phase_ == phase::failed) return {.status = decode_status::failed, .error = error_};
+        return {};
+    }
+
+    std::uint64_t payload_size_ = 0;
     std::uint64_t remaining_ = 0;
     frame_limits limits_;
-    std::array<std::byte, max_header_size> kept_{};
-    std::uint8_t kept_size_ = 0;
+    masking_key key_{};
+    std::byte first_{};
     std::uint8_t allowed_rsv_;
-    bool in_payload_ = false;
+    phase phase_ = phase::boundary;
     bool begins_ = false;
     errc error_ = errc::none;
+    std::uint8_t kept_size_ = 0;
+    std::array<std::byte, max_header_size> kept_{};
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -2616,13 +3294,2711 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/handshake/base64.hpp
+// Base64 (RFC 4648 §4) for texts of a size known at compile time: the handshake's key and accept value.
+//
+// Laws of this file:
+// - Standard alphabet, padded, no line breaks.
+// - Decoding is strict: exact length, exact padding, and no bits set behind the last byte (RFC 4648 §3.5),
+//   so that every value has exactly one text.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+/// Characters that `count` bytes become.
+[[nodiscard]] constexpr std::size_t base64_size(std::size_t count) noexcept { return (count + 2) / 3 * 4; }
+
+inline constexpr std::string_view base64_alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// The value of one character, -1 when it is not of the alphabet.
+[[nodiscard]] constexpr int base64_value(char c) noexcept {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    if (c == '+') return 62;
+    return c == '/' ? 63 : -1;
+}
+
+template <std::size_t Count>
+[[nodiscard]] constexpr std::array<char, base64_size(Count)>
+encode_base64(const std::array<std::byte, Count>& bytes) noexcept {
+    std::array<char, base64_size(Count)> text{};
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < Count; i += 3) {
+        std::uint32_t group = 0;
+        for (std::size_t k = i; k < i + 3; ++k) {
+            group = group << 8 | (k < Count ? std::to_integer<std::uint32_t>(bytes[k]) : 0);
+        }
+        for (int shift = 18; shift >= 0; shift -= 6) text[at++] = base64_alphabet[group >> shift & 63];
+    }
+    for (std::size_t missing = (3 - Count % 3) % 3; missing > 0; --missing) text[text.size() - missing] = '=';
+    return text;
+}
+
+/// True when `text` is the one Base64 form of exactly Count bytes, which are then in `bytes`.
+template <std::size_t Count>
+[[nodiscard]] constexpr bool decode_base64(std::string_view text,
+                                           std::array<std::byte, Count>& bytes) noexcept {
+    constexpr std::size_t padding = (3 - Count % 3) % 3;
+    constexpr std::size_t letters = base64_size(Count) - padding;
+    if (text.size() != base64_size(Count)) return false;
+    std::uint32_t bits = 0;
+    int bit_count = 0;
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < letters; ++i) {
+        const int value = base64_value(text[i]);
+        if (value < 0) return false;
+        bits = (bits << 6 | static_cast<std::uint32_t>(value)) & 0xffff;
+        bit_count += 6;
+        if (bit_count < 8) continue;
+        bit_count -= 8;
+        bytes[at++] = static_cast<std::byte>(bits >> bit_count);
+        bits &= (1U << bit_count) - 1;
+    }
+    return bits == 0 && text.substr(letters) == std::string_view("==").substr(0, padding);
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/sha1.hpp
+// SHA-1 (RFC 3174), for the one thing that the opening handshake still uses it for: proving that the server
+// read the client's key (RFC 6455 §1.3). Not for anything that needs a secure hash.
+//
+// Laws of this file:
+// - Incremental, no allocation, usable in constant expressions.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+using sha1_digest = std::array<std::byte, 20>;
+
+/// Takes text in any pieces and yields its digest once.
+class sha1 {
+public:
+    constexpr void update(std::string_view text) noexcept {
+        for (const char c : text) put(static_cast<unsigned char>(c));
+        size_ += text.size();
+    }
+
+    /// The digest of all that was given. Call it once; the object is spent afterwards.
+    [[nodiscard]] constexpr sha1_digest finish() noexcept {
+        put(0x80);
+        while (used_ != length_at) put(0);
+        const std::uint64_t bits = size_ * 8;
+        for (int shift = 56; shift >= 0; shift -= 8) put(static_cast<unsigned char>(bits >> shift));
+        sha1_digest digest{};
+        for (std::size_t i = 0; i < digest.size(); ++i) {
+            digest[i] = static_cast<std::byte>(state_[i / 4] >> (24 - 8 * (i % 4)));
+        }
+        return digest;
+    }
+
+private:
+    static constexpr std::size_t block_size = 64;
+    static constexpr std::size_t length_at = 56; // the last 8 bytes of the last block hold the length in bits
+
+    constexpr void put(unsigned char byte) noexcept {
+        std::uint32_t& word = block_[used_ / 4];
+        word = word << 8 | byte;
+        if (++used_ == block_size) {
+            mix();
+            used_ = 0;
+        }
+    }
+
+    /// One block (RFC 3174 §6.1): 80 rounds in four groups of 20.
+    constexpr void mix() noexcept {
+        std::array<std::uint32_t, 80> w{};
+        for (std::size_t t = 0; t < 16; ++t) w[t] = block_[t];
+        for (std::size_t t = 16; t < 80; ++t)
+            w[t] = std::rotl(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
+
+        auto [a, b, c, d, e] = state_;
+        for (std::size_t t = 0; t < 80; ++t) {
+            const std::uint32_t next =
+                std::rotl(a, 5) + choice(t / 20, b, c, d) + e + w[t] + constants[t / 20];
+            e = d;
+            d = c;
+            c = std::rotl(b, 30);
+            b = a;
+            a = next;
+        }
+        state_ = {state_[0] + a, state_[1] + b, state_[2] + c, state_[3] + d, state_[4] + e};
+    }
+
+    static constexpr std::uint32_t choice(std::size_t group, std::uint32_t b, std::uint32_t c,
+                                          std::uint32_t d) noexcept {
+        if (group == 0) return (b & c) | (~b & d);
+        if (group == 2) return (b & c) | (b & d) | (c & d);
+        return b ^ c ^ d;
+    }
+
+    static constexpr std::array<std::uint32_t, 4> constants{0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
+
+    std::array<std::uint32_t, 5> state_{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
+    std::array<std::uint32_t, 16> block_{};
+    std::size_t used_ = 0;
+    std::uint64_t size_ = 0;
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/accept_key.hpp
+// Sec-WebSocket-Accept: what a server answers to a client's key (RFC 6455 §1.3, §4.2.2).
+//
+// Laws of this file:
+// - The key is hashed as the text that was received; it is never decoded.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The text of a Sec-WebSocket-Accept. A value of 28 characters.
+struct accept_value {
+    std::array<char, 28> text{};
+
+    /// Lives as long as this object.
+    [[nodiscard]] constexpr std::string_view view() const& noexcept { return {text.data(), text.size()}; }
+    std::string_view view() const&& = delete; // it would look into a temporary
+    friend constexpr bool operator==(const accept_value&, const accept_value&) noexcept = default;
+    friend constexpr bool operator==(const accept_value& value, std::string_view other) noexcept {
+        return value.view() == other;
+    }
+};
+
+/// Base64 of the SHA-1 of the key followed by the protocol's GUID (RFC 6455 §1.3). `client_key` is the
+/// header's value without the whitespace around it. O(key), no allocation, usable in constant expressions.
+[[nodiscard]] constexpr accept_value accept_key(std::string_view client_key) noexcept {
+    detail::sha1 hash;
+    hash.update(client_key);
+    hash.update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    return {detail::encode_base64(hash.finish())};
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/client_key.hpp
+// Sec-WebSocket-Key: 16 random bytes in Base64, new for every connection (RFC 6455 §4.1, §11.3.1).
+//
+// Laws of this file:
+// - Randomness is an argument.
+// - A received key is taken only in its one canonical form: 22 letters, "==", no bits behind the sixteenth
+//   byte.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Anything that fills bytes unpredictably; random_keys does.
+template <class Source>
+concept nonce_source = requires(Source& source, mutable_bytes to) {
+    { source.fill(to) } noexcept;
+};
+
+/// The text of a Sec-WebSocket-Key. A value of 24 characters.
+struct client_key {
+    std::array<char, 24> text{};
+
+    /// Lives as long as this object.
+    [[nodiscard]] constexpr std::string_view view() const& noexcept { return {text.data(), text.size()}; }
+    std::string_view view() const&& = delete; // it would look into a temporary
+    friend constexpr bool operator==(const client_key&, const client_key&) noexcept = default;
+};
+
+/// The key that stands for these 16 bytes.
+[[nodiscard]] constexpr client_key make_client_key(const std::array<std::byte, 16>& nonce) noexcept {
+    return {detail::encode_base64(nonce)};
+}
+
+/// A fresh key. Takes 16 bytes from `source` (RFC 6455 §4.1: "selected randomly for each connection").
+template <nonce_source Source>
+[[nodiscard]] client_key make_client_key(Source& source) noexcept {
+    std::array<std::byte, 16> nonce{};
+    source.fill(nonce);
+    return make_client_key(nonce);
+}
+
+/// Whether a received Sec-WebSocket-Key stands for 16 bytes (RFC 6455 §4.2.1).
+[[nodiscard]] constexpr bool is_client_key(std::string_view text) noexcept {
+    std::array<std::byte, 16> nonce{};
+    return detail::decode_base64(text, nonce);
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/syntax.hpp
+// The small forms of HTTP that a handshake is made of: characters, tokens, hosts, targets, optional
+// whitespace.
+//
+// Laws of this file:
+// - ASCII only, whatever the locale; everything is usable in constant expressions.
+// - A form is accepted exactly as its grammar has it. Where HTTP asks for leniency, the parser that grants
+//   it says so.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+[[nodiscard]] constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+[[nodiscard]] constexpr char to_lower(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+[[nodiscard]] constexpr bool is_letter_or_digit(char c) noexcept {
+    return (to_lower(c) >= 'a' && to_lower(c) <= 'z') || is_digit(c);
+}
+
+/// tchar (RFC 9110 §5.6.2)
+[[nodiscard]] constexpr bool is_token_char(char c) noexcept {
+    return is_letter_or_digit(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
+/// What a field's value may hold: VCHAR, SP, HTAB, obs-text (RFC 9110 §5.5). Not CR, LF, NUL or another
+/// control.
+[[nodiscard]] constexpr bool is_value_char(char c) noexcept {
+    const auto byte = static_cast<unsigned char>(c);
+    return c == '\t' || (byte >= 0x20 && byte != 0x7f);
+}
+
+template <class Predicate>
+[[nodiscard]] constexpr bool all_of(std::string_view text, Predicate holds) noexcept {
+    for (const char c : text) {
+        if (!holds(c)) return false;
+    }
+    return true;
+}
+
+[[nodiscard]] constexpr bool is_token(std::string_view text) noexcept {
+    return !text.empty() && all_of(text, is_token_char);
+}
+
+[[nodiscard]] constexpr bool is_field_value(std::string_view text) noexcept {
+    return all_of(text, is_value_char);
+}
+
+/// 1*DIGIT
+[[nodiscard]] constexpr bool is_number(std::string_view text) noexcept {
+    return !text.empty() && all_of(text, is_digit);
+}
+
+/// Field names, `Upgrade` and `Connection` compare this way (RFC 6455 §4.2.1, RFC 9110 §5.1).
+[[nodiscard]] constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
+    if (a.size() != b.size()) return false;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        if (to_lower(a[i]) != to_lower(b[i])) return false;
+    }
+    return true;
+}
+
+/// Without the spaces and tabs around it (OWS, RFC 9110 §5.6.3).
+[[nodiscard]] constexpr std::string_view trim(std::string_view text) noexcept {
+    const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+    return text;
+}
+
+/// A request target's characters: visible ASCII, and no fragment (RFC 9112 §3.2, RFC 6455 §3). Browsers
+/// send `|`, `{` and their like unescaped, so the finer grammar of RFC 3986 is not enforced.
+[[nodiscard]] constexpr bool is_target(std::string_view text) noexcept {
+    return !text.empty() && all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
+}
+
+/// uri-host [ ":" port ] with a host that is not empty (RFC 9110 §7.2, RFC 3986 §3.2.2). No user
+/// information.
+[[nodiscard]] constexpr bool is_host(std::string_view text) noexcept {
+    std::size_t end = 0;
+    if (text.starts_with('[')) {
+        end = text.find(']');
+        if (end == std::string_view::npos || end == 1) return false;
+        const auto is_ip_char = [](char c) {
+            return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f') || c == ':' || c == '.';
+        };
+        if (!all_of(text.substr(1, end - 1), is_ip_char)) return false;
+        ++end;
+    } else {
+        end = text.find(':') < text.size() ? text.find(':') : text.size();
+        const auto is_name_char = [](char c) {
+            return is_letter_or_digit(c) ||
+                   std::string_view("-._~%!$&'()*+,;=").find(c) != std::string_view::npos;
+        };
+        if (end == 0 || !all_of(text.substr(0, end), is_name_char)) return false;
+    }
+    const std::string_view port = text.substr(end);
+    return port.empty() || (port.front() == ':' && all_of(port.substr(1), is_digit));
+}
+
+/// A target cut into the host that it names ("" in origin-form) and the resource name (RFC 6455 §3, RFC
+/// 9112 §3.2).
+struct target_parts {
+    std::string_view host;
+    std::string_view resource;
+    bool legal = false;
+};
+
+/// origin-form ("/chat?x") or absolute-form ("http://host/chat"); the other forms are not legal for an
+/// upgrade.
+[[nodiscard]] constexpr target_parts split_target(std::string_view target) noexcept {
+    if (!is_target(target)) return {};
+    if (target.front() == '/') return {{}, target, true};
+    for (const std::string_view scheme : {std::string_view("http://"), std::string_view("https://")}) {
+        if (!equals_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
+        const std::string_view rest = target.substr(scheme.size());
+        const std::size_t end = rest.find_first_of("/?");
+        const std::string_view host = rest.substr(0, end);
+        return {host, end < rest.size() ? rest.substr(end) : std::string_view("/"), is_host(host)};
+    }
+    return {};
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/header_list.hpp
+// Header fields as views over a head that was checked before: walked in order, found by name, split at
+// commas.
+//
+// Laws of this file:
+// - No table is kept: a lookup walks the head, O(its bytes), which the limits keep small. So any number of
+//   fields costs no memory.
+// - Names compare without regard to case, values come without the whitespace around them (RFC 9110 §5).
+// - All views point into the head and live as long as it does.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Where every list of this room ends (<iterator>, which has such a type, costs every user 0.1 s of compile
+/// time).
+struct list_end {};
+
+/// One header field, received or to be sent. Two views; it owns nothing.
+struct header_field {
+    std::string_view name;
+    std::string_view value;
+    friend constexpr bool operator==(const header_field&, const header_field&) noexcept = default;
+};
+
+/// The fields of one head, in their order. A range of header_field; a view.
+class header_list {
+public:
+    class iterator {
+    public:
+        using value_type = header_field;
+        using difference_type = std::ptrdiff_t;
+
+        constexpr iterator() = default;
+        constexpr explicit iterator(std::string_view lines) noexcept : rest_(lines) { ++*this; }
+        [[nodiscard]] constexpr const header_field& operator*() const noexcept { return field_; }
+        [[nodiscard]] constexpr const header_field* operator->() const noexcept { return &field_; }
+        constexpr iterator& operator++() noexcept {
+            const std::size_t end = rest_.find('\r'); // a legal head has it nowhere else
+            const std::string_view line = rest_.substr(0, end);
+            const std::size_t colon = line.find(':');
+            field_ = {};
+            if (colon != std::string_view::npos) {
+                field_ = {line.substr(0, colon), detail::trim(line.substr(colon + 1))};
+            }
+            rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 2);
+            return *this;
+        }
+        constexpr void operator++(int) noexcept { ++*this; }
+        friend constexpr bool operator==(const iterator& at, list_end) noexcept {
+            return at.field_.name.empty();
+        }
+
+    private:
+        std::string_view rest_;
+        header_field field_;
+    };
+
+    constexpr header_list() = default;
+    /// `lines`: field lines that were found legal, each with its CR LF.
+    constexpr explicit header_list(std::string_view lines) noexcept : lines_(lines) {}
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(lines_); }
+    [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
+
+    /// The first field of this name.
+    [[nodiscard]] constexpr std::optional<std::string_view> find(std::string_view name) const noexcept {
+        for (const header_field& field : *this) {
+            if (detail::equals_ignoring_case(field.name, name)) return field.value;
+        }
+        return std::nullopt;
+    }
+
+    /// How many fields have this name.
+    [[nodiscard]] constexpr std::size_t count(std::string_view name) const noexcept {
+        std::size_t found = 0;
+        for (const header_field& field : *this) {
+            found += detail::equals_ignoring_case(field.name, name) ? 1U : 0U;
+        }
+        return found;
+    }
+
+private:
+    std::string_view lines_;
+};
+
+/// The elements of a comma-separated list, of one text or of all fields of one name together, which mean
+/// the same (RFC 9110 §5.3). Empty elements are skipped (§5.6.1.2). A range of std::string_view; a view.
+class element_list {
+public:
+    class iterator {
+    public:
+        using value_type = std::string_view;
+        using difference_type = std::ptrdiff_t;
+
+        constexpr iterator() = default;
+        constexpr iterator(header_list fields, std::string_view name, std::string_view text) noexcept
+            : field_(fields.begin()), name_(name), rest_(text) {
+            ++*this;
+        }
+        [[nodiscard]] constexpr std::string_view operator*() const noexcept { return element_; }
+        constexpr iterator& operator++() noexcept {
+            do {
+                while (!rest_.empty()) {
+                    const std::size_t comma = rest_.find(',');
+                    element_ = detail::trim(rest_.substr(0, comma));
+                    rest_.remove_prefix(comma == std::string_view::npos ? rest_.size() : comma + 1);
+                    if (!element_.empty()) return *this;
+                }
+            } while (next_field());
+            element_ = {};
+            return *this;
+        }
+        constexpr void operator++(int) noexcept { ++*this; }
+        friend constexpr bool operator==(const iterator& at, list_end) noexcept {
+            return at.element_.empty();
+        }
+
+    private:
+        constexpr bool next_field() noexcept {
+            for (; field_ != list_end(); ++field_) {
+                if (!detail::equals_ignoring_case(field_->name, name_)) continue;
+                rest_ = field_->value;
+                ++field_;
+                return true;
+            }
+            return false;
+        }
+
+        header_list::iterator field_;
+        std::string_view name_;
+        std::string_view rest_;
+        std::string_view element_;
+    };
+
+    constexpr element_list() = default;
+    constexpr explicit element_list(std::string_view text) noexcept : text_(text) {}
+    /// `name` must live as long as the list: a literal, for instance.
+    constexpr element_list(header_list fields, std::string_view name) noexcept
+        : fields_(fields), name_(name) {}
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return {fields_, name_, text_}; }
+    [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
+    [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
+
+    /// Whether `element` is among them, case regarded.
+    [[nodiscard]] constexpr bool contains(std::string_view element) const noexcept {
+        for (const std::string_view mine : *this) {
+            if (mine == element) return true;
+        }
+        return false;
+    }
+
+    /// Whether `element` is among them, whatever its case.
+    [[nodiscard]] constexpr bool contains_ignoring_case(std::string_view element) const noexcept {
+        for (const std::string_view mine : *this) {
+            if (detail::equals_ignoring_case(mine, element)) return true;
+        }
+        return false;
+    }
+
+private:
+    header_list fields_;
+    std::string_view name_;
+    std::string_view text_;
+};
+
+namespace detail {
+
+/// 1#element: at least one, and each of the form that `is_legal` demands.
+template <class Predicate>
+[[nodiscard]] constexpr bool is_list_of(const element_list& elements, Predicate is_legal) noexcept {
+    for (const std::string_view element : elements) {
+        if (!is_legal(element)) return false;
+    }
+    return !elements.empty();
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/extension.hpp
+// Sec-WebSocket-Extensions (RFC 6455 §9.1): a list of extensions, each a name and its parameters.
+//
+// Laws of this file:
+// - A parameter's value is a token, also where it is quoted; so no comma or semicolon is ever part of a
+//   value, and the text can be cut at them.
+// - White space is allowed around every delimiter (RFC 6455 §4.3 takes RFC 2616's implied *LWS).
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// One parameter of an extension. Two views.
+struct extension_param {
+    std::string_view name;
+    /// Without the quotes. A backslash inside quotes, which no token needs, is left as it was sent.
+    std::string_view value;
+    /// False for a parameter that is a name alone.
+    bool has_value = false;
+};
+
+/// The parameters of one extension. A range of extension_param; a view.
+class extension_params {
+public:
+    class iterator {
+    public:
+        using value_type = extension_param;
+        using difference_type = std::ptrdiff_t;
+
+        constexpr iterator() = default;
+        constexpr explicit iterator(std::string_view text) noexcept : rest_(text), ended_(false) { ++*this; }
+        [[nodiscard]] constexpr const extension_param& operator*() const noexcept { return param_; }
+        [[nodiscard]] constexpr const extension_param* operator->() const noexcept { return &param_; }
+        constexpr iterator& operator++() noexcept {
+            ended_ = rest_.empty();
+            if (ended_) return *this;
+            rest_.remove_prefix(1); // the semicolon
+            const std::string_view text = rest_.substr(0, rest_.find(';'));
+            rest_.remove_prefix(text.size());
+            const std::size_t equals = text.find('=');
+            param_ = {detail::trim(text.substr(0, equals)), {}, equals != std::string_view::npos};
+            if (param_.has_value) param_.value = unquote(detail::trim(text.substr(equals + 1)));
+            return *this;
+        }
+        constexpr void operator++(int) noexcept { ++*this; }
+        friend constexpr bool operator==(const iterator& at, list_end) noexcept { return at.ended_; }
+
+    private:
+        static constexpr std::string_view unquote(std::string_view value) noexcept {
+            const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+            return quoted ? value.substr(1, value.size() - 2) : value;
+        }
+
+        std::string_view rest_;
+        extension_param param_;
+        bool ended_ = true;
+    };
+
+    constexpr extension_params() = default;
+    /// `text`: what follows the extension's name, from the first semicolon on.
+    constexpr explicit extension_params(std::string_view text) noexcept : text_(text) {}
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(text_); }
+    [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
+
+private:
+    std::string_view text_;
+};
+
+/// One extension, offered or agreed on. A view.
+class extension {
+public:
+    constexpr extension() = default;
+    constexpr explicit extension(std::string_view text) noexcept : text_(text) {}
+
+    /// As it stands in the header: "permessage-deflate; client_max_window_bits".
+    [[nodiscard]] constexpr std::string_view text() const noexcept { return text_; }
+    [[nodiscard]] constexpr std::string_view name() const noexcept {
+        return detail::trim(text_.substr(0, text_.find(';')));
+    }
+    [[nodiscard]] constexpr extension_params params() const noexcept {
+        const std::size_t semicolon = text_.find(';');
+        return extension_params(semicolon == std::string_view::npos ? std::string_view()
+                                                                    : text_.substr(semicolon));
+    }
+    /// The first parameter of this name.
+    [[nodiscard]] constexpr std::optional<extension_param> param(std::string_view name) const noexcept {
+        for (const extension_param& each : params()) {
+            if (each.name == name) return each;
+        }
+        return std::nullopt;
+    }
+
+private:
+    std::string_view text_;
+};
+
+/// Extensions in the order of preference (RFC 6455 §9.1). A range of extension; a view.
+class extension_list {
+public:
+    class iterator {
+    public:
+        using value_type = extension;
+        using difference_type = std::ptrdiff_t;
+
+        constexpr iterator() = default;
+        constexpr explicit iterator(element_list::iterator at) noexcept : at_(at) {}
+        [[nodiscard]] constexpr extension operator*() const noexcept { return extension(*at_); }
+        constexpr iterator& operator++() noexcept {
+            ++at_;
+            return *this;
+        }
+        constexpr void operator++(int) noexcept { ++*this; }
+        friend constexpr bool operator==(const iterator& at, list_end) noexcept {
+            return at.at_ == list_end();
+        }
+
+    private:
+        element_list::iterator at_;
+    };
+
+    constexpr extension_list() = default;
+    constexpr explicit extension_list(element_list elements) noexcept : elements_(elements) {}
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(elements_.begin()); }
+    [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
+    [[nodiscard]] constexpr bool empty() const noexcept { return elements_.empty(); }
+
+    /// The first extension of this name.
+    [[nodiscard]] constexpr std::optional<extension> find(std::string_view name) const noexcept {
+        for (const extension each : *this) {
+            if (each.name() == name) return each;
+        }
+        return std::nullopt;
+    }
+
+private:
+    element_list elements_;
+};
+
+namespace detail {
+
+/// A quoted-string's inside that is a token once its escapes are undone (RFC 6455 §9.1).
+[[nodiscard]] constexpr bool is_escaped_token(std::string_view text) noexcept {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '\\') ++i;
+        if (i == text.size() || !is_token_char(text[i])) return false;
+    }
+    return !text.empty();
+}
+
+/// extension-param's value = token / quoted-string
+[[nodiscard]] constexpr bool is_param_value(std::string_view text) noexcept {
+    if (!text.starts_with('"')) return is_token(text);
+    return text.size() >= 2 && text.back() == '"' && is_escaped_token(text.substr(1, text.size() - 2));
+}
+
+/// extension = token *( ";" token [ "=" ( token / quoted-string ) ] )
+[[nodiscard]] constexpr bool is_extension(std::string_view text) noexcept {
+    if (!is_token(extension(text).name())) return false;
+    while (true) {
+        const std::size_t semicolon = text.find(';');
+        if (semicolon == std::string_view::npos) return true;
+        text.remove_prefix(semicolon + 1);
+        const std::string_view param = text.substr(0, text.find(';'));
+        const std::size_t equals = param.find('=');
+        if (!is_token(trim(param.substr(0, equals)))) return false;
+        if (equals != std::string_view::npos && !is_param_value(trim(param.substr(equals + 1)))) return false;
+    }
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/message_writer.hpp
+// Writes heads: into a span, or behind the contents of a container.
+//
+// Laws of this file:
+// - Composed twice, first only counted: so a destination that is too small is left untouched, and a
+//   container grows once.
+// - Nothing that could end a line or a head early is written: names are tokens, values have no control
+//   characters.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+/// Counts what is written, and stores it unless it was made without a destination.
+class message_writer {
+public:
+    message_writer() = default;
+    explicit message_writer(std::byte* to) noexcept : to_(to) {}
+
+    void text(std::string_view text) noexcept {
+        if (to_ != nullptr && !text.empty()) std::memcpy(to_ + size_, text.data(), text.size());
+        size_ += text.size();
+    }
+    void number(std::size_t value) noexcept {
+        char digits[20];
+        std::size_t at = sizeof digits;
+        do {
+            digits[--at] = static_cast<char>('0' + value % 10);
+            value /= 10;
+        } while (value != 0);
+        text({digits + at, sizeof digits - at});
+    }
+    void field(std::string_view name, std::string_view value) noexcept {
+        text(name);
+        text(": ");
+        text(value);
+        text("\r\n");
+    }
+    /// Left out when it has no value.
+    void optional_field(std::string_view name, std::string_view value) noexcept {
+        if (!value.empty()) field(name, value);
+    }
+    void fields(std::span<const header_field> all) noexcept {
+        for (const header_field& each : all) field(each.name, each.value);
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+private:
+    std::byte* to_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/// A string or vector of bytes or characters.
+template <class Container>
+concept resizable_text = requires(Container& out, std::size_t size) {
+    out.resize(size);
+    { out.size() } -> std::convertible_to<std::size_t>;
+    requires sizeof(*out.data()) == 1;
+};
+
+/// What append_x functions append to.
+template <class Container>
+concept growable_bytes = std::same_as<Container, byte_buffer> || resizable_text<Container>;
+
+/// Lengthens `out` by `count` bytes; nullptr when there is no memory, and then it is as it was.
+template <growable_bytes Container>
+[[nodiscard]] std::byte* lengthen(Container& out, std::size_t count) noexcept {
+    if constexpr (std::same_as<Container, byte_buffer>) {
+        return out.extend(count);
+    } else {
+        const std::size_t size = out.size();
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            out.resize(size + count);
+        } catch (...) { // bad_alloc or length_error
+            return nullptr;
+        }
+#else
+        out.resize(size + count);
+#endif
+        return reinterpret_cast<std::byte*>(out.data()) + size;
+    }
+}
+
+/// The bytes written; errc::buffer_too_small when they do not fit, and then nothing is.
+template <class Compose>
+[[nodiscard]] result<std::size_t> write_message(mutable_bytes to, const Compose& compose) noexcept {
+    message_writer counted;
+    compose(counted);
+    if (counted.size() > to.size()) return errc::buffer_too_small;
+    message_writer writer(to.data());
+    compose(writer);
+    return writer.size();
+}
+
+template <growable_bytes Container, class Compose>
+[[nodiscard]] errc append_message(Container& out, const Compose& compose) noexcept {
+    message_writer counted;
+    compose(counted);
+    std::byte* to = lengthen(out, counted.size());
+    if (to == nullptr) return errc::out_of_memory;
+    message_writer writer(to);
+    compose(writer);
+    return errc::none;
+}
+
+/// Fields that the handshake writes itself, or whose presence would change how the message ends.
+[[nodiscard]] constexpr bool is_own_field(std::string_view name) noexcept {
+    for (const std::string_view own :
+         {"Host", "Origin", "Upgrade", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding",
+          "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol",
+          "Sec-WebSocket-Extensions"}) {
+        if (equals_ignoring_case(name, own)) return true;
+    }
+    return false;
+}
+
+/// Whether a caller's further fields may be sent as they are.
+[[nodiscard]] constexpr bool are_extra_fields(std::span<const header_field> fields) noexcept {
+    for (const header_field& field : fields) {
+        if (!is_token(field.name) || is_own_field(field.name) || !is_field_value(field.value)) return false;
+    }
+    return true;
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/client_request.hpp
+// What a client sends first: the request for an upgrade (RFC 6455 §4.1).
+//
+// Laws of this file:
+// - Bytes out, no I/O; on an error nothing is written.
+// - Only what a strict server accepts is written: server_handshake takes every request that comes from
+//   here.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What to ask for. Views, needed only during the call; never into the container appended to.
+struct client_request {
+    /// Host, and the port unless it is the scheme's default: "example.com", "[::1]:9001".
+    std::string_view host = {};
+    /// Path and query, beginning with "/"; or an absolute http(s) URI, for a proxy.
+    std::string_view target = "/";
+    /// Sent when not empty.
+    std::string_view origin = {};
+    /// As header text, the favourite first: "chat, superchat". All different. Sent when not empty.
+    std::string_view subprotocols = {};
+    /// As header text: "permessage-deflate; client_max_window_bits". Sent when not empty.
+    std::string_view extensions = {};
+    /// Further fields, for instance Authorization or Cookie.
+    std::span<const header_field> headers = {};
+};
+
+namespace detail {
+
+/// 1#token, "and MUST all be unique strings" (RFC 6455 §4.1 point 10).
+[[nodiscard]] constexpr bool are_subprotocols(std::string_view text) noexcept {
+    const element_list offered(text);
+    for (const std::string_view each : offered) {
+        std::size_t same = 0;
+        for (const std::string_view other : offered) same += each == other ? 1U : 0U;
+        if (same != 1) return false;
+    }
+    return is_list_of(offered, is_token);
+}
+
+[[nodiscard]] constexpr errc check_client_request(const client_request& request) noexcept {
+    const bool legal =
+        is_host(request.host) && split_target(request.target).legal && is_field_value(request.origin) &&
+        (request.subprotocols.empty() || are_subprotocols(request.subprotocols)) &&
+        (request.extensions.empty() || is_list_of(element_list(request.extensions), is_extension)) &&
+        are_extra_fields(request.headers);
+    return legal ? errc::none : errc::invalid_header_field;
+}
+
+inline void compose_client_request(message_writer& out, const client_request& request,
+                                   const client_key& key) noexcept {
+    out.text("GET ");
+    out.text(request.target);
+    out.text(" HTTP/1.1\r\n");
+    out.field("Host", request.host);
+    out.field("Upgrade", "websocket");
+    out.field("Connection", "Upgrade");
+    out.field("Sec-WebSocket-Key", key.view());
+    out.field("Sec-WebSocket-Version", "13");
+    out.optional_field("Origin", request.origin);
+    out.optional_field("Sec-WebSocket-Protocol", request.subprotocols);
+    out.optional_field("Sec-WebSocket-Extensions", request.extensions);
+    out.fields(request.headers);
+    out.text("\r\n");
+}
+
+} // namespace detail
+
+/// Writes the request and returns its size. Errors: errc::invalid_header_field for anything that would not
+/// be legal, errc::buffer_too_small. client_handshake does this, and checks the answer too.
+[[nodiscard]] inline result<std::size_t> write_client_request(mutable_bytes to, const client_request& request,
+                                                              const client_key& key) noexcept {
+    if (const errc error = detail::check_client_request(request); error != errc::none) return error;
+    return detail::write_message(
+        to, [&](detail::message_writer& out) { detail::compose_client_request(out, request, key); });
+}
+
+/// The same behind the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
+/// it cannot grow.
+template <detail::growable_bytes Container>
+[[nodiscard]] errc append_client_request(Container& out, const client_request& request,
+                                         const client_key& key) noexcept {
+    if (const errc error = detail::check_client_request(request); error != errc::none) return error;
+    return detail::append_message(
+        out, [&](detail::message_writer& to) { detail::compose_client_request(to, request, key); });
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/start_line.hpp
+// The first line of a head: a request line or a status line (RFC 9112 §3, §4).
+//
+// Laws of this file:
+// - Exactly one space between the parts, none elsewhere; "HTTP" in capitals.
+// - Any HTTP/1.x is read here; who needs 1.1 asks for the minor version.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+struct request_line {
+    std::string_view method;
+    std::string_view target;
+    int minor_version = 1;
+};
+
+struct status_line {
+    int minor_version = 1;
+    int status = 0;
+    std::string_view reason;
+};
+
+/// HTTP-version (RFC 9112 §2.3): the minor version of HTTP/1.x, errc::handshake_http_version for another
+/// major one.
+[[nodiscard]] constexpr result<int> parse_http_version(std::string_view text) noexcept {
+    const bool legal = text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' &&
+                       is_digit(text[7]);
+    if (!legal) return errc::handshake_invalid_start_line;
+    if (text[5] != '1') return errc::handshake_http_version;
+    return text[7] - '0';
+}
+
+/// method SP request-target SP HTTP-version. Any method and any form of target that HTTP knows.
+[[nodiscard]] constexpr result<request_line> parse_request_line(std::string_view line) noexcept {
+    const std::size_t method_end = line.find(' ');
+    const std::size_t target_end = line.rfind(' ');
+    if (method_end == target_end) return errc::handshake_invalid_start_line;
+    request_line parsed;
+    parsed.method = line.substr(0, method_end);
+    parsed.target = line.substr(method_end + 1, target_end - method_end - 1);
+    if (!is_token(parsed.method) || !is_target(parsed.target)) return errc::handshake_invalid_start_line;
+    const result<int> minor_version = parse_http_version(line.substr(target_end + 1));
+    if (!minor_version) return minor_version.error();
+    parsed.minor_version = *minor_version;
+    return parsed;
+}
+
+/// HTTP-version SP 3DIGIT SP [ reason-phrase ]
+[[nodiscard]] constexpr result<status_line> parse_status_line(std::string_view line) noexcept {
+    constexpr std::size_t version_size = 8;
+    constexpr std::size_t reason_at = 13;
+    const result<int> minor_version = parse_http_version(line.substr(0, version_size));
+    if (!minor_version) return minor_version.error();
+    if (line.size() < reason_at || line[version_size] != ' ' || line[reason_at - 1] != ' ') {
+        return errc::handshake_invalid_start_line;
+    }
+    const std::string_view digits = line.substr(version_size + 1, 3);
+    const std::string_view reason = line.substr(reason_at);
+    if (!is_number(digits) || digits[0] == '0' || !is_field_value(reason)) {
+        return errc::handshake_invalid_start_line;
+    }
+    const int status = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0');
+    return status_line{*minor_version, status, reason};
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/http_head.hpp
+// The head of an HTTP/1.1 message, read byte by byte as it arrives: start line, field lines, empty line.
+//
+// Laws of this file:
+// - Any split of the input gives the same result, and every error stands at one byte, so nothing behind it
+//   counts.
+// - Not a byte behind the head is taken: what is left of the input belongs to whoever comes next.
+// - Lines end in CR LF and nothing else; no control characters, no folding, no space before a colon. These
+//   are the places where two parsers that disagree let a request be smuggled (RFC 9112 §11.2).
+// - Memory follows the bytes that arrived, up to the limits.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What a peer may send before it is refused.
+struct handshake_limits {
+    /// Bytes of one line, its CR LF included.
+    std::size_t max_line_size = 8 * 1024;
+    /// Header fields of the head.
+    std::size_t max_headers = 100;
+    /// Bytes of the whole head, its last CR LF included.
+    std::size_t max_size = 16 * 1024;
+};
+
+/// Where a handshake stands. `complete` and `failed` are final.
+enum class handshake_status : std::uint8_t { need_more, complete, failed };
+
+namespace detail {
+
+enum class head_kind : std::uint8_t { request, response };
+
+/// Collects one head. Movable; the views it gives stay valid through a move and until restart() or
+/// destruction. Not thread-safe.
+class http_head {
+public:
+    http_head(head_kind kind, const handshake_limits& limits) noexcept : limits_(limits), kind_(kind) {}
+
+    /// Takes bytes from the front of `input` until the head is complete, an error stands, or the input is
+    /// used up. O(bytes taken). May allocate, at most twice limits.max_size.
+    template <class Byte>
+    handshake_status feed(std::span<Byte>& input) noexcept {
+        while (status_ == handshake_status::need_more && !input.empty()) {
+            input = input.subspan(take_line_part(input));
+        }
+        return status_;
+    }
+
+    [[nodiscard]] handshake_status status() const noexcept { return status_; }
+    /// The reason for `failed`, errc::none otherwise.
+    [[nodiscard]] errc error() const noexcept { return error_; }
+    /// Without its CR LF. Once complete.
+    [[nodiscard]] std::string_view start_line() const noexcept { return text().substr(0, fields_begin_ - 2); }
+    /// Once complete.
+    [[nodiscard]] header_list headers() const noexcept {
+        return header_list(text().substr(fields_begin_, line_begin_ - fields_begin_));
+    }
+
+    /// Forgets the head and is ready for the next one. `max_size` goes on counting unless it is told not
+    /// to.
+    void restart(bool count_anew) noexcept {
+        buffer_.clear();
+        line_begin_ = fields_begin_ = line_size_ = header_count_ = 0;
+        if (count_anew) total_size_ = 0;
+        previous_ = '\0';
+        skipped_empty_line_ = false;
+        status_ = handshake_status::need_more;
+        error_ = errc::none;
+    }
+
+private:
+    /// Takes bytes up to the end of the line at most, and judges the line when it is whole.
+    std::size_t take_line_part(const_bytes input) noexcept {
+        errc error = errc::none;
+        std::size_t count = 0;
+        bool line_ended = false;
+        while (count < input.size() && !line_ended && error == errc::none) {
+            const char c = static_cast<char>(input[count++]);
+            error = check_char(c);
+            line_ended = c == '\n';
+        }
+        if (!buffer_.append(input.first(count))) error = errc::out_of_memory;
+        if (error == errc::none && line_ended) error = end_line();
+        if (error != errc::none) {
+            error_ = error;
+            status_ = handshake_status::failed;
+        }
+        return count;
+    }
+
+    errc check_char(char c) noexcept {
+        ++line_size_;
+        ++total_size_;
+        if (line_size_ > limits_.max_line_size) return errc::handshake_line_too_long;
+        if (total_size_ > limits_.max_size) return errc::handshake_too_large;
+        const bool after_cr = previous_ == '\r';
+        previous_ = c;
+        if (after_cr != (c == '\n')) return errc::handshake_invalid_line_end;
+        const bool legal = c == '\r' || c == '\n' || is_value_char(c);
+        return legal ? errc::none : errc::handshake_invalid_character;
+    }
+
+    errc end_line() noexcept {
+        const std::string_view line = text().substr(line_begin_, line_size_ - 2);
+        if (fields_begin_ == 0) return end_start_line(line);
+        if (line.empty()) {
+            status_ = handshake_status::complete; // line_begin_ stays at the end of the fields
+            return errc::none;
+        }
+        next_line();
+        return check_field_line(line);
+    }
+
+    errc end_start_line(std::string_view line) noexcept {
+        // One empty line may precede a request (RFC 9112 §2.2).
+        if (line.empty() && kind_ == head_kind::request && !skipped_empty_line_) {
+            skipped_empty_line_ = true;
+            buffer_.clear();
+            next_line();
+            return errc::none;
+        }
+        next_line();
+        fields_begin_ = line_begin_;
+        return kind_ == head_kind::request ? parse_request_line(line).error()
+                                           : parse_status_line(line).error();
+    }
+
+    /// field-name ":" OWS field-value OWS (RFC 9112 §5); the value's characters were checked as they came.
+    errc check_field_line(std::string_view line) noexcept {
+        if (line.front() == ' ' || line.front() == '\t') return errc::handshake_obsolete_folding;
+        const std::size_t colon = line.find(':');
+        if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
+            return errc::handshake_invalid_field_line;
+        }
+        return ++header_count_ > limits_.max_headers ? errc::handshake_too_many_headers : errc::none;
+    }
+
+    void next_line() noexcept {
+        line_begin_ = buffer_.size();
+        line_size_ = 0;
+        previous_ = '\0';
+    }
+
+    [[nodiscard]] std::string_view text() const noexcept { return text_of(buffer_.view()); }
+
+    handshake_limits limits_;
+    byte_buffer buffer_;
+    std::size_t line_begin_ = 0;   // in buffer_
+    std::size_t fields_begin_ = 0; // in buffer_; 0 until the start line is whole
+    std::size_t line_size_ = 0;
+    std::size_t total_size_ = 0;
+    std::size_t header_count_ = 0;
+    char previous_ = '\0';
+    head_kind kind_;
+    bool skipped_empty_line_ = false;
+    handshake_status status_ = handshake_status::need_more;
+    errc error_ = errc::none;
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/client.hpp
+// The client's side of the opening handshake: a request to send, then bytes in and a verdict out (RFC 6455
+// §4.1).
+//
+// Laws of this file:
+// - The request is kept: the answer is checked against what was really offered, and no view of the caller's
+//   outlives start().
+// - What follows the answer's head stays in the caller's input: a server may send frames right behind it,
+//   and a refusal has a body.
+// - No I/O, no clock: a slow server is the caller's to time out (errc::handshake_timeout).
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// An answer's head. A view: it lives as long as the client_handshake it came from, and so does what it
+/// returns.
+class upgrade_response {
+public:
+    upgrade_response() = default;
+    constexpr upgrade_response(detail::status_line line, header_list headers) noexcept
+        : line_(line), headers_(headers) {}
+
+    [[nodiscard]] constexpr int status() const noexcept { return line_.status; }
+    [[nodiscard]] constexpr std::string_view reason() const noexcept { return line_.reason; }
+    /// The minor version of HTTP/1.x.
+    [[nodiscard]] constexpr int http_minor_version() const noexcept { return line_.minor_version; }
+    /// The subprotocol that the server chose; empty when it chose none.
+    [[nodiscard]] constexpr std::string_view subprotocol() const noexcept {
+        return headers_.find("Sec-WebSocket-Protocol").value_or(std::string_view());
+    }
+    /// The extensions that the server agreed to. Their parameters are for the caller to judge.
+    [[nodiscard]] constexpr extension_list extensions() const noexcept {
+        return extension_list(element_list(headers_, "Sec-WebSocket-Extensions"));
+    }
+    /// The first field of this name, whatever the name's case.
+    [[nodiscard]] constexpr std::optional<std::string_view> header(std::string_view name) const noexcept {
+        return headers_.find(name);
+    }
+    [[nodiscard]] constexpr header_list headers() const noexcept { return headers_; }
+
+private:
+    detail::status_line line_;
+    header_list headers_;
+};
+
+namespace detail {
+
+/// Subprotocol and extensions: only what was offered (RFC 6455 §4.1, points 5 and 6 of the answer's
+/// checks).
+[[nodiscard]] constexpr errc check_agreement(const upgrade_response& response, header_list offered) noexcept {
+    const header_list headers = response.headers();
+    for (const std::string_view name : {"Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"}) {
+        if (headers.count(name) > 1) return errc::handshake_duplicate_header;
+    }
+    if (headers.find("Sec-WebSocket-Protocol") &&
+        !element_list(offered, "Sec-WebSocket-Protocol").contains(response.subprotocol())) {
+        return errc::handshake_unrequested_subprotocol;
+    }
+    if (!headers.find("Sec-WebSocket-Extensions")) return errc::none;
+    if (!is_list_of(element_list(headers, "Sec-WebSocket-Extensions"), is_extension)) {
+        return errc::handshake_malformed;
+    }
+    const extension_list asked(element_list(offered, "Sec-WebSocket-Extensions"));
+    for (const extension each : response.extensions()) {
+        if (!asked.find(each.name())) return errc::handshake_unrequested_extension;
+    }
+    return errc::none;
+}
+
+/// A final answer (RFC 6455 §4.1): 101, Upgrade, Connection, Accept, then what was agreed on.
+[[nodiscard]] constexpr errc check_answer(const upgrade_response& response, header_list offered,
+                                          std::string_view expected_accept) noexcept {
+    const header_list headers = response.headers();
+    if (response.status() != 101) return errc::handshake_unexpected_status;
+    if (response.http_minor_version() == 0) return errc::handshake_http_version;
+    for (const std::string_view name : {"Upgrade", "Sec-WebSocket-Accept"}) {
+        if (headers.count(name) > 1) return errc::handshake_duplicate_header;
+    }
+    // Here Upgrade is one value, not a list with the value in it.
+    if (!equals_ignoring_case(headers.find("Upgrade").value_or(std::string_view()), "websocket")) {
+        return errc::handshake_missing_upgrade;
+    }
+    const element_list options(headers, "Connection");
+    if (!options.contains_ignoring_case("Upgrade")) return errc::handshake_missing_connection;
+    if (!is_list_of(options, is_token)) return errc::handshake_malformed;
+    if (headers.find("Sec-WebSocket-Accept") != expected_accept) return errc::handshake_invalid_accept;
+    return check_agreement(response, offered);
+}
+
+} // namespace detail
+
+/// Asks once and judges the answer. Movable; not thread-safe. Owns two buffers: the request, and the
+/// answer's head up to twice limits.max_size.
+class client_handshake {
+public:
+    explicit client_handshake(const handshake_limits& limits = {}) noexcept
+        : head_(detail::head_kind::response, limits) {}
+
+    /// Builds the request with a fresh key from `source` (random_keys, for instance) and forgets any
+    /// earlier one. Errors: errc::invalid_header_field, errc::out_of_memory; then there is nothing to send.
+    template <nonce_source Source>
+    [[nodiscard]] errc start(const client_request& request, Source& source) noexcept {
+        return start(request, make_client_key(source));
+    }
+    /// The same with a key of the caller's, new for every connection (RFC 6455 §4.1).
+    [[nodiscard]] errc start(const client_request& request, const client_key& key) noexcept {
+        request_.clear();
+        head_.restart(true);
+        status_ = handshake_status::need_more;
+        accept_ = accept_key(key.view());
+        error_ = append_client_request(request_, request, key);
+        if (error_ != errc::none) status_ = handshake_status::failed;
+        return error_;
+    }
+
+    /// The bytes to send, whole, before anything else. They live until the next start() or destruction,
+    /// moves included.
+    [[nodiscard]] const_bytes request() const noexcept { return request_.view(); }
+
+    /// Takes the answer's bytes from the front of `input` and leaves what follows its head. Any split of
+    /// the bytes gives the same result. Interim answers (1xx but 101) are passed over, as HTTP demands (RFC
+    /// 9110 §15.2); they count against max_size. After `complete` or `failed` it takes nothing more.
+    /// Precondition: start() succeeded.
+    handshake_status feed(mutable_bytes& input) noexcept { return feed_any(input); }
+    handshake_status feed(const_bytes& input) noexcept { return feed_any(input); }
+
+    [[nodiscard]] handshake_status status() const noexcept { return status_; }
+    /// The broken rule once `failed`, errc::none before.
+    [[nodiscard]] errc error() const noexcept { return error_; }
+
+    /// Whether there is an answer to look at: after `complete`, and after `failed` if the head itself was
+    /// legal. So a redirect or a demand for credentials (errc::handshake_unexpected_status) can be
+    /// followed.
+    [[nodiscard]] bool has_response() const noexcept { return head_.status() == handshake_status::complete; }
+    /// The answer, a view into this object's buffer: it lives until start() or destruction, moves included.
+    /// Precondition: has_response().
+    [[nodiscard]] upgrade_response response() const noexcept {
+        WSOLO_ASSERT(has_response(), "client_handshake::response() before the head is complete");
+        return {detail::parse_status_line(head_.start_line()).value(), head_.headers()};
+    }
+
+private:
+    template <class Byte>
+    handshake_status feed_any(std::span<Byte>& input) noexcept {
+        WSOLO_ASSERT(!request_.empty() || status_ == handshake_status::failed,
+                     "client_handshake::feed() before start()");
+        while (status_ == handshake_status::need_more && !input.empty()) {
+            const handshake_status head_status = head_.feed(input);
+            if (head_status == handshake_status::complete) judge();
+            if (head_status == handshake_status::failed) fail(head_.error());
+        }
+        return status_;
+    }
+
+    void judge() noexcept {
+        const int status = response().status();
+        if (status < 200 && status != 101) {
+            head_.restart(false);
+            return;
+        }
+        const errc error = detail::check_answer(response(), offered(), accept_.view());
+        if (error != errc::none) return fail(error);
+        status_ = handshake_status::complete;
+    }
+
+    void fail(errc error) noexcept {
+        error_ = error;
+        status_ = handshake_status::failed;
+    }
+
+    /// The fields of our own request: what stands between its first line and its empty one.
+    [[nodiscard]] header_list offered() const noexcept {
+        const std::string_view text = text_of(request_.view());
+        const std::size_t fields_at = text.find("\r\n") + 2;
+        return header_list(text.substr(fields_at, text.size() - 2 - fields_at));
+    }
+
+    detail::http_head head_;
+    byte_buffer request_;
+    accept_value accept_{};
+    handshake_status status_ = handshake_status::need_more;
+    errc error_ = errc::none;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/request.hpp
+// What a client asked for: a view over a request's head, and the rules that make it an upgrade to
+// WebSocket.
+//
+// Laws of this file:
+// - Well-formed HTTP is judged for every request, RFC 6455 only for those that ask for WebSocket; so a
+//   plain request is never an error here, and the server can answer it with a page.
+// - Lenient only where HTTP says so (the case of names and of "websocket" and "Upgrade", lists over several
+//   fields, empty list elements), and for an empty list of offers.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A request's head. A view: it lives as long as the server_handshake it came from, and so does what it
+/// returns.
+class upgrade_request {
+public:
+    upgrade_request() = default;
+    constexpr upgrade_request(detail::request_line line, header_list headers) noexcept
+        : line_(line), headers_(headers) {}
+
+    /// Whether this asks for WebSocket, well or badly: an Upgrade that lists "websocket", or a
+    /// Sec-WebSocket-Key or -Version, which a proxy that forgot to pass Upgrade on leaves behind. False: a
+    /// plain HTTP request.
+    [[nodiscard]] constexpr bool is_upgrade() const noexcept {
+        return element_list(headers_, "Upgrade").contains_ignoring_case("websocket") ||
+               headers_.find("Sec-WebSocket-Key") || headers_.find("Sec-WebSocket-Version");
+    }
+
+    [[nodiscard]] constexpr std::string_view method() const noexcept { return line_.method; }
+    /// As it was sent, in any of HTTP's forms.
+    [[nodiscard]] constexpr std::string_view target() const noexcept { return line_.target; }
+    /// Path and query (RFC 6455 §3), also when the target is absolute; the target itself when it has
+    /// neither form.
+    [[nodiscard]] constexpr std::string_view resource_name() const noexcept {
+        const detail::target_parts parts = detail::split_target(line_.target);
+        return parts.legal ? parts.resource : line_.target;
+    }
+    /// The target's host if it names one, else the Host field (RFC 9112 §3.2.2); with the port, if one was
+    /// sent. Empty when there is neither.
+    [[nodiscard]] constexpr std::string_view host() const noexcept {
+        const detail::target_parts parts = detail::split_target(line_.target);
+        if (parts.legal && !parts.host.empty()) return parts.host;
+        return headers_.find("Host").value_or(std::string_view());
+    }
+    /// Who the browser acts for (RFC 6455 §10.2). Other clients mostly send none.
+    [[nodiscard]] constexpr std::optional<std::string_view> origin() const noexcept {
+        return headers_.find("Origin");
+    }
+    /// Sec-WebSocket-Key as it was sent; empty when it is missing.
+    [[nodiscard]] constexpr std::string_view key() const noexcept {
+        return headers_.find("Sec-WebSocket-Key").value_or(std::string_view());
+    }
+    /// The minor version of HTTP/1.x.
+    [[nodiscard]] constexpr int http_minor_version() const noexcept { return line_.minor_version; }
+    /// Sec-WebSocket-Version as it was sent ("13" in every accepted upgrade); empty when it is missing.
+    [[nodiscard]] constexpr std::string_view version() const noexcept {
+        return headers_.find("Sec-WebSocket-Version").value_or(std::string_view());
+    }
+    /// The offered subprotocols, the client's favourite first (RFC 6455 §11.3.4).
+    [[nodiscard]] constexpr element_list subprotocols() const noexcept {
+        return {headers_, "Sec-WebSocket-Protocol"};
+    }
+    /// The offered extensions, the client's favourite first (RFC 6455 §9.1).
+    [[nodiscard]] constexpr extension_list extensions() const noexcept {
+        return extension_list(element_list(headers_, "Sec-WebSocket-Extensions"));
+    }
+    /// The first field of this name, whatever the name's case.
+    [[nodiscard]] constexpr std::optional<std::string_view> header(std::string_view name) const noexcept {
+        return headers_.find(name);
+    }
+    [[nodiscard]] constexpr header_list headers() const noexcept { return headers_; }
+
+private:
+    detail::request_line line_;
+    header_list headers_;
+};
+
+namespace detail {
+
+/// protocol = token [ "/" token ] (RFC 9110 §7.8)
+[[nodiscard]] constexpr bool is_protocol(std::string_view text) noexcept {
+    const std::size_t slash = text.find('/');
+    if (slash == std::string_view::npos) return is_token(text);
+    return is_token(text.substr(0, slash)) && is_token(text.substr(slash + 1));
+}
+
+/// #element: any number of elements, each legal. RFC 6455 wants at least one subprotocol or extension in
+/// its lists, but clients exist that send an empty list when they have nothing to offer, and it can mean
+/// only that.
+template <class Predicate>
+[[nodiscard]] constexpr bool lists_only(header_list headers, std::string_view name,
+                                        Predicate is_legal) noexcept {
+    for (const std::string_view element : element_list(headers, name)) {
+        if (!is_legal(element)) return false;
+    }
+    return true;
+}
+
+/// How the body, if any, is delimited: two answers to that are how requests get smuggled (RFC 9112 §6.1,
+/// §6.3).
+[[nodiscard]] constexpr errc check_body_framing(const upgrade_request& request) noexcept {
+    const header_list headers = request.headers();
+    if (headers.count("Content-Length") > 1) return errc::handshake_duplicate_header;
+    const std::optional<std::string_view> length = headers.find("Content-Length");
+    if (length && !is_number(*length)) return errc::handshake_malformed;
+    const bool has_codings = headers.find("Transfer-Encoding").has_value();
+    if (has_codings && (length || request.http_minor_version() == 0)) return errc::handshake_malformed;
+    return errc::none;
+}
+
+/// What holds for any HTTP/1.x request (RFC 9112 §3.2, RFC 9110 §7.8).
+[[nodiscard]] constexpr errc check_http(const upgrade_request& request) noexcept {
+    const header_list headers = request.headers();
+    if (headers.count("Host") > 1) return errc::handshake_duplicate_header;
+    const std::optional<std::string_view> host = headers.find("Host");
+    if (!host && request.http_minor_version() > 0) return errc::handshake_missing_host;
+    if (host && !host->empty() && !is_host(*host)) return errc::handshake_malformed;
+    if (!lists_only(headers, "Connection", is_token)) return errc::handshake_malformed;
+    if (!lists_only(headers, "Upgrade", is_protocol)) return errc::handshake_malformed;
+    return check_body_framing(request);
+}
+
+/// A GET's framing that announces bytes: RFC 6455 §4.1 has no place for them, and they would be read as
+/// frames.
+[[nodiscard]] constexpr bool announces_body(header_list headers) noexcept {
+    if (headers.find("Transfer-Encoding")) return true;
+    const std::string_view length = headers.find("Content-Length").value_or("0");
+    return length.find_first_not_of('0') != std::string_view::npos;
+}
+
+/// What the fields of the upgrade itself must be (RFC 6455 §4.2.1, §11.3).
+[[nodiscard]] constexpr errc check_websocket_fields(const upgrade_request& request) noexcept {
+    const header_list headers = request.headers();
+    for (const std::string_view name : {"Sec-WebSocket-Version", "Sec-WebSocket-Key", "Origin"}) {
+        if (headers.count(name) > 1) return errc::handshake_duplicate_header;
+    }
+    if (request.version() != "13") return errc::handshake_unsupported_version;
+    if (!headers.find("Sec-WebSocket-Key")) return errc::handshake_missing_key;
+    if (!is_client_key(request.key())) return errc::handshake_invalid_key;
+    const bool lists_legal = lists_only(headers, "Sec-WebSocket-Protocol", is_token) &&
+                             lists_only(headers, "Sec-WebSocket-Extensions", is_extension);
+    return lists_legal ? errc::none : errc::handshake_malformed;
+}
+
+/// A request that asks for WebSocket, after check_http (RFC 6455 §4.2.1).
+[[nodiscard]] constexpr errc check_upgrade(const upgrade_request& request) noexcept {
+    const header_list headers = request.headers();
+    if (request.method() != "GET") return errc::handshake_method_not_get;
+    if (request.http_minor_version() == 0) return errc::handshake_http_version;
+    if (!split_target(request.target()).legal) return errc::handshake_invalid_start_line;
+    if (request.host().empty()) return errc::handshake_missing_host;
+    if (!element_list(headers, "Upgrade").contains_ignoring_case("websocket")) {
+        return errc::handshake_missing_upgrade;
+    }
+    if (!element_list(headers, "Connection").contains_ignoring_case("Upgrade")) {
+        return errc::handshake_missing_connection;
+    }
+    if (announces_body(headers)) return errc::handshake_unexpected_body;
+    return check_websocket_fields(request);
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/negotiate.hpp
+// The server's choices: which origin may come in, which subprotocol and which extensions are spoken.
+//
+// Laws of this file:
+// - Nothing is chosen that the client did not offer (RFC 6455 §4.2.2).
+// - The policy is the caller's, as a function object; these helpers only walk the offers.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+template <class Text>
+concept borrowed_text = std::same_as<Text, std::string_view> || std::same_as<Text, const char*>;
+
+} // namespace detail
+
+/// The first subprotocol, in the client's order of preference, that is among `supported`; empty when there
+/// is none, and then the answer names none (RFC 6455 §4.2.2). A view into the request. O(offered *
+/// supported).
+[[nodiscard]] constexpr std::string_view
+choose_subprotocol(const upgrade_request& request, std::span<const std::string_view> supported) noexcept {
+    for (const std::string_view offered : request.subprotocols()) {
+        for (const std::string_view mine : supported) {
+            if (offered == mine) return offered;
+        }
+    }
+    return {};
+}
+
+[[nodiscard]] constexpr std::string_view
+choose_subprotocol(const upgrade_request& request,
+                   std::initializer_list<std::string_view> supported) noexcept {
+    return choose_subprotocol(request,
+                              std::span<const std::string_view>(supported.begin(), supported.size()));
+}
+
+/// Shows every offered extension to `hook`, in the client's order of preference, until one is taken. The
+/// hook answers with the text to agree on ("permessage-deflate; server_no_context_takeover") or with an
+/// empty one to pass: a string_view or a literal of its own, for an owning string would be gone before it
+/// is written. Returns that text, for accept_options::extensions.
+template <class Hook>
+    requires detail::borrowed_text<std::invoke_result_t<Hook&, const extension&>>
+[[nodiscard]] constexpr std::string_view choose_extension(const upgrade_request& request, Hook&& hook) {
+    for (const extension offer : request.extensions()) {
+        const std::string_view agreed = hook(offer);
+        if (!agreed.empty()) return agreed;
+    }
+    return {};
+}
+
+/// Asks `allowed(std::optional<std::string_view>)` about the request's Origin;
+/// errc::handshake_origin_refused when it says no (RFC 6455 §4.2.2, §10.2). A client that is not a browser
+/// mostly sends none: the hook decides on that too.
+template <class Allowed>
+    requires std::is_invocable_r_v<bool, Allowed&, std::optional<std::string_view>>
+[[nodiscard]] constexpr errc check_origin(const upgrade_request& request, Allowed&& allowed) {
+    return allowed(request.origin()) ? errc::none : errc::handshake_origin_refused;
+}
+
+/// Whether the Origin's host and port are those that the request was sent to: the usual defence against a
+/// foreign page that uses its visitor's cookies. Schemes are not compared, for TLS often ends before the
+/// server. False when there is no Origin, and for "null".
+[[nodiscard]] constexpr bool is_same_origin(const upgrade_request& request) noexcept {
+    const std::string_view origin = request.origin().value_or(std::string_view());
+    const std::size_t host_at = origin.find("://");
+    return host_at != std::string_view::npos &&
+           detail::equals_ignoring_case(origin.substr(host_at + 3), request.host());
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/response.hpp
+// What a server answers: 101 and the connection is a WebSocket, or an ordinary HTTP answer and it is not
+// (RFC 6455 §4.2.2, §4.4).
+//
+// Laws of this file:
+// - Bytes out, no I/O: write_x fills a caller's span, append_x a caller's container; on an error neither
+//   changes.
+// - A refusal says why: the status that HTTP has for it, what the client would have to send, and a
+//   sentence.
+// - Nothing the caller passes can end a line early; fields that these functions write themselves are
+//   refused.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What an accepting answer adds. Views, needed only during the call; never into the container appended to.
+struct accept_options {
+    /// One of those offered (choose_subprotocol), or empty.
+    std::string_view subprotocol = {};
+    /// The agreed extensions as header text (choose_extension), each of them offered; or empty.
+    std::string_view extensions = {};
+    /// Further fields, for instance Set-Cookie.
+    std::span<const header_field> headers = {};
+};
+
+/// An ordinary HTTP answer, after which the connection closes. Views, needed only during the call; never
+/// into the container appended to.
+struct http_response {
+    /// 200-599.
+    int status = 200;
+    /// Empty: the status's usual phrase.
+    std::string_view reason = {};
+    std::string_view content_type = "text/plain; charset=utf-8";
+    std::string_view body = {};
+    /// Further fields.
+    std::span<const header_field> headers = {};
+    /// For an answer to HEAD: the body's length is announced, the body is not sent.
+    bool omit_body = false;
+};
+
+/// The status to refuse a handshake with (RFC 6455 §4.2.2, §4.4; RFC 9110 §15.5).
+[[nodiscard]] constexpr int http_status_for(errc why) noexcept {
+    switch (why) {
+    case errc::handshake_origin_refused: return 403;
+    case errc::handshake_method_not_get: return 405;
+    case errc::handshake_timeout: return 408;
+    case errc::handshake_missing_upgrade:
+    case errc::handshake_unsupported_version: return 426;
+    case errc::handshake_line_too_long:
+    case errc::handshake_too_many_headers:
+    case errc::handshake_too_large: return 431;
+    case errc::handshake_http_version: return 505;
+    case errc::queue_full:
+    case errc::closed:
+    case errc::aborted: return 503;
+    default: return blame_of(why) == blame::remote ? 400 : 500;
+    }
+}
+
+namespace detail {
+
+[[nodiscard]] constexpr std::string_view usual_reason(int status) noexcept {
+    switch (status) {
+    case 200: return "OK";
+    case 204: return "No Content";
+    case 301: return "Moved Permanently";
+    case 302: return "Found";
+    case 307: return "Temporary Redirect";
+    case 308: return "Permanent Redirect";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 426: return "Upgrade Required";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 503: return "Service Unavailable";
+    case 505: return "HTTP Version Not Supported";
+    default: return ""; // the phrase is optional (RFC 9112 §4)
+    }
+}
+
+inline constexpr header_field allow_get[] = {{"Allow", "GET"}};
+
+[[nodiscard]] constexpr errc check_accept(const upgrade_request& request,
+                                          const accept_options& options) noexcept {
+    if (!options.subprotocol.empty() && !request.subprotocols().contains(options.subprotocol)) {
+        return errc::handshake_unrequested_subprotocol;
+    }
+    const element_list agreed(options.extensions);
+    if (!options.extensions.empty() && !is_list_of(agreed, is_extension)) return errc::invalid_header_field;
+    for (const extension each : extension_list(agreed)) {
+        if (!request.extensions().find(each.name())) return errc::handshake_unrequested_extension;
+    }
+    return are_extra_fields(options.headers) ? errc::none : errc::invalid_header_field;
+}
+
+inline void compose_accept(message_writer& out, const accept_value& accept,
+                           const accept_options& options) noexcept {
+    out.text("HTTP/1.1 101 Switching Protocols\r\n");
+    out.field("Upgrade", "websocket");
+    out.field("Connection", "Upgrade");
+    out.field("Sec-WebSocket-Accept", accept.view());
+    out.optional_field("Sec-WebSocket-Protocol", options.subprotocol);
+    out.optional_field("Sec-WebSocket-Extensions", options.extensions);
+    out.fields(options.headers);
+    out.text("\r\n");
+}
+
+[[nodiscard]] constexpr errc check_response(const http_response& response) noexcept {
+    const bool legal = is_field_value(response.reason) && is_field_value(response.content_type) &&
+                       are_extra_fields(response.headers);
+    return legal ? errc::none : errc::invalid_header_field;
+}
+
+inline void compose_response(message_writer& out, const http_response& response) noexcept {
+    const bool upgrade_required = response.status == 426;
+    const bool has_content = response.status != 204 && response.status != 304;
+    out.text("HTTP/1.1 ");
+    out.number(static_cast<std::size_t>(response.status));
+    out.text(" ");
+    out.text(response.reason.empty() ? usual_reason(response.status) : response.reason);
+    out.text("\r\n");
+    if (upgrade_required) { // what the client has to ask for (RFC 9110 §15.5.22, RFC 6455 §4.4)
+        out.field("Upgrade", "websocket");
+        out.field("Sec-WebSocket-Version", "13");
+    }
+    out.field("Connection", upgrade_required ? "Upgrade, close" : "close");
+    if (has_content) {
+        if (!response.body.empty()) out.optional_field("Content-Type", response.content_type);
+        out.text("Content-Length: ");
+        out.number(response.body.size());
+        out.text("\r\n");
+    }
+    out.fields(response.headers);
+    out.text("\r\n");
+    if (has_content && !response.omit_body) out.text(response.body);
+}
+
+} // namespace detail
+
+/// The refusal that `why` calls for: its status, and its sentence as the body.
+[[nodiscard]] constexpr http_response rejection(errc why) noexcept {
+    http_response refused{.status = http_status_for(why), .body = to_string(why)};
+    if (refused.status == 405) refused.headers = detail::allow_get;
+    return refused;
+}
+
+/// Writes the 101 answer to a request that was found legal, and returns its size (RFC 6455 §4.2.2). Errors:
+/// errc::handshake_unrequested_subprotocol or _extension for one that was not offered,
+/// errc::invalid_header_field, errc::buffer_too_small. Precondition: the server_handshake is complete and
+/// request.is_upgrade().
+[[nodiscard]] inline result<std::size_t> write_accept_response(mutable_bytes to,
+                                                               const upgrade_request& request,
+                                                               const accept_options& options = {}) noexcept {
+    WSOLO_ASSERT(request.is_upgrade(), "only a request for WebSocket is answered with 101");
+    if (const errc error = detail::check_accept(request, options); error != errc::none) return error;
+    const accept_value accept = accept_key(request.key());
+    return detail::write_message(
+        to, [&](detail::message_writer& out) { detail::compose_accept(out, accept, options); });
+}
+
+/// The same behind the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
+/// it cannot grow.
+template <detail::growable_bytes Container>
+[[nodiscard]] errc append_accept_response(Container& out, const upgrade_request& request,
+                                          const accept_options& options = {}) noexcept {
+    WSOLO_ASSERT(request.is_upgrade(), "only a request for WebSocket is answered with 101");
+    if (const errc error = detail::check_accept(request, options); error != errc::none) return error;
+    const accept_value accept = accept_key(request.key());
+    return detail::append_message(
+        out, [&](detail::message_writer& to) { detail::compose_accept(to, accept, options); });
+}
+
+/// Writes a whole ordinary answer, a refusal or a page, and returns its size. Errors:
+/// errc::invalid_header_field, errc::buffer_too_small. A 426 says by itself which protocol and version are
+/// spoken here.
+[[nodiscard]] inline result<std::size_t> write_response(mutable_bytes to,
+                                                        const http_response& response) noexcept {
+    WSOLO_ASSERT(response.status >= 200 && response.status <= 599, "a final HTTP status is 200-599");
+    if (const errc error = detail::check_response(response); error != errc::none) return error;
+    return detail::write_message(
+        to, [&](detail::message_writer& out) { detail::compose_response(out, response); });
+}
+
+/// The same behind the contents of a container.
+template <detail::growable_bytes Container>
+[[nodiscard]] errc append_response(Container& out, const http_response& response) noexcept {
+    WSOLO_ASSERT(response.status >= 200 && response.status <= 599, "a final HTTP status is 200-599");
+    if (const errc error = detail::check_response(response); error != errc::none) return error;
+    return detail::append_message(
+        out, [&](detail::message_writer& to) { detail::compose_response(to, response); });
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/server.hpp
+// The server's side of the opening handshake: bytes in, a request out (RFC 6455 §4.2.1).
+//
+// Laws of this file:
+// - No I/O and no clock: a slow client is the caller's to time out (errc::handshake_timeout).
+// - What follows the head stays in the caller's input: a client may send frames right behind it.
+// - Complete means that it can be answered: with 101 when request().is_upgrade(), with a page when not.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Reads one request. Movable; not thread-safe. Owns one buffer, which grows with the bytes that arrive to
+/// at most twice limits.max_size; destroying the object, or moving from it, gives it up.
+///
+///     switch (handshake.feed(input)) {
+///     case handshake_status::need_more: return;               // read on
+///     case handshake_status::failed: append_response(out, rejection(handshake.error())); break;
+///     case handshake_status::complete: append_accept_response(out, handshake.request()); break;
+///     }                                                       // input: the first bytes of the first frame
+class server_handshake {
+public:
+    explicit server_handshake(const handshake_limits& limits = {}) noexcept
+        : head_(detail::head_kind::request, limits) {}
+
+    /// Takes the head's bytes from the front of `input` and leaves what follows. Any split of the bytes
+    /// gives the same result. After `complete` or `failed` it takes nothing more. O(bytes taken) and, at
+    /// the head's end, a few walks over the head.
+    handshake_status feed(mutable_bytes& input) noexcept { return feed_any(input); }
+    handshake_status feed(const_bytes& input) noexcept { return feed_any(input); }
+
+    [[nodiscard]] handshake_status status() const noexcept { return status_; }
+    /// The broken rule once `failed`, errc::none before. http_status_for() and rejection() turn it into an
+    /// answer.
+    [[nodiscard]] errc error() const noexcept { return error_; }
+
+    /// Whether there is a request to look at: after `complete`, and after `failed` if the head itself was
+    /// legal.
+    [[nodiscard]] bool has_request() const noexcept { return head_.status() == handshake_status::complete; }
+    /// The request, a view into this object's buffer: it lives until reset() or destruction, moves
+    /// included. Precondition: has_request().
+    [[nodiscard]] upgrade_request request() const noexcept {
+        WSOLO_ASSERT(has_request(), "server_handshake::request() before the head is complete");
+        return {detail::parse_request_line(head_.start_line()).value(), head_.headers()};
+    }
+
+    /// Ready for another request on the same connection, after a plain one was answered. Keeps the buffer.
+    void reset() noexcept {
+        head_.restart(true);
+        status_ = handshake_status::need_more;
+        error_ = errc::none;
+    }
+
+private:
+    template <class Byte>
+    handshake_status feed_any(std::span<Byte>& input) noexcept {
+        if (status_ != handshake_status::need_more) return status_;
+        status_ = head_.feed(input);
+        error_ = head_.error();
+        if (status_ == handshake_status::complete) judge();
+        return status_;
+    }
+
+    void judge() noexcept {
+        const upgrade_request asked = request();
+        error_ = detail::check_http(asked);
+        if (error_ == errc::none && asked.is_upgrade()) error_ = detail::check_upgrade(asked);
+        if (error_ != errc::none) status_ = handshake_status::failed;
+    }
+
+    detail::http_head head_;
+    handshake_status status_ = handshake_status::need_more;
+    errc error_ = errc::none;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/upgrade.hpp
+// The opening handshake, both sides (RFC 6455 §4): includes only.
+
+// ---- wsolo/session/event.hpp
+// What a reader found in its input, one thing at a time.
+//
+// Laws of this file:
+// - An event is a view: its bytes lie in what was given to read() or in the reader, until the iterator
+// advances.
+// - "The peer closed" and "this side fails the connection" are different events (RFC 6455 §7.1.4, §7.1.7).
+// - A reply is owed, never sent: owed_reply() builds it when asked, and whoever owns the write side queues
+// it.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// message, fragment: data. ping, pong: control frames. peer_close: the peer's Close frame, well-formed.
+/// failure: a rule was broken or a limit exceeded, and nothing more will be read; where it
+/// owes no reply (code() is no_status, or this side's Close was sent) the writer is to be aborted instead.
+enum class event_kind : std::uint8_t { message, fragment, ping, pong, peer_close, failure };
+
+namespace detail {
+struct event_access;
+}
+
+/// A few words; copies are views of the same bytes. Not thread-safe while the reader goes on.
+class event {
+public:
+    [[nodiscard]] event_kind kind() const noexcept { return kind_; }
+    /// A whole message.
+    [[nodiscard]] bool is_message() const noexcept { return kind_ == event_kind::message; }
+    /// A piece of a message (delivery::fragments only).
+    [[nodiscard]] bool is_fragment() const noexcept { return kind_ == event_kind::fragment; }
+    /// A message, or a piece of one, whose opcode is text. A message is valid UTF-8; a piece belongs to what
+    /// is valid so far, and may begin or end inside a code point.
+    [[nodiscard]] bool is_text() const noexcept { return text_; }
+
+    /// The data of a message, fragment, ping or pong, unmasked.
+    [[nodiscard]] const_bytes payload() const noexcept {
+        WSOLO_ASSERT(kind_ <= event_kind::pong,
+                     "event::payload(): only messages, fragments, PING and PONG have one");
+        return {payload_, size_};
+    }
+    /// The same, in the type that keeps it from being unmasked again (frame/payload.hpp).
+    [[nodiscard]] unmasked_bytes unmasked() const noexcept { return unmasked_bytes(payload()); }
+    /// The same as characters; UTF-8 only where is_text() says so.
+    [[nodiscard]] std::string_view text() const noexcept { return text_of(payload()); }
+    /// A copy that outlives the event. Allocates; throws what std::string throws when there is no memory.
+    [[nodiscard]] std::string copy_text() const { return std::string(text()); }
+    /// A copy that outlives the event. Error: out_of_memory.
+    [[nodiscard]] result<byte_buffer> copy_bytes() const noexcept {
+        byte_buffer copy;
+        if (!copy.append(payload())) return errc::out_of_memory;
+        return copy;
+    }
+
+    /// Whether this piece begins its message, and whether it ends it. Both hold for a message.
+    [[nodiscard]] bool begins_message() const noexcept {
+        WSOLO_ASSERT(kind_ <= event_kind::fragment,
+                     "event::begins_message(): only of messages and fragments");
+        return begins_;
+    }
+    [[nodiscard]] bool ends_message() const noexcept {
+        WSOLO_ASSERT(kind_ <= event_kind::fragment, "event::ends_message(): only of messages and fragments");
+        return ends_;
+    }
+    /// The reserved bits of the message's first frame (rsv1_bit ...); 0 unless read_limits::allowed_rsv has
+    /// them.
+    [[nodiscard]] std::uint8_t rsv() const noexcept {
+        WSOLO_ASSERT(kind_ <= event_kind::fragment, "event::rsv(): only of messages and fragments");
+        return rsv_;
+    }
+
+    /// peer_close: the status code that the peer gave, no_status when it gave none (RFC 6455 §7.1.5).
+    /// failure: the status code for the Close frame that says so, no_status when none can or need be sent.
+    [[nodiscard]] close_code code() const noexcept {
+        WSOLO_ASSERT(kind_ >= event_kind::peer_close, "event::code(): only of peer_close and failure");
+        return code_;
+    }
+    /// peer_close: the reason that the peer gave, UTF-8, at most 123 bytes (RFC 6455 §7.1.6).
+    [[nodiscard]] std::string_view reason() const noexcept {
+        WSOLO_ASSERT(kind_ == event_kind::peer_close, "event::reason(): only of peer_close");
+        return size_ == 0 ? std::string_view() : text_of({payload_ + 2, size_ - 2u});
+    }
+    /// failure: the rule that was broken.
+    [[nodiscard]] errc error() const noexcept {
+        WSOLO_ASSERT(kind_ == event_kind::failure, "event::error(): only of failure");
+        return error_;
+    }
+
+    /// The frame that this event obliges this side to send, ready to be queued as raw bytes: the PONG for a
+    /// ping (RFC 6455 §5.5.3), the echo for a peer_close (§5.5.1), the Close that tells the peer of a failure
+    /// (§7.1.7). Empty for everything else and once this side's Close was sent
+    /// (basic_reader::note_close_sent). Builds the frame anew at each call, the same each time.
+    [[nodiscard]] std::optional<control_frame> owed_reply() const noexcept {
+        if (reply_ == reply::none) return std::nullopt;
+        return masked_reply_ ? built_reply<role::client>(one_key{key_}) : built_reply<role::server>();
+    }
+    /// Whether owed_reply() has one, without building it.
+    [[nodiscard]] bool owes_reply() const noexcept { return reply_ != reply::none; }
+
+private:
+    friend struct detail::event_access;
+
+    enum class reply : std::uint8_t { none, echo, failure };
+
+    /// The key that the reader drew for this reply.
+    struct one_key {
+        masking_key key;
+        [[nodiscard]] masking_key next_key() const noexcept { return key; }
+    };
+
+    template <role Role, class... Keys>
+    [[nodiscard]] std::optional<control_frame> built_reply(Keys... keys) const noexcept {
+        const unmasked_bytes received(const_bytes{payload_, size_});
+        const opcode op = kind_ == event_kind::ping ? opcode::ping : opcode::close;
+        const auto frame = reply_ == reply::echo ? make_control_reply<Role>(op, received, keys...)
+                                                 : make_close<Role>(code_, to_string(error_), keys...);
+        return *frame;
+    }
+
+    const std::byte* payload_ = nullptr;
+    std::size_t size_ = 0;
+    masking_key key_{};
+    close_code code_ = close_code::no_status;
+    event_kind kind_ = event_kind::failure;
+    errc error_ = errc::none;
+    std::uint8_t rsv_ = 0;
+    reply reply_ = reply::none;
+    bool text_ = false;
+    bool begins_ = false;
+    bool ends_ = false;
+    bool masked_reply_ = false;
+};
+
+namespace detail {
+
+/// The reader's door to an event. An event is filled where it lies, field by field: copying it around would
+/// cost more than finding it.
+struct event_access {
+    struct marks {
+        bool text = false;
+        bool begins = false;
+        bool ends = false;
+        std::uint8_t rsv = 0;
+    };
+
+    static void data(event& found, event_kind kind, const_bytes payload, marks marks) noexcept {
+        control(found, kind, payload);
+        found.text_ = marks.text;
+        found.begins_ = marks.begins;
+        found.ends_ = marks.ends;
+        found.rsv_ = marks.rsv;
+    }
+
+    static void control(event& found, event_kind kind, const_bytes payload) noexcept {
+        found.kind_ = kind;
+        found.payload_ = payload.data();
+        found.size_ = payload.size();
+        found.reply_ = event::reply::none;
+        found.text_ = false;
+    }
+
+    static void close(event& found, const_bytes body, close_code code) noexcept {
+        control(found, event_kind::peer_close, body);
+        found.code_ = code;
+    }
+
+    static void failure(event& found, errc error) noexcept {
+        control(found, event_kind::failure, {});
+        found.error_ = error;
+        found.code_ = close_code_for(error);
+    }
+
+    /// Makes `found` owe its reply: with a key for a client, without one for a server.
+    template <class... Keys>
+    static void owe(event& found, Keys&... keys) noexcept {
+        const bool failed = found.kind_ == event_kind::failure;
+        found.reply_ = failed ? event::reply::failure : event::reply::echo;
+        found.masked_reply_ = sizeof...(Keys) > 0;
+        if constexpr (sizeof...(Keys) > 0) found.key_ = (keys, ...).next_key();
+    }
+};
+
+} // namespace detail
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/session/limits.hpp
+// What a peer may make a reader take, and how messages are handed over.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// messages: one event per message, whole. fragments: one event per piece as it arrives, nothing assembled
+/// and nothing allocated.
+enum class delivery : std::uint8_t { messages, fragments };
+
+/// The bounds of one connection's input. Every one is judged before the bytes it bounds are kept: sizes by
+/// the frame's header (RFC 6455 §10.4).
+struct read_limits {
+    /// Longest payload of a data frame, in bytes: errc::frame_too_big.
+    std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
+    /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries.
+    std::uint64_t max_message_size = std::uint64_t{16} * 1024 * 1024;
+    /// Most frames of one message, the empty ones included: errc::too_many_fragments.
+    std::uint32_t max_fragments = 4096;
+    delivery deliver = delivery::messages;
+    /// Reserved bits that a negotiated extension gives a meaning on a message's first frame (rsv1_bit ...,
+    /// frame/header.hpp). A text message with one of them set is not validated here: what it carries is the
+    /// extension's to decode.
+    std::uint8_t allowed_rsv = 0;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/session/detail/reader_keys.hpp
+// A reader's key source: owned, referred to, or none for a server.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// What a server's reader has in a key source's place.
+struct no_keys {};
+
+template <role Role>
+using default_keys = std::conditional_t<masks(Role), random_keys, no_keys>;
+
+/// Keys may be a reference: the source is then the caller's and outlives the reader.
+template <class Keys>
+class reader_keys {
+    static_assert(key_source<std::remove_reference_t<Keys>>,
+                  "a client's replies are masked: give the reader a key source (core/random.hpp)");
+
+public:
+    template <class... Arguments>
+        requires std::constructible_from<Keys, Arguments...>
+    explicit reader_keys(Arguments&&... arguments) noexcept : keys_(std::forward<Arguments>(arguments)...) {}
+
+    template <class Use>
+    void with_keys(Use use) noexcept {
+        use(keys_);
+    }
+
+private:
+    Keys keys_;
+};
+
+template <>
+class reader_keys<no_keys> {
+public:
+    template <class Use>
+    void with_keys(Use use) noexcept {
+        use();
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/session/detail/message_rules.hpp
+// What one data frame may follow and what it may add (RFC 6455 §5.4, §10.4): the part of the rules that
+// depends on the frames before it.
+//
+// Laws of this file:
+// - Judged from the header, before any payload is kept.
+// - Sums are judged as `need > limit - have`, which cannot wrap.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// The message that the next data frame belongs to. 32 bytes.
+class message_rules {
+public:
+    explicit message_rules(const read_limits& limits) noexcept
+        : max_size_(limits.max_message_size),
+          max_fragments_(limits.max_fragments),
+          short_size_(static_cast<std::uint8_t>(max_size_ < 125 ? max_size_ : 125)) {
+        WSOLO_ASSERT(max_fragments_ > 0, "read_limits::max_fragments: a message has at least one frame");
+    }
+
+    /// Up to this many bytes a message in one frame is within the limits: at most 125.
+    [[nodiscard]] std::size_t short_size() const noexcept { return short_size_; }
+
+    /// Takes the header of a data frame: its first byte and its payload's size. On an error nothing changes.
+    [[nodiscard]] errc begin_frame(std::byte first, std::uint64_t payload_size) noexcept {
+        const unsigned bits = std::to_integer<unsigned>(first);
+        const auto op = static_cast<opcode>(bits & 0x0Fu);
+        const bool continues = op == opcode::continuation;
+        // §5.4: fragments of one message "MUST NOT be interleaved" with those of another.
+        if (continues != open_)
+            return continues ? errc::unexpected_continuation : errc::expected_continuation;
+        // RFC 7692 §6: an extension's bit belongs to a message's first frame.
+        if (continues && (bits & 0x70u) != 0) return errc::reserved_bits_set;
+        const std::uint64_t size = continues ? size_ : 0;
+        const std::uint32_t fragments = continues ? fragments_ : 0;
+        if (fragments >= max_fragments_) return errc::too_many_fragments;
+        if (payload_size > max_size_ - size) return errc::message_too_big;
+        if (!continues) first_ = first;
+        size_ = size + payload_size;
+        fragments_ = fragments + 1;
+        open_ = true;
+        final_ = (bits & 0x80u) != 0;
+        return errc::none;
+    }
+
+    /// The current data frame's payload has come to its end. True when it was the message's last.
+    bool end_frame() noexcept {
+        open_ = !final_;
+        return final_;
+    }
+
+    /// Whether a message is under way.
+    [[nodiscard]] bool open() const noexcept { return open_; }
+    [[nodiscard]] bool is_text() const noexcept {
+        return (std::to_integer<unsigned>(first_) & 0x0Fu) == static_cast<unsigned>(opcode::text);
+    }
+    /// The reserved bits of the message's first frame, where they stand in its first byte.
+    [[nodiscard]] std::uint8_t rsv() const noexcept {
+        return static_cast<std::uint8_t>(std::to_integer<unsigned>(first_) & 0x70u);
+    }
+
+private:
+    std::uint64_t max_size_;
+    std::uint64_t size_ = 0; // never above max_size_
+    std::uint32_t max_fragments_;
+    std::uint32_t fragments_ = 0;
+    std::uint8_t short_size_;
+    std::byte first_{};
+    bool open_ = false;
+    bool final_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/session/detail/reader_state.hpp
+// The reader's machine without its key source: frames become messages, fragments, control frames, or the end.
+//
+// Laws of this file:
+// - One buffer holds what a read cut: the message so far, and behind it the control frame so far. Data cannot
+// come
+//   while a control frame is unfinished, so the second is always the tail.
+// - What the last event pointed to is given back only when the next one is asked for.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+enum class read_phase : std::uint8_t { open, peer_closed, failed };
+
+template <role Role>
+struct reader_state {
+    explicit reader_state(const read_limits& limits) noexcept
+        : decoder_({limits.max_frame_size}, limits.allowed_rsv),
+          rules_(limits),
+          by_fragments_(limits.deliver == delivery::fragments) {
+        if (by_fragments_) static_cast<void>(kept_.reserve(max_control_payload)); // retried when it is needed
+    }
+
+    /// The next event in `input`, which is advanced past it. False when the input is used up. The event owes
+    /// no reply yet.
+    bool next(mutable_bytes& input, event& found) noexcept {
+        if (delivered_) forget_delivered();
+        while (phase == read_phase::open) {
+            mutable_bytes payload;
+            if (!rules_.open() && decoder_.next_short(input, payload, rules_.short_size())) {
+                return take_short(payload, found);
+            }
+            const decoded part = decoder_.next_masked(input);
+            if (part.status != decode_status::part) {
+                return part.status == decode_status::failed && fail(part.error, found);
+            }
+            if (take(part, found)) return true;
+        }
+        return refuse(input, found);
+    }
+
+    /// Input that nobody will look at: the stream has a hole now.
+    void give_up(mutable_bytes input) noexcept {
+        ignored += input.size();
+        if (phase != read_phase::open) return;
+        phase = read_phase::failed;
+        error = errc::aborted;
+        failure_untold_ = true;
+    }
+
+    read_phase phase = read_phase::open;
+    errc error = errc::none;
+    bool close_sent = false;
+    std::uint64_t ignored = 0;
+
+private:
+    static constexpr bool masked = masks(peer_of(Role));
+
+    /// The usual case on its own: a short message in one frame in one piece.
+    [[gnu::always_inline]] bool take_short(mutable_bytes payload, event& found) noexcept {
+        const bool text = decoder_.first_byte() == std::byte{0x81};
+        if (text) {
+            utf8_validator whole;
+            if (!judge(whole, payload) || !whole.complete())
+                return fail_text(whole, 0, payload.size(), found);
+        } else {
+            unmask(payload);
+        }
+        const event_kind kind = by_fragments_ ? event_kind::fragment : event_kind::message;
+        event_access::data(found, kind, payload, {.text = text, .begins = true, .ends = true});
+        return true;
+    }
+
+    [[gnu::noinline]] bool take(decoded part, event& found) noexcept {
+        const unsigned first = std::to_integer<unsigned>(decoder_.first_byte());
+        const auto op = static_cast<opcode>(first & 0x0Fu);
+        if (is_control(op)) return take_control(op, part, found);
+        if (part.begins) {
+            const errc broken = rules_.begin_frame(decoder_.first_byte(), decoder_.payload_size());
+            if (broken != errc::none) return fail(broken, found, part.payload.size());
+            if (op != opcode::continuation) piece_begins_ = true;
+        }
+        const bool ended = part.ends && rules_.end_frame();
+        const bool validates = rules_.is_text() && rules_.rsv() == 0;
+        if (validates) {
+            const std::uint64_t before = text_.valid_up_to();
+            if (!judge(text_, part.payload) || (ended && !text_.complete())) {
+                return fail_text(text_, before, part.payload.size(), found);
+            }
+        }
+        return by_fragments_ ? take_piece(part.payload, ended, validates, found)
+                             : gather(part.payload, ended, validates, found);
+    }
+
+    bool take_piece(mutable_bytes payload, bool ended, bool unmasked, event& found) noexcept {
+        if (!unmasked) unmask(payload);
+        if (payload.empty() && !ended) return false;
+        event_access::data(found, event_kind::fragment, payload,
+                           {rules_.is_text(), std::exchange(piece_begins_, false), ended, rules_.rsv()});
+        return true;
+    }
+
+    bool gather(mutable_bytes payload, bool ended, bool unmasked, event& found) noexcept {
+        const_bytes message = payload;
+        if (ended && kept_.empty()) {
+            if (!unmasked) unmask(payload);
+        } else {
+            if (!keep(payload, unmasked)) return fail(errc::out_of_memory, found);
+            if (!ended) return false;
+            message = std::as_const(kept_).view();
+            deliver_kept_from(0);
+        }
+        event_access::data(found, event_kind::message, message, {rules_.is_text(), true, true, rules_.rsv()});
+        return true;
+    }
+
+    bool take_control(opcode op, decoded part, event& found) noexcept {
+        if (part.begins) {
+            const bool extended = (std::to_integer<unsigned>(decoder_.first_byte()) & 0x70u) != 0;
+            if (extended) { // RFC 7692 §6.1: data frames only
+                return fail(errc::reserved_bits_set, found, part.payload.size());
+            }
+            tail_at_ = kept_.size();
+        }
+        const_bytes body = part.payload;
+        if (part.begins && part.ends) {
+            unmask(part.payload);
+        } else {
+            if (!keep(part.payload, false)) return fail(errc::out_of_memory, found);
+            if (!part.ends) return false;
+            body = std::as_const(kept_).view().subspan(tail_at_);
+            deliver_kept_from(tail_at_);
+        }
+        if (op == opcode::close) return take_close(body, found);
+        event_access::control(found, op == opcode::ping ? event_kind::ping : event_kind::pong, body);
+        return true;
+    }
+
+    bool take_close(const_bytes body, event& found) noexcept {
+        const result<close_body> parsed = parse_close_body(unmasked_bytes(body));
+        if (!parsed) return fail(parsed.error(), found);
+        phase = read_phase::peer_closed;
+        if (delivered_) deliver_kept_from(0); // a message cut off by the Close goes with it
+        event_access::close(found, body, parsed->code);
+        return true;
+    }
+
+    /// `unread`: how many bytes of the part that came last lie behind what broke the rule.
+    bool fail(errc broken, event& found, std::size_t unread = 0) noexcept {
+        ignored += unread;
+        phase = read_phase::failed;
+        error = broken;
+        kept_.release();
+        delivered_ = false;
+        event_access::failure(found, broken);
+        return true;
+    }
+
+    /// The bad byte is the first behind those that were valid, unless the text only stops too early.
+    [[gnu::noinline]] bool fail_text(const utf8_validator& text, std::uint64_t before, std::size_t size,
+                                     event& found) noexcept {
+        const auto taken = static_cast<std::size_t>(text.valid_up_to() - before);
+        return fail(errc::invalid_utf8, found, taken < size ? size - taken - 1 : 0);
+    }
+
+    /// What comes behind the end of the connection; after give_up() first the failure itself.
+    bool refuse(mutable_bytes& input, event& found) noexcept {
+        ignored += input.size();
+        input = {};
+        if (!std::exchange(failure_untold_, false)) return false;
+        return fail(error, found);
+    }
+
+    /// XORs `payload`, the part that came last, in place; a server's frames need none.
+    void unmask(mutable_bytes payload) const noexcept {
+        if constexpr (masked) apply_mask(payload, decoder_.key(), offset_of(payload));
+    }
+
+    /// The same, and whether the text so far may be UTF-8: one pass.
+    [[nodiscard]] bool judge(utf8_validator& text, mutable_bytes payload) const noexcept {
+        if constexpr (masked) {
+            return text.write_masked(payload, decoder_.key(), offset_of(payload));
+        } else {
+            return text.write(payload);
+        }
+    }
+
+    /// Appends `payload` to what is kept, unmasking it on the way unless it was before.
+    [[nodiscard]] bool keep(const_bytes payload, bool unmasked) noexcept {
+        if (payload.empty()) return true;
+        std::byte* to = kept_.extend(payload.size());
+        if (to == nullptr) return false;
+        if (masked && !unmasked) {
+            copy_masked(to, payload, decoder_.key(), offset_of(payload));
+        } else {
+            copy_bytes(to, payload.data(), payload.size());
+        }
+        return true;
+    }
+
+    [[nodiscard]] std::uint64_t offset_of(const_bytes last_part) const noexcept {
+        return decoder_.position() - last_part.size();
+    }
+
+    /// The event that is being made points to what is kept from `at` on.
+    void deliver_kept_from(std::size_t at) noexcept {
+        tail_at_ = at;
+        delivered_ = true;
+    }
+
+    void forget_delivered() noexcept {
+        delivered_ = false;
+        kept_.truncate(tail_at_);
+        if (tail_at_ == 0 && !by_fragments_) kept_.release(); // an idle connection holds nothing
+    }
+
+    frame_decoder<Role> decoder_;
+    message_rules rules_;
+    utf8_validator text_; // between messages it stands between code points: a text that ended was complete
+    byte_buffer kept_;
+    std::size_t tail_at_ = 0;
+    bool by_fragments_;
+    bool delivered_ = false;
+    bool piece_begins_ = false;
+    bool failure_untold_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/session/reader.hpp
+// Bytes in, events out: one connection's receiving side without its I/O (RFC 6455 §5, §7, §8.1).
+//
+// Laws of this file:
+// - Every split of the input gives the same messages, control frames and failure.
+// - A message that lies whole in the input is handed out where it lies, unmasked in place. One that does not
+// is put
+//   together in memory that grows only by bytes that arrived; a control frame cut by a read is kept behind
+//   it.
+// - Nothing is written and no clock is read. What this side owes the peer is part of the event.
+// - No input is lost in silence: what follows a Close or a failure is counted, and a loop left early must
+// hand its
+//   rest on (event_range::unread) or fails the reader.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Reads what the peer of `Role` sends. Keys: a client's key source, owned (`random_keys`, the default) or
+/// referred to (`random_keys&`), for the replies that it owes; a server has none. Not thread-safe: one thread
+/// at a time reads, and the same one calls the other members. Movable between reads where Keys is.
+template <role Role, class Keys = detail::default_keys<Role>>
+class basic_reader : private detail::reader_keys<Keys> {
+    static_assert(masks(Role) != std::is_same_v<Keys, detail::no_keys>,
+                  "a client's replies are masked and need a key source; a server's are not and take none");
+
+public:
+    class event_range;
+
+    /// `keys`: what a client's key source is made of, nothing for a default one. With delivery::fragments 125
+    /// bytes are allocated here, and nothing ever after.
+    template <class... KeyArguments>
+        requires std::constructible_from<detail::reader_keys<Keys>, KeyArguments...>
+    explicit basic_reader(const read_limits& limits = {}, KeyArguments&&... keys) noexcept
+        : detail::reader_keys<Keys>(std::forward<KeyArguments>(keys)...), state_(limits) {}
+
+    /// The events in the next bytes from the peer, found one by one as the range is iterated, once:
+    ///
+    ///     for (auto& event : in.read(received)) { ... }
+    ///
+    /// The bytes are unmasked in place, and stay the caller's. An event is valid until the iterator advances.
+    /// A loop that ends early takes events.unread() and passes it to a later read(); destroying the range
+    /// with input left, and no end of the connection seen, makes the next read() fail with errc::aborted.
+    /// O(n).
+    [[nodiscard]] event_range read(mutable_bytes received) noexcept { return event_range(*this, received); }
+    [[nodiscard]] event_range read(std::span<char> received) noexcept {
+        return read(std::as_writable_bytes(received));
+    }
+    [[nodiscard]] event_range read(std::span<unsigned char> received) noexcept {
+        return read(std::as_writable_bytes(received));
+    }
+
+    /// The transport will give no more bytes. none after the peer's Close; after a failure its error;
+    /// otherwise connection_lost (RFC 6455 §7.1.5: such a connection closed with 1006).
+    [[nodiscard]] errc end_of_input() const noexcept {
+        if (state_.phase == detail::read_phase::peer_closed) return errc::none;
+        return state_.error != errc::none ? state_.error : errc::connection_lost;
+    }
+
+    /// This side's Close frame was accepted for sending: from now on no event owes a reply, neither a Close
+    /// nor a PONG, since nothing may follow our Close. A PING is still reported, and messages still arrive
+    /// until the peer has closed too (RFC 6455 §5.5.1). Idempotent. Called by the thread that reads.
+    void note_close_sent() noexcept { state_.close_sent = true; }
+    [[nodiscard]] bool close_sent() const noexcept { return state_.close_sent; }
+
+    /// Whether the peer's Close was read. With close_sent() the closing handshake is complete (RFC 6455
+    /// §7.1.4).
+    [[nodiscard]] bool peer_closed() const noexcept {
+        return state_.phase == detail::read_phase::peer_closed;
+    }
+    /// The failure that ended the reading, or none.
+    [[nodiscard]] errc error() const noexcept { return state_.error; }
+    /// Whether more input can give more events: neither the peer's Close nor a failure was read.
+    [[nodiscard]] bool open() const noexcept { return state_.phase == detail::read_phase::open; }
+    /// Bytes that came behind the peer's Close or a failure, or were given up; they were not looked at.
+    [[nodiscard]] std::uint64_t ignored() const noexcept { return state_.ignored; }
+
+private:
+    /// Makes the reply of `found` owed, unless our Close was sent or none can be sent.
+    void settle_reply(event& found) noexcept {
+        if (state_.close_sent) return;
+        if (found.kind() == event_kind::failure && found.code() == close_code::no_status) return;
+        this->with_keys([&](auto&... keys) { detail::event_access::owe(found, keys...); });
+    }
+
+    /// The next event, or false when the input is used up.
+    bool next(mutable_bytes& input, event& found) noexcept {
+        if (!state_.next(input, found)) return false;
+        const event_kind kind = found.kind();
+        if (kind > event_kind::fragment && kind != event_kind::pong) settle_reply(found);
+        return true;
+    }
+
+    detail::reader_state<Role> state_;
+};
+
+/// The events of one read(): a single-pass range. Neither copied nor moved; it refers to its reader and to
+/// the bytes that were read.
+template <role Role, class Keys>
+class basic_reader<Role, Keys>::event_range {
+public:
+    struct sentinel {};
+
+    class iterator {
+    public:
+        using value_type = event;
+        using difference_type = std::ptrdiff_t;
+
+        [[nodiscard]] const event& operator*() const noexcept { return range_->found_; }
+        [[nodiscard]] const event* operator->() const noexcept { return &range_->found_; }
+        iterator& operator++() noexcept {
+            range_->advance();
+            return *this;
+        }
+        void operator++(int) noexcept { ++*this; }
+        [[nodiscard]] bool operator==(sentinel) const noexcept { return !range_->at_event_; }
+
+    private:
+        friend event_range;
+        explicit iterator(event_range& range) noexcept : range_(&range) {}
+        event_range* range_;
+    };
+
+    event_range(const event_range&) = delete;
+    event_range& operator=(const event_range&) = delete;
+    ~event_range() {
+        if (!input_.empty()) reader_.state_.give_up(input_);
+    }
+
+    /// The first event, or where an earlier loop over this range stopped.
+    [[nodiscard]] iterator begin() noexcept {
+        if (!at_event_) advance();
+        return iterator(*this);
+    }
+    [[nodiscard]] sentinel end() const noexcept { return {}; }
+
+    /// Ends the range and returns the input that it did not come to, for a later read(). The current event
+    /// stays valid until then.
+    [[nodiscard]] mutable_bytes unread() noexcept { return std::exchange(input_, {}); }
+
+private:
+    friend basic_reader;
+
+    event_range(basic_reader& reader, mutable_bytes input) noexcept : reader_(reader), input_(input) {}
+
+    void advance() noexcept { at_event_ = reader_.next(input_, found_); }
+
+    basic_reader& reader_;
+    mutable_bytes input_;
+    event found_;
+    bool at_event_ = false;
+};
+
+/// A server's side: reads a client's masked frames.
+using server_reader = basic_reader<role::server>;
+/// A client's side: reads a server's frames, and owns a generator for the replies' keys (1 KiB).
+using client_reader = basic_reader<role::client>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/waiter.hpp
+// What waits for a mark (sync/watermark.hpp) or for a drain (sync/rundown.hpp): an intrusive node, and the
+// ordered ring that holds such nodes.
+//
+// Laws of this file:
+// - Whoever waits brings the node: nothing here allocates.
+// - fire() is called at most once, with no lock held, after the node was unlinked; the caller touches the
+//   node no more, so that the node may end in it.
+// - Plain data: the ring belongs to whoever holds the lock around it.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Base of every form of waiting. Stays where it is from add() until fire() or a remove() that answered
+/// true.
+struct waiter {
+    using fire_function = void (*)(waiter&) noexcept;
+
+    explicit waiter(fire_function on_fire, std::uint64_t wanted = 0) noexcept : fire(on_fire), mark(wanted) {}
+    waiter(const waiter&) = delete;
+    waiter& operator=(const waiter&) = delete;
+
+    [[nodiscard]] bool is_linked() const noexcept { return next != nullptr; }
+
+    fire_function fire;
+    std::uint64_t mark;
+    waiter* next = nullptr;
+    waiter* previous = nullptr;
+    errc outcome = errc::none; // why it was fired, or why add() refused it
+
+protected:
+    ~waiter() = default;
+};
+
+namespace detail {
+
+/// Links `added` into the ring that starts at `first` (null: empty), by mark, behind equals. Returns the
+/// new first. O(1) when marks grow, else O(waiters with a greater mark).
+[[nodiscard]] inline waiter* link_by_mark(waiter* first, waiter& added) noexcept {
+    if (first == nullptr) {
+        added.next = added.previous = &added;
+        return &added;
+    }
+    waiter* before = first->previous;
+    bool leads = false;
+    while (before->mark > added.mark && !leads) {
+        leads = before == first;
+        before = before->previous;
+    }
+    added.previous = before;
+    added.next = before->next;
+    before->next->previous = &added;
+    before->next = &added;
+    return leads ? &added : first;
+}
+
+/// Takes `gone` out of the ring that starts at `first`. Returns the new first, null when the ring is empty
+/// now.
+[[nodiscard]] inline waiter* unlink(waiter* first, waiter& gone) noexcept {
+    waiter* const rest = gone.next == &gone ? nullptr : gone.next;
+    gone.previous->next = gone.next;
+    gone.next->previous = gone.previous;
+    gone.next = gone.previous = nullptr;
+    return first == &gone ? rest : first;
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/await.hpp
+// Waiting in a coroutine: `const wsolo::errc error = co_await wsolo::reached(barrier, mark);`
+//
+// Laws of this file:
+// - The coroutine is resumed once, with no lock held, by the thread that completed the mark or closed the
+//   barrier, inside its complete() or close(). To go elsewhere, post from there.
+// - The registration lives in the coroutine's frame: nothing allocates. Destroying a suspended coroutine
+//   withdraws it.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What co_await takes; made by reached() and drained(). co_await gives errc::none, or the error of
+/// close().
+template <class Source>
+class [[nodiscard]] basic_awaiter final : private waiter {
+public:
+    basic_awaiter(Source& source, std::uint64_t wanted) noexcept
+        : waiter(&basic_awaiter::on_fire, wanted), source_(source) {}
+    basic_awaiter(const basic_awaiter&) = delete;
+    basic_awaiter& operator=(const basic_awaiter&) = delete;
+
+    ~basic_awaiter() {
+        if (!is_suspended_) return;
+        [[maybe_unused]] const bool is_withdrawn = source_.remove(*this);
+        WSOLO_ASSERT(is_withdrawn, "a coroutine was destroyed while another thread was resuming it");
+    }
+
+    [[nodiscard]] bool await_ready() const noexcept {
+        if constexpr (requires { source_.has_reached(mark); }) {
+            return source_.has_reached(mark);
+        } else {
+            return false;
+        }
+    }
+
+    [[nodiscard]] bool await_suspend(std::coroutine_handle<> caller) noexcept {
+        caller_ = caller;
+        is_suspended_ = true;
+        return source_.add(*this); // once this is true the frame may be running elsewhere, or gone
+    }
+
+    [[nodiscard]] errc await_resume() noexcept {
+        is_suspended_ = false;
+        return outcome;
+    }
+
+private:
+    static void on_fire(waiter& self) noexcept { static_cast<basic_awaiter&>(self).caller_.resume(); }
+
+    Source& source_;
+    std::coroutine_handle<> caller_;
+    bool is_suspended_ = false;
+};
+
+/// Waits until `barrier` has reached `mark`, or is closed. The barrier outlives the wait.
+template <class Barrier>
+[[nodiscard]] basic_awaiter<Barrier> reached(Barrier& barrier, std::uint64_t mark) noexcept {
+    return {barrier, mark};
+}
+
+/// Waits until `from`, a rundown, is closed and all guards are gone.
+template <class Rundown>
+[[nodiscard]] basic_awaiter<Rundown> drained(Rundown& from) noexcept {
+    return {from, 0};
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/sync/traits.hpp
 // The seam through which concurrent code reaches atomics, time and the scheduler.
 //
 // Laws of this file:
 // - Every concurrent type takes a Traits argument and touches no std::atomic, clock or lock but through it,
-// so that the
-//   tests can run the shipped headers under a scheduler of their own.
+//   so that the tests can run the shipped headers under a scheduler of their own.
+// - The thread slot is part of the seam: code that runs many logical threads on one real one (fibers) gives
+//   each its own slot.
 // - std_traits adds nothing to what it names: the seam costs no instruction.
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -2651,6 +6027,9 @@ struct std_traits {
     using atomic = std::atomic<T>;
     using clock = std::chrono::steady_clock;
 
+    /// How often a short wait looks again, with pause() between, before it sleeps.
+    static constexpr unsigned spin_limit = 64;
+
     /// A hint to the processor inside a short wait.
     static void pause() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
@@ -2675,13 +6054,20 @@ struct std_traits {
         pause();
 #endif
     }
+
+    /// One word of the calling thread's own, null at the thread's start (sync/handler_scope.hpp chains what
+    /// the thread is running through it). Its address tells threads apart.
+    [[nodiscard]] static void*& thread_slot() noexcept {
+        static thread_local void* slot = nullptr;
+        return slot;
+    }
 };
 
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/blocking_traits.hpp
-// std_traits plus what a thread sleeps on. Apart from sync/traits.hpp, so that rooms that never sleep do not
-// pay for <mutex> and <condition_variable>.
+// std_traits plus what a thread sleeps on. Apart from sync/traits.hpp, so that rooms that never sleep do
+// not pay for <mutex> and <condition_variable>.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -2690,6 +6076,926 @@ struct std_blocking_traits : std_traits {
     using mutex = std::mutex;
     using condition_variable = std::condition_variable;
 };
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/parker.hpp
+// One sleeping thread and those who wake it: a mutex and a condition variable on the sleeper's stack.
+//
+// Laws of this file:
+// - release() happens once and is the releaser's last touch: the sleeper may return, and take the parker
+//   with it, as soon as the parker's own mutex is free again. The notification is sent under that mutex for
+//   this reason; it is shared by these two threads only, so nobody else waits behind the system call.
+// - A nudge wakes but does not release: whoever can still be released must be unlinked before it leaves.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A place to sleep. One sleeper; release() and nudge() from any thread.
+template <class Traits>
+class basic_parker {
+public:
+    using time_point = typename Traits::clock::time_point;
+
+    basic_parker() = default;
+    basic_parker(const basic_parker&) = delete;
+    basic_parker& operator=(const basic_parker&) = delete;
+
+    /// Sleeps until release().
+    void park() noexcept {
+        std::unique_lock<mutex> lock(mutex_);
+        while (!released_) wakeup_.wait(lock);
+    }
+
+    /// Sleeps until release(), nudge() or `deadline`, whichever is first. time_point::max() is no deadline.
+    void park_until(time_point deadline) noexcept {
+        std::unique_lock<mutex> lock(mutex_);
+        while (!released_ && !nudged_) {
+            if (deadline == time_point::max()) {
+                wakeup_.wait(lock);
+            } else if (wakeup_.wait_until(lock, deadline) == std::cv_status::timeout) {
+                return;
+            }
+        }
+    }
+
+    /// Lets the sleeper go for good. The caller touches the parker no more.
+    void release() noexcept {
+        const std::lock_guard<mutex> lock(mutex_);
+        released_ = true;
+        wakeup_.notify_one();
+    }
+
+    /// Ends park_until() early. The caller knows that the parker outlives the call.
+    void nudge() noexcept {
+        const std::lock_guard<mutex> lock(mutex_);
+        nudged_ = true;
+        wakeup_.notify_one();
+    }
+
+private:
+    using mutex = typename Traits::mutex;
+
+    mutex mutex_;
+    typename Traits::condition_variable wakeup_;
+    bool released_ = false;
+    bool nudged_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/callback.hpp
+// Waiting without a thread: a function called once when a barrier reaches a mark, or when a rundown has
+// drained.
+//
+// Laws of this file:
+// - Called exactly once, unless the object goes first: in the thread that made it true, or in the
+//   constructor when it is true already. Never under a lock of wsolo.
+// - After the destructor the function neither runs nor will: it waits for a call in another thread, and
+//   returns at once from inside the call.
+// - No allocation: the object is the registration, and stays where it is.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// `Function` is called with errc::none, or the error of the barrier's close(). It must not throw. It may
+/// add and destroy other callbacks of the same source, and this one. The source outlives the object, unless
+/// the function was called before.
+template <class Source, std::invocable<errc> Function>
+class [[nodiscard]] basic_callback final : private waiter {
+    using traits = typename Source::traits;
+    using parker = basic_parker<traits>;
+
+public:
+    basic_callback(Source& source, std::uint64_t wanted, Function function) noexcept
+        : waiter(&basic_callback::on_fire, wanted), source_(source), function_(std::move(function)) {
+        if (!source.add(*this)) run();
+    }
+    basic_callback(const basic_callback&) = delete;
+    basic_callback& operator=(const basic_callback&) = delete;
+
+    ~basic_callback() {
+        if (has_run() || source_.remove(*this)) return;
+        if (runner_.load(std::memory_order_relaxed) == this_thread()) {
+            *gone_ = true;
+            return;
+        }
+        parker self;
+        std::uintptr_t expected = pending;
+        if (state_.compare_exchange_strong(expected, reinterpret_cast<std::uintptr_t>(&self),
+                                           std::memory_order_acq_rel, std::memory_order_acquire)) {
+            self.park();
+        }
+    }
+
+    /// Whether the function was called and has returned. Acquires what it wrote.
+    [[nodiscard]] bool has_run() const noexcept { return state_.load(std::memory_order_acquire) == finished; }
+
+private:
+    // state_: one of these, or the parker of a destructor that waits for the call to return.
+    static constexpr std::uintptr_t pending = 0;
+    static constexpr std::uintptr_t finished = 1;
+
+    static void* this_thread() noexcept { return &traits::thread_slot(); }
+
+    static void on_fire(waiter& self) noexcept { static_cast<basic_callback&>(self).run(); }
+
+    void run() noexcept {
+        bool gone = false;
+        gone_ = &gone;
+        runner_.store(this_thread(), std::memory_order_relaxed); // read for equality by its own thread only
+        function_(outcome);
+        if (gone) return; // the function destroyed its own registration
+        const std::uintptr_t seen = state_.exchange(finished, std::memory_order_acq_rel);
+        if (seen != pending) reinterpret_cast<parker*>(seen)->release();
+    }
+
+    Source& source_;
+    Function function_;
+    bool* gone_ = nullptr;
+    typename traits::template atomic<void*> runner_{nullptr};
+    typename traits::template atomic<std::uintptr_t> state_{pending};
+};
+
+/// Calls `function(errc)` when `barrier` has reached `mark`, or is closed. Keep the result:
+/// `auto watch = wsolo::on_reached(barrier, mark, [](wsolo::errc) noexcept { ... });`
+template <class Barrier, std::invocable<errc> Function>
+[[nodiscard]] basic_callback<Barrier, Function> on_reached(Barrier& barrier, std::uint64_t mark,
+                                                           Function function) noexcept {
+    return {barrier, mark, std::move(function)};
+}
+
+/// Calls `function(errc::none)` when `from`, a rundown, is closed and all guards are gone.
+template <class Rundown, std::invocable<errc> Function>
+[[nodiscard]] basic_callback<Rundown, Function> on_drained(Rundown& from, Function function) noexcept {
+    return {from, 0, std::move(function)};
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/handler_scope.hpp
+// What the calling thread is in the middle of: so that a wait which only this very thread could end is
+// answered with would_deadlock.
+//
+// Laws of this file:
+// - Scopes nest like calls: opened and closed by one thread, last in first out. A coroutine holds none
+//   across a suspension.
+// - No lock and no atomic: a thread reads only its own chain.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// "This thread is running item `number` of `object`", for the life of the scope.
+template <class Traits>
+class basic_handler_scope {
+public:
+    explicit basic_handler_scope(const void* object, std::uint64_t number = 0) noexcept
+        : object_(object), number_(number), outer_(Traits::thread_slot()) {
+        Traits::thread_slot() = this;
+    }
+    basic_handler_scope(const basic_handler_scope&) = delete;
+    basic_handler_scope& operator=(const basic_handler_scope&) = delete;
+
+    ~basic_handler_scope() { leave(); }
+
+    /// Ends the scope early. No effect the second time.
+    void leave() noexcept {
+        if (object_ == nullptr) return;
+        WSOLO_ASSERT(Traits::thread_slot() == this,
+                     "a handler's scope ends in the thread that opened it, before the scopes around it");
+        Traits::thread_slot() = outer_;
+        object_ = nullptr;
+    }
+
+    /// Whether the calling thread runs an item of `object` numbered `last` or below. O(depth of nesting).
+    [[nodiscard]] static bool is_inside(const void* object, std::uint64_t last = ~std::uint64_t{0}) noexcept {
+        auto* scope = static_cast<const basic_handler_scope*>(Traits::thread_slot());
+        while (scope != nullptr && (scope->object_ != object || scope->number_ > last)) {
+            scope = static_cast<const basic_handler_scope*>(scope->outer_);
+        }
+        return scope != nullptr;
+    }
+
+private:
+    const void* object_;
+    std::uint64_t number_;
+    void* outer_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/pointer_lock.hpp
+// A pointer and the lock that guards it, in one word: a pointer while free, the chain of sleeping lockers
+// while somebody holds it (the holder carries the pointer).
+//
+// Laws of this file:
+// - "Held?" and "sleep behind the holder" change in one word by one RMW: no wake-up can be lost.
+// - unlock() is one exchange, and that is its last touch of the word; those whom it wakes touch only their
+//   stacks.
+// - Nobody owns the lock while it sleeps: unlock() frees it and wakes all sleepers, who try again. Sections
+//   under it are a few list operations, so there is rarely more than one.
+// - 8 bytes. Not a std::mutex because that takes 40, and the types that use this one exist once per
+//   connection.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A Node* that one thread at a time can take. Node must be aligned to 2 at least. Not recursive.
+template <class Node, class Traits>
+class basic_pointer_lock {
+public:
+    basic_pointer_lock() = default;
+    basic_pointer_lock(const basic_pointer_lock&) = delete;
+    basic_pointer_lock& operator=(const basic_pointer_lock&) = delete;
+
+    /// Takes the pointer; sleeps while another thread has it. Null at first.
+    [[nodiscard]] Node* lock() noexcept {
+        for (unsigned looks = 0;;) {
+            std::uintptr_t seen = word_.load(std::memory_order_relaxed);
+            if ((seen & held) == 0) {
+                if (word_.compare_exchange_weak(seen, held, std::memory_order_acquire,
+                                                std::memory_order_relaxed)) {
+                    return reinterpret_cast<Node*>(seen);
+                }
+            } else if (looks < Traits::spin_limit) {
+                ++looks;
+                Traits::pause();
+            } else {
+                sleep_behind(seen);
+            }
+        }
+    }
+
+    /// Puts back what lock() gave, or its successor. The last touch of this object.
+    void unlock(Node* pointer) noexcept {
+        const std::uintptr_t seen =
+            word_.exchange(reinterpret_cast<std::uintptr_t>(pointer), std::memory_order_acq_rel);
+        if (seen != held) wake(reinterpret_cast<sleeper*>(seen & ~held));
+    }
+
+private:
+    static constexpr std::uintptr_t held = 1;
+
+    struct sleeper {
+        basic_parker<Traits> parker;
+        sleeper* next = nullptr;
+    };
+
+    void sleep_behind(std::uintptr_t seen) noexcept {
+        sleeper self;
+        self.next = reinterpret_cast<sleeper*>(seen & ~held);
+        if (word_.compare_exchange_strong(seen, reinterpret_cast<std::uintptr_t>(&self) | held,
+                                          std::memory_order_release, std::memory_order_relaxed)) {
+            self.parker.park();
+        }
+    }
+
+    static void wake(sleeper* first) noexcept {
+        while (first != nullptr) {
+            sleeper* const next = first->next; // read first: a released sleeper is gone
+            first->parker.release();
+            first = next;
+        }
+    }
+
+    typename Traits::template atomic<std::uintptr_t> word_{0};
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/stop_hook.hpp
+// Stop tokens without asking the standard library for one: std::stop_token where it exists (libc++ has it
+// late), the caller's own otherwise, and `never_stop` for a wait that nothing cancels.
+//
+// Laws of this file:
+// - A token is anything with stop_requested() and a callback type: std::stop_token, or a type with a nested
+//   `callback_type<Function>` (as in C++26's stoppable_token) whose destructor waits for a running
+//   callback.
+
+#if defined(__has_include)
+#if __has_include(<stop_token>)
+#include <stop_token>
+#endif
+#endif
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The token of a wait that cannot be cancelled. Costs nothing.
+struct never_stop {
+    template <class Function>
+    struct callback_type {
+        explicit callback_type(never_stop, Function) noexcept {}
+    };
+    [[nodiscard]] static constexpr bool stop_requested() noexcept { return false; }
+};
+
+/// What a wait can be cancelled by.
+template <class Token>
+concept stop_token_like = std::copy_constructible<Token> && requires(const Token& token) {
+    { token.stop_requested() } -> std::convertible_to<bool>;
+};
+
+namespace detail {
+
+template <class Token, class Function>
+struct stop_callback_type {
+    using type = typename Token::template callback_type<Function>;
+};
+#if defined(__cpp_lib_jthread)
+template <class Function>
+struct stop_callback_type<std::stop_token, Function> {
+    using type = std::stop_callback<Function>;
+};
+#endif
+
+} // namespace detail
+
+/// Registers a Function with a Token for the life of the object.
+template <stop_token_like Token, class Function>
+using stop_hook = typename detail::stop_callback_type<Token, Function>::type;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/rundown.hpp
+// Protection against running down: users enter while it is open, close() lets nobody else in, and wait()
+// returns when the last one has left. What is published after it was entered can always be waited for.
+//
+// Laws of this file:
+// - "Closed?" and "one more inside" change in one word by one CAS: a refused entry was never counted.
+// - leave() is one RMW, and nothing after it touches the object, unless that RMW closed the count with
+//   somebody waiting. Then the object is held by those waiters until the leaver has put the ring's lock
+//   back, its last touch.
+// - So whoever was told "drained" may destroy the object. A wait that is about to time out looks at the
+//   word first: once the last leaver has seen a waiter, that waiter stays until it is released.
+// - The waiting bit is set and cleared under the ring's lock, and never after the drain.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Counts who is inside. Any thread may call any member. It may be destroyed once it is drained, by wait(),
+/// a callback or close() saying so, and no other wait, callback or close() is under way. 16 bytes, no
+/// allocation.
+template <class Traits = std_blocking_traits>
+class basic_rundown {
+public:
+    using traits = Traits;
+    using time_point = typename Traits::clock::time_point;
+    static constexpr time_point no_deadline = time_point::max();
+
+    class guard;
+
+    basic_rundown() = default;
+    basic_rundown(const basic_rundown&) = delete;
+    basic_rundown& operator=(const basic_rundown&) = delete;
+    ~basic_rundown() {
+        WSOLO_ASSERT(users_of(word_.load(std::memory_order_acquire)) == 0,
+                     "a rundown was destroyed with somebody inside: close() and wait() first");
+    }
+
+    /// Enters, for the life of the guard. Empty once closed.
+    [[nodiscard]] guard try_enter() noexcept { return guard(enter() ? this : nullptr); }
+
+    /// try_enter() for those who keep the count themselves: true owes one leave().
+    [[nodiscard]] bool enter() noexcept {
+        std::uint64_t seen = word_.load(std::memory_order_relaxed);
+        do {
+            if ((seen & closed) != 0) return false;
+        } while (!word_.compare_exchange_weak(seen, seen + one, std::memory_order_acquire,
+                                              std::memory_order_relaxed));
+        return true;
+    }
+
+    /// Leaves. The last one out after close() releases the waiters and runs their callbacks here.
+    void leave() noexcept {
+        const std::uint64_t before = word_.fetch_sub(one, std::memory_order_acq_rel);
+        WSOLO_ASSERT(users_of(before) != 0, "leave() without enter()");
+        if (before == (one | closed | waited_for)) release_waiters();
+    }
+
+    /// Lets nobody else in. True: this call closed it. When nobody is inside, waiters are released and
+    /// callbacks run here.
+    bool close() noexcept {
+        const std::uint64_t before = word_.fetch_or(closed, std::memory_order_acq_rel);
+        if (before == waited_for) release_waiters();
+        return (before & closed) == 0;
+    }
+
+    [[nodiscard]] bool is_closed() const noexcept {
+        return (word_.load(std::memory_order_acquire) & closed) != 0;
+    }
+
+    /// How many are inside: for metrics, old at once.
+    [[nodiscard]] std::uint64_t users() const noexcept {
+        return users_of(word_.load(std::memory_order_relaxed));
+    }
+
+    /// Waits until it is closed and all have left: errc::none, and what they wrote is visible here; this
+    /// object is touched no more by them. Otherwise errc::cancelled or errc::timed_out. The caller must not
+    /// be inside itself.
+    template <stop_token_like StopToken>
+    [[nodiscard]] errc wait(const StopToken& stop, time_point deadline = no_deadline) noexcept {
+        const std::uint64_t word = word_.load(std::memory_order_acquire);
+        if (is_drained(word) && (word & waited_for) == 0)
+            return errc::none; // nobody is left to touch this object
+        sleeper self;
+        if (!add(self)) return errc::none;
+        {
+            const auto nudge = [&self]() noexcept { self.parker.nudge(); };
+            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+            self.parker.park_until(deadline);
+        }
+        if (remove(self)) return stop.stop_requested() ? errc::cancelled : errc::timed_out;
+        self.parker.park(); // drained: the last leaver is about to release this waiter, or has
+        return errc::none;
+    }
+    [[nodiscard]] errc wait(time_point deadline = no_deadline) noexcept {
+        return wait(never_stop{}, deadline);
+    }
+
+    /// Whether it is closed and all have left. Only wait(), a callback or co_await tell that the object may
+    /// go.
+    [[nodiscard]] bool is_drained() const noexcept {
+        return is_drained(word_.load(std::memory_order_acquire));
+    }
+
+    /// Links `added` until the drain; fire() then runs in the thread of the last leave(). False: drained
+    /// already, and fire() will not be called.
+    [[nodiscard]] bool add(waiter& added) noexcept {
+        waiter* const first = lock_.lock();
+        std::uint64_t seen = word_.load(std::memory_order_acquire);
+        bool waits = (seen & released) == 0;
+        while (waits && (seen & waited_for) == 0) {
+            if (is_drained(seen)) {
+                waits = false; // nobody would come: the last leaver saw no waiter
+            } else if (word_.compare_exchange_weak(seen, seen | waited_for, std::memory_order_acq_rel)) {
+                break;
+            }
+        }
+        lock_.unlock(waits ? detail::link_by_mark(first, added) : first);
+        return waits;
+    }
+
+    /// True: `gone` was linked, is no more, and will not be fired. False: the drain has it, fire() ran or
+    /// will.
+    [[nodiscard]] bool remove(waiter& gone) noexcept {
+        waiter* const first = lock_.lock();
+        std::uint64_t seen = word_.load(std::memory_order_acquire);
+        // Without the last waiter the bit goes too, in one step with "not drained yet".
+        bool stays = is_drained(seen);
+        while (!stays && gone.next == &gone &&
+               !word_.compare_exchange_weak(seen, seen & ~waited_for, std::memory_order_acq_rel)) {
+            stays = is_drained(seen);
+        }
+        lock_.unlock(stays ? first : detail::unlink(first, gone));
+        return !stays || remove_from_release(gone);
+    }
+
+private:
+    // The word: users above, these below.
+    static constexpr std::uint64_t closed = 1;
+    static constexpr std::uint64_t waited_for = 2; // the ring is not empty, or it was when the drain came
+    static constexpr std::uint64_t released = 4;   // the ring was taken by the drain
+    static constexpr std::uint64_t one = 8;
+
+    static constexpr std::uint64_t users_of(std::uint64_t word) noexcept { return word / one; }
+    static constexpr bool is_drained(std::uint64_t word) noexcept {
+        return (word & closed) != 0 && users_of(word) == 0;
+    }
+
+    struct sleeper final : waiter {
+        sleeper() noexcept
+            : waiter([](waiter& self) noexcept { static_cast<sleeper&>(self).parker.release(); }) {}
+        basic_parker<Traits> parker;
+    };
+
+    /// The ring in the hands of release_waiters(), on its stack.
+    struct ring_head final : waiter {
+        ring_head() noexcept : waiter(nullptr) {}
+    };
+
+    void release_waiters() noexcept {
+        const basic_handler_scope<Traits> scope(this);
+        ring_head ring;
+        waiter* const first = lock_.lock();
+        word_.fetch_or(released, std::memory_order_relaxed);
+        static_cast<void>(detail::link_by_mark(first, ring));
+        lock_.unlock(nullptr); // the last touch: the first one fired may destroy the object
+        while (ring.next != &ring) {
+            waiter& due = *ring.next;
+            static_cast<void>(detail::unlink(&ring, due));
+            due.fire(due);
+        }
+    }
+
+    /// A callback that runs in the release may withdraw another that is still to run in it.
+    [[nodiscard]] bool remove_from_release(waiter& gone) noexcept {
+        if (!basic_handler_scope<Traits>::is_inside(this) || !gone.is_linked()) return false;
+        static_cast<void>(detail::unlink(nullptr, gone));
+        return true;
+    }
+
+    typename Traits::template atomic<std::uint64_t> word_{0};
+    basic_pointer_lock<waiter, Traits> lock_; // guards the ring
+};
+
+/// Somebody inside. Move-only; leaves when it goes. Empty when the rundown was closed.
+template <class Traits>
+class [[nodiscard]] basic_rundown<Traits>::guard {
+public:
+    guard() = default;
+    guard(guard&& other) noexcept : rundown_(std::exchange(other.rundown_, nullptr)) {}
+    guard& operator=(guard&& other) noexcept {
+        if (this != &other) {
+            leave();
+            rundown_ = std::exchange(other.rundown_, nullptr);
+        }
+        return *this;
+    }
+    ~guard() { leave(); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return rundown_ != nullptr; }
+
+    /// Leaves now. No effect when empty. The rundown may be gone when this returns.
+    void leave() noexcept {
+        if (rundown_ != nullptr) std::exchange(rundown_, nullptr)->leave();
+    }
+
+private:
+    friend basic_rundown;
+    explicit guard(basic_rundown* rundown) noexcept : rundown_(rundown) {}
+
+    basic_rundown* rundown_ = nullptr;
+};
+
+using rundown = basic_rundown<>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/ticket.hpp
+// A sequence number as an owner: it completes when it goes, on every path out of a handler.
+//
+// Laws of this file:
+// - One number, one complete() or abandon(), by whoever holds it last.
+// - Neither type outlives its barrier. What complete() asks about order and threads holds for their
+//   destructors.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A number that travels with its item. Move-only, not thread-safe itself.
+template <class Barrier>
+class basic_ticket {
+public:
+    basic_ticket() = default;
+    basic_ticket(Barrier& barrier, std::uint64_t number) noexcept : barrier_(&barrier), number_(number) {}
+    basic_ticket(basic_ticket&& other) noexcept : barrier_(other.barrier_), number_(other.take()) {}
+    basic_ticket& operator=(basic_ticket&& other) noexcept {
+        if (this != &other) {
+            complete();
+            barrier_ = other.barrier_;
+            number_ = other.take();
+        }
+        return *this;
+    }
+    ~basic_ticket() { complete(); }
+
+    /// 0 when empty.
+    [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+
+    /// The item is handled. No effect when empty.
+    void complete() noexcept {
+        if (number_ != 0) barrier_->complete(take());
+    }
+
+    /// The item was not accepted, or left the queue unhandled. No effect when empty.
+    void abandon() noexcept {
+        if (number_ != 0) barrier_->abandon(take());
+    }
+
+    /// Hands the duty to complete or abandon to the caller. Empty afterwards.
+    [[nodiscard]] std::uint64_t take() noexcept { return std::exchange(number_, 0); }
+
+private:
+    Barrier* barrier_ = nullptr;
+    std::uint64_t number_ = 0;
+};
+
+/// An item at work on this thread's stack; made by handle() of a barrier. Completes at its end, also when
+/// the handler throws; until then this thread's wait for the item itself answers would_deadlock.
+template <class Barrier>
+class [[nodiscard]] basic_handling {
+public:
+    basic_handling(Barrier& barrier, std::uint64_t number) noexcept
+        : barrier_(barrier), number_(number), scope_(&barrier, number) {
+        barrier.begin(number);
+    }
+    basic_handling(const basic_handling&) = delete;
+    basic_handling& operator=(const basic_handling&) = delete;
+    ~basic_handling() {
+        if constexpr (!Barrier::is_serial) scope_.leave();
+        barrier_.complete(number_);
+    }
+
+    [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+
+private:
+    Barrier& barrier_;
+    std::uint64_t number_;
+    basic_handler_scope<typename Barrier::traits> scope_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/watermark.hpp
+// A number that only grows, and those who wait for it to reach their mark: what both sequence barriers are
+// built on.
+//
+// Laws of this file:
+// - The number and "somebody waits" share one word, and every change is one RMW. A waiter sets the bit by
+//   the RMW that tells it whether it is too late; the advance that reaches its mark sees the bit. No
+//   wake-up can be lost.
+// - The ring of waiters is changed under lock_ only; nobody is fired, woken or called under it.
+// - One waiter is unlinked and fired at a time, lowest mark first, so that what fire() runs may add and
+//   remove waiters.
+// - Verdicts: satisfied beats closed beats would_deadlock beats cancelled beats timed_out.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The waiting side of a barrier. Any thread may call any public member. It must outlive all calls of its
+/// members and all waiters added to it.
+template <class Traits>
+class basic_watermark {
+public:
+    using traits = Traits;
+    using time_point = typename Traits::clock::time_point;
+    static constexpr time_point no_deadline = time_point::max();
+
+    basic_watermark(const basic_watermark&) = delete;
+    basic_watermark& operator=(const basic_watermark&) = delete;
+
+    /// Whether everything up to `mark` is done. Acquires what was done. O(1), one load.
+    [[nodiscard]] bool has_reached(std::uint64_t mark) const noexcept {
+        return value_of(word_.load(std::memory_order_acquire)) >= mark;
+    }
+
+    /// Waits until everything up to `mark` is done. errc::none: it is, and what its handlers wrote is
+    /// visible here. Otherwise the error that close() was given; would_deadlock when the caller runs a
+    /// handler that this wait would wait for; cancelled; timed_out. Reached already: one load, whatever the
+    /// arguments.
+    template <stop_token_like StopToken>
+    [[nodiscard]] errc wait_up_to(std::uint64_t mark, const StopToken& stop,
+                                  time_point deadline = no_deadline) noexcept {
+        const std::uint64_t word = word_.load(std::memory_order_acquire);
+        return is_decided(word, mark) ? verdict(word, mark) : wait_slowly(mark, stop, deadline);
+    }
+    [[nodiscard]] errc wait_up_to(std::uint64_t mark, time_point deadline = no_deadline) noexcept {
+        return wait_up_to(mark, never_stop{}, deadline);
+    }
+
+    /// Ends every wait that is not satisfied, now and later, with `error`. The first close counts. Numbers
+    /// may still be issued and completed. Fires waiters: callbacks run in this call.
+    void close(errc error) noexcept {
+        WSOLO_ASSERT(error != errc::none, "close() needs the error that waiters are to be told");
+        waiter* const first = lock_.lock();
+        if ((word_.load(std::memory_order_relaxed) & closed) == 0) {
+            error_ = error;
+            word_.fetch_or(closed, std::memory_order_acq_rel);
+        }
+        lock_.unlock(first);
+        settle();
+    }
+
+    [[nodiscard]] bool is_closed() const noexcept {
+        return (word_.load(std::memory_order_acquire) & closed) != 0;
+    }
+
+    /// Links `added` until its mark is reached or the barrier is closed; fire() then runs in the thread
+    /// that did that. False: it is decided already, `added.outcome` says how, and fire() will not be
+    /// called. On true `added` may have been fired before this returns. For builders of waiting forms
+    /// (sync/callback.hpp, sync/await.hpp).
+    [[nodiscard]] bool add(waiter& added) noexcept {
+        waiter* first = detail::link_by_mark(lock_.lock(), added);
+        const std::uint64_t word = word_.fetch_or(waited_for, std::memory_order_acq_rel);
+        const bool waits = !is_decided(word, added.mark);
+        if (!waits) {
+            added.outcome = verdict(word, added.mark);
+            first = without(first, added);
+        }
+        lock_.unlock(first);
+        return waits;
+    }
+
+    /// True: `gone` was linked, is no more, and will not be fired. False: it was or is being fired.
+    [[nodiscard]] bool remove(waiter& gone) noexcept {
+        waiter* first = lock_.lock();
+        const bool linked = gone.is_linked();
+        if (linked) first = without(first, gone);
+        lock_.unlock(first);
+        return linked;
+    }
+
+protected:
+    basic_watermark() = default;
+    ~basic_watermark() {
+        WSOLO_ASSERT((word_.load(std::memory_order_acquire) & waited_for) == 0,
+                     "a barrier must outlive those who wait for it: close() it and let them return first");
+    }
+
+    // The word: the number above, these below.
+    static constexpr std::uint64_t waited_for = 1; // the ring is not empty
+    static constexpr std::uint64_t has_gaps = 2; // the derived barrier has something to settle under the lock
+    static constexpr std::uint64_t closed = 4;
+    static constexpr std::uint64_t one = 8;
+
+    static constexpr std::uint64_t value_of(std::uint64_t word) noexcept { return word / one; }
+    static constexpr bool is_decided(std::uint64_t word, std::uint64_t mark) noexcept {
+        return value_of(word) >= mark || (word & closed) != 0;
+    }
+
+    /// Fires all who are decided. Called with the lock free, after an advance that saw waited_for, and by
+    /// close().
+    void settle() noexcept {
+        for (bool more = true; more;) {
+            waiter* first = lock_.lock();
+            const std::uint64_t word = word_.load(std::memory_order_acquire);
+            if (first == nullptr || !is_decided(word, first->mark)) {
+                lock_.unlock(first);
+                return;
+            }
+            waiter& due = *first;
+            due.outcome = verdict(word, due.mark);
+            first = without(first, due);
+            more = first != nullptr && is_decided(word, first->mark);
+            lock_.unlock(first);
+            due.fire(due);
+        }
+    }
+
+    typename Traits::template atomic<std::uint64_t> word_{0};
+    basic_pointer_lock<waiter, Traits> lock_; // guards the ring, error_, and the derived barrier's gaps
+
+private:
+    struct sleeper final : waiter {
+        explicit sleeper(std::uint64_t wanted) noexcept
+            : waiter([](waiter& self) noexcept { static_cast<sleeper&>(self).parker.release(); }, wanted) {}
+        basic_parker<Traits> parker;
+    };
+
+    /// Precondition: is_decided(word, mark).
+    [[nodiscard]] errc verdict(std::uint64_t word, std::uint64_t mark) const noexcept {
+        return value_of(word) >= mark ? errc::none : error_;
+    }
+
+    /// Unlinks; the bit goes with the last waiter. Under the lock.
+    [[nodiscard]] waiter* without(waiter* first, waiter& gone) noexcept {
+        waiter* const rest = detail::unlink(first, gone);
+        if (rest == nullptr) word_.fetch_and(~waited_for, std::memory_order_relaxed);
+        return rest;
+    }
+
+    template <class StopToken>
+    [[nodiscard]] errc wait_slowly(std::uint64_t mark, const StopToken& stop, time_point deadline) noexcept {
+        if (basic_handler_scope<Traits>::is_inside(this, mark)) return errc::would_deadlock;
+        if (stop.stop_requested()) return errc::cancelled;
+        sleeper self(mark);
+        if (!add(self)) return self.outcome;
+        {
+            const auto nudge = [&self]() noexcept { self.parker.nudge(); };
+            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+            self.parker.park_until(deadline);
+        }
+        const bool is_unfired = remove(self);
+        if (!is_unfired) self.parker.park(); // whoever unlinked it is about to release it, or has
+        const std::uint64_t word = word_.load(std::memory_order_acquire);
+        if (is_decided(word, mark)) return verdict(word, mark);
+        return stop.stop_requested() ? errc::cancelled : errc::timed_out;
+    }
+
+    errc error_ = errc::none;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/sequence_barrier.hpp
+// Numbers for what was received, and a wait for "everything up to here is handled, and nothing later": each
+// notification is issued a number, each response takes the snapshot() of its moment and waits for that
+// mark.
+//
+// Laws of this file:
+// - One drainer completes in the order of the numbers; who hands items to several handlers takes
+//   sync/unordered_barrier.hpp.
+// - A number is never reused. One whose item was not accepted is abandoned, in any order, by any thread;
+//   waits pass over it as soon as everything else up to them is done.
+// - issue() and complete() are one RMW each while nobody waits and nothing is abandoned; a wait for what is
+//   done already is one load.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Waiting for what came before. issue(), abandon(), snapshot() and everything of basic_watermark may be
+/// called from any thread; complete() and handle() by one drainer at a time. Numbers start at 1; mark 0 is
+/// always reached. No allocation, 40 bytes.
+template <class Traits = std_blocking_traits>
+class basic_sequence_barrier : public basic_watermark<Traits> {
+    using base = basic_watermark<Traits>;
+
+public:
+    using ticket = basic_ticket<basic_sequence_barrier>;
+    using handling = basic_handling<basic_sequence_barrier>;
+
+    basic_sequence_barrier() = default;
+
+    /// Callbacks that complete() runs keep the drainer from later numbers: a wait for those there would
+    /// deadlock.
+    static constexpr bool is_serial = true;
+
+    /// The next number. Exactly one complete() or abandon() is owed for it.
+    [[nodiscard]] std::uint64_t issue() noexcept {
+        return issued_.fetch_add(1, std::memory_order_relaxed) + 1;
+    }
+
+    /// The same as an owner, so that an item's number ends with the item.
+    [[nodiscard]] ticket issue_ticket() noexcept { return ticket(*this, issue()); }
+
+    /// The last number issued so far: the mark of a response received now. 0 before the first.
+    [[nodiscard]] std::uint64_t snapshot() const noexcept { return issued_.load(std::memory_order_relaxed); }
+
+    /// Item `n` is about to be handled: all below it is done. Wakes those who wait for abandoned numbers
+    /// right below it. One load when there are none. handle() calls it.
+    void begin(std::uint64_t n) noexcept {
+        if (!base::has_reached(n - 1)) pass_gap(n - 1, 0);
+    }
+
+    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run
+    /// in this call. In order: n follows the number completed last, but for abandoned ones. (After close()
+    /// the order is free: what a queue drops on its way out.)
+    void complete(std::uint64_t n) noexcept {
+        if (base::value_of(this->word_.load(std::memory_order_relaxed)) + 1 != n) return pass_gap(n, 1);
+        const std::uint64_t before = this->word_.fetch_add(base::one, std::memory_order_acq_rel);
+        if ((before & base::has_gaps) != 0) return pass_trailing_gap();
+        if ((before & base::waited_for) != 0) base::settle();
+    }
+
+    /// Item `n` was numbered but not accepted: nobody will handle it, and no wait includes it. Any thread,
+    /// any order. May run callbacks, as complete() does.
+    void abandon(std::uint64_t n) noexcept {
+        waiter* const first = this->lock_.lock();
+        // A complete() before this RMW shows in what it returns; a later one sees the bit and looks again.
+        const std::uint64_t word = this->word_.fetch_or(base::has_gaps, std::memory_order_acq_rel);
+        const std::uint64_t done = base::value_of(word);
+        WSOLO_ASSERT(n > done && n <= snapshot(), "abandon() of a number that is done, or was never issued");
+        const bool is_next = n == done + 1;
+        if (!is_next) ++abandoned_ahead_;
+        advance_to(is_next ? n : done, word | base::has_gaps);
+        this->lock_.unlock(first);
+        if (first != nullptr) base::settle();
+    }
+
+    /// Runs item `n` for the life of the result: begin(n) now, complete(n) at its end, also when the
+    /// handler throws. Inside it this thread's wait for `n` or beyond answers would_deadlock. It stays on
+    /// the stack of one thread; a handler that suspends calls begin() and complete() itself.
+    [[nodiscard]] handling handle(std::uint64_t n) noexcept { return handling(*this, n); }
+    [[nodiscard]] handling handle(ticket&& item) noexcept { return handling(*this, item.take()); }
+
+private:
+    /// All up to `n` is done; `handled` of it (the last, or none) by a handler, the rest abandoned.
+    void pass_gap(std::uint64_t n, std::uint64_t handled) noexcept {
+        waiter* const first = this->lock_.lock();
+        const std::uint64_t word = this->word_.load(std::memory_order_relaxed);
+        const std::uint64_t done = base::value_of(word);
+        const bool is_closed = (word & base::closed) != 0;
+        const bool in_order = n >= done + handled && n - done - handled <= abandoned_ahead_;
+        if (in_order && !is_closed) {
+            abandoned_ahead_ -= n - done - handled;
+            advance_to(n, word);
+        }
+        this->lock_.unlock(first);
+        WSOLO_ASSERT(in_order || is_closed,
+                     "a sequence_barrier's numbers complete once and in order: a lower one is still open");
+        if (is_closed && handled != 0) return abandon(n); // order is free now, so a gap proves nothing
+        if (first != nullptr) base::settle();
+    }
+
+    void pass_trailing_gap() noexcept {
+        waiter* const first = this->lock_.lock();
+        const std::uint64_t word = this->word_.load(std::memory_order_relaxed);
+        advance_to(base::value_of(word), word);
+        this->lock_.unlock(first);
+        if (first != nullptr) base::settle();
+    }
+
+    /// Moves the watermark to `done`, or to the last number issued when only abandoned ones lie between.
+    /// Under the lock. The sum cannot go stale: while an accepted number is open, only its drainer passes
+    /// it.
+    void advance_to(std::uint64_t done, std::uint64_t word) noexcept {
+        const std::uint64_t open_or_abandoned = snapshot() - done;
+        if (open_or_abandoned == abandoned_ahead_) {
+            done += abandoned_ahead_;
+            abandoned_ahead_ = 0;
+        }
+        std::uint64_t step = (done - base::value_of(word)) * base::one;
+        if (abandoned_ahead_ == 0) step -= word & base::has_gaps;
+        if (step != 0) this->word_.fetch_add(step, std::memory_order_acq_rel);
+    }
+
+    typename Traits::template atomic<std::uint64_t> issued_{0};
+    std::uint64_t abandoned_ahead_ = 0; // abandoned numbers above the watermark; under the lock
+};
+
+using sequence_barrier = basic_sequence_barrier<>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -2743,6 +7049,268 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/sync/unordered_barrier.hpp
+// The sequence barrier for handlers that finish in any order: a thread pool, coroutines that overlap.
+//
+// Laws of this file:
+// - The watermark passes a number when it and all below it are done; what finishes early is remembered in a
+//   bitmap.
+// - The bitmap is the bound: at most Window numbers are open at once, and issue() says queue_full beyond.
+//   Nothing allocates, and no number is reused.
+// - complete() takes a short lock (two RMWs while free); waits are as in sync/sequence_barrier.hpp.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Any thread may call any member. Numbers start at 1; mark 0 is always reached. 32 bytes and Window bits.
+template <std::size_t Window = 64, class Traits = std_blocking_traits>
+class basic_unordered_barrier : public basic_watermark<Traits> {
+    using base = basic_watermark<Traits>;
+    static_assert(Window > 0 && Window % 64 == 0, "a window is a whole number of 64-bit words");
+
+public:
+    using ticket = basic_ticket<basic_unordered_barrier>;
+    using handling = basic_handling<basic_unordered_barrier>;
+
+    basic_unordered_barrier() = default;
+
+    static constexpr bool is_serial = false;
+    /// How many numbers can be open: issued, and they or one below them not done.
+    static constexpr std::size_t window = Window;
+
+    /// The next number, for which exactly one complete() or abandon() is owed; or errc::queue_full.
+    [[nodiscard]] result<std::uint64_t> issue() noexcept {
+        // The watermark first: an old one can only overstate what is open.
+        const std::uint64_t done = base::value_of(this->word_.load(std::memory_order_acquire));
+        std::uint64_t last = issued_.load(std::memory_order_relaxed);
+        do {
+            if (last - done >= Window) return errc::queue_full;
+        } while (!issued_.compare_exchange_weak(last, last + 1, std::memory_order_relaxed));
+        return last + 1;
+    }
+
+    /// The same as an owner; empty (number 0) when the window is full.
+    [[nodiscard]] ticket issue_ticket() noexcept {
+        const result<std::uint64_t> number = issue();
+        return number ? ticket(*this, *number) : ticket();
+    }
+
+    /// The last number issued so far. 0 before the first.
+    [[nodiscard]] std::uint64_t snapshot() const noexcept { return issued_.load(std::memory_order_relaxed); }
+
+    /// Item `n` is about to be handled. Nothing to note where no order is promised.
+    void begin(std::uint64_t) noexcept {}
+
+    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; callbacks that this
+    /// satisfies run in this call. O(numbers that the watermark passes).
+    void complete(std::uint64_t n) noexcept {
+        waiter* const first = this->lock_.lock();
+        std::uint64_t done = base::value_of(this->word_.load(std::memory_order_relaxed));
+        WSOLO_ASSERT(n > done && n <= snapshot() && !is_done_early(n),
+                     "a number completes once, after it was issued");
+        std::uint64_t step = 0;
+        flip(n);
+        for (; is_done_early(done + 1); ++step) flip(++done);
+        if (step != 0) this->word_.fetch_add(step * base::one, std::memory_order_acq_rel);
+        this->lock_.unlock(first);
+        if (step != 0 && first != nullptr) base::settle();
+    }
+
+    /// Item `n` was numbered but not accepted: the same to those who wait.
+    void abandon(std::uint64_t n) noexcept { complete(n); }
+
+    /// Runs item `n` for the life of the result: completes it at its end, also when the handler throws.
+    /// Inside it this thread's wait for `n` or beyond answers would_deadlock. It stays on the stack of one
+    /// thread.
+    [[nodiscard]] handling handle(std::uint64_t n) noexcept { return handling(*this, n); }
+    [[nodiscard]] handling handle(ticket&& item) noexcept { return handling(*this, item.take()); }
+
+private:
+    [[nodiscard]] bool is_done_early(std::uint64_t n) const noexcept {
+        return (done_early_[n / 64 % done_early_.size()] >> n % 64 & 1) != 0;
+    }
+    void flip(std::uint64_t n) noexcept {
+        done_early_[n / 64 % done_early_.size()] ^= std::uint64_t{1} << n % 64;
+    }
+
+    typename Traits::template atomic<std::uint64_t> issued_{0};
+    std::array<std::uint64_t, Window / 64> done_early_{}; // bit n % Window; under the lock
+};
+
+template <std::size_t Window = 64>
+using unordered_barrier = basic_unordered_barrier<Window>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/weak_session.hpp
+// Handles to a session for other threads: they can try to use it, and cannot dangle.
+//
+// Laws of this file:
+// - The session owns an anchor; handles share a small block with it. The block holds a rundown and outlives
+//   both.
+// - A use is a guard of the rundown: while it lives the session does; after close() there are no new ones.
+// - The anchor's last act, close() and wait(), comes before anything of the session goes: it is the
+//   session's last member.
+
+namespace wsolo::inline WSOLO_ABI {
+
+namespace detail {
+
+/// What an anchor and its handles share: one allocation of 32 bytes.
+template <class T, class Traits>
+struct session_block {
+    explicit session_block(T& to) noexcept : target(&to) {}
+
+    void retain() noexcept { references.fetch_add(1, std::memory_order_relaxed); }
+    void release() noexcept {
+        if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+
+    basic_rundown<Traits> users;
+    T* const target;
+    typename Traits::template atomic<std::uint32_t> references{1};
+};
+
+} // namespace detail
+
+/// A session in use. Move-only; empty when the session had closed. Keep it short: close() of the session
+/// waits for it.
+template <class T, class Traits = std_blocking_traits>
+class [[nodiscard]] basic_session_guard {
+public:
+    basic_session_guard() = default;
+    basic_session_guard(typename basic_rundown<Traits>::guard inside, T* target) noexcept
+        : inside_(std::move(inside)), target_(inside_ ? target : nullptr) {}
+    basic_session_guard(basic_session_guard&& other) noexcept
+        : inside_(std::move(other.inside_)), target_(std::exchange(other.target_, nullptr)) {}
+    basic_session_guard& operator=(basic_session_guard&& other) noexcept {
+        inside_ = std::move(other.inside_);
+        target_ = this == &other ? target_ : std::exchange(other.target_, nullptr);
+        return *this;
+    }
+    ~basic_session_guard() = default;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return target_ != nullptr; }
+
+    /// Precondition: not empty. The reference holds as long as the guard.
+    [[nodiscard]] T& operator*() const noexcept {
+        WSOLO_ASSERT(target_ != nullptr, "an empty session_guard: test it before use");
+        return *target_;
+    }
+    [[nodiscard]] T* operator->() const noexcept { return &**this; }
+
+private:
+    typename basic_rundown<Traits>::guard inside_;
+    T* target_ = nullptr;
+};
+
+/// A handle that does not keep the session alive. Copyable; different copies may be used by different
+/// threads. 8 bytes.
+template <class T, class Traits = std_blocking_traits>
+class basic_weak_session {
+    using block = detail::session_block<T, Traits>;
+
+public:
+    using guard = basic_session_guard<T, Traits>;
+
+    /// A handle to no session.
+    basic_weak_session() = default;
+    explicit basic_weak_session(block& shared) noexcept : block_(&shared) { block_->retain(); }
+    basic_weak_session(const basic_weak_session& other) noexcept : block_(other.block_) {
+        if (block_ != nullptr) block_->retain();
+    }
+    basic_weak_session(basic_weak_session&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    basic_weak_session& operator=(basic_weak_session other) noexcept {
+        std::swap(block_, other.block_);
+        return *this;
+    }
+    ~basic_weak_session() {
+        if (block_ != nullptr) block_->release();
+    }
+
+    /// The session, for the life of the guard; empty once it closed. Never waits. The guard does not need
+    /// this handle.
+    [[nodiscard]] guard try_use() const noexcept {
+        return block_ == nullptr ? guard() : guard(block_->users.try_enter(), block_->target);
+    }
+
+    /// Whether try_use() cannot succeed any more.
+    [[nodiscard]] bool is_expired() const noexcept { return block_ == nullptr || block_->users.is_closed(); }
+
+private:
+    block* block_ = nullptr;
+};
+
+/// The session's own end. Move-only, while the session stays where it is.
+template <class T, class Traits = std_blocking_traits>
+class basic_session_anchor {
+    using block = detail::session_block<T, Traits>;
+
+public:
+    using time_point = typename basic_rundown<Traits>::time_point;
+    static constexpr time_point no_deadline = time_point::max();
+
+    /// An anchor to nothing: its handles are expired.
+    basic_session_anchor() = default;
+
+    /// Allocates the shared block; errc::out_of_memory. `target` must outlive the anchor.
+    [[nodiscard]] static result<basic_session_anchor> make(T& target) noexcept {
+        basic_session_anchor anchor;
+        anchor.block_ = new (std::nothrow) block(target);
+        if (anchor.block_ == nullptr) return errc::out_of_memory;
+        return anchor;
+    }
+
+    basic_session_anchor(basic_session_anchor&& other) noexcept
+        : block_(std::exchange(other.block_, nullptr)) {}
+    basic_session_anchor& operator=(basic_session_anchor&& other) noexcept {
+        if (this != &other) {
+            reset();
+            block_ = std::exchange(other.block_, nullptr);
+        }
+        return *this;
+    }
+    /// Closes and waits for the guards that are left. The caller must hold none itself.
+    ~basic_session_anchor() { reset(); }
+
+    [[nodiscard]] basic_weak_session<T, Traits> handle() const noexcept {
+        return block_ == nullptr ? basic_weak_session<T, Traits>() : basic_weak_session<T, Traits>(*block_);
+    }
+
+    /// Whether it was made for a session (and not moved from).
+    [[nodiscard]] explicit operator bool() const noexcept { return block_ != nullptr; }
+
+    /// No guard is given out any more. True: this call closed it.
+    bool close() noexcept { return block_ != nullptr && block_->users.close(); }
+
+    /// After close(): waits until the last guard is gone. errc::none, cancelled or timed_out.
+    template <stop_token_like StopToken>
+    [[nodiscard]] errc wait(const StopToken& stop, time_point deadline = no_deadline) noexcept {
+        return block_ == nullptr ? errc::none : block_->users.wait(stop, deadline);
+    }
+    [[nodiscard]] errc wait(time_point deadline = no_deadline) noexcept {
+        return wait(never_stop{}, deadline);
+    }
+
+private:
+    void reset() noexcept {
+        if (block_ == nullptr) return;
+        close();
+        static_cast<void>(wait()); // without a deadline it can only end drained
+        std::exchange(block_, nullptr)->release();
+    }
+
+    block* block_ = nullptr;
+};
+
+template <class T>
+using session_guard = basic_session_guard<T>;
+template <class T>
+using weak_session = basic_weak_session<T>;
+template <class T>
+using session_anchor = basic_session_anchor<T>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/write/budget.hpp
 // How much one writer may hold, and what becomes of the next item when that is used up.
 //
@@ -2759,6 +7327,14 @@ namespace wsolo::inline WSOLO_ABI {
 /// Charged per queued frame on top of its wire bytes: its record, and its share of the blocks it lies in.
 inline constexpr std::size_t frame_overhead = 16;
 
+/// What becomes of a data frame that does not fit now. (Two more answers belong to the call, not to the
+/// writer: single_writer::send_wait waits for room, send_keyed replaces an item of the same key.)
+enum class overflow : std::uint8_t {
+    reject,      ///< errc::queue_full; nothing happened
+    drop_oldest, ///< the oldest queued data gives way, errc::dropped_oldest; what is being written stays
+    disconnect,  ///< errc::queue_full, and the writer is aborted with it: a peer this slow is worse than none
+};
+
 /// The bounds of one writer. Everything is per connection.
 struct writer_limits {
     /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is
@@ -2770,6 +7346,10 @@ struct writer_limits {
     /// newest PONG replaces the one before it (RFC 6455 §5.5.3), and a PING of our own is rejected with
     /// errc::queue_full.
     std::uint16_t control_reserve = 256;
+    overflow when_full = overflow::reject;
+    /// Percent of max_bytes at which the observer is told that the queue is high, and, after that, low again.
+    std::uint8_t high_water = 75;
+    std::uint8_t low_water = 25;
 };
 
 /// The times of one writer.
@@ -2790,6 +7370,33 @@ struct writer_options {
     /// Bytes that one pump() may write before it hands the token back, so that one connection can't hold its
     /// loop.
     std::uint32_t pump_quantum = 1024 * 1024;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/cork.hpp
+// Holds a writer's schedule hook back for a scope, so that what a lone sender sends in it leaves in one
+// system call.
+//
+// Laws of this file:
+// - Everybody's sends are accepted meanwhile as ever; they leave when the last cork has gone.
+// - A writer that is busy already is not slowed: its pump takes what is there.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Made by single_writer::corked(). Move-only; the writer must outlive it. Up to 255 corks at a time.
+template <class Writer>
+class [[nodiscard]] cork {
+public:
+    explicit cork(Writer& writer) noexcept : writer_(&writer) { writer.box_.cork(); }
+    cork(cork&& other) noexcept : writer_(std::exchange(other.writer_, nullptr)) {}
+    cork& operator=(cork&&) = delete;
+    ~cork() {
+        if (writer_ != nullptr && writer_->box_.uncork()) writer_->schedule();
+    }
+
+private:
+    Writer* writer_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -2817,47 +7424,10 @@ struct drain_report {
     [[nodiscard]] constexpr std::uint64_t bytes_accepted() const noexcept {
         return bytes_written + bytes_dropped;
     }
-    /// Whether everything accepted reached the transport, a Close frame last.
-    [[nodiscard]] constexpr bool clean() const noexcept {
-        return reason == errc::none && frames_dropped == 0;
-    }
+    /// Whether the connection was closed in order: a Close frame was the last thing written. (Frames that a
+    /// newer one replaced on the way count as dropped even so.)
+    [[nodiscard]] constexpr bool clean() const noexcept { return reason == errc::none; }
 };
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/outbound.hpp
-// What can be sent, as a value: pre-built bytes, a text, a binary message, or a reference to a shared frame.
-//
-// Laws of this file:
-// - raw, text and binary are views: the writer encodes (copies) them when it accepts, and nothing is moved
-// from, so a
-//   rejected item is still wholly the caller's.
-// - raw is exactly one whole frame of this side, sent as it is; replies and Close travel this way.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// One whole encoded frame. Must outlive the send call only.
-struct raw {
-    const_bytes bytes;
-};
-
-/// A text message. The caller vouches that it is UTF-8 (RFC 6455 §5.6). Must outlive the send call only.
-struct text {
-    std::string_view payload;
-};
-
-/// A binary message. Must outlive the send call only.
-struct binary {
-    const_bytes payload;
-};
-
-/// An encoded frame that other writers send too; queued by reference. Servers only.
-struct shared {
-    shared_frame frame;
-};
-
-/// Any of them: what single_writer::send takes.
-using outbound = std::variant<raw, text, binary, shared>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -2908,42 +7478,77 @@ concept waitable_transport = transport<T> && requires(T& connection, time_point 
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/write/outcome.hpp
+// What became of one item, for a sender who wants to know: called once per accepted item that asked.
+//
+// Laws of this file:
+// - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
+// was
+//   dropped. A rejected item gets none: its send() already said so.
+// - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
+// in that
+//   item's sender. It may send; it must not wait.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the
+/// call.
+struct on_outcome {
+    void (*call)(void* context, errc outcome) noexcept = nullptr;
+    void* context = nullptr;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return call != nullptr; }
+    void operator()(errc outcome) const noexcept {
+        if (call != nullptr) call(context, outcome);
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/write/detail/segment.hpp
-// One block of wire bytes: many small frames, back to back, or one large frame, or a reference to a shared
-// one.
+// One block of wire bytes: many small frames, back to back; or one frame with a block to itself, because it
+// is large, shared, keyed or observed; or no bytes at all, a mark in the queue.
 //
 // Laws of this file:
 // - A frame lies whole in one segment, so every frame is contiguous.
 // - Each frame's end is recorded (4 bytes, growing down from the block's end), so that after a partial write
-// the
-//   owner knows whether it stands on a frame boundary.
+//   the owner knows whether it stands on a frame boundary.
 // - Appending is for whoever holds the writer's lock; taking is for the owner of the write token.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
+/// What a frame with a segment of its own carries along.
+struct item_tag {
+    on_outcome outcome{};
+    std::uint64_t key = 0; ///< of a conflated item
+    bool keyed = false;
+    bool fragment = false; ///< of a message in several frames: dropping one would tear the message
+};
+
 class segment {
 public:
     /// A block with room for `capacity` bytes of frames and records. nullptr when there is no memory.
-    [[nodiscard]] static segment* make_open(std::size_t capacity) noexcept {
+    [[nodiscard]] static segment* make_open(std::uint32_t capacity) noexcept {
         void* block = std::malloc(sizeof(segment) + capacity);
-        return block == nullptr ? nullptr : ::new (block) segment(static_cast<std::uint32_t>(capacity));
+        return block == nullptr ? nullptr : ::new (block) segment(capacity);
     }
 
-    /// A block for one frame of `size` bytes, which the caller writes through bytes() before it is queued.
-    [[nodiscard]] static segment* make_whole(std::size_t size) noexcept {
+    /// A block for one frame of `size` bytes, which the caller writes through writable() before it is queued.
+    /// With size 0 it is a mark: nothing to write, but an outcome when its turn has come.
+    [[nodiscard]] static segment* make_whole(std::size_t size, const item_tag& tag = {}) noexcept {
         void* block = std::malloc(sizeof(segment) + size);
         if (block == nullptr) return nullptr;
         auto* whole = ::new (block) segment(0);
         whole->size_ = size;
-        whole->frames_ = 1;
+        whole->frames_ = size == 0 ? 0 : 1;
+        whole->tag_ = tag;
         return whole;
     }
 
     /// One reference to a shared frame; its bytes are not copied.
-    [[nodiscard]] static segment* make_shared(shared_frame frame) noexcept {
-        void* block = std::malloc(sizeof(segment));
-        if (block == nullptr) return nullptr;
-        auto* whole = ::new (block) segment(0);
+    [[nodiscard]] static segment* make_shared(shared_frame frame, const item_tag& tag = {}) noexcept {
+        segment* whole = make_whole(0, tag);
+        if (whole == nullptr) return nullptr;
         whole->shared_ = std::move(frame);
         whole->bytes_ = whole->shared_.bytes().data();
         whole->size_ = whole->shared_.bytes().size();
@@ -2952,8 +7557,8 @@ public:
     }
 
     /// An open block at the start of memory that outlives it and is not its own to free.
-    [[nodiscard]] static segment* place_open(void* memory, std::size_t capacity) noexcept {
-        auto* placed = ::new (memory) segment(static_cast<std::uint32_t>(capacity));
+    [[nodiscard]] static segment* place_open(void* memory, std::uint32_t capacity) noexcept {
+        auto* placed = ::new (memory) segment(capacity);
         placed->placed_ = true;
         return placed;
     }
@@ -2970,10 +7575,10 @@ public:
 
     /// Where a make_whole() frame is written.
     [[nodiscard]] mutable_bytes writable() noexcept { return {storage(), size_}; }
-    [[nodiscard]] const std::byte* bytes() const noexcept { return bytes_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::uint32_t frames() const noexcept { return frames_; }
     [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] const item_tag& tag() const noexcept { return tag_; }
 
     [[nodiscard]] bool has_room(std::size_t frame) const noexcept {
         return capacity_ != 0 && frame + record_size <= capacity_ - size_ - frames_ * record_size;
@@ -2998,6 +7603,12 @@ public:
         return dropped;
     }
 
+    /// The size of the oldest frame not yet taken. Precondition: there is one, and it was not begun.
+    [[nodiscard]] std::size_t first_size() const noexcept { return frame_end(done_) - taken_; }
+
+    /// Frames not yet wholly taken.
+    [[nodiscard]] std::uint32_t frames_left() const noexcept { return frames_ - done_; }
+
     /// For reuse: as make_open() made it.
     void reset() noexcept {
         size_ = taken_ = 0;
@@ -3012,8 +7623,7 @@ public:
     }
     [[nodiscard]] bool mid_frame() const noexcept { return done_ < frames_ && taken_ != frame_start(done_); }
 
-    /// The transport took `count` more bytes (<= rest().size()). Returns how many frames that completed.
-    /// O(log frames).
+    /// `count` more bytes are gone (<= rest().size()). Returns how many frames that completed. O(log frames).
     std::uint32_t take(std::size_t count) noexcept {
         taken_ += count;
         const std::uint32_t before = done_;
@@ -3060,23 +7670,27 @@ private:
     std::size_t taken_ = 0;
     std::uint32_t frames_ = 0;
     std::uint32_t done_ = 0;
-    std::uint32_t capacity_; // 0: one whole frame
+    std::uint32_t capacity_; // 0: one whole frame, or a mark
     bool placed_ = false;
     shared_frame shared_;
+    item_tag tag_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/write/detail/lane.hpp
-// A FIFO of segments, and the three of them in the order in which they may overtake each other at frame
-// boundaries.
+// A FIFO of segments, and the ones of a connection in the order in which they may overtake each other at
+// frame boundaries.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// Lower leaves first: a PONG answers the peer, a PING measures it, data waits for both (RFC 6455 §5.5.2,
-/// §5.5.3). Close travels in `data`, behind everything accepted before it.
-enum class lane_id : std::uint8_t { pong, ping, data };
-inline constexpr std::size_t lane_count = 3;
+/// Lower leaves first. `greeting` is what the handshake's token wrote; a PONG answers the peer, a PING
+/// measures it, and data waits for both (RFC 6455 §5.5.2, §5.5.3). Close travels in `data`, behind everything
+/// accepted before it.
+enum class lane_id : std::uint8_t { greeting, pong, ping, data };
+inline constexpr std::size_t lane_count = 4;
+inline constexpr lane_id all_lanes[lane_count] = {lane_id::greeting, lane_id::pong, lane_id::ping,
+                                                  lane_id::data};
 
 /// Owns its segments. Not thread-safe.
 class lane {
@@ -3113,6 +7727,31 @@ public:
         from.head_ = from.tail_ = nullptr;
     }
 
+    /// The first segment that `wanted(segment)` picks, or nullptr. O(segments).
+    template <class Wanted>
+    [[nodiscard]] segment* find(Wanted wanted) const noexcept {
+        segment* item = head_;
+        while (item != nullptr && !wanted(*item)) item = item->next;
+        return item;
+    }
+
+    /// Takes `item`, which is in here, out. O(segments before it).
+    void unlink(segment* item) noexcept {
+        segment* before = nullptr;
+        for (segment* at = head_; at != item; at = at->next) before = at;
+        (before == nullptr ? head_ : before->next) = item->next;
+        if (tail_ == item) tail_ = before;
+    }
+
+    /// Destroys everything, after telling whoever asked that it was dropped, and why.
+    void drop_all(errc why) noexcept {
+        while (!empty()) {
+            segment* item = pop();
+            item->tag().outcome(why);
+            segment::destroy(item);
+        }
+    }
+
 private:
     segment* head_ = nullptr;
     segment* tail_ = nullptr;
@@ -3141,6 +7780,8 @@ public:
     static constexpr std::size_t max_bytes = 128 * 1024;
 
     void add(lane_id from, const_bytes part) noexcept {
+        if (part.size() > max_bytes - bytes_)
+            part = part.first(max_bytes - bytes_); // a large frame leaves in several
         if (part.empty()) return;
         bytes_ += part.size();
         if (count_ != 0 && from_[count_ - 1] == from) {
@@ -3201,16 +7842,36 @@ public:
     /// Whether the wire ends inside a frame: nothing but that frame's rest may follow.
     [[nodiscard]] bool mid_frame() const noexcept { return begun_ != nullptr; }
 
-    /// The next write. With `only_begun`, just the rest of the frame that was begun.
-    void plan(gather_plan& out, bool only_begun) const noexcept {
+    /// What an abort still lets out: the rest of a frame that was begun, and a greeting.
+    [[nodiscard]] bool must_finish() const noexcept {
+        return mid_frame() || !lane_of(lane_id::greeting).empty();
+    }
+
+    /// The next write; with `only_what_must`, just what an abort still lets out.
+    void plan(gather_plan& out, bool only_what_must) const noexcept {
         if (begun_ != nullptr) out.add(begun_lane_, begun_->rest_of_begun_frame());
-        if (only_begun) return;
-        for (std::size_t i = 0; i < lane_count; ++i) {
-            for (const segment* item = lanes_[i].front(); item != nullptr && !out.full(); item = item->next) {
+        for (const lane_id id : all_lanes) {
+            if (only_what_must && id != lane_id::greeting) break;
+            for (const segment* item = lane_of(id).front(); item != nullptr && !out.full();
+                 item = item->next) {
                 const std::size_t already = item == begun_ ? item->rest_of_begun_frame().size() : 0;
-                out.add(static_cast<lane_id>(i), item->rest().subspan(already));
+                out.add(id, item->rest().subspan(already));
             }
         }
+    }
+
+    /// Bytes that wait in one lane. O(segments).
+    [[nodiscard]] std::size_t bytes_in(lane_id id) const noexcept {
+        std::size_t bytes = 0;
+        for (const segment* item = lane_of(id).front(); item != nullptr; item = item->next)
+            bytes += item->rest().size();
+        return bytes;
+    }
+
+    /// Tells everybody who asked that what is left was dropped, and why.
+    void drop_all(errc why) noexcept {
+        for (lane& queue : lanes_) queue.drop_all(why);
+        begun_ = nullptr;
     }
 
     /// The transport took the first `count` bytes of `done`. Returns what that completed.
@@ -3224,11 +7885,12 @@ public:
             count -= share;
         }
         begun_ = nullptr;
-        for (std::size_t i = 0; i < lane_count; ++i) {
-            if (!lanes_[i].empty() && lanes_[i].front()->mid_frame()) {
-                begun_ = lanes_[i].front();
-                begun_lane_ = static_cast<lane_id>(i);
-            }
+        for (const lane_id id : all_lanes) {
+            lane& queue = (*this)[id];
+            while (!queue.empty() && queue.front()->rest().empty()) retire(queue.pop()); // marks
+            if (queue.empty() || !queue.front()->mid_frame()) continue;
+            begun_ = queue.front();
+            begun_lane_ = id;
         }
         return made;
     }
@@ -3250,8 +7912,13 @@ private:
         return completed;
     }
 
-    /// Keeps the roomiest used-up open segment, gives the others back.
+    [[nodiscard]] const lane& lane_of(lane_id id) const noexcept {
+        return lanes_[static_cast<std::size_t>(id)];
+    }
+
+    /// Wholly written: tells whoever asked. Keeps the roomiest open segment for reuse, gives the others back.
     void retire(segment* used) noexcept {
+        used->tag().outcome(errc::none);
         if (used->capacity() > (retired_ == nullptr ? 0 : retired_->capacity())) {
             used->reset();
             std::swap(retired_, used);
@@ -3273,65 +7940,109 @@ private:
 // Laws of this file:
 // - accepted = written + dropped + held, in frames and in bytes, after every step.
 // - The budget counts the candidate before it is accepted and releases it when the transport took it.
-// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close is always admitted.
+// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close and a greeting are
+// admitted.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
 /// Not thread-safe: the outbox calls it under its lock. O(1) throughout.
 class ledger {
 public:
-    explicit ledger(const writer_limits& limits) noexcept : limits_(limits) {}
+    explicit ledger(const writer_limits& limits) noexcept
+        : max_bytes_(limits.max_bytes),
+          max_frames_(limits.max_frames == 0 ? 1 : limits.max_frames),
+          reserve_(limits.control_reserve < largest_reserve ? limits.control_reserve : largest_reserve),
+          when_full_(limits.when_full),
+          high_water_(limits.high_water),
+          low_water_(limits.low_water) {}
 
-    /// Whether a frame of `size` wire bytes fits now.
-    [[nodiscard]] errc admit(lane_id to, std::size_t size) const noexcept {
-        if (to == lane_id::ping) return pings_ < limits_.control_reserve ? errc::none : errc::queue_full;
-        if (to == lane_id::pong)
-            return errc::none; // beyond the reserve it replaces another, see pongs_full()
-        if (size > limits_.max_bytes || frame_overhead > limits_.max_bytes - size) return errc::too_large;
-        if (data_frames_ >= limits_.max_frames) return errc::queue_full;
-        if (held_data() > limits_.max_bytes) return errc::queue_full; // Close may stand above the bound
-        return size + frame_overhead > limits_.max_bytes - held_data() ? errc::queue_full : errc::none;
+    [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
+
+    /// Whether a frame of `size` wire bytes fits now, in place of a queued data frame of `instead_of` if not
+    /// 0.
+    [[nodiscard]] errc admit(lane_id to, std::size_t size, std::size_t instead_of = 0) const noexcept {
+        if (to == lane_id::ping) return pings_ < reserve_ ? errc::none : errc::queue_full;
+        if (to != lane_id::data)
+            return errc::none; // a PONG beyond the reserve replaces another: see pongs_full()
+        if (size > max_bytes_ || frame_overhead > max_bytes_ - size || max_frames_ == 0)
+            return errc::too_large;
+        const bool replaces = instead_of != 0;
+        if (data_frames_ - replaces >= max_frames_) return errc::queue_full;
+        const std::size_t held = held_data() - (replaces ? instead_of + frame_overhead : 0);
+        if (held > max_bytes_) return errc::queue_full; // a Close may stand above the bound
+        return size + frame_overhead > max_bytes_ - held ? errc::queue_full : errc::none;
     }
 
-    [[nodiscard]] bool pongs_full() const noexcept { return pongs_ >= limits_.control_reserve; }
+    [[nodiscard]] bool pongs_full() const noexcept { return pongs_ >= reserve_; }
 
     void accept(lane_id to, std::size_t size) noexcept {
         if (to == lane_id::data) {
             ++data_frames_;
             data_bytes_ += size;
         } else {
-            ++(to == lane_id::pong ? pongs_ : pings_);
+            ++control_count(to);
             control_bytes_ += static_cast<std::uint32_t>(size);
         }
     }
 
     /// What a write took.
     void settle(const progress& done) noexcept {
-        for (const lane_id from : {lane_id::pong, lane_id::ping, lane_id::data}) {
+        for (const lane_id from : all_lanes) {
             release(from, done[from].frames, done[from].bytes);
             frames_written_ += done[from].frames;
             bytes_written_ += done[from].bytes;
         }
     }
 
-    /// A queued PONG of `size` bytes gave way to a newer one (RFC 6455 §5.5.3).
-    void supersede_pong(std::size_t size) noexcept {
-        release(lane_id::pong, 1, size);
+    /// A queued frame of `size` bytes gave way to a newer one.
+    void drop_one(lane_id from, std::size_t size) noexcept {
+        release(from, 1, size);
         ++frames_dropped_;
         bytes_dropped_ += size;
     }
 
     /// Nothing of what is held will be written.
     void drop_held() noexcept {
-        frames_dropped_ += data_frames_ + pongs_ + pings_;
+        frames_dropped_ += data_frames_ + greetings_ + pongs_ + pings_;
         bytes_dropped_ += data_bytes_ + control_bytes_;
         data_bytes_ = 0;
-        data_frames_ = control_bytes_ = pongs_ = pings_ = 0;
+        data_frames_ = control_bytes_ = 0;
+        greetings_ = pongs_ = pings_ = 0;
+    }
+
+    /// Budget that is free.
+    /// Whether half of the budget stays free behind such a frame: what a fragmented message keeps for its own
+    /// parts.
+    [[nodiscard]] bool leaves_half(std::size_t size) const noexcept {
+        const std::size_t half = max_bytes_ / 2;
+        return size <= half && held_data() <= half - size;
+    }
+
+    [[nodiscard]] std::size_t room() const noexcept {
+        return held_data() < max_bytes_ ? max_bytes_ - held_data() : 0;
     }
 
     /// Budget in use: wire bytes plus overhead of the data that is queued or in flight.
     [[nodiscard]] std::size_t held_data() const noexcept {
         return data_bytes_ + data_frames_ * frame_overhead;
+    }
+
+    /// Notes a climb to the high mark. True exactly once per climb.
+    [[nodiscard]] bool climbed() noexcept {
+        if (above_ || held_data() < mark(high_water_)) return false;
+        return above_ = untold_ = true;
+    }
+    /// Whether a climb is to be told now; true exactly once per climb.
+    [[nodiscard]] bool tells_high() noexcept {
+        const bool due = untold_;
+        untold_ = false;
+        return due;
+    }
+    /// True exactly once per fall to the low mark after a climb.
+    [[nodiscard]] bool fell() noexcept {
+        if (!above_ || held_data() > mark(low_water_)) return false;
+        above_ = false;
+        return true;
     }
 
     void fill(drain_report& report) const noexcept {
@@ -3342,26 +8053,105 @@ public:
     }
 
 private:
+    [[nodiscard]] std::size_t mark(std::uint8_t percent) const noexcept {
+        return max_bytes_ / 100 * percent + max_bytes_ % 100 * percent / 100;
+    }
+
     void release(lane_id from, std::uint32_t frames, std::size_t bytes) noexcept {
         if (from == lane_id::data) {
             data_frames_ -= frames;
             data_bytes_ -= bytes;
         } else {
-            (from == lane_id::pong ? pongs_ : pings_) -= frames;
+            std::uint16_t& count = control_count(from);
+            count = static_cast<std::uint16_t>(count - frames);
             control_bytes_ -= static_cast<std::uint32_t>(bytes);
         }
     }
 
-    writer_limits limits_;
+    [[nodiscard]] std::uint16_t& control_count(lane_id of) noexcept {
+        return of == lane_id::pong ? pongs_ : of == lane_id::ping ? pings_ : greetings_;
+    }
+
+    static constexpr std::uint16_t largest_reserve = 60'000; // the counts below may stand a little above it
+
+    // From wide to narrow, so that an idle writer stays small.
+    std::size_t max_bytes_;
     std::size_t data_bytes_ = 0;
-    std::uint32_t data_frames_ = 0;
-    std::uint32_t control_bytes_ = 0;
-    std::uint32_t pongs_ = 0;
-    std::uint32_t pings_ = 0; // with the members above: 48 bytes, so that an idle writer stays small
     std::uint64_t frames_written_ = 0;
     std::uint64_t frames_dropped_ = 0;
     std::uint64_t bytes_written_ = 0;
     std::uint64_t bytes_dropped_ = 0;
+    std::uint32_t max_frames_;
+    std::uint32_t data_frames_ = 0;
+    std::uint32_t control_bytes_ = 0;
+    std::uint16_t reserve_;
+    std::uint16_t greetings_ = 0;
+    std::uint16_t pongs_ = 0;
+    std::uint16_t pings_ = 0;
+    overflow when_full_;
+    std::uint8_t high_water_;
+    std::uint8_t low_water_;
+    bool above_ : 1 = false;
+    bool untold_ : 1 = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/budget_waiter.hpp
+// Senders that wait for room, first come first woken.
+//
+// Laws of this file:
+// - A node lies on its sender's stack. `waits` belongs to the outbox's lock: true from the push that was
+// refused until
+//   the sender withdraws or is granted room, and from then on the node is the granter's.
+// - Whoever was granted to calls wake() once, with no lock held, and touches the node no more.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+struct budget_waiter {
+    void (*wake)(budget_waiter& self) noexcept = nullptr;
+    std::size_t charge = 0; ///< bytes of budget that it waits for
+    budget_waiter* next = nullptr;
+    bool waits = false;
+};
+
+/// A FIFO of them. Owns nothing.
+class waiter_list {
+public:
+    [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+    [[nodiscard]] budget_waiter* first() const noexcept { return first_; }
+
+    void push(budget_waiter& added) noexcept {
+        added.next = nullptr;
+        *(first_ == nullptr ? &first_ : &last_->next) = &added;
+        last_ = &added;
+    }
+
+    [[nodiscard]] budget_waiter& pop() noexcept {
+        budget_waiter& taken = *first_;
+        first_ = taken.next;
+        return taken;
+    }
+
+    /// Takes `gone`, which is in here, out. O(waiters).
+    void remove(budget_waiter& gone) noexcept {
+        budget_waiter* before = nullptr;
+        for (budget_waiter* at = first_; at != &gone; at = at->next) before = at;
+        (before == nullptr ? first_ : before->next) = gone.next;
+        if (last_ == &gone) last_ = before;
+    }
+
+    /// Wakes everybody in the list. Each may be gone as soon as it is woken.
+    void wake_all() noexcept {
+        while (!empty()) {
+            budget_waiter& due = pop();
+            due.wake(due);
+        }
+    }
+
+private:
+    budget_waiter* first_ = nullptr;
+    budget_waiter* last_ = nullptr;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -3371,7 +8161,8 @@ private:
 // few small frames lie in the same block.
 //
 // Laws of this file:
-// - `incoming`, `spare`, `block_size` and `close_deadline` belong to the outbox's lock; the other
+// - The lanes, `held`, `spare`, `waiters`, `block_size` and `close_deadline` belong to the outbox's lock; the
+// other
 //   members to the owner of the write token.
 // - Blocks grow while traffic lasts and start small again after an idle moment.
 
@@ -3396,26 +8187,46 @@ public:
 
     [[nodiscard]] lane& queue(lane_id id) noexcept { return incoming_[static_cast<std::size_t>(id)]; }
 
-    /// The segment at the lane's tail with room for a frame of `size` bytes, opened from the spare one or
+    [[nodiscard]] bool has_incoming() const noexcept {
+        for (const lane& queued : incoming_) {
+            if (!queued.empty()) return true;
+        }
+        return false;
+    }
+
+    /// The segment at the tail of `to` with room for a frame of `size` bytes, opened from the spare one or
     /// from `fresh` where needed. nullptr when that takes a fresh block of block_size bytes.
-    [[nodiscard]] segment* make_room(lane_id to, std::size_t size, segment*& fresh) noexcept {
-        lane& queued = queue(to);
-        if (segment* tail = queued.back(); tail != nullptr && tail->has_room(size)) return tail;
+    [[nodiscard]] segment* make_room(lane& to, std::size_t size, segment*& fresh) noexcept {
+        if (segment* tail = to.back(); tail != nullptr && tail->has_room(size)) return tail;
         segment** source = spare_ != nullptr && spare_->has_room(size) ? &spare_ : &fresh;
         if (*source == nullptr) return nullptr;
         if (source == &fresh && block_size < max_block) block_size *= 4;
-        queued.push(std::exchange(*source, nullptr));
-        return queued.back();
+        to.push(std::exchange(*source, nullptr));
+        return to.back();
     }
 
     /// Moves what was queued to the flight, and a used-up segment back. PONGs only when the last ones have
-    /// left, so that the reserve bounds both together.
-    void take_incoming() noexcept {
-        if (in_flight[lane_id::pong].empty()) in_flight[lane_id::pong].splice(queue(lane_id::pong));
+    /// left, so that the reserve bounds both together; data one batch at a time, so that what waits can still
+    /// be dropped.
+    void take_incoming(bool sealed) noexcept {
+        in_flight[lane_id::greeting].splice(queue(lane_id::greeting));
+        if (sealed || in_flight[lane_id::pong].empty()) in_flight[lane_id::pong].splice(queue(lane_id::pong));
         in_flight[lane_id::ping].splice(queue(lane_id::ping));
-        in_flight[lane_id::data].splice(queue(lane_id::data));
+        lane& data = queue(lane_id::data);
+        std::size_t batch = data.empty() ? 0 : in_flight.bytes_in(lane_id::data);
+        while (!data.empty() && batch < gather_plan::max_bytes) {
+            batch += data.front()->size();
+            in_flight[lane_id::data].push(data.pop());
+        }
         if (spare_ == nullptr) spare_ = in_flight.retired();
         drain_deadline = close_deadline;
+    }
+
+    /// Tells whoever asked that what is left was dropped, and why. No lock is held.
+    void drop_all(errc why) noexcept {
+        in_flight.drop_all(why);
+        for (lane& queued : incoming_) queued.drop_all(why);
+        held.drop_all(why);
     }
 
     /// When a parked writer must be looked at again.
@@ -3424,11 +8235,13 @@ public:
     static constexpr std::uint32_t min_block = 4096;
     static constexpr std::uint32_t max_block = 64 * 1024;
 
-    std::uint32_t block_size = min_block;
+    lane held; ///< data that waits for a fragmented message to end
+    waiter_list waiters;
     time_point close_deadline = no_deadline;
+    std::uint32_t block_size = min_block;
+    flight in_flight;
     time_point write_deadline = no_deadline; ///< no_deadline while no write stands
     time_point drain_deadline = no_deadline; ///< the owner's copy of close_deadline
-    flight in_flight;
 
 private:
     workload() noexcept
@@ -3443,6 +8256,417 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/write/detail/supplies.hpp
+// What one push carries across the lock: memory found before it, items displaced inside it.
+//
+// Laws of this file:
+// - Allocation, deallocation and outcome calls happen here, with the lock free.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class supplies {
+public:
+    supplies() = default;
+    supplies(const supplies&) = delete;
+    supplies& operator=(const supplies&) = delete;
+    ~supplies() {
+        evicted.drop_all(errc::dropped_oldest);
+        replaced.drop_all(errc::conflated);
+        segment::destroy(block);
+        workload::destroy(work);
+    }
+
+    /// Finds what was missing. False when there is no memory.
+    [[nodiscard]] bool fetch() noexcept {
+        if (wanted_block == 0) return (work = workload::create()) != nullptr;
+        segment::destroy(block); // the wish may have grown meanwhile
+        return (block = segment::make_open(wanted_block)) != nullptr;
+    }
+
+    workload* work = nullptr;
+    segment* block = nullptr;
+    std::uint32_t wanted_block = 0; ///< 0: the workload itself is missing
+    lane evicted;                   ///< gave way to newer data
+    lane replaced;                  ///< gave way to newer data of the same key
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/backlog.hpp
+// Everything queued on one connection, and the rules for queueing more: budget, policy, lanes, fragmented
+// messages.
+//
+// Laws of this file:
+// - Not thread-safe, and no decision about ownership: the outbox calls it under its lock and decides who
+// drives.
+// - judge_x() changes nothing but what the policy evicts; put_x() can't fail. Between them lies only finding
+// room.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Where a frame goes and what it costs.
+struct placement {
+    lane_id to = lane_id::data;
+    std::size_t size = 0;            ///< wire bytes
+    bool of_message = false;         ///< passes what waits for a fragmented message to end
+    budget_waiter* waiter = nullptr; ///< linked when the answer is queue_full
+};
+
+class backlog {
+public:
+    explicit backlog(const writer_limits& limits) noexcept : accounts(limits) {}
+    backlog(const backlog&) = delete;
+    backlog& operator=(const backlog&) = delete;
+    ~backlog() { workload::destroy(work); }
+
+    /// By the budget; makes room where the policy says so, and links a sender that would wait for it.
+    errc judge(const placement& where, supplies& out) noexcept {
+        errc full = admit(where);
+        if (full == errc::queue_full && where.to == lane_id::data && can_evict(where.size)) {
+            while (full == errc::queue_full && evict_oldest(out)) full = admit(where);
+        }
+        if (full == errc::queue_full && where.waiter != nullptr && work != nullptr) {
+            where.waiter->charge = where.size + frame_overhead;
+            where.waiter->waits = true;
+            work->waiters.push(*where.waiter);
+        }
+        return full;
+    }
+
+    /// By the budget as it stands once the queued frame of the same key, `same`, has left.
+    errc judge_keyed(const segment& frame, segment*& same) noexcept {
+        const std::uint64_t key = frame.tag().key;
+        const auto matches = [key](const segment& other) {
+            return other.tag().keyed && other.tag().key == key;
+        };
+        same = work == nullptr ? nullptr : target({}).find(matches);
+        return accounts.admit(lane_id::data, frame.size(), same == nullptr ? 0 : same->size());
+    }
+
+    /// Whether there is a workload to queue in. False when that takes memory: fresh.fetch(), then judge
+    /// again.
+    [[nodiscard]] bool find_work(supplies& fresh) noexcept {
+        if (work == nullptr) work = std::exchange(fresh.work, nullptr);
+        fresh.wanted_block = 0;
+        return work != nullptr;
+    }
+
+    /// Where to put a small frame; nullptr when that takes memory.
+    [[nodiscard]] segment* find_room(const placement& where, supplies& fresh) noexcept {
+        segment* room = work->make_room(target(where), where.size, fresh.block);
+        fresh.wanted_block = work->block_size;
+        return room;
+    }
+
+    [[nodiscard]] mutable_bytes put_small(const placement& where, segment& room) noexcept {
+        if (where.to == lane_id::pong && accounts.pongs_full() && room.frames() != 0) {
+            accounts.drop_one(lane_id::pong,
+                              room.drop_last()); // the newest PING's answer will do (RFC 6455 §5.5.3)
+        }
+        accounts.accept(where.to, where.size);
+        return room.append(where.size);
+    }
+
+    /// A frame with a segment of its own, or a mark.
+    void put_whole(const placement& where, segment* frame) noexcept {
+        if (frame->frames() != 0) accounts.accept(where.to, where.size);
+        target(where).push(frame);
+    }
+
+    void put_keyed(segment* frame, segment* same, supplies& out) noexcept {
+        if (same != nullptr) {
+            target({}).unlink(same);
+            out.replaced.push(same);
+            accounts.drop_one(lane_id::data, same->size());
+        }
+        put_whole({.size = frame->size()}, frame);
+    }
+
+    /// What waited for the message follows it. True when there was something.
+    [[nodiscard]] bool end_message() noexcept {
+        in_message = false;
+        if (work == nullptr || work->held.empty()) return false;
+        work->queue(lane_id::data).splice(work->held);
+        return true;
+    }
+
+    [[nodiscard]] bool has_incoming() const noexcept { return work != nullptr && work->has_incoming(); }
+    [[nodiscard]] bool has_held() const noexcept { return work != nullptr && !work->held.empty(); }
+    [[nodiscard]] bool has_flight() const noexcept { return work != nullptr && !work->in_flight.empty(); }
+    [[nodiscard]] bool mid_frame() const noexcept { return work != nullptr && work->in_flight.mid_frame(); }
+    [[nodiscard]] bool must_finish() const noexcept {
+        return work != nullptr && work->in_flight.must_finish();
+    }
+
+    /// Unlinks the senders, in their order, for whom there is room now; everybody when `nobody_may_stay`.
+    void grant(waiter_list& due, bool nobody_may_stay) noexcept {
+        if (work == nullptr) return;
+        std::size_t room = accounts.room();
+        waiter_list& waiting = work->waiters;
+        while (!waiting.empty() && (nobody_may_stay || waiting.first()->charge <= room)) {
+            if (!nobody_may_stay) room -= waiting.first()->charge;
+            waiting.first()->waits = false;
+            due.push(waiting.pop());
+        }
+    }
+
+    workload* work = nullptr; ///< while busy
+    [[no_unique_address]] ledger accounts;
+    bool in_message = false; ///< a fragmented message is open: other data is held
+
+private:
+    /// While a fragmented message is open, others leave half of the budget to it: it must be able to end.
+    [[nodiscard]] errc admit(const placement& where) const noexcept {
+        const bool other = in_message && where.to == lane_id::data && !where.of_message;
+        const errc full = accounts.admit(where.to, where.size);
+        return full == errc::none && other && !accounts.leaves_half(where.size) ? errc::queue_full : full;
+    }
+
+    [[nodiscard]] lane& target(const placement& where) noexcept {
+        const bool waits = where.to == lane_id::data && in_message && !where.of_message;
+        return waits ? work->held : work->queue(where.to);
+    }
+
+    /// Whether dropping what may be dropped would make room for `size` bytes: nothing is dropped in vain.
+    [[nodiscard]] bool can_evict(std::size_t size) const noexcept {
+        if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
+        std::size_t gain = accounts.room();
+        for (const lane* queued : {&work->queue(lane_id::data), &work->held}) {
+            for (const segment* item = queued->front(); item != nullptr; item = item->next) {
+                if (!item->tag().fragment) gain += item->rest().size() + item->frames_left() * frame_overhead;
+            }
+        }
+        return gain >= size + frame_overhead;
+    }
+
+    /// Drops the oldest whole message that is not being written. False when there is none, or the policy is
+    /// another.
+    [[nodiscard]] bool evict_oldest(supplies& out) noexcept {
+        if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
+        const auto droppable = [](const segment& item) {
+            return !item.rest().empty() && !item.tag().fragment;
+        };
+        for (lane* queued : {&work->queue(lane_id::data), &work->held}) {
+            segment* oldest = queued->find(droppable);
+            if (oldest == nullptr) continue;
+            const std::size_t size = oldest->first_size();
+            accounts.drop_one(lane_id::data, size);
+            if (oldest->capacity() != 0) {
+                oldest->take(size);
+            } else {
+                queued->unlink(oldest);
+                out.evicted.push(oldest);
+            }
+            return true;
+        }
+        return false;
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/fragmented_message.hpp
+// One message in several frames, written as its parts become known (RFC 6455 §5.4).
+//
+// Laws of this file:
+// - While it is open, other data waits and control does not: frames of two messages are never interleaved.
+// - It ends exactly once: by finish(), or, when it is destroyed unfinished, as its owner chose.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What happens to a message that is destroyed unfinished.
+enum class unfinished : std::uint8_t {
+    fail,     ///< the connection is closed with 1011: the peer must not take it for whole
+    truncate, ///< an empty final frame ends it: for peers that can tell by other means
+};
+
+/// Made by single_writer::begin_message(). Move-only, one thread at a time; the writer must outlive it.
+/// Empty, with error() saying why, when the writer was closed or another message is open
+/// (errc::message_open).
+template <class Writer>
+class [[nodiscard]] fragmented_message {
+public:
+    fragmented_message(Writer& writer, opcode op) noexcept : writer_(&writer), next_(op) {
+        WSOLO_ASSERT(op == opcode::text || op == opcode::binary, "a fragmented message is text or binary");
+        error_ = writer.box_.begin_message();
+        if (error_ != errc::none) writer_ = nullptr;
+    }
+    fragmented_message(fragmented_message&& other) noexcept
+        : writer_(std::exchange(other.writer_, nullptr)),
+          next_(other.next_),
+          error_(other.error_),
+          if_unfinished_(other.if_unfinished_) {}
+    fragmented_message& operator=(fragmented_message&&) = delete;
+    ~fragmented_message() {
+        if (writer_ != nullptr) abandon();
+    }
+
+    /// Whether parts may be written.
+    [[nodiscard]] explicit operator bool() const noexcept { return writer_ != nullptr; }
+    /// Why not.
+    [[nodiscard]] errc error() const noexcept { return error_; }
+
+    void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
+
+    /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as
+    /// send_text's; after queue_full the part may be tried again.
+    [[nodiscard]] errc write(const_bytes part) { return push(part, false); }
+
+    /// Queues the last frame and lets the waiting data follow. On an error the message is still open.
+    [[nodiscard]] errc finish(const_bytes part = {}) {
+        const errc error = push(part, true);
+        if (error == errc::none) release();
+        return error;
+    }
+
+private:
+    errc push(const_bytes part, bool last) {
+        if (writer_ == nullptr) return error_ == errc::none ? errc::closed : error_;
+        detail::segment* frame = writer_->encode_whole({next_, last}, part, {.fragment = true});
+        if (frame == nullptr) return errc::out_of_memory;
+        const errc error = writer_->own(frame, writer_->box_.push_whole({.of_message = true}, frame));
+        if (error == errc::none) next_ = opcode::continuation;
+        return error;
+    }
+
+    void abandon() noexcept {
+        if (next_ == opcode::continuation) {
+            const bool truncated = if_unfinished_ == unfinished::truncate && push({}, true) == errc::none;
+            const errc closed =
+                truncated ? errc::closed : writer_->close(close_code::internal_error, "message abandoned");
+            if (closed != errc::none && closed != errc::closed) writer_->abort(errc::message_unfinished);
+        }
+        release(); // nothing of it was sent: as if it had never begun
+    }
+
+    void release() noexcept {
+        Writer* writer = std::exchange(writer_, nullptr);
+        if (writer->box_.end_message()) writer->schedule();
+    }
+
+    Writer* writer_;
+    opcode next_;
+    errc error_ = errc::none;
+    unfinished if_unfinished_ = unfinished::fail;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/handle.hpp
+// A way to a writer for other threads that does not keep it alive: after the writer is gone it answers
+// errc::closed.
+//
+// Laws of this file:
+// - While a call is in progress the writer's destructor waits for it; no call waits for the transport.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Made by single_writer::handle(). Copyable; different copies may be used by different threads. 8 bytes.
+/// The functions are single_writer's of the same names, with errc::closed when there is no writer any more.
+template <class Writer>
+class writer_handle {
+public:
+    /// A handle to no writer.
+    writer_handle() = default;
+
+    [[nodiscard]] errc send_text(std::string_view payload) const {
+        return use([&](Writer& writer) { return writer.send_text(payload); });
+    }
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told) const {
+        return use([&](Writer& writer) { return writer.send_text(payload, told); });
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload) const {
+        return use([&](Writer& writer) { return writer.send_binary(payload); });
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told) const {
+        return use([&](Writer& writer) { return writer.send_binary(payload, told); });
+    }
+    template <class Item>
+    [[nodiscard]] errc send(const Item& item) const {
+        return use([&](Writer& writer) { return writer.send(item); });
+    }
+    template <class... Arguments>
+    [[nodiscard]] errc close(const Arguments&... arguments) const {
+        return use([&](Writer& writer) { return writer.close(arguments...); });
+    }
+    void abort(errc why = errc::aborted) const {
+        static_cast<void>(use([&](Writer& writer) {
+            writer.abort(why);
+            return errc::none;
+        }));
+    }
+
+    /// The writer for the life of the guard, which is empty when there is none: for everything else. Keep it
+    /// short: the writer's destructor waits for it.
+    [[nodiscard]] auto try_use() const noexcept { return session_.try_use(); }
+    /// Whether the writer is gone.
+    [[nodiscard]] bool is_expired() const noexcept { return session_.is_expired(); }
+
+private:
+    friend Writer;
+    using session = typename Writer::weak_type;
+
+    explicit writer_handle(session weak) noexcept : session_(std::move(weak)) {}
+
+    template <class Use>
+    errc use(Use call) const {
+        const auto guard = session_.try_use();
+        return guard ? call(*guard) : errc::closed;
+    }
+
+    session session_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/detail/flush_ticket.hpp
+// What a flush() that waits shares with its mark in the queue.
+//
+// Laws of this file:
+// - Two references, the waiting thread's and the mark's: whichever ends last frees it, so that a wait which
+// met its
+//   deadline leaves nothing dangling in the queue.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Traits>
+class flush_ticket {
+public:
+    /// nullptr when there is no memory.
+    [[nodiscard]] static flush_ticket* make() noexcept { return new (std::nothrow) flush_ticket; }
+
+    [[nodiscard]] on_outcome mark() noexcept {
+        return {[](void* context, errc outcome) noexcept {
+                    auto* self = static_cast<flush_ticket*>(context);
+                    self->outcome_.store(outcome,
+                                         std::memory_order_release); // a wait that times out now may see it
+                    self->parker_.nudge();
+                    self->drop();
+                },
+                this};
+    }
+
+    /// Sleeps until the mark's outcome, a nudge or the deadline. errc::timed_out when it is still out.
+    [[nodiscard]] errc wait(time_point deadline) noexcept {
+        parker_.park_until(deadline);
+        return outcome_.load(std::memory_order_acquire);
+    }
+    void nudge() noexcept { parker_.nudge(); }
+
+    void drop() noexcept {
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+
+private:
+    flush_ticket() = default;
+
+    basic_parker<Traits> parker_;
+    typename Traits::template atomic<errc> outcome_{errc::timed_out};
+    typename Traits::template atomic<int> references_{2};
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/write/outbox.hpp
 // The queue in front of one connection, and who may write it: both under one short lock, so that "open?",
 // "room?", "queue it" and "am I the one to drive it?" are a single step.
@@ -3450,17 +8674,17 @@ private:
 // Laws of this file:
 // - Exactly one holder of the write token: only `pumping` may touch the flight and the transport.
 // - A push that finds the token free takes it and must have the writer driven; a push that finds it held does
-// nothing,
-//   because finding the queue empty and releasing the token are one step under the same lock. No wake-up can
-//   be lost.
+//   nothing, because finding the queue empty and releasing the token are one step under the same lock. No
+//   wake-up can be lost.
 // - Once sealed nothing is accepted; Close is the push that seals.
-// - Under the lock there is no allocation, no system call and no copy above inline_limit.
+// - Under the lock there is no allocation, no system call, no user code and no copy above inline_limit.
 
 namespace wsolo::inline WSOLO_ABI {
 
 /// Who holds the write token.
 enum class token : std::uint8_t {
     free,      ///< nobody: the queue is empty
+    gated,     ///< the handshake: see write/init_gate.hpp
     scheduled, ///< the schedule hook: pump() is owed
     pumping,   ///< the thread inside pump()
     parked,    ///< the transport: pump() is owed when it is writable or a deadline passes
@@ -3480,62 +8704,128 @@ struct [[nodiscard]] push_result {
 };
 
 /// What the owner is to do next.
-enum class next_step : std::uint8_t { write, write_begun_frame, released, drained, aborted };
+enum class next_step : std::uint8_t { write, write_what_must, look_again, released, drained, aborted };
+
+/// What the owner takes out from under the lock.
+struct [[nodiscard]] next_result {
+    next_step step = next_step::released;
+    bool climbed = false;     ///< the queue reached its high mark: tell the observer, before `fell`
+    bool fell = false;        ///< the queue fell to its low mark: tell the observer
+    workload* idle = nullptr; ///< the caller's to destroy
+    waiter_list due{};        ///< the caller's to wake
+};
+
+/// The end, for the owner to tell and to clean up.
+struct [[nodiscard]] end_result {
+    drain_report report{};
+    workload* rest = nullptr;
+    waiter_list due{};
+};
 
 /// See the file's laws. Each function takes the lock itself; those marked "owner" are for the thread that
 /// pumps.
 template <class Traits>
 class outbox {
 public:
-    explicit outbox(const writer_limits& limits) noexcept : ledger_(limits) {}
+    outbox(const writer_limits& limits, token first) noexcept : queued_(limits), token_(first) {}
     outbox(const outbox&) = delete;
     outbox& operator=(const outbox&) = delete;
-    ~outbox() { workload::destroy(work_); }
 
-    /// Queues a frame of `size` bytes (at most inline_limit), which `encode(mutable_bytes)` writes in place,
-    /// under the lock.
+    /// Queues a small frame, which `encode(mutable_bytes)` writes in place under the lock.
     template <class Encode>
-    push_result push_small(lane_id to, std::size_t size, Encode encode) noexcept {
-        return place(to, size, size, budget::applies, [&](segment* room) {
-            if (to == lane_id::pong && ledger_.pongs_full() && room->frames() != 0) {
-                ledger_.supersede_pong(room->drop_last());
-            }
-            encode(room->append(size));
-        });
+    push_result push_small(const placement& where, Encode encode) noexcept {
+        return place(
+            where, [&](supplies& out) { return queued_.judge(where, out); },
+            [&](segment& room) { encode(queued_.put_small(where, room)); });
     }
 
     /// Queues a frame that already is a segment. Takes it over only when the result says errc::none.
-    push_result push_whole(segment* frame) noexcept {
-        return place(lane_id::data, frame->size(), 0, budget::applies,
-                     [&](segment*) { work_->queue(lane_id::data).push(frame); });
+    push_result push_whole(placement where, segment* frame) noexcept {
+        where.size = frame->size();
+        return place(
+            where, [&](supplies& out) { return queued_.judge(where, out); },
+            [&](supplies&) { queued_.put_whole(where, frame); });
     }
 
-    /// Queues the Close frame behind everything accepted so far, seals, and bounds the drain. The budget does
-    /// not apply.
+    /// Queues a segment without frames behind the data accepted so far; its outcome says that its turn has
+    /// come.
+    push_result push_mark(segment* mark) noexcept {
+        return place({}, admit_anything, [&](supplies&) { queued_.put_whole({}, mark); });
+    }
+
+    /// The gate's: leads everything, a Close that was queued before it included.
+    push_result push_greeting(segment* greeting) noexcept {
+        const placement where{.to = lane_id::greeting, .size = greeting->size()};
+        return place(where, admit_anything, [&](supplies&) { queued_.put_whole(where, greeting); });
+    }
+
+    /// Queues a keyed frame; a queued one of the same key leaves, errc::conflated. O(segments queued).
+    push_result push_keyed(segment* frame) noexcept {
+        segment* same = nullptr;
+        return place(
+            {}, [&](supplies&) { return queued_.judge_keyed(*frame, same); },
+            [&](supplies& out) { queued_.put_keyed(frame, same, out); });
+    }
+
+    /// Queues the Close frame behind everything accepted so far, seals, and bounds the drain.
     template <class Encode>
     push_result push_close(std::size_t size, time_point drain_deadline, Encode encode) noexcept {
-        return place(lane_id::data, size, size, budget::waived, [&](segment* room) {
-            encode(room->append(size));
+        const placement where{.size = size, .of_message = true};
+        return place(where, admit_anything, [&](segment& room) {
+            encode(queued_.put_small(where, room));
             sealed_ = true;
-            work_->close_deadline = drain_deadline;
-            // A parked writer's loop waits for an older deadline: the hook tells it to look again.
-            if (token_ == token::parked) token_ = token::free;
+            queued_.work->close_deadline = drain_deadline;
+            recall();
         });
     }
 
-    /// Seals, and has everything dropped at the next frame boundary. True when the caller must call the
-    /// schedule hook.
-    [[nodiscard]] bool abort(errc why) noexcept {
+    /// Opens a fragmented message: until end_message() other data waits, control does not.
+    [[nodiscard]] errc begin_message() noexcept {
         const scoped_hold hold(lock_);
-        if (token_ == token::finished || aborting_) return false;
-        sealed_ = aborting_ = true;
-        reason_ = why;
-        if (token_ == token::parked) token_ = token::free;
-        return claim();
+        if (sealed_) return errc::closed;
+        return std::exchange(queued_.in_message, true) ? errc::message_open : errc::none;
+    }
+    /// True when the caller must call the schedule hook. Behind a Close nothing follows: what waited stays,
+    /// and drops.
+    [[nodiscard]] bool end_message() noexcept {
+        const scoped_hold hold(lock_);
+        return !sealed_ && queued_.end_message() && claim();
     }
 
-    /// Takes a token that waits for a pump. False when there is none: idle, finished, or another thread
-    /// pumps.
+    /// While corked no push asks for a drive. uncork() is true when the caller must call the schedule hook.
+    void cork() noexcept {
+        const scoped_hold hold(lock_);
+        ++corks_;
+    }
+    [[nodiscard]] bool uncork() noexcept {
+        const scoped_hold hold(lock_);
+        --corks_;
+        return queued_.has_incoming() && claim();
+    }
+
+    /// Seals, and has everything dropped at the next frame boundary, or at `finish_by`. True when the caller
+    /// must call the schedule hook.
+    [[nodiscard]] bool abort(errc why, time_point finish_by) noexcept {
+        const scoped_hold hold(lock_);
+        if (token_ == token::finished) return false;
+        if (queued_.work != nullptr) {
+            queued_.work->close_deadline = earlier(queued_.work->close_deadline, finish_by);
+        }
+        if (!aborting_) reason_ = why;
+        sealed_ = aborting_ = true;
+        recall();
+        return take_if_free();
+    }
+
+    /// The handshake lets go of its token. True when the caller must call the schedule hook.
+    [[nodiscard]] bool open_gate() noexcept {
+        const scoped_hold hold(lock_);
+        token_ = token::free;
+        return (aborting_ || queued_.has_incoming()) && take_if_free();
+    }
+
+    /// Takes a token that waits for a pump. False when there is none: idle, gated, finished, or another
+    /// thread pumps.
     [[nodiscard]] bool begin() noexcept {
         const scoped_hold hold(lock_);
         if (token_ != token::scheduled && token_ != token::parked) return false;
@@ -3544,26 +8834,39 @@ public:
     }
 
     /// Owner: settles what was written and takes what was queued meanwhile. With next_step::released the
-    /// token is free again, `idle` belongs to the caller, and nothing else of this object may be touched.
-    next_step next(const progress& done, workload*& idle) noexcept {
+    /// token is free again and nothing of this object may be touched.
+    next_result next(const progress& done) noexcept {
+        next_result result;
         const scoped_hold hold(lock_);
-        ledger_.settle(done);
-        if (work_ != nullptr) work_->take_incoming();
-        if (aborting_) return mid_frame() ? next_step::write_begun_frame : next_step::aborted;
-        if (work_ != nullptr && !work_->in_flight.empty()) return next_step::write;
-        if (sealed_) return next_step::drained;
-        idle = std::exchange(work_, nullptr);
-        token_ = token::free;
-        return next_step::released;
+        queued_.accounts.settle(done);
+        result.climbed = queued_.accounts.tells_high();
+        result.fell = queued_.accounts.fell();
+        queued_.grant(result.due, sealed_);
+        if (queued_.work != nullptr) queued_.work->take_incoming(sealed_);
+        if (aborting_) {
+            result.step = queued_.must_finish() ? next_step::write_what_must : next_step::aborted;
+        } else if (queued_.has_flight()) {
+            result.step = next_step::write;
+        } else if (sealed_) {
+            result.step = next_step::drained;
+        } else if (result.climbed || result.fell) {
+            result.step = next_step::look_again; // the observer is told while the token is still held
+        } else {
+            token_ = token::free;
+            queued_.grant(result.due, true); // no later write will: what does not fit waits anew
+            if (!queued_.has_held()) result.idle = std::exchange(queued_.work, nullptr);
+        }
+        return result;
     }
 
     /// Owner: the transport would block. False when an abort came meanwhile: go on with next().
-    [[nodiscard]] bool park(const progress& done, time_point& deadline) noexcept {
+    [[nodiscard]] bool park(const progress& done, time_point& deadline, waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
-        ledger_.settle(done);
-        if (aborting_ && !mid_frame()) return false;
+        queued_.accounts.settle(done);
+        queued_.grant(due, sealed_);
+        if (aborting_ && !queued_.must_finish()) return false;
         token_ = token::parked;
-        deadline = work_->deadline();
+        deadline = queued_.work->deadline();
         return true;
     }
 
@@ -3573,28 +8876,63 @@ public:
         token_ = token::scheduled;
     }
 
-    /// Owner: the end. What is still held is dropped; the caller destroys `rest`.
-    [[nodiscard]] drain_report finish(const progress& done, drain_report end, workload*& rest) noexcept {
+    /// Owner: the end. What is still held is dropped; the caller tells and destroys `rest`, and wakes who is
+    /// due.
+    end_result finish(const progress& done, const drain_report& how) noexcept {
+        end_result end;
         const scoped_hold hold(lock_);
-        ledger_.settle(done);
-        ledger_.drop_held();
-        if (!aborting_) reason_ = end.reason;
-        deadline_hit_ = end.deadline_hit;
-        transport_error_ = end.transport_error;
-        partial_frame_ = mid_frame();
+        queued_.accounts.settle(done);
+        if (!aborting_) reason_ = how.reason;
+        if (reason_ == errc::none && queued_.has_held()) reason_ = errc::message_unfinished;
+        queued_.accounts.drop_held();
+        queued_.grant(end.due, true);
+        deadline_hit_ = how.deadline_hit;
+        transport_error_ = how.transport_error;
+        partial_frame_ = queued_.mid_frame();
         sealed_ = true;
-        token_ = token::finished;
-        rest = std::exchange(work_, nullptr);
-        return report_held();
+        aborting_ = true; // the reason stands
+        end.rest = std::exchange(queued_.work, nullptr);
+        end.report = report_held();
+        return end;
     }
 
-    /// Owner. nullptr when nothing was ever queued since the writer was idle (an abort of an idle writer).
-    [[nodiscard]] workload* work() noexcept { return work_; }
+    /// Owner: the last touch.
+    void retire() noexcept {
+        const scoped_hold hold(lock_);
+        token_ = token::finished;
+    }
 
-    /// Whether a data frame of `size` bytes would be accepted now.
+    /// For the destructor: nothing is accepted any more, and nobody waits for room. The caller wakes who is
+    /// due.
+    [[nodiscard]] waiter_list give_up() noexcept {
+        waiter_list due;
+        const scoped_hold hold(lock_);
+        if (!aborting_) reason_ = errc::aborted;
+        sealed_ = aborting_ = true;
+        queued_.grant(due, true);
+        return due;
+    }
+
+    /// Owner. nullptr when nothing was queued since the writer was idle (an abort of an idle writer).
+    [[nodiscard]] workload* work() noexcept { return queued_.work; }
+
+    /// Withdraws a sender that waits for room; those behind it may fit, and are the caller's to wake. False
+    /// when it was granted room, or the end came: it is being woken.
+    [[nodiscard]] bool withdraw(budget_waiter& waiter, waiter_list& due) noexcept {
+        const scoped_hold hold(lock_);
+        if (!std::exchange(waiter.waits, false)) return false;
+        queued_.work->waiters.remove(waiter);
+        queued_.grant(due, sealed_);
+        return true;
+    }
+
+    /// Whether a data frame of `size` bytes might be accepted now: spares the work of encoding a large one in
+    /// vain.
     [[nodiscard]] errc admits(std::size_t size) noexcept {
         const scoped_hold hold(lock_);
-        return sealed_ ? errc::closed : ledger_.admit(lane_id::data, size);
+        if (sealed_) return errc::closed;
+        const errc full = queued_.accounts.admit(lane_id::data, size);
+        return full == errc::queue_full && when_full() == overflow::drop_oldest ? errc::none : full;
     }
 
     /// Runs `work` under the lock and returns its result: for what else the lock protects (a client's key
@@ -3610,9 +8948,9 @@ public:
         const scoped_hold hold(lock_);
         WSOLO_ASSERT(token_ != token::pumping,
                      "a single_writer is destroyed while another thread is in its pump()");
-        if (token_ == token::finished) return false;
-        token_ = token::pumping;
-        return true;
+        WSOLO_ASSERT(token_ != token::gated, "a single_writer is destroyed before its init_gate");
+        return std::exchange(token_, token_ == token::finished ? token::finished : token::pumping) !=
+               token::finished;
     }
 
     [[nodiscard]] token state() noexcept {
@@ -3622,8 +8960,10 @@ public:
 
     [[nodiscard]] std::size_t held_bytes() noexcept {
         const scoped_hold hold(lock_);
-        return ledger_.held_data();
+        return queued_.accounts.held_data();
     }
+
+    [[nodiscard]] overflow when_full() const noexcept { return queued_.accounts.when_full(); }
 
     [[nodiscard]] drain_report report() noexcept {
         const scoped_hold hold(lock_);
@@ -3631,66 +8971,51 @@ public:
     }
 
 private:
-    enum class budget : bool { applies, waived };
+    static constexpr auto admit_anything = [](supplies&) noexcept { return errc::none; };
 
-    /// Memory found outside the lock. What was not used is freed, outside the lock too.
-    struct supplies {
-        supplies() = default;
-        supplies(const supplies&) = delete;
-        supplies& operator=(const supplies&) = delete;
-        ~supplies() {
-            segment::destroy(block);
-            workload::destroy(work);
-        }
-        [[nodiscard]] bool fetch() noexcept {
-            if (wanted_block == 0) return (work = workload::create()) != nullptr;
-            segment::destroy(block); // one that another thread's larger need made too small
-            return (block = segment::make_open(wanted_block)) != nullptr;
-        }
-        workload* work = nullptr;
-        segment* block = nullptr;
-        std::uint32_t wanted_block = 0; // 0: the workload is what is wanted
-    };
-
-    /// Accepts a frame of `size` bytes by `commit(room)`, all in one step with the judgement whether it may
-    /// be; `room` has space for `in_block` bytes. Memory is fetched with the lock released, and everything is
-    /// judged again.
-    template <class Commit>
-    push_result place(lane_id to, std::size_t size, std::size_t in_block, budget rule,
-                      Commit commit) noexcept {
+    /// Accepts a frame: judge(supplies) says whether; commit(room) puts a small one where there is room,
+    /// commit(supplies) queues one that needs none; in one step. Memory is fetched with the lock free, and
+    /// everything is judged again.
+    template <class Judge, class Commit>
+    push_result place(const placement& where, Judge judge, Commit commit) noexcept {
         supplies fresh;
         do {
             const scoped_hold hold(lock_);
-            if (sealed_) return {errc::closed};
-            if (rule == budget::applies) {
-                if (const errc full = ledger_.admit(to, size); full != errc::none) return {full};
+            if (sealed_ && (aborting_ || where.to != lane_id::greeting)) return {errc::closed};
+            if (const errc refused = judge(fresh); refused != errc::none) return {refused};
+            if (!queued_.find_work(fresh)) continue;
+            const bool was_parked = token_ == token::parked;
+            if constexpr (std::invocable<Commit&, segment&>) {
+                segment* room = queued_.find_room(where, fresh);
+                if (room == nullptr) continue;
+                commit(*room);
+            } else {
+                commit(fresh);
             }
-            if (work_ == nullptr) work_ = std::exchange(fresh.work, nullptr);
-            fresh.wanted_block = 0;
-            if (work_ == nullptr) continue;
-            segment* room = in_block == 0 ? nullptr : work_->make_room(to, in_block, fresh.block);
-            if (in_block != 0 && room == nullptr) {
-                fresh.wanted_block = work_->block_size;
-                continue;
-            }
-            commit(room);
-            ledger_.accept(to, size);
-            return {errc::none, claim()};
+            if (queued_.accounts.climbed()) recall(); // the observer is told by whoever pumps
+            const bool recalled =
+                was_parked && token_ == token::free; // no cork holds back a write that has begun
+            return {errc::none, recalled ? take_if_free() : claim()};
         } while (fresh.fetch());
         return {errc::out_of_memory};
     }
 
-    bool claim() noexcept {
+    /// A parked writer's loop waits for an older deadline: the hook tells it to look again.
+    void recall() noexcept {
+        if (token_ == token::parked) token_ = token::free;
+    }
+
+    bool claim() noexcept { return corks_ == 0 && take_if_free(); }
+
+    bool take_if_free() noexcept {
         if (token_ != token::free) return false;
         token_ = token::scheduled;
         return true;
     }
 
-    [[nodiscard]] bool mid_frame() const noexcept { return work_ != nullptr && work_->in_flight.mid_frame(); }
-
     [[nodiscard]] drain_report report_held() const noexcept {
         drain_report report;
-        ledger_.fill(report);
+        queued_.accounts.fill(report);
         report.partial_frame = partial_frame_;
         report.deadline_hit = deadline_hit_;
         report.reason = reason_;
@@ -3698,87 +9023,20 @@ private:
         return report;
     }
 
+    // Wide first, so that the narrow members fill the first one's tail and an idle writer stays small.
+    [[no_unique_address]] backlog queued_;
     basic_spin_lock<Traits> lock_;
-    token token_ = token::free;
-    bool sealed_ = false;
-    bool aborting_ = false;
-    bool partial_frame_ = false;
-    bool deadline_hit_ = false;
+    token token_;
     errc reason_ = errc::none;
+    std::uint8_t corks_ = 0;
+    bool sealed_ : 1 = false;
+    bool aborting_ : 1 = false;
+    bool partial_frame_ : 1 = false;
+    bool deadline_hit_ : 1 = false;
     int transport_error_ = 0;
-    workload* work_ = nullptr;
-    ledger ledger_;
 };
 
 } // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/side.hpp
-// The two sides of a writer: a server's frames go out as they are, a client's each take a fresh masking key.
-//
-// Laws of this file:
-// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455
-// §5.1).
-// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside
-// the lock
-//   takes a key under it first.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Encodes a server's frames. Empty.
-class server_side {
-public:
-    static constexpr role self = role::server;
-
-    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
-    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload);
-        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
-    }
-    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
-        return make_close<self>(code, reason);
-    }
-    /// An encoder for one frame, for use outside the lock.
-    [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
-};
-
-/// A key source with a single key in it, for a single frame.
-class one_key {
-public:
-    one_key() = default;
-    explicit one_key(masking_key key) noexcept : key_(key) {}
-    [[nodiscard]] masking_key next_key() noexcept { return key_; }
-
-private:
-    masking_key key_{};
-};
-
-/// Encodes a client's frames with keys from `Keys`, which it owns.
-template <key_source Keys = random_keys>
-class client_side {
-public:
-    static constexpr role self = role::client;
-
-    client_side() = default;
-    explicit client_side(Keys keys) noexcept : keys_(std::move(keys)) {}
-
-    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
-    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload, keys_);
-        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
-    }
-    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
-        return make_close<self>(code, reason, keys_);
-    }
-    /// An encoder for one frame, for use outside the lock. Takes one key.
-    [[nodiscard]] client_side<one_key> for_one_frame() noexcept {
-        return client_side<one_key>(one_key(keys_.next_key()));
-    }
-
-private:
-    Keys keys_{};
-};
-
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/detail/settings.hpp
@@ -3863,26 +9121,46 @@ struct attempt {
     case io_status::ok: return io.transferred == 0 ? errc::write_failed : errc::none;
     case io_status::would_block: return started >= work.write_deadline ? errc::write_timed_out : errc::none;
     case io_status::timed_out:
+        if (io.transferred != 0 && started < earlier(work.write_deadline, work.drain_deadline))
+            return errc::none;
         return work.drain_deadline < work.write_deadline ? errc::drain_timed_out : errc::write_timed_out;
     case io_status::failed: break;
     }
     return errc::write_failed;
 }
 
+/// A transport that throws has failed.
+template <transport Transport>
+io_result call_write(Transport& connection, const gather_plan& plan, time_point deadline) {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        return connection.write(plan.parts(), deadline);
+    } catch (...) {
+        return {io_status::failed};
+    }
+#else
+    return connection.write(plan.parts(), deadline);
+#endif
+}
+
 /// Owner only, with no lock held. Precondition: the flight is not empty.
 template <class Traits, transport Transport>
-attempt attempt_write(Transport& connection, workload& work, const settings& options, bool only_begun_frame) {
+attempt attempt_write(Transport& connection, workload& work, const settings& options, bool only_what_must) {
     attempt made;
     const time_point started = Traits::clock::now();
     if (started >= work.drain_deadline) {
         made.error = errc::drain_timed_out;
         return made;
     }
+    gather_plan plan;
+    work.in_flight.plan(plan, only_what_must);
+    if (plan.parts().empty()) { // nothing but marks
+        made.done = work.in_flight.advance(plan, 0);
+        return made;
+    }
     if (work.write_deadline == no_deadline)
         work.write_deadline = deadline_after(started, options.write_timeout.get());
-    gather_plan plan;
-    work.in_flight.plan(plan, only_begun_frame);
-    const io_result io = connection.write(plan.parts(), earlier(work.write_deadline, work.drain_deadline));
+    const io_result io = call_write(connection, plan, earlier(work.write_deadline, work.drain_deadline));
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
     WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
                  "a transport took nothing and called it ok");
@@ -3902,17 +9180,14 @@ attempt attempt_write(Transport& connection, workload& work, const settings& opt
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/write/single_writer.hpp
-// The only way to a connection's write side. Any thread sends; one thread at a time, the holder of the write
-// token, writes whole frames, coalesced, each with a deadline of its own; close() drains within a bound and
-// reports.
+// ---- wsolo/write/detail/writer_core.hpp
+// The token's path through a writer: from the push that takes it, by the schedule hook, through pump(), to
+// its release, its parking, or the end.
 //
 // Laws of this file:
-// - After construction nothing else can reach the transport: replies and Close go through the same queue.
-// - send() never waits for the transport: it queues, or says why not, and a rejected item is still the
-// caller's.
-// - The schedule hook is called once per idle-to-busy transition, outside any lock; pump() is what it owes.
-// - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
+// - The transport is touched by the token's holder only, and by no other code than this and the init gate.
+// - The hook, the observer, outcomes and waiting senders are called with no lock held.
+// - Nothing of the object is touched after next() said `released`.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -3921,7 +9196,7 @@ enum class pump_status : std::uint8_t {
     idle,     ///< everything is written; the next send calls the hook
     blocked,  ///< the transport would block: pump() again when it is writable, or at `deadline`
     more,     ///< the quantum is used up; the hook was called again
-    busy,     ///< another thread is inside pump(): nothing to do here
+    busy,     ///< another thread (or a gate) holds the token: nothing to do here
     finished, ///< over: see report()
 };
 
@@ -3931,45 +9206,408 @@ struct [[nodiscard]] pump_result {
     time_point deadline = no_deadline;
 };
 
+/// Called to have pump() run soon, on whichever thread may write. Returns nothing, or a bool: false refuses,
+/// and so does throwing.
+template <class Hook>
+concept schedule_hook = std::invocable<Hook&> && (std::same_as<std::invoke_result_t<Hook&>, void> ||
+                                                  std::same_as<std::invoke_result_t<Hook&>, bool>);
+
+/// The inline drive: the sender that finds the writer idle writes at once, up to the quantum, and only what
+/// is left (or what the transport did not take) goes to `Hook`.
+template <schedule_hook Hook>
+struct inline_drive {
+    static constexpr bool writes_inline = true;
+    Hook hook;
+    decltype(auto) operator()() { return hook(); }
+};
+template <class Hook>
+inline_drive(Hook) -> inline_drive<Hook>;
+
+namespace detail {
+
+template <transport Transport, schedule_hook Schedule, class Observer, class Traits>
+class writer_core {
+public:
+    writer_core(const writer_core&) = delete;
+    writer_core& operator=(const writer_core&) = delete;
+
+protected:
+    writer_core(Transport connection, Schedule hook, const writer_options& options, Observer observer,
+                token first)
+        : box_(options.limits, first),
+          settings_(options),
+          transport_(std::move(connection)),
+          schedule_(std::move(hook)),
+          observer_(std::move(observer)) {}
+    ~writer_core() = default;
+
+    /// For the destructor, before anything goes: nobody waits for room any more, and nothing more is
+    /// accepted.
+    void give_up() {
+        waiter_list due = box_.give_up();
+        due.wake_all();
+    }
+    /// For the destructor, when no other thread is inside: what is left has its outcome.
+    void end_what_is_left() {
+        if (box_.seize()) static_cast<void>(end({}, {.reason = errc::aborted}));
+    }
+
+    /// The rest of every push, with no lock held.
+    errc drive(push_result pushed) {
+        if (pushed.drive) schedule();
+        if (pushed.error == errc::queue_full && box_.when_full() == overflow::disconnect)
+            abort_with(errc::queue_full, duration::zero());
+        return pushed.error;
+    }
+
+    void abort_with(errc why, duration finish_within) {
+        if (box_.abort(why, deadline_after(Traits::clock::now(), finish_within))) schedule();
+    }
+
+    /// The caller took the token off `free`.
+    void schedule() {
+        if constexpr (requires { Schedule::writes_inline; }) {
+            if (box_.begin() && run().status == pump_status::blocked) call_hook();
+        } else {
+            call_hook();
+        }
+    }
+
+    pump_result take_and_run() {
+        if (box_.begin()) return run();
+        switch (box_.state()) {
+        case token::gated:
+        case token::pumping: return {pump_status::busy};
+        case token::finished: return {pump_status::finished};
+        default: return {pump_status::idle};
+        }
+    }
+
+    /// Whether the calling thread is inside this writer's pump: waiting for it there would be for ever.
+    [[nodiscard]] bool is_pumping_here() const noexcept {
+        return basic_handler_scope<Traits>::is_inside(this);
+    }
+
+    /// Holds the token, for the last time.
+    pump_result end(const progress& done, const drain_report& how) {
+        end_result over = box_.finish(done, how);
+        over.due.wake_all();
+        if (over.rest != nullptr)
+            over.rest->drop_all(over.report.clean() ? errc::closed : over.report.reason);
+        workload::destroy(over.rest);
+        transport_.finish(over.report.clean() ? end_of_write::drained : end_of_write::broken);
+        tell_finished(over.report);
+        box_.retire();
+        return {pump_status::finished};
+    }
+
+    [[no_unique_address]] mutable outbox<Traits> box_;
+    settings settings_;
+    Transport transport_;
+
+private:
+    /// Holds the token: it leaves by being released, parked, handed over or finished.
+    pump_result run() {
+        basic_handler_scope<Traits> scope(this);
+        attempt last;
+        for (std::size_t written = 0;; written += last.written) {
+            next_result next = box_.next(last.done);
+            next.due.wake_all();
+            if (next.step == next_step::released) {
+                scope.leave();
+                workload::destroy(next.idle);
+                return {pump_status::idle};
+            }
+            last = {};
+            if (next.climbed) tell_high();
+            if (next.fell) tell_low();
+            if (next.step == next_step::look_again) continue;
+            if (next.step == next_step::drained) return end({}, {});
+            if (next.step == next_step::aborted) return end({}, {.reason = errc::aborted});
+            if (written != 0 && written >= settings_.pump_quantum) {
+                box_.hand_over();
+                call_hook();
+                return {pump_status::more};
+            }
+            last = attempt_write<Traits>(transport_, *box_.work(), settings_,
+                                         next.step == next_step::write_what_must);
+            if (last.error != errc::none) return end(last.done, last.failure());
+            if (last.blocked) {
+                pump_result parked{pump_status::blocked};
+                if (park(last.done, parked.deadline)) return parked;
+                last.done = {};
+            }
+        }
+    }
+
+    bool park(const progress& done, time_point& deadline) {
+        waiter_list due;
+        const bool parked = box_.park(done, deadline, due);
+        due.wake_all();
+        return parked;
+    }
+
+    void call_hook() {
+        if (hook_accepts()) return;
+        if (box_.begin()) static_cast<void>(end({}, {.reason = errc::schedule_refused}));
+    }
+
+    bool hook_accepts() {
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            return call_schedule();
+        } catch (...) {
+            return false;
+        }
+#else
+        return call_schedule();
+#endif
+    }
+
+    bool call_schedule() {
+        if constexpr (std::same_as<std::invoke_result_t<Schedule&>, bool>) {
+            return schedule_();
+        } else {
+            schedule_();
+            return true;
+        }
+    }
+
+    // An observer that throws ends the program: there is nobody to throw to.
+    void tell_finished([[maybe_unused]] const drain_report& report) noexcept {
+        if constexpr (requires { observer_.on_finished(report); }) observer_.on_finished(report);
+    }
+    void tell_high() noexcept {
+        if constexpr (requires { observer_.on_high_water(); }) observer_.on_high_water();
+    }
+    void tell_low() noexcept {
+        if constexpr (requires { observer_.on_low_water(); }) observer_.on_low_water();
+    }
+
+    [[no_unique_address]] Schedule schedule_;
+    [[no_unique_address]] Observer observer_;
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/outbound.hpp
+// What can be sent, as a value: pre-built bytes, a text, a binary message, or a reference to a shared frame.
+//
+// Laws of this file:
+// - raw, text and binary are views: the writer encodes (copies) them when it accepts, and nothing is moved
+// from, so a
+//   rejected item is still wholly the caller's.
+// - raw is exactly one whole frame of this side, sent as it is; replies and Close travel this way.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// One whole encoded frame. Must outlive the send call only.
+struct raw {
+    const_bytes bytes;
+};
+
+/// A text message. The caller vouches that it is UTF-8 (RFC 6455 §5.6). Must outlive the send call only.
+struct text {
+    std::string_view payload;
+};
+
+/// A binary message. Must outlive the send call only.
+struct binary {
+    const_bytes payload;
+};
+
+/// An encoded frame that other writers send too; queued by reference. Servers only.
+struct shared {
+    shared_frame frame;
+};
+
+/// Any of them: what single_writer::send takes.
+using outbound = std::variant<raw, text, binary, shared>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/side.hpp
+// The two sides of a writer: a server's frames go out as they are, a client's each take a fresh masking key.
+//
+// Laws of this file:
+// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455
+// §5.1).
+// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside
+// the lock
+//   takes a key under it first.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Encodes a server's frames. Empty.
+class server_side {
+public:
+    static constexpr role self = role::server;
+
+    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
+    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
+        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload);
+        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
+    }
+    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
+        return make_close<self>(code, reason);
+    }
+    /// An encoder for one frame, for use outside the lock.
+    [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
+};
+
+/// A key source with a single key in it, for a single frame.
+class one_key {
+public:
+    one_key() = default;
+    explicit one_key(masking_key key) noexcept : key_(key) {}
+    [[nodiscard]] masking_key next_key() noexcept { return key_; }
+
+private:
+    masking_key key_{};
+};
+
+/// Encodes a client's frames with keys from `Keys`, which it owns.
+template <key_source Keys = random_keys>
+class client_side {
+public:
+    static constexpr role self = role::client;
+
+    client_side() = default;
+    explicit client_side(Keys keys) noexcept : keys_(std::move(keys)) {}
+
+    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
+    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
+        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload, keys_);
+        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
+    }
+    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
+        return make_close<self>(code, reason, keys_);
+    }
+    /// An encoder for one frame, for use outside the lock. Takes one key.
+    [[nodiscard]] client_side<one_key> for_one_frame() noexcept {
+        return client_side<one_key>(one_key(keys_.next_key()));
+    }
+
+private:
+    Keys keys_{};
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/single_writer.hpp
+// The only way to a connection's write side. Any thread sends; one thread at a time, the holder of the write
+// token, writes whole frames, coalesced, each write with a deadline of its own; close() drains within a bound
+// and reports.
+//
+// Laws of this file:
+// - After construction nothing else can reach the transport: replies and Close go through the same queue.
+// - A send never waits for the transport, unless its name says so: it queues, or says why not, and a rejected
+// item
+//   is still the caller's.
+// - The schedule hook is called once per idle-to-busy transition, outside any lock; pump() is what it owes.
+// - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
+
+namespace wsolo::inline WSOLO_ABI {
+
+template <class Writer>
+class init_gate;
+
 /// An observer that wants to know nothing. One of your own may have any of the functions that single_writer
 /// names.
 struct no_observer {};
 
-/// Called to have pump() run soon, on whichever thread may write. Answers false (or nothing: void) to refuse.
-template <class Hook>
-concept schedule_hook = std::invocable<Hook&>;
+/// Constructs a writer whose token the handshake holds: see write/init_gate.hpp.
+struct born_gated_t {};
+inline constexpr born_gated_t born_gated{};
 
-/// See the file's laws. `Transport` is owned; `Schedule` is the hook; `Side` is server_side or client_side<>;
-/// `Observer` may have `on_finished(const drain_report&)`, called once, by the pumping thread, with no lock
-/// held. Thread safety: everything but construction and destruction. The destructor aborts (errc::aborted)
-/// what is left; no other thread may be inside a call then. Idle it owns no heap block, mutex or thread.
+/// See the file's laws. `Transport` is owned; `Schedule` is the hook, or inline_drive of one; `Side` is
+/// server_side or client_side<>. `Observer` may have, each called with no lock held: `on_finished(const
+/// drain_report&)`, once, by the thread that ends the writer; `on_high_water()` and `on_low_water()`, by
+/// turns, by the thread that pumps; none may throw. Thread safety: everything but construction and
+/// destruction. The destructor closes handles, aborts what is left (errc::aborted) and must not run inside a
+/// callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or thread.
 template <transport Transport, schedule_hook Schedule, class Side = server_side, class Observer = no_observer,
-          class Traits = std_traits>
-class single_writer {
+          class Traits = std_blocking_traits>
+class single_writer : private detail::writer_core<Transport, Schedule, Observer, Traits> {
+    using core = detail::writer_core<Transport, Schedule, Observer, Traits>;
+
 public:
-    explicit single_writer(Transport connection, Schedule schedule, const writer_options& options = {},
+    using weak_type = basic_weak_session<single_writer, Traits>;
+
+    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
                            Side side = {}, Observer observer = {})
-        : box_(options.limits),
-          settings_(options),
-          transport_(std::move(connection)),
-          schedule_(std::move(schedule)),
-          side_(std::move(side)),
-          observer_(std::move(observer)) {}
+        : core(std::move(connection), std::move(hook), options, std::move(observer), token::free),
+          side_(std::move(side)) {}
+    single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
+                  Side side = {}, Observer observer = {})
+        : core(std::move(connection), std::move(hook), options, std::move(observer), token::gated),
+          side_(std::move(side)) {}
 
     single_writer(const single_writer&) = delete;
     single_writer& operator=(const single_writer&) = delete;
 
     ~single_writer() {
-        if (box_.seize()) static_cast<void>(end({}, {.reason = errc::aborted}));
+        anchor_.close();
+        this->give_up();
+        anchor_ = {}; // waits for the calls that handles have in progress
+        this->end_what_is_left();
     }
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
     /// report. Otherwise nothing happened: queue_full (try later), too_large (never), closed, out_of_memory.
     /// O(n).
     [[nodiscard]] errc send_text(std::string_view payload) {
-        return send_message(opcode::text, bytes_of(payload));
+        return send_message(opcode::text, bytes_of(payload), {});
     }
-    [[nodiscard]] errc send_binary(const_bytes payload) { return send_message(opcode::binary, payload); }
+    [[nodiscard]] errc send_binary(const_bytes payload) { return send_message(opcode::binary, payload, {}); }
+
+    /// The same, and `told` is called once with what became of it. One allocation.
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told) {
+        return send_message(opcode::text, bytes_of(payload), told);
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told) {
+        return send_message(opcode::binary, payload, told);
+    }
+
+    /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for
+    /// values of which only the newest counts. It takes its place at the end of the queue. O(n + segments
+    /// queued).
+    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome told = {}) {
+        WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
+                     "send_keyed() sends a text or a binary message");
+        if (is_control(op)) return errc::raw_frame_malformed;
+        detail::segment* frame = encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
+        if (frame == nullptr) return errc::out_of_memory;
+        return own(frame, this->box_.push_keyed(frame));
+    }
+
+    /// send_text and send_binary that wait for room in the budget: until the deadline (timed_out) or a stop
+    /// request (cancelled). would_deadlock inside a callback of this writer; in a loop's thread use the
+    /// others.
+    template <stop_token_like StopToken = never_stop>
+    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
+                                 const StopToken& stop = {}) {
+        WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
+                     "send_wait() sends a text or a binary message");
+        if (is_control(op)) return errc::raw_frame_malformed;
+        if (this->is_pumping_here()) return errc::would_deadlock;
+        const std::size_t size = encoded_size<Side::self>(payload.size());
+        if (size <= detail::inline_limit) {
+            const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+            return retry(deadline, stop, [&](auto* waiter) {
+                return this->box_.push_small({.size = size, .waiter = waiter}, encode);
+            });
+        }
+        if (const errc never = this->box_.admits(size); never == errc::too_large || never == errc::closed)
+            return never;
+        detail::segment* whole = encode_whole(op, payload, {});
+        if (whole == nullptr) return errc::out_of_memory;
+        const errc error = retry(
+            deadline, stop, [&](auto* waiter) { return this->box_.push_whole({.waiter = waiter}, whole); });
+        if (error != errc::none) detail::segment::destroy(whole);
+        return error;
+    }
 
     /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and
     /// data, a PING passes data, each on a frame boundary. A Close is close() with this body and the default
@@ -3983,22 +9621,31 @@ public:
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
         if (bytes.size() <= detail::inline_limit) return send(raw{bytes});
+        if (!is_one_whole_frame(parse_header(bytes), bytes)) return errc::raw_frame_malformed;
         return push_segment(bytes.size(), [&] { return detail::segment::make_shared(frame); });
     }
 
     /// Queues one whole frame as it is. errc::raw_frame_malformed when it is not exactly that.
     [[nodiscard]] errc send(raw frame) {
+        using detail::lane_id;
         const header_parse parsed = parse_header(frame.bytes);
         if (!is_one_whole_frame(parsed, frame.bytes)) return errc::raw_frame_malformed;
+        const std::size_t size = frame.bytes.size();
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); };
         switch (parsed.header.op) {
-        case opcode::close:
-            return drive(
-                box_.push_close(frame.bytes.size(), drain_deadline(settings_.drain_timeout.get()), copy));
-        case opcode::ping: return drive(box_.push_small(detail::lane_id::ping, frame.bytes.size(), copy));
-        case opcode::pong: return drive(box_.push_small(detail::lane_id::pong, frame.bytes.size(), copy));
-        default: return push_data(frame.bytes.size(), copy, copy);
+        case opcode::close: return push_close(frame.bytes, this->settings_.drain_timeout.get());
+        case opcode::ping:
+            return this->drive(this->box_.push_small({.to = lane_id::ping, .size = size}, copy));
+        case opcode::pong:
+            return this->drive(this->box_.push_small({.to = lane_id::pong, .size = size}, copy));
+        default: break;
         }
+        if (size <= detail::inline_limit) return this->drive(this->box_.push_small({.size = size}, copy));
+        return push_segment(size, [&] {
+            detail::segment* whole = detail::segment::make_whole(size);
+            if (whole != nullptr) copy(whole->writable());
+            return whole;
+        });
     }
 
     /// Queues whichever it is.
@@ -4006,60 +9653,132 @@ public:
         return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
     }
 
+    /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
+    [[nodiscard]] fragmented_message<single_writer> begin_message(opcode op) {
+        return fragmented_message<single_writer>(*this, op);
+    }
+
+    /// Holds the schedule hook back for a scope, so that everything sent in it leaves together.
+    [[nodiscard]] cork<single_writer> corked() { return cork<single_writer>(*this); }
+
+    /// Calls `told` when all data accepted before now was written (errc::none), or why that will never be.
+    [[nodiscard]] errc flush(on_outcome told) {
+        detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
+        if (mark == nullptr) return errc::out_of_memory;
+        return own(mark, this->box_.push_mark(mark));
+    }
+
+    /// Waits for the same. errc::timed_out, cancelled, would_deadlock (inside a callback of this writer), or
+    /// why not.
+    template <stop_token_like StopToken = never_stop>
+    [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
+        if (this->is_pumping_here()) return errc::would_deadlock;
+        auto* ticket = detail::flush_ticket<Traits>::make();
+        if (ticket == nullptr) return errc::out_of_memory;
+        errc outcome = flush(ticket->mark());
+        if (outcome == errc::none) {
+            const auto nudge = [ticket]() noexcept { ticket->nudge(); };
+            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+            outcome = ticket->wait(deadline);
+            if (outcome == errc::timed_out && stop.stop_requested()) outcome = errc::cancelled;
+        } else {
+            ticket->drop(); // the mark's reference: it was not queued
+        }
+        ticket->drop();
+        return outcome;
+    }
+
     /// Queues a Close frame behind everything accepted so far and seals the writer: later sends answer
     /// errc::closed. What is queued is written within `drain_within` from now, then the transport is finished
     /// and the observer told. errc::closed when it was closed before; invalid_close_code and the like for a
     /// body that may not be sent.
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within) {
-        const auto frame = box_.locked([&] { return side_.close(code, reason); });
-        if (!frame) return frame.error();
-        const const_bytes bytes = frame->bytes();
-        return drive(box_.push_close(bytes.size(), drain_deadline(drain_within), [&](mutable_bytes to) {
-            std::memcpy(to.data(), bytes.data(), to.size());
-        }));
+        const auto frame = this->box_.locked([&] { return side_.close(code, reason); });
+        return frame ? push_close(frame->bytes(), drain_within) : frame.error();
     }
     [[nodiscard]] errc close(close_code code, std::string_view reason = {}) {
-        return close(code, reason, settings_.drain_timeout.get());
+        return close(code, reason, this->settings_.drain_timeout.get());
     }
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No
-    /// Close is sent.
-    void abort(errc why = errc::aborted) {
-        if (box_.abort(why)) schedule();
-    }
+    /// Close is sent. A frame that was begun is finished if the transport takes it within `finish_within`;
+    /// with 0 it stays partial.
+    void abort(errc why, duration finish_within) { this->abort_with(why, finish_within); }
+    void abort(errc why = errc::aborted) { this->abort_with(why, this->settings_.drain_timeout.get()); }
 
     /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when
     /// the hook asked, when the transport became writable, or when a deadline passed; a call too many is
     /// harmless.
-    pump_result pump() {
-        if (!box_.begin()) return {standing()};
-        return run();
-    }
+    pump_result pump() { return this->take_and_run(); }
 
     /// For the thread that pumps, after pump_status::blocked: waits in the transport. False: the deadline
     /// passed first.
     [[nodiscard]] bool wait_writable(time_point deadline)
         requires waitable_transport<Transport>
     {
-        return transport_.wait_writable(deadline);
+        return this->transport_.wait_writable(deadline);
     }
 
+    /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call
+    /// allocates (32 bytes); without memory the handle answers errc::closed.
+    [[nodiscard]] writer_handle<single_writer> handle() { return writer_handle<single_writer>(weak_self()); }
+
     /// What became of everything so far; final once pump() said finished.
-    [[nodiscard]] drain_report report() const noexcept { return box_.report(); }
-    [[nodiscard]] bool finished() const noexcept { return box_.state() == token::finished; }
+    [[nodiscard]] drain_report report() const noexcept { return this->box_.report(); }
+    [[nodiscard]] bool finished() const noexcept { return this->box_.state() == token::finished; }
     /// Whether pump() is owed, by the hook or by writability.
     [[nodiscard]] bool wants_write() const noexcept {
-        const token held = box_.state();
+        const token held = this->box_.state();
         return held == token::scheduled || held == token::parked;
     }
     /// Budget in use, overhead included, in bytes.
-    [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }
+    [[nodiscard]] std::size_t queued_bytes() const noexcept { return this->box_.held_bytes(); }
 
 private:
-    using clock = typename Traits::clock;
+    friend class init_gate<single_writer>;
+    friend class fragmented_message<single_writer>;
+    friend class cork<single_writer>;
 
-    // ---- the senders' half
-    // -------------------------------------------------------------------------------------
+    using anchor = basic_session_anchor<single_writer, Traits>;
+
+    struct waiting_sender : detail::budget_waiter {
+        waiting_sender() noexcept {
+            wake = [](detail::budget_waiter& self) noexcept {
+                static_cast<waiting_sender&>(self).parker.release();
+            };
+        }
+        basic_parker<Traits> parker;
+    };
+
+    /// Pushes until it is accepted or refused for another reason than a full queue, waiting for room in
+    /// between.
+    template <class StopToken, class Push>
+    errc retry(time_point deadline, const StopToken& stop, Push push) {
+        for (;;) {
+            waiting_sender waiter;
+            const detail::push_result pushed = push(&waiter);
+            if (pushed.error != errc::queue_full) return this->drive(pushed);
+            if (!wait_for_room(waiter, deadline, stop))
+                return stop.stop_requested() ? errc::cancelled : errc::timed_out;
+        }
+    }
+
+    /// False: the deadline or a stop request came first.
+    template <class StopToken>
+    bool wait_for_room(waiting_sender& waiter, time_point deadline, const StopToken& stop) {
+        {
+            const auto nudge = [&waiter]() noexcept { waiter.parker.nudge(); };
+            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+            waiter.parker.park_until(deadline);
+        }
+        detail::waiter_list due;
+        if (this->box_.withdraw(waiter, due)) {
+            due.wake_all();
+            return false;
+        }
+        waiter.parker.park(); // it is being woken: the waker's touch must be over before the node goes
+        return true;
+    }
 
     errc send_kind(const raw& item) { return send(item); }
     errc send_kind(const text& item) { return send_text(item.payload); }
@@ -4071,55 +9790,42 @@ private:
             return errc::raw_frame_malformed; // unmasked, so not a frame of this side
     }
 
-    errc send_message(opcode op, const_bytes payload) {
-        return push_data(
-            encoded_size<Side::self>(payload.size()),
-            [&](mutable_bytes to) { side_.encode(to, op, payload); },
-            [&](mutable_bytes to) {
-                auto encoder = box_.locked([&] { return side_.for_one_frame(); });
-                encoder.encode(to, op, payload);
-            });
+    errc send_message(opcode op, const_bytes payload, on_outcome told) {
+        const std::size_t size = encoded_size<Side::self>(payload.size());
+        if (size > detail::inline_limit || told) {
+            return push_segment(size, [&] { return encode_whole(op, payload, {.outcome = told}); });
+        }
+        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+        return this->drive(this->box_.push_small({.size = size}, encode));
     }
 
-    /// `encode` runs under the lock for a small frame, `encode_outside` without it for a large one.
-    template <class Encode, class EncodeOutside>
-    errc push_data(std::size_t size, Encode encode, EncodeOutside encode_outside) {
-        if (size <= detail::inline_limit) return drive(box_.push_small(detail::lane_id::data, size, encode));
-        return push_segment(size, [&] {
-            detail::segment* whole = detail::segment::make_whole(size);
-            if (whole != nullptr) encode_outside(whole->writable());
-            return whole;
-        });
+    /// Encodes into a segment of its own, with no lock held.
+    detail::segment* encode_whole(frame_spec spec, const_bytes payload, const detail::item_tag& tag) {
+        detail::segment* whole = detail::segment::make_whole(encoded_size<Side::self>(payload.size()), tag);
+        if (whole == nullptr) return nullptr;
+        auto encoder = this->box_.locked([&] { return side_.for_one_frame(); });
+        encoder.encode(whole->writable(), spec, payload);
+        return whole;
     }
 
     template <class Make>
     errc push_segment(std::size_t size, Make make) {
-        if (const errc full = box_.admits(size); full != errc::none)
-            return full; // before the work, and again after it
+        // Before the work, and again after it.
+        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive({full});
         detail::segment* whole = make();
-        if (whole == nullptr) return errc::out_of_memory;
-        const detail::push_result pushed = box_.push_whole(whole);
-        if (pushed.error != errc::none) detail::segment::destroy(whole);
-        return drive(pushed);
+        return whole == nullptr ? errc::out_of_memory : own(whole, this->box_.push_whole({}, whole));
     }
 
-    errc drive(detail::push_result pushed) {
-        if (pushed.drive) schedule();
-        return pushed.error;
+    /// `pushed` took the segment over, or it is still ours.
+    errc own(detail::segment* item, detail::push_result pushed) {
+        if (pushed.error != errc::none) detail::segment::destroy(item);
+        return this->drive(pushed);
     }
 
-    void schedule() {
-        if (hook_accepts()) return;
-        if (box_.begin()) static_cast<void>(end({}, {.reason = errc::schedule_refused}));
-    }
-
-    bool hook_accepts() {
-        if constexpr (std::convertible_to<std::invoke_result_t<Schedule&>, bool>) {
-            return static_cast<bool>(schedule_());
-        } else {
-            schedule_();
-            return true;
-        }
+    errc push_close(const_bytes frame, duration drain_within) {
+        const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
+        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
+        return this->drive(this->box_.push_close(frame.size(), deadline, copy));
     }
 
     static bool is_one_whole_frame(const header_parse& parsed, const_bytes bytes) noexcept {
@@ -4130,66 +9836,86 @@ private:
                header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
     }
 
-    [[nodiscard]] time_point drain_deadline(duration within) const noexcept {
-        return deadline_after(clock::now(), within);
+    weak_type weak_self() {
+        const auto existing = this->box_.locked(
+            [&] { return anchor_ ? std::optional<weak_type>(anchor_.handle()) : std::nullopt; });
+        if (existing.has_value()) return *existing;
+        auto made = anchor::make(*this);
+        if (!made) return {};
+        return this->box_.locked([&] {
+            if (!anchor_) std::swap(anchor_, *made);
+            return anchor_.handle();
+        });
     }
 
-    // ---- the owner's half
-    // --------------------------------------------------------------------------------------
-
-    pump_result standing() const noexcept {
-        switch (box_.state()) {
-        case token::pumping: return {pump_status::busy};
-        case token::finished: return {pump_status::finished};
-        default: return {pump_status::idle};
-        }
-    }
-
-    /// Holds the token: it leaves by being released, parked, handed over or finished.
-    pump_result run() {
-        detail::attempt last;
-        for (std::size_t written = 0;; written += last.written) {
-            detail::workload* idle = nullptr;
-            const detail::next_step step = box_.next(last.done, idle);
-            switch (step) {
-            case detail::next_step::released: detail::workload::destroy(idle); return {pump_status::idle};
-            case detail::next_step::drained: return end({}, {});
-            case detail::next_step::aborted: return end({}, {.reason = errc::aborted});
-            default: break;
-            }
-            if (written >= settings_.pump_quantum) {
-                box_.hand_over();
-                schedule();
-                return {pump_status::more};
-            }
-            last = detail::attempt_write<Traits>(transport_, *box_.work(), settings_,
-                                                 step == detail::next_step::write_begun_frame);
-            if (last.error != errc::none) return end(last.done, last.failure());
-            if (last.blocked) {
-                pump_result parked{pump_status::blocked};
-                if (box_.park(last.done, parked.deadline)) return parked;
-                last.done = {};
-            }
-        }
-    }
-
-    /// Holds the token, for the last time.
-    pump_result end(const detail::progress& done, const drain_report& how) {
-        detail::workload* rest = nullptr;
-        const drain_report report = box_.finish(done, how, rest);
-        detail::workload::destroy(rest);
-        transport_.finish(report.clean() ? end_of_write::drained : end_of_write::broken);
-        if constexpr (requires { observer_.on_finished(report); }) observer_.on_finished(report);
-        return {pump_status::finished};
-    }
-
-    mutable detail::outbox<Traits> box_;
-    detail::settings settings_;
-    Transport transport_;
-    Schedule schedule_;
     [[no_unique_address]] Side side_;
-    [[no_unique_address]] Observer observer_;
+    anchor anchor_;
 };
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/init_gate.hpp
+// The handshake's hold on a writer: what others send meanwhile is queued, within the same budget, and leaves
+// in order right behind the handshake's own answer; or never, when the handshake fails.
+//
+// Laws of this file:
+// - A writer made with born_gated has its token here until open() or reject(), exactly one of which happens:
+//   destroying the gate rejects.
+// - The answer does not go through the queue: it leads, whatever was queued before it, PINGs included.
+// - Nothing that was queued is ever sent on a rejected handshake; the drain report counts it.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Holds the write token. One thread at a time. The writer must outlive it. A handshake deadline is the
+/// owner's timer calling reject(errc::handshake_timeout).
+template <class Writer>
+class [[nodiscard]] init_gate {
+public:
+    /// Precondition: `writer` was made with born_gated and has no other gate.
+    explicit init_gate(Writer& writer) noexcept : writer_(&writer) {
+        WSOLO_ASSERT(writer.box_.state() == token::gated, "an init_gate needs a writer made with born_gated");
+    }
+    init_gate(init_gate&& other) noexcept : writer_(std::exchange(other.writer_, nullptr)) {}
+    init_gate& operator=(init_gate&&) = delete;
+    ~init_gate() {
+        if (writer_ != nullptr) reject(errc::aborted);
+    }
+
+    /// Adds bytes (a 101 response, an acknowledgement frame) that leave first, in the order of these calls.
+    /// They are copied, and count as one frame in the report. errc::out_of_memory.
+    [[nodiscard]] errc acknowledge(const_bytes bytes) noexcept {
+        WSOLO_ASSERT(writer_ != nullptr, "acknowledge() after open() or reject()");
+        if (bytes.empty()) return errc::none;
+        detail::segment* greeting = detail::segment::make_whole(bytes.size());
+        if (greeting == nullptr) return errc::out_of_memory;
+        std::memcpy(greeting->writable().data(), bytes.data(), bytes.size());
+        const errc error = writer_->box_.push_greeting(greeting).error;
+        if (error != errc::none) detail::segment::destroy(greeting);
+        return error;
+    }
+
+    /// Lets the writer go: the acknowledgement leaves, then what was queued, in order.
+    void open() {
+        WSOLO_ASSERT(writer_ != nullptr, "open() after open() or reject()");
+        Writer* writer = std::exchange(writer_, nullptr);
+        if (writer->box_.open_gate()) writer->schedule();
+    }
+
+    /// Ends the writer: what was acknowledged (an error response, say) still leaves, what was queued is
+    /// dropped with this reason.
+    void reject(errc why) {
+        WSOLO_ASSERT(writer_ != nullptr, "reject() after open() or reject()");
+        Writer* writer = std::exchange(writer_, nullptr);
+        writer->abort(why); // the token is here, so that calls no hook yet
+        if (writer->box_.open_gate()) writer->schedule();
+    }
+
+private:
+    Writer* writer_;
+};
+
+template <class Writer>
+init_gate(Writer&) -> init_gate<Writer>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -4225,7 +9951,7 @@ public:
     threaded_writer& operator=(const threaded_writer&) = delete;
 
     ~threaded_writer() {
-        writer_.abort();
+        writer_.abort(errc::aborted, duration::zero());
         thread_.join();
     }
 

@@ -1,5 +1,5 @@
-// Would catch: a setting that changes code but is not part of the inline namespace. Two vendored copies with different
-// settings would then share functions, and the linker would pick one of them for both.
+// Would catch: a setting that changes code but is not part of the inline namespace. Two vendored copies with
+// different settings would then share functions, and the linker would pick one of them for both.
 
 #define WSOLO_ENABLE_ASSERTS 1
 #include "two_units.hpp"

@@ -1,5 +1,5 @@
-// Would catch: a function or variable in a header that is not inline (the link fails), and a function-local static that
-// the two units do not share.
+// Would catch: a function or variable in a header that is not inline (the link fails), and a function-local
+// static that the two units do not share.
 
 #include "two_units.hpp"
 

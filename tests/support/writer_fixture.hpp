@@ -9,6 +9,7 @@
 #include <wsolo/testing/scripted_transport.hpp>
 #include <wsolo/write/single_writer.hpp>
 
+#include <deque>
 #include <functional>
 #include <optional>
 
@@ -31,9 +32,34 @@ struct test_keys {
 using server = wsolo::server_side;
 using client = wsolo::client_side<test_keys>;
 
+struct heard {
+    std::vector<wsolo::drain_report> reports;
+    int high = 0, low = 0;
+};
+
 struct recorder {
-    std::vector<wsolo::drain_report>* finished;
-    void on_finished(const wsolo::drain_report& report) const { finished->push_back(report); }
+    heard* told;
+    void on_finished(const wsolo::drain_report& report) const { told->reports.push_back(report); }
+    void on_high_water() const { ++told->high; }
+    void on_low_water() const { ++told->low; }
+};
+
+/// Collects outcomes, in the order in which they were told.
+struct outcome_log {
+    wsolo::on_outcome next() {
+        entries.push_back({this, static_cast<int>(entries.size())});
+        return {[](void* context, errc outcome) noexcept {
+                    auto* entry = static_cast<entry_type*>(context);
+                    entry->log->told.emplace_back(entry->number, outcome);
+                },
+                &entries.back()};
+    }
+    struct entry_type {
+        outcome_log* log;
+        int number;
+    };
+    std::deque<entry_type> entries;
+    std::vector<std::pair<int, errc>> told; // (number of next() call, outcome)
 };
 
 template <class Side>
@@ -51,8 +77,7 @@ struct writer_fixture {
     explicit writer_fixture(const wsolo::writer_options& options = {}) { make(options); }
 
     void make(const wsolo::writer_options& options) {
-        out.emplace(wsolo::testing::scripted_transport(wire), hook{this}, options, Side{},
-                    recorder{&reports});
+        out.emplace(wsolo::testing::scripted_transport(wire), hook{this}, options, Side{}, recorder{&told});
     }
 
     wsolo::control_frame pong(std::string_view payload) {
@@ -95,7 +120,8 @@ struct writer_fixture {
 
     wsolo::testing::scripted_wire wire;
     test_keys keys;
-    std::vector<wsolo::drain_report> reports;
+    heard told;
+    std::vector<wsolo::drain_report>& reports = told.reports;
     int scheduled = 0;
     bool refuse = false;
     std::optional<writer_type> out;

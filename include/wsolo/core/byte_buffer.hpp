@@ -50,6 +50,7 @@ public:
     /// grows.
     [[nodiscard]] bool reserve(std::size_t capacity) noexcept {
         if (capacity <= capacity_) return true;
+        if (capacity > max_size) return false;
         void* grown = std::realloc(data_, capacity);
         if (grown == nullptr) return false;
         data_ = static_cast<std::byte*>(grown);

@@ -11,7 +11,8 @@
 
 #include <cstdint>
 
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__)) && !defined(_MSC_VER)
+// GCC does not align the stack for wide vectors on Windows (its bug 54412), so only clang may use them there.
+#if defined(__x86_64__) && defined(__GNUC__) && (!defined(_WIN32) || defined(__clang__))
 /// Functions for wider vector units are compiled in, each by its own target attribute.
 #define WSOLO_X86_KERNELS 1
 #else

@@ -11,6 +11,7 @@
 // own.
 
 #include "bytes.hpp"
+#include "chacha20.hpp"
 #include "result.hpp"
 
 #include <array>
@@ -67,8 +68,9 @@ concept key_source = requires(Source& source) {
 }
 
 /// The provided key source: buffered ChaCha20. 1 KiB of state, no heap. Not thread-safe: one per thread or
-/// connection. A key costs a few nanoseconds; a refill (every 248 keys) costs one ChaCha20 pass and no system
-/// call.
+/// connection. Movable, not copyable: a copy would
+/// repeat its keys. A key costs a few nanoseconds; a refill
+/// (every 248 keys) costs one ChaCha20 pass and no system call.
 class random_keys {
 public:
     /// 32 bytes of seed, for instance from system_random(). Equal seeds give equal keys: only tests repeat
@@ -78,17 +80,27 @@ public:
     /// Seeded from the system. Aborts when the system has no entropy to give: a client must not mask
     /// predictably, and there is nothing sensible to mask with instead. To handle it, take 32 bytes from
     /// system_random() yourself.
-    random_keys() noexcept {
-        if (reseed() != errc::none) {
-            detail::assertion_failed("reseed()", "the system gave no random bytes", __FILE__, __LINE__);
-        }
+    random_keys() noexcept { reseed_or_abort(); }
+
+    /// What was moved from seeds itself anew from the system when it is used again, as the constructor does.
+    random_keys(random_keys&& other) noexcept { *this = std::move(other); }
+    random_keys& operator=(random_keys&& other) noexcept {
+        if (this == &other) return *this;
+        key_ = other.key_;
+        buffer_ = other.buffer_;
+        used_ = other.used_;
+        seeded_ = std::exchange(other.seeded_, false);
+        other.wipe_all();
+        return *this;
     }
+    ~random_keys() { wipe_all(); }
 
     /// Replaces the whole state; what was buffered is forgotten.
     void reseed(std::span<const std::byte, 32> seed) noexcept {
-        for (std::size_t i = 0; i < 8; ++i) std::memcpy(&key_[i], seed.data() + 4 * i, 4);
+        std::memcpy(key_.data(), seed.data(), sizeof key_);
         wipe(buffer_.data(), buffer_.size());
         used_ = buffer_.size();
+        seeded_ = true;
     }
 
     /// The same from the system. On errc::entropy_unavailable the state is unchanged.
@@ -102,7 +114,13 @@ public:
 
     [[nodiscard]] masking_key next_key() noexcept {
         masking_key key;
-        fill(key.bytes);
+        if (buffer_.size() - used_ >= sizeof key) [[likely]] { // fill() in two moves
+            std::memcpy(&key, buffer_.data() + used_, sizeof key);
+            std::memset(buffer_.data() + used_, 0, sizeof key);
+            used_ += sizeof key;
+        } else {
+            fill(key.bytes);
+        }
         return key;
     }
 
@@ -120,59 +138,39 @@ public:
     }
 
 private:
-    static constexpr std::size_t block_size = 64;
-    static constexpr std::size_t block_count = 16;
+    static constexpr std::uint32_t block_count = 16;
 
-    static void wipe(std::byte* at, std::size_t count) noexcept { std::memset(at, 0, count); }
-
-    static constexpr std::uint32_t rotate(std::uint32_t value, int by) noexcept {
-        return value << by | value >> (32 - by);
+    static void wipe(void* at, std::size_t count) noexcept {
+        std::memset(at, 0, count);
+#if defined(__GNUC__)
+        __asm__ volatile("" : : "r"(at) : "memory"); // the compiler may not find the zeros useless
+#endif
     }
 
-    static constexpr void quarter_round(std::uint32_t& a, std::uint32_t& b, std::uint32_t& c,
-                                        std::uint32_t& d) noexcept {
-        a += b;
-        d = rotate(d ^ a, 16);
-        c += d;
-        b = rotate(b ^ c, 12);
-        a += b;
-        d = rotate(d ^ a, 8);
-        c += d;
-        b = rotate(b ^ c, 7);
+    void wipe_all() noexcept {
+        wipe(key_.data(), sizeof key_);
+        wipe(buffer_.data(), buffer_.size());
+        used_ = buffer_.size();
     }
 
-    /// One ChaCha20 block (RFC 8439 §2.3) with a zero nonce: the key changes with every refill instead.
-    void block(std::uint32_t counter, std::byte* to) const noexcept {
-        std::array<std::uint32_t, 16> input{0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
-        for (std::size_t i = 0; i < 8; ++i) input[4 + i] = key_[i];
-        input[12] = counter;
-        std::array<std::uint32_t, 16> x = input;
-        for (int round = 0; round < 10; ++round) {
-            quarter_round(x[0], x[4], x[8], x[12]);
-            quarter_round(x[1], x[5], x[9], x[13]);
-            quarter_round(x[2], x[6], x[10], x[14]);
-            quarter_round(x[3], x[7], x[11], x[15]);
-            quarter_round(x[0], x[5], x[10], x[15]);
-            quarter_round(x[1], x[6], x[11], x[12]);
-            quarter_round(x[2], x[7], x[8], x[13]);
-            quarter_round(x[3], x[4], x[9], x[14]);
-        }
-        for (std::size_t i = 0; i < 16; ++i) {
-            const std::uint32_t word = x[i] + input[i];
-            std::memcpy(to + 4 * i, &word, 4);
-        }
+    void reseed_or_abort() noexcept {
+        if (reseed() == errc::none) return;
+        detail::assertion_failed("reseed()", "the system gave no random bytes", __FILE__, __LINE__);
     }
 
-    void refill() noexcept {
-        for (std::uint32_t i = 0; i < block_count; ++i) block(i, buffer_.data() + i * block_size);
-        for (std::size_t i = 0; i < 8; ++i) std::memcpy(&key_[i], buffer_.data() + 4 * i, 4);
-        wipe(buffer_.data(), 32);
-        used_ = 32;
+    /// The first bytes of each refill become the next key and are never handed out.
+    [[gnu::noinline]] void refill() noexcept {
+        if (!seeded_) reseed_or_abort();
+        detail::chacha20_run(key_, block_count, buffer_.data());
+        std::memcpy(key_.data(), buffer_.data(), sizeof key_);
+        wipe(buffer_.data(), sizeof key_);
+        used_ = sizeof key_;
     }
 
-    std::array<std::uint32_t, 8> key_{};
-    std::array<std::byte, block_size * block_count> buffer_{};
+    detail::chacha20_key key_{};
+    std::array<std::byte, detail::chacha20_block_size * block_count> buffer_{};
     std::size_t used_ = 0;
+    bool seeded_ = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI

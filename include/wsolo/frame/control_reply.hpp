@@ -27,7 +27,7 @@ public:
     static constexpr std::size_t capacity = header_size(max_control_payload, true) + max_control_payload;
 
     /// Holds nothing; bytes() is empty.
-    control_frame() noexcept = default;
+    control_frame() noexcept { storage_[0] = std::byte{}; }
 
     /// The encoded frame, ready to be written as it is. Valid while this object lives and is not assigned to.
     [[nodiscard]] const_bytes bytes() const noexcept { return {storage_.data(), size_}; }
@@ -40,7 +40,7 @@ public:
 private:
     friend struct detail::control_frame_access;
 
-    std::array<std::byte, capacity> storage_{};
+    std::array<std::byte, capacity> storage_; // only the first size_ bytes are ever looked at
     std::uint8_t size_ = 0;
 };
 
@@ -98,16 +98,22 @@ inline std::size_t size_of(masked_bytes payload) noexcept { return payload.maske
 
 template <role Role, class Payload, class... Keys>
 result<control_frame> control_frame_of(opcode op, Payload payload, Keys&... keys) noexcept {
-    if (size_of(payload) > max_control_payload) return errc::control_payload_too_big;
-    control_frame frame;
-    std::byte* to = control_frame_access::payload<Role>(frame);
+    result<control_frame> made(control_frame{}); // built where it is returned: 132 bytes are not copied
+    if (size_of(payload) > max_control_payload) {
+        made = errc::control_payload_too_big;
+        return made;
+    }
+    std::byte* to = control_frame_access::payload<Role>(*made);
     copy_clear(to, payload);
     if (op == opcode::close) {
         const auto body = parse_close_body(unmasked_bytes(const_bytes(to, size_of(payload))));
-        if (!body) return body.error();
+        if (!body) {
+            made = body.error();
+            return made;
+        }
     }
-    control_frame_access::seal<Role>(frame, op, size_of(payload), keys...);
-    return frame;
+    control_frame_access::seal<Role>(*made, op, size_of(payload), keys...);
+    return made;
 }
 
 } // namespace detail

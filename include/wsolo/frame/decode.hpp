@@ -10,6 +10,7 @@
 
 #include "../core/role.hpp"
 #include "check.hpp"
+#include "detail/copy.hpp"
 #include "mask.hpp"
 #include "payload.hpp"
 
@@ -36,10 +37,11 @@ struct [[nodiscard]] decoded {
     /// This part of the payload, unmasked, within the input (or the destination) of the call.
     mutable_bytes payload{};
 
+    /// The same, as the type that says so. Not for what next_masked() returned.
     [[nodiscard]] unmasked_bytes unmasked() const noexcept { return unmasked_bytes(payload); }
 };
 
-/// Reads what the peer of `Receiver` sends. 64 bytes, no allocation. Not thread-safe.
+/// Reads what the peer of `Receiver` sends. 48 bytes, no allocation. Not thread-safe.
 template <role Receiver>
 class frame_decoder {
 public:
@@ -48,106 +50,202 @@ public:
         : limits_(limits), allowed_rsv_(allowed_rsv) {}
 
     /// Takes the next part from the front of `input`, which is advanced past it, and unmasks it where it
-    /// lies. Call it until it says need_more. The part lives as long as the bytes of `input`. O(part).
-    decoded next(mutable_bytes& input) noexcept {
-        if (const errc error = read_header(input); error != errc::none) return fail(error);
-        if (!in_payload_) return {};
-        if (input.empty() && remaining_ > 0 && !begins_) return {};
-        return take(input.data(), input.size(), input, input);
+    /// lies. Call it until it does not say part. The part lives as long as the bytes of `input`. O(part).
+    decoded next(mutable_bytes& input) noexcept { return step<masked>(input); }
+
+    /// The same with the part left masked, for whoever unmasks and judges in one pass: it is still to be
+    /// XORed with key(), `position() - payload.size()` bytes into the frame's payload.
+    decoded next_masked(mutable_bytes& input) noexcept { return step<false>(input); }
+
+    /// The commonest frame on its own, in less time: a text or binary message of at most `limit` bytes, in
+    /// one frame that lies whole in the input. True: `payload` is that frame's, still masked, as from
+    /// next_masked(). False: it is something else, or breaks a rule; nothing has changed. `limit` is at most
+    /// 125. O(1).
+    [[gnu::always_inline]] bool next_short(mutable_bytes& input, mutable_bytes& payload,
+                                           std::size_t limit) noexcept {
+        constexpr std::size_t start = 2 + key_size;
+        std::byte* const header = input.data();
+        const std::size_t available = input.size();
+        if (phase_ != phase::boundary || available < start) return false;
+        const unsigned first = std::to_integer<unsigned>(header[0]);
+        const std::size_t size = std::to_integer<std::size_t>(header[1]) - (masked ? 0x80 : 0);
+        const bool data = first - (0x80U | static_cast<unsigned>(opcode::text)) <= 1; // FIN, text or binary
+        if (!data || size > limit || size > available - start || size > limits_.max_frame_size) return false;
+        first_ = header[0];
+        payload_size_ = size;
+        if constexpr (masked) std::memcpy(&key_, header + 2, key_size);
+        payload = {header + start, size};
+        input = {header + start + size, available - start - size};
+        return true;
     }
 
     /// The same with the input left as it is: the part is unmasked while it is copied to the front of `to`,
     /// which is advanced past it. need_more with input left over means that `to` is full.
     decoded next_copying(const_bytes& input, mutable_bytes& to) noexcept {
-        if (const errc error = read_header(input); error != errc::none) return fail(error);
-        if (!in_payload_) return {};
-        const std::size_t count = input.size() < to.size() ? input.size() : to.size();
+        if (const std::size_t start = whole_header_in(input); start != 0) {
+            begin();
+            input = input.subspan(start);
+        } else if (!reach_payload(input)) {
+            return stopped();
+        }
+        const std::size_t count = limited_by(input.size() < to.size() ? input.size() : to.size());
         if (count == 0 && remaining_ > 0 && !begins_) return {};
-        return take(input.data(), count, input, to);
+        const mutable_bytes payload = to.first(count);
+        if constexpr (masked) {
+            copy_masked(payload.data(), input.first(count), key_, payload_size_ - remaining_);
+        } else {
+            detail::copy_bytes(payload.data(), input.data(), count);
+        }
+        input = input.subspan(count);
+        to = to.subspan(count);
+        return advance(payload);
     }
 
-    /// The header of the part that next() returned last. Valid from a part that begins to the next one that
-    /// does.
-    [[nodiscard]] const frame_header& header() const noexcept { return header_; }
+    /// The header of the part that came last. Meaningful from the first part on, until the decoder fails.
+    [[nodiscard]] frame_header header() const noexcept {
+        frame_header header{.masked = masked, .key = key_, .payload_size = payload_size_};
+        detail::read_first(first_, header);
+        return header;
+    }
 
+    /// Parts of header() that cost no more than a load: its first byte, its key, its payload size.
+    [[nodiscard]] std::byte first_byte() const noexcept { return first_; }
+    [[nodiscard]] masking_key key() const noexcept { return key_; }
+    [[nodiscard]] std::uint64_t payload_size() const noexcept { return payload_size_; }
+
+    /// Payload bytes of the current frame that came so far.
+    [[nodiscard]] std::uint64_t position() const noexcept { return payload_size_ - remaining_; }
     /// Payload bytes of the current frame still to come.
     [[nodiscard]] std::uint64_t remaining() const noexcept { return remaining_; }
 
-    /// Whether the input so far ends with a whole frame.
-    [[nodiscard]] bool at_boundary() const noexcept { return !in_payload_ && kept_size_ == 0; }
+    /// Whether the input so far ended with a whole frame (or was empty).
+    [[nodiscard]] bool at_boundary() const noexcept { return phase_ == phase::boundary; }
 
 private:
-    /// Moves header bytes from the input until the header is complete and judged, or the input is empty.
+    enum class phase : std::uint8_t { boundary, header, payload, failed };
+
+    static constexpr bool masked = masks(peer_of(Receiver));
+    static constexpr std::size_t key_size = masked ? 4 : 0;
+
+    template <bool Unmask>
+    decoded step(mutable_bytes& input) noexcept {
+        const std::size_t start = whole_header_in(input);
+        if (start == 0) return reach_payload(input) ? next_part<Unmask>(input) : stopped();
+        if (payload_size_ > input.size() - start) {
+            begin();
+            input = input.subspan(start);
+            return next_part<Unmask>(input);
+        }
+        const mutable_bytes payload = input.subspan(start, static_cast<std::size_t>(payload_size_));
+        input = input.subspan(start + payload.size());
+        if constexpr (Unmask) apply_mask(payload, key_);
+        return {.status = decode_status::part, .begins = true, .ends = true, .payload = payload};
+    }
+
+    /// The fast path: a header that is due, lies whole in the input and keeps all rules is taken over, and
+    /// its size returned. Otherwise 0, nothing has changed, and reach_payload() finds out what is the matter.
+    [[gnu::always_inline]] std::size_t whole_header_in(const_bytes input) noexcept {
+        if (phase_ != phase::boundary || input.size() < 2) return 0;
+        const std::byte* header = input.data();
+        const std::size_t size = header_size_announced(header[1]);
+        if (size > input.size()) return 0;
+        if (check_first_two(header[0], header[1], Receiver, allowed_rsv_) != errc::none) return 0;
+        const std::uint64_t payload_size = detail::read_length(header);
+        if (judge_length(header, payload_size) != errc::none) return 0;
+        take_over(header, size, payload_size);
+        return size;
+    }
+
+    /// The slow path: a header that comes in pieces or breaks a rule. Each byte is judged as it comes. False
+    /// when there is no payload to take (see stopped()).
     template <class Byte>
-    errc read_header(std::span<Byte>& input) noexcept {
-        if (error_ != errc::none) return error_;
-        while (!in_payload_ && !input.empty()) {
+    [[gnu::noinline]] bool reach_payload(std::span<Byte>& input) noexcept {
+        while (phase_ <= phase::header && !input.empty()) {
             kept_[kept_size_++] = input.front();
             input = input.subspan(1);
-            if (const errc error = judge(); error != errc::none) return error;
+            phase_ = phase::header;
+            error_ = judge_last();
+            if (error_ != errc::none) {
+                phase_ = phase::failed;
+            } else if (kept_size_ >= 2 && kept_size_ == header_size_announced(kept_[1])) {
+                take_over(kept_.data(), kept_size_, detail::read_length(kept_.data()));
+                begin();
+                return true;
+            }
         }
-        return errc::none;
+        return phase_ == phase::payload && !input.empty();
     }
 
-    errc judge() noexcept {
+    template <bool Unmask>
+    [[gnu::noinline]] decoded next_part(mutable_bytes& input) noexcept {
+        const mutable_bytes payload = input.first(limited_by(input.size()));
+        input = input.subspan(payload.size());
+        if constexpr (Unmask) apply_mask(payload, key_, payload_size_ - remaining_);
+        return advance(payload);
+    }
+
+    [[nodiscard]] errc judge_last() const noexcept {
         if (kept_size_ == 1) return check_first(kept_[0], allowed_rsv_);
         if (kept_size_ == 2) {
-            if (const errc error = check_second(kept_[0], kept_[1], Receiver); error != errc::none)
-                return error;
+            const errc error = check_second(kept_[0], kept_[1], Receiver);
+            if (error != errc::none) return error;
         }
-        const std::size_t whole = header_size_announced(kept_[1]);
-        if (kept_size_ == whole - (masks(peer_of(Receiver)) ? 4 : 0)) {
-            detail::read_header(kept_.data(), header_); // the key is not there yet: it is read again below
-            const unsigned field = std::to_integer<unsigned>(kept_[1]) & 0x7fU;
-            if (const errc error = check_length(field, header_.payload_size); error != errc::none)
-                return error;
-            if (is_data(header_.op) && header_.payload_size > limits_.max_frame_size)
-                return errc::frame_too_big;
-        }
-        if (kept_size_ == whole) {
-            detail::read_header(kept_.data(), header_);
-            remaining_ = header_.payload_size;
-            in_payload_ = begins_ = true;
-            kept_size_ = 0;
-        }
-        return errc::none;
+        // The length is judged before the key has come.
+        if (kept_size_ + key_size != header_size_announced(kept_[1])) return errc::none;
+        return judge_length(kept_.data(), detail::read_length(kept_.data()));
     }
 
-    template <class Byte>
-    decoded take(const std::byte* from, std::size_t available, std::span<Byte>& input,
-                 mutable_bytes& to) noexcept {
-        const auto count = static_cast<std::size_t>(available < remaining_ ? available : remaining_);
-        decoded part{.status = decode_status::part,
-                     .begins = begins_,
-                     .ends = count == remaining_,
-                     .payload = to.first(count)};
-        if constexpr (masks(peer_of(Receiver))) {
-            copy_masked(part.payload.data(), {from, count}, header_.key, header_.payload_size - remaining_);
-        } else if (count > 0 && from != part.payload.data()) {
-            std::memcpy(part.payload.data(), from, count);
-        }
-        remaining_ -= count;
-        begins_ = false;
-        in_payload_ = !part.ends;
-        to = to.subspan(count);
-        if (static_cast<const void*>(&input) != static_cast<const void*>(&to)) input = input.subspan(count);
-        return part;
+    [[nodiscard]] errc judge_length(const std::byte* header, std::uint64_t payload_size) const noexcept {
+        const errc error = check_length(std::to_integer<unsigned>(header[1]) & 0x7fU, payload_size);
+        if (error != errc::none) return error;
+        // A control frame was held to 125 bytes by its second byte, whatever the limit for data.
+        const bool data = (std::to_integer<unsigned>(header[0]) & 0x08U) == 0;
+        return data && payload_size > limits_.max_frame_size ? errc::frame_too_big : errc::none;
     }
 
-    decoded fail(errc error) noexcept {
-        error_ = error;
-        return {.status = decode_status::failed, .error = error};
+    void take_over(const std::byte* header, std::size_t size, std::uint64_t payload_size) noexcept {
+        first_ = header[0];
+        payload_size_ = payload_size;
+        if constexpr (masked) std::memcpy(&key_, header + size - key_size, key_size);
     }
 
-    frame_header header_{};
+    void begin() noexcept {
+        remaining_ = payload_size_;
+        phase_ = phase::payload;
+        begins_ = true;
+        kept_size_ = 0;
+    }
+
+    [[nodiscard]] std::size_t limited_by(std::size_t available) const noexcept {
+        return available < remaining_ ? available : static_cast<std::size_t>(remaining_);
+    }
+
+    decoded advance(mutable_bytes payload) noexcept {
+        remaining_ -= payload.size();
+        const bool ends = remaining_ == 0;
+        if (ends) phase_ = phase::boundary;
+        return {.status = decode_status::part,
+                .begins = std::exchange(begins_, false),
+                .ends = ends,
+                .payload = payload};
+    }
+
+    [[nodiscard]] decoded stopped() const noexcept {
+        if (phase_ == phase::failed) return {.status = decode_status::failed, .error = error_};
+        return {};
+    }
+
+    std::uint64_t payload_size_ = 0;
     std::uint64_t remaining_ = 0;
     frame_limits limits_;
-    std::array<std::byte, max_header_size> kept_{};
-    std::uint8_t kept_size_ = 0;
+    masking_key key_{};
+    std::byte first_{};
     std::uint8_t allowed_rsv_;
-    bool in_payload_ = false;
+    phase phase_ = phase::boundary;
     bool begins_ = false;
     errc error_ = errc::none;
+    std::uint8_t kept_size_ = 0;
+    std::array<std::byte, max_header_size> kept_{};
 };
 
 } // namespace wsolo::inline WSOLO_ABI

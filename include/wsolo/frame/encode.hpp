@@ -11,20 +11,29 @@
 #include "../core/byte_buffer.hpp"
 #include "../core/result.hpp"
 #include "../core/role.hpp"
-#include "header.hpp"
+#include "check.hpp"
+#include "detail/container.hpp"
+#include "detail/copy.hpp"
 #include "mask.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
 /// What a frame to be encoded is. Converts from an opcode, so that `opcode::text` alone is a whole message;
-/// `{opcode::text, false}` is its first fragment.
-struct frame_spec {
-    constexpr frame_spec(opcode frame_op, bool is_final = true, bool has_rsv1 = false) noexcept
-        : op(frame_op), fin(is_final), rsv1(has_rsv1) {}
+/// `{opcode::text, false}` is its first fragment (RFC 6455 §5.4). One byte.
+class frame_spec {
+public:
+    /// `rsv1` belongs to a negotiated extension (RFC 7692 §6).
+    constexpr frame_spec(opcode op, bool fin = true, bool rsv1 = false) noexcept
+        : first_(detail::first_byte({.fin = fin, .rsv1 = rsv1, .op = op})) {}
 
-    opcode op;
-    bool fin;
-    bool rsv1;
+    [[nodiscard]] constexpr opcode op() const noexcept {
+        return static_cast<opcode>(std::to_integer<unsigned>(first_) & 0x0fU);
+    }
+    /// The header's first byte as it goes on the wire.
+    [[nodiscard]] constexpr std::byte first_byte() const noexcept { return first_; }
+
+private:
+    std::byte first_;
 };
 
 /// The key argument that `Role` owes: one key source for a client, none for a server (RFC 6455 §5.1).
@@ -62,62 +71,29 @@ private:
 namespace detail {
 
 constexpr errc check_outgoing(frame_spec spec, std::uint64_t payload_size) noexcept {
-    if (is_reserved(spec.op)) return errc::reserved_opcode;
-    if (is_control(spec.op)) {
-        if (!spec.fin) return errc::fragmented_control_frame;
-        if (payload_size > max_control_payload) return errc::control_payload_too_big;
-    }
+    if (const errc error = check_first(spec.first_byte(), rsv1_bit); error != errc::none) return error;
+    if (payload_size <= max_control_payload) return errc::none;
+    if (is_control(spec.op())) return errc::control_payload_too_big;
     return payload_size > max_payload_size ? errc::payload_too_big : errc::none;
-}
-
-template <role Role, class... Keys>
-frame_header header_for(frame_spec spec, std::uint64_t payload_size, Keys&... keys) noexcept {
-    frame_header header{.fin = spec.fin, .rsv1 = spec.rsv1, .op = spec.op, .payload_size = payload_size};
-    if constexpr (masks(Role)) {
-        header.masked = true;
-        header.key = (keys.next_key(), ...);
-    }
-    return header;
 }
 
 /// Checked and big enough: writes the frame and returns its size.
 template <role Role, class... Keys>
 std::size_t write_frame(std::byte* to, frame_spec spec, const_bytes payload, Keys&... keys) noexcept {
-    const frame_header header = header_for<Role>(spec, payload.size(), keys...);
-    const std::size_t size = write_header(header, to);
+    std::size_t size = write_start(to, spec.first_byte(), masks(Role), payload.size());
     if constexpr (masks(Role)) {
-        copy_masked(to + size, payload, header.key);
-    } else if (!payload.empty()) {
-        std::memcpy(to + size, payload.data(), payload.size());
+        const masking_key key = (keys.next_key(), ...);
+        std::memcpy(to + size, &key, sizeof key);
+        size += sizeof key;
+        copy_masked(to + size, payload, key);
+    } else {
+        copy_bytes(to + size, payload.data(), payload.size());
     }
     return size + payload.size();
 }
 
-/// A string or vector of bytes or characters.
-template <class Container>
-concept resizable_bytes = requires(Container& out, std::size_t size) {
-    out.resize(size);
-    { out.size() } -> std::convertible_to<std::size_t>;
-    *out.data();
-} && sizeof(typename Container::value_type) == 1;
-
-/// Lengthens by `count` bytes and returns where they start; nullptr when there is no memory.
-template <resizable_bytes Container>
-std::byte* extend(Container& out, std::size_t count) noexcept {
-    const std::size_t before = out.size();
-#if WSOLO_HAS_EXCEPTIONS
-    try {
-        out.resize(before + count);
-    } catch (...) { // bad_alloc or length_error: the container is as it was
-        return nullptr;
-    }
-#else
-    out.resize(before + count);
-#endif
-    return reinterpret_cast<std::byte*>(out.data()) + before;
-}
-
-inline std::byte* extend(byte_buffer& out, std::size_t count) noexcept { return out.extend(count); }
+/// Below this a container is lengthened at once: zeroing so little costs less than two appends.
+inline constexpr std::size_t append_apart_from = 512;
 
 } // namespace detail
 
@@ -141,6 +117,15 @@ template <role Role, class Container, class... Keys>
 [[nodiscard]] errc append_frame(Container& out, frame_spec spec, const_bytes payload,
                                 Keys&... keys) noexcept {
     if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
+    if constexpr (!masks(Role) && detail::resizable_bytes<Container>) {
+        if (payload.size() >= detail::append_apart_from) {
+            std::array<std::byte, headroom<Role>> start;
+            const std::size_t size =
+                detail::write_start(start.data(), spec.first_byte(), false, payload.size());
+            const bool appended = detail::append_both(out, const_bytes(start).first(size), payload);
+            return appended ? errc::none : errc::out_of_memory;
+        }
+    }
     std::byte* to = detail::extend(out, encoded_size<Role>(payload.size()));
     if (to == nullptr) return errc::out_of_memory;
     detail::write_frame<Role>(to, spec, payload, keys...);
@@ -173,10 +158,13 @@ result<mutable_bytes> encode_in_place(mutable_bytes storage, std::size_t payload
         payload_size > storage.size() - payload_offset) {
         return errc::buffer_too_small;
     }
-    const frame_header header = detail::header_for<Role>(spec, payload_size, keys...);
     const mutable_bytes frame = storage.subspan(payload_offset - header_bytes, header_bytes + payload_size);
-    write_header(header, frame.data());
-    if constexpr (masks(Role)) apply_mask(frame.subspan(header_bytes), header.key);
+    const std::size_t start = detail::write_start(frame.data(), spec.first_byte(), masks(Role), payload_size);
+    if constexpr (masks(Role)) {
+        const masking_key key = (keys.next_key(), ...);
+        std::memcpy(frame.data() + start, &key, sizeof key);
+        apply_mask(frame.subspan(header_bytes), key);
+    }
     return frame;
 }
 

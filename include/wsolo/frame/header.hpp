@@ -50,26 +50,41 @@ struct frame_header {
     return 2U + (field == 127 ? 8U : field == 126 ? 2U : 0U) + (std::to_integer<unsigned>(second) >> 7) * 4U;
 }
 
+namespace detail {
+
+/// Writes all of a minimal header but the key: 2, 4 or 10 bytes, and says how many.
+constexpr std::size_t write_start(std::byte* to, std::byte first, bool masked,
+                                  std::uint64_t payload_size) noexcept {
+    const unsigned mask_bit = masked ? 0x80U : 0U;
+    to[0] = first;
+    if (payload_size <= 125) {
+        to[1] = static_cast<std::byte>(mask_bit | static_cast<unsigned>(payload_size));
+        return 2;
+    }
+    if (payload_size <= 0xffff) {
+        to[1] = static_cast<std::byte>(mask_bit | 126U);
+        store_be16(to + 2, static_cast<std::uint16_t>(payload_size));
+        return 4;
+    }
+    to[1] = static_cast<std::byte>(mask_bit | 127U);
+    store_be64(to + 2, payload_size);
+    return 10;
+}
+
+constexpr std::byte first_byte(const frame_header& header) noexcept {
+    return static_cast<std::byte>((header.fin ? 0x80U : 0U) | (header.rsv1 ? rsv1_bit : 0U) |
+                                  (header.rsv2 ? rsv2_bit : 0U) | (header.rsv3 ? rsv3_bit : 0U) |
+                                  (static_cast<unsigned>(header.op) & 0x0fU));
+}
+
+} // namespace detail
+
 /// Writes the header in its minimal form and returns its size. `to` has header_size(...) bytes; the payload
 /// size is at most max_payload_size. O(1).
 constexpr std::size_t write_header(const frame_header& header, std::byte* to) noexcept {
     WSOLO_ASSERT(header.payload_size <= max_payload_size, "a payload length must stay below 2^63");
-    to[0] = static_cast<std::byte>((header.fin ? 0x80U : 0U) | (header.rsv1 ? rsv1_bit : 0U) |
-                                   (header.rsv2 ? rsv2_bit : 0U) | (header.rsv3 ? rsv3_bit : 0U) |
-                                   (static_cast<unsigned>(header.op) & 0x0fU));
-    const unsigned mask_bit = header.masked ? 0x80U : 0U;
-    std::size_t size = 2;
-    if (header.payload_size <= 125) {
-        to[1] = static_cast<std::byte>(mask_bit | static_cast<unsigned>(header.payload_size));
-    } else if (header.payload_size <= 0xffff) {
-        to[1] = static_cast<std::byte>(mask_bit | 126U);
-        store_be16(to + 2, static_cast<std::uint16_t>(header.payload_size));
-        size = 4;
-    } else {
-        to[1] = static_cast<std::byte>(mask_bit | 127U);
-        store_be64(to + 2, header.payload_size);
-        size = 10;
-    }
+    const std::size_t size =
+        detail::write_start(to, detail::first_byte(header), header.masked, header.payload_size);
     if (!header.masked) return size;
     for (std::size_t i = 0; i < 4; ++i) to[size + i] = header.key.bytes[i];
     return size + 4;
@@ -90,29 +105,19 @@ struct header_parse {
 
 namespace detail {
 
-/// The header at `from`, which has all of header_size_announced(from[1]) bytes.
-constexpr void read_header(const std::byte* from, frame_header& header) noexcept {
-    const unsigned first = std::to_integer<unsigned>(from[0]);
-    const unsigned second = std::to_integer<unsigned>(from[1]);
-    header.fin = (first & 0x80U) != 0;
-    header.rsv1 = (first & rsv1_bit) != 0;
-    header.rsv2 = (first & rsv2_bit) != 0;
-    header.rsv3 = (first & rsv3_bit) != 0;
-    header.op = static_cast<opcode>(first & 0x0fU);
-    header.masked = (second & 0x80U) != 0;
-    const unsigned field = second & 0x7fU;
-    const std::byte* key = from + 2;
-    header.payload_size = field;
-    if (field == 126) {
-        header.payload_size = load_be16(key);
-        key += 2;
-    } else if (field == 127) {
-        header.payload_size = load_be64(key);
-        key += 8;
-    }
-    header.key = {};
-    if (!header.masked) return;
-    for (std::size_t i = 0; i < 4; ++i) header.key.bytes[i] = key[i];
+constexpr void read_first(std::byte first, frame_header& header) noexcept {
+    const unsigned bits = std::to_integer<unsigned>(first);
+    header.fin = (bits & 0x80U) != 0;
+    header.rsv1 = (bits & rsv1_bit) != 0;
+    header.rsv2 = (bits & rsv2_bit) != 0;
+    header.rsv3 = (bits & rsv3_bit) != 0;
+    header.op = static_cast<opcode>(bits & 0x0fU);
+}
+
+/// The payload length of the header at `from`, which has all bytes up to the key.
+constexpr std::uint64_t read_length(const std::byte* from) noexcept {
+    const unsigned field = std::to_integer<unsigned>(from[1]) & 0x7fU;
+    return field <= 125 ? field : field == 126 ? load_be16(from + 2) : load_be64(from + 2);
 }
 
 } // namespace detail
@@ -125,7 +130,12 @@ constexpr void read_header(const std::byte* from, frame_header& header) noexcept
     if (bytes.size() < parsed.size) return parsed;
     parsed.status = parse_status::complete;
     parsed.length_field = static_cast<std::uint8_t>(std::to_integer<unsigned>(bytes[1]) & 0x7fU);
-    detail::read_header(bytes.data(), parsed.header);
+    detail::read_first(bytes[0], parsed.header);
+    parsed.header.payload_size = detail::read_length(bytes.data());
+    parsed.header.masked = (std::to_integer<unsigned>(bytes[1]) & 0x80U) != 0;
+    if (parsed.header.masked) {
+        for (std::size_t i = 0; i < 4; ++i) parsed.header.key.bytes[i] = bytes[parsed.size - 4 + i];
+    }
     return parsed;
 }
 

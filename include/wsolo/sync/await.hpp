@@ -3,10 +3,9 @@
 //
 // Laws of this file:
 // - The coroutine is resumed once, with no lock held, by the thread that completed the mark or closed the
-// barrier:
-//   inside its complete() or close(). To go elsewhere, post from there.
+//   barrier, inside its complete() or close(). To go elsewhere, post from there.
 // - The registration lives in the coroutine's frame: nothing allocates. Destroying a suspended coroutine
-// withdraws it.
+//   withdraws it.
 
 #include "waiter.hpp"
 
@@ -14,7 +13,8 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What co_await takes; made by reached() and drained(). co_await gives errc::none, or the error of close().
+/// What co_await takes; made by reached() and drained(). co_await gives errc::none, or the error of
+/// close().
 template <class Source>
 class [[nodiscard]] basic_awaiter final : private waiter {
 public:

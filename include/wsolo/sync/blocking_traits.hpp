@@ -1,6 +1,6 @@
 #pragma once
-// std_traits plus what a thread sleeps on. Apart from sync/traits.hpp, so that rooms that never sleep do not
-// pay for <mutex> and <condition_variable>.
+// std_traits plus what a thread sleeps on. Apart from sync/traits.hpp, so that rooms that never sleep do
+// not pay for <mutex> and <condition_variable>.
 
 #include "traits.hpp"
 

@@ -3,12 +3,10 @@
 // drained.
 //
 // Laws of this file:
-// - Called exactly once, unless the object goes first: in the thread that made it true, or in the constructor
-// when it is
-//   true already. Never under a lock of wsolo.
+// - Called exactly once, unless the object goes first: in the thread that made it true, or in the
+//   constructor when it is true already. Never under a lock of wsolo.
 // - After the destructor the function neither runs nor will: it waits for a call in another thread, and
-// returns at once
-//   from inside the call.
+//   returns at once from inside the call.
 // - No allocation: the object is the registration, and stays where it is.
 
 #include "parker.hpp"
@@ -19,9 +17,9 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// `Function` is called with errc::none, or the error of the barrier's close(). It must not throw. It may add
-/// and destroy other callbacks of the same source, and this one. The source outlives the object, unless the
-/// function was called before.
+/// `Function` is called with errc::none, or the error of the barrier's close(). It must not throw. It may
+/// add and destroy other callbacks of the same source, and this one. The source outlives the object, unless
+/// the function was called before.
 template <class Source, std::invocable<errc> Function>
 class [[nodiscard]] basic_callback final : private waiter {
     using traits = typename Source::traits;

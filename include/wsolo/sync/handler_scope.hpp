@@ -3,8 +3,8 @@
 // answered with would_deadlock.
 //
 // Laws of this file:
-// - Scopes nest like calls: opened and closed by one thread, last in first out. A coroutine holds none across
-// a suspension.
+// - Scopes nest like calls: opened and closed by one thread, last in first out. A coroutine holds none
+//   across a suspension.
 // - No lock and no atomic: a thread reads only its own chain.
 
 #include "traits.hpp"

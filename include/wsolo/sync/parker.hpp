@@ -2,10 +2,9 @@
 // One sleeping thread and those who wake it: a mutex and a condition variable on the sleeper's stack.
 //
 // Laws of this file:
-// - release() happens once and is the releaser's last touch: the sleeper may return, and take the parker with
-// it,
-//   as soon as the parker's own mutex is free again. The notification is sent under that mutex for this
-//   reason; it is shared by these two threads only, so nobody else waits behind the system call.
+// - release() happens once and is the releaser's last touch: the sleeper may return, and take the parker
+//   with it, as soon as the parker's own mutex is free again. The notification is sent under that mutex for
+//   this reason; it is shared by these two threads only, so nobody else waits behind the system call.
 // - A nudge wakes but does not release: whoever can still be released must be unlinked before it leaves.
 
 #include "blocking_traits.hpp"

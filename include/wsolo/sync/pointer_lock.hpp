@@ -5,12 +5,11 @@
 // Laws of this file:
 // - "Held?" and "sleep behind the holder" change in one word by one RMW: no wake-up can be lost.
 // - unlock() is one exchange, and that is its last touch of the word; those whom it wakes touch only their
-// stacks.
+//   stacks.
 // - Nobody owns the lock while it sleeps: unlock() frees it and wakes all sleepers, who try again. Sections
-// under it are
-//   a few list operations, so there is rarely more than one.
+//   under it are a few list operations, so there is rarely more than one.
 // - 8 bytes. Not a std::mutex because that takes 40, and the types that use this one exist once per
-// connection.
+//   connection.
 
 #include "parker.hpp"
 

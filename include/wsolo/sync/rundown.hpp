@@ -5,11 +5,10 @@
 // Laws of this file:
 // - "Closed?" and "one more inside" change in one word by one CAS: a refused entry was never counted.
 // - leave() is one RMW, and nothing after it touches the object, unless that RMW closed the count with
-// somebody waiting.
-//   Then the object is held by those waiters until the leaver has put the ring's lock back, its last touch.
-// - So whoever was told "drained" may destroy the object. A wait that is about to time out looks at the word
-// first: once
-//   the last leaver has seen a waiter, that waiter stays until it is released.
+//   somebody waiting. Then the object is held by those waiters until the leaver has put the ring's lock
+//   back, its last touch.
+// - So whoever was told "drained" may destroy the object. A wait that is about to time out looks at the
+//   word first: once the last leaver has seen a waiter, that waiter stays until it is released.
 // - The waiting bit is set and cleared under the ring's lock, and never after the drain.
 
 #include "handler_scope.hpp"
@@ -21,8 +20,8 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Counts who is inside. Any thread may call any member. It may be destroyed once it is drained, by wait(), a
-/// callback or close() saying so, and no other wait, callback or close() is under way. 16 bytes, no
+/// Counts who is inside. Any thread may call any member. It may be destroyed once it is drained, by wait(),
+/// a callback or close() saying so, and no other wait, callback or close() is under way. 16 bytes, no
 /// allocation.
 template <class Traits = std_blocking_traits>
 class basic_rundown {

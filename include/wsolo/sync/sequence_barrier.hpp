@@ -1,16 +1,15 @@
 #pragma once
 // Numbers for what was received, and a wait for "everything up to here is handled, and nothing later": each
-// notification is issued a number, each response takes the snapshot() of its moment and waits for that mark.
+// notification is issued a number, each response takes the snapshot() of its moment and waits for that
+// mark.
 //
 // Laws of this file:
 // - One drainer completes in the order of the numbers; who hands items to several handlers takes
-// sync/unordered_barrier.hpp.
-// - A number is never reused. One whose item was not accepted is abandoned, in any order, by any thread:
-// waits pass
-//   over it as soon as everything else up to them is done.
+//   sync/unordered_barrier.hpp.
+// - A number is never reused. One whose item was not accepted is abandoned, in any order, by any thread;
+//   waits pass over it as soon as everything else up to them is done.
 // - issue() and complete() are one RMW each while nobody waits and nothing is abandoned; a wait for what is
-// done
-//   already is one load.
+//   done already is one load.
 
 #include "ticket.hpp"
 #include "watermark.hpp"
@@ -51,9 +50,9 @@ public:
         if (!base::has_reached(n - 1)) pass_gap(n - 1, 0);
     }
 
-    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run in
-    /// this call. In order: n follows the number completed last, but for abandoned ones. (After close() the
-    /// order is free: what a queue drops on its way out.)
+    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run
+    /// in this call. In order: n follows the number completed last, but for abandoned ones. (After close()
+    /// the order is free: what a queue drops on its way out.)
     void complete(std::uint64_t n) noexcept {
         if (base::value_of(this->word_.load(std::memory_order_relaxed)) + 1 != n) return pass_gap(n, 1);
         const std::uint64_t before = this->word_.fetch_add(base::one, std::memory_order_acq_rel);
@@ -76,9 +75,9 @@ public:
         if (first != nullptr) base::settle();
     }
 
-    /// Runs item `n` for the life of the result: begin(n) now, complete(n) at its end, also when the handler
-    /// throws. Inside it this thread's wait for `n` or beyond answers would_deadlock. It stays on the stack
-    /// of one thread; a handler that suspends calls begin() and complete() itself.
+    /// Runs item `n` for the life of the result: begin(n) now, complete(n) at its end, also when the
+    /// handler throws. Inside it this thread's wait for `n` or beyond answers would_deadlock. It stays on
+    /// the stack of one thread; a handler that suspends calls begin() and complete() itself.
     [[nodiscard]] handling handle(std::uint64_t n) noexcept { return handling(*this, n); }
     [[nodiscard]] handling handle(ticket&& item) noexcept { return handling(*this, item.take()); }
 
@@ -110,7 +109,8 @@ private:
     }
 
     /// Moves the watermark to `done`, or to the last number issued when only abandoned ones lie between.
-    /// Under the lock. The sum cannot go stale: while an accepted number is open, only its drainer passes it.
+    /// Under the lock. The sum cannot go stale: while an accepted number is open, only its drainer passes
+    /// it.
     void advance_to(std::uint64_t done, std::uint64_t word) noexcept {
         const std::uint64_t open_or_abandoned = snapshot() - done;
         if (open_or_abandoned == abandoned_ahead_) {

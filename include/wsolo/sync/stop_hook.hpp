@@ -4,7 +4,8 @@
 //
 // Laws of this file:
 // - A token is anything with stop_requested() and a callback type: std::stop_token, or a type with a nested
-//   `callback_type<Function>` (as in C++26's stoppable_token) whose destructor waits for a running callback.
+//   `callback_type<Function>` (as in C++26's stoppable_token) whose destructor waits for a running
+//   callback.
 
 #include "../core/config.hpp"
 

@@ -4,7 +4,7 @@
 // Laws of this file:
 // - One number, one complete() or abandon(), by whoever holds it last.
 // - Neither type outlives its barrier. What complete() asks about order and threads holds for their
-// destructors.
+//   destructors.
 
 #include "handler_scope.hpp"
 
@@ -50,8 +50,8 @@ private:
     std::uint64_t number_ = 0;
 };
 
-/// An item at work on this thread's stack; made by handle() of a barrier. Completes at its end, also when the
-/// handler throws; until then this thread's wait for the item itself answers would_deadlock.
+/// An item at work on this thread's stack; made by handle() of a barrier. Completes at its end, also when
+/// the handler throws; until then this thread's wait for the item itself answers would_deadlock.
 template <class Barrier>
 class [[nodiscard]] basic_handling {
 public:

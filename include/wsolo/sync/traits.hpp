@@ -3,11 +3,9 @@
 //
 // Laws of this file:
 // - Every concurrent type takes a Traits argument and touches no std::atomic, clock or lock but through it,
-// so that the
-//   tests can run the shipped headers under a scheduler of their own.
+//   so that the tests can run the shipped headers under a scheduler of their own.
 // - The thread slot is part of the seam: code that runs many logical threads on one real one (fibers) gives
-// each its
-//   own slot.
+//   each its own slot.
 // - std_traits adds nothing to what it names: the seam costs no instruction.
 
 #include "../core/config.hpp"

@@ -3,10 +3,9 @@
 //
 // Laws of this file:
 // - The watermark passes a number when it and all below it are done; what finishes early is remembered in a
-// bitmap.
+//   bitmap.
 // - The bitmap is the bound: at most Window numbers are open at once, and issue() says queue_full beyond.
-// Nothing
-//   allocates, and no number is reused.
+//   Nothing allocates, and no number is reused.
 // - complete() takes a short lock (two RMWs while free); waits are as in sync/sequence_barrier.hpp.
 
 #include "../core/result.hpp"

@@ -5,8 +5,7 @@
 // Laws of this file:
 // - Whoever waits brings the node: nothing here allocates.
 // - fire() is called at most once, with no lock held, after the node was unlinked; the caller touches the
-// node no
-//   more, so that the node may end in it.
+//   node no more, so that the node may end in it.
 // - Plain data: the ring belongs to whoever holds the lock around it.
 
 #include "../core/error.hpp"
@@ -15,7 +14,8 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Base of every form of waiting. Stays where it is from add() until fire() or a remove() that answered true.
+/// Base of every form of waiting. Stays where it is from add() until fire() or a remove() that answered
+/// true.
 struct waiter {
     using fire_function = void (*)(waiter&) noexcept;
 
@@ -37,8 +37,8 @@ protected:
 
 namespace detail {
 
-/// Links `added` into the ring that starts at `first` (null: empty), by mark, behind equals. Returns the new
-/// first. O(1) when marks grow, else O(waiters with a greater mark).
+/// Links `added` into the ring that starts at `first` (null: empty), by mark, behind equals. Returns the
+/// new first. O(1) when marks grow, else O(waiters with a greater mark).
 [[nodiscard]] inline waiter* link_by_mark(waiter* first, waiter& added) noexcept {
     if (first == nullptr) {
         added.next = added.previous = &added;

@@ -3,12 +3,12 @@
 // built on.
 //
 // Laws of this file:
-// - The number and "somebody waits" share one word, and every change is one RMW. A waiter sets the bit by the
-// RMW that
-//   tells it whether it is too late; the advance that reaches its mark sees the bit. No wake-up can be lost.
+// - The number and "somebody waits" share one word, and every change is one RMW. A waiter sets the bit by
+//   the RMW that tells it whether it is too late; the advance that reaches its mark sees the bit. No
+//   wake-up can be lost.
 // - The ring of waiters is changed under lock_ only; nobody is fired, woken or called under it.
 // - One waiter is unlinked and fired at a time, lowest mark first, so that what fire() runs may add and
-// remove waiters.
+//   remove waiters.
 // - Verdicts: satisfied beats closed beats would_deadlock beats cancelled beats timed_out.
 
 #include "handler_scope.hpp"
@@ -35,9 +35,10 @@ public:
         return value_of(word_.load(std::memory_order_acquire)) >= mark;
     }
 
-    /// Waits until everything up to `mark` is done. errc::none: it is, and what its handlers wrote is visible
-    /// here. Otherwise the error that close() was given; would_deadlock when the caller runs a handler that
-    /// this wait would wait for; cancelled; timed_out. Reached already: one load, whatever the arguments.
+    /// Waits until everything up to `mark` is done. errc::none: it is, and what its handlers wrote is
+    /// visible here. Otherwise the error that close() was given; would_deadlock when the caller runs a
+    /// handler that this wait would wait for; cancelled; timed_out. Reached already: one load, whatever the
+    /// arguments.
     template <stop_token_like StopToken>
     [[nodiscard]] errc wait_up_to(std::uint64_t mark, const StopToken& stop,
                                   time_point deadline = no_deadline) noexcept {
@@ -65,9 +66,9 @@ public:
         return (word_.load(std::memory_order_acquire) & closed) != 0;
     }
 
-    /// Links `added` until its mark is reached or the barrier is closed; fire() then runs in the thread that
-    /// did that. False: it is decided already, `added.outcome` says how, and fire() will not be called. On
-    /// true `added` may have been fired before this returns. For builders of waiting forms
+    /// Links `added` until its mark is reached or the barrier is closed; fire() then runs in the thread
+    /// that did that. False: it is decided already, `added.outcome` says how, and fire() will not be
+    /// called. On true `added` may have been fired before this returns. For builders of waiting forms
     /// (sync/callback.hpp, sync/await.hpp).
     [[nodiscard]] bool add(waiter& added) noexcept {
         waiter* first = detail::link_by_mark(lock_.lock(), added);

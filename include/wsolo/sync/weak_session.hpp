@@ -3,10 +3,10 @@
 //
 // Laws of this file:
 // - The session owns an anchor; handles share a small block with it. The block holds a rundown and outlives
-// both.
+//   both.
 // - A use is a guard of the rundown: while it lives the session does; after close() there are no new ones.
-// - The anchor's last act, close() and wait(), comes before anything of the session goes: it is the session's
-// last member.
+// - The anchor's last act, close() and wait(), comes before anything of the session goes: it is the
+//   session's last member.
 
 #include "../core/result.hpp"
 #include "rundown.hpp"
@@ -137,6 +137,9 @@ public:
     [[nodiscard]] basic_weak_session<T, Traits> handle() const noexcept {
         return block_ == nullptr ? basic_weak_session<T, Traits>() : basic_weak_session<T, Traits>(*block_);
     }
+
+    /// Whether it was made for a session (and not moved from).
+    [[nodiscard]] explicit operator bool() const noexcept { return block_ != nullptr; }
 
     /// No guard is given out any more. True: this call closed it.
     bool close() noexcept { return block_ != nullptr && block_->users.close(); }

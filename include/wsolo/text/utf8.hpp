@@ -16,7 +16,9 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// Whether `bytes` as a whole are UTF-8. O(n).
 [[nodiscard]] inline bool is_valid_utf8(const_bytes bytes) noexcept {
-    if (bytes.size() <= detail::utf8_short_size && detail::ascii_short(bytes)) return true;
+    if (bytes.size() <= detail::utf8_short_size && detail::clear_ascii_short(bytes.data(), bytes.size(), 0)) {
+        return true;
+    }
     return detail::utf8_unfinished(bytes) == 0 && detail::utf8_faultless(bytes.data(), bytes.size());
 }
 
@@ -26,10 +28,7 @@ public:
     /// The next part. False when the text so far cannot be the beginning of any UTF-8 text; from then on
     /// every call answers false until reset(). O(n).
     [[nodiscard]] bool write(const_bytes part) noexcept {
-        if (at_boundary() && part.size() <= detail::utf8_short_size && detail::ascii_short(part)) {
-            valid_ += part.size();
-            return true;
-        }
+        if (takes_short(part, 0)) return true;
         return judge(part, 0);
     }
 
@@ -37,13 +36,9 @@ public:
     /// how many bytes of the frame's payload came before (RFC 6455 §5.3). All of `part` is unmasked even
     /// after a failure. O(n).
     [[nodiscard]] bool write_masked(mutable_bytes part, masking_key key, std::uint64_t offset = 0) noexcept {
-        if (part.size() > detail::utf8_short_size) {
-            return judge(part, detail::key_at(key.bytes.data(), offset));
-        }
-        const bool ascii = detail::unmask_short(part.data(), part.size(), key.bytes.data(), offset);
-        if (!ascii || !at_boundary()) return judge(const_bytes(part), 0);
-        valid_ += part.size();
-        return true;
+        const std::uint32_t word = detail::key_word(key, offset);
+        if (takes_short(part, word)) return true;
+        return judge(part, word);
     }
 
     /// Whether the text so far is UTF-8 as it stands: not failed, and no code point is cut off at its end.
@@ -68,23 +63,36 @@ private:
         return true;
     }
 
-    /// The part, XORed with `key` (in memory order) first unless it is const.
+    /// Short ASCII between code points: most parts of most conversations. False leaves all as it was.
     template <class Byte>
-    bool judge(std::span<Byte> part, std::uint32_t key) noexcept {
+    bool takes_short(std::span<Byte> part, std::uint32_t word) noexcept {
+        if (!at_boundary() || part.size() > detail::utf8_short_size) return false;
+        if (!detail::clear_ascii_short(part.data(), part.size(), word)) return false;
+        valid_ += part.size();
+        return true;
+    }
+
+    /// The part, XORed with `word` (a key in memory order) first unless it is const.
+    template <class Byte>
+    [[gnu::noinline]] bool judge(std::span<Byte> part, std::uint32_t word) noexcept {
         while (!part.empty() &&
                !at_boundary()) { // what completes the code point that the last part left open
-            unmask(part.first(1), key);
-            key = detail::key_at(reinterpret_cast<const std::byte*>(&key), 1);
+            unmask(part.first(1), word);
+            word = detail::advance(word, 1);
             const bool fits = step(part.front());
             part = part.subspan(1);
-            if (!fits) unmask(part, key);
+            if (fits) continue;
+            unmask(part, word);
+            return false;
         }
-        if (part.empty() || failed()) return !failed();
+        if (part.empty()) return !failed();
         // What is still open at the end is left to the automaton, which remembers it.
-        const std::size_t whole = part.size() - unfinished(part, key);
+        const std::size_t open = unfinished(part, word);
+        const std::size_t whole = part.size() - open;
         const std::span<Byte> front = part.first(whole);
-        unmask(part.subspan(whole), detail::key_at(reinterpret_cast<const std::byte*>(&key), whole));
-        if (!detail::utf8_faultless(front.data(), whole, key) || detail::utf8_unfinished(front) != 0) {
+        if (open > 0) unmask(part.subspan(whole), detail::advance(word, whole));
+        const bool faultless = detail::utf8_faultless(front.data(), whole, word);
+        if (!faultless || (open > 0 && detail::utf8_unfinished(front) != 0)) {
             valid_ += detail::utf8_scan_scalar(part, state_); // finds the byte
             return false;
         }
@@ -96,21 +104,24 @@ private:
     }
 
     template <class Byte>
-    static void unmask(std::span<Byte> bytes, std::uint32_t key) noexcept {
-        if constexpr (!std::is_const_v<Byte>) detail::xor_words(bytes.data(), bytes.size(), key);
+    static void unmask(std::span<Byte> bytes, std::uint32_t word) noexcept {
+        if constexpr (!std::is_const_v<Byte>) {
+            detail::xor_narrow(bytes.data(), bytes.data(), bytes.size(), word);
+        }
     }
 
     /// utf8_unfinished of what the part will be once it is unmasked.
     template <class Byte>
-    static std::size_t unfinished(std::span<Byte> part, std::uint32_t key) noexcept {
+    static std::size_t unfinished(std::span<Byte> part, std::uint32_t word) noexcept {
         if constexpr (std::is_const_v<Byte>) {
             return detail::utf8_unfinished(part);
         } else {
             std::byte last[3];
             const std::size_t count = part.size() < 3 ? part.size() : 3;
-            std::memcpy(last, part.data() + (part.size() - count), count);
-            const std::uint64_t before = part.size() - count;
-            detail::xor_words(last, count, detail::key_at(reinterpret_cast<const std::byte*>(&key), before));
+            std::uint32_t turned = detail::advance(word, part.size() - count);
+            for (std::size_t i = 0; i < count; ++i, turned = detail::advance(turned, 1)) {
+                last[i] = part[part.size() - count + i] ^ detail::first_byte(turned);
+            }
             return detail::utf8_unfinished({last, count});
         }
     }

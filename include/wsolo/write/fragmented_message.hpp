@@ -5,7 +5,9 @@
 // - While it is open, other data waits and control does not: frames of two messages are never interleaved.
 // - It ends exactly once: by finish(), or, when it is destroyed unfinished, as its owner chose.
 
-#include "single_writer.hpp"
+#include "../frame/close_code.hpp"
+#include "../frame/encode.hpp"
+#include "detail/backlog.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -67,8 +69,9 @@ private:
     void abandon() noexcept {
         if (next_ == opcode::continuation) {
             const bool truncated = if_unfinished_ == unfinished::truncate && push({}, true) == errc::none;
-            if (!truncated)
-                static_cast<void>(writer_->close(close_code::internal_error, "message abandoned"));
+            const errc closed =
+                truncated ? errc::closed : writer_->close(close_code::internal_error, "message abandoned");
+            if (closed != errc::none && closed != errc::closed) writer_->abort(errc::message_unfinished);
         }
         release(); // nothing of it was sent: as if it had never begun
     }

@@ -5,7 +5,9 @@
 // Laws of this file:
 // - While a call is in progress the writer's destructor waits for it; no call waits for the transport.
 
-#include "single_writer.hpp"
+#include "../frame/encode.hpp"
+#include "../sync/weak_session.hpp"
+#include "outcome.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 

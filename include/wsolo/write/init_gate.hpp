@@ -52,7 +52,7 @@ public:
     void reject(errc why) {
         WSOLO_ASSERT(writer_ != nullptr, "reject() after open() or reject()");
         Writer* writer = std::exchange(writer_, nullptr);
-        static_cast<void>(writer->box_.abort(why));
+        writer->abort(why); // the token is here, so that calls no hook yet
         if (writer->box_.open_gate()) writer->schedule();
     }
 

@@ -15,6 +15,8 @@
 #include "detail/backlog.hpp"
 #include "drain.hpp"
 
+#include <concepts>
+
 namespace wsolo::inline WSOLO_ABI {
 
 /// Who holds the write token.
@@ -36,8 +38,7 @@ inline constexpr std::size_t inline_limit = 2048;
 /// What a push came to.
 struct [[nodiscard]] push_result {
     errc error = errc::none;
-    bool drive = false;   ///< the caller took the token and must call the schedule hook
-    bool climbed = false; ///< the queue reached its high mark: tell the observer
+    bool drive = false; ///< the caller took the token and must call the schedule hook
 };
 
 /// What the owner is to do next.
@@ -46,6 +47,7 @@ enum class next_step : std::uint8_t { write, write_what_must, look_again, releas
 /// What the owner takes out from under the lock.
 struct [[nodiscard]] next_result {
     next_step step = next_step::released;
+    bool climbed = false;     ///< the queue reached its high mark: tell the observer, before `fell`
     bool fell = false;        ///< the queue fell to its low mark: tell the observer
     workload* idle = nullptr; ///< the caller's to destroy
     waiter_list due{};        ///< the caller's to wake
@@ -69,11 +71,10 @@ public:
 
     /// Queues a small frame, which `encode(mutable_bytes)` writes in place under the lock.
     template <class Encode>
-    push_result push_small(placement where, Encode encode) noexcept {
-        where.in_block = where.size;
+    push_result push_small(const placement& where, Encode encode) noexcept {
         return place(
             where, [&](supplies& out) { return queued_.judge(where, out); },
-            [&](segment* room, supplies&) { encode(queued_.put_small(where, *room)); });
+            [&](segment& room) { encode(queued_.put_small(where, room)); });
     }
 
     /// Queues a frame that already is a segment. Takes it over only when the result says errc::none.
@@ -81,19 +82,19 @@ public:
         where.size = frame->size();
         return place(
             where, [&](supplies& out) { return queued_.judge(where, out); },
-            [&](segment*, supplies&) { queued_.put_whole(where, frame); });
+            [&](supplies&) { queued_.put_whole(where, frame); });
     }
 
     /// Queues a segment without frames behind the data accepted so far; its outcome says that its turn has
     /// come.
     push_result push_mark(segment* mark) noexcept {
-        return place({}, admit_anything, [&](segment*, supplies&) { queued_.put_whole({}, mark); });
+        return place({}, admit_anything, [&](supplies&) { queued_.put_whole({}, mark); });
     }
 
     /// The gate's: leads everything, a Close that was queued before it included.
     push_result push_greeting(segment* greeting) noexcept {
         const placement where{.to = lane_id::greeting, .size = greeting->size()};
-        return place(where, admit_anything, [&](segment*, supplies&) { queued_.put_whole(where, greeting); });
+        return place(where, admit_anything, [&](supplies&) { queued_.put_whole(where, greeting); });
     }
 
     /// Queues a keyed frame; a queued one of the same key leaves, errc::conflated. O(segments queued).
@@ -101,15 +102,15 @@ public:
         segment* same = nullptr;
         return place(
             {}, [&](supplies&) { return queued_.judge_keyed(*frame, same); },
-            [&](segment*, supplies& out) { queued_.put_keyed(frame, same, out); });
+            [&](supplies& out) { queued_.put_keyed(frame, same, out); });
     }
 
     /// Queues the Close frame behind everything accepted so far, seals, and bounds the drain.
     template <class Encode>
     push_result push_close(std::size_t size, time_point drain_deadline, Encode encode) noexcept {
-        const placement where{.size = size, .in_block = size, .of_message = true};
-        return place(where, admit_anything, [&](segment* room, supplies&) {
-            encode(queued_.put_small(where, *room));
+        const placement where{.size = size, .of_message = true};
+        return place(where, admit_anything, [&](segment& room) {
+            encode(queued_.put_small(where, room));
             sealed_ = true;
             queued_.work->close_deadline = drain_deadline;
             recall();
@@ -122,10 +123,11 @@ public:
         if (sealed_) return errc::closed;
         return std::exchange(queued_.in_message, true) ? errc::message_open : errc::none;
     }
-    /// True when the caller must call the schedule hook.
+    /// True when the caller must call the schedule hook. Behind a Close nothing follows: what waited stays,
+    /// and drops.
     [[nodiscard]] bool end_message() noexcept {
         const scoped_hold hold(lock_);
-        return queued_.end_message() && claim();
+        return !sealed_ && queued_.end_message() && claim();
     }
 
     /// While corked no push asks for a drive. uncork() is true when the caller must call the schedule hook.
@@ -139,13 +141,16 @@ public:
         return queued_.has_incoming() && claim();
     }
 
-    /// Seals, and has everything dropped at the next frame boundary. True when the caller must call the
-    /// schedule hook.
-    [[nodiscard]] bool abort(errc why) noexcept {
+    /// Seals, and has everything dropped at the next frame boundary, or at `finish_by`. True when the caller
+    /// must call the schedule hook.
+    [[nodiscard]] bool abort(errc why, time_point finish_by) noexcept {
         const scoped_hold hold(lock_);
-        if (token_ == token::finished || aborting_) return false;
+        if (token_ == token::finished) return false;
+        if (queued_.work != nullptr) {
+            queued_.work->close_deadline = earlier(queued_.work->close_deadline, finish_by);
+        }
+        if (!aborting_) reason_ = why;
         sealed_ = aborting_ = true;
-        reason_ = why;
         recall();
         return take_if_free();
     }
@@ -172,19 +177,21 @@ public:
         next_result result;
         const scoped_hold hold(lock_);
         queued_.accounts.settle(done);
+        result.climbed = queued_.accounts.tells_high();
         result.fell = queued_.accounts.fell();
         queued_.grant(result.due, sealed_);
-        if (queued_.work != nullptr) queued_.work->take_incoming();
+        if (queued_.work != nullptr) queued_.work->take_incoming(sealed_);
         if (aborting_) {
             result.step = queued_.must_finish() ? next_step::write_what_must : next_step::aborted;
         } else if (queued_.has_flight()) {
             result.step = next_step::write;
         } else if (sealed_) {
             result.step = next_step::drained;
-        } else if (result.fell) {
+        } else if (result.climbed || result.fell) {
             result.step = next_step::look_again; // the observer is told while the token is still held
         } else {
             token_ = token::free;
+            queued_.grant(result.due, true); // no later write will: what does not fit waits anew
             if (!queued_.has_held()) result.idle = std::exchange(queued_.work, nullptr);
         }
         return result;
@@ -221,20 +228,40 @@ public:
         transport_error_ = how.transport_error;
         partial_frame_ = queued_.mid_frame();
         sealed_ = true;
-        token_ = token::finished;
+        aborting_ = true; // the reason stands
         end.rest = std::exchange(queued_.work, nullptr);
         end.report = report_held();
         return end;
     }
 
+    /// Owner: the last touch.
+    void retire() noexcept {
+        const scoped_hold hold(lock_);
+        token_ = token::finished;
+    }
+
+    /// For the destructor: nothing is accepted any more, and nobody waits for room. The caller wakes who is
+    /// due.
+    [[nodiscard]] waiter_list give_up() noexcept {
+        waiter_list due;
+        const scoped_hold hold(lock_);
+        if (!aborting_) reason_ = errc::aborted;
+        sealed_ = aborting_ = true;
+        queued_.grant(due, true);
+        return due;
+    }
+
     /// Owner. nullptr when nothing was queued since the writer was idle (an abort of an idle writer).
     [[nodiscard]] workload* work() noexcept { return queued_.work; }
 
-    /// Withdraws a sender that waits for room. False when it was granted room, or the end came: it is being
-    /// woken.
-    [[nodiscard]] bool withdraw(budget_waiter& waiter) noexcept {
+    /// Withdraws a sender that waits for room; those behind it may fit, and are the caller's to wake. False
+    /// when it was granted room, or the end came: it is being woken.
+    [[nodiscard]] bool withdraw(budget_waiter& waiter, waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
-        return waiter.linked && queued_.work->waiters.remove(waiter);
+        if (!std::exchange(waiter.waits, false)) return false;
+        queued_.work->waiters.remove(waiter);
+        queued_.grant(due, sealed_);
+        return true;
     }
 
     /// Whether a data frame of `size` bytes might be accepted now: spares the work of encoding a large one in
@@ -284,19 +311,29 @@ public:
 private:
     static constexpr auto admit_anything = [](supplies&) noexcept { return errc::none; };
 
-    /// Accepts a frame: judge(supplies) says whether, commit(room, supplies) queues it, in one step. Memory
-    /// is fetched with the lock free, and everything is judged again.
+    /// Accepts a frame: judge(supplies) says whether; commit(room) puts a small one where there is room,
+    /// commit(supplies) queues one that needs none; in one step. Memory is fetched with the lock free, and
+    /// everything is judged again.
     template <class Judge, class Commit>
     push_result place(const placement& where, Judge judge, Commit commit) noexcept {
         supplies fresh;
         do {
-            segment* room = nullptr;
             const scoped_hold hold(lock_);
             if (sealed_ && (aborting_ || where.to != lane_id::greeting)) return {errc::closed};
             if (const errc refused = judge(fresh); refused != errc::none) return {refused};
-            if (!queued_.find_room(where, fresh, room)) continue;
-            commit(room, fresh);
-            return {errc::none, claim(), queued_.accounts.climbed()};
+            if (!queued_.find_work(fresh)) continue;
+            const bool was_parked = token_ == token::parked;
+            if constexpr (std::invocable<Commit&, segment&>) {
+                segment* room = queued_.find_room(where, fresh);
+                if (room == nullptr) continue;
+                commit(*room);
+            } else {
+                commit(fresh);
+            }
+            if (queued_.accounts.climbed()) recall(); // the observer is told by whoever pumps
+            const bool recalled =
+                was_parked && token_ == token::free; // no cork holds back a write that has begun
+            return {errc::none, recalled ? take_if_free() : claim()};
         } while (fresh.fetch());
         return {errc::out_of_memory};
     }

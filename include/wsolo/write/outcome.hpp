@@ -5,7 +5,9 @@
 // - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
 // was
 //   dropped. A rejected item gets none: its send() already said so.
-// - It runs in the thread that holds the write token, with no lock held. It may send; it must not wait.
+// - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
+// in that
+//   item's sender. It may send; it must not wait.
 
 #include "../core/error.hpp"
 

@@ -13,21 +13,20 @@
 
 #include "../frame/check.hpp"
 #include "../sync/stop_hook.hpp"
-#include "../sync/weak_session.hpp"
 #include "cork.hpp"
 #include "detail/flush_ticket.hpp"
 #include "detail/writer_core.hpp"
+#include "fragmented_message.hpp"
+#include "handle.hpp"
 #include "outbound.hpp"
 #include "side.hpp"
+
+#include <optional>
 
 namespace wsolo::inline WSOLO_ABI {
 
 template <class Writer>
 class init_gate;
-template <class Writer>
-class fragmented_message;
-template <class Writer>
-class writer_handle;
 
 /// An observer that wants to know nothing. One of your own may have any of the functions that single_writer
 /// names.
@@ -39,10 +38,10 @@ inline constexpr born_gated_t born_gated{};
 
 /// See the file's laws. `Transport` is owned; `Schedule` is the hook, or inline_drive of one; `Side` is
 /// server_side or client_side<>. `Observer` may have, each called with no lock held: `on_finished(const
-/// drain_report&)`, once, by the thread that ends the writer; `on_high_water()`, by a sender;
-/// `on_low_water()`, by the thread that pumps. Thread safety: everything but construction and destruction.
-/// The destructor closes handles, aborts what is left (errc::aborted) and must not run inside a callback; no
-/// thread may be in a direct call then. Idle it owns no heap block, mutex or thread.
+/// drain_report&)`, once, by the thread that ends the writer; `on_high_water()` and `on_low_water()`, by
+/// turns, by the thread that pumps; none may throw. Thread safety: everything but construction and
+/// destruction. The destructor closes handles, aborts what is left (errc::aborted) and must not run inside a
+/// callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or thread.
 template <transport Transport, schedule_hook Schedule, class Side = server_side, class Observer = no_observer,
           class Traits = std_blocking_traits>
 class single_writer : private detail::writer_core<Transport, Schedule, Observer, Traits> {
@@ -51,14 +50,24 @@ class single_writer : private detail::writer_core<Transport, Schedule, Observer,
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
 
-    explicit single_writer(Transport connection, Schedule schedule, const writer_options& options = {},
+    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
                            Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(schedule), options, std::move(observer), token::free),
+        : core(std::move(connection), std::move(hook), options, std::move(observer), token::free),
           side_(std::move(side)) {}
-    single_writer(born_gated_t, Transport connection, Schedule schedule, const writer_options& options = {},
+    single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
                   Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(schedule), options, std::move(observer), token::gated),
+        : core(std::move(connection), std::move(hook), options, std::move(observer), token::gated),
           side_(std::move(side)) {}
+
+    single_writer(const single_writer&) = delete;
+    single_writer& operator=(const single_writer&) = delete;
+
+    ~single_writer() {
+        anchor_.close();
+        this->give_up();
+        anchor_ = {}; // waits for the calls that handles have in progress
+        this->end_what_is_left();
+    }
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
     /// report. Otherwise nothing happened: queue_full (try later), too_large (never), closed, out_of_memory.
@@ -80,6 +89,9 @@ public:
     /// values of which only the newest counts. It takes its place at the end of the queue. O(n + segments
     /// queued).
     [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome told = {}) {
+        WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
+                     "send_keyed() sends a text or a binary message");
+        if (is_control(op)) return errc::raw_frame_malformed;
         detail::segment* frame = encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
         if (frame == nullptr) return errc::out_of_memory;
         return own(frame, this->box_.push_keyed(frame));
@@ -91,6 +103,9 @@ public:
     template <stop_token_like StopToken = never_stop>
     [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
                                  const StopToken& stop = {}) {
+        WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
+                     "send_wait() sends a text or a binary message");
+        if (is_control(op)) return errc::raw_frame_malformed;
         if (this->is_pumping_here()) return errc::would_deadlock;
         const std::size_t size = encoded_size<Side::self>(payload.size());
         if (size <= detail::inline_limit) {
@@ -121,6 +136,7 @@ public:
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
         if (bytes.size() <= detail::inline_limit) return send(raw{bytes});
+        if (!is_one_whole_frame(parse_header(bytes), bytes)) return errc::raw_frame_malformed;
         return push_segment(bytes.size(), [&] { return detail::segment::make_shared(frame); });
     }
 
@@ -149,7 +165,7 @@ public:
 
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item) {
-        return std::visit([this](const auto& kind) { return send_kind(kind); }, item);
+        return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
@@ -200,8 +216,10 @@ public:
     }
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No
-    /// Close is sent.
-    void abort(errc why = errc::aborted) { this->abort_with(why); }
+    /// Close is sent. A frame that was begun is finished if the transport takes it within `finish_within`;
+    /// with 0 it stays partial.
+    void abort(errc why, duration finish_within) { this->abort_with(why, finish_within); }
+    void abort(errc why = errc::aborted) { this->abort_with(why, this->settings_.drain_timeout.get()); }
 
     /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when
     /// the hook asked, when the transport became writable, or when a deadline passed; a call too many is
@@ -268,7 +286,11 @@ private:
             [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
             waiter.parker.park_until(deadline);
         }
-        if (this->box_.withdraw(waiter)) return false;
+        detail::waiter_list due;
+        if (this->box_.withdraw(waiter, due)) {
+            due.wake_all();
+            return false;
+        }
         waiter.parker.park(); // it is being woken: the waker's touch must be over before the node goes
         return true;
     }
@@ -330,21 +352,19 @@ private:
     }
 
     weak_type weak_self() {
-        auto existing = this->box_.locked([&] { return anchor_.handle(); });
-        if (!existing.is_expired()) return existing;
+        const auto existing = this->box_.locked(
+            [&] { return anchor_ ? std::optional<weak_type>(anchor_.handle()) : std::nullopt; });
+        if (existing.has_value()) return *existing;
         auto made = anchor::make(*this);
         if (!made) return {};
         return this->box_.locked([&] {
-            if (anchor_.handle().is_expired()) std::swap(anchor_, *made);
+            if (!anchor_) std::swap(anchor_, *made);
             return anchor_.handle();
         });
     }
 
     [[no_unique_address]] Side side_;
-    anchor anchor_; // last: it closes the handles before anything of the writer goes
+    anchor anchor_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
-
-#include "fragmented_message.hpp"
-#include "handle.hpp"

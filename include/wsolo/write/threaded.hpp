@@ -35,7 +35,7 @@ public:
     threaded_writer& operator=(const threaded_writer&) = delete;
 
     ~threaded_writer() {
-        writer_.abort();
+        writer_.abort(errc::aborted, duration::zero());
         thread_.join();
     }
 

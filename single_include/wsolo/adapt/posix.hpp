@@ -46,7 +46,7 @@ public:
             if (sent > 0) return {io_status::ok, static_cast<std::size_t>(sent), 0};
             if (sent == 0) return {io_status::would_block, 0, 0};
             if (errno == EINTR) continue;
-            if (errno == EAGAIN || errno == EWOULDBLOCK) return {io_status::would_block, 0, 0};
+            if (says_would_block(errno)) return {io_status::would_block, 0, 0};
             return {io_status::failed, 0, errno};
         }
     }
@@ -78,6 +78,13 @@ private:
 #else
     static constexpr int send_flags = MSG_DONTWAIT;
 #endif
+
+    static bool says_would_block(int error) noexcept {
+#if EAGAIN != EWOULDBLOCK
+        if (error == EWOULDBLOCK) return true;
+#endif
+        return error == EAGAIN;
+    }
 
     static int timeout_until(time_point deadline) noexcept {
         const auto now = std::chrono::steady_clock::now();

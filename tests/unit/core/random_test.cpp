@@ -1,72 +1,134 @@
-// Would catch: a wrong ChaCha20 (against RFC 8439's vector), a repeated key, keystream left behind, a key
-// that outlives its refill.
+// Would catch: a key handed out twice, a refill that repeats the stream, a seed that is ignored, keystream
+// that stays in memory after it was handed out, a source that can be copied.
 
 #include <support/catch.hpp>
 
 #include <wsolo/core/random.hpp>
 
+#include <algorithm>
+#include <cstring>
 #include <set>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 using wsolo::masking_key;
 using wsolo::random_keys;
 
 namespace {
 
-std::string hex(wsolo::const_bytes bytes) {
-    std::string out;
-    for (const std::byte b : bytes) {
-        out += "0123456789abcdef"[std::to_integer<unsigned>(b) >> 4];
-        out += "0123456789abcdef"[std::to_integer<unsigned>(b) & 15];
-    }
-    return out;
+std::array<std::byte, 32> seed_of(unsigned first) {
+    std::array<std::byte, 32> seed{};
+    seed[0] = static_cast<std::byte>(first);
+    return seed;
 }
+
+std::uint32_t number_of(masking_key key) {
+    std::uint32_t number = 0;
+    std::memcpy(&number, key.bytes.data(), 4);
+    return number;
+}
+
+static_assert(wsolo::key_source<random_keys>);
+static_assert(!std::is_copy_constructible_v<random_keys> && !std::is_copy_assignable_v<random_keys>,
+              "a copy would repeat every key");
 
 } // namespace
 
-TEST_CASE("the stream is ChaCha20 with its first 32 bytes kept as the next key", "[core][random]") {
-    const std::array<std::byte, 32> zero{};
-    random_keys keys{std::span<const std::byte, 32>(zero)};
-    std::array<std::byte, 96> out{};
-    keys.fill(out);
-    // RFC 8439 §A.1, test vectors 1 and 2 (key 0, nonce 0): block 0 from byte 32 on, then block 1
-    CHECK(hex(wsolo::const_bytes(out).first(32)) ==
-          "da41597c5157488d7724e03fb8d84a376a43b8f41518a11cc387b669b2ee6586");
-    CHECK(hex(wsolo::const_bytes(out).subspan(32, 32)) ==
-          "9f07e7be5551387a98ba977c732d080dcb0f29a048e3656912c6533e32ee7aed");
+TEST_CASE("the stream depends on the seed alone, and not on how it is drawn", "[core][random]") {
+    const auto seed = seed_of(1);
+    random_keys by_key{std::span<const std::byte, 32>(seed)};
+    random_keys by_fill{std::span<const std::byte, 32>(seed)};
+    std::vector<std::byte> whole(4 * 2000);
+    by_fill.fill(whole);
+    for (std::size_t i = 0; i < 2000; ++i) { // across eight refills
+        const masking_key key = by_key.next_key();
+        REQUIRE(std::equal(key.bytes.begin(), key.bytes.end(),
+                           whole.begin() + static_cast<std::ptrdiff_t>(4 * i)));
+    }
+    const auto other_seed = seed_of(2);
+    random_keys other{std::span<const std::byte, 32>(other_seed)};
+    CHECK(number_of(other.next_key()) !=
+          number_of(random_keys{std::span<const std::byte, 32>(seed)}.next_key()));
 }
 
-TEST_CASE("equal seeds agree across refills, different seeds do not", "[core][random]") {
-    std::array<std::byte, 32> seed{};
-    seed[5] = std::byte{9};
-    random_keys a{std::span<const std::byte, 32>(seed)};
-    random_keys b{std::span<const std::byte, 32>(seed)};
-    seed[5] = std::byte{10};
-    random_keys c{std::span<const std::byte, 32>(seed)};
-    int same = 0;
-    for (int i = 0; i < 5000; ++i) {
-        const masking_key key = a.next_key();
-        REQUIRE(key == b.next_key());
-        same += key == c.next_key();
+TEST_CASE("keys taken at any phase of the buffer are the stream's next four bytes", "[core][random]") {
+    const auto seed = seed_of(3);
+    for (std::size_t skip = 0; skip < 1100; ++skip) { // 992 bytes lie between two refills
+        random_keys one{std::span<const std::byte, 32>(seed)};
+        random_keys two{std::span<const std::byte, 32>(seed)};
+        std::vector<std::byte> skipped(skip + 4);
+        one.fill(wsolo::mutable_bytes(skipped).first(skip));
+        two.fill(skipped);
+        const masking_key key = one.next_key();
+        REQUIRE(std::memcmp(key.bytes.data(), skipped.data() + skip, 4) == 0);
     }
-    CHECK(same <= 2);
 }
 
-TEST_CASE("system-seeded keys do not repeat", "[core][random]") {
-    random_keys first;
-    random_keys second;
-    std::set<std::string> seen;
-    for (int i = 0; i < 500; ++i) {
-        seen.insert(hex(first.next_key().bytes));
-        seen.insert(hex(second.next_key().bytes));
+TEST_CASE("keys do not repeat, and every bit of them moves", "[core][random]") {
+    random_keys keys;
+    std::set<std::uint32_t> seen;
+    std::array<int, 32> ones{};
+    constexpr int count = 4096;
+    for (int i = 0; i < count; ++i) {
+        const std::uint32_t number = number_of(keys.next_key());
+        seen.insert(number);
+        for (unsigned bit = 0; bit < 32; ++bit) ones[bit] += static_cast<int>(number >> bit & 1U);
     }
-    CHECK(seen.size() >= 998); // two equal 32-bit keys among 1000 are rare, three pairs are a defect
+    CHECK(seen.size() > count - 16); // about two birthdays in 2^32 are likely, sixteen are not
+    for (const int bit : ones) {
+        CHECK(bit > count / 2 - 400); // twelve standard deviations
+        CHECK(bit < count / 2 + 400);
+    }
+}
+
+TEST_CASE("what was handed out is wiped, and the old key with it", "[core][random]") {
+    const auto seed = seed_of(4);
+    random_keys keys{std::span<const std::byte, 32>(seed)};
+    std::vector<std::byte> taken(64);
+    keys.fill(taken);
+    const masking_key key = keys.next_key();
+    std::vector<std::byte> state(sizeof keys);
+    std::memcpy(state.data(), static_cast<const void*>(&keys), sizeof keys);
+    const auto holds = [&](const auto& needle) {
+        return std::search(state.begin(), state.end(), needle.begin(), needle.end()) != state.end();
+    };
+    CHECK_FALSE(holds(taken));
+    CHECK_FALSE(holds(key.bytes));
+    CHECK_FALSE(holds(seed));
+}
+
+TEST_CASE("a reseeded source starts over", "[core][random]") {
+    const auto seed = seed_of(5);
+    random_keys keys{std::span<const std::byte, 32>(seed)};
+    const std::uint32_t first = number_of(keys.next_key());
+    CHECK(number_of(keys.next_key()) != first);
+    keys.reseed(std::span<const std::byte, 32>(seed));
+    CHECK(number_of(keys.next_key()) == first);
+    CHECK(keys.reseed() == wsolo::errc::none);
+    CHECK(number_of(keys.next_key()) != first);
+}
+
+TEST_CASE("a moved source goes on, and what it left behind draws other keys", "[core][random]") {
+    const auto seed = seed_of(6);
+    random_keys expected{std::span<const std::byte, 32>(seed)};
+    random_keys first{std::span<const std::byte, 32>(seed)};
+    CHECK(number_of(first.next_key()) == number_of(expected.next_key()));
+    random_keys second(std::move(first));
+    random_keys third{std::span<const std::byte, 32>(seed)};
+    third = std::move(second);
+    std::set<std::uint32_t> left_behind;
+    for (int i = 0; i < 300; ++i) {
+        CHECK(number_of(third.next_key()) == number_of(expected.next_key()));
+        left_behind.insert(number_of(first.next_key()));
+        left_behind.insert(number_of(second.next_key()));
+    }
+    CHECK(left_behind.size() > 590);
 }
 
 TEST_CASE("system randomness fills requests of any size", "[core][random]") {
     std::array<std::byte, 600> room{};
     CHECK(wsolo::system_random(room) == wsolo::errc::none);
-    int zeros = 0;
-    for (const std::byte b : room) zeros += b == std::byte{0};
-    CHECK(zeros < 30);
+    CHECK(std::count(room.begin(), room.end(), std::byte{}) < 30);
     CHECK(wsolo::system_random({}) == wsolo::errc::none);
 }

@@ -1,11 +1,24 @@
-// Would catch: a blocking seam that forgot one of the names that sleeping code reaches for.
+// Would catch: traits that stop naming the standard's own types, and sync types that outgrow their promise.
 
 #include <support/catch.hpp>
 
 #include <wsolo/sync/blocking_traits.hpp>
+#include <wsolo/sync/sequence_barrier.hpp>
+#include <wsolo/sync/unordered_barrier.hpp>
+#include <wsolo/sync/weak_session.hpp>
 
-TEST_CASE("the blocking seam adds the standard mutex and condition variable", "[sync][blocking_traits]") {
-    STATIC_REQUIRE(std::is_same_v<wsolo::std_blocking_traits::mutex, std::mutex>);
-    STATIC_REQUIRE(std::is_same_v<wsolo::std_blocking_traits::condition_variable, std::condition_variable>);
-    STATIC_REQUIRE(std::is_base_of_v<wsolo::std_traits, wsolo::std_blocking_traits>);
+#include <type_traits>
+
+using traits = wsolo::std_blocking_traits;
+static_assert(std::is_same_v<traits::atomic<int>, std::atomic<int>>);
+static_assert(std::is_same_v<traits::mutex, std::mutex>);
+static_assert(std::is_same_v<traits::condition_variable, std::condition_variable>);
+static_assert(std::is_same_v<traits::clock, std::chrono::steady_clock>);
+
+TEST_CASE("idle sync objects are small", "[sync][blocking_traits]") {
+    CHECK(sizeof(wsolo::sequence_barrier) <= 64);
+    CHECK(sizeof(wsolo::unordered_barrier<>) <= 64);
+    CHECK(sizeof(wsolo::rundown) <= 16);
+    CHECK(sizeof(wsolo::weak_session<int>) == sizeof(void*));
+    CHECK(sizeof(wsolo::session_anchor<int>) == sizeof(void*));
 }

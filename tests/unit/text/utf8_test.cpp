@@ -1,10 +1,13 @@
 // Would catch: a surrogate, an overlong form or U+110000 let through; a valid code point refused; a failure
-// reported late, at another byte, or forgotten by the next write; a cut code point called complete.
+// reported late, at another byte, or forgotten by the next write; a cut code point called complete; a split,
+// a length or a masking phase that changes the answer.
 
 #include <support/catch.hpp>
+#include <support/utf8_texts.hpp>
 
 #include <wsolo/text/utf8.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -116,4 +119,89 @@ TEST_CASE("a failure lasts until reset", "[text][utf8]") {
     CHECK(validator.write(bytes_of("\xAC")));
     CHECK(validator.complete());
     CHECK(validator.valid_up_to() == 3);
+}
+
+namespace {
+
+const wsolo::masking_key key{{std::byte{0x9A}, std::byte{0x03}, std::byte{0xF1}, std::byte{0x80}}};
+
+/// Writes text[0, first), [first, second), [second, end) and checks everything that can be asked afterwards.
+/// `phase`: 0 to 3 masks the text and writes it as from that offset of a payload; 4 writes it in clear.
+void check_split(const std::string& text, std::size_t first, std::size_t second, std::uint64_t phase) {
+    const support::utf8_verdict verdict = support::utf8_judged(text);
+    std::vector<std::byte> bytes(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        bytes[i] = static_cast<std::byte>(text[i]);
+        if (phase < 4) bytes[i] ^= key.bytes[(i + phase) & 3];
+    }
+    utf8_validator validator;
+    const std::size_t ends[] = {first, second, text.size()};
+    std::size_t at = 0;
+    bool right = true;
+    for (const std::size_t end : ends) {
+        const wsolo::mutable_bytes part = wsolo::mutable_bytes(bytes).subspan(at, end - at);
+        const bool fine = phase < 4 ? validator.write_masked(part, key, at + phase) : validator.write(part);
+        right = right && fine == (verdict.first_bad >= end);
+        at = end;
+    }
+    const bool good = verdict.first_bad == std::string_view::npos;
+    right = right && validator.failed() != good && validator.complete() == (good && !verdict.open) &&
+            validator.valid_up_to() == (good ? text.size() : verdict.first_bad) &&
+            wsolo::text_of(bytes) == text && is_valid_utf8(bytes_of(text)) == (good && !verdict.open);
+    if (!right) FAIL(text.size() << " bytes split at " << first << " and " << second << ", phase " << phase);
+}
+
+} // namespace
+
+TEST_CASE("every split of short texts gives the same answer, masked or not", "[text][utf8]") {
+    for (const bad_text& row : bad_texts) {
+        const std::string text = "\xC3\xA9" + std::string(row.bytes) + "behind";
+        for (std::size_t first = 0; first <= text.size(); ++first) {
+            for (std::size_t second = first; second <= text.size(); ++second) {
+                for (std::uint64_t phase = 0; phase <= 4; ++phase) check_split(text, first, second, phase);
+            }
+        }
+    }
+    for (std::uint64_t seed = 0; seed < 60; ++seed) {
+        const std::string text = support::utf8_text(seed, seed);
+        for (std::size_t first = 0; first <= text.size(); ++first) {
+            check_split(text, first, (first + text.size()) / 2, seed % 5);
+            check_split(text.substr(0, first), first / 2, first, 4 - seed % 5);
+        }
+    }
+    SUCCEED();
+}
+
+TEST_CASE("a bad byte anywhere in a long text is found at any split", "[text][utf8]") {
+    support::random_numbers numbers(7);
+    for (int round = 0; round < 6000; ++round) {
+        std::string text = support::utf8_text(1 + numbers.below(400), numbers.next());
+        if (round % 4 != 0) text[numbers.below(text.size())] = static_cast<char>(numbers.next());
+        if (round % 3 == 0) text.resize(text.size() - numbers.below(std::min<std::size_t>(text.size(), 4)));
+        const std::size_t second = numbers.below(text.size() + 1);
+        check_split(text, numbers.below(second + 1), second, numbers.below(5));
+    }
+    SUCCEED();
+}
+
+TEST_CASE("a bad byte anywhere in a short text is found, masked or not", "[text][utf8]") {
+    for (std::size_t size = 1; size <= 70; ++size) {
+        for (std::size_t at = 0; at < size; ++at) {
+            std::string text(size, 'a');
+            text[at] = '\xFF';
+            for (std::uint64_t phase = 0; phase <= 4; ++phase) check_split(text, 0, size, phase);
+        }
+    }
+    SUCCEED();
+}
+
+TEST_CASE("a lead byte before an unfinished code point is found at every length", "[text][utf8]") {
+    for (std::size_t size = 0; size <= 200; ++size) {
+        for (const std::string_view end : {"\xE2\xE2\x82", "\xF0\x9F\xC3", "\xC3\xF0\x9F\x98", "\xC3\xC3"}) {
+            for (std::uint64_t phase = 0; phase <= 4; ++phase) {
+                check_split(std::string(size, 'a').append(end), 0, size + end.size(), phase);
+            }
+        }
+    }
+    SUCCEED();
 }

@@ -120,100 +120,6 @@ TEST_CASE("the peer's Close is answered once, whoever was first", "[write][singl
     CHECK(f.payloads(close_op).size() == 1);
 }
 
-TEST_CASE("the drain has a bound, even for a writer that was parked before", "[write][single_writer]") {
-    writer_fixture<server> f;
-    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
-    f.wire.then({io_status::would_block, 3, 0});
-    REQUIRE(f.out->send_text("stuck") == errc::none);
-    REQUIRE(f.out->send_text("never") == errc::none);
-    REQUIRE(f.out->pump().status == pump_status::blocked);
-    REQUIRE(f.out->close(wsolo::close_code::normal, "", 100ms) == errc::none);
-    CHECK(f.scheduled == 2); // the loop must learn the earlier deadline
-    const auto parked = f.out->pump();
-    REQUIRE(parked.status == pump_status::blocked);
-    CHECK(parked.deadline == manual_clock::now() + 100ms);
-    manual_clock::advance(100ms);
-    REQUIRE(f.out->pump().status == pump_status::finished);
-    const auto report = f.out->report();
-    CHECK(report.reason == errc::drain_timed_out);
-    CHECK(report.deadline_hit);
-    CHECK(report.partial_frame);
-    CHECK(report.frames_written == 0);
-    CHECK(report.frames_dropped == 3);
-    CHECK(report.bytes_written == 3);
-    CHECK(report.bytes_dropped == 7 + 7 + 4 - 3);
-    CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
-}
-
-TEST_CASE("an idle spell longer than the write timeout does not touch the next write",
-          "[write][single_writer]") {
-    wsolo::writer_options options;
-    options.timeouts.write = 10s;
-    writer_fixture<server> f(options);
-    REQUIRE(f.out->send_text("one") == errc::none);
-    REQUIRE(f.out->pump().status == pump_status::idle);
-    manual_clock::advance(1h);
-    REQUIRE(f.out->send(f.pong("late")) == errc::none);
-    manual_clock::advance(20s); // the deadline starts with the write, not with the send
-    REQUIRE(f.out->pump().status == pump_status::idle);
-    REQUIRE(f.wire.calls().size() == 2);
-    CHECK(f.wire.calls()[1].deadline == manual_clock::now() + 10s);
-    CHECK(f.payloads(pong_op) == std::vector<std::string>{"late"});
-}
-
-TEST_CASE("a write that stands still meets its deadline, and a finished write starts a new one",
-          "[write][single_writer]") {
-    wsolo::writer_options options;
-    options.timeouts.write = 10s;
-    writer_fixture<server> f(options);
-    f.wire.then({io_status::ok}).then({io_status::would_block, 0, 0}).then({io_status::would_block, 0, 0});
-    REQUIRE(f.out->send_text("one") == errc::none);
-    f.wire.before_write([&, sent = false]() mutable {
-        if (!std::exchange(sent, true)) REQUIRE(f.out->send_text("two") == errc::none);
-        manual_clock::advance(6s);
-    });
-    const auto parked = f.out->pump();
-    REQUIRE(parked.status == pump_status::blocked);
-    CHECK(parked.deadline == manual_clock::now() - 6s + 10s); // not the first write's
-    CHECK(f.out->pump().status == pump_status::blocked);      // 6 s into the second write
-    f.wire.then({io_status::would_block, 0, 0});
-    CHECK(f.out->pump().status == pump_status::finished);
-    CHECK(f.out->report().reason == errc::write_timed_out);
-    CHECK(f.out->report().frames_written == 1);
-    CHECK(f.out->report().frames_dropped == 1);
-}
-
-TEST_CASE("a peer that drips one byte at a time can't hold the writer for ever", "[write][single_writer]") {
-    wsolo::writer_options options;
-    options.timeouts.write = 10s;
-    options.timeouts.min_rate = 1000;
-    writer_fixture<server> f(options);
-    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 1, 0}; });
-    REQUIRE(f.out->send_text(std::string(2000, 'x')) == errc::none);
-    int seconds = 0;
-    while (f.out->pump().status == pump_status::blocked && seconds < 100) {
-        manual_clock::advance(1s);
-        ++seconds;
-    }
-    CHECK(f.out->report().reason == errc::write_timed_out);
-    CHECK(seconds == 11); // 10 s, and a millisecond for each byte
-    CHECK(f.out->report().partial_frame);
-}
-
-TEST_CASE("a slow peer above the minimum rate is never cut off", "[write][single_writer]") {
-    wsolo::writer_options options;
-    options.timeouts.write = 10s;
-    options.timeouts.min_rate = 1000;
-    writer_fixture<server> f(options);
-    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 1100, 0}; });
-    REQUIRE(f.out->send_text(std::string(100'000, 'x')) == errc::none);
-    pump_status status = pump_status::blocked;
-    while ((status = f.out->pump().status) == pump_status::blocked && f.wire.calls().size() < 200)
-        manual_clock::advance(1s);
-    CHECK(status == pump_status::idle);
-    CHECK(f.out->report().frames_written == 1);
-}
-
 TEST_CASE("abort ends at the next frame boundary and sends no Close", "[write][single_writer]") {
     writer_fixture<server> f;
     f.wire.then({io_status::would_block, 4, 0});
@@ -233,6 +139,24 @@ TEST_CASE("abort ends at the next frame boundary and sends no Close", "[write][s
     CHECK(report.frames_dropped == 1);
     CHECK_FALSE(report.partial_frame);
     CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
+}
+
+TEST_CASE("an abort waits for a begun frame no longer than it says", "[write][single_writer]") {
+    writer_fixture<server> f;
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
+    f.wire.then({io_status::would_block, 4, 0});
+    REQUIRE(f.out->send_text("begun") == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    f.out->abort(errc::connection_lost, 100ms);
+    const auto parked = f.out->pump();
+    REQUIRE(parked.status == pump_status::blocked);
+    CHECK(parked.deadline == manual_clock::now() + 100ms);
+    f.out->abort(errc::aborted, 0ms); // more urgent, but not the first reason
+    CHECK(f.scheduled == 3);
+    REQUIRE(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->report().reason == errc::connection_lost);
+    CHECK(f.out->report().partial_frame);
+    CHECK(f.out->report().bytes_written == 4);
 }
 
 TEST_CASE("an idle writer can be aborted and closed", "[write][single_writer]") {
@@ -266,116 +190,42 @@ TEST_CASE("after a failed write nothing follows, and everything held is dropped"
     }
 }
 
-TEST_CASE("the budget is strict, counts overhead and what is in flight, and returns what was taken",
-          "[write][single_writer]") {
-    const std::size_t frame = 2 + 10 + wsolo::frame_overhead;
-    const std::string ten(10, 'x');
-    for (const std::size_t slack : {std::size_t{0}, std::size_t{1}, frame - 1}) {
-        wsolo::writer_options options;
-        options.limits.max_bytes = 3 * frame + slack;
-        writer_fixture<server> f(options);
-        for (int i = 0; i < 3; ++i) REQUIRE(f.out->send_text(ten) == errc::none);
-        CHECK(f.out->send_text(ten) == errc::queue_full);
-        CHECK(f.out->queued_bytes() == 3 * frame);
-        f.wire.then({io_status::would_block, 0, 0}).then({io_status::would_block, 11, 0});
-        REQUIRE(f.out->pump().status == pump_status::blocked);
-        CHECK(f.out->send_text(ten) == errc::queue_full); // in flight is not gone
-        REQUIRE(f.out->pump().status == pump_status::blocked);
-        CHECK(f.out->queued_bytes() == 3 * frame - 11);
-        REQUIRE(f.out->pump().status == pump_status::idle);
-        CHECK(f.out->queued_bytes() == 0);
-        CHECK(f.out->send_text(ten) == errc::none);
-        CHECK(f.out->report().frames_written == 3);
-    }
-}
-
-TEST_CASE("what can never fit is too_large, and a frame count is a bound of its own",
-          "[write][single_writer]") {
-    wsolo::writer_options options;
-    options.limits.max_bytes = 1000;
-    options.limits.max_frames = 2;
-    writer_fixture<server> f(options);
-    const std::size_t largest = 1000 - wsolo::frame_overhead - 4;
-    CHECK(f.out->send_text(std::string(largest + 1, 'x')) == errc::too_large);
-    CHECK(f.out->send_binary(wsolo::bytes_of(std::string(100'000, 'x'))) == errc::too_large);
-    CHECK(f.scheduled == 0);
-    CHECK(f.out->send_text(std::string(largest, 'x')) == errc::none);
-    CHECK(f.out->send_text("") == errc::queue_full);
-    REQUIRE(f.pump_all() == pump_status::idle);
-    CHECK(f.out->send_text("") == errc::none);
-    CHECK(f.out->send_text("") == errc::none);
-    CHECK(f.out->send_text("") == errc::queue_full);
-    CHECK(f.out->close(wsolo::close_code::normal) == errc::none); // Close always has room
+TEST_CASE("PONGs accepted before a Close leave before it, however they were cut", "[write][single_writer]") {
+    writer_fixture<server> f;
+    f.wire.then({io_status::would_block, 1, 0});
+    REQUIRE(f.out->send(f.pong("first")) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    REQUIRE(f.out->send(f.pong("second")) == errc::none);
+    REQUIRE(f.out->close(wsolo::close_code::normal) == errc::none);
     REQUIRE(f.pump_all() == pump_status::finished);
-    CHECK(f.payloads(text_op).size() == 3);
-    CHECK(f.payloads(close_op).size() == 1);
+    CHECK(f.payloads(pong_op) == std::vector<std::string>{"first", "second"});
+    CHECK(f.parsed().frames.back().opcode == close_op);
 }
 
-TEST_CASE("every PING is answered within the reserve, beyond it the newest answer replaces the last",
-          "[write][single_writer]") {
-    wsolo::writer_options options;
-    options.limits.max_bytes = 100; // data can't starve control
-    options.limits.control_reserve = 8;
-    writer_fixture<server> f(options);
-    while (f.out->send_text("data") == errc::none) {}
-    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
-    for (int i = 0; i < 8; ++i) REQUIRE(f.out->send(f.pong(std::to_string(i))) == errc::none);
-    REQUIRE(f.out->pump().status == pump_status::blocked); // the eight are in flight
-    for (int i = 8; i < 100'000; ++i) {
-        REQUIRE(f.out->send(f.pong(std::to_string(i))) == errc::none);
-        if (i % 1000 == 0) REQUIRE(f.out->pump().status == pump_status::blocked);
-    }
-    f.wire.rule({});
-    REQUIRE(f.pump_all() == pump_status::idle);
-    const auto pongs = f.payloads(pong_op);
-    REQUIRE(pongs.size() == 9); // the reserve, and the newest
-    for (int i = 0; i < 8; ++i) CHECK(pongs[static_cast<std::size_t>(i)] == std::to_string(i));
-    CHECK(pongs.back() == "99999");
-    const auto report = f.out->report();
-    CHECK(report.frames_accepted() == report.frames_written + 100'000 - 9);
-    for (int i = 0; i < 8; ++i) CHECK(f.out->send(f.ping("")) == errc::none);
-    CHECK(f.out->send(f.ping("")) == errc::queue_full);
-}
-
-TEST_CASE("a hook that refuses fails the writer, with an outcome for everything", "[write][single_writer]") {
-    writer_fixture<server> f;
-    f.refuse = true;
-    CHECK(f.out->send_text("lost") == errc::none); // accepted, and accounted for:
-    REQUIRE(f.reports.size() == 1);
-    CHECK(f.reports[0].reason == errc::schedule_refused);
-    CHECK(f.reports[0].frames_dropped == 1);
-    CHECK(f.out->send_text("late") == errc::closed);
-    CHECK(f.wire.finishes() == 1);
-    CHECK(f.wire.calls().empty());
-}
-
-TEST_CASE("sending from inside a write just queues, and a second pump there has nothing to do",
-          "[write][single_writer]") {
-    writer_fixture<server> f;
-    f.wire.before_write([&, calls = 0]() mutable {
-        CHECK(f.out->pump().status == pump_status::busy);
-        if (++calls <= 3) REQUIRE(f.out->send_text(numbered(calls)) == errc::none);
-    });
-    REQUIRE(f.out->send_text(numbered(0)) == errc::none);
-    CHECK(f.out->pump().status == pump_status::idle);
-    CHECK(f.scheduled == 1); // the owner found them: no second wake-up
-    CHECK(f.payloads(text_op).size() == 4);
-}
-
-TEST_CASE("a used-up quantum hands the token to the hook, still held", "[write][single_writer]") {
+TEST_CASE("the inline drive writes at once, and hands over what is left", "[write][single_writer]") {
+    wsolo::testing::scripted_wire wire;
+    int hooked = 0;
     wsolo::writer_options options;
     options.pump_quantum = 1000;
-    writer_fixture<server> f(options);
-    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::ok, 600, 0}; });
-    REQUIRE(f.out->send_text(std::string(3000, 'x')) == errc::none);
-    CHECK(f.out->pump().status == pump_status::more);
-    CHECK(f.scheduled == 2);
-    CHECK(f.wire.bytes().size() == 1200);
-    REQUIRE(f.out->send_text("behind") == errc::none);
-    CHECK(f.scheduled == 2);
-    CHECK(f.out->wants_write());
-    REQUIRE(f.pump_all() == pump_status::idle);
-    CHECK(f.payloads(text_op).back() == "behind");
+    wsolo::single_writer out{wsolo::testing::scripted_transport(wire),
+                             wsolo::inline_drive{[&hooked] { ++hooked; }}, options};
+    REQUIRE(out.send_text("at once") == errc::none);
+    CHECK(wire.calls().size() == 1);
+    CHECK(hooked == 0);
+    wire.then({io_status::would_block, 3, 0});
+    REQUIRE(out.send_text("blocked") == errc::none);
+    CHECK(hooked == 1); // parked: the loop is to wait for writability
+    REQUIRE(out.send_text("queued") == errc::none);
+    CHECK(wire.calls().size() == 2);
+    CHECK(out.pump().status == pump_status::idle);
+    wire.rule([] { return wsolo::testing::scripted_step{io_status::ok, 600, 0}; });
+    REQUIRE(out.send_text(std::string(3000, 'x')) == errc::none);
+    CHECK(hooked == 2); // the quantum bounds how long one sender writes
+    CHECK(wire.bytes().size() < 3000);
+    while (out.pump().status != pump_status::idle) {}
+    CHECK(strict::parse(wire.bytes(), false).frames.size() == 4);
+    REQUIRE(out.close(wsolo::close_code::normal) == errc::none);
+    CHECK(out.finished());
 }
 
 TEST_CASE("raw is exactly one whole frame of this side", "[write][single_writer]") {

@@ -4,6 +4,7 @@
 
 #include "../../core/cpu.hpp"
 #include "utf8_tables.hpp"
+#include "utf8_vector16.hpp"
 
 #if WSOLO_X86_KERNELS
 
@@ -19,20 +20,32 @@ public:
     /// See utf8_blocks.hpp.
     template <class Byte>
     __attribute__((target("avx2"))) static bool run(Byte* at, std::size_t size, std::uint32_t key) noexcept {
+        if (size < 64) return utf8_vector16::run(at, size, key);
         utf8_avx2 state;
         const vec keys = reinterpret_cast<vec>(words{} + key);
-        for (; size >= 64; at += 64, size -= 64) state.take(at, keys);
-        if (size > 0) {
-            alignas(32) std::byte rest[64]{};
-            __builtin_memcpy(rest, at, size);
+        // The last bytes are judged once more as the end of the text's last two or three vectors, all read
+        // before anything is written.
+        const std::size_t rest = size % 64;
+        Byte* const last = at + (size - 32);
+        const vec turned = rotated(keys, rest);
+        const vec high = load(last) ^ turned;
+        const vec low = load(last - 32) ^ turned;
+        const vec before = rest > 32 ? load(last - 64) ^ turned : vec{};
+        Byte* const end = at + (size - rest);
+        for (; at != end; at += 64) state.take(at, keys);
+        if (rest > 0) {
             if constexpr (!std::is_const_v<Byte>) {
-                for (int i = 0; i < 64; i += 32) store(rest + i, load(rest + i) ^ keys);
-                __builtin_memcpy(at, rest, size);
-                __builtin_memset(rest + size, 0, 64 - size);
+                store(last - 32, low);
+                store(last, high);
             }
-            state.take(static_cast<const std::byte*>(rest), keys);
+            if (has_high_bit(low | high)) { // otherwise nothing was open before them either: they overlap it
+                state.last_ = before;
+                if (rest > 32) state.check(low);
+                state.last_ = low;
+                state.check(high);
+            }
         }
-        return !has_high_bit(reinterpret_cast<vec>(state.faults_ != vec{}));
+        return !state.failed();
     }
 
 private:
@@ -40,6 +53,17 @@ private:
     using chars = char __attribute__((vector_size(32)));
     using quads = long long __attribute__((vector_size(32)));
     using words = std::uint32_t __attribute__((vector_size(32)));
+
+    [[nodiscard]] WSOLO_AVX2 bool failed() const noexcept {
+        return has_high_bit(reinterpret_cast<vec>(faults_ != vec{}));
+    }
+
+    /// The keys as they meet a vector that begins `count` bytes after a multiple of four.
+    [[nodiscard]] WSOLO_AVX2 static vec rotated(vec keys, std::size_t count) noexcept {
+        const auto bits = static_cast<std::uint32_t>(count % 4 * 8);
+        const words whole = reinterpret_cast<words>(keys);
+        return bits == 0 ? keys : reinterpret_cast<vec>(whole >> bits | whole << (32 - bits));
+    }
 
     /// Judges 64 bytes, unmasking them in place unless they are const.
     template <class Byte>

@@ -3,6 +3,7 @@
 // utf8_blocks.hpp for the contract that the three widths share.
 
 #include "../../core/cpu.hpp"
+#include "../../core/detail/xor_narrow.hpp"
 #include "utf8_tables.hpp"
 
 #if WSOLO_X86_KERNELS
@@ -14,6 +15,12 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
+inline constexpr std::array<std::uint8_t, 64> utf8_lane_numbers = [] {
+    std::array<std::uint8_t, 64> numbers{};
+    for (std::size_t i = 0; i < 64; ++i) numbers[i] = static_cast<std::uint8_t>(i);
+    return numbers;
+}();
+
 class utf8_avx512 {
 public:
     /// See utf8_blocks.hpp.
@@ -21,25 +28,34 @@ public:
     __attribute__((target("avx512f,avx512bw,avx512vl"))) static bool run(Byte* at, std::size_t size,
                                                                          std::uint32_t key) noexcept {
         utf8_avx512 state;
+        constexpr bool masked = !std::is_const_v<Byte>;
         const vec keys = reinterpret_cast<vec>(words{} + key);
-        for (; size >= 64; at += 64, size -= 64) {
-            vec input;
-            __builtin_memcpy(&input, at, 64);
-            if constexpr (!std::is_const_v<Byte>) {
+        const std::size_t rest = size % 64;
+        Byte* const end = at + (size - rest);
+        // Masked stores are slow on some processors: the last bytes go out in whole words that overlap
+        // others, all read before any is written.
+        vec last{};
+        if (masked && rest > 0 && size >= 64) last = load(end + rest - 64) ^ rotated(keys, rest);
+        const vec remainder = load_some(end, (std::uint64_t{1} << rest) - 1);
+        for (; at != end; at += 64) {
+            vec input = load(at);
+            if constexpr (masked) {
                 input ^= keys;
-                __builtin_memcpy(at, &input, 64);
+                store(at, input);
             }
             state.take(input);
         }
-        if (size > 0) {
-            const std::uint64_t lanes = (std::uint64_t{1} << size) - 1;
-            vec input = load_some(at, lanes);
-            if constexpr (!std::is_const_v<Byte>) {
-                input ^= keys;
-                store_some(at, input, lanes);
-                input &= reinterpret_cast<vec>(lane_numbers() < static_cast<std::uint8_t>(size));
+        if (rest == 0) return !state.failed();
+        if constexpr (masked) {
+            if (size >= 64) {
+                store(end + rest - 64, last);
+            } else {
+                xor_narrow(at, at, rest, key);
             }
-            state.take(input);
+            const vec clear = remainder ^ keys;
+            state.take(clear & reinterpret_cast<vec>(lane_numbers() < static_cast<std::uint8_t>(rest)));
+        } else {
+            state.take(remainder);
         }
         return !state.failed();
     }
@@ -77,8 +93,8 @@ private:
     }
 
     [[nodiscard]] WSOLO_AVX512 static vec lane_numbers() noexcept {
-        vec numbers{};
-        for (int i = 0; i < 64; ++i) numbers[i] = static_cast<std::uint8_t>(i);
+        vec numbers;
+        __builtin_memcpy(&numbers, utf8_lane_numbers.data(), 64);
         return numbers;
     }
 
@@ -122,17 +138,25 @@ private:
             __builtin_ia32_loaddquqi512_mask(reinterpret_cast<const masked_source*>(from), chars{}, lanes));
     }
 
-    WSOLO_AVX512 static void store_some(std::byte* to, vec bytes, std::uint64_t lanes) noexcept {
-        __builtin_ia32_storedquqi512_mask(reinterpret_cast<masked_target*>(to),
-                                          reinterpret_cast<chars>(bytes), lanes);
+    [[nodiscard]] WSOLO_AVX512 static vec load(const std::byte* from) noexcept {
+        vec bytes;
+        __builtin_memcpy(&bytes, from, 64);
+        return bytes;
+    }
+
+    WSOLO_AVX512 static void store(std::byte* to, vec bytes) noexcept { __builtin_memcpy(to, &bytes, 64); }
+
+    /// The keys as they meet a vector that begins `count` bytes after a multiple of four.
+    [[nodiscard]] WSOLO_AVX512 static vec rotated(vec keys, std::size_t count) noexcept {
+        const auto bits = static_cast<std::uint32_t>(count % 4 * 8);
+        const words whole = reinterpret_cast<words>(keys);
+        return bits == 0 ? keys : reinterpret_cast<vec>(whole >> bits | whole << (32 - bits));
     }
 
 #if defined(__clang__)
     using masked_source = chars;
-    using masked_target = chars;
 #else
     using masked_source = char;
-    using masked_target = char;
 #endif
 
     vec faults_{};

@@ -80,16 +80,18 @@ inline constexpr utf8_expectation utf8_expectations[] = {
 /// Runs the automaton over `bytes` from `state` and leaves the state behind them there. Returns how many
 /// bytes were accepted: all of them, or the index of the first bad one with `state` failed. O(n).
 [[nodiscard]] inline std::size_t utf8_scan_scalar(const_bytes bytes, utf8_state& state) noexcept {
+    utf8_state now = state;
     std::size_t at = 0;
     while (at < bytes.size()) {
-        if (state == utf8_state::boundary) {
+        if (now == utf8_state::boundary) {
             at += ascii_words(bytes.subspan(at));
             if (at == bytes.size()) break;
         }
-        state = utf8_step(state, bytes[at]);
-        if (state == utf8_state::failed) break;
+        now = utf8_step(now, bytes[at]);
+        if (now == utf8_state::failed) break;
         ++at;
     }
+    state = now;
     return at;
 }
 

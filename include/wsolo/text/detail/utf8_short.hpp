@@ -1,74 +1,79 @@
 #pragma once
-// Short texts, most of them ASCII: read as one or two pairs of overlapping words, without a loop or a call.
+// Short texts, most of them ASCII: read as one pair of overlapping words, without a loop or a call.
 
-#include "../../core/bytes.hpp"
+#include "../../core/detail/xor_narrow.hpp"
 
-#include <cstring>
+#include <type_traits>
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
 /// Up to this many bytes the functions of this file apply.
-inline constexpr std::size_t utf8_short_size = 16;
+inline constexpr std::size_t utf8_short_size = 32;
 
-/// The key as it lies in memory `offset` bytes into a payload (RFC 6455 §5.3): its bytes, rotated.
-[[nodiscard]] inline std::uint32_t key_at(const std::byte* key, std::uint64_t offset) noexcept {
-    std::byte twice[8];
-    std::memcpy(twice, key, 4);
-    std::memcpy(twice + 4, key, 4);
-    std::uint32_t word;
-    std::memcpy(&word, twice + (offset & 3), 4);
-    return word;
+/// The first byte of `word` in memory order.
+[[nodiscard]] inline std::byte first_byte(std::uint32_t word) noexcept {
+    std::byte first;
+    std::memcpy(&first, &word, 1);
+    return first;
 }
 
-/// XORs the two Words at the front and the back of [at, at + size), which may overlap, and tells whether all
-/// of the result is ASCII. sizeof(Word) <= size <= 2 * sizeof(Word).
-template <class Word>
-[[nodiscard]] inline bool unmask_two_words(std::byte* at, std::size_t size, Word front_key,
-                                           Word back_key) noexcept {
-    constexpr Word high_bits = static_cast<Word>(0x8080808080808080u);
-    std::byte* back_at = at + (size - sizeof(Word));
-    Word front;
-    Word back;
-    std::memcpy(&front, at, sizeof(Word));
-    std::memcpy(&back, back_at, sizeof(Word));
-    front ^= front_key;
-    back ^= back_key;
-    std::memcpy(at, &front, sizeof(Word));
-    std::memcpy(back_at, &back, sizeof(Word));
-    return ((front | back) & high_bits) == 0;
+[[nodiscard]] inline bool has_high_bits(std::uint64_t word) noexcept {
+    return (word & 0x8080808080808080u) != 0;
 }
-
-/// XORs at most utf8_short_size bytes with the four at `key`, beginning `offset` bytes into the payload. True
-/// when the result is ASCII.
-[[nodiscard]] inline bool unmask_short(std::byte* at, std::size_t size, const std::byte* key,
-                                       std::uint64_t offset) noexcept {
-    const auto wide = [&](std::uint64_t from) { return key_at(key, from) * ((std::uint64_t{1} << 32) + 1); };
-    if (size >= 8) return unmask_two_words<std::uint64_t>(at, size, wide(offset), wide(offset + size));
-    if (size >= 4) {
-        return unmask_two_words<std::uint32_t>(at, size, key_at(key, offset), key_at(key, offset + size));
+[[nodiscard]] inline bool has_high_bits(std::uint32_t word) noexcept { return (word & 0x80808080u) != 0; }
+/// sizeof(Word) <= size <= 2 * sizeof(Word). `word`: what the bytes are XORed with, and written back where
+/// Byte is not const; 0 where it is.
+template <class Word, class Byte>
+[[nodiscard]] inline bool clear_ascii_two(Byte* at, std::size_t size, std::uint32_t word) noexcept {
+    const std::size_t last = size - sizeof(Word);
+    const auto head = static_cast<Word>(load_word<Word>(at) ^ spread<Word>(word));
+    const auto tail = static_cast<Word>(load_word<Word>(at + last) ^ spread<Word>(advance(word, last)));
+    if (has_high_bits(head) || has_high_bits(tail)) return false;
+    if constexpr (!std::is_const_v<Byte>) {
+        store_word(at, head);
+        store_word(at + last, tail);
     }
-    bool ascii = true;
-    for (std::size_t i = 0; i < size; ++i) {
-        at[i] ^= key[(offset + i) & 3];
-        ascii = ascii && (at[i] & std::byte{0x80}) == std::byte{0};
-    }
-    return ascii;
+    return true;
 }
 
-/// Whether at most utf8_short_size bytes are all ASCII.
-[[nodiscard]] inline bool ascii_short(const_bytes bytes) noexcept {
-    const auto two = [&]<class Word>(Word high_bits) {
-        Word front;
-        Word back;
-        std::memcpy(&front, bytes.data(), sizeof(Word));
-        std::memcpy(&back, bytes.data() + (bytes.size() - sizeof(Word)), sizeof(Word));
-        return ((front | back) & high_bits) == 0;
-    };
-    if (bytes.size() >= 8) return two(std::uint64_t{0x8080808080808080u});
-    if (bytes.size() >= 4) return two(std::uint32_t{0x80808080u});
-    std::byte all{0};
-    for (const std::byte byte : bytes) all |= byte;
-    return (all & std::byte{0x80}) == std::byte{0};
+/// The same for 16 <= size <= 32, as four words.
+template <class Byte>
+[[nodiscard]] inline bool clear_ascii_four(Byte* at, std::size_t size, std::uint32_t word) noexcept {
+    Byte* const last = at + (size - 16);
+    const auto pattern = spread<std::uint64_t>(word);
+    const auto turned = spread<std::uint64_t>(advance(word, size));
+    const std::uint64_t a = load_word<std::uint64_t>(at) ^ pattern;
+    const std::uint64_t b = load_word<std::uint64_t>(at + 8) ^ pattern;
+    const std::uint64_t c = load_word<std::uint64_t>(last) ^ turned;
+    const std::uint64_t d = load_word<std::uint64_t>(last + 8) ^ turned;
+    if (has_high_bits(a | b | c | d)) return false;
+    if constexpr (!std::is_const_v<Byte>) {
+        store_word(at, a);
+        store_word(at + 8, b);
+        store_word(last, c);
+        store_word(last + 8, d);
+    }
+    return true;
+}
+
+/// Whether at most utf8_short_size bytes, XORed with `word` in memory order, are all ASCII. If so, and where
+/// Byte is not const, they are unmasked in place; otherwise they stay as they are.
+template <class Byte>
+[[nodiscard]] inline bool clear_ascii_short(Byte* at, std::size_t size, std::uint32_t word) noexcept {
+    if (size > 16) return clear_ascii_four(at, size, word);
+    if (size >= 8) return clear_ascii_two<std::uint64_t>(at, size, word);
+    if (size >= 4) return clear_ascii_two<std::uint32_t>(at, size, word);
+    std::byte clear[4]{};
+    for (std::size_t i = 0; i < size; ++i) clear[i] = at[i];
+    const std::uint32_t unmasked = load_word<std::uint32_t>(clear) ^ word;
+    std::memcpy(clear, &unmasked, 4);
+    std::byte all{};
+    for (std::size_t i = 0; i < size; ++i) all |= clear[i];
+    if ((all & std::byte{0x80}) != std::byte{}) return false;
+    if constexpr (!std::is_const_v<Byte>) {
+        for (std::size_t i = 0; i < size; ++i) at[i] = clear[i];
+    }
+    return true;
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -3,6 +3,7 @@
 // idea, utf8_blocks.hpp for the contract that the widths share.
 
 #include "../../core/cpu.hpp"
+#include "utf8_plain.hpp"
 #include "utf8_tables.hpp"
 
 #if defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
@@ -28,18 +29,21 @@ public:
     /// See utf8_blocks.hpp.
     template <class Byte>
     WSOLO_VECTOR16_TARGET static bool run(Byte* at, std::size_t size, std::uint32_t key) noexcept {
+        if (size < 19 && size != 16) return utf8_plain::run(at, size, key);
         utf8_vector16 state;
         const vec keys = reinterpret_cast<vec>(words{} + key);
-        for (; size >= 64; at += 64, size -= 64) state.take(at, keys);
+        // The last 16 bytes are judged once more, beside those one, two and three places before them. All are
+        // read before anything is written.
+        Byte* const last = at + (size - 16);
+        vec ending[4]{};
+        for (std::size_t back = 0; back < 4 && size % 16 != 0; ++back) {
+            ending[back] = load(last - back) ^ rotated(keys, size - back);
+        }
+        for (; size >= 64; at += 64, size -= 64) state.template take<4>(at, keys);
+        for (; size >= 16; at += 16, size -= 16) state.template take<1>(at, keys);
         if (size > 0) {
-            alignas(16) std::byte rest[64]{};
-            __builtin_memcpy(rest, at, size);
-            if constexpr (!std::is_const_v<Byte>) {
-                for (int i = 0; i < 64; i += 16) store(rest + i, load(rest + i) ^ keys);
-                __builtin_memcpy(at, rest, size);
-                __builtin_memset(rest + size, 0, 64 - size);
-            }
-            state.take(static_cast<const std::byte*>(rest), keys);
+            if constexpr (!std::is_const_v<Byte>) store(last, ending[0]);
+            state.check(ending[0], ending[1], ending[2], ending[3]);
         }
         return !has_high_bit(reinterpret_cast<vec>(state.faults_ != vec{}));
     }
@@ -48,32 +52,44 @@ private:
     using vec = std::uint8_t __attribute__((vector_size(16)));
     using words = std::uint32_t __attribute__((vector_size(16)));
 
-    /// Judges 64 bytes, unmasking them in place unless they are const.
-    template <class Byte>
+    /// Judges Count vectors, unmasking them in place unless they are const.
+    template <std::size_t Count, class Byte>
     WSOLO_VECTOR16 void take(Byte* at, vec keys) noexcept {
-        vec input[4]; // NOLINT: four registers
-        for (int i = 0; i < 4; ++i) {
+        vec input[Count]; // registers
+        vec all{};
+        for (std::size_t i = 0; i < Count; ++i) {
             input[i] = load(at + 16 * i);
             if constexpr (!std::is_const_v<Byte>) {
                 input[i] ^= keys;
                 store(at + 16 * i, input[i]);
             }
+            all |= input[i];
         }
-        const bool ascii = !has_high_bit((input[0] | input[1]) | (input[2] | input[3]));
+        const bool ascii = !has_high_bit(all);
         if (ascii && last_was_ascii_) return;
-        for (int i = 0; i < 4; ++i) check(input[i]);
+        for (std::size_t i = 0; i < Count; ++i) {
+            check(input[i], shifted<1>(input[i], last_), shifted<2>(input[i], last_),
+                  shifted<3>(input[i], last_));
+            last_ = input[i];
+        }
         last_was_ascii_ = ascii;
     }
 
-    /// Judges the pairs whose second byte lies in `input`.
-    WSOLO_VECTOR16 void check(vec input) noexcept {
-        const vec first = shifted<1>(input, last_);
-        const vec third = subtract_saturated(shifted<2>(input, last_), utf8_third_excess);
-        const vec fourth = subtract_saturated(shifted<3>(input, last_), utf8_fourth_excess);
+    /// Judges the pairs whose second byte lies in `input`; the others hold the bytes one to three places
+    /// before.
+    WSOLO_VECTOR16 void check(vec input, vec first, vec second, vec third) noexcept {
+        const vec excess =
+            subtract_saturated(second, utf8_third_excess) | subtract_saturated(third, utf8_fourth_excess);
         const vec faults = lookup(utf8_first_high, first >> 4) & lookup(utf8_first_low, first & 0x0F) &
                            lookup(utf8_second_high, input >> 4);
-        faults_ |= faults ^ ((third | fourth) & two_continuations);
-        last_ = input;
+        faults_ |= faults ^ (excess & two_continuations);
+    }
+
+    /// The keys as they meet a vector that begins `count` bytes after a multiple of four.
+    [[nodiscard]] WSOLO_VECTOR16 static vec rotated(vec keys, std::size_t count) noexcept {
+        const auto bits = static_cast<std::uint32_t>(count % 4 * 8);
+        const words whole = reinterpret_cast<words>(keys);
+        return bits == 0 ? keys : reinterpret_cast<vec>(whole >> bits | whole << (32 - bits));
     }
 
     [[nodiscard]] WSOLO_VECTOR16 static vec load(const std::byte* from) noexcept {

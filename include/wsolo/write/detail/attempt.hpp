@@ -46,10 +46,26 @@ struct attempt {
     case io_status::ok: return io.transferred == 0 ? errc::write_failed : errc::none;
     case io_status::would_block: return started >= work.write_deadline ? errc::write_timed_out : errc::none;
     case io_status::timed_out:
+        if (io.transferred != 0 && started < earlier(work.write_deadline, work.drain_deadline))
+            return errc::none;
         return work.drain_deadline < work.write_deadline ? errc::drain_timed_out : errc::write_timed_out;
     case io_status::failed: break;
     }
     return errc::write_failed;
+}
+
+/// A transport that throws has failed.
+template <transport Transport>
+io_result call_write(Transport& connection, const gather_plan& plan, time_point deadline) {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        return connection.write(plan.parts(), deadline);
+    } catch (...) {
+        return {io_status::failed};
+    }
+#else
+    return connection.write(plan.parts(), deadline);
+#endif
 }
 
 /// Owner only, with no lock held. Precondition: the flight is not empty.
@@ -69,7 +85,7 @@ attempt attempt_write(Transport& connection, workload& work, const settings& opt
     }
     if (work.write_deadline == no_deadline)
         work.write_deadline = deadline_after(started, options.write_timeout.get());
-    const io_result io = connection.write(plan.parts(), earlier(work.write_deadline, work.drain_deadline));
+    const io_result io = call_write(connection, plan, earlier(work.write_deadline, work.drain_deadline));
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
     WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
                  "a transport took nothing and called it ok");

@@ -17,7 +17,6 @@ namespace wsolo::inline WSOLO_ABI::detail {
 struct placement {
     lane_id to = lane_id::data;
     std::size_t size = 0;            ///< wire bytes
-    std::size_t in_block = 0;        ///< bytes to reserve in a block; 0 for a segment of its own
     bool of_message = false;         ///< passes what waits for a fragmented message to end
     budget_waiter* waiter = nullptr; ///< linked when the answer is queue_full
 };
@@ -31,13 +30,14 @@ public:
 
     /// By the budget; makes room where the policy says so, and links a sender that would wait for it.
     errc judge(const placement& where, supplies& out) noexcept {
-        errc full = accounts.admit(where.to, where.size);
-        while (full == errc::queue_full && where.to == lane_id::data && evict_oldest(out)) {
-            full = accounts.admit(where.to, where.size);
+        errc full = admit(where);
+        if (full == errc::queue_full && where.to == lane_id::data && can_evict(where.size)) {
+            while (full == errc::queue_full && evict_oldest(out)) full = admit(where);
         }
-        if (full == errc::queue_full && where.waiter != nullptr) {
+        if (full == errc::queue_full && where.waiter != nullptr && work != nullptr) {
             where.waiter->charge = where.size + frame_overhead;
-            work->waiters.push(*where.waiter); // the queue is full, so there is a workload
+            where.waiter->waits = true;
+            work->waiters.push(*where.waiter);
         }
         return full;
     }
@@ -52,15 +52,19 @@ public:
         return accounts.admit(lane_id::data, frame.size(), same == nullptr ? 0 : same->size());
     }
 
-    /// Finds a place. False when that takes memory: fresh.fetch(), then judge again.
-    [[nodiscard]] bool find_room(const placement& where, supplies& fresh, segment*& room) noexcept {
+    /// Whether there is a workload to queue in. False when that takes memory: fresh.fetch(), then judge
+    /// again.
+    [[nodiscard]] bool find_work(supplies& fresh) noexcept {
         if (work == nullptr) work = std::exchange(fresh.work, nullptr);
         fresh.wanted_block = 0;
-        if (work == nullptr) return false;
-        if (where.in_block == 0) return true;
-        room = work->make_room(target(where), where.in_block, fresh.block);
+        return work != nullptr;
+    }
+
+    /// Where to put a small frame; nullptr when that takes memory.
+    [[nodiscard]] segment* find_room(const placement& where, supplies& fresh) noexcept {
+        segment* room = work->make_room(target(where), where.size, fresh.block);
         fresh.wanted_block = work->block_size;
-        return room != nullptr;
+        return room;
     }
 
     [[nodiscard]] mutable_bytes put_small(const placement& where, segment& room) noexcept {
@@ -110,6 +114,7 @@ public:
         waiter_list& waiting = work->waiters;
         while (!waiting.empty() && (nobody_may_stay || waiting.first()->charge <= room)) {
             if (!nobody_may_stay) room -= waiting.first()->charge;
+            waiting.first()->waits = false;
             due.push(waiting.pop());
         }
     }
@@ -119,9 +124,28 @@ public:
     bool in_message = false; ///< a fragmented message is open: other data is held
 
 private:
+    /// While a fragmented message is open, others leave half of the budget to it: it must be able to end.
+    [[nodiscard]] errc admit(const placement& where) const noexcept {
+        const bool other = in_message && where.to == lane_id::data && !where.of_message;
+        const errc full = accounts.admit(where.to, where.size);
+        return full == errc::none && other && !accounts.leaves_half(where.size) ? errc::queue_full : full;
+    }
+
     [[nodiscard]] lane& target(const placement& where) noexcept {
         const bool waits = where.to == lane_id::data && in_message && !where.of_message;
         return waits ? work->held : work->queue(where.to);
+    }
+
+    /// Whether dropping what may be dropped would make room for `size` bytes: nothing is dropped in vain.
+    [[nodiscard]] bool can_evict(std::size_t size) const noexcept {
+        if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
+        std::size_t gain = accounts.room();
+        for (const lane* queued : {&work->queue(lane_id::data), &work->held}) {
+            for (const segment* item = queued->front(); item != nullptr; item = item->next) {
+                if (!item->tag().fragment) gain += item->rest().size() + item->frames_left() * frame_overhead;
+            }
+        }
+        return gain >= size + frame_overhead;
     }
 
     /// Drops the oldest whole message that is not being written. False when there is none, or the policy is

@@ -2,8 +2,10 @@
 // Senders that wait for room, first come first woken.
 //
 // Laws of this file:
-// - A node lies on its sender's stack and is linked and unlinked under the outbox's lock only.
-// - Whoever unlinked it to wake it calls wake() once, with no lock held, and touches it no more.
+// - A node lies on its sender's stack. `waits` belongs to the outbox's lock: true from the push that was
+// refused until
+//   the sender withdraws or is granted room, and from then on the node is the granter's.
+// - Whoever was granted to calls wake() once, with no lock held, and touches the node no more.
 
 #include <cstddef>
 #include <utility>
@@ -16,7 +18,7 @@ struct budget_waiter {
     void (*wake)(budget_waiter& self) noexcept = nullptr;
     std::size_t charge = 0; ///< bytes of budget that it waits for
     budget_waiter* next = nullptr;
-    bool linked = false;
+    bool waits = false;
 };
 
 /// A FIFO of them. Owns nothing.
@@ -27,7 +29,6 @@ public:
 
     void push(budget_waiter& added) noexcept {
         added.next = nullptr;
-        added.linked = true;
         *(first_ == nullptr ? &first_ : &last_->next) = &added;
         last_ = &added;
     }
@@ -35,19 +36,15 @@ public:
     [[nodiscard]] budget_waiter& pop() noexcept {
         budget_waiter& taken = *first_;
         first_ = taken.next;
-        taken.linked = false;
         return taken;
     }
 
-    /// False when it was unlinked before. O(waiters).
-    bool remove(budget_waiter& gone) noexcept {
-        if (!gone.linked) return false;
+    /// Takes `gone`, which is in here, out. O(waiters).
+    void remove(budget_waiter& gone) noexcept {
         budget_waiter* before = nullptr;
         for (budget_waiter* at = first_; at != &gone; at = at->next) before = at;
         (before == nullptr ? first_ : before->next) = gone.next;
         if (last_ == &gone) last_ = before;
-        gone.linked = false;
-        return true;
     }
 
     /// Wakes everybody in the list. Each may be gone as soon as it is woken.

@@ -24,6 +24,8 @@ public:
     static constexpr std::size_t max_bytes = 128 * 1024;
 
     void add(lane_id from, const_bytes part) noexcept {
+        if (part.size() > max_bytes - bytes_)
+            part = part.first(max_bytes - bytes_); // a large frame leaves in several
         if (part.empty()) return;
         bytes_ += part.size();
         if (count_ != 0 && from_[count_ - 1] == from) {

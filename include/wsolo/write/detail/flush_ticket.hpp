@@ -22,8 +22,8 @@ public:
     [[nodiscard]] on_outcome mark() noexcept {
         return {[](void* context, errc outcome) noexcept {
                     auto* self = static_cast<flush_ticket*>(context);
-                    self->outcome_.store(
-                        outcome, std::memory_order_relaxed); // ordered by the release of the reference
+                    self->outcome_.store(outcome,
+                                         std::memory_order_release); // a wait that times out now may see it
                     self->parker_.nudge();
                     self->drop();
                 },
@@ -33,7 +33,7 @@ public:
     /// Sleeps until the mark's outcome, a nudge or the deadline. errc::timed_out when it is still out.
     [[nodiscard]] errc wait(time_point deadline) noexcept {
         parker_.park_until(deadline);
-        return outcome_.load(std::memory_order_relaxed);
+        return outcome_.load(std::memory_order_acquire);
     }
     void nudge() noexcept { parker_.nudge(); }
 

@@ -18,7 +18,7 @@ class ledger {
 public:
     explicit ledger(const writer_limits& limits) noexcept
         : max_bytes_(limits.max_bytes),
-          max_frames_(limits.max_frames),
+          max_frames_(limits.max_frames == 0 ? 1 : limits.max_frames),
           reserve_(limits.control_reserve < largest_reserve ? limits.control_reserve : largest_reserve),
           when_full_(limits.when_full),
           high_water_(limits.high_water),
@@ -32,7 +32,8 @@ public:
         if (to == lane_id::ping) return pings_ < reserve_ ? errc::none : errc::queue_full;
         if (to != lane_id::data)
             return errc::none; // a PONG beyond the reserve replaces another: see pongs_full()
-        if (size > max_bytes_ || frame_overhead > max_bytes_ - size) return errc::too_large;
+        if (size > max_bytes_ || frame_overhead > max_bytes_ - size || max_frames_ == 0)
+            return errc::too_large;
         const bool replaces = instead_of != 0;
         if (data_frames_ - replaces >= max_frames_) return errc::queue_full;
         const std::size_t held = held_data() - (replaces ? instead_of + frame_overhead : 0);
@@ -78,6 +79,13 @@ public:
     }
 
     /// Budget that is free.
+    /// Whether half of the budget stays free behind such a frame: what a fragmented message keeps for its own
+    /// parts.
+    [[nodiscard]] bool leaves_half(std::size_t size) const noexcept {
+        const std::size_t half = max_bytes_ / 2;
+        return size <= half && held_data() <= half - size;
+    }
+
     [[nodiscard]] std::size_t room() const noexcept {
         return held_data() < max_bytes_ ? max_bytes_ - held_data() : 0;
     }
@@ -87,10 +95,16 @@ public:
         return data_bytes_ + data_frames_ * frame_overhead;
     }
 
-    /// True exactly once per climb over the high mark.
+    /// Notes a climb to the high mark. True exactly once per climb.
     [[nodiscard]] bool climbed() noexcept {
         if (above_ || held_data() < mark(high_water_)) return false;
-        return above_ = true;
+        return above_ = untold_ = true;
+    }
+    /// Whether a climb is to be told now; true exactly once per climb.
+    [[nodiscard]] bool tells_high() noexcept {
+        const bool due = untold_;
+        untold_ = false;
+        return due;
     }
     /// True exactly once per fall to the low mark after a climb.
     [[nodiscard]] bool fell() noexcept {
@@ -145,7 +159,8 @@ private:
     overflow when_full_;
     std::uint8_t high_water_;
     std::uint8_t low_water_;
-    bool above_ = false;
+    bool above_ : 1 = false;
+    bool untold_ : 1 = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -106,6 +106,9 @@ public:
     /// The size of the oldest frame not yet taken. Precondition: there is one, and it was not begun.
     [[nodiscard]] std::size_t first_size() const noexcept { return frame_end(done_) - taken_; }
 
+    /// Frames not yet wholly taken.
+    [[nodiscard]] std::uint32_t frames_left() const noexcept { return frames_ - done_; }
+
     /// For reuse: as make_open() made it.
     void reset() noexcept {
         size_ = taken_ = 0;

@@ -54,9 +54,9 @@ public:
     /// Moves what was queued to the flight, and a used-up segment back. PONGs only when the last ones have
     /// left, so that the reserve bounds both together; data one batch at a time, so that what waits can still
     /// be dropped.
-    void take_incoming() noexcept {
+    void take_incoming(bool sealed) noexcept {
         in_flight[lane_id::greeting].splice(queue(lane_id::greeting));
-        if (in_flight[lane_id::pong].empty()) in_flight[lane_id::pong].splice(queue(lane_id::pong));
+        if (sealed || in_flight[lane_id::pong].empty()) in_flight[lane_id::pong].splice(queue(lane_id::pong));
         in_flight[lane_id::ping].splice(queue(lane_id::ping));
         lane& data = queue(lane_id::data);
         std::size_t batch = data.empty() ? 0 : in_flight.bytes_in(lane_id::data);

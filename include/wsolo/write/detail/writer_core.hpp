@@ -31,9 +31,11 @@ struct [[nodiscard]] pump_result {
     time_point deadline = no_deadline;
 };
 
-/// Called to have pump() run soon, on whichever thread may write. Answers false (or nothing: void) to refuse.
+/// Called to have pump() run soon, on whichever thread may write. Returns nothing, or a bool: false refuses,
+/// and so does throwing.
 template <class Hook>
-concept schedule_hook = std::invocable<Hook&>;
+concept schedule_hook = std::invocable<Hook&> && (std::same_as<std::invoke_result_t<Hook&>, void> ||
+                                                  std::same_as<std::invoke_result_t<Hook&>, bool>);
 
 /// The inline drive: the sender that finds the writer idle writes at once, up to the quantum, and only what
 /// is left (or what the transport did not take) goes to `Hook`.
@@ -55,28 +57,36 @@ public:
     writer_core& operator=(const writer_core&) = delete;
 
 protected:
-    writer_core(Transport connection, Schedule schedule, const writer_options& options, Observer observer,
+    writer_core(Transport connection, Schedule hook, const writer_options& options, Observer observer,
                 token first)
         : box_(options.limits, first),
           settings_(options),
           transport_(std::move(connection)),
-          schedule_(std::move(schedule)),
+          schedule_(std::move(hook)),
           observer_(std::move(observer)) {}
-    ~writer_core() {
+    ~writer_core() = default;
+
+    /// For the destructor, before anything goes: nobody waits for room any more, and nothing more is
+    /// accepted.
+    void give_up() {
+        waiter_list due = box_.give_up();
+        due.wake_all();
+    }
+    /// For the destructor, when no other thread is inside: what is left has its outcome.
+    void end_what_is_left() {
         if (box_.seize()) static_cast<void>(end({}, {.reason = errc::aborted}));
     }
 
     /// The rest of every push, with no lock held.
     errc drive(push_result pushed) {
-        if (pushed.climbed) tell_high();
         if (pushed.drive) schedule();
         if (pushed.error == errc::queue_full && box_.when_full() == overflow::disconnect)
-            abort_with(errc::queue_full);
+            abort_with(errc::queue_full, duration::zero());
         return pushed.error;
     }
 
-    void abort_with(errc why) {
-        if (box_.abort(why)) schedule();
+    void abort_with(errc why, duration finish_within) {
+        if (box_.abort(why, deadline_after(Traits::clock::now(), finish_within))) schedule();
     }
 
     /// The caller took the token off `free`.
@@ -111,7 +121,8 @@ protected:
             over.rest->drop_all(over.report.clean() ? errc::closed : over.report.reason);
         workload::destroy(over.rest);
         transport_.finish(over.report.clean() ? end_of_write::drained : end_of_write::broken);
-        if constexpr (requires { observer_.on_finished(over.report); }) observer_.on_finished(over.report);
+        tell_finished(over.report);
+        box_.retire();
         return {pump_status::finished};
     }
 
@@ -133,11 +144,12 @@ private:
                 return {pump_status::idle};
             }
             last = {};
+            if (next.climbed) tell_high();
             if (next.fell) tell_low();
             if (next.step == next_step::look_again) continue;
             if (next.step == next_step::drained) return end({}, {});
             if (next.step == next_step::aborted) return end({}, {.reason = errc::aborted});
-            if (written >= settings_.pump_quantum) {
+            if (written != 0 && written >= settings_.pump_quantum) {
                 box_.hand_over();
                 call_hook();
                 return {pump_status::more};
@@ -166,18 +178,34 @@ private:
     }
 
     bool hook_accepts() {
-        if constexpr (std::convertible_to<std::invoke_result_t<Schedule&>, bool>) {
-            return static_cast<bool>(schedule_());
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            return call_schedule();
+        } catch (...) {
+            return false;
+        }
+#else
+        return call_schedule();
+#endif
+    }
+
+    bool call_schedule() {
+        if constexpr (std::same_as<std::invoke_result_t<Schedule&>, bool>) {
+            return schedule_();
         } else {
             schedule_();
             return true;
         }
     }
 
-    void tell_high() {
+    // An observer that throws ends the program: there is nobody to throw to.
+    void tell_finished([[maybe_unused]] const drain_report& report) noexcept {
+        if constexpr (requires { observer_.on_finished(report); }) observer_.on_finished(report);
+    }
+    void tell_high() noexcept {
         if constexpr (requires { observer_.on_high_water(); }) observer_.on_high_water();
     }
-    void tell_low() {
+    void tell_low() noexcept {
         if constexpr (requires { observer_.on_low_water(); }) observer_.on_low_water();
     }
 

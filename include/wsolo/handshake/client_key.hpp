@@ -1,0 +1,49 @@
+#pragma once
+// Sec-WebSocket-Key: 16 random bytes in Base64, new for every connection (RFC 6455 §4.1, §11.3.1).
+//
+// Laws of this file:
+// - Randomness is an argument.
+// - A received key is taken only in its one canonical form: 22 letters, "==", no bits behind the sixteenth
+//   byte.
+
+#include "../core/random.hpp"
+#include "base64.hpp"
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Anything that fills bytes unpredictably; random_keys does.
+template <class Source>
+concept nonce_source = requires(Source& source, mutable_bytes to) {
+    { source.fill(to) } noexcept;
+};
+
+/// The text of a Sec-WebSocket-Key. A value of 24 characters.
+struct client_key {
+    std::array<char, 24> text{};
+
+    /// Lives as long as this object.
+    [[nodiscard]] constexpr std::string_view view() const& noexcept { return {text.data(), text.size()}; }
+    std::string_view view() const&& = delete; // it would look into a temporary
+    friend constexpr bool operator==(const client_key&, const client_key&) noexcept = default;
+};
+
+/// The key that stands for these 16 bytes.
+[[nodiscard]] constexpr client_key make_client_key(const std::array<std::byte, 16>& nonce) noexcept {
+    return {detail::encode_base64(nonce)};
+}
+
+/// A fresh key. Takes 16 bytes from `source` (RFC 6455 §4.1: "selected randomly for each connection").
+template <nonce_source Source>
+[[nodiscard]] client_key make_client_key(Source& source) noexcept {
+    std::array<std::byte, 16> nonce{};
+    source.fill(nonce);
+    return make_client_key(nonce);
+}
+
+/// Whether a received Sec-WebSocket-Key stands for 16 bytes (RFC 6455 §4.2.1).
+[[nodiscard]] constexpr bool is_client_key(std::string_view text) noexcept {
+    std::array<std::byte, 16> nonce{};
+    return detail::decode_base64(text, nonce);
+}
+
+} // namespace wsolo::inline WSOLO_ABI

@@ -1,0 +1,173 @@
+#pragma once
+// Sec-WebSocket-Extensions (RFC 6455 §9.1): a list of extensions, each a name and its parameters.
+//
+// Laws of this file:
+// - A parameter's value is a token, also where it is quoted; so no comma or semicolon is ever part of a
+//   value, and the text can be cut at them.
+// - White space is allowed around every delimiter (RFC 6455 §4.3 takes RFC 2616's implied *LWS).
+
+#include "header_list.hpp"
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// One parameter of an extension. Two views.
+struct extension_param {
+    std::string_view name;
+    /// Without the quotes. A backslash inside quotes, which no token needs, is left as it was sent.
+    std::string_view value;
+    /// False for a parameter that is a name alone.
+    bool has_value = false;
+};
+
+/// The parameters of one extension. A range of extension_param; a view.
+class extension_params {
+public:
+    class iterator {
+    public:
+        using value_type = extension_param;
+        using difference_type = std::ptrdiff_t;
+
+        constexpr iterator() = default;
+        constexpr explicit iterator(std::string_view text) noexcept : rest_(text), ended_(false) { ++*this; }
+        [[nodiscard]] constexpr const extension_param& operator*() const noexcept { return param_; }
+        [[nodiscard]] constexpr const extension_param* operator->() const noexcept { return &param_; }
+        constexpr iterator& operator++() noexcept {
+            ended_ = rest_.empty();
+            if (ended_) return *this;
+            rest_.remove_prefix(1); // the semicolon
+            const std::string_view text = rest_.substr(0, rest_.find(';'));
+            rest_.remove_prefix(text.size());
+            const std::size_t equals = text.find('=');
+            param_ = {detail::trim(text.substr(0, equals)), {}, equals != std::string_view::npos};
+            if (param_.has_value) param_.value = unquote(detail::trim(text.substr(equals + 1)));
+            return *this;
+        }
+        constexpr void operator++(int) noexcept { ++*this; }
+        friend constexpr bool operator==(const iterator& at, list_end) noexcept { return at.ended_; }
+
+    private:
+        static constexpr std::string_view unquote(std::string_view value) noexcept {
+            const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+            return quoted ? value.substr(1, value.size() - 2) : value;
+        }
+
+        std::string_view rest_;
+        extension_param param_;
+        bool ended_ = true;
+    };
+
+    constexpr extension_params() = default;
+    /// `text`: what follows the extension's name, from the first semicolon on.
+    constexpr explicit extension_params(std::string_view text) noexcept : text_(text) {}
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(text_); }
+    [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
+
+private:
+    std::string_view text_;
+};
+
+/// One extension, offered or agreed on. A view.
+class extension {
+public:
+    constexpr extension() = default;
+    constexpr explicit extension(std::string_view text) noexcept : text_(text) {}
+
+    /// As it stands in the header: "permessage-deflate; client_max_window_bits".
+    [[nodiscard]] constexpr std::string_view text() const noexcept { return text_; }
+    [[nodiscard]] constexpr std::string_view name() const noexcept {
+        return detail::trim(text_.substr(0, text_.find(';')));
+    }
+    [[nodiscard]] constexpr extension_params params() const noexcept {
+        const std::size_t semicolon = text_.find(';');
+        return extension_params(semicolon == std::string_view::npos ? std::string_view()
+                                                                    : text_.substr(semicolon));
+    }
+    /// The first parameter of this name.
+    [[nodiscard]] constexpr std::optional<extension_param> param(std::string_view name) const noexcept {
+        for (const extension_param& each : params()) {
+            if (each.name == name) return each;
+        }
+        return std::nullopt;
+    }
+
+private:
+    std::string_view text_;
+};
+
+/// Extensions in the order of preference (RFC 6455 §9.1). A range of extension; a view.
+class extension_list {
+public:
+    class iterator {
+    public:
+        using value_type = extension;
+        using difference_type = std::ptrdiff_t;
+
+        constexpr iterator() = default;
+        constexpr explicit iterator(element_list::iterator at) noexcept : at_(at) {}
+        [[nodiscard]] constexpr extension operator*() const noexcept { return extension(*at_); }
+        constexpr iterator& operator++() noexcept {
+            ++at_;
+            return *this;
+        }
+        constexpr void operator++(int) noexcept { ++*this; }
+        friend constexpr bool operator==(const iterator& at, list_end) noexcept {
+            return at.at_ == list_end();
+        }
+
+    private:
+        element_list::iterator at_;
+    };
+
+    constexpr extension_list() = default;
+    constexpr explicit extension_list(element_list elements) noexcept : elements_(elements) {}
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(elements_.begin()); }
+    [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
+    [[nodiscard]] constexpr bool empty() const noexcept { return elements_.empty(); }
+
+    /// The first extension of this name.
+    [[nodiscard]] constexpr std::optional<extension> find(std::string_view name) const noexcept {
+        for (const extension each : *this) {
+            if (each.name() == name) return each;
+        }
+        return std::nullopt;
+    }
+
+private:
+    element_list elements_;
+};
+
+namespace detail {
+
+/// A quoted-string's inside that is a token once its escapes are undone (RFC 6455 §9.1).
+[[nodiscard]] constexpr bool is_escaped_token(std::string_view text) noexcept {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '\\') ++i;
+        if (i == text.size() || !is_token_char(text[i])) return false;
+    }
+    return !text.empty();
+}
+
+/// extension-param's value = token / quoted-string
+[[nodiscard]] constexpr bool is_param_value(std::string_view text) noexcept {
+    if (!text.starts_with('"')) return is_token(text);
+    return text.size() >= 2 && text.back() == '"' && is_escaped_token(text.substr(1, text.size() - 2));
+}
+
+/// extension = token *( ";" token [ "=" ( token / quoted-string ) ] )
+[[nodiscard]] constexpr bool is_extension(std::string_view text) noexcept {
+    if (!is_token(extension(text).name())) return false;
+    while (true) {
+        const std::size_t semicolon = text.find(';');
+        if (semicolon == std::string_view::npos) return true;
+        text.remove_prefix(semicolon + 1);
+        const std::string_view param = text.substr(0, text.find(';'));
+        const std::size_t equals = param.find('=');
+        if (!is_token(trim(param.substr(0, equals)))) return false;
+        if (equals != std::string_view::npos && !is_param_value(trim(param.substr(equals + 1)))) return false;
+    }
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI

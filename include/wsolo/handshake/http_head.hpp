@@ -1,0 +1,163 @@
+#pragma once
+// The head of an HTTP/1.1 message, read byte by byte as it arrives: start line, field lines, empty line.
+//
+// Laws of this file:
+// - Any split of the input gives the same result, and every error stands at one byte, so nothing behind it
+//   counts.
+// - Not a byte behind the head is taken: what is left of the input belongs to whoever comes next.
+// - Lines end in CR LF and nothing else; no control characters, no folding, no space before a colon. These
+//   are the places where two parsers that disagree let a request be smuggled (RFC 9112 §11.2).
+// - Memory follows the bytes that arrived, up to the limits.
+
+#include "../core/byte_buffer.hpp"
+#include "header_list.hpp"
+#include "start_line.hpp"
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What a peer may send before it is refused.
+struct handshake_limits {
+    /// Bytes of one line, its CR LF included.
+    std::size_t max_line_size = 8 * 1024;
+    /// Header fields of the head.
+    std::size_t max_headers = 100;
+    /// Bytes of the whole head, its last CR LF included.
+    std::size_t max_size = 16 * 1024;
+};
+
+/// Where a handshake stands. `complete` and `failed` are final.
+enum class handshake_status : std::uint8_t { need_more, complete, failed };
+
+namespace detail {
+
+enum class head_kind : std::uint8_t { request, response };
+
+/// Collects one head. Movable; the views it gives stay valid through a move and until restart() or
+/// destruction. Not thread-safe.
+class http_head {
+public:
+    http_head(head_kind kind, const handshake_limits& limits) noexcept : limits_(limits), kind_(kind) {}
+
+    /// Takes bytes from the front of `input` until the head is complete, an error stands, or the input is
+    /// used up. O(bytes taken). May allocate, at most twice limits.max_size.
+    template <class Byte>
+    handshake_status feed(std::span<Byte>& input) noexcept {
+        while (status_ == handshake_status::need_more && !input.empty()) {
+            input = input.subspan(take_line_part(input));
+        }
+        return status_;
+    }
+
+    [[nodiscard]] handshake_status status() const noexcept { return status_; }
+    /// The reason for `failed`, errc::none otherwise.
+    [[nodiscard]] errc error() const noexcept { return error_; }
+    /// Without its CR LF. Once complete.
+    [[nodiscard]] std::string_view start_line() const noexcept { return text().substr(0, fields_begin_ - 2); }
+    /// Once complete.
+    [[nodiscard]] header_list headers() const noexcept {
+        return header_list(text().substr(fields_begin_, line_begin_ - fields_begin_));
+    }
+
+    /// Forgets the head and is ready for the next one. `max_size` goes on counting unless it is told not
+    /// to.
+    void restart(bool count_anew) noexcept {
+        buffer_.clear();
+        line_begin_ = fields_begin_ = line_size_ = header_count_ = 0;
+        if (count_anew) total_size_ = 0;
+        previous_ = '\0';
+        skipped_empty_line_ = false;
+        status_ = handshake_status::need_more;
+        error_ = errc::none;
+    }
+
+private:
+    /// Takes bytes up to the end of the line at most, and judges the line when it is whole.
+    std::size_t take_line_part(const_bytes input) noexcept {
+        errc error = errc::none;
+        std::size_t count = 0;
+        bool line_ended = false;
+        while (count < input.size() && !line_ended && error == errc::none) {
+            const char c = static_cast<char>(input[count++]);
+            error = check_char(c);
+            line_ended = c == '\n';
+        }
+        if (!buffer_.append(input.first(count))) error = errc::out_of_memory;
+        if (error == errc::none && line_ended) error = end_line();
+        if (error != errc::none) {
+            error_ = error;
+            status_ = handshake_status::failed;
+        }
+        return count;
+    }
+
+    errc check_char(char c) noexcept {
+        ++line_size_;
+        ++total_size_;
+        if (line_size_ > limits_.max_line_size) return errc::handshake_line_too_long;
+        if (total_size_ > limits_.max_size) return errc::handshake_too_large;
+        const bool after_cr = previous_ == '\r';
+        previous_ = c;
+        if (after_cr != (c == '\n')) return errc::handshake_invalid_line_end;
+        const bool legal = c == '\r' || c == '\n' || is_value_char(c);
+        return legal ? errc::none : errc::handshake_invalid_character;
+    }
+
+    errc end_line() noexcept {
+        const std::string_view line = text().substr(line_begin_, line_size_ - 2);
+        if (fields_begin_ == 0) return end_start_line(line);
+        if (line.empty()) {
+            status_ = handshake_status::complete; // line_begin_ stays at the end of the fields
+            return errc::none;
+        }
+        next_line();
+        return check_field_line(line);
+    }
+
+    errc end_start_line(std::string_view line) noexcept {
+        // One empty line may precede a request (RFC 9112 §2.2).
+        if (line.empty() && kind_ == head_kind::request && !skipped_empty_line_) {
+            skipped_empty_line_ = true;
+            buffer_.clear();
+            next_line();
+            return errc::none;
+        }
+        next_line();
+        fields_begin_ = line_begin_;
+        return kind_ == head_kind::request ? parse_request_line(line).error()
+                                           : parse_status_line(line).error();
+    }
+
+    /// field-name ":" OWS field-value OWS (RFC 9112 §5); the value's characters were checked as they came.
+    errc check_field_line(std::string_view line) noexcept {
+        if (line.front() == ' ' || line.front() == '\t') return errc::handshake_obsolete_folding;
+        const std::size_t colon = line.find(':');
+        if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
+            return errc::handshake_invalid_field_line;
+        }
+        return ++header_count_ > limits_.max_headers ? errc::handshake_too_many_headers : errc::none;
+    }
+
+    void next_line() noexcept {
+        line_begin_ = buffer_.size();
+        line_size_ = 0;
+        previous_ = '\0';
+    }
+
+    [[nodiscard]] std::string_view text() const noexcept { return text_of(buffer_.view()); }
+
+    handshake_limits limits_;
+    byte_buffer buffer_;
+    std::size_t line_begin_ = 0;   // in buffer_
+    std::size_t fields_begin_ = 0; // in buffer_; 0 until the start line is whole
+    std::size_t line_size_ = 0;
+    std::size_t total_size_ = 0;
+    std::size_t header_count_ = 0;
+    char previous_ = '\0';
+    head_kind kind_;
+    bool skipped_empty_line_ = false;
+    handshake_status status_ = handshake_status::need_more;
+    errc error_ = errc::none;
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI

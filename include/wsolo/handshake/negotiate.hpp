@@ -1,0 +1,75 @@
+#pragma once
+// The server's choices: which origin may come in, which subprotocol and which extensions are spoken.
+//
+// Laws of this file:
+// - Nothing is chosen that the client did not offer (RFC 6455 §4.2.2).
+// - The policy is the caller's, as a function object; these helpers only walk the offers.
+
+#include "request.hpp"
+
+#include <concepts>
+#include <span>
+#include <type_traits>
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+template <class Text>
+concept borrowed_text = std::same_as<Text, std::string_view> || std::same_as<Text, const char*>;
+
+} // namespace detail
+
+/// The first subprotocol, in the client's order of preference, that is among `supported`; empty when there
+/// is none, and then the answer names none (RFC 6455 §4.2.2). A view into the request. O(offered *
+/// supported).
+[[nodiscard]] constexpr std::string_view
+choose_subprotocol(const upgrade_request& request, std::span<const std::string_view> supported) noexcept {
+    for (const std::string_view offered : request.subprotocols()) {
+        for (const std::string_view mine : supported) {
+            if (offered == mine) return offered;
+        }
+    }
+    return {};
+}
+
+[[nodiscard]] constexpr std::string_view
+choose_subprotocol(const upgrade_request& request,
+                   std::initializer_list<std::string_view> supported) noexcept {
+    return choose_subprotocol(request,
+                              std::span<const std::string_view>(supported.begin(), supported.size()));
+}
+
+/// Shows every offered extension to `hook`, in the client's order of preference, until one is taken. The
+/// hook answers with the text to agree on ("permessage-deflate; server_no_context_takeover") or with an
+/// empty one to pass: a string_view or a literal of its own, for an owning string would be gone before it
+/// is written. Returns that text, for accept_options::extensions.
+template <class Hook>
+    requires detail::borrowed_text<std::invoke_result_t<Hook&, const extension&>>
+[[nodiscard]] constexpr std::string_view choose_extension(const upgrade_request& request, Hook&& hook) {
+    for (const extension offer : request.extensions()) {
+        const std::string_view agreed = hook(offer);
+        if (!agreed.empty()) return agreed;
+    }
+    return {};
+}
+
+/// Asks `allowed(std::optional<std::string_view>)` about the request's Origin;
+/// errc::handshake_origin_refused when it says no (RFC 6455 §4.2.2, §10.2). A client that is not a browser
+/// mostly sends none: the hook decides on that too.
+template <class Allowed>
+    requires std::is_invocable_r_v<bool, Allowed&, std::optional<std::string_view>>
+[[nodiscard]] constexpr errc check_origin(const upgrade_request& request, Allowed&& allowed) {
+    return allowed(request.origin()) ? errc::none : errc::handshake_origin_refused;
+}
+
+/// Whether the Origin's host and port are those that the request was sent to: the usual defence against a
+/// foreign page that uses its visitor's cookies. Schemes are not compared, for TLS often ends before the
+/// server. False when there is no Origin, and for "null".
+[[nodiscard]] constexpr bool is_same_origin(const upgrade_request& request) noexcept {
+    const std::string_view origin = request.origin().value_or(std::string_view());
+    const std::size_t host_at = origin.find("://");
+    return host_at != std::string_view::npos &&
+           detail::equals_ignoring_case(origin.substr(host_at + 3), request.host());
+}
+
+} // namespace wsolo::inline WSOLO_ABI

@@ -1,0 +1,14 @@
+#pragma once
+// The opening handshake, both sides (RFC 6455 §4): includes only.
+
+#include "accept_key.hpp"
+#include "client.hpp"
+#include "client_key.hpp"
+#include "client_request.hpp"
+#include "extension.hpp"
+#include "header_list.hpp"
+#include "http_head.hpp"
+#include "negotiate.hpp"
+#include "request.hpp"
+#include "response.hpp"
+#include "server.hpp"

@@ -1,0 +1,76 @@
+#pragma once
+// What one data frame may follow and what it may add (RFC 6455 §5.4, §10.4): the part of the rules that
+// depends on the frames before it.
+//
+// Laws of this file:
+// - Judged from the header, before any payload is kept.
+// - Sums are judged as `need > limit - have`, which cannot wrap.
+
+#include "../../frame/header.hpp"
+#include "../limits.hpp"
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// The message that the next data frame belongs to. 32 bytes.
+class message_rules {
+public:
+    explicit message_rules(const read_limits& limits) noexcept
+        : max_size_(limits.max_message_size),
+          max_fragments_(limits.max_fragments),
+          short_size_(static_cast<std::uint8_t>(max_size_ < 125 ? max_size_ : 125)) {
+        WSOLO_ASSERT(max_fragments_ > 0, "read_limits::max_fragments: a message has at least one frame");
+    }
+
+    /// Up to this many bytes a message in one frame is within the limits: at most 125.
+    [[nodiscard]] std::size_t short_size() const noexcept { return short_size_; }
+
+    /// Takes the header of a data frame: its first byte and its payload's size. On an error nothing changes.
+    [[nodiscard]] errc begin_frame(std::byte first, std::uint64_t payload_size) noexcept {
+        const unsigned bits = std::to_integer<unsigned>(first);
+        const auto op = static_cast<opcode>(bits & 0x0Fu);
+        const bool continues = op == opcode::continuation;
+        // §5.4: fragments of one message "MUST NOT be interleaved" with those of another.
+        if (continues != open_)
+            return continues ? errc::unexpected_continuation : errc::expected_continuation;
+        // RFC 7692 §6: an extension's bit belongs to a message's first frame.
+        if (continues && (bits & 0x70u) != 0) return errc::reserved_bits_set;
+        const std::uint64_t size = continues ? size_ : 0;
+        const std::uint32_t fragments = continues ? fragments_ : 0;
+        if (fragments >= max_fragments_) return errc::too_many_fragments;
+        if (payload_size > max_size_ - size) return errc::message_too_big;
+        if (!continues) first_ = first;
+        size_ = size + payload_size;
+        fragments_ = fragments + 1;
+        open_ = true;
+        final_ = (bits & 0x80u) != 0;
+        return errc::none;
+    }
+
+    /// The current data frame's payload has come to its end. True when it was the message's last.
+    bool end_frame() noexcept {
+        open_ = !final_;
+        return final_;
+    }
+
+    /// Whether a message is under way.
+    [[nodiscard]] bool open() const noexcept { return open_; }
+    [[nodiscard]] bool is_text() const noexcept {
+        return (std::to_integer<unsigned>(first_) & 0x0Fu) == static_cast<unsigned>(opcode::text);
+    }
+    /// The reserved bits of the message's first frame, where they stand in its first byte.
+    [[nodiscard]] std::uint8_t rsv() const noexcept {
+        return static_cast<std::uint8_t>(std::to_integer<unsigned>(first_) & 0x70u);
+    }
+
+private:
+    std::uint64_t max_size_;
+    std::uint64_t size_ = 0; // never above max_size_
+    std::uint32_t max_fragments_;
+    std::uint32_t fragments_ = 0;
+    std::uint8_t short_size_;
+    std::byte first_{};
+    bool open_ = false;
+    bool final_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail

@@ -1,0 +1,232 @@
+#pragma once
+// The reader's machine without its key source: frames become messages, fragments, control frames, or the end.
+//
+// Laws of this file:
+// - One buffer holds what a read cut: the message so far, and behind it the control frame so far. Data cannot
+// come
+//   while a control frame is unfinished, so the second is always the tail.
+// - What the last event pointed to is given back only when the next one is asked for.
+
+#include "../../frame/decode.hpp"
+#include "../../text/utf8.hpp"
+#include "../event.hpp"
+#include "message_rules.hpp"
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+enum class read_phase : std::uint8_t { open, peer_closed, failed };
+
+template <role Role>
+struct reader_state {
+    explicit reader_state(const read_limits& limits) noexcept
+        : decoder_({limits.max_frame_size}, limits.allowed_rsv),
+          rules_(limits),
+          by_fragments_(limits.deliver == delivery::fragments) {
+        if (by_fragments_) static_cast<void>(kept_.reserve(max_control_payload)); // retried when it is needed
+    }
+
+    /// The next event in `input`, which is advanced past it. False when the input is used up. The event owes
+    /// no reply yet.
+    bool next(mutable_bytes& input, event& found) noexcept {
+        if (delivered_) forget_delivered();
+        while (phase == read_phase::open) {
+            mutable_bytes payload;
+            if (!rules_.open() && decoder_.next_short(input, payload, rules_.short_size())) {
+                return take_short(payload, found);
+            }
+            const decoded part = decoder_.next_masked(input);
+            if (part.status != decode_status::part) {
+                return part.status == decode_status::failed && fail(part.error, found);
+            }
+            if (take(part, found)) return true;
+        }
+        return refuse(input, found);
+    }
+
+    /// Input that nobody will look at: the stream has a hole now.
+    void give_up(mutable_bytes input) noexcept {
+        ignored += input.size();
+        if (phase != read_phase::open) return;
+        phase = read_phase::failed;
+        error = errc::aborted;
+        failure_untold_ = true;
+    }
+
+    read_phase phase = read_phase::open;
+    errc error = errc::none;
+    bool close_sent = false;
+    std::uint64_t ignored = 0;
+
+private:
+    static constexpr bool masked = masks(peer_of(Role));
+
+    /// The usual case on its own: a short message in one frame in one piece.
+    [[gnu::always_inline]] bool take_short(mutable_bytes payload, event& found) noexcept {
+        const bool text = decoder_.first_byte() == std::byte{0x81};
+        if (text) {
+            utf8_validator whole;
+            if (!judge(whole, payload) || !whole.complete())
+                return fail_text(whole, 0, payload.size(), found);
+        } else {
+            unmask(payload);
+        }
+        const event_kind kind = by_fragments_ ? event_kind::fragment : event_kind::message;
+        event_access::data(found, kind, payload, {.text = text, .begins = true, .ends = true});
+        return true;
+    }
+
+    [[gnu::noinline]] bool take(decoded part, event& found) noexcept {
+        const unsigned first = std::to_integer<unsigned>(decoder_.first_byte());
+        const auto op = static_cast<opcode>(first & 0x0Fu);
+        if (is_control(op)) return take_control(op, part, found);
+        if (part.begins) {
+            const errc broken = rules_.begin_frame(decoder_.first_byte(), decoder_.payload_size());
+            if (broken != errc::none) return fail(broken, found, part.payload.size());
+            if (op != opcode::continuation) piece_begins_ = true;
+        }
+        const bool ended = part.ends && rules_.end_frame();
+        const bool validates = rules_.is_text() && rules_.rsv() == 0;
+        if (validates) {
+            const std::uint64_t before = text_.valid_up_to();
+            if (!judge(text_, part.payload) || (ended && !text_.complete())) {
+                return fail_text(text_, before, part.payload.size(), found);
+            }
+        }
+        return by_fragments_ ? take_piece(part.payload, ended, validates, found)
+                             : gather(part.payload, ended, validates, found);
+    }
+
+    bool take_piece(mutable_bytes payload, bool ended, bool unmasked, event& found) noexcept {
+        if (!unmasked) unmask(payload);
+        if (payload.empty() && !ended) return false;
+        event_access::data(found, event_kind::fragment, payload,
+                           {rules_.is_text(), std::exchange(piece_begins_, false), ended, rules_.rsv()});
+        return true;
+    }
+
+    bool gather(mutable_bytes payload, bool ended, bool unmasked, event& found) noexcept {
+        const_bytes message = payload;
+        if (ended && kept_.empty()) {
+            if (!unmasked) unmask(payload);
+        } else {
+            if (!keep(payload, unmasked)) return fail(errc::out_of_memory, found);
+            if (!ended) return false;
+            message = std::as_const(kept_).view();
+            deliver_kept_from(0);
+        }
+        event_access::data(found, event_kind::message, message, {rules_.is_text(), true, true, rules_.rsv()});
+        return true;
+    }
+
+    bool take_control(opcode op, decoded part, event& found) noexcept {
+        if (part.begins) {
+            const bool extended = (std::to_integer<unsigned>(decoder_.first_byte()) & 0x70u) != 0;
+            if (extended) { // RFC 7692 §6.1: data frames only
+                return fail(errc::reserved_bits_set, found, part.payload.size());
+            }
+            tail_at_ = kept_.size();
+        }
+        const_bytes body = part.payload;
+        if (part.begins && part.ends) {
+            unmask(part.payload);
+        } else {
+            if (!keep(part.payload, false)) return fail(errc::out_of_memory, found);
+            if (!part.ends) return false;
+            body = std::as_const(kept_).view().subspan(tail_at_);
+            deliver_kept_from(tail_at_);
+        }
+        if (op == opcode::close) return take_close(body, found);
+        event_access::control(found, op == opcode::ping ? event_kind::ping : event_kind::pong, body);
+        return true;
+    }
+
+    bool take_close(const_bytes body, event& found) noexcept {
+        const result<close_body> parsed = parse_close_body(unmasked_bytes(body));
+        if (!parsed) return fail(parsed.error(), found);
+        phase = read_phase::peer_closed;
+        if (delivered_) deliver_kept_from(0); // a message cut off by the Close goes with it
+        event_access::close(found, body, parsed->code);
+        return true;
+    }
+
+    /// `unread`: how many bytes of the part that came last lie behind what broke the rule.
+    bool fail(errc broken, event& found, std::size_t unread = 0) noexcept {
+        ignored += unread;
+        phase = read_phase::failed;
+        error = broken;
+        kept_.release();
+        delivered_ = false;
+        event_access::failure(found, broken);
+        return true;
+    }
+
+    /// The bad byte is the first behind those that were valid, unless the text only stops too early.
+    [[gnu::noinline]] bool fail_text(const utf8_validator& text, std::uint64_t before, std::size_t size,
+                                     event& found) noexcept {
+        const auto taken = static_cast<std::size_t>(text.valid_up_to() - before);
+        return fail(errc::invalid_utf8, found, taken < size ? size - taken - 1 : 0);
+    }
+
+    /// What comes behind the end of the connection; after give_up() first the failure itself.
+    bool refuse(mutable_bytes& input, event& found) noexcept {
+        ignored += input.size();
+        input = {};
+        if (!std::exchange(failure_untold_, false)) return false;
+        return fail(error, found);
+    }
+
+    /// XORs `payload`, the part that came last, in place; a server's frames need none.
+    void unmask(mutable_bytes payload) const noexcept {
+        if constexpr (masked) apply_mask(payload, decoder_.key(), offset_of(payload));
+    }
+
+    /// The same, and whether the text so far may be UTF-8: one pass.
+    [[nodiscard]] bool judge(utf8_validator& text, mutable_bytes payload) const noexcept {
+        if constexpr (masked) {
+            return text.write_masked(payload, decoder_.key(), offset_of(payload));
+        } else {
+            return text.write(payload);
+        }
+    }
+
+    /// Appends `payload` to what is kept, unmasking it on the way unless it was before.
+    [[nodiscard]] bool keep(const_bytes payload, bool unmasked) noexcept {
+        if (payload.empty()) return true;
+        std::byte* to = kept_.extend(payload.size());
+        if (to == nullptr) return false;
+        if (masked && !unmasked) {
+            copy_masked(to, payload, decoder_.key(), offset_of(payload));
+        } else {
+            copy_bytes(to, payload.data(), payload.size());
+        }
+        return true;
+    }
+
+    [[nodiscard]] std::uint64_t offset_of(const_bytes last_part) const noexcept {
+        return decoder_.position() - last_part.size();
+    }
+
+    /// The event that is being made points to what is kept from `at` on.
+    void deliver_kept_from(std::size_t at) noexcept {
+        tail_at_ = at;
+        delivered_ = true;
+    }
+
+    void forget_delivered() noexcept {
+        delivered_ = false;
+        kept_.truncate(tail_at_);
+        if (tail_at_ == 0 && !by_fragments_) kept_.release(); // an idle connection holds nothing
+    }
+
+    frame_decoder<Role> decoder_;
+    message_rules rules_;
+    utf8_validator text_; // between messages it stands between code points: a text that ended was complete
+    byte_buffer kept_;
+    std::size_t tail_at_ = 0;
+    bool by_fragments_;
+    bool delivered_ = false;
+    bool piece_begins_ = false;
+    bool failure_untold_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail

@@ -1,0 +1,30 @@
+#pragma once
+// What a peer may make a reader take, and how messages are handed over.
+
+#include "../core/config.hpp"
+
+#include <cstdint>
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// messages: one event per message, whole. fragments: one event per piece as it arrives, nothing assembled
+/// and nothing allocated.
+enum class delivery : std::uint8_t { messages, fragments };
+
+/// The bounds of one connection's input. Every one is judged before the bytes it bounds are kept: sizes by
+/// the frame's header (RFC 6455 §10.4).
+struct read_limits {
+    /// Longest payload of a data frame, in bytes: errc::frame_too_big.
+    std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
+    /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries.
+    std::uint64_t max_message_size = std::uint64_t{16} * 1024 * 1024;
+    /// Most frames of one message, the empty ones included: errc::too_many_fragments.
+    std::uint32_t max_fragments = 4096;
+    delivery deliver = delivery::messages;
+    /// Reserved bits that a negotiated extension gives a meaning on a message's first frame (rsv1_bit ...,
+    /// frame/header.hpp). A text message with one of them set is not validated here: what it carries is the
+    /// extension's to decode.
+    std::uint8_t allowed_rsv = 0;
+};
+
+} // namespace wsolo::inline WSOLO_ABI

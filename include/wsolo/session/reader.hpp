@@ -1,0 +1,164 @@
+#pragma once
+// Bytes in, events out: one connection's receiving side without its I/O (RFC 6455 §5, §7, §8.1).
+//
+// Laws of this file:
+// - Every split of the input gives the same messages, control frames and failure.
+// - A message that lies whole in the input is handed out where it lies, unmasked in place. One that does not
+// is put
+//   together in memory that grows only by bytes that arrived; a control frame cut by a read is kept behind
+//   it.
+// - Nothing is written and no clock is read. What this side owes the peer is part of the event.
+// - No input is lost in silence: what follows a Close or a failure is counted, and a loop left early must
+// hand its
+//   rest on (event_range::unread) or fails the reader.
+
+#include "detail/reader_keys.hpp"
+#include "detail/reader_state.hpp"
+#include "event.hpp"
+#include "limits.hpp"
+
+#include <cstddef>
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Reads what the peer of `Role` sends. Keys: a client's key source, owned (`random_keys`, the default) or
+/// referred to (`random_keys&`), for the replies that it owes; a server has none. Not thread-safe: one thread
+/// at a time reads, and the same one calls the other members. Movable between reads where Keys is.
+template <role Role, class Keys = detail::default_keys<Role>>
+class basic_reader : private detail::reader_keys<Keys> {
+    static_assert(masks(Role) != std::is_same_v<Keys, detail::no_keys>,
+                  "a client's replies are masked and need a key source; a server's are not and take none");
+
+public:
+    class event_range;
+
+    /// `keys`: what a client's key source is made of, nothing for a default one. With delivery::fragments 125
+    /// bytes are allocated here, and nothing ever after.
+    template <class... KeyArguments>
+        requires std::constructible_from<detail::reader_keys<Keys>, KeyArguments...>
+    explicit basic_reader(const read_limits& limits = {}, KeyArguments&&... keys) noexcept
+        : detail::reader_keys<Keys>(std::forward<KeyArguments>(keys)...), state_(limits) {}
+
+    /// The events in the next bytes from the peer, found one by one as the range is iterated, once:
+    ///
+    ///     for (auto& event : in.read(received)) { ... }
+    ///
+    /// The bytes are unmasked in place, and stay the caller's. An event is valid until the iterator advances.
+    /// A loop that ends early takes events.unread() and passes it to a later read(); destroying the range
+    /// with input left, and no end of the connection seen, makes the next read() fail with errc::aborted.
+    /// O(n).
+    [[nodiscard]] event_range read(mutable_bytes received) noexcept { return event_range(*this, received); }
+    [[nodiscard]] event_range read(std::span<char> received) noexcept {
+        return read(std::as_writable_bytes(received));
+    }
+    [[nodiscard]] event_range read(std::span<unsigned char> received) noexcept {
+        return read(std::as_writable_bytes(received));
+    }
+
+    /// The transport will give no more bytes. none after the peer's Close; after a failure its error;
+    /// otherwise connection_lost (RFC 6455 §7.1.5: such a connection closed with 1006).
+    [[nodiscard]] errc end_of_input() const noexcept {
+        if (state_.phase == detail::read_phase::peer_closed) return errc::none;
+        return state_.error != errc::none ? state_.error : errc::connection_lost;
+    }
+
+    /// This side's Close frame was accepted for sending: from now on no event owes a reply, neither a Close
+    /// nor a PONG, since nothing may follow our Close. A PING is still reported, and messages still arrive
+    /// until the peer has closed too (RFC 6455 §5.5.1). Idempotent. Called by the thread that reads.
+    void note_close_sent() noexcept { state_.close_sent = true; }
+    [[nodiscard]] bool close_sent() const noexcept { return state_.close_sent; }
+
+    /// Whether the peer's Close was read. With close_sent() the closing handshake is complete (RFC 6455
+    /// §7.1.4).
+    [[nodiscard]] bool peer_closed() const noexcept {
+        return state_.phase == detail::read_phase::peer_closed;
+    }
+    /// The failure that ended the reading, or none.
+    [[nodiscard]] errc error() const noexcept { return state_.error; }
+    /// Whether more input can give more events: neither the peer's Close nor a failure was read.
+    [[nodiscard]] bool open() const noexcept { return state_.phase == detail::read_phase::open; }
+    /// Bytes that came behind the peer's Close or a failure, or were given up; they were not looked at.
+    [[nodiscard]] std::uint64_t ignored() const noexcept { return state_.ignored; }
+
+private:
+    /// Makes the reply of `found` owed, unless our Close was sent or none can be sent.
+    void settle_reply(event& found) noexcept {
+        if (state_.close_sent) return;
+        if (found.kind() == event_kind::failure && found.code() == close_code::no_status) return;
+        this->with_keys([&](auto&... keys) { detail::event_access::owe(found, keys...); });
+    }
+
+    /// The next event, or false when the input is used up.
+    bool next(mutable_bytes& input, event& found) noexcept {
+        if (!state_.next(input, found)) return false;
+        const event_kind kind = found.kind();
+        if (kind > event_kind::fragment && kind != event_kind::pong) settle_reply(found);
+        return true;
+    }
+
+    detail::reader_state<Role> state_;
+};
+
+/// The events of one read(): a single-pass range. Neither copied nor moved; it refers to its reader and to
+/// the bytes that were read.
+template <role Role, class Keys>
+class basic_reader<Role, Keys>::event_range {
+public:
+    struct sentinel {};
+
+    class iterator {
+    public:
+        using value_type = event;
+        using difference_type = std::ptrdiff_t;
+
+        [[nodiscard]] const event& operator*() const noexcept { return range_->found_; }
+        [[nodiscard]] const event* operator->() const noexcept { return &range_->found_; }
+        iterator& operator++() noexcept {
+            range_->advance();
+            return *this;
+        }
+        void operator++(int) noexcept { ++*this; }
+        [[nodiscard]] bool operator==(sentinel) const noexcept { return !range_->at_event_; }
+
+    private:
+        friend event_range;
+        explicit iterator(event_range& range) noexcept : range_(&range) {}
+        event_range* range_;
+    };
+
+    event_range(const event_range&) = delete;
+    event_range& operator=(const event_range&) = delete;
+    ~event_range() {
+        if (!input_.empty()) reader_.state_.give_up(input_);
+    }
+
+    /// The first event, or where an earlier loop over this range stopped.
+    [[nodiscard]] iterator begin() noexcept {
+        if (!at_event_) advance();
+        return iterator(*this);
+    }
+    [[nodiscard]] sentinel end() const noexcept { return {}; }
+
+    /// Ends the range and returns the input that it did not come to, for a later read(). The current event
+    /// stays valid until then.
+    [[nodiscard]] mutable_bytes unread() noexcept { return std::exchange(input_, {}); }
+
+private:
+    friend basic_reader;
+
+    event_range(basic_reader& reader, mutable_bytes input) noexcept : reader_(reader), input_(input) {}
+
+    void advance() noexcept { at_event_ = reader_.next(input_, found_); }
+
+    basic_reader& reader_;
+    mutable_bytes input_;
+    event found_;
+    bool at_event_ = false;
+};
+
+/// A server's side: reads a client's masked frames.
+using server_reader = basic_reader<role::server>;
+/// A client's side: reads a server's frames, and owns a generator for the replies' keys (1 KiB).
+using client_reader = basic_reader<role::client>;
+
+} // namespace wsolo::inline WSOLO_ABI

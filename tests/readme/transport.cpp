@@ -1,0 +1,11 @@
+// The writer's user brings these four.
+
+#include <wsolo/wsolo.hpp>
+
+long my_gather_write(std::span<const wsolo::const_bytes> parts, wsolo::time_point deadline);
+bool my_would_block();
+void my_shutdown();
+
+@BLOCK@
+
+static_assert(wsolo::transport<my_transport>);

@@ -1,0 +1,141 @@
+#pragma once
+// A single_writer under the interleaving checker: a tape for a transport, a bell for a hook, and the
+// sentences that must hold of every writer when its threads have ended.
+//
+// Laws of this file:
+// - The tape is plain memory: two owners of the write token at once are a data race.
+// - The bell only rings; a loop that nobody rings waits for ever, which the checker reports. So a wake-up
+// that is lost
+//   fails the execution, without a Close to rescue it.
+
+#include <support/interleave/explore.hpp>
+#include <support/interleave/traits.hpp>
+
+#include <wsolo/write/init_gate.hpp>
+
+#include <array>
+#include <optional>
+
+namespace checked {
+
+using interleave::check;
+using wsolo::errc;
+using wsolo::pump_status;
+
+/// What one transport was told. Takes everything, but for the first `blocks` writes.
+struct tape {
+    std::array<unsigned char, 128> bytes{};
+    std::size_t size = 0;
+    int blocks = 0;          ///< writes that are answered with would_block first
+    std::size_t partial = 0; ///< bytes that each of them takes all the same
+    int finished = 0;
+    bool drained = false;
+
+    wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point) {
+        check(finished == 0, "a write behind the end");
+        std::size_t room = blocks > 0 ? partial : bytes.size() - size;
+        std::size_t taken = 0;
+        for (const wsolo::const_bytes part : parts) {
+            const std::size_t share = part.size() < room ? part.size() : room;
+            std::memcpy(bytes.data() + size, part.data(), share);
+            size += share;
+            taken += share;
+            room -= share;
+        }
+        return {blocks > 0 && blocks-- > 0 ? wsolo::io_status::would_block : wsolo::io_status::ok, taken, 0};
+    }
+    void finish(wsolo::end_of_write why) {
+        check(finished++ == 0, "the transport was finished twice");
+        drained = why == wsolo::end_of_write::drained;
+    }
+
+    /// The first payload byte of each whole frame, in order ('#' for a Close). Frames here have one-byte
+    /// payloads or none. A rest that is no whole frame counts as '?'.
+    [[nodiscard]] std::string frames() const {
+        std::string found;
+        std::size_t at = 0;
+        while (at + 2 <= size && at + 2 + bytes[at + 1] <= size) {
+            found += (bytes[at] & 0x0FU) == 8 ? '#'
+                     : bytes[at + 1] == 0     ? '.'
+                                              : static_cast<char>(bytes[at + 2]);
+            at += 2U + bytes[at + 1];
+        }
+        return at == size ? found : found + '?';
+    }
+};
+
+struct transport {
+    tape* to;
+    wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point deadline) {
+        return to->write(parts, deadline);
+    }
+    void finish(wsolo::end_of_write why) { to->finish(why); }
+};
+
+/// The hook of a loop.
+struct bell {
+    interleave::atomic<int> rung{0};
+    struct hook {
+        bell* to;
+        void operator()() const { to->rung.fetch_add(1); }
+    };
+    void wait() {
+        while (rung.load() == 0) interleave::traits::pause(); // looks only, so that the search sees it wait
+        rung.exchange(0);
+    }
+};
+
+template <class Hook>
+using writer_of =
+    wsolo::single_writer<transport, Hook, wsolo::server_side, wsolo::no_observer, interleave::traits>;
+
+/// A writer whose senders ring a bell; serve() is the loop.
+struct deferred {
+    tape wire;
+    bell ring;
+    std::optional<writer_of<bell::hook>> out;
+
+    explicit deferred(const wsolo::writer_options& options = {}) {
+        out.emplace(transport{&wire}, bell::hook{&ring}, options);
+    }
+    deferred(wsolo::born_gated_t gated, const wsolo::writer_options& options = {}) {
+        out.emplace(gated, transport{&wire}, bell::hook{&ring}, options);
+    }
+    /// Pumps when the bell rings, and again where the transport blocked, until `frames` are written or it is
+    /// over.
+    void serve(std::size_t frames) {
+        for (;;) {
+            ring.wait();
+            pump_status left;
+            do left = out->pump().status;
+            while (left == pump_status::blocked || left == pump_status::more);
+            if (left == pump_status::finished || wire.frames().size() == frames) return;
+        }
+    }
+};
+
+/// A writer whose senders write themselves; what blocks goes to the bell.
+struct direct {
+    tape wire;
+    bell ring;
+    std::optional<writer_of<wsolo::inline_drive<bell::hook>>> out;
+
+    explicit direct(const wsolo::writer_options& options = {}) {
+        out.emplace(transport{&wire}, wsolo::inline_drive<bell::hook>{{&ring}}, options);
+    }
+};
+
+/// What must hold when the threads have ended and nothing is queued: `accepted` frames, each written or
+/// dropped.
+template <class Room>
+void settled(Room& m, std::uint64_t accepted) {
+    const wsolo::drain_report report = m.out->report();
+    check(report.frames_accepted() == accepted, "accepted is not written plus dropped");
+    check(m.wire.frames().size() == report.frames_written, "the report does not say what is on the wire");
+    check(report.bytes_written == m.wire.size, "bytes were counted that are not on the wire");
+    check(m.out->queued_bytes() == 0, "something stays in the queue");
+    check(!m.out->wants_write(), "a pump is still owed");
+    check(m.out->finished() == (m.wire.finished == 1), "the transport's end is not the writer's");
+}
+
+} // namespace checked

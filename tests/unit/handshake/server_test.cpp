@@ -1,0 +1,127 @@
+// Would catch: a request that passes in one split and fails in another, first frames lost behind the head,
+// a plain page request that is refused, a failure that can be fed away, a view that dies before its parser.
+
+#include <support/catch.hpp>
+#include <support/handshake.hpp>
+
+#include <wsolo/handshake/server.hpp>
+
+using namespace handshake_samples;
+using wsolo::errc;
+using wsolo::handshake_status;
+using wsolo::server_handshake;
+
+namespace {
+
+outcome fed(std::string_view text) {
+    server_handshake whole;
+    const outcome seen = feed_whole(whole, text);
+    CHECK(first_split_that_matters([] { return server_handshake(); }, text) == std::string_view::npos);
+    return seen;
+}
+
+} // namespace
+
+TEST_CASE("the handshake of RFC 6455 §1.2 is complete at its last byte", "[handshake][server]") {
+    const std::string text = rfc_request().text();
+    server_handshake handshake;
+    CHECK_FALSE(handshake.has_request());
+    const std::string all_but_one = text.substr(0, text.size() - 1);
+    CHECK(feed_bytewise(handshake, all_but_one).status == handshake_status::need_more);
+    CHECK(handshake.status() == handshake_status::need_more);
+    CHECK(handshake.error() == errc::none);
+    CHECK(feed_whole(handshake, "\n").status == handshake_status::complete);
+    REQUIRE(handshake.has_request());
+    CHECK(handshake.request().is_upgrade());
+    CHECK(handshake.request().resource_name() == "/chat");
+    CHECK(fed(text) == outcome{handshake_status::complete, errc::none, text.size()});
+}
+
+TEST_CASE("frames sent behind the head stay in the input, in every split", "[handshake][server]") {
+    const std::string head_text = rfc_request().text();
+    const std::string frame = "\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"; // RFC 6455 §5.7, masked "Hello"
+    CHECK(fed(head_text + frame).taken == head_text.size());
+    std::string text = head_text + frame;
+    wsolo::mutable_bytes input{reinterpret_cast<std::byte*>(text.data()), text.size()};
+    server_handshake handshake;
+    CHECK(handshake.feed(input) == handshake_status::complete);
+    CHECK(wsolo::text_of(input) == frame);
+    CHECK(handshake.feed(input) == handshake_status::complete);
+    CHECK(input.size() == frame.size());
+}
+
+TEST_CASE("a plain request is complete too, and its body stays in the input", "[handshake][server]") {
+    server_handshake handshake;
+    const std::string head_text = "POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";
+    CHECK(feed_whole(handshake, head_text + "hello") ==
+          outcome{handshake_status::complete, errc::none, head_text.size()});
+    CHECK_FALSE(handshake.request().is_upgrade());
+    CHECK(handshake.request().method() == "POST");
+    CHECK(fed("GET / HTTP/1.0\r\n\r\n").status == handshake_status::complete);
+}
+
+TEST_CASE("a bad upgrade fails and can still be looked at; a bad head cannot", "[handshake][server]") {
+    server_handshake handshake;
+    const std::string text = rfc_request().replace("Sec-WebSocket-Version", "8").text();
+    CHECK(feed_whole(handshake, text) ==
+          outcome{handshake_status::failed, errc::handshake_unsupported_version, text.size()});
+    REQUIRE(handshake.has_request());
+    CHECK(handshake.request().version() == "8");
+
+    server_handshake broken;
+    CHECK(feed_whole(broken, "GET / HTTP/1.1\r\nA : b\r\n").error == errc::handshake_invalid_field_line);
+    CHECK_FALSE(broken.has_request());
+    CHECK(feed_whole(broken, rfc_request().text()) ==
+          outcome{handshake_status::failed, errc::handshake_invalid_field_line, 0});
+}
+
+TEST_CASE("failures do not depend on the split", "[handshake][server]") {
+    CHECK(fed(rfc_request().without("Host").text()).error == errc::handshake_missing_host);
+    CHECK(fed(rfc_request().with("Content-Length", "9").text() + "smuggled!").error ==
+          errc::handshake_unexpected_body);
+    CHECK(fed(rfc_request().with("Transfer-Encoding", "chunked").with("Content-Length", "0").text() +
+              "0\r\n\r\nGET /admin HTTP/1.1\r\n\r\n")
+              .error == errc::handshake_malformed);
+    CHECK(fed("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding\r\n : chunked\r\n\r\n").error ==
+          errc::handshake_invalid_field_line);
+}
+
+TEST_CASE("limits reach the head", "[handshake][server]") {
+    const std::string text = rfc_request().text();
+    server_handshake exact({.max_line_size = 64, .max_headers = 7, .max_size = text.size()});
+    CHECK(feed_whole(exact, text).status == handshake_status::complete);
+    server_handshake fewer({.max_headers = 6});
+    CHECK(feed_whole(fewer, text).error == errc::handshake_too_many_headers);
+    server_handshake smaller({.max_size = text.size() - 1});
+    CHECK(feed_whole(smaller, text).error == errc::handshake_too_large);
+    server_handshake narrower({.max_line_size = 44});
+    CHECK(feed_whole(narrower, text).error == errc::handshake_line_too_long);
+}
+
+TEST_CASE("the request survives a move of its handshake", "[handshake][server]") {
+    server_handshake handshake;
+    REQUIRE(feed_whole(handshake, rfc_request().text()).status == handshake_status::complete);
+    const wsolo::upgrade_request before = handshake.request();
+    const server_handshake moved = std::move(handshake);
+    CHECK(before.host() == "server.example.com");
+    CHECK(moved.request().key().data() == before.key().data());
+}
+
+TEST_CASE("after a page the same connection may ask for an upgrade", "[handshake][server]") {
+    const std::string both = "GET / HTTP/1.1\r\nHost: a\r\n\r\n" + rfc_request().text();
+    server_handshake handshake({.max_size = rfc_request().text().size()});
+    wsolo::const_bytes input = wsolo::bytes_of(both);
+    CHECK(handshake.feed(input) == handshake_status::complete);
+    CHECK_FALSE(handshake.request().is_upgrade());
+    handshake.reset();
+    CHECK_FALSE(handshake.has_request());
+    CHECK(handshake.feed(input) == handshake_status::complete);
+    CHECK(handshake.request().is_upgrade());
+    CHECK(input.empty());
+}
+
+TEST_CASE("nothing fed is nothing learnt", "[handshake][server]") {
+    server_handshake handshake;
+    wsolo::const_bytes nothing;
+    CHECK(handshake.feed(nothing) == handshake_status::need_more);
+}

@@ -1,0 +1,291 @@
+// The shipped writer, whole, in every schedule within a bound, on the weak memory model, plain memory
+// included. Would catch: two owners of the token, a wake-up lost between an empty queue and its release, a
+// frame behind Close, an item that is neither written nor reported, a parked token that a close does not
+// recall, a cork or a gate that swallows the hook, a handle that outlives its writer.
+
+#include <support/catch.hpp>
+#include <support/interleave/verdict.hpp>
+#include <support/interleave_writer.hpp>
+
+#include <set>
+
+using namespace checked;
+using interleave::explore;
+using interleave::passes;
+using interleave::result;
+using interleave::scenario;
+
+namespace {
+
+// The lock itself is searched with every weakness by its own test; here it may be read stale once.
+interleave::config bound(int preemptions, int timeouts = 0) {
+    return {.preemptions = preemptions,
+            .spurious_failures = 0,
+            .timeouts = timeouts,
+            .clock_steps = 0,
+            .stale_reads = 1,
+            .early_stores = false,
+            .max_executions = 300'000,
+            .random_executions = 200};
+}
+
+template <class Room>
+bool send(Room& m, std::string_view payload) {
+    return m.out->send_text(payload) == errc::none;
+}
+
+} // namespace
+
+TEST_CASE("two senders and a loop: everything arrives, in each sender's order, with no Close to help",
+          "[writer]") {
+    std::set<std::string> orders;
+    const result done = explore(bound(2), [&](scenario& stage) {
+        auto& m = stage.make<deferred>("writer");
+        stage.thread("sender", [&m] {
+            check(send(m, "a"), "accepted");
+            check(send(m, "b"), "accepted");
+        });
+        stage.thread("other sender", [&m] { check(send(m, "x"), "accepted"); });
+        stage.thread("loop", [&m] { m.serve(3); });
+        stage.finally([&] {
+            orders.insert(m.wire.frames());
+            settled(m, 3);
+        });
+    });
+    CHECK(passes(done));
+    CHECK(orders == std::set<std::string>{"abx", "axb", "xab"});
+}
+
+TEST_CASE("senders that write themselves: one owner, nothing left behind", "[writer]") {
+    const result done = explore(bound(2), [](scenario& stage) {
+        auto& m = stage.make<direct>("writer");
+        for (const char* const name : {"a", "b"})
+            stage.thread(name, [&m, name] { check(send(m, name), "accepted"); });
+        stage.finally([&] {
+            check(m.wire.frames() == "ab" || m.wire.frames() == "ba", "both, whole");
+            settled(m, 2);
+        });
+    });
+    CHECK(passes(done));
+}
+
+TEST_CASE("three senders that write themselves", "[writer]") {
+    const result done = explore(bound(1), [](scenario& stage) {
+        auto& m = stage.make<direct>("writer");
+        for (const char* const name : {"a", "b", "c"})
+            stage.thread(name, [&m, name] { check(send(m, name), "accepted"); });
+        stage.finally([&] { settled(m, 3); });
+    });
+    CHECK(passes(done));
+}
+
+TEST_CASE("a Close is the last frame, whatever is sent beside it", "[writer]") {
+    std::set<std::string> wires;
+    const result done = explore(bound(1), [&](scenario& stage) {
+        auto& m = stage.make<deferred>("writer");
+        auto& accepted = stage.make<std::array<int, 2>>("accepted");
+        stage.thread("sender", [&] { accepted[0] = send(m, "a"); });
+        stage.thread("other sender", [&] { accepted[1] = send(m, "b"); });
+        stage.thread("closer", [&m] {
+            check(m.out->close(wsolo::close_code::normal) == errc::none, "the first close");
+        });
+        stage.thread("loop", [&m] { m.serve(99); });
+        stage.finally([&] {
+            wires.insert(m.wire.frames());
+            check(m.wire.frames().back() == '#' && m.wire.drained, "something behind Close");
+            settled(m, static_cast<unsigned>(1 + accepted[0] + accepted[1]));
+            check(m.out->report().frames_dropped == 0 && m.out->report().clean(),
+                  "an orderly end drops nothing");
+        });
+    });
+    CHECK(passes(done));
+    CHECK(wires == std::set<std::string>{"#", "a#", "b#", "ab#", "ba#"});
+}
+
+TEST_CASE("two closers: one Close, one end", "[writer]") {
+    const result done = explore(bound(2), [](scenario& stage) {
+        auto& m = stage.make<direct>("writer");
+        auto& accepted = stage.make<std::array<int, 2>>("accepted");
+        for (std::size_t i = 0; i < 2; ++i)
+            stage.thread(i == 0 ? "closer" : "other closer",
+                         [&, i] { accepted[i] = m.out->close(wsolo::close_code::normal) == errc::none; });
+        stage.finally([&] {
+            check(accepted[0] + accepted[1] == 1 && m.wire.frames() == "#", "one Close");
+            settled(m, 1);
+        });
+    });
+    CHECK(passes(done));
+}
+
+TEST_CASE("an abort ends it once, and what was accepted is reported", "[writer]") {
+    std::set<std::uint64_t> dropped;
+    const result done = explore(bound(2), [&](scenario& stage) {
+        auto& m = stage.make<direct>("writer");
+        auto& accepted = stage.make<int>("accepted");
+        stage.thread("sender", [&] { accepted = send(m, "a") + send(m, "b"); });
+        stage.thread("aborter", [&m] { m.out->abort(); });
+        stage.finally([&] {
+            check(m.out->finished() && !m.wire.drained, "an abort ends the transport");
+            settled(m, static_cast<unsigned>(accepted));
+            dropped.insert(m.out->report().frames_dropped);
+        });
+    });
+    CHECK(passes(done));
+    CHECK(dropped.count(0) == 1);
+    CHECK(dropped.count(1) == 1);
+}
+
+TEST_CASE("a parked token is taken by writability or by a close that recalls it, once", "[writer]") {
+    const result done = explore(bound(2), [](scenario& stage) {
+        auto& m = stage.make<direct>("writer");
+        m.wire.blocks = 1;
+        m.wire.partial = 1; // in the middle of the frame
+        stage.thread("sender", [&m] {
+            if (!send(m, "a")) m.ring.rung.fetch_add(1); // closed before: nothing will block
+        });
+        stage.thread("poller", [&m] {
+            m.ring.wait(); // told to wait for writability, or to look again
+            static_cast<void>(m.out->pump());
+        });
+        stage.thread("closer", [&m] {
+            check(m.out->close(wsolo::close_code::normal) == errc::none, "the first close");
+        });
+        stage.finally([&] {
+            if (!m.out->finished())
+                static_cast<void>(m.out->pump()); // the poller met the writer before it blocked
+            check(m.wire.frames() == "a#" || m.wire.frames() == "#", "a frame was torn");
+        });
+    });
+    CHECK(passes(done));
+}
+
+TEST_CASE("a parked writer that is aborted lets the rest of its frame out and nothing else", "[writer]") {
+    const result done = explore(bound(2), [](scenario& stage) {
+        auto& m = stage.make<deferred>("writer");
+        m.wire.blocks = 1;
+        m.wire.partial = 2;
+        auto& accepted = stage.make<int>("accepted");
+        stage.thread("sender", [&] { accepted = send(m, "a") + send(m, "b"); });
+        stage.thread("loop", [&m] { m.serve(99); });
+        stage.thread("aborter", [&m] { m.out->abort(); });
+        stage.finally([&] {
+            check(m.wire.frames().find('?') == std::string::npos && !m.out->report().partial_frame,
+                  "half a frame");
+            settled(m, static_cast<unsigned>(accepted));
+        });
+    });
+    CHECK(passes(done));
+}
+
+TEST_CASE("a cork holds the hook back and then calls it", "[writer]") {
+    const result done = explore(bound(2), [](scenario& stage) {
+        auto& m = stage.make<deferred>("writer");
+        stage.thread("corked sender", [&m] {
+            const auto held = m.out->corked();
+            check(send(m, "a"), "accepted");
+        });
+        stage.thread("sender", [&m] { check(send(m, "x"), "accepted"); });
+        stage.thread("loop", [&m] { m.serve(2); });
+        stage.finally([&] { settled(m, 2); });
+    });
+    CHECK(passes(done));
+}
+
+TEST_CASE("a gate that opens lets out what was sent, in order, behind its answer", "[writer]") {
+    const result done = explore(bound(2), [](scenario& stage) {
+        auto& m = stage.make<deferred>("writer", wsolo::born_gated);
+        stage.thread("handshake", [&m] {
+            wsolo::init_gate gate(*m.out);
+            const std::byte answer[3]{std::byte{0x82}, std::byte{1}, std::byte{'!'}};
+            check(gate.acknowledge(answer) == errc::none, "acknowledged");
+            gate.open();
+        });
+        stage.thread("sender", [&m] {
+            check(send(m, "a"), "accepted");
+            check(send(m, "b"), "accepted");
+        });
+        stage.thread("loop", [&m] { m.serve(3); });
+        stage.finally([&] {
+            check(m.wire.frames() == "!ab", "the answer leads");
+            settled(m, 3);
+        });
+    });
+    CHECK(passes(done));
+}
+
+TEST_CASE("a gate that rejects sends nothing of what was queued", "[writer]") {
+    const result done = explore(bound(2), [](scenario& stage) {
+        auto& m = stage.make<deferred>("writer", wsolo::born_gated);
+        auto& accepted = stage.make<int>("accepted");
+        stage.thread("handshake", [&m] { wsolo::init_gate(*m.out).reject(errc::aborted); });
+        stage.thread("sender", [&] { accepted = send(m, "a"); });
+        stage.thread("loop", [&m] { m.serve(99); });
+        stage.finally([&] {
+            check(m.wire.size == 0, "sent on a rejected handshake");
+            settled(m, static_cast<unsigned>(accepted));
+        });
+    });
+    CHECK(passes(done));
+}
+
+TEST_CASE("data that waits for a message leaves when it ends", "[writer]") {
+    const result done = explore(bound(1), [](scenario& stage) {
+        auto& m = stage.make<deferred>("writer");
+        stage.thread("narrator", [&m] {
+            auto tale = m.out->begin_message(wsolo::opcode::binary);
+            const std::byte part[1]{std::byte{'m'}};
+            check(tale.write(part) == errc::none, "a part");
+            check(tale.finish(part) == errc::none, "the last part");
+        });
+        stage.thread("sender", [&m] { check(send(m, "x"), "accepted"); });
+        stage.thread("loop", [&m] { m.serve(3); });
+        stage.finally([&] {
+            check(m.wire.frames() == "mmx" || m.wire.frames() == "xmm", "two messages were interleaved");
+            settled(m, 3);
+        });
+    });
+    CHECK(passes(done));
+}
+
+TEST_CASE("a flush returns when its data was written, or at its deadline, and leaves nothing dangling",
+          "[writer]") {
+    std::set<errc> verdicts;
+    const result done = explore(bound(2, 1), [&](scenario& stage) {
+        auto& m = stage.make<deferred>("writer");
+        stage.thread("sender", [&] {
+            check(send(m, "a"), "accepted");
+            const errc verdict = m.out->flush(interleave::clock::now() + std::chrono::seconds(1));
+            verdicts.insert(verdict);
+            check(verdict == errc::timed_out || m.wire.frames() == "a", "flushed before it was written");
+        });
+        stage.thread("loop", [&m] {
+            m.serve(1);
+            static_cast<void>(m.out->pump()); // a mark behind the frame
+        });
+        stage.finally([&] {
+            static_cast<void>(m.out->pump());
+            settled(m, 1);
+        });
+    });
+    CHECK(passes(done));
+    CHECK(verdicts == std::set<errc>{errc::none, errc::timed_out});
+}
+
+TEST_CASE("a handle sends or answers closed, and its writer's end waits for it", "[writer]") {
+    std::set<bool> sent;
+    const result done = explore(bound(2), [&](scenario& stage) {
+        auto& m = stage.make<direct>("writer");
+        auto& handle = stage.make<decltype(m.out->handle())>("handle", m.out->handle());
+        stage.thread("user", [&] {
+            const errc error = handle.send_text("a");
+            check(error == errc::none || error == errc::closed, "another verdict");
+            sent.insert(error == errc::none);
+        });
+        stage.thread("owner", [&m] {
+            m.out.reset();
+            check(m.wire.finished == 1, "the end is the transport's too");
+        });
+    });
+    CHECK(passes(done));
+    CHECK(sent == std::set<bool>{false, true});
+}

@@ -1,0 +1,59 @@
+// Would catch: a release or nudge that is lost when it comes before the sleep, a nudge taken for a release,
+// a deadline that is ignored or that ends the final park().
+
+#include <support/catch.hpp>
+#include <support/step_traits.hpp>
+
+#include <wsolo/sync/parker.hpp>
+
+using namespace std::chrono_literals;
+using parker = wsolo::basic_parker<support::step_traits>;
+using support::actor;
+using support::manual_clock;
+
+TEST_CASE("what comes before the sleep ends it at once", "[sync][parker]") {
+    parker released;
+    released.release();
+    released.park();
+    released.park_until(parker::time_point::max());
+
+    parker nudged;
+    nudged.nudge();
+    nudged.park_until(parker::time_point::max());
+}
+
+TEST_CASE("a nudge wakes but does not release", "[sync][parker]") {
+    parker bed;
+    actor sleeper([&] {
+        bed.park_until(parker::time_point::max());
+        bed.park();
+    });
+    sleeper.run();
+    CHECK(sleeper.is_asleep());
+    bed.nudge();
+    sleeper.run();
+    CHECK(sleeper.is_asleep());
+    bed.release();
+    sleeper.run();
+    CHECK(sleeper.has_finished());
+}
+
+TEST_CASE("a deadline ends park_until but not park", "[sync][parker]") {
+    parker bed;
+    const auto deadline = manual_clock::in(5s);
+    actor sleeper([&] {
+        bed.park_until(deadline);
+        bed.park();
+    });
+    sleeper.run();
+    CHECK(sleeper.is_asleep());
+    manual_clock::advance(1h);
+    sleeper.run();
+    CHECK_FALSE(sleeper.has_finished());
+    bed.release();
+    sleeper.run();
+    CHECK(sleeper.has_finished());
+
+    parker late;
+    late.park_until(manual_clock::now()); // passed already: no sleep
+}

@@ -1,0 +1,56 @@
+// Would catch: a cork that loses the wake-up, that rejects, or that holds a busy writer back.
+
+#include <support/writer_fixture.hpp>
+
+TEST_CASE("corked sends leave together when the last cork has gone", "[write][cork]") {
+    writer_fixture<server> f;
+    {
+        const auto outer = f.out->corked();
+        for (int i = 0; i < 10; ++i) REQUIRE(f.out->send_text("corked") == errc::none);
+        {
+            const auto inner = f.out->corked();
+            REQUIRE(f.out->send(f.pong("")) == errc::none);
+        }
+        CHECK(f.scheduled == 0);
+    }
+    CHECK(f.scheduled == 1);
+    CHECK(f.out->pump().status == pump_status::idle);
+    CHECK(f.wire.calls().size() == 1);
+    { const auto idle = f.out->corked(); }
+    CHECK(f.scheduled == 1); // nothing to send, nobody to call
+}
+
+TEST_CASE("a cork does not hold back an abort, nor a writer that is busy", "[write][cork]") {
+    writer_fixture<server> f;
+    REQUIRE(f.out->send_text("busy") == errc::none);
+    const auto held = f.out->corked();
+    REQUIRE(f.out->send_text("too") == errc::none);
+    CHECK(f.out->pump().status == pump_status::idle);
+    CHECK(f.payloads(1).size() == 2);
+    f.out->abort();
+    CHECK(f.scheduled == 2);
+    CHECK(f.out->pump().status == pump_status::finished);
+}
+
+TEST_CASE("a cork does not hold back the Close of a write that has begun", "[write][cork]") {
+    writer_fixture<server> f;
+    f.wire.then({io_status::would_block, 3, 0});
+    REQUIRE(f.out->send_text("begun") == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    const auto held = f.out->corked();
+    REQUIRE(f.out->close(wsolo::close_code::normal) == errc::none);
+    CHECK(f.scheduled == 2);
+    CHECK(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->report().clean());
+}
+
+TEST_CASE("a corked Close waits for the cork and no longer", "[write][cork]") {
+    writer_fixture<server> f;
+    {
+        const auto held = f.out->corked();
+        REQUIRE(f.out->close(wsolo::close_code::normal) == errc::none);
+        CHECK(f.scheduled == 0);
+    }
+    CHECK(f.scheduled == 1);
+    CHECK(f.out->pump().status == pump_status::finished);
+}

@@ -1,0 +1,97 @@
+// Would catch (S1): a deadline that a later write inherits, one that starts when the item was queued, one
+// that each dripped byte renews, a drain without a bound.
+
+#include <support/writer_fixture.hpp>
+
+TEST_CASE("the drain has a bound, even for a writer that was parked before", "[write][attempt]") {
+    writer_fixture<server> f;
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
+    f.wire.then({io_status::would_block, 3, 0});
+    REQUIRE(f.out->send_text("stuck") == errc::none);
+    REQUIRE(f.out->send_text("never") == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    REQUIRE(f.out->close(wsolo::close_code::normal, "", 100ms) == errc::none);
+    CHECK(f.scheduled == 2); // the loop must learn the earlier deadline
+    const auto parked = f.out->pump();
+    REQUIRE(parked.status == pump_status::blocked);
+    CHECK(parked.deadline == manual_clock::now() + 100ms);
+    manual_clock::advance(100ms);
+    REQUIRE(f.out->pump().status == pump_status::finished);
+    const auto report = f.out->report();
+    CHECK(report.reason == errc::drain_timed_out);
+    CHECK(report.deadline_hit);
+    CHECK(report.partial_frame);
+    CHECK(report.frames_written == 0);
+    CHECK(report.frames_dropped == 3);
+    CHECK(report.bytes_written == 3);
+    CHECK(report.bytes_dropped == 7 + 7 + 4 - 3);
+    CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
+}
+
+TEST_CASE("an idle spell longer than the write timeout does not touch the next write", "[write][attempt]") {
+    wsolo::writer_options options;
+    options.timeouts.write = 10s;
+    writer_fixture<server> f(options);
+    REQUIRE(f.out->send_text("one") == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::idle);
+    manual_clock::advance(1h);
+    REQUIRE(f.out->send(f.pong("late")) == errc::none);
+    manual_clock::advance(20s); // the deadline starts with the write, not with the send
+    REQUIRE(f.out->pump().status == pump_status::idle);
+    REQUIRE(f.wire.calls().size() == 2);
+    CHECK(f.wire.calls()[1].deadline == manual_clock::now() + 10s);
+    CHECK(f.payloads(10) == std::vector<std::string>{"late"});
+}
+
+TEST_CASE("a write that stands still meets its deadline, and a finished write starts a new one",
+          "[write][attempt]") {
+    wsolo::writer_options options;
+    options.timeouts.write = 10s;
+    writer_fixture<server> f(options);
+    f.wire.then({io_status::ok}).then({io_status::would_block, 0, 0}).then({io_status::would_block, 0, 0});
+    REQUIRE(f.out->send_text("one") == errc::none);
+    f.wire.before_write([&, sent = false]() mutable {
+        if (!std::exchange(sent, true)) REQUIRE(f.out->send_text("two") == errc::none);
+        manual_clock::advance(6s);
+    });
+    const auto parked = f.out->pump();
+    REQUIRE(parked.status == pump_status::blocked);
+    CHECK(parked.deadline == manual_clock::now() - 6s + 10s); // not the first write's
+    CHECK(f.out->pump().status == pump_status::blocked);      // 6 s into the second write
+    f.wire.then({io_status::would_block, 0, 0});
+    CHECK(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->report().reason == errc::write_timed_out);
+    CHECK(f.out->report().frames_written == 1);
+    CHECK(f.out->report().frames_dropped == 1);
+}
+
+TEST_CASE("a peer that drips one byte at a time can't hold the writer for ever", "[write][attempt]") {
+    wsolo::writer_options options;
+    options.timeouts.write = 10s;
+    options.timeouts.min_rate = 1000;
+    writer_fixture<server> f(options);
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 1, 0}; });
+    REQUIRE(f.out->send_text(std::string(2000, 'x')) == errc::none);
+    int seconds = 0;
+    while (f.out->pump().status == pump_status::blocked && seconds < 100) {
+        manual_clock::advance(1s);
+        ++seconds;
+    }
+    CHECK(f.out->report().reason == errc::write_timed_out);
+    CHECK(seconds == 11); // 10 s, and a millisecond for each byte
+    CHECK(f.out->report().partial_frame);
+}
+
+TEST_CASE("a slow peer above the minimum rate is never cut off", "[write][attempt]") {
+    wsolo::writer_options options;
+    options.timeouts.write = 10s;
+    options.timeouts.min_rate = 1000;
+    writer_fixture<server> f(options);
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 1100, 0}; });
+    REQUIRE(f.out->send_text(std::string(100'000, 'x')) == errc::none);
+    pump_status status = pump_status::blocked;
+    while ((status = f.out->pump().status) == pump_status::blocked && f.wire.calls().size() < 200)
+        manual_clock::advance(1s);
+    CHECK(status == pump_status::idle);
+    CHECK(f.out->report().frames_written == 1);
+}

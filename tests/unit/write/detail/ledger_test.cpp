@@ -1,0 +1,80 @@
+// Would catch: a budget that overshoots, forgets what is in flight or keeps what was taken; control frames
+// that starve or grow without bound.
+
+#include <support/writer_fixture.hpp>
+
+namespace {
+
+constexpr int text_op = 1, close_op = 8, pong_op = 10;
+
+} // namespace
+
+TEST_CASE("the budget is strict, counts overhead and what is in flight, and returns what was taken",
+          "[write][ledger]") {
+    const std::size_t frame = 2 + 10 + wsolo::frame_overhead;
+    const std::string ten(10, 'x');
+    for (const std::size_t slack : {std::size_t{0}, std::size_t{1}, frame - 1}) {
+        wsolo::writer_options options;
+        options.limits.max_bytes = 3 * frame + slack;
+        writer_fixture<server> f(options);
+        for (int i = 0; i < 3; ++i) REQUIRE(f.out->send_text(ten) == errc::none);
+        CHECK(f.out->send_text(ten) == errc::queue_full);
+        CHECK(f.out->queued_bytes() == 3 * frame);
+        f.wire.then({io_status::would_block, 0, 0}).then({io_status::would_block, 11, 0});
+        REQUIRE(f.out->pump().status == pump_status::blocked);
+        CHECK(f.out->send_text(ten) == errc::queue_full); // in flight is not gone
+        REQUIRE(f.out->pump().status == pump_status::blocked);
+        CHECK(f.out->queued_bytes() == 3 * frame - 11);
+        REQUIRE(f.out->pump().status == pump_status::idle);
+        CHECK(f.out->queued_bytes() == 0);
+        CHECK(f.out->send_text(ten) == errc::none);
+        CHECK(f.out->report().frames_written == 3);
+    }
+}
+
+TEST_CASE("what can never fit is too_large, and a frame count is a bound of its own", "[write][ledger]") {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 1000;
+    options.limits.max_frames = 2;
+    writer_fixture<server> f(options);
+    const std::size_t largest = 1000 - wsolo::frame_overhead - 4;
+    CHECK(f.out->send_text(std::string(largest + 1, 'x')) == errc::too_large);
+    CHECK(f.out->send_binary(wsolo::bytes_of(std::string(100'000, 'x'))) == errc::too_large);
+    CHECK(f.scheduled == 0);
+    CHECK(f.out->send_text(std::string(largest, 'x')) == errc::none);
+    CHECK(f.out->send_text("") == errc::queue_full);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.out->send_text("") == errc::none);
+    CHECK(f.out->send_text("") == errc::none);
+    CHECK(f.out->send_text("") == errc::queue_full);
+    CHECK(f.out->close(wsolo::close_code::normal) == errc::none); // Close always has room
+    REQUIRE(f.pump_all() == pump_status::finished);
+    CHECK(f.payloads(text_op).size() == 3);
+    CHECK(f.payloads(close_op).size() == 1);
+}
+
+TEST_CASE("every PING is answered within the reserve, beyond it the newest answer replaces the last",
+          "[write][ledger]") {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 100; // data can't starve control
+    options.limits.control_reserve = 8;
+    writer_fixture<server> f(options);
+    while (f.out->send_text("data") == errc::none) {}
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
+    for (int i = 0; i < 8; ++i) REQUIRE(f.out->send(f.pong(std::to_string(i))) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked); // the eight are in flight
+    for (int i = 8; i < 100'000; ++i) {
+        REQUIRE(f.out->send(f.pong(std::to_string(i))) == errc::none);
+        if (i % 1000 == 0) REQUIRE(f.out->pump().status == pump_status::blocked);
+    }
+    f.wire.rule({});
+    REQUIRE(f.pump_all() == pump_status::idle);
+    const auto pongs = f.payloads(pong_op);
+    REQUIRE(pongs.size() == 9); // the reserve, and the newest
+    for (int i = 0; i < 8; ++i) CHECK(pongs[static_cast<std::size_t>(i)] == std::to_string(i));
+    CHECK(pongs.back() == "99999");
+    const auto report = f.out->report();
+    CHECK(report.frames_accepted() == report.frames_written + 100'000 - 9);
+    for (int i = 0; i < 8; ++i) CHECK(f.out->send(f.ping("")) == errc::none);
+    CHECK(f.out->send(f.ping("")) == errc::queue_full);
+}

@@ -1,0 +1,77 @@
+// Would catch: a hook called twice or never, a second owner, a refusal or an exception that leaves the token
+// with nobody, a frame so large that one deadline has to serve for all of it.
+
+#include <support/writer_fixture.hpp>
+
+#include <stdexcept>
+
+namespace {
+
+std::string numbered(int i) { return "message " + std::to_string(i); }
+
+} // namespace
+
+TEST_CASE("a transport or a hook that throws ends the writer with a report", "[write][writer_core]") {
+    writer_fixture<server> f;
+    f.wire.before_write([] { throw std::runtime_error("transport"); });
+    REQUIRE(f.out->send_text("lost") == errc::none);
+    CHECK(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->report().reason == errc::write_failed);
+
+    wsolo::testing::scripted_wire wire;
+    wsolo::single_writer out{wsolo::testing::scripted_transport(wire),
+                             [] { throw std::runtime_error("hook"); }};
+    CHECK(out.send_text("lost") == errc::none);
+    CHECK(out.report().reason == errc::schedule_refused);
+    CHECK(out.report().frames_dropped == 1);
+}
+
+TEST_CASE("a large frame leaves in several writes, each with a deadline of its own", "[write][writer_core]") {
+    writer_fixture<server> f;
+    REQUIRE(f.out->send_binary(wsolo::bytes_of(std::string(1'000'000, 'x'))) == errc::none);
+    f.wire.before_write([] { manual_clock::advance(20s); }); // slower in all than one timeout
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.wire.calls().size() == 8);
+    for (const auto& call : f.wire.calls()) CHECK(call.offered <= 128 * 1024);
+}
+
+TEST_CASE("a hook that refuses fails the writer, with an outcome for everything", "[write][writer_core]") {
+    writer_fixture<server> f;
+    f.refuse = true;
+    CHECK(f.out->send_text("lost") == errc::none); // accepted, and accounted for:
+    REQUIRE(f.reports.size() == 1);
+    CHECK(f.reports[0].reason == errc::schedule_refused);
+    CHECK(f.reports[0].frames_dropped == 1);
+    CHECK(f.out->send_text("late") == errc::closed);
+    CHECK(f.wire.finishes() == 1);
+    CHECK(f.wire.calls().empty());
+}
+
+TEST_CASE("sending from inside a write just queues, and a second pump there has nothing to do",
+          "[write][writer_core]") {
+    writer_fixture<server> f;
+    f.wire.before_write([&, calls = 0]() mutable {
+        CHECK(f.out->pump().status == pump_status::busy);
+        if (++calls <= 3) REQUIRE(f.out->send_text(numbered(calls)) == errc::none);
+    });
+    REQUIRE(f.out->send_text(numbered(0)) == errc::none);
+    CHECK(f.out->pump().status == pump_status::idle);
+    CHECK(f.scheduled == 1); // the owner found them: no second wake-up
+    CHECK(f.payloads(1).size() == 4);
+}
+
+TEST_CASE("a used-up quantum hands the token to the hook, still held", "[write][writer_core]") {
+    wsolo::writer_options options;
+    options.pump_quantum = 1000;
+    writer_fixture<server> f(options);
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::ok, 600, 0}; });
+    REQUIRE(f.out->send_text(std::string(3000, 'x')) == errc::none);
+    CHECK(f.out->pump().status == pump_status::more);
+    CHECK(f.scheduled == 2);
+    CHECK(f.wire.bytes().size() == 1200);
+    REQUIRE(f.out->send_text("behind") == errc::none);
+    CHECK(f.scheduled == 2);
+    CHECK(f.out->wants_write());
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.payloads(1).back() == "behind");
+}

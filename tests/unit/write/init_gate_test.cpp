@@ -1,0 +1,148 @@
+// Would catch (S4): an event that overtakes the handshake's answer, a rejected client that gets the events
+// all the same, an unbounded queue before the gate, an overflow behind the gate that deadlocks, a dropped
+// gate that opens.
+
+#include <support/writer_fixture.hpp>
+
+#include <wsolo/write/init_gate.hpp>
+
+namespace {
+
+struct gated {
+    struct hook {
+        gated* self;
+        void operator()() const { ++self->scheduled; }
+    };
+    using writer_type =
+        wsolo::single_writer<wsolo::testing::scripted_transport, hook, server, recorder, manual_traits>;
+
+    explicit gated(const wsolo::writer_options& options = {})
+        : out(wsolo::born_gated, wsolo::testing::scripted_transport(wire), hook{this}, options, server{},
+              recorder{&told}) {}
+
+    wsolo::testing::scripted_wire wire;
+    heard told;
+    int scheduled = 0;
+    writer_type out;
+};
+
+const std::string response = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
+const std::string frames_of_two = "\x81\x03one\x81\x03two";
+
+} // namespace
+
+TEST_CASE("what is sent during the handshake leaves behind its answer, in order", "[write][init_gate]") {
+    gated g;
+    wsolo::init_gate gate(g.out);
+    REQUIRE(g.out.send_text("one") == errc::none);
+    REQUIRE(g.out.send(*wsolo::make_ping<wsolo::role::server>(wsolo::bytes_of("p"))) == errc::none);
+    REQUIRE(g.out.send_text("two") == errc::none);
+    CHECK(g.scheduled == 0);
+    CHECK(g.out.pump().status == pump_status::busy); // a stray readiness event does not open it
+    REQUIRE(gate.acknowledge(wsolo::bytes_of(response)) == errc::none);
+    REQUIRE(gate.acknowledge(wsolo::bytes_of("ack;")) == errc::none);
+    CHECK(g.wire.calls().empty());
+    gate.open();
+    CHECK(g.scheduled == 1);
+    CHECK(g.out.pump().status == pump_status::idle);
+    CHECK(g.wire.bytes() == response + "ack;" + "\x89\x01p" + frames_of_two);
+    CHECK(g.out.report().frames_written == 5); // the two answers count as one each
+    CHECK(g.out.send_text("later") == errc::none);
+    CHECK(g.scheduled == 2);
+}
+
+TEST_CASE("the answer leads even when it is written a byte at a time", "[write][init_gate]") {
+    gated g;
+    g.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 1, 0}; });
+    wsolo::init_gate gate(g.out);
+    REQUIRE(g.out.send_text("one") == errc::none);
+    REQUIRE(gate.acknowledge(wsolo::bytes_of(response)) == errc::none);
+    gate.open();
+    while (g.out.pump().status == pump_status::blocked) {
+        if (g.wire.bytes().size() == 5)
+            REQUIRE(g.out.send(*wsolo::make_ping<wsolo::role::server>({})) == errc::none);
+    }
+    CHECK(g.wire.bytes() == response + std::string("\x89\0", 2) + "\x81\x03one");
+}
+
+TEST_CASE("a rejected handshake sends its refusal and none of the events", "[write][init_gate]") {
+    for (const bool with_refusal : {false, true}) {
+        gated g;
+        {
+            wsolo::init_gate gate(g.out);
+            REQUIRE(g.out.send_text("one") == errc::none);
+            REQUIRE(g.out.send_text(std::string(5000, 'x')) == errc::none);
+            if (with_refusal)
+                REQUIRE(gate.acknowledge(wsolo::bytes_of("HTTP/1.1 403\r\n\r\n")) == errc::none);
+            gate.reject(errc::handshake_origin_refused);
+        }
+        CHECK(g.out.send_text("late") == errc::closed);
+        CHECK(g.scheduled == 1);
+        CHECK(g.out.pump().status == pump_status::finished);
+        CHECK(g.wire.bytes() == (with_refusal ? "HTTP/1.1 403\r\n\r\n" : ""));
+        REQUIRE(g.told.reports.size() == 1);
+        CHECK(g.told.reports[0].reason == errc::handshake_origin_refused);
+        CHECK(g.told.reports[0].frames_dropped == 2);
+    }
+}
+
+TEST_CASE("a gate that is dropped rejects", "[write][init_gate]") {
+    gated g;
+    {
+        wsolo::init_gate gate(g.out);
+        wsolo::init_gate moved(std::move(gate));
+        REQUIRE(g.out.send_text("one") == errc::none);
+    }
+    CHECK(g.out.pump().status == pump_status::finished);
+    CHECK(g.wire.bytes().empty());
+    CHECK(g.out.report().frames_dropped == 1);
+    CHECK(g.out.report().reason == errc::aborted);
+}
+
+TEST_CASE("the queue behind a gate is bounded, whatever the policy, and overflow can't deadlock",
+          "[write][init_gate]") {
+    for (const auto policy :
+         {wsolo::overflow::reject, wsolo::overflow::drop_oldest, wsolo::overflow::disconnect}) {
+        wsolo::writer_options options;
+        options.limits.max_bytes = 1000;
+        options.limits.when_full = policy;
+        gated g(options);
+        wsolo::init_gate gate(g.out);
+        int accepted = 0;
+        for (int i = 0; i < 100; ++i) accepted += g.out.send_text(std::string(50, 'x')) == errc::none;
+        CHECK(g.out.queued_bytes() <= 1000);
+        REQUIRE(accepted > 0);
+        const errc acknowledged = gate.acknowledge(wsolo::bytes_of("ack"));
+        CHECK((acknowledged == errc::none) == (policy != wsolo::overflow::disconnect));
+        gate.open();
+        const auto status = g.out.pump().status;
+        CHECK(status == (policy == wsolo::overflow::disconnect ? pump_status::finished : pump_status::idle));
+        CHECK(g.out.report().frames_accepted() ==
+              static_cast<std::uint64_t>(accepted) + (acknowledged == errc::none));
+        CHECK(g.wire.bytes().substr(0, 3) == (policy == wsolo::overflow::disconnect ? "" : "ack"));
+    }
+}
+
+TEST_CASE("close and abort during the handshake take effect when the gate lets go", "[write][init_gate]") {
+    gated closed;
+    {
+        wsolo::init_gate gate(closed.out);
+        REQUIRE(closed.out.close(wsolo::close_code::going_away) == errc::none);
+        REQUIRE(gate.acknowledge(wsolo::bytes_of("ack")) == errc::none);
+        CHECK(closed.scheduled == 0);
+        gate.open();
+    }
+    CHECK(closed.out.pump().status == pump_status::finished);
+    CHECK(closed.wire.bytes() == "ack\x88\x02\x03\xe9");
+
+    gated aborted;
+    {
+        wsolo::init_gate gate(aborted.out);
+        aborted.out.abort(errc::connection_lost);
+        CHECK(gate.acknowledge(wsolo::bytes_of("ack")) == errc::closed);
+        gate.open();
+    }
+    CHECK(aborted.out.pump().status == pump_status::finished);
+    CHECK(aborted.wire.bytes().empty());
+    CHECK(aborted.out.report().reason == errc::connection_lost);
+}

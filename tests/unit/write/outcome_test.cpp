@@ -1,0 +1,89 @@
+// Would catch: an item with two outcomes or none, an outcome told before the bytes were accepted, a flush
+// that waits for what came later, a callback under the lock.
+
+#include <support/writer_fixture.hpp>
+
+TEST_CASE("an outcome is told once, when the item's last byte was taken", "[write][outcome]") {
+    for (std::size_t cut = 0; cut < 16; ++cut) {
+        outcome_log log;
+        writer_fixture<server> f;
+        f.wire.then({io_status::would_block, cut, 0});
+        REQUIRE(f.out->send_text("first!", log.next()) == errc::none); // 8 bytes each
+        REQUIRE(f.out->send_text("second", log.next()) == errc::none);
+        REQUIRE(f.out->pump().status == pump_status::blocked);
+        INFO("cut at " << cut);
+        CHECK(log.told.size() == cut / 8);
+        REQUIRE(f.out->pump().status == pump_status::idle);
+        CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::none}, {1, errc::none}});
+    }
+}
+
+TEST_CASE("a dropped item learns why, a rejected one has learnt it already", "[write][outcome]") {
+    wsolo::writer_options options;
+    options.limits.max_frames = 2;
+    outcome_log log;
+    writer_fixture<server> f(options);
+    f.wire.then({io_status::failed, 9, 32});
+    REQUIRE(f.out->send_text("first!", log.next()) == errc::none);
+    REQUIRE(f.out->send_text("second", log.next()) == errc::none);
+    CHECK(f.out->send_text("third", log.next()) == errc::queue_full);
+    CHECK(f.out->send_text("fourth", log.next()) == errc::queue_full);
+    REQUIRE(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->send_text("fifth", log.next()) == errc::closed);
+    CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::none}, {1, errc::write_failed}});
+}
+
+TEST_CASE("a callback may send, and may not wait", "[write][outcome]") {
+    writer_fixture<server> f;
+    struct state {
+        writer_fixture<server>* f;
+        errc sent = errc::timed_out, flushed = errc::none, waited = errc::none;
+    } s{&f};
+    REQUIRE(f.out->send_text("first", {[](void* context, errc) noexcept {
+                                           auto* self = static_cast<state*>(context);
+                                           self->sent = self->f->out->send_text("from the callback");
+                                           self->flushed = self->f->out->flush(wsolo::no_deadline);
+                                           self->waited = self->f->out->send_wait(wsolo::opcode::text, {},
+                                                                                  wsolo::no_deadline);
+                                       },
+                                       &s}) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::idle);
+    CHECK(s.sent == errc::none);
+    CHECK(s.flushed == errc::would_deadlock);
+    CHECK(s.waited == errc::would_deadlock);
+    CHECK(f.payloads(1) == std::vector<std::string>{"first", "from the callback"});
+    CHECK(f.scheduled == 1);
+}
+
+TEST_CASE("a flush is told when all before it left, and for nothing later", "[write][outcome]") {
+    outcome_log log;
+    writer_fixture<server> f;
+    CHECK(f.out->flush(log.next()) == errc::none); // of an idle writer
+    REQUIRE(f.out->pump().status == pump_status::idle);
+    CHECK(log.told.size() == 1);
+    f.wire.then({io_status::would_block, 6, 0})
+        .then({io_status::would_block, 1, 0})
+        .then({io_status::would_block, 4, 0});
+    REQUIRE(f.out->send_text("12345") == errc::none);
+    REQUIRE(f.out->flush(log.next()) == errc::none);
+    REQUIRE(f.out->send_text("67890") == errc::none);
+    REQUIRE(f.out->flush(log.next()) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    CHECK(log.told.size() == 1);
+    REQUIRE(f.out->pump().status == pump_status::blocked); // the first frame's last byte
+    CHECK(log.told.size() == 2);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    CHECK(log.told.size() == 2);
+    REQUIRE(f.out->pump().status == pump_status::idle);
+    CHECK(log.told.size() == 3);
+    CHECK(f.out->report().frames_written == 2); // marks are no frames
+
+    f.wire.then({io_status::failed, 0, 1});
+    REQUIRE(f.out->send_text("lost") == errc::none);
+    REQUIRE(f.out->flush(log.next()) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::finished);
+    REQUIRE(log.told.size() == 4);
+    CHECK(log.told.back().second == errc::write_failed);
+    CHECK(f.out->flush(log.next()) == errc::closed);
+    CHECK(log.told.size() == 4);
+}
