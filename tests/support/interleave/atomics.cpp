@@ -16,24 +16,22 @@ bool sequential(std::memory_order order) noexcept { return order == std::memory_
 
 } // namespace
 
-// The first store that this thread may still read: none that is older than one it knows of, for seq_cst none
-// that is older than what the single order has come to, and none that it has read often enough already.
-std::size_t engine::oldest_readable(virtual_thread& me, const location& at, bool is_sequential) const {
-    const place known = me.known.floor(at.index);
+// The first store that this thread may still read: none that is older than one it knows of, and for seq_cst
+// none that is older than what the single order has come to.
+std::size_t engine::oldest_readable(const location& at, bool is_sequential) {
+    const std::size_t newest = at.stores.size() - 1;
+    if (!may_deviate(stale_reads_, bounds_.stale_reads)) return newest;
+    const place known = self().known.floor(at.index);
     const place floor = is_sequential ? std::max(known, at.sequential_floor) : known;
-    std::size_t oldest = at.stores.size() - 1;
+    std::size_t oldest = newest;
     while (oldest > 0 && at.stores[oldest - 1].where >= floor) --oldest;
-    const bool again = oldest + 1 < at.stores.size() && at.stores[oldest].where == known;
-    if (again && at.index < me.rereads.size() && me.rereads[at.index] >= bounds_.stale_reads) ++oldest;
     return oldest;
 }
 
 void engine::read_store(location& at, std::size_t which, std::memory_order order) {
     virtual_thread& me = self();
     const message& read = at.stores[which];
-    if (me.rereads.size() <= at.index) me.rereads.resize(at.index + 1, 0);
-    const bool again = me.known.floor(at.index) == read.where && which + 1 < at.stores.size();
-    me.rereads[at.index] = again ? static_cast<std::uint8_t>(std::min(me.rereads[at.index] + 1, 255)) : 0;
+    if (which + 1 < at.stores.size()) deviate(stale_reads_);
     me.known.observe(at.index, read.where);
     if (acquires(order) && read.released != nothing_released) me.known.join(released_[read.released]);
     me.hash = mix(me.hash, at.key ^ read.hash);
@@ -57,7 +55,7 @@ void engine::raise_sequential(location& at, const message& to) noexcept {
 void engine::list_places(const location& at, place floor) {
     places_.clear();
     places_.push_back(at.stores.size() - 1);
-    if (!bounds_.early_stores) return;
+    if (!may_deviate(stale_reads_, bounds_.stale_reads)) return;
     for (std::size_t i = at.stores.size() - 1; i-- > 0 && at.stores[i].where >= floor;)
         if (!at.stores[i].extended && at.stores[i + 1].where - at.stores[i].where > 1) places_.push_back(i);
 }
@@ -101,7 +99,7 @@ bits engine::load(cell what, std::memory_order order) {
         fail("a load can't release");
     point();
     location& at = use(what, kind::atomic, "load");
-    const std::size_t oldest = oldest_readable(self(), at, sequential(order));
+    const std::size_t oldest = oldest_readable(at, sequential(order));
     const std::size_t which = at.stores.size() - 1 - choices_.choose(at.stores.size() - oldest);
     read_store(at, which, order);
     if (sequential(order)) raise_sequential(at, at.stores[which]);
@@ -117,6 +115,7 @@ void engine::store(cell what, bits value, std::memory_order order) {
     const place known = self().known.floor(at.index);
     list_places(at, sequential(order) ? std::max(known, at.sequential_floor) : known);
     const std::size_t behind = places_[choices_.choose(places_.size())];
+    if (behind + 1 < at.stores.size()) deviate(stale_reads_);
     put_store(at, behind, value, order, false);
     if (tracing_) trace_write("store", at, behind + 1, order);
 }
@@ -144,7 +143,7 @@ bool engine::compare_exchange(cell what, bits& expected, bits desired, std::memo
     virtual_thread& me = self();
     const std::size_t newest = at.stores.size() - 1;
     const place floor = std::max(me.known.floor(at.index), sequential(success) ? at.sequential_floor : 0);
-    const std::size_t oldest = oldest_readable(me, at, sequential(failure));
+    const std::size_t oldest = oldest_readable(at, sequential(failure));
     list_places(at, floor);
     // Each way is a store to read: one of the expected value, to succeed behind it, or one of another, to
     // fail.
@@ -154,11 +153,11 @@ bool engine::compare_exchange(cell what, bits& expected, bits desired, std::memo
         const bool free = std::find(places_.begin(), places_.end(), i) != places_.end();
         if (equal ? free : i >= oldest) ways_.push_back(i);
     }
-    const bool may_fail =
-        weak && at.stores[newest].value == expected && spurious_failures_ < bounds_.spurious_failures;
+    const bool may_fail = weak && at.stores[newest].value == expected &&
+                          may_deviate(spurious_failures_, bounds_.spurious_failures);
     const std::size_t way = choices_.choose(ways_.size() + (may_fail ? 1 : 0));
     if (way == ways_.size()) {
-        ++spurious_failures_;
+        deviate(spurious_failures_);
         me.restless = true;
         read_store(at, newest, failure);
         me.hash = mix(me.hash, 7);

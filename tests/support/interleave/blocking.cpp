@@ -121,8 +121,8 @@ void engine::notify(const void* condition, bool all) {
 std::int64_t engine::now() {
     point();
     virtual_thread& me = self();
-    if (clock_steps_ < bounds_.clock_steps && acting_ && choices_.choose(2) == 1) {
-        ++clock_steps_;
+    if (acting_ && may_deviate(clock_steps_, bounds_.clock_steps) && choices_.choose(2) == 1) {
+        deviate(clock_steps_);
         now_ += one_hour;
     }
     me.read_clock = true;

@@ -18,7 +18,7 @@ std::vector<leftover>& leftovers() {
 
 } // namespace
 
-engine::engine(const config& bounds) : bounds_(bounds), threads_(max_threads) {
+engine::engine(const config& bounds) : bounds_(bounds) {
     for (std::size_t i = 0; i < max_threads; ++i) workers_[i] = {this, i, nullptr};
 }
 
@@ -75,7 +75,8 @@ void engine::reset() {
     now_ = 1'000'000'000;
     steps_ = 0;
     last_forced_ = 0;
-    preempted_ = spurious_failures_ = spurious_wakes_ = timeouts_ = clock_steps_ = 0;
+    preempted_ = spurious_failures_ = spurious_wakes_ = timeouts_ = clock_steps_ = stale_reads_ =
+        deviations_ = 0;
     acting_ = false;
     current_ = thread_count_ = 0;
     trace_.clear();
@@ -87,7 +88,6 @@ void engine::reset() {
     first.hash = 1;
     first.state = waiting::nothing;
     first.slot = nullptr;
-    first.rereads.clear();
     first.looked.clear();
 }
 
@@ -132,7 +132,6 @@ void engine::set_out() {
         each.known = threads_[0].known;
         each.known.clock[i] = 1;
         each.hash = mix(threads_[0].hash, i);
-        each.rereads.clear();
         each.looked.clear();
     }
     ++threads_[0].known.clock[0];

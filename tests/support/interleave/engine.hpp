@@ -12,6 +12,7 @@
 #include "fiber.hpp"
 #include "memory.hpp"
 #include "shadow.hpp"
+#include "visited.hpp"
 
 #include <atomic>
 #include <deque>
@@ -47,7 +48,6 @@ struct virtual_thread {
     knowledge known;
     bits hash = 0;
     void* slot = nullptr; ///< traits::thread_slot()
-    std::vector<std::uint8_t> rereads;
     std::vector<sighting> looked;
 };
 
@@ -135,6 +135,13 @@ private:
     [[noreturn]] void leave();
     void abandon();
     fiber& stack_of(std::size_t id);
+    [[nodiscard]] bool may_deviate(int used, int budget) const noexcept {
+        return used < budget && deviations_ < bounds_.deviations;
+    }
+    void deviate(int& used) noexcept {
+        ++used;
+        ++deviations_;
+    }
     [[nodiscard]] virtual_thread& self() noexcept { return threads_[current_]; }
 
     // schedule.cpp
@@ -167,7 +174,7 @@ private:
                const void* caller);
 
     // atomics.cpp
-    [[nodiscard]] std::size_t oldest_readable(virtual_thread& me, const location& at, bool sequential) const;
+    [[nodiscard]] std::size_t oldest_readable(const location& at, bool sequential);
     void read_store(location& at, std::size_t which, std::memory_order order);
     void list_places(const location& at, place floor);
     void put_store(location& at, std::size_t behind, bits value, std::memory_order order, bool extends);
@@ -198,7 +205,7 @@ private:
     stage stage_;
     const body* body_ = nullptr;
 
-    std::deque<virtual_thread> threads_;
+    std::array<virtual_thread, max_threads> threads_;
     std::size_t thread_count_ = 0;
     std::size_t current_ = 0;
     bool aborted_ = false;
@@ -231,11 +238,13 @@ private:
     int spurious_wakes_ = 0;
     int timeouts_ = 0;
     int clock_steps_ = 0;
-    bool cut_ = false; ///< the bound kept an option back in this round of the search
+    int stale_reads_ = 0;
+    int deviations_ = 0; ///< all of these
+    bool cut_ = false;   ///< the bound kept an option back in this round of the search
     bool tracing_ = false;
     std::string trace_;
     std::vector<std::uint64_t> change_points_;
-    std::unordered_map<bits, int> visited_; ///< state to the most preemptions that were left there
+    visited_states visited_;
 };
 
 } // namespace interleave::detail

@@ -23,17 +23,18 @@ inline constexpr int unlimited = 1 << 20;
 
 /// What to explore. A budget counts per execution; a choice beyond it is no longer offered.
 struct config {
-    int preemptions = 3;       ///< switches away from a thread that could go on; tried from 0 upwards
+    int preemptions = 2; ///< switches away from a thread that could go on; tried from 0 upwards
+    int deviations = 2;  ///< of the following, all together
+    int stale_reads =
+        2; ///< loads that find an older store than the newest, stores that go in before a newer one
     int spurious_failures = 1; ///< compare_exchange_weak fails though the value was the expected one
     int spurious_wakes = 1;    ///< a condition variable's wait returns for no reason
     int timeouts = 2;          ///< timed waits that end by time while something else could go on
     int clock_steps = 1;       ///< clock::now() finds that an hour has passed
-    int spin_limit = 1;  ///< pauses in a row from which a thread goes on though nothing it looked at changed
-    int stale_reads = 2; ///< times a thread may read again one store that is not the newest
-    bool plain_memory = true; ///< find data races on plain memory, where the build supports it
-    bool merge_states = true; ///< follow what leads to a state that was met before only once
-    bool early_stores = true; ///< a store may precede, in modification order, one that was executed before it
-    std::uint64_t max_steps = 4000;           ///< scheduling points of an execution; beyond: a livelock
+    int spin_limit = 1; ///< pauses in a row from which a thread goes on though nothing it looked at changed
+    bool plain_memory = true;       ///< find data races on plain memory, where the build supports it
+    bool merge_states = true;       ///< follow what leads to a state that was met before only once
+    std::uint64_t max_steps = 4000; ///< scheduling points of an execution; beyond: a livelock
     std::uint64_t max_executions = 1'000'000; ///< the search stops there, not exhaustive
     std::uint64_t random_executions = 1000;   ///< random priorities, when the search was not exhaustive
     int priority_changes = 3;                 ///< in each of those

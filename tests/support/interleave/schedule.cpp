@@ -63,12 +63,13 @@ void engine::list_options() {
     for (std::size_t i = 1; i <= thread_count_; ++i) {
         const virtual_thread& each = threads_[i];
         if (each.state == waiting::signal && each.timed &&
-            (idle || each.deadline <= now_ || timeouts_ < bounds_.timeouts))
+            (idle || each.deadline <= now_ || may_deviate(timeouts_, bounds_.timeouts)))
             options_.push_back({i, cause::timeout});
         if (each.state != waiting::change || can_run(each)) continue;
-        if (each.read_clock && clock_steps_ < bounds_.clock_steps) options_.push_back({i, cause::timeout});
+        if (each.read_clock && may_deviate(clock_steps_, bounds_.clock_steps))
+            options_.push_back({i, cause::timeout});
     }
-    if (spurious_wakes_ >= bounds_.spurious_wakes) return;
+    if (!may_deviate(spurious_wakes_, bounds_.spurious_wakes)) return;
     for (std::size_t i = 1; i <= thread_count_; ++i)
         if (threads_[i].state == waiting::signal) options_.push_back({i, cause::spurious});
 }
@@ -88,11 +89,11 @@ void engine::list_forced() {
 std::size_t engine::pick(bool can_go_on) {
     if (options_.size() == 1) return 0;
     if (choices_.how() == chooser::strategy::random) return pick_random();
+    if (bounds_.merge_states && choices_.at_frontier() && seen_before(can_go_on)) choices_.freeze();
     if (can_go_on && preempted_ >= bound_) {
         cut_ = true;
         return 0;
     }
-    if (bounds_.merge_states && choices_.at_frontier() && seen_before(can_go_on)) choices_.freeze();
     const std::size_t way = choices_.choose(options_.size());
     if (can_go_on && way != 0) ++preempted_;
     return way;
@@ -125,26 +126,22 @@ bool engine::seen_before(bool can_go_on) {
         key = mix(key, threads_[i].hash ^ static_cast<bits>(threads_[i].state));
     key = mix(key, static_cast<bits>(now_));
     key = mix(key, can_go_on ? current_ : 0);
-    for (const int used :
-         {spurious_failures_, spurious_wakes_, timeouts_, clock_steps_, static_cast<int>(last_forced_)})
+    for (const int used : {spurious_failures_, spurious_wakes_, timeouts_, clock_steps_, stale_reads_,
+                           static_cast<int>(last_forced_)})
         key = mix(key, static_cast<bits>(used));
     const int left = bound_ - preempted_;
-    const auto [at, is_new] = visited_.try_emplace(key, left);
-    if (is_new) return false;
-    if (at->second >= left) return true;
-    at->second = left;
-    return false;
+    return visited_.covers(key, left);
 }
 
 void engine::resume(option chosen) {
     virtual_thread& next = threads_[chosen.thread];
     next.woken = chosen.how;
     const bool idle = options_[0].how != cause::run;
-    if (chosen.how == cause::spurious) ++spurious_wakes_;
-    if (chosen.how == cause::timeout && next.state == waiting::change && !idle) ++clock_steps_;
+    if (chosen.how == cause::spurious) deviate(spurious_wakes_);
+    if (chosen.how == cause::timeout && next.state == waiting::change && !idle) deviate(clock_steps_);
     if (chosen.how == cause::timeout && next.state == waiting::signal && next.deadline > now_) {
         now_ = next.deadline;
-        if (!idle) ++timeouts_;
+        if (!idle) deviate(timeouts_);
     }
     if (chosen.thread != current_) switch_to(chosen.thread);
 }

@@ -35,19 +35,28 @@ private:
     /// Beyond this only cells that exist are looked at.
     static constexpr std::size_t large = 4096;
 
+    /// A row of read_at counts once its thread's bit is in `readers`.
     struct cell {
-        std::uintptr_t key = 0;
+        std::uintptr_t key;
         std::uint32_t round = 0;
-        std::array<std::uint8_t, word> wrote_by{};
-        std::array<bool, word> freed{};
-        std::array<std::uint32_t, word> wrote_at{};
-        std::array<std::array<std::uint32_t, word>, max_threads> read_at{};
+        std::uint8_t touched; ///< a bit for each thread
+        std::uint8_t readers; ///< likewise
+        std::uint8_t freed;   ///< a bit for each byte
+        std::array<std::uint8_t, word> wrote_by;
+        std::array<std::uint32_t, word> wrote_at;
+        std::array<std::array<std::uint32_t, word>, max_threads> read_at;
+    };
+    /// The bytes [first, last) of a cell.
+    struct part {
+        cell& here;
+        std::size_t first, last;
     };
 
     cell& at(std::uintptr_t key);
     void grow();
+    static finding check_write(const part& bytes, const clocks& clock) noexcept;
     template <class Visit>
-    void each_byte(std::uintptr_t address, std::size_t size, Visit visit);
+    void each_part(std::uintptr_t address, std::size_t size, Visit visit);
 
     std::vector<cell> cells_ = std::vector<cell>(1024);
     std::uint32_t round_ = 1;

@@ -36,7 +36,7 @@ std::set<outcome> by_running(const program& code, config bounds, bool alike = fa
     std::size_t count = 0;
     for (const auto& each : code) count += each.size();
     std::set<outcome> found;
-    bounds.stale_reads = 99;
+    bounds.deviations = bounds.stale_reads = unlimited;
     bounds.random_executions = 0;
     bounds.plain_memory = false;
     const result done = explore(bounds, [&](scenario& stage) {

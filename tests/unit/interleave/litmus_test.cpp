@@ -36,8 +36,9 @@ using actor = std::function<void(shared_room&)>;
 // them.
 outcomes all(std::size_t count, const std::vector<actor>& actors, bool finals = false) {
     outcomes found;
-    const result done =
-        explore({.preemptions = unlimited, .spurious_failures = 0, .stale_reads = 9}, [&](scenario& stage) {
+    const result done = explore(
+        {.preemptions = unlimited, .deviations = unlimited, .stale_reads = unlimited, .spurious_failures = 0},
+        [&](scenario& stage) {
             auto& room = stage.make<shared_room>("room");
             for (const actor& each : actors) stage.thread("thread", [&room, &each] { each(room); });
             stage.finally([&, count, finals] {

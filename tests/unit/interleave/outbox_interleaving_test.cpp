@@ -18,12 +18,9 @@ namespace {
 
 interleave::config bound(int preemptions, int timeouts = 0) {
     return {.preemptions = preemptions,
-            .spurious_failures = 0,
-            .spurious_wakes = 0,
+            .deviations = 1 + timeouts,
             .timeouts = timeouts,
             .clock_steps = 0,
-            .stale_reads = 1,
-            .early_stores = false,
             .max_executions = 300'000,
             .random_executions = 200};
 }

@@ -17,14 +17,12 @@ using interleave::scenario;
 
 namespace {
 
-// The lock itself is searched with every weakness by its own test; here it may be read stale once.
+// One stale read, spurious failure or spurious wake-up an execution, and the timeouts that a test asks for.
 interleave::config bound(int preemptions, int timeouts = 0) {
     return {.preemptions = preemptions,
-            .spurious_failures = 0,
+            .deviations = 1 + timeouts,
             .timeouts = timeouts,
             .clock_steps = 0,
-            .stale_reads = 1,
-            .early_stores = false,
             .max_executions = 300'000,
             .random_executions = 200};
 }
