@@ -73,8 +73,7 @@
 //
 // Laws of this file:
 // - Everything that changes generated code is part of the inline namespace's name, so that two translation
-// units
-//   (or two vendored copies) with different settings link together and never share a function.
+//   units (or two vendored copies) with different settings link together and never share a function.
 // - A caller's bug meets WSOLO_ASSERT with a sentence that names the mistake; bad input from a peer never
 // does.
 
@@ -848,8 +847,7 @@ private:
 // Laws of this file:
 // - Randomness is an argument: whoever masks is handed a key source.
 // - A block of keystream is used once and wiped as it is handed out; the generator's key is replaced at every
-// refill,
-//   so that a later look at the memory does not reveal earlier keys ("fast key erasure").
+//   refill, so that a later look at the memory does not reveal earlier keys ("fast key erasure").
 // - After fork() parent and child hold the same state: the child calls reseed(), or makes a source of its
 // own.
 
@@ -903,8 +901,7 @@ concept key_source = requires(Source& source) {
 }
 
 /// The provided key source: buffered ChaCha20. 1 KiB of state, no heap. Not thread-safe: one per thread or
-/// connection. Movable, not copyable: a copy would
-/// repeat its keys. A key costs a few nanoseconds; a refill
+/// connection. Movable, not copyable: a copy would repeat its keys. A key costs a few nanoseconds; a refill
 /// (every 248 keys) costs one ChaCha20 pass and no system call.
 class random_keys {
 public:
@@ -1095,9 +1092,8 @@ inline constexpr std::uint8_t utf8_fourth_excess = 0xF0 - 0x80;
 //
 // Laws of this file:
 // - Words are moved by memcpy, and no byte outside [0, size) is touched: a size that is no multiple of the
-// word is
-//   met by two words that overlap. All that overlaps is read before any of it is written, so in place is
-//   fine.
+//   word is met by two words that overlap. All that overlaps is read before any of it is written, so in place
+//   is fine.
 // - The 32-bit word holds the key in memory order, so nothing here depends on the byte order but `advance`.
 // - A word of 0 makes the same functions copy.
 
@@ -1814,12 +1810,10 @@ private:
 //
 // The contract that every width keeps:
 // - `run(at, size, key)` is true when no byte of [at, at + size) is wrong where it stands, the text beginning
-// with it.
-//   A code point that the end leaves open (utf8_unfinished) is the caller's to judge: run may or may not mind
-//   it.
+//   with it. A code point that the end leaves open (utf8_unfinished) is the caller's to judge: run may or may
+//   not mind it.
 // - Where Byte is not const, all the bytes are also XORed in place with `key`, in memory order, before they
-// are
-//   judged, and whatever the answer is.
+//   are judged, and whatever the answer is.
 // - Exactly the bytes given are read and written.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -2439,11 +2433,9 @@ bool append_both(Container& out, const_bytes first, const_bytes second) noexcept
 //
 // Laws of this file:
 // - A build that was told AVX2 or AVX-512 uses just that, with no test at run time. A generic x86-64 build
-// asks
-//   the CPU, and only for sizes where the answer pays for the question.
+//   asks the CPU, and only for sizes where the answer pays for the question.
 // - The compiler's vector types inside functions with a target attribute: no <immintrin.h>, which costs a
-// third
-//   of a second to include.
+//   third of a second to include.
 // - Stores are aligned by an unaligned first chunk; the last chunks are unaligned too. What overlaps is read
 //   before it is written.
 
@@ -2580,8 +2572,7 @@ inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t size) n
 // Laws of this file:
 // - Exactly the bytes given are read and written, whatever their length, alignment and key phase.
 // - The widest means that the build or the CPU has and that pays at this length: SSE2, AVX2, AVX-512, NEON,
-// or
-//   plain words (core/detail/xor_narrow.hpp, detail/xor_wide.hpp).
+//   or plain words (core/detail/xor_narrow.hpp, detail/xor_wide.hpp).
 // - Resumable: `offset` says how many payload bytes came before, so that a payload may be masked in pieces.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -2809,8 +2800,7 @@ private:
 // Laws of this file:
 // - A reply is a value and writes nothing: whoever owns the connection's write side queues it as raw bytes.
 // - The payload's type says whether it is still masked: unmasked_bytes are copied as they are, masked_bytes
-// are
-//   unmasked exactly once. What leaves is masked with a fresh key by a client and not at all by a server.
+//   are unmasked exactly once. What leaves is masked with a fresh key by a client and not at all by a server.
 // - 1005 (no status) never goes on the wire: an empty Close is answered by an empty Close.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -5155,8 +5145,8 @@ private:
 namespace wsolo::inline WSOLO_ABI {
 
 /// message, fragment: data. ping, pong: control frames. peer_close: the peer's Close frame, well-formed.
-/// failure: a rule was broken or a limit exceeded, and nothing more will be read; where it
-/// owes no reply (code() is no_status, or this side's Close was sent) the writer is to be aborted instead.
+/// failure: a rule was broken or a limit exceeded, and nothing more will be read; where it owes no reply
+/// (code() is no_status, or this side's Close was sent) the writer is to be aborted instead.
 enum class event_kind : std::uint8_t { message, fragment, ping, pong, peer_close, failure };
 
 namespace detail {
@@ -5474,8 +5464,7 @@ private:
 //
 // Laws of this file:
 // - One buffer holds what a read cut: the message so far, and behind it the control frame so far. Data cannot
-// come
-//   while a control frame is unfinished, so the second is always the tail.
+//   come while a control frame is unfinished, so the second is always the tail.
 // - What the last event pointed to is given back only when the next one is asked for.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -5703,13 +5692,11 @@ private:
 // Laws of this file:
 // - Every split of the input gives the same messages, control frames and failure.
 // - A message that lies whole in the input is handed out where it lies, unmasked in place. One that does not
-// is put
-//   together in memory that grows only by bytes that arrived; a control frame cut by a read is kept behind
-//   it.
+//   is put together in memory that grows only by bytes that arrived; a control frame cut by a read is kept
+//   behind it.
 // - Nothing is written and no clock is read. What this side owes the peer is part of the event.
 // - No input is lost in silence: what follows a Close or a failure is counted, and a loop left early must
-// hand its
-//   rest on (event_range::unread) or fails the reader.
+//   hand its rest on (event_range::unread) or fails the reader.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -7316,8 +7303,7 @@ using session_anchor = basic_session_anchor<T>;
 //
 // Laws of this file:
 // - What counts is what is accepted and not yet taken by the transport, frames in flight included, plus a
-// fixed
-//   overhead per frame: the bound is on memory, not on payload.
+//   fixed overhead per frame: the bound is on memory, not on payload.
 // - The candidate is counted before it is accepted, so the bound is never exceeded (RFC 6455 §10.4 asks for
 // limits).
 // - Control frames have a reserve of their own: data can't starve a PONG, and a PING flood can't grow memory.
@@ -7456,13 +7442,11 @@ enum class end_of_write : std::uint8_t { drained, broken };
 
 /// A connection's write side.
 /// - `write(parts, deadline)`: writes from the parts, in order, as one gather write. It may take fewer bytes
-/// than
-///   offered. A non-blocking transport ignores the deadline and answers would_block; a blocking one waits
-///   until the deadline and answers timed_out. The parts are valid during the call only; there is at least
-///   one, none is empty.
+///   than offered. A non-blocking transport ignores the deadline and answers would_block; a blocking one
+///   waits until the deadline and answers timed_out. The parts are valid during the call only; there is at
+///   least one, none is empty.
 /// - `finish(why)`: called exactly once, last. For a socket: shut down the sending direction when drained
-/// (the peer's
-///   Close is still to be read), both when broken.
+///   (the peer's Close is still to be read), both when broken.
 template <class T>
 concept transport = requires(T& connection, std::span<const const_bytes> parts, time_point deadline) {
     { connection.write(parts, deadline) } -> std::same_as<io_result>;
@@ -7483,11 +7467,9 @@ concept waitable_transport = transport<T> && requires(T& connection, time_point 
 //
 // Laws of this file:
 // - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
-// was
-//   dropped. A rejected item gets none: its send() already said so.
+//   was dropped. A rejected item gets none: its send() already said so.
 // - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
-// in that
-//   item's sender. It may send; it must not wait.
+//   in that item's sender. It may send; it must not wait.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -8010,9 +7992,8 @@ public:
         greetings_ = pongs_ = pings_ = 0;
     }
 
-    /// Budget that is free.
-    /// Whether half of the budget stays free behind such a frame: what a fragmented message keeps for its own
-    /// parts.
+    /// Whether half of the budget stays free behind such a frame: what a fragmented message keeps for its
+    /// own parts.
     [[nodiscard]] bool leaves_half(std::size_t size) const noexcept {
         const std::size_t half = max_bytes_ / 2;
         return size <= half && held_data() <= half - size;
@@ -8102,8 +8083,7 @@ private:
 //
 // Laws of this file:
 // - A node lies on its sender's stack. `waits` belongs to the outbox's lock: true from the push that was
-// refused until
-//   the sender withdraws or is granted room, and from then on the node is the granter's.
+//   refused until the sender withdraws or is granted room, and from then on the node is the granter's.
 // - Whoever was granted to calls wake() once, with no lock held, and touches the node no more.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -8162,8 +8142,7 @@ private:
 //
 // Laws of this file:
 // - The lanes, `held`, `spare`, `waiters`, `block_size` and `close_deadline` belong to the outbox's lock; the
-// other
-//   members to the owner of the write token.
+//   other members to the owner of the write token.
 // - Blocks grow while traffic lasts and start small again after an idle moment.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -8624,8 +8603,7 @@ private:
 //
 // Laws of this file:
 // - Two references, the waiting thread's and the mark's: whichever ends last frees it, so that a wait which
-// met its
-//   deadline leaves nothing dangling in the queue.
+//   met its deadline leaves nothing dangling in the queue.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -9082,8 +9060,7 @@ struct settings {
 //
 // Laws of this file:
 // - A deadline belongs to one write: it is computed when the write starts and forgotten when everything
-// offered was
-//   taken, so no later write can inherit it.
+//   offered was taken, so no later write can inherit it.
 // - Progress extends it only as far as the minimum rate allows, and never beyond a fresh timeout.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -9396,8 +9373,7 @@ private:
 //
 // Laws of this file:
 // - raw, text and binary are views: the writer encodes (copies) them when it accepts, and nothing is moved
-// from, so a
-//   rejected item is still wholly the caller's.
+//   from, so a rejected item is still wholly the caller's.
 // - raw is exactly one whole frame of this side, sent as it is; replies and Close travel this way.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -9434,8 +9410,7 @@ using outbound = std::variant<raw, text, binary, shared>;
 // - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455
 // §5.1).
 // - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside
-// the lock
-//   takes a key under it first.
+//   the lock takes a key under it first.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -9503,8 +9478,7 @@ private:
 // Laws of this file:
 // - After construction nothing else can reach the transport: replies and Close go through the same queue.
 // - A send never waits for the transport, unless its name says so: it queues, or says why not, and a rejected
-// item
-//   is still the caller's.
+//   item is still the caller's.
 // - The schedule hook is called once per idle-to-busy transition, outside any lock; pump() is what it owes.
 // - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
 

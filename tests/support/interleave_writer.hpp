@@ -5,8 +5,7 @@
 // Laws of this file:
 // - The tape is plain memory: two owners of the write token at once are a data race.
 // - The bell only rings; a loop that nobody rings waits for ever, which the checker reports. So a wake-up
-// that is lost
-//   fails the execution, without a Close to rescue it.
+//   that is lost fails the execution, without a Close to rescue it.
 
 #include <support/interleave/explore.hpp>
 #include <support/interleave/traits.hpp>

@@ -5,8 +5,7 @@
 // Laws of this file:
 // - Randomness is an argument: whoever masks is handed a key source.
 // - A block of keystream is used once and wiped as it is handed out; the generator's key is replaced at every
-// refill,
-//   so that a later look at the memory does not reveal earlier keys ("fast key erasure").
+//   refill, so that a later look at the memory does not reveal earlier keys ("fast key erasure").
 // - After fork() parent and child hold the same state: the child calls reseed(), or makes a source of its
 // own.
 
@@ -68,8 +67,7 @@ concept key_source = requires(Source& source) {
 }
 
 /// The provided key source: buffered ChaCha20. 1 KiB of state, no heap. Not thread-safe: one per thread or
-/// connection. Movable, not copyable: a copy would
-/// repeat its keys. A key costs a few nanoseconds; a refill
+/// connection. Movable, not copyable: a copy would repeat its keys. A key costs a few nanoseconds; a refill
 /// (every 248 keys) costs one ChaCha20 pass and no system call.
 class random_keys {
 public:

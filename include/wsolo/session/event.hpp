@@ -17,8 +17,8 @@
 namespace wsolo::inline WSOLO_ABI {
 
 /// message, fragment: data. ping, pong: control frames. peer_close: the peer's Close frame, well-formed.
-/// failure: a rule was broken or a limit exceeded, and nothing more will be read; where it
-/// owes no reply (code() is no_status, or this side's Close was sent) the writer is to be aborted instead.
+/// failure: a rule was broken or a limit exceeded, and nothing more will be read; where it owes no reply
+/// (code() is no_status, or this side's Close was sent) the writer is to be aborted instead.
 enum class event_kind : std::uint8_t { message, fragment, ping, pong, peer_close, failure };
 
 namespace detail {

@@ -4,13 +4,11 @@
 // Laws of this file:
 // - Every split of the input gives the same messages, control frames and failure.
 // - A message that lies whole in the input is handed out where it lies, unmasked in place. One that does not
-// is put
-//   together in memory that grows only by bytes that arrived; a control frame cut by a read is kept behind
-//   it.
+//   is put together in memory that grows only by bytes that arrived; a control frame cut by a read is kept
+//   behind it.
 // - Nothing is written and no clock is read. What this side owes the peer is part of the event.
 // - No input is lost in silence: what follows a Close or a failure is counted, and a loop left early must
-// hand its
-//   rest on (event_range::unread) or fails the reader.
+//   hand its rest on (event_range::unread) or fails the reader.
 
 #include "detail/reader_keys.hpp"
 #include "detail/reader_state.hpp"

@@ -3,8 +3,7 @@
 //
 // Laws of this file:
 // - What counts is what is accepted and not yet taken by the transport, frames in flight included, plus a
-// fixed
-//   overhead per frame: the bound is on memory, not on payload.
+//   fixed overhead per frame: the bound is on memory, not on payload.
 // - The candidate is counted before it is accepted, so the bound is never exceeded (RFC 6455 §10.4 asks for
 // limits).
 // - Control frames have a reserve of their own: data can't starve a PONG, and a PING flood can't grow memory.

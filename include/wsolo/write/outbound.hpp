@@ -3,8 +3,7 @@
 //
 // Laws of this file:
 // - raw, text and binary are views: the writer encodes (copies) them when it accepts, and nothing is moved
-// from, so a
-//   rejected item is still wholly the caller's.
+//   from, so a rejected item is still wholly the caller's.
 // - raw is exactly one whole frame of this side, sent as it is; replies and Close travel this way.
 
 #include "../frame/shared_frame.hpp"

@@ -3,11 +3,9 @@
 //
 // Laws of this file:
 // - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
-// was
-//   dropped. A rejected item gets none: its send() already said so.
+//   was dropped. A rejected item gets none: its send() already said so.
 // - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
-// in that
-//   item's sender. It may send; it must not wait.
+//   in that item's sender. It may send; it must not wait.
 
 #include "../core/error.hpp"
 

@@ -5,8 +5,7 @@
 // - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455
 // §5.1).
 // - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside
-// the lock
-//   takes a key under it first.
+//   the lock takes a key under it first.
 
 #include "../core/random.hpp"
 #include "../frame/control_reply.hpp"

@@ -6,8 +6,7 @@
 // Laws of this file:
 // - After construction nothing else can reach the transport: replies and Close go through the same queue.
 // - A send never waits for the transport, unless its name says so: it queues, or says why not, and a rejected
-// item
-//   is still the caller's.
+//   item is still the caller's.
 // - The schedule hook is called once per idle-to-busy transition, outside any lock; pump() is what it owes.
 // - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
 

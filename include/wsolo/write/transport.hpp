@@ -28,13 +28,11 @@ enum class end_of_write : std::uint8_t { drained, broken };
 
 /// A connection's write side.
 /// - `write(parts, deadline)`: writes from the parts, in order, as one gather write. It may take fewer bytes
-/// than
-///   offered. A non-blocking transport ignores the deadline and answers would_block; a blocking one waits
-///   until the deadline and answers timed_out. The parts are valid during the call only; there is at least
-///   one, none is empty.
+///   than offered. A non-blocking transport ignores the deadline and answers would_block; a blocking one
+///   waits until the deadline and answers timed_out. The parts are valid during the call only; there is at
+///   least one, none is empty.
 /// - `finish(why)`: called exactly once, last. For a socket: shut down the sending direction when drained
-/// (the peer's
-///   Close is still to be read), both when broken.
+///   (the peer's Close is still to be read), both when broken.
 template <class T>
 concept transport = requires(T& connection, std::span<const const_bytes> parts, time_point deadline) {
     { connection.write(parts, deadline) } -> std::same_as<io_result>;

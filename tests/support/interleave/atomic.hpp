@@ -3,9 +3,8 @@
 //
 // Laws of this file:
 // - Inside an execution the engine holds the value; outside (static initialization, tests' own code) the
-// object does,
-//   as a plain value for one operating-system thread. An execution starts from that value and never changes
-//   it.
+//   object does, as a plain value for one operating-system thread. An execution starts from that value and
+//   never changes it.
 // - A value is compared by its bytes, as std::atomic does; T is at most eight bytes.
 
 #include "api.hpp"

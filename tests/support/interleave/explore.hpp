@@ -5,9 +5,8 @@
 // - What runs reaches atomics, locks and time only through interleave::traits; every such operation is a
 // scheduling point.
 // - Between those points a virtual thread is deterministic: what it does depends on its arguments and on what
-// those
-//   operations answered. Plain data that virtual threads share is either ordered by them (interleave::var
-//   checks that), written down by record(), or private.
+//   those operations answered. Plain data that virtual threads share is either ordered by them
+//   (interleave::var checks that), written down by record(), or private.
 // - explore() is called from one operating-system thread at a time.
 
 #include <cstdint>

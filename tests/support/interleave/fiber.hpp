@@ -3,8 +3,7 @@
 //
 // Laws of this file:
 // - A switch saves what a call must preserve and the exception state, so that a fiber may be left inside a
-// destructor
-//   that runs during unwinding.
+//   destructor that runs during unwinding.
 // - Address and thread sanitizers are told of every switch.
 // - A fiber that is never resumed keeps its stack: nothing unwinds it.
 

@@ -3,8 +3,7 @@
 //
 // Laws of this file:
 // - A location keeps its stores in modification order. A load may read any store that is not older than the
-// newest one
-//   that its thread knows of (read, wrote, or learnt of by synchronizing).
+//   newest one that its thread knows of (read, wrote, or learnt of by synchronizing).
 // - Places in that order have gaps, so that a store may go in before one that was executed earlier.
 // - Hashes name histories, not values: equal hashes mean that the same events happened in the same causal
 // order.

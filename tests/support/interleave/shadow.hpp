@@ -3,8 +3,7 @@
 //
 // Laws of this file:
 // - An access is known by its thread and that thread's clock at the time; it is ordered before another when
-// the other's
-//   thread knows that clock.
+//   the other's thread knows that clock.
 // - Freed memory is remembered as such until it is handed out again.
 
 #include "memory.hpp"

@@ -4,9 +4,8 @@
 //
 // Laws of this file:
 // - Words are moved by memcpy, and no byte outside [0, size) is touched: a size that is no multiple of the
-// word is
-//   met by two words that overlap. All that overlaps is read before any of it is written, so in place is
-//   fine.
+//   word is met by two words that overlap. All that overlaps is read before any of it is written, so in place
+//   is fine.
 // - The 32-bit word holds the key in memory order, so nothing here depends on the byte order but `advance`.
 // - A word of 0 makes the same functions copy.
 

@@ -4,11 +4,9 @@
 //
 // Laws of this file:
 // - A build that was told AVX2 or AVX-512 uses just that, with no test at run time. A generic x86-64 build
-// asks
-//   the CPU, and only for sizes where the answer pays for the question.
+//   asks the CPU, and only for sizes where the answer pays for the question.
 // - The compiler's vector types inside functions with a target attribute: no <immintrin.h>, which costs a
-// third
-//   of a second to include.
+//   third of a second to include.
 // - Stores are aligned by an unaligned first chunk; the last chunks are unaligned too. What overlaps is read
 //   before it is written.
 

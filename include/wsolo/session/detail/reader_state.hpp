@@ -3,8 +3,7 @@
 //
 // Laws of this file:
 // - One buffer holds what a read cut: the message so far, and behind it the control frame so far. Data cannot
-// come
-//   while a control frame is unfinished, so the second is always the tail.
+//   come while a control frame is unfinished, so the second is always the tail.
 // - What the last event pointed to is given back only when the next one is asked for.
 
 #include "../../frame/decode.hpp"

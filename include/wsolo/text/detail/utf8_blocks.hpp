@@ -4,12 +4,10 @@
 //
 // The contract that every width keeps:
 // - `run(at, size, key)` is true when no byte of [at, at + size) is wrong where it stands, the text beginning
-// with it.
-//   A code point that the end leaves open (utf8_unfinished) is the caller's to judge: run may or may not mind
-//   it.
+//   with it. A code point that the end leaves open (utf8_unfinished) is the caller's to judge: run may or may
+//   not mind it.
 // - Where Byte is not const, all the bytes are also XORed in place with `key`, in memory order, before they
-// are
-//   judged, and whatever the answer is.
+//   are judged, and whatever the answer is.
 // - Exactly the bytes given are read and written.
 
 #include "../../core/cpu.hpp"

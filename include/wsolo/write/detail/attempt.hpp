@@ -3,8 +3,7 @@
 //
 // Laws of this file:
 // - A deadline belongs to one write: it is computed when the write starts and forgotten when everything
-// offered was
-//   taken, so no later write can inherit it.
+//   offered was taken, so no later write can inherit it.
 // - Progress extends it only as far as the minimum rate allows, and never beyond a fresh timeout.
 
 #include "../drain.hpp"

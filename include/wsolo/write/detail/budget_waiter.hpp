@@ -3,8 +3,7 @@
 //
 // Laws of this file:
 // - A node lies on its sender's stack. `waits` belongs to the outbox's lock: true from the push that was
-// refused until
-//   the sender withdraws or is granted room, and from then on the node is the granter's.
+//   refused until the sender withdraws or is granted room, and from then on the node is the granter's.
 // - Whoever was granted to calls wake() once, with no lock held, and touches the node no more.
 
 #include <cstddef>

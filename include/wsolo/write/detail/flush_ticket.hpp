@@ -3,8 +3,7 @@
 //
 // Laws of this file:
 // - Two references, the waiting thread's and the mark's: whichever ends last frees it, so that a wait which
-// met its
-//   deadline leaves nothing dangling in the queue.
+//   met its deadline leaves nothing dangling in the queue.
 
 #include "../../sync/parker.hpp"
 #include "../outcome.hpp"

@@ -78,9 +78,8 @@ public:
         greetings_ = pongs_ = pings_ = 0;
     }
 
-    /// Budget that is free.
-    /// Whether half of the budget stays free behind such a frame: what a fragmented message keeps for its own
-    /// parts.
+    /// Whether half of the budget stays free behind such a frame: what a fragmented message keeps for its
+    /// own parts.
     [[nodiscard]] bool leaves_half(std::size_t size) const noexcept {
         const std::size_t half = max_bytes_ / 2;
         return size <= half && held_data() <= half - size;

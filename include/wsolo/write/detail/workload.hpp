@@ -4,8 +4,7 @@
 //
 // Laws of this file:
 // - The lanes, `held`, `spare`, `waiters`, `block_size` and `close_deadline` belong to the outbox's lock; the
-// other
-//   members to the owner of the write token.
+//   other members to the owner of the write token.
 // - Blocks grow while traffic lasts and start small again after an idle moment.
 
 #include "../../sync/traits.hpp"
