@@ -11,6 +11,7 @@
 #include "core/random.hpp"
 #include "core/result.hpp"
 #include "core/role.hpp"
+#include "core/time.hpp"
 
 #include "text/utf8.hpp"
 

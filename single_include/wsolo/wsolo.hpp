@@ -1026,6 +1026,31 @@ enum class role : std::uint8_t { server, client };
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/core/time.hpp
+// Points and spans of time, as everything in wsolo counts them.
+//
+// Laws of this file:
+// - Every deadline is a point of the steady clock: the wall clock may jump.
+// - Arithmetic saturates: a deadline beyond the clock's end is no deadline.
+// - Nothing here reads a clock.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A point of the steady clock.
+using time_point = std::chrono::steady_clock::time_point;
+/// A span; any std::chrono duration that converts without loss fits.
+using duration = std::chrono::steady_clock::duration;
+
+/// "No deadline", and what a deadline that would overflow saturates to.
+inline constexpr time_point no_deadline = time_point::max();
+
+/// `from` + `span`, saturating at no_deadline.
+[[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
+    return span >= no_deadline - from ? no_deadline : from + span;
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/text/detail/utf8_tables.hpp
 // The tables of the vectorized validator: John Keiser, Daniel Lemire, "Validating UTF-8 In Less Than One
 // Instruction Per Byte" (2021).
@@ -5994,19 +6019,6 @@ template <class Rundown>
 #endif
 
 namespace wsolo::inline WSOLO_ABI {
-
-/// Every deadline is a point of the steady clock: the wall clock may jump.
-using time_point = std::chrono::steady_clock::time_point;
-/// Every duration; any std::chrono duration that converts without loss fits.
-using duration = std::chrono::steady_clock::duration;
-
-/// "No deadline", and what a deadline that would overflow saturates to.
-inline constexpr time_point no_deadline = time_point::max();
-
-/// `from` + `span`, saturating at no_deadline.
-[[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
-    return span >= no_deadline - from ? no_deadline : from + span;
-}
 
 /// The real thing: std::atomic and the steady clock.
 struct std_traits {

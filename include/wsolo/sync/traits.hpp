@@ -8,10 +8,9 @@
 //   each its own slot.
 // - std_traits adds nothing to what it names: the seam costs no instruction.
 
-#include "../core/config.hpp"
+#include "../core/time.hpp"
 
 #include <atomic>
-#include <chrono>
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <sched.h>
@@ -19,19 +18,6 @@
 #endif
 
 namespace wsolo::inline WSOLO_ABI {
-
-/// Every deadline is a point of the steady clock: the wall clock may jump.
-using time_point = std::chrono::steady_clock::time_point;
-/// Every duration; any std::chrono duration that converts without loss fits.
-using duration = std::chrono::steady_clock::duration;
-
-/// "No deadline", and what a deadline that would overflow saturates to.
-inline constexpr time_point no_deadline = time_point::max();
-
-/// `from` + `span`, saturating at no_deadline.
-[[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
-    return span >= no_deadline - from ? no_deadline : from + span;
-}
 
 /// The real thing: std::atomic and the steady clock.
 struct std_traits {

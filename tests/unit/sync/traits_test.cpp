@@ -1,4 +1,4 @@
-// Would catch: a deadline that wraps into the past, a seam that adds state to what it names, a thread slot
+// Would catch: a seam that adds state to what it names, a thread slot
 // that threads share or that does not start null.
 
 #include <support/catch.hpp>
@@ -6,16 +6,6 @@
 #include <wsolo/sync/traits.hpp>
 
 #include <thread>
-
-using namespace std::chrono_literals;
-
-TEST_CASE("deadlines saturate instead of wrapping", "[sync][traits]") {
-    const wsolo::time_point now{5s};
-    CHECK(wsolo::deadline_after(now, 2s) == wsolo::time_point{7s});
-    CHECK(wsolo::deadline_after(now, wsolo::duration::max()) == wsolo::no_deadline);
-    CHECK(wsolo::deadline_after(wsolo::no_deadline, 1s) == wsolo::no_deadline);
-    CHECK(wsolo::deadline_after(now, 0s) == now);
-}
 
 TEST_CASE("the seam is the standard library itself", "[sync][traits]") {
     STATIC_REQUIRE(std::is_same_v<wsolo::std_traits::atomic<int>, std::atomic<int>>);
