@@ -16,13 +16,17 @@
 namespace wsolo::inline WSOLO_ABI {
 
 /// See the file's laws. `Schedule` is called from any thread to have run() called soon (single_writer's hook).
-/// `Handler` is called as `on_message(endpoint&, message)`, or is a callable of these, and returns nothing or an
-/// errc, which ends the connection, as does throwing (errc::handler_failed). It may also have, called in the
-/// loop's thread: `on_beat(endpoint&, bool window_rolled)`, when the application's heartbeat is due, and
-/// `on_finished(endpoint&, const ending&)`, once. `Side` is server_side or client_side<>. `Work` is called with a
-/// weak_handle when work() is owed; it is called once per idle-to-busy transition, from the loop's thread or from
-/// within work(). The destructor drops what is left; call it when `finished`, or to cut the connection off. It
-/// waits for work() in progress, and must not run inside a callback.
+///
+/// `Handler` is called as `on_message(endpoint&, message)`, or is a callable of these, and returns nothing or an errc.
+/// An errc ends the connection, as does throwing (errc::handler_failed); but errc::closed, a send's answer once this
+/// side's Close is queued, is no failure. It may also have, called in the loop's thread: `on_beat(endpoint&, bool
+/// window_rolled)`, when the application's heartbeat is due, and `on_finished(endpoint&, const ending&)`, once.
+///
+/// `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
+/// idle-to-busy transition, from the loop's thread or from within work().
+///
+/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It waits for work() in
+/// progress, and must not run inside a callback.
 template <transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
           class Work = in_the_loop, class Traits = std_blocking_traits>
 class endpoint : private detail::endpoint_core<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,

@@ -134,7 +134,8 @@ protected:
                 [[maybe_unused]] const auto numbered = handled_.handle(next.take_ticket());
                 error = call_handler(handler_, whole(), next.take_message());
             }
-            if (error != errc::none) handled_.close(error);
+            if (error == errc::none || error == errc::closed) return errc::none;
+            handled_.close(error);
             return error;
         };
         static_cast<void>(inbox_.drain(handle, handle_quantum_));
@@ -146,6 +147,8 @@ protected:
     ending_record<Traits> end_;
     time_point write_deadline_ = no_deadline;
     time_point give_up_at_ = no_deadline;
+    time_point close_by_ = no_deadline; ///< while owed_close_ waits for the messages before it
+    std::optional<control_frame> owed_close_;
     const std::chrono::milliseconds close_timeout_;
     const std::uint32_t handle_quantum_;
     const std::size_t max_unsent_;
@@ -189,19 +192,29 @@ private:
     }
 
     void meet(const event& found, time_point now) {
-        if (const auto reply = found.owed_reply()) answer(*reply);
         switch (found.kind()) {
         case event_kind::message: return deliver(found);
+        case event_kind::fragment: return; // not with delivery::messages
+        case event_kind::ping:
+            if (const auto reply = found.owed_reply()) answer(*reply);
+            return;
         case event_kind::pong: return beat_.on_pong(now);
-        case event_kind::peer_close: return end_.peer_closed(found.code());
+        case event_kind::peer_close: end_.peer_closed(found.code()); break;
         case event_kind::failure:
             end_.blame(found.error());
+            if (!found.owes_reply() && !in_.close_sent()) return out_.abort(found.error());
             end_.note_close(found.code());
-            if (!found.owes_reply() && !in_.close_sent()) out_.abort(found.error());
-            return;
-        case event_kind::fragment:
-        case event_kind::ping: return;
+            break;
         }
+        // What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
+        owed_close_ = found.owed_reply();
+        close_by_ = deadline_after(now, close_timeout_);
+    }
+
+    void answer_close(time_point now) {
+        if (!owed_close_ || (!inbox_.finished() && now < close_by_)) return;
+        answer(*owed_close_);
+        owed_close_.reset();
     }
 
     void answer(const control_frame& reply) {
@@ -306,6 +319,7 @@ private:
             const loop_scope inside(this);
             if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
             keep_alive(now);
+            answer_close(now);
         }
         pump(now);
         if (is_over(now)) return finish();
@@ -314,9 +328,7 @@ private:
             return settle(now);
         }
         const bool may_read = rest_.empty() && !inbox_.paused() && out_.queued_bytes() <= max_unsent_;
-        return {.read = !input_is_over_ && may_read,
-                .write = is_blocked_,
-                .deadline = earliest()};
+        return {.read = !input_is_over_ && may_read, .write = is_blocked_, .deadline = earliest()};
     }
 
     // ---- the end
@@ -353,6 +365,7 @@ private:
     [[nodiscard]] time_point earliest() const noexcept {
         time_point first = beat_.deadline() < write_deadline_ ? beat_.deadline() : write_deadline_;
         if (writer_is_over_ && !input_is_over_ && give_up_at_ < first) first = give_up_at_;
+        if (owed_close_ && close_by_ < first) first = close_by_;
         return first;
     }
 };
