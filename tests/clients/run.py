@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 LIMIT = 40  # seconds for a whole act
 READY = "text of 10 bytes: the same"  # now the other side is to close
 
-TRANSCRIPT = f"""\
+EXCHANGE = """\
 text of 15 bytes: the same
 text of 0 bytes: the same
 binary of 256 bytes: the same
@@ -33,9 +33,10 @@ text of 40000 bytes in 3 fragments: the same
 PING between the fragments: answered
 PING of 125 bytes: answered
 Close 1000: answered with 1000
-{READY}
-closed with 1001
 """.splitlines()
+AS_CLIENT = [*EXCHANGE, READY, "closed with 1001"]
+TYPED = ["still here", "€" * 20000]  # what our client is given to say
+AS_SERVER = [*EXCHANGE, *(f"text of {len(line.encode())} bytes: sent back" for line in TYPED), "closed with 1000"]
 NOT_IN_A_PAGE = ("in 3 fragments", "PING")
 
 
@@ -46,10 +47,15 @@ class Failure(Exception):
 class Program:
     """A child whose lines are kept; it never outlives its `with`."""
 
-    def __init__(self, *command):
+    def __init__(self, *command, **how):
         self.name = " ".join(map(str, command))
         self.process = subprocess.Popen(
-            list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
+            list(map(str, command)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            **how,
         )
         self.end = time.monotonic() + LIMIT
         self.lines = queue.Queue()
@@ -83,6 +89,13 @@ class Program:
             raise Failure(f"{self.name}: does not listen: {line}")
         return line.split()[-1]
 
+    def take(self, count):
+        """The next lines, as many as there are up to count."""
+        lines = []
+        while len(lines) < count and (line := self.line()) is not None:
+            lines.append(line)
+        return lines
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
 
@@ -96,16 +109,6 @@ class Program:
         return rest
 
 
-def transcript(peer, when_ready):
-    """All lines of a peer; calls when_ready when it waits for the other side's Close."""
-    lines = []
-    while (line := peer.line()) is not None:
-        lines.append(line)
-        if line == READY:
-            when_ready()
-    return lines
-
-
 def compare(lines, wanted):
     if lines != wanted:
         raise Failure("\n".join(difflib.unified_diff(wanted, lines, "wanted", "transcript", lineterm="", n=1)))
@@ -114,7 +117,11 @@ def compare(lines, wanted):
 def as_client(options, command, wanted):
     """The peer is the client: our server closes when it is told to end."""
     with Program(options.echo) as echo, Program(*command, "connect", f"ws://{echo.address()}/") as peer:
-        lines = transcript(peer, echo.stop)
+        lines = []
+        while (line := peer.line()) is not None:
+            lines.append(line)
+            if line == READY:
+                echo.stop()
         compare(lines, wanted)
         peer.finish()
         echo.finish()
@@ -122,19 +129,20 @@ def as_client(options, command, wanted):
 
 
 def as_server(options, command, wanted):
-    """The peer is the server; our client answers its first Close, and closes the second connection itself."""
+    """The peer is the server: our client echoes and answers its Close, then says what it is told and closes first."""
     with Program(*command, "serve") as peer:
         url = f"ws://{peer.address()}/"
-        with Program(options.client, "--echo", url) as first:
-            lines = []
-            while len(lines) < wanted.index(READY) and (line := peer.line()) is not None:
-                lines.append(line)
-            first.finish()
-        with Program(options.client, "--echo", url) as second:
-            lines += transcript(peer, second.stop)
-            compare(lines, wanted)
-            second.finish()
-        peer.finish()
+        with Program(options.client, "--echo", url) as echoing:
+            lines = peer.take(len(EXCHANGE))
+            echoing.finish()
+        with Program(options.client, url, stdin=subprocess.PIPE) as talking:
+            talking.process.stdin.write("\n".join(TYPED) + "\n")
+            talking.process.stdin.flush()
+            compare(talking.take(len(TYPED)), TYPED)
+            talking.process.stdin.close()
+            lines += peer.finish()
+            talking.finish()
+        compare(lines, wanted)
     return lines
 
 
@@ -165,9 +173,10 @@ def main():
     runs = 0
     for name in options.names:
         command, roles = known[name]
-        in_a_page = name == "chromium"
-        wanted = [line for line in TRANSCRIPT if not in_a_page or not any(word in line for word in NOT_IN_A_PAGE)]
         for role in roles:
+            wanted = AS_CLIENT if role is as_client else AS_SERVER
+            if name == "chromium":
+                wanted = [line for line in wanted if not any(word in line for word in NOT_IN_A_PAGE)]
             began = time.monotonic()
             runs += 1
             try:

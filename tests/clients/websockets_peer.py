@@ -66,6 +66,17 @@ def wait_for_close(peer):
         tell(f"closed with {peer.close_code}")
 
 
+def send_back(peer):
+    """Everything, until the other side closes."""
+    try:
+        while True:
+            message = peer.recv(LIMIT)
+            peer.send(message)
+            tell(f"text of {len(message.encode())} bytes: sent back")
+    except ConnectionClosed:
+        tell(f"closed with {peer.close_code}")
+
+
 def act_as_client(url):
     with connect(url, max_size=None, ping_interval=None) as peer:
         exchange(peer)
@@ -74,7 +85,7 @@ def act_as_client(url):
 
 
 def act_as_server():
-    acts = [exchange, wait_for_close]
+    acts = [exchange, send_back]
     finished = threading.Semaphore(0)
 
     def handle(peer):

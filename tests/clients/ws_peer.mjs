@@ -71,9 +71,17 @@ async function waitForClose(peer) {
   tell(`closed with ${(await closed)[0]}`);
 }
 
-const acts = [exchange, waitForClose];
+// Everything, until the other side closes.
+async function sendBack(peer) {
+  peer.on("message", (data, binary) => {
+    peer.send(data, { binary });
+    tell(`text of ${data.length} bytes: sent back`);
+  });
+  tell(`closed with ${(await next(peer, "close"))[0]}`);
+}
+
 if (act === "connect") {
-  for (const run of acts) {
+  for (const run of [exchange, waitForClose]) {
     const peer = new WebSocket(url);
     await next(peer, "open");
     await run(peer);
@@ -84,7 +92,7 @@ if (act === "connect") {
   await next(server, "listening");
   tell(`listening on 127.0.0.1:${server.address().port}`);
   if (act === "serve") {
-    for (const run of acts) await run((await connections.next()).value[0]);
+    for (const run of [exchange, sendBack]) await run((await connections.next()).value[0]);
     server.close();
   } else {
     server.on("connection", (peer) => peer.on("message", (data, binary) => peer.send(data, { binary })));

@@ -89,13 +89,17 @@ func (p *peer) inFragments() {
 	fmt.Println("PING between the fragments:", verdict(p.pong == "between", "answered", "LOST"))
 }
 
-func (p *peer) closeCode() int {
-	_, _, err := p.ReadMessage()
+func codeOf(err error) int {
 	closed, is := err.(*websocket.CloseError)
 	if !is {
 		log.Fatal("no Close: ", err)
 	}
 	return closed.Code
+}
+
+func (p *peer) closeCode() int {
+	_, _, err := p.ReadMessage()
+	return codeOf(err)
 }
 
 // Everything once, and a Close from this side.
@@ -122,11 +126,22 @@ func (p *peer) waitForClose() {
 	fmt.Println("closed with", p.closeCode())
 }
 
-var acts = []func(*peer){(*peer).exchange, (*peer).waitForClose}
+// Everything, until the other side closes.
+func (p *peer) sendBack() {
+	for {
+		kind, message, err := p.ReadMessage()
+		if err != nil {
+			fmt.Println("closed with", codeOf(err))
+			return
+		}
+		check(p.WriteMessage(kind, message))
+		fmt.Printf("text of %d bytes: sent back\n", len(message))
+	}
+}
 
 func actAsClient(url string) {
 	dialer := websocket.Dialer{WriteBufferSize: buffer, HandshakeTimeout: limit}
-	for _, act := range acts {
+	for _, act := range []func(*peer){(*peer).exchange, (*peer).waitForClose} {
 		connection, _, err := dialer.Dial(url, nil)
 		check(err)
 		act(newPeer(connection))
@@ -139,20 +154,19 @@ func actAsServer() {
 	check(err)
 	fmt.Println("listening on", listener.Addr())
 	upgrader := websocket.Upgrader{WriteBufferSize: buffer}
+	acts := make(chan func(*peer), 2)
+	acts <- (*peer).exchange
+	acts <- (*peer).sendBack
 	done := make(chan bool)
-	next := 0
 	go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		connection, err := upgrader.Upgrade(w, r, nil)
 		check(err)
-		act := acts[next]
-		next++
-		act(newPeer(connection))
+		(<-acts)(newPeer(connection))
 		check(connection.Close())
 		done <- true
 	}))
-	for range acts {
-		<-done
-	}
+	<-done
+	<-done
 }
 
 func main() {

@@ -72,9 +72,9 @@ impl<S: Read + Write> Peer<S> {
         Ok(())
     }
 
-    /// The code of the Close that comes now; behind it the connection must end.
-    fn close_code(&mut self) -> Result<u16> {
-        let code = match self.next()? {
+    /// The code of a Close that came; behind it the connection must end.
+    fn code_of(&mut self, close: Message) -> Result<u16> {
+        let code = match close {
             Message::Close(Some(frame)) => frame.code.into(),
             other => panic!("no Close: {other}"),
         };
@@ -82,6 +82,11 @@ impl<S: Read + Write> Peer<S> {
             Err(Error::ConnectionClosed) => Ok(code),
             other => panic!("after Close: {other:?}"),
         }
+    }
+
+    fn close_code(&mut self) -> Result<u16> {
+        let close = self.next()?;
+        self.code_of(close)
     }
 
     /// Everything once, and a Close from this side.
@@ -115,39 +120,50 @@ impl<S: Read + Write> Peer<S> {
         println!("closed with {}", self.close_code()?);
         Ok(())
     }
+
+    /// Everything, until the other side closes.
+    fn send_back(&mut self) -> Result<()> {
+        loop {
+            let message = self.next()?;
+            if message.is_close() {
+                println!("closed with {}", self.code_of(message)?);
+                return Ok(());
+            }
+            let size = message.len();
+            self.socket.send(message)?;
+            println!("text of {size} bytes: sent back");
+        }
+    }
 }
 
-fn run<S: Read + Write>(act: usize, socket: WebSocket<S>) -> Result<()> {
-    let mut peer = Peer {
+fn peer<S>(socket: WebSocket<S>) -> Peer<S> {
+    Peer {
         socket,
         pong: Vec::new(),
-    };
-    if act == 0 {
-        peer.exchange()
-    } else {
-        peer.wait_for_close()
     }
 }
 
 fn act_as_client(url: &str) -> Result<()> {
     let address = url.trim_start_matches("ws://").trim_end_matches('/');
-    for act in 0..2 {
+    let open = || -> Result<_> {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(LIMIT))?;
-        run(act, client(url, stream).expect("a handshake").0)?;
-    }
-    Ok(())
+        Ok(peer(client(url, stream).expect("a handshake").0))
+    };
+    open()?.exchange()?;
+    open()?.wait_for_close()
 }
 
 fn act_as_server() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("listening on {}", listener.local_addr()?);
-    for act in 0..2 {
+    let open = || -> Result<_> {
         let stream = listener.accept()?.0;
         stream.set_read_timeout(Some(LIMIT))?;
-        run(act, accept(stream).expect("a handshake"))?;
-    }
-    Ok(())
+        Ok(peer(accept(stream).expect("a handshake")))
+    };
+    open()?.exchange()?;
+    open()?.send_back()
 }
 
 fn main() -> Result<()> {
