@@ -62,6 +62,16 @@ class Suite:
             time.sleep(0.02)
         fail(f"the suite did not say {pattern}: see {self.log}")
 
+    def listens(self, port, seconds=20):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+        fail(f"the suite does not listen: see {self.log}")
+
     def judge(self, options):
         """The table, and how many things are wrong."""
         log = self.log.read_text(errors="replace")
@@ -106,10 +116,11 @@ def free_port():
 
 
 def run_client(options):
-    url = f"ws://127.0.0.1:{free_port()}"
+    port = free_port()
+    url = f"ws://127.0.0.1:{port}"
     with Suite(options, "fuzzingserver", url=url) as suite:
         count = int(suite.says(r"Ok, will run (\d+) test cases")[1])
-        suite.says(r"starting on \d+|Starting factory")
+        suite.listens(port)
         began = time.monotonic()
         with (suite.report / "client.log").open("w") as log:
             paths = [f"runCase?case={number}&agent=wsolo" for number in range(1, count + 1)]
