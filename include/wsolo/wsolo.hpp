@@ -83,3 +83,7 @@
 #include "write/single_writer.hpp"
 #include "write/threaded.hpp"
 #include "write/transport.hpp"
+
+#include "endpoint/endpoint.hpp"
+#include "endpoint/message.hpp"
+#include "endpoint/options.hpp"

@@ -228,7 +228,10 @@ private:
         if (!bytes.append(found.payload())) return fail(errc::out_of_memory);
         const std::size_t size = bytes.size();
         const inbox_push pushed = inbox_.push({message(found.is_text(), std::move(bytes)), handled_}, size);
-        if (pushed.error == errc::out_of_memory) fail(pushed.error);
+        if (pushed.error == errc::none || pushed.error == errc::queue_full || pushed.error == errc::closed)
+            return;
+        handled_.close(pushed.error);
+        fail(pushed.error);
     }
 
     void end_input(errc why) {
@@ -322,9 +325,11 @@ private:
             answer_close(now);
         }
         pump(now);
-        if (is_over(now)) return finish();
+        if (is_input_over(now)) end_here();
+        if (writer_is_over_ && input_is_over_ && inbox_.finished()) return finish();
         if (std::exchange(work_is_due_, false) && !ask_for_a_turn(schedule_)) {
             abort(errc::schedule_refused);
+            write_is_due_ = true;
             return settle(now);
         }
         const bool may_read = rest_.empty() && !inbox_.paused() && out_.queued_bytes() <= max_unsent_;
@@ -341,17 +346,20 @@ private:
             begin_close(known == close_code::no_status ? close_code::internal_error : known, to_string(why)));
     }
 
-    /// Whether nothing is left to read, to write, to handle or to wait for.
-    bool is_over(time_point now) {
+    /// Whether the writer is over, and nothing more is to be expected of the peer.
+    bool is_input_over(time_point now) {
         if (!writer_is_over_) return false;
-        const bool is_late = now >= give_up_at_;
-        const bool is_input_over = input_is_over_ || in_.peer_closed() || !out_.report().clean() || is_late;
-        if (!is_input_over) return false;
-        if (is_late && !input_is_over_ && !in_.peer_closed())
-            end_.blame(errc::timed_out); // no answer to our Close
+        if (input_is_over_ || in_.peer_closed() || !out_.report().clean()) return true;
+        if (now < give_up_at_) return false;
+        end_.blame(errc::timed_out); // no answer to our Close
+        return true;
+    }
+
+    void end_here() {
+        const loop_scope inside(this);
         input_is_over_ = true;
         if (rest_.empty()) end_messages();
-        return inbox_.finished();
+        handle_here();
     }
 
     endpoint_wants finish() {
