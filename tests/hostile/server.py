@@ -14,6 +14,7 @@ class EchoServer:
 
     def __init__(self, command, *options):
         self.ends = []  # {name: value} for each connection that is over
+        self.mark = 0
         self.total = None
         self.changed = threading.Condition()
         command = [*command, "--report", *map(str, options)]
@@ -49,6 +50,13 @@ class EchoServer:
         """Until so many connections have ended since the start."""
         with self.changed:
             return self.changed.wait_for(lambda: len(self.ends) >= count, seconds)
+
+    def wait_for_more_ends(self, count, seconds=20.0):
+        """The same, since mark_ends()."""
+        return self.wait_for_ends(self.mark + count, seconds)
+
+    def mark_ends(self):
+        self.mark = len(self.ends)
 
     def stop(self, seconds=15.0):
         """SIGTERM; its exit status."""
