@@ -73,6 +73,7 @@
 #include "write/budget.hpp"
 #include "write/cork.hpp"
 #include "write/drain.hpp"
+#include "write/flushed.hpp"
 #include "write/fragmented_message.hpp"
 #include "write/handle.hpp"
 #include "write/init_gate.hpp"
@@ -86,4 +87,5 @@
 
 #include "endpoint/endpoint.hpp"
 #include "endpoint/message.hpp"
+#include "endpoint/message_source.hpp"
 #include "endpoint/options.hpp"

@@ -8366,6 +8366,86 @@ struct drain_report {
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/write/outcome.hpp
+// What became of one item, for a sender who wants to know: called once per accepted item that asked.
+//
+// Laws of this file:
+// - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
+//   was dropped. A rejected item gets none: its send() already said so.
+// - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
+//   in that item's sender. It may send; it must not wait.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the
+/// call.
+struct on_outcome {
+    void (*call)(void* context, errc outcome) noexcept = nullptr;
+    void* context = nullptr;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return call != nullptr; }
+    void operator()(errc outcome) const noexcept {
+        if (call != nullptr) call(context, outcome);
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/flushed.hpp
+// Waiting in a coroutine until what was sent has left: `const wsolo::errc error = co_await wsolo::flushed(writer);`
+//
+// Laws of this file:
+// - The coroutine is resumed once, with no lock held, by the thread that pumps. It may send; it must not wait there in
+//   another way than by co_await.
+// - A coroutine that waits here must not be destroyed: the writer tells it in any case, at its own end at the latest.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What co_await takes; made by flushed(). Gives errc::none when all data accepted before was written, or why that
+/// will never be: closed, aborted, out_of_memory ...
+template <class Writer>
+class [[nodiscard]] flush_awaiter {
+public:
+    explicit flush_awaiter(Writer& writer) noexcept : writer_(writer) {}
+    flush_awaiter(const flush_awaiter&) = delete;
+    flush_awaiter& operator=(const flush_awaiter&) = delete;
+    ~flush_awaiter() { WSOLO_ASSERT(!is_waiting_, "a coroutine was destroyed that a writer was to resume"); }
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    [[nodiscard]] bool await_suspend(std::coroutine_handle<> caller) {
+        caller_ = caller;
+        is_waiting_ = true;
+        // Once this is accepted the frame may be running elsewhere, or gone.
+        const errc refused = writer_.flush({&flush_awaiter::on_told, this});
+        if (refused == errc::none) return true;
+        is_waiting_ = false;
+        outcome_ = refused;
+        return false;
+    }
+    [[nodiscard]] errc await_resume() const noexcept { return outcome_; }
+
+private:
+    static void on_told(void* context, errc outcome) noexcept {
+        auto& self = *static_cast<flush_awaiter*>(context);
+        self.is_waiting_ = false;
+        self.outcome_ = outcome;
+        self.caller_.resume();
+    }
+
+    Writer& writer_;
+    std::coroutine_handle<> caller_;
+    errc outcome_ = errc::none;
+    bool is_waiting_ = false;
+};
+
+/// Waits for all data that `writer` accepted before. The writer outlives the wait.
+template <class Writer>
+[[nodiscard]] flush_awaiter<Writer> flushed(Writer& writer) noexcept {
+    return flush_awaiter<Writer>(writer);
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/write/transport.hpp
 // What the writer needs of a connection: one gather write and one way to end it. Small enough to write in ten
 // lines.
@@ -8407,31 +8487,6 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
 template <class T>
 concept waitable_transport = transport<T> && requires(T& connection, time_point deadline) {
     { connection.wait_writable(deadline) } -> std::same_as<bool>;
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/outcome.hpp
-// What became of one item, for a sender who wants to know: called once per accepted item that asked.
-//
-// Laws of this file:
-// - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
-//   was dropped. A rejected item gets none: its send() already said so.
-// - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
-//   in that item's sender. It may send; it must not wait.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the
-/// call.
-struct on_outcome {
-    void (*call)(void* context, errc outcome) noexcept = nullptr;
-    void* context = nullptr;
-
-    [[nodiscard]] explicit operator bool() const noexcept { return call != nullptr; }
-    void operator()(errc outcome) const noexcept {
-        if (call != nullptr) call(context, outcome);
-    }
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -11160,7 +11215,11 @@ class endpoint_core {
         endpoint_core* self;
         bool operator()() const { return self->ask_for_work(); }
         void on_resume() const noexcept { self->wake_or_abort(); }
-        void on_finished(const inbox_report&) const noexcept { self->wake_or_abort(); }
+        void on_finished(const inbox_report& report) const noexcept {
+            if constexpr (requires { self->handler_.on_messages_over(report.reason); })
+                self->handler_.on_messages_over(report.reason);
+            self->wake_or_abort();
+        }
     };
 
 protected:
@@ -11184,6 +11243,7 @@ protected:
           work_(std::move(work)),
           inbox_(inbox_hook{this}, options.handling),
           out_(gated..., std::move(connection), writer_hook{this}, options.writing, std::move(side)) {
+        if constexpr (requires { handler_.attach(whole()); }) handler_.attach(whole());
         auto made = anchor::make(whole());
         if (made) {
             anchor_ = std::move(*made);
@@ -11249,6 +11309,11 @@ protected:
         static_cast<void>(inbox_.close(why));
     }
 
+    /// Has what is queued handled, if there is something.
+    void ask_again() {
+        if (inbox_.wants_drain() && !ask_for_work()) abort(errc::schedule_refused);
+    }
+
     void handle_some() {
         const auto handle = [this](item&& next) {
             errc error = errc::none;
@@ -11260,7 +11325,18 @@ protected:
             handled_.close(error);
             return error;
         };
-        static_cast<void>(inbox_.drain(handle, handle_quantum_));
+        if constexpr (requires { handler_.wants_message(); }) {
+            for (std::uint32_t left = handle_quantum_; left != 0 && may_hand_out(); --left)
+                static_cast<void>(inbox_.drain(handle, 1));
+        } else {
+            static_cast<void>(inbox_.drain(handle, handle_quantum_));
+        }
+    }
+
+    /// Of a handler that takes messages when it wants to: whether drain() has something to do.
+    [[nodiscard]] bool may_hand_out() const noexcept {
+        return inbox_.wants_drain() &&
+               (handler_.wants_message() || inbox_.queued_messages() == 0 || !inbox_.report().clean());
     }
 
     heartbeat beat_;
@@ -11579,6 +11655,9 @@ public:
         this->handle_some();
     }
 
+    /// For a handler that takes messages when it wants to (endpoint/message_source.hpp): it wants one now.
+    void ask_for_messages() { this->ask_again(); }
+
     // ---- any thread's
 
     /// See single_writer's functions of these names.
@@ -11608,6 +11687,93 @@ public:
 
 template <class Transport, class Schedule, class Handler>
 endpoint(Transport, Schedule, Handler) -> endpoint<Transport, Schedule, Handler>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/message_source.hpp
+// An endpoint's messages for a coroutine: `wsolo::result<wsolo::message> got = co_await e.handler().next();`
+//
+// Laws of this file:
+// - A message leaves the inbox when the coroutine asks for it, and not before: while it is busy, or waits for something
+//   else, the inbox's bounds hold.
+// - The coroutine runs where messages are handled: in the loop, or in work(). It is resumed with no lock held, inside
+//   the handling of the message it gets.
+// - One coroutine at a time waits.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The `Handler` of an endpoint whose messages a coroutine takes. Not thread-safe: next() is called where messages are
+/// handled, or before the first is received.
+class message_source {
+public:
+    class [[nodiscard]] awaiter;
+
+    /// co_await gives the next message, or why there is none: errc::closed behind the last one, or the error that
+    /// ended the handling. When the endpoint is being destroyed, errc::aborted: the coroutine must then not touch it.
+    awaiter next() noexcept;
+
+    // The endpoint's.
+
+    template <class Endpoint>
+    void attach(Endpoint& whole) noexcept {
+        whole_ = &whole;
+        ask_ = [](void* of) { static_cast<Endpoint*>(of)->ask_for_messages(); };
+    }
+    [[nodiscard]] bool wants_message() const noexcept { return waiting_ != nullptr; }
+    void on_message(auto&, message&& received) { give(std::move(received)); }
+    void on_messages_over(errc why) {
+        over_ = why == errc::none ? errc::closed : why;
+        if (waiting_ != nullptr) give(over_);
+    }
+
+private:
+    void give(result<message> what);
+
+    void* whole_ = nullptr;
+    void (*ask_)(void*) = nullptr;
+    awaiter* waiting_ = nullptr;
+    errc over_ = errc::none;
+};
+
+/// What co_await takes. Lives in the coroutine's frame; destroying the suspended coroutine withdraws it.
+class message_source::awaiter {
+public:
+    explicit awaiter(message_source& from) noexcept : from_(from) {}
+    awaiter(const awaiter&) = delete;
+    awaiter& operator=(const awaiter&) = delete;
+    ~awaiter() {
+        if (from_.waiting_ == this) from_.waiting_ = nullptr;
+    }
+
+    [[nodiscard]] bool await_ready() noexcept {
+        if (from_.over_ != errc::none) got_.emplace(from_.over_);
+        return got_.has_value();
+    }
+    void await_suspend(std::coroutine_handle<> caller) {
+        WSOLO_ASSERT(from_.waiting_ == nullptr, "two coroutines wait for the messages of one endpoint");
+        WSOLO_ASSERT(from_.whole_ != nullptr,
+                     "a message_source belongs into an endpoint before next() is awaited");
+        caller_ = caller;
+        from_.waiting_ = this;
+        from_.ask_(from_.whole_);
+    }
+    [[nodiscard]] result<message> await_resume() noexcept { return std::move(*got_); }
+
+private:
+    friend message_source;
+
+    message_source& from_;
+    std::coroutine_handle<> caller_;
+    std::optional<result<message>> got_;
+};
+
+inline message_source::awaiter message_source::next() noexcept { return awaiter(*this); }
+
+inline void message_source::give(result<message> what) {
+    awaiter& due = *std::exchange(waiting_, nullptr);
+    due.got_.emplace(std::move(what));
+    due.caller_.resume(); // the last touch: the frame may be gone, or wait again
+}
 
 } // namespace wsolo::inline WSOLO_ABI
 

@@ -77,6 +77,9 @@ public:
         this->handle_some();
     }
 
+    /// For a handler that takes messages when it wants to (endpoint/message_source.hpp): it wants one now.
+    void ask_for_messages() { this->ask_again(); }
+
     // ---- any thread's
 
     /// See single_writer's functions of these names.

@@ -38,7 +38,11 @@ class endpoint_core {
         endpoint_core* self;
         bool operator()() const { return self->ask_for_work(); }
         void on_resume() const noexcept { self->wake_or_abort(); }
-        void on_finished(const inbox_report&) const noexcept { self->wake_or_abort(); }
+        void on_finished(const inbox_report& report) const noexcept {
+            if constexpr (requires { self->handler_.on_messages_over(report.reason); })
+                self->handler_.on_messages_over(report.reason);
+            self->wake_or_abort();
+        }
     };
 
 protected:
@@ -62,6 +66,7 @@ protected:
           work_(std::move(work)),
           inbox_(inbox_hook{this}, options.handling),
           out_(gated..., std::move(connection), writer_hook{this}, options.writing, std::move(side)) {
+        if constexpr (requires { handler_.attach(whole()); }) handler_.attach(whole());
         auto made = anchor::make(whole());
         if (made) {
             anchor_ = std::move(*made);
@@ -127,6 +132,11 @@ protected:
         static_cast<void>(inbox_.close(why));
     }
 
+    /// Has what is queued handled, if there is something.
+    void ask_again() {
+        if (inbox_.wants_drain() && !ask_for_work()) abort(errc::schedule_refused);
+    }
+
     void handle_some() {
         const auto handle = [this](item&& next) {
             errc error = errc::none;
@@ -138,7 +148,18 @@ protected:
             handled_.close(error);
             return error;
         };
-        static_cast<void>(inbox_.drain(handle, handle_quantum_));
+        if constexpr (requires { handler_.wants_message(); }) {
+            for (std::uint32_t left = handle_quantum_; left != 0 && may_hand_out(); --left)
+                static_cast<void>(inbox_.drain(handle, 1));
+        } else {
+            static_cast<void>(inbox_.drain(handle, handle_quantum_));
+        }
+    }
+
+    /// Of a handler that takes messages when it wants to: whether drain() has something to do.
+    [[nodiscard]] bool may_hand_out() const noexcept {
+        return inbox_.wants_drain() &&
+               (handler_.wants_message() || inbox_.queued_messages() == 0 || !inbox_.report().clean());
     }
 
     heartbeat beat_;
