@@ -46,6 +46,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <initializer_list>
 #include <mutex>
 #include <new>
@@ -718,7 +719,7 @@ inline constexpr error_info error_table[] = {
     {errc::out_of_memory, "out_of_memory", "no memory", "", blame::local, 1011},
     {errc::entropy_unavailable, "entropy_unavailable", "the system gave no random bytes", "RFC 6455 §10.3",
      blame::local, 0},
-    {errc::queue_full, "queue_full", "the queue's budget is used up", "", blame::local, 0},
+    {errc::queue_full, "queue_full", "the queue's budget is used up", "RFC 6455 §7.4.1", blame::local, 1013},
     {errc::too_large, "too_large", "the item alone exceeds the whole budget", "", blame::local, 0},
     {errc::closed, "closed", "closed", "RFC 6455 §5.5.1", blame::local, 0},
     {errc::aborted, "aborted", "aborted by this side", "RFC 6455 §7.1.7", blame::local, 0},
@@ -7985,6 +7986,140 @@ using sequence_barrier = basic_sequence_barrier<>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/sync/threaded_inbox.hpp
+// The threaded drive: an inbox and a thread that handles its messages, for servers without a loop of their
+// own, and for handlers that block.
+//
+// Laws of this file:
+// - The thread sleeps while nothing is queued, and ends when the inbox is finished.
+// - What the handler throws does not leave the thread: it closes the inbox, and exception() has it.
+// - The destructor drops what is left and joins; for an orderly end call close() and wait() first.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// An observer that wants to know nothing.
+struct no_inbox_observer {};
+
+/// Owns the inbox, the handler and the thread that it runs in. `Observer` may have `on_resume()` and
+/// `on_finished(const inbox_report&)`, called in that thread. Any thread may call any member; the
+/// destructor not in the handler, and no other thread may be in a call then.
+template <class Message, inbox_handler<Message> Handler, class Observer = no_inbox_observer,
+          class Traits = std_blocking_traits>
+class threaded_inbox {
+    struct wake_hook {
+        threaded_inbox* self;
+        void operator()() const { self->wake(); }
+        void on_resume() const {
+            if constexpr (requires(Observer& to) { to.on_resume(); }) self->observer_.on_resume();
+        }
+        void on_finished([[maybe_unused]] const inbox_report& report) const {
+            if constexpr (requires(Observer& to) { to.on_finished(report); })
+                self->observer_.on_finished(report);
+        }
+    };
+
+public:
+    using inbox_type = inbox<Message, wake_hook, Traits>;
+
+    explicit threaded_inbox(Handler handler, const inbox_limits& limits = {}, Observer observer = {})
+        : handler_(std::move(handler)),
+          observer_(std::move(observer)),
+          inbox_(wake_hook{this}, limits),
+          thread_([this] { run(); }) {}
+    threaded_inbox(const threaded_inbox&) = delete;
+    threaded_inbox& operator=(const threaded_inbox&) = delete;
+    ~threaded_inbox() {
+        WSOLO_ASSERT(!is_own_thread(), "a threaded_inbox is destroyed by its own handler");
+        static_cast<void>(inbox_.close(errc::aborted));
+        thread_.join();
+    }
+
+    /// See inbox::push().
+    inbox_push push(Message&& message, std::size_t bytes) { return inbox_.push(std::move(message), bytes); }
+    /// See inbox::close().
+    bool close(errc why = errc::none) { return inbox_.close(why); }
+
+    /// Waits until the inbox is finished: errc::none, whatever its reason. timed_out; would_deadlock in the
+    /// handler.
+    [[nodiscard]] errc wait(time_point deadline = no_deadline) {
+        if (is_own_thread()) return errc::would_deadlock;
+        std::unique_lock<mutex> hold(mutex_);
+        while (!finished_) {
+            if (deadline == no_deadline) {
+                changed_.wait(hold);
+            } else if (changed_.wait_until(hold, deadline) == std::cv_status::timeout && !finished_) {
+                return errc::timed_out;
+            }
+        }
+        return errc::none;
+    }
+
+    [[nodiscard]] bool paused() const noexcept { return inbox_.paused(); }
+    [[nodiscard]] inbox_report report() const noexcept { return inbox_.report(); }
+    [[nodiscard]] std::size_t queued_bytes() const noexcept { return inbox_.queued_bytes(); }
+    [[nodiscard]] std::size_t queued_messages() const noexcept { return inbox_.queued_messages(); }
+
+    /// What the handler threw, or null. Final once wait() said errc::none.
+    [[nodiscard]] std::exception_ptr exception() const {
+        const std::lock_guard<mutex> hold(mutex_);
+        return thrown_;
+    }
+
+private:
+    using mutex = typename Traits::mutex;
+
+    [[nodiscard]] bool is_own_thread() const noexcept {
+        return std::this_thread::get_id() == thread_.get_id();
+    }
+
+    void run() {
+        std::exception_ptr thrown;
+        while (!drain(thrown)) sleep();
+        const std::lock_guard<mutex> hold(mutex_);
+        thrown_ = thrown;
+        finished_ = true;
+        changed_.notify_all();
+    }
+
+    /// True: finished.
+    [[nodiscard]] bool drain([[maybe_unused]] std::exception_ptr& thrown) {
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            return inbox_.drain(handler_).status == inbox_status::finished;
+        } catch (...) {
+            thrown = std::current_exception();
+            return true;
+        }
+#else
+        return inbox_.drain(handler_).status == inbox_status::finished;
+#endif
+    }
+
+    void wake() {
+        const std::lock_guard<mutex> hold(mutex_);
+        is_awake_ = true;
+        changed_.notify_all();
+    }
+
+    void sleep() {
+        std::unique_lock<mutex> hold(mutex_);
+        while (!is_awake_) changed_.wait(hold);
+        is_awake_ = false;
+    }
+
+    mutable mutex mutex_;
+    typename Traits::condition_variable changed_;
+    bool is_awake_ = false;
+    bool finished_ = false;
+    std::exception_ptr thrown_;
+    Handler handler_;
+    [[no_unique_address]] Observer observer_;
+    inbox_type inbox_;
+    std::thread thread_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/sync/unordered_barrier.hpp
 // The sequence barrier for handlers that finish in any order: a thread pool, coroutines that overlap.
 //
@@ -11021,6 +11156,9 @@ struct ending {
     close_code code = close_code::abnormal;
     /// The peer's Close arrived.
     bool peer_closed = false;
+    /// PONGs, PINGs and the Close that the endpoint queued by itself: with the caller's own accepted frames they add up
+    /// to written.frames_accepted().
+    std::uint64_t control_frames = 0;
     drain_report written{};
     inbox_report handled{};
 };
@@ -11106,7 +11244,7 @@ errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
 //
 // Laws of this file:
 // - The first reason stays. The peer's status code stands above ours: it is the one that was received.
-// - note_close() may be called from any thread; the rest by the loop's.
+// - note_close() and count_control() may be called from any thread; the rest by the loop's.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -11125,11 +11263,14 @@ public:
         std::uint16_t none = 0;
         sent_code_.compare_exchange_strong(none, static_cast<std::uint16_t>(code), std::memory_order_relaxed);
     }
+    /// The writer accepted a control frame of the endpoint's own.
+    void count_control() noexcept { control_frames_.fetch_add(1, std::memory_order_relaxed); }
     [[nodiscard]] bool close_noted() const noexcept {
         return sent_code_.load(std::memory_order_relaxed) != 0;
     }
 
     const ending& finish(const drain_report& written, const inbox_report& handled) noexcept {
+        how_.control_frames = control_frames_.load(std::memory_order_relaxed);
         how_.written = written;
         how_.handled = handled;
         blame(written.reason);
@@ -11144,6 +11285,7 @@ public:
 private:
     ending how_;
     typename Traits::template atomic<std::uint16_t> sent_code_{0};
+    typename Traits::template atomic<std::uint64_t> control_frames_{0};
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -11278,6 +11420,7 @@ protected:
 
     endpoint_wants on_end(errc why) {
         const time_point now = Traits::clock::now();
+        write_is_due_ = true;
         {
             const loop_scope inside(this);
             end_input(why);
@@ -11299,8 +11442,10 @@ protected:
 
     errc begin_close(close_code code, std::string_view reason) {
         const errc error = out_.close(code, reason);
-        if (error == errc::none) end_.note_close(code);
-        return error;
+        if (error != errc::none) return error;
+        end_.note_close(code);
+        end_.count_control();
+        return errc::none;
     }
 
     void abort(errc why) {
@@ -11417,6 +11562,7 @@ private:
 
     void answer(const control_frame& reply) {
         const errc error = out_.send(reply);
+        if (error == errc::none) end_.count_control();
         if (reply.op() == opcode::close || error == errc::closed) return in_.note_close_sent();
         if (error != errc::none) fail(error);
     }
@@ -11435,8 +11581,13 @@ private:
     void end_input(errc why) {
         if (std::exchange(input_is_over_, true)) return;
         if (in_.open() && !in_.peer_closed()) {
-            end_.blame(why == errc::none ? in_.end_of_input() : why);
-            if (!in_.close_sent()) out_.abort(errc::connection_lost);
+            end_.blame(why == errc::none ? errc::connection_lost : why);
+            if (why != errc::none) {
+                out_.abort(why);
+            } else { // only one direction is over, so the other can still say what is wrong with that
+                static_cast<void>(
+                    begin_close(close_code::protocol_error, "the stream ended without a Close frame"));
+            }
         }
         if (rest_.empty()) end_messages();
     }
@@ -11478,11 +11629,9 @@ private:
         const heartbeat_actions due = beat_.tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping({}, {&endpoint_core::on_ping_told, this});
-            if (error == errc::closed) {
-                beat_.on_closing();
-            } else if (error != errc::none) {
-                beat_.on_ping_dropped(now);
-            }
+            if (error == errc::none) end_.count_control();
+            if (error == errc::closed) beat_.on_closing();
+            if (error != errc::none) beat_.on_ping_dropped(now);
         }
         if constexpr (requires { handler_.on_beat(whole(), due.roll_window); }) {
             if (due.send_beat) handler_.on_beat(whole(), due.roll_window);
@@ -11640,7 +11789,8 @@ public:
     /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written.
     endpoint_wants receive(mutable_bytes received) { return this->on_bytes(received); }
 
-    /// The transport gives no more bytes: the peer ended the stream, or it broke. (errc::none: it ended.)
+    /// The transport gives no more bytes. errc::none: the peer ended its direction; without a Close before it, it is
+    /// told so (1002), behind what was queued for it. Otherwise: what broke.
     endpoint_wants end_of_input(errc why = errc::none) { return this->on_end(why); }
 
     /// What the hook, a writable transport and a deadline ask for. A call too many is harmless.
