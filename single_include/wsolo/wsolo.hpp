@@ -11326,14 +11326,14 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/endpoint/detail/endpoint_core.hpp
-// What an endpoint does in a turn of its loop: input to events, events to replies and messages, messages to the
-// handler, then the heartbeat, the writer, and the question whether it is over.
+// ---- wsolo/endpoint/detail/endpoint_parts.hpp
+// What an endpoint is made of, and what may be asked of it from any thread: close, abort, handling, and a turn of its
+// loop.
 //
 // Laws of this file:
-// - Everything but wake(), handle_some(), begin_close() and abort() belongs to the loop's thread.
-// - Inside a turn the hooks only leave a mark, and the turn's end does what they ask for: no loop wakes itself.
-// - The first thing that went wrong names the end.
+// - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's
+//   end does what they ask for: no loop wakes itself.
+// - What the handler answers ends the connection or does not; it never unwinds a loop.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -11345,16 +11345,15 @@ namespace detail {
 /// `Whole` is the endpoint, which derives from this.
 template <class Whole, transport Transport, schedule_hook Schedule, class Handler, class Side, class Work,
           class Traits>
-class endpoint_core {
-    using loop_scope = basic_handler_scope<Traits>;
+class endpoint_parts {
     using anchor = basic_session_anchor<Whole, Traits>;
 
     struct writer_hook {
-        endpoint_core* self;
+        endpoint_parts* self;
         bool operator()() const { return self->wake(self->write_is_due_); }
     };
     struct inbox_hook {
-        endpoint_core* self;
+        endpoint_parts* self;
         bool operator()() const { return self->ask_for_work(); }
         void on_resume() const noexcept { self->wake_or_abort(); }
         void on_finished(const inbox_report& report) const noexcept {
@@ -11365,6 +11364,7 @@ class endpoint_core {
     };
 
 protected:
+    using loop_scope = basic_handler_scope<Traits>;
     using writer = single_writer<Transport, writer_hook, Side, no_observer, Traits>;
     using barrier = basic_sequence_barrier<Traits>;
     using item = received_item<barrier>;
@@ -11373,8 +11373,8 @@ protected:
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
 
     template <class... Gated>
-    endpoint_core(Transport connection, Schedule hook, Handler handler, const endpoint_options& options,
-                  Side side, Work work, Gated... gated)
+    endpoint_parts(Transport connection, Schedule hook, Handler handler, const endpoint_options& options,
+                   Side side, Work work, Gated... gated)
         : beat_(options.beating, Traits::clock::now()),
           in_(whole_messages(options.reading)),
           close_timeout_(options.close_timeout),
@@ -11393,9 +11393,9 @@ protected:
             abort(errc::out_of_memory);
         }
     }
-    endpoint_core(const endpoint_core&) = delete;
-    endpoint_core& operator=(const endpoint_core&) = delete;
-    ~endpoint_core() {
+    endpoint_parts(const endpoint_parts&) = delete;
+    endpoint_parts& operator=(const endpoint_parts&) = delete;
+    ~endpoint_parts() {
         handled_.close(errc::aborted); // who waits for messages that will not be handled is told so
         anchor_ = {};                  // waits for work() in progress
     }
@@ -11405,39 +11405,6 @@ protected:
     static read_limits whole_messages(read_limits limits) noexcept {
         limits.deliver = delivery::messages;
         return limits;
-    }
-
-    endpoint_wants on_bytes(mutable_bytes received) {
-        const time_point now = Traits::clock::now();
-        beat_.on_received(now);
-        {
-            const loop_scope inside(this);
-            take(received, now);
-            handle_here();
-        }
-        return settle(now);
-    }
-
-    endpoint_wants on_end(errc why) {
-        const time_point now = Traits::clock::now();
-        write_is_due_ = true;
-        {
-            const loop_scope inside(this);
-            end_input(why);
-            handle_here();
-        }
-        return settle(now);
-    }
-
-    endpoint_wants on_turn() {
-        const time_point now = Traits::clock::now();
-        write_is_due_ = true;
-        {
-            const loop_scope inside(this);
-            take_rest(now);
-            handle_here();
-        }
-        return settle(now);
     }
 
     errc begin_close(close_code code, std::string_view reason) {
@@ -11484,6 +11451,15 @@ protected:
                (handler_.wants_message() || inbox_.queued_messages() == 0 || !inbox_.report().clean());
     }
 
+    /// Has run() called soon: by this turn's own end where the loop itself asks.
+    bool wake(bool& is_due) {
+        if (loop_scope::is_inside(this)) return is_due = true;
+        return ask_for_a_turn(schedule_);
+    }
+    void wake_or_abort() {
+        if (!wake(work_is_due_)) abort(errc::schedule_refused);
+    }
+
     heartbeat beat_;
     basic_reader<Side::self> in_;
     byte_buffer rest_; ///< bytes behind a pause
@@ -11509,6 +11485,93 @@ protected:
     message_inbox inbox_;
     writer out_;
     anchor anchor_; ///< the last, so that nothing goes while work() is inside
+
+private:
+    bool ask_for_work() {
+        if constexpr (handles_here) {
+            return wake(work_is_due_);
+        } else {
+            auto call = [this] { return work_(anchor_.handle()); };
+            return ask_for_a_turn(call);
+        }
+    }
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/detail/endpoint_turn.hpp
+// What an endpoint does in a turn of its loop: input to events, events to replies and messages, then the handler, the
+// heartbeat, the writer, and the question whether it is over.
+//
+// Laws of this file:
+// - Everything here belongs to the loop's thread.
+// - What came before a Close, or before a broken rule, is answered before it is.
+// - The first thing that went wrong names the end.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Whole, transport Transport, schedule_hook Schedule, class Handler, class Side, class Work,
+          class Traits>
+class endpoint_turn : protected endpoint_parts<Whole, Transport, Schedule, Handler, Side, Work, Traits> {
+protected:
+    using parts = endpoint_parts<Whole, Transport, Schedule, Handler, Side, Work, Traits>;
+    using parts::beat_;
+    using parts::close_by_;
+    using parts::close_timeout_;
+    using parts::end_;
+    using parts::give_up_at_;
+    using parts::handled_;
+    using parts::handler_;
+    using parts::in_;
+    using parts::inbox_;
+    using parts::input_is_over_;
+    using parts::is_blocked_;
+    using parts::is_finished_;
+    using parts::max_unsent_;
+    using parts::out_;
+    using parts::owed_close_;
+    using parts::parts;
+    using parts::rest_;
+    using parts::schedule_;
+    using parts::work_is_due_;
+    using parts::write_deadline_;
+    using parts::write_is_due_;
+    using parts::writer_is_over_;
+    using typename parts::loop_scope;
+
+    endpoint_wants on_bytes(mutable_bytes received) {
+        const time_point now = Traits::clock::now();
+        beat_.on_received(now);
+        {
+            const loop_scope inside(this);
+            take(received, now);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    endpoint_wants on_end(errc why) {
+        const time_point now = Traits::clock::now();
+        write_is_due_ = true;
+        {
+            const loop_scope inside(this);
+            end_input(why);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    endpoint_wants on_turn() {
+        const time_point now = Traits::clock::now();
+        write_is_due_ = true;
+        {
+            const loop_scope inside(this);
+            take_rest(now);
+            handle_here();
+        }
+        return settle(now);
+    }
 
 private:
     // ---- in
@@ -11586,7 +11649,7 @@ private:
                 out_.abort(why);
             } else { // only one direction is over, so the other can still say what is wrong with that
                 static_cast<void>(
-                    begin_close(close_code::protocol_error, "the stream ended without a Close frame"));
+                    this->begin_close(close_code::protocol_error, "the stream ended without a Close frame"));
             }
         }
         if (rest_.empty()) end_messages();
@@ -11597,44 +11660,34 @@ private:
 
     // ---- handling
 
-    bool ask_for_work() {
-        if constexpr (handles_here) {
-            return wake(work_is_due_);
-        } else {
-            auto call = [this] { return work_(anchor_.handle()); };
-            return ask_for_a_turn(call);
-        }
-    }
-
     void handle_here() {
-        if constexpr (handles_here) {
+        if constexpr (parts::handles_here) {
             work_is_due_ = false;
-            handle_some();
+            this->handle_some();
         }
     }
 
-    // ---- the loop's turn
+    // ---- the turn's end
 
-    /// Has run() called soon: by this turn's own end where the loop itself asks.
-    bool wake(bool& is_due) {
-        if (loop_scope::is_inside(this)) return is_due = true;
-        return ask_for_a_turn(schedule_);
-    }
-    void wake_or_abort() {
-        if (!wake(work_is_due_)) abort(errc::schedule_refused);
+    /// Ends the connection for a reason of this side's: with a Close that says so, if one can still be sent.
+    void fail(errc why) {
+        end_.blame(why);
+        const close_code known = close_code_for(why);
+        static_cast<void>(this->begin_close(
+            known == close_code::no_status ? close_code::internal_error : known, to_string(why)));
     }
 
     void keep_alive(time_point now) {
         if (end_.close_noted() || !in_.open() || input_is_over_) beat_.on_closing();
         const heartbeat_actions due = beat_.tick(now);
         if (due.send_ping) {
-            const errc error = out_.send_ping({}, {&endpoint_core::on_ping_told, this});
+            const errc error = out_.send_ping({}, {&endpoint_turn::on_ping_told, this});
             if (error == errc::none) end_.count_control();
             if (error == errc::closed) beat_.on_closing();
             if (error != errc::none) beat_.on_ping_dropped(now);
         }
-        if constexpr (requires { handler_.on_beat(whole(), due.roll_window); }) {
-            if (due.send_beat) handler_.on_beat(whole(), due.roll_window);
+        if constexpr (requires { handler_.on_beat(this->whole(), due.roll_window); }) {
+            if (due.send_beat) handler_.on_beat(this->whole(), due.roll_window);
         }
         if (due.peer_is_dead) {
             end_.blame(errc::pong_timeout);
@@ -11644,7 +11697,7 @@ private:
 
     /// In the thread that pumps, which is the loop's.
     static void on_ping_told(void* context, errc outcome) noexcept {
-        auto& self = *static_cast<endpoint_core*>(context);
+        auto& self = *static_cast<endpoint_turn*>(context);
         const time_point now = Traits::clock::now();
         if (outcome == errc::none) {
             self.beat_.on_ping_written(now);
@@ -11675,7 +11728,7 @@ private:
         if (is_input_over(now)) end_here();
         if (writer_is_over_ && input_is_over_ && inbox_.finished()) return finish();
         if (std::exchange(work_is_due_, false) && !ask_for_a_turn(schedule_)) {
-            abort(errc::schedule_refused);
+            this->abort(errc::schedule_refused);
             write_is_due_ = true;
             return settle(now);
         }
@@ -11684,14 +11737,6 @@ private:
     }
 
     // ---- the end
-
-    /// Ends the connection for a reason of this side's: with a Close that says so, if one can still be sent.
-    void fail(errc why) {
-        end_.blame(why);
-        const close_code known = close_code_for(why);
-        static_cast<void>(
-            begin_close(known == close_code::no_status ? close_code::internal_error : known, to_string(why)));
-    }
 
     /// Whether the writer is over, and nothing more is to be expected of the peer.
     bool is_input_over(time_point now) {
@@ -11713,7 +11758,8 @@ private:
         is_finished_ = true;
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
-        if constexpr (requires { handler_.on_finished(whole(), how); }) handler_.on_finished(whole(), how);
+        if constexpr (requires { handler_.on_finished(this->whole(), how); })
+            handler_.on_finished(this->whole(), how);
         return {.read = false, .finished = true};
     }
 
@@ -11725,8 +11771,7 @@ private:
     }
 };
 
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
+} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/endpoint/endpoint.hpp
 // One whole side of a connection behind its handshake: reader, writer, inbox, barrier, heartbeat and weak handles,
@@ -11756,10 +11801,11 @@ namespace wsolo::inline WSOLO_ABI {
 /// progress, and must not run inside a callback.
 template <transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
           class Work = in_the_loop, class Traits = std_blocking_traits>
-class endpoint : private detail::endpoint_core<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
+class endpoint : private detail::endpoint_turn<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
                                                Transport, Schedule, Handler, Side, Work, Traits> {
-    using core = detail::endpoint_core<endpoint, Transport, Schedule, Handler, Side, Work, Traits>;
+    using core = detail::endpoint_turn<endpoint, Transport, Schedule, Handler, Side, Work, Traits>;
     friend core;
+    friend typename core::parts;
 
 public:
     static constexpr role self = Side::self;
