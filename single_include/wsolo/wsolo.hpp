@@ -46,6 +46,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <initializer_list>
 #include <mutex>
 #include <new>
@@ -6757,7 +6758,7 @@ struct handled {
     std::size_t bytes = 0;
 };
 
-enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, end };
+enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, end, not_owed };
 
 /// What the drainer is to do next, and a block for it to free.
 template <class Message>
@@ -6810,35 +6811,19 @@ public:
         return {.schedule = end_with(why)};
     }
 
-    /// Takes the turn that a hook owes. False: nothing is owed, or another thread was faster.
-    [[nodiscard]] bool begin() noexcept {
+    /// Takes the turn that a hook owes, and looks. not_owed: it is somebody else's, or nobody's; see
+    /// turn().
+    inbox_look<Message> begin(std::size_t quantum) noexcept {
         const scoped_hold hold(lock_);
-        if (turn_ != inbox_turn::scheduled) return false;
+        if (turn_ != inbox_turn::scheduled) return {.step = inbox_step::not_owed};
         turn_ = inbox_turn::draining;
-        return true;
+        return choose(nullptr, quantum);
     }
 
     /// Drainer: settles what it did, and learns what is next. `left` of its quantum remain.
     inbox_look<Message> look(const handled& done, std::size_t left) noexcept {
         const scoped_hold hold(lock_);
-        inbox_look<Message> next{.spent = settle(done)};
-        if (aborting_) {
-            next.step = inbox_step::end;
-        } else if (paused_ && is_half_empty()) {
-            paused_ = false;
-            next.step = inbox_step::resume;
-        } else if (blocks_.empty()) {
-            next.step = sealed_ ? inbox_step::end : inbox_step::released;
-            if (!sealed_) release(next);
-        } else if (left == 0) {
-            turn_ = inbox_turn::scheduled;
-            next.step = inbox_step::quantum_used;
-        } else {
-            const std::uint32_t most = batch();
-            next.step = inbox_step::handle;
-            next.run = blocks_.front(left < most ? static_cast<std::uint32_t>(left) : most);
-        }
-        return next;
+        return choose(settle(done), left);
     }
 
     /// Drainer, no lock: whether to look before the next message of a run.
@@ -6962,6 +6947,28 @@ private:
         report_.messages_handled += done.messages;
         report_.bytes_handled += done.bytes;
         return blocks_.drop_front(done.messages);
+    }
+
+    /// What the drainer is to do next.
+    inbox_look<Message> choose(block* spent, std::size_t left) noexcept {
+        inbox_look<Message> next{.spent = spent};
+        if (aborting_) {
+            next.step = inbox_step::end;
+        } else if (paused_ && is_half_empty()) {
+            paused_ = false;
+            next.step = inbox_step::resume;
+        } else if (blocks_.empty()) {
+            next.step = sealed_ ? inbox_step::end : inbox_step::released;
+            if (!sealed_) release(next);
+        } else if (left == 0) {
+            turn_ = inbox_turn::scheduled;
+            next.step = inbox_step::quantum_used;
+        } else {
+            const std::uint32_t most = batch();
+            next.step = inbox_step::handle;
+            next.run = blocks_.front(left < most ? static_cast<std::uint32_t>(left) : most);
+        }
+        return next;
     }
 
     /// The queue is empty: no heap block stays.
@@ -7158,7 +7165,8 @@ public:
     /// and leaves this call, behind on_finished(). The message is destroyed when its handler returns.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
-        if (box_.begin()) return run(handler, quantum);
+        const auto first = box_.begin(quantum);
+        if (first.step != detail::inbox_step::not_owed) return run(handler, quantum, first);
         switch (box_.turn()) {
         case inbox_turn::draining: return {inbox_status::busy};
         case inbox_turn::finished: return {inbox_status::finished};
@@ -7181,19 +7189,21 @@ public:
 private:
     /// Holds the turn: it leaves by being released, handed over or finished.
     template <class Handler>
-    inbox_drain run(Handler& handler, std::size_t quantum) {
-        detail::handled done;
-        for (std::size_t total = 0;; total += done.messages) {
-            const auto next = box_.look(done, quantum - total);
+    inbox_drain run(Handler& handler, std::size_t quantum, detail::inbox_look<Message> next) {
+        using detail::inbox_step;
+        for (std::size_t total = 0;;) {
             box::block::destroy(next.spent);
-            done = {};
+            detail::handled done;
             switch (next.step) {
-            case detail::inbox_step::handle: handle_or_end(handler, next.run, done); break;
-            case detail::inbox_step::resume: tell_resume(); break;
-            case detail::inbox_step::released: return {inbox_status::idle, total};
-            case detail::inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
-            case detail::inbox_step::end: end(); return {inbox_status::finished, total};
+            case inbox_step::handle: handle_or_end(handler, next.run, done); break;
+            case inbox_step::resume: tell_resume(); break;
+            case inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
+            case inbox_step::end: end(); return {inbox_status::finished, total};
+            default:
+                return {inbox_status::idle, total}; // released: nothing of this object is touched any more
             }
+            total += done.messages;
+            next = box_.look(done, quantum - total);
         }
     }
 
@@ -7243,7 +7253,7 @@ private:
     void schedule() {
         if (detail::ask_for_a_turn(hook_)) return;
         static_cast<void>(box_.close(errc::schedule_refused)); // nobody will come
-        if (box_.begin()) end();
+        if (box_.begin(0).step == detail::inbox_step::end) end();
     }
 
     /// Holds the turn, for the last time.
@@ -7982,6 +7992,140 @@ private:
 };
 
 using sequence_barrier = basic_sequence_barrier<>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/threaded_inbox.hpp
+// The threaded drive: an inbox and a thread that handles its messages, for servers without a loop of their
+// own, and for handlers that block.
+//
+// Laws of this file:
+// - The thread sleeps while nothing is queued, and ends when the inbox is finished.
+// - What the handler throws does not leave the thread: it closes the inbox, and exception() has it.
+// - The destructor drops what is left and joins; for an orderly end call close() and wait() first.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// An observer that wants to know nothing.
+struct no_inbox_observer {};
+
+/// Owns the inbox, the handler and the thread that it runs in. `Observer` may have `on_resume()` and
+/// `on_finished(const inbox_report&)`, called in that thread. Any thread may call any member; the
+/// destructor not in the handler, and no other thread may be in a call then.
+template <class Message, inbox_handler<Message> Handler, class Observer = no_inbox_observer,
+          class Traits = std_blocking_traits>
+class threaded_inbox {
+    struct wake_hook {
+        threaded_inbox* self;
+        void operator()() const { self->wake(); }
+        void on_resume() const {
+            if constexpr (requires(Observer& to) { to.on_resume(); }) self->observer_.on_resume();
+        }
+        void on_finished([[maybe_unused]] const inbox_report& report) const {
+            if constexpr (requires(Observer& to) { to.on_finished(report); })
+                self->observer_.on_finished(report);
+        }
+    };
+
+public:
+    using inbox_type = inbox<Message, wake_hook, Traits>;
+
+    explicit threaded_inbox(Handler handler, const inbox_limits& limits = {}, Observer observer = {})
+        : handler_(std::move(handler)),
+          observer_(std::move(observer)),
+          inbox_(wake_hook{this}, limits),
+          thread_([this] { run(); }) {}
+    threaded_inbox(const threaded_inbox&) = delete;
+    threaded_inbox& operator=(const threaded_inbox&) = delete;
+    ~threaded_inbox() {
+        WSOLO_ASSERT(!is_own_thread(), "a threaded_inbox is destroyed by its own handler");
+        static_cast<void>(inbox_.close(errc::aborted));
+        thread_.join();
+    }
+
+    /// See inbox::push().
+    inbox_push push(Message&& message, std::size_t bytes) { return inbox_.push(std::move(message), bytes); }
+    /// See inbox::close().
+    bool close(errc why = errc::none) { return inbox_.close(why); }
+
+    /// Waits until the inbox is finished: errc::none, whatever its reason. timed_out; would_deadlock in the
+    /// handler.
+    [[nodiscard]] errc wait(time_point deadline = no_deadline) {
+        if (is_own_thread()) return errc::would_deadlock;
+        std::unique_lock<mutex> hold(mutex_);
+        while (!finished_) {
+            if (deadline == no_deadline) {
+                changed_.wait(hold);
+            } else if (changed_.wait_until(hold, deadline) == std::cv_status::timeout && !finished_) {
+                return errc::timed_out;
+            }
+        }
+        return errc::none;
+    }
+
+    [[nodiscard]] bool paused() const noexcept { return inbox_.paused(); }
+    [[nodiscard]] inbox_report report() const noexcept { return inbox_.report(); }
+    [[nodiscard]] std::size_t queued_bytes() const noexcept { return inbox_.queued_bytes(); }
+    [[nodiscard]] std::size_t queued_messages() const noexcept { return inbox_.queued_messages(); }
+
+    /// What the handler threw, or null. Final once wait() said errc::none.
+    [[nodiscard]] std::exception_ptr exception() const {
+        const std::lock_guard<mutex> hold(mutex_);
+        return thrown_;
+    }
+
+private:
+    using mutex = typename Traits::mutex;
+
+    [[nodiscard]] bool is_own_thread() const noexcept {
+        return std::this_thread::get_id() == thread_.get_id();
+    }
+
+    void run() {
+        std::exception_ptr thrown;
+        while (!drain(thrown)) sleep();
+        const std::lock_guard<mutex> hold(mutex_);
+        thrown_ = thrown;
+        finished_ = true;
+        changed_.notify_all();
+    }
+
+    /// True: finished.
+    [[nodiscard]] bool drain([[maybe_unused]] std::exception_ptr& thrown) {
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            return inbox_.drain(handler_).status == inbox_status::finished;
+        } catch (...) {
+            thrown = std::current_exception();
+            return true;
+        }
+#else
+        return inbox_.drain(handler_).status == inbox_status::finished;
+#endif
+    }
+
+    void wake() {
+        const std::lock_guard<mutex> hold(mutex_);
+        is_awake_ = true;
+        changed_.notify_all();
+    }
+
+    void sleep() {
+        std::unique_lock<mutex> hold(mutex_);
+        while (!is_awake_) changed_.wait(hold);
+        is_awake_ = false;
+    }
+
+    mutable mutex mutex_;
+    typename Traits::condition_variable changed_;
+    bool is_awake_ = false;
+    bool finished_ = false;
+    std::exception_ptr thrown_;
+    Handler handler_;
+    [[no_unique_address]] Observer observer_;
+    inbox_type inbox_;
+    std::thread thread_;
+};
 
 } // namespace wsolo::inline WSOLO_ABI
 
