@@ -7199,8 +7199,7 @@ private:
             case inbox_step::resume: tell_resume(); break;
             case inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
             case inbox_step::end: end(); return {inbox_status::finished, total};
-            default:
-                return {inbox_status::idle, total}; // released: nothing of this object is touched any more
+            default: return {inbox_status::idle, total}; // the last touch was in there
             }
             total += done.messages;
             next = box_.look(done, quantum - total);
