@@ -74,6 +74,7 @@
 #include "write/budget.hpp"
 #include "write/cork.hpp"
 #include "write/drain.hpp"
+#include "write/flushed.hpp"
 #include "write/fragmented_message.hpp"
 #include "write/handle.hpp"
 #include "write/init_gate.hpp"
@@ -84,3 +85,8 @@
 #include "write/single_writer.hpp"
 #include "write/threaded.hpp"
 #include "write/transport.hpp"
+
+#include "endpoint/endpoint.hpp"
+#include "endpoint/message.hpp"
+#include "endpoint/message_source.hpp"
+#include "endpoint/options.hpp"
