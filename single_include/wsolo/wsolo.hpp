@@ -6758,7 +6758,7 @@ struct handled {
     std::size_t bytes = 0;
 };
 
-enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, end };
+enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, end, not_owed };
 
 /// What the drainer is to do next, and a block for it to free.
 template <class Message>
@@ -6811,35 +6811,19 @@ public:
         return {.schedule = end_with(why)};
     }
 
-    /// Takes the turn that a hook owes. False: nothing is owed, or another thread was faster.
-    [[nodiscard]] bool begin() noexcept {
+    /// Takes the turn that a hook owes, and looks. not_owed: it is somebody else's, or nobody's; see
+    /// turn().
+    inbox_look<Message> begin(std::size_t quantum) noexcept {
         const scoped_hold hold(lock_);
-        if (turn_ != inbox_turn::scheduled) return false;
+        if (turn_ != inbox_turn::scheduled) return {.step = inbox_step::not_owed};
         turn_ = inbox_turn::draining;
-        return true;
+        return choose(nullptr, quantum);
     }
 
     /// Drainer: settles what it did, and learns what is next. `left` of its quantum remain.
     inbox_look<Message> look(const handled& done, std::size_t left) noexcept {
         const scoped_hold hold(lock_);
-        inbox_look<Message> next{.spent = settle(done)};
-        if (aborting_) {
-            next.step = inbox_step::end;
-        } else if (paused_ && is_half_empty()) {
-            paused_ = false;
-            next.step = inbox_step::resume;
-        } else if (blocks_.empty()) {
-            next.step = sealed_ ? inbox_step::end : inbox_step::released;
-            if (!sealed_) release(next);
-        } else if (left == 0) {
-            turn_ = inbox_turn::scheduled;
-            next.step = inbox_step::quantum_used;
-        } else {
-            const std::uint32_t most = batch();
-            next.step = inbox_step::handle;
-            next.run = blocks_.front(left < most ? static_cast<std::uint32_t>(left) : most);
-        }
-        return next;
+        return choose(settle(done), left);
     }
 
     /// Drainer, no lock: whether to look before the next message of a run.
@@ -6963,6 +6947,28 @@ private:
         report_.messages_handled += done.messages;
         report_.bytes_handled += done.bytes;
         return blocks_.drop_front(done.messages);
+    }
+
+    /// What the drainer is to do next.
+    inbox_look<Message> choose(block* spent, std::size_t left) noexcept {
+        inbox_look<Message> next{.spent = spent};
+        if (aborting_) {
+            next.step = inbox_step::end;
+        } else if (paused_ && is_half_empty()) {
+            paused_ = false;
+            next.step = inbox_step::resume;
+        } else if (blocks_.empty()) {
+            next.step = sealed_ ? inbox_step::end : inbox_step::released;
+            if (!sealed_) release(next);
+        } else if (left == 0) {
+            turn_ = inbox_turn::scheduled;
+            next.step = inbox_step::quantum_used;
+        } else {
+            const std::uint32_t most = batch();
+            next.step = inbox_step::handle;
+            next.run = blocks_.front(left < most ? static_cast<std::uint32_t>(left) : most);
+        }
+        return next;
     }
 
     /// The queue is empty: no heap block stays.
@@ -7159,7 +7165,8 @@ public:
     /// and leaves this call, behind on_finished(). The message is destroyed when its handler returns.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
-        if (box_.begin()) return run(handler, quantum);
+        const auto first = box_.begin(quantum);
+        if (first.step != detail::inbox_step::not_owed) return run(handler, quantum, first);
         switch (box_.turn()) {
         case inbox_turn::draining: return {inbox_status::busy};
         case inbox_turn::finished: return {inbox_status::finished};
@@ -7182,19 +7189,20 @@ public:
 private:
     /// Holds the turn: it leaves by being released, handed over or finished.
     template <class Handler>
-    inbox_drain run(Handler& handler, std::size_t quantum) {
-        detail::handled done;
-        for (std::size_t total = 0;; total += done.messages) {
-            const auto next = box_.look(done, quantum - total);
+    inbox_drain run(Handler& handler, std::size_t quantum, detail::inbox_look<Message> next) {
+        using detail::inbox_step;
+        for (std::size_t total = 0;;) {
             box::block::destroy(next.spent);
-            done = {};
+            detail::handled done;
             switch (next.step) {
-            case detail::inbox_step::handle: handle_or_end(handler, next.run, done); break;
-            case detail::inbox_step::resume: tell_resume(); break;
-            case detail::inbox_step::released: return {inbox_status::idle, total};
-            case detail::inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
-            case detail::inbox_step::end: end(); return {inbox_status::finished, total};
+            case inbox_step::handle: handle_or_end(handler, next.run, done); break;
+            case inbox_step::resume: tell_resume(); break;
+            case inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
+            case inbox_step::end: end(); return {inbox_status::finished, total};
+            default: return {inbox_status::idle, total}; // the last touch was in there
             }
+            total += done.messages;
+            next = box_.look(done, quantum - total);
         }
     }
 
@@ -7244,7 +7252,7 @@ private:
     void schedule() {
         if (detail::ask_for_a_turn(hook_)) return;
         static_cast<void>(box_.close(errc::schedule_refused)); // nobody will come
-        if (box_.begin()) end();
+        if (box_.begin(0).step == detail::inbox_step::end) end();
     }
 
     /// Holds the turn, for the last time.
