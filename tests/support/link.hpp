@@ -25,6 +25,11 @@ public:
     [[nodiscard]] std::string server_reads() { return read_some(ends_.ours.get()); }
     void peer_writes(std::string_view bytes) { static_cast<void>(write_all(ends_.peers.get(), bytes)); }
     [[nodiscard]] std::string peer_reads() { return read_some(ends_.peers.get()); }
+    /// Whether a read would find something now.
+    [[nodiscard]] bool peer_has_bytes() {
+        char first = 0;
+        return ::recv(ends_.peers.get(), &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    }
 
 private:
     connection_ends ends_ = connect_both(Kind);
@@ -80,6 +85,10 @@ public:
         const std::string next = wire_.bytes().substr(read_by_peer_);
         read_by_peer_ += next.size();
         return next;
+    }
+    [[nodiscard]] bool peer_has_bytes() {
+        const std::lock_guard hold(mutex_);
+        return wire_.bytes().size() > read_by_peer_;
     }
 
 private:
