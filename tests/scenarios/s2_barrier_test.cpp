@@ -65,7 +65,7 @@ std::string overlapping_calls() {
     s.session.handle_next();                            // one is leaving ...
     s.deliver(notify(respond(notify(second, 2), 2), 3)); // ... and the next ones come
     one.settle();
-    if constexpr (requires { s.barrier.panic; }) wrong.unless(s.barrier.panic.empty(), s.barrier.panic.c_str());
+    if constexpr (requires { s.barrier.panic; }) wrong.unless(s.barrier.panic.empty(), s.barrier.panic);
     wrong.unless(one.end().result == errc::none, "the first caller waits for what came later");
     wrong.unless(two.waits(), "the second caller went on before its notification was handled");
     s.session.handle_next();

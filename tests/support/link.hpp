@@ -11,6 +11,7 @@
 #include <wsolo/adapt/posix.hpp>
 #include <wsolo/testing/scripted_transport.hpp>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 
@@ -30,6 +31,18 @@ public:
         char first = 0;
         return ::recv(ends_.peers.get(), &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
     }
+
+    // The same without waiting.
+    [[nodiscard]] std::string server_reads_now() { return read_some(ends_.ours.get(), MSG_DONTWAIT); }
+    [[nodiscard]] std::string peer_reads_now() { return read_some(ends_.peers.get(), MSG_DONTWAIT); }
+    /// How much the way to the server took.
+    [[nodiscard]] std::size_t peer_writes_now(std::string_view bytes) {
+        const ssize_t n = ::send(ends_.peers.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        return n > 0 ? static_cast<std::size_t>(n) : 0;
+    }
+    /// From here on the way to the peer fills up; a socket's by not being read.
+    void stall() {}
+    void flow() {}
 
 private:
     connection_ends ends_ = connect_both(Kind);
@@ -59,11 +72,7 @@ public:
         scripted_link* link_;
     };
 
-    scripted_link() {
-        wire_.rule([turn = 0U]() mutable {
-            return wsolo::testing::scripted_step{wsolo::io_status::ok, 1 + turn++ % 9, 0};
-        });
-    }
+    scripted_link() { flow(); }
 
     [[nodiscard]] transport end() { return transport(*this); }
     [[nodiscard]] std::string server_reads() {
@@ -91,7 +100,31 @@ public:
         return wire_.bytes().size() > read_by_peer_;
     }
 
+    [[nodiscard]] std::string server_reads_now() {
+        const std::lock_guard hold(mutex_);
+        return std::exchange(from_peer_, {});
+    }
+    [[nodiscard]] std::string peer_reads_now() { return peer_has_bytes() ? peer_reads() : std::string(); }
+    [[nodiscard]] std::size_t peer_writes_now(std::string_view bytes) {
+        const std::lock_guard hold(mutex_);
+        const std::size_t room = capacity - std::min(capacity, from_peer_.size());
+        from_peer_ += bytes.substr(0, room);
+        return std::min(room, bytes.size());
+    }
+    void stall() {
+        const std::lock_guard hold(mutex_);
+        wire_.rule([] { return wsolo::testing::scripted_step{wsolo::io_status::would_block, 0, 0}; });
+    }
+    void flow() {
+        const std::lock_guard hold(mutex_);
+        wire_.rule([turn = 0U]() mutable {
+            return wsolo::testing::scripted_step{wsolo::io_status::ok, 1 + turn++ % 9, 0};
+        });
+    }
+
 private:
+    static constexpr std::size_t capacity = 256 * 1024;
+
     std::mutex mutex_;
     std::condition_variable changed_;
     wsolo::testing::scripted_wire wire_;

@@ -4,6 +4,7 @@
 //
 // Law of this file: whoever still sleeps at a case's end meets its deadline there, an hour later.
 
+#include "complaint.hpp"
 #include "rpc_session.hpp"
 #include "step_traits.hpp"
 
@@ -60,18 +61,6 @@ public:
 private:
     answer got_;
     actor thread_;
-};
-
-/// Something that went wrong; the first one counts.
-class complaint {
-public:
-    void unless(bool holds, const char* what) {
-        if (!holds && words_.empty()) words_ = what;
-    }
-    [[nodiscard]] const std::string& words() const { return words_; }
-
-private:
-    std::string words_;
 };
 
 } // namespace support

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
@@ -81,9 +82,12 @@ inline connection_ends connect_both(network kind) {
             ends = {descriptor(both[0]), descriptor(both[1])};
     }
     const timeval patience{10, 0};
+    const int buffer = 128 * 1024; // the same everywhere, and soon full
     for (const int each : {ends.ours.get(), ends.peers.get()}) {
         if (each < 0) throw std::runtime_error("no connection");
         ::setsockopt(each, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        ::setsockopt(each, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+        ::setsockopt(each, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
     }
     return ends;
 }
@@ -99,9 +103,9 @@ inline bool write_all(int to, std::string_view bytes) {
 }
 
 /// What comes next, at least a byte; nothing at the end.
-inline std::string read_some(int from) {
+inline std::string read_some(int from, int flags = 0) {
     std::string block(16 * 1024, '\0');
-    const ssize_t n = ::recv(from, block.data(), block.size(), 0);
+    const ssize_t n = ::recv(from, block.data(), block.size(), flags);
     block.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
     return block;
 }
