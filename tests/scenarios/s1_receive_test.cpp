@@ -23,7 +23,7 @@ namespace {
 
 constexpr wsolo::heartbeat_options beats_only{
     .ping_interval = 0ms, .pong_timeout = 0ms, .beat_interval = 30s};
-constexpr int messages_a_second = 8, message_size = 8 * 1024, seconds = 30;
+constexpr int messages_a_second = 4, message_size = 16 * 1024, seconds = 30;
 
 std::string numbered(int number) {
     std::string text = std::to_string(number) + " ";
