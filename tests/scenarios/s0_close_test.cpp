@@ -1,10 +1,10 @@
-// S0, the other hidden writers: the admin closes, an error path closes, the peer closes and is answered. Each of
-// them came from a thread of its own and wrote its Close frame straight to the socket, into the middle of the
-// message that was being written there.
+// S0, the other hidden writers: the admin closes, an error path closes, the peer closes and is answered.
+// Each of them came from a thread of its own and wrote its Close frame straight to the socket, into the
+// middle of the message that was being written there.
 //
-// Every way of closing happens here when the header of a message is on the wire and its payload is not. The peer
-// must see that message whole, then what was accepted before the Close, then exactly one Close, with the code of
-// who came first, and nothing behind it; what is sent later is refused.
+// Every way of closing happens here when the header of a message is on the wire and its payload is not. The
+// peer must see that message whole, then what was accepted before the Close, then exactly one Close, with
+// the code of who came first, and nothing behind it; what is sent later is refused.
 //
 // Teeth: the server with the hidden writers fails in every way, every time.
 

@@ -1,13 +1,13 @@
-// S0 in a relay: four backends push events to one client, who PINGs and talks at the same time and is answered,
-// until the admin closes the connection in the middle of all that. Backends, reader and admin are six threads that
-// all have something to write.
+// S0 in a relay: four backends push events to one client, who PINGs and talks at the same time and is
+// answered, until the admin closes the connection in the middle of all that. Backends, reader and admin are
+// six threads that all have something to write.
 //
-// The peer must see whole frames only: of each backend what was accepted, in order; every accepted PONG and echo,
-// in order; the admin's Close last. The admin acts when a given number of bytes is on the wire, 30 times each over
-// the adversarial transport, a socket pair and loopback TCP.
+// The peer must see whole frames only: of each backend what was accepted, in order; every accepted PONG and
+// echo, in order; the admin's Close last. The admin acts when a given number of bytes is on the wire, 30
+// times each over the adversarial transport, a socket pair and loopback TCP.
 //
-// Teeth: the server with hidden writers lets the admin write while a backend's frame has its header out and not its
-// payload; the peer parses garbage every time.
+// Teeth: the server with hidden writers lets the admin write while a backend's frame has its header out and
+// not its payload; the peer parses garbage every time.
 
 #include <support/one_connection.hpp>
 #include <support/strict_parser.hpp>
@@ -82,8 +82,7 @@ std::string run() {
     by_sender accepted(backends);
     std::vector<std::thread> threads;
     for (int b = 0; b < backends; ++b) {
-        threads.emplace_back(
-            [&, b] { accepted[static_cast<std::size_t>(b)] = push_events(server, b); });
+        threads.emplace_back([&, b] { accepted[static_cast<std::size_t>(b)] = push_events(server, b); });
     }
     threads.emplace_back([&] { read_the_client(server); });
     for (std::thread& thread : threads) thread.join();
@@ -93,8 +92,8 @@ std::string run() {
 
 } // namespace
 
-TEMPLATE_TEST_CASE("S0: a relay with replies, closed by the admin", "[scenario][s0]", scripted_line, unix_line,
-                   tcp_line) {
+TEMPLATE_TEST_CASE("S0: a relay with replies, closed by the admin", "[scenario][s0]", scripted_line,
+                   unix_line, tcp_line) {
     for (int repetition = 0; repetition < 30; ++repetition) {
         INFO("repetition " << repetition);
         REQUIRE(run<one_writer_server<TestType>>() == "");

@@ -1,11 +1,12 @@
-// S1, the deadline: it was set on the text path only and never cleared. After an idle period the automatic PONG died
-// on what was left of it, and the session was dropped, in step with the keepalive period. And control frames did not
-// count as a sign of life.
+// S1, the deadline: it was set on the text path only and never cleared. After an idle period the automatic
+// PONG died on what was left of it, and the session was dropped, in step with the keepalive period. And
+// control frames did not count as a sign of life.
 //
-// In virtual time, over the adversarial transport, a socket pair and loopback TCP, with a write timeout of 10 s: a
-// PING after 25 idle seconds is answered, and again, and again; a write that was held up for 9 s leaves nothing
-// behind it for the PONG a minute later; one that takes nothing for 11 s is ended. 90 s with a beat every 5 s and
-// a peer that sends control frames only: no disconnect, 18 beats, the metrics' window rolled three times.
+// In virtual time, over the adversarial transport, a socket pair and loopback TCP, with a write timeout of
+// 10 s: a PING after 25 idle seconds is answered, and again, and again; a write that was held up for 9 s
+// leaves nothing behind it for the PONG a minute later; one that takes nothing for 11 s is ended. 90 s with
+// a beat every 5 s and a peer that sends control frames only: no disconnect, 18 beats, the metrics' window
+// rolled three times.
 //
 // Teeth: a deadline that is inherited, and liveness that only messages prove, fail every time.
 
@@ -36,7 +37,9 @@ struct alive {
     bool until(Condition holds) {
         return live_until(loop, server, peer, holds);
     }
-    std::string dropped() { return "the connection was dropped: " + std::string(name_of(server.out.reason())); }
+    std::string dropped() {
+        return "the connection was dropped: " + std::string(name_of(server.out.reason()));
+    }
 };
 
 template <class Output, class Link>
@@ -97,7 +100,8 @@ std::string ninety_seconds(bool peer_pings) {
 
 } // namespace
 
-TEMPLATE_TEST_CASE("S1: a deadline belongs to one write", "[scenario][s1]", scripted_link, unix_link, tcp_link) {
+TEMPLATE_TEST_CASE("S1: a deadline belongs to one write", "[scenario][s1]", scripted_link, unix_link,
+                   tcp_link) {
     using out = own_deadlines<typename TestType::transport>;
     for (int repetition = 0; repetition < 10; ++repetition) {
         REQUIRE(ping_after_idle<out, TestType>() == "");

@@ -1,13 +1,14 @@
-// S1, the receive side: the receive loop ran the message handler itself. While the handler waited nothing read the
-// socket, TCP's backpressure stalled the peer's writes, and PINGs went unanswered.
+// S1, the receive side: the receive loop ran the message handler itself. While the handler waited nothing
+// read the socket, TCP's backpressure stalled the peer's writes, and PINGs went unanswered.
 //
-// In virtual time, over the adversarial transport, a socket pair and loopback TCP: a handler that blocks for 30 s,
-// while the peer sends 64 KiB a second and a PING every five. Every byte is read in its second, every PING answered,
-// every beat sent; then all messages are handled, in order. A handler that fails, by its answer or by an exception,
-// ends the handling right there; its error, the first, reaches the owner, who closes with 1011.
+// In virtual time, over the adversarial transport, a socket pair and loopback TCP: a handler that blocks
+// for 30 s, while the peer sends 64 KiB a second and a PING every five. Every byte is read in its second,
+// every PING answered, every beat sent; then all messages are handled, in order. A handler that fails, by
+// its answer or by an exception, ends the handling right there; its error, the first, reaches the owner,
+// who closes with 1011.
 //
-// Teeth: the handler in the receive loop, a thread for each message, errors that are only logged, and errors that
-// take each other's place fail every time.
+// Teeth: the handler in the receive loop, a thread for each message, errors that are only logged, and
+// errors that take each other's place fail every time.
 
 #include <support/catch.hpp>
 #include <support/complaint.hpp>
@@ -118,15 +119,17 @@ TEMPLATE_TEST_CASE("S1: a handler's error ends the handling and reaches the owne
     }
 }
 
-TEMPLATE_TEST_CASE("S1 teeth: other ways to run a handler fail five times out of five", "[scenario][s1][teeth]",
-                   scripted_link, unix_link, tcp_link) {
+TEMPLATE_TEST_CASE("S1 teeth: other ways to run a handler fail five times out of five",
+                   "[scenario][s1][teeth]", scripted_link, unix_link, tcp_link) {
     for (int repetition = 0; repetition < 5; ++repetition) {
         CHECK(handler_blocks<in_the_receive_loop, TestType>() ==
               "6 PINGs unanswered, and the peer's writes stall");
         CHECK(handler_blocks<a_thread_each, TestType>() == "messages were handled in another order");
         for (const failing how : {failing::by_answer, failing::by_exception}) {
-            CHECK(handler_fails<logs_errors, TestType>(how) == "the owner was not told of the handler's error");
-            CHECK(handler_fails<tells_each_error, TestType>(how) == "a later error took the first one's place");
+            CHECK(handler_fails<logs_errors, TestType>(how) ==
+                  "the owner was not told of the handler's error");
+            CHECK(handler_fails<tells_each_error, TestType>(how) ==
+                  "a later error took the first one's place");
         }
     }
 }

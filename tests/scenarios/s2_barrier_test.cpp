@@ -1,11 +1,11 @@
-// S2: a response must not be acted upon before the notifications that came ahead of it were handled. The service had
-// a wait group for that: reused while another waiter was still leaving it, it panicked; and a count can't say "wait
-// for what came before this response, and for nothing later".
+// S2: a response must not be acted upon before the notifications that came ahead of it were handled. The
+// service had a wait group for that: reused while another waiter was still leaving it, it panicked; and a
+// count can't say "wait for what came before this response, and for nothing later".
 //
-// Five cases, 100 times each, over the adversarial transport, a socket pair and loopback TCP: a caller waits for a
-// notification that came before its response; it does not wait for one that came after; overlapping calls stay sound
-// while notifications keep coming; many notifications are replayed in their order; shutdown waits for the last one,
-// and no longer than it was told.
+// Five cases, 100 times each, over the adversarial transport, a socket pair and loopback TCP: a caller
+// waits for a notification that came before its response; it does not wait for one that came after;
+// overlapping calls stay sound while notifications keep coming; many notifications are replayed in their
+// order; shutdown waits for the last one, and no longer than it was told.
 //
 // Teeth: each case on what services have instead, which fails every time.
 
@@ -62,7 +62,7 @@ std::string overlapping_calls() {
     stream first(server), second(server);
     s.deliver(respond(notify(first, 1), 1));
     wrong.unless(one.waits() && two.waits(), "a caller went on before the notification was handled");
-    s.session.handle_next();                            // one is leaving ...
+    s.session.handle_next();                             // one is leaving ...
     s.deliver(notify(respond(notify(second, 2), 2), 3)); // ... and the next ones come
     one.settle();
     if constexpr (requires { s.barrier.panic; }) wrong.unless(s.barrier.panic.empty(), s.barrier.panic);
@@ -80,8 +80,8 @@ void handle_in_turn(Session& s) {
     s.session.handle_next();
 }
 
-/// A thread for each notification. Where the original's threads overtook each other by chance, the first of two
-/// lets the second go ahead.
+/// A thread for each notification. Where the original's threads overtook each other by chance, the first of
+/// two lets the second go ahead.
 template <class Session>
 void handle_in_threads(Session& s) {
     std::atomic<bool> second_is_done{false};

@@ -1,12 +1,13 @@
-// S2 as a whole session: overlapping calls while the peer keeps notifying, a queue that overflows, a connection that
-// is lost under its callers, and the one that follows it.
+// S2 as a whole session: overlapping calls while the peer keeps notifying, a queue that overflows, a
+// connection that is lost under its callers, and the one that follows it.
 //
-// Free running, over sockets: four callers with five calls each, a reading thread and a drainer; whoever gets its
-// response sees, without a lock, everything that the notifications before it had changed. Stepped: a notification
-// that was dropped keeps nobody waiting; a lost connection tells everybody who waits for it, and does not discard
-// a response that is complete; marks mean their own connection, never the next one.
+// Free running, over sockets: four callers with five calls each, a reading thread and a drainer; whoever
+// gets its response sees, without a lock, everything that the notifications before it had changed. Stepped:
+// a notification that was dropped keeps nobody waiting; a lost connection tells everybody who waits for it,
+// and does not discard a response that is complete; marks mean their own connection, never the next one.
 //
-// Teeth: a queue that forgets the numbers of what it drops, and one count for all connections, fail every time.
+// Teeth: a queue that forgets the numbers of what it drops, and one count for all connections, fail every
+// time.
 
 #include <support/catch.hpp>
 #include <support/rpc_stage.hpp>
@@ -24,8 +25,8 @@ constexpr auto server = wsolo::role::server;
 constexpr int callers = 4, calls_each = 5, notifications_each = 7;
 constexpr int all_notifications = callers * calls_each * notifications_each;
 
-/// The peer: for each request some notifications, the response with their number so far, and more notifications
-/// behind it.
+/// The peer: for each request some notifications, the response with their number so far, and more
+/// notifications behind it.
 void play_peer(int connection) {
     std::string received;
     std::size_t answered = 0;

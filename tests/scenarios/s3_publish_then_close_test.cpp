@@ -1,13 +1,15 @@
-// S3: a stream was published under the lock, but its work was registered only after the lock was released. A close()
-// in between counted nobody, returned, and what the stream worked on was taken away from under it.
+// S3: a stream was published under the lock, but its work was registered only after the lock was released.
+// A close() in between counted nobody, returned, and what the stream worked on was taken away from under
+// it.
 //
-// A server answers an upgrade, which publishes the stream: the peer knows of it as soon as it has read the 101, and
-// closes in that very moment. close() must not return before the stream has done its work (a greeting, here), and
-// the greeting must arrive, before the Close. 200 times, over the adversarial transport, a socket pair and loopback
-// TCP; the stream goes on only when the close has come as far as it can get.
+// A server answers an upgrade, which publishes the stream: the peer knows of it as soon as it has read the
+// 101, and closes in that very moment. close() must not return before the stream has done its work (a
+// greeting, here), and the greeting must arrive, before the Close. 200 times, over the adversarial
+// transport, a socket pair and loopback TCP; the stream goes on only when the close has come as far as it
+// can get.
 //
-// Teeth: with the wrong order close() returns too early every time; under TSan it is also reported as the data race
-// that it is, and under the interleaving checker it is found without any help (unit/interleave).
+// Teeth: with the wrong order close() returns too early every time; under TSan it is also reported as the
+// data race that it is, and under the interleaving checker it is found without any help (unit/interleave).
 
 #include <support/catch.hpp>
 #include <support/hubs.hpp>
@@ -30,8 +32,9 @@ struct nobody_to_wake {
     void operator()() const {}
 };
 
-/// What streams work on, and close() lets go of. `Flag` is a bool where nothing may race, as in the real thing. Alone
-/// in its cache line: TSan remembers few uses of one place, and a neighbour's would push this one's out.
+/// What streams work on, and close() lets go of. `Flag` is a bool where nothing may race, as in the real
+/// thing. Alone in its cache line: TSan remembers few uses of one place, and a neighbour's would push this
+/// one's out.
 template <class Flag>
 struct alignas(64) resources {
     Flag gone{false};
@@ -138,7 +141,8 @@ TEMPLATE_TEST_CASE("S3: a close right behind the upgrade waits for the stream th
 TEMPLATE_TEST_CASE("S3 teeth: published before it is registered, the stream is missed five times out of five",
                    "[scenario][s3][teeth]", scripted_link, unix_link, tcp_link) {
     for (int repetition = 0; repetition < 5; ++repetition)
-        CHECK(run<hasty, TestType, std::atomic<bool>>() == "close() had returned, and the stream went to work");
+        CHECK(run<hasty, TestType, std::atomic<bool>>() ==
+              "close() had returned, and the stream went to work");
 }
 
 #if WSOLO_TEST_SEES_RACES
@@ -146,7 +150,8 @@ TEST_CASE("S3: published before it is registered, with nothing else to order it"
     static_cast<void>(run<hasty, unix_link, bool>());
 }
 
-TEST_CASE("S3 teeth: TSan calls the wrong order a data race, five times out of five", "[scenario][s3][teeth]") {
+TEST_CASE("S3 teeth: TSan calls the wrong order a data race, five times out of five",
+          "[scenario][s3][teeth]") {
     for (int repetition = 0; repetition < 5; ++repetition) {
         const told seen = run_in_own_process("[.s3_race]");
         CHECK(seen.status != 0);

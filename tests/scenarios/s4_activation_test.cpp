@@ -1,11 +1,13 @@
-// S4, who counts and for how long: a connection becomes a member by a valid init message and by nothing else; until
-// then nothing leaves for it. One that never says it is refused when its time is up, whatever else it sends, and
-// nothing of it stays: no entry, no writer, no block on the heap; handles to it say that it is closed.
+// S4, who counts and for how long: a connection becomes a member by a valid init message and by nothing
+// else; until then nothing leaves for it. One that never says it is refused when its time is up, whatever
+// else it sends, and nothing of it stays: no entry, no writer, no block on the heap; handles to it say that
+// it is closed.
 //
-// Time is virtual. Every split of the init is tried, with PINGs before it and in its middle, over the adversarial
-// transport, a socket pair and loopback TCP.
+// Time is virtual. Every split of the init is tried, with PINGs before it and in its middle, over the
+// adversarial transport, a socket pair and loopback TCP.
 //
-// Teeth: a service that counts whoever was upgraded, and one whose timer every frame restarts, fail every time.
+// Teeth: a service that counts whoever was upgraded, and one whose timer every frame restarts, fail every
+// time.
 
 #include <support/catch.hpp>
 #include <support/heap.hpp>
@@ -45,7 +47,8 @@ std::vector<opening> openings() {
          standing::member},
         {"PINGs and PONGs only", bytes_of_stream(from_client().frame(0x89, "a").frame(0x8a, "b")),
          standing::guest},
-        {"an init without its end", bytes_of_stream(from_client().frame(0x01, "init secret")), standing::guest},
+        {"an init without its end", bytes_of_stream(from_client().frame(0x01, "init secret")),
+         standing::guest},
         {"a wrong token", bytes_of_stream(from_client().frame(0x81, "init guess")), standing::refused},
         {"another message", bytes_of_stream(from_client().frame(0x81, "hello")), standing::refused},
         {"the init as binary", bytes_of_stream(from_client().frame(0x82, "init secret")), standing::refused},
@@ -126,15 +129,16 @@ std::string let_time_pass() {
         std::string seen = links[i].peer_reads();
         for (std::string next = seen; !next.empty(); seen += next) next = links[i].peer_reads();
         const strict::stream parsed = strict::parse(seen, false);
-        if (parsed.frames.size() != 1 || parsed.frames[0].opcode != 8) return "more than the refusal was sent";
+        if (parsed.frames.size() != 1 || parsed.frames[0].opcode != 8)
+            return "more than the refusal was sent";
     }
     return {};
 }
 
 } // namespace
 
-TEMPLATE_TEST_CASE("S4: a member by a valid init and by nothing else", "[scenario][s4]", scripted_link, unix_link,
-                   tcp_link) {
+TEMPLATE_TEST_CASE("S4: a member by a valid init and by nothing else", "[scenario][s4]", scripted_link,
+                   unix_link, tcp_link) {
     REQUIRE(open_every_way<waits_at_the_gate<typename TestType::transport>, TestType>() == "");
 }
 

@@ -1,11 +1,12 @@
-// S4: a state event, broadcast while the handshake ran, overtook the handshake's own acknowledgement, and the client
-// took it for an answer. The deferred flush that was to mend it also ran when the handshake failed, so that a
-// rejected client got everybody's events.
+// S4: a state event, broadcast while the handshake ran, overtook the handshake's own acknowledgement, and
+// the client took it for an answer. The deferred flush that was to mend it also ran when the handshake
+// failed, so that a rejected client got everybody's events.
 //
 // 1,000 connections are admitted in groups; events are broadcast on another thread, at least one while each
-// handshake runs. Whoever is accepted must see the acknowledgement, then every event since its admission, in order,
-// without a gap; whoever is refused sees the refusal and nothing else, and the report says how much was dropped.
-// Over the adversarial transport (all 1,000 at once), socket pairs and loopback TCP (in waves).
+// handshake runs. Whoever is accepted must see the acknowledgement, then every event since its admission,
+// in order, without a gap; whoever is refused sees the refusal and nothing else, and the report says how
+// much was dropped. Over the adversarial transport (all 1,000 at once), socket pairs and loopback TCP (in
+// waves).
 //
 // Teeth: no gate, and a gate that lets out either way, fail every time.
 
@@ -94,7 +95,8 @@ std::string judge_refused(const strict::stream& seen, const wsolo::drain_report&
         if (frame.opcode == 1) return "a refused peer got events";
     }
     if (seen.frames.size() != 1 || seen.frames[0].opcode != 8) return "no refusal";
-    return report.frames_dropped != 0 && report.frames_written == 1 ? "" : "the report forgets what was dropped";
+    return report.frames_dropped != 0 && report.frames_written == 1 ? ""
+                                                                    : "the report forgets what was dropped";
 }
 
 template <class Link>

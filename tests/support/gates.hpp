@@ -1,6 +1,6 @@
 #pragma once
-// What stands between a handshake and those who send meanwhile: wsolo's init gate, and what services have instead.
-// The shims of S4, each with the mistake that its name tells.
+// What stands between a handshake and those who send meanwhile: wsolo's init gate, and what services have
+// instead. The shims of S4, each with the mistake that its name tells.
 //
 // Law of this file: send() may come from any thread; welcome() and refuse() once, from the handshake's.
 
@@ -39,7 +39,8 @@ public:
         gate_.open();
     }
     void refuse(wsolo::errc why) {
-        const auto close = wsolo::make_close<wsolo::role::server>(wsolo::close_code::policy_violation, "init");
+        const auto close =
+            wsolo::make_close<wsolo::role::server>(wsolo::close_code::policy_violation, "init");
         static_cast<void>(gate_.acknowledge(close->bytes()));
         gate_.reject(why);
     }
@@ -65,9 +66,7 @@ public:
     wsolo::errc send(const wsolo::shared_frame& event) { return out_.send(event); }
     wsolo::errc send(const wsolo::control_frame& reply) { return out_.send(reply); }
     void welcome() { static_cast<void>(out_.send_text(acknowledgement)); }
-    void refuse(wsolo::errc) {
-        static_cast<void>(out_.close(wsolo::close_code::policy_violation, "init"));
-    }
+    void refuse(wsolo::errc) { static_cast<void>(out_.close(wsolo::close_code::policy_violation, "init")); }
     void close() { static_cast<void>(out_.close(wsolo::close_code::going_away)); }
     [[nodiscard]] wsolo::drain_report report() const { return out_.report(); }
     [[nodiscard]] bool finished() const { return out_.finished(); }

@@ -1,10 +1,10 @@
 #pragma once
-// Who handles a session's messages in S1: wsolo's inbox with one drainer, or what services have instead. The handler
-// may sleep, in virtual time, and may fail.
+// Who handles a session's messages in S1: wsolo's inbox with one drainer, or what services have instead.
+// The handler may sleep, in virtual time, and may fail.
 //
 // Laws of this file:
-// - take() belongs to the thread that reads; whoever handles is an actor (step_traits.hpp) of its own, but where the
-//   mistake is that it isn't.
+// - take() belongs to the thread that reads; whoever handles is an actor (step_traits.hpp) of its own, but
+//   where the mistake is that it isn't.
 // - `told` is called when it is over, with the first error.
 
 #include "virtual_time.hpp"
@@ -106,8 +106,7 @@ public:
               [handle](const std::string& message) {
                   try {
                       static_cast<void>(handle(message));
-                  } catch (const std::exception&) {
-                  }
+                  } catch (const std::exception&) {}
                   return wsolo::errc::none;
               },
               std::move(told)) {}
@@ -122,7 +121,8 @@ private:
 /// The owner is told of each error, so the last one stands.
 class tells_each_error {
 public:
-    tells_each_error(handle_message handle, told_of_the_end told) : told_(told), under_(std::move(handle), told) {}
+    tells_each_error(handle_message handle, told_of_the_end told)
+        : told_(told), under_(std::move(handle), told) {}
     void take(std::string message) { under_.take(std::move(message)); }
     void settle() { under_.settle(); }
     void lose(wsolo::errc why) {

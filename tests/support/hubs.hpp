@@ -1,6 +1,6 @@
 #pragma once
-// Where streams are published and closed, twice: in wsolo's order and in the order of S3's failure. Traits as the
-// library's, so that both run on real threads and under the interleaving checker.
+// Where streams are published and closed, twice: in wsolo's order and in the order of S3's failure. Traits
+// as the library's, so that both run on real threads and under the interleaving checker.
 
 #include <wsolo/sync/rundown.hpp>
 
@@ -10,8 +10,8 @@ namespace support {
 template <class Traits>
 class registers_first {
 public:
-    /// `show` lets the peer know of the stream, `work` is what the stream then does; between the two comes `window`,
-    /// where the failure happened. False: closed, and nothing was shown.
+    /// `show` lets the peer know of the stream, `work` is what the stream then does; between the two comes
+    /// `window`, where the failure happened. False: closed, and nothing was shown.
     template <class Show, class Window, class Work>
     bool publish(Show show, Window window, Work work) {
         const auto registered = work_.try_enter();

@@ -1,11 +1,11 @@
 #pragma once
-// The way from our end to the peer, and what the peer saw of it: over the adversarial transport and over real
-// sockets, with a place in the middle of a frame where a scenario lets somebody else act.
+// The way from our end to the peer, and what the peer saw of it: over the adversarial transport and over
+// real sockets, with a place in the middle of a frame where a scenario lets somebody else act.
 //
 // Laws of this file:
 // - seen() ends the line: nothing is written after it.
-// - What happens in the middle of a frame happens in whoever writes, while a few bytes of that frame are on the
-//   wire and the rest is not.
+// - What happens in the middle of a frame happens in whoever writes, while a few bytes of that frame are on
+//   the wire and the rest is not.
 
 #include "sockets.hpp"
 
@@ -71,13 +71,15 @@ void write_directly(Transport to, wsolo::const_bytes bytes) {
     }
 }
 
-/// Somebody else acts once `at` bytes are on the wire: with a frame longer than that in front, in its middle.
+/// Somebody else acts once `at` bytes are on the wire: with a frame longer than that in front, in its
+/// middle.
 class interruption {
 public:
     interruption(std::size_t at, std::function<void()> act) : at_(at), act_(std::move(act)) {}
 
     [[nodiscard]] bool is_to_come() const { return act_ != nullptr; }
-    /// How many of `offered` bytes may go before it is time. Precondition: is_to_come(), and it is not time.
+    /// How many of `offered` bytes may go before it is time. Precondition: is_to_come(), and it is not
+    /// time.
     [[nodiscard]] std::size_t room(std::size_t offered) const { return std::min(offered, at_ - written_); }
     void wrote(std::size_t count) { written_ += count; }
     /// For whoever writes: if it is time, the act runs to its end, on a thread of its own.

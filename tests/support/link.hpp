@@ -90,7 +90,8 @@ public:
     [[nodiscard]] std::string peer_reads() {
         std::unique_lock hold(mutex_);
         const auto has_more = [this] { return wire_.bytes().size() > read_by_peer_; };
-        changed_.wait_for(hold, std::chrono::seconds(10), [&] { return has_more() || wire_.finishes() != 0; });
+        changed_.wait_for(hold, std::chrono::seconds(10),
+                          [&] { return has_more() || wire_.finishes() != 0; });
         const std::string next = wire_.bytes().substr(read_by_peer_);
         read_by_peer_ += next.size();
         return next;

@@ -1,10 +1,10 @@
 #pragma once
-// One connection as a server's loop lives it, in virtual time: reader, heartbeat, a way to write and somebody who
-// handles messages. And the peer at its other end.
+// One connection as a server's loop lives it, in virtual time: reader, heartbeat, a way to write and
+// somebody who handles messages. And the peer at its other end.
 //
 // Laws of this file:
-// - turn() is what the loop does when it is woken: read all there is, look at the clock, write. It returns, unless a
-//   part of it blocks.
+// - turn() is what the loop does when it is woken: read all there is, look at the clock, write. It returns,
+//   unless a part of it blocks.
 // - The peer never waits.
 
 #include "event_log.hpp"
@@ -24,8 +24,9 @@ enum class life { any_byte, messages_only };
 template <class Link, class Output, class Handling = through_the_inbox, life Sign = life::any_byte>
 class living_server {
 public:
-    explicit living_server(Link& link, const wsolo::heartbeat_options& options,
-                           const handle_message& handle = [](const std::string&) { return wsolo::errc::none; })
+    explicit living_server(
+        Link& link, const wsolo::heartbeat_options& options,
+        const handle_message& handle = [](const std::string&) { return wsolo::errc::none; })
         : link_(link),
           out(link.end()),
           heart_(options, virtual_clock::now()),
@@ -99,7 +100,8 @@ public:
 
     /// Reads what there is, and answers PINGs.
     void look() {
-        for (std::string next = link_.peer_reads_now(); !next.empty(); next = link_.peer_reads_now()) wire_ += next;
+        for (std::string next = link_.peer_reads_now(); !next.empty(); next = link_.peer_reads_now())
+            wire_ += next;
         const strict::stream seen = strict::parse(wire_, false);
         if (!seen.error.empty()) broken = seen.error;
         for (; looked_at_ < seen.frames.size(); ++looked_at_) {
@@ -123,7 +125,8 @@ private:
     std::size_t looked_at_ = 0;
 };
 
-/// The loop's turns, each on an actor: a turn in which something blocks is not waited for, and no other begins.
+/// The loop's turns, each on an actor: a turn in which something blocks is not waited for, and no other
+/// begins.
 class turns {
 public:
     explicit turns(std::function<void()> turn) : turn_(std::move(turn)) {}
@@ -143,8 +146,8 @@ private:
     std::optional<actor> current_;
 };
 
-/// Lets loop and peer go on, at one moment of virtual time, until `holds`. False: it is out of reach, because the
-/// loop is stuck, or the connection over.
+/// Lets loop and peer go on, at one moment of virtual time, until `holds`. False: it is out of reach,
+/// because the loop is stuck, or the connection over.
 template <class Server, class Peer, class Condition>
 bool live_until(turns& loop, Server& server, Peer& peer, Condition holds) {
     const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(10);

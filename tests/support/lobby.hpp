@@ -1,6 +1,6 @@
 #pragma once
-// A service whose connections must say "init <token>" before they count: until then they are guests, who get the
-// state events of everybody, but not before their acknowledgement.
+// A service whose connections must say "init <token>" before they count: until then they are guests, who
+// get the state events of everybody, but not before their acknowledgement.
 //
 // Laws of this file:
 // - broadcast() may come from any thread; the rest belongs to the thread that reads.

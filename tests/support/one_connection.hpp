@@ -1,6 +1,6 @@
 #pragma once
-// A server's one connection, twice: as wsolo has it, and as it is usually written. Both are driven by the same
-// scenarios; the wrong one is where S0's failures came from.
+// A server's one connection, twice: as wsolo has it, and as it is usually written. Both are driven by the
+// same scenarios; the wrong one is where S0's failures came from.
 //
 // Laws of this file:
 // - relay() and admin_close() may come from any thread, receive() from one thread at a time.
@@ -70,7 +70,8 @@ private:
     wsolo::threaded_writer<interrupted<typename Line::transport>> out_{{line_.end(), between_}};
 };
 
-/// The usual: a frame is two writes; replies, the admin's Close and the error path's go straight to the socket.
+/// The usual: a frame is two writes; replies, the admin's Close and the error path's go straight to the
+/// socket.
 template <class Line>
 class hidden_writers_server {
 public:

@@ -1,6 +1,6 @@
 #pragma once
-// What a session writes through in S1: wsolo's writer, whose deadlines belong to one write each, and the connection
-// of the failure, whose one deadline every write inherits. Both let a write take ten seconds.
+// What a session writes through in S1: wsolo's writer, whose deadlines belong to one write each, and the
+// connection of the failure, whose one deadline every write inherits. Both let a write take ten seconds.
 
 #include "gates.hpp"
 #include "line.hpp"
@@ -35,8 +35,8 @@ private:
     gate_writer<Transport, virtual_traits> out_;
 };
 
-/// A deadline of the connection, as sockets in many languages have it: it is set where somebody thought of it, and
-/// stands until it is set again.
+/// A deadline of the connection, as sockets in many languages have it: it is set where somebody thought of
+/// it, and stands until it is set again.
 template <class Transport, bool EachTextArms>
 class one_deadline {
 public:

@@ -1,6 +1,6 @@
 #pragma once
-// Runs one hidden test of this program in a process of its own and gives what it said: for what a sanitizer must
-// report, which would fail the process that sees it. Linux only.
+// Runs one hidden test of this program in a process of its own and gives what it said: for what a sanitizer
+// must report, which would fail the process that sees it. Linux only.
 
 #include <array>
 #include <cstdio>
@@ -31,7 +31,8 @@ inline told run_in_own_process(const std::string& test) {
     const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size() - 1);
     if (size <= 0) return {};
     told result;
-    const std::string command = "'" + std::string(path.data(), static_cast<std::size_t>(size)) + "' '" + test + "' 2>&1";
+    const std::string command =
+        "'" + std::string(path.data(), static_cast<std::size_t>(size)) + "' '" + test + "' 2>&1";
     FILE* const pipe = ::popen(command.c_str(), "r");
     if (pipe == nullptr) return {};
     std::array<char, 4096> block{};

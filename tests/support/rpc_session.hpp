@@ -1,7 +1,8 @@
 #pragma once
-// A client that calls its peer and is notified by it on one stream, the way S2's service did: the reading thread
-// queues notifications with their numbers and hands each response to its caller with the mark of its moment; one
-// drainer handles the notifications; a caller goes on when everything up to its mark is handled.
+// A client that calls its peer and is notified by it on one stream, the way S2's service did: the reading
+// thread queues notifications with their numbers and hands each response to its caller with the mark of its
+// moment; one drainer handles the notifications; a caller goes on when everything up to its mark is
+// handled.
 //
 // Laws of this file:
 // - The barrier is an argument: wsolo's, or a wrong one. It alone decides when a caller goes on.
@@ -108,9 +109,7 @@ public:
     }
 
     /// Waits until everything that was received is handled.
-    wsolo::errc shutdown(time_point deadline) {
-        return barrier_.wait_up_to(barrier_.snapshot(), deadline);
-    }
+    wsolo::errc shutdown(time_point deadline) { return barrier_.wait_up_to(barrier_.snapshot(), deadline); }
 
     [[nodiscard]] int dropped() const { return dropped_; }
 

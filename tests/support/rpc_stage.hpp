@@ -1,6 +1,6 @@
 #pragma once
-// A stage for S2: the test is the peer, the reading thread and mostly the drainer too; the callers are threads that
-// come to rest (step_traits.hpp), so that "it still waits" is a fact and not a guess.
+// A stage for S2: the test is the peer, the reading thread and mostly the drainer too; the callers are
+// threads that come to rest (step_traits.hpp), so that "it still waits" is a fact and not a guess.
 //
 // Law of this file: whoever still sleeps at a case's end meets its deadline there, an hour later.
 
@@ -38,9 +38,9 @@ struct rpc_stage {
 template <class Session>
 class rpc_caller {
 public:
-    rpc_caller(Session& session, int id) : thread_([this, &session, id] {
-        got_ = session.request(id, manual_clock::in(std::chrono::hours(1)));
-    }) {
+    rpc_caller(Session& session, int id)
+        : thread_(
+              [this, &session, id] { got_ = session.request(id, manual_clock::in(std::chrono::hours(1))); }) {
         thread_.run(); // its request is out, and it waits for the response
     }
 

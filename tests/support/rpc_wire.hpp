@@ -1,6 +1,6 @@
 #pragma once
-// A client's connection to a peer that a test plays: over real sockets, and over the adversarial transport with the
-// peer's bytes arriving a few at a time.
+// A client's connection to a peer that a test plays: over real sockets, and over the adversarial transport
+// with the peer's bytes arriving a few at a time.
 //
 // Laws of this file:
 // - deliver() returns when all of it was handed to `take`, in whatever pieces.
@@ -55,7 +55,8 @@ public:
         REQUIRE(write_all(ends_.peers.get(), wsolo::text_of(bytes)));
         std::size_t taken = 0;
         while (taken < bytes.size()) {
-            std::string next = read_exactly(ends_.ours.get(), std::min<std::size_t>(bytes.size() - taken, 37));
+            std::string next =
+                read_exactly(ends_.ours.get(), std::min<std::size_t>(bytes.size() - taken, 37));
             if (next.empty()) FAIL("the bytes did not arrive");
             taken += next.size();
             take(std::as_writable_bytes(std::span(next)));

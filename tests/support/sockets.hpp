@@ -1,6 +1,6 @@
 #pragma once
-// Real connections for the scenarios: a Unix socket pair and loopback TCP, and the plain reads and writes of the
-// peer, which shares no code with the library.
+// Real connections for the scenarios: a Unix socket pair and loopback TCP, and the plain reads and writes
+// of the peer, which shares no code with the library.
 //
 // Laws of this file:
 // - A descriptor is closed once, by whoever holds it last.

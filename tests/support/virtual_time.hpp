@@ -1,6 +1,6 @@
 #pragma once
-// Virtual time for whole sessions: the stepped clock of step_traits.hpp as the library's own points in time, so that
-// writer, heartbeat and sleeping handlers live by the same one.
+// Virtual time for whole sessions: the stepped clock of step_traits.hpp as the library's own points in
+// time, so that writer, heartbeat and sleeping handlers live by the same one.
 
 #include "step_traits.hpp"
 

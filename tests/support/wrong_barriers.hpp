@@ -1,9 +1,9 @@
 #pragma once
-// What services wait with where wsolo has its sequence_barrier: the shims of S2, each with the mistake that its name
-// tells. They have sequence_barrier's functions, so that the same scenario runs on them.
+// What services wait with where wsolo has its sequence_barrier: the shims of S2, each with the mistake that
+// its name tells. They have sequence_barrier's functions, so that the same scenario runs on them.
 //
-// Law of this file: apart from its one mistake a shim is sound: every touch is under its lock, and no wake-up is
-// lost. So what fails is the mistake.
+// Law of this file: apart from its one mistake a shim is sound: every touch is under its lock, and no
+// wake-up is lost. So what fails is the mistake.
 
 #include "step_traits.hpp"
 
@@ -95,15 +95,14 @@ protected:
     std::uint64_t issued_ = 0;
 };
 
-/// The same as a wait group: woken at zero, a waiter looks once more on its way out, and a count that is no longer
-/// zero is the end of the program. Where the original met the next notification by preemption, the waiter takes its
-/// time to leave until one came.
+/// The same as a wait group: woken at zero, a waiter looks once more on its way out, and a count that is no
+/// longer zero is the end of the program. Where the original met the next notification by preemption, the
+/// waiter takes its time to leave until one came.
 class wait_group : public counts_pending {
 public:
     wsolo::errc wait_up_to(std::uint64_t mark, time_point deadline) {
         const int zeroes = change([this] { return zeroes_; });
-        const wsolo::errc woken =
-            sleep_until([&] { return pending_ == 0 || zeroes_ != zeroes; }, deadline);
+        const wsolo::errc woken = sleep_until([&] { return pending_ == 0 || zeroes_ != zeroes; }, deadline);
         static_cast<void>(sleep_until([&] { return issued_ != mark; }, deadline));
         change([this] {
             if (pending_ != 0) panic = "panic: wait group is reused before the previous wait has returned";
@@ -120,8 +119,8 @@ public:
     std::uint64_t issue() { return *wsolo::basic_unordered_barrier<64, step_traits>::issue(); }
 };
 
-/// A notification that was dropped keeps its number, and nobody ever completes it. (Not a sequence_barrier below:
-/// that one's assertion names this mistake.)
+/// A notification that was dropped keeps its number, and nobody ever completes it. (Not a sequence_barrier
+/// below: that one's assertion names this mistake.)
 class forgets_the_dropped : public any_order {
 public:
     void abandon(std::uint64_t) {}
@@ -145,7 +144,8 @@ public:
     }
 };
 
-/// One for all connections: a new one starts it again, under those who still wait for the old one's numbers.
+/// One for all connections: a new one starts it again, under those who still wait for the old one's
+/// numbers.
 class starts_again : public wakeful {
 public:
     class handling {

@@ -1,5 +1,6 @@
-// S3 in every schedule within a bound: a stream is published, its peer closes at once. Would catch: a close() that
-// returns with the stream at work or still to begin, one that never returns, a stream granted after it.
+// S3 in every schedule within a bound: a stream is published, its peer closes at once. Would catch: a
+// close() that returns with the stream at work or still to begin, one that never returns, a stream granted
+// after it.
 //
 // Teeth: published before it is registered, the checker finds the window by itself.
 
@@ -44,8 +45,8 @@ void close_meanwhile(scenario& stage, outcomes& granted) {
     auto& m = stage.make<place<Hub, Flag>>("place");
     for (std::size_t i = 0; i < 2; ++i)
         stage.thread(i == 0 ? "one" : "other", [&m, i] {
-            m.granted[i] = m.hub.publish([] {}, [] {},
-                                         [&] { check(!m.is_gone, "a stream works behind close()"); });
+            m.granted[i] =
+                m.hub.publish([] {}, [] {}, [&] { check(!m.is_gone, "a stream works behind close()"); });
         });
     stage.thread("closer", [&] {
         m.hub.close();
