@@ -8,17 +8,24 @@
 // for.
 
 #include "connection.hpp"
-#include "listener.hpp"
-#include "poller.hpp"
-#include "signals.hpp"
-#include "timers.hpp"
+#include "loop/listener.hpp"
+#include "loop/poller.hpp"
+#include "loop/signals.hpp"
+#include "loop/timers.hpp"
 #include "visitor.hpp"
 
 namespace relay {
 
+using loop::listener;
+using loop::poller;
+using loop::roster;
+using loop::stop_signals;
+using loop::timers;
+
 /// Frames, over all connections. accepted = written + dropped, or something is lost.
 struct totals {
-    std::atomic<std::uint64_t> accepted = 0; ///< counted where they were offered, by whichever thread
+    std::atomic<std::uint64_t> accepted =
+        0; ///< counted where they were offered: by a worker, an echo, an endpoint
     std::uint64_t connections = 0;
     std::uint64_t written = 0;
     std::uint64_t dropped = 0;

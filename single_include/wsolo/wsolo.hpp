@@ -46,6 +46,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <initializer_list>
 #include <mutex>
 #include <new>
@@ -718,7 +719,7 @@ inline constexpr error_info error_table[] = {
     {errc::out_of_memory, "out_of_memory", "no memory", "", blame::local, 1011},
     {errc::entropy_unavailable, "entropy_unavailable", "the system gave no random bytes", "RFC 6455 §10.3",
      blame::local, 0},
-    {errc::queue_full, "queue_full", "the queue's budget is used up", "", blame::local, 0},
+    {errc::queue_full, "queue_full", "the queue's budget is used up", "RFC 6455 §7.4.1", blame::local, 1013},
     {errc::too_large, "too_large", "the item alone exceeds the whole budget", "", blame::local, 0},
     {errc::closed, "closed", "closed", "RFC 6455 §5.5.1", blame::local, 0},
     {errc::aborted, "aborted", "aborted by this side", "RFC 6455 §7.1.7", blame::local, 0},
@@ -7985,6 +7986,140 @@ using sequence_barrier = basic_sequence_barrier<>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/sync/threaded_inbox.hpp
+// The threaded drive: an inbox and a thread that handles its messages, for servers without a loop of their
+// own, and for handlers that block.
+//
+// Laws of this file:
+// - The thread sleeps while nothing is queued, and ends when the inbox is finished.
+// - What the handler throws does not leave the thread: it closes the inbox, and exception() has it.
+// - The destructor drops what is left and joins; for an orderly end call close() and wait() first.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// An observer that wants to know nothing.
+struct no_inbox_observer {};
+
+/// Owns the inbox, the handler and the thread that it runs in. `Observer` may have `on_resume()` and
+/// `on_finished(const inbox_report&)`, called in that thread. Any thread may call any member; the
+/// destructor not in the handler, and no other thread may be in a call then.
+template <class Message, inbox_handler<Message> Handler, class Observer = no_inbox_observer,
+          class Traits = std_blocking_traits>
+class threaded_inbox {
+    struct wake_hook {
+        threaded_inbox* self;
+        void operator()() const { self->wake(); }
+        void on_resume() const {
+            if constexpr (requires(Observer& to) { to.on_resume(); }) self->observer_.on_resume();
+        }
+        void on_finished([[maybe_unused]] const inbox_report& report) const {
+            if constexpr (requires(Observer& to) { to.on_finished(report); })
+                self->observer_.on_finished(report);
+        }
+    };
+
+public:
+    using inbox_type = inbox<Message, wake_hook, Traits>;
+
+    explicit threaded_inbox(Handler handler, const inbox_limits& limits = {}, Observer observer = {})
+        : handler_(std::move(handler)),
+          observer_(std::move(observer)),
+          inbox_(wake_hook{this}, limits),
+          thread_([this] { run(); }) {}
+    threaded_inbox(const threaded_inbox&) = delete;
+    threaded_inbox& operator=(const threaded_inbox&) = delete;
+    ~threaded_inbox() {
+        WSOLO_ASSERT(!is_own_thread(), "a threaded_inbox is destroyed by its own handler");
+        static_cast<void>(inbox_.close(errc::aborted));
+        thread_.join();
+    }
+
+    /// See inbox::push().
+    inbox_push push(Message&& message, std::size_t bytes) { return inbox_.push(std::move(message), bytes); }
+    /// See inbox::close().
+    bool close(errc why = errc::none) { return inbox_.close(why); }
+
+    /// Waits until the inbox is finished: errc::none, whatever its reason. timed_out; would_deadlock in the
+    /// handler.
+    [[nodiscard]] errc wait(time_point deadline = no_deadline) {
+        if (is_own_thread()) return errc::would_deadlock;
+        std::unique_lock<mutex> hold(mutex_);
+        while (!finished_) {
+            if (deadline == no_deadline) {
+                changed_.wait(hold);
+            } else if (changed_.wait_until(hold, deadline) == std::cv_status::timeout && !finished_) {
+                return errc::timed_out;
+            }
+        }
+        return errc::none;
+    }
+
+    [[nodiscard]] bool paused() const noexcept { return inbox_.paused(); }
+    [[nodiscard]] inbox_report report() const noexcept { return inbox_.report(); }
+    [[nodiscard]] std::size_t queued_bytes() const noexcept { return inbox_.queued_bytes(); }
+    [[nodiscard]] std::size_t queued_messages() const noexcept { return inbox_.queued_messages(); }
+
+    /// What the handler threw, or null. Final once wait() said errc::none.
+    [[nodiscard]] std::exception_ptr exception() const {
+        const std::lock_guard<mutex> hold(mutex_);
+        return thrown_;
+    }
+
+private:
+    using mutex = typename Traits::mutex;
+
+    [[nodiscard]] bool is_own_thread() const noexcept {
+        return std::this_thread::get_id() == thread_.get_id();
+    }
+
+    void run() {
+        std::exception_ptr thrown;
+        while (!drain(thrown)) sleep();
+        const std::lock_guard<mutex> hold(mutex_);
+        thrown_ = thrown;
+        finished_ = true;
+        changed_.notify_all();
+    }
+
+    /// True: finished.
+    [[nodiscard]] bool drain([[maybe_unused]] std::exception_ptr& thrown) {
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            return inbox_.drain(handler_).status == inbox_status::finished;
+        } catch (...) {
+            thrown = std::current_exception();
+            return true;
+        }
+#else
+        return inbox_.drain(handler_).status == inbox_status::finished;
+#endif
+    }
+
+    void wake() {
+        const std::lock_guard<mutex> hold(mutex_);
+        is_awake_ = true;
+        changed_.notify_all();
+    }
+
+    void sleep() {
+        std::unique_lock<mutex> hold(mutex_);
+        while (!is_awake_) changed_.wait(hold);
+        is_awake_ = false;
+    }
+
+    mutable mutex mutex_;
+    typename Traits::condition_variable changed_;
+    bool is_awake_ = false;
+    bool finished_ = false;
+    std::exception_ptr thrown_;
+    Handler handler_;
+    [[no_unique_address]] Observer observer_;
+    inbox_type inbox_;
+    std::thread thread_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/sync/unordered_barrier.hpp
 // The sequence barrier for handlers that finish in any order: a thread pool, coroutines that overlap.
 //
@@ -8366,6 +8501,86 @@ struct drain_report {
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/write/outcome.hpp
+// What became of one item, for a sender who wants to know: called once per accepted item that asked.
+//
+// Laws of this file:
+// - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
+//   was dropped. A rejected item gets none: its send() already said so.
+// - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
+//   in that item's sender. It may send; it must not wait.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the
+/// call.
+struct on_outcome {
+    void (*call)(void* context, errc outcome) noexcept = nullptr;
+    void* context = nullptr;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return call != nullptr; }
+    void operator()(errc outcome) const noexcept {
+        if (call != nullptr) call(context, outcome);
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/flushed.hpp
+// Waiting in a coroutine until what was sent has left: `const wsolo::errc error = co_await wsolo::flushed(writer);`
+//
+// Laws of this file:
+// - The coroutine is resumed once, with no lock held, by the thread that pumps. It may send; it must not wait there in
+//   another way than by co_await.
+// - A coroutine that waits here must not be destroyed: the writer tells it in any case, at its own end at the latest.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What co_await takes; made by flushed(). Gives errc::none when all data accepted before was written, or why that
+/// will never be: closed, aborted, out_of_memory ...
+template <class Writer>
+class [[nodiscard]] flush_awaiter {
+public:
+    explicit flush_awaiter(Writer& writer) noexcept : writer_(writer) {}
+    flush_awaiter(const flush_awaiter&) = delete;
+    flush_awaiter& operator=(const flush_awaiter&) = delete;
+    ~flush_awaiter() { WSOLO_ASSERT(!is_waiting_, "a coroutine was destroyed that a writer was to resume"); }
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    [[nodiscard]] bool await_suspend(std::coroutine_handle<> caller) {
+        caller_ = caller;
+        is_waiting_ = true;
+        // Once this is accepted the frame may be running elsewhere, or gone.
+        const errc refused = writer_.flush({&flush_awaiter::on_told, this});
+        if (refused == errc::none) return true;
+        is_waiting_ = false;
+        outcome_ = refused;
+        return false;
+    }
+    [[nodiscard]] errc await_resume() const noexcept { return outcome_; }
+
+private:
+    static void on_told(void* context, errc outcome) noexcept {
+        auto& self = *static_cast<flush_awaiter*>(context);
+        self.is_waiting_ = false;
+        self.outcome_ = outcome;
+        self.caller_.resume();
+    }
+
+    Writer& writer_;
+    std::coroutine_handle<> caller_;
+    errc outcome_ = errc::none;
+    bool is_waiting_ = false;
+};
+
+/// Waits for all data that `writer` accepted before. The writer outlives the wait.
+template <class Writer>
+[[nodiscard]] flush_awaiter<Writer> flushed(Writer& writer) noexcept {
+    return flush_awaiter<Writer>(writer);
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/write/transport.hpp
 // What the writer needs of a connection: one gather write and one way to end it. Small enough to write in ten
 // lines.
@@ -8407,31 +8622,6 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
 template <class T>
 concept waitable_transport = transport<T> && requires(T& connection, time_point deadline) {
     { connection.wait_writable(deadline) } -> std::same_as<bool>;
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/outcome.hpp
-// What became of one item, for a sender who wants to know: called once per accepted item that asked.
-//
-// Laws of this file:
-// - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
-//   was dropped. A rejected item gets none: its send() already said so.
-// - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
-//   in that item's sender. It may send; it must not wait.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the
-/// call.
-struct on_outcome {
-    void (*call)(void* context, errc outcome) noexcept = nullptr;
-    void* context = nullptr;
-
-    [[nodiscard]] explicit operator bool() const noexcept { return call != nullptr; }
-    void operator()(errc outcome) const noexcept {
-        if (call != nullptr) call(context, outcome);
-    }
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -10549,6 +10739,15 @@ public:
         return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
     }
 
+    /// Queues a PING, and `told` is called once: errc::none when the transport took its last byte, which is when a
+    /// pong timer starts. Errors: queue_full, closed, out_of_memory, control_payload_too_big (above 125 bytes).
+    [[nodiscard]] errc send_ping(const_bytes payload, on_outcome told) {
+        if (payload.size() > max_control_payload) return errc::control_payload_too_big;
+        detail::segment* ping = encode_whole(opcode::ping, payload, {.outcome = told});
+        if (ping == nullptr) return errc::out_of_memory;
+        return own(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping));
+    }
+
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
     [[nodiscard]] fragmented_message<single_writer> begin_message(opcode op) {
         return fragmented_message<single_writer>(*this, op);
@@ -10913,6 +11112,818 @@ private:
     writer_type writer_;
     std::thread thread_;
 };
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/options.hpp
+// How one endpoint behaves, and what it tells the loop that drives it.
+//
+// Laws of this file:
+// - Every default suits a public server: bounded memory, bounded silence, a bounded end.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Copied into the endpoint.
+struct endpoint_options {
+    /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
+    read_limits reading{};
+    writer_options writing{};
+    /// What may wait for the handler.
+    inbox_limits handling{};
+    heartbeat_options beating{};
+    /// How long the peer may take to answer our Close, and to end the stream behind a failure.
+    std::chrono::milliseconds close_timeout{5'000};
+    /// Reading pauses while more than this many bytes wait to be written: for peers whose requests make replies.
+    std::size_t max_unsent = static_cast<std::size_t>(-1);
+    /// Messages handled in one turn of the loop, where the loop handles them.
+    std::uint32_t handle_quantum = 64;
+};
+
+/// What an endpoint wants of its loop until the next call. Level-triggered: watch for exactly this.
+struct [[nodiscard]] endpoint_wants {
+    bool read = true;      ///< bytes, for receive()
+    bool write = false;    ///< run() when the transport is writable
+    bool finished = false; ///< over: on_finished() was called; nothing more is wanted, it may be destroyed
+    time_point deadline = no_deadline; ///< run() at this time
+};
+
+/// How a connection ended.
+struct ending {
+    /// The first thing that went wrong; none: both sides closed in order.
+    errc reason = errc::none;
+    /// The status code of the Close that was received, or else of the one that was sent. abnormal: neither
+    /// (RFC 6455 §7.1.5).
+    close_code code = close_code::abnormal;
+    /// The peer's Close arrived.
+    bool peer_closed = false;
+    /// PONGs, PINGs and the Close that the endpoint queued by itself: with the caller's own accepted frames they add up
+    /// to written.frames_accepted().
+    std::uint64_t control_frames = 0;
+    drain_report written{};
+    inbox_report handled{};
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/message.hpp
+// A received message that outlives the read.
+//
+// Laws of this file:
+// - It owns its bytes: whoever holds it may keep it, move it to another thread, or take the bytes out.
+// - Text was validated before it came here (RFC 6455 §8.1).
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Text or binary, whole. Movable; not thread-safe.
+class message {
+public:
+    message() = default;
+    message(bool is_text, byte_buffer bytes) noexcept : bytes_(std::move(bytes)), text_(is_text) {}
+
+    [[nodiscard]] bool is_text() const noexcept { return text_; }
+    /// The payload, unmasked. Lives as long as this message, and until it is moved from.
+    [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view(); }
+    /// The same as characters; UTF-8 where is_text() says so.
+    [[nodiscard]] std::string_view text() const noexcept { return text_of(bytes()); }
+    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
+    /// The payload's memory, for one who wants to keep or change it.
+    [[nodiscard]] byte_buffer take_bytes() noexcept { return std::move(bytes_); }
+
+private:
+    byte_buffer bytes_;
+    bool text_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/detail/call_handler.hpp
+// How an endpoint calls its handler: whichever form it has, whatever it does.
+//
+// Laws of this file:
+// - A handler's exception is an error like another: it ends its own connection and unwinds no loop.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Handler, class Endpoint>
+errc call_handler_unguarded(Handler& handler, Endpoint& whole, message&& received) {
+    const auto call = [&]() -> decltype(auto) {
+        if constexpr (requires { handler.on_message(whole, std::move(received)); }) {
+            return handler.on_message(whole, std::move(received));
+        } else {
+            return handler(whole, std::move(received));
+        }
+    };
+    if constexpr (std::is_same_v<decltype(call()), errc>) {
+        return call();
+    } else {
+        static_assert(std::is_void_v<decltype(call())>,
+                      "a message handler returns nothing, or the errc that ends the connection");
+        call();
+        return errc::none;
+    }
+}
+
+/// errc::handler_failed when it throws.
+template <class Handler, class Endpoint>
+errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        return call_handler_unguarded(handler, whole, std::move(received));
+    } catch (...) {
+        return errc::handler_failed;
+    }
+#else
+    return call_handler_unguarded(handler, whole, std::move(received));
+#endif
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/ending_record.hpp
+// How a connection ends, as it becomes known.
+//
+// Laws of this file:
+// - The first reason stays. The peer's status code stands above ours: it is the one that was received.
+// - note_close() and count_control() may be called from any thread; the rest by the loop's.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Traits>
+class ending_record {
+public:
+    void blame(errc why) noexcept {
+        if (how_.reason == errc::none) how_.reason = why;
+    }
+    void peer_closed(close_code code) noexcept {
+        how_.peer_closed = true;
+        how_.code = code;
+    }
+    /// Our Close with this code was queued.
+    void note_close(close_code code) noexcept {
+        std::uint16_t none = 0;
+        sent_code_.compare_exchange_strong(none, static_cast<std::uint16_t>(code), std::memory_order_relaxed);
+    }
+    /// The writer accepted a control frame of the endpoint's own.
+    void count_control() noexcept { control_frames_.fetch_add(1, std::memory_order_relaxed); }
+    [[nodiscard]] bool close_noted() const noexcept {
+        return sent_code_.load(std::memory_order_relaxed) != 0;
+    }
+
+    const ending& finish(const drain_report& written, const inbox_report& handled) noexcept {
+        how_.control_frames = control_frames_.load(std::memory_order_relaxed);
+        how_.written = written;
+        how_.handled = handled;
+        blame(written.reason);
+        blame(handled.reason);
+        if (!how_.peer_closed && close_noted())
+            how_.code = static_cast<close_code>(sent_code_.load(std::memory_order_relaxed));
+        return how_;
+    }
+
+    [[nodiscard]] const ending& how() const noexcept { return how_; }
+
+private:
+    ending how_;
+    typename Traits::template atomic<std::uint16_t> sent_code_{0};
+    typename Traits::template atomic<std::uint64_t> control_frames_{0};
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/received_item.hpp
+// A message on its way to the handler, with its number in the barrier.
+//
+// Laws of this file:
+// - Its number ends with it: handled when the handler took it, abandoned when it was not accepted. One that is
+//   dropped by an error stays open, so that no later wait passes over it: the barrier was closed with that error.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Move-only. Not thread-safe.
+template <class Barrier>
+class received_item {
+public:
+    received_item(message received, Barrier& numbers) noexcept
+        : message_(std::move(received)), numbers_(&numbers), ticket_(numbers.issue_ticket()) {}
+    received_item(received_item&&) noexcept = default;
+    received_item& operator=(received_item&&) = delete;
+    ~received_item() {
+        if (numbers_->is_closed()) {
+            static_cast<void>(ticket_.take());
+        } else {
+            ticket_.abandon();
+        }
+    }
+
+    [[nodiscard]] message take_message() noexcept { return std::move(message_); }
+    [[nodiscard]] basic_ticket<Barrier> take_ticket() noexcept { return std::move(ticket_); }
+
+private:
+    message message_;
+    Barrier* numbers_;
+    basic_ticket<Barrier> ticket_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/endpoint_core.hpp
+// What an endpoint does in a turn of its loop: input to events, events to replies and messages, messages to the
+// handler, then the heartbeat, the writer, and the question whether it is over.
+//
+// Laws of this file:
+// - Everything but wake(), handle_some(), begin_close() and abort() belongs to the loop's thread.
+// - Inside a turn the hooks only leave a mark, and the turn's end does what they ask for: no loop wakes itself.
+// - The first thing that went wrong names the end.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
+struct in_the_loop {};
+
+namespace detail {
+
+/// `Whole` is the endpoint, which derives from this.
+template <class Whole, transport Transport, schedule_hook Schedule, class Handler, class Side, class Work,
+          class Traits>
+class endpoint_core {
+    using loop_scope = basic_handler_scope<Traits>;
+    using anchor = basic_session_anchor<Whole, Traits>;
+
+    struct writer_hook {
+        endpoint_core* self;
+        bool operator()() const { return self->wake(self->write_is_due_); }
+    };
+    struct inbox_hook {
+        endpoint_core* self;
+        bool operator()() const { return self->ask_for_work(); }
+        void on_resume() const noexcept { self->wake_or_abort(); }
+        void on_finished(const inbox_report& report) const noexcept {
+            if constexpr (requires { self->handler_.on_messages_over(report.reason); })
+                self->handler_.on_messages_over(report.reason);
+            self->wake_or_abort();
+        }
+    };
+
+protected:
+    using writer = single_writer<Transport, writer_hook, Side, no_observer, Traits>;
+    using barrier = basic_sequence_barrier<Traits>;
+    using item = received_item<barrier>;
+    using message_inbox = inbox<item, inbox_hook, Traits>;
+
+    static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
+
+    template <class... Gated>
+    endpoint_core(Transport connection, Schedule hook, Handler handler, const endpoint_options& options,
+                  Side side, Work work, Gated... gated)
+        : beat_(options.beating, Traits::clock::now()),
+          in_(whole_messages(options.reading)),
+          close_timeout_(options.close_timeout),
+          handle_quantum_(options.handle_quantum),
+          max_unsent_(options.max_unsent),
+          handler_(std::move(handler)),
+          schedule_(std::move(hook)),
+          work_(std::move(work)),
+          inbox_(inbox_hook{this}, options.handling),
+          out_(gated..., std::move(connection), writer_hook{this}, options.writing, std::move(side)) {
+        if constexpr (requires { handler_.attach(whole()); }) handler_.attach(whole());
+        auto made = anchor::make(whole());
+        if (made) {
+            anchor_ = std::move(*made);
+        } else {
+            abort(errc::out_of_memory);
+        }
+    }
+    endpoint_core(const endpoint_core&) = delete;
+    endpoint_core& operator=(const endpoint_core&) = delete;
+    ~endpoint_core() {
+        handled_.close(errc::aborted); // who waits for messages that will not be handled is told so
+        anchor_ = {};                  // waits for work() in progress
+    }
+
+    [[nodiscard]] Whole& whole() noexcept { return static_cast<Whole&>(*this); }
+
+    static read_limits whole_messages(read_limits limits) noexcept {
+        limits.deliver = delivery::messages;
+        return limits;
+    }
+
+    endpoint_wants on_bytes(mutable_bytes received) {
+        const time_point now = Traits::clock::now();
+        beat_.on_received(now);
+        {
+            const loop_scope inside(this);
+            take(received, now);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    endpoint_wants on_end(errc why) {
+        const time_point now = Traits::clock::now();
+        write_is_due_ = true;
+        {
+            const loop_scope inside(this);
+            end_input(why);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    endpoint_wants on_turn() {
+        const time_point now = Traits::clock::now();
+        write_is_due_ = true;
+        {
+            const loop_scope inside(this);
+            take_rest(now);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    errc begin_close(close_code code, std::string_view reason) {
+        const errc error = out_.close(code, reason);
+        if (error != errc::none) return error;
+        end_.note_close(code);
+        end_.count_control();
+        return errc::none;
+    }
+
+    void abort(errc why) {
+        out_.abort(why, duration::zero()); // first, so that nothing says goodbye for what follows
+        handled_.close(why);
+        static_cast<void>(inbox_.close(why));
+    }
+
+    /// Has what is queued handled, if there is something.
+    void ask_again() {
+        if (inbox_.wants_drain() && !ask_for_work()) abort(errc::schedule_refused);
+    }
+
+    void handle_some() {
+        const auto handle = [this](item&& next) {
+            errc error = errc::none;
+            {
+                [[maybe_unused]] const auto numbered = handled_.handle(next.take_ticket());
+                error = call_handler(handler_, whole(), next.take_message());
+            }
+            if (error == errc::none || error == errc::closed) return errc::none;
+            handled_.close(error);
+            return error;
+        };
+        if constexpr (requires { handler_.wants_message(); }) {
+            for (std::uint32_t left = handle_quantum_; left != 0 && may_hand_out(); --left)
+                static_cast<void>(inbox_.drain(handle, 1));
+        } else {
+            static_cast<void>(inbox_.drain(handle, handle_quantum_));
+        }
+    }
+
+    /// Of a handler that takes messages when it wants to: whether drain() has something to do.
+    [[nodiscard]] bool may_hand_out() const noexcept {
+        return inbox_.wants_drain() &&
+               (handler_.wants_message() || inbox_.queued_messages() == 0 || !inbox_.report().clean());
+    }
+
+    heartbeat beat_;
+    basic_reader<Side::self> in_;
+    byte_buffer rest_; ///< bytes behind a pause
+    ending_record<Traits> end_;
+    time_point write_deadline_ = no_deadline;
+    time_point give_up_at_ = no_deadline;
+    time_point close_by_ = no_deadline; ///< while owed_close_ waits for the messages before it
+    std::optional<control_frame> owed_close_;
+    const std::chrono::milliseconds close_timeout_;
+    const std::uint32_t handle_quantum_;
+    const std::size_t max_unsent_;
+    bool write_is_due_ = false;
+    bool work_is_due_ = false;
+    bool is_blocked_ = false;
+    bool writer_is_over_ = false;
+    bool input_is_over_ = false;
+    bool is_finished_ = false;
+
+    Handler handler_;
+    [[no_unique_address]] Schedule schedule_;
+    [[no_unique_address]] Work work_;
+    barrier handled_;
+    message_inbox inbox_;
+    writer out_;
+    anchor anchor_; ///< the last, so that nothing goes while work() is inside
+
+private:
+    // ---- in
+
+    void take(mutable_bytes received, time_point now) {
+        if (!rest_.empty() || inbox_.paused()) return keep(received);
+        auto found = in_.read(received);
+        for (const event& each : found) {
+            meet(each, now);
+            if (inbox_.paused()) return keep(found.unread());
+        }
+        if (!in_.open() || input_is_over_) end_messages();
+    }
+
+    /// What came before the pause was heard of: no more than one receive() brings, if the loop listens.
+    void keep(mutable_bytes bytes) {
+        if (!rest_.append(bytes)) fail(errc::out_of_memory);
+    }
+
+    void take_rest(time_point now) {
+        if (rest_.empty() || inbox_.paused()) return;
+        byte_buffer rest = std::move(rest_);
+        take(rest.view(), now);
+    }
+
+    void meet(const event& found, time_point now) {
+        switch (found.kind()) {
+        case event_kind::message: return deliver(found);
+        case event_kind::fragment: return; // not with delivery::messages
+        case event_kind::ping:
+            if (const auto reply = found.owed_reply()) answer(*reply);
+            return;
+        case event_kind::pong: return beat_.on_pong(now);
+        case event_kind::peer_close: end_.peer_closed(found.code()); break;
+        case event_kind::failure:
+            end_.blame(found.error());
+            if (!found.owes_reply() && !in_.close_sent()) return out_.abort(found.error());
+            end_.note_close(found.code());
+            break;
+        }
+        // What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
+        owed_close_ = found.owed_reply();
+        close_by_ = deadline_after(now, close_timeout_);
+    }
+
+    void answer_close(time_point now) {
+        if (!owed_close_ || (!inbox_.finished() && now < close_by_)) return;
+        answer(*owed_close_);
+        owed_close_.reset();
+    }
+
+    void answer(const control_frame& reply) {
+        const errc error = out_.send(reply);
+        if (error == errc::none) end_.count_control();
+        if (reply.op() == opcode::close || error == errc::closed) return in_.note_close_sent();
+        if (error != errc::none) fail(error);
+    }
+
+    void deliver(const event& found) {
+        byte_buffer bytes;
+        if (!bytes.append(found.payload())) return fail(errc::out_of_memory);
+        const std::size_t size = bytes.size();
+        const inbox_push pushed = inbox_.push({message(found.is_text(), std::move(bytes)), handled_}, size);
+        if (pushed.error == errc::none || pushed.error == errc::queue_full || pushed.error == errc::closed)
+            return;
+        handled_.close(pushed.error);
+        fail(pushed.error);
+    }
+
+    void end_input(errc why) {
+        if (std::exchange(input_is_over_, true)) return;
+        if (in_.open() && !in_.peer_closed()) {
+            end_.blame(why == errc::none ? errc::connection_lost : why);
+            if (why != errc::none) {
+                out_.abort(why);
+            } else { // only one direction is over, so the other can still say what is wrong with that
+                static_cast<void>(
+                    begin_close(close_code::protocol_error, "the stream ended without a Close frame"));
+            }
+        }
+        if (rest_.empty()) end_messages();
+    }
+
+    /// Nothing more will be pushed; what was is still handled.
+    void end_messages() { static_cast<void>(inbox_.close()); }
+
+    // ---- handling
+
+    bool ask_for_work() {
+        if constexpr (handles_here) {
+            return wake(work_is_due_);
+        } else {
+            auto call = [this] { return work_(anchor_.handle()); };
+            return ask_for_a_turn(call);
+        }
+    }
+
+    void handle_here() {
+        if constexpr (handles_here) {
+            work_is_due_ = false;
+            handle_some();
+        }
+    }
+
+    // ---- the loop's turn
+
+    /// Has run() called soon: by this turn's own end where the loop itself asks.
+    bool wake(bool& is_due) {
+        if (loop_scope::is_inside(this)) return is_due = true;
+        return ask_for_a_turn(schedule_);
+    }
+    void wake_or_abort() {
+        if (!wake(work_is_due_)) abort(errc::schedule_refused);
+    }
+
+    void keep_alive(time_point now) {
+        if (end_.close_noted() || !in_.open() || input_is_over_) beat_.on_closing();
+        const heartbeat_actions due = beat_.tick(now);
+        if (due.send_ping) {
+            const errc error = out_.send_ping({}, {&endpoint_core::on_ping_told, this});
+            if (error == errc::none) end_.count_control();
+            if (error == errc::closed) beat_.on_closing();
+            if (error != errc::none) beat_.on_ping_dropped(now);
+        }
+        if constexpr (requires { handler_.on_beat(whole(), due.roll_window); }) {
+            if (due.send_beat) handler_.on_beat(whole(), due.roll_window);
+        }
+        if (due.peer_is_dead) {
+            end_.blame(errc::pong_timeout);
+            out_.abort(errc::pong_timeout, duration::zero());
+        }
+    }
+
+    /// In the thread that pumps, which is the loop's.
+    static void on_ping_told(void* context, errc outcome) noexcept {
+        auto& self = *static_cast<endpoint_core*>(context);
+        const time_point now = Traits::clock::now();
+        if (outcome == errc::none) {
+            self.beat_.on_ping_written(now);
+        } else {
+            self.beat_.on_ping_dropped(now);
+        }
+    }
+
+    void pump(time_point now) {
+        if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
+        const pump_result left = out_.pump();
+        is_blocked_ = left.status == pump_status::blocked;
+        write_deadline_ = is_blocked_ ? left.deadline : no_deadline;
+        if (left.status != pump_status::finished) return;
+        writer_is_over_ = true;
+        give_up_at_ = deadline_after(now, close_timeout_);
+    }
+
+    endpoint_wants settle(time_point now) {
+        if (is_finished_) return {.read = false, .finished = true};
+        {
+            const loop_scope inside(this);
+            if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
+            keep_alive(now);
+            answer_close(now);
+        }
+        pump(now);
+        if (is_input_over(now)) end_here();
+        if (writer_is_over_ && input_is_over_ && inbox_.finished()) return finish();
+        if (std::exchange(work_is_due_, false) && !ask_for_a_turn(schedule_)) {
+            abort(errc::schedule_refused);
+            write_is_due_ = true;
+            return settle(now);
+        }
+        const bool may_read = rest_.empty() && !inbox_.paused() && out_.queued_bytes() <= max_unsent_;
+        return {.read = !input_is_over_ && may_read, .write = is_blocked_, .deadline = earliest()};
+    }
+
+    // ---- the end
+
+    /// Ends the connection for a reason of this side's: with a Close that says so, if one can still be sent.
+    void fail(errc why) {
+        end_.blame(why);
+        const close_code known = close_code_for(why);
+        static_cast<void>(
+            begin_close(known == close_code::no_status ? close_code::internal_error : known, to_string(why)));
+    }
+
+    /// Whether the writer is over, and nothing more is to be expected of the peer.
+    bool is_input_over(time_point now) {
+        if (!writer_is_over_) return false;
+        if (input_is_over_ || in_.peer_closed() || !out_.report().clean()) return true;
+        if (now < give_up_at_) return false;
+        end_.blame(errc::timed_out); // no answer to our Close
+        return true;
+    }
+
+    void end_here() {
+        const loop_scope inside(this);
+        input_is_over_ = true;
+        if (rest_.empty()) end_messages();
+        handle_here();
+    }
+
+    endpoint_wants finish() {
+        is_finished_ = true;
+        const ending& how = end_.finish(out_.report(), inbox_.report());
+        handled_.close(how.reason == errc::none ? errc::closed : how.reason);
+        if constexpr (requires { handler_.on_finished(whole(), how); }) handler_.on_finished(whole(), how);
+        return {.read = false, .finished = true};
+    }
+
+    [[nodiscard]] time_point earliest() const noexcept {
+        time_point first = beat_.deadline() < write_deadline_ ? beat_.deadline() : write_deadline_;
+        if (writer_is_over_ && !input_is_over_ && give_up_at_ < first) first = give_up_at_;
+        if (owed_close_ && close_by_ < first) first = close_by_;
+        return first;
+    }
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/endpoint.hpp
+// One whole side of a connection behind its handshake: reader, writer, inbox, barrier, heartbeat and weak handles,
+// wired so that replies are sent, failures are answered, and the end comes within a bound.
+//
+// Laws of this file:
+// - receive(), end_of_input() and run() belong to the loop's thread, one call at a time. Sending, close(), abort()
+//   and handle() may be called from any thread.
+// - It reads and writes nothing by itself but through the transport; it says what it wants to be called for.
+// - The receive side only receives and pushes. Messages are handled serially and in order, by the loop or, with a
+//   `Work` hook, by whoever calls work(); a handler that waits stalls neither PONGs nor heartbeats.
+// - The first thing that went wrong names the end, and on_finished() is told of it once.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// See the file's laws. `Schedule` is called from any thread to have run() called soon (single_writer's hook).
+///
+/// `Handler` is called as `on_message(endpoint&, message)`, or is a callable of these, and returns nothing or an errc.
+/// An errc ends the connection, as does throwing (errc::handler_failed); but errc::closed, a send's answer once this
+/// side's Close is queued, is no failure. It may also have, called in the loop's thread: `on_beat(endpoint&, bool
+/// window_rolled)`, when the application's heartbeat is due, and `on_finished(endpoint&, const ending&)`, once.
+///
+/// `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
+/// idle-to-busy transition, from the loop's thread or from within work().
+///
+/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It waits for work() in
+/// progress, and must not run inside a callback.
+template <transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
+          class Work = in_the_loop, class Traits = std_blocking_traits>
+class endpoint : private detail::endpoint_core<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
+                                               Transport, Schedule, Handler, Side, Work, Traits> {
+    using core = detail::endpoint_core<endpoint, Transport, Schedule, Handler, Side, Work, Traits>;
+    friend core;
+
+public:
+    static constexpr role self = Side::self;
+    using writer_type = typename core::writer;
+    using reader_type = basic_reader<self>;
+    using barrier_type = typename core::barrier;
+    using inbox_type = typename core::message_inbox;
+    using weak_handle = basic_weak_session<endpoint, Traits>;
+
+    explicit endpoint(Transport connection, Schedule hook, Handler handler,
+                      const endpoint_options& options = {}, Side side = {}, Work work = {})
+        : core(std::move(connection), std::move(hook), std::move(handler), options, std::move(side),
+               std::move(work)) {}
+    /// The writer is born closed, until its init_gate opens (write/init_gate.hpp): `init_gate gate(e.writer())`.
+    endpoint(born_gated_t, Transport connection, Schedule hook, Handler handler,
+             const endpoint_options& options = {}, Side side = {}, Work work = {})
+        : core(std::move(connection), std::move(hook), std::move(handler), options, std::move(side),
+               std::move(work), born_gated) {}
+
+    endpoint(const endpoint&) = delete;
+    endpoint& operator=(const endpoint&) = delete;
+    ~endpoint() = default;
+
+    // ---- the loop's
+
+    /// Bytes from the peer, which are unmasked in place; they are the caller's again when this returns. Replies are
+    /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written.
+    endpoint_wants receive(mutable_bytes received) { return this->on_bytes(received); }
+
+    /// The transport gives no more bytes. errc::none: the peer ended its direction; without a Close before it, it is
+    /// told so (1002), behind what was queued for it. Otherwise: what broke.
+    endpoint_wants end_of_input(errc why = errc::none) { return this->on_end(why); }
+
+    /// What the hook, a writable transport and a deadline ask for. A call too many is harmless.
+    endpoint_wants run() { return this->on_turn(); }
+
+    // ---- whoever handles
+
+    /// Handles what is queued, up to the quantum; what the `Work` hook asks for. One caller at a time gets to it.
+    void work()
+        requires(!core::handles_here)
+    {
+        this->handle_some();
+    }
+
+    /// For a handler that takes messages when it wants to (endpoint/message_source.hpp): it wants one now.
+    void ask_for_messages() { this->ask_again(); }
+
+    // ---- any thread's
+
+    /// See single_writer's functions of these names.
+    [[nodiscard]] errc send_text(std::string_view payload) { return this->out_.send_text(payload); }
+    [[nodiscard]] errc send_binary(const_bytes payload) { return this->out_.send_binary(payload); }
+    /// Begins the closing handshake. Messages that the peer sent before it saw this are still handled.
+    [[nodiscard]] errc close(close_code code = close_code::normal, std::string_view reason = {}) {
+        return this->begin_close(code, reason);
+    }
+    /// Ends the connection without a Close; what is queued on either side is dropped and counted.
+    void abort(errc why = errc::aborted) { core::abort(why); }
+    /// For threads that may outlive this: `if (auto live = weak.try_use()) live->send_text(...)`.
+    [[nodiscard]] weak_handle handle() const noexcept { return this->anchor_.handle(); }
+
+    /// The parts. The reader and the heartbeat are the loop's.
+    [[nodiscard]] writer_type& writer() noexcept { return this->out_; }
+    [[nodiscard]] const reader_type& reader() const noexcept { return this->in_; }
+    [[nodiscard]] const inbox_type& messages() const noexcept { return this->inbox_; }
+    [[nodiscard]] const heartbeat& beat() const noexcept { return this->beat_; }
+    /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
+    /// waits until these are handled (sync/sequence_barrier.hpp).
+    [[nodiscard]] barrier_type& handled() noexcept { return this->handled_; }
+    [[nodiscard]] Handler& handler() noexcept { return this->handler_; }
+    /// Complete once `finished`. The loop's.
+    [[nodiscard]] const ending& how_it_ended() const noexcept { return this->end_.how(); }
+};
+
+template <class Transport, class Schedule, class Handler>
+endpoint(Transport, Schedule, Handler) -> endpoint<Transport, Schedule, Handler>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/message_source.hpp
+// An endpoint's messages for a coroutine: `wsolo::result<wsolo::message> got = co_await e.handler().next();`
+//
+// Laws of this file:
+// - A message leaves the inbox when the coroutine asks for it, and not before: while it is busy, or waits for something
+//   else, the inbox's bounds hold.
+// - The coroutine runs where messages are handled: in the loop, or in work(). It is resumed with no lock held, inside
+//   the handling of the message it gets.
+// - One coroutine at a time waits.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The `Handler` of an endpoint whose messages a coroutine takes. Not thread-safe: next() is called where messages are
+/// handled, or before the first is received.
+class message_source {
+public:
+    class [[nodiscard]] awaiter;
+
+    /// co_await gives the next message, or why there is none: errc::closed behind the last one, or the error that
+    /// ended the handling. When the endpoint is being destroyed, errc::aborted: the coroutine must then not touch it.
+    awaiter next() noexcept;
+
+    // The endpoint's.
+
+    template <class Endpoint>
+    void attach(Endpoint& whole) noexcept {
+        whole_ = &whole;
+        ask_ = [](void* of) { static_cast<Endpoint*>(of)->ask_for_messages(); };
+    }
+    [[nodiscard]] bool wants_message() const noexcept { return waiting_ != nullptr; }
+    void on_message(auto&, message&& received) { give(std::move(received)); }
+    void on_messages_over(errc why) {
+        over_ = why == errc::none ? errc::closed : why;
+        if (waiting_ != nullptr) give(over_);
+    }
+
+private:
+    void give(result<message> what);
+
+    void* whole_ = nullptr;
+    void (*ask_)(void*) = nullptr;
+    awaiter* waiting_ = nullptr;
+    errc over_ = errc::none;
+};
+
+/// What co_await takes. Lives in the coroutine's frame; destroying the suspended coroutine withdraws it.
+class message_source::awaiter {
+public:
+    explicit awaiter(message_source& from) noexcept : from_(from) {}
+    awaiter(const awaiter&) = delete;
+    awaiter& operator=(const awaiter&) = delete;
+    ~awaiter() {
+        if (from_.waiting_ == this) from_.waiting_ = nullptr;
+    }
+
+    [[nodiscard]] bool await_ready() noexcept {
+        if (from_.over_ != errc::none) got_.emplace(from_.over_);
+        return got_.has_value();
+    }
+    void await_suspend(std::coroutine_handle<> caller) {
+        WSOLO_ASSERT(from_.waiting_ == nullptr, "two coroutines wait for the messages of one endpoint");
+        WSOLO_ASSERT(from_.whole_ != nullptr,
+                     "a message_source belongs into an endpoint before next() is awaited");
+        caller_ = caller;
+        from_.waiting_ = this;
+        from_.ask_(from_.whole_);
+    }
+    [[nodiscard]] result<message> await_resume() noexcept { return std::move(*got_); }
+
+private:
+    friend message_source;
+
+    message_source& from_;
+    std::coroutine_handle<> caller_;
+    std::optional<result<message>> got_;
+};
+
+inline message_source::awaiter message_source::next() noexcept { return awaiter(*this); }
+
+inline void message_source::give(result<message> what) {
+    awaiter& due = *std::exchange(waiting_, nullptr);
+    due.got_.emplace(std::move(what));
+    due.caller_.resume(); // the last touch: the frame may be gone, or wait again
+}
 
 } // namespace wsolo::inline WSOLO_ABI
 

@@ -36,7 +36,9 @@ struct event {
 struct trace {
     char text[128]{};
     std::size_t size = 0;
-    constexpr void add(char letter) { text[size++] = letter; }
+    constexpr void add(char letter) {
+        if (size < sizeof text) text[size++] = letter;
+    }
     [[nodiscard]] constexpr std::string_view view() const { return {text, size}; }
 };
 
