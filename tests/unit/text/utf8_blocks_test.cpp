@@ -27,15 +27,28 @@ kernel kernel_of(const char* name, bool usable) {
             [](std::byte* at, std::size_t size, std::uint32_t key) { return Width::run(at, size, key); }};
 }
 
+/// The choice between the widths, once it is made.
+template <vector_unit Unit>
+struct chosen {
+    template <class Byte>
+    static bool run(Byte* at, std::size_t size, std::uint32_t key) {
+        return utf8_faultless_by(Unit, at, size, key);
+    }
+};
+
 const kernel kernels[] = {
     kernel_of<utf8_plain>("plain", true),
 #if WSOLO_X86_KERNELS
     kernel_of<utf8_vector16>("ssse3", usable_vector_unit() >= vector_unit::ssse3),
     kernel_of<utf8_avx2>("avx2", usable_vector_unit() >= vector_unit::avx2),
     kernel_of<utf8_avx512>("avx512", usable_vector_unit() >= vector_unit::avx512),
+    kernel_of<chosen<vector_unit::ssse3>>("chosen ssse3", usable_vector_unit() >= vector_unit::ssse3),
+    kernel_of<chosen<vector_unit::avx2>>("chosen avx2", usable_vector_unit() >= vector_unit::avx2),
+    kernel_of<chosen<vector_unit::avx512>>("chosen avx512", usable_vector_unit() >= vector_unit::avx512),
 #elif WSOLO_UTF8_NEON
     kernel_of<utf8_vector16>("neon", true),
 #endif
+    kernel_of<chosen<vector_unit::baseline>>("chosen baseline", true),
 };
 
 /// Every usable width against the automaton, on a copy of exactly the text's size.

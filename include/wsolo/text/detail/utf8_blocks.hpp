@@ -18,22 +18,26 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// See the head. O(size).
+/// utf8_faultless by `unit`, which this processor must have.
 template <class Byte>
-[[nodiscard]] inline bool utf8_faultless(Byte* at, std::size_t size, std::uint32_t key = 0) noexcept {
+[[nodiscard]] inline bool utf8_faultless_by([[maybe_unused]] vector_unit unit, Byte* at, std::size_t size,
+                                            std::uint32_t key) noexcept {
 #if WSOLO_X86_KERNELS
-    switch (usable_vector_unit()) {
-    case vector_unit::avx512: return utf8_avx512::run(at, size, key);
-    case vector_unit::avx2: return utf8_avx2::run(at, size, key);
-    case vector_unit::ssse3: return utf8_vector16::run(at, size, key);
-    case vector_unit::baseline: break;
-    }
+    if (unit == vector_unit::avx512) return utf8_avx512::run(at, size, key);
+    if (unit == vector_unit::avx2) return utf8_avx2::run(at, size, key);
+    if (unit == vector_unit::ssse3) return utf8_vector16::run(at, size, key);
     return utf8_plain::run(at, size, key);
 #elif WSOLO_UTF8_NEON
     return utf8_vector16::run(at, size, key);
 #else
     return utf8_plain::run(at, size, key);
 #endif
+}
+
+/// See the head. O(size).
+template <class Byte>
+[[nodiscard]] inline bool utf8_faultless(Byte* at, std::size_t size, std::uint32_t key = 0) noexcept {
+    return utf8_faultless_by(usable_vector_unit(), at, size, key);
 }
 
 /// How many bytes at the end of `bytes` begin a code point without ending it: 0 to 3. Judges nothing else.
