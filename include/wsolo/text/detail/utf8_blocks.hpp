@@ -40,6 +40,21 @@ template <class Byte>
     return utf8_faultless_by(usable_vector_unit(), at, size, key);
 }
 
+/// A quick yes for at most 32 bytes that are UTF-8 from the first to the last; they are XORed with `key` as
+/// utf8_faultless does it. False says nothing and leaves them as they are. `unit` as above. O(1).
+template <class Byte>
+[[nodiscard]] inline bool utf8_take_short([[maybe_unused]] vector_unit unit, [[maybe_unused]] Byte* at,
+                                          [[maybe_unused]] std::size_t size,
+                                          [[maybe_unused]] std::uint32_t key) noexcept {
+#if WSOLO_X86_KERNELS
+    return unit >= vector_unit::ssse3 && utf8_vector16::take_short(at, size, key);
+#elif WSOLO_UTF8_NEON
+    return utf8_vector16::take_short(at, size, key);
+#else
+    return false;
+#endif
+}
+
 /// How many bytes at the end of `bytes` begin a code point without ending it: 0 to 3. Judges nothing else.
 [[nodiscard]] constexpr std::size_t utf8_unfinished(const_bytes bytes) noexcept {
     for (std::size_t back = 1; back <= 3 && back <= bytes.size(); ++back) {
