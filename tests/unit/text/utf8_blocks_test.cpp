@@ -152,6 +152,48 @@ TEST_CASE("unmasking on the way equals the byte loop, whatever the verdict", "[t
     SUCCEED();
 }
 
+TEST_CASE("the quick answer for short texts is right, and changes nothing when it is no", "[text][utf8]") {
+    const wsolo::masking_key key{{std::byte{0x37}, std::byte{0xFA}, std::byte{0x21}, std::byte{0x3D}}};
+    const auto check = [&](vector_unit unit, const std::string& text) {
+        const utf8_verdict verdict = utf8_judged(text);
+        const bool valid = verdict.first_bad == std::string_view::npos && !verdict.open;
+        const auto clear = std::make_unique<std::byte[]>(text.size());
+        std::memcpy(clear.get(), text.data(), text.size());
+        const std::byte* const looked_at = clear.get();
+        const bool known = utf8_take_short(unit, looked_at, text.size(), 0);
+        const bool answers = WSOLO_UTF8_NEON || unit >= vector_unit::ssse3;
+        if (known != (valid && answers && text.size() >= 4 && text.size() <= 31)) {
+            FAIL(text.size() << " bytes, clear: " << verdict.first_bad);
+        }
+        for (std::uint64_t phase = 0; phase < 4; ++phase) {
+            const auto bytes = std::make_unique<std::byte[]>(text.size());
+            for (std::size_t i = 0; i < text.size(); ++i) bytes[i] = clear[i] ^ key.bytes[(i + phase) & 3];
+            const std::string before(reinterpret_cast<char*>(bytes.get()), text.size());
+            const bool taken = utf8_take_short(unit, bytes.get(), text.size(), key_word(key, phase));
+            const std::string& wanted = taken ? text : before;
+            if (taken != known || std::memcmp(bytes.get(), wanted.data(), text.size()) != 0) {
+                FAIL(text.size() << " bytes, phase " << phase);
+            }
+        }
+    };
+    for (const vector_unit unit : {vector_unit::baseline, usable_vector_unit()}) {
+        for (std::size_t size = 0; size <= 40; ++size) {
+            for (std::uint64_t seed = 0; seed < 20; ++seed) {
+                const std::string text = utf8_text(size, seed);
+                check(unit, text);
+                for (std::size_t at = 0; at < size; ++at) {
+                    std::string bad = text;
+                    bad[at] = static_cast<char>(edges[(seed + at * 7) % std::size(edges)]);
+                    check(unit, bad);
+                    check(unit, text.substr(at));
+                    check(unit, text.substr(0, at));
+                }
+            }
+        }
+    }
+    SUCCEED();
+}
+
 TEST_CASE("what is unfinished at the end is counted", "[text][utf8]") {
     const auto unfinished = [](std::string_view text) { return utf8_unfinished(wsolo::bytes_of(text)); };
     CHECK(unfinished("") == 0);

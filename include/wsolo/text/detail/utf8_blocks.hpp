@@ -40,7 +40,7 @@ template <class Byte>
     return utf8_faultless_by(usable_vector_unit(), at, size, key);
 }
 
-/// A quick yes for at most 32 bytes that are UTF-8 from the first to the last; they are XORed with `key` as
+/// A quick yes for 4 to 31 bytes that are UTF-8 from the first to the last; they are XORed with `key` as
 /// utf8_faultless does it. False says nothing and leaves them as they are. `unit` as above. O(1).
 template <class Byte>
 [[nodiscard]] inline bool utf8_take_short([[maybe_unused]] vector_unit unit, [[maybe_unused]] Byte* at,

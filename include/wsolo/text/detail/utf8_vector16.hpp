@@ -55,11 +55,11 @@ public:
         return !state.failed();
     }
 
-    /// For at most 32 bytes: true when they are UTF-8 as they stand, with nothing left open, and then they are
-    /// XORed with `key` as run() does it. False leaves them as they are.
+    /// For 4 to 31 bytes: true when they are UTF-8 as they stand, with nothing left open, and then they are
+    /// XORed with `key` as run() does it. False, also for other sizes, leaves them as they are.
     template <class Byte>
     WSOLO_VECTOR16_TARGET static bool take_short(Byte* at, std::size_t size, std::uint32_t key) noexcept {
-        if (size < 4) return false; // the automaton is as fast
+        if (size < 4 || size > 31) return false;
         if (size < 8) return take_two<std::uint32_t>(at, size, key);
         if (size < 16) return take_two<std::uint64_t>(at, size, key);
         Byte* const last = at + (size - 16);
