@@ -577,6 +577,7 @@ enum class errc : std::uint8_t {
     message_too_big,
     too_many_fragments,
     inbox_overflow,
+    inbox_overloaded,
     pong_timeout,
     // The opening handshake.
     handshake_malformed,
@@ -626,6 +627,7 @@ enum class errc : std::uint8_t {
     conflated,
     message_open,
     message_unfinished,
+    handler_failed,
     superseded,
     cancelled,
     timed_out,
@@ -687,6 +689,8 @@ inline constexpr error_info error_table[] = {
      "RFC 6455 §10.4", blame::remote, 1008},
     {errc::inbox_overflow, "inbox_overflow", "messages arrive faster than they are handled",
      "RFC 6455 §7.4.1", blame::remote, 1008},
+    {errc::inbox_overloaded, "inbox_overloaded",
+     "this side is busy and holds no more messages: try again later", "RFC 6455 §7.4.1", blame::local, 1013},
     {errc::pong_timeout, "pong_timeout", "the peer did not answer in time", "RFC 6455 §5.5.2", blame::remote,
      1011},
 
@@ -748,7 +752,7 @@ inline constexpr error_info error_table[] = {
      0},
     {errc::write_timed_out, "write_timed_out", "a write met its deadline", "RFC 6455 §7.1.7",
      blame::transport, 0},
-    {errc::schedule_refused, "schedule_refused", "the schedule hook refused to drive the writer", "",
+    {errc::schedule_refused, "schedule_refused", "the schedule hook refused to have the queue driven", "",
      blame::local, 0},
 
     {errc::buffer_too_small, "buffer_too_small", "the destination is smaller than the frame", "",
@@ -772,8 +776,11 @@ inline constexpr error_info error_table[] = {
     {errc::drain_timed_out, "drain_timed_out", "the drain met its deadline", "", blame::transport, 0},
     {errc::dropped_oldest, "dropped_oldest", "dropped in favour of a newer item", "", blame::local, 0},
     {errc::conflated, "conflated", "replaced by a newer item of the same key", "", blame::local, 0},
-    {errc::message_open, "message_open", "another fragmented message is open", "RFC 6455 §5.4", blame::local, 0},
+    {errc::message_open, "message_open", "another fragmented message is open", "RFC 6455 §5.4", blame::local,
+     0},
     {errc::message_unfinished, "message_unfinished", "a fragmented message was abandoned", "RFC 6455 §5.4",
+     blame::local, 1011},
+    {errc::handler_failed, "handler_failed", "the handler of a message threw", "RFC 6455 §7.4.1",
      blame::local, 1011},
     {errc::superseded, "superseded", "a newer PING's answer replaced this one", "RFC 6455 §5.5.3",
      blame::local, 0},
@@ -5502,6 +5509,205 @@ struct event_access {
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/session/heartbeat.hpp
+// When to ask whether the peer is alive, when to call it dead, and when to send the application's own beat:
+// a state machine over points in time that the caller passes in.
+//
+// Laws of this file:
+// - It reads no clock, sets no timer, allocates nothing: every event brings its time, and tick() says when
+//   to come again.
+// - The pong timer starts when the PING was written. One that waits in a queue proves nothing about the
+//   peer.
+// - A clock that jumps, or a process that slept, gives one beat, never a burst, and no verdict on a peer
+//   that nobody was listening to. A clock that runs backwards delays nothing by more than one interval.
+// - Once closing, or dead, it asks for nothing ever again.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The times of one connection's heartbeat; 0 switches that part off. (Kept in milliseconds, 49 days at
+/// most.)
+struct heartbeat_options {
+    /// A PING is sent after this long without a sign of life.
+    std::chrono::milliseconds ping_interval{20'000};
+    /// How long after a PING was written the peer may stay silent. 0: PINGs keep the path open, silence is
+    /// fine.
+    std::chrono::milliseconds pong_timeout{20'000};
+    /// The window of the application's metrics. While it is not 0, a beat is due every beat_period() of it.
+    std::chrono::milliseconds beat_interval{0};
+    /// Only a PONG is a sign of life. Otherwise any byte is, control frames and halves of frames included.
+    bool pong_only = false;
+};
+
+/// How often the application's beat ticks for an interval: max(1 s, min(interval, 5 s)).
+[[nodiscard]] constexpr std::chrono::milliseconds beat_period(std::chrono::milliseconds interval) noexcept {
+    constexpr std::chrono::milliseconds shortest{1'000};
+    constexpr std::chrono::milliseconds longest{5'000};
+    return interval < shortest ? shortest : interval < longest ? interval : longest;
+}
+
+/// What is due now. Nothing, one, or several of them at once.
+struct [[nodiscard]] heartbeat_actions {
+    bool send_ping = false;    ///< queue a PING, and tell on_ping_written() when it left
+    bool send_beat = false;    ///< queue the application's beat
+    bool roll_window = false;  ///< with send_beat, once per full beat_interval: the metrics' window ends here
+    bool peer_is_dead = false; ///< fail the connection with errc::pong_timeout. Told once; nothing follows
+    time_point deadline = no_deadline; ///< when to call tick() again; an event may change it
+
+    /// Whether there is nothing to do but to wait.
+    [[nodiscard]] constexpr bool none() const noexcept { return !send_ping && !send_beat && !peer_is_dead; }
+};
+
+/// See the file's laws. Not thread-safe; every function O(1), constexpr, and free of side effects
+/// elsewhere. 48 bytes.
+///
+/// A loop calls on_received() for what it read before it calls tick(): what the peer said in time must not
+/// be found too late.
+class heartbeat {
+public:
+    constexpr heartbeat(const heartbeat_options& options, time_point start) noexcept
+        : alive_at_(start),
+          ping_interval_(to_count(options.ping_interval)),
+          pong_timeout_(to_count(options.pong_timeout)),
+          beat_interval_(to_count(options.beat_interval)),
+          pong_only_(options.pong_only) {
+        if (beat_interval_ != 0) {
+            beat_at_ = deadline_after(start, period());
+            roll_at_ = deadline_after(start, span_of(beat_interval_));
+        }
+    }
+
+    /// Bytes arrived, any at all.
+    constexpr void on_received(time_point now) noexcept {
+        if (!pong_only_) live(now);
+    }
+    /// A PONG arrived, whichever PING it answers; on_received() need not be called for it.
+    constexpr void on_pong(time_point now) noexcept { live(now); }
+
+    /// The transport took a PING, at `when`: the pong timer starts there. One of the application's own
+    /// counts as well; a timer that runs is not extended. A sign of life that overtook this news from
+    /// another thread stands.
+    constexpr void on_ping_written(time_point when) noexcept {
+        if (phase_ == phase::stopped || phase_ == phase::awaiting_pong) return;
+        if (pong_timeout_ == 0) {
+            alive_at_ = later(alive_at_, when); // the next PING an interval later
+        } else if (phase_ == phase::quiet || alive_at_ < when) {
+            phase_ = phase::awaiting_pong;
+            dead_at_ = deadline_after(when, span_of(pong_timeout_));
+            return;
+        }
+        phase_ = phase::quiet;
+    }
+    /// A PING that was asked for will never be written (no room): it is asked for again an interval later.
+    constexpr void on_ping_dropped(time_point now) noexcept {
+        if (phase_ != phase::ping_asked) return;
+        phase_ = phase::quiet;
+        alive_at_ = later(alive_at_, now);
+    }
+
+    /// The closing handshake began, or the connection ended: nothing is due any more.
+    constexpr void on_closing() noexcept { phase_ = phase::stopped; }
+
+    /// What is due at `now`. A call too early or too many is harmless.
+    constexpr heartbeat_actions tick(time_point now) noexcept {
+        heartbeat_actions due;
+        if (phase_ != phase::stopped) {
+            pull_in(now);
+            judge(now, due);
+            if (phase_ != phase::stopped) beat(now, due);
+        }
+        due.deadline = deadline();
+        return due;
+    }
+
+    /// When tick() will next have something to do; an event may have changed it. no_deadline: never.
+    [[nodiscard]] constexpr time_point deadline() const noexcept {
+        if (phase_ == phase::stopped) return no_deadline;
+        const time_point peer = phase_ == phase::awaiting_pong ? dead_at_
+                                : phase_ == phase::quiet       ? ping_at()
+                                                               : no_deadline;
+        return peer < beat_at_ ? peer : beat_at_;
+    }
+
+    /// Whether a PING was written that nothing was heard after.
+    [[nodiscard]] constexpr bool is_awaiting_pong() const noexcept { return phase_ == phase::awaiting_pong; }
+    /// Whether it closed, or the peer was called dead.
+    [[nodiscard]] constexpr bool has_stopped() const noexcept { return phase_ == phase::stopped; }
+
+private:
+    enum class phase : std::uint8_t { quiet, ping_asked, awaiting_pong, stopped };
+
+    static constexpr std::uint32_t to_count(std::chrono::milliseconds span) noexcept {
+        constexpr std::int64_t most = 0xFFFF'FFFF;
+        return span.count() <= 0 ? 0 : static_cast<std::uint32_t>(span.count() < most ? span.count() : most);
+    }
+    static constexpr duration span_of(std::uint32_t count) noexcept {
+        return std::chrono::milliseconds(count);
+    }
+    static constexpr time_point later(time_point a, time_point b) noexcept { return a < b ? b : a; }
+    static constexpr time_point sooner(time_point a, time_point b) noexcept { return a < b ? a : b; }
+
+    [[nodiscard]] constexpr duration period() const noexcept {
+        return beat_period(std::chrono::milliseconds(beat_interval_));
+    }
+    [[nodiscard]] constexpr time_point ping_at() const noexcept {
+        return ping_interval_ == 0 ? no_deadline : deadline_after(alive_at_, span_of(ping_interval_));
+    }
+
+    constexpr void live(time_point now) noexcept {
+        alive_at_ = later(alive_at_, now);
+        if (phase_ == phase::awaiting_pong) phase_ = phase::quiet;
+        was_late_ = false;
+    }
+
+    /// No deadline lies further ahead than its span: heals what a clock that ran ahead has left.
+    constexpr void pull_in(time_point now) noexcept {
+        alive_at_ = sooner(alive_at_, now);
+        dead_at_ = sooner(dead_at_, deadline_after(now, span_of(pong_timeout_)));
+        if (beat_interval_ == 0) return;
+        beat_at_ = sooner(beat_at_, deadline_after(now, period()));
+        roll_at_ = sooner(roll_at_, deadline_after(now, span_of(beat_interval_)));
+    }
+
+    constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
+        if (phase_ == phase::awaiting_pong && now >= dead_at_) {
+            // This late nobody was listening either (the process slept): ask again, once.
+            const bool late = now >= deadline_after(dead_at_, span_of(pong_timeout_));
+            due.send_ping = late && !was_late_;
+            due.peer_is_dead = !due.send_ping;
+            was_late_ = late;
+            phase_ = due.send_ping ? phase::ping_asked : phase::stopped;
+        } else if (phase_ == phase::quiet && now >= ping_at()) {
+            due.send_ping = true;
+            phase_ = phase::ping_asked;
+        }
+    }
+
+    constexpr void beat(time_point now, heartbeat_actions& due) noexcept {
+        if (now < beat_at_) return;
+        // In step with the beats before it, unless one was missed: then the count starts anew.
+        const time_point in_step = deadline_after(beat_at_, period());
+        const time_point at = now < in_step ? beat_at_ : now;
+        due.send_beat = true;
+        beat_at_ = deadline_after(at, period());
+        if (at < roll_at_) return;
+        due.roll_window = true;
+        roll_at_ = deadline_after(at, span_of(beat_interval_));
+    }
+
+    time_point alive_at_;
+    time_point dead_at_ = no_deadline; ///< while awaiting a PONG
+    time_point beat_at_ = no_deadline;
+    time_point roll_at_ = no_deadline;
+    std::uint32_t ping_interval_;
+    std::uint32_t pong_timeout_;
+    std::uint32_t beat_interval_;
+    phase phase_ = phase::quiet;
+    bool pong_only_;
+    bool was_late_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/session/limits.hpp
 // What a peer may make a reader take, and how messages are handed over.
 
@@ -6442,6 +6648,787 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/sync/inbox_limits.hpp
+// How much one inbox may hold, and what becomes of the next message when that is used up.
+//
+// Laws of this file:
+// - What counts is what was accepted and not yet handled, the message in the handler included, plus an
+//   overhead per message: the bound is on memory, not on payload (RFC 6455 §10.4 asks for limits).
+// - Both bounds hold at once: many small messages can't hide behind the bytes, nor large ones behind the
+//   count.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What becomes of a message that finds the inbox full.
+enum class inbox_overflow : std::uint8_t {
+    pause,           ///< backpressure: whoever reads stops until the resume hook is called
+    violate_policy,  ///< the connection fails: errc::inbox_overflow, status code 1008
+    try_again_later, ///< the connection fails: errc::inbox_overloaded, status code 1013
+    drop_newest,     ///< errc::queue_full; the message is the caller's, and counted as refused
+};
+
+/// The bounds of one inbox. Everything is per connection.
+struct inbox_limits {
+    /// Bytes that may wait, overhead included. With inbox_overflow::pause the message that crosses the
+    /// bound is still accepted, so that memory stays below max_bytes plus one message; otherwise it is not.
+    std::size_t max_bytes = 1024 * 1024;
+    /// Messages that may wait, the one in the handler included. At least 1.
+    std::uint32_t max_messages = 1024;
+    inbox_overflow when_full = inbox_overflow::pause;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/inbox_report.hpp
+// What became of everything that an inbox accepted.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Adds up exactly once the inbox is finished: what was accepted was handled or dropped, nothing else.
+/// Bytes are those that push() was told.
+struct inbox_report {
+    std::uint64_t messages_handled = 0; ///< the handler was called with it, whatever it answered
+    std::uint64_t messages_dropped = 0; ///< accepted, but closed before its turn
+    std::uint64_t bytes_handled = 0;
+    std::uint64_t bytes_dropped = 0;
+    std::uint64_t messages_refused = 0; ///< never accepted, because the inbox was full
+    errc reason = errc::none;           ///< the first error; none: all that was accepted was handled
+
+    [[nodiscard]] constexpr std::uint64_t messages_accepted() const noexcept {
+        return messages_handled + messages_dropped;
+    }
+    [[nodiscard]] constexpr std::uint64_t bytes_accepted() const noexcept {
+        return bytes_handled + bytes_dropped;
+    }
+    /// Whether everything accepted was handled without an error.
+    [[nodiscard]] constexpr bool clean() const noexcept { return reason == errc::none; }
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/spin_lock.hpp
+// The short lock: one byte, for critical sections of a few nanoseconds in objects that can't afford a mutex
+// each.
+//
+// Laws of this file:
+// - No user code, system call, allocation or large copy runs while it is held.
+// - unlock() is one release store and touches nothing afterwards, so whoever takes the lock next may destroy
+// it.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Test and test-and-set with back-off. Not recursive, not fair. lock() never makes a system call unless the
+/// holder was preempted.
+template <class Traits = std_traits>
+class basic_spin_lock {
+public:
+    basic_spin_lock() = default;
+    basic_spin_lock(const basic_spin_lock&) = delete;
+    basic_spin_lock& operator=(const basic_spin_lock&) = delete;
+
+    void lock() noexcept {
+        unsigned round = 0;
+        while (held_.exchange(true, std::memory_order_acquire)) {
+            while (held_.load(std::memory_order_relaxed)) Traits::relax(round++);
+        }
+    }
+
+    void unlock() noexcept { held_.store(false, std::memory_order_release); }
+
+private:
+    typename Traits::template atomic<bool> held_{false};
+};
+
+using spin_lock = basic_spin_lock<>;
+
+/// Holds a lock for a scope. (std::lock_guard would cost <mutex>.)
+template <class Lock>
+class [[nodiscard]] scoped_hold {
+public:
+    explicit scoped_hold(Lock& lock) noexcept : lock_(lock) { lock_.lock(); }
+    ~scoped_hold() { lock_.unlock(); }
+    scoped_hold(const scoped_hold&) = delete;
+    scoped_hold& operator=(const scoped_hold&) = delete;
+
+private:
+    Lock& lock_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/detail/message_blocks.hpp
+// A FIFO of messages in blocks of about 1 KiB: the producers' end grows under a lock, the drainer works at
+// the other end in place, without it.
+//
+// Laws of this file:
+// - A slot that front() showed is the drainer's until drop_front(): put() never touches it, and blocks stay
+//   where they are.
+// - Nothing here allocates or frees: blocks come from and go to the caller, who holds no lock then.
+// - Empty it owns no block, once release_idle() was called.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// A message in its place, and what push() said of its size.
+template <class Message>
+class message_slot {
+public:
+    void fill(Message&& message, std::size_t bytes) noexcept {
+        ::new (static_cast<void*>(storage_)) Message(std::move(message));
+        bytes_ = bytes;
+    }
+    [[nodiscard]] Message& message() noexcept { return *std::launder(reinterpret_cast<Message*>(storage_)); }
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    void destroy() noexcept { message().~Message(); }
+
+private:
+    alignas(Message) std::byte storage_[sizeof(Message)];
+    std::size_t bytes_;
+};
+
+/// Linked by `next`. Slots from `begin` to `end` are full.
+template <class Message>
+struct message_block {
+    using slot = message_slot<Message>;
+    static constexpr std::size_t wanted_size = 1008; // malloc's own header still fits into 1 KiB
+    static constexpr std::size_t header_size = 16;
+    static constexpr std::size_t fitting = (wanted_size - header_size) / sizeof(slot);
+    static constexpr std::uint32_t capacity = fitting < 2 ? 2 : static_cast<std::uint32_t>(fitting);
+
+    message_block* next = nullptr;
+    std::uint32_t begin = 0;
+    std::uint32_t end = 0;
+    slot slots[capacity];
+
+    /// nullptr when there is no memory.
+    [[nodiscard]] static message_block* make() noexcept { return new (std::nothrow) message_block; }
+
+    /// Destroys a chain and the messages that are left in it. With no lock held.
+    static void destroy(message_block* chain) noexcept {
+        while (chain != nullptr) {
+            message_block* const gone = std::exchange(chain, chain->next);
+            for (std::uint32_t at = gone->begin; at != gone->end; ++at) gone->slots[at].destroy();
+            delete gone;
+        }
+    }
+};
+
+/// Some messages in a row, in the drainer's hands.
+template <class Message>
+struct message_run {
+    message_slot<Message>* first = nullptr;
+    std::uint32_t count = 0;
+};
+
+/// See the file's laws. Not thread-safe: the inbox calls it under its lock. O(1) throughout.
+template <class Message>
+class message_blocks {
+public:
+    using block = message_block<Message>;
+    using run = message_run<Message>;
+
+    message_blocks() = default;
+    message_blocks(const message_blocks&) = delete;
+    message_blocks& operator=(const message_blocks&) = delete;
+    ~message_blocks() { block::destroy(take_all()); }
+
+    [[nodiscard]] bool empty() const noexcept { return head_ == nullptr || head_->begin == head_->end; }
+
+    /// Whether put() has a place; it takes `fresh` over, and makes it null, when it needs it.
+    [[nodiscard]] bool find_room(block*& fresh) noexcept {
+        if (tail_ != nullptr && tail_->end != block::capacity) return true;
+        block*& source = spare_ != nullptr ? spare_ : fresh;
+        if (source == nullptr) return false;
+        (tail_ == nullptr ? head_ : tail_->next) = source;
+        tail_ = std::exchange(source, nullptr);
+        return true;
+    }
+
+    /// Precondition: find_room() said so.
+    void put(Message&& message, std::size_t bytes) noexcept {
+        tail_->slots[tail_->end++].fill(std::move(message), bytes);
+    }
+
+    /// The oldest messages, `most` at most. Precondition: not empty.
+    [[nodiscard]] run front(std::uint32_t most) noexcept {
+        const std::uint32_t full = head_->end - head_->begin;
+        return {head_->slots + head_->begin, full < most ? full : most};
+    }
+
+    /// Forgets `count` messages that front() showed and the drainer destroyed. Returns a block to free, or
+    /// null.
+    [[nodiscard]] block* drop_front(std::uint32_t count) noexcept {
+        if (count == 0) return nullptr;
+        head_->begin += count;
+        if (head_->begin != head_->end) return nullptr;
+        if (head_ == tail_) {
+            head_->begin = head_->end = 0;
+            return nullptr;
+        }
+        block* const empty = std::exchange(head_, head_->next);
+        empty->next = nullptr;
+        empty->begin = empty->end = 0;
+        return std::exchange(spare_, empty);
+    }
+
+    /// Precondition: empty(). Returns the blocks that are left, for the caller to free.
+    [[nodiscard]] block* release_idle() noexcept { return take_all(); }
+
+    /// Everything, as a chain for the caller to destroy.
+    [[nodiscard]] block* take_all() noexcept {
+        block* chain = std::exchange(head_, nullptr);
+        tail_ = nullptr;
+        if (spare_ != nullptr) spare_->next = chain;
+        return spare_ != nullptr ? std::exchange(spare_, nullptr) : chain;
+    }
+
+private:
+    block* head_ = nullptr;
+    block* tail_ = nullptr;
+    block* spare_ = nullptr; ///< saves a steady flow its allocations
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/sync/detail/inbox_box.hpp
+// The messages of one connection that wait for their handler, and who may handle them: both under one short
+// lock, so that "open?", "room?", "queue it" and "am I the one to have it drained?" are a single step.
+//
+// Laws of this file:
+// - Exactly one holder of the turn: only `draining` may touch what front() showed.
+// - A push that finds the turn free takes it and must have the inbox drained; a push that finds it taken
+//   does nothing, because finding the queue empty and giving the turn back are one step under the same
+//   lock. No wake-up can be lost.
+// - Once sealed nothing is accepted. The first error stands, and what is queued then is dropped.
+// - Under the lock there is no allocation, no system call and no user code but the message's move.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Who holds the right to handle messages.
+enum class inbox_turn : std::uint8_t {
+    free,      ///< nobody: the queue is empty
+    scheduled, ///< the schedule hook: drain() is owed
+    draining,  ///< the thread inside drain()
+    finished,  ///< nobody, ever again
+};
+
+namespace detail {
+
+/// What the drainer has done since it looked last.
+struct handled {
+    std::uint32_t messages = 0;
+    std::size_t bytes = 0;
+};
+
+enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, end };
+
+/// What the drainer is to do next, and a block for it to free.
+template <class Message>
+struct [[nodiscard]] inbox_look {
+    inbox_step step = inbox_step::released;
+    message_run<Message> run{};
+    message_block<Message>* spent = nullptr;
+};
+
+/// What a push or a close came to. `schedule`: the caller took the turn and must call the schedule hook.
+struct [[nodiscard]] inbox_change {
+    errc error = errc::none;
+    bool pause = false;
+    bool schedule = false;
+};
+
+/// See the file's laws. Each function takes the lock itself; those marked "drainer" are for the turn's
+/// holder.
+template <class Message, class Traits>
+class inbox_box {
+public:
+    using block = message_block<Message>;
+
+    /// Charged per message: its place in a block.
+    static constexpr std::size_t overhead = sizeof(message_slot<Message>);
+
+    explicit inbox_box(const inbox_limits& limits) noexcept
+        : max_bytes_(limits.max_bytes),
+          max_messages_(limits.max_messages == 0 ? 1 : limits.max_messages),
+          when_full_(limits.when_full) {}
+    inbox_box(const inbox_box&) = delete;
+    inbox_box& operator=(const inbox_box&) = delete;
+
+    /// `message` is moved from only when the answer is errc::none.
+    inbox_change push(Message&& message, std::size_t bytes) noexcept {
+        block_source fresh; // outlives the hold: what is not needed is freed behind the lock
+        do {
+            const scoped_hold hold(lock_);
+            if (const inbox_change refused = judge(bytes); refused.error != errc::none) return refused;
+            if (blocks_.find_room(fresh.made)) return accept(std::move(message), bytes);
+        } while (fresh.fetch());
+        return {errc::out_of_memory};
+    }
+
+    /// Nothing is accepted any more. An error drops what is queued; errc::none lets it be handled.
+    inbox_change close(errc why) noexcept {
+        const scoped_hold hold(lock_);
+        if (turn_ == inbox_turn::finished || aborting_ || (sealed_ && why == errc::none))
+            return {errc::closed};
+        return {.schedule = end_with(why)};
+    }
+
+    /// Takes the turn that a hook owes. False: nothing is owed, or another thread was faster.
+    [[nodiscard]] bool begin() noexcept {
+        const scoped_hold hold(lock_);
+        if (turn_ != inbox_turn::scheduled) return false;
+        turn_ = inbox_turn::draining;
+        return true;
+    }
+
+    /// Drainer: settles what it did, and learns what is next. `left` of its quantum remain.
+    inbox_look<Message> look(const handled& done, std::size_t left) noexcept {
+        const scoped_hold hold(lock_);
+        inbox_look<Message> next{.spent = settle(done)};
+        if (aborting_) {
+            next.step = inbox_step::end;
+        } else if (paused_ && is_half_empty()) {
+            paused_ = false;
+            next.step = inbox_step::resume;
+        } else if (blocks_.empty()) {
+            next.step = sealed_ ? inbox_step::end : inbox_step::released;
+            if (!sealed_) release(next);
+        } else if (left == 0) {
+            turn_ = inbox_turn::scheduled;
+            next.step = inbox_step::quantum_used;
+        } else {
+            const std::uint32_t most = batch();
+            next.step = inbox_step::handle;
+            next.run = blocks_.front(left < most ? static_cast<std::uint32_t>(left) : most);
+        }
+        return next;
+    }
+
+    /// Drainer, no lock: whether to look before the next message of a run.
+    [[nodiscard]] bool must_look(const handled& done) const noexcept {
+        return stop_.load(std::memory_order_relaxed) || done.bytes > max_bytes_ / batches;
+    }
+
+    /// Drainer: the end. What is queued is dropped; the caller destroys it, and tells.
+    [[nodiscard]] block* finish() noexcept {
+        const scoped_hold hold(lock_);
+        report_.messages_dropped += messages_;
+        report_.bytes_dropped += bytes_;
+        messages_ = 0;
+        bytes_ = 0;
+        paused_ = false;
+        sealed_ = aborting_ = true; // the reason stands
+        return blocks_.take_all();
+    }
+
+    /// Drainer: the last touch.
+    void retire() noexcept {
+        const scoped_hold hold(lock_);
+        turn_ = inbox_turn::finished;
+    }
+
+    /// For the destructor: takes the turn from whoever it waits for. False when the inbox is finished.
+    [[nodiscard]] bool seize(errc why) noexcept {
+        const scoped_hold hold(lock_);
+        WSOLO_ASSERT(turn_ != inbox_turn::draining,
+                     "an inbox is destroyed while another thread, or its own handler, is in drain()");
+        if (turn_ == inbox_turn::finished) return false;
+        if (!aborting_ && (!sealed_ || !blocks_.empty())) report_.reason = why;
+        turn_ = inbox_turn::draining;
+        return true;
+    }
+
+    [[nodiscard]] inbox_turn turn() noexcept {
+        const scoped_hold hold(lock_);
+        return turn_;
+    }
+    [[nodiscard]] bool paused() noexcept {
+        const scoped_hold hold(lock_);
+        return paused_;
+    }
+    [[nodiscard]] std::size_t held_bytes() noexcept {
+        const scoped_hold hold(lock_);
+        return held();
+    }
+    [[nodiscard]] std::uint32_t held_messages() noexcept {
+        const scoped_hold hold(lock_);
+        return messages_;
+    }
+    [[nodiscard]] inbox_report report() noexcept {
+        const scoped_hold hold(lock_);
+        return report_;
+    }
+
+private:
+    // A run is at most an eighth of the bounds, so that what was handled but not yet settled can't be the
+    // cause of a pause or a failure.
+    static constexpr std::uint32_t batches = 8;
+    static constexpr std::uint32_t largest_batch = 32;
+
+    struct block_source {
+        block* made = nullptr;
+        block_source() = default;
+        block_source(const block_source&) = delete;
+        block_source& operator=(const block_source&) = delete;
+        ~block_source() { block::destroy(made); }
+        [[nodiscard]] bool fetch() noexcept { return (made = block::make()) != nullptr; }
+    };
+
+    /// Whether there is room; closes where the policy says so.
+    inbox_change judge(std::size_t bytes) noexcept {
+        if (sealed_) return {errc::closed};
+        const bool has_place = messages_ < max_messages_ && held() < max_bytes_;
+        if (when_full_ == inbox_overflow::pause) {
+            if (has_place) return {};
+            ++report_.messages_refused;
+            return {errc::queue_full, paused_};
+        }
+        if (has_place && bytes <= max_bytes_ && overhead <= max_bytes_ - bytes &&
+            bytes + overhead <= max_bytes_ - held())
+            return {};
+        ++report_.messages_refused;
+        if (when_full_ == inbox_overflow::drop_newest) return {errc::queue_full};
+        const errc why =
+            when_full_ == inbox_overflow::violate_policy ? errc::inbox_overflow : errc::inbox_overloaded;
+        return {why, false, end_with(why)};
+    }
+
+    inbox_change accept(Message&& message, std::size_t bytes) noexcept {
+        blocks_.put(std::move(message), bytes);
+        ++messages_;
+        bytes_ += bytes;
+        if (when_full_ == inbox_overflow::pause && (messages_ >= max_messages_ || held() >= max_bytes_))
+            paused_ = true;
+        return {errc::none, paused_, take_if_free()};
+    }
+
+    /// True when the caller took the turn.
+    bool end_with(errc why) noexcept {
+        sealed_ = true;
+        if (why != errc::none && !aborting_) {
+            aborting_ = true;
+            report_.reason = why;
+            stop_.store(true, std::memory_order_relaxed);
+        }
+        return take_if_free();
+    }
+
+    bool take_if_free() noexcept {
+        if (turn_ != inbox_turn::free) return false;
+        turn_ = inbox_turn::scheduled;
+        return true;
+    }
+
+    [[nodiscard]] block* settle(const handled& done) noexcept {
+        messages_ -= done.messages;
+        bytes_ -= done.bytes;
+        report_.messages_handled += done.messages;
+        report_.bytes_handled += done.bytes;
+        return blocks_.drop_front(done.messages);
+    }
+
+    /// The queue is empty: no heap block stays.
+    void release(inbox_look<Message>& next) noexcept {
+        turn_ = inbox_turn::free;
+        block* const idle = blocks_.release_idle();
+        if (next.spent == nullptr)
+            next.spent = idle;
+        else
+            next.spent->next = idle;
+    }
+
+    [[nodiscard]] std::size_t held() const noexcept { return bytes_ + messages_ * overhead; }
+    [[nodiscard]] bool is_half_empty() const noexcept {
+        return messages_ <= max_messages_ / 2 && held() <= max_bytes_ / 2;
+    }
+    [[nodiscard]] std::uint32_t batch() const noexcept {
+        const std::uint32_t share = paused_ ? 1 : max_messages_ / batches;
+        return share == 0 ? 1 : share < largest_batch ? share : largest_batch;
+    }
+
+    message_blocks<Message> blocks_;
+    std::size_t max_bytes_;
+    std::size_t bytes_ = 0; // that wait or are being handled, without overhead
+    inbox_report report_;
+    std::uint32_t max_messages_;
+    std::uint32_t messages_ = 0;
+    basic_spin_lock<Traits> lock_;
+    typename Traits::template atomic<bool> stop_{false}; // aborting_, for the drainer between two messages
+    inbox_turn turn_ = inbox_turn::free;
+    inbox_overflow when_full_;
+    bool sealed_ : 1 = false;
+    bool aborting_ : 1 = false;
+    bool paused_ : 1 = false;
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/schedule_hook.hpp
+// How a queue asks its loop for a turn: a function that whoever found the queue idle calls once.
+//
+// Laws of this file:
+// - Called with no lock held, once per idle-to-busy transition, from whichever thread made it.
+// - A hook that returns false, or throws, refuses: nobody will come, and the queue ends.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Called to have the queue driven soon (pump() of a writer, drain() of an inbox), on whichever thread may
+/// do that. Returns nothing, or a bool: false refuses, and so does throwing.
+template <class Hook>
+concept schedule_hook = std::invocable<Hook&> && (std::same_as<std::invoke_result_t<Hook&>, void> ||
+                                                  std::same_as<std::invoke_result_t<Hook&>, bool>);
+
+namespace detail {
+
+/// Calls the hook. False: it refused.
+template <schedule_hook Hook>
+[[nodiscard]] bool ask_for_a_turn(Hook& hook) {
+    const auto call = [&hook] {
+        if constexpr (std::same_as<std::invoke_result_t<Hook&>, bool>) {
+            return hook();
+        } else {
+            hook();
+            return true;
+        }
+    };
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        return call();
+    } catch (...) {
+        return false;
+    }
+#else
+    return call();
+#endif
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/inbox.hpp
+// The receiving counterpart of the writer: whoever reads pushes messages and goes on reading; one drainer
+// at a time handles them, serially and in order. A slow handler stalls neither the reader nor the
+// heartbeat.
+//
+// Laws of this file:
+// - push() never waits and never calls the handler.
+// - Never two handlers at once, even if drain() is called from several threads.
+// - The schedule hook is called once per idle-to-busy transition, outside any lock; drain() is what it
+//   owes.
+// - The first error wins: it stops the handling behind the message in progress, drops what is queued, and
+//   reaches the owner by the report. accepted = handled + dropped.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What push() came to.
+struct [[nodiscard]] inbox_push {
+    /// none: accepted. queue_full: refused, and still the caller's. closed. inbox_overflow,
+    /// inbox_overloaded: refused, and the inbox is closed with it. out_of_memory: refused.
+    errc error = errc::none;
+    /// Stop reading, until the resume hook is called. (The message was accepted all the same if `error` is
+    /// none.)
+    bool pause = false;
+};
+
+/// What drain() left behind.
+enum class inbox_status : std::uint8_t {
+    idle,     ///< everything is handled; the next push calls the hook
+    more,     ///< the quantum is used up; the hook was called again
+    busy,     ///< another thread, or a handler further up this stack, is draining: nothing to do here
+    finished, ///< over: see report()
+};
+
+/// `messages`: how many this call handled.
+struct inbox_drain {
+    inbox_status status = inbox_status::idle;
+    std::size_t messages = 0;
+};
+
+/// What an inbox calls, in one object: its loop, whoever reads, and its owner. Every `Schedule` of an inbox
+/// may have on_resume() and on_finished(const inbox_report&); this one makes such a thing of three
+/// functions.
+template <schedule_hook Schedule, std::invocable<> Resume, std::invocable<const inbox_report&> Finished>
+struct inbox_hooks {
+    Schedule schedule;
+    Resume resume;
+    Finished finished;
+    decltype(auto) operator()() { return schedule(); }
+    void on_resume() { resume(); }
+    void on_finished(const inbox_report& report) { finished(report); }
+};
+template <class Schedule, class Resume, class Finished>
+inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finished>;
+
+/// What may handle a message: called with `Message&&`; returns nothing, or the errc that closes the inbox.
+template <class Handler, class Message>
+concept inbox_handler =
+    std::invocable<Handler&, Message&&> && (std::same_as<std::invoke_result_t<Handler&, Message&&>, void> ||
+                                            std::same_as<std::invoke_result_t<Handler&, Message&&>, errc>);
+
+/// See the file's laws. `Schedule` is the hook, called with no lock held by the thread that pushed or
+/// closed; it may have, called by the thread that drains: `on_resume()`, once after each pause, when both
+/// bounds are half free; and `on_finished(const inbox_report&)`, once, at the end. Neither may throw.
+/// Thread safety: everything but construction and destruction. The destructor drops what is left
+/// (errc::aborted, as an end that on_finished() is told) and must not run inside a handler; no other thread
+/// may be in a call then, and no drain() may come later. Idle it owns no heap block, mutex or thread.
+///
+/// on_resume() may run before push() has told another thread to pause: have it posted to the thread that
+/// reads, or let that thread look at paused() once it has stopped.
+template <class Message, schedule_hook Schedule, class Traits = std_traits>
+class inbox {
+    static_assert(std::is_nothrow_move_constructible_v<Message> && std::is_nothrow_destructible_v<Message>,
+                  "an inbox moves its messages under its lock: let Message's move constructor be noexcept");
+
+    using box = detail::inbox_box<Message, Traits>;
+
+public:
+    using message_type = Message;
+
+    /// Charged for each message on top of the bytes that push() is told: its place in the inbox.
+    static constexpr std::size_t message_overhead = box::overhead;
+    static constexpr std::size_t no_quantum = static_cast<std::size_t>(-1);
+
+    explicit inbox(Schedule hook, const inbox_limits& limits = {}) : box_(limits), hook_(std::move(hook)) {}
+    inbox(const inbox&) = delete;
+    inbox& operator=(const inbox&) = delete;
+    ~inbox() {
+        if (box_.seize(errc::aborted)) end();
+    }
+
+    /// Queues a message that holds `bytes` of memory. It is moved from only when the answer is errc::none.
+    /// May be called from the handler. O(1); one allocation for about 1 KiB of messages.
+    inbox_push push(Message&& message, std::size_t bytes) {
+        const detail::inbox_change change = box_.push(std::move(message), bytes);
+        if (change.schedule) schedule();
+        return {change.error, change.pause};
+    }
+
+    /// Accepts nothing any more. errc::none: what is queued is still handled, and then the inbox is
+    /// finished. An error: what is queued is dropped, and no handler begins but one that another thread has
+    /// begun already. The first error counts, and stands above errc::none. True: this call's word counts.
+    /// Called from the handler, by its error, or from any thread; the end comes in drain(), which the hook
+    /// is asked for. A bound for an orderly end: close(), and close(errc::drain_timed_out) when the time is
+    /// over.
+    bool close(errc why = errc::none) {
+        const detail::inbox_change change = box_.close(why);
+        if (change.schedule) schedule();
+        return change.error == errc::none;
+    }
+
+    /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook
+    /// asked; a call too many is harmless. What a handler throws closes the inbox with errc::handler_failed
+    /// and leaves this call, behind on_finished(). The message is destroyed when its handler returns.
+    template <inbox_handler<Message> Handler>
+    inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
+        if (box_.begin()) return run(handler, quantum);
+        switch (box_.turn()) {
+        case inbox_turn::draining: return {inbox_status::busy};
+        case inbox_turn::finished: return {inbox_status::finished};
+        default: return {inbox_status::idle};
+        }
+    }
+
+    /// Whether reading is to pause: push() said so, and the resume hook was not called since.
+    [[nodiscard]] bool paused() const noexcept { return box_.paused(); }
+    [[nodiscard]] bool finished() const noexcept { return box_.turn() == inbox_turn::finished; }
+    /// Whether drain() is owed.
+    [[nodiscard]] bool wants_drain() const noexcept { return box_.turn() == inbox_turn::scheduled; }
+    /// What counts against the bounds; overhead and the message in the handler included. What a run of
+    /// messages (at most an eighth of the bounds) has handled may still be in it.
+    [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }
+    [[nodiscard]] std::size_t queued_messages() const noexcept { return box_.held_messages(); }
+    /// What became of everything so far; final once drain() said finished.
+    [[nodiscard]] inbox_report report() const noexcept { return box_.report(); }
+
+private:
+    /// Holds the turn: it leaves by being released, handed over or finished.
+    template <class Handler>
+    inbox_drain run(Handler& handler, std::size_t quantum) {
+        detail::handled done;
+        for (std::size_t total = 0;; total += done.messages) {
+            const auto next = box_.look(done, quantum - total);
+            box::block::destroy(next.spent);
+            done = {};
+            switch (next.step) {
+            case detail::inbox_step::handle: handle_or_end(handler, next.run, done); break;
+            case detail::inbox_step::resume: tell_resume(); break;
+            case detail::inbox_step::released: return {inbox_status::idle, total};
+            case detail::inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
+            case detail::inbox_step::end: end(); return {inbox_status::finished, total};
+            }
+        }
+    }
+
+    /// What the handler throws leaves here, behind the end.
+    template <class Handler>
+    void handle_or_end(Handler& handler, detail::message_run<Message> run, detail::handled& done) {
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            handle(handler, run, done);
+        } catch (...) {
+            static_cast<void>(box_.close(errc::handler_failed));
+            box::block::destroy(box_.look(done, 0).spent);
+            end();
+            throw;
+        }
+#else
+        handle(handler, run, done);
+#endif
+    }
+
+    template <class Handler>
+    void handle(Handler& handler, detail::message_run<Message> run, detail::handled& done) {
+        do {
+            const in_progress current(*run.first++, done);
+            if constexpr (std::same_as<std::invoke_result_t<Handler&, Message&&>, errc>) {
+                const errc error = handler(std::move(current.slot.message()));
+                if (error != errc::none) static_cast<void>(box_.close(error));
+            } else {
+                handler(std::move(current.slot.message()));
+            }
+        } while (--run.count != 0 && !box_.must_look(done));
+    }
+
+    /// The message in the handler: counted, and destroyed on every path out of it.
+    struct in_progress {
+        detail::message_slot<Message>& slot;
+        in_progress(detail::message_slot<Message>& current, detail::handled& done) noexcept : slot(current) {
+            ++done.messages;
+            done.bytes += slot.bytes();
+        }
+        in_progress(const in_progress&) = delete;
+        in_progress& operator=(const in_progress&) = delete;
+        ~in_progress() { slot.destroy(); }
+    };
+
+    /// The caller took the turn off `free`, or gave it back with messages left.
+    void schedule() {
+        if (detail::ask_for_a_turn(hook_)) return;
+        static_cast<void>(box_.close(errc::schedule_refused)); // nobody will come
+        if (box_.begin()) end();
+    }
+
+    /// Holds the turn, for the last time.
+    void end() {
+        box::block::destroy(box_.finish());
+        tell_finished();
+        box_.retire();
+    }
+
+    // A hook that throws here ends the program: there is nobody to throw to.
+    void tell_resume() noexcept {
+        if constexpr (requires { hook_.on_resume(); }) hook_.on_resume();
+    }
+    void tell_finished() noexcept {
+        if constexpr (requires { hook_.on_finished(inbox_report{}); }) hook_.on_finished(box_.report());
+    }
+
+    mutable box box_;
+    [[no_unique_address]] Schedule hook_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/sync/pointer_lock.hpp
 // A pointer and the lock that guards it, in one word: a pointer while free, the chain of sleeping lockers
 // while somebody holds it (the holder carries the pointer).
@@ -7160,56 +8147,6 @@ using sequence_barrier = basic_sequence_barrier<>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/sync/spin_lock.hpp
-// The short lock: one byte, for critical sections of a few nanoseconds in objects that can't afford a mutex
-// each.
-//
-// Laws of this file:
-// - No user code, system call, allocation or large copy runs while it is held.
-// - unlock() is one release store and touches nothing afterwards, so whoever takes the lock next may destroy
-// it.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Test and test-and-set with back-off. Not recursive, not fair. lock() never makes a system call unless the
-/// holder was preempted.
-template <class Traits = std_traits>
-class basic_spin_lock {
-public:
-    basic_spin_lock() = default;
-    basic_spin_lock(const basic_spin_lock&) = delete;
-    basic_spin_lock& operator=(const basic_spin_lock&) = delete;
-
-    void lock() noexcept {
-        unsigned round = 0;
-        while (held_.exchange(true, std::memory_order_acquire)) {
-            while (held_.load(std::memory_order_relaxed)) Traits::relax(round++);
-        }
-    }
-
-    void unlock() noexcept { held_.store(false, std::memory_order_release); }
-
-private:
-    typename Traits::template atomic<bool> held_{false};
-};
-
-using spin_lock = basic_spin_lock<>;
-
-/// Holds a lock for a scope. (std::lock_guard would cost <mutex>.)
-template <class Lock>
-class [[nodiscard]] scoped_hold {
-public:
-    explicit scoped_hold(Lock& lock) noexcept : lock_(lock) { lock_.lock(); }
-    ~scoped_hold() { lock_.unlock(); }
-    scoped_hold(const scoped_hold&) = delete;
-    scoped_hold& operator=(const scoped_hold&) = delete;
-
-private:
-    Lock& lock_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
 // ---- wsolo/sync/unordered_barrier.hpp
 // The sequence barrier for handlers that finish in any order: a thread pool, coroutines that overlap.
 //
@@ -7591,6 +8528,86 @@ struct drain_report {
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/write/outcome.hpp
+// What became of one item, for a sender who wants to know: called once per accepted item that asked.
+//
+// Laws of this file:
+// - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
+//   was dropped. A rejected item gets none: its send() already said so.
+// - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
+//   in that item's sender. It may send; it must not wait.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the
+/// call.
+struct on_outcome {
+    void (*call)(void* context, errc outcome) noexcept = nullptr;
+    void* context = nullptr;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return call != nullptr; }
+    void operator()(errc outcome) const noexcept {
+        if (call != nullptr) call(context, outcome);
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/flushed.hpp
+// Waiting in a coroutine until what was sent has left: `const wsolo::errc error = co_await wsolo::flushed(writer);`
+//
+// Laws of this file:
+// - The coroutine is resumed once, with no lock held, by the thread that pumps. It may send; it must not wait there in
+//   another way than by co_await.
+// - A coroutine that waits here must not be destroyed: the writer tells it in any case, at its own end at the latest.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What co_await takes; made by flushed(). Gives errc::none when all data accepted before was written, or why that
+/// will never be: closed, aborted, out_of_memory ...
+template <class Writer>
+class [[nodiscard]] flush_awaiter {
+public:
+    explicit flush_awaiter(Writer& writer) noexcept : writer_(writer) {}
+    flush_awaiter(const flush_awaiter&) = delete;
+    flush_awaiter& operator=(const flush_awaiter&) = delete;
+    ~flush_awaiter() { WSOLO_ASSERT(!is_waiting_, "a coroutine was destroyed that a writer was to resume"); }
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    [[nodiscard]] bool await_suspend(std::coroutine_handle<> caller) {
+        caller_ = caller;
+        is_waiting_ = true;
+        // Once this is accepted the frame may be running elsewhere, or gone.
+        const errc refused = writer_.flush({&flush_awaiter::on_told, this});
+        if (refused == errc::none) return true;
+        is_waiting_ = false;
+        outcome_ = refused;
+        return false;
+    }
+    [[nodiscard]] errc await_resume() const noexcept { return outcome_; }
+
+private:
+    static void on_told(void* context, errc outcome) noexcept {
+        auto& self = *static_cast<flush_awaiter*>(context);
+        self.is_waiting_ = false;
+        self.outcome_ = outcome;
+        self.caller_.resume();
+    }
+
+    Writer& writer_;
+    std::coroutine_handle<> caller_;
+    errc outcome_ = errc::none;
+    bool is_waiting_ = false;
+};
+
+/// Waits for all data that `writer` accepted before. The writer outlives the wait.
+template <class Writer>
+[[nodiscard]] flush_awaiter<Writer> flushed(Writer& writer) noexcept {
+    return flush_awaiter<Writer>(writer);
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/write/transport.hpp
 // What the writer needs of a connection: one gather write and one way to end it. Small enough to write in ten
 // lines.
@@ -7632,31 +8649,6 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
 template <class T>
 concept waitable_transport = transport<T> && requires(T& connection, time_point deadline) {
     { connection.wait_writable(deadline) } -> std::same_as<bool>;
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/outcome.hpp
-// What became of one item, for a sender who wants to know: called once per accepted item that asked.
-//
-// Laws of this file:
-// - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
-//   was dropped. A rejected item gets none: its send() already said so.
-// - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
-//   in that item's sender. It may send; it must not wait.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the
-/// call.
-struct on_outcome {
-    void (*call)(void* context, errc outcome) noexcept = nullptr;
-    void* context = nullptr;
-
-    [[nodiscard]] explicit operator bool() const noexcept { return call != nullptr; }
-    void operator()(errc outcome) const noexcept {
-        if (call != nullptr) call(context, outcome);
-    }
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -9357,12 +10349,6 @@ struct [[nodiscard]] pump_result {
     time_point deadline = no_deadline;
 };
 
-/// Called to have pump() run soon, on whichever thread may write. Returns nothing, or a bool: false refuses,
-/// and so does throwing.
-template <class Hook>
-concept schedule_hook = std::invocable<Hook&> && (std::same_as<std::invoke_result_t<Hook&>, void> ||
-                                                  std::same_as<std::invoke_result_t<Hook&>, bool>);
-
 /// The inline drive: the sender that finds the writer idle writes at once, up to the quantum, and only what
 /// is left (or what the transport did not take) goes to `Hook`.
 template <schedule_hook Hook>
@@ -9499,29 +10485,8 @@ private:
     }
 
     void call_hook() {
-        if (hook_accepts()) return;
+        if (ask_for_a_turn(schedule_)) return;
         if (box_.begin()) static_cast<void>(end({}, {.reason = errc::schedule_refused}));
-    }
-
-    bool hook_accepts() {
-#if WSOLO_HAS_EXCEPTIONS
-        try {
-            return call_schedule();
-        } catch (...) {
-            return false;
-        }
-#else
-        return call_schedule();
-#endif
-    }
-
-    bool call_schedule() {
-        if constexpr (std::same_as<std::invoke_result_t<Schedule&>, bool>) {
-            return schedule_();
-        } else {
-            schedule_();
-            return true;
-        }
     }
 
     // An observer that throws ends the program: there is nobody to throw to.
@@ -9790,6 +10755,15 @@ public:
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item) {
         return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
+    }
+
+    /// Queues a PING, and `told` is called once: errc::none when the transport took its last byte, which is when a
+    /// pong timer starts. Errors: queue_full, closed, out_of_memory, control_payload_too_big (above 125 bytes).
+    [[nodiscard]] errc send_ping(const_bytes payload, on_outcome told) {
+        if (payload.size() > max_control_payload) return errc::control_payload_too_big;
+        detail::segment* ping = encode_whole(opcode::ping, payload, {.outcome = told});
+        if (ping == nullptr) return errc::out_of_memory;
+        return own(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping));
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
@@ -10156,6 +11130,803 @@ private:
     writer_type writer_;
     std::thread thread_;
 };
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/options.hpp
+// How one endpoint behaves, and what it tells the loop that drives it.
+//
+// Laws of this file:
+// - Every default suits a public server: bounded memory, bounded silence, a bounded end.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Copied into the endpoint.
+struct endpoint_options {
+    /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
+    read_limits reading{};
+    writer_options writing{};
+    /// What may wait for the handler.
+    inbox_limits handling{};
+    heartbeat_options beating{};
+    /// How long the peer may take to answer our Close, and to end the stream behind a failure.
+    std::chrono::milliseconds close_timeout{5'000};
+    /// Reading pauses while more than this many bytes wait to be written: for peers whose requests make replies.
+    std::size_t max_unsent = static_cast<std::size_t>(-1);
+    /// Messages handled in one turn of the loop, where the loop handles them.
+    std::uint32_t handle_quantum = 64;
+};
+
+/// What an endpoint wants of its loop until the next call. Level-triggered: watch for exactly this.
+struct [[nodiscard]] endpoint_wants {
+    bool read = true;      ///< bytes, for receive()
+    bool write = false;    ///< run() when the transport is writable
+    bool finished = false; ///< over: on_finished() was called; nothing more is wanted, it may be destroyed
+    time_point deadline = no_deadline; ///< run() at this time
+};
+
+/// How a connection ended.
+struct ending {
+    /// The first thing that went wrong; none: both sides closed in order.
+    errc reason = errc::none;
+    /// The status code of the Close that was received, or else of the one that was sent. abnormal: neither
+    /// (RFC 6455 §7.1.5).
+    close_code code = close_code::abnormal;
+    /// The peer's Close arrived.
+    bool peer_closed = false;
+    drain_report written{};
+    inbox_report handled{};
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/message.hpp
+// A received message that outlives the read.
+//
+// Laws of this file:
+// - It owns its bytes: whoever holds it may keep it, move it to another thread, or take the bytes out.
+// - Text was validated before it came here (RFC 6455 §8.1).
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Text or binary, whole. Movable; not thread-safe.
+class message {
+public:
+    message() = default;
+    message(bool is_text, byte_buffer bytes) noexcept : bytes_(std::move(bytes)), text_(is_text) {}
+
+    [[nodiscard]] bool is_text() const noexcept { return text_; }
+    /// The payload, unmasked. Lives as long as this message, and until it is moved from.
+    [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view(); }
+    /// The same as characters; UTF-8 where is_text() says so.
+    [[nodiscard]] std::string_view text() const noexcept { return text_of(bytes()); }
+    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
+    /// The payload's memory, for one who wants to keep or change it.
+    [[nodiscard]] byte_buffer take_bytes() noexcept { return std::move(bytes_); }
+
+private:
+    byte_buffer bytes_;
+    bool text_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/detail/call_handler.hpp
+// How an endpoint calls its handler: whichever form it has, whatever it does.
+//
+// Laws of this file:
+// - A handler's exception is an error like another: it ends its own connection and unwinds no loop.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Handler, class Endpoint>
+errc call_handler_unguarded(Handler& handler, Endpoint& whole, message&& received) {
+    const auto call = [&]() -> decltype(auto) {
+        if constexpr (requires { handler.on_message(whole, std::move(received)); }) {
+            return handler.on_message(whole, std::move(received));
+        } else {
+            return handler(whole, std::move(received));
+        }
+    };
+    if constexpr (std::is_same_v<decltype(call()), errc>) {
+        return call();
+    } else {
+        static_assert(std::is_void_v<decltype(call())>,
+                      "a message handler returns nothing, or the errc that ends the connection");
+        call();
+        return errc::none;
+    }
+}
+
+/// errc::handler_failed when it throws.
+template <class Handler, class Endpoint>
+errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        return call_handler_unguarded(handler, whole, std::move(received));
+    } catch (...) {
+        return errc::handler_failed;
+    }
+#else
+    return call_handler_unguarded(handler, whole, std::move(received));
+#endif
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/ending_record.hpp
+// How a connection ends, as it becomes known.
+//
+// Laws of this file:
+// - The first reason stays. The peer's status code stands above ours: it is the one that was received.
+// - note_close() may be called from any thread; the rest by the loop's.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Traits>
+class ending_record {
+public:
+    void blame(errc why) noexcept {
+        if (how_.reason == errc::none) how_.reason = why;
+    }
+    void peer_closed(close_code code) noexcept {
+        how_.peer_closed = true;
+        how_.code = code;
+    }
+    /// Our Close with this code was queued.
+    void note_close(close_code code) noexcept {
+        std::uint16_t none = 0;
+        sent_code_.compare_exchange_strong(none, static_cast<std::uint16_t>(code), std::memory_order_relaxed);
+    }
+    [[nodiscard]] bool close_noted() const noexcept {
+        return sent_code_.load(std::memory_order_relaxed) != 0;
+    }
+
+    const ending& finish(const drain_report& written, const inbox_report& handled) noexcept {
+        how_.written = written;
+        how_.handled = handled;
+        blame(written.reason);
+        blame(handled.reason);
+        if (!how_.peer_closed && close_noted())
+            how_.code = static_cast<close_code>(sent_code_.load(std::memory_order_relaxed));
+        return how_;
+    }
+
+    [[nodiscard]] const ending& how() const noexcept { return how_; }
+
+private:
+    ending how_;
+    typename Traits::template atomic<std::uint16_t> sent_code_{0};
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/received_item.hpp
+// A message on its way to the handler, with its number in the barrier.
+//
+// Laws of this file:
+// - Its number ends with it: handled when the handler took it, abandoned when it was not accepted. One that is
+//   dropped by an error stays open, so that no later wait passes over it: the barrier was closed with that error.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Move-only. Not thread-safe.
+template <class Barrier>
+class received_item {
+public:
+    received_item(message received, Barrier& numbers) noexcept
+        : message_(std::move(received)), numbers_(&numbers), ticket_(numbers.issue_ticket()) {}
+    received_item(received_item&&) noexcept = default;
+    received_item& operator=(received_item&&) = delete;
+    ~received_item() {
+        if (numbers_->is_closed()) {
+            static_cast<void>(ticket_.take());
+        } else {
+            ticket_.abandon();
+        }
+    }
+
+    [[nodiscard]] message take_message() noexcept { return std::move(message_); }
+    [[nodiscard]] basic_ticket<Barrier> take_ticket() noexcept { return std::move(ticket_); }
+
+private:
+    message message_;
+    Barrier* numbers_;
+    basic_ticket<Barrier> ticket_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/endpoint_core.hpp
+// What an endpoint does in a turn of its loop: input to events, events to replies and messages, messages to the
+// handler, then the heartbeat, the writer, and the question whether it is over.
+//
+// Laws of this file:
+// - Everything but wake(), handle_some(), begin_close() and abort() belongs to the loop's thread.
+// - Inside a turn the hooks only leave a mark, and the turn's end does what they ask for: no loop wakes itself.
+// - The first thing that went wrong names the end.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
+struct in_the_loop {};
+
+namespace detail {
+
+/// `Whole` is the endpoint, which derives from this.
+template <class Whole, transport Transport, schedule_hook Schedule, class Handler, class Side, class Work,
+          class Traits>
+class endpoint_core {
+    using loop_scope = basic_handler_scope<Traits>;
+    using anchor = basic_session_anchor<Whole, Traits>;
+
+    struct writer_hook {
+        endpoint_core* self;
+        bool operator()() const { return self->wake(self->write_is_due_); }
+    };
+    struct inbox_hook {
+        endpoint_core* self;
+        bool operator()() const { return self->ask_for_work(); }
+        void on_resume() const noexcept { self->wake_or_abort(); }
+        void on_finished(const inbox_report& report) const noexcept {
+            if constexpr (requires { self->handler_.on_messages_over(report.reason); })
+                self->handler_.on_messages_over(report.reason);
+            self->wake_or_abort();
+        }
+    };
+
+protected:
+    using writer = single_writer<Transport, writer_hook, Side, no_observer, Traits>;
+    using barrier = basic_sequence_barrier<Traits>;
+    using item = received_item<barrier>;
+    using message_inbox = inbox<item, inbox_hook, Traits>;
+
+    static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
+
+    template <class... Gated>
+    endpoint_core(Transport connection, Schedule hook, Handler handler, const endpoint_options& options,
+                  Side side, Work work, Gated... gated)
+        : beat_(options.beating, Traits::clock::now()),
+          in_(whole_messages(options.reading)),
+          close_timeout_(options.close_timeout),
+          handle_quantum_(options.handle_quantum),
+          max_unsent_(options.max_unsent),
+          handler_(std::move(handler)),
+          schedule_(std::move(hook)),
+          work_(std::move(work)),
+          inbox_(inbox_hook{this}, options.handling),
+          out_(gated..., std::move(connection), writer_hook{this}, options.writing, std::move(side)) {
+        if constexpr (requires { handler_.attach(whole()); }) handler_.attach(whole());
+        auto made = anchor::make(whole());
+        if (made) {
+            anchor_ = std::move(*made);
+        } else {
+            abort(errc::out_of_memory);
+        }
+    }
+    endpoint_core(const endpoint_core&) = delete;
+    endpoint_core& operator=(const endpoint_core&) = delete;
+    ~endpoint_core() {
+        handled_.close(errc::aborted); // who waits for messages that will not be handled is told so
+        anchor_ = {};                  // waits for work() in progress
+    }
+
+    [[nodiscard]] Whole& whole() noexcept { return static_cast<Whole&>(*this); }
+
+    static read_limits whole_messages(read_limits limits) noexcept {
+        limits.deliver = delivery::messages;
+        return limits;
+    }
+
+    endpoint_wants on_bytes(mutable_bytes received) {
+        const time_point now = Traits::clock::now();
+        beat_.on_received(now);
+        {
+            const loop_scope inside(this);
+            take(received, now);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    endpoint_wants on_end(errc why) {
+        const time_point now = Traits::clock::now();
+        {
+            const loop_scope inside(this);
+            end_input(why);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    endpoint_wants on_turn() {
+        const time_point now = Traits::clock::now();
+        write_is_due_ = true;
+        {
+            const loop_scope inside(this);
+            take_rest(now);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    errc begin_close(close_code code, std::string_view reason) {
+        const errc error = out_.close(code, reason);
+        if (error == errc::none) end_.note_close(code);
+        return error;
+    }
+
+    void abort(errc why) {
+        out_.abort(why, duration::zero()); // first, so that nothing says goodbye for what follows
+        handled_.close(why);
+        static_cast<void>(inbox_.close(why));
+    }
+
+    /// Has what is queued handled, if there is something.
+    void ask_again() {
+        if (inbox_.wants_drain() && !ask_for_work()) abort(errc::schedule_refused);
+    }
+
+    void handle_some() {
+        const auto handle = [this](item&& next) {
+            errc error = errc::none;
+            {
+                [[maybe_unused]] const auto numbered = handled_.handle(next.take_ticket());
+                error = call_handler(handler_, whole(), next.take_message());
+            }
+            if (error == errc::none || error == errc::closed) return errc::none;
+            handled_.close(error);
+            return error;
+        };
+        if constexpr (requires { handler_.wants_message(); }) {
+            for (std::uint32_t left = handle_quantum_; left != 0 && may_hand_out(); --left)
+                static_cast<void>(inbox_.drain(handle, 1));
+        } else {
+            static_cast<void>(inbox_.drain(handle, handle_quantum_));
+        }
+    }
+
+    /// Of a handler that takes messages when it wants to: whether drain() has something to do.
+    [[nodiscard]] bool may_hand_out() const noexcept {
+        return inbox_.wants_drain() &&
+               (handler_.wants_message() || inbox_.queued_messages() == 0 || !inbox_.report().clean());
+    }
+
+    heartbeat beat_;
+    basic_reader<Side::self> in_;
+    byte_buffer rest_; ///< bytes behind a pause
+    ending_record<Traits> end_;
+    time_point write_deadline_ = no_deadline;
+    time_point give_up_at_ = no_deadline;
+    time_point close_by_ = no_deadline; ///< while owed_close_ waits for the messages before it
+    std::optional<control_frame> owed_close_;
+    const std::chrono::milliseconds close_timeout_;
+    const std::uint32_t handle_quantum_;
+    const std::size_t max_unsent_;
+    bool write_is_due_ = false;
+    bool work_is_due_ = false;
+    bool is_blocked_ = false;
+    bool writer_is_over_ = false;
+    bool input_is_over_ = false;
+    bool is_finished_ = false;
+
+    Handler handler_;
+    [[no_unique_address]] Schedule schedule_;
+    [[no_unique_address]] Work work_;
+    barrier handled_;
+    message_inbox inbox_;
+    writer out_;
+    anchor anchor_; ///< the last, so that nothing goes while work() is inside
+
+private:
+    // ---- in
+
+    void take(mutable_bytes received, time_point now) {
+        if (!rest_.empty() || inbox_.paused()) return keep(received);
+        auto found = in_.read(received);
+        for (const event& each : found) {
+            meet(each, now);
+            if (inbox_.paused()) return keep(found.unread());
+        }
+        if (!in_.open() || input_is_over_) end_messages();
+    }
+
+    /// What came before the pause was heard of: no more than one receive() brings, if the loop listens.
+    void keep(mutable_bytes bytes) {
+        if (!rest_.append(bytes)) fail(errc::out_of_memory);
+    }
+
+    void take_rest(time_point now) {
+        if (rest_.empty() || inbox_.paused()) return;
+        byte_buffer rest = std::move(rest_);
+        take(rest.view(), now);
+    }
+
+    void meet(const event& found, time_point now) {
+        switch (found.kind()) {
+        case event_kind::message: return deliver(found);
+        case event_kind::fragment: return; // not with delivery::messages
+        case event_kind::ping:
+            if (const auto reply = found.owed_reply()) answer(*reply);
+            return;
+        case event_kind::pong: return beat_.on_pong(now);
+        case event_kind::peer_close: end_.peer_closed(found.code()); break;
+        case event_kind::failure:
+            end_.blame(found.error());
+            if (!found.owes_reply() && !in_.close_sent()) return out_.abort(found.error());
+            end_.note_close(found.code());
+            break;
+        }
+        // What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
+        owed_close_ = found.owed_reply();
+        close_by_ = deadline_after(now, close_timeout_);
+    }
+
+    void answer_close(time_point now) {
+        if (!owed_close_ || (!inbox_.finished() && now < close_by_)) return;
+        answer(*owed_close_);
+        owed_close_.reset();
+    }
+
+    void answer(const control_frame& reply) {
+        const errc error = out_.send(reply);
+        if (reply.op() == opcode::close || error == errc::closed) return in_.note_close_sent();
+        if (error != errc::none) fail(error);
+    }
+
+    void deliver(const event& found) {
+        byte_buffer bytes;
+        if (!bytes.append(found.payload())) return fail(errc::out_of_memory);
+        const std::size_t size = bytes.size();
+        const inbox_push pushed = inbox_.push({message(found.is_text(), std::move(bytes)), handled_}, size);
+        if (pushed.error == errc::none || pushed.error == errc::queue_full || pushed.error == errc::closed)
+            return;
+        handled_.close(pushed.error);
+        fail(pushed.error);
+    }
+
+    void end_input(errc why) {
+        if (std::exchange(input_is_over_, true)) return;
+        if (in_.open() && !in_.peer_closed()) {
+            end_.blame(why == errc::none ? in_.end_of_input() : why);
+            if (!in_.close_sent()) out_.abort(errc::connection_lost);
+        }
+        if (rest_.empty()) end_messages();
+    }
+
+    /// Nothing more will be pushed; what was is still handled.
+    void end_messages() { static_cast<void>(inbox_.close()); }
+
+    // ---- handling
+
+    bool ask_for_work() {
+        if constexpr (handles_here) {
+            return wake(work_is_due_);
+        } else {
+            auto call = [this] { return work_(anchor_.handle()); };
+            return ask_for_a_turn(call);
+        }
+    }
+
+    void handle_here() {
+        if constexpr (handles_here) {
+            work_is_due_ = false;
+            handle_some();
+        }
+    }
+
+    // ---- the loop's turn
+
+    /// Has run() called soon: by this turn's own end where the loop itself asks.
+    bool wake(bool& is_due) {
+        if (loop_scope::is_inside(this)) return is_due = true;
+        return ask_for_a_turn(schedule_);
+    }
+    void wake_or_abort() {
+        if (!wake(work_is_due_)) abort(errc::schedule_refused);
+    }
+
+    void keep_alive(time_point now) {
+        if (end_.close_noted() || !in_.open() || input_is_over_) beat_.on_closing();
+        const heartbeat_actions due = beat_.tick(now);
+        if (due.send_ping) {
+            const errc error = out_.send_ping({}, {&endpoint_core::on_ping_told, this});
+            if (error == errc::closed) {
+                beat_.on_closing();
+            } else if (error != errc::none) {
+                beat_.on_ping_dropped(now);
+            }
+        }
+        if constexpr (requires { handler_.on_beat(whole(), due.roll_window); }) {
+            if (due.send_beat) handler_.on_beat(whole(), due.roll_window);
+        }
+        if (due.peer_is_dead) {
+            end_.blame(errc::pong_timeout);
+            out_.abort(errc::pong_timeout, duration::zero());
+        }
+    }
+
+    /// In the thread that pumps, which is the loop's.
+    static void on_ping_told(void* context, errc outcome) noexcept {
+        auto& self = *static_cast<endpoint_core*>(context);
+        const time_point now = Traits::clock::now();
+        if (outcome == errc::none) {
+            self.beat_.on_ping_written(now);
+        } else {
+            self.beat_.on_ping_dropped(now);
+        }
+    }
+
+    void pump(time_point now) {
+        if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
+        const pump_result left = out_.pump();
+        is_blocked_ = left.status == pump_status::blocked;
+        write_deadline_ = is_blocked_ ? left.deadline : no_deadline;
+        if (left.status != pump_status::finished) return;
+        writer_is_over_ = true;
+        give_up_at_ = deadline_after(now, close_timeout_);
+    }
+
+    endpoint_wants settle(time_point now) {
+        if (is_finished_) return {.read = false, .finished = true};
+        {
+            const loop_scope inside(this);
+            if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
+            keep_alive(now);
+            answer_close(now);
+        }
+        pump(now);
+        if (is_input_over(now)) end_here();
+        if (writer_is_over_ && input_is_over_ && inbox_.finished()) return finish();
+        if (std::exchange(work_is_due_, false) && !ask_for_a_turn(schedule_)) {
+            abort(errc::schedule_refused);
+            write_is_due_ = true;
+            return settle(now);
+        }
+        const bool may_read = rest_.empty() && !inbox_.paused() && out_.queued_bytes() <= max_unsent_;
+        return {.read = !input_is_over_ && may_read, .write = is_blocked_, .deadline = earliest()};
+    }
+
+    // ---- the end
+
+    /// Ends the connection for a reason of this side's: with a Close that says so, if one can still be sent.
+    void fail(errc why) {
+        end_.blame(why);
+        const close_code known = close_code_for(why);
+        static_cast<void>(
+            begin_close(known == close_code::no_status ? close_code::internal_error : known, to_string(why)));
+    }
+
+    /// Whether the writer is over, and nothing more is to be expected of the peer.
+    bool is_input_over(time_point now) {
+        if (!writer_is_over_) return false;
+        if (input_is_over_ || in_.peer_closed() || !out_.report().clean()) return true;
+        if (now < give_up_at_) return false;
+        end_.blame(errc::timed_out); // no answer to our Close
+        return true;
+    }
+
+    void end_here() {
+        const loop_scope inside(this);
+        input_is_over_ = true;
+        if (rest_.empty()) end_messages();
+        handle_here();
+    }
+
+    endpoint_wants finish() {
+        is_finished_ = true;
+        const ending& how = end_.finish(out_.report(), inbox_.report());
+        handled_.close(how.reason == errc::none ? errc::closed : how.reason);
+        if constexpr (requires { handler_.on_finished(whole(), how); }) handler_.on_finished(whole(), how);
+        return {.read = false, .finished = true};
+    }
+
+    [[nodiscard]] time_point earliest() const noexcept {
+        time_point first = beat_.deadline() < write_deadline_ ? beat_.deadline() : write_deadline_;
+        if (writer_is_over_ && !input_is_over_ && give_up_at_ < first) first = give_up_at_;
+        if (owed_close_ && close_by_ < first) first = close_by_;
+        return first;
+    }
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/endpoint.hpp
+// One whole side of a connection behind its handshake: reader, writer, inbox, barrier, heartbeat and weak handles,
+// wired so that replies are sent, failures are answered, and the end comes within a bound.
+//
+// Laws of this file:
+// - receive(), end_of_input() and run() belong to the loop's thread, one call at a time. Sending, close(), abort()
+//   and handle() may be called from any thread.
+// - It reads and writes nothing by itself but through the transport; it says what it wants to be called for.
+// - The receive side only receives and pushes. Messages are handled serially and in order, by the loop or, with a
+//   `Work` hook, by whoever calls work(); a handler that waits stalls neither PONGs nor heartbeats.
+// - The first thing that went wrong names the end, and on_finished() is told of it once.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// See the file's laws. `Schedule` is called from any thread to have run() called soon (single_writer's hook).
+///
+/// `Handler` is called as `on_message(endpoint&, message)`, or is a callable of these, and returns nothing or an errc.
+/// An errc ends the connection, as does throwing (errc::handler_failed); but errc::closed, a send's answer once this
+/// side's Close is queued, is no failure. It may also have, called in the loop's thread: `on_beat(endpoint&, bool
+/// window_rolled)`, when the application's heartbeat is due, and `on_finished(endpoint&, const ending&)`, once.
+///
+/// `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
+/// idle-to-busy transition, from the loop's thread or from within work().
+///
+/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It waits for work() in
+/// progress, and must not run inside a callback.
+template <transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
+          class Work = in_the_loop, class Traits = std_blocking_traits>
+class endpoint : private detail::endpoint_core<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
+                                               Transport, Schedule, Handler, Side, Work, Traits> {
+    using core = detail::endpoint_core<endpoint, Transport, Schedule, Handler, Side, Work, Traits>;
+    friend core;
+
+public:
+    static constexpr role self = Side::self;
+    using writer_type = typename core::writer;
+    using reader_type = basic_reader<self>;
+    using barrier_type = typename core::barrier;
+    using inbox_type = typename core::message_inbox;
+    using weak_handle = basic_weak_session<endpoint, Traits>;
+
+    explicit endpoint(Transport connection, Schedule hook, Handler handler,
+                      const endpoint_options& options = {}, Side side = {}, Work work = {})
+        : core(std::move(connection), std::move(hook), std::move(handler), options, std::move(side),
+               std::move(work)) {}
+    /// The writer is born closed, until its init_gate opens (write/init_gate.hpp): `init_gate gate(e.writer())`.
+    endpoint(born_gated_t, Transport connection, Schedule hook, Handler handler,
+             const endpoint_options& options = {}, Side side = {}, Work work = {})
+        : core(std::move(connection), std::move(hook), std::move(handler), options, std::move(side),
+               std::move(work), born_gated) {}
+
+    endpoint(const endpoint&) = delete;
+    endpoint& operator=(const endpoint&) = delete;
+    ~endpoint() = default;
+
+    // ---- the loop's
+
+    /// Bytes from the peer, which are unmasked in place; they are the caller's again when this returns. Replies are
+    /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written.
+    endpoint_wants receive(mutable_bytes received) { return this->on_bytes(received); }
+
+    /// The transport gives no more bytes: the peer ended the stream, or it broke. (errc::none: it ended.)
+    endpoint_wants end_of_input(errc why = errc::none) { return this->on_end(why); }
+
+    /// What the hook, a writable transport and a deadline ask for. A call too many is harmless.
+    endpoint_wants run() { return this->on_turn(); }
+
+    // ---- whoever handles
+
+    /// Handles what is queued, up to the quantum; what the `Work` hook asks for. One caller at a time gets to it.
+    void work()
+        requires(!core::handles_here)
+    {
+        this->handle_some();
+    }
+
+    /// For a handler that takes messages when it wants to (endpoint/message_source.hpp): it wants one now.
+    void ask_for_messages() { this->ask_again(); }
+
+    // ---- any thread's
+
+    /// See single_writer's functions of these names.
+    [[nodiscard]] errc send_text(std::string_view payload) { return this->out_.send_text(payload); }
+    [[nodiscard]] errc send_binary(const_bytes payload) { return this->out_.send_binary(payload); }
+    /// Begins the closing handshake. Messages that the peer sent before it saw this are still handled.
+    [[nodiscard]] errc close(close_code code = close_code::normal, std::string_view reason = {}) {
+        return this->begin_close(code, reason);
+    }
+    /// Ends the connection without a Close; what is queued on either side is dropped and counted.
+    void abort(errc why = errc::aborted) { core::abort(why); }
+    /// For threads that may outlive this: `if (auto live = weak.try_use()) live->send_text(...)`.
+    [[nodiscard]] weak_handle handle() const noexcept { return this->anchor_.handle(); }
+
+    /// The parts. The reader and the heartbeat are the loop's.
+    [[nodiscard]] writer_type& writer() noexcept { return this->out_; }
+    [[nodiscard]] const reader_type& reader() const noexcept { return this->in_; }
+    [[nodiscard]] const inbox_type& messages() const noexcept { return this->inbox_; }
+    [[nodiscard]] const heartbeat& beat() const noexcept { return this->beat_; }
+    /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
+    /// waits until these are handled (sync/sequence_barrier.hpp).
+    [[nodiscard]] barrier_type& handled() noexcept { return this->handled_; }
+    [[nodiscard]] Handler& handler() noexcept { return this->handler_; }
+    /// Complete once `finished`. The loop's.
+    [[nodiscard]] const ending& how_it_ended() const noexcept { return this->end_.how(); }
+};
+
+template <class Transport, class Schedule, class Handler>
+endpoint(Transport, Schedule, Handler) -> endpoint<Transport, Schedule, Handler>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/message_source.hpp
+// An endpoint's messages for a coroutine: `wsolo::result<wsolo::message> got = co_await e.handler().next();`
+//
+// Laws of this file:
+// - A message leaves the inbox when the coroutine asks for it, and not before: while it is busy, or waits for something
+//   else, the inbox's bounds hold.
+// - The coroutine runs where messages are handled: in the loop, or in work(). It is resumed with no lock held, inside
+//   the handling of the message it gets.
+// - One coroutine at a time waits.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The `Handler` of an endpoint whose messages a coroutine takes. Not thread-safe: next() is called where messages are
+/// handled, or before the first is received.
+class message_source {
+public:
+    class [[nodiscard]] awaiter;
+
+    /// co_await gives the next message, or why there is none: errc::closed behind the last one, or the error that
+    /// ended the handling. When the endpoint is being destroyed, errc::aborted: the coroutine must then not touch it.
+    awaiter next() noexcept;
+
+    // The endpoint's.
+
+    template <class Endpoint>
+    void attach(Endpoint& whole) noexcept {
+        whole_ = &whole;
+        ask_ = [](void* of) { static_cast<Endpoint*>(of)->ask_for_messages(); };
+    }
+    [[nodiscard]] bool wants_message() const noexcept { return waiting_ != nullptr; }
+    void on_message(auto&, message&& received) { give(std::move(received)); }
+    void on_messages_over(errc why) {
+        over_ = why == errc::none ? errc::closed : why;
+        if (waiting_ != nullptr) give(over_);
+    }
+
+private:
+    void give(result<message> what);
+
+    void* whole_ = nullptr;
+    void (*ask_)(void*) = nullptr;
+    awaiter* waiting_ = nullptr;
+    errc over_ = errc::none;
+};
+
+/// What co_await takes. Lives in the coroutine's frame; destroying the suspended coroutine withdraws it.
+class message_source::awaiter {
+public:
+    explicit awaiter(message_source& from) noexcept : from_(from) {}
+    awaiter(const awaiter&) = delete;
+    awaiter& operator=(const awaiter&) = delete;
+    ~awaiter() {
+        if (from_.waiting_ == this) from_.waiting_ = nullptr;
+    }
+
+    [[nodiscard]] bool await_ready() noexcept {
+        if (from_.over_ != errc::none) got_.emplace(from_.over_);
+        return got_.has_value();
+    }
+    void await_suspend(std::coroutine_handle<> caller) {
+        WSOLO_ASSERT(from_.waiting_ == nullptr, "two coroutines wait for the messages of one endpoint");
+        WSOLO_ASSERT(from_.whole_ != nullptr,
+                     "a message_source belongs into an endpoint before next() is awaited");
+        caller_ = caller;
+        from_.waiting_ = this;
+        from_.ask_(from_.whole_);
+    }
+    [[nodiscard]] result<message> await_resume() noexcept { return std::move(*got_); }
+
+private:
+    friend message_source;
+
+    message_source& from_;
+    std::coroutine_handle<> caller_;
+    std::optional<result<message>> got_;
+};
+
+inline message_source::awaiter message_source::next() noexcept { return awaiter(*this); }
+
+inline void message_source::give(result<message> what) {
+    awaiter& due = *std::exchange(waiting_, nullptr);
+    due.got_.emplace(std::move(what));
+    due.caller_.resume(); // the last touch: the frame may be gone, or wait again
+}
 
 } // namespace wsolo::inline WSOLO_ABI
 

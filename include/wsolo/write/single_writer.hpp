@@ -167,6 +167,15 @@ public:
         return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
     }
 
+    /// Queues a PING, and `told` is called once: errc::none when the transport took its last byte, which is when a
+    /// pong timer starts. Errors: queue_full, closed, out_of_memory, control_payload_too_big (above 125 bytes).
+    [[nodiscard]] errc send_ping(const_bytes payload, on_outcome told) {
+        if (payload.size() > max_control_payload) return errc::control_payload_too_big;
+        detail::segment* ping = encode_whole(opcode::ping, payload, {.outcome = told});
+        if (ping == nullptr) return errc::out_of_memory;
+        return own(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping));
+    }
+
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
     [[nodiscard]] fragmented_message<single_writer> begin_message(opcode op) {
         return fragmented_message<single_writer>(*this, op);

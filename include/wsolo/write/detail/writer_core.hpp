@@ -9,10 +9,9 @@
 
 #include "../../sync/blocking_traits.hpp"
 #include "../../sync/handler_scope.hpp"
+#include "../../sync/schedule_hook.hpp"
 #include "../outbox.hpp"
 #include "attempt.hpp"
-
-#include <concepts>
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -30,12 +29,6 @@ struct [[nodiscard]] pump_result {
     pump_status status = pump_status::idle;
     time_point deadline = no_deadline;
 };
-
-/// Called to have pump() run soon, on whichever thread may write. Returns nothing, or a bool: false refuses,
-/// and so does throwing.
-template <class Hook>
-concept schedule_hook = std::invocable<Hook&> && (std::same_as<std::invoke_result_t<Hook&>, void> ||
-                                                  std::same_as<std::invoke_result_t<Hook&>, bool>);
 
 /// The inline drive: the sender that finds the writer idle writes at once, up to the quantum, and only what
 /// is left (or what the transport did not take) goes to `Hook`.
@@ -173,29 +166,8 @@ private:
     }
 
     void call_hook() {
-        if (hook_accepts()) return;
+        if (ask_for_a_turn(schedule_)) return;
         if (box_.begin()) static_cast<void>(end({}, {.reason = errc::schedule_refused}));
-    }
-
-    bool hook_accepts() {
-#if WSOLO_HAS_EXCEPTIONS
-        try {
-            return call_schedule();
-        } catch (...) {
-            return false;
-        }
-#else
-        return call_schedule();
-#endif
-    }
-
-    bool call_schedule() {
-        if constexpr (std::same_as<std::invoke_result_t<Schedule&>, bool>) {
-            return schedule_();
-        } else {
-            schedule_();
-            return true;
-        }
     }
 
     // An observer that throws ends the program: there is nobody to throw to.
