@@ -63,6 +63,7 @@
 #include "sync/sequence_barrier.hpp"
 #include "sync/spin_lock.hpp"
 #include "sync/stop_hook.hpp"
+#include "sync/threaded_inbox.hpp"
 #include "sync/ticket.hpp"
 #include "sync/traits.hpp"
 #include "sync/unordered_barrier.hpp"
