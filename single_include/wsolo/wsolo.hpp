@@ -770,7 +770,7 @@ inline constexpr error_info error_table[] = {
     {errc::out_of_memory, "out_of_memory", "no memory", "", blame::local, 1011},
     {errc::entropy_unavailable, "entropy_unavailable", "the system gave no random bytes", "RFC 6455 §10.3",
      blame::local, 0},
-    {errc::queue_full, "queue_full", "the queue's budget is used up", "", blame::local, 0},
+    {errc::queue_full, "queue_full", "the queue's budget is used up", "RFC 6455 §7.4.1", blame::local, 1013},
     {errc::too_large, "too_large", "the item alone exceeds the whole budget", "", blame::local, 0},
     {errc::closed, "closed", "closed", "RFC 6455 §5.5.1", blame::local, 0},
     {errc::aborted, "aborted", "aborted by this side", "RFC 6455 §7.1.7", blame::local, 0},
@@ -11309,6 +11309,9 @@ struct ending {
     close_code code = close_code::abnormal;
     /// The peer's Close arrived.
     bool peer_closed = false;
+    /// PONGs, PINGs and the Close that the endpoint queued by itself: with the caller's own accepted frames they add up
+    /// to written.frames_accepted().
+    std::uint64_t control_frames = 0;
     drain_report written{};
     inbox_report handled{};
 };
@@ -11394,7 +11397,7 @@ errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
 //
 // Laws of this file:
 // - The first reason stays. The peer's status code stands above ours: it is the one that was received.
-// - note_close() may be called from any thread; the rest by the loop's.
+// - note_close() and count_control() may be called from any thread; the rest by the loop's.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -11413,11 +11416,14 @@ public:
         std::uint16_t none = 0;
         sent_code_.compare_exchange_strong(none, static_cast<std::uint16_t>(code), std::memory_order_relaxed);
     }
+    /// The writer accepted a control frame of the endpoint's own.
+    void count_control() noexcept { control_frames_.fetch_add(1, std::memory_order_relaxed); }
     [[nodiscard]] bool close_noted() const noexcept {
         return sent_code_.load(std::memory_order_relaxed) != 0;
     }
 
     const ending& finish(const drain_report& written, const inbox_report& handled) noexcept {
+        how_.control_frames = control_frames_.load(std::memory_order_relaxed);
         how_.written = written;
         how_.handled = handled;
         blame(written.reason);
@@ -11432,6 +11438,7 @@ public:
 private:
     ending how_;
     typename Traits::template atomic<std::uint16_t> sent_code_{0};
+    typename Traits::template atomic<std::uint64_t> control_frames_{0};
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -11566,6 +11573,7 @@ protected:
 
     endpoint_wants on_end(errc why) {
         const time_point now = Traits::clock::now();
+        write_is_due_ = true;
         {
             const loop_scope inside(this);
             end_input(why);
@@ -11587,8 +11595,10 @@ protected:
 
     errc begin_close(close_code code, std::string_view reason) {
         const errc error = out_.close(code, reason);
-        if (error == errc::none) end_.note_close(code);
-        return error;
+        if (error != errc::none) return error;
+        end_.note_close(code);
+        end_.count_control();
+        return errc::none;
     }
 
     void abort(errc why) {
@@ -11705,6 +11715,7 @@ private:
 
     void answer(const control_frame& reply) {
         const errc error = out_.send(reply);
+        if (error == errc::none) end_.count_control();
         if (reply.op() == opcode::close || error == errc::closed) return in_.note_close_sent();
         if (error != errc::none) fail(error);
     }
@@ -11723,8 +11734,13 @@ private:
     void end_input(errc why) {
         if (std::exchange(input_is_over_, true)) return;
         if (in_.open() && !in_.peer_closed()) {
-            end_.blame(why == errc::none ? in_.end_of_input() : why);
-            if (!in_.close_sent()) out_.abort(errc::connection_lost);
+            end_.blame(why == errc::none ? errc::connection_lost : why);
+            if (why != errc::none) {
+                out_.abort(why);
+            } else { // only one direction is over, so the other can still say what is wrong with that
+                static_cast<void>(
+                    begin_close(close_code::protocol_error, "the stream ended without a Close frame"));
+            }
         }
         if (rest_.empty()) end_messages();
     }
@@ -11766,11 +11782,9 @@ private:
         const heartbeat_actions due = beat_.tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping({}, {&endpoint_core::on_ping_told, this});
-            if (error == errc::closed) {
-                beat_.on_closing();
-            } else if (error != errc::none) {
-                beat_.on_ping_dropped(now);
-            }
+            if (error == errc::none) end_.count_control();
+            if (error == errc::closed) beat_.on_closing();
+            if (error != errc::none) beat_.on_ping_dropped(now);
         }
         if constexpr (requires { handler_.on_beat(whole(), due.roll_window); }) {
             if (due.send_beat) handler_.on_beat(whole(), due.roll_window);
@@ -11928,7 +11942,8 @@ public:
     /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written.
     endpoint_wants receive(mutable_bytes received) { return this->on_bytes(received); }
 
-    /// The transport gives no more bytes: the peer ended the stream, or it broke. (errc::none: it ended.)
+    /// The transport gives no more bytes. errc::none: the peer ended its direction; without a Close before it, it is
+    /// told so (1002), behind what was queued for it. Otherwise: what broke.
     endpoint_wants end_of_input(errc why = errc::none) { return this->on_end(why); }
 
     /// What the hook, a writable transport and a deadline ask for. A call too many is harmless.

@@ -101,6 +101,7 @@ protected:
 
     endpoint_wants on_end(errc why) {
         const time_point now = Traits::clock::now();
+        write_is_due_ = true;
         {
             const loop_scope inside(this);
             end_input(why);
@@ -122,8 +123,10 @@ protected:
 
     errc begin_close(close_code code, std::string_view reason) {
         const errc error = out_.close(code, reason);
-        if (error == errc::none) end_.note_close(code);
-        return error;
+        if (error != errc::none) return error;
+        end_.note_close(code);
+        end_.count_control();
+        return errc::none;
     }
 
     void abort(errc why) {
@@ -240,6 +243,7 @@ private:
 
     void answer(const control_frame& reply) {
         const errc error = out_.send(reply);
+        if (error == errc::none) end_.count_control();
         if (reply.op() == opcode::close || error == errc::closed) return in_.note_close_sent();
         if (error != errc::none) fail(error);
     }
@@ -258,8 +262,13 @@ private:
     void end_input(errc why) {
         if (std::exchange(input_is_over_, true)) return;
         if (in_.open() && !in_.peer_closed()) {
-            end_.blame(why == errc::none ? in_.end_of_input() : why);
-            if (!in_.close_sent()) out_.abort(errc::connection_lost);
+            end_.blame(why == errc::none ? errc::connection_lost : why);
+            if (why != errc::none) {
+                out_.abort(why);
+            } else { // only one direction is over, so the other can still say what is wrong with that
+                static_cast<void>(
+                    begin_close(close_code::protocol_error, "the stream ended without a Close frame"));
+            }
         }
         if (rest_.empty()) end_messages();
     }
@@ -301,11 +310,9 @@ private:
         const heartbeat_actions due = beat_.tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping({}, {&endpoint_core::on_ping_told, this});
-            if (error == errc::closed) {
-                beat_.on_closing();
-            } else if (error != errc::none) {
-                beat_.on_ping_dropped(now);
-            }
+            if (error == errc::none) end_.count_control();
+            if (error == errc::closed) beat_.on_closing();
+            if (error != errc::none) beat_.on_ping_dropped(now);
         }
         if constexpr (requires { handler_.on_beat(whole(), due.roll_window); }) {
             if (due.send_beat) handler_.on_beat(whole(), due.roll_window);
