@@ -478,17 +478,68 @@ __attribute__((target("avx2"))) inline void chacha20_blocks8(const chacha20_key&
         std::memcpy(to + chacha20_group * chacha20_block_size + i * 16, halves + 16, 16);
     }
 }
+
+using chacha20_lanes16 = std::uint32_t __attribute__((vector_size(64)));
+
+/// §2.1, on sixteen blocks; each rotation is one instruction here.
+__attribute__((target("avx512f"), always_inline)) inline void
+chacha20_quarter16(chacha20_lanes16& a, chacha20_lanes16& b, chacha20_lanes16& c,
+                   chacha20_lanes16& d) noexcept {
+    a = a + b, d = d ^ a, d = d << 16 | d >> 16;
+    c = c + d, b = b ^ c, b = b << 12 | b >> 20;
+    a = a + b, d = d ^ a, d = d << 8 | d >> 24;
+    c = c + d, b = b ^ c, b = b << 7 | b >> 25;
+}
+
+/// The same bytes as four calls of chacha20_blocks4: blocks `counter` to `counter + 15`, 1024 bytes.
+__attribute__((target("avx512f"))) inline void
+chacha20_blocks16(const chacha20_key& key, std::uint32_t counter, std::byte* to) noexcept {
+    std::array<chacha20_lanes16, 16> input{};
+    for (std::size_t i = 0; i < 4; ++i) input[i] += chacha20_constants[i];
+    for (std::size_t i = 0; i < 8; ++i) input[4 + i] += key[i];
+    input[12] = chacha20_lanes16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + counter;
+
+    std::array<chacha20_lanes16, 16> x = input;
+    for (int round = 0; round < 10; ++round) {
+        chacha20_quarter16(x[0], x[4], x[8], x[12]);
+        chacha20_quarter16(x[1], x[5], x[9], x[13]);
+        chacha20_quarter16(x[2], x[6], x[10], x[14]);
+        chacha20_quarter16(x[3], x[7], x[11], x[15]);
+        chacha20_quarter16(x[0], x[5], x[10], x[15]);
+        chacha20_quarter16(x[1], x[6], x[11], x[12]);
+        chacha20_quarter16(x[2], x[7], x[8], x[13]);
+        chacha20_quarter16(x[3], x[4], x[9], x[14]);
+    }
+    for (std::size_t i = 0; i < 16; ++i) {
+        const chacha20_lanes16 words = x[i] + input[i];
+        const auto* quarters = reinterpret_cast<const std::byte*>(&words);
+        for (std::size_t group = 0; group < 4; ++group) {
+            std::memcpy(to + group * chacha20_group * chacha20_block_size + i * 16, quarters + group * 16,
+                        16);
+        }
+    }
+}
 #endif
 
-/// Writes the blocks 0 to `count - 1`; count is a multiple of 8.
-inline void chacha20_run(const chacha20_key& key, std::uint32_t count, std::byte* to) noexcept {
+/// chacha20_run by `unit`, which this processor must have.
+inline void chacha20_run_by([[maybe_unused]] vector_unit unit, const chacha20_key& key, std::uint32_t count,
+                            std::byte* to) noexcept {
 #if WSOLO_X86_KERNELS
-    if (usable_vector_unit() >= vector_unit::avx2) {
+    if (unit == vector_unit::avx512) {
+        for (std::uint32_t i = 0; i < count; i += 16) chacha20_blocks16(key, i, to + i * chacha20_block_size);
+        return;
+    }
+    if (unit == vector_unit::avx2) {
         for (std::uint32_t i = 0; i < count; i += 8) chacha20_blocks8(key, i, to + i * chacha20_block_size);
         return;
     }
 #endif
     for (std::uint32_t i = 0; i < count; i += 4) chacha20_blocks4(key, i, to + i * chacha20_block_size);
+}
+
+/// Writes the blocks 0 to `count - 1`; count is a multiple of 16.
+inline void chacha20_run(const chacha20_key& key, std::uint32_t count, std::byte* to) noexcept {
+    chacha20_run_by(usable_vector_unit(), key, count, to);
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -881,6 +932,17 @@ struct masking_key {
 template <class Source>
 concept key_source = requires(Source& source) {
     { source.next_key() } noexcept -> std::same_as<masking_key>;
+};
+
+/// A key source with a single key in it, for a single frame: whoever draws the key and whoever masks with it
+/// need not be the same.
+class one_key {
+public:
+    explicit one_key(masking_key key) noexcept : key_(key) {}
+    [[nodiscard]] masking_key next_key() const noexcept { return key_; }
+
+private:
+    masking_key key_;
 };
 
 /// Fills `to` from the operating system's generator. errc::entropy_unavailable when it has none to give. May
@@ -1382,6 +1444,13 @@ struct utf8_plain {
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
+/// The places of a vector's bytes, then as many that no vector has.
+inline constexpr std::array<std::uint8_t, 32> utf8_places = [] {
+    std::array<std::uint8_t, 32> places{};
+    for (std::size_t i = 0; i < 32; ++i) places[i] = static_cast<std::uint8_t>(i < 16 ? i : 0x80);
+    return places;
+}();
+
 class utf8_vector16 {
 public:
     /// See utf8_blocks.hpp.
@@ -1403,12 +1472,74 @@ public:
             if constexpr (!std::is_const_v<Byte>) store(last, ending[0]);
             state.check(ending[0], ending[1], ending[2], ending[3]);
         }
-        return !has_high_bit(reinterpret_cast<vec>(state.faults_ != vec{}));
+        return !state.failed();
+    }
+
+    /// For 4 to 31 bytes: true when they are UTF-8 as they stand, with nothing left open, and then they are
+    /// XORed with `key` as run() does it. False, also for other sizes, leaves them as they are.
+    template <class Byte>
+    WSOLO_VECTOR16_TARGET static bool take_short(Byte* at, std::size_t size, std::uint32_t key) noexcept {
+        if (size < 4 || size > 31) return false;
+        if (size < 8) return take_two<std::uint32_t>(at, size, key);
+        if (size < 16) return take_two<std::uint64_t>(at, size, key);
+        Byte* const last = at + (size - 16);
+        const vec keys = reinterpret_cast<vec>(words{} + key);
+        const vec head = load(at) ^ keys;
+        const vec tail = load(last) ^ rotated(keys, size);
+        utf8_vector16 state;
+        state.follow(head);
+        state.follow(without_front(tail, 32 - size)); // a zero at least: there shows what is left open
+        if (state.failed()) return false;
+        if constexpr (!std::is_const_v<Byte>) {
+            store(at, head);
+            store(last, tail);
+        }
+        return true;
     }
 
 private:
     using vec = std::uint8_t __attribute__((vector_size(16)));
     using words = std::uint32_t __attribute__((vector_size(16)));
+
+    /// take_short for sizeof(Word) <= size < 2 * sizeof(Word), as one vector that ends in zeros.
+    template <class Word, class Byte>
+    WSOLO_VECTOR16 static bool take_two(Byte* at, std::size_t size, std::uint32_t key) noexcept {
+        Byte* const last = at + (size - sizeof(Word));
+        const auto head = static_cast<Word>(load_word<Word>(at) ^ spread<Word>(key));
+        const auto tail = static_cast<Word>(load_word<Word>(last) ^ spread<Word>(advance(key, size)));
+        // Behind the head what of the tail is not in it: at most sizeof(Word) - 1 bytes.
+        const auto behind = static_cast<Word>(tail >> 8 >> (8 * (2 * sizeof(Word) - 1 - size)));
+        utf8_vector16 state;
+        using pair = std::uint64_t __attribute__((vector_size(16)));
+        if constexpr (sizeof(Word) == 8) {
+            state.follow(reinterpret_cast<vec>(pair{head, behind}));
+        } else {
+            state.follow(reinterpret_cast<vec>(pair{head | static_cast<std::uint64_t>(behind) << 32, 0}));
+        }
+        if (state.failed()) return false;
+        if constexpr (!std::is_const_v<Byte>) {
+            store_word(at, head);
+            store_word(last, tail);
+        }
+        return true;
+    }
+
+    [[nodiscard]] WSOLO_VECTOR16 bool failed() const noexcept {
+        return has_high_bit(reinterpret_cast<vec>(faults_ != vec{}));
+    }
+
+    /// Judges the vector behind the last one.
+    WSOLO_VECTOR16 void follow(vec input) noexcept {
+        check(input, shifted<1>(input, last_), shifted<2>(input, last_), shifted<3>(input, last_));
+        last_ = input;
+    }
+
+    /// `bytes` moved down by `count` bytes, zeros behind them.
+    [[nodiscard]] WSOLO_VECTOR16 static vec without_front(vec bytes, std::size_t count) noexcept {
+        vec places;
+        __builtin_memcpy(&places, utf8_places.data() + count, 16);
+        return shuffled(bytes, places);
+    }
 
     /// Judges Count vectors, unmasking them in place unless they are const.
     template <std::size_t Count, class Byte>
@@ -1425,11 +1556,7 @@ private:
         }
         const bool ascii = !has_high_bit(all);
         if (ascii && last_was_ascii_) return;
-        for (std::size_t i = 0; i < Count; ++i) {
-            check(input[i], shifted<1>(input[i], last_), shifted<2>(input[i], last_),
-                  shifted<3>(input[i], last_));
-            last_ = input[i];
-        }
+        for (std::size_t i = 0; i < Count; ++i) follow(input[i]);
         last_was_ascii_ = ascii;
     }
 
@@ -1441,6 +1568,13 @@ private:
         const vec faults = lookup(utf8_first_high, first >> 4) & lookup(utf8_first_low, first & 0x0F) &
                            lookup(utf8_second_high, input >> 4);
         faults_ |= faults ^ (excess & two_continuations);
+    }
+
+    /// The table's entry for each byte below 16.
+    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
+        vec entries;
+        __builtin_memcpy(&entries, table.data(), 16);
+        return shuffled(entries, nibbles);
     }
 
     /// The keys as they meet a vector that begins `count` bytes after a multiple of four.
@@ -1459,10 +1593,10 @@ private:
     WSOLO_VECTOR16 static void store(std::byte* to, vec bytes) noexcept { __builtin_memcpy(to, &bytes, 16); }
 
 #if WSOLO_UTF8_NEON
-    /// The table's entry for each byte below 16.
-    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
+    /// The entry at each place below 16; zero for a place of 128 or more.
+    [[nodiscard]] WSOLO_VECTOR16 static vec shuffled(vec entries, vec places) noexcept {
         return reinterpret_cast<vec>(
-            vqtbl1q_u8(vld1q_u8(table.data()), reinterpret_cast<uint8x16_t>(nibbles)));
+            vqtbl1q_u8(reinterpret_cast<uint8x16_t>(entries), reinterpret_cast<uint8x16_t>(places)));
     }
 
     /// `input` moved up by Count bytes, filled from the end of the vector before it.
@@ -1483,10 +1617,9 @@ private:
     using chars = char __attribute__((vector_size(16)));
     using quads = long long __attribute__((vector_size(16)));
 
-    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
-        chars entries;
-        __builtin_memcpy(&entries, table.data(), 16);
-        return reinterpret_cast<vec>(__builtin_ia32_pshufb128(entries, reinterpret_cast<chars>(nibbles)));
+    [[nodiscard]] WSOLO_VECTOR16 static vec shuffled(vec entries, vec places) noexcept {
+        return reinterpret_cast<vec>(
+            __builtin_ia32_pshufb128(reinterpret_cast<chars>(entries), reinterpret_cast<chars>(places)));
     }
 
     template <int Count>
@@ -1797,7 +1930,12 @@ private:
 
     [[nodiscard]] WSOLO_AVX512 static vec subtract_saturated(vec from, std::uint8_t amount) noexcept {
         const vec amounts = vec{} + amount;
-        return (from > amounts ? from : amounts) - amounts;
+#if defined(__clang__)
+        return (from > amounts ? from : amounts) - amounts; // one instruction there
+#else
+        return reinterpret_cast<vec>(__builtin_ia32_psubusb512_mask(
+            reinterpret_cast<chars>(from), reinterpret_cast<chars>(amounts), chars{}, ~0ULL));
+#endif
     }
 
     /// The bytes whose lane bit is set, zero elsewhere; no other byte is read.
@@ -1851,21 +1989,40 @@ private:
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// See the head. O(size).
+/// utf8_faultless by `unit`, which this processor must have.
 template <class Byte>
-[[nodiscard]] inline bool utf8_faultless(Byte* at, std::size_t size, std::uint32_t key = 0) noexcept {
+[[nodiscard]] inline bool utf8_faultless_by([[maybe_unused]] vector_unit unit, Byte* at, std::size_t size,
+                                            std::uint32_t key) noexcept {
 #if WSOLO_X86_KERNELS
-    switch (usable_vector_unit()) {
-    case vector_unit::avx512: return utf8_avx512::run(at, size, key);
-    case vector_unit::avx2: return utf8_avx2::run(at, size, key);
-    case vector_unit::ssse3: return utf8_vector16::run(at, size, key);
-    case vector_unit::baseline: break;
-    }
+    if (unit == vector_unit::avx512) return utf8_avx512::run(at, size, key);
+    if (unit == vector_unit::avx2) return utf8_avx2::run(at, size, key);
+    if (unit == vector_unit::ssse3) return utf8_vector16::run(at, size, key);
     return utf8_plain::run(at, size, key);
 #elif WSOLO_UTF8_NEON
     return utf8_vector16::run(at, size, key);
 #else
     return utf8_plain::run(at, size, key);
+#endif
+}
+
+/// See the head. O(size).
+template <class Byte>
+[[nodiscard]] inline bool utf8_faultless(Byte* at, std::size_t size, std::uint32_t key = 0) noexcept {
+    return utf8_faultless_by(usable_vector_unit(), at, size, key);
+}
+
+/// A quick yes for 4 to 31 bytes that are UTF-8 from the first to the last; they are XORed with `key` as
+/// utf8_faultless does it. False says nothing and leaves them as they are. `unit` as above. O(1).
+template <class Byte>
+[[nodiscard]] inline bool utf8_take_short([[maybe_unused]] vector_unit unit, [[maybe_unused]] Byte* at,
+                                          [[maybe_unused]] std::size_t size,
+                                          [[maybe_unused]] std::uint32_t key) noexcept {
+#if WSOLO_X86_KERNELS
+    return unit >= vector_unit::ssse3 && utf8_vector16::take_short(at, size, key);
+#elif WSOLO_UTF8_NEON
+    return utf8_vector16::take_short(at, size, key);
+#else
+    return false;
 #endif
 }
 
@@ -1973,8 +2130,9 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// Whether `bytes` as a whole are UTF-8. O(n).
 [[nodiscard]] inline bool is_valid_utf8(const_bytes bytes) noexcept {
-    if (bytes.size() <= detail::utf8_short_size && detail::clear_ascii_short(bytes.data(), bytes.size(), 0)) {
-        return true;
+    if (bytes.size() <= detail::utf8_short_size) {
+        if (detail::clear_ascii_short(bytes.data(), bytes.size(), 0)) return true;
+        if (detail::utf8_take_short(detail::usable_vector_unit(), bytes.data(), bytes.size(), 0)) return true;
     }
     return detail::utf8_unfinished(bytes) == 0 && detail::utf8_faultless(bytes.data(), bytes.size());
 }
@@ -2032,6 +2190,11 @@ private:
     /// The part, XORed with `word` (a key in memory order) first unless it is const.
     template <class Byte>
     [[gnu::noinline]] bool judge(std::span<Byte> part, std::uint32_t word) noexcept {
+        if (part.size() <= detail::utf8_short_size && at_boundary() &&
+            detail::utf8_take_short(detail::usable_vector_unit(), part.data(), part.size(), word)) {
+            valid_ += part.size();
+            return true;
+        }
         while (!part.empty() &&
                !at_boundary()) { // what completes the code point that the last part left open
             unmask(part.first(1), word);
@@ -2549,17 +2712,21 @@ xor_avx512(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t
 inline constexpr std::size_t avx2_from = 256;
 inline constexpr std::size_t avx512_from = 1024;
 
+/// avx2_from <= size, by the widest means that pays among those that `unit` has.
+inline void xor_long_by(vector_unit unit, std::byte* to, const std::byte* from, std::size_t size,
+                        std::uint32_t word) noexcept {
+    if (unit >= vector_unit::avx512 && size >= avx512_from) return xor_avx512(to, from, size, word);
+    if (unit >= vector_unit::avx2) return xor_avx2(to, from, size, word);
+    xor_from_32(to, from, size, word);
+}
+
 #endif
 
 /// 32 <= size, by the widest means that pays.
 [[gnu::noinline]] inline void xor_long(std::byte* to, const std::byte* from, std::size_t size,
                                        std::uint32_t word) noexcept {
 #if WSOLO_X86_KERNELS
-    if (size >= avx2_from) {
-        const vector_unit unit = usable_vector_unit();
-        if (unit >= vector_unit::avx512 && size >= avx512_from) return xor_avx512(to, from, size, word);
-        if (unit >= vector_unit::avx2) return xor_avx2(to, from, size, word);
-    }
+    if (size >= avx2_from) return xor_long_by(usable_vector_unit(), to, from, size, word);
 #endif
     xor_from_32(to, from, size, word);
 }
@@ -5257,7 +5424,7 @@ public:
     /// (basic_reader::note_close_sent). Builds the frame anew at each call, the same each time.
     [[nodiscard]] std::optional<control_frame> owed_reply() const noexcept {
         if (reply_ == reply::none) return std::nullopt;
-        return masked_reply_ ? built_reply<role::client>(one_key{key_}) : built_reply<role::server>();
+        return masked_reply_ ? built_reply<role::client>(one_key(key_)) : built_reply<role::server>();
     }
     /// Whether owed_reply() has one, without building it.
     [[nodiscard]] bool owes_reply() const noexcept { return reply_ != reply::none; }
@@ -5266,12 +5433,6 @@ private:
     friend struct detail::event_access;
 
     enum class reply : std::uint8_t { none, echo, failure };
-
-    /// The key that the reader drew for this reply.
-    struct one_key {
-        masking_key key;
-        [[nodiscard]] masking_key next_key() const noexcept { return key; }
-    };
 
     template <role Role, class... Keys>
     [[nodiscard]] std::optional<control_frame> built_reply(Keys... keys) const noexcept {
@@ -5284,7 +5445,7 @@ private:
 
     const std::byte* payload_ = nullptr;
     std::size_t size_ = 0;
-    masking_key key_{};
+    masking_key key_{}; // for the reply
     close_code code_ = close_code::no_status;
     event_kind kind_ = event_kind::failure;
     errc error_ = errc::none;
@@ -5723,7 +5884,8 @@ struct reader_state {
             }
             const decoded part = decoder_.next_masked(input);
             if (part.status != decode_status::part) {
-                return part.status == decode_status::failed && fail(part.error, found);
+                if (part.status == decode_status::need_more) return false;
+                return fail(part.error, found);
             }
             if (take(part, found)) return true;
         }
@@ -10551,24 +10713,15 @@ public:
     [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
 };
 
-/// A key source with a single key in it, for a single frame.
-class one_key {
-public:
-    one_key() = default;
-    explicit one_key(masking_key key) noexcept : key_(key) {}
-    [[nodiscard]] masking_key next_key() noexcept { return key_; }
-
-private:
-    masking_key key_{};
-};
-
 /// Encodes a client's frames with keys from `Keys`, which it owns.
 template <key_source Keys = random_keys>
 class client_side {
 public:
     static constexpr role self = role::client;
 
-    client_side() = default;
+    client_side()
+        requires std::default_initializable<Keys>
+    = default;
     explicit client_side(Keys keys) noexcept : keys_(std::move(keys)) {}
 
     /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
