@@ -13,52 +13,17 @@
 #include "../core/error.hpp"
 #include "../sync/spin_lock.hpp"
 #include "detail/backlog.hpp"
-#include "drain.hpp"
+#include "detail/verdict.hpp"
 
 #include <concepts>
 
 namespace wsolo::inline WSOLO_ABI {
-
-/// Who holds the write token.
-enum class token : std::uint8_t {
-    free,      ///< nobody: the queue is empty
-    gated,     ///< the handshake: see write/init_gate.hpp
-    scheduled, ///< the schedule hook: pump() is owed
-    pumping,   ///< the thread inside pump()
-    parked,    ///< the transport: pump() is owed when it is writable or a deadline passes
-    finished,  ///< nobody, ever again
-};
 
 namespace detail {
 
 /// Frames up to this size are copied into a shared block under the lock; larger ones become segments of their
 /// own.
 inline constexpr std::size_t inline_limit = 2048;
-
-/// What a push came to.
-struct [[nodiscard]] push_result {
-    errc error = errc::none;
-    bool drive = false; ///< the caller took the token and must call the schedule hook
-};
-
-/// What the owner is to do next.
-enum class next_step : std::uint8_t { write, write_what_must, look_again, released, drained, aborted };
-
-/// What the owner takes out from under the lock.
-struct [[nodiscard]] next_result {
-    next_step step = next_step::released;
-    bool climbed = false;     ///< the queue reached its high mark: tell the observer, before `fell`
-    bool fell = false;        ///< the queue fell to its low mark: tell the observer
-    workload* idle = nullptr; ///< the caller's to destroy
-    waiter_list due{};        ///< the caller's to wake
-};
-
-/// The end, for the owner to tell and to clean up.
-struct [[nodiscard]] end_result {
-    drain_report report{};
-    workload* rest = nullptr;
-    waiter_list due{};
-};
 
 /// See the file's laws. Each function takes the lock itself; those marked "owner" are for the thread that
 /// pumps.
@@ -197,15 +162,47 @@ public:
         return result;
     }
 
-    /// Owner: the transport would block. False when an abort came meanwhile: go on with next().
+    /// Owner: the transport would block. False when an abort or a climb to the high mark came meanwhile: go on
+    /// with next().
     [[nodiscard]] bool park(const progress& done, time_point& deadline, waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
         queued_.accounts.settle(done);
         queued_.grant(due, sealed_);
-        if (aborting_ && !queued_.must_finish()) return false;
+        if ((aborting_ && !queued_.must_finish()) || queued_.accounts.is_untold()) return false;
         token_ = token::parked;
         deadline = queued_.work->deadline();
         return true;
+    }
+
+    /// Owner, while a write is in flight.
+    standing look(const bool& over) noexcept {
+        standing now;
+        const scoped_hold hold(lock_);
+        now.over = over;
+        now.climbed = queued_.accounts.tells_high();
+        now.deadline = queued_.work->deadline();
+        now.drains = queued_.work->close_deadline <= now.deadline;
+        queued_.grant(now.due, sealed_);
+        return now;
+    }
+
+    /// Owner: the token waits for the write in flight. False when look() has something new.
+    [[nodiscard]] bool park_started(const bool& over, bool cancelled, time_point& deadline) noexcept {
+        const scoped_hold hold(lock_);
+        if (over || queued_.accounts.is_untold()) return false;
+        token_ = token::parked;
+        deadline = cancelled ? no_deadline : queued_.work->deadline();
+        return true;
+    }
+
+    /// The completion: `note()` says that the write is over. True when the caller must call the schedule
+    /// hook.
+    template <class Note>
+    [[nodiscard]] bool end_started(Note note) noexcept {
+        const scoped_hold hold(lock_);
+        note();
+        recall();
+        return take_if_free();
     }
 
     /// Owner: the quantum is used up; the token, still held, goes to the schedule hook.
@@ -226,7 +223,7 @@ public:
         queued_.grant(end.due, true);
         deadline_hit_ = how.deadline_hit;
         transport_error_ = how.transport_error;
-        partial_frame_ = queued_.mid_frame();
+        partial_frame_ = how.partial_frame || queued_.mid_frame();
         sealed_ = true;
         aborting_ = true; // the reason stands
         end.rest = std::exchange(queued_.work, nullptr);

@@ -20,8 +20,6 @@
 #include "outbound.hpp"
 #include "side.hpp"
 
-#include <optional>
-
 namespace wsolo::inline WSOLO_ABI {
 
 template <class Writer>
@@ -41,10 +39,12 @@ inline constexpr born_gated_t born_gated{};
 /// turns, by the thread that pumps; none may throw. Thread safety: everything but construction and
 /// destruction. The destructor closes handles, aborts what is left (errc::aborted) and must not run inside a
 /// callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or thread.
-template <transport Transport, schedule_hook Schedule, class Side = server_side, class Observer = no_observer,
-          class Traits = std_blocking_traits>
-class single_writer : private detail::writer_core<Transport, Schedule, Observer, Traits> {
-    using core = detail::writer_core<Transport, Schedule, Observer, Traits>;
+template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
+          class Observer = no_observer, class Traits = std_blocking_traits>
+class single_writer : private detail::writer_core<single_writer<Transport, Schedule, Side, Observer, Traits>,
+                                                  Transport, Schedule, Observer, Traits> {
+    using core = detail::writer_core<single_writer, Transport, Schedule, Observer, Traits>;
+    friend core;
 
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
@@ -62,9 +62,9 @@ public:
     single_writer& operator=(const single_writer&) = delete;
 
     ~single_writer() {
-        anchor_.close();
+        this->anchor_.close();
         this->give_up();
-        anchor_ = {}; // waits for the calls that handles have in progress
+        this->anchor_ = {}; // waits for the calls that handles have in progress
         this->end_what_is_left();
     }
 
@@ -235,7 +235,9 @@ public:
 
     /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call
     /// allocates (32 bytes); without memory the handle answers errc::closed.
-    [[nodiscard]] writer_handle<single_writer> handle() { return writer_handle<single_writer>(weak_self()); }
+    [[nodiscard]] writer_handle<single_writer> handle() {
+        return writer_handle<single_writer>(this->weak_self());
+    }
 
     /// What became of everything so far; final once pump() said finished.
     [[nodiscard]] drain_report report() const noexcept { return this->box_.report(); }
@@ -252,8 +254,6 @@ private:
     friend class init_gate<single_writer>;
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
-
-    using anchor = basic_session_anchor<single_writer, Traits>;
 
     struct waiting_sender : detail::budget_waiter {
         waiting_sender() noexcept {
@@ -350,20 +350,7 @@ private:
                header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
     }
 
-    weak_type weak_self() {
-        const auto existing = this->box_.locked(
-            [&] { return anchor_ ? std::optional<weak_type>(anchor_.handle()) : std::nullopt; });
-        if (existing.has_value()) return *existing;
-        auto made = anchor::make(*this);
-        if (!made) return {};
-        return this->box_.locked([&] {
-            if (!anchor_) std::swap(anchor_, *made);
-            return anchor_.handle();
-        });
-    }
-
     [[no_unique_address]] Side side_;
-    anchor anchor_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI

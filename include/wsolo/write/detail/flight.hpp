@@ -118,6 +118,11 @@ public:
         begun_ = nullptr;
     }
 
+    /// The same, but everything stays where it is.
+    void tell_all(errc why) const noexcept {
+        for (const lane& queue : lanes_) queue.tell_all(why);
+    }
+
     /// The transport took the first `count` bytes of `done`. Returns what that completed.
     progress advance(const gather_plan& done, std::size_t count) noexcept {
         progress made;

@@ -105,6 +105,7 @@ public:
         untold_ = false;
         return due;
     }
+    [[nodiscard]] bool is_untold() const noexcept { return untold_; }
     /// True exactly once per fall to the low mark after a climb.
     [[nodiscard]] bool fell() noexcept {
         if (!above_ || held_data() > mark(low_water_)) return false;
