@@ -45,6 +45,7 @@ public:
     /// Queues a frame that already is a segment. Takes it over only when the result says errc::none.
     push_result push_whole(placement where, segment* frame) noexcept {
         where.size = frame->size();
+        where.whole = true;
         return place(
             where, [&](supplies& out) { return queued_.judge(where, out); },
             [&](supplies&) { queued_.put_whole(where, frame); });
@@ -52,21 +53,27 @@ public:
 
     /// Queues a segment without frames behind the data accepted so far; its outcome says that its turn has
     /// come.
-    push_result push_mark(segment* mark) noexcept {
-        return place({}, admit_anything, [&](supplies&) { queued_.put_whole({}, mark); });
+    push_result push_mark(segment* mark, budget_waiter* waiter = nullptr) noexcept {
+        const placement where{.mark = true, .waiter = waiter};
+        return place(
+            where, [&](supplies& out) { return queued_.judge(where, out); },
+            [&](supplies&) { queued_.put_whole(where, mark); });
     }
 
     /// The gate's: leads everything, a Close that was queued before it included.
     push_result push_greeting(segment* greeting) noexcept {
         const placement where{.to = lane_id::greeting, .size = greeting->size()};
-        return place(where, admit_anything, [&](supplies&) { queued_.put_whole(where, greeting); });
+        return place(
+            where, [&](supplies& out) { return queued_.judge(where, out); },
+            [&](supplies&) { queued_.put_whole(where, greeting); });
     }
 
     /// Queues a keyed frame; a queued one of the same key leaves, errc::conflated. O(segments queued).
     push_result push_keyed(segment* frame) noexcept {
         segment* same = nullptr;
         return place(
-            {}, [&](supplies&) { return queued_.judge_keyed(*frame, same); },
+            {},
+            [&](supplies& out) { return queued_.judge_keyed(frame->tag().key, frame->size(), same, out); },
             [&](supplies& out) { queued_.put_keyed(frame, same, out); });
     }
 
@@ -74,6 +81,7 @@ public:
     template <class Encode>
     push_result push_close(std::size_t size, time_point drain_deadline, Encode encode) noexcept {
         const placement where{.size = size, .of_message = true};
+        const auto admit_anything = [](supplies&) noexcept { return errc::none; };
         return place(where, admit_anything, [&](segment& room) {
             encode(queued_.put_small(where, room));
             sealed_ = true;
@@ -95,10 +103,13 @@ public:
         return !sealed_ && queued_.end_message() && claim();
     }
 
-    /// While corked no push asks for a drive. uncork() is true when the caller must call the schedule hook.
-    void cork() noexcept {
+    /// While corked no push asks for a drive. False: there are as many as can be counted. uncork() is true
+    /// when the caller must call the schedule hook.
+    [[nodiscard]] bool cork() noexcept {
         const scoped_hold hold(lock_);
+        if (corks_ == UINT8_MAX) return false;
         ++corks_;
+        return true;
     }
     [[nodiscard]] bool uncork() noexcept {
         const scoped_hold hold(lock_);
@@ -114,7 +125,7 @@ public:
         if (queued_.work != nullptr) {
             queued_.work->close_deadline = earlier(queued_.work->close_deadline, finish_by);
         }
-        if (!aborting_) reason_ = why;
+        if (!aborting_) reason_ = why == errc::none ? errc::aborted : why; // none: for an end in order
         sealed_ = aborting_ = true;
         recall();
         return take_if_free();
@@ -261,13 +272,17 @@ public:
         return true;
     }
 
-    /// Whether a data frame of `size` bytes might be accepted now: spares the work of encoding a large one in
-    /// vain.
+    /// Whether a data frame of `size` bytes with a segment of its own might be accepted now: spares the work
+    /// of encoding it in vain.
     [[nodiscard]] errc admits(std::size_t size) noexcept {
         const scoped_hold hold(lock_);
-        if (sealed_) return errc::closed;
-        const errc full = queued_.accounts.admit(lane_id::data, size);
-        return full == errc::queue_full && when_full() == overflow::drop_oldest ? errc::none : full;
+        return may_evict(queued_.accounts.admit(lane_id::data, size, true));
+    }
+    [[nodiscard]] errc admits_keyed(std::uint64_t key, std::size_t size) noexcept {
+        const scoped_hold hold(lock_);
+        const errc full = may_evict(queued_.accounts.admit(lane_id::data, size, true));
+        segment* same = nullptr;
+        return full == errc::queue_full ? queued_.admit_keyed(key, size, same) : full;
     }
 
     /// Runs `work` under the lock and returns its result: for what else the lock protects (a client's key
@@ -306,8 +321,6 @@ public:
     }
 
 private:
-    static constexpr auto admit_anything = [](supplies&) noexcept { return errc::none; };
-
     /// Accepts a frame: judge(supplies) says whether; commit(room) puts a small one where there is room,
     /// commit(supplies) queues one that needs none; in one step. Memory is fetched with the lock free, and
     /// everything is judged again.
@@ -333,6 +346,11 @@ private:
             return {errc::none, recalled ? take_if_free() : claim()};
         } while (fresh.fetch());
         return {errc::out_of_memory};
+    }
+
+    [[nodiscard]] errc may_evict(errc full) const noexcept {
+        if (sealed_) return errc::closed;
+        return full == errc::queue_full && when_full() == overflow::drop_oldest ? errc::none : full;
     }
 
     /// A parked writer's loop waits for an older deadline: the hook tells it to look again.

@@ -91,6 +91,9 @@ public:
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
                      "send_keyed() sends a text or a binary message");
         if (is_control(op)) return errc::raw_frame_malformed;
+        // Before the work, and again after it.
+        const errc full = this->box_.admits_keyed(key, encoded_size<Side::self>(payload.size()));
+        if (full != errc::none) return this->drive_data({full});
         detail::segment* frame = encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
         if (frame == nullptr) return errc::out_of_memory;
         return own(frame, this->box_.push_keyed(frame));
@@ -154,7 +157,8 @@ public:
             return this->drive(this->box_.push_small({.to = lane_id::pong, .size = size}, copy));
         default: break;
         }
-        if (size <= detail::inline_limit) return this->drive(this->box_.push_small({.size = size}, copy));
+        if (size <= detail::inline_limit)
+            return this->drive_data(this->box_.push_small({.size = size}, copy));
         return push_segment(size, [&] {
             detail::segment* whole = detail::segment::make_whole(size);
             if (whole != nullptr) copy(whole->writable());
@@ -176,20 +180,23 @@ public:
     [[nodiscard]] cork<single_writer> corked() { return cork<single_writer>(*this); }
 
     /// Calls `told` when all data accepted before now was written (errc::none), or why that will never be.
+    /// It costs budget like a frame: errc::queue_full when the queue is above its bound.
     [[nodiscard]] errc flush(on_outcome told) {
         detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
         if (mark == nullptr) return errc::out_of_memory;
-        return own(mark, this->box_.push_mark(mark));
+        const detail::push_result pushed = this->box_.push_mark(mark);
+        if (pushed.error != errc::none) detail::segment::destroy(mark);
+        return this->drive(pushed);
     }
 
-    /// Waits for the same. errc::timed_out, cancelled, would_deadlock (inside a callback of this writer), or
+    /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a callback of this writer), or
     /// why not.
     template <stop_token_like StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
         if (this->is_pumping_here()) return errc::would_deadlock;
         auto* ticket = detail::flush_ticket<Traits>::make();
         if (ticket == nullptr) return errc::out_of_memory;
-        errc outcome = flush(ticket->mark());
+        errc outcome = queue_mark(ticket->mark(), deadline, stop);
         if (outcome == errc::none) {
             const auto nudge = [ticket]() noexcept { ticket->nudge(); };
             [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
@@ -294,6 +301,16 @@ private:
         return true;
     }
 
+    template <class StopToken>
+    errc queue_mark(on_outcome told, time_point deadline, const StopToken& stop) {
+        detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
+        if (mark == nullptr) return errc::out_of_memory;
+        const errc error =
+            retry(deadline, stop, [&](auto* waiter) { return this->box_.push_mark(mark, waiter); });
+        if (error != errc::none) detail::segment::destroy(mark);
+        return error;
+    }
+
     errc send_kind(const raw& item) { return send(item); }
     errc send_kind(const text& item) { return send_text(item.payload); }
     errc send_kind(const binary& item) { return send_binary(item.payload); }
@@ -310,7 +327,7 @@ private:
             return push_segment(size, [&] { return encode_whole(op, payload, {.outcome = told}); });
         }
         const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
-        return this->drive(this->box_.push_small({.size = size}, encode));
+        return this->drive_data(this->box_.push_small({.size = size}, encode));
     }
 
     /// Encodes into a segment of its own, with no lock held.
@@ -325,7 +342,7 @@ private:
     template <class Make>
     errc push_segment(std::size_t size, Make make) {
         // Before the work, and again after it.
-        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive({full});
+        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive_data({full});
         detail::segment* whole = make();
         return whole == nullptr ? errc::out_of_memory : own(whole, this->box_.push_whole({}, whole));
     }
@@ -333,7 +350,7 @@ private:
     /// `pushed` took the segment over, or it is still ours.
     errc own(detail::segment* item, detail::push_result pushed) {
         if (pushed.error != errc::none) detail::segment::destroy(item);
-        return this->drive(pushed);
+        return this->drive_data(pushed);
     }
 
     errc push_close(const_bytes frame, duration drain_within) {

@@ -97,6 +97,11 @@ protected:
     /// The rest of every push, with no lock held.
     errc drive(push_result pushed) {
         if (pushed.drive) schedule();
+        return pushed.error;
+    }
+    /// The same for data, which a full queue may cost the connection; control frames have their reserve.
+    errc drive_data(push_result pushed) {
+        if (pushed.drive) schedule();
         if (pushed.error == errc::queue_full && box_.when_full() == overflow::disconnect)
             abort_with(errc::queue_full, duration::zero());
         return pushed.error;
