@@ -33,13 +33,13 @@ struct no_observer {};
 struct born_gated_t {};
 inline constexpr born_gated_t born_gated{};
 
-/// See the file's laws. `Transport` is owned, a transport or a completion_transport; `Schedule` is the hook, or
-/// inline_drive of one; `Side` is server_side or client_side<>. `Observer` may have, each called with no lock held: `on_finished(const
-/// drain_report&)`, once, by the thread that ends the writer; `on_high_water()` and `on_low_water()`, by
-/// turns, by the thread that pumps; none may throw. Thread safety: everything but construction and
-/// destruction. The destructor closes handles, aborts what is left (errc::aborted) and must not run inside a
-/// callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or thread (32 bytes once it
-/// made a handle, or started a write on a completion_transport).
+/// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook,
+/// or inline_drive of one; `Side` is server_side or client_side<>. `Observer` may have, each called with no
+/// lock held: `on_finished(const drain_report&)`, once, by the thread that ends the writer; `on_high_water()`
+/// and `on_low_water()`, by turns, by the thread that pumps; none may throw. Thread safety: everything but
+/// construction and destruction. The destructor closes handles, aborts what is left (errc::aborted) and must
+/// not run inside a callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or
+/// thread (32 bytes once it made a handle, or started a write on a completion_transport).
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
           class Observer = no_observer, class Traits = std_blocking_traits>
 class single_writer : private detail::writer_core<single_writer<Transport, Schedule, Side, Observer, Traits>,
@@ -190,8 +190,8 @@ public:
         return this->drive(pushed);
     }
 
-    /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a callback of this writer), or
-    /// why not.
+    /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a
+    /// callback of this writer), or why not.
     template <stop_token_like StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
         if (this->is_pumping_here()) return errc::would_deadlock;

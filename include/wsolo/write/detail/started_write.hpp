@@ -16,8 +16,8 @@ namespace wsolo::inline WSOLO_ABI::detail {
 template <class Core>
 class started_write final : public write_target {
 public:
-    /// Starts one into `slot`; nullptr there when there is no memory. The call may end the write before it returns. Owner only,
-    /// with no lock held.
+    /// Starts one into `slot`; nullptr there when there is no memory. The call may end the write before it
+    /// returns. Owner only, with no lock held.
     template <completion_transport Transport>
     static void start(started_write*& slot, typename Core::weak_type writer, Transport& connection,
                       const gather_plan& plan, const workload& work, bool only_what_must, time_point now) {
