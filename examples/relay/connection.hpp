@@ -9,9 +9,9 @@
 //   writer's report.
 
 #include "counted_socket.hpp"
+#include "loop/ready_list.hpp"
 #include "options.hpp"
 #include "peer.hpp"
-#include "ready_list.hpp"
 #include "workers.hpp"
 
 #include <wsolo/session/reader.hpp>
@@ -20,6 +20,8 @@
 #include <atomic>
 
 namespace relay {
+
+using loop::ready_list;
 
 /// The first thing that began a connection's end.
 struct ending {

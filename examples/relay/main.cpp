@@ -1,6 +1,6 @@
 // A WebSocket server on epoll: threads that push text to every connection, PINGs answered meanwhile.
 
-#include "report.hpp"
+#include "loop/report.hpp"
 #include "server.hpp"
 
 #include <cstdio>
@@ -10,7 +10,7 @@ namespace {
 
 int serve(const relay::options& how) {
     relay::server server(how); // before the threads: it blocks the signals for all of them
-    relay::report_line("listening")
+    loop::report_line("listening")
         .with("host", "127.0.0.1")
         .with("port", server.port())
         .with("page", "http://127.0.0.1:" + std::to_string(server.port()) + '/');
@@ -20,7 +20,7 @@ int serve(const relay::options& how) {
 
     const relay::totals& account = server.account();
     const bool adds_up = account.accepted == account.written + account.dropped;
-    relay::report_line("total")
+    loop::report_line("total")
         .with("connections", account.connections)
         .with("accepted", account.accepted.load())
         .with("written", account.written)

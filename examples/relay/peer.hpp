@@ -1,10 +1,13 @@
 #pragma once
 // What the loop knows of a socket, whoever is behind it: a visitor that still speaks HTTP, or a connection.
 
-#include "descriptor.hpp"
-#include "roster.hpp"
+#include "loop/descriptor.hpp"
+#include "loop/peer_id.hpp"
 
 namespace relay {
+
+using loop::descriptor;
+using loop::peer_id;
 
 class peer {
 public:

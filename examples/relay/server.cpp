@@ -1,11 +1,15 @@
 #include "server.hpp"
 
-#include "report.hpp"
+#include "loop/report.hpp"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 namespace relay {
+
+using loop::accept_status;
+using loop::accepted;
+using loop::report_line;
 namespace {
 
 using std::chrono::steady_clock;

@@ -8,13 +8,19 @@
 // for.
 
 #include "connection.hpp"
-#include "listener.hpp"
-#include "poller.hpp"
-#include "signals.hpp"
-#include "timers.hpp"
+#include "loop/listener.hpp"
+#include "loop/poller.hpp"
+#include "loop/signals.hpp"
+#include "loop/timers.hpp"
 #include "visitor.hpp"
 
 namespace relay {
+
+using loop::listener;
+using loop::poller;
+using loop::roster;
+using loop::stop_signals;
+using loop::timers;
 
 /// Frames, over all connections. accepted = written + dropped, or something is lost.
 struct totals {

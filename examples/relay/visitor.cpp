@@ -1,10 +1,12 @@
 #include "visitor.hpp"
 
-#include "report.hpp"
+#include "loop/report.hpp"
 
 #include <sys/epoll.h>
 
 namespace relay {
+
+using loop::report_line;
 
 using std::chrono::steady_clock;
 using wsolo::errc;

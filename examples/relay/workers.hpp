@@ -6,14 +6,16 @@
 //   so each connection gets each worker's messages complete and in order, or is closed.
 // - No worker ever waits for a connection.
 
+#include "loop/roster.hpp"
 #include "message.hpp"
 #include "options.hpp"
-#include "roster.hpp"
 
 #include <array>
 #include <thread>
 
 namespace relay {
+
+using loop::roster;
 
 /// How far each worker has come with one connection. Each element is touched by its own worker only.
 using feed_progress = std::array<std::uint64_t, max_workers>;

@@ -45,6 +45,7 @@
 #include "handshake/upgrade.hpp"
 
 #include "session/event.hpp"
+#include "session/heartbeat.hpp"
 #include "session/limits.hpp"
 #include "session/reader.hpp"
 
@@ -52,9 +53,13 @@
 #include "sync/blocking_traits.hpp"
 #include "sync/callback.hpp"
 #include "sync/handler_scope.hpp"
+#include "sync/inbox.hpp"
+#include "sync/inbox_limits.hpp"
+#include "sync/inbox_report.hpp"
 #include "sync/parker.hpp"
 #include "sync/pointer_lock.hpp"
 #include "sync/rundown.hpp"
+#include "sync/schedule_hook.hpp"
 #include "sync/sequence_barrier.hpp"
 #include "sync/spin_lock.hpp"
 #include "sync/stop_hook.hpp"
@@ -78,3 +83,7 @@
 #include "write/single_writer.hpp"
 #include "write/threaded.hpp"
 #include "write/transport.hpp"
+
+#include "endpoint/endpoint.hpp"
+#include "endpoint/message.hpp"
+#include "endpoint/options.hpp"

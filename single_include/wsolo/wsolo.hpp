@@ -526,6 +526,7 @@ enum class errc : std::uint8_t {
     message_too_big,
     too_many_fragments,
     inbox_overflow,
+    inbox_overloaded,
     pong_timeout,
     // The opening handshake.
     handshake_malformed,
@@ -575,6 +576,7 @@ enum class errc : std::uint8_t {
     conflated,
     message_open,
     message_unfinished,
+    handler_failed,
     superseded,
     cancelled,
     timed_out,
@@ -636,6 +638,8 @@ inline constexpr error_info error_table[] = {
      "RFC 6455 §10.4", blame::remote, 1008},
     {errc::inbox_overflow, "inbox_overflow", "messages arrive faster than they are handled",
      "RFC 6455 §7.4.1", blame::remote, 1008},
+    {errc::inbox_overloaded, "inbox_overloaded",
+     "this side is busy and holds no more messages: try again later", "RFC 6455 §7.4.1", blame::local, 1013},
     {errc::pong_timeout, "pong_timeout", "the peer did not answer in time", "RFC 6455 §5.5.2", blame::remote,
      1011},
 
@@ -697,7 +701,7 @@ inline constexpr error_info error_table[] = {
      0},
     {errc::write_timed_out, "write_timed_out", "a write met its deadline", "RFC 6455 §7.1.7",
      blame::transport, 0},
-    {errc::schedule_refused, "schedule_refused", "the schedule hook refused to drive the writer", "",
+    {errc::schedule_refused, "schedule_refused", "the schedule hook refused to have the queue driven", "",
      blame::local, 0},
 
     {errc::buffer_too_small, "buffer_too_small", "the destination is smaller than the frame", "",
@@ -721,8 +725,11 @@ inline constexpr error_info error_table[] = {
     {errc::drain_timed_out, "drain_timed_out", "the drain met its deadline", "", blame::transport, 0},
     {errc::dropped_oldest, "dropped_oldest", "dropped in favour of a newer item", "", blame::local, 0},
     {errc::conflated, "conflated", "replaced by a newer item of the same key", "", blame::local, 0},
-    {errc::message_open, "message_open", "another fragmented message is open", "RFC 6455 §5.4", blame::local, 0},
+    {errc::message_open, "message_open", "another fragmented message is open", "RFC 6455 §5.4", blame::local,
+     0},
     {errc::message_unfinished, "message_unfinished", "a fragmented message was abandoned", "RFC 6455 §5.4",
+     blame::local, 1011},
+    {errc::handler_failed, "handler_failed", "the handler of a message threw", "RFC 6455 §7.4.1",
      blame::local, 1011},
     {errc::superseded, "superseded", "a newer PING's answer replaced this one", "RFC 6455 §5.5.3",
      blame::local, 0},
@@ -5341,6 +5348,205 @@ struct event_access {
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/session/heartbeat.hpp
+// When to ask whether the peer is alive, when to call it dead, and when to send the application's own beat:
+// a state machine over points in time that the caller passes in.
+//
+// Laws of this file:
+// - It reads no clock, sets no timer, allocates nothing: every event brings its time, and tick() says when
+//   to come again.
+// - The pong timer starts when the PING was written. One that waits in a queue proves nothing about the
+//   peer.
+// - A clock that jumps, or a process that slept, gives one beat, never a burst, and no verdict on a peer
+//   that nobody was listening to. A clock that runs backwards delays nothing by more than one interval.
+// - Once closing, or dead, it asks for nothing ever again.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The times of one connection's heartbeat; 0 switches that part off. (Kept in milliseconds, 49 days at
+/// most.)
+struct heartbeat_options {
+    /// A PING is sent after this long without a sign of life.
+    std::chrono::milliseconds ping_interval{20'000};
+    /// How long after a PING was written the peer may stay silent. 0: PINGs keep the path open, silence is
+    /// fine.
+    std::chrono::milliseconds pong_timeout{20'000};
+    /// The window of the application's metrics. While it is not 0, a beat is due every beat_period() of it.
+    std::chrono::milliseconds beat_interval{0};
+    /// Only a PONG is a sign of life. Otherwise any byte is, control frames and halves of frames included.
+    bool pong_only = false;
+};
+
+/// How often the application's beat ticks for an interval: max(1 s, min(interval, 5 s)).
+[[nodiscard]] constexpr std::chrono::milliseconds beat_period(std::chrono::milliseconds interval) noexcept {
+    constexpr std::chrono::milliseconds shortest{1'000};
+    constexpr std::chrono::milliseconds longest{5'000};
+    return interval < shortest ? shortest : interval < longest ? interval : longest;
+}
+
+/// What is due now. Nothing, one, or several of them at once.
+struct [[nodiscard]] heartbeat_actions {
+    bool send_ping = false;    ///< queue a PING, and tell on_ping_written() when it left
+    bool send_beat = false;    ///< queue the application's beat
+    bool roll_window = false;  ///< with send_beat, once per full beat_interval: the metrics' window ends here
+    bool peer_is_dead = false; ///< fail the connection with errc::pong_timeout. Told once; nothing follows
+    time_point deadline = no_deadline; ///< when to call tick() again; an event may change it
+
+    /// Whether there is nothing to do but to wait.
+    [[nodiscard]] constexpr bool none() const noexcept { return !send_ping && !send_beat && !peer_is_dead; }
+};
+
+/// See the file's laws. Not thread-safe; every function O(1), constexpr, and free of side effects
+/// elsewhere. 48 bytes.
+///
+/// A loop calls on_received() for what it read before it calls tick(): what the peer said in time must not
+/// be found too late.
+class heartbeat {
+public:
+    constexpr heartbeat(const heartbeat_options& options, time_point start) noexcept
+        : alive_at_(start),
+          ping_interval_(to_count(options.ping_interval)),
+          pong_timeout_(to_count(options.pong_timeout)),
+          beat_interval_(to_count(options.beat_interval)),
+          pong_only_(options.pong_only) {
+        if (beat_interval_ != 0) {
+            beat_at_ = deadline_after(start, period());
+            roll_at_ = deadline_after(start, span_of(beat_interval_));
+        }
+    }
+
+    /// Bytes arrived, any at all.
+    constexpr void on_received(time_point now) noexcept {
+        if (!pong_only_) live(now);
+    }
+    /// A PONG arrived, whichever PING it answers; on_received() need not be called for it.
+    constexpr void on_pong(time_point now) noexcept { live(now); }
+
+    /// The transport took a PING, at `when`: the pong timer starts there. One of the application's own
+    /// counts as well; a timer that runs is not extended. A sign of life that overtook this news from
+    /// another thread stands.
+    constexpr void on_ping_written(time_point when) noexcept {
+        if (phase_ == phase::stopped || phase_ == phase::awaiting_pong) return;
+        if (pong_timeout_ == 0) {
+            alive_at_ = later(alive_at_, when); // the next PING an interval later
+        } else if (phase_ == phase::quiet || alive_at_ < when) {
+            phase_ = phase::awaiting_pong;
+            dead_at_ = deadline_after(when, span_of(pong_timeout_));
+            return;
+        }
+        phase_ = phase::quiet;
+    }
+    /// A PING that was asked for will never be written (no room): it is asked for again an interval later.
+    constexpr void on_ping_dropped(time_point now) noexcept {
+        if (phase_ != phase::ping_asked) return;
+        phase_ = phase::quiet;
+        alive_at_ = later(alive_at_, now);
+    }
+
+    /// The closing handshake began, or the connection ended: nothing is due any more.
+    constexpr void on_closing() noexcept { phase_ = phase::stopped; }
+
+    /// What is due at `now`. A call too early or too many is harmless.
+    constexpr heartbeat_actions tick(time_point now) noexcept {
+        heartbeat_actions due;
+        if (phase_ != phase::stopped) {
+            pull_in(now);
+            judge(now, due);
+            if (phase_ != phase::stopped) beat(now, due);
+        }
+        due.deadline = deadline();
+        return due;
+    }
+
+    /// When tick() will next have something to do; an event may have changed it. no_deadline: never.
+    [[nodiscard]] constexpr time_point deadline() const noexcept {
+        if (phase_ == phase::stopped) return no_deadline;
+        const time_point peer = phase_ == phase::awaiting_pong ? dead_at_
+                                : phase_ == phase::quiet       ? ping_at()
+                                                               : no_deadline;
+        return peer < beat_at_ ? peer : beat_at_;
+    }
+
+    /// Whether a PING was written that nothing was heard after.
+    [[nodiscard]] constexpr bool is_awaiting_pong() const noexcept { return phase_ == phase::awaiting_pong; }
+    /// Whether it closed, or the peer was called dead.
+    [[nodiscard]] constexpr bool has_stopped() const noexcept { return phase_ == phase::stopped; }
+
+private:
+    enum class phase : std::uint8_t { quiet, ping_asked, awaiting_pong, stopped };
+
+    static constexpr std::uint32_t to_count(std::chrono::milliseconds span) noexcept {
+        constexpr std::int64_t most = 0xFFFF'FFFF;
+        return span.count() <= 0 ? 0 : static_cast<std::uint32_t>(span.count() < most ? span.count() : most);
+    }
+    static constexpr duration span_of(std::uint32_t count) noexcept {
+        return std::chrono::milliseconds(count);
+    }
+    static constexpr time_point later(time_point a, time_point b) noexcept { return a < b ? b : a; }
+    static constexpr time_point sooner(time_point a, time_point b) noexcept { return a < b ? a : b; }
+
+    [[nodiscard]] constexpr duration period() const noexcept {
+        return beat_period(std::chrono::milliseconds(beat_interval_));
+    }
+    [[nodiscard]] constexpr time_point ping_at() const noexcept {
+        return ping_interval_ == 0 ? no_deadline : deadline_after(alive_at_, span_of(ping_interval_));
+    }
+
+    constexpr void live(time_point now) noexcept {
+        alive_at_ = later(alive_at_, now);
+        if (phase_ == phase::awaiting_pong) phase_ = phase::quiet;
+        was_late_ = false;
+    }
+
+    /// No deadline lies further ahead than its span: heals what a clock that ran ahead has left.
+    constexpr void pull_in(time_point now) noexcept {
+        alive_at_ = sooner(alive_at_, now);
+        dead_at_ = sooner(dead_at_, deadline_after(now, span_of(pong_timeout_)));
+        if (beat_interval_ == 0) return;
+        beat_at_ = sooner(beat_at_, deadline_after(now, period()));
+        roll_at_ = sooner(roll_at_, deadline_after(now, span_of(beat_interval_)));
+    }
+
+    constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
+        if (phase_ == phase::awaiting_pong && now >= dead_at_) {
+            // This late nobody was listening either (the process slept): ask again, once.
+            const bool late = now >= deadline_after(dead_at_, span_of(pong_timeout_));
+            due.send_ping = late && !was_late_;
+            due.peer_is_dead = !due.send_ping;
+            was_late_ = late;
+            phase_ = due.send_ping ? phase::ping_asked : phase::stopped;
+        } else if (phase_ == phase::quiet && now >= ping_at()) {
+            due.send_ping = true;
+            phase_ = phase::ping_asked;
+        }
+    }
+
+    constexpr void beat(time_point now, heartbeat_actions& due) noexcept {
+        if (now < beat_at_) return;
+        // In step with the beats before it, unless one was missed: then the count starts anew.
+        const time_point in_step = deadline_after(beat_at_, period());
+        const time_point at = now < in_step ? beat_at_ : now;
+        due.send_beat = true;
+        beat_at_ = deadline_after(at, period());
+        if (at < roll_at_) return;
+        due.roll_window = true;
+        roll_at_ = deadline_after(at, span_of(beat_interval_));
+    }
+
+    time_point alive_at_;
+    time_point dead_at_ = no_deadline; ///< while awaiting a PONG
+    time_point beat_at_ = no_deadline;
+    time_point roll_at_ = no_deadline;
+    std::uint32_t ping_interval_;
+    std::uint32_t pong_timeout_;
+    std::uint32_t beat_interval_;
+    phase phase_ = phase::quiet;
+    bool pong_only_;
+    bool was_late_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/session/limits.hpp
 // What a peer may make a reader take, and how messages are handed over.
 
@@ -6280,6 +6486,787 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/sync/inbox_limits.hpp
+// How much one inbox may hold, and what becomes of the next message when that is used up.
+//
+// Laws of this file:
+// - What counts is what was accepted and not yet handled, the message in the handler included, plus an
+//   overhead per message: the bound is on memory, not on payload (RFC 6455 §10.4 asks for limits).
+// - Both bounds hold at once: many small messages can't hide behind the bytes, nor large ones behind the
+//   count.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What becomes of a message that finds the inbox full.
+enum class inbox_overflow : std::uint8_t {
+    pause,           ///< backpressure: whoever reads stops until the resume hook is called
+    violate_policy,  ///< the connection fails: errc::inbox_overflow, status code 1008
+    try_again_later, ///< the connection fails: errc::inbox_overloaded, status code 1013
+    drop_newest,     ///< errc::queue_full; the message is the caller's, and counted as refused
+};
+
+/// The bounds of one inbox. Everything is per connection.
+struct inbox_limits {
+    /// Bytes that may wait, overhead included. With inbox_overflow::pause the message that crosses the
+    /// bound is still accepted, so that memory stays below max_bytes plus one message; otherwise it is not.
+    std::size_t max_bytes = 1024 * 1024;
+    /// Messages that may wait, the one in the handler included. At least 1.
+    std::uint32_t max_messages = 1024;
+    inbox_overflow when_full = inbox_overflow::pause;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/inbox_report.hpp
+// What became of everything that an inbox accepted.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Adds up exactly once the inbox is finished: what was accepted was handled or dropped, nothing else.
+/// Bytes are those that push() was told.
+struct inbox_report {
+    std::uint64_t messages_handled = 0; ///< the handler was called with it, whatever it answered
+    std::uint64_t messages_dropped = 0; ///< accepted, but closed before its turn
+    std::uint64_t bytes_handled = 0;
+    std::uint64_t bytes_dropped = 0;
+    std::uint64_t messages_refused = 0; ///< never accepted, because the inbox was full
+    errc reason = errc::none;           ///< the first error; none: all that was accepted was handled
+
+    [[nodiscard]] constexpr std::uint64_t messages_accepted() const noexcept {
+        return messages_handled + messages_dropped;
+    }
+    [[nodiscard]] constexpr std::uint64_t bytes_accepted() const noexcept {
+        return bytes_handled + bytes_dropped;
+    }
+    /// Whether everything accepted was handled without an error.
+    [[nodiscard]] constexpr bool clean() const noexcept { return reason == errc::none; }
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/spin_lock.hpp
+// The short lock: one byte, for critical sections of a few nanoseconds in objects that can't afford a mutex
+// each.
+//
+// Laws of this file:
+// - No user code, system call, allocation or large copy runs while it is held.
+// - unlock() is one release store and touches nothing afterwards, so whoever takes the lock next may destroy
+// it.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Test and test-and-set with back-off. Not recursive, not fair. lock() never makes a system call unless the
+/// holder was preempted.
+template <class Traits = std_traits>
+class basic_spin_lock {
+public:
+    basic_spin_lock() = default;
+    basic_spin_lock(const basic_spin_lock&) = delete;
+    basic_spin_lock& operator=(const basic_spin_lock&) = delete;
+
+    void lock() noexcept {
+        unsigned round = 0;
+        while (held_.exchange(true, std::memory_order_acquire)) {
+            while (held_.load(std::memory_order_relaxed)) Traits::relax(round++);
+        }
+    }
+
+    void unlock() noexcept { held_.store(false, std::memory_order_release); }
+
+private:
+    typename Traits::template atomic<bool> held_{false};
+};
+
+using spin_lock = basic_spin_lock<>;
+
+/// Holds a lock for a scope. (std::lock_guard would cost <mutex>.)
+template <class Lock>
+class [[nodiscard]] scoped_hold {
+public:
+    explicit scoped_hold(Lock& lock) noexcept : lock_(lock) { lock_.lock(); }
+    ~scoped_hold() { lock_.unlock(); }
+    scoped_hold(const scoped_hold&) = delete;
+    scoped_hold& operator=(const scoped_hold&) = delete;
+
+private:
+    Lock& lock_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/detail/message_blocks.hpp
+// A FIFO of messages in blocks of about 1 KiB: the producers' end grows under a lock, the drainer works at
+// the other end in place, without it.
+//
+// Laws of this file:
+// - A slot that front() showed is the drainer's until drop_front(): put() never touches it, and blocks stay
+//   where they are.
+// - Nothing here allocates or frees: blocks come from and go to the caller, who holds no lock then.
+// - Empty it owns no block, once release_idle() was called.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// A message in its place, and what push() said of its size.
+template <class Message>
+class message_slot {
+public:
+    void fill(Message&& message, std::size_t bytes) noexcept {
+        ::new (static_cast<void*>(storage_)) Message(std::move(message));
+        bytes_ = bytes;
+    }
+    [[nodiscard]] Message& message() noexcept { return *std::launder(reinterpret_cast<Message*>(storage_)); }
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    void destroy() noexcept { message().~Message(); }
+
+private:
+    alignas(Message) std::byte storage_[sizeof(Message)];
+    std::size_t bytes_;
+};
+
+/// Linked by `next`. Slots from `begin` to `end` are full.
+template <class Message>
+struct message_block {
+    using slot = message_slot<Message>;
+    static constexpr std::size_t wanted_size = 1008; // malloc's own header still fits into 1 KiB
+    static constexpr std::size_t header_size = 16;
+    static constexpr std::size_t fitting = (wanted_size - header_size) / sizeof(slot);
+    static constexpr std::uint32_t capacity = fitting < 2 ? 2 : static_cast<std::uint32_t>(fitting);
+
+    message_block* next = nullptr;
+    std::uint32_t begin = 0;
+    std::uint32_t end = 0;
+    slot slots[capacity];
+
+    /// nullptr when there is no memory.
+    [[nodiscard]] static message_block* make() noexcept { return new (std::nothrow) message_block; }
+
+    /// Destroys a chain and the messages that are left in it. With no lock held.
+    static void destroy(message_block* chain) noexcept {
+        while (chain != nullptr) {
+            message_block* const gone = std::exchange(chain, chain->next);
+            for (std::uint32_t at = gone->begin; at != gone->end; ++at) gone->slots[at].destroy();
+            delete gone;
+        }
+    }
+};
+
+/// Some messages in a row, in the drainer's hands.
+template <class Message>
+struct message_run {
+    message_slot<Message>* first = nullptr;
+    std::uint32_t count = 0;
+};
+
+/// See the file's laws. Not thread-safe: the inbox calls it under its lock. O(1) throughout.
+template <class Message>
+class message_blocks {
+public:
+    using block = message_block<Message>;
+    using run = message_run<Message>;
+
+    message_blocks() = default;
+    message_blocks(const message_blocks&) = delete;
+    message_blocks& operator=(const message_blocks&) = delete;
+    ~message_blocks() { block::destroy(take_all()); }
+
+    [[nodiscard]] bool empty() const noexcept { return head_ == nullptr || head_->begin == head_->end; }
+
+    /// Whether put() has a place; it takes `fresh` over, and makes it null, when it needs it.
+    [[nodiscard]] bool find_room(block*& fresh) noexcept {
+        if (tail_ != nullptr && tail_->end != block::capacity) return true;
+        block*& source = spare_ != nullptr ? spare_ : fresh;
+        if (source == nullptr) return false;
+        (tail_ == nullptr ? head_ : tail_->next) = source;
+        tail_ = std::exchange(source, nullptr);
+        return true;
+    }
+
+    /// Precondition: find_room() said so.
+    void put(Message&& message, std::size_t bytes) noexcept {
+        tail_->slots[tail_->end++].fill(std::move(message), bytes);
+    }
+
+    /// The oldest messages, `most` at most. Precondition: not empty.
+    [[nodiscard]] run front(std::uint32_t most) noexcept {
+        const std::uint32_t full = head_->end - head_->begin;
+        return {head_->slots + head_->begin, full < most ? full : most};
+    }
+
+    /// Forgets `count` messages that front() showed and the drainer destroyed. Returns a block to free, or
+    /// null.
+    [[nodiscard]] block* drop_front(std::uint32_t count) noexcept {
+        if (count == 0) return nullptr;
+        head_->begin += count;
+        if (head_->begin != head_->end) return nullptr;
+        if (head_ == tail_) {
+            head_->begin = head_->end = 0;
+            return nullptr;
+        }
+        block* const empty = std::exchange(head_, head_->next);
+        empty->next = nullptr;
+        empty->begin = empty->end = 0;
+        return std::exchange(spare_, empty);
+    }
+
+    /// Precondition: empty(). Returns the blocks that are left, for the caller to free.
+    [[nodiscard]] block* release_idle() noexcept { return take_all(); }
+
+    /// Everything, as a chain for the caller to destroy.
+    [[nodiscard]] block* take_all() noexcept {
+        block* chain = std::exchange(head_, nullptr);
+        tail_ = nullptr;
+        if (spare_ != nullptr) spare_->next = chain;
+        return spare_ != nullptr ? std::exchange(spare_, nullptr) : chain;
+    }
+
+private:
+    block* head_ = nullptr;
+    block* tail_ = nullptr;
+    block* spare_ = nullptr; ///< saves a steady flow its allocations
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/sync/detail/inbox_box.hpp
+// The messages of one connection that wait for their handler, and who may handle them: both under one short
+// lock, so that "open?", "room?", "queue it" and "am I the one to have it drained?" are a single step.
+//
+// Laws of this file:
+// - Exactly one holder of the turn: only `draining` may touch what front() showed.
+// - A push that finds the turn free takes it and must have the inbox drained; a push that finds it taken
+//   does nothing, because finding the queue empty and giving the turn back are one step under the same
+//   lock. No wake-up can be lost.
+// - Once sealed nothing is accepted. The first error stands, and what is queued then is dropped.
+// - Under the lock there is no allocation, no system call and no user code but the message's move.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Who holds the right to handle messages.
+enum class inbox_turn : std::uint8_t {
+    free,      ///< nobody: the queue is empty
+    scheduled, ///< the schedule hook: drain() is owed
+    draining,  ///< the thread inside drain()
+    finished,  ///< nobody, ever again
+};
+
+namespace detail {
+
+/// What the drainer has done since it looked last.
+struct handled {
+    std::uint32_t messages = 0;
+    std::size_t bytes = 0;
+};
+
+enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, end };
+
+/// What the drainer is to do next, and a block for it to free.
+template <class Message>
+struct [[nodiscard]] inbox_look {
+    inbox_step step = inbox_step::released;
+    message_run<Message> run{};
+    message_block<Message>* spent = nullptr;
+};
+
+/// What a push or a close came to. `schedule`: the caller took the turn and must call the schedule hook.
+struct [[nodiscard]] inbox_change {
+    errc error = errc::none;
+    bool pause = false;
+    bool schedule = false;
+};
+
+/// See the file's laws. Each function takes the lock itself; those marked "drainer" are for the turn's
+/// holder.
+template <class Message, class Traits>
+class inbox_box {
+public:
+    using block = message_block<Message>;
+
+    /// Charged per message: its place in a block.
+    static constexpr std::size_t overhead = sizeof(message_slot<Message>);
+
+    explicit inbox_box(const inbox_limits& limits) noexcept
+        : max_bytes_(limits.max_bytes),
+          max_messages_(limits.max_messages == 0 ? 1 : limits.max_messages),
+          when_full_(limits.when_full) {}
+    inbox_box(const inbox_box&) = delete;
+    inbox_box& operator=(const inbox_box&) = delete;
+
+    /// `message` is moved from only when the answer is errc::none.
+    inbox_change push(Message&& message, std::size_t bytes) noexcept {
+        block_source fresh; // outlives the hold: what is not needed is freed behind the lock
+        do {
+            const scoped_hold hold(lock_);
+            if (const inbox_change refused = judge(bytes); refused.error != errc::none) return refused;
+            if (blocks_.find_room(fresh.made)) return accept(std::move(message), bytes);
+        } while (fresh.fetch());
+        return {errc::out_of_memory};
+    }
+
+    /// Nothing is accepted any more. An error drops what is queued; errc::none lets it be handled.
+    inbox_change close(errc why) noexcept {
+        const scoped_hold hold(lock_);
+        if (turn_ == inbox_turn::finished || aborting_ || (sealed_ && why == errc::none))
+            return {errc::closed};
+        return {.schedule = end_with(why)};
+    }
+
+    /// Takes the turn that a hook owes. False: nothing is owed, or another thread was faster.
+    [[nodiscard]] bool begin() noexcept {
+        const scoped_hold hold(lock_);
+        if (turn_ != inbox_turn::scheduled) return false;
+        turn_ = inbox_turn::draining;
+        return true;
+    }
+
+    /// Drainer: settles what it did, and learns what is next. `left` of its quantum remain.
+    inbox_look<Message> look(const handled& done, std::size_t left) noexcept {
+        const scoped_hold hold(lock_);
+        inbox_look<Message> next{.spent = settle(done)};
+        if (aborting_) {
+            next.step = inbox_step::end;
+        } else if (paused_ && is_half_empty()) {
+            paused_ = false;
+            next.step = inbox_step::resume;
+        } else if (blocks_.empty()) {
+            next.step = sealed_ ? inbox_step::end : inbox_step::released;
+            if (!sealed_) release(next);
+        } else if (left == 0) {
+            turn_ = inbox_turn::scheduled;
+            next.step = inbox_step::quantum_used;
+        } else {
+            const std::uint32_t most = batch();
+            next.step = inbox_step::handle;
+            next.run = blocks_.front(left < most ? static_cast<std::uint32_t>(left) : most);
+        }
+        return next;
+    }
+
+    /// Drainer, no lock: whether to look before the next message of a run.
+    [[nodiscard]] bool must_look(const handled& done) const noexcept {
+        return stop_.load(std::memory_order_relaxed) || done.bytes > max_bytes_ / batches;
+    }
+
+    /// Drainer: the end. What is queued is dropped; the caller destroys it, and tells.
+    [[nodiscard]] block* finish() noexcept {
+        const scoped_hold hold(lock_);
+        report_.messages_dropped += messages_;
+        report_.bytes_dropped += bytes_;
+        messages_ = 0;
+        bytes_ = 0;
+        paused_ = false;
+        sealed_ = aborting_ = true; // the reason stands
+        return blocks_.take_all();
+    }
+
+    /// Drainer: the last touch.
+    void retire() noexcept {
+        const scoped_hold hold(lock_);
+        turn_ = inbox_turn::finished;
+    }
+
+    /// For the destructor: takes the turn from whoever it waits for. False when the inbox is finished.
+    [[nodiscard]] bool seize(errc why) noexcept {
+        const scoped_hold hold(lock_);
+        WSOLO_ASSERT(turn_ != inbox_turn::draining,
+                     "an inbox is destroyed while another thread, or its own handler, is in drain()");
+        if (turn_ == inbox_turn::finished) return false;
+        if (!aborting_ && (!sealed_ || !blocks_.empty())) report_.reason = why;
+        turn_ = inbox_turn::draining;
+        return true;
+    }
+
+    [[nodiscard]] inbox_turn turn() noexcept {
+        const scoped_hold hold(lock_);
+        return turn_;
+    }
+    [[nodiscard]] bool paused() noexcept {
+        const scoped_hold hold(lock_);
+        return paused_;
+    }
+    [[nodiscard]] std::size_t held_bytes() noexcept {
+        const scoped_hold hold(lock_);
+        return held();
+    }
+    [[nodiscard]] std::uint32_t held_messages() noexcept {
+        const scoped_hold hold(lock_);
+        return messages_;
+    }
+    [[nodiscard]] inbox_report report() noexcept {
+        const scoped_hold hold(lock_);
+        return report_;
+    }
+
+private:
+    // A run is at most an eighth of the bounds, so that what was handled but not yet settled can't be the
+    // cause of a pause or a failure.
+    static constexpr std::uint32_t batches = 8;
+    static constexpr std::uint32_t largest_batch = 32;
+
+    struct block_source {
+        block* made = nullptr;
+        block_source() = default;
+        block_source(const block_source&) = delete;
+        block_source& operator=(const block_source&) = delete;
+        ~block_source() { block::destroy(made); }
+        [[nodiscard]] bool fetch() noexcept { return (made = block::make()) != nullptr; }
+    };
+
+    /// Whether there is room; closes where the policy says so.
+    inbox_change judge(std::size_t bytes) noexcept {
+        if (sealed_) return {errc::closed};
+        const bool has_place = messages_ < max_messages_ && held() < max_bytes_;
+        if (when_full_ == inbox_overflow::pause) {
+            if (has_place) return {};
+            ++report_.messages_refused;
+            return {errc::queue_full, paused_};
+        }
+        if (has_place && bytes <= max_bytes_ && overhead <= max_bytes_ - bytes &&
+            bytes + overhead <= max_bytes_ - held())
+            return {};
+        ++report_.messages_refused;
+        if (when_full_ == inbox_overflow::drop_newest) return {errc::queue_full};
+        const errc why =
+            when_full_ == inbox_overflow::violate_policy ? errc::inbox_overflow : errc::inbox_overloaded;
+        return {why, false, end_with(why)};
+    }
+
+    inbox_change accept(Message&& message, std::size_t bytes) noexcept {
+        blocks_.put(std::move(message), bytes);
+        ++messages_;
+        bytes_ += bytes;
+        if (when_full_ == inbox_overflow::pause && (messages_ >= max_messages_ || held() >= max_bytes_))
+            paused_ = true;
+        return {errc::none, paused_, take_if_free()};
+    }
+
+    /// True when the caller took the turn.
+    bool end_with(errc why) noexcept {
+        sealed_ = true;
+        if (why != errc::none && !aborting_) {
+            aborting_ = true;
+            report_.reason = why;
+            stop_.store(true, std::memory_order_relaxed);
+        }
+        return take_if_free();
+    }
+
+    bool take_if_free() noexcept {
+        if (turn_ != inbox_turn::free) return false;
+        turn_ = inbox_turn::scheduled;
+        return true;
+    }
+
+    [[nodiscard]] block* settle(const handled& done) noexcept {
+        messages_ -= done.messages;
+        bytes_ -= done.bytes;
+        report_.messages_handled += done.messages;
+        report_.bytes_handled += done.bytes;
+        return blocks_.drop_front(done.messages);
+    }
+
+    /// The queue is empty: no heap block stays.
+    void release(inbox_look<Message>& next) noexcept {
+        turn_ = inbox_turn::free;
+        block* const idle = blocks_.release_idle();
+        if (next.spent == nullptr)
+            next.spent = idle;
+        else
+            next.spent->next = idle;
+    }
+
+    [[nodiscard]] std::size_t held() const noexcept { return bytes_ + messages_ * overhead; }
+    [[nodiscard]] bool is_half_empty() const noexcept {
+        return messages_ <= max_messages_ / 2 && held() <= max_bytes_ / 2;
+    }
+    [[nodiscard]] std::uint32_t batch() const noexcept {
+        const std::uint32_t share = paused_ ? 1 : max_messages_ / batches;
+        return share == 0 ? 1 : share < largest_batch ? share : largest_batch;
+    }
+
+    message_blocks<Message> blocks_;
+    std::size_t max_bytes_;
+    std::size_t bytes_ = 0; // that wait or are being handled, without overhead
+    inbox_report report_;
+    std::uint32_t max_messages_;
+    std::uint32_t messages_ = 0;
+    basic_spin_lock<Traits> lock_;
+    typename Traits::template atomic<bool> stop_{false}; // aborting_, for the drainer between two messages
+    inbox_turn turn_ = inbox_turn::free;
+    inbox_overflow when_full_;
+    bool sealed_ : 1 = false;
+    bool aborting_ : 1 = false;
+    bool paused_ : 1 = false;
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/schedule_hook.hpp
+// How a queue asks its loop for a turn: a function that whoever found the queue idle calls once.
+//
+// Laws of this file:
+// - Called with no lock held, once per idle-to-busy transition, from whichever thread made it.
+// - A hook that returns false, or throws, refuses: nobody will come, and the queue ends.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Called to have the queue driven soon (pump() of a writer, drain() of an inbox), on whichever thread may
+/// do that. Returns nothing, or a bool: false refuses, and so does throwing.
+template <class Hook>
+concept schedule_hook = std::invocable<Hook&> && (std::same_as<std::invoke_result_t<Hook&>, void> ||
+                                                  std::same_as<std::invoke_result_t<Hook&>, bool>);
+
+namespace detail {
+
+/// Calls the hook. False: it refused.
+template <schedule_hook Hook>
+[[nodiscard]] bool ask_for_a_turn(Hook& hook) {
+    const auto call = [&hook] {
+        if constexpr (std::same_as<std::invoke_result_t<Hook&>, bool>) {
+            return hook();
+        } else {
+            hook();
+            return true;
+        }
+    };
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        return call();
+    } catch (...) {
+        return false;
+    }
+#else
+    return call();
+#endif
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/inbox.hpp
+// The receiving counterpart of the writer: whoever reads pushes messages and goes on reading; one drainer
+// at a time handles them, serially and in order. A slow handler stalls neither the reader nor the
+// heartbeat.
+//
+// Laws of this file:
+// - push() never waits and never calls the handler.
+// - Never two handlers at once, even if drain() is called from several threads.
+// - The schedule hook is called once per idle-to-busy transition, outside any lock; drain() is what it
+//   owes.
+// - The first error wins: it stops the handling behind the message in progress, drops what is queued, and
+//   reaches the owner by the report. accepted = handled + dropped.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What push() came to.
+struct [[nodiscard]] inbox_push {
+    /// none: accepted. queue_full: refused, and still the caller's. closed. inbox_overflow,
+    /// inbox_overloaded: refused, and the inbox is closed with it. out_of_memory: refused.
+    errc error = errc::none;
+    /// Stop reading, until the resume hook is called. (The message was accepted all the same if `error` is
+    /// none.)
+    bool pause = false;
+};
+
+/// What drain() left behind.
+enum class inbox_status : std::uint8_t {
+    idle,     ///< everything is handled; the next push calls the hook
+    more,     ///< the quantum is used up; the hook was called again
+    busy,     ///< another thread, or a handler further up this stack, is draining: nothing to do here
+    finished, ///< over: see report()
+};
+
+/// `messages`: how many this call handled.
+struct inbox_drain {
+    inbox_status status = inbox_status::idle;
+    std::size_t messages = 0;
+};
+
+/// What an inbox calls, in one object: its loop, whoever reads, and its owner. Every `Schedule` of an inbox
+/// may have on_resume() and on_finished(const inbox_report&); this one makes such a thing of three
+/// functions.
+template <schedule_hook Schedule, std::invocable<> Resume, std::invocable<const inbox_report&> Finished>
+struct inbox_hooks {
+    Schedule schedule;
+    Resume resume;
+    Finished finished;
+    decltype(auto) operator()() { return schedule(); }
+    void on_resume() { resume(); }
+    void on_finished(const inbox_report& report) { finished(report); }
+};
+template <class Schedule, class Resume, class Finished>
+inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finished>;
+
+/// What may handle a message: called with `Message&&`; returns nothing, or the errc that closes the inbox.
+template <class Handler, class Message>
+concept inbox_handler =
+    std::invocable<Handler&, Message&&> && (std::same_as<std::invoke_result_t<Handler&, Message&&>, void> ||
+                                            std::same_as<std::invoke_result_t<Handler&, Message&&>, errc>);
+
+/// See the file's laws. `Schedule` is the hook, called with no lock held by the thread that pushed or
+/// closed; it may have, called by the thread that drains: `on_resume()`, once after each pause, when both
+/// bounds are half free; and `on_finished(const inbox_report&)`, once, at the end. Neither may throw.
+/// Thread safety: everything but construction and destruction. The destructor drops what is left
+/// (errc::aborted, as an end that on_finished() is told) and must not run inside a handler; no other thread
+/// may be in a call then, and no drain() may come later. Idle it owns no heap block, mutex or thread.
+///
+/// on_resume() may run before push() has told another thread to pause: have it posted to the thread that
+/// reads, or let that thread look at paused() once it has stopped.
+template <class Message, schedule_hook Schedule, class Traits = std_traits>
+class inbox {
+    static_assert(std::is_nothrow_move_constructible_v<Message> && std::is_nothrow_destructible_v<Message>,
+                  "an inbox moves its messages under its lock: let Message's move constructor be noexcept");
+
+    using box = detail::inbox_box<Message, Traits>;
+
+public:
+    using message_type = Message;
+
+    /// Charged for each message on top of the bytes that push() is told: its place in the inbox.
+    static constexpr std::size_t message_overhead = box::overhead;
+    static constexpr std::size_t no_quantum = static_cast<std::size_t>(-1);
+
+    explicit inbox(Schedule hook, const inbox_limits& limits = {}) : box_(limits), hook_(std::move(hook)) {}
+    inbox(const inbox&) = delete;
+    inbox& operator=(const inbox&) = delete;
+    ~inbox() {
+        if (box_.seize(errc::aborted)) end();
+    }
+
+    /// Queues a message that holds `bytes` of memory. It is moved from only when the answer is errc::none.
+    /// May be called from the handler. O(1); one allocation for about 1 KiB of messages.
+    inbox_push push(Message&& message, std::size_t bytes) {
+        const detail::inbox_change change = box_.push(std::move(message), bytes);
+        if (change.schedule) schedule();
+        return {change.error, change.pause};
+    }
+
+    /// Accepts nothing any more. errc::none: what is queued is still handled, and then the inbox is
+    /// finished. An error: what is queued is dropped, and no handler begins but one that another thread has
+    /// begun already. The first error counts, and stands above errc::none. True: this call's word counts.
+    /// Called from the handler, by its error, or from any thread; the end comes in drain(), which the hook
+    /// is asked for. A bound for an orderly end: close(), and close(errc::drain_timed_out) when the time is
+    /// over.
+    bool close(errc why = errc::none) {
+        const detail::inbox_change change = box_.close(why);
+        if (change.schedule) schedule();
+        return change.error == errc::none;
+    }
+
+    /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook
+    /// asked; a call too many is harmless. What a handler throws closes the inbox with errc::handler_failed
+    /// and leaves this call, behind on_finished(). The message is destroyed when its handler returns.
+    template <inbox_handler<Message> Handler>
+    inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
+        if (box_.begin()) return run(handler, quantum);
+        switch (box_.turn()) {
+        case inbox_turn::draining: return {inbox_status::busy};
+        case inbox_turn::finished: return {inbox_status::finished};
+        default: return {inbox_status::idle};
+        }
+    }
+
+    /// Whether reading is to pause: push() said so, and the resume hook was not called since.
+    [[nodiscard]] bool paused() const noexcept { return box_.paused(); }
+    [[nodiscard]] bool finished() const noexcept { return box_.turn() == inbox_turn::finished; }
+    /// Whether drain() is owed.
+    [[nodiscard]] bool wants_drain() const noexcept { return box_.turn() == inbox_turn::scheduled; }
+    /// What counts against the bounds; overhead and the message in the handler included. What a run of
+    /// messages (at most an eighth of the bounds) has handled may still be in it.
+    [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }
+    [[nodiscard]] std::size_t queued_messages() const noexcept { return box_.held_messages(); }
+    /// What became of everything so far; final once drain() said finished.
+    [[nodiscard]] inbox_report report() const noexcept { return box_.report(); }
+
+private:
+    /// Holds the turn: it leaves by being released, handed over or finished.
+    template <class Handler>
+    inbox_drain run(Handler& handler, std::size_t quantum) {
+        detail::handled done;
+        for (std::size_t total = 0;; total += done.messages) {
+            const auto next = box_.look(done, quantum - total);
+            box::block::destroy(next.spent);
+            done = {};
+            switch (next.step) {
+            case detail::inbox_step::handle: handle_or_end(handler, next.run, done); break;
+            case detail::inbox_step::resume: tell_resume(); break;
+            case detail::inbox_step::released: return {inbox_status::idle, total};
+            case detail::inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
+            case detail::inbox_step::end: end(); return {inbox_status::finished, total};
+            }
+        }
+    }
+
+    /// What the handler throws leaves here, behind the end.
+    template <class Handler>
+    void handle_or_end(Handler& handler, detail::message_run<Message> run, detail::handled& done) {
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            handle(handler, run, done);
+        } catch (...) {
+            static_cast<void>(box_.close(errc::handler_failed));
+            box::block::destroy(box_.look(done, 0).spent);
+            end();
+            throw;
+        }
+#else
+        handle(handler, run, done);
+#endif
+    }
+
+    template <class Handler>
+    void handle(Handler& handler, detail::message_run<Message> run, detail::handled& done) {
+        do {
+            const in_progress current(*run.first++, done);
+            if constexpr (std::same_as<std::invoke_result_t<Handler&, Message&&>, errc>) {
+                const errc error = handler(std::move(current.slot.message()));
+                if (error != errc::none) static_cast<void>(box_.close(error));
+            } else {
+                handler(std::move(current.slot.message()));
+            }
+        } while (--run.count != 0 && !box_.must_look(done));
+    }
+
+    /// The message in the handler: counted, and destroyed on every path out of it.
+    struct in_progress {
+        detail::message_slot<Message>& slot;
+        in_progress(detail::message_slot<Message>& current, detail::handled& done) noexcept : slot(current) {
+            ++done.messages;
+            done.bytes += slot.bytes();
+        }
+        in_progress(const in_progress&) = delete;
+        in_progress& operator=(const in_progress&) = delete;
+        ~in_progress() { slot.destroy(); }
+    };
+
+    /// The caller took the turn off `free`, or gave it back with messages left.
+    void schedule() {
+        if (detail::ask_for_a_turn(hook_)) return;
+        static_cast<void>(box_.close(errc::schedule_refused)); // nobody will come
+        if (box_.begin()) end();
+    }
+
+    /// Holds the turn, for the last time.
+    void end() {
+        box::block::destroy(box_.finish());
+        tell_finished();
+        box_.retire();
+    }
+
+    // A hook that throws here ends the program: there is nobody to throw to.
+    void tell_resume() noexcept {
+        if constexpr (requires { hook_.on_resume(); }) hook_.on_resume();
+    }
+    void tell_finished() noexcept {
+        if constexpr (requires { hook_.on_finished(inbox_report{}); }) hook_.on_finished(box_.report());
+    }
+
+    mutable box box_;
+    [[no_unique_address]] Schedule hook_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/sync/pointer_lock.hpp
 // A pointer and the lock that guards it, in one word: a pointer while free, the chain of sleeping lockers
 // while somebody holds it (the holder carries the pointer).
@@ -6998,56 +7985,6 @@ using sequence_barrier = basic_sequence_barrier<>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/sync/spin_lock.hpp
-// The short lock: one byte, for critical sections of a few nanoseconds in objects that can't afford a mutex
-// each.
-//
-// Laws of this file:
-// - No user code, system call, allocation or large copy runs while it is held.
-// - unlock() is one release store and touches nothing afterwards, so whoever takes the lock next may destroy
-// it.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Test and test-and-set with back-off. Not recursive, not fair. lock() never makes a system call unless the
-/// holder was preempted.
-template <class Traits = std_traits>
-class basic_spin_lock {
-public:
-    basic_spin_lock() = default;
-    basic_spin_lock(const basic_spin_lock&) = delete;
-    basic_spin_lock& operator=(const basic_spin_lock&) = delete;
-
-    void lock() noexcept {
-        unsigned round = 0;
-        while (held_.exchange(true, std::memory_order_acquire)) {
-            while (held_.load(std::memory_order_relaxed)) Traits::relax(round++);
-        }
-    }
-
-    void unlock() noexcept { held_.store(false, std::memory_order_release); }
-
-private:
-    typename Traits::template atomic<bool> held_{false};
-};
-
-using spin_lock = basic_spin_lock<>;
-
-/// Holds a lock for a scope. (std::lock_guard would cost <mutex>.)
-template <class Lock>
-class [[nodiscard]] scoped_hold {
-public:
-    explicit scoped_hold(Lock& lock) noexcept : lock_(lock) { lock_.lock(); }
-    ~scoped_hold() { lock_.unlock(); }
-    scoped_hold(const scoped_hold&) = delete;
-    scoped_hold& operator=(const scoped_hold&) = delete;
-
-private:
-    Lock& lock_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
 // ---- wsolo/sync/unordered_barrier.hpp
 // The sequence barrier for handlers that finish in any order: a thread pool, coroutines that overlap.
 //
@@ -7325,6 +8262,10 @@ namespace wsolo::inline WSOLO_ABI {
 /// Charged per queued frame on top of its wire bytes: its record, and its share of the blocks it lies in.
 inline constexpr std::size_t frame_overhead = 16;
 
+/// Charged besides for a frame with a block to itself, because it is large (above 2 KiB), shared, keyed,
+/// observed or part of a fragmented message; and for what a flush() leaves in the queue.
+inline constexpr std::size_t block_overhead = 88;
+
 /// What becomes of a data frame that does not fit now. (Two more answers belong to the call, not to the
 /// writer: single_writer::send_wait waits for room, send_keyed replaces an item of the same key.)
 enum class overflow : std::uint8_t {
@@ -7377,16 +8318,19 @@ struct writer_options {
 // system call.
 //
 // Laws of this file:
-// - Everybody's sends are accepted meanwhile as ever; they leave when the last cork has gone.
-// - A writer that is busy already is not slowed: its pump takes what is there.
+// - Everybody's sends are accepted meanwhile, and wait, if the writer was idle: what they find leaves when the
+//   last cork has gone.
+// - It holds back the hook, nothing else: whoever is pumping, and whatever waits for the transport, goes on and
+//   takes what is there.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Made by single_writer::corked(). Move-only; the writer must outlive it. Up to 255 corks at a time.
+/// Made by single_writer::corked(). Move-only; the writer must outlive it. Beyond 255 at a time a cork holds
+/// nothing back.
 template <class Writer>
 class [[nodiscard]] cork {
 public:
-    explicit cork(Writer& writer) noexcept : writer_(&writer) { writer.box_.cork(); }
+    explicit cork(Writer& writer) noexcept : writer_(writer.box_.cork() ? &writer : nullptr) {}
     cork(cork&& other) noexcept : writer_(std::exchange(other.writer_, nullptr)) {}
     cork& operator=(cork&&) = delete;
     ~cork() {
@@ -7431,11 +8375,12 @@ struct drain_report {
 
 // ---- wsolo/write/transport.hpp
 // What the writer needs of a connection: one gather write and one way to end it. Small enough to write in ten
-// lines.
+// lines. A write is over when the call returns, or, in the second form, when the transport says so later.
 //
 // Laws of this file:
 // - `transferred` counts bytes that the transport took, whatever the status: a failure after 3 bytes says 3.
 // - A transport is called by one thread at a time, the owner of the write token, and never under a lock.
+// - The bytes of a started write stay where they are until its write_done was called or destroyed.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -7471,6 +8416,70 @@ template <class T>
 concept waitable_transport = transport<T> && requires(T& connection, time_point deadline) {
     { connection.wait_writable(deadline) } -> std::same_as<bool>;
 };
+
+namespace detail {
+
+/// Where a write_done goes.
+struct write_target {
+    void (*over)(write_target& self, const io_result& how) noexcept;
+};
+
+} // namespace detail
+
+/// To be called once, by any thread, when a started write is over; also from inside start_write(), and also
+/// after the writer has gone, when it does nothing. Destroyed uncalled it says `failed`. Move-only. 8 bytes.
+class [[nodiscard]] write_done {
+public:
+    write_done() = default;
+    explicit write_done(detail::write_target& to) noexcept : to_(&to) {}
+    write_done(write_done&& other) noexcept : to_(std::exchange(other.to_, nullptr)) {}
+    write_done& operator=(write_done&& other) noexcept {
+        if (this != &other) {
+            if (to_ != nullptr) (*this)({});
+            to_ = std::exchange(other.to_, nullptr);
+        }
+        return *this;
+    }
+    ~write_done() {
+        if (to_ != nullptr) (*this)({});
+    }
+
+    /// `how.status`: ok (at least one byte), timed_out or failed. Has the writer driven: calls its hook, or
+    /// writes on, where the drive is inline.
+    void operator()(const io_result& how) noexcept {
+        WSOLO_ASSERT(to_ != nullptr, "a write_done is called once");
+        detail::write_target& to = *std::exchange(to_, nullptr);
+        to.over(to, how);
+    }
+
+    /// For interfaces of C: io_uring's user_data, libuv's `data`. Whoever has it owes adopt().
+    [[nodiscard]] void* release() noexcept { return std::exchange(to_, nullptr); }
+    [[nodiscard]] static write_done adopt(void* released) noexcept {
+        return write_done(*static_cast<detail::write_target*>(released));
+    }
+
+private:
+    detail::write_target* to_ = nullptr;
+};
+
+/// A connection whose writes end later (Asio, io_uring, libuv, IOCP).
+/// - `start_write(parts, deadline, done)`: starts one gather write from the parts, in order. The span is valid
+///   during the call only, the bytes that it names until `done`. A transport that can bound a write itself
+///   ends it at the deadline with timed_out; another ignores the deadline: pump() looks.
+/// - `cancel_write()`: the write in flight is to end soon, by its `done`, with what it took. At most once for
+///   each; may do nothing, then the writer waits.
+/// - `finish(why)`: as a transport's, with no write in flight, but for a writer that is destroyed with one.
+template <class T>
+concept completion_transport =
+    requires(T& connection, std::span<const const_bytes> parts, time_point deadline, write_done done) {
+        { connection.start_write(parts, deadline, std::move(done)) } -> std::same_as<void>;
+        { connection.cancel_write() } -> std::same_as<void>;
+        { connection.finish(end_of_write::drained) } -> std::same_as<void>;
+    };
+
+/// What single_writer takes.
+template <class T>
+concept any_transport = transport<T> || completion_transport<T>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -7572,6 +8581,8 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::uint32_t frames() const noexcept { return frames_; }
     [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+    /// Whether it is for one frame, or a mark.
+    [[nodiscard]] bool is_whole() const noexcept { return capacity_ == 0; }
     [[nodiscard]] const item_tag& tag() const noexcept { return tag_; }
 
     [[nodiscard]] bool has_room(std::size_t frame) const noexcept {
@@ -7746,6 +8757,11 @@ public:
         }
     }
 
+    /// Tells whoever asked that it was dropped, and why; everything stays.
+    void tell_all(errc why) const noexcept {
+        for (const segment* item = head_; item != nullptr; item = item->next) item->tag().outcome(why);
+    }
+
 private:
     segment* head_ = nullptr;
     segment* tail_ = nullptr;
@@ -7806,6 +8822,7 @@ class progress {
 public:
     struct share {
         std::uint32_t frames = 0; ///< completed
+        std::uint32_t blocks = 0; ///< used up that held one frame, or were a mark
         std::size_t bytes = 0;    ///< taken, of completed frames or not
     };
     [[nodiscard]] share& operator[](lane_id id) noexcept { return shares_[static_cast<std::size_t>(id)]; }
@@ -7868,20 +8885,24 @@ public:
         begun_ = nullptr;
     }
 
+    /// The same, but everything stays where it is.
+    void tell_all(errc why) const noexcept {
+        for (const lane& queue : lanes_) queue.tell_all(why);
+    }
+
     /// The transport took the first `count` bytes of `done`. Returns what that completed.
     progress advance(const gather_plan& done, std::size_t count) noexcept {
         progress made;
         for (std::size_t part = 0; count != 0; ++part) {
             const std::size_t offered = done.parts()[part].size();
             const std::size_t share = count < offered ? count : offered;
-            made[done.from(part)].frames += take((*this)[done.from(part)], share);
-            made[done.from(part)].bytes += share;
+            take((*this)[done.from(part)], share, made[done.from(part)]);
             count -= share;
         }
         begun_ = nullptr;
         for (const lane_id id : all_lanes) {
             lane& queue = (*this)[id];
-            while (!queue.empty() && queue.front()->rest().empty()) retire(queue.pop()); // marks
+            while (!queue.empty() && queue.front()->rest().empty()) retire(queue.pop(), made[id]); // marks
             if (queue.empty() || !queue.front()->mid_frame()) continue;
             begun_ = queue.front();
             begun_lane_ = id;
@@ -7893,17 +8914,16 @@ public:
     [[nodiscard]] segment* retired() noexcept { return std::exchange(retired_, nullptr); }
 
 private:
-    std::uint32_t take(lane& queue, std::size_t count) noexcept {
-        std::uint32_t completed = 0;
+    void take(lane& queue, std::size_t count, progress::share& made) noexcept {
+        made.bytes += count;
         while (count != 0) {
             segment* front = queue.front();
             const std::size_t rest = front->rest().size();
             const std::size_t share = count < rest ? count : rest;
-            completed += front->take(share);
+            made.frames += front->take(share);
             count -= share;
-            if (front->rest().empty()) retire(queue.pop());
+            if (front->rest().empty()) retire(queue.pop(), made);
         }
-        return completed;
     }
 
     [[nodiscard]] const lane& lane_of(lane_id id) const noexcept {
@@ -7911,7 +8931,8 @@ private:
     }
 
     /// Wholly written: tells whoever asked. Keeps the roomiest open segment for reuse, gives the others back.
-    void retire(segment* used) noexcept {
+    void retire(segment* used, progress::share& made) noexcept {
+        made.blocks += used->is_whole();
         used->tag().outcome(errc::none);
         if (used->capacity() > (retired_ == nullptr ? 0 : retired_->capacity())) {
             used->reset();
@@ -7939,6 +8960,8 @@ private:
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
+static_assert(sizeof(segment) <= block_overhead, "the budget charges what a block costs");
+
 /// Not thread-safe: the outbox calls it under its lock. O(1) throughout.
 class ledger {
 public:
@@ -7946,25 +8969,35 @@ public:
         : max_bytes_(limits.max_bytes),
           max_frames_(limits.max_frames == 0 ? 1 : limits.max_frames),
           reserve_(limits.control_reserve < largest_reserve ? limits.control_reserve : largest_reserve),
-          when_full_(limits.when_full),
           high_water_(limits.high_water),
-          low_water_(limits.low_water) {}
+          low_water_(limits.low_water),
+          when_full_(static_cast<std::uint8_t>(limits.when_full) & 3U) {}
 
-    [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
+    [[nodiscard]] overflow when_full() const noexcept { return static_cast<overflow>(when_full_); }
 
-    /// Whether a frame of `size` wire bytes fits now, in place of a queued data frame of `instead_of` if not
-    /// 0.
-    [[nodiscard]] errc admit(lane_id to, std::size_t size, std::size_t instead_of = 0) const noexcept {
+    /// Whether a frame of `size` wire bytes fits now; with `whole` in a block of its own; in place of a queued
+    /// one that was charged `instead_of` if not 0.
+    [[nodiscard]] errc admit(lane_id to, std::size_t size, bool whole,
+                             std::size_t instead_of = 0) const noexcept {
         if (to == lane_id::ping) return pings_ < reserve_ ? errc::none : errc::queue_full;
+        if (to == lane_id::greeting) return greetings_ < UINT8_MAX ? errc::none : errc::queue_full;
         if (to != lane_id::data)
             return errc::none; // a PONG beyond the reserve replaces another: see pongs_full()
-        if (size > max_bytes_ || frame_overhead > max_bytes_ - size || max_frames_ == 0)
-            return errc::too_large;
-        const bool replaces = instead_of != 0;
-        if (data_frames_ - replaces >= max_frames_) return errc::queue_full;
-        const std::size_t held = held_data() - (replaces ? instead_of + frame_overhead : 0);
-        if (held > max_bytes_) return errc::queue_full; // a Close may stand above the bound
-        return size + frame_overhead > max_bytes_ - held ? errc::queue_full : errc::none;
+        if (size > max_bytes_ || charge_of(0, whole) > max_bytes_ - size) return errc::too_large;
+        if (data_frames_ - (instead_of != 0) >= max_frames_) return errc::queue_full;
+        const std::size_t held = held_data() - instead_of;
+        if (held > max_bytes_) return errc::queue_full; // a Close or a mark may stand above the bound
+        return charge_of(size, whole) > max_bytes_ - held ? errc::queue_full : errc::none;
+    }
+
+    /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
+    [[nodiscard]] errc admit_mark() const noexcept {
+        return held_data() > max_bytes_ ? errc::queue_full : errc::none;
+    }
+
+    /// What a data frame of `size` wire bytes costs.
+    [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size, bool whole) noexcept {
+        return size + frame_overhead + (whole ? block_overhead : 0);
     }
 
     [[nodiscard]] bool pongs_full() const noexcept { return pongs_ >= reserve_; }
@@ -7974,13 +9007,17 @@ public:
             ++data_frames_;
             data_bytes_ += size;
         } else {
-            ++control_count(to);
+            add(to, 1);
             control_bytes_ += static_cast<std::uint32_t>(size);
         }
     }
 
+    /// A data frame, or a mark, got a block of its own.
+    void accept_block() noexcept { ++blocks_; }
+
     /// What a write took.
     void settle(const progress& done) noexcept {
+        blocks_ -= done[lane_id::data].blocks;
         for (const lane_id from : all_lanes) {
             release(from, done[from].frames, done[from].bytes);
             frames_written_ += done[from].frames;
@@ -7989,8 +9026,9 @@ public:
     }
 
     /// A queued frame of `size` bytes gave way to a newer one.
-    void drop_one(lane_id from, std::size_t size) noexcept {
+    void drop_one(lane_id from, std::size_t size, bool whole) noexcept {
         release(from, 1, size);
+        blocks_ -= whole;
         ++frames_dropped_;
         bytes_dropped_ += size;
     }
@@ -8000,8 +9038,8 @@ public:
         frames_dropped_ += data_frames_ + greetings_ + pongs_ + pings_;
         bytes_dropped_ += data_bytes_ + control_bytes_;
         data_bytes_ = 0;
-        data_frames_ = control_bytes_ = 0;
-        greetings_ = pongs_ = pings_ = 0;
+        data_frames_ = blocks_ = control_bytes_ = 0;
+        pongs_ = pings_ = greetings_ = 0;
     }
 
     /// Whether half of the budget stays free behind such a frame: what a fragmented message keeps for its
@@ -8017,7 +9055,7 @@ public:
 
     /// Budget in use: wire bytes plus overhead of the data that is queued or in flight.
     [[nodiscard]] std::size_t held_data() const noexcept {
-        return data_bytes_ + data_frames_ * frame_overhead;
+        return data_bytes_ + data_frames_ * frame_overhead + blocks_ * block_overhead;
     }
 
     /// Notes a climb to the high mark. True exactly once per climb.
@@ -8031,6 +9069,7 @@ public:
         untold_ = false;
         return due;
     }
+    [[nodiscard]] bool is_untold() const noexcept { return untold_; }
     /// True exactly once per fall to the low mark after a climb.
     [[nodiscard]] bool fell() noexcept {
         if (!above_ || held_data() > mark(low_water_)) return false;
@@ -8055,14 +9094,18 @@ private:
             data_frames_ -= frames;
             data_bytes_ -= bytes;
         } else {
-            std::uint16_t& count = control_count(from);
-            count = static_cast<std::uint16_t>(count - frames);
+            add(from, 0U - frames);
             control_bytes_ -= static_cast<std::uint32_t>(bytes);
         }
     }
 
-    [[nodiscard]] std::uint16_t& control_count(lane_id of) noexcept {
-        return of == lane_id::pong ? pongs_ : of == lane_id::ping ? pings_ : greetings_;
+    void add(lane_id to, std::uint32_t frames) noexcept {
+        if (to == lane_id::greeting) {
+            greetings_ = static_cast<std::uint8_t>(greetings_ + frames);
+        } else {
+            std::uint16_t& count = to == lane_id::pong ? pongs_ : pings_;
+            count = static_cast<std::uint16_t>(count + frames);
+        }
     }
 
     static constexpr std::uint16_t largest_reserve = 60'000; // the counts below may stand a little above it
@@ -8076,14 +9119,15 @@ private:
     std::uint64_t bytes_dropped_ = 0;
     std::uint32_t max_frames_;
     std::uint32_t data_frames_ = 0;
+    std::uint32_t blocks_ = 0; // data frames and marks with a block of their own
     std::uint32_t control_bytes_ = 0;
     std::uint16_t reserve_;
-    std::uint16_t greetings_ = 0;
     std::uint16_t pongs_ = 0;
     std::uint16_t pings_ = 0;
-    overflow when_full_;
+    std::uint8_t greetings_ = 0;
     std::uint8_t high_water_;
     std::uint8_t low_water_;
+    std::uint8_t when_full_ : 2;
     bool above_ : 1 = false;
     bool untold_ : 1 = false;
 };
@@ -8220,6 +9264,13 @@ public:
         held.drop_all(why);
     }
 
+    /// The same, but everything stays where it is: the transport may still read it.
+    void tell_all(errc why) const noexcept {
+        in_flight.tell_all(why);
+        for (const lane& queued : incoming_) queued.tell_all(why);
+        held.tell_all(why);
+    }
+
     /// When a parked writer must be looked at again.
     [[nodiscard]] time_point deadline() const noexcept { return earlier(write_deadline, close_deadline); }
 
@@ -8299,8 +9350,13 @@ namespace wsolo::inline WSOLO_ABI::detail {
 struct placement {
     lane_id to = lane_id::data;
     std::size_t size = 0;            ///< wire bytes
+    bool whole = false;              ///< in a segment of its own
+    bool mark = false;               ///< no frame at all
     bool of_message = false;         ///< passes what waits for a fragmented message to end
     budget_waiter* waiter = nullptr; ///< linked when the answer is queue_full
+
+    /// What a sender who waits must wait for: for a mark any room will do.
+    [[nodiscard]] std::size_t charge() const noexcept { return mark ? 1 : ledger::charge_of(size, whole); }
 };
 
 class backlog {
@@ -8313,11 +9369,11 @@ public:
     /// By the budget; makes room where the policy says so, and links a sender that would wait for it.
     errc judge(const placement& where, supplies& out) noexcept {
         errc full = admit(where);
-        if (full == errc::queue_full && where.to == lane_id::data && can_evict(where.size)) {
+        if (full == errc::queue_full && where.to == lane_id::data && !where.mark && can_evict(where)) {
             while (full == errc::queue_full && evict_oldest(out)) full = admit(where);
         }
         if (full == errc::queue_full && where.waiter != nullptr && work != nullptr) {
-            where.waiter->charge = where.size + frame_overhead;
+            where.waiter->charge = where.charge();
             where.waiter->waits = true;
             work->waiters.push(*where.waiter);
         }
@@ -8325,13 +9381,21 @@ public:
     }
 
     /// By the budget as it stands once the queued frame of the same key, `same`, has left.
-    errc judge_keyed(const segment& frame, segment*& same) noexcept {
-        const std::uint64_t key = frame.tag().key;
+    errc judge_keyed(std::uint64_t key, std::size_t size, segment*& same, supplies& out) noexcept {
+        const placement where{.size = size, .whole = true};
+        errc full = admit_keyed(key, size, same);
+        if (full != errc::queue_full || !can_evict(where)) return full;
+        while (full == errc::queue_full && evict_oldest(out)) full = admit_keyed(key, size, same);
+        return full;
+    }
+
+    errc admit_keyed(std::uint64_t key, std::size_t size, segment*& same) noexcept {
         const auto matches = [key](const segment& other) {
             return other.tag().keyed && other.tag().key == key;
         };
         same = work == nullptr ? nullptr : target({}).find(matches);
-        return accounts.admit(lane_id::data, frame.size(), same == nullptr ? 0 : same->size());
+        return accounts.admit(lane_id::data, size, true,
+                              same == nullptr ? 0 : ledger::charge_of(same->size(), true));
     }
 
     /// Whether there is a workload to queue in. False when that takes memory: fresh.fetch(), then judge
@@ -8351,8 +9415,8 @@ public:
 
     [[nodiscard]] mutable_bytes put_small(const placement& where, segment& room) noexcept {
         if (where.to == lane_id::pong && accounts.pongs_full() && room.frames() != 0) {
-            accounts.drop_one(lane_id::pong,
-                              room.drop_last()); // the newest PING's answer will do (RFC 6455 §5.5.3)
+            // the newest PING's answer will do (RFC 6455 §5.5.3)
+            accounts.drop_one(lane_id::pong, room.drop_last(), false);
         }
         accounts.accept(where.to, where.size);
         return room.append(where.size);
@@ -8361,6 +9425,7 @@ public:
     /// A frame with a segment of its own, or a mark.
     void put_whole(const placement& where, segment* frame) noexcept {
         if (frame->frames() != 0) accounts.accept(where.to, where.size);
+        if (where.to == lane_id::data) accounts.accept_block();
         target(where).push(frame);
     }
 
@@ -8368,7 +9433,7 @@ public:
         if (same != nullptr) {
             target({}).unlink(same);
             out.replaced.push(same);
-            accounts.drop_one(lane_id::data, same->size());
+            accounts.drop_one(lane_id::data, same->size(), true);
         }
         put_whole({.size = frame->size()}, frame);
     }
@@ -8409,7 +9474,8 @@ private:
     /// While a fragmented message is open, others leave half of the budget to it: it must be able to end.
     [[nodiscard]] errc admit(const placement& where) const noexcept {
         const bool other = in_message && where.to == lane_id::data && !where.of_message;
-        const errc full = accounts.admit(where.to, where.size);
+        if (where.mark) return accounts.admit_mark();
+        const errc full = accounts.admit(where.to, where.size, where.whole);
         return full == errc::none && other && !accounts.leaves_half(where.size) ? errc::queue_full : full;
     }
 
@@ -8418,16 +9484,18 @@ private:
         return waits ? work->held : work->queue(where.to);
     }
 
-    /// Whether dropping what may be dropped would make room for `size` bytes: nothing is dropped in vain.
-    [[nodiscard]] bool can_evict(std::size_t size) const noexcept {
+    /// Whether dropping what may be dropped would make room: nothing is dropped in vain.
+    [[nodiscard]] bool can_evict(const placement& where) const noexcept {
         if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
         std::size_t gain = accounts.room();
         for (const lane* queued : {&work->queue(lane_id::data), &work->held}) {
             for (const segment* item = queued->front(); item != nullptr; item = item->next) {
-                if (!item->tag().fragment) gain += item->rest().size() + item->frames_left() * frame_overhead;
+                if (item->tag().fragment || item->rest().empty()) continue;
+                gain += item->rest().size() + item->frames_left() * frame_overhead +
+                        (item->is_whole() ? block_overhead : 0);
             }
         }
-        return gain >= size + frame_overhead;
+        return gain >= where.charge();
     }
 
     /// Drops the oldest whole message that is not being written. False when there is none, or the policy is
@@ -8441,12 +9509,12 @@ private:
             segment* oldest = queued->find(droppable);
             if (oldest == nullptr) continue;
             const std::size_t size = oldest->first_size();
-            accounts.drop_one(lane_id::data, size);
-            if (oldest->capacity() != 0) {
-                oldest->take(size);
-            } else {
+            accounts.drop_one(lane_id::data, size, oldest->is_whole());
+            if (oldest->is_whole()) {
                 queued->unlink(oldest);
                 out.evicted.push(oldest);
+            } else {
+                oldest->take(size);
             }
             return true;
         }
@@ -8548,7 +9616,8 @@ private:
 // errc::closed.
 //
 // Laws of this file:
-// - While a call is in progress the writer's destructor waits for it; no call waits for the transport.
+// - While a call is in progress the writer's destructor waits for it. None of the calls here waits for room
+//   or for the transport, but for an inline drive's write; through try_use() all of them can be made.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -8657,17 +9726,11 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/write/outbox.hpp
-// The queue in front of one connection, and who may write it: both under one short lock, so that "open?",
-// "room?", "queue it" and "am I the one to drive it?" are a single step.
+// ---- wsolo/write/detail/verdict.hpp
+// What the outbox answers: who holds the token, what a push came to, what the owner is to do next.
 //
 // Laws of this file:
-// - Exactly one holder of the write token: only `pumping` may touch the flight and the transport.
-// - A push that finds the token free takes it and must have the writer driven; a push that finds it held does
-//   nothing, because finding the queue empty and releasing the token are one step under the same lock. No
-//   wake-up can be lost.
-// - Once sealed nothing is accepted; Close is the push that seals.
-// - Under the lock there is no allocation, no system call, no user code and no copy above inline_limit.
+// - Values only. What a result carries out from under the lock (waiters, a workload) is the caller's.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -8682,10 +9745,6 @@ enum class token : std::uint8_t {
 };
 
 namespace detail {
-
-/// Frames up to this size are copied into a shared block under the lock; larger ones become segments of their
-/// own.
-inline constexpr std::size_t inline_limit = 2048;
 
 /// What a push came to.
 struct [[nodiscard]] push_result {
@@ -8705,12 +9764,44 @@ struct [[nodiscard]] next_result {
     waiter_list due{};        ///< the caller's to wake
 };
 
+/// How things stand while a write is in flight.
+struct [[nodiscard]] standing {
+    bool over = false;    ///< it has ended
+    bool climbed = false; ///< the queue reached its high mark: tell the observer
+    bool drains = false;  ///< the deadline is that of a close or an abort
+    time_point deadline = no_deadline;
+    waiter_list due{}; ///< the caller's to wake
+};
+
 /// The end, for the owner to tell and to clean up.
 struct [[nodiscard]] end_result {
     drain_report report{};
     workload* rest = nullptr;
     waiter_list due{};
 };
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/outbox.hpp
+// The queue in front of one connection, and who may write it: both under one short lock, so that "open?",
+// "room?", "queue it" and "am I the one to drive it?" are a single step.
+//
+// Laws of this file:
+// - Exactly one holder of the write token: only `pumping` may touch the flight and the transport.
+// - A push that finds the token free takes it and must have the writer driven; a push that finds it held does
+//   nothing, because finding the queue empty and releasing the token are one step under the same lock. No
+//   wake-up can be lost.
+// - Once sealed nothing is accepted; Close is the push that seals.
+// - Under the lock there is no allocation, no system call, no user code and no copy above inline_limit.
+
+namespace wsolo::inline WSOLO_ABI {
+
+namespace detail {
+
+/// Frames up to this size are copied into a shared block under the lock; larger ones become segments of their
+/// own.
+inline constexpr std::size_t inline_limit = 2048;
 
 /// See the file's laws. Each function takes the lock itself; those marked "owner" are for the thread that
 /// pumps.
@@ -8732,6 +9823,7 @@ public:
     /// Queues a frame that already is a segment. Takes it over only when the result says errc::none.
     push_result push_whole(placement where, segment* frame) noexcept {
         where.size = frame->size();
+        where.whole = true;
         return place(
             where, [&](supplies& out) { return queued_.judge(where, out); },
             [&](supplies&) { queued_.put_whole(where, frame); });
@@ -8739,21 +9831,27 @@ public:
 
     /// Queues a segment without frames behind the data accepted so far; its outcome says that its turn has
     /// come.
-    push_result push_mark(segment* mark) noexcept {
-        return place({}, admit_anything, [&](supplies&) { queued_.put_whole({}, mark); });
+    push_result push_mark(segment* mark, budget_waiter* waiter = nullptr) noexcept {
+        const placement where{.mark = true, .waiter = waiter};
+        return place(
+            where, [&](supplies& out) { return queued_.judge(where, out); },
+            [&](supplies&) { queued_.put_whole(where, mark); });
     }
 
     /// The gate's: leads everything, a Close that was queued before it included.
     push_result push_greeting(segment* greeting) noexcept {
         const placement where{.to = lane_id::greeting, .size = greeting->size()};
-        return place(where, admit_anything, [&](supplies&) { queued_.put_whole(where, greeting); });
+        return place(
+            where, [&](supplies& out) { return queued_.judge(where, out); },
+            [&](supplies&) { queued_.put_whole(where, greeting); });
     }
 
     /// Queues a keyed frame; a queued one of the same key leaves, errc::conflated. O(segments queued).
     push_result push_keyed(segment* frame) noexcept {
         segment* same = nullptr;
         return place(
-            {}, [&](supplies&) { return queued_.judge_keyed(*frame, same); },
+            {},
+            [&](supplies& out) { return queued_.judge_keyed(frame->tag().key, frame->size(), same, out); },
             [&](supplies& out) { queued_.put_keyed(frame, same, out); });
     }
 
@@ -8761,6 +9859,7 @@ public:
     template <class Encode>
     push_result push_close(std::size_t size, time_point drain_deadline, Encode encode) noexcept {
         const placement where{.size = size, .of_message = true};
+        const auto admit_anything = [](supplies&) noexcept { return errc::none; };
         return place(where, admit_anything, [&](segment& room) {
             encode(queued_.put_small(where, room));
             sealed_ = true;
@@ -8782,10 +9881,13 @@ public:
         return !sealed_ && queued_.end_message() && claim();
     }
 
-    /// While corked no push asks for a drive. uncork() is true when the caller must call the schedule hook.
-    void cork() noexcept {
+    /// While corked no push asks for a drive. False: there are as many as can be counted. uncork() is true
+    /// when the caller must call the schedule hook.
+    [[nodiscard]] bool cork() noexcept {
         const scoped_hold hold(lock_);
+        if (corks_ == UINT8_MAX) return false;
         ++corks_;
+        return true;
     }
     [[nodiscard]] bool uncork() noexcept {
         const scoped_hold hold(lock_);
@@ -8801,7 +9903,7 @@ public:
         if (queued_.work != nullptr) {
             queued_.work->close_deadline = earlier(queued_.work->close_deadline, finish_by);
         }
-        if (!aborting_) reason_ = why;
+        if (!aborting_) reason_ = why == errc::none ? errc::aborted : why; // none: for an end in order
         sealed_ = aborting_ = true;
         recall();
         return take_if_free();
@@ -8849,15 +9951,47 @@ public:
         return result;
     }
 
-    /// Owner: the transport would block. False when an abort came meanwhile: go on with next().
+    /// Owner: the transport would block. False when an abort or a climb to the high mark came meanwhile: go on
+    /// with next().
     [[nodiscard]] bool park(const progress& done, time_point& deadline, waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
         queued_.accounts.settle(done);
         queued_.grant(due, sealed_);
-        if (aborting_ && !queued_.must_finish()) return false;
+        if ((aborting_ && !queued_.must_finish()) || queued_.accounts.is_untold()) return false;
         token_ = token::parked;
         deadline = queued_.work->deadline();
         return true;
+    }
+
+    /// Owner, while a write is in flight.
+    standing look(const bool& over) noexcept {
+        standing now;
+        const scoped_hold hold(lock_);
+        now.over = over;
+        now.climbed = queued_.accounts.tells_high();
+        now.deadline = queued_.work->deadline();
+        now.drains = queued_.work->close_deadline <= now.deadline;
+        queued_.grant(now.due, sealed_);
+        return now;
+    }
+
+    /// Owner: the token waits for the write in flight. False when look() has something new.
+    [[nodiscard]] bool park_started(const bool& over, bool cancelled, time_point& deadline) noexcept {
+        const scoped_hold hold(lock_);
+        if (over || queued_.accounts.is_untold()) return false;
+        token_ = token::parked;
+        deadline = cancelled ? no_deadline : queued_.work->deadline();
+        return true;
+    }
+
+    /// The completion: `note()` says that the write is over. True when the caller must call the schedule
+    /// hook.
+    template <class Note>
+    [[nodiscard]] bool end_started(Note note) noexcept {
+        const scoped_hold hold(lock_);
+        note();
+        recall();
+        return take_if_free();
     }
 
     /// Owner: the quantum is used up; the token, still held, goes to the schedule hook.
@@ -8878,7 +10012,7 @@ public:
         queued_.grant(end.due, true);
         deadline_hit_ = how.deadline_hit;
         transport_error_ = how.transport_error;
-        partial_frame_ = queued_.mid_frame();
+        partial_frame_ = how.partial_frame || queued_.mid_frame();
         sealed_ = true;
         aborting_ = true; // the reason stands
         end.rest = std::exchange(queued_.work, nullptr);
@@ -8916,13 +10050,17 @@ public:
         return true;
     }
 
-    /// Whether a data frame of `size` bytes might be accepted now: spares the work of encoding a large one in
-    /// vain.
+    /// Whether a data frame of `size` bytes with a segment of its own might be accepted now: spares the work
+    /// of encoding it in vain.
     [[nodiscard]] errc admits(std::size_t size) noexcept {
         const scoped_hold hold(lock_);
-        if (sealed_) return errc::closed;
-        const errc full = queued_.accounts.admit(lane_id::data, size);
-        return full == errc::queue_full && when_full() == overflow::drop_oldest ? errc::none : full;
+        return may_evict(queued_.accounts.admit(lane_id::data, size, true));
+    }
+    [[nodiscard]] errc admits_keyed(std::uint64_t key, std::size_t size) noexcept {
+        const scoped_hold hold(lock_);
+        const errc full = may_evict(queued_.accounts.admit(lane_id::data, size, true));
+        segment* same = nullptr;
+        return full == errc::queue_full ? queued_.admit_keyed(key, size, same) : full;
     }
 
     /// Runs `work` under the lock and returns its result: for what else the lock protects (a client's key
@@ -8961,8 +10099,6 @@ public:
     }
 
 private:
-    static constexpr auto admit_anything = [](supplies&) noexcept { return errc::none; };
-
     /// Accepts a frame: judge(supplies) says whether; commit(room) puts a small one where there is room,
     /// commit(supplies) queues one that needs none; in one step. Memory is fetched with the lock free, and
     /// everything is judged again.
@@ -8988,6 +10124,11 @@ private:
             return {errc::none, recalled ? take_if_free() : claim()};
         } while (fresh.fetch());
         return {errc::out_of_memory};
+    }
+
+    [[nodiscard]] errc may_evict(errc full) const noexcept {
+        if (sealed_) return errc::closed;
+        return full == errc::queue_full && when_full() == overflow::drop_oldest ? errc::none : full;
     }
 
     /// A parked writer's loop waits for an older deadline: the hook tells it to look again.
@@ -9118,6 +10259,42 @@ struct attempt {
     return errc::write_failed;
 }
 
+/// Before a write: what to offer. False when there is nothing to offer: `made` says why. Precondition: the
+/// flight is not empty.
+[[nodiscard]] inline bool prepare(attempt& made, gather_plan& plan, workload& work, const settings& options,
+                                  bool only_what_must, time_point now) {
+    if (now >= work.drain_deadline) {
+        made.error = errc::drain_timed_out;
+        return false;
+    }
+    work.in_flight.plan(plan, only_what_must);
+    if (plan.parts().empty()) { // nothing but marks
+        made.done = work.in_flight.advance(plan, 0);
+        return false;
+    }
+    if (work.write_deadline == no_deadline)
+        work.write_deadline = deadline_after(now, options.write_timeout.get());
+    return true;
+}
+
+/// After it: what was taken, and until when the rest has time.
+template <class Traits>
+void account(attempt& made, const gather_plan& plan, workload& work, const settings& options,
+             const io_result& io) {
+    WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
+    WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
+                 "a transport took nothing and called it ok");
+    made.written = io.transferred;
+    made.transport_error = io.error;
+    made.done = work.in_flight.advance(plan, io.transferred);
+    if (io.transferred == plan.bytes()) {
+        work.write_deadline = no_deadline;
+    } else if (io.transferred != 0) {
+        const time_point fresh = deadline_after(Traits::clock::now(), options.write_timeout.get());
+        work.write_deadline = earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
+    }
+}
+
 /// A transport that throws has failed.
 template <transport Transport>
 io_result call_write(Transport& connection, const gather_plan& plan, time_point deadline) {
@@ -9132,40 +10309,111 @@ io_result call_write(Transport& connection, const gather_plan& plan, time_point 
 #endif
 }
 
-/// Owner only, with no lock held. Precondition: the flight is not empty.
+/// A whole write. Owner only, with no lock held. Precondition: the flight is not empty.
 template <class Traits, transport Transport>
 attempt attempt_write(Transport& connection, workload& work, const settings& options, bool only_what_must) {
     attempt made;
     const time_point started = Traits::clock::now();
-    if (started >= work.drain_deadline) {
-        made.error = errc::drain_timed_out;
-        return made;
-    }
     gather_plan plan;
-    work.in_flight.plan(plan, only_what_must);
-    if (plan.parts().empty()) { // nothing but marks
-        made.done = work.in_flight.advance(plan, 0);
-        return made;
-    }
-    if (work.write_deadline == no_deadline)
-        work.write_deadline = deadline_after(started, options.write_timeout.get());
+    if (!prepare(made, plan, work, options, only_what_must, started)) return made;
     const io_result io = call_write(connection, plan, earlier(work.write_deadline, work.drain_deadline));
-    WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
-    WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
-                 "a transport took nothing and called it ok");
-    made.written = io.transferred;
-    made.done = work.in_flight.advance(plan, io.transferred);
-    if (io.transferred == plan.bytes()) {
-        work.write_deadline = no_deadline;
-    } else if (io.transferred != 0) {
-        const time_point fresh = deadline_after(Traits::clock::now(), options.write_timeout.get());
-        work.write_deadline = earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
-    }
+    account<Traits>(made, plan, work, options, io);
     made.error = judge(io, work, started);
     made.blocked = io.status == io_status::would_block;
-    made.transport_error = io.error;
     return made;
 }
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/started_write.hpp
+// A write that was started and is not over yet: what the transport's completion and the writer share.
+//
+// Laws of this file:
+// - Two references, the writer's and the completion's: whichever ends last frees it, and with it the bytes
+//   that a destroyed writer left behind, because the transport may still read them.
+// - Nobody touches the flight while a write stands, so the plan need not be kept: made anew it is the same.
+// - `over` and `how` belong to the outbox's lock, the other members to the owner of the write token.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Core>
+class started_write final : public write_target {
+public:
+    /// Starts one into `slot`; nullptr there when there is no memory. The call may end the write before it
+    /// returns. Owner only, with no lock held.
+    template <completion_transport Transport>
+    static void start(started_write*& slot, typename Core::weak_type writer, Transport& connection,
+                      const gather_plan& plan, const workload& work, bool only_what_must, time_point now) {
+        slot = writer.is_expired() ? nullptr
+                                   : new (std::nothrow) started_write(std::move(writer), only_what_must, now);
+        if (slot == nullptr) return;
+        const time_point deadline = earlier(work.write_deadline, work.drain_deadline);
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            connection.start_write(plan.parts(), deadline, write_done(*slot));
+        } catch (...) {
+            // the write_done, destroyed on the way, said that it failed
+        }
+#else
+        connection.start_write(plan.parts(), deadline, write_done(*slot));
+#endif
+    }
+
+    /// Owner: has it end soon, because `why`.
+    template <completion_transport Transport>
+    void cancel(Transport& connection, errc why) {
+        if (std::exchange(cancelled_, why) == errc::none) connection.cancel_write();
+    }
+    [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
+
+    /// Owner, once it is over: what it did. Frees it.
+    [[nodiscard]] attempt settle(workload& work, const settings& options) {
+        attempt made;
+        gather_plan plan;
+        work.in_flight.plan(plan, only_what_must_);
+        if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
+        account<typename Core::traits>(made, plan, work, options, how);
+        made.error = judge(how, work, started_);
+        if (is_cancelled() && (made.error != errc::none || made.written != plan.bytes()))
+            made.error = cancelled_;
+        drop();
+        return made;
+    }
+
+    /// The writer goes: `rest` is freed once nothing reads it any more.
+    void abandon(workload* rest) noexcept {
+        rest_ = rest;
+        drop();
+    }
+
+    io_result how;
+    bool over = false;
+
+private:
+    started_write(typename Core::weak_type writer, bool only_what_must, time_point now) noexcept
+        : write_target{&on_over},
+          writer_(std::move(writer)),
+          started_(now),
+          only_what_must_(only_what_must) {}
+    ~started_write() { workload::destroy(rest_); }
+
+    static void on_over(write_target& self, const io_result& how) noexcept {
+        auto& ended = static_cast<started_write&>(self);
+        if (const auto writer = ended.writer_.try_use()) Core::write_is_over(*writer, ended, how);
+        ended.drop();
+    }
+
+    void drop() noexcept {
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+
+    typename Core::weak_type writer_;
+    typename Core::traits::template atomic<int> references_{2};
+    workload* rest_ = nullptr;
+    const time_point started_;
+    errc cancelled_ = errc::none;
+    const bool only_what_must_;
+};
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
@@ -9175,6 +10423,8 @@ attempt attempt_write(Transport& connection, workload& work, const settings& opt
 //
 // Laws of this file:
 // - The transport is touched by the token's holder only, and by no other code than this and the init gate.
+// - While a write is in flight the token is parked; the completion takes it up, as the hook would. What the
+//   transport reads stays until then, whatever ends the writer.
 // - The hook, the observer, outcomes and waiting senders are called with no lock held.
 // - Nothing of the object is touched after next() said `released`.
 
@@ -9183,7 +10433,8 @@ namespace wsolo::inline WSOLO_ABI {
 /// What pump() left behind.
 enum class pump_status : std::uint8_t {
     idle,     ///< everything is written; the next send calls the hook
-    blocked,  ///< the transport would block: pump() again when it is writable, or at `deadline`
+    blocked,  ///< pump() again when the transport is writable (when a write is in flight, its end calls the
+              ///< hook), or at `deadline`
     more,     ///< the quantum is used up; the hook was called again
     busy,     ///< another thread (or a gate) holds the token: nothing to do here
     finished, ///< over: see report()
@@ -9194,12 +10445,6 @@ struct [[nodiscard]] pump_result {
     pump_status status = pump_status::idle;
     time_point deadline = no_deadline;
 };
-
-/// Called to have pump() run soon, on whichever thread may write. Returns nothing, or a bool: false refuses,
-/// and so does throwing.
-template <class Hook>
-concept schedule_hook = std::invocable<Hook&> && (std::same_as<std::invoke_result_t<Hook&>, void> ||
-                                                  std::same_as<std::invoke_result_t<Hook&>, bool>);
 
 /// The inline drive: the sender that finds the writer idle writes at once, up to the quantum, and only what
 /// is left (or what the transport did not take) goes to `Hook`.
@@ -9214,9 +10459,13 @@ inline_drive(Hook) -> inline_drive<Hook>;
 
 namespace detail {
 
-template <transport Transport, schedule_hook Schedule, class Observer, class Traits>
+/// `Writer` is the class derived from it, for handles.
+template <class Writer, any_transport Transport, schedule_hook Schedule, class Observer, class Traits>
 class writer_core {
 public:
+    using weak_type = basic_weak_session<Writer, Traits>;
+    using traits = Traits;
+
     writer_core(const writer_core&) = delete;
     writer_core& operator=(const writer_core&) = delete;
 
@@ -9238,11 +10487,23 @@ protected:
     }
     /// For the destructor, when no other thread is inside: what is left has its outcome.
     void end_what_is_left() {
-        if (box_.seize()) static_cast<void>(end({}, {.reason = errc::aborted}));
+        if (!box_.seize()) return;
+        attempt last;
+        bool in_flight = false;
+        if constexpr (completes) {
+            if (started_ != nullptr && started_->over) last = settle();
+            if ((in_flight = started_ != nullptr)) started_->cancel(transport_, errc::aborted);
+        }
+        static_cast<void>(end(last.done, {.partial_frame = in_flight, .reason = errc::aborted}));
     }
 
     /// The rest of every push, with no lock held.
     errc drive(push_result pushed) {
+        if (pushed.drive) schedule();
+        return pushed.error;
+    }
+    /// The same for data, which a full queue may cost the connection; control frames have their reserve.
+    errc drive_data(push_result pushed) {
         if (pushed.drive) schedule();
         if (pushed.error == errc::queue_full && box_.when_full() == overflow::disconnect)
             abort_with(errc::queue_full, duration::zero());
@@ -9281,24 +10542,47 @@ protected:
     pump_result end(const progress& done, const drain_report& how) {
         end_result over = box_.finish(done, how);
         over.due.wake_all();
-        if (over.rest != nullptr)
-            over.rest->drop_all(over.report.clean() ? errc::closed : over.report.reason);
-        workload::destroy(over.rest);
+        if (over.rest != nullptr) release(over.rest, over.report.clean() ? errc::closed : over.report.reason);
         transport_.finish(over.report.clean() ? end_of_write::drained : end_of_write::broken);
         tell_finished(over.report);
         box_.retire();
         return {pump_status::finished};
     }
 
+    weak_type weak_self() {
+        const auto existing =
+            box_.locked([&] { return anchor_ ? std::optional<weak_type>(anchor_.handle()) : std::nullopt; });
+        if (existing.has_value()) return *existing;
+        auto made = anchor::make(static_cast<Writer&>(*this));
+        if (!made) return {};
+        return box_.locked([&] {
+            if (!anchor_) std::swap(anchor_, *made);
+            return anchor_.handle();
+        });
+    }
+
+    using anchor = basic_session_anchor<Writer, Traits>;
+
     [[no_unique_address]] mutable outbox<Traits> box_;
     settings settings_;
     Transport transport_;
+    anchor anchor_;
 
 private:
+    static constexpr bool completes = !transport<Transport>;
+    using started = started_write<writer_core>;
+    friend started;
+    struct nothing {};
+
     /// Holds the token: it leaves by being released, parked, handed over or finished.
     pump_result run() {
         basic_handler_scope<Traits> scope(this);
+        pump_result parked{pump_status::blocked};
         attempt last;
+        if constexpr (completes) {
+            if (!collect(last, parked.deadline)) return parked;
+            if (last.error != errc::none) return end(last.done, last.failure());
+        }
         for (std::size_t written = 0;; written += last.written) {
             next_result next = box_.next(last.done);
             next.due.wake_all();
@@ -9318,15 +10602,78 @@ private:
                 call_hook();
                 return {pump_status::more};
             }
-            last = attempt_write<Traits>(transport_, *box_.work(), settings_,
-                                         next.step == next_step::write_what_must);
+            last = write(next.step == next_step::write_what_must, parked.deadline);
             if (last.error != errc::none) return end(last.done, last.failure());
-            if (last.blocked) {
-                pump_result parked{pump_status::blocked};
-                if (park(last.done, parked.deadline)) return parked;
-                last.done = {};
+            if (!last.blocked) continue;
+            if (completes || park(last.done, parked.deadline)) return parked;
+            last.done = {};
+        }
+    }
+
+    /// One write. `blocked` is for park(), but for a write in flight, with which the token is parked already,
+    /// until `deadline`, and nothing of this object may be touched.
+    attempt write(bool only_what_must, time_point& deadline) {
+        workload& work = *box_.work();
+        if constexpr (completes) {
+            attempt made;
+            const time_point now = Traits::clock::now();
+            gather_plan plan;
+            if (!prepare(made, plan, work, settings_, only_what_must, now)) return made;
+            started::start(started_, weak_self(), transport_, plan, work, only_what_must, now);
+            if (started_ == nullptr)
+                made.error = errc::out_of_memory;
+            else
+                made.blocked = !collect(made, deadline);
+            return made;
+        } else {
+            return attempt_write<Traits>(transport_, work, settings_, only_what_must);
+        }
+    }
+
+    /// Whether no write is in flight (any more): `made` says what it did. Otherwise the token is parked.
+    bool collect(attempt& made, time_point& deadline) {
+        while (started_ != nullptr) {
+            standing now = box_.look(started_->over);
+            now.due.wake_all();
+            if (now.climbed) tell_high();
+            if (now.over) {
+                made = settle();
+                return true;
+            }
+            if (!started_->is_cancelled() && Traits::clock::now() >= now.deadline) {
+                started_->cancel(transport_, now.drains ? errc::drain_timed_out : errc::write_timed_out);
+            } else if (box_.park_started(started_->over, started_->is_cancelled(), deadline)) {
+                return false;
             }
         }
+        return true;
+    }
+
+    [[nodiscard]] attempt settle() {
+        return std::exchange(started_, nullptr)->settle(*box_.work(), settings_);
+    }
+
+    /// The completion: any thread, inside a guard of the writer.
+    static void write_is_over(Writer& writer, started& ended, const io_result& how) noexcept {
+        writer_core& self = writer;
+        if (self.box_.end_started([&] {
+                ended.how = how;
+                ended.over = true;
+            })) {
+            self.schedule();
+        }
+    }
+
+    /// What is left at the end.
+    void release(workload* rest, errc why) {
+        if constexpr (completes) {
+            if (started_ != nullptr) {
+                rest->tell_all(why);
+                return std::exchange(started_, nullptr)->abandon(rest);
+            }
+        }
+        rest->drop_all(why);
+        workload::destroy(rest);
     }
 
     bool park(const progress& done, time_point& deadline) {
@@ -9337,29 +10684,15 @@ private:
     }
 
     void call_hook() {
-        if (hook_accepts()) return;
-        if (box_.begin()) static_cast<void>(end({}, {.reason = errc::schedule_refused}));
-    }
-
-    bool hook_accepts() {
-#if WSOLO_HAS_EXCEPTIONS
-        try {
-            return call_schedule();
-        } catch (...) {
-            return false;
+        if (ask_for_a_turn(schedule_) || !box_.begin()) return;
+        if constexpr (completes) {
+            if (started_ != nullptr) { // it ends when this has ended
+                static_cast<void>(box_.abort(errc::schedule_refused, Traits::clock::now()));
+                static_cast<void>(run());
+                return;
+            }
         }
-#else
-        return call_schedule();
-#endif
-    }
-
-    bool call_schedule() {
-        if constexpr (std::same_as<std::invoke_result_t<Schedule&>, bool>) {
-            return schedule_();
-        } else {
-            schedule_();
-            return true;
-        }
+        static_cast<void>(end({}, {.reason = errc::schedule_refused}));
     }
 
     // An observer that throws ends the program: there is nobody to throw to.
@@ -9373,6 +10706,7 @@ private:
         if constexpr (requires { observer_.on_low_water(); }) observer_.on_low_water();
     }
 
+    [[no_unique_address]] std::conditional_t<completes, started*, nothing> started_{};
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Observer observer_;
 };
@@ -9507,16 +10841,19 @@ struct no_observer {};
 struct born_gated_t {};
 inline constexpr born_gated_t born_gated{};
 
-/// See the file's laws. `Transport` is owned; `Schedule` is the hook, or inline_drive of one; `Side` is
-/// server_side or client_side<>. `Observer` may have, each called with no lock held: `on_finished(const
-/// drain_report&)`, once, by the thread that ends the writer; `on_high_water()` and `on_low_water()`, by
-/// turns, by the thread that pumps; none may throw. Thread safety: everything but construction and
-/// destruction. The destructor closes handles, aborts what is left (errc::aborted) and must not run inside a
-/// callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or thread.
-template <transport Transport, schedule_hook Schedule, class Side = server_side, class Observer = no_observer,
-          class Traits = std_blocking_traits>
-class single_writer : private detail::writer_core<Transport, Schedule, Observer, Traits> {
-    using core = detail::writer_core<Transport, Schedule, Observer, Traits>;
+/// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook,
+/// or inline_drive of one; `Side` is server_side or client_side<>. `Observer` may have, each called with no
+/// lock held: `on_finished(const drain_report&)`, once, by the thread that ends the writer; `on_high_water()`
+/// and `on_low_water()`, by turns, by the thread that pumps; none may throw. Thread safety: everything but
+/// construction and destruction. The destructor closes handles, aborts what is left (errc::aborted) and must
+/// not run inside a callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or
+/// thread (32 bytes once it made a handle, or started a write on a completion_transport).
+template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
+          class Observer = no_observer, class Traits = std_blocking_traits>
+class single_writer : private detail::writer_core<single_writer<Transport, Schedule, Side, Observer, Traits>,
+                                                  Transport, Schedule, Observer, Traits> {
+    using core = detail::writer_core<single_writer, Transport, Schedule, Observer, Traits>;
+    friend core;
 
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
@@ -9534,9 +10871,9 @@ public:
     single_writer& operator=(const single_writer&) = delete;
 
     ~single_writer() {
-        anchor_.close();
+        this->anchor_.close();
         this->give_up();
-        anchor_ = {}; // waits for the calls that handles have in progress
+        this->anchor_ = {}; // waits for the calls that handles have in progress
         this->end_what_is_left();
     }
 
@@ -9563,6 +10900,9 @@ public:
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
                      "send_keyed() sends a text or a binary message");
         if (is_control(op)) return errc::raw_frame_malformed;
+        // Before the work, and again after it.
+        const errc full = this->box_.admits_keyed(key, encoded_size<Side::self>(payload.size()));
+        if (full != errc::none) return this->drive_data({full});
         detail::segment* frame = encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
         if (frame == nullptr) return errc::out_of_memory;
         return own(frame, this->box_.push_keyed(frame));
@@ -9626,7 +10966,8 @@ public:
             return this->drive(this->box_.push_small({.to = lane_id::pong, .size = size}, copy));
         default: break;
         }
-        if (size <= detail::inline_limit) return this->drive(this->box_.push_small({.size = size}, copy));
+        if (size <= detail::inline_limit)
+            return this->drive_data(this->box_.push_small({.size = size}, copy));
         return push_segment(size, [&] {
             detail::segment* whole = detail::segment::make_whole(size);
             if (whole != nullptr) copy(whole->writable());
@@ -9639,6 +10980,15 @@ public:
         return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
     }
 
+    /// Queues a PING, and `told` is called once: errc::none when the transport took its last byte, which is when a
+    /// pong timer starts. Errors: queue_full, closed, out_of_memory, control_payload_too_big (above 125 bytes).
+    [[nodiscard]] errc send_ping(const_bytes payload, on_outcome told) {
+        if (payload.size() > max_control_payload) return errc::control_payload_too_big;
+        detail::segment* ping = encode_whole(opcode::ping, payload, {.outcome = told});
+        if (ping == nullptr) return errc::out_of_memory;
+        return this->drive(kept(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping)));
+    }
+
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
     [[nodiscard]] fragmented_message<single_writer> begin_message(opcode op) {
         return fragmented_message<single_writer>(*this, op);
@@ -9648,20 +10998,21 @@ public:
     [[nodiscard]] cork<single_writer> corked() { return cork<single_writer>(*this); }
 
     /// Calls `told` when all data accepted before now was written (errc::none), or why that will never be.
+    /// It costs budget like a frame: errc::queue_full when the queue is above its bound.
     [[nodiscard]] errc flush(on_outcome told) {
         detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
         if (mark == nullptr) return errc::out_of_memory;
-        return own(mark, this->box_.push_mark(mark));
+        return this->drive(kept(mark, this->box_.push_mark(mark)));
     }
 
-    /// Waits for the same. errc::timed_out, cancelled, would_deadlock (inside a callback of this writer), or
-    /// why not.
+    /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a
+    /// callback of this writer), or why not.
     template <stop_token_like StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
         if (this->is_pumping_here()) return errc::would_deadlock;
         auto* ticket = detail::flush_ticket<Traits>::make();
         if (ticket == nullptr) return errc::out_of_memory;
-        errc outcome = flush(ticket->mark());
+        errc outcome = queue_mark(ticket->mark(), deadline, stop);
         if (outcome == errc::none) {
             const auto nudge = [ticket]() noexcept { ticket->nudge(); };
             [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
@@ -9694,7 +11045,7 @@ public:
 
     /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when
     /// the hook asked, when the transport became writable, or when a deadline passed; a call too many is
-    /// harmless.
+    /// harmless. With a write in flight it cancels that one past its deadline, and does nothing before.
     pump_result pump() { return this->take_and_run(); }
 
     /// For the thread that pumps, after pump_status::blocked: waits in the transport. False: the deadline
@@ -9707,7 +11058,9 @@ public:
 
     /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call
     /// allocates (32 bytes); without memory the handle answers errc::closed.
-    [[nodiscard]] writer_handle<single_writer> handle() { return writer_handle<single_writer>(weak_self()); }
+    [[nodiscard]] writer_handle<single_writer> handle() {
+        return writer_handle<single_writer>(this->weak_self());
+    }
 
     /// What became of everything so far; final once pump() said finished.
     [[nodiscard]] drain_report report() const noexcept { return this->box_.report(); }
@@ -9724,8 +11077,6 @@ private:
     friend class init_gate<single_writer>;
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
-
-    using anchor = basic_session_anchor<single_writer, Traits>;
 
     struct waiting_sender : detail::budget_waiter {
         waiting_sender() noexcept {
@@ -9766,6 +11117,16 @@ private:
         return true;
     }
 
+    template <class StopToken>
+    errc queue_mark(on_outcome told, time_point deadline, const StopToken& stop) {
+        detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
+        if (mark == nullptr) return errc::out_of_memory;
+        const errc error =
+            retry(deadline, stop, [&](auto* waiter) { return this->box_.push_mark(mark, waiter); });
+        if (error != errc::none) detail::segment::destroy(mark);
+        return error;
+    }
+
     errc send_kind(const raw& item) { return send(item); }
     errc send_kind(const text& item) { return send_text(item.payload); }
     errc send_kind(const binary& item) { return send_binary(item.payload); }
@@ -9782,7 +11143,7 @@ private:
             return push_segment(size, [&] { return encode_whole(op, payload, {.outcome = told}); });
         }
         const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
-        return this->drive(this->box_.push_small({.size = size}, encode));
+        return this->drive_data(this->box_.push_small({.size = size}, encode));
     }
 
     /// Encodes into a segment of its own, with no lock held.
@@ -9797,15 +11158,18 @@ private:
     template <class Make>
     errc push_segment(std::size_t size, Make make) {
         // Before the work, and again after it.
-        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive({full});
+        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive_data({full});
         detail::segment* whole = make();
         return whole == nullptr ? errc::out_of_memory : own(whole, this->box_.push_whole({}, whole));
     }
 
     /// `pushed` took the segment over, or it is still ours.
-    errc own(detail::segment* item, detail::push_result pushed) {
+    static detail::push_result kept(detail::segment* item, detail::push_result pushed) noexcept {
         if (pushed.error != errc::none) detail::segment::destroy(item);
-        return this->drive(pushed);
+        return pushed;
+    }
+    errc own(detail::segment* item, detail::push_result pushed) {
+        return this->drive_data(kept(item, pushed));
     }
 
     errc push_close(const_bytes frame, duration drain_within) {
@@ -9822,20 +11186,7 @@ private:
                header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
     }
 
-    weak_type weak_self() {
-        const auto existing = this->box_.locked(
-            [&] { return anchor_ ? std::optional<weak_type>(anchor_.handle()) : std::nullopt; });
-        if (existing.has_value()) return *existing;
-        auto made = anchor::make(*this);
-        if (!made) return {};
-        return this->box_.locked([&] {
-            if (!anchor_) std::swap(anchor_, *made);
-            return anchor_.handle();
-        });
-    }
-
     [[no_unique_address]] Side side_;
-    anchor anchor_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -9868,7 +11219,7 @@ public:
     }
 
     /// Adds bytes (a 101 response, an acknowledgement frame) that leave first, in the order of these calls.
-    /// They are copied, and count as one frame in the report. errc::out_of_memory.
+    /// They are copied, and count as one frame in the report. errc::out_of_memory; queue_full beyond 255 calls.
     [[nodiscard]] errc acknowledge(const_bytes bytes) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "acknowledge() after open() or reject()");
         if (bytes.empty()) return errc::none;
@@ -9916,7 +11267,8 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// Owns the writer and its thread: `out->send_text(...)`, `out->close(...)`. Everything that single_writer
 /// offers may be called from any thread. With a transport that waits inside write(), a drain's bound is
-/// noticed when the write that stands has ended; with a waitable_transport within 20 ms.
+/// noticed when the write that stands has ended; with a waitable_transport within 20 ms. A pump() of your own
+/// is allowed, and needless.
 template <transport Transport, class Side = server_side, class Observer = no_observer,
           class Traits = std_blocking_traits>
 class threaded_writer {
@@ -9965,7 +11317,9 @@ private:
             do {
                 left = writer_.pump();
                 if (left.status == pump_status::blocked) wait_writable(left.deadline);
-            } while (left.status == pump_status::blocked || left.status == pump_status::more);
+                if (left.status == pump_status::busy) // somebody else pumps, and may leave it to us or end it
+                    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            } while (left.status != pump_status::idle && left.status != pump_status::finished);
         } while (left.status != pump_status::finished);
         const std::lock_guard hold(mutex_);
         finished_ = true;
@@ -10003,6 +11357,692 @@ private:
     writer_type writer_;
     std::thread thread_;
 };
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/options.hpp
+// How one endpoint behaves, and what it tells the loop that drives it.
+//
+// Laws of this file:
+// - Every default suits a public server: bounded memory, bounded silence, a bounded end.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Copied into the endpoint.
+struct endpoint_options {
+    /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
+    read_limits reading{};
+    writer_options writing{};
+    /// What may wait for the handler.
+    inbox_limits handling{};
+    heartbeat_options beating{};
+    /// How long the peer may take to answer our Close, and to end the stream behind a failure.
+    std::chrono::milliseconds close_timeout{5'000};
+    /// Reading pauses while more than this many bytes wait to be written: for peers whose requests make replies.
+    std::size_t max_unsent = static_cast<std::size_t>(-1);
+    /// Messages handled in one turn of the loop, where the loop handles them.
+    std::uint32_t handle_quantum = 64;
+};
+
+/// What an endpoint wants of its loop until the next call. Level-triggered: watch for exactly this.
+struct [[nodiscard]] endpoint_wants {
+    bool read = true;      ///< bytes, for receive()
+    bool write = false;    ///< run() when the transport is writable
+    bool finished = false; ///< over: on_finished() was called; nothing more is wanted, it may be destroyed
+    time_point deadline = no_deadline; ///< run() at this time
+};
+
+/// How a connection ended.
+struct ending {
+    /// The first thing that went wrong; none: both sides closed in order.
+    errc reason = errc::none;
+    /// The status code of the Close that was received, or else of the one that was sent. abnormal: neither
+    /// (RFC 6455 §7.1.5).
+    close_code code = close_code::abnormal;
+    /// The peer's Close arrived.
+    bool peer_closed = false;
+    drain_report written{};
+    inbox_report handled{};
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/message.hpp
+// A received message that outlives the read.
+//
+// Laws of this file:
+// - It owns its bytes: whoever holds it may keep it, move it to another thread, or take the bytes out.
+// - Text was validated before it came here (RFC 6455 §8.1).
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Text or binary, whole. Movable; not thread-safe.
+class message {
+public:
+    message() = default;
+    message(bool is_text, byte_buffer bytes) noexcept : bytes_(std::move(bytes)), text_(is_text) {}
+
+    [[nodiscard]] bool is_text() const noexcept { return text_; }
+    /// The payload, unmasked. Lives as long as this message, and until it is moved from.
+    [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view(); }
+    /// The same as characters; UTF-8 where is_text() says so.
+    [[nodiscard]] std::string_view text() const noexcept { return text_of(bytes()); }
+    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
+    /// The payload's memory, for one who wants to keep or change it.
+    [[nodiscard]] byte_buffer take_bytes() noexcept { return std::move(bytes_); }
+
+private:
+    byte_buffer bytes_;
+    bool text_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/detail/call_handler.hpp
+// How an endpoint calls its handler: whichever form it has, whatever it does.
+//
+// Laws of this file:
+// - A handler's exception is an error like another: it ends its own connection and unwinds no loop.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Handler, class Endpoint>
+errc call_handler_unguarded(Handler& handler, Endpoint& whole, message&& received) {
+    const auto call = [&]() -> decltype(auto) {
+        if constexpr (requires { handler.on_message(whole, std::move(received)); }) {
+            return handler.on_message(whole, std::move(received));
+        } else {
+            return handler(whole, std::move(received));
+        }
+    };
+    if constexpr (std::is_same_v<decltype(call()), errc>) {
+        return call();
+    } else {
+        static_assert(std::is_void_v<decltype(call())>,
+                      "a message handler returns nothing, or the errc that ends the connection");
+        call();
+        return errc::none;
+    }
+}
+
+/// errc::handler_failed when it throws.
+template <class Handler, class Endpoint>
+errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        return call_handler_unguarded(handler, whole, std::move(received));
+    } catch (...) {
+        return errc::handler_failed;
+    }
+#else
+    return call_handler_unguarded(handler, whole, std::move(received));
+#endif
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/ending_record.hpp
+// How a connection ends, as it becomes known.
+//
+// Laws of this file:
+// - The first reason stays. The peer's status code stands above ours: it is the one that was received.
+// - note_close() may be called from any thread; the rest by the loop's.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Traits>
+class ending_record {
+public:
+    void blame(errc why) noexcept {
+        if (how_.reason == errc::none) how_.reason = why;
+    }
+    void peer_closed(close_code code) noexcept {
+        how_.peer_closed = true;
+        how_.code = code;
+    }
+    /// Our Close with this code was queued.
+    void note_close(close_code code) noexcept {
+        std::uint16_t none = 0;
+        sent_code_.compare_exchange_strong(none, static_cast<std::uint16_t>(code), std::memory_order_relaxed);
+    }
+    [[nodiscard]] bool close_noted() const noexcept {
+        return sent_code_.load(std::memory_order_relaxed) != 0;
+    }
+
+    const ending& finish(const drain_report& written, const inbox_report& handled) noexcept {
+        how_.written = written;
+        how_.handled = handled;
+        blame(written.reason);
+        blame(handled.reason);
+        if (!how_.peer_closed && close_noted())
+            how_.code = static_cast<close_code>(sent_code_.load(std::memory_order_relaxed));
+        return how_;
+    }
+
+    [[nodiscard]] const ending& how() const noexcept { return how_; }
+
+private:
+    ending how_;
+    typename Traits::template atomic<std::uint16_t> sent_code_{0};
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/received_item.hpp
+// A message on its way to the handler, with its number in the barrier.
+//
+// Laws of this file:
+// - Its number ends with it: handled when the handler took it, abandoned when it was not accepted. One that is
+//   dropped by an error stays open, so that no later wait passes over it: the barrier was closed with that error.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Move-only. Not thread-safe.
+template <class Barrier>
+class received_item {
+public:
+    received_item(message received, Barrier& numbers) noexcept
+        : message_(std::move(received)), numbers_(&numbers), ticket_(numbers.issue_ticket()) {}
+    received_item(received_item&&) noexcept = default;
+    received_item& operator=(received_item&&) = delete;
+    ~received_item() {
+        if (numbers_->is_closed()) {
+            static_cast<void>(ticket_.take());
+        } else {
+            ticket_.abandon();
+        }
+    }
+
+    [[nodiscard]] message take_message() noexcept { return std::move(message_); }
+    [[nodiscard]] basic_ticket<Barrier> take_ticket() noexcept { return std::move(ticket_); }
+
+private:
+    message message_;
+    Barrier* numbers_;
+    basic_ticket<Barrier> ticket_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/endpoint_core.hpp
+// What an endpoint does in a turn of its loop: input to events, events to replies and messages, messages to the
+// handler, then the heartbeat, the writer, and the question whether it is over.
+//
+// Laws of this file:
+// - Everything but wake(), handle_some(), begin_close() and abort() belongs to the loop's thread.
+// - Inside a turn the hooks only leave a mark, and the turn's end does what they ask for: no loop wakes itself.
+// - The first thing that went wrong names the end.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
+struct in_the_loop {};
+
+namespace detail {
+
+/// `Whole` is the endpoint, which derives from this.
+template <class Whole, transport Transport, schedule_hook Schedule, class Handler, class Side, class Work,
+          class Traits>
+class endpoint_core {
+    using loop_scope = basic_handler_scope<Traits>;
+    using anchor = basic_session_anchor<Whole, Traits>;
+
+    struct writer_hook {
+        endpoint_core* self;
+        bool operator()() const { return self->wake(self->write_is_due_); }
+    };
+    struct inbox_hook {
+        endpoint_core* self;
+        bool operator()() const { return self->ask_for_work(); }
+        void on_resume() const noexcept { self->wake_or_abort(); }
+        void on_finished(const inbox_report&) const noexcept { self->wake_or_abort(); }
+    };
+
+protected:
+    using writer = single_writer<Transport, writer_hook, Side, no_observer, Traits>;
+    using barrier = basic_sequence_barrier<Traits>;
+    using item = received_item<barrier>;
+    using message_inbox = inbox<item, inbox_hook, Traits>;
+
+    static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
+
+    template <class... Gated>
+    endpoint_core(Transport connection, Schedule hook, Handler handler, const endpoint_options& options,
+                  Side side, Work work, Gated... gated)
+        : beat_(options.beating, Traits::clock::now()),
+          in_(whole_messages(options.reading)),
+          close_timeout_(options.close_timeout),
+          handle_quantum_(options.handle_quantum),
+          max_unsent_(options.max_unsent),
+          handler_(std::move(handler)),
+          schedule_(std::move(hook)),
+          work_(std::move(work)),
+          inbox_(inbox_hook{this}, options.handling),
+          out_(gated..., std::move(connection), writer_hook{this}, options.writing, std::move(side)) {
+        auto made = anchor::make(whole());
+        if (made) {
+            anchor_ = std::move(*made);
+        } else {
+            abort(errc::out_of_memory);
+        }
+    }
+    endpoint_core(const endpoint_core&) = delete;
+    endpoint_core& operator=(const endpoint_core&) = delete;
+    ~endpoint_core() {
+        handled_.close(errc::aborted); // who waits for messages that will not be handled is told so
+        anchor_ = {};                  // waits for work() in progress
+    }
+
+    [[nodiscard]] Whole& whole() noexcept { return static_cast<Whole&>(*this); }
+
+    static read_limits whole_messages(read_limits limits) noexcept {
+        limits.deliver = delivery::messages;
+        return limits;
+    }
+
+    endpoint_wants on_bytes(mutable_bytes received) {
+        const time_point now = Traits::clock::now();
+        beat_.on_received(now);
+        {
+            const loop_scope inside(this);
+            take(received, now);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    endpoint_wants on_end(errc why) {
+        const time_point now = Traits::clock::now();
+        {
+            const loop_scope inside(this);
+            end_input(why);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    endpoint_wants on_turn() {
+        const time_point now = Traits::clock::now();
+        write_is_due_ = true;
+        {
+            const loop_scope inside(this);
+            take_rest(now);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    errc begin_close(close_code code, std::string_view reason) {
+        const errc error = out_.close(code, reason);
+        if (error == errc::none) end_.note_close(code);
+        return error;
+    }
+
+    void abort(errc why) {
+        out_.abort(why, duration::zero()); // first, so that nothing says goodbye for what follows
+        handled_.close(why);
+        static_cast<void>(inbox_.close(why));
+    }
+
+    void handle_some() {
+        const auto handle = [this](item&& next) {
+            errc error = errc::none;
+            {
+                [[maybe_unused]] const auto numbered = handled_.handle(next.take_ticket());
+                error = call_handler(handler_, whole(), next.take_message());
+            }
+            if (error == errc::none || error == errc::closed) return errc::none;
+            handled_.close(error);
+            return error;
+        };
+        static_cast<void>(inbox_.drain(handle, handle_quantum_));
+    }
+
+    heartbeat beat_;
+    basic_reader<Side::self> in_;
+    byte_buffer rest_; ///< bytes behind a pause
+    ending_record<Traits> end_;
+    time_point write_deadline_ = no_deadline;
+    time_point give_up_at_ = no_deadline;
+    time_point close_by_ = no_deadline; ///< while owed_close_ waits for the messages before it
+    std::optional<control_frame> owed_close_;
+    const std::chrono::milliseconds close_timeout_;
+    const std::uint32_t handle_quantum_;
+    const std::size_t max_unsent_;
+    bool write_is_due_ = false;
+    bool work_is_due_ = false;
+    bool is_blocked_ = false;
+    bool writer_is_over_ = false;
+    bool input_is_over_ = false;
+    bool is_finished_ = false;
+
+    Handler handler_;
+    [[no_unique_address]] Schedule schedule_;
+    [[no_unique_address]] Work work_;
+    barrier handled_;
+    message_inbox inbox_;
+    writer out_;
+    anchor anchor_; ///< the last, so that nothing goes while work() is inside
+
+private:
+    // ---- in
+
+    void take(mutable_bytes received, time_point now) {
+        if (!rest_.empty() || inbox_.paused()) return keep(received);
+        auto found = in_.read(received);
+        for (const event& each : found) {
+            meet(each, now);
+            if (inbox_.paused()) return keep(found.unread());
+        }
+        if (!in_.open() || input_is_over_) end_messages();
+    }
+
+    /// What came before the pause was heard of: no more than one receive() brings, if the loop listens.
+    void keep(mutable_bytes bytes) {
+        if (!rest_.append(bytes)) fail(errc::out_of_memory);
+    }
+
+    void take_rest(time_point now) {
+        if (rest_.empty() || inbox_.paused()) return;
+        byte_buffer rest = std::move(rest_);
+        take(rest.view(), now);
+    }
+
+    void meet(const event& found, time_point now) {
+        switch (found.kind()) {
+        case event_kind::message: return deliver(found);
+        case event_kind::fragment: return; // not with delivery::messages
+        case event_kind::ping:
+            if (const auto reply = found.owed_reply()) answer(*reply);
+            return;
+        case event_kind::pong: return beat_.on_pong(now);
+        case event_kind::peer_close: end_.peer_closed(found.code()); break;
+        case event_kind::failure:
+            end_.blame(found.error());
+            if (!found.owes_reply() && !in_.close_sent()) return out_.abort(found.error());
+            end_.note_close(found.code());
+            break;
+        }
+        // What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
+        owed_close_ = found.owed_reply();
+        close_by_ = deadline_after(now, close_timeout_);
+    }
+
+    void answer_close(time_point now) {
+        if (!owed_close_ || (!inbox_.finished() && now < close_by_)) return;
+        answer(*owed_close_);
+        owed_close_.reset();
+    }
+
+    void answer(const control_frame& reply) {
+        const errc error = out_.send(reply);
+        if (reply.op() == opcode::close || error == errc::closed) return in_.note_close_sent();
+        if (error != errc::none) fail(error);
+    }
+
+    void deliver(const event& found) {
+        byte_buffer bytes;
+        if (!bytes.append(found.payload())) return fail(errc::out_of_memory);
+        const std::size_t size = bytes.size();
+        const inbox_push pushed = inbox_.push({message(found.is_text(), std::move(bytes)), handled_}, size);
+        if (pushed.error == errc::none || pushed.error == errc::queue_full || pushed.error == errc::closed)
+            return;
+        handled_.close(pushed.error);
+        fail(pushed.error);
+    }
+
+    void end_input(errc why) {
+        if (std::exchange(input_is_over_, true)) return;
+        if (in_.open() && !in_.peer_closed()) {
+            end_.blame(why == errc::none ? in_.end_of_input() : why);
+            if (!in_.close_sent()) out_.abort(errc::connection_lost);
+        }
+        if (rest_.empty()) end_messages();
+    }
+
+    /// Nothing more will be pushed; what was is still handled.
+    void end_messages() { static_cast<void>(inbox_.close()); }
+
+    // ---- handling
+
+    bool ask_for_work() {
+        if constexpr (handles_here) {
+            return wake(work_is_due_);
+        } else {
+            auto call = [this] { return work_(anchor_.handle()); };
+            return ask_for_a_turn(call);
+        }
+    }
+
+    void handle_here() {
+        if constexpr (handles_here) {
+            work_is_due_ = false;
+            handle_some();
+        }
+    }
+
+    // ---- the loop's turn
+
+    /// Has run() called soon: by this turn's own end where the loop itself asks.
+    bool wake(bool& is_due) {
+        if (loop_scope::is_inside(this)) return is_due = true;
+        return ask_for_a_turn(schedule_);
+    }
+    void wake_or_abort() {
+        if (!wake(work_is_due_)) abort(errc::schedule_refused);
+    }
+
+    void keep_alive(time_point now) {
+        if (end_.close_noted() || !in_.open() || input_is_over_) beat_.on_closing();
+        const heartbeat_actions due = beat_.tick(now);
+        if (due.send_ping) {
+            const errc error = out_.send_ping({}, {&endpoint_core::on_ping_told, this});
+            if (error == errc::closed) {
+                beat_.on_closing();
+            } else if (error != errc::none) {
+                beat_.on_ping_dropped(now);
+            }
+        }
+        if constexpr (requires { handler_.on_beat(whole(), due.roll_window); }) {
+            if (due.send_beat) handler_.on_beat(whole(), due.roll_window);
+        }
+        if (due.peer_is_dead) {
+            end_.blame(errc::pong_timeout);
+            out_.abort(errc::pong_timeout, duration::zero());
+        }
+    }
+
+    /// In the thread that pumps, which is the loop's.
+    static void on_ping_told(void* context, errc outcome) noexcept {
+        auto& self = *static_cast<endpoint_core*>(context);
+        const time_point now = Traits::clock::now();
+        if (outcome == errc::none) {
+            self.beat_.on_ping_written(now);
+        } else {
+            self.beat_.on_ping_dropped(now);
+        }
+    }
+
+    void pump(time_point now) {
+        if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
+        const pump_result left = out_.pump();
+        is_blocked_ = left.status == pump_status::blocked;
+        write_deadline_ = is_blocked_ ? left.deadline : no_deadline;
+        if (left.status != pump_status::finished) return;
+        writer_is_over_ = true;
+        give_up_at_ = deadline_after(now, close_timeout_);
+    }
+
+    endpoint_wants settle(time_point now) {
+        if (is_finished_) return {.read = false, .finished = true};
+        {
+            const loop_scope inside(this);
+            if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
+            keep_alive(now);
+            answer_close(now);
+        }
+        pump(now);
+        if (is_input_over(now)) end_here();
+        if (writer_is_over_ && input_is_over_ && inbox_.finished()) return finish();
+        if (std::exchange(work_is_due_, false) && !ask_for_a_turn(schedule_)) {
+            abort(errc::schedule_refused);
+            write_is_due_ = true;
+            return settle(now);
+        }
+        const bool may_read = rest_.empty() && !inbox_.paused() && out_.queued_bytes() <= max_unsent_;
+        return {.read = !input_is_over_ && may_read, .write = is_blocked_, .deadline = earliest()};
+    }
+
+    // ---- the end
+
+    /// Ends the connection for a reason of this side's: with a Close that says so, if one can still be sent.
+    void fail(errc why) {
+        end_.blame(why);
+        const close_code known = close_code_for(why);
+        static_cast<void>(
+            begin_close(known == close_code::no_status ? close_code::internal_error : known, to_string(why)));
+    }
+
+    /// Whether the writer is over, and nothing more is to be expected of the peer.
+    bool is_input_over(time_point now) {
+        if (!writer_is_over_) return false;
+        if (input_is_over_ || in_.peer_closed() || !out_.report().clean()) return true;
+        if (now < give_up_at_) return false;
+        end_.blame(errc::timed_out); // no answer to our Close
+        return true;
+    }
+
+    void end_here() {
+        const loop_scope inside(this);
+        input_is_over_ = true;
+        if (rest_.empty()) end_messages();
+        handle_here();
+    }
+
+    endpoint_wants finish() {
+        is_finished_ = true;
+        const ending& how = end_.finish(out_.report(), inbox_.report());
+        handled_.close(how.reason == errc::none ? errc::closed : how.reason);
+        if constexpr (requires { handler_.on_finished(whole(), how); }) handler_.on_finished(whole(), how);
+        return {.read = false, .finished = true};
+    }
+
+    [[nodiscard]] time_point earliest() const noexcept {
+        time_point first = beat_.deadline() < write_deadline_ ? beat_.deadline() : write_deadline_;
+        if (writer_is_over_ && !input_is_over_ && give_up_at_ < first) first = give_up_at_;
+        if (owed_close_ && close_by_ < first) first = close_by_;
+        return first;
+    }
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/endpoint.hpp
+// One whole side of a connection behind its handshake: reader, writer, inbox, barrier, heartbeat and weak handles,
+// wired so that replies are sent, failures are answered, and the end comes within a bound.
+//
+// Laws of this file:
+// - receive(), end_of_input() and run() belong to the loop's thread, one call at a time. Sending, close(), abort()
+//   and handle() may be called from any thread.
+// - It reads and writes nothing by itself but through the transport; it says what it wants to be called for.
+// - The receive side only receives and pushes. Messages are handled serially and in order, by the loop or, with a
+//   `Work` hook, by whoever calls work(); a handler that waits stalls neither PONGs nor heartbeats.
+// - The first thing that went wrong names the end, and on_finished() is told of it once.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// See the file's laws. `Schedule` is called from any thread to have run() called soon (single_writer's hook).
+///
+/// `Handler` is called as `on_message(endpoint&, message)`, or is a callable of these, and returns nothing or an errc.
+/// An errc ends the connection, as does throwing (errc::handler_failed); but errc::closed, a send's answer once this
+/// side's Close is queued, is no failure. It may also have, called in the loop's thread: `on_beat(endpoint&, bool
+/// window_rolled)`, when the application's heartbeat is due, and `on_finished(endpoint&, const ending&)`, once.
+///
+/// `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
+/// idle-to-busy transition, from the loop's thread or from within work().
+///
+/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It waits for work() in
+/// progress, and must not run inside a callback.
+template <transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
+          class Work = in_the_loop, class Traits = std_blocking_traits>
+class endpoint : private detail::endpoint_core<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
+                                               Transport, Schedule, Handler, Side, Work, Traits> {
+    using core = detail::endpoint_core<endpoint, Transport, Schedule, Handler, Side, Work, Traits>;
+    friend core;
+
+public:
+    static constexpr role self = Side::self;
+    using writer_type = typename core::writer;
+    using reader_type = basic_reader<self>;
+    using barrier_type = typename core::barrier;
+    using inbox_type = typename core::message_inbox;
+    using weak_handle = basic_weak_session<endpoint, Traits>;
+
+    explicit endpoint(Transport connection, Schedule hook, Handler handler,
+                      const endpoint_options& options = {}, Side side = {}, Work work = {})
+        : core(std::move(connection), std::move(hook), std::move(handler), options, std::move(side),
+               std::move(work)) {}
+    /// The writer is born closed, until its init_gate opens (write/init_gate.hpp): `init_gate gate(e.writer())`.
+    endpoint(born_gated_t, Transport connection, Schedule hook, Handler handler,
+             const endpoint_options& options = {}, Side side = {}, Work work = {})
+        : core(std::move(connection), std::move(hook), std::move(handler), options, std::move(side),
+               std::move(work), born_gated) {}
+
+    endpoint(const endpoint&) = delete;
+    endpoint& operator=(const endpoint&) = delete;
+    ~endpoint() = default;
+
+    // ---- the loop's
+
+    /// Bytes from the peer, which are unmasked in place; they are the caller's again when this returns. Replies are
+    /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written.
+    endpoint_wants receive(mutable_bytes received) { return this->on_bytes(received); }
+
+    /// The transport gives no more bytes: the peer ended the stream, or it broke. (errc::none: it ended.)
+    endpoint_wants end_of_input(errc why = errc::none) { return this->on_end(why); }
+
+    /// What the hook, a writable transport and a deadline ask for. A call too many is harmless.
+    endpoint_wants run() { return this->on_turn(); }
+
+    // ---- whoever handles
+
+    /// Handles what is queued, up to the quantum; what the `Work` hook asks for. One caller at a time gets to it.
+    void work()
+        requires(!core::handles_here)
+    {
+        this->handle_some();
+    }
+
+    // ---- any thread's
+
+    /// See single_writer's functions of these names.
+    [[nodiscard]] errc send_text(std::string_view payload) { return this->out_.send_text(payload); }
+    [[nodiscard]] errc send_binary(const_bytes payload) { return this->out_.send_binary(payload); }
+    /// Begins the closing handshake. Messages that the peer sent before it saw this are still handled.
+    [[nodiscard]] errc close(close_code code = close_code::normal, std::string_view reason = {}) {
+        return this->begin_close(code, reason);
+    }
+    /// Ends the connection without a Close; what is queued on either side is dropped and counted.
+    void abort(errc why = errc::aborted) { core::abort(why); }
+    /// For threads that may outlive this: `if (auto live = weak.try_use()) live->send_text(...)`.
+    [[nodiscard]] weak_handle handle() const noexcept { return this->anchor_.handle(); }
+
+    /// The parts. The reader and the heartbeat are the loop's.
+    [[nodiscard]] writer_type& writer() noexcept { return this->out_; }
+    [[nodiscard]] const reader_type& reader() const noexcept { return this->in_; }
+    [[nodiscard]] const inbox_type& messages() const noexcept { return this->inbox_; }
+    [[nodiscard]] const heartbeat& beat() const noexcept { return this->beat_; }
+    /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
+    /// waits until these are handled (sync/sequence_barrier.hpp).
+    [[nodiscard]] barrier_type& handled() noexcept { return this->handled_; }
+    [[nodiscard]] Handler& handler() noexcept { return this->handler_; }
+    /// Complete once `finished`. The loop's.
+    [[nodiscard]] const ending& how_it_ended() const noexcept { return this->end_.how(); }
+};
+
+template <class Transport, class Schedule, class Handler>
+endpoint(Transport, Schedule, Handler) -> endpoint<Transport, Schedule, Handler>;
 
 } // namespace wsolo::inline WSOLO_ABI
 

@@ -1,8 +1,8 @@
 // The relay's schedule on a server that goes wrong: a thread reads each connection, the workers write to it,
 // and both believe that they take turns. See wrong_connection.hpp.
 
-#include "listener.hpp"
-#include "report.hpp"
+#include "loop/listener.hpp"
+#include "loop/report.hpp"
 #include "wrong_connection.hpp"
 
 #include <cstdio>
@@ -13,7 +13,7 @@ namespace {
 
 using relay::wrong_connection;
 
-void serve_one(relay::roster<wrong_connection>& present, relay::peer_id id,
+void serve_one(loop::roster<wrong_connection>& present, loop::peer_id id,
                const std::shared_ptr<wrong_connection>& connection) {
     if (!connection->greet()) return;
     present.add(id, connection);
@@ -23,14 +23,14 @@ void serve_one(relay::roster<wrong_connection>& present, relay::peer_id id,
 }
 
 int serve(const relay::options& how) {
-    relay::listener door(how.port);
-    relay::report_line("listening").with("host", "127.0.0.1").with("port", door.port());
-    relay::roster<wrong_connection> present;
+    loop::listener door(how.port);
+    loop::report_line("listening").with("host", "127.0.0.1").with("port", door.port());
+    loop::roster<wrong_connection> present;
     const relay::workers<wrong_connection> pushing(present, how);
     std::vector<std::jthread> readers;
-    for (relay::peer_id id = 0;;) { // until a signal ends the process
-        relay::accepted next = door.accept(SOCK_CLOEXEC);
-        if (next.status != relay::accept_status::accepted) {
+    for (loop::peer_id id = 0;;) { // until a signal ends the process
+        loop::accepted next = door.accept(SOCK_CLOEXEC);
+        if (next.status != loop::accept_status::accepted) {
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
             continue;
         }

@@ -1,6 +1,6 @@
 #include "wrong_connection.hpp"
 
-#include "report.hpp"
+#include "loop/report.hpp"
 
 #include <wsolo/frame/header.hpp>
 #include <wsolo/handshake/upgrade.hpp>
@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 
 namespace relay {
+
+using loop::report_line;
 namespace {
 
 // What preemption between the two writes does now and then, it does here each time, so that the demo need

@@ -7,7 +7,7 @@
 // - The threads that send text take a lock around the two, so they do respect each other. The reader answers
 //   a PING on the spot, without it: "it is only a control frame".
 
-#include "descriptor.hpp"
+#include "loop/descriptor.hpp"
 #include "workers.hpp"
 
 #include <wsolo/session/reader.hpp>
@@ -16,6 +16,8 @@
 #include <mutex>
 
 namespace relay {
+
+using loop::descriptor;
 
 class wrong_connection {
 public:

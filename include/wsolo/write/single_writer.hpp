@@ -172,6 +172,15 @@ public:
         return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
     }
 
+    /// Queues a PING, and `told` is called once: errc::none when the transport took its last byte, which is when a
+    /// pong timer starts. Errors: queue_full, closed, out_of_memory, control_payload_too_big (above 125 bytes).
+    [[nodiscard]] errc send_ping(const_bytes payload, on_outcome told) {
+        if (payload.size() > max_control_payload) return errc::control_payload_too_big;
+        detail::segment* ping = encode_whole(opcode::ping, payload, {.outcome = told});
+        if (ping == nullptr) return errc::out_of_memory;
+        return this->drive(kept(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping)));
+    }
+
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
     [[nodiscard]] fragmented_message<single_writer> begin_message(opcode op) {
         return fragmented_message<single_writer>(*this, op);
@@ -185,9 +194,7 @@ public:
     [[nodiscard]] errc flush(on_outcome told) {
         detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
         if (mark == nullptr) return errc::out_of_memory;
-        const detail::push_result pushed = this->box_.push_mark(mark);
-        if (pushed.error != errc::none) detail::segment::destroy(mark);
-        return this->drive(pushed);
+        return this->drive(kept(mark, this->box_.push_mark(mark)));
     }
 
     /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a
@@ -349,9 +356,12 @@ private:
     }
 
     /// `pushed` took the segment over, or it is still ours.
-    errc own(detail::segment* item, detail::push_result pushed) {
+    static detail::push_result kept(detail::segment* item, detail::push_result pushed) noexcept {
         if (pushed.error != errc::none) detail::segment::destroy(item);
-        return this->drive_data(pushed);
+        return pushed;
+    }
+    errc own(detail::segment* item, detail::push_result pushed) {
+        return this->drive_data(kept(item, pushed));
     }
 
     errc push_close(const_bytes frame, duration drain_within) {

@@ -147,6 +147,8 @@ TEST_CASE("a PING or a mark without room does not cost the connection", "[write]
     REQUIRE(f.out->send(f.ping("1")) == errc::none);
     CHECK(f.out->send(f.ping("2")) == errc::queue_full);
     outcome_log log;
+    CHECK(f.out->send_ping({}, log.next()) == errc::queue_full);
+    log.told.clear();
     REQUIRE(f.out->send_text("1234") == errc::none);
     REQUIRE(f.out->flush(log.next()) == errc::none);
     CHECK(f.out->flush(log.next()) == errc::queue_full);

@@ -11,13 +11,12 @@
 
 #include "../../sync/blocking_traits.hpp"
 #include "../../sync/handler_scope.hpp"
+#include "../../sync/schedule_hook.hpp"
 #include "../../sync/weak_session.hpp"
 #include "../outbox.hpp"
 #include "started_write.hpp"
 
-#include <concepts>
 #include <optional>
-#include <type_traits>
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -36,12 +35,6 @@ struct [[nodiscard]] pump_result {
     pump_status status = pump_status::idle;
     time_point deadline = no_deadline;
 };
-
-/// Called to have pump() run soon, on whichever thread may write. Returns nothing, or a bool: false refuses,
-/// and so does throwing.
-template <class Hook>
-concept schedule_hook = std::invocable<Hook&> && (std::same_as<std::invoke_result_t<Hook&>, void> ||
-                                                  std::same_as<std::invoke_result_t<Hook&>, bool>);
 
 /// The inline drive: the sender that finds the writer idle writes at once, up to the quantum, and only what
 /// is left (or what the transport did not take) goes to `Hook`.
@@ -281,7 +274,7 @@ private:
     }
 
     void call_hook() {
-        if (hook_accepts() || !box_.begin()) return;
+        if (ask_for_a_turn(schedule_) || !box_.begin()) return;
         if constexpr (completes) {
             if (started_ != nullptr) { // it ends when this has ended
                 static_cast<void>(box_.abort(errc::schedule_refused, Traits::clock::now()));
@@ -290,27 +283,6 @@ private:
             }
         }
         static_cast<void>(end({}, {.reason = errc::schedule_refused}));
-    }
-
-    bool hook_accepts() {
-#if WSOLO_HAS_EXCEPTIONS
-        try {
-            return call_schedule();
-        } catch (...) {
-            return false;
-        }
-#else
-        return call_schedule();
-#endif
-    }
-
-    bool call_schedule() {
-        if constexpr (std::same_as<std::invoke_result_t<Schedule&>, bool>) {
-            return schedule_();
-        } else {
-            schedule_();
-            return true;
-        }
     }
 
     // An observer that throws ends the program: there is nobody to throw to.

@@ -1,13 +1,15 @@
 #pragma once
 // One deadline per peer, the earliest first.
 
-#include "roster.hpp"
+#include "peer_id.hpp"
 
-#include <wsolo/sync/traits.hpp>
+#include <wsolo/core/time.hpp>
 
 #include <set>
+#include <unordered_map>
+#include <vector>
 
-namespace relay {
+namespace loop {
 
 /// For one thread. O(log n).
 class timers {
@@ -44,4 +46,4 @@ private:
     std::unordered_map<peer_id, wsolo::time_point> of_peer_;
 };
 
-} // namespace relay
+} // namespace loop

@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-namespace relay {
+namespace loop {
 
 report_line::~report_line() {
     text_ += '\n';
@@ -15,4 +15,4 @@ report_line& report_line::with(std::string_view name, std::string_view value) {
     return *this;
 }
 
-} // namespace relay
+} // namespace loop

@@ -6,14 +6,16 @@
 // - One wake-up for any number of entries: the eventfd is written by who finds the list empty.
 
 #include "descriptor.hpp"
-#include "roster.hpp"
+#include "peer_id.hpp"
 
 #include <cerrno>
+#include <mutex>
 #include <new>
 #include <sys/eventfd.h>
 #include <system_error>
+#include <vector>
 
-namespace relay {
+namespace loop {
 
 class ready_list {
 public:
@@ -53,4 +55,4 @@ private:
     std::vector<peer_id> ids_;
 };
 
-} // namespace relay
+} // namespace loop

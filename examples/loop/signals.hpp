@@ -8,7 +8,7 @@
 #include <sys/signalfd.h>
 #include <system_error>
 
-namespace relay {
+namespace loop {
 
 /// Made before any thread is, so that every thread leaves the signals to it.
 class stop_signals {
@@ -34,4 +34,4 @@ private:
     descriptor source_;
 };
 
-} // namespace relay
+} // namespace loop

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <system_error>
 
-namespace relay {
+namespace loop {
 namespace {
 
 [[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
@@ -65,4 +65,4 @@ accepted listener::refuse_one() {
     return {took_one ? accept_status::refused : accept_status::stuck};
 }
 
-} // namespace relay
+} // namespace loop

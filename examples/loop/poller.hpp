@@ -2,9 +2,9 @@
 // epoll, and no more of it than a server needs.
 
 #include "descriptor.hpp"
-#include "roster.hpp"
+#include "peer_id.hpp"
 
-#include <wsolo/sync/traits.hpp>
+#include <wsolo/core/time.hpp>
 
 #include <array>
 #include <cerrno>
@@ -12,7 +12,7 @@
 #include <sys/epoll.h>
 #include <system_error>
 
-namespace relay {
+namespace loop {
 
 /// For one thread.
 class poller {
@@ -58,4 +58,4 @@ private:
     std::array<epoll_event, 128> events_{};
 };
 
-} // namespace relay
+} // namespace loop

@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-namespace relay {
+namespace loop {
 
 /// What one accept came to.
 enum class accept_status : std::uint8_t {
@@ -48,4 +48,4 @@ private:
     std::uint16_t port_ = 0;
 };
 
-} // namespace relay
+} // namespace loop

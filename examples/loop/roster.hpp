@@ -6,16 +6,14 @@
 //   what it then sends is refused by the connection's writer.
 // - Nothing of a connection is called under the lock.
 
-#include <cstdint>
+#include "peer_id.hpp"
+
 #include <memory>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
 
-namespace relay {
-
-/// Never used twice, so one that comes late finds nobody.
-using peer_id = std::uint64_t;
+namespace loop {
 
 template <class Connection>
 class roster {
@@ -59,4 +57,4 @@ private:
     std::unordered_map<peer_id, pointer> connections_;
 };
 
-} // namespace relay
+} // namespace loop

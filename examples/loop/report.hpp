@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace relay {
+namespace loop {
 
 /// Printed whole when it is destroyed.
 class report_line {
@@ -25,4 +25,4 @@ private:
     std::string text_;
 };
 
-} // namespace relay
+} // namespace loop

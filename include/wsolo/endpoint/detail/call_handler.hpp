@@ -1,0 +1,47 @@
+#pragma once
+// How an endpoint calls its handler: whichever form it has, whatever it does.
+//
+// Laws of this file:
+// - A handler's exception is an error like another: it ends its own connection and unwinds no loop.
+
+#include "../message.hpp"
+
+#include <concepts>
+#include <type_traits>
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Handler, class Endpoint>
+errc call_handler_unguarded(Handler& handler, Endpoint& whole, message&& received) {
+    const auto call = [&]() -> decltype(auto) {
+        if constexpr (requires { handler.on_message(whole, std::move(received)); }) {
+            return handler.on_message(whole, std::move(received));
+        } else {
+            return handler(whole, std::move(received));
+        }
+    };
+    if constexpr (std::is_same_v<decltype(call()), errc>) {
+        return call();
+    } else {
+        static_assert(std::is_void_v<decltype(call())>,
+                      "a message handler returns nothing, or the errc that ends the connection");
+        call();
+        return errc::none;
+    }
+}
+
+/// errc::handler_failed when it throws.
+template <class Handler, class Endpoint>
+errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        return call_handler_unguarded(handler, whole, std::move(received));
+    } catch (...) {
+        return errc::handler_failed;
+    }
+#else
+    return call_handler_unguarded(handler, whole, std::move(received));
+#endif
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail

@@ -1,0 +1,54 @@
+#pragma once
+// How one endpoint behaves, and what it tells the loop that drives it.
+//
+// Laws of this file:
+// - Every default suits a public server: bounded memory, bounded silence, a bounded end.
+
+#include "../frame/close_code.hpp"
+#include "../session/heartbeat.hpp"
+#include "../session/limits.hpp"
+#include "../sync/inbox_limits.hpp"
+#include "../sync/inbox_report.hpp"
+#include "../write/budget.hpp"
+#include "../write/drain.hpp"
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Copied into the endpoint.
+struct endpoint_options {
+    /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
+    read_limits reading{};
+    writer_options writing{};
+    /// What may wait for the handler.
+    inbox_limits handling{};
+    heartbeat_options beating{};
+    /// How long the peer may take to answer our Close, and to end the stream behind a failure.
+    std::chrono::milliseconds close_timeout{5'000};
+    /// Reading pauses while more than this many bytes wait to be written: for peers whose requests make replies.
+    std::size_t max_unsent = static_cast<std::size_t>(-1);
+    /// Messages handled in one turn of the loop, where the loop handles them.
+    std::uint32_t handle_quantum = 64;
+};
+
+/// What an endpoint wants of its loop until the next call. Level-triggered: watch for exactly this.
+struct [[nodiscard]] endpoint_wants {
+    bool read = true;      ///< bytes, for receive()
+    bool write = false;    ///< run() when the transport is writable
+    bool finished = false; ///< over: on_finished() was called; nothing more is wanted, it may be destroyed
+    time_point deadline = no_deadline; ///< run() at this time
+};
+
+/// How a connection ended.
+struct ending {
+    /// The first thing that went wrong; none: both sides closed in order.
+    errc reason = errc::none;
+    /// The status code of the Close that was received, or else of the one that was sent. abnormal: neither
+    /// (RFC 6455 §7.1.5).
+    close_code code = close_code::abnormal;
+    /// The peer's Close arrived.
+    bool peer_closed = false;
+    drain_report written{};
+    inbox_report handled{};
+};
+
+} // namespace wsolo::inline WSOLO_ABI

@@ -1,0 +1,202 @@
+#pragma once
+// When to ask whether the peer is alive, when to call it dead, and when to send the application's own beat:
+// a state machine over points in time that the caller passes in.
+//
+// Laws of this file:
+// - It reads no clock, sets no timer, allocates nothing: every event brings its time, and tick() says when
+//   to come again.
+// - The pong timer starts when the PING was written. One that waits in a queue proves nothing about the
+//   peer.
+// - A clock that jumps, or a process that slept, gives one beat, never a burst, and no verdict on a peer
+//   that nobody was listening to. A clock that runs backwards delays nothing by more than one interval.
+// - Once closing, or dead, it asks for nothing ever again.
+
+#include "../core/time.hpp"
+
+#include <cstdint>
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The times of one connection's heartbeat; 0 switches that part off. (Kept in milliseconds, 49 days at
+/// most.)
+struct heartbeat_options {
+    /// A PING is sent after this long without a sign of life.
+    std::chrono::milliseconds ping_interval{20'000};
+    /// How long after a PING was written the peer may stay silent. 0: PINGs keep the path open, silence is
+    /// fine.
+    std::chrono::milliseconds pong_timeout{20'000};
+    /// The window of the application's metrics. While it is not 0, a beat is due every beat_period() of it.
+    std::chrono::milliseconds beat_interval{0};
+    /// Only a PONG is a sign of life. Otherwise any byte is, control frames and halves of frames included.
+    bool pong_only = false;
+};
+
+/// How often the application's beat ticks for an interval: max(1 s, min(interval, 5 s)).
+[[nodiscard]] constexpr std::chrono::milliseconds beat_period(std::chrono::milliseconds interval) noexcept {
+    constexpr std::chrono::milliseconds shortest{1'000};
+    constexpr std::chrono::milliseconds longest{5'000};
+    return interval < shortest ? shortest : interval < longest ? interval : longest;
+}
+
+/// What is due now. Nothing, one, or several of them at once.
+struct [[nodiscard]] heartbeat_actions {
+    bool send_ping = false;    ///< queue a PING, and tell on_ping_written() when it left
+    bool send_beat = false;    ///< queue the application's beat
+    bool roll_window = false;  ///< with send_beat, once per full beat_interval: the metrics' window ends here
+    bool peer_is_dead = false; ///< fail the connection with errc::pong_timeout. Told once; nothing follows
+    time_point deadline = no_deadline; ///< when to call tick() again; an event may change it
+
+    /// Whether there is nothing to do but to wait.
+    [[nodiscard]] constexpr bool none() const noexcept { return !send_ping && !send_beat && !peer_is_dead; }
+};
+
+/// See the file's laws. Not thread-safe; every function O(1), constexpr, and free of side effects
+/// elsewhere. 48 bytes.
+///
+/// A loop calls on_received() for what it read before it calls tick(): what the peer said in time must not
+/// be found too late.
+class heartbeat {
+public:
+    constexpr heartbeat(const heartbeat_options& options, time_point start) noexcept
+        : alive_at_(start),
+          ping_interval_(to_count(options.ping_interval)),
+          pong_timeout_(to_count(options.pong_timeout)),
+          beat_interval_(to_count(options.beat_interval)),
+          pong_only_(options.pong_only) {
+        if (beat_interval_ != 0) {
+            beat_at_ = deadline_after(start, period());
+            roll_at_ = deadline_after(start, span_of(beat_interval_));
+        }
+    }
+
+    /// Bytes arrived, any at all.
+    constexpr void on_received(time_point now) noexcept {
+        if (!pong_only_) live(now);
+    }
+    /// A PONG arrived, whichever PING it answers; on_received() need not be called for it.
+    constexpr void on_pong(time_point now) noexcept { live(now); }
+
+    /// The transport took a PING, at `when`: the pong timer starts there. One of the application's own
+    /// counts as well; a timer that runs is not extended. A sign of life that overtook this news from
+    /// another thread stands.
+    constexpr void on_ping_written(time_point when) noexcept {
+        if (phase_ == phase::stopped || phase_ == phase::awaiting_pong) return;
+        if (pong_timeout_ == 0) {
+            alive_at_ = later(alive_at_, when); // the next PING an interval later
+        } else if (phase_ == phase::quiet || alive_at_ < when) {
+            phase_ = phase::awaiting_pong;
+            dead_at_ = deadline_after(when, span_of(pong_timeout_));
+            return;
+        }
+        phase_ = phase::quiet;
+    }
+    /// A PING that was asked for will never be written (no room): it is asked for again an interval later.
+    constexpr void on_ping_dropped(time_point now) noexcept {
+        if (phase_ != phase::ping_asked) return;
+        phase_ = phase::quiet;
+        alive_at_ = later(alive_at_, now);
+    }
+
+    /// The closing handshake began, or the connection ended: nothing is due any more.
+    constexpr void on_closing() noexcept { phase_ = phase::stopped; }
+
+    /// What is due at `now`. A call too early or too many is harmless.
+    constexpr heartbeat_actions tick(time_point now) noexcept {
+        heartbeat_actions due;
+        if (phase_ != phase::stopped) {
+            pull_in(now);
+            judge(now, due);
+            if (phase_ != phase::stopped) beat(now, due);
+        }
+        due.deadline = deadline();
+        return due;
+    }
+
+    /// When tick() will next have something to do; an event may have changed it. no_deadline: never.
+    [[nodiscard]] constexpr time_point deadline() const noexcept {
+        if (phase_ == phase::stopped) return no_deadline;
+        const time_point peer = phase_ == phase::awaiting_pong ? dead_at_
+                                : phase_ == phase::quiet       ? ping_at()
+                                                               : no_deadline;
+        return peer < beat_at_ ? peer : beat_at_;
+    }
+
+    /// Whether a PING was written that nothing was heard after.
+    [[nodiscard]] constexpr bool is_awaiting_pong() const noexcept { return phase_ == phase::awaiting_pong; }
+    /// Whether it closed, or the peer was called dead.
+    [[nodiscard]] constexpr bool has_stopped() const noexcept { return phase_ == phase::stopped; }
+
+private:
+    enum class phase : std::uint8_t { quiet, ping_asked, awaiting_pong, stopped };
+
+    static constexpr std::uint32_t to_count(std::chrono::milliseconds span) noexcept {
+        constexpr std::int64_t most = 0xFFFF'FFFF;
+        return span.count() <= 0 ? 0 : static_cast<std::uint32_t>(span.count() < most ? span.count() : most);
+    }
+    static constexpr duration span_of(std::uint32_t count) noexcept {
+        return std::chrono::milliseconds(count);
+    }
+    static constexpr time_point later(time_point a, time_point b) noexcept { return a < b ? b : a; }
+    static constexpr time_point sooner(time_point a, time_point b) noexcept { return a < b ? a : b; }
+
+    [[nodiscard]] constexpr duration period() const noexcept {
+        return beat_period(std::chrono::milliseconds(beat_interval_));
+    }
+    [[nodiscard]] constexpr time_point ping_at() const noexcept {
+        return ping_interval_ == 0 ? no_deadline : deadline_after(alive_at_, span_of(ping_interval_));
+    }
+
+    constexpr void live(time_point now) noexcept {
+        alive_at_ = later(alive_at_, now);
+        if (phase_ == phase::awaiting_pong) phase_ = phase::quiet;
+        was_late_ = false;
+    }
+
+    /// No deadline lies further ahead than its span: heals what a clock that ran ahead has left.
+    constexpr void pull_in(time_point now) noexcept {
+        alive_at_ = sooner(alive_at_, now);
+        dead_at_ = sooner(dead_at_, deadline_after(now, span_of(pong_timeout_)));
+        if (beat_interval_ == 0) return;
+        beat_at_ = sooner(beat_at_, deadline_after(now, period()));
+        roll_at_ = sooner(roll_at_, deadline_after(now, span_of(beat_interval_)));
+    }
+
+    constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
+        if (phase_ == phase::awaiting_pong && now >= dead_at_) {
+            // This late nobody was listening either (the process slept): ask again, once.
+            const bool late = now >= deadline_after(dead_at_, span_of(pong_timeout_));
+            due.send_ping = late && !was_late_;
+            due.peer_is_dead = !due.send_ping;
+            was_late_ = late;
+            phase_ = due.send_ping ? phase::ping_asked : phase::stopped;
+        } else if (phase_ == phase::quiet && now >= ping_at()) {
+            due.send_ping = true;
+            phase_ = phase::ping_asked;
+        }
+    }
+
+    constexpr void beat(time_point now, heartbeat_actions& due) noexcept {
+        if (now < beat_at_) return;
+        // In step with the beats before it, unless one was missed: then the count starts anew.
+        const time_point in_step = deadline_after(beat_at_, period());
+        const time_point at = now < in_step ? beat_at_ : now;
+        due.send_beat = true;
+        beat_at_ = deadline_after(at, period());
+        if (at < roll_at_) return;
+        due.roll_window = true;
+        roll_at_ = deadline_after(at, span_of(beat_interval_));
+    }
+
+    time_point alive_at_;
+    time_point dead_at_ = no_deadline; ///< while awaiting a PONG
+    time_point beat_at_ = no_deadline;
+    time_point roll_at_ = no_deadline;
+    std::uint32_t ping_interval_;
+    std::uint32_t pong_timeout_;
+    std::uint32_t beat_interval_;
+    phase phase_ = phase::quiet;
+    bool pong_only_;
+    bool was_late_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI

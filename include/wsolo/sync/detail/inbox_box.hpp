@@ -1,0 +1,278 @@
+#pragma once
+// The messages of one connection that wait for their handler, and who may handle them: both under one short
+// lock, so that "open?", "room?", "queue it" and "am I the one to have it drained?" are a single step.
+//
+// Laws of this file:
+// - Exactly one holder of the turn: only `draining` may touch what front() showed.
+// - A push that finds the turn free takes it and must have the inbox drained; a push that finds it taken
+//   does nothing, because finding the queue empty and giving the turn back are one step under the same
+//   lock. No wake-up can be lost.
+// - Once sealed nothing is accepted. The first error stands, and what is queued then is dropped.
+// - Under the lock there is no allocation, no system call and no user code but the message's move.
+
+#include "../inbox_limits.hpp"
+#include "../inbox_report.hpp"
+#include "../spin_lock.hpp"
+#include "message_blocks.hpp"
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Who holds the right to handle messages.
+enum class inbox_turn : std::uint8_t {
+    free,      ///< nobody: the queue is empty
+    scheduled, ///< the schedule hook: drain() is owed
+    draining,  ///< the thread inside drain()
+    finished,  ///< nobody, ever again
+};
+
+namespace detail {
+
+/// What the drainer has done since it looked last.
+struct handled {
+    std::uint32_t messages = 0;
+    std::size_t bytes = 0;
+};
+
+enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, end };
+
+/// What the drainer is to do next, and a block for it to free.
+template <class Message>
+struct [[nodiscard]] inbox_look {
+    inbox_step step = inbox_step::released;
+    message_run<Message> run{};
+    message_block<Message>* spent = nullptr;
+};
+
+/// What a push or a close came to. `schedule`: the caller took the turn and must call the schedule hook.
+struct [[nodiscard]] inbox_change {
+    errc error = errc::none;
+    bool pause = false;
+    bool schedule = false;
+};
+
+/// See the file's laws. Each function takes the lock itself; those marked "drainer" are for the turn's
+/// holder.
+template <class Message, class Traits>
+class inbox_box {
+public:
+    using block = message_block<Message>;
+
+    /// Charged per message: its place in a block.
+    static constexpr std::size_t overhead = sizeof(message_slot<Message>);
+
+    explicit inbox_box(const inbox_limits& limits) noexcept
+        : max_bytes_(limits.max_bytes),
+          max_messages_(limits.max_messages == 0 ? 1 : limits.max_messages),
+          when_full_(limits.when_full) {}
+    inbox_box(const inbox_box&) = delete;
+    inbox_box& operator=(const inbox_box&) = delete;
+
+    /// `message` is moved from only when the answer is errc::none.
+    inbox_change push(Message&& message, std::size_t bytes) noexcept {
+        block_source fresh; // outlives the hold: what is not needed is freed behind the lock
+        do {
+            const scoped_hold hold(lock_);
+            if (const inbox_change refused = judge(bytes); refused.error != errc::none) return refused;
+            if (blocks_.find_room(fresh.made)) return accept(std::move(message), bytes);
+        } while (fresh.fetch());
+        return {errc::out_of_memory};
+    }
+
+    /// Nothing is accepted any more. An error drops what is queued; errc::none lets it be handled.
+    inbox_change close(errc why) noexcept {
+        const scoped_hold hold(lock_);
+        if (turn_ == inbox_turn::finished || aborting_ || (sealed_ && why == errc::none))
+            return {errc::closed};
+        return {.schedule = end_with(why)};
+    }
+
+    /// Takes the turn that a hook owes. False: nothing is owed, or another thread was faster.
+    [[nodiscard]] bool begin() noexcept {
+        const scoped_hold hold(lock_);
+        if (turn_ != inbox_turn::scheduled) return false;
+        turn_ = inbox_turn::draining;
+        return true;
+    }
+
+    /// Drainer: settles what it did, and learns what is next. `left` of its quantum remain.
+    inbox_look<Message> look(const handled& done, std::size_t left) noexcept {
+        const scoped_hold hold(lock_);
+        inbox_look<Message> next{.spent = settle(done)};
+        if (aborting_) {
+            next.step = inbox_step::end;
+        } else if (paused_ && is_half_empty()) {
+            paused_ = false;
+            next.step = inbox_step::resume;
+        } else if (blocks_.empty()) {
+            next.step = sealed_ ? inbox_step::end : inbox_step::released;
+            if (!sealed_) release(next);
+        } else if (left == 0) {
+            turn_ = inbox_turn::scheduled;
+            next.step = inbox_step::quantum_used;
+        } else {
+            const std::uint32_t most = batch();
+            next.step = inbox_step::handle;
+            next.run = blocks_.front(left < most ? static_cast<std::uint32_t>(left) : most);
+        }
+        return next;
+    }
+
+    /// Drainer, no lock: whether to look before the next message of a run.
+    [[nodiscard]] bool must_look(const handled& done) const noexcept {
+        return stop_.load(std::memory_order_relaxed) || done.bytes > max_bytes_ / batches;
+    }
+
+    /// Drainer: the end. What is queued is dropped; the caller destroys it, and tells.
+    [[nodiscard]] block* finish() noexcept {
+        const scoped_hold hold(lock_);
+        report_.messages_dropped += messages_;
+        report_.bytes_dropped += bytes_;
+        messages_ = 0;
+        bytes_ = 0;
+        paused_ = false;
+        sealed_ = aborting_ = true; // the reason stands
+        return blocks_.take_all();
+    }
+
+    /// Drainer: the last touch.
+    void retire() noexcept {
+        const scoped_hold hold(lock_);
+        turn_ = inbox_turn::finished;
+    }
+
+    /// For the destructor: takes the turn from whoever it waits for. False when the inbox is finished.
+    [[nodiscard]] bool seize(errc why) noexcept {
+        const scoped_hold hold(lock_);
+        WSOLO_ASSERT(turn_ != inbox_turn::draining,
+                     "an inbox is destroyed while another thread, or its own handler, is in drain()");
+        if (turn_ == inbox_turn::finished) return false;
+        if (!aborting_ && (!sealed_ || !blocks_.empty())) report_.reason = why;
+        turn_ = inbox_turn::draining;
+        return true;
+    }
+
+    [[nodiscard]] inbox_turn turn() noexcept {
+        const scoped_hold hold(lock_);
+        return turn_;
+    }
+    [[nodiscard]] bool paused() noexcept {
+        const scoped_hold hold(lock_);
+        return paused_;
+    }
+    [[nodiscard]] std::size_t held_bytes() noexcept {
+        const scoped_hold hold(lock_);
+        return held();
+    }
+    [[nodiscard]] std::uint32_t held_messages() noexcept {
+        const scoped_hold hold(lock_);
+        return messages_;
+    }
+    [[nodiscard]] inbox_report report() noexcept {
+        const scoped_hold hold(lock_);
+        return report_;
+    }
+
+private:
+    // A run is at most an eighth of the bounds, so that what was handled but not yet settled can't be the
+    // cause of a pause or a failure.
+    static constexpr std::uint32_t batches = 8;
+    static constexpr std::uint32_t largest_batch = 32;
+
+    struct block_source {
+        block* made = nullptr;
+        block_source() = default;
+        block_source(const block_source&) = delete;
+        block_source& operator=(const block_source&) = delete;
+        ~block_source() { block::destroy(made); }
+        [[nodiscard]] bool fetch() noexcept { return (made = block::make()) != nullptr; }
+    };
+
+    /// Whether there is room; closes where the policy says so.
+    inbox_change judge(std::size_t bytes) noexcept {
+        if (sealed_) return {errc::closed};
+        const bool has_place = messages_ < max_messages_ && held() < max_bytes_;
+        if (when_full_ == inbox_overflow::pause) {
+            if (has_place) return {};
+            ++report_.messages_refused;
+            return {errc::queue_full, paused_};
+        }
+        if (has_place && bytes <= max_bytes_ && overhead <= max_bytes_ - bytes &&
+            bytes + overhead <= max_bytes_ - held())
+            return {};
+        ++report_.messages_refused;
+        if (when_full_ == inbox_overflow::drop_newest) return {errc::queue_full};
+        const errc why =
+            when_full_ == inbox_overflow::violate_policy ? errc::inbox_overflow : errc::inbox_overloaded;
+        return {why, false, end_with(why)};
+    }
+
+    inbox_change accept(Message&& message, std::size_t bytes) noexcept {
+        blocks_.put(std::move(message), bytes);
+        ++messages_;
+        bytes_ += bytes;
+        if (when_full_ == inbox_overflow::pause && (messages_ >= max_messages_ || held() >= max_bytes_))
+            paused_ = true;
+        return {errc::none, paused_, take_if_free()};
+    }
+
+    /// True when the caller took the turn.
+    bool end_with(errc why) noexcept {
+        sealed_ = true;
+        if (why != errc::none && !aborting_) {
+            aborting_ = true;
+            report_.reason = why;
+            stop_.store(true, std::memory_order_relaxed);
+        }
+        return take_if_free();
+    }
+
+    bool take_if_free() noexcept {
+        if (turn_ != inbox_turn::free) return false;
+        turn_ = inbox_turn::scheduled;
+        return true;
+    }
+
+    [[nodiscard]] block* settle(const handled& done) noexcept {
+        messages_ -= done.messages;
+        bytes_ -= done.bytes;
+        report_.messages_handled += done.messages;
+        report_.bytes_handled += done.bytes;
+        return blocks_.drop_front(done.messages);
+    }
+
+    /// The queue is empty: no heap block stays.
+    void release(inbox_look<Message>& next) noexcept {
+        turn_ = inbox_turn::free;
+        block* const idle = blocks_.release_idle();
+        if (next.spent == nullptr)
+            next.spent = idle;
+        else
+            next.spent->next = idle;
+    }
+
+    [[nodiscard]] std::size_t held() const noexcept { return bytes_ + messages_ * overhead; }
+    [[nodiscard]] bool is_half_empty() const noexcept {
+        return messages_ <= max_messages_ / 2 && held() <= max_bytes_ / 2;
+    }
+    [[nodiscard]] std::uint32_t batch() const noexcept {
+        const std::uint32_t share = paused_ ? 1 : max_messages_ / batches;
+        return share == 0 ? 1 : share < largest_batch ? share : largest_batch;
+    }
+
+    message_blocks<Message> blocks_;
+    std::size_t max_bytes_;
+    std::size_t bytes_ = 0; // that wait or are being handled, without overhead
+    inbox_report report_;
+    std::uint32_t max_messages_;
+    std::uint32_t messages_ = 0;
+    basic_spin_lock<Traits> lock_;
+    typename Traits::template atomic<bool> stop_{false}; // aborting_, for the drainer between two messages
+    inbox_turn turn_ = inbox_turn::free;
+    inbox_overflow when_full_;
+    bool sealed_ : 1 = false;
+    bool aborting_ : 1 = false;
+    bool paused_ : 1 = false;
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI

@@ -1,0 +1,140 @@
+#pragma once
+// A FIFO of messages in blocks of about 1 KiB: the producers' end grows under a lock, the drainer works at
+// the other end in place, without it.
+//
+// Laws of this file:
+// - A slot that front() showed is the drainer's until drop_front(): put() never touches it, and blocks stay
+//   where they are.
+// - Nothing here allocates or frees: blocks come from and go to the caller, who holds no lock then.
+// - Empty it owns no block, once release_idle() was called.
+
+#include "../../core/config.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// A message in its place, and what push() said of its size.
+template <class Message>
+class message_slot {
+public:
+    void fill(Message&& message, std::size_t bytes) noexcept {
+        ::new (static_cast<void*>(storage_)) Message(std::move(message));
+        bytes_ = bytes;
+    }
+    [[nodiscard]] Message& message() noexcept { return *std::launder(reinterpret_cast<Message*>(storage_)); }
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    void destroy() noexcept { message().~Message(); }
+
+private:
+    alignas(Message) std::byte storage_[sizeof(Message)];
+    std::size_t bytes_;
+};
+
+/// Linked by `next`. Slots from `begin` to `end` are full.
+template <class Message>
+struct message_block {
+    using slot = message_slot<Message>;
+    static constexpr std::size_t wanted_size = 1008; // malloc's own header still fits into 1 KiB
+    static constexpr std::size_t header_size = 16;
+    static constexpr std::size_t fitting = (wanted_size - header_size) / sizeof(slot);
+    static constexpr std::uint32_t capacity = fitting < 2 ? 2 : static_cast<std::uint32_t>(fitting);
+
+    message_block* next = nullptr;
+    std::uint32_t begin = 0;
+    std::uint32_t end = 0;
+    slot slots[capacity];
+
+    /// nullptr when there is no memory.
+    [[nodiscard]] static message_block* make() noexcept { return new (std::nothrow) message_block; }
+
+    /// Destroys a chain and the messages that are left in it. With no lock held.
+    static void destroy(message_block* chain) noexcept {
+        while (chain != nullptr) {
+            message_block* const gone = std::exchange(chain, chain->next);
+            for (std::uint32_t at = gone->begin; at != gone->end; ++at) gone->slots[at].destroy();
+            delete gone;
+        }
+    }
+};
+
+/// Some messages in a row, in the drainer's hands.
+template <class Message>
+struct message_run {
+    message_slot<Message>* first = nullptr;
+    std::uint32_t count = 0;
+};
+
+/// See the file's laws. Not thread-safe: the inbox calls it under its lock. O(1) throughout.
+template <class Message>
+class message_blocks {
+public:
+    using block = message_block<Message>;
+    using run = message_run<Message>;
+
+    message_blocks() = default;
+    message_blocks(const message_blocks&) = delete;
+    message_blocks& operator=(const message_blocks&) = delete;
+    ~message_blocks() { block::destroy(take_all()); }
+
+    [[nodiscard]] bool empty() const noexcept { return head_ == nullptr || head_->begin == head_->end; }
+
+    /// Whether put() has a place; it takes `fresh` over, and makes it null, when it needs it.
+    [[nodiscard]] bool find_room(block*& fresh) noexcept {
+        if (tail_ != nullptr && tail_->end != block::capacity) return true;
+        block*& source = spare_ != nullptr ? spare_ : fresh;
+        if (source == nullptr) return false;
+        (tail_ == nullptr ? head_ : tail_->next) = source;
+        tail_ = std::exchange(source, nullptr);
+        return true;
+    }
+
+    /// Precondition: find_room() said so.
+    void put(Message&& message, std::size_t bytes) noexcept {
+        tail_->slots[tail_->end++].fill(std::move(message), bytes);
+    }
+
+    /// The oldest messages, `most` at most. Precondition: not empty.
+    [[nodiscard]] run front(std::uint32_t most) noexcept {
+        const std::uint32_t full = head_->end - head_->begin;
+        return {head_->slots + head_->begin, full < most ? full : most};
+    }
+
+    /// Forgets `count` messages that front() showed and the drainer destroyed. Returns a block to free, or
+    /// null.
+    [[nodiscard]] block* drop_front(std::uint32_t count) noexcept {
+        if (count == 0) return nullptr;
+        head_->begin += count;
+        if (head_->begin != head_->end) return nullptr;
+        if (head_ == tail_) {
+            head_->begin = head_->end = 0;
+            return nullptr;
+        }
+        block* const empty = std::exchange(head_, head_->next);
+        empty->next = nullptr;
+        empty->begin = empty->end = 0;
+        return std::exchange(spare_, empty);
+    }
+
+    /// Precondition: empty(). Returns the blocks that are left, for the caller to free.
+    [[nodiscard]] block* release_idle() noexcept { return take_all(); }
+
+    /// Everything, as a chain for the caller to destroy.
+    [[nodiscard]] block* take_all() noexcept {
+        block* chain = std::exchange(head_, nullptr);
+        tail_ = nullptr;
+        if (spare_ != nullptr) spare_->next = chain;
+        return spare_ != nullptr ? std::exchange(spare_, nullptr) : chain;
+    }
+
+private:
+    block* head_ = nullptr;
+    block* tail_ = nullptr;
+    block* spare_ = nullptr; ///< saves a steady flow its allocations
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail

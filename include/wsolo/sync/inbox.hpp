@@ -1,0 +1,226 @@
+#pragma once
+// The receiving counterpart of the writer: whoever reads pushes messages and goes on reading; one drainer
+// at a time handles them, serially and in order. A slow handler stalls neither the reader nor the
+// heartbeat.
+//
+// Laws of this file:
+// - push() never waits and never calls the handler.
+// - Never two handlers at once, even if drain() is called from several threads.
+// - The schedule hook is called once per idle-to-busy transition, outside any lock; drain() is what it
+//   owes.
+// - The first error wins: it stops the handling behind the message in progress, drops what is queued, and
+//   reaches the owner by the report. accepted = handled + dropped.
+
+#include "detail/inbox_box.hpp"
+#include "schedule_hook.hpp"
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What push() came to.
+struct [[nodiscard]] inbox_push {
+    /// none: accepted. queue_full: refused, and still the caller's. closed. inbox_overflow,
+    /// inbox_overloaded: refused, and the inbox is closed with it. out_of_memory: refused.
+    errc error = errc::none;
+    /// Stop reading, until the resume hook is called. (The message was accepted all the same if `error` is
+    /// none.)
+    bool pause = false;
+};
+
+/// What drain() left behind.
+enum class inbox_status : std::uint8_t {
+    idle,     ///< everything is handled; the next push calls the hook
+    more,     ///< the quantum is used up; the hook was called again
+    busy,     ///< another thread, or a handler further up this stack, is draining: nothing to do here
+    finished, ///< over: see report()
+};
+
+/// `messages`: how many this call handled.
+struct inbox_drain {
+    inbox_status status = inbox_status::idle;
+    std::size_t messages = 0;
+};
+
+/// What an inbox calls, in one object: its loop, whoever reads, and its owner. Every `Schedule` of an inbox
+/// may have on_resume() and on_finished(const inbox_report&); this one makes such a thing of three
+/// functions.
+template <schedule_hook Schedule, std::invocable<> Resume, std::invocable<const inbox_report&> Finished>
+struct inbox_hooks {
+    Schedule schedule;
+    Resume resume;
+    Finished finished;
+    decltype(auto) operator()() { return schedule(); }
+    void on_resume() { resume(); }
+    void on_finished(const inbox_report& report) { finished(report); }
+};
+template <class Schedule, class Resume, class Finished>
+inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finished>;
+
+/// What may handle a message: called with `Message&&`; returns nothing, or the errc that closes the inbox.
+template <class Handler, class Message>
+concept inbox_handler =
+    std::invocable<Handler&, Message&&> && (std::same_as<std::invoke_result_t<Handler&, Message&&>, void> ||
+                                            std::same_as<std::invoke_result_t<Handler&, Message&&>, errc>);
+
+/// See the file's laws. `Schedule` is the hook, called with no lock held by the thread that pushed or
+/// closed; it may have, called by the thread that drains: `on_resume()`, once after each pause, when both
+/// bounds are half free; and `on_finished(const inbox_report&)`, once, at the end. Neither may throw.
+/// Thread safety: everything but construction and destruction. The destructor drops what is left
+/// (errc::aborted, as an end that on_finished() is told) and must not run inside a handler; no other thread
+/// may be in a call then, and no drain() may come later. Idle it owns no heap block, mutex or thread.
+///
+/// on_resume() may run before push() has told another thread to pause: have it posted to the thread that
+/// reads, or let that thread look at paused() once it has stopped.
+template <class Message, schedule_hook Schedule, class Traits = std_traits>
+class inbox {
+    static_assert(std::is_nothrow_move_constructible_v<Message> && std::is_nothrow_destructible_v<Message>,
+                  "an inbox moves its messages under its lock: let Message's move constructor be noexcept");
+
+    using box = detail::inbox_box<Message, Traits>;
+
+public:
+    using message_type = Message;
+
+    /// Charged for each message on top of the bytes that push() is told: its place in the inbox.
+    static constexpr std::size_t message_overhead = box::overhead;
+    static constexpr std::size_t no_quantum = static_cast<std::size_t>(-1);
+
+    explicit inbox(Schedule hook, const inbox_limits& limits = {}) : box_(limits), hook_(std::move(hook)) {}
+    inbox(const inbox&) = delete;
+    inbox& operator=(const inbox&) = delete;
+    ~inbox() {
+        if (box_.seize(errc::aborted)) end();
+    }
+
+    /// Queues a message that holds `bytes` of memory. It is moved from only when the answer is errc::none.
+    /// May be called from the handler. O(1); one allocation for about 1 KiB of messages.
+    inbox_push push(Message&& message, std::size_t bytes) {
+        const detail::inbox_change change = box_.push(std::move(message), bytes);
+        if (change.schedule) schedule();
+        return {change.error, change.pause};
+    }
+
+    /// Accepts nothing any more. errc::none: what is queued is still handled, and then the inbox is
+    /// finished. An error: what is queued is dropped, and no handler begins but one that another thread has
+    /// begun already. The first error counts, and stands above errc::none. True: this call's word counts.
+    /// Called from the handler, by its error, or from any thread; the end comes in drain(), which the hook
+    /// is asked for. A bound for an orderly end: close(), and close(errc::drain_timed_out) when the time is
+    /// over.
+    bool close(errc why = errc::none) {
+        const detail::inbox_change change = box_.close(why);
+        if (change.schedule) schedule();
+        return change.error == errc::none;
+    }
+
+    /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook
+    /// asked; a call too many is harmless. What a handler throws closes the inbox with errc::handler_failed
+    /// and leaves this call, behind on_finished(). The message is destroyed when its handler returns.
+    template <inbox_handler<Message> Handler>
+    inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
+        if (box_.begin()) return run(handler, quantum);
+        switch (box_.turn()) {
+        case inbox_turn::draining: return {inbox_status::busy};
+        case inbox_turn::finished: return {inbox_status::finished};
+        default: return {inbox_status::idle};
+        }
+    }
+
+    /// Whether reading is to pause: push() said so, and the resume hook was not called since.
+    [[nodiscard]] bool paused() const noexcept { return box_.paused(); }
+    [[nodiscard]] bool finished() const noexcept { return box_.turn() == inbox_turn::finished; }
+    /// Whether drain() is owed.
+    [[nodiscard]] bool wants_drain() const noexcept { return box_.turn() == inbox_turn::scheduled; }
+    /// What counts against the bounds; overhead and the message in the handler included. What a run of
+    /// messages (at most an eighth of the bounds) has handled may still be in it.
+    [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }
+    [[nodiscard]] std::size_t queued_messages() const noexcept { return box_.held_messages(); }
+    /// What became of everything so far; final once drain() said finished.
+    [[nodiscard]] inbox_report report() const noexcept { return box_.report(); }
+
+private:
+    /// Holds the turn: it leaves by being released, handed over or finished.
+    template <class Handler>
+    inbox_drain run(Handler& handler, std::size_t quantum) {
+        detail::handled done;
+        for (std::size_t total = 0;; total += done.messages) {
+            const auto next = box_.look(done, quantum - total);
+            box::block::destroy(next.spent);
+            done = {};
+            switch (next.step) {
+            case detail::inbox_step::handle: handle_or_end(handler, next.run, done); break;
+            case detail::inbox_step::resume: tell_resume(); break;
+            case detail::inbox_step::released: return {inbox_status::idle, total};
+            case detail::inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
+            case detail::inbox_step::end: end(); return {inbox_status::finished, total};
+            }
+        }
+    }
+
+    /// What the handler throws leaves here, behind the end.
+    template <class Handler>
+    void handle_or_end(Handler& handler, detail::message_run<Message> run, detail::handled& done) {
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            handle(handler, run, done);
+        } catch (...) {
+            static_cast<void>(box_.close(errc::handler_failed));
+            box::block::destroy(box_.look(done, 0).spent);
+            end();
+            throw;
+        }
+#else
+        handle(handler, run, done);
+#endif
+    }
+
+    template <class Handler>
+    void handle(Handler& handler, detail::message_run<Message> run, detail::handled& done) {
+        do {
+            const in_progress current(*run.first++, done);
+            if constexpr (std::same_as<std::invoke_result_t<Handler&, Message&&>, errc>) {
+                const errc error = handler(std::move(current.slot.message()));
+                if (error != errc::none) static_cast<void>(box_.close(error));
+            } else {
+                handler(std::move(current.slot.message()));
+            }
+        } while (--run.count != 0 && !box_.must_look(done));
+    }
+
+    /// The message in the handler: counted, and destroyed on every path out of it.
+    struct in_progress {
+        detail::message_slot<Message>& slot;
+        in_progress(detail::message_slot<Message>& current, detail::handled& done) noexcept : slot(current) {
+            ++done.messages;
+            done.bytes += slot.bytes();
+        }
+        in_progress(const in_progress&) = delete;
+        in_progress& operator=(const in_progress&) = delete;
+        ~in_progress() { slot.destroy(); }
+    };
+
+    /// The caller took the turn off `free`, or gave it back with messages left.
+    void schedule() {
+        if (detail::ask_for_a_turn(hook_)) return;
+        static_cast<void>(box_.close(errc::schedule_refused)); // nobody will come
+        if (box_.begin()) end();
+    }
+
+    /// Holds the turn, for the last time.
+    void end() {
+        box::block::destroy(box_.finish());
+        tell_finished();
+        box_.retire();
+    }
+
+    // A hook that throws here ends the program: there is nobody to throw to.
+    void tell_resume() noexcept {
+        if constexpr (requires { hook_.on_resume(); }) hook_.on_resume();
+    }
+    void tell_finished() noexcept {
+        if constexpr (requires { hook_.on_finished(inbox_report{}); }) hook_.on_finished(box_.report());
+    }
+
+    mutable box box_;
+    [[no_unique_address]] Schedule hook_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI

@@ -1,0 +1,33 @@
+#pragma once
+// How much one inbox may hold, and what becomes of the next message when that is used up.
+//
+// Laws of this file:
+// - What counts is what was accepted and not yet handled, the message in the handler included, plus an
+//   overhead per message: the bound is on memory, not on payload (RFC 6455 §10.4 asks for limits).
+// - Both bounds hold at once: many small messages can't hide behind the bytes, nor large ones behind the
+//   count.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What becomes of a message that finds the inbox full.
+enum class inbox_overflow : std::uint8_t {
+    pause,           ///< backpressure: whoever reads stops until the resume hook is called
+    violate_policy,  ///< the connection fails: errc::inbox_overflow, status code 1008
+    try_again_later, ///< the connection fails: errc::inbox_overloaded, status code 1013
+    drop_newest,     ///< errc::queue_full; the message is the caller's, and counted as refused
+};
+
+/// The bounds of one inbox. Everything is per connection.
+struct inbox_limits {
+    /// Bytes that may wait, overhead included. With inbox_overflow::pause the message that crosses the
+    /// bound is still accepted, so that memory stays below max_bytes plus one message; otherwise it is not.
+    std::size_t max_bytes = 1024 * 1024;
+    /// Messages that may wait, the one in the handler included. At least 1.
+    std::uint32_t max_messages = 1024;
+    inbox_overflow when_full = inbox_overflow::pause;
+};
+
+} // namespace wsolo::inline WSOLO_ABI

@@ -1,0 +1,109 @@
+#pragma once
+// An endpoint on a scripted wire and a clock that the test moves; its peer's frames are made by hand.
+
+#include <support/writer_fixture.hpp>
+
+#include <wsolo/endpoint/endpoint.hpp>
+
+/// What a test wants of its handler, and what the handler saw.
+struct endpoint_log {
+    std::function<errc(const wsolo::message&)> on_message = [](const auto&) { return errc::none; };
+    std::vector<std::string> messages;
+    std::vector<bool> beats; ///< whether the window rolled
+    std::vector<wsolo::ending> endings;
+    int scheduled = 0;
+    int work_asked = 0;
+    bool refuse = false;
+};
+
+struct logging_handler {
+    endpoint_log* log;
+    errc on_message(auto&, const wsolo::message& received) const {
+        log->messages.emplace_back(received.text());
+        return log->on_message(received);
+    }
+    void on_beat(auto&, bool rolled) const { log->beats.push_back(rolled); }
+    void on_finished(auto&, const wsolo::ending& how) const { log->endings.push_back(how); }
+};
+
+struct counted_schedule {
+    endpoint_log* log;
+    bool operator()() const {
+        ++log->scheduled;
+        return !log->refuse;
+    }
+};
+
+/// A `Work` that leaves it to the test to call work().
+struct counted_work {
+    endpoint_log* log = nullptr;
+    void operator()(const auto&) const { ++log->work_asked; }
+};
+
+template <class Side, class Work = wsolo::in_the_loop>
+struct endpoint_fixture {
+    using endpoint_type = wsolo::endpoint<wsolo::testing::scripted_transport, counted_schedule,
+                                          logging_handler, Side, Work, manual_traits>;
+    static constexpr wsolo::role peer = wsolo::peer_of(Side::self);
+
+    /// No PINGs unless the test asks for them.
+    static wsolo::endpoint_options quiet() {
+        wsolo::endpoint_options options;
+        options.beating.ping_interval = 0ms;
+        return options;
+    }
+
+    explicit endpoint_fixture(const wsolo::endpoint_options& options = quiet()) {
+        Work work{};
+        if constexpr (requires { work.log; }) work.log = &log;
+        whole.emplace(wsolo::testing::scripted_transport(wire), counted_schedule{&log}, logging_handler{&log},
+                      options, Side{}, work);
+    }
+
+    std::string frame(wsolo::frame_spec spec, std::string_view payload) {
+        std::string bytes;
+        if constexpr (peer == wsolo::role::client) {
+            CHECK(wsolo::append_frame<peer>(bytes, spec, wsolo::bytes_of(payload), keys) == errc::none);
+        } else {
+            CHECK(wsolo::append_frame<peer>(bytes, spec, wsolo::bytes_of(payload)) == errc::none);
+        }
+        return bytes;
+    }
+    std::string text(std::string_view payload) { return frame(wsolo::opcode::text, payload); }
+    std::string close_frame(std::string_view body = "\x03\xe8") { return frame(wsolo::opcode::close, body); }
+
+    const wsolo::endpoint_wants& receive(std::string bytes) {
+        wants = whole->receive(std::as_writable_bytes(std::span(bytes)));
+        return wants;
+    }
+    const wsolo::endpoint_wants& run() { return wants = whole->run(); }
+    const wsolo::endpoint_wants& end_of_input(errc why = errc::none) { return wants = whole->end_of_input(why); }
+
+    /// What a loop does: as long as the hook asks.
+    void run_until_quiet() {
+        while (std::exchange(log.scheduled, 0) != 0) run();
+    }
+
+    /// What is on the wire: opcode and payload of each frame. It parses without error.
+    std::vector<std::pair<int, std::string>> sent() const {
+        const strict::stream all = strict::parse(wire.bytes(), wsolo::masks(Side::self));
+        CHECK(all.error == "");
+        CHECK(all.rest == 0);
+        std::vector<std::pair<int, std::string>> found;
+        for (const strict::frame& each : all.frames) found.emplace_back(each.opcode, each.payload);
+        return found;
+    }
+
+    /// Ends the endpoint in order, where the test is not about the end.
+    ~endpoint_fixture() {
+        if (whole) whole->abort();
+    }
+
+    wsolo::testing::scripted_wire wire;
+    test_keys keys;
+    endpoint_log log;
+    wsolo::endpoint_wants wants;
+    std::optional<endpoint_type> whole;
+};
+
+using sent_frames = std::vector<std::pair<int, std::string>>;
