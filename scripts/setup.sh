@@ -8,6 +8,9 @@
 #   install_wanted           installs what was noted, or prints the list and exits 1
 #   install_optional         installs what was noted, or says what is missing and goes on
 #   make_venv REQUIREMENT..  a Python environment in build/venv that has these
+#   make_npm NAME VERSION    a package of npm's in build/node; make_npm_ws for ws
+#   make_autobahn            the conformance suite in build/autobahn/suite
+#   build_examples TARGET..  builds these for Release, and sets `examples` to the folder of their folders
 
 : "${install:=yes}"
 wanted=""
@@ -69,14 +72,32 @@ want_venv() {
     python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || wanted="$wanted python3-venv"
 }
 
-# npm's ws, into build/node; false where there is no Node.js to run it.
-make_npm_ws() {
+# make_npm NAME VERSION: a package of npm's, into build/node; false where there is no Node.js to run it.
+make_npm() {
     command -v node >/dev/null 2>&1 || return 1
-    if [ -d build/node/node_modules/ws ]; then return 0; fi
+    if [ -d "build/node/node_modules/$1" ]; then return 0; fi
     if [ "$install" = no ] || ! command -v npm >/dev/null 2>&1; then return 1; fi
-    say "installing into build/node: ws"
+    say "installing into build/node: $1"
     mkdir -p build/node
-    npm install --prefix build/node --silent --no-audit --no-fund 'ws@8' >/dev/null
+    npm install --prefix build/node --silent --no-audit --no-fund "$1@$2" >/dev/null
+}
+
+make_npm_ws() { make_npm ws 8; }
+
+# What the conformance suite runs on, and the suite itself (tools/autobahn), into build/autobahn; false where it may not
+# be installed.
+make_autobahn() {
+    if [ -x build/autobahn/suite/wstest ]; then return 0; fi
+    if [ "$install" = no ]; then return 1; fi
+    ( # in steps tied by &&: `set -e` does nothing in a function that is asked for its success
+        venv=build/autobahn/venv # apart from the other tools' packages
+        make_venv -r tools/autobahn/requirements.txt &&
+            say "turning the Autobahn suite to Python 3, into build/autobahn/suite" &&
+            cd build/autobahn &&
+            venv/bin/python -m pip download --quiet --no-deps --no-binary :all: autobahntestsuite==25.10.1 &&
+            tar -xf autobahntestsuite-25.10.1.tar.gz &&
+            PYTHON=$PWD/venv/bin/python ../../tools/autobahn/port.sh autobahntestsuite-25.10.1 suite >/dev/null
+    )
 }
 
 install_wanted() {
@@ -128,4 +149,13 @@ check_build_tools() {
         PATH="$PWD/$venv/bin:$PATH"
         export PATH
     fi
+}
+
+# After check_build_tools.
+build_examples() {
+    say "building the examples: $*"
+    cmake --no-warn-unused-cli --preset release -B build/demo -DWSOLO_BUILD_TESTS=OFF -DWSOLO_BUILD_BENCH=OFF >/dev/null
+    cmake --build build/demo --target "$@" -- --quiet
+    # shellcheck disable=SC2034
+    examples=build/demo/examples
 }

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t buffer_size = 64 * 1024;
 constexpr std::size_t max_message = 64 * 1024 * 1024;
+constexpr std::uint32_t max_fragments = 1024 * 1024;
 constexpr std::size_t max_unsent = 1024 * 1024;
 
 int poll_timeout(wsolo::time_point until) {
@@ -30,7 +31,8 @@ conversation::conversation(dialled connection, mode how)
 
 wsolo::endpoint_options conversation::options_of(mode how) {
     wsolo::endpoint_options chosen;
-    chosen.reading = {.max_frame_size = max_message, .max_message_size = max_message};
+    chosen.reading = {
+        .max_frame_size = max_message, .max_message_size = max_message, .max_fragments = max_fragments};
     chosen.writing.limits.max_bytes = 2 * max_message + 4 * max_unsent;
     if (how == mode::echo) chosen.max_unsent = max_unsent;
     return chosen;

@@ -23,7 +23,7 @@ struct url {
     const std::size_t path = text.find_first_of("/?");
     parts.authority = text.substr(0, path);
     if (path != text.npos) parts.target = text.substr(path);
-    if (parts.target.front() == '?') parts.target.insert(0, "/");
+    if (parts.target.front() == '?') parts.target.insert(parts.target.begin(), '/');
     std::string_view host = parts.authority;
     const std::size_t colon = host.find(':', host.starts_with('[') ? host.find(']') : 0);
     if (colon != host.npos) {

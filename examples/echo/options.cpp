@@ -23,6 +23,7 @@ bool read_time(std::string_view text, std::chrono::milliseconds& into) {
 bool read_option(std::string_view name, std::string_view value, options& into) {
     if (name == "--port") return read_number(value, into.port);
     if (name == "--max-message") return read_number(value, into.max_message);
+    if (name == "--max-fragments") return read_number(value, into.max_fragments);
     if (name == "--max-unsent") return read_number(value, into.max_unsent);
     if (name == "--handshake-timeout-ms") return read_time(value, into.handshake_timeout);
     if (name == "--write-timeout-ms") return read_time(value, into.write_timeout);
@@ -40,10 +41,10 @@ bool parse_options(int count, char** arguments, options& into) {
         } else if (i + 1 < count && read_option(arguments[i], arguments[i + 1], into)) {
             ++i;
         } else {
-            std::fputs(
-                "options: --report --port N --max-message BYTES --max-unsent BYTES --ping-interval-ms N\n"
-                "         --handshake-timeout-ms N --write-timeout-ms N --close-timeout-ms N\n",
-                stderr);
+            std::fputs("options: --report --port N --max-message BYTES --max-fragments N --max-unsent BYTES\n"
+                       "         --ping-interval-ms N --handshake-timeout-ms N --write-timeout-ms N "
+                       "--close-timeout-ms N\n",
+                       stderr);
             return false;
         }
     }

@@ -10,6 +10,7 @@ namespace echo {
 struct options {
     std::uint16_t port = 0;                     ///< 0: the system chooses
     std::size_t max_message = 16 * 1024 * 1024; ///< bytes
+    std::uint32_t max_fragments = 4096;         ///< of one message
     std::size_t max_unsent = 1024 * 1024;       ///< bytes of echoes above which a peer is not read from
     std::chrono::milliseconds handshake_timeout{5000}; ///< from accept to the end of the request
     std::chrono::milliseconds write_timeout{10'000};   ///< one write without progress

@@ -18,7 +18,9 @@ session::session(loop::peer_id id, loop::descriptor socket, std::uint16_t port, 
 
 wsolo::endpoint_options session::endpoint_options_of(const options& how) {
     wsolo::endpoint_options chosen;
-    chosen.reading = {.max_frame_size = how.max_message, .max_message_size = how.max_message};
+    chosen.reading = {.max_frame_size = how.max_message,
+                      .max_message_size = how.max_message,
+                      .max_fragments = how.max_fragments};
     // What is unsent when reading stops, and the echo of what was read until then.
     chosen.writing.limits.max_bytes = how.max_unsent + 2 * how.max_message + 4 * 1024 * 1024;
     chosen.writing.timeouts.write = how.write_timeout;

@@ -1,12 +1,9 @@
 #pragma once
-// One WebSocket: what is read from its socket goes through a reader, what is written to it through a writer,
-// and nothing else touches it.
+// One WebSocket that the workers push to: an endpoint on a counted socket, which sends back what it receives.
 //
 // Laws of this file:
-// - Workers only queue; the loop's thread reads and pumps, and is told by the ready list when to.
-// - Replies are queued like everything else, so they stand between frames and never inside one.
-// - However it ends, it ends: with a Close frame where one can still be sent, a cause with a name, and the
-//   writer's report.
+// - Workers only queue; the loop's thread reads and writes, and is told by the ready list when to.
+// - A worker may hold a connection longer than the loop does; what it then sends is refused.
 
 #include "counted_socket.hpp"
 #include "loop/ready_list.hpp"
@@ -14,8 +11,7 @@
 #include "peer.hpp"
 #include "workers.hpp"
 
-#include <wsolo/session/reader.hpp>
-#include <wsolo/write/single_writer.hpp>
+#include <wsolo/endpoint/endpoint.hpp>
 
 #include <atomic>
 
@@ -23,22 +19,16 @@ namespace relay {
 
 using loop::ready_list;
 
-/// The first thing that began a connection's end.
-struct ending {
-    std::string_view cause;                                ///< an errc's name, "peer_close" or "server_close"
-    wsolo::close_code code = wsolo::close_code::no_status; ///< the Close frame's, sent or received
-};
-
 class connection : public peer {
 public:
-    /// `accepted` counts what the writer took, whoever offered it.
+    /// `accepted` counts what the writer took of the workers' and of the echoes.
     connection(peer_id id, descriptor socket, std::uint16_t port, ready_list& ready, const options& how,
                std::atomic<std::uint64_t>& accepted);
 
     /// Any thread. False: not now, or never again; the text is still the caller's.
-    [[nodiscard]] bool push_text(std::string_view text) { return count(out_.send_text(text)); }
+    [[nodiscard]] bool push_text(std::string_view text) { return count(whole_.send_text(text)); }
     /// Any thread. What it sends until the result goes leaves together.
-    [[nodiscard]] auto begin_burst() { return out_.corked(); }
+    [[nodiscard]] auto begin_burst() { return whole_.writer().corked(); }
     /// Each worker's own.
     feed_progress progress{};
 
@@ -47,24 +37,24 @@ public:
     /// `buffer` is lent for the call.
     void on_readable(wsolo::mutable_bytes buffer);
     /// The socket has an error, or both of its directions are over.
-    void on_broken();
-    void on_deadline();
+    void on_broken() { wants_ = whole_.end_of_input(wsolo::errc::connection_lost); }
     /// Bytes that were read already.
-    void take(wsolo::mutable_bytes received);
+    void take(wsolo::mutable_bytes received) { wants_ = whole_.receive(received); }
     /// What the schedule hook, a writable socket and a deadline ask for.
-    void pump();
-    /// Drains, and says why to the peer.
-    void close(wsolo::close_code code, std::string_view reason, std::string_view cause);
+    void run() { wants_ = whole_.run(); }
+    /// The server stops: a Close, within a bound.
+    void close();
     /// Ends it now: gone() holds afterwards.
     void cut_off();
 
     [[nodiscard]] std::uint32_t interest() const noexcept;
-    [[nodiscard]] wsolo::time_point deadline() const noexcept { return deadline_; }
+    [[nodiscard]] wsolo::time_point deadline() const noexcept { return wants_.deadline; }
 
-    /// Nothing is left to write, to read or to wait for: report() is final.
-    [[nodiscard]] bool gone() const;
-    [[nodiscard]] wsolo::drain_report report() const { return out_.report(); }
-    [[nodiscard]] const ending& how_it_ended() const noexcept { return ending_; }
+    /// Nothing is left to write, to read or to wait for: how_it_ended() is complete.
+    [[nodiscard]] bool gone() const noexcept { return wants_.finished; }
+    [[nodiscard]] const wsolo::ending& how_it_ended() const noexcept { return whole_.how_it_ended(); }
+    /// An errc's name, "peer_close" or "server_close".
+    [[nodiscard]] std::string_view cause() const noexcept;
     [[nodiscard]] std::uint64_t write_calls() const noexcept { return write_calls_; }
     /// Precondition: gone().
     void close_socket() noexcept { owned_socket().reset(); }
@@ -75,28 +65,20 @@ private:
         peer_id id;
         bool operator()() const noexcept { return ready->push(id); }
     };
-    using writer = wsolo::single_writer<counted_socket, wake_loop>;
+    struct echo {
+        wsolo::errc on_message(auto& whole, const wsolo::message& received) const;
+        connection* self;
+    };
 
-    static wsolo::writer_options writer_options_of(const options& how);
-    static wsolo::read_limits read_limits_of(const options& how);
+    static wsolo::endpoint_options options_of(const options& how);
 
-    void abort(wsolo::errc why);
-    void handle(const wsolo::event& event);
-    void echo(const wsolo::event& message);
-    void queue(const wsolo::control_frame& reply);
     bool count(wsolo::errc answer) noexcept;
-    void note(std::string_view cause, wsolo::close_code code = wsolo::close_code::no_status);
 
     std::atomic<std::uint64_t>& accepted_;
     std::uint64_t write_calls_ = 0;
-    wsolo::server_reader in_;
-    writer out_;
-    const std::chrono::milliseconds linger_;
-    wsolo::time_point deadline_ = wsolo::no_deadline;
-    ending ending_;
-    bool parked_ = false;      ///< the writer waits for the socket
-    bool writer_over_ = false; ///< the writer is finished
-    bool input_over_ = false;  ///< the peer sends no more
+    bool server_closed_ = false;
+    wsolo::endpoint<counted_socket, wake_loop, echo> whole_;
+    wsolo::endpoint_wants wants_;
 };
 
 } // namespace relay

@@ -13,7 +13,6 @@ using loop::report_line;
 namespace {
 
 using std::chrono::steady_clock;
-using wsolo::close_code;
 
 // The loop's own sources; peers count on from first_peer.
 enum source : peer_id { from_listener, from_ready_list, from_signals, first_peer };
@@ -48,9 +47,12 @@ void server::dispatch(peer_id id, std::uint32_t happened) {
     const bool readable = broken || (happened & EPOLLIN) != 0;
     const bool writable = broken || (happened & EPOLLOUT) != 0;
     if (const auto peer = connections_.find(id)) {
-        if (broken) peer->on_broken();
-        if (readable && !peer->gone()) peer->on_readable(buffer_);
-        if (writable) peer->pump();
+        if ((happened & EPOLLIN) != 0) {
+            peer->on_readable(buffer_); // which also finds what broke
+        } else if (broken) {
+            peer->on_broken();
+        }
+        if ((happened & EPOLLOUT) != 0) peer->run();
         settle(*peer);
     } else if (const auto found = visitors_.find(id); found != visitors_.end()) {
         if (writable) found->second.on_writable();
@@ -85,7 +87,7 @@ void server::pump_ready() {
     for (const peer_id id : due_) {
         const auto peer = connections_.find(id);
         if (peer == nullptr) continue;
-        peer->pump();
+        peer->run();
         settle(*peer);
     }
 }
@@ -98,7 +100,7 @@ void server::expire() {
         } else if (id == from_listener) {
             poller_.change(listener_.get(), from_listener, EPOLLIN);
         } else if (const auto peer = connections_.find(id)) {
-            peer->on_deadline();
+            peer->run();
             settle(*peer);
         } else if (const auto found = visitors_.find(id); found != visitors_.end()) {
             found->second.on_deadline();
@@ -142,11 +144,12 @@ void server::settle(connection& peer) {
 }
 
 void server::retire(connection& peer) {
-    const wsolo::drain_report report = peer.report();
+    const wsolo::ending& how = peer.how_it_ended();
+    const wsolo::drain_report& report = how.written;
     report_line("end")
         .with("peer", peer.port())
-        .with("cause", peer.how_it_ended().cause)
-        .with("code", static_cast<unsigned>(peer.how_it_ended().code))
+        .with("cause", peer.cause())
+        .with("code", static_cast<unsigned>(how.code))
         .with("accepted", report.frames_accepted())
         .with("written", report.frames_written)
         .with("dropped", report.frames_dropped)
@@ -156,6 +159,7 @@ void server::retire(connection& peer) {
         .with("reason", name_of(report.reason))
         .with("writes", peer.write_calls());
     ++account_.connections;
+    account_.accepted += how.control_frames;
     account_.written += report.frames_written;
     account_.dropped += report.frames_dropped;
     account_.write_calls += peer.write_calls();
@@ -185,8 +189,10 @@ void server::begin_stop() {
     timers_.set(from_signals, steady_clock::now() + how_.drain_timeout + how_.linger);
     std::vector<std::shared_ptr<connection>> open;
     connections_.copy_to(open);
-    for (const auto& peer : open)
-        peer->close(close_code::going_away, "the server is stopping", "server_close");
+    for (const auto& peer : open) {
+        peer->close();
+        settle(*peer);
+    }
 }
 
 void server::end_all() {

@@ -24,7 +24,8 @@ using loop::timers;
 
 /// Frames, over all connections. accepted = written + dropped, or something is lost.
 struct totals {
-    std::atomic<std::uint64_t> accepted = 0; ///< counted where they were offered, by whichever thread
+    std::atomic<std::uint64_t> accepted =
+        0; ///< counted where they were offered: by a worker, an echo, an endpoint
     std::uint64_t connections = 0;
     std::uint64_t written = 0;
     std::uint64_t dropped = 0;

@@ -63,6 +63,7 @@
 #include "sync/sequence_barrier.hpp"
 #include "sync/spin_lock.hpp"
 #include "sync/stop_hook.hpp"
+#include "sync/threaded_inbox.hpp"
 #include "sync/ticket.hpp"
 #include "sync/traits.hpp"
 #include "sync/unordered_barrier.hpp"
@@ -73,6 +74,7 @@
 #include "write/budget.hpp"
 #include "write/cork.hpp"
 #include "write/drain.hpp"
+#include "write/flushed.hpp"
 #include "write/fragmented_message.hpp"
 #include "write/handle.hpp"
 #include "write/init_gate.hpp"
@@ -87,4 +89,5 @@
 
 #include "endpoint/endpoint.hpp"
 #include "endpoint/message.hpp"
+#include "endpoint/message_source.hpp"
 #include "endpoint/options.hpp"

@@ -46,6 +46,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <initializer_list>
 #include <mutex>
 #include <new>
@@ -718,7 +719,7 @@ inline constexpr error_info error_table[] = {
     {errc::out_of_memory, "out_of_memory", "no memory", "", blame::local, 1011},
     {errc::entropy_unavailable, "entropy_unavailable", "the system gave no random bytes", "RFC 6455 §10.3",
      blame::local, 0},
-    {errc::queue_full, "queue_full", "the queue's budget is used up", "", blame::local, 0},
+    {errc::queue_full, "queue_full", "the queue's budget is used up", "RFC 6455 §7.4.1", blame::local, 1013},
     {errc::too_large, "too_large", "the item alone exceeds the whole budget", "", blame::local, 0},
     {errc::closed, "closed", "closed", "RFC 6455 §5.5.1", blame::local, 0},
     {errc::aborted, "aborted", "aborted by this side", "RFC 6455 §7.1.7", blame::local, 0},
@@ -7985,6 +7986,140 @@ using sequence_barrier = basic_sequence_barrier<>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/sync/threaded_inbox.hpp
+// The threaded drive: an inbox and a thread that handles its messages, for servers without a loop of their
+// own, and for handlers that block.
+//
+// Laws of this file:
+// - The thread sleeps while nothing is queued, and ends when the inbox is finished.
+// - What the handler throws does not leave the thread: it closes the inbox, and exception() has it.
+// - The destructor drops what is left and joins; for an orderly end call close() and wait() first.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// An observer that wants to know nothing.
+struct no_inbox_observer {};
+
+/// Owns the inbox, the handler and the thread that it runs in. `Observer` may have `on_resume()` and
+/// `on_finished(const inbox_report&)`, called in that thread. Any thread may call any member; the
+/// destructor not in the handler, and no other thread may be in a call then.
+template <class Message, inbox_handler<Message> Handler, class Observer = no_inbox_observer,
+          class Traits = std_blocking_traits>
+class threaded_inbox {
+    struct wake_hook {
+        threaded_inbox* self;
+        void operator()() const { self->wake(); }
+        void on_resume() const {
+            if constexpr (requires(Observer& to) { to.on_resume(); }) self->observer_.on_resume();
+        }
+        void on_finished([[maybe_unused]] const inbox_report& report) const {
+            if constexpr (requires(Observer& to) { to.on_finished(report); })
+                self->observer_.on_finished(report);
+        }
+    };
+
+public:
+    using inbox_type = inbox<Message, wake_hook, Traits>;
+
+    explicit threaded_inbox(Handler handler, const inbox_limits& limits = {}, Observer observer = {})
+        : handler_(std::move(handler)),
+          observer_(std::move(observer)),
+          inbox_(wake_hook{this}, limits),
+          thread_([this] { run(); }) {}
+    threaded_inbox(const threaded_inbox&) = delete;
+    threaded_inbox& operator=(const threaded_inbox&) = delete;
+    ~threaded_inbox() {
+        WSOLO_ASSERT(!is_own_thread(), "a threaded_inbox is destroyed by its own handler");
+        static_cast<void>(inbox_.close(errc::aborted));
+        thread_.join();
+    }
+
+    /// See inbox::push().
+    inbox_push push(Message&& message, std::size_t bytes) { return inbox_.push(std::move(message), bytes); }
+    /// See inbox::close().
+    bool close(errc why = errc::none) { return inbox_.close(why); }
+
+    /// Waits until the inbox is finished: errc::none, whatever its reason. timed_out; would_deadlock in the
+    /// handler.
+    [[nodiscard]] errc wait(time_point deadline = no_deadline) {
+        if (is_own_thread()) return errc::would_deadlock;
+        std::unique_lock<mutex> hold(mutex_);
+        while (!finished_) {
+            if (deadline == no_deadline) {
+                changed_.wait(hold);
+            } else if (changed_.wait_until(hold, deadline) == std::cv_status::timeout && !finished_) {
+                return errc::timed_out;
+            }
+        }
+        return errc::none;
+    }
+
+    [[nodiscard]] bool paused() const noexcept { return inbox_.paused(); }
+    [[nodiscard]] inbox_report report() const noexcept { return inbox_.report(); }
+    [[nodiscard]] std::size_t queued_bytes() const noexcept { return inbox_.queued_bytes(); }
+    [[nodiscard]] std::size_t queued_messages() const noexcept { return inbox_.queued_messages(); }
+
+    /// What the handler threw, or null. Final once wait() said errc::none.
+    [[nodiscard]] std::exception_ptr exception() const {
+        const std::lock_guard<mutex> hold(mutex_);
+        return thrown_;
+    }
+
+private:
+    using mutex = typename Traits::mutex;
+
+    [[nodiscard]] bool is_own_thread() const noexcept {
+        return std::this_thread::get_id() == thread_.get_id();
+    }
+
+    void run() {
+        std::exception_ptr thrown;
+        while (!drain(thrown)) sleep();
+        const std::lock_guard<mutex> hold(mutex_);
+        thrown_ = thrown;
+        finished_ = true;
+        changed_.notify_all();
+    }
+
+    /// True: finished.
+    [[nodiscard]] bool drain([[maybe_unused]] std::exception_ptr& thrown) {
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            return inbox_.drain(handler_).status == inbox_status::finished;
+        } catch (...) {
+            thrown = std::current_exception();
+            return true;
+        }
+#else
+        return inbox_.drain(handler_).status == inbox_status::finished;
+#endif
+    }
+
+    void wake() {
+        const std::lock_guard<mutex> hold(mutex_);
+        is_awake_ = true;
+        changed_.notify_all();
+    }
+
+    void sleep() {
+        std::unique_lock<mutex> hold(mutex_);
+        while (!is_awake_) changed_.wait(hold);
+        is_awake_ = false;
+    }
+
+    mutable mutex mutex_;
+    typename Traits::condition_variable changed_;
+    bool is_awake_ = false;
+    bool finished_ = false;
+    std::exception_ptr thrown_;
+    Handler handler_;
+    [[no_unique_address]] Observer observer_;
+    inbox_type inbox_;
+    std::thread thread_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/sync/unordered_barrier.hpp
 // The sequence barrier for handlers that finish in any order: a thread pool, coroutines that overlap.
 //
@@ -8373,6 +8508,86 @@ struct drain_report {
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/write/outcome.hpp
+// What became of one item, for a sender who wants to know: called once per accepted item that asked.
+//
+// Laws of this file:
+// - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
+//   was dropped. A rejected item gets none: its send() already said so.
+// - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
+//   in that item's sender. It may send; it must not wait.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the
+/// call.
+struct on_outcome {
+    void (*call)(void* context, errc outcome) noexcept = nullptr;
+    void* context = nullptr;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return call != nullptr; }
+    void operator()(errc outcome) const noexcept {
+        if (call != nullptr) call(context, outcome);
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/flushed.hpp
+// Waiting in a coroutine until what was sent has left: `const wsolo::errc error = co_await wsolo::flushed(writer);`
+//
+// Laws of this file:
+// - The coroutine is resumed once, with no lock held, by the thread that pumps. It may send; it must not wait there in
+//   another way than by co_await.
+// - A coroutine that waits here must not be destroyed: the writer tells it in any case, at its own end at the latest.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What co_await takes; made by flushed(). Gives errc::none when all data accepted before was written, or why that
+/// will never be: closed, aborted, out_of_memory ...
+template <class Writer>
+class [[nodiscard]] flush_awaiter {
+public:
+    explicit flush_awaiter(Writer& writer) noexcept : writer_(writer) {}
+    flush_awaiter(const flush_awaiter&) = delete;
+    flush_awaiter& operator=(const flush_awaiter&) = delete;
+    ~flush_awaiter() { WSOLO_ASSERT(!is_waiting_, "a coroutine was destroyed that a writer was to resume"); }
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    [[nodiscard]] bool await_suspend(std::coroutine_handle<> caller) {
+        caller_ = caller;
+        is_waiting_ = true;
+        // Once this is accepted the frame may be running elsewhere, or gone.
+        const errc refused = writer_.flush({&flush_awaiter::on_told, this});
+        if (refused == errc::none) return true;
+        is_waiting_ = false;
+        outcome_ = refused;
+        return false;
+    }
+    [[nodiscard]] errc await_resume() const noexcept { return outcome_; }
+
+private:
+    static void on_told(void* context, errc outcome) noexcept {
+        auto& self = *static_cast<flush_awaiter*>(context);
+        self.is_waiting_ = false;
+        self.outcome_ = outcome;
+        self.caller_.resume();
+    }
+
+    Writer& writer_;
+    std::coroutine_handle<> caller_;
+    errc outcome_ = errc::none;
+    bool is_waiting_ = false;
+};
+
+/// Waits for all data that `writer` accepted before. The writer outlives the wait.
+template <class Writer>
+[[nodiscard]] flush_awaiter<Writer> flushed(Writer& writer) noexcept {
+    return flush_awaiter<Writer>(writer);
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/write/transport.hpp
 // What the writer needs of a connection: one gather write and one way to end it. Small enough to write in ten
 // lines. A write is over when the call returns, or, in the second form, when the transport says so later.
@@ -8480,31 +8695,6 @@ concept completion_transport =
 /// What single_writer takes.
 template <class T>
 concept any_transport = transport<T> || completion_transport<T>;
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/outcome.hpp
-// What became of one item, for a sender who wants to know: called once per accepted item that asked.
-//
-// Laws of this file:
-// - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
-//   was dropped. A rejected item gets none: its send() already said so.
-// - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
-//   in that item's sender. It may send; it must not wait.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the
-/// call.
-struct on_outcome {
-    void (*call)(void* context, errc outcome) noexcept = nullptr;
-    void* context = nullptr;
-
-    [[nodiscard]] explicit operator bool() const noexcept { return call != nullptr; }
-    void operator()(errc outcome) const noexcept {
-        if (call != nullptr) call(context, outcome);
-    }
-};
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -11512,6 +11702,9 @@ struct ending {
     close_code code = close_code::abnormal;
     /// The peer's Close arrived.
     bool peer_closed = false;
+    /// PONGs, PINGs and the Close that the endpoint queued by itself: with the caller's own accepted frames they add up
+    /// to written.frames_accepted().
+    std::uint64_t control_frames = 0;
     drain_report written{};
     inbox_report handled{};
 };
@@ -11597,7 +11790,7 @@ errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
 //
 // Laws of this file:
 // - The first reason stays. The peer's status code stands above ours: it is the one that was received.
-// - note_close() may be called from any thread; the rest by the loop's.
+// - note_close() and count_control() may be called from any thread; the rest by the loop's.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -11616,11 +11809,14 @@ public:
         std::uint16_t none = 0;
         sent_code_.compare_exchange_strong(none, static_cast<std::uint16_t>(code), std::memory_order_relaxed);
     }
+    /// The writer accepted a control frame of the endpoint's own.
+    void count_control() noexcept { control_frames_.fetch_add(1, std::memory_order_relaxed); }
     [[nodiscard]] bool close_noted() const noexcept {
         return sent_code_.load(std::memory_order_relaxed) != 0;
     }
 
     const ending& finish(const drain_report& written, const inbox_report& handled) noexcept {
+        how_.control_frames = control_frames_.load(std::memory_order_relaxed);
         how_.written = written;
         how_.handled = handled;
         blame(written.reason);
@@ -11635,6 +11831,7 @@ public:
 private:
     ending how_;
     typename Traits::template atomic<std::uint16_t> sent_code_{0};
+    typename Traits::template atomic<std::uint64_t> control_frames_{0};
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -11706,7 +11903,11 @@ class endpoint_core {
         endpoint_core* self;
         bool operator()() const { return self->ask_for_work(); }
         void on_resume() const noexcept { self->wake_or_abort(); }
-        void on_finished(const inbox_report&) const noexcept { self->wake_or_abort(); }
+        void on_finished(const inbox_report& report) const noexcept {
+            if constexpr (requires { self->handler_.on_messages_over(report.reason); })
+                self->handler_.on_messages_over(report.reason);
+            self->wake_or_abort();
+        }
     };
 
 protected:
@@ -11730,6 +11931,7 @@ protected:
           work_(std::move(work)),
           inbox_(inbox_hook{this}, options.handling),
           out_(gated..., std::move(connection), writer_hook{this}, options.writing, std::move(side)) {
+        if constexpr (requires { handler_.attach(whole()); }) handler_.attach(whole());
         auto made = anchor::make(whole());
         if (made) {
             anchor_ = std::move(*made);
@@ -11764,6 +11966,7 @@ protected:
 
     endpoint_wants on_end(errc why) {
         const time_point now = Traits::clock::now();
+        write_is_due_ = true;
         {
             const loop_scope inside(this);
             end_input(why);
@@ -11785,14 +11988,21 @@ protected:
 
     errc begin_close(close_code code, std::string_view reason) {
         const errc error = out_.close(code, reason);
-        if (error == errc::none) end_.note_close(code);
-        return error;
+        if (error != errc::none) return error;
+        end_.note_close(code);
+        end_.count_control();
+        return errc::none;
     }
 
     void abort(errc why) {
         out_.abort(why, duration::zero()); // first, so that nothing says goodbye for what follows
         handled_.close(why);
         static_cast<void>(inbox_.close(why));
+    }
+
+    /// Has what is queued handled, if there is something.
+    void ask_again() {
+        if (inbox_.wants_drain() && !ask_for_work()) abort(errc::schedule_refused);
     }
 
     void handle_some() {
@@ -11806,7 +12016,18 @@ protected:
             handled_.close(error);
             return error;
         };
-        static_cast<void>(inbox_.drain(handle, handle_quantum_));
+        if constexpr (requires { handler_.wants_message(); }) {
+            for (std::uint32_t left = handle_quantum_; left != 0 && may_hand_out(); --left)
+                static_cast<void>(inbox_.drain(handle, 1));
+        } else {
+            static_cast<void>(inbox_.drain(handle, handle_quantum_));
+        }
+    }
+
+    /// Of a handler that takes messages when it wants to: whether drain() has something to do.
+    [[nodiscard]] bool may_hand_out() const noexcept {
+        return inbox_.wants_drain() &&
+               (handler_.wants_message() || inbox_.queued_messages() == 0 || !inbox_.report().clean());
     }
 
     heartbeat beat_;
@@ -11887,6 +12108,7 @@ private:
 
     void answer(const control_frame& reply) {
         const errc error = out_.send(reply);
+        if (error == errc::none) end_.count_control();
         if (reply.op() == opcode::close || error == errc::closed) return in_.note_close_sent();
         if (error != errc::none) fail(error);
     }
@@ -11905,8 +12127,13 @@ private:
     void end_input(errc why) {
         if (std::exchange(input_is_over_, true)) return;
         if (in_.open() && !in_.peer_closed()) {
-            end_.blame(why == errc::none ? in_.end_of_input() : why);
-            if (!in_.close_sent()) out_.abort(errc::connection_lost);
+            end_.blame(why == errc::none ? errc::connection_lost : why);
+            if (why != errc::none) {
+                out_.abort(why);
+            } else { // only one direction is over, so the other can still say what is wrong with that
+                static_cast<void>(
+                    begin_close(close_code::protocol_error, "the stream ended without a Close frame"));
+            }
         }
         if (rest_.empty()) end_messages();
     }
@@ -11948,11 +12175,9 @@ private:
         const heartbeat_actions due = beat_.tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping({}, {&endpoint_core::on_ping_told, this});
-            if (error == errc::closed) {
-                beat_.on_closing();
-            } else if (error != errc::none) {
-                beat_.on_ping_dropped(now);
-            }
+            if (error == errc::none) end_.count_control();
+            if (error == errc::closed) beat_.on_closing();
+            if (error != errc::none) beat_.on_ping_dropped(now);
         }
         if constexpr (requires { handler_.on_beat(whole(), due.roll_window); }) {
             if (due.send_beat) handler_.on_beat(whole(), due.roll_window);
@@ -12110,7 +12335,8 @@ public:
     /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written.
     endpoint_wants receive(mutable_bytes received) { return this->on_bytes(received); }
 
-    /// The transport gives no more bytes: the peer ended the stream, or it broke. (errc::none: it ended.)
+    /// The transport gives no more bytes. errc::none: the peer ended its direction; without a Close before it, it is
+    /// told so (1002), behind what was queued for it. Otherwise: what broke.
     endpoint_wants end_of_input(errc why = errc::none) { return this->on_end(why); }
 
     /// What the hook, a writable transport and a deadline ask for. A call too many is harmless.
@@ -12124,6 +12350,9 @@ public:
     {
         this->handle_some();
     }
+
+    /// For a handler that takes messages when it wants to (endpoint/message_source.hpp): it wants one now.
+    void ask_for_messages() { this->ask_again(); }
 
     // ---- any thread's
 
@@ -12154,6 +12383,93 @@ public:
 
 template <class Transport, class Schedule, class Handler>
 endpoint(Transport, Schedule, Handler) -> endpoint<Transport, Schedule, Handler>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/message_source.hpp
+// An endpoint's messages for a coroutine: `wsolo::result<wsolo::message> got = co_await e.handler().next();`
+//
+// Laws of this file:
+// - A message leaves the inbox when the coroutine asks for it, and not before: while it is busy, or waits for something
+//   else, the inbox's bounds hold.
+// - The coroutine runs where messages are handled: in the loop, or in work(). It is resumed with no lock held, inside
+//   the handling of the message it gets.
+// - One coroutine at a time waits.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The `Handler` of an endpoint whose messages a coroutine takes. Not thread-safe: next() is called where messages are
+/// handled, or before the first is received.
+class message_source {
+public:
+    class [[nodiscard]] awaiter;
+
+    /// co_await gives the next message, or why there is none: errc::closed behind the last one, or the error that
+    /// ended the handling. When the endpoint is being destroyed, errc::aborted: the coroutine must then not touch it.
+    awaiter next() noexcept;
+
+    // The endpoint's.
+
+    template <class Endpoint>
+    void attach(Endpoint& whole) noexcept {
+        whole_ = &whole;
+        ask_ = [](void* of) { static_cast<Endpoint*>(of)->ask_for_messages(); };
+    }
+    [[nodiscard]] bool wants_message() const noexcept { return waiting_ != nullptr; }
+    void on_message(auto&, message&& received) { give(std::move(received)); }
+    void on_messages_over(errc why) {
+        over_ = why == errc::none ? errc::closed : why;
+        if (waiting_ != nullptr) give(over_);
+    }
+
+private:
+    void give(result<message> what);
+
+    void* whole_ = nullptr;
+    void (*ask_)(void*) = nullptr;
+    awaiter* waiting_ = nullptr;
+    errc over_ = errc::none;
+};
+
+/// What co_await takes. Lives in the coroutine's frame; destroying the suspended coroutine withdraws it.
+class message_source::awaiter {
+public:
+    explicit awaiter(message_source& from) noexcept : from_(from) {}
+    awaiter(const awaiter&) = delete;
+    awaiter& operator=(const awaiter&) = delete;
+    ~awaiter() {
+        if (from_.waiting_ == this) from_.waiting_ = nullptr;
+    }
+
+    [[nodiscard]] bool await_ready() noexcept {
+        if (from_.over_ != errc::none) got_.emplace(from_.over_);
+        return got_.has_value();
+    }
+    void await_suspend(std::coroutine_handle<> caller) {
+        WSOLO_ASSERT(from_.waiting_ == nullptr, "two coroutines wait for the messages of one endpoint");
+        WSOLO_ASSERT(from_.whole_ != nullptr,
+                     "a message_source belongs into an endpoint before next() is awaited");
+        caller_ = caller;
+        from_.waiting_ = this;
+        from_.ask_(from_.whole_);
+    }
+    [[nodiscard]] result<message> await_resume() noexcept { return std::move(*got_); }
+
+private:
+    friend message_source;
+
+    message_source& from_;
+    std::coroutine_handle<> caller_;
+    std::optional<result<message>> got_;
+};
+
+inline message_source::awaiter message_source::next() noexcept { return awaiter(*this); }
+
+inline void message_source::give(result<message> what) {
+    awaiter& due = *std::exchange(waiting_, nullptr);
+    due.got_.emplace(std::move(what));
+    due.caller_.resume(); // the last touch: the frame may be gone, or wait again
+}
 
 } // namespace wsolo::inline WSOLO_ABI
 

@@ -17,7 +17,7 @@ struct endpoint_log {
 };
 
 struct logging_handler {
-    endpoint_log* log;
+    endpoint_log* log = nullptr;
     errc on_message(auto&, const wsolo::message& received) const {
         log->messages.emplace_back(received.text());
         return log->on_message(received);
@@ -40,10 +40,10 @@ struct counted_work {
     void operator()(const auto&) const { ++log->work_asked; }
 };
 
-template <class Side, class Work = wsolo::in_the_loop>
+template <class Side, class Work = wsolo::in_the_loop, class Handler = logging_handler>
 struct endpoint_fixture {
-    using endpoint_type = wsolo::endpoint<wsolo::testing::scripted_transport, counted_schedule,
-                                          logging_handler, Side, Work, manual_traits>;
+    using endpoint_type = wsolo::endpoint<wsolo::testing::scripted_transport, counted_schedule, Handler, Side,
+                                          Work, manual_traits>;
     static constexpr wsolo::role peer = wsolo::peer_of(Side::self);
 
     /// No PINGs unless the test asks for them.
@@ -56,8 +56,10 @@ struct endpoint_fixture {
     explicit endpoint_fixture(const wsolo::endpoint_options& options = quiet()) {
         Work work{};
         if constexpr (requires { work.log; }) work.log = &log;
-        whole.emplace(wsolo::testing::scripted_transport(wire), counted_schedule{&log}, logging_handler{&log},
-                      options, Side{}, work);
+        Handler handler{};
+        if constexpr (requires { handler.log; }) handler.log = &log;
+        whole.emplace(wsolo::testing::scripted_transport(wire), counted_schedule{&log}, handler, options,
+                      Side{}, work);
     }
 
     std::string frame(wsolo::frame_spec spec, std::string_view payload) {
@@ -77,7 +79,9 @@ struct endpoint_fixture {
         return wants;
     }
     const wsolo::endpoint_wants& run() { return wants = whole->run(); }
-    const wsolo::endpoint_wants& end_of_input(errc why = errc::none) { return wants = whole->end_of_input(why); }
+    const wsolo::endpoint_wants& end_of_input(errc why = errc::none) {
+        return wants = whole->end_of_input(why);
+    }
 
     /// What a loop does: as long as the hook asks.
     void run_until_quiet() {

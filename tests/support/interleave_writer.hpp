@@ -2,13 +2,9 @@
 // A single_writer under the interleaving checker: a tape for a transport, a bell for a hook, and the
 // sentences that must hold of every writer when its threads have ended.
 //
-// Laws of this file:
-// - The tape is plain memory: two owners of the write token at once are a data race.
-// - The bell only rings; a loop that nobody rings waits for ever, which the checker reports. So a wake-up
-//   that is lost fails the execution, without a Close to rescue it.
+// Law of this file: the tape is plain memory, so that two owners of the write token at once are a data race.
 
-#include <support/interleave/explore.hpp>
-#include <support/interleave/traits.hpp>
+#include <support/interleave_bell.hpp>
 
 #include <wsolo/write/init_gate.hpp>
 
@@ -71,19 +67,6 @@ struct transport {
         return to->write(parts, deadline);
     }
     void finish(wsolo::end_of_write why) { to->finish(why); }
-};
-
-/// The hook of a loop.
-struct bell {
-    interleave::atomic<int> rung{0};
-    struct hook {
-        bell* to;
-        void operator()() const { to->rung.fetch_add(1); }
-    };
-    void wait() {
-        while (rung.load() == 0) interleave::traits::pause(); // looks only, so that the search sees it wait
-        rung.exchange(0);
-    }
 };
 
 template <class Hook>

@@ -176,7 +176,7 @@ class Round:
             time.sleep(0.3)
             status = self.server.stop(8)
             line = self.server.wait_for("end", 1, peer=client.port) or {}
-        if status != 0 or line.get("cause") not in ("server_close", "write_timed_out"):
+        if status != 0 or line.get("cause") not in ("server_close", "timed_out", "write_timed_out"):
             self.failures.append(f"stops in time: the server ended with {status}, {line}")
 
     def ping_flood(self):

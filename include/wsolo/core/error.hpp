@@ -230,7 +230,7 @@ inline constexpr error_info error_table[] = {
     {errc::out_of_memory, "out_of_memory", "no memory", "", blame::local, 1011},
     {errc::entropy_unavailable, "entropy_unavailable", "the system gave no random bytes", "RFC 6455 §10.3",
      blame::local, 0},
-    {errc::queue_full, "queue_full", "the queue's budget is used up", "", blame::local, 0},
+    {errc::queue_full, "queue_full", "the queue's budget is used up", "RFC 6455 §7.4.1", blame::local, 1013},
     {errc::too_large, "too_large", "the item alone exceeds the whole budget", "", blame::local, 0},
     {errc::closed, "closed", "closed", "RFC 6455 §5.5.1", blame::local, 0},
     {errc::aborted, "aborted", "aborted by this side", "RFC 6455 §7.1.7", blame::local, 0},

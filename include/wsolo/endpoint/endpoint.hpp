@@ -62,7 +62,8 @@ public:
     /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written.
     endpoint_wants receive(mutable_bytes received) { return this->on_bytes(received); }
 
-    /// The transport gives no more bytes: the peer ended the stream, or it broke. (errc::none: it ended.)
+    /// The transport gives no more bytes. errc::none: the peer ended its direction; without a Close before it, it is
+    /// told so (1002), behind what was queued for it. Otherwise: what broke.
     endpoint_wants end_of_input(errc why = errc::none) { return this->on_end(why); }
 
     /// What the hook, a writable transport and a deadline ask for. A call too many is harmless.
@@ -76,6 +77,9 @@ public:
     {
         this->handle_some();
     }
+
+    /// For a handler that takes messages when it wants to (endpoint/message_source.hpp): it wants one now.
+    void ask_for_messages() { this->ask_again(); }
 
     // ---- any thread's
 

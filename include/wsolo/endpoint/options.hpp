@@ -47,6 +47,9 @@ struct ending {
     close_code code = close_code::abnormal;
     /// The peer's Close arrived.
     bool peer_closed = false;
+    /// PONGs, PINGs and the Close that the endpoint queued by itself: with the caller's own accepted frames they add up
+    /// to written.frames_accepted().
+    std::uint64_t control_frames = 0;
     drain_report written{};
     inbox_report handled{};
 };

@@ -147,16 +147,30 @@ TEMPLATE_TEST_CASE("our Close: what the peer had sent is handled, and its Close 
         CHECK(f.log.endings.at(0).code == wsolo::close_code::going_away);
     }
     CHECK(f.sent().size() == 1); // nothing after a Close
+    CHECK(f.log.endings.at(0).control_frames == 1);
     CHECK(f.log.endings.size() == 1);
 }
 
 TEMPLATE_TEST_CASE("a stream that ends without a Close is a lost connection", "[endpoint]", server, client) {
     endpoint_fixture<TestType> f;
     f.receive(f.text("whole") + f.text("cut").substr(0, 3));
-    CHECK(f.end_of_input().finished);
+    REQUIRE(f.whole->send_text("still read, perhaps") == errc::none);
+    SECTION("in one direction") {
+        f.end_of_input();
+        f.run_until_quiet(); // the sender's turn
+        CHECK(f.wants.finished);
+        REQUIRE(f.sent().size() == 2);
+        CHECK(f.sent()[1].second.substr(0, 2) == "\x03\xea"); // 1002
+        CHECK(f.log.endings.at(0).code == wsolo::close_code::protocol_error);
+    }
+    SECTION("in both") {
+        CHECK(f.end_of_input(errc::connection_lost).finished);
+        CHECK(f.sent().empty());
+        CHECK(f.log.endings.at(0).code == wsolo::close_code::abnormal);
+        CHECK(f.log.endings.at(0).written.frames_dropped == 1);
+    }
     CHECK(f.log.messages == std::vector<std::string>{"whole"});
     CHECK(f.log.endings.at(0).reason == errc::connection_lost);
-    CHECK(f.log.endings.at(0).code == wsolo::close_code::abnormal);
     CHECK(f.log.endings.at(0).handled.messages_handled == 1);
     CHECK(f.receive("more").finished); // and stays over
     CHECK(f.log.endings.size() == 1);

@@ -3,7 +3,7 @@
 //
 // Laws of this file:
 // - The first reason stays. The peer's status code stands above ours: it is the one that was received.
-// - note_close() may be called from any thread; the rest by the loop's.
+// - note_close() and count_control() may be called from any thread; the rest by the loop's.
 
 #include "../options.hpp"
 
@@ -26,11 +26,14 @@ public:
         std::uint16_t none = 0;
         sent_code_.compare_exchange_strong(none, static_cast<std::uint16_t>(code), std::memory_order_relaxed);
     }
+    /// The writer accepted a control frame of the endpoint's own.
+    void count_control() noexcept { control_frames_.fetch_add(1, std::memory_order_relaxed); }
     [[nodiscard]] bool close_noted() const noexcept {
         return sent_code_.load(std::memory_order_relaxed) != 0;
     }
 
     const ending& finish(const drain_report& written, const inbox_report& handled) noexcept {
+        how_.control_frames = control_frames_.load(std::memory_order_relaxed);
         how_.written = written;
         how_.handled = handled;
         blame(written.reason);
@@ -45,6 +48,7 @@ public:
 private:
     ending how_;
     typename Traits::template atomic<std::uint16_t> sent_code_{0};
+    typename Traits::template atomic<std::uint64_t> control_frames_{0};
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

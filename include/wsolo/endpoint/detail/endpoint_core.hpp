@@ -38,7 +38,11 @@ class endpoint_core {
         endpoint_core* self;
         bool operator()() const { return self->ask_for_work(); }
         void on_resume() const noexcept { self->wake_or_abort(); }
-        void on_finished(const inbox_report&) const noexcept { self->wake_or_abort(); }
+        void on_finished(const inbox_report& report) const noexcept {
+            if constexpr (requires { self->handler_.on_messages_over(report.reason); })
+                self->handler_.on_messages_over(report.reason);
+            self->wake_or_abort();
+        }
     };
 
 protected:
@@ -62,6 +66,7 @@ protected:
           work_(std::move(work)),
           inbox_(inbox_hook{this}, options.handling),
           out_(gated..., std::move(connection), writer_hook{this}, options.writing, std::move(side)) {
+        if constexpr (requires { handler_.attach(whole()); }) handler_.attach(whole());
         auto made = anchor::make(whole());
         if (made) {
             anchor_ = std::move(*made);
@@ -96,6 +101,7 @@ protected:
 
     endpoint_wants on_end(errc why) {
         const time_point now = Traits::clock::now();
+        write_is_due_ = true;
         {
             const loop_scope inside(this);
             end_input(why);
@@ -117,14 +123,21 @@ protected:
 
     errc begin_close(close_code code, std::string_view reason) {
         const errc error = out_.close(code, reason);
-        if (error == errc::none) end_.note_close(code);
-        return error;
+        if (error != errc::none) return error;
+        end_.note_close(code);
+        end_.count_control();
+        return errc::none;
     }
 
     void abort(errc why) {
         out_.abort(why, duration::zero()); // first, so that nothing says goodbye for what follows
         handled_.close(why);
         static_cast<void>(inbox_.close(why));
+    }
+
+    /// Has what is queued handled, if there is something.
+    void ask_again() {
+        if (inbox_.wants_drain() && !ask_for_work()) abort(errc::schedule_refused);
     }
 
     void handle_some() {
@@ -138,7 +151,18 @@ protected:
             handled_.close(error);
             return error;
         };
-        static_cast<void>(inbox_.drain(handle, handle_quantum_));
+        if constexpr (requires { handler_.wants_message(); }) {
+            for (std::uint32_t left = handle_quantum_; left != 0 && may_hand_out(); --left)
+                static_cast<void>(inbox_.drain(handle, 1));
+        } else {
+            static_cast<void>(inbox_.drain(handle, handle_quantum_));
+        }
+    }
+
+    /// Of a handler that takes messages when it wants to: whether drain() has something to do.
+    [[nodiscard]] bool may_hand_out() const noexcept {
+        return inbox_.wants_drain() &&
+               (handler_.wants_message() || inbox_.queued_messages() == 0 || !inbox_.report().clean());
     }
 
     heartbeat beat_;
@@ -219,6 +243,7 @@ private:
 
     void answer(const control_frame& reply) {
         const errc error = out_.send(reply);
+        if (error == errc::none) end_.count_control();
         if (reply.op() == opcode::close || error == errc::closed) return in_.note_close_sent();
         if (error != errc::none) fail(error);
     }
@@ -237,8 +262,13 @@ private:
     void end_input(errc why) {
         if (std::exchange(input_is_over_, true)) return;
         if (in_.open() && !in_.peer_closed()) {
-            end_.blame(why == errc::none ? in_.end_of_input() : why);
-            if (!in_.close_sent()) out_.abort(errc::connection_lost);
+            end_.blame(why == errc::none ? errc::connection_lost : why);
+            if (why != errc::none) {
+                out_.abort(why);
+            } else { // only one direction is over, so the other can still say what is wrong with that
+                static_cast<void>(
+                    begin_close(close_code::protocol_error, "the stream ended without a Close frame"));
+            }
         }
         if (rest_.empty()) end_messages();
     }
@@ -280,11 +310,9 @@ private:
         const heartbeat_actions due = beat_.tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping({}, {&endpoint_core::on_ping_told, this});
-            if (error == errc::closed) {
-                beat_.on_closing();
-            } else if (error != errc::none) {
-                beat_.on_ping_dropped(now);
-            }
+            if (error == errc::none) end_.count_control();
+            if (error == errc::closed) beat_.on_closing();
+            if (error != errc::none) beat_.on_ping_dropped(now);
         }
         if constexpr (requires { handler_.on_beat(whole(), due.roll_window); }) {
             if (due.send_beat) handler_.on_beat(whole(), due.roll_window);

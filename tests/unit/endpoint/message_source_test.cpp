@@ -1,0 +1,117 @@
+// Would catch: a message that leaves the inbox although nobody asked, one handed out twice or out of order, a coroutine
+// that is not resumed at the end, and one that holds up PONGs.
+
+#include <support/endpoint_fixture.hpp>
+#include <support/fire_and_forget.hpp>
+
+#include <wsolo/endpoint/message_source.hpp>
+#include <wsolo/sync/await.hpp>
+#include <wsolo/sync/sequence_barrier.hpp>
+
+namespace {
+
+template <class Side>
+using source_fixture = endpoint_fixture<Side, wsolo::in_the_loop, wsolo::message_source>;
+
+struct reading {
+    std::vector<std::string> got;
+    errc ended = errc::none;
+};
+
+template <class Endpoint>
+fire_and_forget read_all(Endpoint& e, reading& into) {
+    for (;;) {
+        wsolo::result<wsolo::message> next = co_await e.handler().next();
+        if (!next) {
+            into.ended = next.error();
+            co_return;
+        }
+        into.got.emplace_back(next->text());
+        if (e.send_text(next->text()) != errc::none) into.got.emplace_back("(refused)");
+    }
+}
+
+/// Takes one message, then waits for `gate` before it asks for the next.
+template <class Endpoint>
+fire_and_forget read_behind(Endpoint& e, wsolo::sequence_barrier& gate, reading& into) {
+    for (std::uint64_t mark = 1;; ++mark) {
+        wsolo::result<wsolo::message> next = co_await e.handler().next();
+        if (!next) {
+            into.ended = next.error();
+            co_return;
+        }
+        into.got.emplace_back(next->text());
+        static_cast<void>(co_await wsolo::reached(gate, mark));
+    }
+}
+
+} // namespace
+
+TEMPLATE_TEST_CASE("a coroutine gets the messages in order, then the end", "[endpoint][message_source]",
+                   server, client) {
+    source_fixture<TestType> f;
+    reading seen;
+    read_all(*f.whole, seen);
+    f.receive(f.text("one") + f.text("two"));
+    f.run_until_quiet();
+    CHECK(seen.got == std::vector<std::string>{"one", "two"});
+    f.receive(f.text("three") + f.close_frame());
+    f.run_until_quiet();
+    CHECK(seen.got == std::vector<std::string>{"one", "two", "three"});
+    CHECK(seen.ended == errc::closed);
+    CHECK(f.wants.finished);
+    REQUIRE(f.sent().size() == 4);
+    CHECK(f.sent().back().first == 8);
+}
+
+TEMPLATE_TEST_CASE("while the coroutine is busy the inbox keeps the rest", "[endpoint][message_source]",
+                   server, client) {
+    auto options = source_fixture<TestType>::quiet();
+    options.handling.max_messages = 3;
+    source_fixture<TestType> f(options);
+    wsolo::sequence_barrier gate;
+    reading seen;
+    read_behind(*f.whole, gate, seen);
+    std::string input;
+    for (int i = 1; i <= 6; ++i) input += f.text(std::to_string(i));
+    f.receive(input);
+    f.run_until_quiet();
+    CHECK(seen.got == std::vector<std::string>{"1"});
+    CHECK_FALSE(f.wants.read); // paused: the rest stays where it is
+    for (std::size_t i = 1; i <= 6; ++i) {
+        CHECK(seen.got.size() == i);
+        gate.complete(gate.issue());
+        f.run_until_quiet();
+    }
+    CHECK(seen.got == std::vector<std::string>{"1", "2", "3", "4", "5", "6"});
+    CHECK(f.wants.read);
+    f.whole->abort();
+    f.run_until_quiet();
+    CHECK(seen.ended == errc::aborted);
+    CHECK(f.wants.finished);
+}
+
+TEMPLATE_TEST_CASE("an error ends a busy coroutine's endpoint too", "[endpoint][message_source]", server,
+                   client) {
+    source_fixture<TestType> f;
+    wsolo::sequence_barrier gate;
+    reading seen;
+    read_behind(*f.whole, gate, seen);
+    f.receive(f.text("1") + f.text("2"));
+    f.run_until_quiet();
+    f.whole->abort();
+    f.run_until_quiet();
+    CHECK(f.wants.finished); // although nobody asked for "2"
+    CHECK(f.whole->how_it_ended().handled.messages_dropped == 1);
+    gate.complete(gate.issue());
+    CHECK(seen.ended == errc::aborted);
+}
+
+TEST_CASE("destroying the endpoint resumes who waits", "[endpoint][message_source]") {
+    reading seen;
+    {
+        source_fixture<server> f;
+        read_all(*f.whole, seen);
+    }
+    CHECK(seen.ended == errc::aborted);
+}
