@@ -55,7 +55,7 @@ concept validates_utf8 = requires(const std::string& text) { Codec::is_valid_utf
 class codec {
 public:
     explicit codec(bench::suite& suite)
-        : suite_(suite), at_least_(suite.quick() ? nanoseconds(1000) : std::chrono::milliseconds(15)) {}
+        : suite_(suite), at_least_(suite.quick() ? nanoseconds(1000) : std::chrono::milliseconds(5)) {}
 
     void run() {
         for (const std::size_t size : sizes) {
