@@ -5,7 +5,7 @@
     tools/draw_charts.py --into docs/benchmarks.md --prefix codec- codec.json
 
 --into replaces what stands between the lines "<!-- table PREFIXcase -->" and "<!-- end -->" of a Markdown file. Several
-cases, with spaces between them, give one table with a line each.
+cases, with spaces between them, give one table. --medians leaves the spread to the charts.
 
 Bars stand on a linear axis per group (size and threads), because the groups differ by orders of magnitude and only the
 ratios within a group mean anything. Where shorter is better, the axis ends at 12 times the shortest bar, and what goes on
@@ -113,45 +113,46 @@ def draw_case(name: str, rows: List[Row], title: str) -> str:
         text_at(8, 22, heading), *parts, "</svg>", ""])
 
 
-def cell_of(row: Optional[Row]) -> str:
+def cell_of(row: Optional[Row], medians: bool) -> str:
     if row is None:
         return "-"
     middle, low, high = (short(float(row[key])) for key in ("median", "min", "max"))
-    return middle if low == high else f"{middle} ({low}-{high})"
+    return middle if medians or low == high else f"{middle} ({low}-{high})"
 
 
-def lines_of(rows: List[Row], impls: List[str], label: str) -> List[str]:
-    """A line per group; `label` instead of the group where one table holds several cases."""
+def lines_of(rows: List[Row], impls: List[str], label: str, medians: bool) -> List[str]:
+    """A line per group. `label` stands before it where one table holds several cases; alone, if that is all it has."""
     groups = by_group(rows)
     with_threads = any(threads != 1 for _, threads in groups)
     lines = []
     for group, members in groups.items():
         row_of = {str(row["impl"]): row for row in members}
-        cells = " | ".join(cell_of(row_of.get(impl)) for impl in impls)
-        lines.append(f"| {label or group_text(group, with_threads)} | {cells} |")
+        cells = " | ".join(cell_of(row_of.get(impl), medians) for impl in impls)
+        parts = [label] if label and len(groups) == 1 else [label, group_text(group, with_threads)]
+        lines.append(f"| {', '.join(part for part in parts if part)} | {cells} |")
     return lines
 
 
-def table_of(names: List[str], cases: Dict[str, List[Row]]) -> str:
+def table_of(names: List[str], cases: Dict[str, List[Row]], medians: bool) -> str:
     """Medians, and the fastest and the slowest run."""
     first = cases[names[0]]
-    impls = impls_of(first)
+    impls = impls_of([row for name in names for row in cases[name]])
     several = len(names) > 1
     head = first[0]["unit"] if several else f"{names[0]} ({first[0]['unit']})"
     lines = [f"| {head} | {' | '.join(impls)} |", "|---|" + "---:|" * len(impls)]
     for name in names:
-        lines += lines_of(cases[name], impls, name if several else "")
+        lines += lines_of(cases[name], impls, name if several else "", medians)
     return "\n".join(lines) + "\n"
 
 
-def fill(document: Path, prefix: str, cases: Dict[str, List[Row]]) -> None:
+def fill(document: Path, prefix: str, cases: Dict[str, List[Row]], medians: bool) -> None:
     """Puts the tables where the document has places for them."""
 
     def filled(place: "re.Match[str]") -> str:
         names = place[2].split()
         if any(name not in cases for name in names):
             return place[0]
-        return f"{place[1]}\n{table_of(names, cases)}\n"
+        return f"{place[1]}\n{table_of(names, cases, medians)}\n"
 
     text = document.read_text(encoding="utf-8")
     text = re.sub(rf"(<!-- table {re.escape(prefix)}([^>]*) -->\n).*?(?=<!-- end -->)", filled, text, flags=re.S)
@@ -166,11 +167,12 @@ def main() -> None:
     parser.add_argument("--title", default="", help="put before the charts' titles")
     parser.add_argument("--case", action="append", default=[], help="only these; may repeat")
     parser.add_argument("--into", type=Path, help="the Markdown file whose tables are to be filled")
+    parser.add_argument("--medians", action="store_true", help="tables without the fastest and the slowest run")
     options = parser.parse_args()
     cases = {name: rows for name, rows in by_case(read_rows(options.files)).items()
              if not options.case or name in options.case}
     if options.into is not None:
-        fill(options.into, options.prefix, cases)
+        fill(options.into, options.prefix, cases, options.medians)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
         for name, rows in cases.items():

@@ -478,17 +478,68 @@ __attribute__((target("avx2"))) inline void chacha20_blocks8(const chacha20_key&
         std::memcpy(to + chacha20_group * chacha20_block_size + i * 16, halves + 16, 16);
     }
 }
+
+using chacha20_lanes16 = std::uint32_t __attribute__((vector_size(64)));
+
+/// §2.1, on sixteen blocks; each rotation is one instruction here.
+__attribute__((target("avx512f"), always_inline)) inline void
+chacha20_quarter16(chacha20_lanes16& a, chacha20_lanes16& b, chacha20_lanes16& c,
+                   chacha20_lanes16& d) noexcept {
+    a = a + b, d = d ^ a, d = d << 16 | d >> 16;
+    c = c + d, b = b ^ c, b = b << 12 | b >> 20;
+    a = a + b, d = d ^ a, d = d << 8 | d >> 24;
+    c = c + d, b = b ^ c, b = b << 7 | b >> 25;
+}
+
+/// The same bytes as four calls of chacha20_blocks4: blocks `counter` to `counter + 15`, 1024 bytes.
+__attribute__((target("avx512f"))) inline void
+chacha20_blocks16(const chacha20_key& key, std::uint32_t counter, std::byte* to) noexcept {
+    std::array<chacha20_lanes16, 16> input{};
+    for (std::size_t i = 0; i < 4; ++i) input[i] += chacha20_constants[i];
+    for (std::size_t i = 0; i < 8; ++i) input[4 + i] += key[i];
+    input[12] = chacha20_lanes16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + counter;
+
+    std::array<chacha20_lanes16, 16> x = input;
+    for (int round = 0; round < 10; ++round) {
+        chacha20_quarter16(x[0], x[4], x[8], x[12]);
+        chacha20_quarter16(x[1], x[5], x[9], x[13]);
+        chacha20_quarter16(x[2], x[6], x[10], x[14]);
+        chacha20_quarter16(x[3], x[7], x[11], x[15]);
+        chacha20_quarter16(x[0], x[5], x[10], x[15]);
+        chacha20_quarter16(x[1], x[6], x[11], x[12]);
+        chacha20_quarter16(x[2], x[7], x[8], x[13]);
+        chacha20_quarter16(x[3], x[4], x[9], x[14]);
+    }
+    for (std::size_t i = 0; i < 16; ++i) {
+        const chacha20_lanes16 words = x[i] + input[i];
+        const auto* quarters = reinterpret_cast<const std::byte*>(&words);
+        for (std::size_t group = 0; group < 4; ++group) {
+            std::memcpy(to + group * chacha20_group * chacha20_block_size + i * 16, quarters + group * 16,
+                        16);
+        }
+    }
+}
 #endif
 
-/// Writes the blocks 0 to `count - 1`; count is a multiple of 8.
-inline void chacha20_run(const chacha20_key& key, std::uint32_t count, std::byte* to) noexcept {
+/// chacha20_run by `unit`, which this processor must have.
+inline void chacha20_run_by([[maybe_unused]] vector_unit unit, const chacha20_key& key, std::uint32_t count,
+                            std::byte* to) noexcept {
 #if WSOLO_X86_KERNELS
-    if (usable_vector_unit() >= vector_unit::avx2) {
+    if (unit == vector_unit::avx512) {
+        for (std::uint32_t i = 0; i < count; i += 16) chacha20_blocks16(key, i, to + i * chacha20_block_size);
+        return;
+    }
+    if (unit == vector_unit::avx2) {
         for (std::uint32_t i = 0; i < count; i += 8) chacha20_blocks8(key, i, to + i * chacha20_block_size);
         return;
     }
 #endif
     for (std::uint32_t i = 0; i < count; i += 4) chacha20_blocks4(key, i, to + i * chacha20_block_size);
+}
+
+/// Writes the blocks 0 to `count - 1`; count is a multiple of 16.
+inline void chacha20_run(const chacha20_key& key, std::uint32_t count, std::byte* to) noexcept {
+    chacha20_run_by(usable_vector_unit(), key, count, to);
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -881,6 +932,17 @@ struct masking_key {
 template <class Source>
 concept key_source = requires(Source& source) {
     { source.next_key() } noexcept -> std::same_as<masking_key>;
+};
+
+/// A key source with a single key in it, for a single frame: whoever draws the key and whoever masks with it
+/// need not be the same.
+class one_key {
+public:
+    explicit one_key(masking_key key) noexcept : key_(key) {}
+    [[nodiscard]] masking_key next_key() const noexcept { return key_; }
+
+private:
+    masking_key key_;
 };
 
 /// Fills `to` from the operating system's generator. errc::entropy_unavailable when it has none to give. May
@@ -1382,6 +1444,13 @@ struct utf8_plain {
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
+/// The places of a vector's bytes, then as many that no vector has.
+inline constexpr std::array<std::uint8_t, 32> utf8_places = [] {
+    std::array<std::uint8_t, 32> places{};
+    for (std::size_t i = 0; i < 32; ++i) places[i] = static_cast<std::uint8_t>(i < 16 ? i : 0x80);
+    return places;
+}();
+
 class utf8_vector16 {
 public:
     /// See utf8_blocks.hpp.
@@ -1403,12 +1472,74 @@ public:
             if constexpr (!std::is_const_v<Byte>) store(last, ending[0]);
             state.check(ending[0], ending[1], ending[2], ending[3]);
         }
-        return !has_high_bit(reinterpret_cast<vec>(state.faults_ != vec{}));
+        return !state.failed();
+    }
+
+    /// For 4 to 31 bytes: true when they are UTF-8 as they stand, with nothing left open, and then they are
+    /// XORed with `key` as run() does it. False, also for other sizes, leaves them as they are.
+    template <class Byte>
+    WSOLO_VECTOR16_TARGET static bool take_short(Byte* at, std::size_t size, std::uint32_t key) noexcept {
+        if (size < 4 || size > 31) return false;
+        if (size < 8) return take_two<std::uint32_t>(at, size, key);
+        if (size < 16) return take_two<std::uint64_t>(at, size, key);
+        Byte* const last = at + (size - 16);
+        const vec keys = reinterpret_cast<vec>(words{} + key);
+        const vec head = load(at) ^ keys;
+        const vec tail = load(last) ^ rotated(keys, size);
+        utf8_vector16 state;
+        state.follow(head);
+        state.follow(without_front(tail, 32 - size)); // a zero at least: there shows what is left open
+        if (state.failed()) return false;
+        if constexpr (!std::is_const_v<Byte>) {
+            store(at, head);
+            store(last, tail);
+        }
+        return true;
     }
 
 private:
     using vec = std::uint8_t __attribute__((vector_size(16)));
     using words = std::uint32_t __attribute__((vector_size(16)));
+
+    /// take_short for sizeof(Word) <= size < 2 * sizeof(Word), as one vector that ends in zeros.
+    template <class Word, class Byte>
+    WSOLO_VECTOR16 static bool take_two(Byte* at, std::size_t size, std::uint32_t key) noexcept {
+        Byte* const last = at + (size - sizeof(Word));
+        const auto head = static_cast<Word>(load_word<Word>(at) ^ spread<Word>(key));
+        const auto tail = static_cast<Word>(load_word<Word>(last) ^ spread<Word>(advance(key, size)));
+        // Behind the head what of the tail is not in it: at most sizeof(Word) - 1 bytes.
+        const auto behind = static_cast<Word>(tail >> 8 >> (8 * (2 * sizeof(Word) - 1 - size)));
+        utf8_vector16 state;
+        using pair = std::uint64_t __attribute__((vector_size(16)));
+        if constexpr (sizeof(Word) == 8) {
+            state.follow(reinterpret_cast<vec>(pair{head, behind}));
+        } else {
+            state.follow(reinterpret_cast<vec>(pair{head | static_cast<std::uint64_t>(behind) << 32, 0}));
+        }
+        if (state.failed()) return false;
+        if constexpr (!std::is_const_v<Byte>) {
+            store_word(at, head);
+            store_word(last, tail);
+        }
+        return true;
+    }
+
+    [[nodiscard]] WSOLO_VECTOR16 bool failed() const noexcept {
+        return has_high_bit(reinterpret_cast<vec>(faults_ != vec{}));
+    }
+
+    /// Judges the vector behind the last one.
+    WSOLO_VECTOR16 void follow(vec input) noexcept {
+        check(input, shifted<1>(input, last_), shifted<2>(input, last_), shifted<3>(input, last_));
+        last_ = input;
+    }
+
+    /// `bytes` moved down by `count` bytes, zeros behind them.
+    [[nodiscard]] WSOLO_VECTOR16 static vec without_front(vec bytes, std::size_t count) noexcept {
+        vec places;
+        __builtin_memcpy(&places, utf8_places.data() + count, 16);
+        return shuffled(bytes, places);
+    }
 
     /// Judges Count vectors, unmasking them in place unless they are const.
     template <std::size_t Count, class Byte>
@@ -1425,11 +1556,7 @@ private:
         }
         const bool ascii = !has_high_bit(all);
         if (ascii && last_was_ascii_) return;
-        for (std::size_t i = 0; i < Count; ++i) {
-            check(input[i], shifted<1>(input[i], last_), shifted<2>(input[i], last_),
-                  shifted<3>(input[i], last_));
-            last_ = input[i];
-        }
+        for (std::size_t i = 0; i < Count; ++i) follow(input[i]);
         last_was_ascii_ = ascii;
     }
 
@@ -1441,6 +1568,13 @@ private:
         const vec faults = lookup(utf8_first_high, first >> 4) & lookup(utf8_first_low, first & 0x0F) &
                            lookup(utf8_second_high, input >> 4);
         faults_ |= faults ^ (excess & two_continuations);
+    }
+
+    /// The table's entry for each byte below 16.
+    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
+        vec entries;
+        __builtin_memcpy(&entries, table.data(), 16);
+        return shuffled(entries, nibbles);
     }
 
     /// The keys as they meet a vector that begins `count` bytes after a multiple of four.
@@ -1459,10 +1593,10 @@ private:
     WSOLO_VECTOR16 static void store(std::byte* to, vec bytes) noexcept { __builtin_memcpy(to, &bytes, 16); }
 
 #if WSOLO_UTF8_NEON
-    /// The table's entry for each byte below 16.
-    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
+    /// The entry at each place below 16; zero for a place of 128 or more.
+    [[nodiscard]] WSOLO_VECTOR16 static vec shuffled(vec entries, vec places) noexcept {
         return reinterpret_cast<vec>(
-            vqtbl1q_u8(vld1q_u8(table.data()), reinterpret_cast<uint8x16_t>(nibbles)));
+            vqtbl1q_u8(reinterpret_cast<uint8x16_t>(entries), reinterpret_cast<uint8x16_t>(places)));
     }
 
     /// `input` moved up by Count bytes, filled from the end of the vector before it.
@@ -1483,10 +1617,9 @@ private:
     using chars = char __attribute__((vector_size(16)));
     using quads = long long __attribute__((vector_size(16)));
 
-    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
-        chars entries;
-        __builtin_memcpy(&entries, table.data(), 16);
-        return reinterpret_cast<vec>(__builtin_ia32_pshufb128(entries, reinterpret_cast<chars>(nibbles)));
+    [[nodiscard]] WSOLO_VECTOR16 static vec shuffled(vec entries, vec places) noexcept {
+        return reinterpret_cast<vec>(
+            __builtin_ia32_pshufb128(reinterpret_cast<chars>(entries), reinterpret_cast<chars>(places)));
     }
 
     template <int Count>
@@ -1797,7 +1930,12 @@ private:
 
     [[nodiscard]] WSOLO_AVX512 static vec subtract_saturated(vec from, std::uint8_t amount) noexcept {
         const vec amounts = vec{} + amount;
-        return (from > amounts ? from : amounts) - amounts;
+#if defined(__clang__)
+        return (from > amounts ? from : amounts) - amounts; // one instruction there
+#else
+        return reinterpret_cast<vec>(__builtin_ia32_psubusb512_mask(
+            reinterpret_cast<chars>(from), reinterpret_cast<chars>(amounts), chars{}, ~0ULL));
+#endif
     }
 
     /// The bytes whose lane bit is set, zero elsewhere; no other byte is read.
@@ -1851,21 +1989,40 @@ private:
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// See the head. O(size).
+/// utf8_faultless by `unit`, which this processor must have.
 template <class Byte>
-[[nodiscard]] inline bool utf8_faultless(Byte* at, std::size_t size, std::uint32_t key = 0) noexcept {
+[[nodiscard]] inline bool utf8_faultless_by([[maybe_unused]] vector_unit unit, Byte* at, std::size_t size,
+                                            std::uint32_t key) noexcept {
 #if WSOLO_X86_KERNELS
-    switch (usable_vector_unit()) {
-    case vector_unit::avx512: return utf8_avx512::run(at, size, key);
-    case vector_unit::avx2: return utf8_avx2::run(at, size, key);
-    case vector_unit::ssse3: return utf8_vector16::run(at, size, key);
-    case vector_unit::baseline: break;
-    }
+    if (unit == vector_unit::avx512) return utf8_avx512::run(at, size, key);
+    if (unit == vector_unit::avx2) return utf8_avx2::run(at, size, key);
+    if (unit == vector_unit::ssse3) return utf8_vector16::run(at, size, key);
     return utf8_plain::run(at, size, key);
 #elif WSOLO_UTF8_NEON
     return utf8_vector16::run(at, size, key);
 #else
     return utf8_plain::run(at, size, key);
+#endif
+}
+
+/// See the head. O(size).
+template <class Byte>
+[[nodiscard]] inline bool utf8_faultless(Byte* at, std::size_t size, std::uint32_t key = 0) noexcept {
+    return utf8_faultless_by(usable_vector_unit(), at, size, key);
+}
+
+/// A quick yes for 4 to 31 bytes that are UTF-8 from the first to the last; they are XORed with `key` as
+/// utf8_faultless does it. False says nothing and leaves them as they are. `unit` as above. O(1).
+template <class Byte>
+[[nodiscard]] inline bool utf8_take_short([[maybe_unused]] vector_unit unit, [[maybe_unused]] Byte* at,
+                                          [[maybe_unused]] std::size_t size,
+                                          [[maybe_unused]] std::uint32_t key) noexcept {
+#if WSOLO_X86_KERNELS
+    return unit >= vector_unit::ssse3 && utf8_vector16::take_short(at, size, key);
+#elif WSOLO_UTF8_NEON
+    return utf8_vector16::take_short(at, size, key);
+#else
+    return false;
 #endif
 }
 
@@ -1973,8 +2130,9 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// Whether `bytes` as a whole are UTF-8. O(n).
 [[nodiscard]] inline bool is_valid_utf8(const_bytes bytes) noexcept {
-    if (bytes.size() <= detail::utf8_short_size && detail::clear_ascii_short(bytes.data(), bytes.size(), 0)) {
-        return true;
+    if (bytes.size() <= detail::utf8_short_size) {
+        if (detail::clear_ascii_short(bytes.data(), bytes.size(), 0)) return true;
+        if (detail::utf8_take_short(detail::usable_vector_unit(), bytes.data(), bytes.size(), 0)) return true;
     }
     return detail::utf8_unfinished(bytes) == 0 && detail::utf8_faultless(bytes.data(), bytes.size());
 }
@@ -2032,6 +2190,11 @@ private:
     /// The part, XORed with `word` (a key in memory order) first unless it is const.
     template <class Byte>
     [[gnu::noinline]] bool judge(std::span<Byte> part, std::uint32_t word) noexcept {
+        if (part.size() <= detail::utf8_short_size && at_boundary() &&
+            detail::utf8_take_short(detail::usable_vector_unit(), part.data(), part.size(), word)) {
+            valid_ += part.size();
+            return true;
+        }
         while (!part.empty() &&
                !at_boundary()) { // what completes the code point that the last part left open
             unmask(part.first(1), word);
@@ -2549,17 +2712,21 @@ xor_avx512(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t
 inline constexpr std::size_t avx2_from = 256;
 inline constexpr std::size_t avx512_from = 1024;
 
+/// avx2_from <= size, by the widest means that pays among those that `unit` has.
+inline void xor_long_by(vector_unit unit, std::byte* to, const std::byte* from, std::size_t size,
+                        std::uint32_t word) noexcept {
+    if (unit >= vector_unit::avx512 && size >= avx512_from) return xor_avx512(to, from, size, word);
+    if (unit >= vector_unit::avx2) return xor_avx2(to, from, size, word);
+    xor_from_32(to, from, size, word);
+}
+
 #endif
 
 /// 32 <= size, by the widest means that pays.
 [[gnu::noinline]] inline void xor_long(std::byte* to, const std::byte* from, std::size_t size,
                                        std::uint32_t word) noexcept {
 #if WSOLO_X86_KERNELS
-    if (size >= avx2_from) {
-        const vector_unit unit = usable_vector_unit();
-        if (unit >= vector_unit::avx512 && size >= avx512_from) return xor_avx512(to, from, size, word);
-        if (unit >= vector_unit::avx2) return xor_avx2(to, from, size, word);
-    }
+    if (size >= avx2_from) return xor_long_by(usable_vector_unit(), to, from, size, word);
 #endif
     xor_from_32(to, from, size, word);
 }
@@ -5257,7 +5424,7 @@ public:
     /// (basic_reader::note_close_sent). Builds the frame anew at each call, the same each time.
     [[nodiscard]] std::optional<control_frame> owed_reply() const noexcept {
         if (reply_ == reply::none) return std::nullopt;
-        return masked_reply_ ? built_reply<role::client>(one_key{key_}) : built_reply<role::server>();
+        return masked_reply_ ? built_reply<role::client>(one_key(key_)) : built_reply<role::server>();
     }
     /// Whether owed_reply() has one, without building it.
     [[nodiscard]] bool owes_reply() const noexcept { return reply_ != reply::none; }
@@ -5266,12 +5433,6 @@ private:
     friend struct detail::event_access;
 
     enum class reply : std::uint8_t { none, echo, failure };
-
-    /// The key that the reader drew for this reply.
-    struct one_key {
-        masking_key key;
-        [[nodiscard]] masking_key next_key() const noexcept { return key; }
-    };
 
     template <role Role, class... Keys>
     [[nodiscard]] std::optional<control_frame> built_reply(Keys... keys) const noexcept {
@@ -5284,7 +5445,7 @@ private:
 
     const std::byte* payload_ = nullptr;
     std::size_t size_ = 0;
-    masking_key key_{};
+    masking_key key_{}; // for the reply
     close_code code_ = close_code::no_status;
     event_kind kind_ = event_kind::failure;
     errc error_ = errc::none;
@@ -5723,7 +5884,8 @@ struct reader_state {
             }
             const decoded part = decoder_.next_masked(input);
             if (part.status != decode_status::part) {
-                return part.status == decode_status::failed && fail(part.error, found);
+                if (part.status == decode_status::need_more) return false;
+                return fail(part.error, found);
             }
             if (take(part, found)) return true;
         }
@@ -6758,7 +6920,7 @@ struct handled {
     std::size_t bytes = 0;
 };
 
-enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, end };
+enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, end, not_owed };
 
 /// What the drainer is to do next, and a block for it to free.
 template <class Message>
@@ -6811,35 +6973,19 @@ public:
         return {.schedule = end_with(why)};
     }
 
-    /// Takes the turn that a hook owes. False: nothing is owed, or another thread was faster.
-    [[nodiscard]] bool begin() noexcept {
+    /// Takes the turn that a hook owes, and looks. not_owed: it is somebody else's, or nobody's; see
+    /// turn().
+    inbox_look<Message> begin(std::size_t quantum) noexcept {
         const scoped_hold hold(lock_);
-        if (turn_ != inbox_turn::scheduled) return false;
+        if (turn_ != inbox_turn::scheduled) return {.step = inbox_step::not_owed};
         turn_ = inbox_turn::draining;
-        return true;
+        return choose(nullptr, quantum);
     }
 
     /// Drainer: settles what it did, and learns what is next. `left` of its quantum remain.
     inbox_look<Message> look(const handled& done, std::size_t left) noexcept {
         const scoped_hold hold(lock_);
-        inbox_look<Message> next{.spent = settle(done)};
-        if (aborting_) {
-            next.step = inbox_step::end;
-        } else if (paused_ && is_half_empty()) {
-            paused_ = false;
-            next.step = inbox_step::resume;
-        } else if (blocks_.empty()) {
-            next.step = sealed_ ? inbox_step::end : inbox_step::released;
-            if (!sealed_) release(next);
-        } else if (left == 0) {
-            turn_ = inbox_turn::scheduled;
-            next.step = inbox_step::quantum_used;
-        } else {
-            const std::uint32_t most = batch();
-            next.step = inbox_step::handle;
-            next.run = blocks_.front(left < most ? static_cast<std::uint32_t>(left) : most);
-        }
-        return next;
+        return choose(settle(done), left);
     }
 
     /// Drainer, no lock: whether to look before the next message of a run.
@@ -6963,6 +7109,28 @@ private:
         report_.messages_handled += done.messages;
         report_.bytes_handled += done.bytes;
         return blocks_.drop_front(done.messages);
+    }
+
+    /// What the drainer is to do next.
+    inbox_look<Message> choose(block* spent, std::size_t left) noexcept {
+        inbox_look<Message> next{.spent = spent};
+        if (aborting_) {
+            next.step = inbox_step::end;
+        } else if (paused_ && is_half_empty()) {
+            paused_ = false;
+            next.step = inbox_step::resume;
+        } else if (blocks_.empty()) {
+            next.step = sealed_ ? inbox_step::end : inbox_step::released;
+            if (!sealed_) release(next);
+        } else if (left == 0) {
+            turn_ = inbox_turn::scheduled;
+            next.step = inbox_step::quantum_used;
+        } else {
+            const std::uint32_t most = batch();
+            next.step = inbox_step::handle;
+            next.run = blocks_.front(left < most ? static_cast<std::uint32_t>(left) : most);
+        }
+        return next;
     }
 
     /// The queue is empty: no heap block stays.
@@ -7159,7 +7327,8 @@ public:
     /// and leaves this call, behind on_finished(). The message is destroyed when its handler returns.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
-        if (box_.begin()) return run(handler, quantum);
+        const auto first = box_.begin(quantum);
+        if (first.step != detail::inbox_step::not_owed) return run(handler, quantum, first);
         switch (box_.turn()) {
         case inbox_turn::draining: return {inbox_status::busy};
         case inbox_turn::finished: return {inbox_status::finished};
@@ -7182,19 +7351,20 @@ public:
 private:
     /// Holds the turn: it leaves by being released, handed over or finished.
     template <class Handler>
-    inbox_drain run(Handler& handler, std::size_t quantum) {
-        detail::handled done;
-        for (std::size_t total = 0;; total += done.messages) {
-            const auto next = box_.look(done, quantum - total);
+    inbox_drain run(Handler& handler, std::size_t quantum, detail::inbox_look<Message> next) {
+        using detail::inbox_step;
+        for (std::size_t total = 0;;) {
             box::block::destroy(next.spent);
-            done = {};
+            detail::handled done;
             switch (next.step) {
-            case detail::inbox_step::handle: handle_or_end(handler, next.run, done); break;
-            case detail::inbox_step::resume: tell_resume(); break;
-            case detail::inbox_step::released: return {inbox_status::idle, total};
-            case detail::inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
-            case detail::inbox_step::end: end(); return {inbox_status::finished, total};
+            case inbox_step::handle: handle_or_end(handler, next.run, done); break;
+            case inbox_step::resume: tell_resume(); break;
+            case inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
+            case inbox_step::end: end(); return {inbox_status::finished, total};
+            default: return {inbox_status::idle, total}; // the last touch was in there
             }
+            total += done.messages;
+            next = box_.look(done, quantum - total);
         }
     }
 
@@ -7244,7 +7414,7 @@ private:
     void schedule() {
         if (detail::ask_for_a_turn(hook_)) return;
         static_cast<void>(box_.close(errc::schedule_refused)); // nobody will come
-        if (box_.begin()) end();
+        if (box_.begin(0).step == detail::inbox_step::end) end();
     }
 
     /// Holds the turn, for the last time.
@@ -10967,24 +11137,15 @@ public:
     [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
 };
 
-/// A key source with a single key in it, for a single frame.
-class one_key {
-public:
-    one_key() = default;
-    explicit one_key(masking_key key) noexcept : key_(key) {}
-    [[nodiscard]] masking_key next_key() noexcept { return key_; }
-
-private:
-    masking_key key_{};
-};
-
 /// Encodes a client's frames with keys from `Keys`, which it owns.
 template <key_source Keys = random_keys>
 class client_side {
 public:
     static constexpr role self = role::client;
 
-    client_side() = default;
+    client_side()
+        requires std::default_initializable<Keys>
+    = default;
     explicit client_side(Keys keys) noexcept : keys_(std::move(keys)) {}
 
     /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
@@ -11872,14 +12033,14 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/endpoint/detail/endpoint_core.hpp
-// What an endpoint does in a turn of its loop: input to events, events to replies and messages, messages to the
-// handler, then the heartbeat, the writer, and the question whether it is over.
+// ---- wsolo/endpoint/detail/endpoint_parts.hpp
+// What an endpoint is made of, and what may be asked of it from any thread: close, abort, handling, and a turn of its
+// loop.
 //
 // Laws of this file:
-// - Everything but wake(), handle_some(), begin_close() and abort() belongs to the loop's thread.
-// - Inside a turn the hooks only leave a mark, and the turn's end does what they ask for: no loop wakes itself.
-// - The first thing that went wrong names the end.
+// - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's
+//   end does what they ask for: no loop wakes itself.
+// - What the handler answers ends the connection or does not; it never unwinds a loop.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -11891,16 +12052,15 @@ namespace detail {
 /// `Whole` is the endpoint, which derives from this.
 template <class Whole, transport Transport, schedule_hook Schedule, class Handler, class Side, class Work,
           class Traits>
-class endpoint_core {
-    using loop_scope = basic_handler_scope<Traits>;
+class endpoint_parts {
     using anchor = basic_session_anchor<Whole, Traits>;
 
     struct writer_hook {
-        endpoint_core* self;
+        endpoint_parts* self;
         bool operator()() const { return self->wake(self->write_is_due_); }
     };
     struct inbox_hook {
-        endpoint_core* self;
+        endpoint_parts* self;
         bool operator()() const { return self->ask_for_work(); }
         void on_resume() const noexcept { self->wake_or_abort(); }
         void on_finished(const inbox_report& report) const noexcept {
@@ -11911,6 +12071,7 @@ class endpoint_core {
     };
 
 protected:
+    using loop_scope = basic_handler_scope<Traits>;
     using writer = single_writer<Transport, writer_hook, Side, no_observer, Traits>;
     using barrier = basic_sequence_barrier<Traits>;
     using item = received_item<barrier>;
@@ -11919,8 +12080,8 @@ protected:
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
 
     template <class... Gated>
-    endpoint_core(Transport connection, Schedule hook, Handler handler, const endpoint_options& options,
-                  Side side, Work work, Gated... gated)
+    endpoint_parts(Transport connection, Schedule hook, Handler handler, const endpoint_options& options,
+                   Side side, Work work, Gated... gated)
         : beat_(options.beating, Traits::clock::now()),
           in_(whole_messages(options.reading)),
           close_timeout_(options.close_timeout),
@@ -11939,9 +12100,9 @@ protected:
             abort(errc::out_of_memory);
         }
     }
-    endpoint_core(const endpoint_core&) = delete;
-    endpoint_core& operator=(const endpoint_core&) = delete;
-    ~endpoint_core() {
+    endpoint_parts(const endpoint_parts&) = delete;
+    endpoint_parts& operator=(const endpoint_parts&) = delete;
+    ~endpoint_parts() {
         handled_.close(errc::aborted); // who waits for messages that will not be handled is told so
         anchor_ = {};                  // waits for work() in progress
     }
@@ -11951,39 +12112,6 @@ protected:
     static read_limits whole_messages(read_limits limits) noexcept {
         limits.deliver = delivery::messages;
         return limits;
-    }
-
-    endpoint_wants on_bytes(mutable_bytes received) {
-        const time_point now = Traits::clock::now();
-        beat_.on_received(now);
-        {
-            const loop_scope inside(this);
-            take(received, now);
-            handle_here();
-        }
-        return settle(now);
-    }
-
-    endpoint_wants on_end(errc why) {
-        const time_point now = Traits::clock::now();
-        write_is_due_ = true;
-        {
-            const loop_scope inside(this);
-            end_input(why);
-            handle_here();
-        }
-        return settle(now);
-    }
-
-    endpoint_wants on_turn() {
-        const time_point now = Traits::clock::now();
-        write_is_due_ = true;
-        {
-            const loop_scope inside(this);
-            take_rest(now);
-            handle_here();
-        }
-        return settle(now);
     }
 
     errc begin_close(close_code code, std::string_view reason) {
@@ -12030,6 +12158,15 @@ protected:
                (handler_.wants_message() || inbox_.queued_messages() == 0 || !inbox_.report().clean());
     }
 
+    /// Has run() called soon: by this turn's own end where the loop itself asks.
+    bool wake(bool& is_due) {
+        if (loop_scope::is_inside(this)) return is_due = true;
+        return ask_for_a_turn(schedule_);
+    }
+    void wake_or_abort() {
+        if (!wake(work_is_due_)) abort(errc::schedule_refused);
+    }
+
     heartbeat beat_;
     basic_reader<Side::self> in_;
     byte_buffer rest_; ///< bytes behind a pause
@@ -12055,6 +12192,93 @@ protected:
     message_inbox inbox_;
     writer out_;
     anchor anchor_; ///< the last, so that nothing goes while work() is inside
+
+private:
+    bool ask_for_work() {
+        if constexpr (handles_here) {
+            return wake(work_is_due_);
+        } else {
+            auto call = [this] { return work_(anchor_.handle()); };
+            return ask_for_a_turn(call);
+        }
+    }
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/detail/endpoint_turn.hpp
+// What an endpoint does in a turn of its loop: input to events, events to replies and messages, then the handler, the
+// heartbeat, the writer, and the question whether it is over.
+//
+// Laws of this file:
+// - Everything here belongs to the loop's thread.
+// - What came before a Close, or before a broken rule, is answered before it is.
+// - The first thing that went wrong names the end.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Whole, transport Transport, schedule_hook Schedule, class Handler, class Side, class Work,
+          class Traits>
+class endpoint_turn : protected endpoint_parts<Whole, Transport, Schedule, Handler, Side, Work, Traits> {
+protected:
+    using parts = endpoint_parts<Whole, Transport, Schedule, Handler, Side, Work, Traits>;
+    using parts::beat_;
+    using parts::close_by_;
+    using parts::close_timeout_;
+    using parts::end_;
+    using parts::give_up_at_;
+    using parts::handled_;
+    using parts::handler_;
+    using parts::in_;
+    using parts::inbox_;
+    using parts::input_is_over_;
+    using parts::is_blocked_;
+    using parts::is_finished_;
+    using parts::max_unsent_;
+    using parts::out_;
+    using parts::owed_close_;
+    using parts::parts;
+    using parts::rest_;
+    using parts::schedule_;
+    using parts::work_is_due_;
+    using parts::write_deadline_;
+    using parts::write_is_due_;
+    using parts::writer_is_over_;
+    using typename parts::loop_scope;
+
+    endpoint_wants on_bytes(mutable_bytes received) {
+        const time_point now = Traits::clock::now();
+        beat_.on_received(now);
+        {
+            const loop_scope inside(this);
+            take(received, now);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    endpoint_wants on_end(errc why) {
+        const time_point now = Traits::clock::now();
+        write_is_due_ = true;
+        {
+            const loop_scope inside(this);
+            end_input(why);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    endpoint_wants on_turn() {
+        const time_point now = Traits::clock::now();
+        write_is_due_ = true;
+        {
+            const loop_scope inside(this);
+            take_rest(now);
+            handle_here();
+        }
+        return settle(now);
+    }
 
 private:
     // ---- in
@@ -12132,7 +12356,7 @@ private:
                 out_.abort(why);
             } else { // only one direction is over, so the other can still say what is wrong with that
                 static_cast<void>(
-                    begin_close(close_code::protocol_error, "the stream ended without a Close frame"));
+                    this->begin_close(close_code::protocol_error, "the stream ended without a Close frame"));
             }
         }
         if (rest_.empty()) end_messages();
@@ -12143,44 +12367,34 @@ private:
 
     // ---- handling
 
-    bool ask_for_work() {
-        if constexpr (handles_here) {
-            return wake(work_is_due_);
-        } else {
-            auto call = [this] { return work_(anchor_.handle()); };
-            return ask_for_a_turn(call);
-        }
-    }
-
     void handle_here() {
-        if constexpr (handles_here) {
+        if constexpr (parts::handles_here) {
             work_is_due_ = false;
-            handle_some();
+            this->handle_some();
         }
     }
 
-    // ---- the loop's turn
+    // ---- the turn's end
 
-    /// Has run() called soon: by this turn's own end where the loop itself asks.
-    bool wake(bool& is_due) {
-        if (loop_scope::is_inside(this)) return is_due = true;
-        return ask_for_a_turn(schedule_);
-    }
-    void wake_or_abort() {
-        if (!wake(work_is_due_)) abort(errc::schedule_refused);
+    /// Ends the connection for a reason of this side's: with a Close that says so, if one can still be sent.
+    void fail(errc why) {
+        end_.blame(why);
+        const close_code known = close_code_for(why);
+        static_cast<void>(this->begin_close(
+            known == close_code::no_status ? close_code::internal_error : known, to_string(why)));
     }
 
     void keep_alive(time_point now) {
         if (end_.close_noted() || !in_.open() || input_is_over_) beat_.on_closing();
         const heartbeat_actions due = beat_.tick(now);
         if (due.send_ping) {
-            const errc error = out_.send_ping({}, {&endpoint_core::on_ping_told, this});
+            const errc error = out_.send_ping({}, {&endpoint_turn::on_ping_told, this});
             if (error == errc::none) end_.count_control();
             if (error == errc::closed) beat_.on_closing();
             if (error != errc::none) beat_.on_ping_dropped(now);
         }
-        if constexpr (requires { handler_.on_beat(whole(), due.roll_window); }) {
-            if (due.send_beat) handler_.on_beat(whole(), due.roll_window);
+        if constexpr (requires { handler_.on_beat(this->whole(), due.roll_window); }) {
+            if (due.send_beat) handler_.on_beat(this->whole(), due.roll_window);
         }
         if (due.peer_is_dead) {
             end_.blame(errc::pong_timeout);
@@ -12190,7 +12404,7 @@ private:
 
     /// In the thread that pumps, which is the loop's.
     static void on_ping_told(void* context, errc outcome) noexcept {
-        auto& self = *static_cast<endpoint_core*>(context);
+        auto& self = *static_cast<endpoint_turn*>(context);
         const time_point now = Traits::clock::now();
         if (outcome == errc::none) {
             self.beat_.on_ping_written(now);
@@ -12221,7 +12435,7 @@ private:
         if (is_input_over(now)) end_here();
         if (writer_is_over_ && input_is_over_ && inbox_.finished()) return finish();
         if (std::exchange(work_is_due_, false) && !ask_for_a_turn(schedule_)) {
-            abort(errc::schedule_refused);
+            this->abort(errc::schedule_refused);
             write_is_due_ = true;
             return settle(now);
         }
@@ -12230,14 +12444,6 @@ private:
     }
 
     // ---- the end
-
-    /// Ends the connection for a reason of this side's: with a Close that says so, if one can still be sent.
-    void fail(errc why) {
-        end_.blame(why);
-        const close_code known = close_code_for(why);
-        static_cast<void>(
-            begin_close(known == close_code::no_status ? close_code::internal_error : known, to_string(why)));
-    }
 
     /// Whether the writer is over, and nothing more is to be expected of the peer.
     bool is_input_over(time_point now) {
@@ -12259,7 +12465,8 @@ private:
         is_finished_ = true;
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
-        if constexpr (requires { handler_.on_finished(whole(), how); }) handler_.on_finished(whole(), how);
+        if constexpr (requires { handler_.on_finished(this->whole(), how); })
+            handler_.on_finished(this->whole(), how);
         return {.read = false, .finished = true};
     }
 
@@ -12271,8 +12478,7 @@ private:
     }
 };
 
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
+} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/endpoint/endpoint.hpp
 // One whole side of a connection behind its handshake: reader, writer, inbox, barrier, heartbeat and weak handles,
@@ -12302,10 +12508,11 @@ namespace wsolo::inline WSOLO_ABI {
 /// progress, and must not run inside a callback.
 template <transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
           class Work = in_the_loop, class Traits = std_blocking_traits>
-class endpoint : private detail::endpoint_core<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
+class endpoint : private detail::endpoint_turn<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
                                                Transport, Schedule, Handler, Side, Work, Traits> {
-    using core = detail::endpoint_core<endpoint, Transport, Schedule, Handler, Side, Work, Traits>;
+    using core = detail::endpoint_turn<endpoint, Transport, Schedule, Handler, Side, Work, Traits>;
     friend core;
+    friend typename core::parts;
 
 public:
     static constexpr role self = Side::self;

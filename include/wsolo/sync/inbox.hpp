@@ -116,7 +116,8 @@ public:
     /// and leaves this call, behind on_finished(). The message is destroyed when its handler returns.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
-        if (box_.begin()) return run(handler, quantum);
+        const auto first = box_.begin(quantum);
+        if (first.step != detail::inbox_step::not_owed) return run(handler, quantum, first);
         switch (box_.turn()) {
         case inbox_turn::draining: return {inbox_status::busy};
         case inbox_turn::finished: return {inbox_status::finished};
@@ -139,19 +140,20 @@ public:
 private:
     /// Holds the turn: it leaves by being released, handed over or finished.
     template <class Handler>
-    inbox_drain run(Handler& handler, std::size_t quantum) {
-        detail::handled done;
-        for (std::size_t total = 0;; total += done.messages) {
-            const auto next = box_.look(done, quantum - total);
+    inbox_drain run(Handler& handler, std::size_t quantum, detail::inbox_look<Message> next) {
+        using detail::inbox_step;
+        for (std::size_t total = 0;;) {
             box::block::destroy(next.spent);
-            done = {};
+            detail::handled done;
             switch (next.step) {
-            case detail::inbox_step::handle: handle_or_end(handler, next.run, done); break;
-            case detail::inbox_step::resume: tell_resume(); break;
-            case detail::inbox_step::released: return {inbox_status::idle, total};
-            case detail::inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
-            case detail::inbox_step::end: end(); return {inbox_status::finished, total};
+            case inbox_step::handle: handle_or_end(handler, next.run, done); break;
+            case inbox_step::resume: tell_resume(); break;
+            case inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
+            case inbox_step::end: end(); return {inbox_status::finished, total};
+            default: return {inbox_status::idle, total}; // the last touch was in there
             }
+            total += done.messages;
+            next = box_.look(done, quantum - total);
         }
     }
 
@@ -201,7 +203,7 @@ private:
     void schedule() {
         if (detail::ask_for_a_turn(hook_)) return;
         static_cast<void>(box_.close(errc::schedule_refused)); // nobody will come
-        if (box_.begin()) end();
+        if (box_.begin(0).step == detail::inbox_step::end) end();
     }
 
     /// Holds the turn, for the last time.

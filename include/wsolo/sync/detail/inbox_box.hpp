@@ -33,7 +33,7 @@ struct handled {
     std::size_t bytes = 0;
 };
 
-enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, end };
+enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, end, not_owed };
 
 /// What the drainer is to do next, and a block for it to free.
 template <class Message>
@@ -86,35 +86,19 @@ public:
         return {.schedule = end_with(why)};
     }
 
-    /// Takes the turn that a hook owes. False: nothing is owed, or another thread was faster.
-    [[nodiscard]] bool begin() noexcept {
+    /// Takes the turn that a hook owes, and looks. not_owed: it is somebody else's, or nobody's; see
+    /// turn().
+    inbox_look<Message> begin(std::size_t quantum) noexcept {
         const scoped_hold hold(lock_);
-        if (turn_ != inbox_turn::scheduled) return false;
+        if (turn_ != inbox_turn::scheduled) return {.step = inbox_step::not_owed};
         turn_ = inbox_turn::draining;
-        return true;
+        return choose(nullptr, quantum);
     }
 
     /// Drainer: settles what it did, and learns what is next. `left` of its quantum remain.
     inbox_look<Message> look(const handled& done, std::size_t left) noexcept {
         const scoped_hold hold(lock_);
-        inbox_look<Message> next{.spent = settle(done)};
-        if (aborting_) {
-            next.step = inbox_step::end;
-        } else if (paused_ && is_half_empty()) {
-            paused_ = false;
-            next.step = inbox_step::resume;
-        } else if (blocks_.empty()) {
-            next.step = sealed_ ? inbox_step::end : inbox_step::released;
-            if (!sealed_) release(next);
-        } else if (left == 0) {
-            turn_ = inbox_turn::scheduled;
-            next.step = inbox_step::quantum_used;
-        } else {
-            const std::uint32_t most = batch();
-            next.step = inbox_step::handle;
-            next.run = blocks_.front(left < most ? static_cast<std::uint32_t>(left) : most);
-        }
-        return next;
+        return choose(settle(done), left);
     }
 
     /// Drainer, no lock: whether to look before the next message of a run.
@@ -238,6 +222,28 @@ private:
         report_.messages_handled += done.messages;
         report_.bytes_handled += done.bytes;
         return blocks_.drop_front(done.messages);
+    }
+
+    /// What the drainer is to do next.
+    inbox_look<Message> choose(block* spent, std::size_t left) noexcept {
+        inbox_look<Message> next{.spent = spent};
+        if (aborting_) {
+            next.step = inbox_step::end;
+        } else if (paused_ && is_half_empty()) {
+            paused_ = false;
+            next.step = inbox_step::resume;
+        } else if (blocks_.empty()) {
+            next.step = sealed_ ? inbox_step::end : inbox_step::released;
+            if (!sealed_) release(next);
+        } else if (left == 0) {
+            turn_ = inbox_turn::scheduled;
+            next.step = inbox_step::quantum_used;
+        } else {
+            const std::uint32_t most = batch();
+            next.step = inbox_step::handle;
+            next.run = blocks_.front(left < most ? static_cast<std::uint32_t>(left) : most);
+        }
+        return next;
     }
 
     /// The queue is empty: no heap block stays.
