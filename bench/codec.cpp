@@ -1,9 +1,10 @@
 // ns per frame: encoding, masking, decoding and UTF-8, each beside a memcpy of the same bytes
 //
-// Cases encode_server, encode_client (key included), mask_in_place, decode_binary, decode_text, utf8_ascii,
-// utf8_mixed. Impls memcpy, wsolo, and those of wslay, beast and websocketpp whose headers were found; a
-// codec without a function for a case has no row there. The decode rows include the copy that a read from a
-// socket would have made, and so does their memcpy row.
+// Cases encode_server, encode_client (key included), mask_in_place, decode_binary, decode_text (ASCII),
+// decode_text_mixed (German, Russian, Chinese, an emoji), utf8_ascii, utf8_mixed (the same). Impls memcpy,
+// wsolo, and those of wslay, beast and websocketpp whose headers were found; a codec without a function for a
+// case has no row there. The decode rows include the copy that a read from a socket would have made, and so
+// does their memcpy row.
 
 #include "support/codec_wsolo.hpp"
 #ifdef WSOLO_BENCH_WSLAY
@@ -55,7 +56,7 @@ concept validates_utf8 = requires(const std::string& text) { Codec::is_valid_utf
 class codec {
 public:
     explicit codec(bench::suite& suite)
-        : suite_(suite), at_least_(suite.quick() ? nanoseconds(1000) : std::chrono::milliseconds(15)) {}
+        : suite_(suite), at_least_(suite.quick() ? nanoseconds(1000) : std::chrono::milliseconds(5)) {}
 
     void run() {
         for (const std::size_t size : sizes) {
@@ -64,15 +65,32 @@ public:
             mask(size);
         }
         for (const std::size_t size : sizes) {
-            decode("decode_binary", wsolo::opcode::binary, size);
-            decode("decode_text", wsolo::opcode::text, size);
+            decode("decode_binary", wsolo::opcode::binary, std::string(size, 't'));
+            decode("decode_text", wsolo::opcode::text, std::string(size, 't'));
+            decode("decode_text_mixed", wsolo::opcode::text, text_of(size, mixed));
         }
-        utf8("utf8_ascii", "The quick brown fox jumps over the lazy dog. ");
-        utf8("utf8_mixed", "Gr\xc3\xbc\xc3\x9f Gott, \xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82, "
-                           "\xe4\xbd\xa0\xe5\xa5\xbd, \xf0\x9f\x91\x8b ");
+        constexpr std::size_t utf8_size = 64 * 1024;
+        utf8("utf8_ascii", text_of(utf8_size, "The quick brown fox jumps over the lazy dog. "));
+        utf8("utf8_mixed", text_of(utf8_size, mixed));
     }
 
 private:
+    static constexpr std::string_view mixed =
+        "Gr\xc3\xbc\xc3\x9f Gott, \xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82, "
+        "\xe4\xbd\xa0\xe5\xa5\xbd, "
+        "\xf0\x9f\x91\x8b ";
+
+    /// `phrase` over and over, with dots for a code point that the size would cut.
+    static std::string text_of(std::size_t size, std::string_view phrase) {
+        std::string text;
+        while (text.size() <= size) text += phrase;
+        std::size_t end = size;
+        while ((static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+        text.resize(end);
+        text.resize(size, '.');
+        return text;
+    }
+
     template <class Work>
     contender timed(std::string impl, Work work, double per_call = 1) {
         return {std::move(impl), [work, per_call, this]() mutable {
@@ -127,21 +145,21 @@ private:
     }
 
     /// Client frames of one payload size, as many as a 64 KiB read holds, but at least one.
-    static std::string stream(wsolo::opcode op, std::size_t size, std::size_t& frames) {
+    static std::string stream(wsolo::opcode op, const std::string& payload, std::size_t& frames) {
         wsolo::random_keys keys;
-        const std::string payload(size, 't');
         std::string wire;
-        for (frames = 0; frames == 0 || wire.size() + size + 14 <= 64 * 1024; ++frames) {
+        for (frames = 0; frames == 0 || wire.size() + payload.size() + 14 <= 64 * 1024; ++frames) {
             static_cast<void>(
                 wsolo::append_frame<wsolo::role::client>(wire, op, wsolo::bytes_of(payload), keys));
         }
         return wire;
     }
 
-    void decode(const std::string& name, wsolo::opcode op, std::size_t size) {
+    void decode(const std::string& name, wsolo::opcode op, const std::string& payload) {
         if (!suite_.wants(name)) return;
+        const std::size_t size = payload.size();
         std::size_t frames = 0;
-        auto wire = std::make_shared<std::string>(stream(op, size, frames));
+        auto wire = std::make_shared<std::string>(stream(op, payload, frames));
         const auto per_frame = static_cast<double>(frames);
         auto read = std::make_shared<places>(wire->size(), 6);
         const auto copy = [=] {
@@ -160,13 +178,10 @@ private:
         suite_.compare(name, size, 1, "ns", all);
     }
 
-    void utf8(const std::string& name, const std::string& phrase) {
+    void utf8(const std::string& name, const std::string& payload) {
         if (!suite_.wants(name)) return;
-        constexpr std::size_t size = 64 * 1024;
-        auto text = std::make_shared<std::string>();
-        while (text->size() + phrase.size() <= size) *text += phrase;
-        text->resize(size, '.');
-        std::vector<contender> all{copying(size)};
+        const auto text = std::make_shared<std::string>(payload);
+        std::vector<contender> all{copying(text->size())};
         for_each_codec([&]<class Codec>(Codec) {
             if constexpr (validates_utf8<Codec>) {
                 all.push_back(timed(Codec::name, [=] {
@@ -174,7 +189,7 @@ private:
                 }));
             }
         });
-        suite_.compare(name, size, 1, "ns", all);
+        suite_.compare(name, text->size(), 1, "ns", all);
     }
 
     bench::suite& suite_;

@@ -4,10 +4,12 @@
     tools/draw_charts.py --out docs/charts --prefix codec- codec.json
     tools/draw_charts.py --into docs/benchmarks.md --prefix codec- codec.json
 
---into replaces what stands between the lines "<!-- table PREFIXcase -->" and "<!-- end -->" of a Markdown file.
+--into replaces what stands between the lines "<!-- table PREFIXcase -->" and "<!-- end -->" of a Markdown file. Several
+cases, with spaces between them, give one table. --medians leaves the spread to the charts.
 
-Bars stand on a linear axis per group (size and threads), scaled to the group's longest, because the groups differ by
-orders of magnitude and only the ratios within a group mean anything. A whisker spans the fastest and the slowest run.
+Bars stand on a linear axis per group (size and threads), because the groups differ by orders of magnitude and only the
+ratios within a group mean anything. Where shorter is better, the axis ends at 12 times the shortest bar, and what goes on
+is cut. A whisker spans the fastest and the slowest run.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import html
 import json
 import re
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 Row = Dict[str, object]
 Group = Tuple[int, int]
@@ -25,6 +27,7 @@ Group = Tuple[int, int]
 COLOURS = ["#1b6ca8", "#3fa7d6", "#8fd0ee", "#b0413e", "#d98032", "#e3b23c", "#6a994e", "#8d6a9f"]
 BAR, GAP, LEFT, WIDTH, RIGHT, TOP = 15, 14, 130, 440, 150, 46
 HIGHER_IS_BETTER = "frames/s"
+CUT = 12
 
 
 def read_rows(paths: List[Path]) -> List[Row]:
@@ -50,7 +53,7 @@ def impls_of(rows: List[Row]) -> List[str]:
 
 
 def short(value: float) -> str:
-    for limit, divisor, suffix in ((1e6, 1e6, "M"), (1e4, 1e3, "k")):
+    for limit, divisor, suffix in ((1e6, 1e6, "M"), (1e3, 1e3, "k")):
         if abs(value) >= limit:
             return f"{value / divisor:.3g}{suffix}"
     return f"{value:.3g}"
@@ -76,10 +79,13 @@ def text_at(x: float, y: float, words: str, anchor: str = "start", weight: str =
 def draw_group(rows: List[Row], impls: List[str], label: str, top: float) -> List[str]:
     """The bars of one group, its label on the left."""
     longest = max(float(row["max"]) for row in rows) or 1.0
+    shortest = min(float(row["median"]) for row in rows)
+    if rows[0]["unit"] != HIGHER_IS_BETTER and shortest > 0:
+        longest = min(longest, CUT * shortest)
     parts = [text_at(8, top + 12, label, weight="bold")]
     for line, row in enumerate(rows):
         y = top + line * BAR
-        low, middle, high = (LEFT + WIDTH * float(row[key]) / longest for key in ("min", "median", "max"))
+        low, middle, high = (LEFT + WIDTH * min(float(row[key]) / longest, 1.0) for key in ("min", "median", "max"))
         colour = COLOURS[impls.index(str(row["impl"])) % len(COLOURS)]
         parts.append(f'<rect x="{LEFT}" y="{y + 2:.1f}" width="{max(middle - LEFT, 0.5):.1f}" '
                      f'height="{BAR - 4}" fill="{colour}"/>')
@@ -97,8 +103,8 @@ def draw_case(name: str, rows: List[Row], title: str) -> str:
         parts += draw_group(members, impls, group_text(group, with_threads), top)
         top += len(members) * BAR + GAP
     unit = str(rows[0]["unit"])
-    better = "longer is better" if unit == HIGHER_IS_BETTER else "shorter is better"
-    heading = f"{title}{name}: {unit}, {better}; medians, whiskers from the fastest to the slowest run"
+    better = "longer is better" if unit == HIGHER_IS_BETTER else f"shorter is better, cut at {CUT} times the shortest"
+    heading = f"{title}{name}: {unit}, {better}; medians, whiskers: fastest and slowest run"
     width, height = LEFT + WIDTH + RIGHT, int(top)
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
@@ -107,32 +113,49 @@ def draw_case(name: str, rows: List[Row], title: str) -> str:
         text_at(8, 22, heading), *parts, "</svg>", ""])
 
 
-def table_of(name: str, rows: List[Row]) -> str:
-    """Medians, and the fastest and the slowest run."""
-    groups, impls = by_group(rows), impls_of(rows)
+def cell_of(row: Optional[Row], medians: bool) -> str:
+    if row is None:
+        return "-"
+    middle, low, high = (short(float(row[key])) for key in ("median", "min", "max"))
+    return middle if medians or low == high else f"{middle} ({low}-{high})"
+
+
+def lines_of(rows: List[Row], impls: List[str], label: str, medians: bool) -> List[str]:
+    """A line per group. `label` stands before it where one table holds several cases; alone, if that is all it has."""
+    groups = by_group(rows)
     with_threads = any(threads != 1 for _, threads in groups)
-    lines = [f"| {name} ({rows[0]['unit']}) | " + " | ".join(impls) + " |",
-             "|---|" + "---:|" * len(impls)]
+    lines = []
     for group, members in groups.items():
-        cells = {str(row["impl"]): row for row in members}
-        texts = []
-        for impl in impls:
-            row = cells.get(impl)
-            if row is None:
-                texts.append("-")
-                continue
-            middle, low, high = (short(float(row[key])) for key in ("median", "min", "max"))
-            texts.append(middle if low == high else f"{middle} ({low}-{high})")
-        lines.append(f"| {group_text(group, with_threads)} | " + " | ".join(texts) + " |")
+        row_of = {str(row["impl"]): row for row in members}
+        cells = " | ".join(cell_of(row_of.get(impl), medians) for impl in impls)
+        parts = [label] if label and len(groups) == 1 else [label, group_text(group, with_threads)]
+        lines.append(f"| {', '.join(part for part in parts if part)} | {cells} |")
+    return lines
+
+
+def table_of(names: List[str], cases: Dict[str, List[Row]], medians: bool) -> str:
+    """Medians, and the fastest and the slowest run."""
+    first = cases[names[0]]
+    impls = impls_of([row for name in names for row in cases[name]])
+    several = len(names) > 1
+    head = first[0]["unit"] if several else f"{names[0]} ({first[0]['unit']})"
+    lines = [f"| {head} | {' | '.join(impls)} |", "|---|" + "---:|" * len(impls)]
+    for name in names:
+        lines += lines_of(cases[name], impls, name if several else "", medians)
     return "\n".join(lines) + "\n"
 
 
-def fill(document: Path, prefix: str, cases: Dict[str, List[Row]]) -> None:
-    """Puts each case's table where the document has a place for it."""
+def fill(document: Path, prefix: str, cases: Dict[str, List[Row]], medians: bool) -> None:
+    """Puts the tables where the document has places for them."""
+
+    def filled(place: "re.Match[str]") -> str:
+        names = place[2].split()
+        if any(name not in cases for name in names):
+            return place[0]
+        return f"{place[1]}\n{table_of(names, cases, medians)}\n"
+
     text = document.read_text(encoding="utf-8")
-    for name, rows in cases.items():
-        place = re.compile(rf"(<!-- table {re.escape(prefix + name)} -->\n).*?(?=<!-- end -->)", re.S)
-        text = place.sub(lambda found, table=table_of(name, rows): f"{found[1]}\n{table}\n", text)
+    text = re.sub(rf"(<!-- table {re.escape(prefix)}([^>]*) -->\n).*?(?=<!-- end -->)", filled, text, flags=re.S)
     document.write_text(text, encoding="utf-8")
 
 
@@ -144,11 +167,12 @@ def main() -> None:
     parser.add_argument("--title", default="", help="put before the charts' titles")
     parser.add_argument("--case", action="append", default=[], help="only these; may repeat")
     parser.add_argument("--into", type=Path, help="the Markdown file whose tables are to be filled")
+    parser.add_argument("--medians", action="store_true", help="tables without the fastest and the slowest run")
     options = parser.parse_args()
     cases = {name: rows for name, rows in by_case(read_rows(options.files)).items()
              if not options.case or name in options.case}
     if options.into is not None:
-        fill(options.into, options.prefix, cases)
+        fill(options.into, options.prefix, cases, options.medians)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
         for name, rows in cases.items():

@@ -81,6 +81,7 @@
 #include "write/outbound.hpp"
 #include "write/outbox.hpp"
 #include "write/outcome.hpp"
+#include "write/outcome_ticket.hpp"
 #include "write/side.hpp"
 #include "write/single_writer.hpp"
 #include "write/threaded.hpp"

@@ -478,17 +478,68 @@ __attribute__((target("avx2"))) inline void chacha20_blocks8(const chacha20_key&
         std::memcpy(to + chacha20_group * chacha20_block_size + i * 16, halves + 16, 16);
     }
 }
+
+using chacha20_lanes16 = std::uint32_t __attribute__((vector_size(64)));
+
+/// §2.1, on sixteen blocks; each rotation is one instruction here.
+__attribute__((target("avx512f"), always_inline)) inline void
+chacha20_quarter16(chacha20_lanes16& a, chacha20_lanes16& b, chacha20_lanes16& c,
+                   chacha20_lanes16& d) noexcept {
+    a = a + b, d = d ^ a, d = d << 16 | d >> 16;
+    c = c + d, b = b ^ c, b = b << 12 | b >> 20;
+    a = a + b, d = d ^ a, d = d << 8 | d >> 24;
+    c = c + d, b = b ^ c, b = b << 7 | b >> 25;
+}
+
+/// The same bytes as four calls of chacha20_blocks4: blocks `counter` to `counter + 15`, 1024 bytes.
+__attribute__((target("avx512f"))) inline void
+chacha20_blocks16(const chacha20_key& key, std::uint32_t counter, std::byte* to) noexcept {
+    std::array<chacha20_lanes16, 16> input{};
+    for (std::size_t i = 0; i < 4; ++i) input[i] += chacha20_constants[i];
+    for (std::size_t i = 0; i < 8; ++i) input[4 + i] += key[i];
+    input[12] = chacha20_lanes16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + counter;
+
+    std::array<chacha20_lanes16, 16> x = input;
+    for (int round = 0; round < 10; ++round) {
+        chacha20_quarter16(x[0], x[4], x[8], x[12]);
+        chacha20_quarter16(x[1], x[5], x[9], x[13]);
+        chacha20_quarter16(x[2], x[6], x[10], x[14]);
+        chacha20_quarter16(x[3], x[7], x[11], x[15]);
+        chacha20_quarter16(x[0], x[5], x[10], x[15]);
+        chacha20_quarter16(x[1], x[6], x[11], x[12]);
+        chacha20_quarter16(x[2], x[7], x[8], x[13]);
+        chacha20_quarter16(x[3], x[4], x[9], x[14]);
+    }
+    for (std::size_t i = 0; i < 16; ++i) {
+        const chacha20_lanes16 words = x[i] + input[i];
+        const auto* quarters = reinterpret_cast<const std::byte*>(&words);
+        for (std::size_t group = 0; group < 4; ++group) {
+            std::memcpy(to + group * chacha20_group * chacha20_block_size + i * 16, quarters + group * 16,
+                        16);
+        }
+    }
+}
 #endif
 
-/// Writes the blocks 0 to `count - 1`; count is a multiple of 8.
-inline void chacha20_run(const chacha20_key& key, std::uint32_t count, std::byte* to) noexcept {
+/// chacha20_run by `unit`, which this processor must have.
+inline void chacha20_run_by([[maybe_unused]] vector_unit unit, const chacha20_key& key, std::uint32_t count,
+                            std::byte* to) noexcept {
 #if WSOLO_X86_KERNELS
-    if (usable_vector_unit() >= vector_unit::avx2) {
+    if (unit == vector_unit::avx512) {
+        for (std::uint32_t i = 0; i < count; i += 16) chacha20_blocks16(key, i, to + i * chacha20_block_size);
+        return;
+    }
+    if (unit == vector_unit::avx2) {
         for (std::uint32_t i = 0; i < count; i += 8) chacha20_blocks8(key, i, to + i * chacha20_block_size);
         return;
     }
 #endif
     for (std::uint32_t i = 0; i < count; i += 4) chacha20_blocks4(key, i, to + i * chacha20_block_size);
+}
+
+/// Writes the blocks 0 to `count - 1`; count is a multiple of 16.
+inline void chacha20_run(const chacha20_key& key, std::uint32_t count, std::byte* to) noexcept {
+    chacha20_run_by(usable_vector_unit(), key, count, to);
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -881,6 +932,17 @@ struct masking_key {
 template <class Source>
 concept key_source = requires(Source& source) {
     { source.next_key() } noexcept -> std::same_as<masking_key>;
+};
+
+/// A key source with a single key in it, for a single frame: whoever draws the key and whoever masks with it
+/// need not be the same.
+class one_key {
+public:
+    explicit one_key(masking_key key) noexcept : key_(key) {}
+    [[nodiscard]] masking_key next_key() const noexcept { return key_; }
+
+private:
+    masking_key key_;
 };
 
 /// Fills `to` from the operating system's generator. errc::entropy_unavailable when it has none to give. May
@@ -1382,6 +1444,13 @@ struct utf8_plain {
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
+/// The places of a vector's bytes, then as many that no vector has.
+inline constexpr std::array<std::uint8_t, 32> utf8_places = [] {
+    std::array<std::uint8_t, 32> places{};
+    for (std::size_t i = 0; i < 32; ++i) places[i] = static_cast<std::uint8_t>(i < 16 ? i : 0x80);
+    return places;
+}();
+
 class utf8_vector16 {
 public:
     /// See utf8_blocks.hpp.
@@ -1403,12 +1472,74 @@ public:
             if constexpr (!std::is_const_v<Byte>) store(last, ending[0]);
             state.check(ending[0], ending[1], ending[2], ending[3]);
         }
-        return !has_high_bit(reinterpret_cast<vec>(state.faults_ != vec{}));
+        return !state.failed();
+    }
+
+    /// For 4 to 31 bytes: true when they are UTF-8 as they stand, with nothing left open, and then they are
+    /// XORed with `key` as run() does it. False, also for other sizes, leaves them as they are.
+    template <class Byte>
+    WSOLO_VECTOR16_TARGET static bool take_short(Byte* at, std::size_t size, std::uint32_t key) noexcept {
+        if (size < 4 || size > 31) return false;
+        if (size < 8) return take_two<std::uint32_t>(at, size, key);
+        if (size < 16) return take_two<std::uint64_t>(at, size, key);
+        Byte* const last = at + (size - 16);
+        const vec keys = reinterpret_cast<vec>(words{} + key);
+        const vec head = load(at) ^ keys;
+        const vec tail = load(last) ^ rotated(keys, size);
+        utf8_vector16 state;
+        state.follow(head);
+        state.follow(without_front(tail, 32 - size)); // a zero at least: there shows what is left open
+        if (state.failed()) return false;
+        if constexpr (!std::is_const_v<Byte>) {
+            store(at, head);
+            store(last, tail);
+        }
+        return true;
     }
 
 private:
     using vec = std::uint8_t __attribute__((vector_size(16)));
     using words = std::uint32_t __attribute__((vector_size(16)));
+
+    /// take_short for sizeof(Word) <= size < 2 * sizeof(Word), as one vector that ends in zeros.
+    template <class Word, class Byte>
+    WSOLO_VECTOR16 static bool take_two(Byte* at, std::size_t size, std::uint32_t key) noexcept {
+        Byte* const last = at + (size - sizeof(Word));
+        const auto head = static_cast<Word>(load_word<Word>(at) ^ spread<Word>(key));
+        const auto tail = static_cast<Word>(load_word<Word>(last) ^ spread<Word>(advance(key, size)));
+        // Behind the head what of the tail is not in it: at most sizeof(Word) - 1 bytes.
+        const auto behind = static_cast<Word>(tail >> 8 >> (8 * (2 * sizeof(Word) - 1 - size)));
+        utf8_vector16 state;
+        using pair = std::uint64_t __attribute__((vector_size(16)));
+        if constexpr (sizeof(Word) == 8) {
+            state.follow(reinterpret_cast<vec>(pair{head, behind}));
+        } else {
+            state.follow(reinterpret_cast<vec>(pair{head | static_cast<std::uint64_t>(behind) << 32, 0}));
+        }
+        if (state.failed()) return false;
+        if constexpr (!std::is_const_v<Byte>) {
+            store_word(at, head);
+            store_word(last, tail);
+        }
+        return true;
+    }
+
+    [[nodiscard]] WSOLO_VECTOR16 bool failed() const noexcept {
+        return has_high_bit(reinterpret_cast<vec>(faults_ != vec{}));
+    }
+
+    /// Judges the vector behind the last one.
+    WSOLO_VECTOR16 void follow(vec input) noexcept {
+        check(input, shifted<1>(input, last_), shifted<2>(input, last_), shifted<3>(input, last_));
+        last_ = input;
+    }
+
+    /// `bytes` moved down by `count` bytes, zeros behind them.
+    [[nodiscard]] WSOLO_VECTOR16 static vec without_front(vec bytes, std::size_t count) noexcept {
+        vec places;
+        __builtin_memcpy(&places, utf8_places.data() + count, 16);
+        return shuffled(bytes, places);
+    }
 
     /// Judges Count vectors, unmasking them in place unless they are const.
     template <std::size_t Count, class Byte>
@@ -1425,11 +1556,7 @@ private:
         }
         const bool ascii = !has_high_bit(all);
         if (ascii && last_was_ascii_) return;
-        for (std::size_t i = 0; i < Count; ++i) {
-            check(input[i], shifted<1>(input[i], last_), shifted<2>(input[i], last_),
-                  shifted<3>(input[i], last_));
-            last_ = input[i];
-        }
+        for (std::size_t i = 0; i < Count; ++i) follow(input[i]);
         last_was_ascii_ = ascii;
     }
 
@@ -1441,6 +1568,13 @@ private:
         const vec faults = lookup(utf8_first_high, first >> 4) & lookup(utf8_first_low, first & 0x0F) &
                            lookup(utf8_second_high, input >> 4);
         faults_ |= faults ^ (excess & two_continuations);
+    }
+
+    /// The table's entry for each byte below 16.
+    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
+        vec entries;
+        __builtin_memcpy(&entries, table.data(), 16);
+        return shuffled(entries, nibbles);
     }
 
     /// The keys as they meet a vector that begins `count` bytes after a multiple of four.
@@ -1459,10 +1593,10 @@ private:
     WSOLO_VECTOR16 static void store(std::byte* to, vec bytes) noexcept { __builtin_memcpy(to, &bytes, 16); }
 
 #if WSOLO_UTF8_NEON
-    /// The table's entry for each byte below 16.
-    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
+    /// The entry at each place below 16; zero for a place of 128 or more.
+    [[nodiscard]] WSOLO_VECTOR16 static vec shuffled(vec entries, vec places) noexcept {
         return reinterpret_cast<vec>(
-            vqtbl1q_u8(vld1q_u8(table.data()), reinterpret_cast<uint8x16_t>(nibbles)));
+            vqtbl1q_u8(reinterpret_cast<uint8x16_t>(entries), reinterpret_cast<uint8x16_t>(places)));
     }
 
     /// `input` moved up by Count bytes, filled from the end of the vector before it.
@@ -1483,10 +1617,9 @@ private:
     using chars = char __attribute__((vector_size(16)));
     using quads = long long __attribute__((vector_size(16)));
 
-    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
-        chars entries;
-        __builtin_memcpy(&entries, table.data(), 16);
-        return reinterpret_cast<vec>(__builtin_ia32_pshufb128(entries, reinterpret_cast<chars>(nibbles)));
+    [[nodiscard]] WSOLO_VECTOR16 static vec shuffled(vec entries, vec places) noexcept {
+        return reinterpret_cast<vec>(
+            __builtin_ia32_pshufb128(reinterpret_cast<chars>(entries), reinterpret_cast<chars>(places)));
     }
 
     template <int Count>
@@ -1797,7 +1930,12 @@ private:
 
     [[nodiscard]] WSOLO_AVX512 static vec subtract_saturated(vec from, std::uint8_t amount) noexcept {
         const vec amounts = vec{} + amount;
-        return (from > amounts ? from : amounts) - amounts;
+#if defined(__clang__)
+        return (from > amounts ? from : amounts) - amounts; // one instruction there
+#else
+        return reinterpret_cast<vec>(__builtin_ia32_psubusb512_mask(
+            reinterpret_cast<chars>(from), reinterpret_cast<chars>(amounts), chars{}, ~0ULL));
+#endif
     }
 
     /// The bytes whose lane bit is set, zero elsewhere; no other byte is read.
@@ -1851,21 +1989,40 @@ private:
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// See the head. O(size).
+/// utf8_faultless by `unit`, which this processor must have.
 template <class Byte>
-[[nodiscard]] inline bool utf8_faultless(Byte* at, std::size_t size, std::uint32_t key = 0) noexcept {
+[[nodiscard]] inline bool utf8_faultless_by([[maybe_unused]] vector_unit unit, Byte* at, std::size_t size,
+                                            std::uint32_t key) noexcept {
 #if WSOLO_X86_KERNELS
-    switch (usable_vector_unit()) {
-    case vector_unit::avx512: return utf8_avx512::run(at, size, key);
-    case vector_unit::avx2: return utf8_avx2::run(at, size, key);
-    case vector_unit::ssse3: return utf8_vector16::run(at, size, key);
-    case vector_unit::baseline: break;
-    }
+    if (unit == vector_unit::avx512) return utf8_avx512::run(at, size, key);
+    if (unit == vector_unit::avx2) return utf8_avx2::run(at, size, key);
+    if (unit == vector_unit::ssse3) return utf8_vector16::run(at, size, key);
     return utf8_plain::run(at, size, key);
 #elif WSOLO_UTF8_NEON
     return utf8_vector16::run(at, size, key);
 #else
     return utf8_plain::run(at, size, key);
+#endif
+}
+
+/// See the head. O(size).
+template <class Byte>
+[[nodiscard]] inline bool utf8_faultless(Byte* at, std::size_t size, std::uint32_t key = 0) noexcept {
+    return utf8_faultless_by(usable_vector_unit(), at, size, key);
+}
+
+/// A quick yes for 4 to 31 bytes that are UTF-8 from the first to the last; they are XORed with `key` as
+/// utf8_faultless does it. False says nothing and leaves them as they are. `unit` as above. O(1).
+template <class Byte>
+[[nodiscard]] inline bool utf8_take_short([[maybe_unused]] vector_unit unit, [[maybe_unused]] Byte* at,
+                                          [[maybe_unused]] std::size_t size,
+                                          [[maybe_unused]] std::uint32_t key) noexcept {
+#if WSOLO_X86_KERNELS
+    return unit >= vector_unit::ssse3 && utf8_vector16::take_short(at, size, key);
+#elif WSOLO_UTF8_NEON
+    return utf8_vector16::take_short(at, size, key);
+#else
+    return false;
 #endif
 }
 
@@ -1973,8 +2130,9 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// Whether `bytes` as a whole are UTF-8. O(n).
 [[nodiscard]] inline bool is_valid_utf8(const_bytes bytes) noexcept {
-    if (bytes.size() <= detail::utf8_short_size && detail::clear_ascii_short(bytes.data(), bytes.size(), 0)) {
-        return true;
+    if (bytes.size() <= detail::utf8_short_size) {
+        if (detail::clear_ascii_short(bytes.data(), bytes.size(), 0)) return true;
+        if (detail::utf8_take_short(detail::usable_vector_unit(), bytes.data(), bytes.size(), 0)) return true;
     }
     return detail::utf8_unfinished(bytes) == 0 && detail::utf8_faultless(bytes.data(), bytes.size());
 }
@@ -2032,6 +2190,11 @@ private:
     /// The part, XORed with `word` (a key in memory order) first unless it is const.
     template <class Byte>
     [[gnu::noinline]] bool judge(std::span<Byte> part, std::uint32_t word) noexcept {
+        if (part.size() <= detail::utf8_short_size && at_boundary() &&
+            detail::utf8_take_short(detail::usable_vector_unit(), part.data(), part.size(), word)) {
+            valid_ += part.size();
+            return true;
+        }
         while (!part.empty() &&
                !at_boundary()) { // what completes the code point that the last part left open
             unmask(part.first(1), word);
@@ -2549,17 +2712,21 @@ xor_avx512(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t
 inline constexpr std::size_t avx2_from = 256;
 inline constexpr std::size_t avx512_from = 1024;
 
+/// avx2_from <= size, by the widest means that pays among those that `unit` has.
+inline void xor_long_by(vector_unit unit, std::byte* to, const std::byte* from, std::size_t size,
+                        std::uint32_t word) noexcept {
+    if (unit >= vector_unit::avx512 && size >= avx512_from) return xor_avx512(to, from, size, word);
+    if (unit >= vector_unit::avx2) return xor_avx2(to, from, size, word);
+    xor_from_32(to, from, size, word);
+}
+
 #endif
 
 /// 32 <= size, by the widest means that pays.
 [[gnu::noinline]] inline void xor_long(std::byte* to, const std::byte* from, std::size_t size,
                                        std::uint32_t word) noexcept {
 #if WSOLO_X86_KERNELS
-    if (size >= avx2_from) {
-        const vector_unit unit = usable_vector_unit();
-        if (unit >= vector_unit::avx512 && size >= avx512_from) return xor_avx512(to, from, size, word);
-        if (unit >= vector_unit::avx2) return xor_avx2(to, from, size, word);
-    }
+    if (size >= avx2_from) return xor_long_by(usable_vector_unit(), to, from, size, word);
 #endif
     xor_from_32(to, from, size, word);
 }
@@ -5257,7 +5424,7 @@ public:
     /// (basic_reader::note_close_sent). Builds the frame anew at each call, the same each time.
     [[nodiscard]] std::optional<control_frame> owed_reply() const noexcept {
         if (reply_ == reply::none) return std::nullopt;
-        return masked_reply_ ? built_reply<role::client>(one_key{key_}) : built_reply<role::server>();
+        return masked_reply_ ? built_reply<role::client>(one_key(key_)) : built_reply<role::server>();
     }
     /// Whether owed_reply() has one, without building it.
     [[nodiscard]] bool owes_reply() const noexcept { return reply_ != reply::none; }
@@ -5266,12 +5433,6 @@ private:
     friend struct detail::event_access;
 
     enum class reply : std::uint8_t { none, echo, failure };
-
-    /// The key that the reader drew for this reply.
-    struct one_key {
-        masking_key key;
-        [[nodiscard]] masking_key next_key() const noexcept { return key; }
-    };
 
     template <role Role, class... Keys>
     [[nodiscard]] std::optional<control_frame> built_reply(Keys... keys) const noexcept {
@@ -5284,7 +5445,7 @@ private:
 
     const std::byte* payload_ = nullptr;
     std::size_t size_ = 0;
-    masking_key key_{};
+    masking_key key_{}; // for the reply
     close_code code_ = close_code::no_status;
     event_kind kind_ = event_kind::failure;
     errc error_ = errc::none;
@@ -5723,7 +5884,8 @@ struct reader_state {
             }
             const decoded part = decoder_.next_masked(input);
             if (part.status != decode_status::part) {
-                return part.status == decode_status::failed && fail(part.error, found);
+                if (part.status == decode_status::need_more) return false;
+                return fail(part.error, found);
             }
             if (take(part, found)) return true;
         }
@@ -8405,6 +8567,10 @@ namespace wsolo::inline WSOLO_ABI {
 /// Charged per queued frame on top of its wire bytes: its record, and its share of the blocks it lies in.
 inline constexpr std::size_t frame_overhead = 16;
 
+/// Charged besides for a frame with a block to itself, because it is large (above 2 KiB), shared, keyed,
+/// observed or part of a fragmented message; and for what a flush() leaves in the queue.
+inline constexpr std::size_t block_overhead = 88;
+
 /// What becomes of a data frame that does not fit now. (Two more answers belong to the call, not to the
 /// writer: single_writer::send_wait waits for room, send_keyed replaces an item of the same key.)
 enum class overflow : std::uint8_t {
@@ -8457,16 +8623,19 @@ struct writer_options {
 // system call.
 //
 // Laws of this file:
-// - Everybody's sends are accepted meanwhile as ever; they leave when the last cork has gone.
-// - A writer that is busy already is not slowed: its pump takes what is there.
+// - Everybody's sends are accepted meanwhile, and wait, if the writer was idle: what they find leaves when the
+//   last cork has gone.
+// - It holds back the hook, nothing else: whoever is pumping, and whatever waits for the transport, goes on and
+//   takes what is there.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Made by single_writer::corked(). Move-only; the writer must outlive it. Up to 255 corks at a time.
+/// Made by single_writer::corked(). Move-only; the writer must outlive it. Beyond 255 at a time a cork holds
+/// nothing back.
 template <class Writer>
 class [[nodiscard]] cork {
 public:
-    explicit cork(Writer& writer) noexcept : writer_(&writer) { writer.box_.cork(); }
+    explicit cork(Writer& writer) noexcept : writer_(writer.box_.cork() ? &writer : nullptr) {}
     cork(cork&& other) noexcept : writer_(std::exchange(other.writer_, nullptr)) {}
     cork& operator=(cork&&) = delete;
     ~cork() {
@@ -8591,11 +8760,12 @@ template <class Writer>
 
 // ---- wsolo/write/transport.hpp
 // What the writer needs of a connection: one gather write and one way to end it. Small enough to write in ten
-// lines.
+// lines. A write is over when the call returns, or, in the second form, when the transport says so later.
 //
 // Laws of this file:
 // - `transferred` counts bytes that the transport took, whatever the status: a failure after 3 bytes says 3.
 // - A transport is called by one thread at a time, the owner of the write token, and never under a lock.
+// - The bytes of a started write stay where they are until its write_done was called or destroyed.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -8631,6 +8801,70 @@ template <class T>
 concept waitable_transport = transport<T> && requires(T& connection, time_point deadline) {
     { connection.wait_writable(deadline) } -> std::same_as<bool>;
 };
+
+namespace detail {
+
+/// Where a write_done goes.
+struct write_target {
+    void (*over)(write_target& self, const io_result& how) noexcept;
+};
+
+} // namespace detail
+
+/// To be called once, by any thread, when a started write is over; also from inside start_write(), and also
+/// after the writer has gone, when it does nothing. Destroyed uncalled it says `failed`. Move-only. 8 bytes.
+class [[nodiscard]] write_done {
+public:
+    write_done() = default;
+    explicit write_done(detail::write_target& to) noexcept : to_(&to) {}
+    write_done(write_done&& other) noexcept : to_(std::exchange(other.to_, nullptr)) {}
+    write_done& operator=(write_done&& other) noexcept {
+        if (this != &other) {
+            if (to_ != nullptr) (*this)({});
+            to_ = std::exchange(other.to_, nullptr);
+        }
+        return *this;
+    }
+    ~write_done() {
+        if (to_ != nullptr) (*this)({});
+    }
+
+    /// `how.status`: ok (at least one byte), timed_out or failed. Has the writer driven: calls its hook, or
+    /// writes on, where the drive is inline.
+    void operator()(const io_result& how) noexcept {
+        WSOLO_ASSERT(to_ != nullptr, "a write_done is called once");
+        detail::write_target& to = *std::exchange(to_, nullptr);
+        to.over(to, how);
+    }
+
+    /// For interfaces of C: io_uring's user_data, libuv's `data`. Whoever has it owes adopt().
+    [[nodiscard]] void* release() noexcept { return std::exchange(to_, nullptr); }
+    [[nodiscard]] static write_done adopt(void* released) noexcept {
+        return write_done(*static_cast<detail::write_target*>(released));
+    }
+
+private:
+    detail::write_target* to_ = nullptr;
+};
+
+/// A connection whose writes end later (Asio, io_uring, libuv, IOCP).
+/// - `start_write(parts, deadline, done)`: starts one gather write from the parts, in order. The span is valid
+///   during the call only, the bytes that it names until `done`. A transport that can bound a write itself
+///   ends it at the deadline with timed_out; another ignores the deadline: pump() looks.
+/// - `cancel_write()`: the write in flight is to end soon, by its `done`, with what it took. At most once for
+///   each; may do nothing, then the writer waits.
+/// - `finish(why)`: as a transport's, with no write in flight, but for a writer that is destroyed with one.
+template <class T>
+concept completion_transport =
+    requires(T& connection, std::span<const const_bytes> parts, time_point deadline, write_done done) {
+        { connection.start_write(parts, deadline, std::move(done)) } -> std::same_as<void>;
+        { connection.cancel_write() } -> std::same_as<void>;
+        { connection.finish(end_of_write::drained) } -> std::same_as<void>;
+    };
+
+/// What single_writer takes.
+template <class T>
+concept any_transport = transport<T> || completion_transport<T>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -8707,6 +8941,8 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::uint32_t frames() const noexcept { return frames_; }
     [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+    /// Whether it is for one frame, or a mark.
+    [[nodiscard]] bool is_whole() const noexcept { return capacity_ == 0; }
     [[nodiscard]] const item_tag& tag() const noexcept { return tag_; }
 
     [[nodiscard]] bool has_room(std::size_t frame) const noexcept {
@@ -8881,6 +9117,11 @@ public:
         }
     }
 
+    /// Tells whoever asked that it was dropped, and why; everything stays.
+    void tell_all(errc why) const noexcept {
+        for (const segment* item = head_; item != nullptr; item = item->next) item->tag().outcome(why);
+    }
+
 private:
     segment* head_ = nullptr;
     segment* tail_ = nullptr;
@@ -8941,6 +9182,7 @@ class progress {
 public:
     struct share {
         std::uint32_t frames = 0; ///< completed
+        std::uint32_t blocks = 0; ///< used up that held one frame, or were a mark
         std::size_t bytes = 0;    ///< taken, of completed frames or not
     };
     [[nodiscard]] share& operator[](lane_id id) noexcept { return shares_[static_cast<std::size_t>(id)]; }
@@ -9003,20 +9245,24 @@ public:
         begun_ = nullptr;
     }
 
+    /// The same, but everything stays where it is.
+    void tell_all(errc why) const noexcept {
+        for (const lane& queue : lanes_) queue.tell_all(why);
+    }
+
     /// The transport took the first `count` bytes of `done`. Returns what that completed.
     progress advance(const gather_plan& done, std::size_t count) noexcept {
         progress made;
         for (std::size_t part = 0; count != 0; ++part) {
             const std::size_t offered = done.parts()[part].size();
             const std::size_t share = count < offered ? count : offered;
-            made[done.from(part)].frames += take((*this)[done.from(part)], share);
-            made[done.from(part)].bytes += share;
+            take((*this)[done.from(part)], share, made[done.from(part)]);
             count -= share;
         }
         begun_ = nullptr;
         for (const lane_id id : all_lanes) {
             lane& queue = (*this)[id];
-            while (!queue.empty() && queue.front()->rest().empty()) retire(queue.pop()); // marks
+            while (!queue.empty() && queue.front()->rest().empty()) retire(queue.pop(), made[id]); // marks
             if (queue.empty() || !queue.front()->mid_frame()) continue;
             begun_ = queue.front();
             begun_lane_ = id;
@@ -9028,17 +9274,16 @@ public:
     [[nodiscard]] segment* retired() noexcept { return std::exchange(retired_, nullptr); }
 
 private:
-    std::uint32_t take(lane& queue, std::size_t count) noexcept {
-        std::uint32_t completed = 0;
+    void take(lane& queue, std::size_t count, progress::share& made) noexcept {
+        made.bytes += count;
         while (count != 0) {
             segment* front = queue.front();
             const std::size_t rest = front->rest().size();
             const std::size_t share = count < rest ? count : rest;
-            completed += front->take(share);
+            made.frames += front->take(share);
             count -= share;
-            if (front->rest().empty()) retire(queue.pop());
+            if (front->rest().empty()) retire(queue.pop(), made);
         }
-        return completed;
     }
 
     [[nodiscard]] const lane& lane_of(lane_id id) const noexcept {
@@ -9046,7 +9291,8 @@ private:
     }
 
     /// Wholly written: tells whoever asked. Keeps the roomiest open segment for reuse, gives the others back.
-    void retire(segment* used) noexcept {
+    void retire(segment* used, progress::share& made) noexcept {
+        made.blocks += used->is_whole();
         used->tag().outcome(errc::none);
         if (used->capacity() > (retired_ == nullptr ? 0 : retired_->capacity())) {
             used->reset();
@@ -9074,6 +9320,8 @@ private:
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
+static_assert(sizeof(segment) <= block_overhead, "the budget charges what a block costs");
+
 /// Not thread-safe: the outbox calls it under its lock. O(1) throughout.
 class ledger {
 public:
@@ -9081,25 +9329,35 @@ public:
         : max_bytes_(limits.max_bytes),
           max_frames_(limits.max_frames == 0 ? 1 : limits.max_frames),
           reserve_(limits.control_reserve < largest_reserve ? limits.control_reserve : largest_reserve),
-          when_full_(limits.when_full),
           high_water_(limits.high_water),
-          low_water_(limits.low_water) {}
+          low_water_(limits.low_water),
+          when_full_(static_cast<std::uint8_t>(limits.when_full) & 3U) {}
 
-    [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
+    [[nodiscard]] overflow when_full() const noexcept { return static_cast<overflow>(when_full_); }
 
-    /// Whether a frame of `size` wire bytes fits now, in place of a queued data frame of `instead_of` if not
-    /// 0.
-    [[nodiscard]] errc admit(lane_id to, std::size_t size, std::size_t instead_of = 0) const noexcept {
+    /// Whether a frame of `size` wire bytes fits now; with `whole` in a block of its own; in place of a queued
+    /// one that was charged `instead_of` if not 0.
+    [[nodiscard]] errc admit(lane_id to, std::size_t size, bool whole,
+                             std::size_t instead_of = 0) const noexcept {
         if (to == lane_id::ping) return pings_ < reserve_ ? errc::none : errc::queue_full;
+        if (to == lane_id::greeting) return greetings_ < UINT8_MAX ? errc::none : errc::queue_full;
         if (to != lane_id::data)
             return errc::none; // a PONG beyond the reserve replaces another: see pongs_full()
-        if (size > max_bytes_ || frame_overhead > max_bytes_ - size || max_frames_ == 0)
-            return errc::too_large;
-        const bool replaces = instead_of != 0;
-        if (data_frames_ - replaces >= max_frames_) return errc::queue_full;
-        const std::size_t held = held_data() - (replaces ? instead_of + frame_overhead : 0);
-        if (held > max_bytes_) return errc::queue_full; // a Close may stand above the bound
-        return size + frame_overhead > max_bytes_ - held ? errc::queue_full : errc::none;
+        if (size > max_bytes_ || charge_of(0, whole) > max_bytes_ - size) return errc::too_large;
+        if (data_frames_ - (instead_of != 0) >= max_frames_) return errc::queue_full;
+        const std::size_t held = held_data() - instead_of;
+        if (held > max_bytes_) return errc::queue_full; // a Close or a mark may stand above the bound
+        return charge_of(size, whole) > max_bytes_ - held ? errc::queue_full : errc::none;
+    }
+
+    /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
+    [[nodiscard]] errc admit_mark() const noexcept {
+        return held_data() > max_bytes_ ? errc::queue_full : errc::none;
+    }
+
+    /// What a data frame of `size` wire bytes costs.
+    [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size, bool whole) noexcept {
+        return size + frame_overhead + (whole ? block_overhead : 0);
     }
 
     [[nodiscard]] bool pongs_full() const noexcept { return pongs_ >= reserve_; }
@@ -9109,13 +9367,17 @@ public:
             ++data_frames_;
             data_bytes_ += size;
         } else {
-            ++control_count(to);
+            add(to, 1);
             control_bytes_ += static_cast<std::uint32_t>(size);
         }
     }
 
+    /// A data frame, or a mark, got a block of its own.
+    void accept_block() noexcept { ++blocks_; }
+
     /// What a write took.
     void settle(const progress& done) noexcept {
+        blocks_ -= done[lane_id::data].blocks;
         for (const lane_id from : all_lanes) {
             release(from, done[from].frames, done[from].bytes);
             frames_written_ += done[from].frames;
@@ -9124,8 +9386,9 @@ public:
     }
 
     /// A queued frame of `size` bytes gave way to a newer one.
-    void drop_one(lane_id from, std::size_t size) noexcept {
+    void drop_one(lane_id from, std::size_t size, bool whole) noexcept {
         release(from, 1, size);
+        blocks_ -= whole;
         ++frames_dropped_;
         bytes_dropped_ += size;
     }
@@ -9135,8 +9398,8 @@ public:
         frames_dropped_ += data_frames_ + greetings_ + pongs_ + pings_;
         bytes_dropped_ += data_bytes_ + control_bytes_;
         data_bytes_ = 0;
-        data_frames_ = control_bytes_ = 0;
-        greetings_ = pongs_ = pings_ = 0;
+        data_frames_ = blocks_ = control_bytes_ = 0;
+        pongs_ = pings_ = greetings_ = 0;
     }
 
     /// Whether half of the budget stays free behind such a frame: what a fragmented message keeps for its
@@ -9152,7 +9415,7 @@ public:
 
     /// Budget in use: wire bytes plus overhead of the data that is queued or in flight.
     [[nodiscard]] std::size_t held_data() const noexcept {
-        return data_bytes_ + data_frames_ * frame_overhead;
+        return data_bytes_ + data_frames_ * frame_overhead + blocks_ * block_overhead;
     }
 
     /// Notes a climb to the high mark. True exactly once per climb.
@@ -9166,6 +9429,7 @@ public:
         untold_ = false;
         return due;
     }
+    [[nodiscard]] bool is_untold() const noexcept { return untold_; }
     /// True exactly once per fall to the low mark after a climb.
     [[nodiscard]] bool fell() noexcept {
         if (!above_ || held_data() > mark(low_water_)) return false;
@@ -9190,14 +9454,18 @@ private:
             data_frames_ -= frames;
             data_bytes_ -= bytes;
         } else {
-            std::uint16_t& count = control_count(from);
-            count = static_cast<std::uint16_t>(count - frames);
+            add(from, 0U - frames);
             control_bytes_ -= static_cast<std::uint32_t>(bytes);
         }
     }
 
-    [[nodiscard]] std::uint16_t& control_count(lane_id of) noexcept {
-        return of == lane_id::pong ? pongs_ : of == lane_id::ping ? pings_ : greetings_;
+    void add(lane_id to, std::uint32_t frames) noexcept {
+        if (to == lane_id::greeting) {
+            greetings_ = static_cast<std::uint8_t>(greetings_ + frames);
+        } else {
+            std::uint16_t& count = to == lane_id::pong ? pongs_ : pings_;
+            count = static_cast<std::uint16_t>(count + frames);
+        }
     }
 
     static constexpr std::uint16_t largest_reserve = 60'000; // the counts below may stand a little above it
@@ -9211,14 +9479,15 @@ private:
     std::uint64_t bytes_dropped_ = 0;
     std::uint32_t max_frames_;
     std::uint32_t data_frames_ = 0;
+    std::uint32_t blocks_ = 0; // data frames and marks with a block of their own
     std::uint32_t control_bytes_ = 0;
     std::uint16_t reserve_;
-    std::uint16_t greetings_ = 0;
     std::uint16_t pongs_ = 0;
     std::uint16_t pings_ = 0;
-    overflow when_full_;
+    std::uint8_t greetings_ = 0;
     std::uint8_t high_water_;
     std::uint8_t low_water_;
+    std::uint8_t when_full_ : 2;
     bool above_ : 1 = false;
     bool untold_ : 1 = false;
 };
@@ -9355,6 +9624,13 @@ public:
         held.drop_all(why);
     }
 
+    /// The same, but everything stays where it is: the transport may still read it.
+    void tell_all(errc why) const noexcept {
+        in_flight.tell_all(why);
+        for (const lane& queued : incoming_) queued.tell_all(why);
+        held.tell_all(why);
+    }
+
     /// When a parked writer must be looked at again.
     [[nodiscard]] time_point deadline() const noexcept { return earlier(write_deadline, close_deadline); }
 
@@ -9434,8 +9710,13 @@ namespace wsolo::inline WSOLO_ABI::detail {
 struct placement {
     lane_id to = lane_id::data;
     std::size_t size = 0;            ///< wire bytes
+    bool whole = false;              ///< in a segment of its own
+    bool mark = false;               ///< no frame at all
     bool of_message = false;         ///< passes what waits for a fragmented message to end
     budget_waiter* waiter = nullptr; ///< linked when the answer is queue_full
+
+    /// What a sender who waits must wait for: for a mark any room will do.
+    [[nodiscard]] std::size_t charge() const noexcept { return mark ? 1 : ledger::charge_of(size, whole); }
 };
 
 class backlog {
@@ -9448,11 +9729,11 @@ public:
     /// By the budget; makes room where the policy says so, and links a sender that would wait for it.
     errc judge(const placement& where, supplies& out) noexcept {
         errc full = admit(where);
-        if (full == errc::queue_full && where.to == lane_id::data && can_evict(where.size)) {
+        if (full == errc::queue_full && where.to == lane_id::data && !where.mark && can_evict(where)) {
             while (full == errc::queue_full && evict_oldest(out)) full = admit(where);
         }
         if (full == errc::queue_full && where.waiter != nullptr && work != nullptr) {
-            where.waiter->charge = where.size + frame_overhead;
+            where.waiter->charge = where.charge();
             where.waiter->waits = true;
             work->waiters.push(*where.waiter);
         }
@@ -9460,13 +9741,21 @@ public:
     }
 
     /// By the budget as it stands once the queued frame of the same key, `same`, has left.
-    errc judge_keyed(const segment& frame, segment*& same) noexcept {
-        const std::uint64_t key = frame.tag().key;
+    errc judge_keyed(std::uint64_t key, std::size_t size, segment*& same, supplies& out) noexcept {
+        const placement where{.size = size, .whole = true};
+        errc full = admit_keyed(key, size, same);
+        if (full != errc::queue_full || !can_evict(where)) return full;
+        while (full == errc::queue_full && evict_oldest(out)) full = admit_keyed(key, size, same);
+        return full;
+    }
+
+    errc admit_keyed(std::uint64_t key, std::size_t size, segment*& same) noexcept {
         const auto matches = [key](const segment& other) {
             return other.tag().keyed && other.tag().key == key;
         };
         same = work == nullptr ? nullptr : target({}).find(matches);
-        return accounts.admit(lane_id::data, frame.size(), same == nullptr ? 0 : same->size());
+        return accounts.admit(lane_id::data, size, true,
+                              same == nullptr ? 0 : ledger::charge_of(same->size(), true));
     }
 
     /// Whether there is a workload to queue in. False when that takes memory: fresh.fetch(), then judge
@@ -9486,8 +9775,8 @@ public:
 
     [[nodiscard]] mutable_bytes put_small(const placement& where, segment& room) noexcept {
         if (where.to == lane_id::pong && accounts.pongs_full() && room.frames() != 0) {
-            accounts.drop_one(lane_id::pong,
-                              room.drop_last()); // the newest PING's answer will do (RFC 6455 §5.5.3)
+            // the newest PING's answer will do (RFC 6455 §5.5.3)
+            accounts.drop_one(lane_id::pong, room.drop_last(), false);
         }
         accounts.accept(where.to, where.size);
         return room.append(where.size);
@@ -9496,6 +9785,7 @@ public:
     /// A frame with a segment of its own, or a mark.
     void put_whole(const placement& where, segment* frame) noexcept {
         if (frame->frames() != 0) accounts.accept(where.to, where.size);
+        if (where.to == lane_id::data) accounts.accept_block();
         target(where).push(frame);
     }
 
@@ -9503,7 +9793,7 @@ public:
         if (same != nullptr) {
             target({}).unlink(same);
             out.replaced.push(same);
-            accounts.drop_one(lane_id::data, same->size());
+            accounts.drop_one(lane_id::data, same->size(), true);
         }
         put_whole({.size = frame->size()}, frame);
     }
@@ -9544,7 +9834,8 @@ private:
     /// While a fragmented message is open, others leave half of the budget to it: it must be able to end.
     [[nodiscard]] errc admit(const placement& where) const noexcept {
         const bool other = in_message && where.to == lane_id::data && !where.of_message;
-        const errc full = accounts.admit(where.to, where.size);
+        if (where.mark) return accounts.admit_mark();
+        const errc full = accounts.admit(where.to, where.size, where.whole);
         return full == errc::none && other && !accounts.leaves_half(where.size) ? errc::queue_full : full;
     }
 
@@ -9553,16 +9844,18 @@ private:
         return waits ? work->held : work->queue(where.to);
     }
 
-    /// Whether dropping what may be dropped would make room for `size` bytes: nothing is dropped in vain.
-    [[nodiscard]] bool can_evict(std::size_t size) const noexcept {
+    /// Whether dropping what may be dropped would make room: nothing is dropped in vain.
+    [[nodiscard]] bool can_evict(const placement& where) const noexcept {
         if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
         std::size_t gain = accounts.room();
         for (const lane* queued : {&work->queue(lane_id::data), &work->held}) {
             for (const segment* item = queued->front(); item != nullptr; item = item->next) {
-                if (!item->tag().fragment) gain += item->rest().size() + item->frames_left() * frame_overhead;
+                if (item->tag().fragment || item->rest().empty()) continue;
+                gain += item->rest().size() + item->frames_left() * frame_overhead +
+                        (item->is_whole() ? block_overhead : 0);
             }
         }
-        return gain >= size + frame_overhead;
+        return gain >= where.charge();
     }
 
     /// Drops the oldest whole message that is not being written. False when there is none, or the policy is
@@ -9576,12 +9869,12 @@ private:
             segment* oldest = queued->find(droppable);
             if (oldest == nullptr) continue;
             const std::size_t size = oldest->first_size();
-            accounts.drop_one(lane_id::data, size);
-            if (oldest->capacity() != 0) {
-                oldest->take(size);
-            } else {
+            accounts.drop_one(lane_id::data, size, oldest->is_whole());
+            if (oldest->is_whole()) {
                 queued->unlink(oldest);
                 out.evicted.push(oldest);
+            } else {
+                oldest->take(size);
             }
             return true;
         }
@@ -9683,7 +9976,8 @@ private:
 // errc::closed.
 //
 // Laws of this file:
-// - While a call is in progress the writer's destructor waits for it; no call waits for the transport.
+// - While a call is in progress the writer's destructor waits for it. None of the calls here waits for room
+//   or for the transport, but for an inline drive's write; through try_use() all of them can be made.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -9792,17 +10086,11 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/write/outbox.hpp
-// The queue in front of one connection, and who may write it: both under one short lock, so that "open?",
-// "room?", "queue it" and "am I the one to drive it?" are a single step.
+// ---- wsolo/write/detail/verdict.hpp
+// What the outbox answers: who holds the token, what a push came to, what the owner is to do next.
 //
 // Laws of this file:
-// - Exactly one holder of the write token: only `pumping` may touch the flight and the transport.
-// - A push that finds the token free takes it and must have the writer driven; a push that finds it held does
-//   nothing, because finding the queue empty and releasing the token are one step under the same lock. No
-//   wake-up can be lost.
-// - Once sealed nothing is accepted; Close is the push that seals.
-// - Under the lock there is no allocation, no system call, no user code and no copy above inline_limit.
+// - Values only. What a result carries out from under the lock (waiters, a workload) is the caller's.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -9817,10 +10105,6 @@ enum class token : std::uint8_t {
 };
 
 namespace detail {
-
-/// Frames up to this size are copied into a shared block under the lock; larger ones become segments of their
-/// own.
-inline constexpr std::size_t inline_limit = 2048;
 
 /// What a push came to.
 struct [[nodiscard]] push_result {
@@ -9840,12 +10124,44 @@ struct [[nodiscard]] next_result {
     waiter_list due{};        ///< the caller's to wake
 };
 
+/// How things stand while a write is in flight.
+struct [[nodiscard]] standing {
+    bool over = false;    ///< it has ended
+    bool climbed = false; ///< the queue reached its high mark: tell the observer
+    bool drains = false;  ///< the deadline is that of a close or an abort
+    time_point deadline = no_deadline;
+    waiter_list due{}; ///< the caller's to wake
+};
+
 /// The end, for the owner to tell and to clean up.
 struct [[nodiscard]] end_result {
     drain_report report{};
     workload* rest = nullptr;
     waiter_list due{};
 };
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/outbox.hpp
+// The queue in front of one connection, and who may write it: both under one short lock, so that "open?",
+// "room?", "queue it" and "am I the one to drive it?" are a single step.
+//
+// Laws of this file:
+// - Exactly one holder of the write token: only `pumping` may touch the flight and the transport.
+// - A push that finds the token free takes it and must have the writer driven; a push that finds it held does
+//   nothing, because finding the queue empty and releasing the token are one step under the same lock. No
+//   wake-up can be lost.
+// - Once sealed nothing is accepted; Close is the push that seals.
+// - Under the lock there is no allocation, no system call, no user code and no copy above inline_limit.
+
+namespace wsolo::inline WSOLO_ABI {
+
+namespace detail {
+
+/// Frames up to this size are copied into a shared block under the lock; larger ones become segments of their
+/// own.
+inline constexpr std::size_t inline_limit = 2048;
 
 /// See the file's laws. Each function takes the lock itself; those marked "owner" are for the thread that
 /// pumps.
@@ -9867,6 +10183,7 @@ public:
     /// Queues a frame that already is a segment. Takes it over only when the result says errc::none.
     push_result push_whole(placement where, segment* frame) noexcept {
         where.size = frame->size();
+        where.whole = true;
         return place(
             where, [&](supplies& out) { return queued_.judge(where, out); },
             [&](supplies&) { queued_.put_whole(where, frame); });
@@ -9874,21 +10191,27 @@ public:
 
     /// Queues a segment without frames behind the data accepted so far; its outcome says that its turn has
     /// come.
-    push_result push_mark(segment* mark) noexcept {
-        return place({}, admit_anything, [&](supplies&) { queued_.put_whole({}, mark); });
+    push_result push_mark(segment* mark, budget_waiter* waiter = nullptr) noexcept {
+        const placement where{.mark = true, .waiter = waiter};
+        return place(
+            where, [&](supplies& out) { return queued_.judge(where, out); },
+            [&](supplies&) { queued_.put_whole(where, mark); });
     }
 
     /// The gate's: leads everything, a Close that was queued before it included.
     push_result push_greeting(segment* greeting) noexcept {
         const placement where{.to = lane_id::greeting, .size = greeting->size()};
-        return place(where, admit_anything, [&](supplies&) { queued_.put_whole(where, greeting); });
+        return place(
+            where, [&](supplies& out) { return queued_.judge(where, out); },
+            [&](supplies&) { queued_.put_whole(where, greeting); });
     }
 
     /// Queues a keyed frame; a queued one of the same key leaves, errc::conflated. O(segments queued).
     push_result push_keyed(segment* frame) noexcept {
         segment* same = nullptr;
         return place(
-            {}, [&](supplies&) { return queued_.judge_keyed(*frame, same); },
+            {},
+            [&](supplies& out) { return queued_.judge_keyed(frame->tag().key, frame->size(), same, out); },
             [&](supplies& out) { queued_.put_keyed(frame, same, out); });
     }
 
@@ -9896,6 +10219,7 @@ public:
     template <class Encode>
     push_result push_close(std::size_t size, time_point drain_deadline, Encode encode) noexcept {
         const placement where{.size = size, .of_message = true};
+        const auto admit_anything = [](supplies&) noexcept { return errc::none; };
         return place(where, admit_anything, [&](segment& room) {
             encode(queued_.put_small(where, room));
             sealed_ = true;
@@ -9917,10 +10241,13 @@ public:
         return !sealed_ && queued_.end_message() && claim();
     }
 
-    /// While corked no push asks for a drive. uncork() is true when the caller must call the schedule hook.
-    void cork() noexcept {
+    /// While corked no push asks for a drive. False: there are as many as can be counted. uncork() is true
+    /// when the caller must call the schedule hook.
+    [[nodiscard]] bool cork() noexcept {
         const scoped_hold hold(lock_);
+        if (corks_ == UINT8_MAX) return false;
         ++corks_;
+        return true;
     }
     [[nodiscard]] bool uncork() noexcept {
         const scoped_hold hold(lock_);
@@ -9936,7 +10263,7 @@ public:
         if (queued_.work != nullptr) {
             queued_.work->close_deadline = earlier(queued_.work->close_deadline, finish_by);
         }
-        if (!aborting_) reason_ = why;
+        if (!aborting_) reason_ = why == errc::none ? errc::aborted : why; // none: for an end in order
         sealed_ = aborting_ = true;
         recall();
         return take_if_free();
@@ -9984,15 +10311,47 @@ public:
         return result;
     }
 
-    /// Owner: the transport would block. False when an abort came meanwhile: go on with next().
+    /// Owner: the transport would block. False when an abort or a climb to the high mark came meanwhile: go on
+    /// with next().
     [[nodiscard]] bool park(const progress& done, time_point& deadline, waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
         queued_.accounts.settle(done);
         queued_.grant(due, sealed_);
-        if (aborting_ && !queued_.must_finish()) return false;
+        if ((aborting_ && !queued_.must_finish()) || queued_.accounts.is_untold()) return false;
         token_ = token::parked;
         deadline = queued_.work->deadline();
         return true;
+    }
+
+    /// Owner, while a write is in flight.
+    standing look(const bool& over) noexcept {
+        standing now;
+        const scoped_hold hold(lock_);
+        now.over = over;
+        now.climbed = queued_.accounts.tells_high();
+        now.deadline = queued_.work->deadline();
+        now.drains = queued_.work->close_deadline <= now.deadline;
+        queued_.grant(now.due, sealed_);
+        return now;
+    }
+
+    /// Owner: the token waits for the write in flight. False when look() has something new.
+    [[nodiscard]] bool park_started(const bool& over, bool cancelled, time_point& deadline) noexcept {
+        const scoped_hold hold(lock_);
+        if (over || queued_.accounts.is_untold()) return false;
+        token_ = token::parked;
+        deadline = cancelled ? no_deadline : queued_.work->deadline();
+        return true;
+    }
+
+    /// The completion: `note()` says that the write is over. True when the caller must call the schedule
+    /// hook.
+    template <class Note>
+    [[nodiscard]] bool end_started(Note note) noexcept {
+        const scoped_hold hold(lock_);
+        note();
+        recall();
+        return take_if_free();
     }
 
     /// Owner: the quantum is used up; the token, still held, goes to the schedule hook.
@@ -10013,7 +10372,7 @@ public:
         queued_.grant(end.due, true);
         deadline_hit_ = how.deadline_hit;
         transport_error_ = how.transport_error;
-        partial_frame_ = queued_.mid_frame();
+        partial_frame_ = how.partial_frame || queued_.mid_frame();
         sealed_ = true;
         aborting_ = true; // the reason stands
         end.rest = std::exchange(queued_.work, nullptr);
@@ -10051,13 +10410,17 @@ public:
         return true;
     }
 
-    /// Whether a data frame of `size` bytes might be accepted now: spares the work of encoding a large one in
-    /// vain.
+    /// Whether a data frame of `size` bytes with a segment of its own might be accepted now: spares the work
+    /// of encoding it in vain.
     [[nodiscard]] errc admits(std::size_t size) noexcept {
         const scoped_hold hold(lock_);
-        if (sealed_) return errc::closed;
-        const errc full = queued_.accounts.admit(lane_id::data, size);
-        return full == errc::queue_full && when_full() == overflow::drop_oldest ? errc::none : full;
+        return may_evict(queued_.accounts.admit(lane_id::data, size, true));
+    }
+    [[nodiscard]] errc admits_keyed(std::uint64_t key, std::size_t size) noexcept {
+        const scoped_hold hold(lock_);
+        const errc full = may_evict(queued_.accounts.admit(lane_id::data, size, true));
+        segment* same = nullptr;
+        return full == errc::queue_full ? queued_.admit_keyed(key, size, same) : full;
     }
 
     /// Runs `work` under the lock and returns its result: for what else the lock protects (a client's key
@@ -10096,8 +10459,6 @@ public:
     }
 
 private:
-    static constexpr auto admit_anything = [](supplies&) noexcept { return errc::none; };
-
     /// Accepts a frame: judge(supplies) says whether; commit(room) puts a small one where there is room,
     /// commit(supplies) queues one that needs none; in one step. Memory is fetched with the lock free, and
     /// everything is judged again.
@@ -10123,6 +10484,11 @@ private:
             return {errc::none, recalled ? take_if_free() : claim()};
         } while (fresh.fetch());
         return {errc::out_of_memory};
+    }
+
+    [[nodiscard]] errc may_evict(errc full) const noexcept {
+        if (sealed_) return errc::closed;
+        return full == errc::queue_full && when_full() == overflow::drop_oldest ? errc::none : full;
     }
 
     /// A parked writer's loop waits for an older deadline: the hook tells it to look again.
@@ -10253,6 +10619,42 @@ struct attempt {
     return errc::write_failed;
 }
 
+/// Before a write: what to offer. False when there is nothing to offer: `made` says why. Precondition: the
+/// flight is not empty.
+[[nodiscard]] inline bool prepare(attempt& made, gather_plan& plan, workload& work, const settings& options,
+                                  bool only_what_must, time_point now) {
+    if (now >= work.drain_deadline) {
+        made.error = errc::drain_timed_out;
+        return false;
+    }
+    work.in_flight.plan(plan, only_what_must);
+    if (plan.parts().empty()) { // nothing but marks
+        made.done = work.in_flight.advance(plan, 0);
+        return false;
+    }
+    if (work.write_deadline == no_deadline)
+        work.write_deadline = deadline_after(now, options.write_timeout.get());
+    return true;
+}
+
+/// After it: what was taken, and until when the rest has time.
+template <class Traits>
+void account(attempt& made, const gather_plan& plan, workload& work, const settings& options,
+             const io_result& io) {
+    WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
+    WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
+                 "a transport took nothing and called it ok");
+    made.written = io.transferred;
+    made.transport_error = io.error;
+    made.done = work.in_flight.advance(plan, io.transferred);
+    if (io.transferred == plan.bytes()) {
+        work.write_deadline = no_deadline;
+    } else if (io.transferred != 0) {
+        const time_point fresh = deadline_after(Traits::clock::now(), options.write_timeout.get());
+        work.write_deadline = earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
+    }
+}
+
 /// A transport that throws has failed.
 template <transport Transport>
 io_result call_write(Transport& connection, const gather_plan& plan, time_point deadline) {
@@ -10267,40 +10669,111 @@ io_result call_write(Transport& connection, const gather_plan& plan, time_point 
 #endif
 }
 
-/// Owner only, with no lock held. Precondition: the flight is not empty.
+/// A whole write. Owner only, with no lock held. Precondition: the flight is not empty.
 template <class Traits, transport Transport>
 attempt attempt_write(Transport& connection, workload& work, const settings& options, bool only_what_must) {
     attempt made;
     const time_point started = Traits::clock::now();
-    if (started >= work.drain_deadline) {
-        made.error = errc::drain_timed_out;
-        return made;
-    }
     gather_plan plan;
-    work.in_flight.plan(plan, only_what_must);
-    if (plan.parts().empty()) { // nothing but marks
-        made.done = work.in_flight.advance(plan, 0);
-        return made;
-    }
-    if (work.write_deadline == no_deadline)
-        work.write_deadline = deadline_after(started, options.write_timeout.get());
+    if (!prepare(made, plan, work, options, only_what_must, started)) return made;
     const io_result io = call_write(connection, plan, earlier(work.write_deadline, work.drain_deadline));
-    WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
-    WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
-                 "a transport took nothing and called it ok");
-    made.written = io.transferred;
-    made.done = work.in_flight.advance(plan, io.transferred);
-    if (io.transferred == plan.bytes()) {
-        work.write_deadline = no_deadline;
-    } else if (io.transferred != 0) {
-        const time_point fresh = deadline_after(Traits::clock::now(), options.write_timeout.get());
-        work.write_deadline = earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
-    }
+    account<Traits>(made, plan, work, options, io);
     made.error = judge(io, work, started);
     made.blocked = io.status == io_status::would_block;
-    made.transport_error = io.error;
     return made;
 }
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/started_write.hpp
+// A write that was started and is not over yet: what the transport's completion and the writer share.
+//
+// Laws of this file:
+// - Two references, the writer's and the completion's: whichever ends last frees it, and with it the bytes
+//   that a destroyed writer left behind, because the transport may still read them.
+// - Nobody touches the flight while a write stands, so the plan need not be kept: made anew it is the same.
+// - `over` and `how` belong to the outbox's lock, the other members to the owner of the write token.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Core>
+class started_write final : public write_target {
+public:
+    /// Starts one into `slot`; nullptr there when there is no memory. The call may end the write before it
+    /// returns. Owner only, with no lock held.
+    template <completion_transport Transport>
+    static void start(started_write*& slot, typename Core::weak_type writer, Transport& connection,
+                      const gather_plan& plan, const workload& work, bool only_what_must, time_point now) {
+        slot = writer.is_expired() ? nullptr
+                                   : new (std::nothrow) started_write(std::move(writer), only_what_must, now);
+        if (slot == nullptr) return;
+        const time_point deadline = earlier(work.write_deadline, work.drain_deadline);
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            connection.start_write(plan.parts(), deadline, write_done(*slot));
+        } catch (...) {
+            // the write_done, destroyed on the way, said that it failed
+        }
+#else
+        connection.start_write(plan.parts(), deadline, write_done(*slot));
+#endif
+    }
+
+    /// Owner: has it end soon, because `why`.
+    template <completion_transport Transport>
+    void cancel(Transport& connection, errc why) {
+        if (std::exchange(cancelled_, why) == errc::none) connection.cancel_write();
+    }
+    [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
+
+    /// Owner, once it is over: what it did. Frees it.
+    [[nodiscard]] attempt settle(workload& work, const settings& options) {
+        attempt made;
+        gather_plan plan;
+        work.in_flight.plan(plan, only_what_must_);
+        if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
+        account<typename Core::traits>(made, plan, work, options, how);
+        made.error = judge(how, work, started_);
+        if (is_cancelled() && (made.error != errc::none || made.written != plan.bytes()))
+            made.error = cancelled_;
+        drop();
+        return made;
+    }
+
+    /// The writer goes: `rest` is freed once nothing reads it any more.
+    void abandon(workload* rest) noexcept {
+        rest_ = rest;
+        drop();
+    }
+
+    io_result how;
+    bool over = false;
+
+private:
+    started_write(typename Core::weak_type writer, bool only_what_must, time_point now) noexcept
+        : write_target{&on_over},
+          writer_(std::move(writer)),
+          started_(now),
+          only_what_must_(only_what_must) {}
+    ~started_write() { workload::destroy(rest_); }
+
+    static void on_over(write_target& self, const io_result& how) noexcept {
+        auto& ended = static_cast<started_write&>(self);
+        if (const auto writer = ended.writer_.try_use()) Core::write_is_over(*writer, ended, how);
+        ended.drop();
+    }
+
+    void drop() noexcept {
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+
+    typename Core::weak_type writer_;
+    typename Core::traits::template atomic<int> references_{2};
+    workload* rest_ = nullptr;
+    const time_point started_;
+    errc cancelled_ = errc::none;
+    const bool only_what_must_;
+};
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
@@ -10310,6 +10783,8 @@ attempt attempt_write(Transport& connection, workload& work, const settings& opt
 //
 // Laws of this file:
 // - The transport is touched by the token's holder only, and by no other code than this and the init gate.
+// - While a write is in flight the token is parked; the completion takes it up, as the hook would. What the
+//   transport reads stays until then, whatever ends the writer.
 // - The hook, the observer, outcomes and waiting senders are called with no lock held.
 // - Nothing of the object is touched after next() said `released`.
 
@@ -10318,7 +10793,8 @@ namespace wsolo::inline WSOLO_ABI {
 /// What pump() left behind.
 enum class pump_status : std::uint8_t {
     idle,     ///< everything is written; the next send calls the hook
-    blocked,  ///< the transport would block: pump() again when it is writable, or at `deadline`
+    blocked,  ///< pump() again when the transport is writable (when a write is in flight, its end calls the
+              ///< hook), or at `deadline`
     more,     ///< the quantum is used up; the hook was called again
     busy,     ///< another thread (or a gate) holds the token: nothing to do here
     finished, ///< over: see report()
@@ -10343,9 +10819,13 @@ inline_drive(Hook) -> inline_drive<Hook>;
 
 namespace detail {
 
-template <transport Transport, schedule_hook Schedule, class Observer, class Traits>
+/// `Writer` is the class derived from it, for handles.
+template <class Writer, any_transport Transport, schedule_hook Schedule, class Observer, class Traits>
 class writer_core {
 public:
+    using weak_type = basic_weak_session<Writer, Traits>;
+    using traits = Traits;
+
     writer_core(const writer_core&) = delete;
     writer_core& operator=(const writer_core&) = delete;
 
@@ -10367,11 +10847,23 @@ protected:
     }
     /// For the destructor, when no other thread is inside: what is left has its outcome.
     void end_what_is_left() {
-        if (box_.seize()) static_cast<void>(end({}, {.reason = errc::aborted}));
+        if (!box_.seize()) return;
+        attempt last;
+        bool in_flight = false;
+        if constexpr (completes) {
+            if (started_ != nullptr && started_->over) last = settle();
+            if ((in_flight = started_ != nullptr)) started_->cancel(transport_, errc::aborted);
+        }
+        static_cast<void>(end(last.done, {.partial_frame = in_flight, .reason = errc::aborted}));
     }
 
     /// The rest of every push, with no lock held.
     errc drive(push_result pushed) {
+        if (pushed.drive) schedule();
+        return pushed.error;
+    }
+    /// The same for data, which a full queue may cost the connection; control frames have their reserve.
+    errc drive_data(push_result pushed) {
         if (pushed.drive) schedule();
         if (pushed.error == errc::queue_full && box_.when_full() == overflow::disconnect)
             abort_with(errc::queue_full, duration::zero());
@@ -10410,24 +10902,47 @@ protected:
     pump_result end(const progress& done, const drain_report& how) {
         end_result over = box_.finish(done, how);
         over.due.wake_all();
-        if (over.rest != nullptr)
-            over.rest->drop_all(over.report.clean() ? errc::closed : over.report.reason);
-        workload::destroy(over.rest);
+        if (over.rest != nullptr) release(over.rest, over.report.clean() ? errc::closed : over.report.reason);
         transport_.finish(over.report.clean() ? end_of_write::drained : end_of_write::broken);
         tell_finished(over.report);
         box_.retire();
         return {pump_status::finished};
     }
 
+    weak_type weak_self() {
+        const auto existing =
+            box_.locked([&] { return anchor_ ? std::optional<weak_type>(anchor_.handle()) : std::nullopt; });
+        if (existing.has_value()) return *existing;
+        auto made = anchor::make(static_cast<Writer&>(*this));
+        if (!made) return {};
+        return box_.locked([&] {
+            if (!anchor_) std::swap(anchor_, *made);
+            return anchor_.handle();
+        });
+    }
+
+    using anchor = basic_session_anchor<Writer, Traits>;
+
     [[no_unique_address]] mutable outbox<Traits> box_;
     settings settings_;
     Transport transport_;
+    anchor anchor_;
 
 private:
+    static constexpr bool completes = !transport<Transport>;
+    using started = started_write<writer_core>;
+    friend started;
+    struct nothing {};
+
     /// Holds the token: it leaves by being released, parked, handed over or finished.
     pump_result run() {
         basic_handler_scope<Traits> scope(this);
+        pump_result parked{pump_status::blocked};
         attempt last;
+        if constexpr (completes) {
+            if (!collect(last, parked.deadline)) return parked;
+            if (last.error != errc::none) return end(last.done, last.failure());
+        }
         for (std::size_t written = 0;; written += last.written) {
             next_result next = box_.next(last.done);
             next.due.wake_all();
@@ -10447,15 +10962,78 @@ private:
                 call_hook();
                 return {pump_status::more};
             }
-            last = attempt_write<Traits>(transport_, *box_.work(), settings_,
-                                         next.step == next_step::write_what_must);
+            last = write(next.step == next_step::write_what_must, parked.deadline);
             if (last.error != errc::none) return end(last.done, last.failure());
-            if (last.blocked) {
-                pump_result parked{pump_status::blocked};
-                if (park(last.done, parked.deadline)) return parked;
-                last.done = {};
+            if (!last.blocked) continue;
+            if (completes || park(last.done, parked.deadline)) return parked;
+            last.done = {};
+        }
+    }
+
+    /// One write. `blocked` is for park(), but for a write in flight, with which the token is parked already,
+    /// until `deadline`, and nothing of this object may be touched.
+    attempt write(bool only_what_must, time_point& deadline) {
+        workload& work = *box_.work();
+        if constexpr (completes) {
+            attempt made;
+            const time_point now = Traits::clock::now();
+            gather_plan plan;
+            if (!prepare(made, plan, work, settings_, only_what_must, now)) return made;
+            started::start(started_, weak_self(), transport_, plan, work, only_what_must, now);
+            if (started_ == nullptr)
+                made.error = errc::out_of_memory;
+            else
+                made.blocked = !collect(made, deadline);
+            return made;
+        } else {
+            return attempt_write<Traits>(transport_, work, settings_, only_what_must);
+        }
+    }
+
+    /// Whether no write is in flight (any more): `made` says what it did. Otherwise the token is parked.
+    bool collect(attempt& made, time_point& deadline) {
+        while (started_ != nullptr) {
+            standing now = box_.look(started_->over);
+            now.due.wake_all();
+            if (now.climbed) tell_high();
+            if (now.over) {
+                made = settle();
+                return true;
+            }
+            if (!started_->is_cancelled() && Traits::clock::now() >= now.deadline) {
+                started_->cancel(transport_, now.drains ? errc::drain_timed_out : errc::write_timed_out);
+            } else if (box_.park_started(started_->over, started_->is_cancelled(), deadline)) {
+                return false;
             }
         }
+        return true;
+    }
+
+    [[nodiscard]] attempt settle() {
+        return std::exchange(started_, nullptr)->settle(*box_.work(), settings_);
+    }
+
+    /// The completion: any thread, inside a guard of the writer.
+    static void write_is_over(Writer& writer, started& ended, const io_result& how) noexcept {
+        writer_core& self = writer;
+        if (self.box_.end_started([&] {
+                ended.how = how;
+                ended.over = true;
+            })) {
+            self.schedule();
+        }
+    }
+
+    /// What is left at the end.
+    void release(workload* rest, errc why) {
+        if constexpr (completes) {
+            if (started_ != nullptr) {
+                rest->tell_all(why);
+                return std::exchange(started_, nullptr)->abandon(rest);
+            }
+        }
+        rest->drop_all(why);
+        workload::destroy(rest);
     }
 
     bool park(const progress& done, time_point& deadline) {
@@ -10466,8 +11044,15 @@ private:
     }
 
     void call_hook() {
-        if (ask_for_a_turn(schedule_)) return;
-        if (box_.begin()) static_cast<void>(end({}, {.reason = errc::schedule_refused}));
+        if (ask_for_a_turn(schedule_) || !box_.begin()) return;
+        if constexpr (completes) {
+            if (started_ != nullptr) { // it ends when this has ended
+                static_cast<void>(box_.abort(errc::schedule_refused, Traits::clock::now()));
+                static_cast<void>(run());
+                return;
+            }
+        }
+        static_cast<void>(end({}, {.reason = errc::schedule_refused}));
     }
 
     // An observer that throws ends the program: there is nobody to throw to.
@@ -10481,6 +11066,7 @@ private:
         if constexpr (requires { observer_.on_low_water(); }) observer_.on_low_water();
     }
 
+    [[no_unique_address]] std::conditional_t<completes, started*, nothing> started_{};
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Observer observer_;
 };
@@ -10551,24 +11137,15 @@ public:
     [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
 };
 
-/// A key source with a single key in it, for a single frame.
-class one_key {
-public:
-    one_key() = default;
-    explicit one_key(masking_key key) noexcept : key_(key) {}
-    [[nodiscard]] masking_key next_key() noexcept { return key_; }
-
-private:
-    masking_key key_{};
-};
-
 /// Encodes a client's frames with keys from `Keys`, which it owns.
 template <key_source Keys = random_keys>
 class client_side {
 public:
     static constexpr role self = role::client;
 
-    client_side() = default;
+    client_side()
+        requires std::default_initializable<Keys>
+    = default;
     explicit client_side(Keys keys) noexcept : keys_(std::move(keys)) {}
 
     /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
@@ -10615,16 +11192,19 @@ struct no_observer {};
 struct born_gated_t {};
 inline constexpr born_gated_t born_gated{};
 
-/// See the file's laws. `Transport` is owned; `Schedule` is the hook, or inline_drive of one; `Side` is
-/// server_side or client_side<>. `Observer` may have, each called with no lock held: `on_finished(const
-/// drain_report&)`, once, by the thread that ends the writer; `on_high_water()` and `on_low_water()`, by
-/// turns, by the thread that pumps; none may throw. Thread safety: everything but construction and
-/// destruction. The destructor closes handles, aborts what is left (errc::aborted) and must not run inside a
-/// callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or thread.
-template <transport Transport, schedule_hook Schedule, class Side = server_side, class Observer = no_observer,
-          class Traits = std_blocking_traits>
-class single_writer : private detail::writer_core<Transport, Schedule, Observer, Traits> {
-    using core = detail::writer_core<Transport, Schedule, Observer, Traits>;
+/// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook,
+/// or inline_drive of one; `Side` is server_side or client_side<>. `Observer` may have, each called with no
+/// lock held: `on_finished(const drain_report&)`, once, by the thread that ends the writer; `on_high_water()`
+/// and `on_low_water()`, by turns, by the thread that pumps; none may throw. Thread safety: everything but
+/// construction and destruction. The destructor closes handles, aborts what is left (errc::aborted) and must
+/// not run inside a callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or
+/// thread (32 bytes once it made a handle, or started a write on a completion_transport).
+template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
+          class Observer = no_observer, class Traits = std_blocking_traits>
+class single_writer : private detail::writer_core<single_writer<Transport, Schedule, Side, Observer, Traits>,
+                                                  Transport, Schedule, Observer, Traits> {
+    using core = detail::writer_core<single_writer, Transport, Schedule, Observer, Traits>;
+    friend core;
 
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
@@ -10642,9 +11222,9 @@ public:
     single_writer& operator=(const single_writer&) = delete;
 
     ~single_writer() {
-        anchor_.close();
+        this->anchor_.close();
         this->give_up();
-        anchor_ = {}; // waits for the calls that handles have in progress
+        this->anchor_ = {}; // waits for the calls that handles have in progress
         this->end_what_is_left();
     }
 
@@ -10671,6 +11251,9 @@ public:
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
                      "send_keyed() sends a text or a binary message");
         if (is_control(op)) return errc::raw_frame_malformed;
+        // Before the work, and again after it.
+        const errc full = this->box_.admits_keyed(key, encoded_size<Side::self>(payload.size()));
+        if (full != errc::none) return this->drive_data({full});
         detail::segment* frame = encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
         if (frame == nullptr) return errc::out_of_memory;
         return own(frame, this->box_.push_keyed(frame));
@@ -10734,7 +11317,8 @@ public:
             return this->drive(this->box_.push_small({.to = lane_id::pong, .size = size}, copy));
         default: break;
         }
-        if (size <= detail::inline_limit) return this->drive(this->box_.push_small({.size = size}, copy));
+        if (size <= detail::inline_limit)
+            return this->drive_data(this->box_.push_small({.size = size}, copy));
         return push_segment(size, [&] {
             detail::segment* whole = detail::segment::make_whole(size);
             if (whole != nullptr) copy(whole->writable());
@@ -10753,7 +11337,7 @@ public:
         if (payload.size() > max_control_payload) return errc::control_payload_too_big;
         detail::segment* ping = encode_whole(opcode::ping, payload, {.outcome = told});
         if (ping == nullptr) return errc::out_of_memory;
-        return own(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping));
+        return this->drive(kept(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping)));
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
@@ -10765,20 +11349,21 @@ public:
     [[nodiscard]] cork<single_writer> corked() { return cork<single_writer>(*this); }
 
     /// Calls `told` when all data accepted before now was written (errc::none), or why that will never be.
+    /// It costs budget like a frame: errc::queue_full when the queue is above its bound.
     [[nodiscard]] errc flush(on_outcome told) {
         detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
         if (mark == nullptr) return errc::out_of_memory;
-        return own(mark, this->box_.push_mark(mark));
+        return this->drive(kept(mark, this->box_.push_mark(mark)));
     }
 
-    /// Waits for the same. errc::timed_out, cancelled, would_deadlock (inside a callback of this writer), or
-    /// why not.
+    /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a
+    /// callback of this writer), or why not.
     template <stop_token_like StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
         if (this->is_pumping_here()) return errc::would_deadlock;
         auto* ticket = detail::flush_ticket<Traits>::make();
         if (ticket == nullptr) return errc::out_of_memory;
-        errc outcome = flush(ticket->mark());
+        errc outcome = queue_mark(ticket->mark(), deadline, stop);
         if (outcome == errc::none) {
             const auto nudge = [ticket]() noexcept { ticket->nudge(); };
             [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
@@ -10811,7 +11396,7 @@ public:
 
     /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when
     /// the hook asked, when the transport became writable, or when a deadline passed; a call too many is
-    /// harmless.
+    /// harmless. With a write in flight it cancels that one past its deadline, and does nothing before.
     pump_result pump() { return this->take_and_run(); }
 
     /// For the thread that pumps, after pump_status::blocked: waits in the transport. False: the deadline
@@ -10824,7 +11409,9 @@ public:
 
     /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call
     /// allocates (32 bytes); without memory the handle answers errc::closed.
-    [[nodiscard]] writer_handle<single_writer> handle() { return writer_handle<single_writer>(weak_self()); }
+    [[nodiscard]] writer_handle<single_writer> handle() {
+        return writer_handle<single_writer>(this->weak_self());
+    }
 
     /// What became of everything so far; final once pump() said finished.
     [[nodiscard]] drain_report report() const noexcept { return this->box_.report(); }
@@ -10841,8 +11428,6 @@ private:
     friend class init_gate<single_writer>;
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
-
-    using anchor = basic_session_anchor<single_writer, Traits>;
 
     struct waiting_sender : detail::budget_waiter {
         waiting_sender() noexcept {
@@ -10883,6 +11468,16 @@ private:
         return true;
     }
 
+    template <class StopToken>
+    errc queue_mark(on_outcome told, time_point deadline, const StopToken& stop) {
+        detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
+        if (mark == nullptr) return errc::out_of_memory;
+        const errc error =
+            retry(deadline, stop, [&](auto* waiter) { return this->box_.push_mark(mark, waiter); });
+        if (error != errc::none) detail::segment::destroy(mark);
+        return error;
+    }
+
     errc send_kind(const raw& item) { return send(item); }
     errc send_kind(const text& item) { return send_text(item.payload); }
     errc send_kind(const binary& item) { return send_binary(item.payload); }
@@ -10899,7 +11494,7 @@ private:
             return push_segment(size, [&] { return encode_whole(op, payload, {.outcome = told}); });
         }
         const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
-        return this->drive(this->box_.push_small({.size = size}, encode));
+        return this->drive_data(this->box_.push_small({.size = size}, encode));
     }
 
     /// Encodes into a segment of its own, with no lock held.
@@ -10914,15 +11509,18 @@ private:
     template <class Make>
     errc push_segment(std::size_t size, Make make) {
         // Before the work, and again after it.
-        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive({full});
+        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive_data({full});
         detail::segment* whole = make();
         return whole == nullptr ? errc::out_of_memory : own(whole, this->box_.push_whole({}, whole));
     }
 
     /// `pushed` took the segment over, or it is still ours.
-    errc own(detail::segment* item, detail::push_result pushed) {
+    static detail::push_result kept(detail::segment* item, detail::push_result pushed) noexcept {
         if (pushed.error != errc::none) detail::segment::destroy(item);
-        return this->drive(pushed);
+        return pushed;
+    }
+    errc own(detail::segment* item, detail::push_result pushed) {
+        return this->drive_data(kept(item, pushed));
     }
 
     errc push_close(const_bytes frame, duration drain_within) {
@@ -10939,20 +11537,7 @@ private:
                header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
     }
 
-    weak_type weak_self() {
-        const auto existing = this->box_.locked(
-            [&] { return anchor_ ? std::optional<weak_type>(anchor_.handle()) : std::nullopt; });
-        if (existing.has_value()) return *existing;
-        auto made = anchor::make(*this);
-        if (!made) return {};
-        return this->box_.locked([&] {
-            if (!anchor_) std::swap(anchor_, *made);
-            return anchor_.handle();
-        });
-    }
-
     [[no_unique_address]] Side side_;
-    anchor anchor_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -10985,7 +11570,7 @@ public:
     }
 
     /// Adds bytes (a 101 response, an acknowledgement frame) that leave first, in the order of these calls.
-    /// They are copied, and count as one frame in the report. errc::out_of_memory.
+    /// They are copied, and count as one frame in the report. errc::out_of_memory; queue_full beyond 255 calls.
     [[nodiscard]] errc acknowledge(const_bytes bytes) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "acknowledge() after open() or reject()");
         if (bytes.empty()) return errc::none;
@@ -11022,6 +11607,117 @@ init_gate(Writer&) -> init_gate<Writer>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/write/outcome_ticket.hpp
+// The outcome of one item as something to wait for, by a thread or in a coroutine, instead of a callback.
+//
+//     auto ticket = wsolo::observed([&](wsolo::on_outcome told) { return out.send_text("x", told); });
+//     if (ticket.error() == wsolo::errc::none) how = ticket.wait(deadline);
+//     how = co_await wsolo::written([&](wsolo::on_outcome told) { return out.send_text("x", told); });
+//
+// Laws of this file:
+// - The function sends one item, or flushes, and returns what that returned; a refused item has no outcome,
+//   and its error takes the outcome's place.
+// - A ticket may go at any time; the item does not mind. A coroutine stays until its item's outcome, which
+//   always comes.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Sends, or flushes, with the given observer.
+template <class Send>
+concept observed_send = requires(Send send, on_outcome told) {
+    { send(told) } -> std::same_as<errc>;
+};
+
+/// Made by observed(). Move-only, one thread at a time. One allocation, which it shares with the item.
+template <class Traits = std_blocking_traits>
+class [[nodiscard]] basic_outcome_ticket {
+    using state = detail::flush_ticket<Traits>;
+
+public:
+    template <observed_send Send>
+    explicit basic_outcome_ticket(Send send) : state_(state::make()) {
+        error_ = state_ == nullptr ? errc::out_of_memory : send(state_->mark());
+        if (error_ == errc::none || state_ == nullptr) return;
+        state_->drop(); // the item's reference: nobody will call
+        std::exchange(state_, nullptr)->drop();
+    }
+    basic_outcome_ticket(basic_outcome_ticket&& other) noexcept
+        : state_(std::exchange(other.state_, nullptr)), error_(other.error_) {}
+    basic_outcome_ticket& operator=(basic_outcome_ticket&&) = delete;
+    ~basic_outcome_ticket() {
+        if (state_ != nullptr) state_->drop();
+    }
+
+    /// What the send returned. errc::none: there will be an outcome.
+    [[nodiscard]] errc error() const noexcept { return error_; }
+
+    /// Sleeps until the outcome: errc::none when the transport took the item's last byte, or why it was
+    /// dropped; errc::timed_out when it is still out at the deadline. Of a refused item: error(). Not inside a
+    /// callback of the writer, which is the one to end this.
+    [[nodiscard]] errc wait(time_point deadline = no_deadline) noexcept {
+        return state_ == nullptr ? error_ : state_->wait(deadline);
+    }
+
+private:
+    state* state_;
+    errc error_ = errc::none;
+};
+
+using outcome_ticket = basic_outcome_ticket<>;
+
+/// Sends, and gives a ticket for the outcome.
+template <observed_send Send>
+[[nodiscard]] outcome_ticket observed(Send send) {
+    return outcome_ticket(std::move(send));
+}
+
+/// What co_await takes; made by written(). No allocation of its own. The coroutine is resumed by the thread
+/// that holds the write token, with no lock held: to go elsewhere, post from there.
+template <observed_send Send>
+class [[nodiscard]] outcome_awaiter {
+public:
+    explicit outcome_awaiter(Send send) noexcept(std::is_nothrow_move_constructible_v<Send>)
+        : send_(std::move(send)) {}
+    outcome_awaiter(const outcome_awaiter&) = delete;
+    outcome_awaiter& operator=(const outcome_awaiter&) = delete;
+    ~outcome_awaiter() { WSOLO_ASSERT(!is_out_, "a coroutine was destroyed before its item had an outcome"); }
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+
+    [[nodiscard]] bool await_suspend(std::coroutine_handle<> caller) {
+        caller_ = caller;
+        is_out_ = true;
+        const errc error = send_(on_outcome{&on_told, this});
+        if (error == errc::none) return true; // the frame may be running elsewhere by now, or gone
+        is_out_ = false;
+        outcome_ = error;
+        return false;
+    }
+
+    [[nodiscard]] errc await_resume() const noexcept { return outcome_; }
+
+private:
+    static void on_told(void* context, errc outcome) noexcept {
+        auto& self = *static_cast<outcome_awaiter*>(context);
+        self.outcome_ = outcome;
+        self.is_out_ = false;
+        self.caller_.resume();
+    }
+
+    Send send_;
+    std::coroutine_handle<> caller_;
+    errc outcome_ = errc::none;
+    bool is_out_ = false;
+};
+
+/// `const wsolo::errc how = co_await wsolo::written(send);`
+template <observed_send Send>
+[[nodiscard]] outcome_awaiter<Send> written(Send send) {
+    return outcome_awaiter<Send>(std::move(send));
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/write/threaded.hpp
 // The threaded drive: a single_writer and a thread that pumps it, for servers without a loop of their own.
 //
@@ -11033,7 +11729,8 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// Owns the writer and its thread: `out->send_text(...)`, `out->close(...)`. Everything that single_writer
 /// offers may be called from any thread. With a transport that waits inside write(), a drain's bound is
-/// noticed when the write that stands has ended; with a waitable_transport within 20 ms.
+/// noticed when the write that stands has ended; with a waitable_transport within 20 ms. A pump() of your own
+/// is allowed, and needless.
 template <transport Transport, class Side = server_side, class Observer = no_observer,
           class Traits = std_blocking_traits>
 class threaded_writer {
@@ -11082,7 +11779,9 @@ private:
             do {
                 left = writer_.pump();
                 if (left.status == pump_status::blocked) wait_writable(left.deadline);
-            } while (left.status == pump_status::blocked || left.status == pump_status::more);
+                if (left.status == pump_status::busy) // somebody else pumps, and may leave it to us or end it
+                    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            } while (left.status != pump_status::idle && left.status != pump_status::finished);
         } while (left.status != pump_status::finished);
         const std::lock_guard hold(mutex_);
         finished_ = true;
@@ -11334,14 +12033,14 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/endpoint/detail/endpoint_core.hpp
-// What an endpoint does in a turn of its loop: input to events, events to replies and messages, messages to the
-// handler, then the heartbeat, the writer, and the question whether it is over.
+// ---- wsolo/endpoint/detail/endpoint_parts.hpp
+// What an endpoint is made of, and what may be asked of it from any thread: close, abort, handling, and a turn of its
+// loop.
 //
 // Laws of this file:
-// - Everything but wake(), handle_some(), begin_close() and abort() belongs to the loop's thread.
-// - Inside a turn the hooks only leave a mark, and the turn's end does what they ask for: no loop wakes itself.
-// - The first thing that went wrong names the end.
+// - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's
+//   end does what they ask for: no loop wakes itself.
+// - What the handler answers ends the connection or does not; it never unwinds a loop.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -11353,16 +12052,15 @@ namespace detail {
 /// `Whole` is the endpoint, which derives from this.
 template <class Whole, transport Transport, schedule_hook Schedule, class Handler, class Side, class Work,
           class Traits>
-class endpoint_core {
-    using loop_scope = basic_handler_scope<Traits>;
+class endpoint_parts {
     using anchor = basic_session_anchor<Whole, Traits>;
 
     struct writer_hook {
-        endpoint_core* self;
+        endpoint_parts* self;
         bool operator()() const { return self->wake(self->write_is_due_); }
     };
     struct inbox_hook {
-        endpoint_core* self;
+        endpoint_parts* self;
         bool operator()() const { return self->ask_for_work(); }
         void on_resume() const noexcept { self->wake_or_abort(); }
         void on_finished(const inbox_report& report) const noexcept {
@@ -11373,6 +12071,7 @@ class endpoint_core {
     };
 
 protected:
+    using loop_scope = basic_handler_scope<Traits>;
     using writer = single_writer<Transport, writer_hook, Side, no_observer, Traits>;
     using barrier = basic_sequence_barrier<Traits>;
     using item = received_item<barrier>;
@@ -11381,8 +12080,8 @@ protected:
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
 
     template <class... Gated>
-    endpoint_core(Transport connection, Schedule hook, Handler handler, const endpoint_options& options,
-                  Side side, Work work, Gated... gated)
+    endpoint_parts(Transport connection, Schedule hook, Handler handler, const endpoint_options& options,
+                   Side side, Work work, Gated... gated)
         : beat_(options.beating, Traits::clock::now()),
           in_(whole_messages(options.reading)),
           close_timeout_(options.close_timeout),
@@ -11401,9 +12100,9 @@ protected:
             abort(errc::out_of_memory);
         }
     }
-    endpoint_core(const endpoint_core&) = delete;
-    endpoint_core& operator=(const endpoint_core&) = delete;
-    ~endpoint_core() {
+    endpoint_parts(const endpoint_parts&) = delete;
+    endpoint_parts& operator=(const endpoint_parts&) = delete;
+    ~endpoint_parts() {
         handled_.close(errc::aborted); // who waits for messages that will not be handled is told so
         anchor_ = {};                  // waits for work() in progress
     }
@@ -11413,39 +12112,6 @@ protected:
     static read_limits whole_messages(read_limits limits) noexcept {
         limits.deliver = delivery::messages;
         return limits;
-    }
-
-    endpoint_wants on_bytes(mutable_bytes received) {
-        const time_point now = Traits::clock::now();
-        beat_.on_received(now);
-        {
-            const loop_scope inside(this);
-            take(received, now);
-            handle_here();
-        }
-        return settle(now);
-    }
-
-    endpoint_wants on_end(errc why) {
-        const time_point now = Traits::clock::now();
-        write_is_due_ = true;
-        {
-            const loop_scope inside(this);
-            end_input(why);
-            handle_here();
-        }
-        return settle(now);
-    }
-
-    endpoint_wants on_turn() {
-        const time_point now = Traits::clock::now();
-        write_is_due_ = true;
-        {
-            const loop_scope inside(this);
-            take_rest(now);
-            handle_here();
-        }
-        return settle(now);
     }
 
     errc begin_close(close_code code, std::string_view reason) {
@@ -11492,6 +12158,15 @@ protected:
                (handler_.wants_message() || inbox_.queued_messages() == 0 || !inbox_.report().clean());
     }
 
+    /// Has run() called soon: by this turn's own end where the loop itself asks.
+    bool wake(bool& is_due) {
+        if (loop_scope::is_inside(this)) return is_due = true;
+        return ask_for_a_turn(schedule_);
+    }
+    void wake_or_abort() {
+        if (!wake(work_is_due_)) abort(errc::schedule_refused);
+    }
+
     heartbeat beat_;
     basic_reader<Side::self> in_;
     byte_buffer rest_; ///< bytes behind a pause
@@ -11517,6 +12192,93 @@ protected:
     message_inbox inbox_;
     writer out_;
     anchor anchor_; ///< the last, so that nothing goes while work() is inside
+
+private:
+    bool ask_for_work() {
+        if constexpr (handles_here) {
+            return wake(work_is_due_);
+        } else {
+            auto call = [this] { return work_(anchor_.handle()); };
+            return ask_for_a_turn(call);
+        }
+    }
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/detail/endpoint_turn.hpp
+// What an endpoint does in a turn of its loop: input to events, events to replies and messages, then the handler, the
+// heartbeat, the writer, and the question whether it is over.
+//
+// Laws of this file:
+// - Everything here belongs to the loop's thread.
+// - What came before a Close, or before a broken rule, is answered before it is.
+// - The first thing that went wrong names the end.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Whole, transport Transport, schedule_hook Schedule, class Handler, class Side, class Work,
+          class Traits>
+class endpoint_turn : protected endpoint_parts<Whole, Transport, Schedule, Handler, Side, Work, Traits> {
+protected:
+    using parts = endpoint_parts<Whole, Transport, Schedule, Handler, Side, Work, Traits>;
+    using parts::beat_;
+    using parts::close_by_;
+    using parts::close_timeout_;
+    using parts::end_;
+    using parts::give_up_at_;
+    using parts::handled_;
+    using parts::handler_;
+    using parts::in_;
+    using parts::inbox_;
+    using parts::input_is_over_;
+    using parts::is_blocked_;
+    using parts::is_finished_;
+    using parts::max_unsent_;
+    using parts::out_;
+    using parts::owed_close_;
+    using parts::parts;
+    using parts::rest_;
+    using parts::schedule_;
+    using parts::work_is_due_;
+    using parts::write_deadline_;
+    using parts::write_is_due_;
+    using parts::writer_is_over_;
+    using typename parts::loop_scope;
+
+    endpoint_wants on_bytes(mutable_bytes received) {
+        const time_point now = Traits::clock::now();
+        beat_.on_received(now);
+        {
+            const loop_scope inside(this);
+            take(received, now);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    endpoint_wants on_end(errc why) {
+        const time_point now = Traits::clock::now();
+        write_is_due_ = true;
+        {
+            const loop_scope inside(this);
+            end_input(why);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    endpoint_wants on_turn() {
+        const time_point now = Traits::clock::now();
+        write_is_due_ = true;
+        {
+            const loop_scope inside(this);
+            take_rest(now);
+            handle_here();
+        }
+        return settle(now);
+    }
 
 private:
     // ---- in
@@ -11594,7 +12356,7 @@ private:
                 out_.abort(why);
             } else { // only one direction is over, so the other can still say what is wrong with that
                 static_cast<void>(
-                    begin_close(close_code::protocol_error, "the stream ended without a Close frame"));
+                    this->begin_close(close_code::protocol_error, "the stream ended without a Close frame"));
             }
         }
         if (rest_.empty()) end_messages();
@@ -11605,44 +12367,34 @@ private:
 
     // ---- handling
 
-    bool ask_for_work() {
-        if constexpr (handles_here) {
-            return wake(work_is_due_);
-        } else {
-            auto call = [this] { return work_(anchor_.handle()); };
-            return ask_for_a_turn(call);
-        }
-    }
-
     void handle_here() {
-        if constexpr (handles_here) {
+        if constexpr (parts::handles_here) {
             work_is_due_ = false;
-            handle_some();
+            this->handle_some();
         }
     }
 
-    // ---- the loop's turn
+    // ---- the turn's end
 
-    /// Has run() called soon: by this turn's own end where the loop itself asks.
-    bool wake(bool& is_due) {
-        if (loop_scope::is_inside(this)) return is_due = true;
-        return ask_for_a_turn(schedule_);
-    }
-    void wake_or_abort() {
-        if (!wake(work_is_due_)) abort(errc::schedule_refused);
+    /// Ends the connection for a reason of this side's: with a Close that says so, if one can still be sent.
+    void fail(errc why) {
+        end_.blame(why);
+        const close_code known = close_code_for(why);
+        static_cast<void>(this->begin_close(
+            known == close_code::no_status ? close_code::internal_error : known, to_string(why)));
     }
 
     void keep_alive(time_point now) {
         if (end_.close_noted() || !in_.open() || input_is_over_) beat_.on_closing();
         const heartbeat_actions due = beat_.tick(now);
         if (due.send_ping) {
-            const errc error = out_.send_ping({}, {&endpoint_core::on_ping_told, this});
+            const errc error = out_.send_ping({}, {&endpoint_turn::on_ping_told, this});
             if (error == errc::none) end_.count_control();
             if (error == errc::closed) beat_.on_closing();
             if (error != errc::none) beat_.on_ping_dropped(now);
         }
-        if constexpr (requires { handler_.on_beat(whole(), due.roll_window); }) {
-            if (due.send_beat) handler_.on_beat(whole(), due.roll_window);
+        if constexpr (requires { handler_.on_beat(this->whole(), due.roll_window); }) {
+            if (due.send_beat) handler_.on_beat(this->whole(), due.roll_window);
         }
         if (due.peer_is_dead) {
             end_.blame(errc::pong_timeout);
@@ -11652,7 +12404,7 @@ private:
 
     /// In the thread that pumps, which is the loop's.
     static void on_ping_told(void* context, errc outcome) noexcept {
-        auto& self = *static_cast<endpoint_core*>(context);
+        auto& self = *static_cast<endpoint_turn*>(context);
         const time_point now = Traits::clock::now();
         if (outcome == errc::none) {
             self.beat_.on_ping_written(now);
@@ -11683,7 +12435,7 @@ private:
         if (is_input_over(now)) end_here();
         if (writer_is_over_ && input_is_over_ && inbox_.finished()) return finish();
         if (std::exchange(work_is_due_, false) && !ask_for_a_turn(schedule_)) {
-            abort(errc::schedule_refused);
+            this->abort(errc::schedule_refused);
             write_is_due_ = true;
             return settle(now);
         }
@@ -11692,14 +12444,6 @@ private:
     }
 
     // ---- the end
-
-    /// Ends the connection for a reason of this side's: with a Close that says so, if one can still be sent.
-    void fail(errc why) {
-        end_.blame(why);
-        const close_code known = close_code_for(why);
-        static_cast<void>(
-            begin_close(known == close_code::no_status ? close_code::internal_error : known, to_string(why)));
-    }
 
     /// Whether the writer is over, and nothing more is to be expected of the peer.
     bool is_input_over(time_point now) {
@@ -11721,7 +12465,8 @@ private:
         is_finished_ = true;
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
-        if constexpr (requires { handler_.on_finished(whole(), how); }) handler_.on_finished(whole(), how);
+        if constexpr (requires { handler_.on_finished(this->whole(), how); })
+            handler_.on_finished(this->whole(), how);
         return {.read = false, .finished = true};
     }
 
@@ -11733,8 +12478,7 @@ private:
     }
 };
 
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
+} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/endpoint/endpoint.hpp
 // One whole side of a connection behind its handshake: reader, writer, inbox, barrier, heartbeat and weak handles,
@@ -11764,10 +12508,11 @@ namespace wsolo::inline WSOLO_ABI {
 /// progress, and must not run inside a callback.
 template <transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
           class Work = in_the_loop, class Traits = std_blocking_traits>
-class endpoint : private detail::endpoint_core<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
+class endpoint : private detail::endpoint_turn<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
                                                Transport, Schedule, Handler, Side, Work, Traits> {
-    using core = detail::endpoint_core<endpoint, Transport, Schedule, Handler, Side, Work, Traits>;
+    using core = detail::endpoint_turn<endpoint, Transport, Schedule, Handler, Side, Work, Traits>;
     friend core;
+    friend typename core::parts;
 
 public:
     static constexpr role self = Side::self;

@@ -84,15 +84,16 @@ public:
         action_ = std::move(action);
     }
 
-    /// Starts it, unless it was, and returns when it is quiet.
+    /// Starts it, unless it was, and returns when it is quiet. A sleeper whose deadline has come is not.
     void run() {
         std::unique_lock<std::mutex> lock(detail::monitor); // two threads may both come to run it
         if (state_ == state::idle) {
             state_ = state::running;
             thread_ = std::thread([this] { live(); });
         }
-        detail::wait_or_abort(lock, "a thread never came to rest",
-                              [this] { return state_ != state::running; });
+        detail::wait_or_abort(lock, "a thread never came to rest", [this] {
+            return state_ != state::running && !(state_ == state::asleep && is_overdue());
+        });
     }
 
     /// Returns when both are quiet.
@@ -117,7 +118,7 @@ public:
     }
     [[nodiscard]] bool is_asleep() const {
         const std::lock_guard<std::mutex> lock(detail::monitor);
-        return state_ == state::asleep;
+        return state_ == state::asleep && !is_overdue();
     }
     /// Whether it came to the step that before() named.
     [[nodiscard]] bool has_stopped() const { return action_ == nullptr; }
@@ -129,9 +130,12 @@ public:
         if (self == nullptr || self->action_ == nullptr || self->steps_++ != self->stop_at_) return;
         std::exchange(self->action_, nullptr)();
     }
-    /// The calling thread falls asleep. Under the monitor.
-    static actor* fall_asleep() {
-        if (detail::this_actor != nullptr) detail::this_actor->state_ = state::asleep;
+    /// The calling thread falls asleep, not beyond `deadline`. Under the monitor.
+    static actor* fall_asleep(manual_clock::time_point deadline) {
+        if (detail::this_actor != nullptr) {
+            detail::this_actor->state_ = state::asleep;
+            detail::this_actor->sleeps_until_ = deadline;
+        }
         detail::changed.notify_all();
         return detail::this_actor;
     }
@@ -140,6 +144,9 @@ public:
 
 private:
     enum class state { idle, running, asleep, finished };
+
+    /// Asleep, but its deadline has come: it is about to wake.
+    [[nodiscard]] bool is_overdue() const { return manual_clock::now() >= sleeps_until_; }
 
     void live() {
         detail::this_actor = this;
@@ -154,6 +161,7 @@ private:
     std::size_t stop_at_ = 0;
     std::size_t steps_ = 0;
     state state_ = state::idle;
+    manual_clock::time_point sleeps_until_{};
     std::thread thread_;
 };
 
@@ -215,7 +223,7 @@ public:
         const unsigned before = notified_;
         held.unlock();
         const auto is_over = [&] { return notified_ != before || manual_clock::now() >= deadline; };
-        if (!is_over()) sleeper_ = actor::fall_asleep();
+        if (!is_over()) sleeper_ = actor::fall_asleep(deadline);
         for (int looks = 0; !is_over(); ++looks) {
             real_.wait_for(lock, std::chrono::milliseconds(1));
             if (sleeper_ == nullptr && looks > 5000) detail::fail("the test's own thread sleeps for ever");

@@ -5,9 +5,12 @@ UNCLEAN close are all wrong here.
 """
 
 import json
-import re
+import sys
 from collections import Counter
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from document import markdown_table  # noqa: E402
 
 SECTIONS = {
     1: "framing",
@@ -69,23 +72,6 @@ class Report:
     def table(self, *, seconds=True):
         """In Markdown. Without seconds it stays the same from run to run."""
         head = ["section", "cases", *(word.lower() if word != "OK" else word for word in BEHAVIOURS), "unclean close"]
-        cells = [[str(cell) for cell in row[:-1]] + [f"{row[-1]:.1f}"] for row in self.rows()]
         if seconds:
-            head.append("seconds")
-        else:
-            cells = [row[:-1] for row in cells]
-        widths = [max(len(cell) for cell in column) for column in zip(head, *cells)]
-        rule = ["-" * widths[0]] + ["-" * (width - 1) + ":" for width in widths[1:]]
-        lines = [[cell.ljust(widths[0]) if at == 0 else cell.rjust(widths[at]) for at, cell in enumerate(row)]
-                 for row in (head, rule, *cells)]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def write_into(document, name, text):
-    """Replaces what stands between `<!-- NAME -->` and `<!-- end of NAME -->` in a document."""
-    document = Path(document)
-    old = document.read_text(encoding="utf-8")
-    block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
-    if not block.search(old):
-        raise SystemExit(f"{document} has no block {name}")
-    document.write_text(block.sub(lambda found: f"{found[1]}{text}\n{found[2]}", old), encoding="utf-8")
+            return markdown_table([*head, "seconds"], [(*row[:-1], f"{row[-1]:.1f}") for row in self.rows()])
+        return markdown_table(head, [row[:-1] for row in self.rows()])

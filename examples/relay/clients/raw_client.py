@@ -25,7 +25,9 @@ def frame(opcode, payload=b"", *, fin=True, rsv=0, masked=True, length=None):
     if not masked:
         return head + payload
     key = os.urandom(4)
-    return head + key + bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
+    mask = (key * (len(payload) // 4 + 1))[: len(payload)]
+    masked_payload = int.from_bytes(payload, "big") ^ int.from_bytes(mask, "big")
+    return head + key + masked_payload.to_bytes(len(payload), "big")
 
 
 def request(port, *, method="GET", target="/feed", version="HTTP/1.1", line_end="\r\n", **fields):

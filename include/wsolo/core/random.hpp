@@ -41,6 +41,17 @@ concept key_source = requires(Source& source) {
     { source.next_key() } noexcept -> std::same_as<masking_key>;
 };
 
+/// A key source with a single key in it, for a single frame: whoever draws the key and whoever masks with it
+/// need not be the same.
+class one_key {
+public:
+    explicit one_key(masking_key key) noexcept : key_(key) {}
+    [[nodiscard]] masking_key next_key() const noexcept { return key_; }
+
+private:
+    masking_key key_;
+};
+
 /// Fills `to` from the operating system's generator. errc::entropy_unavailable when it has none to give. May
 /// make system calls; blocks only while the system has not been seeded yet (early boot).
 [[nodiscard]] inline errc system_random(mutable_bytes to) noexcept {

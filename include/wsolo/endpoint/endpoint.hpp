@@ -11,7 +11,7 @@
 // - The first thing that went wrong names the end, and on_finished() is told of it once.
 
 #include "../write/init_gate.hpp"
-#include "detail/endpoint_core.hpp"
+#include "detail/endpoint_turn.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -29,10 +29,11 @@ namespace wsolo::inline WSOLO_ABI {
 /// progress, and must not run inside a callback.
 template <transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
           class Work = in_the_loop, class Traits = std_blocking_traits>
-class endpoint : private detail::endpoint_core<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
+class endpoint : private detail::endpoint_turn<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
                                                Transport, Schedule, Handler, Side, Work, Traits> {
-    using core = detail::endpoint_core<endpoint, Transport, Schedule, Handler, Side, Work, Traits>;
+    using core = detail::endpoint_turn<endpoint, Transport, Schedule, Handler, Side, Work, Traits>;
     friend core;
+    friend typename core::parts;
 
 public:
     static constexpr role self = Side::self;

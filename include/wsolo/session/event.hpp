@@ -96,7 +96,7 @@ public:
     /// (basic_reader::note_close_sent). Builds the frame anew at each call, the same each time.
     [[nodiscard]] std::optional<control_frame> owed_reply() const noexcept {
         if (reply_ == reply::none) return std::nullopt;
-        return masked_reply_ ? built_reply<role::client>(one_key{key_}) : built_reply<role::server>();
+        return masked_reply_ ? built_reply<role::client>(one_key(key_)) : built_reply<role::server>();
     }
     /// Whether owed_reply() has one, without building it.
     [[nodiscard]] bool owes_reply() const noexcept { return reply_ != reply::none; }
@@ -105,12 +105,6 @@ private:
     friend struct detail::event_access;
 
     enum class reply : std::uint8_t { none, echo, failure };
-
-    /// The key that the reader drew for this reply.
-    struct one_key {
-        masking_key key;
-        [[nodiscard]] masking_key next_key() const noexcept { return key; }
-    };
 
     template <role Role, class... Keys>
     [[nodiscard]] std::optional<control_frame> built_reply(Keys... keys) const noexcept {
@@ -123,7 +117,7 @@ private:
 
     const std::byte* payload_ = nullptr;
     std::size_t size_ = 0;
-    masking_key key_{};
+    masking_key key_{}; // for the reply
     close_code code_ = close_code::no_status;
     event_kind kind_ = event_kind::failure;
     errc error_ = errc::none;

@@ -16,8 +16,9 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// Whether `bytes` as a whole are UTF-8. O(n).
 [[nodiscard]] inline bool is_valid_utf8(const_bytes bytes) noexcept {
-    if (bytes.size() <= detail::utf8_short_size && detail::clear_ascii_short(bytes.data(), bytes.size(), 0)) {
-        return true;
+    if (bytes.size() <= detail::utf8_short_size) {
+        if (detail::clear_ascii_short(bytes.data(), bytes.size(), 0)) return true;
+        if (detail::utf8_take_short(detail::usable_vector_unit(), bytes.data(), bytes.size(), 0)) return true;
     }
     return detail::utf8_unfinished(bytes) == 0 && detail::utf8_faultless(bytes.data(), bytes.size());
 }
@@ -75,6 +76,11 @@ private:
     /// The part, XORed with `word` (a key in memory order) first unless it is const.
     template <class Byte>
     [[gnu::noinline]] bool judge(std::span<Byte> part, std::uint32_t word) noexcept {
+        if (part.size() <= detail::utf8_short_size && at_boundary() &&
+            detail::utf8_take_short(detail::usable_vector_unit(), part.data(), part.size(), word)) {
+            valid_ += part.size();
+            return true;
+        }
         while (!part.empty() &&
                !at_boundary()) { // what completes the code point that the last part left open
             unmask(part.first(1), word);

@@ -18,6 +18,10 @@ namespace wsolo::inline WSOLO_ABI {
 /// Charged per queued frame on top of its wire bytes: its record, and its share of the blocks it lies in.
 inline constexpr std::size_t frame_overhead = 16;
 
+/// Charged besides for a frame with a block to itself, because it is large (above 2 KiB), shared, keyed,
+/// observed or part of a fragmented message; and for what a flush() leaves in the queue.
+inline constexpr std::size_t block_overhead = 88;
+
 /// What becomes of a data frame that does not fit now. (Two more answers belong to the call, not to the
 /// writer: single_writer::send_wait waits for room, send_keyed replaces an item of the same key.)
 enum class overflow : std::uint8_t {

@@ -3,8 +3,10 @@
 // system call.
 //
 // Laws of this file:
-// - Everybody's sends are accepted meanwhile as ever; they leave when the last cork has gone.
-// - A writer that is busy already is not slowed: its pump takes what is there.
+// - Everybody's sends are accepted meanwhile, and wait, if the writer was idle: what they find leaves when the
+//   last cork has gone.
+// - It holds back the hook, nothing else: whoever is pumping, and whatever waits for the transport, goes on and
+//   takes what is there.
 
 #include <utility>
 
@@ -12,11 +14,12 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Made by single_writer::corked(). Move-only; the writer must outlive it. Up to 255 corks at a time.
+/// Made by single_writer::corked(). Move-only; the writer must outlive it. Beyond 255 at a time a cork holds
+/// nothing back.
 template <class Writer>
 class [[nodiscard]] cork {
 public:
-    explicit cork(Writer& writer) noexcept : writer_(&writer) { writer.box_.cork(); }
+    explicit cork(Writer& writer) noexcept : writer_(writer.box_.cork() ? &writer : nullptr) {}
     cork(cork&& other) noexcept : writer_(std::exchange(other.writer_, nullptr)) {}
     cork& operator=(cork&&) = delete;
     ~cork() {

@@ -3,7 +3,8 @@
 // errc::closed.
 //
 // Laws of this file:
-// - While a call is in progress the writer's destructor waits for it; no call waits for the transport.
+// - While a call is in progress the writer's destructor waits for it. None of the calls here waits for room
+//   or for the transport, but for an inline drive's write; through try_use() all of them can be made.
 
 #include "../frame/encode.hpp"
 #include "../sync/weak_session.hpp"

@@ -28,7 +28,7 @@ public:
     }
 
     /// Adds bytes (a 101 response, an acknowledgement frame) that leave first, in the order of these calls.
-    /// They are copied, and count as one frame in the report. errc::out_of_memory.
+    /// They are copied, and count as one frame in the report. errc::out_of_memory; queue_full beyond 255 calls.
     [[nodiscard]] errc acknowledge(const_bytes bytes) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "acknowledge() after open() or reject()");
         if (bytes.empty()) return errc::none;

@@ -13,52 +13,17 @@
 #include "../core/error.hpp"
 #include "../sync/spin_lock.hpp"
 #include "detail/backlog.hpp"
-#include "drain.hpp"
+#include "detail/verdict.hpp"
 
 #include <concepts>
 
 namespace wsolo::inline WSOLO_ABI {
-
-/// Who holds the write token.
-enum class token : std::uint8_t {
-    free,      ///< nobody: the queue is empty
-    gated,     ///< the handshake: see write/init_gate.hpp
-    scheduled, ///< the schedule hook: pump() is owed
-    pumping,   ///< the thread inside pump()
-    parked,    ///< the transport: pump() is owed when it is writable or a deadline passes
-    finished,  ///< nobody, ever again
-};
 
 namespace detail {
 
 /// Frames up to this size are copied into a shared block under the lock; larger ones become segments of their
 /// own.
 inline constexpr std::size_t inline_limit = 2048;
-
-/// What a push came to.
-struct [[nodiscard]] push_result {
-    errc error = errc::none;
-    bool drive = false; ///< the caller took the token and must call the schedule hook
-};
-
-/// What the owner is to do next.
-enum class next_step : std::uint8_t { write, write_what_must, look_again, released, drained, aborted };
-
-/// What the owner takes out from under the lock.
-struct [[nodiscard]] next_result {
-    next_step step = next_step::released;
-    bool climbed = false;     ///< the queue reached its high mark: tell the observer, before `fell`
-    bool fell = false;        ///< the queue fell to its low mark: tell the observer
-    workload* idle = nullptr; ///< the caller's to destroy
-    waiter_list due{};        ///< the caller's to wake
-};
-
-/// The end, for the owner to tell and to clean up.
-struct [[nodiscard]] end_result {
-    drain_report report{};
-    workload* rest = nullptr;
-    waiter_list due{};
-};
 
 /// See the file's laws. Each function takes the lock itself; those marked "owner" are for the thread that
 /// pumps.
@@ -80,6 +45,7 @@ public:
     /// Queues a frame that already is a segment. Takes it over only when the result says errc::none.
     push_result push_whole(placement where, segment* frame) noexcept {
         where.size = frame->size();
+        where.whole = true;
         return place(
             where, [&](supplies& out) { return queued_.judge(where, out); },
             [&](supplies&) { queued_.put_whole(where, frame); });
@@ -87,21 +53,27 @@ public:
 
     /// Queues a segment without frames behind the data accepted so far; its outcome says that its turn has
     /// come.
-    push_result push_mark(segment* mark) noexcept {
-        return place({}, admit_anything, [&](supplies&) { queued_.put_whole({}, mark); });
+    push_result push_mark(segment* mark, budget_waiter* waiter = nullptr) noexcept {
+        const placement where{.mark = true, .waiter = waiter};
+        return place(
+            where, [&](supplies& out) { return queued_.judge(where, out); },
+            [&](supplies&) { queued_.put_whole(where, mark); });
     }
 
     /// The gate's: leads everything, a Close that was queued before it included.
     push_result push_greeting(segment* greeting) noexcept {
         const placement where{.to = lane_id::greeting, .size = greeting->size()};
-        return place(where, admit_anything, [&](supplies&) { queued_.put_whole(where, greeting); });
+        return place(
+            where, [&](supplies& out) { return queued_.judge(where, out); },
+            [&](supplies&) { queued_.put_whole(where, greeting); });
     }
 
     /// Queues a keyed frame; a queued one of the same key leaves, errc::conflated. O(segments queued).
     push_result push_keyed(segment* frame) noexcept {
         segment* same = nullptr;
         return place(
-            {}, [&](supplies&) { return queued_.judge_keyed(*frame, same); },
+            {},
+            [&](supplies& out) { return queued_.judge_keyed(frame->tag().key, frame->size(), same, out); },
             [&](supplies& out) { queued_.put_keyed(frame, same, out); });
     }
 
@@ -109,6 +81,7 @@ public:
     template <class Encode>
     push_result push_close(std::size_t size, time_point drain_deadline, Encode encode) noexcept {
         const placement where{.size = size, .of_message = true};
+        const auto admit_anything = [](supplies&) noexcept { return errc::none; };
         return place(where, admit_anything, [&](segment& room) {
             encode(queued_.put_small(where, room));
             sealed_ = true;
@@ -130,10 +103,13 @@ public:
         return !sealed_ && queued_.end_message() && claim();
     }
 
-    /// While corked no push asks for a drive. uncork() is true when the caller must call the schedule hook.
-    void cork() noexcept {
+    /// While corked no push asks for a drive. False: there are as many as can be counted. uncork() is true
+    /// when the caller must call the schedule hook.
+    [[nodiscard]] bool cork() noexcept {
         const scoped_hold hold(lock_);
+        if (corks_ == UINT8_MAX) return false;
         ++corks_;
+        return true;
     }
     [[nodiscard]] bool uncork() noexcept {
         const scoped_hold hold(lock_);
@@ -149,7 +125,7 @@ public:
         if (queued_.work != nullptr) {
             queued_.work->close_deadline = earlier(queued_.work->close_deadline, finish_by);
         }
-        if (!aborting_) reason_ = why;
+        if (!aborting_) reason_ = why == errc::none ? errc::aborted : why; // none: for an end in order
         sealed_ = aborting_ = true;
         recall();
         return take_if_free();
@@ -197,15 +173,47 @@ public:
         return result;
     }
 
-    /// Owner: the transport would block. False when an abort came meanwhile: go on with next().
+    /// Owner: the transport would block. False when an abort or a climb to the high mark came meanwhile: go on
+    /// with next().
     [[nodiscard]] bool park(const progress& done, time_point& deadline, waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
         queued_.accounts.settle(done);
         queued_.grant(due, sealed_);
-        if (aborting_ && !queued_.must_finish()) return false;
+        if ((aborting_ && !queued_.must_finish()) || queued_.accounts.is_untold()) return false;
         token_ = token::parked;
         deadline = queued_.work->deadline();
         return true;
+    }
+
+    /// Owner, while a write is in flight.
+    standing look(const bool& over) noexcept {
+        standing now;
+        const scoped_hold hold(lock_);
+        now.over = over;
+        now.climbed = queued_.accounts.tells_high();
+        now.deadline = queued_.work->deadline();
+        now.drains = queued_.work->close_deadline <= now.deadline;
+        queued_.grant(now.due, sealed_);
+        return now;
+    }
+
+    /// Owner: the token waits for the write in flight. False when look() has something new.
+    [[nodiscard]] bool park_started(const bool& over, bool cancelled, time_point& deadline) noexcept {
+        const scoped_hold hold(lock_);
+        if (over || queued_.accounts.is_untold()) return false;
+        token_ = token::parked;
+        deadline = cancelled ? no_deadline : queued_.work->deadline();
+        return true;
+    }
+
+    /// The completion: `note()` says that the write is over. True when the caller must call the schedule
+    /// hook.
+    template <class Note>
+    [[nodiscard]] bool end_started(Note note) noexcept {
+        const scoped_hold hold(lock_);
+        note();
+        recall();
+        return take_if_free();
     }
 
     /// Owner: the quantum is used up; the token, still held, goes to the schedule hook.
@@ -226,7 +234,7 @@ public:
         queued_.grant(end.due, true);
         deadline_hit_ = how.deadline_hit;
         transport_error_ = how.transport_error;
-        partial_frame_ = queued_.mid_frame();
+        partial_frame_ = how.partial_frame || queued_.mid_frame();
         sealed_ = true;
         aborting_ = true; // the reason stands
         end.rest = std::exchange(queued_.work, nullptr);
@@ -264,13 +272,17 @@ public:
         return true;
     }
 
-    /// Whether a data frame of `size` bytes might be accepted now: spares the work of encoding a large one in
-    /// vain.
+    /// Whether a data frame of `size` bytes with a segment of its own might be accepted now: spares the work
+    /// of encoding it in vain.
     [[nodiscard]] errc admits(std::size_t size) noexcept {
         const scoped_hold hold(lock_);
-        if (sealed_) return errc::closed;
-        const errc full = queued_.accounts.admit(lane_id::data, size);
-        return full == errc::queue_full && when_full() == overflow::drop_oldest ? errc::none : full;
+        return may_evict(queued_.accounts.admit(lane_id::data, size, true));
+    }
+    [[nodiscard]] errc admits_keyed(std::uint64_t key, std::size_t size) noexcept {
+        const scoped_hold hold(lock_);
+        const errc full = may_evict(queued_.accounts.admit(lane_id::data, size, true));
+        segment* same = nullptr;
+        return full == errc::queue_full ? queued_.admit_keyed(key, size, same) : full;
     }
 
     /// Runs `work` under the lock and returns its result: for what else the lock protects (a client's key
@@ -309,8 +321,6 @@ public:
     }
 
 private:
-    static constexpr auto admit_anything = [](supplies&) noexcept { return errc::none; };
-
     /// Accepts a frame: judge(supplies) says whether; commit(room) puts a small one where there is room,
     /// commit(supplies) queues one that needs none; in one step. Memory is fetched with the lock free, and
     /// everything is judged again.
@@ -336,6 +346,11 @@ private:
             return {errc::none, recalled ? take_if_free() : claim()};
         } while (fresh.fetch());
         return {errc::out_of_memory};
+    }
+
+    [[nodiscard]] errc may_evict(errc full) const noexcept {
+        if (sealed_) return errc::closed;
+        return full == errc::queue_full && when_full() == overflow::drop_oldest ? errc::none : full;
     }
 
     /// A parked writer's loop waits for an older deadline: the hook tells it to look again.

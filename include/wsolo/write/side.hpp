@@ -29,24 +29,15 @@ public:
     [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
 };
 
-/// A key source with a single key in it, for a single frame.
-class one_key {
-public:
-    one_key() = default;
-    explicit one_key(masking_key key) noexcept : key_(key) {}
-    [[nodiscard]] masking_key next_key() noexcept { return key_; }
-
-private:
-    masking_key key_{};
-};
-
 /// Encodes a client's frames with keys from `Keys`, which it owns.
 template <key_source Keys = random_keys>
 class client_side {
 public:
     static constexpr role self = role::client;
 
-    client_side() = default;
+    client_side()
+        requires std::default_initializable<Keys>
+    = default;
     explicit client_side(Keys keys) noexcept : keys_(std::move(keys)) {}
 
     /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.

@@ -20,8 +20,6 @@
 #include "outbound.hpp"
 #include "side.hpp"
 
-#include <optional>
-
 namespace wsolo::inline WSOLO_ABI {
 
 template <class Writer>
@@ -35,16 +33,19 @@ struct no_observer {};
 struct born_gated_t {};
 inline constexpr born_gated_t born_gated{};
 
-/// See the file's laws. `Transport` is owned; `Schedule` is the hook, or inline_drive of one; `Side` is
-/// server_side or client_side<>. `Observer` may have, each called with no lock held: `on_finished(const
-/// drain_report&)`, once, by the thread that ends the writer; `on_high_water()` and `on_low_water()`, by
-/// turns, by the thread that pumps; none may throw. Thread safety: everything but construction and
-/// destruction. The destructor closes handles, aborts what is left (errc::aborted) and must not run inside a
-/// callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or thread.
-template <transport Transport, schedule_hook Schedule, class Side = server_side, class Observer = no_observer,
-          class Traits = std_blocking_traits>
-class single_writer : private detail::writer_core<Transport, Schedule, Observer, Traits> {
-    using core = detail::writer_core<Transport, Schedule, Observer, Traits>;
+/// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook,
+/// or inline_drive of one; `Side` is server_side or client_side<>. `Observer` may have, each called with no
+/// lock held: `on_finished(const drain_report&)`, once, by the thread that ends the writer; `on_high_water()`
+/// and `on_low_water()`, by turns, by the thread that pumps; none may throw. Thread safety: everything but
+/// construction and destruction. The destructor closes handles, aborts what is left (errc::aborted) and must
+/// not run inside a callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or
+/// thread (32 bytes once it made a handle, or started a write on a completion_transport).
+template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
+          class Observer = no_observer, class Traits = std_blocking_traits>
+class single_writer : private detail::writer_core<single_writer<Transport, Schedule, Side, Observer, Traits>,
+                                                  Transport, Schedule, Observer, Traits> {
+    using core = detail::writer_core<single_writer, Transport, Schedule, Observer, Traits>;
+    friend core;
 
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
@@ -62,9 +63,9 @@ public:
     single_writer& operator=(const single_writer&) = delete;
 
     ~single_writer() {
-        anchor_.close();
+        this->anchor_.close();
         this->give_up();
-        anchor_ = {}; // waits for the calls that handles have in progress
+        this->anchor_ = {}; // waits for the calls that handles have in progress
         this->end_what_is_left();
     }
 
@@ -91,6 +92,9 @@ public:
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
                      "send_keyed() sends a text or a binary message");
         if (is_control(op)) return errc::raw_frame_malformed;
+        // Before the work, and again after it.
+        const errc full = this->box_.admits_keyed(key, encoded_size<Side::self>(payload.size()));
+        if (full != errc::none) return this->drive_data({full});
         detail::segment* frame = encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
         if (frame == nullptr) return errc::out_of_memory;
         return own(frame, this->box_.push_keyed(frame));
@@ -154,7 +158,8 @@ public:
             return this->drive(this->box_.push_small({.to = lane_id::pong, .size = size}, copy));
         default: break;
         }
-        if (size <= detail::inline_limit) return this->drive(this->box_.push_small({.size = size}, copy));
+        if (size <= detail::inline_limit)
+            return this->drive_data(this->box_.push_small({.size = size}, copy));
         return push_segment(size, [&] {
             detail::segment* whole = detail::segment::make_whole(size);
             if (whole != nullptr) copy(whole->writable());
@@ -173,7 +178,7 @@ public:
         if (payload.size() > max_control_payload) return errc::control_payload_too_big;
         detail::segment* ping = encode_whole(opcode::ping, payload, {.outcome = told});
         if (ping == nullptr) return errc::out_of_memory;
-        return own(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping));
+        return this->drive(kept(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping)));
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
@@ -185,20 +190,21 @@ public:
     [[nodiscard]] cork<single_writer> corked() { return cork<single_writer>(*this); }
 
     /// Calls `told` when all data accepted before now was written (errc::none), or why that will never be.
+    /// It costs budget like a frame: errc::queue_full when the queue is above its bound.
     [[nodiscard]] errc flush(on_outcome told) {
         detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
         if (mark == nullptr) return errc::out_of_memory;
-        return own(mark, this->box_.push_mark(mark));
+        return this->drive(kept(mark, this->box_.push_mark(mark)));
     }
 
-    /// Waits for the same. errc::timed_out, cancelled, would_deadlock (inside a callback of this writer), or
-    /// why not.
+    /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a
+    /// callback of this writer), or why not.
     template <stop_token_like StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
         if (this->is_pumping_here()) return errc::would_deadlock;
         auto* ticket = detail::flush_ticket<Traits>::make();
         if (ticket == nullptr) return errc::out_of_memory;
-        errc outcome = flush(ticket->mark());
+        errc outcome = queue_mark(ticket->mark(), deadline, stop);
         if (outcome == errc::none) {
             const auto nudge = [ticket]() noexcept { ticket->nudge(); };
             [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
@@ -231,7 +237,7 @@ public:
 
     /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when
     /// the hook asked, when the transport became writable, or when a deadline passed; a call too many is
-    /// harmless.
+    /// harmless. With a write in flight it cancels that one past its deadline, and does nothing before.
     pump_result pump() { return this->take_and_run(); }
 
     /// For the thread that pumps, after pump_status::blocked: waits in the transport. False: the deadline
@@ -244,7 +250,9 @@ public:
 
     /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call
     /// allocates (32 bytes); without memory the handle answers errc::closed.
-    [[nodiscard]] writer_handle<single_writer> handle() { return writer_handle<single_writer>(weak_self()); }
+    [[nodiscard]] writer_handle<single_writer> handle() {
+        return writer_handle<single_writer>(this->weak_self());
+    }
 
     /// What became of everything so far; final once pump() said finished.
     [[nodiscard]] drain_report report() const noexcept { return this->box_.report(); }
@@ -261,8 +269,6 @@ private:
     friend class init_gate<single_writer>;
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
-
-    using anchor = basic_session_anchor<single_writer, Traits>;
 
     struct waiting_sender : detail::budget_waiter {
         waiting_sender() noexcept {
@@ -303,6 +309,16 @@ private:
         return true;
     }
 
+    template <class StopToken>
+    errc queue_mark(on_outcome told, time_point deadline, const StopToken& stop) {
+        detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
+        if (mark == nullptr) return errc::out_of_memory;
+        const errc error =
+            retry(deadline, stop, [&](auto* waiter) { return this->box_.push_mark(mark, waiter); });
+        if (error != errc::none) detail::segment::destroy(mark);
+        return error;
+    }
+
     errc send_kind(const raw& item) { return send(item); }
     errc send_kind(const text& item) { return send_text(item.payload); }
     errc send_kind(const binary& item) { return send_binary(item.payload); }
@@ -319,7 +335,7 @@ private:
             return push_segment(size, [&] { return encode_whole(op, payload, {.outcome = told}); });
         }
         const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
-        return this->drive(this->box_.push_small({.size = size}, encode));
+        return this->drive_data(this->box_.push_small({.size = size}, encode));
     }
 
     /// Encodes into a segment of its own, with no lock held.
@@ -334,15 +350,18 @@ private:
     template <class Make>
     errc push_segment(std::size_t size, Make make) {
         // Before the work, and again after it.
-        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive({full});
+        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive_data({full});
         detail::segment* whole = make();
         return whole == nullptr ? errc::out_of_memory : own(whole, this->box_.push_whole({}, whole));
     }
 
     /// `pushed` took the segment over, or it is still ours.
-    errc own(detail::segment* item, detail::push_result pushed) {
+    static detail::push_result kept(detail::segment* item, detail::push_result pushed) noexcept {
         if (pushed.error != errc::none) detail::segment::destroy(item);
-        return this->drive(pushed);
+        return pushed;
+    }
+    errc own(detail::segment* item, detail::push_result pushed) {
+        return this->drive_data(kept(item, pushed));
     }
 
     errc push_close(const_bytes frame, duration drain_within) {
@@ -359,20 +378,7 @@ private:
                header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
     }
 
-    weak_type weak_self() {
-        const auto existing = this->box_.locked(
-            [&] { return anchor_ ? std::optional<weak_type>(anchor_.handle()) : std::nullopt; });
-        if (existing.has_value()) return *existing;
-        auto made = anchor::make(*this);
-        if (!made) return {};
-        return this->box_.locked([&] {
-            if (!anchor_) std::swap(anchor_, *made);
-            return anchor_.handle();
-        });
-    }
-
     [[no_unique_address]] Side side_;
-    anchor anchor_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -14,7 +14,8 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// Owns the writer and its thread: `out->send_text(...)`, `out->close(...)`. Everything that single_writer
 /// offers may be called from any thread. With a transport that waits inside write(), a drain's bound is
-/// noticed when the write that stands has ended; with a waitable_transport within 20 ms.
+/// noticed when the write that stands has ended; with a waitable_transport within 20 ms. A pump() of your own
+/// is allowed, and needless.
 template <transport Transport, class Side = server_side, class Observer = no_observer,
           class Traits = std_blocking_traits>
 class threaded_writer {
@@ -63,7 +64,9 @@ private:
             do {
                 left = writer_.pump();
                 if (left.status == pump_status::blocked) wait_writable(left.deadline);
-            } while (left.status == pump_status::blocked || left.status == pump_status::more);
+                if (left.status == pump_status::busy) // somebody else pumps, and may leave it to us or end it
+                    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            } while (left.status != pump_status::idle && left.status != pump_status::finished);
         } while (left.status != pump_status::finished);
         const std::lock_guard hold(mutex_);
         finished_ = true;

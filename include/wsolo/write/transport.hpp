@@ -1,15 +1,17 @@
 #pragma once
 // What the writer needs of a connection: one gather write and one way to end it. Small enough to write in ten
-// lines.
+// lines. A write is over when the call returns, or, in the second form, when the transport says so later.
 //
 // Laws of this file:
 // - `transferred` counts bytes that the transport took, whatever the status: a failure after 3 bytes says 3.
 // - A transport is called by one thread at a time, the owner of the write token, and never under a lock.
+// - The bytes of a started write stay where they are until its write_done was called or destroyed.
 
 #include "../core/bytes.hpp"
 #include "../sync/traits.hpp"
 
 #include <concepts>
+#include <utility>
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -45,5 +47,69 @@ template <class T>
 concept waitable_transport = transport<T> && requires(T& connection, time_point deadline) {
     { connection.wait_writable(deadline) } -> std::same_as<bool>;
 };
+
+namespace detail {
+
+/// Where a write_done goes.
+struct write_target {
+    void (*over)(write_target& self, const io_result& how) noexcept;
+};
+
+} // namespace detail
+
+/// To be called once, by any thread, when a started write is over; also from inside start_write(), and also
+/// after the writer has gone, when it does nothing. Destroyed uncalled it says `failed`. Move-only. 8 bytes.
+class [[nodiscard]] write_done {
+public:
+    write_done() = default;
+    explicit write_done(detail::write_target& to) noexcept : to_(&to) {}
+    write_done(write_done&& other) noexcept : to_(std::exchange(other.to_, nullptr)) {}
+    write_done& operator=(write_done&& other) noexcept {
+        if (this != &other) {
+            if (to_ != nullptr) (*this)({});
+            to_ = std::exchange(other.to_, nullptr);
+        }
+        return *this;
+    }
+    ~write_done() {
+        if (to_ != nullptr) (*this)({});
+    }
+
+    /// `how.status`: ok (at least one byte), timed_out or failed. Has the writer driven: calls its hook, or
+    /// writes on, where the drive is inline.
+    void operator()(const io_result& how) noexcept {
+        WSOLO_ASSERT(to_ != nullptr, "a write_done is called once");
+        detail::write_target& to = *std::exchange(to_, nullptr);
+        to.over(to, how);
+    }
+
+    /// For interfaces of C: io_uring's user_data, libuv's `data`. Whoever has it owes adopt().
+    [[nodiscard]] void* release() noexcept { return std::exchange(to_, nullptr); }
+    [[nodiscard]] static write_done adopt(void* released) noexcept {
+        return write_done(*static_cast<detail::write_target*>(released));
+    }
+
+private:
+    detail::write_target* to_ = nullptr;
+};
+
+/// A connection whose writes end later (Asio, io_uring, libuv, IOCP).
+/// - `start_write(parts, deadline, done)`: starts one gather write from the parts, in order. The span is valid
+///   during the call only, the bytes that it names until `done`. A transport that can bound a write itself
+///   ends it at the deadline with timed_out; another ignores the deadline: pump() looks.
+/// - `cancel_write()`: the write in flight is to end soon, by its `done`, with what it took. At most once for
+///   each; may do nothing, then the writer waits.
+/// - `finish(why)`: as a transport's, with no write in flight, but for a writer that is destroyed with one.
+template <class T>
+concept completion_transport =
+    requires(T& connection, std::span<const const_bytes> parts, time_point deadline, write_done done) {
+        { connection.start_write(parts, deadline, std::move(done)) } -> std::same_as<void>;
+        { connection.cancel_write() } -> std::same_as<void>;
+        { connection.finish(end_of_write::drained) } -> std::same_as<void>;
+    };
+
+/// What single_writer takes.
+template <class T>
+concept any_transport = transport<T> || completion_transport<T>;
 
 } // namespace wsolo::inline WSOLO_ABI

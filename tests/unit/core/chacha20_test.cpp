@@ -56,11 +56,27 @@ TEST_CASE("ChaCha20 gives the same stream at every width", "[core][chacha20]") {
     std::array<std::byte, 16 * 64> run{};
     detail::chacha20_run(key, 16, run.data());
     CHECK(run == expected);
+    using detail::vector_unit;
+    for (const vector_unit unit :
+         {vector_unit::baseline, vector_unit::ssse3, vector_unit::avx2, vector_unit::avx512}) {
+        if (unit > detail::usable_vector_unit()) continue;
+        INFO("vector unit " << static_cast<int>(unit));
+        run = {};
+        detail::chacha20_run_by(unit, key, 16, run.data());
+        CHECK(run == expected);
+    }
 #if WSOLO_X86_KERNELS
-    if (!__builtin_cpu_supports("avx2")) return;
+    // What was chosen above may have been one and the same: the widths themselves.
     std::array<std::byte, 16 * 64> wide{};
-    detail::chacha20_blocks8(key, 0, wide.data());
-    detail::chacha20_blocks8(key, 8, wide.data() + 8 * 64);
-    CHECK(wide == expected);
+    if (__builtin_cpu_supports("avx2")) {
+        detail::chacha20_blocks8(key, 0, wide.data());
+        detail::chacha20_blocks8(key, 8, wide.data() + 8 * 64);
+        CHECK(wide == expected);
+    }
+    if (__builtin_cpu_supports("avx512f")) {
+        wide = {};
+        detail::chacha20_blocks16(key, 0, wide.data());
+        CHECK(wide == expected);
+    }
 #endif
 }

@@ -132,3 +132,12 @@ TEST_CASE("system randomness fills requests of any size", "[core][random]") {
     CHECK(std::count(room.begin(), room.end(), std::byte{}) < 30);
     CHECK(wsolo::system_random({}) == wsolo::errc::none);
 }
+
+TEST_CASE("a single key is given out as it is", "[core][random]") {
+    STATIC_REQUIRE(wsolo::key_source<wsolo::one_key>);
+    STATIC_REQUIRE(!std::is_default_constructible_v<wsolo::one_key>); // it would be a weak key
+    const masking_key key{{std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4}}};
+    const wsolo::one_key keys(key);
+    CHECK(keys.next_key() == key);
+    CHECK(keys.next_key() == key);
+}

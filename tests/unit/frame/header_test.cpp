@@ -96,6 +96,24 @@ TEST_CASE("a parsed header is the header that was written", "[frame][header]") {
     }
 }
 
+TEST_CASE("headers are equal when all they say is", "[frame][header]") {
+    const frame_header one{.key = key, .payload_size = 5};
+    CHECK(one == frame_header(one));
+    const auto differs = [&](auto change) {
+        frame_header other = one;
+        change(other);
+        return !(one == other);
+    };
+    CHECK(differs([](frame_header& other) { other.fin = false; }));
+    CHECK(differs([](frame_header& other) { other.rsv1 = true; }));
+    CHECK(differs([](frame_header& other) { other.rsv2 = true; }));
+    CHECK(differs([](frame_header& other) { other.rsv3 = true; }));
+    CHECK(differs([](frame_header& other) { other.op = wsolo::opcode::text; }));
+    CHECK(differs([](frame_header& other) { other.masked = true; }));
+    CHECK(differs([](frame_header& other) { other.key = {}; }));
+    CHECK(differs([](frame_header& other) { other.payload_size = 6; }));
+}
+
 TEST_CASE("a parse says how much it needs, and reads no more than it has", "[frame][header]") {
     for (const char* whole : {"82 05", "82 85 01 02 03 04", "82 7e 01 00", "82 fe 01 00 01 02 03 04",
                               "82 7f 00 00 00 00 00 01 00 00", "82 ff 00 00 00 00 00 01 00 00 01 02 03 04"}) {

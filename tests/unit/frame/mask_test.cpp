@@ -122,6 +122,26 @@ TEST_CASE("masking by AVX-512 is the same", "[frame][mask]") {
         SUCCEED("this processor has no AVX-512");
     }
 }
+
+TEST_CASE("masking by each vector unit that may be chosen is the same", "[frame][mask]") {
+    const auto by = [](auto unit) {
+        return [](std::byte* to, const std::byte* from, std::size_t size, std::uint32_t word) {
+            detail::xor_long_by(decltype(unit)::value, to, from, size, word);
+        };
+    };
+    using detail::vector_unit;
+    const vector_unit widest = detail::usable_vector_unit();
+    CHECK(first_difference(by(std::integral_constant<vector_unit, vector_unit::baseline>()),
+                           detail::avx2_from) == "");
+    if (widest >= vector_unit::avx2) {
+        CHECK(first_difference(by(std::integral_constant<vector_unit, vector_unit::avx2>()),
+                               detail::avx2_from) == "");
+    }
+    if (widest >= vector_unit::avx512) {
+        CHECK(first_difference(by(std::integral_constant<vector_unit, vector_unit::avx512>()),
+                               detail::avx2_from) == "");
+    }
+}
 #endif
 
 TEST_CASE("a payload masked in two pieces is masked as a whole", "[frame][mask]") {

@@ -67,6 +67,8 @@ TEST_CASE("what may not be sent is not shared either", "[frame][shared_frame]") 
     const std::byte nothing{};
     const const_bytes longest(&nothing, static_cast<std::size_t>(max_payload_size)); // never looked at
     CHECK(make_shared_frame(opcode::binary, longest).error() == errc::out_of_memory);
+    const const_bytes too_long(&nothing, longest.size() / 2); // for the heap, and not looked at either
+    CHECK(make_shared_frame(opcode::binary, too_long).error() == errc::out_of_memory);
 }
 
 TEST_CASE("references are taken and dropped from several threads", "[frame][shared_frame]") {

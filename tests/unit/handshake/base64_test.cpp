@@ -68,6 +68,8 @@ TEST_CASE("Base64 is refused in any form but its own", "[handshake][base64]") {
     CHECK_FALSE(decodes<3>("Zm9="));    // the same at the end of a full group
     CHECK_FALSE(decodes<3>("Zm 9"));    // white space
     CHECK_FALSE(decodes<3>("Zm-_"));    // the URL alphabet
+    CHECK_FALSE(decodes<3>("Zm:v"));    // between the digits and the letters
+    CHECK_FALSE(decodes<3>("Zm{v"));    // behind them
     CHECK_FALSE(decodes<3>("Zm\xc3v")); // not ASCII
 }
 

@@ -53,6 +53,13 @@ TEST_CASE("quotes and white space are not part of anything", "[handshake][extens
     CHECK(shown("a;b=\"c\\d\"") == texts{"a|b=c\\d"}); // documented: a needless escape stays
 }
 
+TEST_CASE("half a pair of quotes is part of the value", "[handshake][extension]") {
+    // A peer's field was checked before; a caller may read any text.
+    CHECK(shown("a;b=\"c") == texts{"a|b=\"c"});
+    CHECK(shown("a;b=c\"") == texts{"a|b=c\""});
+    CHECK(shown("a;b=\"") == texts{"a|b=\""});
+}
+
 TEST_CASE("extensions and parameters are found by name", "[handshake][extension]") {
     const extension_list list(element_list("x-a; p=1; p=2, x-b, x-a; p=3"));
     REQUIRE(list.find("x-a"));

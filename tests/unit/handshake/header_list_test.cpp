@@ -35,6 +35,8 @@ TEST_CASE("fields come in order, trimmed, with colons in values kept", "[handsha
     const std::vector<header_field> expected{
         {"Host", "a:80"}, {"X-Empty", ""}, {"X-Tabs", "one \t two"}, {"host", "b"}};
     CHECK(seen == expected);
+    CHECK(seen.front() != header_field{"Host", "a:8"});
+    CHECK(seen.front() != header_field{"host", "a:80"}); // as it was written; find() is what folds case
 }
 
 TEST_CASE("a name is found whatever its case, the first of several", "[handshake][header_list]") {

@@ -4,6 +4,7 @@
 
 #include <support/catch.hpp>
 #include <support/handshake.hpp>
+#include <support/heap.hpp>
 
 using namespace handshake_samples;
 using wsolo::errc;
@@ -206,3 +207,19 @@ TEST_CASE("bytes that may be changed are taken just the same", "[handshake][http
     CHECK(wsolo::text_of(input) == "frame");
     CHECK(text == rfc_request().text() + "frame");
 }
+
+#if WSOLO_TEST_COUNTS_HEAP
+TEST_CASE("a head that finds no memory says so, and stays failed", "[handshake][http_head]") {
+    const std::string text = rfc_request().text();
+    http_head parser = request_head();
+    handshake_status status{};
+    {
+        wsolo::const_bytes input = wsolo::bytes_of(text);
+        const support::no_heap none;
+        status = parser.feed(input);
+    }
+    CHECK(status == handshake_status::failed);
+    CHECK(parser.error() == errc::out_of_memory);
+    CHECK(feed_whole(parser, text).error == errc::out_of_memory);
+}
+#endif

@@ -96,6 +96,9 @@ TEST_CASE("a field cannot bring a line with it", "[handshake][response]") {
     CHECK(wsolo::append_response(out, {.reason = "OK\r\nX: y"}) == errc::invalid_header_field);
     CHECK(wsolo::append_response(out, {.content_type = "text/html\n"}) == errc::invalid_header_field);
     CHECK(out == "kept");
+    std::array<std::byte, 256> page{};
+    CHECK(wsolo::write_response(page, {.headers = injected}).error() == errc::invalid_header_field);
+    CHECK(page == std::array<std::byte, 256>{});
 }
 
 TEST_CASE("refusals carry the status and what it demands", "[handshake][response]") {
@@ -161,6 +164,7 @@ TEST_CASE("a page", "[handshake][response]") {
     CHECK(shown({.content_type = "text/html", .body = "<p>hi", .omit_body = true}) ==
           page.substr(0, page.size() - 5)); // RFC 9110 §9.3.2: HEAD
     CHECK(shown({.status = 204, .body = "x"}) == "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+    CHECK(shown({.status = 304, .body = "x"}) == "HTTP/1.1 304 \r\nConnection: close\r\n\r\n");
 }
 
 TEST_CASE("the usual phrases are those of RFC 9110 §15", "[handshake][response]") {

@@ -100,6 +100,25 @@ TEST_CASE("a Close is the last frame, whatever is sent beside it", "[writer]") {
     CHECK(wires == std::set<std::string>{"#", "a#", "b#", "ab#", "ba#"});
 }
 
+TEST_CASE("a Close beside one sender: behind it, or the sender is refused", "[writer]") {
+    std::set<std::string> wires;
+    const result done = explore(bound(2), [&](scenario& stage) {
+        auto& m = stage.make<direct>("writer");
+        auto& accepted = stage.make<int>("accepted");
+        stage.thread("sender", [&] { accepted = send(m, "a"); });
+        stage.thread("closer", [&m] {
+            check(m.out->close(wsolo::close_code::normal) == errc::none, "the first close");
+        });
+        stage.finally([&] {
+            wires.insert(m.wire.frames());
+            check(m.wire.frames().back() == '#', "something behind Close");
+            settled(m, static_cast<unsigned>(1 + accepted));
+        });
+    });
+    CHECK(passes(done));
+    CHECK(wires == std::set<std::string>{"#", "a#"});
+}
+
 TEST_CASE("two closers: one Close, one end", "[writer]") {
     const result done = explore(bound(2), [](scenario& stage) {
         auto& m = stage.make<direct>("writer");

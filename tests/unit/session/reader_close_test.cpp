@@ -100,6 +100,20 @@ TEST_CASE("both Closes complete the handshake", "[session][reader]") {
     CHECK(in.end_of_input() == errc::none);
 }
 
+TEST_CASE("what is left behind a Close and never looked at is no second failure", "[session][reader]") {
+    stream sent(role::client);
+    sent.close(1000).frame(0x81, "ignored");
+    exact_bytes received{const_bytes(sent.bytes())};
+    server_reader in;
+    for (auto& event : in.read(received.view())) {
+        CHECK(event.kind() == event_kind::peer_close);
+        break;
+    }
+    CHECK(in.peer_closed());
+    CHECK(in.error() == errc::none);
+    CHECK(in.ignored() == 13);
+}
+
 TEST_CASE("an end of input without a Close is a lost connection", "[session][reader]") {
     stream sent(role::client);
     sent.frame(0x81, "whole").frame(0x01, "half a message");

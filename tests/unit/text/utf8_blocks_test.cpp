@@ -27,15 +27,28 @@ kernel kernel_of(const char* name, bool usable) {
             [](std::byte* at, std::size_t size, std::uint32_t key) { return Width::run(at, size, key); }};
 }
 
+/// The choice between the widths, once it is made.
+template <vector_unit Unit>
+struct chosen {
+    template <class Byte>
+    static bool run(Byte* at, std::size_t size, std::uint32_t key) {
+        return utf8_faultless_by(Unit, at, size, key);
+    }
+};
+
 const kernel kernels[] = {
     kernel_of<utf8_plain>("plain", true),
 #if WSOLO_X86_KERNELS
     kernel_of<utf8_vector16>("ssse3", usable_vector_unit() >= vector_unit::ssse3),
     kernel_of<utf8_avx2>("avx2", usable_vector_unit() >= vector_unit::avx2),
     kernel_of<utf8_avx512>("avx512", usable_vector_unit() >= vector_unit::avx512),
+    kernel_of<chosen<vector_unit::ssse3>>("chosen ssse3", usable_vector_unit() >= vector_unit::ssse3),
+    kernel_of<chosen<vector_unit::avx2>>("chosen avx2", usable_vector_unit() >= vector_unit::avx2),
+    kernel_of<chosen<vector_unit::avx512>>("chosen avx512", usable_vector_unit() >= vector_unit::avx512),
 #elif WSOLO_UTF8_NEON
     kernel_of<utf8_vector16>("neon", true),
 #endif
+    kernel_of<chosen<vector_unit::baseline>>("chosen baseline", true),
 };
 
 /// Every usable width against the automaton, on a copy of exactly the text's size.
@@ -132,6 +145,48 @@ TEST_CASE("unmasking on the way equals the byte loop, whatever the verdict", "[t
                 const bool faultless = width.unmask(bytes.get(), size, key_word(key, phase));
                 if (faultless != valid || std::memcmp(bytes.get(), text.data(), size) != 0) {
                     FAIL(width.name << ", " << size << " bytes, phase " << phase);
+                }
+            }
+        }
+    }
+    SUCCEED();
+}
+
+TEST_CASE("the quick answer for short texts is right, and changes nothing when it is no", "[text][utf8]") {
+    const wsolo::masking_key key{{std::byte{0x37}, std::byte{0xFA}, std::byte{0x21}, std::byte{0x3D}}};
+    const auto check = [&](vector_unit unit, const std::string& text) {
+        const utf8_verdict verdict = utf8_judged(text);
+        const bool valid = verdict.first_bad == std::string_view::npos && !verdict.open;
+        const auto clear = std::make_unique<std::byte[]>(text.size());
+        std::memcpy(clear.get(), text.data(), text.size());
+        const std::byte* const looked_at = clear.get();
+        const bool known = utf8_take_short(unit, looked_at, text.size(), 0);
+        const bool answers = WSOLO_UTF8_NEON || unit >= vector_unit::ssse3;
+        if (known != (valid && answers && text.size() >= 4 && text.size() <= 31)) {
+            FAIL(text.size() << " bytes, clear: " << verdict.first_bad);
+        }
+        for (std::uint64_t phase = 0; phase < 4; ++phase) {
+            const auto bytes = std::make_unique<std::byte[]>(text.size());
+            for (std::size_t i = 0; i < text.size(); ++i) bytes[i] = clear[i] ^ key.bytes[(i + phase) & 3];
+            const std::string before(reinterpret_cast<char*>(bytes.get()), text.size());
+            const bool taken = utf8_take_short(unit, bytes.get(), text.size(), key_word(key, phase));
+            const std::string& wanted = taken ? text : before;
+            if (taken != known || std::memcmp(bytes.get(), wanted.data(), text.size()) != 0) {
+                FAIL(text.size() << " bytes, phase " << phase);
+            }
+        }
+    };
+    for (const vector_unit unit : {vector_unit::baseline, usable_vector_unit()}) {
+        for (std::size_t size = 0; size <= 40; ++size) {
+            for (std::uint64_t seed = 0; seed < 20; ++seed) {
+                const std::string text = utf8_text(size, seed);
+                check(unit, text);
+                for (std::size_t at = 0; at < size; ++at) {
+                    std::string bad = text;
+                    bad[at] = static_cast<char>(edges[(seed + at * 7) % std::size(edges)]);
+                    check(unit, bad);
+                    check(unit, text.substr(at));
+                    check(unit, text.substr(0, at));
                 }
             }
         }

@@ -184,6 +184,15 @@ TEST_CASE("a bad byte anywhere in a long text is found at any split", "[text][ut
     SUCCEED();
 }
 
+TEST_CASE("plain ASCII of every length passes, and is unmasked whole", "[text][utf8]") {
+    for (std::size_t size = 0; size <= 150; ++size) {
+        std::string text(size, ' ');
+        for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('!' + i % 90);
+        for (std::uint64_t phase = 0; phase <= 4; ++phase) check_split(text, 0, size, phase);
+    }
+    SUCCEED();
+}
+
 TEST_CASE("a bad byte anywhere in a short text is found, masked or not", "[text][utf8]") {
     for (std::size_t size = 1; size <= 70; ++size) {
         for (std::size_t at = 0; at < size; ++at) {

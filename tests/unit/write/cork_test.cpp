@@ -44,6 +44,19 @@ TEST_CASE("a cork does not hold back the Close of a write that has begun", "[wri
     CHECK(f.out->report().clean());
 }
 
+TEST_CASE("a cork too many holds nothing back, and the others still do", "[write][cork]") {
+    writer_fixture<server> f;
+    {
+        std::deque<wsolo::cork<writer_fixture<server>::writer_type>> corks;
+        for (int i = 0; i < 300; ++i) corks.push_back(f.out->corked());
+        REQUIRE(f.out->send_text("corked") == errc::none);
+        CHECK(f.scheduled == 0);
+        while (corks.size() > 1) corks.pop_back();
+        CHECK(f.scheduled == 0);
+    }
+    CHECK(f.scheduled == 1);
+}
+
 TEST_CASE("a corked Close waits for the cork and no longer", "[write][cork]") {
     writer_fixture<server> f;
     {

@@ -130,6 +130,58 @@ TEST_CASE("lanes overtake each other at frame boundaries, PONG before PING befor
     CHECK(begun.bytes() == 3);
 }
 
+TEST_CASE("a sender that gives up lets the next one in whose frame fits", "[write][outbox]") {
+    struct sleeper : wsolo::detail::budget_waiter {
+        sleeper() noexcept {
+            wake = [](budget_waiter& self) noexcept { ++static_cast<sleeper&>(self).woken; };
+        }
+        int woken = 0;
+    };
+    wsolo::writer_limits limits;
+    limits.max_bytes = 100;
+    outbox box(limits, token::free);
+    REQUIRE(push(box, lane_id::data, 30).drive);
+    const auto wait = [&](sleeper& one, std::size_t size) {
+        return box
+            .push_small({.to = lane_id::data, .size = size, .waiter = &one}, [](wsolo::mutable_bytes) {})
+            .error;
+    };
+    sleeper first, second, third;
+    REQUIRE(wait(first, 84) == errc::queue_full);
+    REQUIRE(wait(second, 60) == errc::queue_full);
+    REQUIRE(wait(third, 84) == errc::queue_full);
+    REQUIRE(box.begin());
+    REQUIRE(step(box) == next_step::write);
+    wsolo::detail::gather_plan plan;
+    box.work()->in_flight.plan(plan, false);
+    wsolo::detail::next_result next = box.next(box.work()->in_flight.advance(plan, 25));
+    CHECK(next.due.empty()); // room for the second, but the first comes first
+    wsolo::detail::waiter_list due;
+    REQUIRE(box.withdraw(first, due));
+    due.wake_all();
+    CHECK(first.woken == 0);
+    CHECK(second.woken == 1);
+    CHECK(third.woken == 0);
+    CHECK_FALSE(box.withdraw(second, due));
+    REQUIRE(box.withdraw(third, due));
+    CHECK(due.empty());
+}
+
+TEST_CASE("a park does not sleep over a climb to the high mark", "[write][outbox]") {
+    wsolo::writer_limits limits;
+    limits.max_bytes = 100;
+    outbox box(limits, token::free);
+    REQUIRE(push(box).drive);
+    REQUIRE(box.begin());
+    REQUIRE(step(box) == next_step::write);
+    REQUIRE(push(box, lane_id::data, 50).error == errc::none); // during the write
+    wsolo::time_point deadline;
+    CHECK_FALSE(park(box, deadline));
+    wsolo::detail::next_result next = box.next({});
+    CHECK(next.climbed);
+    CHECK(park(box, deadline));
+}
+
 TEST_CASE("frames are counted wherever a write is cut", "[write][outbox]") {
     for (std::size_t cut = 0; cut <= 300; ++cut) {
         outbox box({}, token::free);

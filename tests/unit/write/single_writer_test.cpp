@@ -168,6 +168,16 @@ TEST_CASE("an idle writer can be aborted and closed", "[write][single_writer]") 
     CHECK(f.wire.calls().empty());
 }
 
+TEST_CASE("an abort for no reason is an abort, not an end in order", "[write][single_writer]") {
+    writer_fixture<server> f;
+    REQUIRE(f.out->send_text("lost") == errc::none);
+    f.out->abort(errc::none);
+    CHECK(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->report().reason == errc::aborted);
+    CHECK_FALSE(f.out->report().clean());
+    CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
+}
+
 TEST_CASE("after a failed write nothing follows, and everything held is dropped", "[write][single_writer]") {
     for (std::size_t taken = 0; taken <= 14; ++taken) {
         writer_fixture<server> f;

@@ -84,6 +84,25 @@ TEST_CASE("a drain's bound reaches a thread that waits for a peer that does not 
     CHECK(out->report().frames_dropped > 0);
 }
 
+TEST_CASE("a pump() of the user's own, even the last one, does not leave the thread asleep",
+          "[write][threaded]") {
+    struct slow { // the user's pump ends it while the thread finds the token taken
+        wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point) {
+            std::this_thread::sleep_for(20ms);
+            std::size_t all = 0;
+            for (const auto part : parts) all += part.size();
+            return {wsolo::io_status::ok, all, 0};
+        }
+        void finish(wsolo::end_of_write) {}
+    };
+    for (int round = 0; round < 5; ++round) {
+        wsolo::threaded_writer<slow> out{slow{}};
+        REQUIRE(out->close(wsolo::close_code::normal) == errc::none);
+        while (out->pump().status != wsolo::pump_status::finished) {}
+        CHECK(out.wait(std::chrono::steady_clock::now() + 20s));
+    }
+}
+
 TEST_CASE("destruction aborts and joins", "[write][threaded]") {
     socket_pair sockets;
     {

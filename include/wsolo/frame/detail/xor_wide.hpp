@@ -90,17 +90,21 @@ xor_avx512(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t
 inline constexpr std::size_t avx2_from = 256;
 inline constexpr std::size_t avx512_from = 1024;
 
+/// avx2_from <= size, by the widest means that pays among those that `unit` has.
+inline void xor_long_by(vector_unit unit, std::byte* to, const std::byte* from, std::size_t size,
+                        std::uint32_t word) noexcept {
+    if (unit >= vector_unit::avx512 && size >= avx512_from) return xor_avx512(to, from, size, word);
+    if (unit >= vector_unit::avx2) return xor_avx2(to, from, size, word);
+    xor_from_32(to, from, size, word);
+}
+
 #endif
 
 /// 32 <= size, by the widest means that pays.
 [[gnu::noinline]] inline void xor_long(std::byte* to, const std::byte* from, std::size_t size,
                                        std::uint32_t word) noexcept {
 #if WSOLO_X86_KERNELS
-    if (size >= avx2_from) {
-        const vector_unit unit = usable_vector_unit();
-        if (unit >= vector_unit::avx512 && size >= avx512_from) return xor_avx512(to, from, size, word);
-        if (unit >= vector_unit::avx2) return xor_avx2(to, from, size, word);
-    }
+    if (size >= avx2_from) return xor_long_by(usable_vector_unit(), to, from, size, word);
 #endif
     xor_from_32(to, from, size, word);
 }

@@ -35,7 +35,8 @@ struct reader_state {
             }
             const decoded part = decoder_.next_masked(input);
             if (part.status != decode_status::part) {
-                return part.status == decode_status::failed && fail(part.error, found);
+                if (part.status == decode_status::need_more) return false;
+                return fail(part.error, found);
             }
             if (take(part, found)) return true;
         }

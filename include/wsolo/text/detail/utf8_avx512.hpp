@@ -129,7 +129,12 @@ private:
 
     [[nodiscard]] WSOLO_AVX512 static vec subtract_saturated(vec from, std::uint8_t amount) noexcept {
         const vec amounts = vec{} + amount;
-        return (from > amounts ? from : amounts) - amounts;
+#if defined(__clang__)
+        return (from > amounts ? from : amounts) - amounts; // one instruction there
+#else
+        return reinterpret_cast<vec>(__builtin_ia32_psubusb512_mask(
+            reinterpret_cast<chars>(from), reinterpret_cast<chars>(amounts), chars{}, ~0ULL));
+#endif
     }
 
     /// The bytes whose lane bit is set, zero elsewhere; no other byte is read.

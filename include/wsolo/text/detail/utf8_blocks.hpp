@@ -18,21 +18,40 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// See the head. O(size).
+/// utf8_faultless by `unit`, which this processor must have.
 template <class Byte>
-[[nodiscard]] inline bool utf8_faultless(Byte* at, std::size_t size, std::uint32_t key = 0) noexcept {
+[[nodiscard]] inline bool utf8_faultless_by([[maybe_unused]] vector_unit unit, Byte* at, std::size_t size,
+                                            std::uint32_t key) noexcept {
 #if WSOLO_X86_KERNELS
-    switch (usable_vector_unit()) {
-    case vector_unit::avx512: return utf8_avx512::run(at, size, key);
-    case vector_unit::avx2: return utf8_avx2::run(at, size, key);
-    case vector_unit::ssse3: return utf8_vector16::run(at, size, key);
-    case vector_unit::baseline: break;
-    }
+    if (unit == vector_unit::avx512) return utf8_avx512::run(at, size, key);
+    if (unit == vector_unit::avx2) return utf8_avx2::run(at, size, key);
+    if (unit == vector_unit::ssse3) return utf8_vector16::run(at, size, key);
     return utf8_plain::run(at, size, key);
 #elif WSOLO_UTF8_NEON
     return utf8_vector16::run(at, size, key);
 #else
     return utf8_plain::run(at, size, key);
+#endif
+}
+
+/// See the head. O(size).
+template <class Byte>
+[[nodiscard]] inline bool utf8_faultless(Byte* at, std::size_t size, std::uint32_t key = 0) noexcept {
+    return utf8_faultless_by(usable_vector_unit(), at, size, key);
+}
+
+/// A quick yes for 4 to 31 bytes that are UTF-8 from the first to the last; they are XORed with `key` as
+/// utf8_faultless does it. False says nothing and leaves them as they are. `unit` as above. O(1).
+template <class Byte>
+[[nodiscard]] inline bool utf8_take_short([[maybe_unused]] vector_unit unit, [[maybe_unused]] Byte* at,
+                                          [[maybe_unused]] std::size_t size,
+                                          [[maybe_unused]] std::uint32_t key) noexcept {
+#if WSOLO_X86_KERNELS
+    return unit >= vector_unit::ssse3 && utf8_vector16::take_short(at, size, key);
+#elif WSOLO_UTF8_NEON
+    return utf8_vector16::take_short(at, size, key);
+#else
+    return false;
 #endif
 }
 

@@ -24,6 +24,13 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
+/// The places of a vector's bytes, then as many that no vector has.
+inline constexpr std::array<std::uint8_t, 32> utf8_places = [] {
+    std::array<std::uint8_t, 32> places{};
+    for (std::size_t i = 0; i < 32; ++i) places[i] = static_cast<std::uint8_t>(i < 16 ? i : 0x80);
+    return places;
+}();
+
 class utf8_vector16 {
 public:
     /// See utf8_blocks.hpp.
@@ -45,12 +52,74 @@ public:
             if constexpr (!std::is_const_v<Byte>) store(last, ending[0]);
             state.check(ending[0], ending[1], ending[2], ending[3]);
         }
-        return !has_high_bit(reinterpret_cast<vec>(state.faults_ != vec{}));
+        return !state.failed();
+    }
+
+    /// For 4 to 31 bytes: true when they are UTF-8 as they stand, with nothing left open, and then they are
+    /// XORed with `key` as run() does it. False, also for other sizes, leaves them as they are.
+    template <class Byte>
+    WSOLO_VECTOR16_TARGET static bool take_short(Byte* at, std::size_t size, std::uint32_t key) noexcept {
+        if (size < 4 || size > 31) return false;
+        if (size < 8) return take_two<std::uint32_t>(at, size, key);
+        if (size < 16) return take_two<std::uint64_t>(at, size, key);
+        Byte* const last = at + (size - 16);
+        const vec keys = reinterpret_cast<vec>(words{} + key);
+        const vec head = load(at) ^ keys;
+        const vec tail = load(last) ^ rotated(keys, size);
+        utf8_vector16 state;
+        state.follow(head);
+        state.follow(without_front(tail, 32 - size)); // a zero at least: there shows what is left open
+        if (state.failed()) return false;
+        if constexpr (!std::is_const_v<Byte>) {
+            store(at, head);
+            store(last, tail);
+        }
+        return true;
     }
 
 private:
     using vec = std::uint8_t __attribute__((vector_size(16)));
     using words = std::uint32_t __attribute__((vector_size(16)));
+
+    /// take_short for sizeof(Word) <= size < 2 * sizeof(Word), as one vector that ends in zeros.
+    template <class Word, class Byte>
+    WSOLO_VECTOR16 static bool take_two(Byte* at, std::size_t size, std::uint32_t key) noexcept {
+        Byte* const last = at + (size - sizeof(Word));
+        const auto head = static_cast<Word>(load_word<Word>(at) ^ spread<Word>(key));
+        const auto tail = static_cast<Word>(load_word<Word>(last) ^ spread<Word>(advance(key, size)));
+        // Behind the head what of the tail is not in it: at most sizeof(Word) - 1 bytes.
+        const auto behind = static_cast<Word>(tail >> 8 >> (8 * (2 * sizeof(Word) - 1 - size)));
+        utf8_vector16 state;
+        using pair = std::uint64_t __attribute__((vector_size(16)));
+        if constexpr (sizeof(Word) == 8) {
+            state.follow(reinterpret_cast<vec>(pair{head, behind}));
+        } else {
+            state.follow(reinterpret_cast<vec>(pair{head | static_cast<std::uint64_t>(behind) << 32, 0}));
+        }
+        if (state.failed()) return false;
+        if constexpr (!std::is_const_v<Byte>) {
+            store_word(at, head);
+            store_word(last, tail);
+        }
+        return true;
+    }
+
+    [[nodiscard]] WSOLO_VECTOR16 bool failed() const noexcept {
+        return has_high_bit(reinterpret_cast<vec>(faults_ != vec{}));
+    }
+
+    /// Judges the vector behind the last one.
+    WSOLO_VECTOR16 void follow(vec input) noexcept {
+        check(input, shifted<1>(input, last_), shifted<2>(input, last_), shifted<3>(input, last_));
+        last_ = input;
+    }
+
+    /// `bytes` moved down by `count` bytes, zeros behind them.
+    [[nodiscard]] WSOLO_VECTOR16 static vec without_front(vec bytes, std::size_t count) noexcept {
+        vec places;
+        __builtin_memcpy(&places, utf8_places.data() + count, 16);
+        return shuffled(bytes, places);
+    }
 
     /// Judges Count vectors, unmasking them in place unless they are const.
     template <std::size_t Count, class Byte>
@@ -67,11 +136,7 @@ private:
         }
         const bool ascii = !has_high_bit(all);
         if (ascii && last_was_ascii_) return;
-        for (std::size_t i = 0; i < Count; ++i) {
-            check(input[i], shifted<1>(input[i], last_), shifted<2>(input[i], last_),
-                  shifted<3>(input[i], last_));
-            last_ = input[i];
-        }
+        for (std::size_t i = 0; i < Count; ++i) follow(input[i]);
         last_was_ascii_ = ascii;
     }
 
@@ -83,6 +148,13 @@ private:
         const vec faults = lookup(utf8_first_high, first >> 4) & lookup(utf8_first_low, first & 0x0F) &
                            lookup(utf8_second_high, input >> 4);
         faults_ |= faults ^ (excess & two_continuations);
+    }
+
+    /// The table's entry for each byte below 16.
+    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
+        vec entries;
+        __builtin_memcpy(&entries, table.data(), 16);
+        return shuffled(entries, nibbles);
     }
 
     /// The keys as they meet a vector that begins `count` bytes after a multiple of four.
@@ -101,10 +173,10 @@ private:
     WSOLO_VECTOR16 static void store(std::byte* to, vec bytes) noexcept { __builtin_memcpy(to, &bytes, 16); }
 
 #if WSOLO_UTF8_NEON
-    /// The table's entry for each byte below 16.
-    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
+    /// The entry at each place below 16; zero for a place of 128 or more.
+    [[nodiscard]] WSOLO_VECTOR16 static vec shuffled(vec entries, vec places) noexcept {
         return reinterpret_cast<vec>(
-            vqtbl1q_u8(vld1q_u8(table.data()), reinterpret_cast<uint8x16_t>(nibbles)));
+            vqtbl1q_u8(reinterpret_cast<uint8x16_t>(entries), reinterpret_cast<uint8x16_t>(places)));
     }
 
     /// `input` moved up by Count bytes, filled from the end of the vector before it.
@@ -125,10 +197,9 @@ private:
     using chars = char __attribute__((vector_size(16)));
     using quads = long long __attribute__((vector_size(16)));
 
-    [[nodiscard]] WSOLO_VECTOR16 static vec lookup(const utf8_table& table, vec nibbles) noexcept {
-        chars entries;
-        __builtin_memcpy(&entries, table.data(), 16);
-        return reinterpret_cast<vec>(__builtin_ia32_pshufb128(entries, reinterpret_cast<chars>(nibbles)));
+    [[nodiscard]] WSOLO_VECTOR16 static vec shuffled(vec entries, vec places) noexcept {
+        return reinterpret_cast<vec>(
+            __builtin_ia32_pshufb128(reinterpret_cast<chars>(entries), reinterpret_cast<chars>(places)));
     }
 
     template <int Count>

@@ -53,6 +53,42 @@ struct attempt {
     return errc::write_failed;
 }
 
+/// Before a write: what to offer. False when there is nothing to offer: `made` says why. Precondition: the
+/// flight is not empty.
+[[nodiscard]] inline bool prepare(attempt& made, gather_plan& plan, workload& work, const settings& options,
+                                  bool only_what_must, time_point now) {
+    if (now >= work.drain_deadline) {
+        made.error = errc::drain_timed_out;
+        return false;
+    }
+    work.in_flight.plan(plan, only_what_must);
+    if (plan.parts().empty()) { // nothing but marks
+        made.done = work.in_flight.advance(plan, 0);
+        return false;
+    }
+    if (work.write_deadline == no_deadline)
+        work.write_deadline = deadline_after(now, options.write_timeout.get());
+    return true;
+}
+
+/// After it: what was taken, and until when the rest has time.
+template <class Traits>
+void account(attempt& made, const gather_plan& plan, workload& work, const settings& options,
+             const io_result& io) {
+    WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
+    WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
+                 "a transport took nothing and called it ok");
+    made.written = io.transferred;
+    made.transport_error = io.error;
+    made.done = work.in_flight.advance(plan, io.transferred);
+    if (io.transferred == plan.bytes()) {
+        work.write_deadline = no_deadline;
+    } else if (io.transferred != 0) {
+        const time_point fresh = deadline_after(Traits::clock::now(), options.write_timeout.get());
+        work.write_deadline = earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
+    }
+}
+
 /// A transport that throws has failed.
 template <transport Transport>
 io_result call_write(Transport& connection, const gather_plan& plan, time_point deadline) {
@@ -67,38 +103,17 @@ io_result call_write(Transport& connection, const gather_plan& plan, time_point 
 #endif
 }
 
-/// Owner only, with no lock held. Precondition: the flight is not empty.
+/// A whole write. Owner only, with no lock held. Precondition: the flight is not empty.
 template <class Traits, transport Transport>
 attempt attempt_write(Transport& connection, workload& work, const settings& options, bool only_what_must) {
     attempt made;
     const time_point started = Traits::clock::now();
-    if (started >= work.drain_deadline) {
-        made.error = errc::drain_timed_out;
-        return made;
-    }
     gather_plan plan;
-    work.in_flight.plan(plan, only_what_must);
-    if (plan.parts().empty()) { // nothing but marks
-        made.done = work.in_flight.advance(plan, 0);
-        return made;
-    }
-    if (work.write_deadline == no_deadline)
-        work.write_deadline = deadline_after(started, options.write_timeout.get());
+    if (!prepare(made, plan, work, options, only_what_must, started)) return made;
     const io_result io = call_write(connection, plan, earlier(work.write_deadline, work.drain_deadline));
-    WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
-    WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
-                 "a transport took nothing and called it ok");
-    made.written = io.transferred;
-    made.done = work.in_flight.advance(plan, io.transferred);
-    if (io.transferred == plan.bytes()) {
-        work.write_deadline = no_deadline;
-    } else if (io.transferred != 0) {
-        const time_point fresh = deadline_after(Traits::clock::now(), options.write_timeout.get());
-        work.write_deadline = earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
-    }
+    account<Traits>(made, plan, work, options, io);
     made.error = judge(io, work, started);
     made.blocked = io.status == io_status::would_block;
-    made.transport_error = io.error;
     return made;
 }
 

@@ -17,8 +17,13 @@ namespace wsolo::inline WSOLO_ABI::detail {
 struct placement {
     lane_id to = lane_id::data;
     std::size_t size = 0;            ///< wire bytes
+    bool whole = false;              ///< in a segment of its own
+    bool mark = false;               ///< no frame at all
     bool of_message = false;         ///< passes what waits for a fragmented message to end
     budget_waiter* waiter = nullptr; ///< linked when the answer is queue_full
+
+    /// What a sender who waits must wait for: for a mark any room will do.
+    [[nodiscard]] std::size_t charge() const noexcept { return mark ? 1 : ledger::charge_of(size, whole); }
 };
 
 class backlog {
@@ -31,11 +36,11 @@ public:
     /// By the budget; makes room where the policy says so, and links a sender that would wait for it.
     errc judge(const placement& where, supplies& out) noexcept {
         errc full = admit(where);
-        if (full == errc::queue_full && where.to == lane_id::data && can_evict(where.size)) {
+        if (full == errc::queue_full && where.to == lane_id::data && !where.mark && can_evict(where)) {
             while (full == errc::queue_full && evict_oldest(out)) full = admit(where);
         }
         if (full == errc::queue_full && where.waiter != nullptr && work != nullptr) {
-            where.waiter->charge = where.size + frame_overhead;
+            where.waiter->charge = where.charge();
             where.waiter->waits = true;
             work->waiters.push(*where.waiter);
         }
@@ -43,13 +48,21 @@ public:
     }
 
     /// By the budget as it stands once the queued frame of the same key, `same`, has left.
-    errc judge_keyed(const segment& frame, segment*& same) noexcept {
-        const std::uint64_t key = frame.tag().key;
+    errc judge_keyed(std::uint64_t key, std::size_t size, segment*& same, supplies& out) noexcept {
+        const placement where{.size = size, .whole = true};
+        errc full = admit_keyed(key, size, same);
+        if (full != errc::queue_full || !can_evict(where)) return full;
+        while (full == errc::queue_full && evict_oldest(out)) full = admit_keyed(key, size, same);
+        return full;
+    }
+
+    errc admit_keyed(std::uint64_t key, std::size_t size, segment*& same) noexcept {
         const auto matches = [key](const segment& other) {
             return other.tag().keyed && other.tag().key == key;
         };
         same = work == nullptr ? nullptr : target({}).find(matches);
-        return accounts.admit(lane_id::data, frame.size(), same == nullptr ? 0 : same->size());
+        return accounts.admit(lane_id::data, size, true,
+                              same == nullptr ? 0 : ledger::charge_of(same->size(), true));
     }
 
     /// Whether there is a workload to queue in. False when that takes memory: fresh.fetch(), then judge
@@ -69,8 +82,8 @@ public:
 
     [[nodiscard]] mutable_bytes put_small(const placement& where, segment& room) noexcept {
         if (where.to == lane_id::pong && accounts.pongs_full() && room.frames() != 0) {
-            accounts.drop_one(lane_id::pong,
-                              room.drop_last()); // the newest PING's answer will do (RFC 6455 §5.5.3)
+            // the newest PING's answer will do (RFC 6455 §5.5.3)
+            accounts.drop_one(lane_id::pong, room.drop_last(), false);
         }
         accounts.accept(where.to, where.size);
         return room.append(where.size);
@@ -79,6 +92,7 @@ public:
     /// A frame with a segment of its own, or a mark.
     void put_whole(const placement& where, segment* frame) noexcept {
         if (frame->frames() != 0) accounts.accept(where.to, where.size);
+        if (where.to == lane_id::data) accounts.accept_block();
         target(where).push(frame);
     }
 
@@ -86,7 +100,7 @@ public:
         if (same != nullptr) {
             target({}).unlink(same);
             out.replaced.push(same);
-            accounts.drop_one(lane_id::data, same->size());
+            accounts.drop_one(lane_id::data, same->size(), true);
         }
         put_whole({.size = frame->size()}, frame);
     }
@@ -127,7 +141,8 @@ private:
     /// While a fragmented message is open, others leave half of the budget to it: it must be able to end.
     [[nodiscard]] errc admit(const placement& where) const noexcept {
         const bool other = in_message && where.to == lane_id::data && !where.of_message;
-        const errc full = accounts.admit(where.to, where.size);
+        if (where.mark) return accounts.admit_mark();
+        const errc full = accounts.admit(where.to, where.size, where.whole);
         return full == errc::none && other && !accounts.leaves_half(where.size) ? errc::queue_full : full;
     }
 
@@ -136,16 +151,18 @@ private:
         return waits ? work->held : work->queue(where.to);
     }
 
-    /// Whether dropping what may be dropped would make room for `size` bytes: nothing is dropped in vain.
-    [[nodiscard]] bool can_evict(std::size_t size) const noexcept {
+    /// Whether dropping what may be dropped would make room: nothing is dropped in vain.
+    [[nodiscard]] bool can_evict(const placement& where) const noexcept {
         if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
         std::size_t gain = accounts.room();
         for (const lane* queued : {&work->queue(lane_id::data), &work->held}) {
             for (const segment* item = queued->front(); item != nullptr; item = item->next) {
-                if (!item->tag().fragment) gain += item->rest().size() + item->frames_left() * frame_overhead;
+                if (item->tag().fragment || item->rest().empty()) continue;
+                gain += item->rest().size() + item->frames_left() * frame_overhead +
+                        (item->is_whole() ? block_overhead : 0);
             }
         }
-        return gain >= size + frame_overhead;
+        return gain >= where.charge();
     }
 
     /// Drops the oldest whole message that is not being written. False when there is none, or the policy is
@@ -159,12 +176,12 @@ private:
             segment* oldest = queued->find(droppable);
             if (oldest == nullptr) continue;
             const std::size_t size = oldest->first_size();
-            accounts.drop_one(lane_id::data, size);
-            if (oldest->capacity() != 0) {
-                oldest->take(size);
-            } else {
+            accounts.drop_one(lane_id::data, size, oldest->is_whole());
+            if (oldest->is_whole()) {
                 queued->unlink(oldest);
                 out.evicted.push(oldest);
+            } else {
+                oldest->take(size);
             }
             return true;
         }

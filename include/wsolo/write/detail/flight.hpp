@@ -56,6 +56,7 @@ class progress {
 public:
     struct share {
         std::uint32_t frames = 0; ///< completed
+        std::uint32_t blocks = 0; ///< used up that held one frame, or were a mark
         std::size_t bytes = 0;    ///< taken, of completed frames or not
     };
     [[nodiscard]] share& operator[](lane_id id) noexcept { return shares_[static_cast<std::size_t>(id)]; }
@@ -118,20 +119,24 @@ public:
         begun_ = nullptr;
     }
 
+    /// The same, but everything stays where it is.
+    void tell_all(errc why) const noexcept {
+        for (const lane& queue : lanes_) queue.tell_all(why);
+    }
+
     /// The transport took the first `count` bytes of `done`. Returns what that completed.
     progress advance(const gather_plan& done, std::size_t count) noexcept {
         progress made;
         for (std::size_t part = 0; count != 0; ++part) {
             const std::size_t offered = done.parts()[part].size();
             const std::size_t share = count < offered ? count : offered;
-            made[done.from(part)].frames += take((*this)[done.from(part)], share);
-            made[done.from(part)].bytes += share;
+            take((*this)[done.from(part)], share, made[done.from(part)]);
             count -= share;
         }
         begun_ = nullptr;
         for (const lane_id id : all_lanes) {
             lane& queue = (*this)[id];
-            while (!queue.empty() && queue.front()->rest().empty()) retire(queue.pop()); // marks
+            while (!queue.empty() && queue.front()->rest().empty()) retire(queue.pop(), made[id]); // marks
             if (queue.empty() || !queue.front()->mid_frame()) continue;
             begun_ = queue.front();
             begun_lane_ = id;
@@ -143,17 +148,16 @@ public:
     [[nodiscard]] segment* retired() noexcept { return std::exchange(retired_, nullptr); }
 
 private:
-    std::uint32_t take(lane& queue, std::size_t count) noexcept {
-        std::uint32_t completed = 0;
+    void take(lane& queue, std::size_t count, progress::share& made) noexcept {
+        made.bytes += count;
         while (count != 0) {
             segment* front = queue.front();
             const std::size_t rest = front->rest().size();
             const std::size_t share = count < rest ? count : rest;
-            completed += front->take(share);
+            made.frames += front->take(share);
             count -= share;
-            if (front->rest().empty()) retire(queue.pop());
+            if (front->rest().empty()) retire(queue.pop(), made);
         }
-        return completed;
     }
 
     [[nodiscard]] const lane& lane_of(lane_id id) const noexcept {
@@ -161,7 +165,8 @@ private:
     }
 
     /// Wholly written: tells whoever asked. Keeps the roomiest open segment for reuse, gives the others back.
-    void retire(segment* used) noexcept {
+    void retire(segment* used, progress::share& made) noexcept {
+        made.blocks += used->is_whole();
         used->tag().outcome(errc::none);
         if (used->capacity() > (retired_ == nullptr ? 0 : retired_->capacity())) {
             used->reset();

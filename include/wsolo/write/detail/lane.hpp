@@ -74,6 +74,11 @@ public:
         }
     }
 
+    /// Tells whoever asked that it was dropped, and why; everything stays.
+    void tell_all(errc why) const noexcept {
+        for (const segment* item = head_; item != nullptr; item = item->next) item->tag().outcome(why);
+    }
+
 private:
     segment* head_ = nullptr;
     segment* tail_ = nullptr;

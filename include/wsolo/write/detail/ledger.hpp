@@ -13,6 +13,8 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
+static_assert(sizeof(segment) <= block_overhead, "the budget charges what a block costs");
+
 /// Not thread-safe: the outbox calls it under its lock. O(1) throughout.
 class ledger {
 public:
@@ -20,25 +22,35 @@ public:
         : max_bytes_(limits.max_bytes),
           max_frames_(limits.max_frames == 0 ? 1 : limits.max_frames),
           reserve_(limits.control_reserve < largest_reserve ? limits.control_reserve : largest_reserve),
-          when_full_(limits.when_full),
           high_water_(limits.high_water),
-          low_water_(limits.low_water) {}
+          low_water_(limits.low_water),
+          when_full_(static_cast<std::uint8_t>(limits.when_full) & 3U) {}
 
-    [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
+    [[nodiscard]] overflow when_full() const noexcept { return static_cast<overflow>(when_full_); }
 
-    /// Whether a frame of `size` wire bytes fits now, in place of a queued data frame of `instead_of` if not
-    /// 0.
-    [[nodiscard]] errc admit(lane_id to, std::size_t size, std::size_t instead_of = 0) const noexcept {
+    /// Whether a frame of `size` wire bytes fits now; with `whole` in a block of its own; in place of a queued
+    /// one that was charged `instead_of` if not 0.
+    [[nodiscard]] errc admit(lane_id to, std::size_t size, bool whole,
+                             std::size_t instead_of = 0) const noexcept {
         if (to == lane_id::ping) return pings_ < reserve_ ? errc::none : errc::queue_full;
+        if (to == lane_id::greeting) return greetings_ < UINT8_MAX ? errc::none : errc::queue_full;
         if (to != lane_id::data)
             return errc::none; // a PONG beyond the reserve replaces another: see pongs_full()
-        if (size > max_bytes_ || frame_overhead > max_bytes_ - size || max_frames_ == 0)
-            return errc::too_large;
-        const bool replaces = instead_of != 0;
-        if (data_frames_ - replaces >= max_frames_) return errc::queue_full;
-        const std::size_t held = held_data() - (replaces ? instead_of + frame_overhead : 0);
-        if (held > max_bytes_) return errc::queue_full; // a Close may stand above the bound
-        return size + frame_overhead > max_bytes_ - held ? errc::queue_full : errc::none;
+        if (size > max_bytes_ || charge_of(0, whole) > max_bytes_ - size) return errc::too_large;
+        if (data_frames_ - (instead_of != 0) >= max_frames_) return errc::queue_full;
+        const std::size_t held = held_data() - instead_of;
+        if (held > max_bytes_) return errc::queue_full; // a Close or a mark may stand above the bound
+        return charge_of(size, whole) > max_bytes_ - held ? errc::queue_full : errc::none;
+    }
+
+    /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
+    [[nodiscard]] errc admit_mark() const noexcept {
+        return held_data() > max_bytes_ ? errc::queue_full : errc::none;
+    }
+
+    /// What a data frame of `size` wire bytes costs.
+    [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size, bool whole) noexcept {
+        return size + frame_overhead + (whole ? block_overhead : 0);
     }
 
     [[nodiscard]] bool pongs_full() const noexcept { return pongs_ >= reserve_; }
@@ -48,13 +60,17 @@ public:
             ++data_frames_;
             data_bytes_ += size;
         } else {
-            ++control_count(to);
+            add(to, 1);
             control_bytes_ += static_cast<std::uint32_t>(size);
         }
     }
 
+    /// A data frame, or a mark, got a block of its own.
+    void accept_block() noexcept { ++blocks_; }
+
     /// What a write took.
     void settle(const progress& done) noexcept {
+        blocks_ -= done[lane_id::data].blocks;
         for (const lane_id from : all_lanes) {
             release(from, done[from].frames, done[from].bytes);
             frames_written_ += done[from].frames;
@@ -63,8 +79,9 @@ public:
     }
 
     /// A queued frame of `size` bytes gave way to a newer one.
-    void drop_one(lane_id from, std::size_t size) noexcept {
+    void drop_one(lane_id from, std::size_t size, bool whole) noexcept {
         release(from, 1, size);
+        blocks_ -= whole;
         ++frames_dropped_;
         bytes_dropped_ += size;
     }
@@ -74,8 +91,8 @@ public:
         frames_dropped_ += data_frames_ + greetings_ + pongs_ + pings_;
         bytes_dropped_ += data_bytes_ + control_bytes_;
         data_bytes_ = 0;
-        data_frames_ = control_bytes_ = 0;
-        greetings_ = pongs_ = pings_ = 0;
+        data_frames_ = blocks_ = control_bytes_ = 0;
+        pongs_ = pings_ = greetings_ = 0;
     }
 
     /// Whether half of the budget stays free behind such a frame: what a fragmented message keeps for its
@@ -91,7 +108,7 @@ public:
 
     /// Budget in use: wire bytes plus overhead of the data that is queued or in flight.
     [[nodiscard]] std::size_t held_data() const noexcept {
-        return data_bytes_ + data_frames_ * frame_overhead;
+        return data_bytes_ + data_frames_ * frame_overhead + blocks_ * block_overhead;
     }
 
     /// Notes a climb to the high mark. True exactly once per climb.
@@ -105,6 +122,7 @@ public:
         untold_ = false;
         return due;
     }
+    [[nodiscard]] bool is_untold() const noexcept { return untold_; }
     /// True exactly once per fall to the low mark after a climb.
     [[nodiscard]] bool fell() noexcept {
         if (!above_ || held_data() > mark(low_water_)) return false;
@@ -129,14 +147,18 @@ private:
             data_frames_ -= frames;
             data_bytes_ -= bytes;
         } else {
-            std::uint16_t& count = control_count(from);
-            count = static_cast<std::uint16_t>(count - frames);
+            add(from, 0U - frames);
             control_bytes_ -= static_cast<std::uint32_t>(bytes);
         }
     }
 
-    [[nodiscard]] std::uint16_t& control_count(lane_id of) noexcept {
-        return of == lane_id::pong ? pongs_ : of == lane_id::ping ? pings_ : greetings_;
+    void add(lane_id to, std::uint32_t frames) noexcept {
+        if (to == lane_id::greeting) {
+            greetings_ = static_cast<std::uint8_t>(greetings_ + frames);
+        } else {
+            std::uint16_t& count = to == lane_id::pong ? pongs_ : pings_;
+            count = static_cast<std::uint16_t>(count + frames);
+        }
     }
 
     static constexpr std::uint16_t largest_reserve = 60'000; // the counts below may stand a little above it
@@ -150,14 +172,15 @@ private:
     std::uint64_t bytes_dropped_ = 0;
     std::uint32_t max_frames_;
     std::uint32_t data_frames_ = 0;
+    std::uint32_t blocks_ = 0; // data frames and marks with a block of their own
     std::uint32_t control_bytes_ = 0;
     std::uint16_t reserve_;
-    std::uint16_t greetings_ = 0;
     std::uint16_t pongs_ = 0;
     std::uint16_t pings_ = 0;
-    overflow when_full_;
+    std::uint8_t greetings_ = 0;
     std::uint8_t high_water_;
     std::uint8_t low_water_;
+    std::uint8_t when_full_ : 2;
     bool above_ : 1 = false;
     bool untold_ : 1 = false;
 };

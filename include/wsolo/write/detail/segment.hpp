@@ -78,6 +78,8 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::uint32_t frames() const noexcept { return frames_; }
     [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+    /// Whether it is for one frame, or a mark.
+    [[nodiscard]] bool is_whole() const noexcept { return capacity_ == 0; }
     [[nodiscard]] const item_tag& tag() const noexcept { return tag_; }
 
     [[nodiscard]] bool has_room(std::size_t frame) const noexcept {

@@ -74,6 +74,13 @@ public:
         held.drop_all(why);
     }
 
+    /// The same, but everything stays where it is: the transport may still read it.
+    void tell_all(errc why) const noexcept {
+        in_flight.tell_all(why);
+        for (const lane& queued : incoming_) queued.tell_all(why);
+        held.tell_all(why);
+    }
+
     /// When a parked writer must be looked at again.
     [[nodiscard]] time_point deadline() const noexcept { return earlier(write_deadline, close_deadline); }
 

@@ -4,21 +4,27 @@
 //
 // Laws of this file:
 // - The transport is touched by the token's holder only, and by no other code than this and the init gate.
+// - While a write is in flight the token is parked; the completion takes it up, as the hook would. What the
+//   transport reads stays until then, whatever ends the writer.
 // - The hook, the observer, outcomes and waiting senders are called with no lock held.
 // - Nothing of the object is touched after next() said `released`.
 
 #include "../../sync/blocking_traits.hpp"
 #include "../../sync/handler_scope.hpp"
 #include "../../sync/schedule_hook.hpp"
+#include "../../sync/weak_session.hpp"
 #include "../outbox.hpp"
-#include "attempt.hpp"
+#include "started_write.hpp"
+
+#include <optional>
 
 namespace wsolo::inline WSOLO_ABI {
 
 /// What pump() left behind.
 enum class pump_status : std::uint8_t {
     idle,     ///< everything is written; the next send calls the hook
-    blocked,  ///< the transport would block: pump() again when it is writable, or at `deadline`
+    blocked,  ///< pump() again when the transport is writable (when a write is in flight, its end calls the
+              ///< hook), or at `deadline`
     more,     ///< the quantum is used up; the hook was called again
     busy,     ///< another thread (or a gate) holds the token: nothing to do here
     finished, ///< over: see report()
@@ -43,9 +49,13 @@ inline_drive(Hook) -> inline_drive<Hook>;
 
 namespace detail {
 
-template <transport Transport, schedule_hook Schedule, class Observer, class Traits>
+/// `Writer` is the class derived from it, for handles.
+template <class Writer, any_transport Transport, schedule_hook Schedule, class Observer, class Traits>
 class writer_core {
 public:
+    using weak_type = basic_weak_session<Writer, Traits>;
+    using traits = Traits;
+
     writer_core(const writer_core&) = delete;
     writer_core& operator=(const writer_core&) = delete;
 
@@ -67,11 +77,23 @@ protected:
     }
     /// For the destructor, when no other thread is inside: what is left has its outcome.
     void end_what_is_left() {
-        if (box_.seize()) static_cast<void>(end({}, {.reason = errc::aborted}));
+        if (!box_.seize()) return;
+        attempt last;
+        bool in_flight = false;
+        if constexpr (completes) {
+            if (started_ != nullptr && started_->over) last = settle();
+            if ((in_flight = started_ != nullptr)) started_->cancel(transport_, errc::aborted);
+        }
+        static_cast<void>(end(last.done, {.partial_frame = in_flight, .reason = errc::aborted}));
     }
 
     /// The rest of every push, with no lock held.
     errc drive(push_result pushed) {
+        if (pushed.drive) schedule();
+        return pushed.error;
+    }
+    /// The same for data, which a full queue may cost the connection; control frames have their reserve.
+    errc drive_data(push_result pushed) {
         if (pushed.drive) schedule();
         if (pushed.error == errc::queue_full && box_.when_full() == overflow::disconnect)
             abort_with(errc::queue_full, duration::zero());
@@ -110,24 +132,47 @@ protected:
     pump_result end(const progress& done, const drain_report& how) {
         end_result over = box_.finish(done, how);
         over.due.wake_all();
-        if (over.rest != nullptr)
-            over.rest->drop_all(over.report.clean() ? errc::closed : over.report.reason);
-        workload::destroy(over.rest);
+        if (over.rest != nullptr) release(over.rest, over.report.clean() ? errc::closed : over.report.reason);
         transport_.finish(over.report.clean() ? end_of_write::drained : end_of_write::broken);
         tell_finished(over.report);
         box_.retire();
         return {pump_status::finished};
     }
 
+    weak_type weak_self() {
+        const auto existing =
+            box_.locked([&] { return anchor_ ? std::optional<weak_type>(anchor_.handle()) : std::nullopt; });
+        if (existing.has_value()) return *existing;
+        auto made = anchor::make(static_cast<Writer&>(*this));
+        if (!made) return {};
+        return box_.locked([&] {
+            if (!anchor_) std::swap(anchor_, *made);
+            return anchor_.handle();
+        });
+    }
+
+    using anchor = basic_session_anchor<Writer, Traits>;
+
     [[no_unique_address]] mutable outbox<Traits> box_;
     settings settings_;
     Transport transport_;
+    anchor anchor_;
 
 private:
+    static constexpr bool completes = !transport<Transport>;
+    using started = started_write<writer_core>;
+    friend started;
+    struct nothing {};
+
     /// Holds the token: it leaves by being released, parked, handed over or finished.
     pump_result run() {
         basic_handler_scope<Traits> scope(this);
+        pump_result parked{pump_status::blocked};
         attempt last;
+        if constexpr (completes) {
+            if (!collect(last, parked.deadline)) return parked;
+            if (last.error != errc::none) return end(last.done, last.failure());
+        }
         for (std::size_t written = 0;; written += last.written) {
             next_result next = box_.next(last.done);
             next.due.wake_all();
@@ -147,15 +192,78 @@ private:
                 call_hook();
                 return {pump_status::more};
             }
-            last = attempt_write<Traits>(transport_, *box_.work(), settings_,
-                                         next.step == next_step::write_what_must);
+            last = write(next.step == next_step::write_what_must, parked.deadline);
             if (last.error != errc::none) return end(last.done, last.failure());
-            if (last.blocked) {
-                pump_result parked{pump_status::blocked};
-                if (park(last.done, parked.deadline)) return parked;
-                last.done = {};
+            if (!last.blocked) continue;
+            if (completes || park(last.done, parked.deadline)) return parked;
+            last.done = {};
+        }
+    }
+
+    /// One write. `blocked` is for park(), but for a write in flight, with which the token is parked already,
+    /// until `deadline`, and nothing of this object may be touched.
+    attempt write(bool only_what_must, time_point& deadline) {
+        workload& work = *box_.work();
+        if constexpr (completes) {
+            attempt made;
+            const time_point now = Traits::clock::now();
+            gather_plan plan;
+            if (!prepare(made, plan, work, settings_, only_what_must, now)) return made;
+            started::start(started_, weak_self(), transport_, plan, work, only_what_must, now);
+            if (started_ == nullptr)
+                made.error = errc::out_of_memory;
+            else
+                made.blocked = !collect(made, deadline);
+            return made;
+        } else {
+            return attempt_write<Traits>(transport_, work, settings_, only_what_must);
+        }
+    }
+
+    /// Whether no write is in flight (any more): `made` says what it did. Otherwise the token is parked.
+    bool collect(attempt& made, time_point& deadline) {
+        while (started_ != nullptr) {
+            standing now = box_.look(started_->over);
+            now.due.wake_all();
+            if (now.climbed) tell_high();
+            if (now.over) {
+                made = settle();
+                return true;
+            }
+            if (!started_->is_cancelled() && Traits::clock::now() >= now.deadline) {
+                started_->cancel(transport_, now.drains ? errc::drain_timed_out : errc::write_timed_out);
+            } else if (box_.park_started(started_->over, started_->is_cancelled(), deadline)) {
+                return false;
             }
         }
+        return true;
+    }
+
+    [[nodiscard]] attempt settle() {
+        return std::exchange(started_, nullptr)->settle(*box_.work(), settings_);
+    }
+
+    /// The completion: any thread, inside a guard of the writer.
+    static void write_is_over(Writer& writer, started& ended, const io_result& how) noexcept {
+        writer_core& self = writer;
+        if (self.box_.end_started([&] {
+                ended.how = how;
+                ended.over = true;
+            })) {
+            self.schedule();
+        }
+    }
+
+    /// What is left at the end.
+    void release(workload* rest, errc why) {
+        if constexpr (completes) {
+            if (started_ != nullptr) {
+                rest->tell_all(why);
+                return std::exchange(started_, nullptr)->abandon(rest);
+            }
+        }
+        rest->drop_all(why);
+        workload::destroy(rest);
     }
 
     bool park(const progress& done, time_point& deadline) {
@@ -166,8 +274,15 @@ private:
     }
 
     void call_hook() {
-        if (ask_for_a_turn(schedule_)) return;
-        if (box_.begin()) static_cast<void>(end({}, {.reason = errc::schedule_refused}));
+        if (ask_for_a_turn(schedule_) || !box_.begin()) return;
+        if constexpr (completes) {
+            if (started_ != nullptr) { // it ends when this has ended
+                static_cast<void>(box_.abort(errc::schedule_refused, Traits::clock::now()));
+                static_cast<void>(run());
+                return;
+            }
+        }
+        static_cast<void>(end({}, {.reason = errc::schedule_refused}));
     }
 
     // An observer that throws ends the program: there is nobody to throw to.
@@ -181,6 +296,7 @@ private:
         if constexpr (requires { observer_.on_low_water(); }) observer_.on_low_water();
     }
 
+    [[no_unique_address]] std::conditional_t<completes, started*, nothing> started_{};
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Observer observer_;
 };

@@ -1,0 +1,172 @@
+// Would catch: memory that the budget does not see (blocks of their own, marks), work done for what is then
+// refused, a policy that one kind of send does not follow, a control frame that costs the connection, an idle
+// writer that keeps a block.
+
+#include <support/heap.hpp>
+#include <support/writer_fixture.hpp>
+
+namespace {
+
+constexpr std::size_t small_frame = 4 + 2 + wsolo::frame_overhead; // "1234"
+
+std::string four(int i) { return std::to_string(1000 + i); }
+
+} // namespace
+
+TEST_CASE("a frame with a block of its own is charged for it, until it leaves however it leaves",
+          "[write][budget]") {
+    writer_fixture<server> f;
+    outcome_log log;
+    const auto own = small_frame + wsolo::block_overhead;
+    REQUIRE(f.out->send_text("1234") == errc::none);
+    CHECK(f.out->queued_bytes() == small_frame);
+    REQUIRE(f.out->send_text("1234", log.next()) == errc::none);
+    CHECK(f.out->queued_bytes() == small_frame + own);
+    REQUIRE(f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of("1234")) == errc::none);
+    REQUIRE(f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of("5678")) == errc::none);
+    CHECK(f.out->queued_bytes() == small_frame + 2 * own); // the other was conflated
+    REQUIRE(f.out->send_binary(wsolo::bytes_of(std::string(5000, 'x'))) == errc::none);
+    CHECK(f.out->queued_bytes() ==
+          small_frame + 2 * own + 5004 + wsolo::frame_overhead + wsolo::block_overhead);
+    f.wire.then({io_status::would_block, 18 + 5003, 0});
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    CHECK(f.out->queued_bytes() == 1 + wsolo::frame_overhead + wsolo::block_overhead);
+    REQUIRE(f.out->pump().status == pump_status::idle);
+    CHECK(f.out->queued_bytes() == 0);
+    REQUIRE(f.out->send_text("1234", log.next()) == errc::none);
+    f.out->abort();
+    REQUIRE(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->queued_bytes() == 0);
+}
+
+TEST_CASE("a budget of many small blocks bounds the heap, not the payload", "[write][budget]") {
+    if (!WSOLO_TEST_COUNTS_HEAP) return;
+    wsolo::writer_options options;
+    options.limits.max_bytes = 10'000;
+    writer_fixture<server> f(options);
+    f.wire.chaotic(1, 10'000); // its record has its memory before the count begins
+    for (int i = 0; i < 10; ++i) REQUIRE(f.out->send_text(std::string(500, 'x')) == errc::none);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    f.wire.rule([] { return wsolo::testing::scripted_step{}; });
+    static int told = 0;
+    told = 0;
+    const wsolo::on_outcome count{[](void*, errc) noexcept { ++told; }, nullptr};
+    const long before = support::heap_now().held;
+    while (f.out->send_text("", count) == errc::none) {}
+    const long blocks = support::heap_now().held - before;
+    CHECK(blocks > 80);
+    CHECK(blocks < 10'000 / static_cast<long>(wsolo::block_overhead)); // each of them 88 bytes at least
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(support::heap_now().held == before);
+    CHECK(told == blocks - 1); // the workload is the other one
+}
+
+TEST_CASE("a flush costs budget: marks are bounded, a full queue can be flushed all the same",
+          "[write][budget]") {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 1000;
+    writer_fixture<server> f(options);
+    outcome_log log;
+    while (f.out->send_text("1234") == errc::none) {}
+    const std::size_t full = f.out->queued_bytes();
+    REQUIRE(f.out->flush(log.next()) == errc::none);
+    CHECK(f.out->queued_bytes() == full + wsolo::block_overhead);
+    CHECK(f.out->flush(log.next()) == errc::queue_full);
+    CHECK(f.out->flush(manual_clock::now() - 1s) == errc::timed_out); // it waits for room
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.out->queued_bytes() == 0);
+    CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::none}});
+    int marks = 0;
+    while (f.out->flush(log.next()) == errc::none) ++marks;
+    CHECK(marks == 1000 / static_cast<int>(wsolo::block_overhead) + 1);
+    CHECK(f.out->report().frames_accepted() == full / small_frame); // a mark is no frame
+    f.out->abort();
+    REQUIRE(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->queued_bytes() == 0);
+}
+
+TEST_CASE("drop_oldest holds for keyed items too", "[write][budget]") {
+    wsolo::writer_options options;
+    options.limits.max_frames = 3;
+    options.limits.when_full = wsolo::overflow::drop_oldest;
+    writer_fixture<server> f(options);
+    const auto keyed = [&](std::uint64_t key, std::string_view value) {
+        return f.out->send_keyed(key, wsolo::opcode::text, wsolo::bytes_of(value));
+    };
+    for (int i = 0; i < 3; ++i) REQUIRE(f.out->send_text(four(i)) == errc::none);
+    REQUIRE(keyed(1, "a") == errc::none); // the oldest goes
+    REQUIRE(keyed(2, "b") == errc::none);
+    REQUIRE(keyed(1, "A") == errc::none); // its predecessor goes, and nobody else
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.payloads(1) == std::vector<std::string>{four(2), "b", "A"});
+    CHECK(f.out->report().frames_dropped == 3);
+    options.limits.max_bytes = 200; // the predecessor is the oldest, and goes with the one behind it
+    f.make(options);
+    REQUIRE(keyed(1, "a") == errc::none);
+    REQUIRE(f.out->send_text(std::string(30, 'x')) == errc::none);
+    REQUIRE(keyed(1, std::string(80, 'A')) == errc::none);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.payloads(1).back() == std::string(80, 'A'));
+}
+
+TEST_CASE("a keyed item that has no room costs no memory", "[write][budget]") {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 300;
+    writer_fixture<server> f(options);
+    const std::string large(100'000, 'x');
+    const auto keyed = [&](std::string_view value) {
+        return f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of(value));
+    };
+    REQUIRE(f.out->send_text(std::string(200, 'x')) == errc::none);
+    const auto before = support::heap_now();
+    CHECK(keyed(large) == errc::too_large);
+    CHECK(keyed("small") == errc::queue_full);
+    CHECK(support::heap_now() == before);
+    REQUIRE(f.out->close(wsolo::close_code::normal) == errc::none);
+    CHECK(keyed("small") == errc::closed);
+}
+
+TEST_CASE("a keyed item meets the disconnect policy", "[write][budget]") {
+    wsolo::writer_options options;
+    options.limits.max_frames = 1;
+    options.limits.when_full = wsolo::overflow::disconnect;
+    writer_fixture<server> f(options);
+    REQUIRE(f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of("a")) == errc::none);
+    REQUIRE(f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of("b")) == errc::none);
+    CHECK(f.out->send_keyed(2, wsolo::opcode::text, wsolo::bytes_of("c")) == errc::queue_full);
+    CHECK(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->report().reason == errc::queue_full);
+}
+
+TEST_CASE("a PING or a mark without room does not cost the connection", "[write][budget]") {
+    wsolo::writer_options options;
+    options.limits.control_reserve = 1;
+    options.limits.max_bytes = 2 * small_frame;
+    options.limits.when_full = wsolo::overflow::disconnect;
+    writer_fixture<server> f(options);
+    REQUIRE(f.out->send(f.ping("1")) == errc::none);
+    CHECK(f.out->send(f.ping("2")) == errc::queue_full);
+    outcome_log log;
+    CHECK(f.out->send_ping({}, log.next()) == errc::queue_full);
+    log.told.clear();
+    REQUIRE(f.out->send_text("1234") == errc::none);
+    REQUIRE(f.out->flush(log.next()) == errc::none);
+    CHECK(f.out->flush(log.next()) == errc::queue_full);
+    CHECK(f.pump_all() == pump_status::idle);
+    CHECK(f.out->send_text("alive") == errc::none);
+}
+
+TEST_CASE("an idle writer owns no heap block, whatever it did before", "[write][budget]") {
+    writer_fixture<server> f;
+    REQUIRE(f.out->send_text(std::string(1000, 'x')) == errc::none); // the wire's record takes memory too
+    REQUIRE(f.pump_all() == pump_status::idle);
+    f.wire.rule([] { return wsolo::testing::scripted_step{}; });
+    const auto held = [] { return support::heap_now().held; };
+    const long before = held();
+    for (int i = 0; i < 300; ++i) REQUIRE(f.out->send_text(std::string(300, 'x')) == errc::none);
+    REQUIRE(f.out->send_binary(wsolo::bytes_of(std::string(50'000, 'x'))) == errc::none);
+    REQUIRE(f.out->send(f.pong("p")) == errc::none);
+    if (WSOLO_TEST_COUNTS_HEAP) CHECK(held() > before);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(held() <= before); // the wire's own record may have moved
+}
