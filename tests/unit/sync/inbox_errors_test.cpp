@@ -1,21 +1,14 @@
-// Would catch: a later error that replaces the first, a handler that begins behind an error, a message without an outcome,
-// an end that is not told or told twice.
+// Would catch: a later error that overwrites the first, a handler that begins behind an error, an end that
+// is told twice or not at all, a message that is neither handled nor reported, an exception that leaves
+// with the turn.
 
 #include <support/inbox_fixture.hpp>
 
-#include <array>
-#include <memory>
-#include <random>
 #include <stdexcept>
 
-using support::basic_inbox_fixture;
 using support::inbox_fixture;
 using wsolo::errc;
-using wsolo::inbox_drain;
-using wsolo::inbox_limits;
-using wsolo::inbox_overflow;
 using wsolo::inbox_push;
-using wsolo::inbox_report;
 using wsolo::inbox_status;
 using texts = std::vector<std::string>;
 
