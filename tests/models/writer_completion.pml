@@ -85,6 +85,7 @@ again:
         do
         :: mine ->
             owners++; assert(owners == 1); owners--;
+            assert(token == PUMPING);
             if
 #ifdef MUTANT_GOES_ON
             :: stands -> written = written + batch; flight = flight - batch; stands = 0; over = 0

@@ -8,6 +8,7 @@
 //   the handling of the message it gets.
 // - One coroutine at a time waits.
 
+#include "../core/result.hpp"
 #include "message.hpp"
 
 #include <coroutine>

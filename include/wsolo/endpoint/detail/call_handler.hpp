@@ -4,6 +4,7 @@
 // Laws of this file:
 // - A handler's exception is an error like another: it ends its own connection and unwinds no loop.
 
+#include "../../core/error.hpp"
 #include "../message.hpp"
 
 #include <concepts>

@@ -1,0 +1,180 @@
+// Would catch: a Close that overtakes the answers to what came before it, an end that is not told or told twice, a reason
+// that a later one replaces, and a wait for the peer without a bound.
+
+#include <support/endpoint_fixture.hpp>
+
+namespace {
+
+constexpr int text_op = 1, close_op = 8;
+
+template <class Fixture>
+void echo(Fixture& f) {
+    f.log.on_message = [&f](const wsolo::message& received) { return f.whole->send_text(received.text()); };
+}
+
+} // namespace
+
+TEMPLATE_TEST_CASE("a Close waits for the answers to what came before it", "[endpoint]", server, client) {
+    endpoint_fixture<TestType, counted_work> f;
+    echo(f);
+    f.receive(f.text("last words") + f.close_frame());
+    CHECK(f.sent().empty());
+    CHECK(f.wants.deadline == manual_clock::now() + 5s);
+
+    SECTION("handled in time") {
+        f.whole->work();
+        f.run_until_quiet();
+        CHECK(f.sent() == sent_frames{{text_op, "last words"}, {close_op, "\x03\xe8"}});
+        CHECK(f.wants.finished);
+        CHECK(f.log.endings.at(0).peer_closed);
+        CHECK(f.log.endings.at(0).code == wsolo::close_code::normal);
+    }
+    SECTION("not for longer than close_timeout") {
+        manual_clock::advance(5s);
+        f.run();
+        CHECK(f.sent() == sent_frames{{close_op, "\x03\xe8"}});
+        CHECK_FALSE(f.wants.finished); // a message is still to be handled
+        f.whole->work();
+        f.run_until_quiet();
+        CHECK(f.log.messages.size() == 1);
+        CHECK(f.wants.finished);
+        CHECK(f.log.endings.at(0).reason == errc::none);
+    }
+}
+
+TEMPLATE_TEST_CASE("a broken rule is answered behind what came before it", "[endpoint]", server, client) {
+    endpoint_fixture<TestType> f;
+    echo(f);
+    f.receive(f.text("fine") + "\x83\x80");
+    REQUIRE(f.sent().size() == 2);
+    CHECK(f.sent()[0] == std::pair<int, std::string>{text_op, "fine"});
+    CHECK(f.sent()[1].first == close_op);
+    CHECK(f.sent()[1].second.substr(0, 2) == "\x03\xea"); // 1002
+    CHECK(f.wants.read); // so that the peer's end, or what it still sends, is taken off the transport
+    CHECK(f.wire.finished_as() == wsolo::end_of_write::drained);
+
+    SECTION("the peer ends the stream") { CHECK(f.end_of_input().finished); }
+    SECTION("the peer does not") {
+        CHECK(f.wants.deadline == manual_clock::now() + 5s);
+        manual_clock::advance(5s);
+        CHECK(f.run().finished);
+    }
+    CHECK(f.log.endings.at(0).reason == errc::reserved_opcode);
+    CHECK(f.log.endings.at(0).code == wsolo::close_code::protocol_error);
+    CHECK_FALSE(f.log.endings.at(0).peer_closed);
+    CHECK(f.log.endings.at(0).written.frames_dropped == 0);
+}
+
+TEMPLATE_TEST_CASE("our Close: what the peer had sent is handled, and its Close ends it", "[endpoint]",
+                   server, client) {
+    endpoint_fixture<TestType> f;
+    echo(f);
+    REQUIRE(f.whole->close(wsolo::close_code::going_away, "restart") == errc::none);
+    CHECK(f.whole->close() == errc::closed);
+    f.run_until_quiet();
+    CHECK(f.sent() == sent_frames{{close_op, std::string("\x03\xe9") + "restart"}});
+    CHECK_FALSE(f.wants.finished);
+
+    SECTION("answered") {
+        f.receive(f.text("on its way") + f.close_frame("\x03\xe9"));
+        CHECK(f.log.messages == std::vector<std::string>{"on its way"}); // its echo was refused: no failure
+        CHECK(f.wants.finished);
+        CHECK(f.log.endings.at(0).reason == errc::none);
+        CHECK(f.log.endings.at(0).peer_closed);
+    }
+    SECTION("not answered") {
+        CHECK(f.wants.deadline == manual_clock::now() + 5s);
+        manual_clock::advance(5s);
+        CHECK(f.run().finished);
+        CHECK(f.log.endings.at(0).reason == errc::timed_out);
+        CHECK(f.log.endings.at(0).code == wsolo::close_code::going_away);
+    }
+    CHECK(f.sent().size() == 1); // nothing after a Close
+    CHECK(f.log.endings.at(0).control_frames == 1);
+    CHECK(f.log.endings.size() == 1);
+}
+
+TEMPLATE_TEST_CASE("a stream that ends without a Close is a lost connection", "[endpoint]", server, client) {
+    endpoint_fixture<TestType> f;
+    f.receive(f.text("whole") + f.text("cut").substr(0, 3));
+    REQUIRE(f.whole->send_text("still read, perhaps") == errc::none);
+    SECTION("in one direction") {
+        f.end_of_input();
+        f.run_until_quiet(); // the sender's turn
+        CHECK(f.wants.finished);
+        REQUIRE(f.sent().size() == 2);
+        CHECK(f.sent()[1].second.substr(0, 2) == "\x03\xea"); // 1002
+        CHECK(f.log.endings.at(0).code == wsolo::close_code::protocol_error);
+    }
+    SECTION("in both") {
+        CHECK(f.end_of_input(errc::connection_lost).finished);
+        CHECK(f.sent().empty());
+        CHECK(f.log.endings.at(0).code == wsolo::close_code::abnormal);
+        CHECK(f.log.endings.at(0).written.frames_dropped == 1);
+    }
+    CHECK(f.log.messages == std::vector<std::string>{"whole"});
+    CHECK(f.log.endings.at(0).reason == errc::connection_lost);
+    CHECK(f.log.endings.at(0).handled.messages_handled == 1);
+    CHECK(f.receive("more").finished); // and stays over
+    CHECK(f.log.endings.size() == 1);
+}
+
+TEMPLATE_TEST_CASE("a transport that fails ends it with its error", "[endpoint]", server, client) {
+    endpoint_fixture<TestType> f;
+    f.wire.then({io_status::failed, 1, 104});
+    REQUIRE(f.whole->send_text("lost") == errc::none);
+    f.run_until_quiet();
+    CHECK(f.wants.finished);
+    CHECK(f.log.endings.at(0).reason == errc::write_failed);
+    CHECK(f.log.endings.at(0).written.transport_error == 104);
+    CHECK(f.log.endings.at(0).written.frames_dropped == 1);
+    CHECK(f.log.endings.at(0).written.partial_frame);
+}
+
+TEMPLATE_TEST_CASE("a blocked write is retried when writable and bound by its deadline", "[endpoint]", server,
+                   client) {
+    endpoint_fixture<TestType> f;
+    f.wire.then({io_status::would_block, 3, 0}).then({io_status::would_block, 0, 0});
+    REQUIRE(f.whole->send_text("slowly") == errc::none);
+    f.run_until_quiet();
+    CHECK(f.wants.write);
+    CHECK(f.wants.deadline > manual_clock::now());
+    const std::size_t calls = f.wire.calls().size();
+    f.receive(f.text("input does not make it write"));
+    CHECK(f.wire.calls().size() == calls);
+    CHECK(f.wants.write); // still
+
+    manual_clock::advance(f.wants.deadline - manual_clock::now());
+    f.run();
+    CHECK(f.wants.finished);
+    CHECK(f.log.endings.at(0).reason == errc::write_timed_out);
+}
+
+TEMPLATE_TEST_CASE("a handler's error ends the connection, with a Close that says so", "[endpoint]", server,
+                   client) {
+    endpoint_fixture<TestType> f;
+    SECTION("returned") {
+        f.log.on_message = [](const wsolo::message& received) {
+            return received.text() == "bad" ? errc::invalid_utf8 : errc::none;
+        };
+        f.receive(f.text("good") + f.text("bad") + f.text("never"));
+        CHECK(f.sent().at(0).second.substr(0, 2) == "\x03\xef"); // 1007
+        CHECK(f.end_of_input().finished);
+        CHECK(f.log.endings.at(0).reason == errc::invalid_utf8);
+    }
+    SECTION("thrown") {
+        f.log.on_message = [](const wsolo::message& received) -> errc {
+            if (received.text() == "bad") throw std::runtime_error("a handler's own");
+            return errc::none;
+        };
+        f.receive(f.text("good") + f.text("bad") + f.text("never"));
+        CHECK(f.sent().at(0).second.substr(0, 2) == "\x03\xf3"); // 1011
+        CHECK(f.end_of_input().finished);
+        CHECK(f.log.endings.at(0).reason == errc::handler_failed);
+    }
+    CHECK(f.log.messages == std::vector<std::string>{"good", "bad"});
+    const wsolo::inbox_report handled = f.log.endings.at(0).handled;
+    CHECK(handled.messages_handled == 2);
+    CHECK(handled.messages_dropped == 1);
+    CHECK(f.whole->handled().wait_up_to(f.whole->handled().snapshot()) == f.log.endings.at(0).reason);
+}
