@@ -12,13 +12,13 @@ import time
 class EchoServer:
     """Ends its child when it is left as a context, by the child's own id."""
 
-    def __init__(self, command, *options):
+    def __init__(self, command, *options, **how):
         self.ends = []  # {name: value} for each connection that is over
         self.mark = 0
         self.total = None
         self.changed = threading.Condition()
         command = [*command, "--report", *map(str, options)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **how)
         first = self.process.stdout.readline()
         if not first.startswith("listening on "):
             raise RuntimeError(f"{command[0]} does not listen: {first}")
