@@ -46,12 +46,12 @@ class EchoServer:
                     self.ends.append(values)
                 self.changed.notify_all()
 
-    def wait_for_ends(self, count, seconds=10.0):
+    def wait_for_ends(self, count, seconds=20.0):
         """Until so many connections have ended since the start."""
         with self.changed:
             return self.changed.wait_for(lambda: len(self.ends) >= count, seconds)
 
-    def wait_for_more_ends(self, count, seconds=20.0):
+    def wait_for_more_ends(self, count, seconds=40.0):
         """The same, since mark_ends()."""
         return self.wait_for_ends(self.mark + count, seconds)
 
