@@ -3,8 +3,8 @@
     run.py [--minutes N] [--seed S] [--write DOCUMENT] SANITIZER=ECHO...      SANITIZER: none, address, thread
     run.py --seed S --show NUMBER                                             what that connection does
 
-The time is shared out among the servers. Each runs in rounds, every second one with threads that handle messages, and all
-with a thread that broadcasts and one that closes.
+The time is shared out among the servers. Each runs in rounds: with threads that handle messages and without, with threads
+that broadcast and close and without.
 """
 
 import argparse
@@ -28,15 +28,18 @@ from plan import KINDS, MIB, make_plan  # noqa: E402
 from server import EchoServer, reasons_of  # noqa: E402
 
 AT_ONCE = 40  # connections
-ROUND = 20.0  # seconds of new connections, about
+ROUND = 15.0  # seconds of new connections, about
 # The time that the server gives a closing handshake is longer than the time that we give a connection: what waits for
 # something that does not come is found out.
 STUCK = 20.0
 CLOSE_TIMEOUT = 60.0
 OPTIONS = (
-    f"--max-message {MIB} --max-unsent {MIB // 2} --ping-interval-ms 250 --handshake-timeout-ms 3000"
-    f" --write-timeout-ms 5000 --close-timeout-ms {int(1000 * CLOSE_TIMEOUT)} --broadcast-ms 40 --close-one-ms 300"
+    f"--max-message {MIB} --max-unsent {MIB // 2} --handshake-timeout-ms 3000 --write-timeout-ms 5000"
+    f" --close-timeout-ms {int(1000 * CLOSE_TIMEOUT)}"
 ).split()
+# In a round without these nothing wakes a connection but what it waits for: a wake-up that is lost shows.
+QUIET = "--ping-interval-ms 0".split()
+BUSY = "--ping-interval-ms 250 --broadcast-ms 40 --close-one-ms 300".split()
 
 # KiB that a connection may cost, as in tests/hostile; a sanitizer's own books come on top.
 FULL = (2 * MIB + MIB + MIB + MIB // 2 + MIB) >> 10
@@ -178,7 +181,8 @@ class Round:
         if not in_the_middle:
             while self.waiting() and self.is_alive():
                 self.step()
-            self.check_descriptors(descriptors)
+            if self.is_alive():
+                self.check_descriptors(descriptors)
         if not self.is_alive():
             return self.fail(f"the server ended with {self.server.process.returncode}")
         self.counts["peak KiB"] = self.server.peak() - before
@@ -236,16 +240,18 @@ def run_server(sanitizer, echo, seed, seconds, show):
     counts = collections.Counter()
     failures = []
     reasons = collections.Counter()
-    rounds = max(2, round(seconds / ROUND))
+    rounds = max(4, round(seconds / ROUND))
     environment = {**os.environ, **ENVIRONMENT}
     for number in range(rounds):
         threads = 3 if number % 2 == 0 else 0
+        busy = number % 4 < 2
         with tempfile.TemporaryFile("w+") as errors:
             command = [*launcher(sanitizer), echo]
-            with EchoServer(command, *OPTIONS, "--threads", threads, env=environment, stderr=errors) as server:
+            how = [*OPTIONS, *(BUSY if busy else QUIET), "--threads", threads]
+            with EchoServer(command, *how, env=environment, stderr=errors) as server:
                 began = time.monotonic()
                 life = Round(server, f"{seed}.{sanitizer}.{number}", 1, seconds / rounds, show)
-                life.run(in_the_middle=number % 4 >= 2)
+                life.run(in_the_middle=number % 8 in (1, 2, 4, 7))
                 spent = time.monotonic() - began
             errors.seek(0)
             if said := errors.read():
@@ -254,7 +260,7 @@ def run_server(sanitizer, echo, seed, seconds, show):
         if life.counts["peak KiB"] > bound:
             life.fail(f"{life.counts['peak KiB']} KiB, more than {bound}")
         show(
-            f"   {sanitizer}, {threads} threads: {life.counts['connections']} connections in {spent:.0f} s,"
+            f"   {sanitizer}, {threads} threads, {'busy' if busy else 'quiet'}: {life.counts['connections']} connections in {spent:.0f} s,"
             f" {life.counts['echoes']} echoes, peak {life.counts['peak KiB'] >> 10} MiB, {len(life.failures)} failures"
         )
         reasons += reasons_of(server.ends)
