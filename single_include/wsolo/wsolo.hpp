@@ -9315,8 +9315,7 @@ private:
 // Laws of this file:
 // - accepted = written + dropped + held, in frames and in bytes, after every step.
 // - The budget counts the candidate before it is accepted and releases it when the transport took it.
-// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close and a greeting are
-// admitted.
+// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close and a greeting are admitted.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -10451,7 +10450,10 @@ public:
         return queued_.accounts.held_data();
     }
 
-    [[nodiscard]] overflow when_full() const noexcept { return queued_.accounts.when_full(); }
+    [[nodiscard]] overflow when_full() noexcept {
+        const scoped_hold hold(lock_);
+        return queued_.accounts.when_full();
+    }
 
     [[nodiscard]] drain_report report() noexcept {
         const scoped_hold hold(lock_);
@@ -10488,7 +10490,8 @@ private:
 
     [[nodiscard]] errc may_evict(errc full) const noexcept {
         if (sealed_) return errc::closed;
-        return full == errc::queue_full && when_full() == overflow::drop_oldest ? errc::none : full;
+        return full == errc::queue_full && queued_.accounts.when_full() == overflow::drop_oldest ? errc::none
+                                                                                                 : full;
     }
 
     /// A parked writer's loop waits for an older deadline: the hook tells it to look again.
