@@ -27,7 +27,8 @@ from peer import Peer, Wrong  # noqa: E402
 from plan import KINDS, MIB, make_plan  # noqa: E402
 from server import EchoServer, reasons_of  # noqa: E402
 
-AT_ONCE = 40  # connections
+AT_ONCE = 40  # connections, besides those that wait for the server's end
+MOST = 120  # with them
 ROUND = 15.0  # seconds of new connections, about
 # The time that the server gives a closing handshake is longer than the time that we give a connection: what waits for
 # something that does not come is found out.
@@ -91,7 +92,8 @@ class Round:
     def turn(self, peer, now):
         try:
             peer.turn(now)
-            if not peer.over and now - peer.progress > STUCK:
+            is_resting = peer.is_at_rest() and not peer.stopping
+            if not peer.over and not is_resting and now - peer.progress > STUCK:
                 raise Wrong(f"stuck for {STUCK:.0f} s, waiting for {len(peer.expected)} echoes")
         except (Wrong, OSError) as problem:
             self.fail(str(problem), peer)
@@ -175,7 +177,7 @@ class Round:
         before = self.server.resident()
         self.server.reset_peak()
         while time.monotonic() < self.end and self.is_alive():
-            while len(self.active) < AT_ONCE and self.is_alive():
+            while len(self.active) < MOST and len(self.waiting()) < AT_ONCE and self.is_alive():
                 self.start_one(time.monotonic())
             self.step()
         if not in_the_middle:
@@ -198,6 +200,7 @@ class Round:
         self.counts["open at SIGTERM"] = len(self.active)
         for peer in self.active.values():
             peer.stopping = True
+            peer.progress = time.monotonic()
         self.server.process.terminate()
         end = time.monotonic() + STUCK + 10
         while self.is_alive() and time.monotonic() < end:
@@ -256,7 +259,7 @@ def run_server(sanitizer, echo, seed, seconds, show):
             errors.seek(0)
             if said := errors.read():
                 life.fail(f"the server said: {said[:6000]}")
-        bound = BASE + AT_ONCE * FULL * TIMES[sanitizer]
+        bound = BASE + MOST * FULL * TIMES[sanitizer]
         if life.counts["peak KiB"] > bound:
             life.fail(f"{life.counts['peak KiB']} KiB, more than {bound}")
         show(
