@@ -73,7 +73,8 @@ class Peer:
 
     def is_at_rest(self):
         """It waits for the server's end, and for nothing else."""
-        return self.plan.kind == "staying" and not (self.left or self.outgoing or self.expected or self.pings or self.over)
+        is_done = not (self.left or self.outgoing or self.expected or self.pings)
+        return self.plan.kind == "staying" and is_done and not self.over
 
     def turn(self, now):
         """Everything that can be done now."""
@@ -299,7 +300,7 @@ class Peer:
             raise Wrong("less came than was written")
         if report["partial"] != "no":
             raise Wrong("it ended inside a frame")
-        if self.plan.kind in ("orderly", "wrong", "staying"):
+        if self.status == 101 and self.plan.kind in ("orderly", "wrong", "staying"):
             self.judge_close(report, numbers)
 
     def judge_close(self, report, numbers):
