@@ -109,15 +109,17 @@ def say(dice, number, at, count, budget):
         for piece_at, piece in enumerate(pieces):
             parts.append(frame(opcode if piece_at == 0 else 0, piece, fin=piece_at == len(pieces) - 1))
             if dice.random() < 0.2 and len(step.pings) < 100:
-                step.pings.append(b"between %d" % len(step.pings))
+                step.pings.append(b"between %d.%d" % (at, len(step.pings)))
                 parts.append(frame(9, step.pings[-1]))
     step.data = b"".join(parts)
     step.what = f"{count} messages of {bytes_said} bytes"
     return step
 
 
-def ping(dice):
-    pings = [dice.randbytes(dice.choice([0, 4, 125])) for _ in range(dice.choice([1, 3, MOST_PINGS]))]
+def ping(dice, at):
+    """Each another one: where the newest PONG replaces others, it must be told from them."""
+    count = dice.choice([1, 3, MOST_PINGS])
+    pings = [b"%d.%d" % (at, index) + dice.randbytes(dice.choice([0, 4, 100])) for index in range(count)]
     return Step(f"{len(pings)} PINGs", b"".join(frame(9, payload) for payload in pings), pings=pings)
 
 
@@ -127,7 +129,7 @@ def talk(dice, number):
     budget = dice.choice([10_000, 100_000, 3 * MIB])
     for at in range(dice.choice([1, 1, 2, 4, 8])):
         if dice.random() < 0.2:
-            step = ping(dice)
+            step = ping(dice, at)
         else:
             step = say(dice, number, at, dice.choice([1, 1, 3, 10, 60]), budget // 2)
             budget -= sum(len(payload) for _, payload in step.echoes)
@@ -223,7 +225,7 @@ def make_plan(seed, number, port):
     steps = [shake_hands(dice, port), *talk(dice, number)]
     plan = Plan(number, kind, steps, receive_buffer=receive_buffer)
     if kind == "orderly":
-        plan.code = dice.choice([1000, 1001, 1003, 3000, 4999])
+        plan.code = dice.choice([1000, 1003, 3000, 4999])  # not one that the server closes with by itself
         steps.append(Step(f"Close {plan.code}", frame(8, struct.pack(">H", plan.code))))
     elif kind == "wrong":
         what, data, plan.code = break_rule(dice)
