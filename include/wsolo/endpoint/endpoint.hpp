@@ -80,7 +80,7 @@ public:
     }
 
     /// For a handler that takes messages when it wants to (endpoint/message_source.hpp): it wants one now.
-    void ask_for_messages() { this->ask_again(); }
+    void ask_for_messages() { this->inbox_.rouse(); }
 
     // ---- any thread's
 

@@ -24,9 +24,12 @@ struct endpoint_options {
     heartbeat_options beating{};
     /// How long the peer may take to answer our Close, and to end the stream behind a failure.
     std::chrono::milliseconds close_timeout{5'000};
-    /// Reading pauses while more than this many bytes wait to be written: for peers whose requests make replies.
+    /// Reading pauses while more than this waits to be written, for peers whose requests make replies: bytes, as
+    /// writer_limits::max_bytes counts them, and data frames. Leave writing.limits room above both for what one
+    /// receive() may bring: the smallest message is 2 bytes long, a client's 6.
     std::size_t max_unsent = static_cast<std::size_t>(-1);
-    /// Messages handled in one turn of the loop, where the loop handles them.
+    std::uint32_t max_unsent_frames = static_cast<std::uint32_t>(-1);
+    /// Messages handled in one turn of the loop, or by one work(). At least 1.
     std::uint32_t handle_quantum = 64;
 };
 
@@ -47,8 +50,8 @@ struct ending {
     close_code code = close_code::abnormal;
     /// The peer's Close arrived.
     bool peer_closed = false;
-    /// PONGs, PINGs and the Close that the endpoint queued by itself: with the caller's own accepted frames they add up
-    /// to written.frames_accepted().
+    /// PONGs and PINGs that the endpoint queued by itself, and the Close, whoever asked for it: with the caller's
+    /// own accepted frames they add up to written.frames_accepted().
     std::uint64_t control_frames = 0;
     drain_report written{};
     inbox_report handled{};

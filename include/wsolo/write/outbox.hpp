@@ -79,12 +79,14 @@ public:
 
     /// Queues the Close frame behind everything accepted so far, seals, and bounds the drain.
     template <class Encode>
-    push_result push_close(std::size_t size, time_point drain_deadline, Encode encode) noexcept {
+    push_result push_close(std::size_t size, close_code code, time_point drain_deadline,
+                           Encode encode) noexcept {
         const placement where{.size = size, .of_message = true};
         const auto admit_anything = [](supplies&) noexcept { return errc::none; };
         return place(where, admit_anything, [&](segment& room) {
             encode(queued_.put_small(where, room));
             sealed_ = true;
+            queued_.accounts.note_close(code);
             queued_.work->close_deadline = drain_deadline;
             recall();
         });
@@ -311,6 +313,11 @@ public:
     [[nodiscard]] std::size_t held_bytes() noexcept {
         const scoped_hold hold(lock_);
         return queued_.accounts.held_data();
+    }
+
+    [[nodiscard]] std::uint32_t held_frames() noexcept {
+        const scoped_hold hold(lock_);
+        return queued_.accounts.held_frames();
     }
 
     [[nodiscard]] overflow when_full() const noexcept { return queued_.accounts.when_full(); }

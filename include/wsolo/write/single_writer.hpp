@@ -13,6 +13,7 @@
 #include "../frame/check.hpp"
 #include "../sync/stop_hook.hpp"
 #include "cork.hpp"
+#include "detail/close_code_of.hpp"
 #include "detail/flush_ticket.hpp"
 #include "detail/writer_core.hpp"
 #include "fragmented_message.hpp"
@@ -264,6 +265,8 @@ public:
     }
     /// Budget in use, overhead included, in bytes.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return this->box_.held_bytes(); }
+    /// The data frames among them.
+    [[nodiscard]] std::uint32_t queued_frames() const noexcept { return this->box_.held_frames(); }
 
 private:
     friend class init_gate<single_writer>;
@@ -367,7 +370,7 @@ private:
     errc push_close(const_bytes frame, duration drain_within) {
         const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
-        return this->drive(this->box_.push_close(frame.size(), deadline, copy));
+        return this->drive(this->box_.push_close(frame.size(), detail::close_code_of(frame), deadline, copy));
     }
 
     static bool is_one_whole_frame(const header_parse& parsed, const_bytes bytes) noexcept {

@@ -130,7 +130,13 @@ public:
         return true;
     }
 
+    /// A Close with this code was accepted.
+    void note_close(close_code code) noexcept { close_ = code; }
+
+    [[nodiscard]] std::uint32_t held_frames() const noexcept { return data_frames_; }
+
     void fill(drain_report& report) const noexcept {
+        report.close = close_;
         report.frames_written = frames_written_;
         report.frames_dropped = frames_dropped_;
         report.bytes_written = bytes_written_;
@@ -177,6 +183,7 @@ private:
     std::uint16_t reserve_;
     std::uint16_t pongs_ = 0;
     std::uint16_t pings_ = 0;
+    close_code close_ = close_code::abnormal;
     std::uint8_t greetings_ = 0;
     std::uint8_t high_water_;
     std::uint8_t low_water_;
