@@ -25,10 +25,10 @@ struct endpoint_options {
     /// How long the peer may take to answer our Close, and to end the stream behind a failure.
     std::chrono::milliseconds close_timeout{5'000};
     /// Reading pauses while more than this waits to be written, for peers whose requests make replies: bytes, as
-    /// writer_limits::max_bytes counts them, and data frames. Leave writing.limits room above both for what one
-    /// receive() may bring: the smallest message is 2 bytes long, a client's 6.
+    /// writer_limits::max_bytes counts them, or data frames. Leave room above both in writing.limits for the replies to
+    /// what one receive() may bring: the smallest message has 6 bytes, or 2 when a server sent it.
     std::size_t max_unsent = static_cast<std::size_t>(-1);
-    std::uint32_t max_unsent_frames = static_cast<std::uint32_t>(-1);
+    std::uint32_t max_unsent_frames = 32'768;
     /// Messages handled in one turn of the loop, or by one work(). At least 1.
     std::uint32_t handle_quantum = 64;
 };
