@@ -9,7 +9,7 @@
 struct endpoint_log {
     std::function<errc(const wsolo::message&)> on_message = [](const auto&) { return errc::none; };
     std::vector<std::string> messages;
-    std::vector<bool> beats; ///< whether the window rolled
+    std::vector<bool> beats;          ///< whether the window rolled
     std::vector<std::string> refused; ///< messages that found the inbox full
     std::vector<wsolo::ending> endings;
     int scheduled = 0;
@@ -27,7 +27,9 @@ struct logging_handler {
         log->messages.emplace_back(received.text());
         return log->on_message(received);
     }
-    void on_refused(auto&, const wsolo::message& received) const { log->refused.emplace_back(received.text()); }
+    void on_refused(auto&, const wsolo::message& received) const {
+        log->refused.emplace_back(received.text());
+    }
     void on_beat(auto&, bool rolled) const { log->beats.push_back(rolled); }
     void on_finished(auto&, const wsolo::ending& how) const { log->endings.push_back(how); }
 };

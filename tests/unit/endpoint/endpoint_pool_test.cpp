@@ -73,7 +73,8 @@ TEMPLATE_TEST_CASE("a number completes when its handler has returned", "[endpoin
     CHECK(handling == 2);
 }
 
-TEMPLATE_TEST_CASE("abort says no goodbye, however quick the others are", "[endpoint][pool]", server, client) {
+TEMPLATE_TEST_CASE("abort says no goodbye, however quick the others are", "[endpoint][pool]", server,
+                   client) {
     pooled<TestType> f;
     f.loop_at_once();
     f.log.on_work_asked = [&f] { f.whole->work(); };

@@ -147,7 +147,8 @@ TEMPLATE_TEST_CASE("many small answers that wait pause reading too", "[endpoint]
     CHECK(wsolo::endpoint_options{}.max_unsent_frames <= wsolo::writer_limits{}.max_frames / 2);
 }
 
-TEMPLATE_TEST_CASE("a peer that is not read from is not blamed for its silence", "[endpoint]", server, client) {
+TEMPLATE_TEST_CASE("a peer that is not read from is not blamed for its silence", "[endpoint]", server,
+                   client) {
     auto options = endpoint_fixture<TestType>::quiet();
     options.beating = {.ping_interval = 20s, .pong_timeout = 10s, .pong_only = GENERATE(false, true)};
     options.handling.max_messages = 2;
@@ -168,7 +169,8 @@ TEMPLATE_TEST_CASE("a peer that is not read from is not blamed for its silence",
     CHECK(f.log.endings.at(0).reason == errc::pong_timeout);
 }
 
-TEMPLATE_TEST_CASE("a message that is not let in goes to the handler's on_refused", "[endpoint]", server, client) {
+TEMPLATE_TEST_CASE("a message that is not let in goes to the handler's on_refused", "[endpoint]", server,
+                   client) {
     auto options = endpoint_fixture<TestType>::quiet();
     options.handling.max_messages = 2;
     options.handling.when_full = wsolo::inbox_overflow::drop_newest;

@@ -107,8 +107,8 @@ TEMPLATE_TEST_CASE("an error ends a busy coroutine's endpoint too", "[endpoint][
     CHECK(seen.ended == errc::aborted);
 }
 
-TEMPLATE_TEST_CASE("beside a pool nobody is asked for what is not wanted", "[endpoint][message_source]", server,
-                   client) {
+TEMPLATE_TEST_CASE("beside a pool nobody is asked for what is not wanted", "[endpoint][message_source]",
+                   server, client) {
     endpoint_fixture<TestType, counted_work, wsolo::message_source> f;
     wsolo::sequence_barrier gate;
     reading seen;
