@@ -4,6 +4,7 @@
 // Laws of this file:
 // - Every default suits a public server: bounded memory, bounded silence, a bounded end.
 
+#include "../core/time.hpp"
 #include "../frame/close_code.hpp"
 #include "../session/heartbeat.hpp"
 #include "../session/limits.hpp"
@@ -12,6 +13,9 @@
 #include "../write/budget.hpp"
 #include "../write/drain.hpp"
 
+#include <cstddef>
+#include <cstdint>
+
 namespace wsolo::inline WSOLO_ABI {
 
 /// Copied into the endpoint.
@@ -19,7 +23,8 @@ struct endpoint_options {
     /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
     read_limits reading{};
     writer_options writing{};
-    /// What may wait for the handler.
+    /// What may wait for the handler. With drop_newest the handler's on_refused() is told of each message that was not
+    /// let in; without one only ending::handled.messages_refused counts it.
     inbox_limits handling{};
     heartbeat_options beating{};
     /// How long the peer may take to answer our Close, and to end the stream behind a failure.
