@@ -9368,8 +9368,7 @@ private:
 // Laws of this file:
 // - accepted = written + dropped + held, in frames and in bytes, after every step.
 // - The budget counts the candidate before it is accepted and releases it when the transport took it.
-// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close and a greeting are
-// admitted.
+// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close and a greeting are admitted.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -10528,16 +10527,14 @@ public:
     }
 
     [[nodiscard]] std::size_t held_bytes() noexcept {
-        const scoped_hold hold(lock_);
-        return queued_.accounts.held_data();
+        return locked([this] { return queued_.accounts.held_data(); });
     }
-
     [[nodiscard]] std::uint32_t held_frames() noexcept {
-        const scoped_hold hold(lock_);
-        return queued_.accounts.held_frames();
+        return locked([this] { return queued_.accounts.held_frames(); });
     }
-
-    [[nodiscard]] overflow when_full() const noexcept { return queued_.accounts.when_full(); }
+    [[nodiscard]] overflow when_full() noexcept {
+        return locked([this] { return queued_.accounts.when_full(); });
+    }
 
     [[nodiscard]] drain_report report() noexcept {
         const scoped_hold hold(lock_);
@@ -10574,7 +10571,8 @@ private:
 
     [[nodiscard]] errc may_evict(errc full) const noexcept {
         if (sealed_) return errc::closed;
-        return full == errc::queue_full && when_full() == overflow::drop_oldest ? errc::none : full;
+        return full == errc::queue_full && queued_.accounts.when_full() == overflow::drop_oldest ? errc::none
+                                                                                                 : full;
     }
 
     /// A parked writer's loop waits for an older deadline: the hook tells it to look again.
@@ -11923,16 +11921,17 @@ struct endpoint_options {
     /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
     read_limits reading{};
     writer_options writing{};
-    /// What may wait for the handler.
+    /// What may wait for the handler. With drop_newest the handler's on_refused() is told of each message that was not
+    /// let in; without one only ending::handled.messages_refused counts it.
     inbox_limits handling{};
     heartbeat_options beating{};
     /// How long the peer may take to answer our Close, and to end the stream behind a failure.
     std::chrono::milliseconds close_timeout{5'000};
     /// Reading pauses while more than this waits to be written, for peers whose requests make replies: bytes, as
-    /// writer_limits::max_bytes counts them, and data frames. Leave writing.limits room above both for what one
-    /// receive() may bring: the smallest message is 2 bytes long, a client's 6.
+    /// writer_limits::max_bytes counts them, or data frames. Leave room above both in writing.limits for the replies to
+    /// what one receive() may bring: the smallest message has 6 bytes, or 2 when a server sent it.
     std::size_t max_unsent = static_cast<std::size_t>(-1);
-    std::uint32_t max_unsent_frames = static_cast<std::uint32_t>(-1);
+    std::uint32_t max_unsent_frames = 32'768;
     /// Messages handled in one turn of the loop, or by one work(). At least 1.
     std::uint32_t handle_quantum = 64;
 };
@@ -12601,18 +12600,20 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// See the file's laws. `Schedule` is called from any thread to have run() called soon (single_writer's hook).
+/// See the file's laws. `Schedule` is called to have run() called soon, from any thread, by several at once.
 ///
 /// `Handler` is called as `on_message(endpoint&, message)`, or is a callable of these, and returns nothing or an errc.
 /// An errc ends the connection, as does throwing (errc::handler_failed); but errc::closed, a send's answer once this
 /// side's Close is queued, is no failure. It may also have, called in the loop's thread: `on_beat(endpoint&, bool
-/// window_rolled)`, when the application's heartbeat is due, and `on_finished(endpoint&, const ending&)`, once.
+/// window_rolled)`, when the application's heartbeat is due; `on_refused(endpoint&, message)`, for a message that
+/// inbox_overflow::drop_newest did not let in; and `on_finished(endpoint&, const ending&)`, once, when no handler runs.
 ///
 /// `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
-/// idle-to-busy transition, from the loop's thread or from within work().
+/// idle-to-busy transition, from any thread, by several at once. Like Schedule it refuses by returning false.
 ///
-/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It waits for work() in
-/// progress, and must not run inside a callback.
+/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It calls no hook and no
+/// on_finished, tells who waits in the barrier or the writer, and waits for work() and for what handles have in
+/// progress. No other thread may be in a direct call then, and it must not run inside a callback.
 template <transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
           class Work = in_the_loop, class Traits = std_blocking_traits>
 class endpoint : private detail::endpoint_turn<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
@@ -12713,7 +12714,9 @@ endpoint(Transport, Schedule, Handler) -> endpoint<Transport, Schedule, Handler>
 namespace wsolo::inline WSOLO_ABI {
 
 /// The `Handler` of an endpoint whose messages a coroutine takes. Not thread-safe: next() is called where messages are
-/// handled, or before the first is received.
+/// handled (in the loop, or within work() where a pool does it), or before the first is received. A coroutine that
+/// awaits other things as well comes back there before it asks for the next message, which a loop can arrange and a
+/// pool can't.
 class message_source {
 public:
     class [[nodiscard]] awaiter;

@@ -311,16 +311,14 @@ public:
     }
 
     [[nodiscard]] std::size_t held_bytes() noexcept {
-        const scoped_hold hold(lock_);
-        return queued_.accounts.held_data();
+        return locked([this] { return queued_.accounts.held_data(); });
     }
-
     [[nodiscard]] std::uint32_t held_frames() noexcept {
-        const scoped_hold hold(lock_);
-        return queued_.accounts.held_frames();
+        return locked([this] { return queued_.accounts.held_frames(); });
     }
-
-    [[nodiscard]] overflow when_full() const noexcept { return queued_.accounts.when_full(); }
+    [[nodiscard]] overflow when_full() noexcept {
+        return locked([this] { return queued_.accounts.when_full(); });
+    }
 
     [[nodiscard]] drain_report report() noexcept {
         const scoped_hold hold(lock_);
@@ -357,7 +355,8 @@ private:
 
     [[nodiscard]] errc may_evict(errc full) const noexcept {
         if (sealed_) return errc::closed;
-        return full == errc::queue_full && when_full() == overflow::drop_oldest ? errc::none : full;
+        return full == errc::queue_full && queued_.accounts.when_full() == overflow::drop_oldest ? errc::none
+                                                                                                 : full;
     }
 
     /// A parked writer's loop waits for an older deadline: the hook tells it to look again.
