@@ -9489,6 +9489,12 @@ public:
         return true;
     }
 
+    /// Whether a fragmented message is open: other data is held, and leaves it half of the budget.
+    [[nodiscard]] bool in_message() const noexcept { return in_message_; }
+    /// False: one is open already.
+    [[nodiscard]] bool open_message() noexcept { return in_message_ ? false : (in_message_ = true); }
+    void close_message() noexcept { in_message_ = false; }
+
     /// A Close with this code was accepted.
     void note_close(close_code code) noexcept { close_ = code; }
 
@@ -9549,6 +9555,7 @@ private:
     std::uint8_t when_full_ : 2;
     bool above_ : 1 = false;
     bool untold_ : 1 = false;
+    bool in_message_ : 1 = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -9859,7 +9866,7 @@ public:
 
     /// What waited for the message follows it. True when there was something.
     [[nodiscard]] bool end_message() noexcept {
-        in_message = false;
+        accounts.close_message();
         if (work == nullptr || work->held.empty()) return false;
         work->queue(lane_id::data).splice(work->held);
         return true;
@@ -9887,19 +9894,18 @@ public:
 
     workload* work = nullptr; ///< while busy
     [[no_unique_address]] ledger accounts;
-    bool in_message = false; ///< a fragmented message is open: other data is held
 
 private:
     /// While a fragmented message is open, others leave half of the budget to it: it must be able to end.
     [[nodiscard]] errc admit(const placement& where) const noexcept {
-        const bool other = in_message && where.to == lane_id::data && !where.of_message;
+        const bool other = accounts.in_message() && where.to == lane_id::data && !where.of_message;
         if (where.mark) return accounts.admit_mark();
         const errc full = accounts.admit(where.to, where.size, where.whole);
         return full == errc::none && other && !accounts.leaves_half(where.size) ? errc::queue_full : full;
     }
 
     [[nodiscard]] lane& target(const placement& where) noexcept {
-        const bool waits = where.to == lane_id::data && in_message && !where.of_message;
+        const bool waits = where.to == lane_id::data && accounts.in_message() && !where.of_message;
         return waits ? work->held : work->queue(where.to);
     }
 
@@ -10312,7 +10318,7 @@ public:
     [[nodiscard]] errc begin_message() noexcept {
         const scoped_hold hold(lock_);
         if (sealed_) return errc::closed;
-        return std::exchange(queued_.in_message, true) ? errc::message_open : errc::none;
+        return queued_.accounts.open_message() ? errc::none : errc::message_open;
     }
     /// True when the caller must call the schedule hook. Behind a Close nothing follows: what waited stays,
     /// and drops.
@@ -10517,8 +10523,9 @@ public:
         WSOLO_ASSERT(token_ != token::pumping,
                      "a single_writer is destroyed while another thread is in its pump()");
         WSOLO_ASSERT(token_ != token::gated, "a single_writer is destroyed before its init_gate");
-        return std::exchange(token_, token_ == token::finished ? token::finished : token::pumping) !=
-               token::finished;
+        if (token_ == token::finished) return false;
+        token_ = token::pumping;
+        return true;
     }
 
     [[nodiscard]] token state() noexcept {
@@ -10601,9 +10608,9 @@ private:
     // Wide first, so that the narrow members fill the first one's tail and an idle writer stays small.
     [[no_unique_address]] backlog queued_;
     basic_spin_lock<Traits> lock_;
-    token token_;
     errc reason_ = errc::none;
     std::uint8_t corks_ = 0;
+    token token_ : 3;
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
     bool partial_frame_ : 1 = false;

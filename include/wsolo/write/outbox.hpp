@@ -96,7 +96,7 @@ public:
     [[nodiscard]] errc begin_message() noexcept {
         const scoped_hold hold(lock_);
         if (sealed_) return errc::closed;
-        return std::exchange(queued_.in_message, true) ? errc::message_open : errc::none;
+        return queued_.accounts.open_message() ? errc::none : errc::message_open;
     }
     /// True when the caller must call the schedule hook. Behind a Close nothing follows: what waited stays,
     /// and drops.
@@ -301,8 +301,9 @@ public:
         WSOLO_ASSERT(token_ != token::pumping,
                      "a single_writer is destroyed while another thread is in its pump()");
         WSOLO_ASSERT(token_ != token::gated, "a single_writer is destroyed before its init_gate");
-        return std::exchange(token_, token_ == token::finished ? token::finished : token::pumping) !=
-               token::finished;
+        if (token_ == token::finished) return false;
+        token_ = token::pumping;
+        return true;
     }
 
     [[nodiscard]] token state() noexcept {
@@ -385,9 +386,9 @@ private:
     // Wide first, so that the narrow members fill the first one's tail and an idle writer stays small.
     [[no_unique_address]] backlog queued_;
     basic_spin_lock<Traits> lock_;
-    token token_;
     errc reason_ = errc::none;
     std::uint8_t corks_ = 0;
+    token token_ : 3;
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
     bool partial_frame_ : 1 = false;

@@ -107,7 +107,7 @@ public:
 
     /// What waited for the message follows it. True when there was something.
     [[nodiscard]] bool end_message() noexcept {
-        in_message = false;
+        accounts.close_message();
         if (work == nullptr || work->held.empty()) return false;
         work->queue(lane_id::data).splice(work->held);
         return true;
@@ -135,19 +135,18 @@ public:
 
     workload* work = nullptr; ///< while busy
     [[no_unique_address]] ledger accounts;
-    bool in_message = false; ///< a fragmented message is open: other data is held
 
 private:
     /// While a fragmented message is open, others leave half of the budget to it: it must be able to end.
     [[nodiscard]] errc admit(const placement& where) const noexcept {
-        const bool other = in_message && where.to == lane_id::data && !where.of_message;
+        const bool other = accounts.in_message() && where.to == lane_id::data && !where.of_message;
         if (where.mark) return accounts.admit_mark();
         const errc full = accounts.admit(where.to, where.size, where.whole);
         return full == errc::none && other && !accounts.leaves_half(where.size) ? errc::queue_full : full;
     }
 
     [[nodiscard]] lane& target(const placement& where) noexcept {
-        const bool waits = where.to == lane_id::data && in_message && !where.of_message;
+        const bool waits = where.to == lane_id::data && accounts.in_message() && !where.of_message;
         return waits ? work->held : work->queue(where.to);
     }
 

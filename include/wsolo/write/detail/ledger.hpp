@@ -129,6 +129,12 @@ public:
         return true;
     }
 
+    /// Whether a fragmented message is open: other data is held, and leaves it half of the budget.
+    [[nodiscard]] bool in_message() const noexcept { return in_message_; }
+    /// False: one is open already.
+    [[nodiscard]] bool open_message() noexcept { return in_message_ ? false : (in_message_ = true); }
+    void close_message() noexcept { in_message_ = false; }
+
     /// A Close with this code was accepted.
     void note_close(close_code code) noexcept { close_ = code; }
 
@@ -189,6 +195,7 @@ private:
     std::uint8_t when_full_ : 2;
     bool above_ : 1 = false;
     bool untold_ : 1 = false;
+    bool in_message_ : 1 = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
