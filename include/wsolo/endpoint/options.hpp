@@ -33,7 +33,7 @@ struct endpoint_options {
     /// writer_limits::max_bytes counts them, or data frames. Leave room above both in writing.limits for the replies to
     /// what one receive() may bring: the smallest message has 6 bytes, or 2 when a server sent it.
     std::size_t max_unsent = static_cast<std::size_t>(-1);
-    std::uint32_t max_unsent_frames = 32'768;
+    std::uint32_t max_unsent_frames = 16'384;
     /// Messages handled in one turn of the loop, or by one work(). At least 1.
     std::uint32_t handle_quantum = 64;
 };
