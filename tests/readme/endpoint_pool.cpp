@@ -14,6 +14,6 @@ struct handler {
 using transport = wsolo::adapt::posix_socket;
 transport wire{-1};
 thread_pool pool;
-wsolo::endpoint_options options;
+wsolo::endpoint_options how;
 
 @BLOCK@

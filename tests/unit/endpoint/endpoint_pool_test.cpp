@@ -91,7 +91,9 @@ TEMPLATE_TEST_CASE("a message that is dropped never counts as handled", "[endpoi
     options.handling.max_messages = 2;
     options.handling.when_full = wsolo::inbox_overflow::violate_policy;
     pooled<TestType> f(options);
-    const auto pass = [&f](std::uint64_t mark) { return f.whole->handled().wait_up_to(mark); };
+    const auto pass = [&f](std::uint64_t mark) {
+        return f.whole->handled().wait_up_to(mark, std::chrono::steady_clock::now() + 1s);
+    };
     SECTION("by an overflow, beside a pool that is at work") {
         f.receive(f.text("1"));
         f.log.on_message = [&](const wsolo::message&) {
