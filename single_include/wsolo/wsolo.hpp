@@ -7370,8 +7370,8 @@ public:
         }
     }
 
-    /// The handler of drain_while() wants messages again: has the hook called if some are left. Called where messages
-    /// are handled, or by whoever `wanted()` is safe with.
+    /// The handler of drain_while() wants messages again: has the hook called if some are left. To be called where
+    /// messages are handled: in another thread it might come just before the drain that finds them unwanted rests.
     void rouse() {
         if (box_.rouse()) schedule();
     }
