@@ -78,7 +78,7 @@ TEMPLATE_TEST_CASE("abort says no goodbye, however quick the others are", "[endp
     pooled<TestType> f;
     f.loop_at_once();
     f.log.on_work_asked = [&f] { f.whole->work(); };
-    f.whole->abort(errc::aborted);
+    f.whole->abort(GENERATE(errc::aborted, errc::none));
     CHECK(f.sent().empty());
     CHECK(f.wants.finished);
     REQUIRE(f.log.endings.size() == 1);
