@@ -25,7 +25,8 @@ class [[nodiscard]] fragmented_message {
 public:
     fragmented_message(Writer& writer, opcode op) noexcept : writer_(&writer), next_(op) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary, "a fragmented message is text or binary");
-        error_ = writer.box_.begin_message();
+        error_ = op == opcode::text || op == opcode::binary ? writer.box_.begin_message()
+                                                            : errc::raw_frame_malformed;
         if (error_ != errc::none) writer_ = nullptr;
     }
     fragmented_message(fragmented_message&& other) noexcept
@@ -78,7 +79,10 @@ private:
 
     void release() noexcept {
         Writer* writer = std::exchange(writer_, nullptr);
-        if (writer->box_.end_message()) writer->schedule();
+        detail::waiter_list due;
+        const bool must_drive = writer->box_.end_message(due);
+        due.wake_all();
+        if (must_drive) writer->schedule();
     }
 
     Writer* writer_;

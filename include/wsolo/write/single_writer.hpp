@@ -66,7 +66,7 @@ public:
         this->anchor_.close();
         this->give_up();
         this->anchor_ = {}; // waits for the calls that handles have in progress
-        this->end_what_is_left();
+        this->check_over();
     }
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
@@ -91,7 +91,7 @@ public:
     [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome told = {}) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
                      "send_keyed() sends a text or a binary message");
-        if (is_control(op)) return errc::raw_frame_malformed;
+        if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
         // Before the work, and again after it.
         const errc full = this->box_.admits_keyed(key, encoded_size<Side::self>(payload.size()));
         if (full != errc::none) return this->drive_data({full});
@@ -108,7 +108,7 @@ public:
                                  const StopToken& stop = {}) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
                      "send_wait() sends a text or a binary message");
-        if (is_control(op)) return errc::raw_frame_malformed;
+        if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
         if (this->is_pumping_here()) return errc::would_deadlock;
         const std::size_t size = encoded_size<Side::self>(payload.size());
         if (size <= detail::inline_limit) {
@@ -286,7 +286,8 @@ private:
         for (;;) {
             waiting_sender waiter;
             const detail::push_result pushed = push(&waiter);
-            if (pushed.error != errc::queue_full) return this->drive(pushed);
+            static_cast<void>(this->drive(pushed));
+            if (pushed.error != errc::queue_full) return pushed.error;
             if (!wait_for_room(waiter, deadline, stop))
                 return stop.stop_requested() ? errc::cancelled : errc::timed_out;
         }
@@ -301,8 +302,10 @@ private:
             waiter.parker.park_until(deadline);
         }
         detail::waiter_list due;
-        if (this->box_.withdraw(waiter, due)) {
+        detail::workload* unused = nullptr;
+        if (this->box_.withdraw(waiter, due, unused)) {
             due.wake_all();
+            detail::workload::destroy(unused);
             return false;
         }
         waiter.parker.park(); // it is being woken: the waker's touch must be over before the node goes

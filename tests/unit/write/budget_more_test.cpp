@@ -170,3 +170,36 @@ TEST_CASE("an idle writer owns no heap block, whatever it did before", "[write][
     REQUIRE(f.pump_all() == pump_status::idle);
     CHECK(held() <= before); // the wire's own record may have moved
 }
+
+TEST_CASE("drop_oldest bounds the heap of a peer that has stopped, however much gives way",
+          "[write][budget]") {
+    if (!WSOLO_TEST_COUNTS_HEAP) return;
+    wsolo::writer_options options;
+    options.limits.max_bytes = 20'000;
+    options.limits.when_full = wsolo::overflow::drop_oldest;
+    writer_fixture<server> f(options);
+    f.wire.then({io_status::would_block, 1, 0});
+    REQUIRE(f.out->send_text("begun") == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    const long before = support::heap_now().held;
+    for (int i = 0; i < 50'000; ++i) REQUIRE(f.out->send_text(four(i % 1000)) == errc::none);
+    CHECK(support::heap_now().held - before < 5);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.payloads(1).size() + f.out->report().frames_dropped == 50'001);
+    CHECK(f.payloads(1).back() == four(999));
+    CHECK(f.out->queued_bytes() == 0);
+}
+
+TEST_CASE("a fall to the low mark is told though the rest of the write blocks", "[write][budget]") {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 1000;
+    writer_fixture<server> f(options);
+    f.wire.then({io_status::would_block, 0, 0})
+        .then({io_status::would_block, 800, 0})
+        .then({io_status::would_block, 0, 0});
+    while (f.out->send_text(std::string(82, 'x')) == errc::none) {}
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    CHECK(f.told.high == 1);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    CHECK(f.told.low == 1);
+}
