@@ -88,8 +88,8 @@ public:
         if (sealed_) return errc::closed;
         return std::exchange(queued_.in_message, true) ? errc::message_open : errc::none;
     }
-    /// True when the caller must call the schedule hook. Behind a Close nothing follows: what waited stays,
-    /// and drops. Senders that waited for it are the caller's to wake.
+    /// True when the caller must call the schedule hook; senders that waited are its to wake. Behind a Close
+    /// nothing follows: held data stays, and drops.
     [[nodiscard]] bool end_message(waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
         const bool follows = !sealed_ && queued_.end_message();
@@ -219,8 +219,7 @@ public:
         return take_if_free();
     }
 
-    /// Owner: the quantum is used up; the token, still held, goes to the schedule hook. False: the writer is
-    /// being destroyed, nobody would come.
+    /// Owner: the token, still held, goes to the schedule hook. False: nobody would come, the writer goes.
     [[nodiscard]] bool hand_over() noexcept {
         const scoped_hold hold(lock_);
         if (!given_up_) token_ = token::scheduled;
@@ -311,7 +310,10 @@ public:
         return queued_.accounts.held_data();
     }
 
-    [[nodiscard]] overflow when_full() const noexcept { return queued_.accounts.when_full(); }
+    [[nodiscard]] overflow when_full() noexcept {
+        const scoped_hold hold(lock_); // it shares a byte with what changes
+        return queued_.accounts.when_full();
+    }
 
     [[nodiscard]] drain_report report() noexcept {
         const scoped_hold hold(lock_);
@@ -354,7 +356,7 @@ private:
 
     [[nodiscard]] errc may_evict(errc full) const noexcept {
         if (sealed_) return errc::closed;
-        return full == errc::queue_full && when_full() == overflow::drop_oldest ? errc::none : full;
+        return full == errc::queue_full && queued_.evicts() ? errc::none : full;
     }
 
     /// A parked writer's loop waits for an older deadline: the hook tells it to look again.

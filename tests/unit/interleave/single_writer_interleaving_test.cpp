@@ -350,3 +350,20 @@ TEST_CASE("a sender that waits behind a message is woken when it is given up", "
     });
     CHECK(passes(done));
 }
+
+TEST_CASE("a sender that is refused reads nothing that others write", "[writer]") {
+    wsolo::writer_options options;
+    options.limits.max_frames = 1;
+    options.limits.high_water = 0; // each frame is a climb, and its end a fall
+    const result done = explore(bound(1), [&](scenario& stage) {
+        auto& m = stage.make<deferred>("writer", options);
+        check(send(m, "a"), "accepted");
+        stage.thread("sender", [&m] { static_cast<void>(send(m, "b")); });
+        stage.thread("loop", [&m] { static_cast<void>(m.out->pump()); });
+        stage.finally([&m] {
+            static_cast<void>(m.out->pump());
+            check(m.out->queued_bytes() == 0, "all of it");
+        });
+    });
+    CHECK(passes(done));
+}

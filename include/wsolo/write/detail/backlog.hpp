@@ -141,6 +141,8 @@ public:
         }
     }
 
+    [[nodiscard]] bool evicts() const noexcept { return accounts.when_full() == overflow::drop_oldest; }
+
     workload* work = nullptr; ///< while busy
     [[no_unique_address]] ledger accounts;
     bool in_message = false; ///< a fragmented message is open: other data is held
@@ -163,7 +165,7 @@ private:
 
     /// Whether dropping what may be dropped would make room: nothing is dropped in vain.
     [[nodiscard]] bool can_evict(const placement& where) const noexcept {
-        if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
+        if (!evicts() || work == nullptr) return false;
         relief gain;
         for (const lane* queued : {&work->queue(lane_id::data), &work->held}) {
             for (const segment* item = queued->front(); item != nullptr; item = item->next) {
@@ -171,15 +173,17 @@ private:
                 gain.frames += item->frames_left();
                 gain.bytes += item->rest().size() + item->frames_left() * frame_overhead +
                               (item->is_whole() ? block_overhead : 0);
+                if (accounts.admit(lane_id::data, where.size, where.whole, yields(where), gain) == errc::none)
+                    return true;
             }
         }
-        return accounts.admit(lane_id::data, where.size, where.whole, yields(where), gain) == errc::none;
+        return false;
     }
 
     /// Drops the oldest whole message that is not being written. False when there is none, or the policy is
     /// another.
     [[nodiscard]] bool evict_oldest(supplies& out) noexcept {
-        if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
+        if (!evicts() || work == nullptr) return false;
         const auto droppable = [](const segment& item) {
             return !item.rest().empty() && !item.tag().fragment;
         };
