@@ -3,6 +3,8 @@
 //
 // Laws of this file:
 // - While it is open, other data waits and control does not: frames of two messages are never interleaved.
+// - Others may fill half of the budget meanwhile, bytes and frames, so that it can end: a part of up to half
+//   of it is refused (errc::queue_full) only until the transport took what was accepted before.
 // - It ends exactly once: by finish(), or, when it is destroyed unfinished, as its owner chose.
 
 #include "../frame/close_code.hpp"
@@ -18,8 +20,8 @@ enum class unfinished : std::uint8_t {
 };
 
 /// Made by single_writer::begin_message(). Move-only, one thread at a time; the writer must outlive it.
-/// Empty, with error() saying why, when the writer was closed or another message is open
-/// (errc::message_open).
+/// Empty, with error() saying why, when the writer was closed, another message is open (errc::message_open),
+/// or `op` is neither text nor binary (errc::raw_frame_malformed).
 template <class Writer>
 class [[nodiscard]] fragmented_message {
 public:

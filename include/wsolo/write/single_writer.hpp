@@ -37,8 +37,9 @@ inline constexpr born_gated_t born_gated{};
 /// or inline_drive of one; `Side` is server_side or client_side<>. `Observer` may have, each called with no
 /// lock held: `on_finished(const drain_report&)`, once, by the thread that ends the writer; `on_high_water()`
 /// and `on_low_water()`, by turns, by the thread that pumps; none may throw. Thread safety: everything but
-/// construction and destruction. The destructor closes handles, aborts what is left (errc::aborted) and must
-/// not run inside a callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or
+/// construction and destruction; a hook may be called by two threads at once. The destructor closes handles,
+/// aborts what is left (errc::aborted) and must not run inside a callback; no thread may be in a direct call
+/// then. Idle it owns no heap block, mutex or
 /// thread (32 bytes once it made a handle, or started a write on a completion_transport).
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
           class Observer = no_observer, class Traits = std_blocking_traits>

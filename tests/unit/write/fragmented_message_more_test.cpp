@@ -43,6 +43,19 @@ TEST_CASE("whatever others send, an open message keeps room to end in", "[write]
     }
 }
 
+TEST_CASE("others leave an open message frames as well as bytes", "[write][fragmented_message]") {
+    wsolo::writer_options options;
+    options.limits.max_frames = 3;
+    writer_fixture<server> f(options);
+    auto message = f.out->begin_message(opcode::binary);
+    REQUIRE(f.out->send_text("one") == errc::none);
+    CHECK(f.out->send_text("two") == errc::queue_full);
+    REQUIRE(message.write(bytes_of("a")) == errc::none);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(message.finish() == errc::none);
+    CHECK(f.out->send_text("two") == errc::none);
+}
+
 TEST_CASE("a frame that an open message keeps out drops nothing", "[write][fragmented_message]") {
     writer_fixture<server> f(bound(4000, wsolo::overflow::drop_oldest));
     auto message = f.out->begin_message(opcode::binary);
