@@ -168,14 +168,14 @@ public:
         return result;
     }
 
-    /// Owner: what was written is off the books, ahead of next(), so that whoever is told of it finds the room.
+    /// Owner: what was written is off the books, ahead of next(): who is told of it finds the room.
     void settle(const progress& done) noexcept {
         const scoped_hold hold(lock_);
         queued_.accounts.settle(done);
     }
 
-    /// Owner: the transport would block. False when an abort came meanwhile, or the observer is to be told of a
-    /// mark: go on with next().
+    /// Owner: the transport would block. False when an abort came meanwhile, or the observer is to be told
+    /// of a mark: go on with next().
     [[nodiscard]] bool park(const progress& done, time_point& deadline, waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
         queued_.accounts.settle(done);
@@ -252,8 +252,8 @@ public:
         token_ = token::finished;
     }
 
-    /// For the destructor: nothing is accepted any more, and nobody waits for room; the caller wakes who is due.
-    /// True when the token was with nobody who runs: it is the caller's. Else whoever pumps ends the writer.
+    /// For the destructor: nothing is accepted any more, and nobody waits for room; the caller wakes who is
+    /// due. True when the token, which nobody ran with, is its. Else whoever pumps ends the writer.
     [[nodiscard]] bool give_up(waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
         WSOLO_ASSERT(token_ != token::gated, "a single_writer is destroyed before its init_gate");

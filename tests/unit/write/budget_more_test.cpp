@@ -203,3 +203,23 @@ TEST_CASE("a fall to the low mark is told though the rest of the write blocks", 
     REQUIRE(f.out->pump().status == pump_status::blocked);
     CHECK(f.told.low == 1);
 }
+
+TEST_CASE("what waits behind the next write can still be replaced", "[write][budget]") {
+    writer_fixture<server> f;
+    f.wire.then({io_status::would_block, 0, 0}).then({io_status::would_block, 10, 0});
+    const auto keyed = [&](std::uint64_t key) {
+        return f.out->send_keyed(key, wsolo::opcode::text, wsolo::bytes_of("value"));
+    };
+    for (std::uint64_t key = 0; key < 100; ++key) REQUIRE(keyed(key) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    CHECK(f.wire.calls().back().parts == 64);
+    REQUIRE(keyed(99) == errc::none);
+    CHECK(f.out->report().frames_dropped == 1);
+    REQUIRE(f.out->pump().status == pump_status::blocked); // a frame and a half
+    REQUIRE(keyed(98) == errc::none);
+    CHECK(f.out->report().frames_dropped == 2);
+    REQUIRE(keyed(1) == errc::none); // begun
+    CHECK(f.out->report().frames_dropped == 2);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.payloads(1).size() == 101);
+}

@@ -105,12 +105,12 @@ public:
         }
     }
 
-    /// Bytes that wait in one lane. O(segments).
-    [[nodiscard]] std::size_t bytes_in(lane_id id) const noexcept {
-        std::size_t bytes = 0;
-        for (const segment* item = lane_of(id).front(); item != nullptr; item = item->next)
+    /// Adds up what data there is: at most one write's worth and what it was taken with.
+    void measure_data(std::size_t& bytes, std::size_t& parts) const noexcept {
+        for (const segment* item = lane_of(lane_id::data).front(); item != nullptr; item = item->next) {
             bytes += item->rest().size();
-        return bytes;
+            ++parts;
+        }
     }
 
     /// Tells everybody who asked that what is left was dropped, and why.
