@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 from document import markdown_table, write_into  # noqa: E402
 
 MAX_MESSAGE = 1 << 20
-MAX_UNSENT = 256 << 10
+MAX_UNSENT = 2 << 20
 OPTIONS = (
     f"--max-message {MAX_MESSAGE} --max-unsent {MAX_UNSENT} --ping-interval-ms 0"
     " --handshake-timeout-ms 1500 --write-timeout-ms 1500 --close-timeout-ms 800"
@@ -47,6 +47,7 @@ CASES = [
     ("a message of a million fragments", attacks.endless_fragments, FULL, {"too_many_fragments"}),
     ("a million tiny messages", attacks.tiny_messages, FULL, {"none"}),
     ("a million tiny messages, echoes unread", attacks.tiny_messages_unread, FULL, SLOW),
+    ("six million empty messages, unread", attacks.empty_messages_unread, FULL, SLOW),
     ("never read, never stop sending", attacks.never_read_never_stop, FULL, SLOW),
     ("read a byte each 50 ms", attacks.drip_readers, FULL, SLOW),
     ("write a byte at a time", attacks.drip_writers, SMALL, {"none"}),

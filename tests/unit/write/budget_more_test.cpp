@@ -1,9 +1,12 @@
 // Would catch: memory that the budget does not see (blocks of their own, marks), work done for what is then
-// refused, a policy that one kind of send does not follow, a control frame that costs the connection, an idle
-// writer that keeps a block.
+// refused, a policy that one kind of send does not follow or that is read beside a write, a control frame that costs
+// the connection, an idle writer that keeps a block.
 
 #include <support/heap.hpp>
 #include <support/writer_fixture.hpp>
+
+#include <atomic>
+#include <thread>
 
 namespace {
 
@@ -136,6 +139,27 @@ TEST_CASE("a keyed item meets the disconnect policy", "[write][budget]") {
     CHECK(f.out->send_keyed(2, wsolo::opcode::text, wsolo::bytes_of("c")) == errc::queue_full);
     CHECK(f.out->pump().status == pump_status::finished);
     CHECK(f.out->report().reason == errc::queue_full);
+}
+
+TEST_CASE("a full queue's policy is asked while another thread writes (TSan's)", "[write][budget]") {
+    wsolo::writer_options options;
+    options.limits.max_frames = 2;
+    writer_fixture<server> f(options);
+    // TSan keeps one access of a thread to a place, the strongest: this thread's last must be the read of the policy.
+    std::thread([&] { static_cast<void>(f.out->pump()); }).join();
+    std::atomic<bool> is_full = false;
+    auto pumped = pump_status::blocked;
+    std::thread other([&] {
+        while (!is_full.load(std::memory_order_relaxed)) {} // orders nothing
+        pumped = f.out->pump().status;
+    });
+    REQUIRE(f.out->send_text("1") == errc::none);
+    REQUIRE(f.out->send_text("2") == errc::none);
+    const errc third = f.out->send_text("3");
+    is_full.store(true, std::memory_order_relaxed);
+    other.join();
+    CHECK(third == errc::queue_full);
+    CHECK(pumped == pump_status::idle);
 }
 
 TEST_CASE("a PING or a mark without room does not cost the connection", "[write][budget]") {
