@@ -8678,6 +8678,8 @@ struct writer_options {
 //   last cork has gone.
 // - It holds back the hook, nothing else: whoever is pumping, and whatever waits for the transport, goes on and
 //   takes what is there.
+// - A flush, an abort, and a sender who waits for room call the hook all the same: a thread may wait under
+//   its own cork.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -8738,7 +8740,8 @@ struct drain_report {
 // - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
 //   was dropped. A rejected item gets none: its send() already said so.
 // - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
-//   in that item's sender. It may send; it must not wait.
+//   in that item's sender, inside of its send. It may send (the room of what it tells of is free again; but
+//   one that sends anew what gave way to newer data displaces the next); it must not wait.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -9153,12 +9156,15 @@ public:
         return item;
     }
 
-    /// Takes `item`, which is in here, out. O(segments before it).
-    void unlink(segment* item) noexcept {
+    /// Takes `item` out. False: it is not in here. O(segments before it).
+    bool unlink(segment* item) noexcept {
         segment* before = nullptr;
-        for (segment* at = head_; at != item; at = at->next) before = at;
+        segment* at = head_;
+        for (; at != nullptr && at != item; at = at->next) before = at;
+        if (at == nullptr) return false;
         (before == nullptr ? head_ : before->next) = item->next;
         if (tail_ == item) tail_ = before;
+        return true;
     }
 
     /// Destroys everything, after telling whoever asked that it was dropped, and why.
@@ -9284,12 +9290,12 @@ public:
         }
     }
 
-    /// Bytes that wait in one lane. O(segments).
-    [[nodiscard]] std::size_t bytes_in(lane_id id) const noexcept {
-        std::size_t bytes = 0;
-        for (const segment* item = lane_of(id).front(); item != nullptr; item = item->next)
+    /// Adds up what data there is: at most one write's worth and what it was taken with.
+    void measure_data(std::size_t& bytes, std::size_t& parts) const noexcept {
+        for (const segment* item = lane_of(lane_id::data).front(); item != nullptr; item = item->next) {
             bytes += item->rest().size();
-        return bytes;
+            ++parts;
+        }
     }
 
     /// Tells everybody who asked that what is left was dropped, and why.
@@ -9323,6 +9329,11 @@ public:
         return made;
     }
 
+    /// Whether items were written that somebody asked about.
+    [[nodiscard]] bool has_written() const noexcept { return !written_.empty(); }
+    /// Tells whoever asked. Each call may queue, but nothing here.
+    void tell_written() noexcept { written_.drop_all(errc::none); }
+
     /// A used-up segment for the queue to fill again, or nullptr. The caller owns it.
     [[nodiscard]] segment* retired() noexcept { return std::exchange(retired_, nullptr); }
 
@@ -9343,10 +9354,11 @@ private:
         return lanes_[static_cast<std::size_t>(id)];
     }
 
-    /// Wholly written: tells whoever asked. Keeps the roomiest open segment for reuse, gives the others back.
+    /// Wholly written. Keeps those that somebody asked about for tell_written(), and the roomiest open segment
+    /// for reuse; gives the others back.
     void retire(segment* used, progress::share& made) noexcept {
         made.blocks += used->is_whole();
-        used->tag().outcome(errc::none);
+        if (used->tag().outcome) return written_.push(used);
         if (used->capacity() > (retired_ == nullptr ? 0 : retired_->capacity())) {
             used->reset();
             std::swap(retired_, used);
@@ -9358,6 +9370,7 @@ private:
     const segment* begun_ = nullptr;
     lane_id begun_lane_ = lane_id::data;
     segment* retired_ = nullptr;
+    lane written_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -9374,6 +9387,12 @@ namespace wsolo::inline WSOLO_ABI::detail {
 
 static_assert(sizeof(segment) <= block_overhead, "the budget charges what a block costs");
 
+/// What would leave the queue to make room.
+struct relief {
+    std::size_t bytes = 0; ///< overhead included
+    std::uint32_t frames = 0;
+};
+
 /// Not thread-safe: the outbox calls it under its lock. O(1) throughout.
 class ledger {
 public:
@@ -9382,29 +9401,29 @@ public:
           max_frames_(limits.max_frames == 0 ? 1 : limits.max_frames),
           reserve_(limits.control_reserve < largest_reserve ? limits.control_reserve : largest_reserve),
           high_water_(limits.high_water),
-          low_water_(limits.low_water),
+          low_water_(limits.low_water < limits.high_water ? limits.low_water : limits.high_water),
           when_full_(static_cast<std::uint8_t>(limits.when_full) & 3U) {}
 
     [[nodiscard]] overflow when_full() const noexcept { return static_cast<overflow>(when_full_); }
 
-    /// Whether a frame of `size` wire bytes fits now; with `whole` in a block of its own; in place of a queued
-    /// one that was charged `instead_of` if not 0.
-    [[nodiscard]] errc admit(lane_id to, std::size_t size, bool whole,
-                             std::size_t instead_of = 0) const noexcept {
+    /// Whether a frame of `size` wire bytes fits now; with `whole` in a block of its own; with `half` into half
+    /// of the budget; once `gone` has left.
+    [[nodiscard]] errc admit(lane_id to, std::size_t size, bool whole, bool half = false,
+                             const relief& gone = {}) const noexcept {
         if (to == lane_id::ping) return pings_ < reserve_ ? errc::none : errc::queue_full;
         if (to == lane_id::greeting) return greetings_ < UINT8_MAX ? errc::none : errc::queue_full;
         if (to != lane_id::data)
             return errc::none; // a PONG beyond the reserve replaces another: see pongs_full()
         if (size > max_bytes_ || charge_of(0, whole) > max_bytes_ - size) return errc::too_large;
-        if (data_frames_ - (instead_of != 0) >= max_frames_) return errc::queue_full;
-        const std::size_t held = held_data() - instead_of;
-        if (held > max_bytes_) return errc::queue_full; // a Close or a mark may stand above the bound
-        return charge_of(size, whole) > max_bytes_ - held ? errc::queue_full : errc::none;
+        if (data_frames_ - gone.frames >= (half ? max_frames_ / 2 : max_frames_)) return errc::queue_full;
+        const std::size_t held = held_data() - gone.bytes;
+        if (held > bound(half)) return errc::queue_full; // a Close or a mark may stand above the bound
+        return charge_of(size, whole) > bound(half) - held ? errc::queue_full : errc::none;
     }
 
     /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
-    [[nodiscard]] errc admit_mark() const noexcept {
-        return held_data() > max_bytes_ ? errc::queue_full : errc::none;
+    [[nodiscard]] errc admit_mark(bool half) const noexcept {
+        return held_data() > bound(half) ? errc::queue_full : errc::none;
     }
 
     /// What a data frame of `size` wire bytes costs.
@@ -9454,15 +9473,8 @@ public:
         pongs_ = pings_ = greetings_ = 0;
     }
 
-    /// Whether half of the budget stays free behind such a frame: what a fragmented message keeps for its
-    /// own parts.
-    [[nodiscard]] bool leaves_half(std::size_t size) const noexcept {
-        const std::size_t half = max_bytes_ / 2;
-        return size <= half && held_data() <= half - size;
-    }
-
-    [[nodiscard]] std::size_t room() const noexcept {
-        return held_data() < max_bytes_ ? max_bytes_ - held_data() : 0;
+    [[nodiscard]] std::size_t room(bool half) const noexcept {
+        return held_data() < bound(half) ? bound(half) - held_data() : 0;
     }
 
     /// Budget in use: wire bytes plus overhead of the data that is queued or in flight.
@@ -9482,11 +9494,13 @@ public:
         return due;
     }
     [[nodiscard]] bool is_untold() const noexcept { return untold_; }
-    /// True exactly once per fall to the low mark after a climb.
+    /// Whether a fall to the low mark is to be told.
+    [[nodiscard]] bool has_fallen() const noexcept { return above_ && held_data() <= mark(low_water_); }
+    /// The same; true exactly once per fall after a climb.
     [[nodiscard]] bool fell() noexcept {
-        if (!above_ || held_data() > mark(low_water_)) return false;
-        above_ = false;
-        return true;
+        const bool due = has_fallen();
+        if (due) above_ = false;
+        return due;
     }
 
     /// Whether a fragmented message is open: other data is held, and leaves it half of the budget.
@@ -9509,6 +9523,8 @@ public:
     }
 
 private:
+    [[nodiscard]] std::size_t bound(bool half) const noexcept { return half ? max_bytes_ / 2 : max_bytes_; }
+
     [[nodiscard]] std::size_t mark(std::uint8_t percent) const noexcept {
         return max_bytes_ / 100 * percent + max_bytes_ % 100 * percent / 100;
     }
@@ -9674,9 +9690,11 @@ public:
         if (sealed || in_flight[lane_id::pong].empty()) in_flight[lane_id::pong].splice(queue(lane_id::pong));
         in_flight[lane_id::ping].splice(queue(lane_id::ping));
         lane& data = queue(lane_id::data);
-        std::size_t batch = data.empty() ? 0 : in_flight.bytes_in(lane_id::data);
-        while (!data.empty() && batch < gather_plan::max_bytes) {
-            batch += data.front()->size();
+        std::size_t bytes = 0, parts = 0;
+        if (!data.empty()) in_flight.measure_data(bytes, parts);
+        while (!data.empty() && bytes < gather_plan::max_bytes && parts < gather_plan::max_parts) {
+            bytes += data.front()->size();
+            ++parts;
             in_flight[lane_id::data].push(data.pop());
         }
         if (spare_ == nullptr) spare_ = in_flight.retired();
@@ -9798,7 +9816,7 @@ public:
         if (full == errc::queue_full && where.to == lane_id::data && !where.mark && can_evict(where)) {
             while (full == errc::queue_full && evict_oldest(out)) full = admit(where);
         }
-        if (full == errc::queue_full && where.waiter != nullptr && work != nullptr) {
+        if (full == errc::queue_full && where.waiter != nullptr) { // for whom there is a workload
             where.waiter->charge = where.charge();
             where.waiter->waits = true;
             work->waiters.push(*where.waiter);
@@ -9819,9 +9837,10 @@ public:
         const auto matches = [key](const segment& other) {
             return other.tag().keyed && other.tag().key == key;
         };
-        same = work == nullptr ? nullptr : target({}).find(matches);
-        return accounts.admit(lane_id::data, size, true,
-                              same == nullptr ? 0 : ledger::charge_of(same->size(), true));
+        same = work == nullptr ? nullptr : work->queue(lane_id::data).find(matches);
+        if (same == nullptr && work != nullptr) same = work->held.find(matches);
+        const relief gone = same == nullptr ? relief{} : relief{ledger::charge_of(same->size(), true), 1};
+        return accounts.admit(lane_id::data, size, true, accounts.in_message(), gone);
     }
 
     /// Whether there is a workload to queue in. False when that takes memory: fresh.fetch(), then judge
@@ -9857,7 +9876,7 @@ public:
 
     void put_keyed(segment* frame, segment* same, supplies& out) noexcept {
         if (same != nullptr) {
-            target({}).unlink(same);
+            if (!work->queue(lane_id::data).unlink(same)) static_cast<void>(work->held.unlink(same));
             out.replaced.push(same);
             accounts.drop_one(lane_id::data, same->size(), true);
         }
@@ -9872,6 +9891,13 @@ public:
         return true;
     }
 
+    /// The workload, where nothing is in it and nobody waits.
+    [[nodiscard]] workload* take_unused() noexcept {
+        const bool used =
+            work != nullptr && (has_incoming() || has_held() || has_flight() || !work->waiters.empty());
+        return used ? nullptr : std::exchange(work, nullptr);
+    }
+
     [[nodiscard]] bool has_incoming() const noexcept { return work != nullptr && work->has_incoming(); }
     [[nodiscard]] bool has_held() const noexcept { return work != nullptr && !work->held.empty(); }
     [[nodiscard]] bool has_flight() const noexcept { return work != nullptr && !work->in_flight.empty(); }
@@ -9883,7 +9909,7 @@ public:
     /// Unlinks the senders, in their order, for whom there is room now; everybody when `nobody_may_stay`.
     void grant(waiter_list& due, bool nobody_may_stay) noexcept {
         if (work == nullptr) return;
-        std::size_t room = accounts.room();
+        std::size_t room = accounts.room(accounts.in_message());
         waiter_list& waiting = work->waiters;
         while (!waiting.empty() && (nobody_may_stay || waiting.first()->charge <= room)) {
             if (!nobody_may_stay) room -= waiting.first()->charge;
@@ -9892,41 +9918,48 @@ public:
         }
     }
 
+    [[nodiscard]] bool evicts() const noexcept { return accounts.when_full() == overflow::drop_oldest; }
+
     workload* work = nullptr; ///< while busy
     [[no_unique_address]] ledger accounts;
 
 private:
-    /// While a fragmented message is open, others leave half of the budget to it: it must be able to end.
+    /// While a fragmented message is open, other data waits for it and leaves half of the budget to it: it must
+    /// be able to end.
+    [[nodiscard]] bool yields(const placement& where) const noexcept {
+        return accounts.in_message() && where.to == lane_id::data && !where.of_message;
+    }
+
     [[nodiscard]] errc admit(const placement& where) const noexcept {
-        const bool other = accounts.in_message() && where.to == lane_id::data && !where.of_message;
-        if (where.mark) return accounts.admit_mark();
-        const errc full = accounts.admit(where.to, where.size, where.whole);
-        return full == errc::none && other && !accounts.leaves_half(where.size) ? errc::queue_full : full;
+        return where.mark ? accounts.admit_mark(yields(where))
+                          : accounts.admit(where.to, where.size, where.whole, yields(where));
     }
 
     [[nodiscard]] lane& target(const placement& where) noexcept {
-        const bool waits = where.to == lane_id::data && accounts.in_message() && !where.of_message;
-        return waits ? work->held : work->queue(where.to);
+        return yields(where) ? work->held : work->queue(where.to);
     }
 
     /// Whether dropping what may be dropped would make room: nothing is dropped in vain.
     [[nodiscard]] bool can_evict(const placement& where) const noexcept {
-        if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
-        std::size_t gain = accounts.room();
+        if (!evicts() || work == nullptr) return false;
+        relief gain;
         for (const lane* queued : {&work->queue(lane_id::data), &work->held}) {
             for (const segment* item = queued->front(); item != nullptr; item = item->next) {
                 if (item->tag().fragment || item->rest().empty()) continue;
-                gain += item->rest().size() + item->frames_left() * frame_overhead +
-                        (item->is_whole() ? block_overhead : 0);
+                gain.frames += item->frames_left();
+                gain.bytes += item->rest().size() + item->frames_left() * frame_overhead +
+                              (item->is_whole() ? block_overhead : 0);
+                if (accounts.admit(lane_id::data, where.size, where.whole, yields(where), gain) == errc::none)
+                    return true;
             }
         }
-        return gain >= where.charge();
+        return false;
     }
 
     /// Drops the oldest whole message that is not being written. False when there is none, or the policy is
     /// another.
     [[nodiscard]] bool evict_oldest(supplies& out) noexcept {
-        if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
+        if (!evicts() || work == nullptr) return false;
         const auto droppable = [](const segment& item) {
             return !item.rest().empty() && !item.tag().fragment;
         };
@@ -9935,11 +9968,13 @@ private:
             if (oldest == nullptr) continue;
             const std::size_t size = oldest->first_size();
             accounts.drop_one(lane_id::data, size, oldest->is_whole());
-            if (oldest->is_whole()) {
-                queued->unlink(oldest);
-                out.evicted.push(oldest);
+            if (!oldest->is_whole()) oldest->take(size);
+            if (!oldest->is_whole() && !oldest->rest().empty()) return true;
+            if (oldest == queued->back() && !oldest->is_whole()) {
+                oldest->reset(); // to be filled again
             } else {
-                oldest->take(size);
+                static_cast<void>(queued->unlink(oldest));
+                out.evicted.push(oldest);
             }
             return true;
         }
@@ -9954,6 +9989,8 @@ private:
 //
 // Laws of this file:
 // - While it is open, other data waits and control does not: frames of two messages are never interleaved.
+// - Others may fill half of the budget meanwhile, bytes and frames, so that it can end: a part of up to half
+//   of it is refused (errc::queue_full) only until the transport took what was accepted before.
 // - It ends exactly once: by finish(), or, when it is destroyed unfinished, as its owner chose.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -9965,14 +10002,15 @@ enum class unfinished : std::uint8_t {
 };
 
 /// Made by single_writer::begin_message(). Move-only, one thread at a time; the writer must outlive it.
-/// Empty, with error() saying why, when the writer was closed or another message is open
-/// (errc::message_open).
+/// Empty, with error() saying why, when the writer was closed, another message is open (errc::message_open),
+/// or `op` is neither text nor binary (errc::raw_frame_malformed).
 template <class Writer>
 class [[nodiscard]] fragmented_message {
 public:
     fragmented_message(Writer& writer, opcode op) noexcept : writer_(&writer), next_(op) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary, "a fragmented message is text or binary");
-        error_ = writer.box_.begin_message();
+        error_ = op == opcode::text || op == opcode::binary ? writer.box_.begin_message()
+                                                            : errc::raw_frame_malformed;
         if (error_ != errc::none) writer_ = nullptr;
     }
     fragmented_message(fragmented_message&& other) noexcept
@@ -10025,7 +10063,10 @@ private:
 
     void release() noexcept {
         Writer* writer = std::exchange(writer_, nullptr);
-        if (writer->box_.end_message()) writer->schedule();
+        detail::waiter_list due;
+        const bool must_drive = writer->box_.end_message(due);
+        due.wake_all();
+        if (must_drive) writer->schedule();
     }
 
     Writer* writer_;
@@ -10042,7 +10083,8 @@ private:
 //
 // Laws of this file:
 // - While a call is in progress the writer's destructor waits for it. None of the calls here waits for room
-//   or for the transport, but for an inline drive's write; through try_use() all of them can be made.
+//   or for the transport, but for an inline drive's write; through try_use() all of them can be made. Those
+//   that wait for room or for an outcome are ended by the destructor.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -10213,6 +10255,7 @@ struct [[nodiscard]] standing {
     bool over = false;    ///< it has ended
     bool climbed = false; ///< the queue reached its high mark: tell the observer
     bool drains = false;  ///< the deadline is that of a close or an abort
+    bool gone = false;    ///< the writer is being destroyed
     time_point deadline = no_deadline;
     waiter_list due{}; ///< the caller's to wake
 };
@@ -10259,35 +10302,27 @@ public:
     /// Queues a small frame, which `encode(mutable_bytes)` writes in place under the lock.
     template <class Encode>
     push_result push_small(const placement& where, Encode encode) noexcept {
-        return place(
-            where, [&](supplies& out) { return queued_.judge(where, out); },
-            [&](segment& room) { encode(queued_.put_small(where, room)); });
+        return place(where, by_budget(where), [&](segment& room) { encode(queued_.put_small(where, room)); });
     }
 
     /// Queues a frame that already is a segment. Takes it over only when the result says errc::none.
     push_result push_whole(placement where, segment* frame) noexcept {
         where.size = frame->size();
         where.whole = true;
-        return place(
-            where, [&](supplies& out) { return queued_.judge(where, out); },
-            [&](supplies&) { queued_.put_whole(where, frame); });
+        return place(where, by_budget(where), [&](supplies&) { queued_.put_whole(where, frame); });
     }
 
     /// Queues a segment without frames behind the data accepted so far; its outcome says that its turn has
-    /// come.
+    /// come. No cork holds it back.
     push_result push_mark(segment* mark, budget_waiter* waiter = nullptr) noexcept {
         const placement where{.mark = true, .waiter = waiter};
-        return place(
-            where, [&](supplies& out) { return queued_.judge(where, out); },
-            [&](supplies&) { queued_.put_whole(where, mark); });
+        return place(where, by_budget(where), [&](supplies&) { queued_.put_whole(where, mark); });
     }
 
     /// The gate's: leads everything, a Close that was queued before it included.
     push_result push_greeting(segment* greeting) noexcept {
         const placement where{.to = lane_id::greeting, .size = greeting->size()};
-        return place(
-            where, [&](supplies& out) { return queued_.judge(where, out); },
-            [&](supplies&) { queued_.put_whole(where, greeting); });
+        return place(where, by_budget(where), [&](supplies&) { queued_.put_whole(where, greeting); });
     }
 
     /// Queues a keyed frame; a queued one of the same key leaves, errc::conflated. O(segments queued).
@@ -10320,11 +10355,13 @@ public:
         if (sealed_) return errc::closed;
         return queued_.accounts.open_message() ? errc::none : errc::message_open;
     }
-    /// True when the caller must call the schedule hook. Behind a Close nothing follows: what waited stays,
-    /// and drops.
-    [[nodiscard]] bool end_message() noexcept {
+    /// True when the caller must call the schedule hook; senders that waited are its to wake. Behind a Close
+    /// nothing follows: held data stays, and drops.
+    [[nodiscard]] bool end_message(waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
-        return !sealed_ && queued_.end_message() && claim();
+        const bool follows = !sealed_ && queued_.end_message();
+        queued_.grant(due, sealed_);
+        return follows && claim();
     }
 
     /// While corked no push asks for a drive. False: there are as many as can be counted. uncork() is true
@@ -10382,7 +10419,8 @@ public:
         queued_.grant(result.due, sealed_);
         if (queued_.work != nullptr) queued_.work->take_incoming(sealed_);
         if (aborting_) {
-            result.step = queued_.must_finish() ? next_step::write_what_must : next_step::aborted;
+            result.step =
+                queued_.must_finish() && !given_up_ ? next_step::write_what_must : next_step::aborted;
         } else if (queued_.has_flight()) {
             result.step = next_step::write;
         } else if (sealed_) {
@@ -10397,13 +10435,20 @@ public:
         return result;
     }
 
-    /// Owner: the transport would block. False when an abort or a climb to the high mark came meanwhile: go on
-    /// with next().
+    /// Owner: what was written is off the books, ahead of next(): who is told of it finds the room.
+    void settle(const progress& done) noexcept {
+        const scoped_hold hold(lock_);
+        queued_.accounts.settle(done);
+    }
+
+    /// Owner: the transport would block. False when an abort came meanwhile, or the observer is to be told
+    /// of a mark: go on with next().
     [[nodiscard]] bool park(const progress& done, time_point& deadline, waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
         queued_.accounts.settle(done);
         queued_.grant(due, sealed_);
-        if ((aborting_ && !queued_.must_finish()) || queued_.accounts.is_untold()) return false;
+        if (aborting_ && (given_up_ || !queued_.must_finish())) return false;
+        if (queued_.accounts.is_untold() || queued_.accounts.has_fallen()) return false;
         token_ = token::parked;
         deadline = queued_.work->deadline();
         return true;
@@ -10417,6 +10462,7 @@ public:
         now.climbed = queued_.accounts.tells_high();
         now.deadline = queued_.work->deadline();
         now.drains = queued_.work->close_deadline <= now.deadline;
+        now.gone = given_up_;
         queued_.grant(now.due, sealed_);
         return now;
     }
@@ -10424,7 +10470,7 @@ public:
     /// Owner: the token waits for the write in flight. False when look() has something new.
     [[nodiscard]] bool park_started(const bool& over, bool cancelled, time_point& deadline) noexcept {
         const scoped_hold hold(lock_);
-        if (over || queued_.accounts.is_untold()) return false;
+        if (over || given_up_ || queued_.accounts.is_untold()) return false;
         token_ = token::parked;
         deadline = cancelled ? no_deadline : queued_.work->deadline();
         return true;
@@ -10440,10 +10486,11 @@ public:
         return take_if_free();
     }
 
-    /// Owner: the quantum is used up; the token, still held, goes to the schedule hook.
-    void hand_over() noexcept {
+    /// Owner: the token, still held, goes to the schedule hook. False: nobody would come, the writer goes.
+    [[nodiscard]] bool hand_over() noexcept {
         const scoped_hold hold(lock_);
-        token_ = token::scheduled;
+        if (!given_up_) token_ = token::scheduled;
+        return !given_up_;
     }
 
     /// Owner: the end. What is still held is dropped; the caller tells and destroys `rest`, and wakes who is
@@ -10472,27 +10519,30 @@ public:
         token_ = token::finished;
     }
 
-    /// For the destructor: nothing is accepted any more, and nobody waits for room. The caller wakes who is
-    /// due.
-    [[nodiscard]] waiter_list give_up() noexcept {
-        waiter_list due;
+    /// For the destructor: nothing is accepted any more, and nobody waits for room; the caller wakes who is
+    /// due. True when the token, which nobody ran with, is its. Else whoever pumps ends the writer.
+    [[nodiscard]] bool give_up(waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
+        WSOLO_ASSERT(token_ != token::gated, "a single_writer is destroyed before its init_gate");
         if (!aborting_) reason_ = errc::aborted;
-        sealed_ = aborting_ = true;
+        sealed_ = aborting_ = given_up_ = true;
         queued_.grant(due, true);
-        return due;
+        if (token_ == token::pumping || token_ == token::finished) return false;
+        token_ = token::pumping;
+        return true;
     }
 
     /// Owner. nullptr when nothing was queued since the writer was idle (an abort of an idle writer).
     [[nodiscard]] workload* work() noexcept { return queued_.work; }
 
-    /// Withdraws a sender that waits for room; those behind it may fit, and are the caller's to wake. False
-    /// when it was granted room, or the end came: it is being woken.
-    [[nodiscard]] bool withdraw(budget_waiter& waiter, waiter_list& due) noexcept {
+    /// Withdraws a sender that waits for room; those behind it may fit, and are the caller's to wake, as an
+    /// unused workload is its to destroy. False when it was granted room, or the end came: it is being woken.
+    [[nodiscard]] bool withdraw(budget_waiter& waiter, waiter_list& due, workload*& unused) noexcept {
         const scoped_hold hold(lock_);
         if (!std::exchange(waiter.waits, false)) return false;
         queued_.work->waiters.remove(waiter);
         queued_.grant(due, sealed_);
+        if (token_ == token::free) unused = queued_.take_unused();
         return true;
     }
 
@@ -10517,20 +10567,8 @@ public:
         return work();
     }
 
-    /// For the destructor: takes the token from whoever it waits for. False when the writer is finished.
-    [[nodiscard]] bool seize() noexcept {
-        const scoped_hold hold(lock_);
-        WSOLO_ASSERT(token_ != token::pumping,
-                     "a single_writer is destroyed while another thread is in its pump()");
-        WSOLO_ASSERT(token_ != token::gated, "a single_writer is destroyed before its init_gate");
-        if (token_ == token::finished) return false;
-        token_ = token::pumping;
-        return true;
-    }
-
     [[nodiscard]] token state() noexcept {
-        const scoped_hold hold(lock_);
-        return token_;
+        return locked([this] { return token_; });
     }
 
     [[nodiscard]] std::size_t held_bytes() noexcept {
@@ -10540,7 +10578,7 @@ public:
         return locked([this] { return queued_.accounts.held_frames(); });
     }
     [[nodiscard]] overflow when_full() noexcept {
-        return locked([this] { return queued_.accounts.when_full(); });
+        return locked([this] { return queued_.accounts.when_full(); }); // it shares a byte with what changes
     }
 
     [[nodiscard]] drain_report report() noexcept {
@@ -10558,7 +10596,9 @@ private:
         do {
             const scoped_hold hold(lock_);
             if (sealed_ && (aborting_ || where.to != lane_id::greeting)) return {errc::closed};
-            if (const errc refused = judge(fresh); refused != errc::none) return {refused};
+            if (where.waiter != nullptr && !queued_.find_work(fresh)) continue; // it is where senders wait
+            if (const errc refused = judge(fresh); refused != errc::none) // and for whom no cork holds back
+                return {refused, where.waiter != nullptr && queued_.has_incoming() && take_if_free()};
             if (!queued_.find_work(fresh)) continue;
             const bool was_parked = token_ == token::parked;
             if constexpr (std::invocable<Commit&, segment&>) {
@@ -10571,15 +10611,18 @@ private:
             if (queued_.accounts.climbed()) recall(); // the observer is told by whoever pumps
             const bool recalled =
                 was_parked && token_ == token::free; // no cork holds back a write that has begun
-            return {errc::none, recalled ? take_if_free() : claim()};
+            return {errc::none, recalled || where.mark ? take_if_free() : claim()};
         } while (fresh.fetch());
         return {errc::out_of_memory};
     }
 
+    auto by_budget(const placement& where) noexcept {
+        return [this, &where](supplies& out) noexcept { return queued_.judge(where, out); };
+    }
+
     [[nodiscard]] errc may_evict(errc full) const noexcept {
         if (sealed_) return errc::closed;
-        return full == errc::queue_full && queued_.accounts.when_full() == overflow::drop_oldest ? errc::none
-                                                                                                 : full;
+        return full == errc::queue_full && queued_.evicts() ? errc::none : full;
     }
 
     /// A parked writer's loop waits for an older deadline: the hook tells it to look again.
@@ -10613,6 +10656,7 @@ private:
     token token_ : 3;
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
+    bool given_up_ : 1 = false; // by the destructor
     bool partial_frame_ : 1 = false;
     bool deadline_hit_ : 1 = false;
     int transport_error_ = 0;
@@ -10673,12 +10717,14 @@ struct attempt {
     progress done;
     std::size_t written = 0;
     errc error = errc::none;
-    bool blocked = false; ///< nothing wrong, but the transport must become writable first
+    bool blocked = false;   ///< nothing wrong, but the transport must become writable first
+    bool abandoned = false; ///< nobody waits for the write's end: how much of it leaves is not known
     int transport_error = 0;
 
     /// The report's end of the story when `error` is one.
     [[nodiscard]] drain_report failure() const noexcept {
         drain_report end;
+        end.partial_frame = abandoned;
         end.reason = error;
         end.deadline_hit = error == errc::write_timed_out || error == errc::drain_timed_out;
         end.transport_error = error == errc::write_failed ? transport_error : 0;
@@ -10760,6 +10806,19 @@ io_result call_write(Transport& connection, const gather_plan& plan, time_point 
 #endif
 }
 
+/// The end of the transport; one that throws has ended all the same.
+template <any_transport Transport>
+void call_finish(Transport& connection, end_of_write why) noexcept {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        connection.finish(why);
+    } catch (...) { // there is nobody to tell
+    }
+#else
+    connection.finish(why);
+#endif
+}
+
 /// A whole write. Owner only, with no lock held. Precondition: the flight is not empty.
 template <class Traits, transport Transport>
 attempt attempt_write(Transport& connection, workload& work, const settings& options, bool only_what_must) {
@@ -10812,8 +10871,16 @@ public:
 
     /// Owner: has it end soon, because `why`.
     template <completion_transport Transport>
-    void cancel(Transport& connection, errc why) {
-        if (std::exchange(cancelled_, why) == errc::none) connection.cancel_write();
+    void cancel(Transport& connection, errc why) noexcept {
+        if (std::exchange(cancelled_, why) != errc::none) return;
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            connection.cancel_write();
+        } catch (...) { // it did nothing, as it may
+        }
+#else
+        connection.cancel_write();
+#endif
     }
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
 
@@ -10930,22 +10997,18 @@ protected:
           observer_(std::move(observer)) {}
     ~writer_core() = default;
 
-    /// For the destructor, before anything goes: nobody waits for room any more, and nothing more is
-    /// accepted.
+    /// For the destructor, while threads may still be inside by a handle: nothing more is accepted, and what is
+    /// left has its outcome, so that none of them waits for one.
     void give_up() {
-        waiter_list due = box_.give_up();
+        waiter_list due;
+        const bool is_ours = box_.give_up(due);
         due.wake_all();
+        if (is_ours) static_cast<void>(run());
     }
-    /// For the destructor, when no other thread is inside: what is left has its outcome.
-    void end_what_is_left() {
-        if (!box_.seize()) return;
-        attempt last;
-        bool in_flight = false;
-        if constexpr (completes) {
-            if (started_ != nullptr && started_->over) last = settle();
-            if ((in_flight = started_ != nullptr)) started_->cancel(transport_, errc::aborted);
-        }
-        static_cast<void>(end(last.done, {.partial_frame = in_flight, .reason = errc::aborted}));
+    /// For the destructor, when they have left.
+    void check_over() const noexcept {
+        WSOLO_ASSERT(box_.state() == token::finished,
+                     "a single_writer is destroyed while another thread is in its pump()");
     }
 
     /// The rest of every push, with no lock held.
@@ -10994,7 +11057,7 @@ protected:
         end_result over = box_.finish(done, how);
         over.due.wake_all();
         if (over.rest != nullptr) release(over.rest, over.report.clean() ? errc::closed : over.report.reason);
-        transport_.finish(over.report.clean() ? end_of_write::drained : end_of_write::broken);
+        call_finish(transport_, over.report.clean() ? end_of_write::drained : end_of_write::broken);
         tell_finished(over.report);
         box_.retire();
         return {pump_status::finished};
@@ -11032,6 +11095,7 @@ private:
         attempt last;
         if constexpr (completes) {
             if (!collect(last, parked.deadline)) return parked;
+            tell_written(last);
             if (last.error != errc::none) return end(last.done, last.failure());
         }
         for (std::size_t written = 0;; written += last.written) {
@@ -11045,18 +11109,20 @@ private:
             last = {};
             if (next.climbed) tell_high();
             if (next.fell) tell_low();
-            if (next.step == next_step::look_again) continue;
+            if (next.climbed || next.fell) continue; // the observer may have ended it
             if (next.step == next_step::drained) return end({}, {});
             if (next.step == next_step::aborted) return end({}, {.reason = errc::aborted});
             if (written != 0 && written >= settings_.pump_quantum) {
-                box_.hand_over();
+                if (!box_.hand_over()) continue;
                 call_hook();
-                return {pump_status::more};
+                return {box_.state() == token::finished ? pump_status::finished : pump_status::more};
             }
             last = write(next.step == next_step::write_what_must, parked.deadline);
+            if (completes && last.blocked) return parked;
+            tell_written(last);
             if (last.error != errc::none) return end(last.done, last.failure());
             if (!last.blocked) continue;
-            if (completes || park(last.done, parked.deadline)) return parked;
+            if (park(last.done, parked.deadline)) return parked;
             last.done = {};
         }
     }
@@ -11091,13 +11157,25 @@ private:
                 made = settle();
                 return true;
             }
-            if (!started_->is_cancelled() && Traits::clock::now() >= now.deadline) {
-                started_->cancel(transport_, now.drains ? errc::drain_timed_out : errc::write_timed_out);
+            if (!started_->is_cancelled() && (now.gone || Traits::clock::now() >= now.deadline)) {
+                started_->cancel(transport_, now.gone     ? errc::aborted
+                                             : now.drains ? errc::drain_timed_out
+                                                          : errc::write_timed_out);
+            } else if (now.gone) {
+                made.error = errc::aborted;
+                return made.abandoned = true;
             } else if (box_.park_started(started_->over, started_->is_cancelled(), deadline)) {
                 return false;
             }
         }
         return true;
+    }
+
+    /// Outcomes of what a write took, once its room is free again: whoever is told may send.
+    void tell_written(attempt& made) {
+        if (box_.work() == nullptr || !box_.work()->in_flight.has_written()) return;
+        box_.settle(std::exchange(made.done, {}));
+        box_.work()->in_flight.tell_written();
     }
 
     [[nodiscard]] attempt settle() {
@@ -11287,8 +11365,9 @@ inline constexpr born_gated_t born_gated{};
 /// or inline_drive of one; `Side` is server_side or client_side<>. `Observer` may have, each called with no
 /// lock held: `on_finished(const drain_report&)`, once, by the thread that ends the writer; `on_high_water()`
 /// and `on_low_water()`, by turns, by the thread that pumps; none may throw. Thread safety: everything but
-/// construction and destruction. The destructor closes handles, aborts what is left (errc::aborted) and must
-/// not run inside a callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or
+/// construction and destruction; a hook may be called by two threads at once. The destructor closes handles,
+/// aborts what is left (errc::aborted) and must not run inside a callback; no thread may be in a direct call
+/// then. Idle it owns no heap block, mutex or
 /// thread (32 bytes once it made a handle, or started a write on a completion_transport).
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
           class Observer = no_observer, class Traits = std_blocking_traits>
@@ -11316,7 +11395,7 @@ public:
         this->anchor_.close();
         this->give_up();
         this->anchor_ = {}; // waits for the calls that handles have in progress
-        this->end_what_is_left();
+        this->check_over();
     }
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
@@ -11341,7 +11420,7 @@ public:
     [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome told = {}) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
                      "send_keyed() sends a text or a binary message");
-        if (is_control(op)) return errc::raw_frame_malformed;
+        if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
         // Before the work, and again after it.
         const errc full = this->box_.admits_keyed(key, encoded_size<Side::self>(payload.size()));
         if (full != errc::none) return this->drive_data({full});
@@ -11358,7 +11437,7 @@ public:
                                  const StopToken& stop = {}) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
                      "send_wait() sends a text or a binary message");
-        if (is_control(op)) return errc::raw_frame_malformed;
+        if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
         if (this->is_pumping_here()) return errc::would_deadlock;
         const std::size_t size = encoded_size<Side::self>(payload.size());
         if (size <= detail::inline_limit) {
@@ -11538,7 +11617,8 @@ private:
         for (;;) {
             waiting_sender waiter;
             const detail::push_result pushed = push(&waiter);
-            if (pushed.error != errc::queue_full) return this->drive(pushed);
+            static_cast<void>(this->drive(pushed));
+            if (pushed.error != errc::queue_full) return pushed.error;
             if (!wait_for_room(waiter, deadline, stop))
                 return stop.stop_requested() ? errc::cancelled : errc::timed_out;
         }
@@ -11553,8 +11633,10 @@ private:
             waiter.parker.park_until(deadline);
         }
         detail::waiter_list due;
-        if (this->box_.withdraw(waiter, due)) {
+        detail::workload* unused = nullptr;
+        if (this->box_.withdraw(waiter, due, unused)) {
             due.wake_all();
+            detail::workload::destroy(unused);
             return false;
         }
         waiter.parker.park(); // it is being woken: the waker's touch must be over before the node goes
@@ -11885,7 +11967,15 @@ private:
         if constexpr (waitable_transport<Transport>) {
             // In slices, because a close() or abort() meanwhile may bring the deadline forward.
             const time_point slice = deadline_after(Traits::clock::now(), std::chrono::milliseconds(20));
+#if WSOLO_HAS_EXCEPTIONS
+            try {
+                static_cast<void>(writer_.wait_writable(detail::earlier(deadline, slice)));
+            } catch (...) { // a transport that throws has failed
+                writer_.abort(errc::write_failed, duration::zero());
+            }
+#else
             static_cast<void>(writer_.wait_writable(detail::earlier(deadline, slice)));
+#endif
         } else {
             static_cast<void>(deadline);
             WSOLO_ASSERT(false,
