@@ -10570,7 +10570,6 @@ public:
     [[nodiscard]] token state() noexcept {
         return locked([this] { return token_; });
     }
-
     [[nodiscard]] std::size_t held_bytes() noexcept {
         return locked([this] { return queued_.accounts.held_data(); });
     }

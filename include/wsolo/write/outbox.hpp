@@ -305,7 +305,6 @@ public:
     [[nodiscard]] token state() noexcept {
         return locked([this] { return token_; });
     }
-
     [[nodiscard]] std::size_t held_bytes() noexcept {
         return locked([this] { return queued_.accounts.held_data(); });
     }
