@@ -15,9 +15,6 @@ wsolo::endpoint_options endpoint_options_of(const options& how) {
                       .max_fragments = how.max_fragments};
     // What is unsent when reading stops, and the echo of what was read until then.
     chosen.writing.limits.max_bytes = how.max_unsent + 2 * how.max_message + 4 * 1024 * 1024;
-    // Bytes are what pauses the reading, so they must run out first: the smallest frame is charged this much.
-    chosen.writing.limits.max_frames =
-        static_cast<std::uint32_t>(chosen.writing.limits.max_bytes / wsolo::frame_overhead);
     chosen.writing.timeouts.write = how.write_timeout;
     chosen.writing.timeouts.drain = how.close_timeout;
     chosen.max_unsent = how.max_unsent;

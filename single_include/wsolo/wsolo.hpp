@@ -5605,6 +5605,12 @@ public:
         alive_at_ = later(alive_at_, now);
     }
 
+    /// This side did not read until now: a peer that was not listened to is not blamed for silence, and the pong timer
+    /// starts anew. PINGs go on.
+    constexpr void on_not_listening(time_point now) noexcept {
+        if (phase_ == phase::awaiting_pong) dead_at_ = deadline_after(now, span_of(pong_timeout_));
+    }
+
     /// The closing handshake began, or the connection ended: nothing is due any more.
     constexpr void on_closing() noexcept { phase_ = phase::stopped; }
 
@@ -6909,6 +6915,7 @@ enum class inbox_turn : std::uint8_t {
     free,      ///< nobody: the queue is empty
     scheduled, ///< the schedule hook: drain() is owed
     draining,  ///< the thread inside drain()
+    resting,   ///< nobody: messages wait, and the handler wants none now
     finished,  ///< nobody, ever again
 };
 
@@ -6920,7 +6927,7 @@ struct handled {
     std::size_t bytes = 0;
 };
 
-enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, end, not_owed };
+enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, rested, end, not_owed };
 
 /// What the drainer is to do next, and a block for it to free.
 template <class Message>
@@ -6980,6 +6987,22 @@ public:
         if (turn_ != inbox_turn::scheduled) return {.step = inbox_step::not_owed};
         turn_ = inbox_turn::draining;
         return choose(nullptr, quantum);
+    }
+
+    /// The handler wants messages again. True when the caller must call the schedule hook.
+    [[nodiscard]] bool rouse() noexcept {
+        const scoped_hold hold(lock_);
+        return take_if(inbox_turn::resting);
+    }
+
+    /// Drainer: the handler wants none now. The turn rests with what is queued, unless there is an end to make.
+    inbox_look<Message> rest() noexcept {
+        const scoped_hold hold(lock_);
+        inbox_look<Message> next = choose(nullptr, 0);
+        if (next.step != inbox_step::quantum_used) return next;
+        turn_ = inbox_turn::resting;
+        next.step = inbox_step::rested;
+        return next;
     }
 
     /// Drainer: settles what it did, and learns what is next. `left` of its quantum remain.
@@ -7083,7 +7106,7 @@ private:
         bytes_ += bytes;
         if (when_full_ == inbox_overflow::pause && (messages_ >= max_messages_ || held() >= max_bytes_))
             paused_ = true;
-        return {errc::none, paused_, take_if_free()};
+        return {errc::none, paused_, take_if(inbox_turn::free)};
     }
 
     /// True when the caller took the turn.
@@ -7093,12 +7116,13 @@ private:
             aborting_ = true;
             report_.reason = why;
             stop_.store(true, std::memory_order_relaxed);
+            if (take_if(inbox_turn::resting)) return true; // what is queued is not for the handler any more
         }
-        return take_if_free();
+        return take_if(inbox_turn::free);
     }
 
-    bool take_if_free() noexcept {
-        if (turn_ != inbox_turn::free) return false;
+    bool take_if(inbox_turn turn) noexcept {
+        if (turn_ != turn) return false;
         turn_ = inbox_turn::scheduled;
         return true;
     }
@@ -7241,6 +7265,7 @@ struct [[nodiscard]] inbox_push {
 enum class inbox_status : std::uint8_t {
     idle,     ///< everything is handled; the next push calls the hook
     more,     ///< the quantum is used up; the hook was called again
+    resting,  ///< the handler wants none of what is queued: see rouse()
     busy,     ///< another thread, or a handler further up this stack, is draining: nothing to do here
     finished, ///< over: see report()
 };
@@ -7327,13 +7352,28 @@ public:
     /// and leaves this call, behind on_finished(). The message is destroyed when its handler returns.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
-        const auto first = box_.begin(quantum);
-        if (first.step != detail::inbox_step::not_owed) return run(handler, quantum, first);
+        return drain_while(handler, always{}, quantum);
+    }
+
+    /// The same for a handler that takes messages when it wants to: `wanted()` is asked before each, by whoever
+    /// drains, with no lock held. When it says no the rest stays queued, and no push calls the hook, until rouse() or
+    /// an error.
+    template <inbox_handler<Message> Handler, std::predicate<> Wanted>
+    inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
+        const auto first = box_.begin(at_once<Wanted>(quantum));
+        if (first.step != detail::inbox_step::not_owed) return run(handler, wanted, quantum, first);
         switch (box_.turn()) {
+        case inbox_turn::resting: return {inbox_status::resting};
         case inbox_turn::draining: return {inbox_status::busy};
         case inbox_turn::finished: return {inbox_status::finished};
         default: return {inbox_status::idle};
         }
+    }
+
+    /// The handler of drain_while() wants messages again: has the hook called if some are left. To be called where
+    /// messages are handled: in another thread it might come just before the drain that finds them unwanted rests.
+    void rouse() {
+        if (box_.rouse()) schedule();
     }
 
     /// Whether reading is to pause: push() said so, and the resume hook was not called since.
@@ -7349,22 +7389,33 @@ public:
     [[nodiscard]] inbox_report report() const noexcept { return box_.report(); }
 
 private:
-    /// Holds the turn: it leaves by being released, handed over or finished.
-    template <class Handler>
-    inbox_drain run(Handler& handler, std::size_t quantum, detail::inbox_look<Message> next) {
+    struct always {
+        constexpr bool operator()() const noexcept { return true; }
+    };
+    /// How many messages may be handled before the next look: one, where each is to be wanted.
+    template <class Wanted>
+    static constexpr std::size_t at_once(std::size_t left) noexcept {
+        return std::same_as<Wanted, always> || left == 0 ? left : 1;
+    }
+
+    /// Holds the turn: it leaves by being released, handed over, put to rest or finished.
+    template <class Handler, class Wanted>
+    inbox_drain run(Handler& handler, Wanted& wanted, std::size_t quantum, detail::inbox_look<Message> next) {
         using detail::inbox_step;
         for (std::size_t total = 0;;) {
             box::block::destroy(next.spent);
+            if (next.step == inbox_step::handle && !wanted()) next = box_.rest();
             detail::handled done;
             switch (next.step) {
             case inbox_step::handle: handle_or_end(handler, next.run, done); break;
             case inbox_step::resume: tell_resume(); break;
             case inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
+            case inbox_step::rested: return {inbox_status::resting, total};
             case inbox_step::end: end(); return {inbox_status::finished, total};
             default: return {inbox_status::idle, total}; // the last touch was in there
             }
             total += done.messages;
-            next = box_.look(done, quantum - total);
+            next = box_.look(done, at_once<Wanted>(quantum - total));
         }
     }
 
@@ -8627,6 +8678,8 @@ struct writer_options {
 //   last cork has gone.
 // - It holds back the hook, nothing else: whoever is pumping, and whatever waits for the transport, goes on and
 //   takes what is there.
+// - A flush, an abort, and a sender who waits for room call the hook all the same: a thread may wait under
+//   its own cork.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -8663,7 +8716,9 @@ struct drain_report {
     bool partial_frame = false; ///< the last frame on the wire is incomplete: the peer must not read on
     bool deadline_hit = false;  ///< a write's or the drain's deadline ended it
     errc reason = errc::none;   ///< none: a Close frame was the last thing written
-    int transport_error = 0;    ///< the transport's own code (errno, say) where it failed
+    /// Of the Close frame that was accepted, written or not; no_status when that has none. abnormal: there was none.
+    close_code close = close_code::abnormal;
+    int transport_error = 0; ///< the transport's own code (errno, say) where it failed
 
     [[nodiscard]] constexpr std::uint64_t frames_accepted() const noexcept {
         return frames_written + frames_dropped;
@@ -8685,7 +8740,8 @@ struct drain_report {
 // - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
 //   was dropped. A rejected item gets none: its send() already said so.
 // - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
-//   in that item's sender. It may send; it must not wait.
+//   in that item's sender, inside of its send. It may send (the room of what it tells of is free again; but
+//   one that sends anew what gave way to newer data displaces the next); it must not wait.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -9100,12 +9156,15 @@ public:
         return item;
     }
 
-    /// Takes `item`, which is in here, out. O(segments before it).
-    void unlink(segment* item) noexcept {
+    /// Takes `item` out. False: it is not in here. O(segments before it).
+    bool unlink(segment* item) noexcept {
         segment* before = nullptr;
-        for (segment* at = head_; at != item; at = at->next) before = at;
+        segment* at = head_;
+        for (; at != nullptr && at != item; at = at->next) before = at;
+        if (at == nullptr) return false;
         (before == nullptr ? head_ : before->next) = item->next;
         if (tail_ == item) tail_ = before;
+        return true;
     }
 
     /// Destroys everything, after telling whoever asked that it was dropped, and why.
@@ -9231,12 +9290,12 @@ public:
         }
     }
 
-    /// Bytes that wait in one lane. O(segments).
-    [[nodiscard]] std::size_t bytes_in(lane_id id) const noexcept {
-        std::size_t bytes = 0;
-        for (const segment* item = lane_of(id).front(); item != nullptr; item = item->next)
+    /// Adds up what data there is: at most one write's worth and what it was taken with.
+    void measure_data(std::size_t& bytes, std::size_t& parts) const noexcept {
+        for (const segment* item = lane_of(lane_id::data).front(); item != nullptr; item = item->next) {
             bytes += item->rest().size();
-        return bytes;
+            ++parts;
+        }
     }
 
     /// Tells everybody who asked that what is left was dropped, and why.
@@ -9270,6 +9329,11 @@ public:
         return made;
     }
 
+    /// Whether items were written that somebody asked about.
+    [[nodiscard]] bool has_written() const noexcept { return !written_.empty(); }
+    /// Tells whoever asked. Each call may queue, but nothing here.
+    void tell_written() noexcept { written_.drop_all(errc::none); }
+
     /// A used-up segment for the queue to fill again, or nullptr. The caller owns it.
     [[nodiscard]] segment* retired() noexcept { return std::exchange(retired_, nullptr); }
 
@@ -9290,10 +9354,11 @@ private:
         return lanes_[static_cast<std::size_t>(id)];
     }
 
-    /// Wholly written: tells whoever asked. Keeps the roomiest open segment for reuse, gives the others back.
+    /// Wholly written. Keeps those that somebody asked about for tell_written(), and the roomiest open segment
+    /// for reuse; gives the others back.
     void retire(segment* used, progress::share& made) noexcept {
         made.blocks += used->is_whole();
-        used->tag().outcome(errc::none);
+        if (used->tag().outcome) return written_.push(used);
         if (used->capacity() > (retired_ == nullptr ? 0 : retired_->capacity())) {
             used->reset();
             std::swap(retired_, used);
@@ -9305,6 +9370,7 @@ private:
     const segment* begun_ = nullptr;
     lane_id begun_lane_ = lane_id::data;
     segment* retired_ = nullptr;
+    lane written_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -9321,6 +9387,12 @@ namespace wsolo::inline WSOLO_ABI::detail {
 
 static_assert(sizeof(segment) <= block_overhead, "the budget charges what a block costs");
 
+/// What would leave the queue to make room.
+struct relief {
+    std::size_t bytes = 0; ///< overhead included
+    std::uint32_t frames = 0;
+};
+
 /// Not thread-safe: the outbox calls it under its lock. O(1) throughout.
 class ledger {
 public:
@@ -9329,29 +9401,29 @@ public:
           max_frames_(limits.max_frames == 0 ? 1 : limits.max_frames),
           reserve_(limits.control_reserve < largest_reserve ? limits.control_reserve : largest_reserve),
           high_water_(limits.high_water),
-          low_water_(limits.low_water),
+          low_water_(limits.low_water < limits.high_water ? limits.low_water : limits.high_water),
           when_full_(static_cast<std::uint8_t>(limits.when_full) & 3U) {}
 
     [[nodiscard]] overflow when_full() const noexcept { return static_cast<overflow>(when_full_); }
 
-    /// Whether a frame of `size` wire bytes fits now; with `whole` in a block of its own; in place of a queued
-    /// one that was charged `instead_of` if not 0.
-    [[nodiscard]] errc admit(lane_id to, std::size_t size, bool whole,
-                             std::size_t instead_of = 0) const noexcept {
+    /// Whether a frame of `size` wire bytes fits now; with `whole` in a block of its own; with `half` into half
+    /// of the budget; once `gone` has left.
+    [[nodiscard]] errc admit(lane_id to, std::size_t size, bool whole, bool half = false,
+                             const relief& gone = {}) const noexcept {
         if (to == lane_id::ping) return pings_ < reserve_ ? errc::none : errc::queue_full;
         if (to == lane_id::greeting) return greetings_ < UINT8_MAX ? errc::none : errc::queue_full;
         if (to != lane_id::data)
             return errc::none; // a PONG beyond the reserve replaces another: see pongs_full()
         if (size > max_bytes_ || charge_of(0, whole) > max_bytes_ - size) return errc::too_large;
-        if (data_frames_ - (instead_of != 0) >= max_frames_) return errc::queue_full;
-        const std::size_t held = held_data() - instead_of;
-        if (held > max_bytes_) return errc::queue_full; // a Close or a mark may stand above the bound
-        return charge_of(size, whole) > max_bytes_ - held ? errc::queue_full : errc::none;
+        if (data_frames_ - gone.frames >= (half ? max_frames_ / 2 : max_frames_)) return errc::queue_full;
+        const std::size_t held = held_data() - gone.bytes;
+        if (held > bound(half)) return errc::queue_full; // a Close or a mark may stand above the bound
+        return charge_of(size, whole) > bound(half) - held ? errc::queue_full : errc::none;
     }
 
     /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
-    [[nodiscard]] errc admit_mark() const noexcept {
-        return held_data() > max_bytes_ ? errc::queue_full : errc::none;
+    [[nodiscard]] errc admit_mark(bool half) const noexcept {
+        return held_data() > bound(half) ? errc::queue_full : errc::none;
     }
 
     /// What a data frame of `size` wire bytes costs.
@@ -9401,15 +9473,8 @@ public:
         pongs_ = pings_ = greetings_ = 0;
     }
 
-    /// Whether half of the budget stays free behind such a frame: what a fragmented message keeps for its
-    /// own parts.
-    [[nodiscard]] bool leaves_half(std::size_t size) const noexcept {
-        const std::size_t half = max_bytes_ / 2;
-        return size <= half && held_data() <= half - size;
-    }
-
-    [[nodiscard]] std::size_t room() const noexcept {
-        return held_data() < max_bytes_ ? max_bytes_ - held_data() : 0;
+    [[nodiscard]] std::size_t room(bool half) const noexcept {
+        return held_data() < bound(half) ? bound(half) - held_data() : 0;
     }
 
     /// Budget in use: wire bytes plus overhead of the data that is queued or in flight.
@@ -9429,14 +9494,28 @@ public:
         return due;
     }
     [[nodiscard]] bool is_untold() const noexcept { return untold_; }
-    /// True exactly once per fall to the low mark after a climb.
+    /// Whether a fall to the low mark is to be told.
+    [[nodiscard]] bool has_fallen() const noexcept { return above_ && held_data() <= mark(low_water_); }
+    /// The same; true exactly once per fall after a climb.
     [[nodiscard]] bool fell() noexcept {
-        if (!above_ || held_data() > mark(low_water_)) return false;
-        above_ = false;
-        return true;
+        const bool due = has_fallen();
+        if (due) above_ = false;
+        return due;
     }
 
+    /// Whether a fragmented message is open: other data is held, and leaves it half of the budget.
+    [[nodiscard]] bool in_message() const noexcept { return in_message_; }
+    /// False: one is open already.
+    [[nodiscard]] bool open_message() noexcept { return in_message_ ? false : (in_message_ = true); }
+    void close_message() noexcept { in_message_ = false; }
+
+    /// A Close with this code was accepted.
+    void note_close(close_code code) noexcept { close_ = code; }
+
+    [[nodiscard]] std::uint32_t held_frames() const noexcept { return data_frames_; }
+
     void fill(drain_report& report) const noexcept {
+        report.close = close_;
         report.frames_written = frames_written_;
         report.frames_dropped = frames_dropped_;
         report.bytes_written = bytes_written_;
@@ -9444,6 +9523,8 @@ public:
     }
 
 private:
+    [[nodiscard]] std::size_t bound(bool half) const noexcept { return half ? max_bytes_ / 2 : max_bytes_; }
+
     [[nodiscard]] std::size_t mark(std::uint8_t percent) const noexcept {
         return max_bytes_ / 100 * percent + max_bytes_ % 100 * percent / 100;
     }
@@ -9483,12 +9564,14 @@ private:
     std::uint16_t reserve_;
     std::uint16_t pongs_ = 0;
     std::uint16_t pings_ = 0;
+    close_code close_ = close_code::abnormal;
     std::uint8_t greetings_ = 0;
     std::uint8_t high_water_;
     std::uint8_t low_water_;
     std::uint8_t when_full_ : 2;
     bool above_ : 1 = false;
     bool untold_ : 1 = false;
+    bool in_message_ : 1 = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -9607,9 +9690,11 @@ public:
         if (sealed || in_flight[lane_id::pong].empty()) in_flight[lane_id::pong].splice(queue(lane_id::pong));
         in_flight[lane_id::ping].splice(queue(lane_id::ping));
         lane& data = queue(lane_id::data);
-        std::size_t batch = data.empty() ? 0 : in_flight.bytes_in(lane_id::data);
-        while (!data.empty() && batch < gather_plan::max_bytes) {
-            batch += data.front()->size();
+        std::size_t bytes = 0, parts = 0;
+        if (!data.empty()) in_flight.measure_data(bytes, parts);
+        while (!data.empty() && bytes < gather_plan::max_bytes && parts < gather_plan::max_parts) {
+            bytes += data.front()->size();
+            ++parts;
             in_flight[lane_id::data].push(data.pop());
         }
         if (spare_ == nullptr) spare_ = in_flight.retired();
@@ -9731,7 +9816,7 @@ public:
         if (full == errc::queue_full && where.to == lane_id::data && !where.mark && can_evict(where)) {
             while (full == errc::queue_full && evict_oldest(out)) full = admit(where);
         }
-        if (full == errc::queue_full && where.waiter != nullptr && work != nullptr) {
+        if (full == errc::queue_full && where.waiter != nullptr) { // for whom there is a workload
             where.waiter->charge = where.charge();
             where.waiter->waits = true;
             work->waiters.push(*where.waiter);
@@ -9752,9 +9837,10 @@ public:
         const auto matches = [key](const segment& other) {
             return other.tag().keyed && other.tag().key == key;
         };
-        same = work == nullptr ? nullptr : target({}).find(matches);
-        return accounts.admit(lane_id::data, size, true,
-                              same == nullptr ? 0 : ledger::charge_of(same->size(), true));
+        same = work == nullptr ? nullptr : work->queue(lane_id::data).find(matches);
+        if (same == nullptr && work != nullptr) same = work->held.find(matches);
+        const relief gone = same == nullptr ? relief{} : relief{ledger::charge_of(same->size(), true), 1};
+        return accounts.admit(lane_id::data, size, true, accounts.in_message(), gone);
     }
 
     /// Whether there is a workload to queue in. False when that takes memory: fresh.fetch(), then judge
@@ -9790,7 +9876,7 @@ public:
 
     void put_keyed(segment* frame, segment* same, supplies& out) noexcept {
         if (same != nullptr) {
-            target({}).unlink(same);
+            if (!work->queue(lane_id::data).unlink(same)) static_cast<void>(work->held.unlink(same));
             out.replaced.push(same);
             accounts.drop_one(lane_id::data, same->size(), true);
         }
@@ -9799,10 +9885,17 @@ public:
 
     /// What waited for the message follows it. True when there was something.
     [[nodiscard]] bool end_message() noexcept {
-        in_message = false;
+        accounts.close_message();
         if (work == nullptr || work->held.empty()) return false;
         work->queue(lane_id::data).splice(work->held);
         return true;
+    }
+
+    /// The workload, where nothing is in it and nobody waits.
+    [[nodiscard]] workload* take_unused() noexcept {
+        const bool used =
+            work != nullptr && (has_incoming() || has_held() || has_flight() || !work->waiters.empty());
+        return used ? nullptr : std::exchange(work, nullptr);
     }
 
     [[nodiscard]] bool has_incoming() const noexcept { return work != nullptr && work->has_incoming(); }
@@ -9816,7 +9909,7 @@ public:
     /// Unlinks the senders, in their order, for whom there is room now; everybody when `nobody_may_stay`.
     void grant(waiter_list& due, bool nobody_may_stay) noexcept {
         if (work == nullptr) return;
-        std::size_t room = accounts.room();
+        std::size_t room = accounts.room(accounts.in_message());
         waiter_list& waiting = work->waiters;
         while (!waiting.empty() && (nobody_may_stay || waiting.first()->charge <= room)) {
             if (!nobody_may_stay) room -= waiting.first()->charge;
@@ -9825,42 +9918,48 @@ public:
         }
     }
 
+    [[nodiscard]] bool evicts() const noexcept { return accounts.when_full() == overflow::drop_oldest; }
+
     workload* work = nullptr; ///< while busy
     [[no_unique_address]] ledger accounts;
-    bool in_message = false; ///< a fragmented message is open: other data is held
 
 private:
-    /// While a fragmented message is open, others leave half of the budget to it: it must be able to end.
+    /// While a fragmented message is open, other data waits for it and leaves half of the budget to it: it must
+    /// be able to end.
+    [[nodiscard]] bool yields(const placement& where) const noexcept {
+        return accounts.in_message() && where.to == lane_id::data && !where.of_message;
+    }
+
     [[nodiscard]] errc admit(const placement& where) const noexcept {
-        const bool other = in_message && where.to == lane_id::data && !where.of_message;
-        if (where.mark) return accounts.admit_mark();
-        const errc full = accounts.admit(where.to, where.size, where.whole);
-        return full == errc::none && other && !accounts.leaves_half(where.size) ? errc::queue_full : full;
+        return where.mark ? accounts.admit_mark(yields(where))
+                          : accounts.admit(where.to, where.size, where.whole, yields(where));
     }
 
     [[nodiscard]] lane& target(const placement& where) noexcept {
-        const bool waits = where.to == lane_id::data && in_message && !where.of_message;
-        return waits ? work->held : work->queue(where.to);
+        return yields(where) ? work->held : work->queue(where.to);
     }
 
     /// Whether dropping what may be dropped would make room: nothing is dropped in vain.
     [[nodiscard]] bool can_evict(const placement& where) const noexcept {
-        if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
-        std::size_t gain = accounts.room();
+        if (!evicts() || work == nullptr) return false;
+        relief gain;
         for (const lane* queued : {&work->queue(lane_id::data), &work->held}) {
             for (const segment* item = queued->front(); item != nullptr; item = item->next) {
                 if (item->tag().fragment || item->rest().empty()) continue;
-                gain += item->rest().size() + item->frames_left() * frame_overhead +
-                        (item->is_whole() ? block_overhead : 0);
+                gain.frames += item->frames_left();
+                gain.bytes += item->rest().size() + item->frames_left() * frame_overhead +
+                              (item->is_whole() ? block_overhead : 0);
+                if (accounts.admit(lane_id::data, where.size, where.whole, yields(where), gain) == errc::none)
+                    return true;
             }
         }
-        return gain >= where.charge();
+        return false;
     }
 
     /// Drops the oldest whole message that is not being written. False when there is none, or the policy is
     /// another.
     [[nodiscard]] bool evict_oldest(supplies& out) noexcept {
-        if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
+        if (!evicts() || work == nullptr) return false;
         const auto droppable = [](const segment& item) {
             return !item.rest().empty() && !item.tag().fragment;
         };
@@ -9869,11 +9968,13 @@ private:
             if (oldest == nullptr) continue;
             const std::size_t size = oldest->first_size();
             accounts.drop_one(lane_id::data, size, oldest->is_whole());
-            if (oldest->is_whole()) {
-                queued->unlink(oldest);
-                out.evicted.push(oldest);
+            if (!oldest->is_whole()) oldest->take(size);
+            if (!oldest->is_whole() && !oldest->rest().empty()) return true;
+            if (oldest == queued->back() && !oldest->is_whole()) {
+                oldest->reset(); // to be filled again
             } else {
-                oldest->take(size);
+                static_cast<void>(queued->unlink(oldest));
+                out.evicted.push(oldest);
             }
             return true;
         }
@@ -9888,6 +9989,8 @@ private:
 //
 // Laws of this file:
 // - While it is open, other data waits and control does not: frames of two messages are never interleaved.
+// - Others may fill half of the budget meanwhile, bytes and frames, so that it can end: a part of up to half
+//   of it is refused (errc::queue_full) only until the transport took what was accepted before.
 // - It ends exactly once: by finish(), or, when it is destroyed unfinished, as its owner chose.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -9899,14 +10002,15 @@ enum class unfinished : std::uint8_t {
 };
 
 /// Made by single_writer::begin_message(). Move-only, one thread at a time; the writer must outlive it.
-/// Empty, with error() saying why, when the writer was closed or another message is open
-/// (errc::message_open).
+/// Empty, with error() saying why, when the writer was closed, another message is open (errc::message_open),
+/// or `op` is neither text nor binary (errc::raw_frame_malformed).
 template <class Writer>
 class [[nodiscard]] fragmented_message {
 public:
     fragmented_message(Writer& writer, opcode op) noexcept : writer_(&writer), next_(op) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary, "a fragmented message is text or binary");
-        error_ = writer.box_.begin_message();
+        error_ = op == opcode::text || op == opcode::binary ? writer.box_.begin_message()
+                                                            : errc::raw_frame_malformed;
         if (error_ != errc::none) writer_ = nullptr;
     }
     fragmented_message(fragmented_message&& other) noexcept
@@ -9959,7 +10063,10 @@ private:
 
     void release() noexcept {
         Writer* writer = std::exchange(writer_, nullptr);
-        if (writer->box_.end_message()) writer->schedule();
+        detail::waiter_list due;
+        const bool must_drive = writer->box_.end_message(due);
+        due.wake_all();
+        if (must_drive) writer->schedule();
     }
 
     Writer* writer_;
@@ -9976,7 +10083,8 @@ private:
 //
 // Laws of this file:
 // - While a call is in progress the writer's destructor waits for it. None of the calls here waits for room
-//   or for the transport, but for an inline drive's write; through try_use() all of them can be made.
+//   or for the transport, but for an inline drive's write; through try_use() all of them can be made. Those
+//   that wait for room or for an outcome are ended by the destructor.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -10037,6 +10145,25 @@ private:
 };
 
 } // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/detail/close_code_of.hpp
+// The status code in an encoded Close frame, masked or not: what the writer remembers of the last frame it takes.
+//
+// Laws of this file:
+// - No judgement: a body without a whole code counts as none (RFC 6455 §7.1.5), any other code is reported as it is.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Precondition: `frame` is one whole Close frame. close_code::no_status when it carries no code.
+[[nodiscard]] inline close_code close_code_of(const_bytes frame) noexcept {
+    const header_parse parsed = parse_header(frame);
+    if (parsed.header.payload_size < 2) return close_code::no_status;
+    std::byte code[2] = {frame[parsed.size], frame[parsed.size + 1]};
+    if (parsed.header.masked) apply_mask(mutable_bytes(code), parsed.header.key);
+    return static_cast<close_code>(load_be16(code));
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/write/detail/flush_ticket.hpp
 // What a flush() that waits shares with its mark in the queue.
@@ -10128,6 +10255,7 @@ struct [[nodiscard]] standing {
     bool over = false;    ///< it has ended
     bool climbed = false; ///< the queue reached its high mark: tell the observer
     bool drains = false;  ///< the deadline is that of a close or an abort
+    bool gone = false;    ///< the writer is being destroyed
     time_point deadline = no_deadline;
     waiter_list due{}; ///< the caller's to wake
 };
@@ -10174,35 +10302,27 @@ public:
     /// Queues a small frame, which `encode(mutable_bytes)` writes in place under the lock.
     template <class Encode>
     push_result push_small(const placement& where, Encode encode) noexcept {
-        return place(
-            where, [&](supplies& out) { return queued_.judge(where, out); },
-            [&](segment& room) { encode(queued_.put_small(where, room)); });
+        return place(where, by_budget(where), [&](segment& room) { encode(queued_.put_small(where, room)); });
     }
 
     /// Queues a frame that already is a segment. Takes it over only when the result says errc::none.
     push_result push_whole(placement where, segment* frame) noexcept {
         where.size = frame->size();
         where.whole = true;
-        return place(
-            where, [&](supplies& out) { return queued_.judge(where, out); },
-            [&](supplies&) { queued_.put_whole(where, frame); });
+        return place(where, by_budget(where), [&](supplies&) { queued_.put_whole(where, frame); });
     }
 
     /// Queues a segment without frames behind the data accepted so far; its outcome says that its turn has
-    /// come.
+    /// come. No cork holds it back.
     push_result push_mark(segment* mark, budget_waiter* waiter = nullptr) noexcept {
         const placement where{.mark = true, .waiter = waiter};
-        return place(
-            where, [&](supplies& out) { return queued_.judge(where, out); },
-            [&](supplies&) { queued_.put_whole(where, mark); });
+        return place(where, by_budget(where), [&](supplies&) { queued_.put_whole(where, mark); });
     }
 
     /// The gate's: leads everything, a Close that was queued before it included.
     push_result push_greeting(segment* greeting) noexcept {
         const placement where{.to = lane_id::greeting, .size = greeting->size()};
-        return place(
-            where, [&](supplies& out) { return queued_.judge(where, out); },
-            [&](supplies&) { queued_.put_whole(where, greeting); });
+        return place(where, by_budget(where), [&](supplies&) { queued_.put_whole(where, greeting); });
     }
 
     /// Queues a keyed frame; a queued one of the same key leaves, errc::conflated. O(segments queued).
@@ -10216,12 +10336,14 @@ public:
 
     /// Queues the Close frame behind everything accepted so far, seals, and bounds the drain.
     template <class Encode>
-    push_result push_close(std::size_t size, time_point drain_deadline, Encode encode) noexcept {
+    push_result push_close(std::size_t size, close_code code, time_point drain_deadline,
+                           Encode encode) noexcept {
         const placement where{.size = size, .of_message = true};
         const auto admit_anything = [](supplies&) noexcept { return errc::none; };
         return place(where, admit_anything, [&](segment& room) {
             encode(queued_.put_small(where, room));
             sealed_ = true;
+            queued_.accounts.note_close(code);
             queued_.work->close_deadline = drain_deadline;
             recall();
         });
@@ -10231,13 +10353,15 @@ public:
     [[nodiscard]] errc begin_message() noexcept {
         const scoped_hold hold(lock_);
         if (sealed_) return errc::closed;
-        return std::exchange(queued_.in_message, true) ? errc::message_open : errc::none;
+        return queued_.accounts.open_message() ? errc::none : errc::message_open;
     }
-    /// True when the caller must call the schedule hook. Behind a Close nothing follows: what waited stays,
-    /// and drops.
-    [[nodiscard]] bool end_message() noexcept {
+    /// True when the caller must call the schedule hook; senders that waited are its to wake. Behind a Close
+    /// nothing follows: held data stays, and drops.
+    [[nodiscard]] bool end_message(waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
-        return !sealed_ && queued_.end_message() && claim();
+        const bool follows = !sealed_ && queued_.end_message();
+        queued_.grant(due, sealed_);
+        return follows && claim();
     }
 
     /// While corked no push asks for a drive. False: there are as many as can be counted. uncork() is true
@@ -10295,7 +10419,8 @@ public:
         queued_.grant(result.due, sealed_);
         if (queued_.work != nullptr) queued_.work->take_incoming(sealed_);
         if (aborting_) {
-            result.step = queued_.must_finish() ? next_step::write_what_must : next_step::aborted;
+            result.step =
+                queued_.must_finish() && !given_up_ ? next_step::write_what_must : next_step::aborted;
         } else if (queued_.has_flight()) {
             result.step = next_step::write;
         } else if (sealed_) {
@@ -10310,13 +10435,20 @@ public:
         return result;
     }
 
-    /// Owner: the transport would block. False when an abort or a climb to the high mark came meanwhile: go on
-    /// with next().
+    /// Owner: what was written is off the books, ahead of next(): who is told of it finds the room.
+    void settle(const progress& done) noexcept {
+        const scoped_hold hold(lock_);
+        queued_.accounts.settle(done);
+    }
+
+    /// Owner: the transport would block. False when an abort came meanwhile, or the observer is to be told
+    /// of a mark: go on with next().
     [[nodiscard]] bool park(const progress& done, time_point& deadline, waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
         queued_.accounts.settle(done);
         queued_.grant(due, sealed_);
-        if ((aborting_ && !queued_.must_finish()) || queued_.accounts.is_untold()) return false;
+        if (aborting_ && (given_up_ || !queued_.must_finish())) return false;
+        if (queued_.accounts.is_untold() || queued_.accounts.has_fallen()) return false;
         token_ = token::parked;
         deadline = queued_.work->deadline();
         return true;
@@ -10330,6 +10462,7 @@ public:
         now.climbed = queued_.accounts.tells_high();
         now.deadline = queued_.work->deadline();
         now.drains = queued_.work->close_deadline <= now.deadline;
+        now.gone = given_up_;
         queued_.grant(now.due, sealed_);
         return now;
     }
@@ -10337,7 +10470,7 @@ public:
     /// Owner: the token waits for the write in flight. False when look() has something new.
     [[nodiscard]] bool park_started(const bool& over, bool cancelled, time_point& deadline) noexcept {
         const scoped_hold hold(lock_);
-        if (over || queued_.accounts.is_untold()) return false;
+        if (over || given_up_ || queued_.accounts.is_untold()) return false;
         token_ = token::parked;
         deadline = cancelled ? no_deadline : queued_.work->deadline();
         return true;
@@ -10353,10 +10486,11 @@ public:
         return take_if_free();
     }
 
-    /// Owner: the quantum is used up; the token, still held, goes to the schedule hook.
-    void hand_over() noexcept {
+    /// Owner: the token, still held, goes to the schedule hook. False: nobody would come, the writer goes.
+    [[nodiscard]] bool hand_over() noexcept {
         const scoped_hold hold(lock_);
-        token_ = token::scheduled;
+        if (!given_up_) token_ = token::scheduled;
+        return !given_up_;
     }
 
     /// Owner: the end. What is still held is dropped; the caller tells and destroys `rest`, and wakes who is
@@ -10385,27 +10519,30 @@ public:
         token_ = token::finished;
     }
 
-    /// For the destructor: nothing is accepted any more, and nobody waits for room. The caller wakes who is
-    /// due.
-    [[nodiscard]] waiter_list give_up() noexcept {
-        waiter_list due;
+    /// For the destructor: nothing is accepted any more, and nobody waits for room; the caller wakes who is
+    /// due. True when the token, which nobody ran with, is its. Else whoever pumps ends the writer.
+    [[nodiscard]] bool give_up(waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
+        WSOLO_ASSERT(token_ != token::gated, "a single_writer is destroyed before its init_gate");
         if (!aborting_) reason_ = errc::aborted;
-        sealed_ = aborting_ = true;
+        sealed_ = aborting_ = given_up_ = true;
         queued_.grant(due, true);
-        return due;
+        if (token_ == token::pumping || token_ == token::finished) return false;
+        token_ = token::pumping;
+        return true;
     }
 
     /// Owner. nullptr when nothing was queued since the writer was idle (an abort of an idle writer).
     [[nodiscard]] workload* work() noexcept { return queued_.work; }
 
-    /// Withdraws a sender that waits for room; those behind it may fit, and are the caller's to wake. False
-    /// when it was granted room, or the end came: it is being woken.
-    [[nodiscard]] bool withdraw(budget_waiter& waiter, waiter_list& due) noexcept {
+    /// Withdraws a sender that waits for room; those behind it may fit, and are the caller's to wake, as an
+    /// unused workload is its to destroy. False when it was granted room, or the end came: it is being woken.
+    [[nodiscard]] bool withdraw(budget_waiter& waiter, waiter_list& due, workload*& unused) noexcept {
         const scoped_hold hold(lock_);
         if (!std::exchange(waiter.waits, false)) return false;
         queued_.work->waiters.remove(waiter);
         queued_.grant(due, sealed_);
+        if (token_ == token::free) unused = queued_.take_unused();
         return true;
     }
 
@@ -10430,29 +10567,17 @@ public:
         return work();
     }
 
-    /// For the destructor: takes the token from whoever it waits for. False when the writer is finished.
-    [[nodiscard]] bool seize() noexcept {
-        const scoped_hold hold(lock_);
-        WSOLO_ASSERT(token_ != token::pumping,
-                     "a single_writer is destroyed while another thread is in its pump()");
-        WSOLO_ASSERT(token_ != token::gated, "a single_writer is destroyed before its init_gate");
-        return std::exchange(token_, token_ == token::finished ? token::finished : token::pumping) !=
-               token::finished;
-    }
-
     [[nodiscard]] token state() noexcept {
-        const scoped_hold hold(lock_);
-        return token_;
+        return locked([this] { return token_; });
     }
-
     [[nodiscard]] std::size_t held_bytes() noexcept {
-        const scoped_hold hold(lock_);
-        return queued_.accounts.held_data();
+        return locked([this] { return queued_.accounts.held_data(); });
     }
-
+    [[nodiscard]] std::uint32_t held_frames() noexcept {
+        return locked([this] { return queued_.accounts.held_frames(); });
+    }
     [[nodiscard]] overflow when_full() noexcept {
-        const scoped_hold hold(lock_);
-        return queued_.accounts.when_full();
+        return locked([this] { return queued_.accounts.when_full(); }); // it shares a byte with what changes
     }
 
     [[nodiscard]] drain_report report() noexcept {
@@ -10470,7 +10595,9 @@ private:
         do {
             const scoped_hold hold(lock_);
             if (sealed_ && (aborting_ || where.to != lane_id::greeting)) return {errc::closed};
-            if (const errc refused = judge(fresh); refused != errc::none) return {refused};
+            if (where.waiter != nullptr && !queued_.find_work(fresh)) continue; // it is where senders wait
+            if (const errc refused = judge(fresh); refused != errc::none) // and for whom no cork holds back
+                return {refused, where.waiter != nullptr && queued_.has_incoming() && take_if_free()};
             if (!queued_.find_work(fresh)) continue;
             const bool was_parked = token_ == token::parked;
             if constexpr (std::invocable<Commit&, segment&>) {
@@ -10483,15 +10610,18 @@ private:
             if (queued_.accounts.climbed()) recall(); // the observer is told by whoever pumps
             const bool recalled =
                 was_parked && token_ == token::free; // no cork holds back a write that has begun
-            return {errc::none, recalled ? take_if_free() : claim()};
+            return {errc::none, recalled || where.mark ? take_if_free() : claim()};
         } while (fresh.fetch());
         return {errc::out_of_memory};
     }
 
+    auto by_budget(const placement& where) noexcept {
+        return [this, &where](supplies& out) noexcept { return queued_.judge(where, out); };
+    }
+
     [[nodiscard]] errc may_evict(errc full) const noexcept {
         if (sealed_) return errc::closed;
-        return full == errc::queue_full && queued_.accounts.when_full() == overflow::drop_oldest ? errc::none
-                                                                                                 : full;
+        return full == errc::queue_full && queued_.evicts() ? errc::none : full;
     }
 
     /// A parked writer's loop waits for an older deadline: the hook tells it to look again.
@@ -10520,11 +10650,12 @@ private:
     // Wide first, so that the narrow members fill the first one's tail and an idle writer stays small.
     [[no_unique_address]] backlog queued_;
     basic_spin_lock<Traits> lock_;
-    token token_;
     errc reason_ = errc::none;
     std::uint8_t corks_ = 0;
+    token token_ : 3;
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
+    bool given_up_ : 1 = false; // by the destructor
     bool partial_frame_ : 1 = false;
     bool deadline_hit_ : 1 = false;
     int transport_error_ = 0;
@@ -10585,12 +10716,14 @@ struct attempt {
     progress done;
     std::size_t written = 0;
     errc error = errc::none;
-    bool blocked = false; ///< nothing wrong, but the transport must become writable first
+    bool blocked = false;   ///< nothing wrong, but the transport must become writable first
+    bool abandoned = false; ///< nobody waits for the write's end: how much of it leaves is not known
     int transport_error = 0;
 
     /// The report's end of the story when `error` is one.
     [[nodiscard]] drain_report failure() const noexcept {
         drain_report end;
+        end.partial_frame = abandoned;
         end.reason = error;
         end.deadline_hit = error == errc::write_timed_out || error == errc::drain_timed_out;
         end.transport_error = error == errc::write_failed ? transport_error : 0;
@@ -10672,6 +10805,19 @@ io_result call_write(Transport& connection, const gather_plan& plan, time_point 
 #endif
 }
 
+/// The end of the transport; one that throws has ended all the same.
+template <any_transport Transport>
+void call_finish(Transport& connection, end_of_write why) noexcept {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        connection.finish(why);
+    } catch (...) { // there is nobody to tell
+    }
+#else
+    connection.finish(why);
+#endif
+}
+
 /// A whole write. Owner only, with no lock held. Precondition: the flight is not empty.
 template <class Traits, transport Transport>
 attempt attempt_write(Transport& connection, workload& work, const settings& options, bool only_what_must) {
@@ -10724,8 +10870,16 @@ public:
 
     /// Owner: has it end soon, because `why`.
     template <completion_transport Transport>
-    void cancel(Transport& connection, errc why) {
-        if (std::exchange(cancelled_, why) == errc::none) connection.cancel_write();
+    void cancel(Transport& connection, errc why) noexcept {
+        if (std::exchange(cancelled_, why) != errc::none) return;
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            connection.cancel_write();
+        } catch (...) { // it did nothing, as it may
+        }
+#else
+        connection.cancel_write();
+#endif
     }
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
 
@@ -10842,22 +10996,18 @@ protected:
           observer_(std::move(observer)) {}
     ~writer_core() = default;
 
-    /// For the destructor, before anything goes: nobody waits for room any more, and nothing more is
-    /// accepted.
+    /// For the destructor, while threads may still be inside by a handle: nothing more is accepted, and what is
+    /// left has its outcome, so that none of them waits for one.
     void give_up() {
-        waiter_list due = box_.give_up();
+        waiter_list due;
+        const bool is_ours = box_.give_up(due);
         due.wake_all();
+        if (is_ours) static_cast<void>(run());
     }
-    /// For the destructor, when no other thread is inside: what is left has its outcome.
-    void end_what_is_left() {
-        if (!box_.seize()) return;
-        attempt last;
-        bool in_flight = false;
-        if constexpr (completes) {
-            if (started_ != nullptr && started_->over) last = settle();
-            if ((in_flight = started_ != nullptr)) started_->cancel(transport_, errc::aborted);
-        }
-        static_cast<void>(end(last.done, {.partial_frame = in_flight, .reason = errc::aborted}));
+    /// For the destructor, when they have left.
+    void check_over() const noexcept {
+        WSOLO_ASSERT(box_.state() == token::finished,
+                     "a single_writer is destroyed while another thread is in its pump()");
     }
 
     /// The rest of every push, with no lock held.
@@ -10906,7 +11056,7 @@ protected:
         end_result over = box_.finish(done, how);
         over.due.wake_all();
         if (over.rest != nullptr) release(over.rest, over.report.clean() ? errc::closed : over.report.reason);
-        transport_.finish(over.report.clean() ? end_of_write::drained : end_of_write::broken);
+        call_finish(transport_, over.report.clean() ? end_of_write::drained : end_of_write::broken);
         tell_finished(over.report);
         box_.retire();
         return {pump_status::finished};
@@ -10944,6 +11094,7 @@ private:
         attempt last;
         if constexpr (completes) {
             if (!collect(last, parked.deadline)) return parked;
+            tell_written(last);
             if (last.error != errc::none) return end(last.done, last.failure());
         }
         for (std::size_t written = 0;; written += last.written) {
@@ -10957,18 +11108,20 @@ private:
             last = {};
             if (next.climbed) tell_high();
             if (next.fell) tell_low();
-            if (next.step == next_step::look_again) continue;
+            if (next.climbed || next.fell) continue; // the observer may have ended it
             if (next.step == next_step::drained) return end({}, {});
             if (next.step == next_step::aborted) return end({}, {.reason = errc::aborted});
             if (written != 0 && written >= settings_.pump_quantum) {
-                box_.hand_over();
+                if (!box_.hand_over()) continue;
                 call_hook();
-                return {pump_status::more};
+                return {box_.state() == token::finished ? pump_status::finished : pump_status::more};
             }
             last = write(next.step == next_step::write_what_must, parked.deadline);
+            if (completes && last.blocked) return parked;
+            tell_written(last);
             if (last.error != errc::none) return end(last.done, last.failure());
             if (!last.blocked) continue;
-            if (completes || park(last.done, parked.deadline)) return parked;
+            if (park(last.done, parked.deadline)) return parked;
             last.done = {};
         }
     }
@@ -11003,13 +11156,25 @@ private:
                 made = settle();
                 return true;
             }
-            if (!started_->is_cancelled() && Traits::clock::now() >= now.deadline) {
-                started_->cancel(transport_, now.drains ? errc::drain_timed_out : errc::write_timed_out);
+            if (!started_->is_cancelled() && (now.gone || Traits::clock::now() >= now.deadline)) {
+                started_->cancel(transport_, now.gone     ? errc::aborted
+                                             : now.drains ? errc::drain_timed_out
+                                                          : errc::write_timed_out);
+            } else if (now.gone) {
+                made.error = errc::aborted;
+                return made.abandoned = true;
             } else if (box_.park_started(started_->over, started_->is_cancelled(), deadline)) {
                 return false;
             }
         }
         return true;
+    }
+
+    /// Outcomes of what a write took, once its room is free again: whoever is told may send.
+    void tell_written(attempt& made) {
+        if (box_.work() == nullptr || !box_.work()->in_flight.has_written()) return;
+        box_.settle(std::exchange(made.done, {}));
+        box_.work()->in_flight.tell_written();
     }
 
     [[nodiscard]] attempt settle() {
@@ -11199,8 +11364,9 @@ inline constexpr born_gated_t born_gated{};
 /// or inline_drive of one; `Side` is server_side or client_side<>. `Observer` may have, each called with no
 /// lock held: `on_finished(const drain_report&)`, once, by the thread that ends the writer; `on_high_water()`
 /// and `on_low_water()`, by turns, by the thread that pumps; none may throw. Thread safety: everything but
-/// construction and destruction. The destructor closes handles, aborts what is left (errc::aborted) and must
-/// not run inside a callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or
+/// construction and destruction; a hook may be called by two threads at once. The destructor closes handles,
+/// aborts what is left (errc::aborted) and must not run inside a callback; no thread may be in a direct call
+/// then. Idle it owns no heap block, mutex or
 /// thread (32 bytes once it made a handle, or started a write on a completion_transport).
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
           class Observer = no_observer, class Traits = std_blocking_traits>
@@ -11228,7 +11394,7 @@ public:
         this->anchor_.close();
         this->give_up();
         this->anchor_ = {}; // waits for the calls that handles have in progress
-        this->end_what_is_left();
+        this->check_over();
     }
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
@@ -11253,7 +11419,7 @@ public:
     [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome told = {}) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
                      "send_keyed() sends a text or a binary message");
-        if (is_control(op)) return errc::raw_frame_malformed;
+        if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
         // Before the work, and again after it.
         const errc full = this->box_.admits_keyed(key, encoded_size<Side::self>(payload.size()));
         if (full != errc::none) return this->drive_data({full});
@@ -11270,7 +11436,7 @@ public:
                                  const StopToken& stop = {}) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
                      "send_wait() sends a text or a binary message");
-        if (is_control(op)) return errc::raw_frame_malformed;
+        if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
         if (this->is_pumping_here()) return errc::would_deadlock;
         const std::size_t size = encoded_size<Side::self>(payload.size());
         if (size <= detail::inline_limit) {
@@ -11426,6 +11592,8 @@ public:
     }
     /// Budget in use, overhead included, in bytes.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return this->box_.held_bytes(); }
+    /// The data frames among them.
+    [[nodiscard]] std::uint32_t queued_frames() const noexcept { return this->box_.held_frames(); }
 
 private:
     friend class init_gate<single_writer>;
@@ -11448,7 +11616,8 @@ private:
         for (;;) {
             waiting_sender waiter;
             const detail::push_result pushed = push(&waiter);
-            if (pushed.error != errc::queue_full) return this->drive(pushed);
+            static_cast<void>(this->drive(pushed));
+            if (pushed.error != errc::queue_full) return pushed.error;
             if (!wait_for_room(waiter, deadline, stop))
                 return stop.stop_requested() ? errc::cancelled : errc::timed_out;
         }
@@ -11463,8 +11632,10 @@ private:
             waiter.parker.park_until(deadline);
         }
         detail::waiter_list due;
-        if (this->box_.withdraw(waiter, due)) {
+        detail::workload* unused = nullptr;
+        if (this->box_.withdraw(waiter, due, unused)) {
             due.wake_all();
+            detail::workload::destroy(unused);
             return false;
         }
         waiter.parker.park(); // it is being woken: the waker's touch must be over before the node goes
@@ -11529,7 +11700,7 @@ private:
     errc push_close(const_bytes frame, duration drain_within) {
         const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
-        return this->drive(this->box_.push_close(frame.size(), deadline, copy));
+        return this->drive(this->box_.push_close(frame.size(), detail::close_code_of(frame), deadline, copy));
     }
 
     static bool is_one_whole_frame(const header_parse& parsed, const_bytes bytes) noexcept {
@@ -11795,7 +11966,15 @@ private:
         if constexpr (waitable_transport<Transport>) {
             // In slices, because a close() or abort() meanwhile may bring the deadline forward.
             const time_point slice = deadline_after(Traits::clock::now(), std::chrono::milliseconds(20));
+#if WSOLO_HAS_EXCEPTIONS
+            try {
+                static_cast<void>(writer_.wait_writable(detail::earlier(deadline, slice)));
+            } catch (...) { // a transport that throws has failed
+                writer_.abort(errc::write_failed, duration::zero());
+            }
+#else
             static_cast<void>(writer_.wait_writable(detail::earlier(deadline, slice)));
+#endif
         } else {
             static_cast<void>(deadline);
             WSOLO_ASSERT(false,
@@ -11838,14 +12017,18 @@ struct endpoint_options {
     /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
     read_limits reading{};
     writer_options writing{};
-    /// What may wait for the handler.
+    /// What may wait for the handler. With drop_newest the handler's on_refused() is told of each message that was not
+    /// let in; without one only ending::handled.messages_refused counts it.
     inbox_limits handling{};
     heartbeat_options beating{};
     /// How long the peer may take to answer our Close, and to end the stream behind a failure.
     std::chrono::milliseconds close_timeout{5'000};
-    /// Reading pauses while more than this many bytes wait to be written: for peers whose requests make replies.
+    /// Reading pauses while more than this waits to be written, for peers whose requests make replies: bytes, as
+    /// writer_limits::max_bytes counts them, or data frames. Leave room above both in writing.limits for the replies to
+    /// what one receive() may bring: the smallest message has 6 bytes, or 2 when a server sent it.
     std::size_t max_unsent = static_cast<std::size_t>(-1);
-    /// Messages handled in one turn of the loop, where the loop handles them.
+    std::uint32_t max_unsent_frames = 16'384;
+    /// Messages handled in one turn of the loop, or by one work(). At least 1.
     std::uint32_t handle_quantum = 64;
 };
 
@@ -11866,8 +12049,8 @@ struct ending {
     close_code code = close_code::abnormal;
     /// The peer's Close arrived.
     bool peer_closed = false;
-    /// PONGs, PINGs and the Close that the endpoint queued by itself: with the caller's own accepted frames they add up
-    /// to written.frames_accepted().
+    /// PONGs and PINGs that the endpoint queued by itself, and the Close, whoever asked for it: with the caller's
+    /// own accepted frames they add up to written.frames_accepted().
     std::uint64_t control_frames = 0;
     drain_report written{};
     inbox_report handled{};
@@ -11953,12 +12136,11 @@ errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
 // How a connection ends, as it becomes known.
 //
 // Laws of this file:
-// - The first reason stays. The peer's status code stands above ours: it is the one that was received.
-// - note_close() and count_control() may be called from any thread; the rest by the loop's.
+// - The first reason stands. The peer's status code stands above ours: it is the one that was received.
+// - All of it is the loop's. What other threads may cause, a Close, is read from the writer, which knows it in one step.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-template <class Traits>
 class ending_record {
 public:
     void blame(errc why) noexcept {
@@ -11968,25 +12150,16 @@ public:
         how_.peer_closed = true;
         how_.code = code;
     }
-    /// Our Close with this code was queued.
-    void note_close(close_code code) noexcept {
-        std::uint16_t none = 0;
-        sent_code_.compare_exchange_strong(none, static_cast<std::uint16_t>(code), std::memory_order_relaxed);
-    }
-    /// The writer accepted a control frame of the endpoint's own.
-    void count_control() noexcept { control_frames_.fetch_add(1, std::memory_order_relaxed); }
-    [[nodiscard]] bool close_noted() const noexcept {
-        return sent_code_.load(std::memory_order_relaxed) != 0;
-    }
+    /// The writer accepted a PING or a PONG of the endpoint's own.
+    void count_control() noexcept { ++how_.control_frames; }
 
     const ending& finish(const drain_report& written, const inbox_report& handled) noexcept {
-        how_.control_frames = control_frames_.load(std::memory_order_relaxed);
         how_.written = written;
         how_.handled = handled;
         blame(written.reason);
         blame(handled.reason);
-        if (!how_.peer_closed && close_noted())
-            how_.code = static_cast<close_code>(sent_code_.load(std::memory_order_relaxed));
+        if (written.close != close_code::abnormal) ++how_.control_frames;
+        if (!how_.peer_closed) how_.code = written.close;
         return how_;
     }
 
@@ -11994,8 +12167,6 @@ public:
 
 private:
     ending how_;
-    typename Traits::template atomic<std::uint16_t> sent_code_{0};
-    typename Traits::template atomic<std::uint64_t> control_frames_{0};
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -12004,8 +12175,8 @@ private:
 // A message on its way to the handler, with its number in the barrier.
 //
 // Laws of this file:
-// - Its number ends with it: handled when the handler took it, abandoned when it was not accepted. One that is
-//   dropped by an error stays open, so that no later wait passes over it: the barrier was closed with that error.
+// - Its number is completed by who handles it and abandoned by who did not get it accepted. One that was accepted and
+//   dropped stays open, so that no wait passes over it: the barrier is closed with what dropped it.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -12014,23 +12185,18 @@ template <class Barrier>
 class received_item {
 public:
     received_item(message received, Barrier& numbers) noexcept
-        : message_(std::move(received)), numbers_(&numbers), ticket_(numbers.issue_ticket()) {}
+        : message_(std::move(received)), ticket_(numbers.issue_ticket()) {}
     received_item(received_item&&) noexcept = default;
     received_item& operator=(received_item&&) = delete;
-    ~received_item() {
-        if (numbers_->is_closed()) {
-            static_cast<void>(ticket_.take());
-        } else {
-            ticket_.abandon();
-        }
-    }
+    ~received_item() { static_cast<void>(ticket_.take()); }
 
     [[nodiscard]] message take_message() noexcept { return std::move(message_); }
     [[nodiscard]] basic_ticket<Barrier> take_ticket() noexcept { return std::move(ticket_); }
+    /// It was not accepted.
+    void abandon() noexcept { ticket_.abandon(); }
 
 private:
     message message_;
-    Barrier* numbers_;
     basic_ticket<Barrier> ticket_;
 };
 
@@ -12043,6 +12209,7 @@ private:
 // Laws of this file:
 // - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's
 //   end does what they ask for: no loop wakes itself.
+// - What a turn looks at is set before the turn is asked for: the loop may come at once.
 // - What the handler answers ends the connection or does not; it never unwinds a loop.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -12067,8 +12234,11 @@ class endpoint_parts {
         bool operator()() const { return self->ask_for_work(); }
         void on_resume() const noexcept { self->wake_or_abort(); }
         void on_finished(const inbox_report& report) const noexcept {
+            // What was dropped stays open in the barrier, so whoever waits for it is told why.
+            if (!report.clean()) self->handled_.close(report.reason);
             if constexpr (requires { self->handler_.on_messages_over(report.reason); })
                 self->handler_.on_messages_over(report.reason);
+            self->messages_are_over_.store(true, std::memory_order_release);
             self->wake_or_abort();
         }
     };
@@ -12088,8 +12258,9 @@ protected:
         : beat_(options.beating, Traits::clock::now()),
           in_(whole_messages(options.reading)),
           close_timeout_(options.close_timeout),
-          handle_quantum_(options.handle_quantum),
+          handle_quantum_(options.handle_quantum == 0 ? 1 : options.handle_quantum),
           max_unsent_(options.max_unsent),
+          max_unsent_frames_(options.max_unsent_frames),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
@@ -12106,8 +12277,12 @@ protected:
     endpoint_parts(const endpoint_parts&) = delete;
     endpoint_parts& operator=(const endpoint_parts&) = delete;
     ~endpoint_parts() {
-        handled_.close(errc::aborted); // who waits for messages that will not be handled is told so
-        anchor_ = {};                  // waits for work() in progress
+        WSOLO_ASSERT(!loop_scope::is_inside(this) && !loop_scope::is_inside(&handled_),
+                     "an endpoint is destroyed by one of its own callbacks");
+        is_going_.store(true, std::memory_order_relaxed);
+        abort(errc::aborted);           // a handler that waits for messages, or for room, is told so
+        static_cast<void>(out_.pump()); // not but by the writer's end
+        anchor_ = {};                   // waits for work(), and for what handles have in progress
     }
 
     [[nodiscard]] Whole& whole() noexcept { return static_cast<Whole&>(*this); }
@@ -12119,21 +12294,20 @@ protected:
 
     errc begin_close(close_code code, std::string_view reason) {
         const errc error = out_.close(code, reason);
-        if (error != errc::none) return error;
-        end_.note_close(code);
-        end_.count_control();
-        return errc::none;
+        if (error == errc::none) is_closing_.store(true, std::memory_order_relaxed);
+        return error;
+    }
+    /// The same when there must be an end, whatever happens.
+    void close_or_abort(close_code code, std::string_view reason, errc why) {
+        const errc error = begin_close(code, reason);
+        if (error != errc::none && error != errc::closed) abort(why);
     }
 
     void abort(errc why) {
+        if (why == errc::none) why = errc::aborted; // none is for an end in order
         out_.abort(why, duration::zero()); // first, so that nothing says goodbye for what follows
         handled_.close(why);
         static_cast<void>(inbox_.close(why));
-    }
-
-    /// Has what is queued handled, if there is something.
-    void ask_again() {
-        if (inbox_.wants_drain() && !ask_for_work()) abort(errc::schedule_refused);
     }
 
     void handle_some() {
@@ -12148,23 +12322,17 @@ protected:
             return error;
         };
         if constexpr (requires { handler_.wants_message(); }) {
-            for (std::uint32_t left = handle_quantum_; left != 0 && may_hand_out(); --left)
-                static_cast<void>(inbox_.drain(handle, 1));
+            static_cast<void>(
+                inbox_.drain_while(handle, [this] { return handler_.wants_message(); }, handle_quantum_));
         } else {
             static_cast<void>(inbox_.drain(handle, handle_quantum_));
         }
     }
 
-    /// Of a handler that takes messages when it wants to: whether drain() has something to do.
-    [[nodiscard]] bool may_hand_out() const noexcept {
-        return inbox_.wants_drain() &&
-               (handler_.wants_message() || inbox_.queued_messages() == 0 || !inbox_.report().clean());
-    }
-
     /// Has run() called soon: by this turn's own end where the loop itself asks.
     bool wake(bool& is_due) {
         if (loop_scope::is_inside(this)) return is_due = true;
-        return ask_for_a_turn(schedule_);
+        return is_going_.load(std::memory_order_relaxed) || ask_for_a_turn(schedule_);
     }
     void wake_or_abort() {
         if (!wake(work_is_due_)) abort(errc::schedule_refused);
@@ -12173,7 +12341,7 @@ protected:
     heartbeat beat_;
     basic_reader<Side::self> in_;
     byte_buffer rest_; ///< bytes behind a pause
-    ending_record<Traits> end_;
+    ending_record end_;
     time_point write_deadline_ = no_deadline;
     time_point give_up_at_ = no_deadline;
     time_point close_by_ = no_deadline; ///< while owed_close_ waits for the messages before it
@@ -12181,12 +12349,17 @@ protected:
     const std::chrono::milliseconds close_timeout_;
     const std::uint32_t handle_quantum_;
     const std::size_t max_unsent_;
+    const std::uint32_t max_unsent_frames_;
     bool write_is_due_ = false;
     bool work_is_due_ = false;
     bool is_blocked_ = false;
     bool writer_is_over_ = false;
     bool input_is_over_ = false;
     bool is_finished_ = false;
+    bool is_listening_ = true;                                        ///< what the loop was told last
+    typename Traits::template atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
+    typename Traits::template atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
+    typename Traits::template atomic<bool> is_going_{false}; ///< the destructor runs: nobody is asked
 
     Handler handler_;
     [[no_unique_address]] Schedule schedule_;
@@ -12197,10 +12370,13 @@ protected:
     anchor anchor_; ///< the last, so that nothing goes while work() is inside
 
 private:
+    /// False: nobody will come.
     bool ask_for_work() {
+        if (is_going_.load(std::memory_order_relaxed)) return false;
         if constexpr (handles_here) {
             return wake(work_is_due_);
         } else {
+            if (!anchor_) return false; // made without memory: there is no handle to come by
             auto call = [this] { return work_(anchor_.handle()); };
             return ask_for_a_turn(call);
         }
@@ -12237,8 +12413,12 @@ protected:
     using parts::inbox_;
     using parts::input_is_over_;
     using parts::is_blocked_;
+    using parts::is_closing_;
     using parts::is_finished_;
+    using parts::is_listening_;
     using parts::max_unsent_;
+    using parts::max_unsent_frames_;
+    using parts::messages_are_over_;
     using parts::out_;
     using parts::owed_close_;
     using parts::parts;
@@ -12255,7 +12435,7 @@ protected:
         beat_.on_received(now);
         {
             const loop_scope inside(this);
-            take(received, now);
+            if (!input_is_over_) take(received, now);
             handle_here();
         }
         return settle(now);
@@ -12298,7 +12478,10 @@ private:
 
     /// What came before the pause was heard of: no more than one receive() brings, if the loop listens.
     void keep(mutable_bytes bytes) {
-        if (!rest_.append(bytes)) fail(errc::out_of_memory);
+        if (rest_.append(bytes)) return;
+        fail(errc::out_of_memory);
+        input_is_over_ = true; // behind a gap nothing is a frame
+        if (rest_.empty()) end_messages();
     }
 
     void take_rest(time_point now) {
@@ -12319,7 +12502,6 @@ private:
         case event_kind::failure:
             end_.blame(found.error());
             if (!found.owes_reply() && !in_.close_sent()) return out_.abort(found.error());
-            end_.note_close(found.code());
             break;
         }
         // What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
@@ -12328,27 +12510,44 @@ private:
     }
 
     void answer_close(time_point now) {
-        if (!owed_close_ || (!inbox_.finished() && now < close_by_)) return;
+        if (!owed_close_ || (!messages_are_over() && now < close_by_)) return;
         answer(*owed_close_);
         owed_close_.reset();
     }
 
     void answer(const control_frame& reply) {
         const errc error = out_.send(reply);
-        if (error == errc::none) end_.count_control();
-        if (reply.op() == opcode::close || error == errc::closed) return in_.note_close_sent();
+        if (error == errc::none && reply.op() != opcode::close) end_.count_control();
+        if (error == errc::closed || (error == errc::none && reply.op() == opcode::close))
+            return in_.note_close_sent();
         if (error != errc::none) fail(error);
+    }
+
+    /// No handler runs, or ever will.
+    [[nodiscard]] bool messages_are_over() const noexcept {
+        return messages_are_over_.load(std::memory_order_acquire);
     }
 
     void deliver(const event& found) {
         byte_buffer bytes;
-        if (!bytes.append(found.payload())) return fail(errc::out_of_memory);
+        if (!bytes.append(found.payload())) return lose(errc::out_of_memory);
         const std::size_t size = bytes.size();
-        const inbox_push pushed = inbox_.push({message(found.is_text(), std::move(bytes)), handled_}, size);
-        if (pushed.error == errc::none || pushed.error == errc::queue_full || pushed.error == errc::closed)
-            return;
-        handled_.close(pushed.error);
-        fail(pushed.error);
+        typename parts::item next(message(found.is_text(), std::move(bytes)), handled_);
+        const errc refused = inbox_.push(std::move(next), size).error;
+        if (refused == errc::none) return;
+        next.abandon();
+        if (refused == errc::closed) return;
+        if (refused != errc::queue_full) return lose(refused);
+        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); })
+            handler_.on_refused(this->whole(), next.take_message());
+    }
+
+    /// A message could not be queued, so none behind it is; those before it are still handled, unless the inbox
+    /// itself says otherwise.
+    void lose(errc why) {
+        handled_.close(why);
+        end_messages();
+        fail(why);
     }
 
     void end_input(errc why) {
@@ -12358,8 +12557,8 @@ private:
             if (why != errc::none) {
                 out_.abort(why);
             } else { // only one direction is over, so the other can still say what is wrong with that
-                static_cast<void>(
-                    this->begin_close(close_code::protocol_error, "the stream ended without a Close frame"));
+                this->close_or_abort(close_code::protocol_error, "the stream ended without a Close frame",
+                                     errc::connection_lost);
             }
         }
         if (rest_.empty()) end_messages();
@@ -12383,12 +12582,13 @@ private:
     void fail(errc why) {
         end_.blame(why);
         const close_code known = close_code_for(why);
-        static_cast<void>(this->begin_close(
-            known == close_code::no_status ? close_code::internal_error : known, to_string(why)));
+        this->close_or_abort(known == close_code::no_status ? close_code::internal_error : known,
+                             to_string(why), why);
     }
 
     void keep_alive(time_point now) {
-        if (end_.close_noted() || !in_.open() || input_is_over_) beat_.on_closing();
+        if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
+        if (!is_listening_) beat_.on_not_listening(now);
         const heartbeat_actions due = beat_.tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping({}, {&endpoint_turn::on_ping_told, this});
@@ -12405,15 +12605,10 @@ private:
         }
     }
 
-    /// In the thread that pumps, which is the loop's.
+    /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
     static void on_ping_told(void* context, errc outcome) noexcept {
-        auto& self = *static_cast<endpoint_turn*>(context);
-        const time_point now = Traits::clock::now();
-        if (outcome == errc::none) {
-            self.beat_.on_ping_written(now);
-        } else {
-            self.beat_.on_ping_dropped(now);
-        }
+        if (outcome == errc::none)
+            static_cast<endpoint_turn*>(context)->beat_.on_ping_written(Traits::clock::now());
     }
 
     void pump(time_point now) {
@@ -12436,14 +12631,18 @@ private:
         }
         pump(now);
         if (is_input_over(now)) end_here();
-        if (writer_is_over_ && input_is_over_ && inbox_.finished()) return finish();
+        if (writer_is_over_ && input_is_over_ && messages_are_over()) return finish();
         if (std::exchange(work_is_due_, false) && !ask_for_a_turn(schedule_)) {
             this->abort(errc::schedule_refused);
             write_is_due_ = true;
             return settle(now);
         }
-        const bool may_read = rest_.empty() && !inbox_.paused() && out_.queued_bytes() <= max_unsent_;
-        return {.read = !input_is_over_ && may_read, .write = is_blocked_, .deadline = earliest()};
+        is_listening_ = !input_is_over_ && rest_.empty() && !inbox_.paused() && !has_much_unsent();
+        return {.read = is_listening_, .write = is_blocked_, .deadline = earliest()};
+    }
+
+    [[nodiscard]] bool has_much_unsent() const noexcept {
+        return out_.queued_bytes() > max_unsent_ || out_.queued_frames() > max_unsent_frames_;
     }
 
     // ---- the end
@@ -12465,6 +12664,7 @@ private:
     }
 
     endpoint_wants finish() {
+        const loop_scope inside(this);
         is_finished_ = true;
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
@@ -12497,18 +12697,20 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// See the file's laws. `Schedule` is called from any thread to have run() called soon (single_writer's hook).
+/// See the file's laws. `Schedule` is called to have run() called soon, from any thread, by several at once.
 ///
 /// `Handler` is called as `on_message(endpoint&, message)`, or is a callable of these, and returns nothing or an errc.
 /// An errc ends the connection, as does throwing (errc::handler_failed); but errc::closed, a send's answer once this
 /// side's Close is queued, is no failure. It may also have, called in the loop's thread: `on_beat(endpoint&, bool
-/// window_rolled)`, when the application's heartbeat is due, and `on_finished(endpoint&, const ending&)`, once.
+/// window_rolled)`, when the application's heartbeat is due; `on_refused(endpoint&, message)`, for a message that
+/// inbox_overflow::drop_newest did not let in; and `on_finished(endpoint&, const ending&)`, once, when no handler runs.
 ///
 /// `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
-/// idle-to-busy transition, from the loop's thread or from within work().
+/// idle-to-busy transition, from any thread, by several at once. Like Schedule it refuses by returning false.
 ///
-/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It waits for work() in
-/// progress, and must not run inside a callback.
+/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It calls no hook and no
+/// on_finished, tells who waits in the barrier or the writer, and waits for work() and for what handles have in
+/// progress. No other thread may be in a direct call then, and it must not run inside a callback.
 template <transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
           class Work = in_the_loop, class Traits = std_blocking_traits>
 class endpoint : private detail::endpoint_turn<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
@@ -12562,7 +12764,7 @@ public:
     }
 
     /// For a handler that takes messages when it wants to (endpoint/message_source.hpp): it wants one now.
-    void ask_for_messages() { this->ask_again(); }
+    void ask_for_messages() { this->inbox_.rouse(); }
 
     // ---- any thread's
 
@@ -12609,7 +12811,9 @@ endpoint(Transport, Schedule, Handler) -> endpoint<Transport, Schedule, Handler>
 namespace wsolo::inline WSOLO_ABI {
 
 /// The `Handler` of an endpoint whose messages a coroutine takes. Not thread-safe: next() is called where messages are
-/// handled, or before the first is received.
+/// handled (in the loop, or within work() where a pool does it), or before the first is received. A coroutine that
+/// awaits other things as well comes back there before it asks for the next message, which a loop can arrange and a
+/// pool can't.
 class message_source {
 public:
     class [[nodiscard]] awaiter;

@@ -23,6 +23,7 @@ struct tape {
     std::size_t size = 0;
     int blocks = 0;          ///< writes that are answered with would_block first
     std::size_t partial = 0; ///< bytes that each of them takes all the same
+    std::size_t most = 128;  ///< bytes that one of the others takes
     bool fails = false;      ///< every write
     int finished = 0;
     bool drained = false;
@@ -30,7 +31,8 @@ struct tape {
     wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point) {
         check(finished == 0, "a write behind the end");
         if (fails) return {wsolo::io_status::failed, 0, 5};
-        std::size_t room = blocks > 0 ? partial : bytes.size() - size;
+        const std::size_t left = bytes.size() - size;
+        std::size_t room = blocks > 0 ? partial : most < left ? most : left;
         std::size_t taken = 0;
         for (const wsolo::const_bytes part : parts) {
             const std::size_t share = part.size() < room ? part.size() : room;

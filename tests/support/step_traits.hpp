@@ -91,9 +91,7 @@ public:
             state_ = state::running;
             thread_ = std::thread([this] { live(); });
         }
-        detail::wait_or_abort(lock, "a thread never came to rest", [this] {
-            return state_ != state::running && !(state_ == state::asleep && is_overdue());
-        });
+        detail::wait_or_abort(lock, "a thread never came to rest", [this] { return rests(); });
     }
 
     /// Returns when both are quiet.
@@ -101,6 +99,22 @@ public:
         std::unique_lock<std::mutex> lock(detail::monitor);
         detail::wait_or_abort(lock, "two threads never came to rest",
                               [&] { return one.state_ != state::running && other.state_ != state::running; });
+    }
+    /// Runs it to its end, with nobody left to wake it: asleep, it fails at once.
+    void finish() {
+        run();
+        if (is_asleep()) detail::fail("a thread sleeps for ever: its wake-up was lost");
+        join();
+    }
+    /// The same for two, whom only the other or the clock can wake.
+    static void finish(actor& one, actor& other) {
+        {
+            std::unique_lock<std::mutex> lock(detail::monitor);
+            detail::wait_or_abort(lock, "two threads never came to rest",
+                                  [&] { return one.rests() && other.rests(); });
+        }
+        one.finish();
+        other.finish();
     }
     /// Waits for its end; one that sleeps without a deadline has none.
     void join() {
@@ -145,6 +159,10 @@ public:
 private:
     enum class state { idle, running, asleep, finished };
 
+    /// Under the monitor.
+    [[nodiscard]] bool rests() const {
+        return state_ != state::running && !(state_ == state::asleep && is_overdue());
+    }
     /// Asleep, but its deadline has come: it is about to wake.
     [[nodiscard]] bool is_overdue() const { return manual_clock::now() >= sleeps_until_; }
 
@@ -226,7 +244,7 @@ public:
         if (!is_over()) sleeper_ = actor::fall_asleep(deadline);
         for (int looks = 0; !is_over(); ++looks) {
             real_.wait_for(lock, std::chrono::milliseconds(1));
-            if (sleeper_ == nullptr && looks > 5000) detail::fail("the test's own thread sleeps for ever");
+            if (sleeper_ == nullptr && looks > 1000) detail::fail("the test's own thread sleeps for ever");
         }
         if (sleeper_ != nullptr) sleeper_->wake();
         sleeper_ = nullptr;
@@ -285,8 +303,7 @@ runs interleave(Make make) {
         actor::settle(first, second);
         if (first.is_asleep() || second.is_asleep()) ++tried.stuck;
         manual_clock::advance(std::chrono::hours(24));
-        first.join();
-        second.join();
+        actor::finish(first, second);
         script.check();
         has_more = first.has_stopped();
     }

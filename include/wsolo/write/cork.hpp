@@ -7,6 +7,8 @@
 //   last cork has gone.
 // - It holds back the hook, nothing else: whoever is pumping, and whatever waits for the transport, goes on and
 //   takes what is there.
+// - A flush, an abort, and a sender who waits for room call the hook all the same: a thread may wait under
+//   its own cork.
 
 #include <utility>
 

@@ -3,6 +3,8 @@
 //
 // Laws of this file:
 // - While it is open, other data waits and control does not: frames of two messages are never interleaved.
+// - Others may fill half of the budget meanwhile, bytes and frames, so that it can end: a part of up to half
+//   of it is refused (errc::queue_full) only until the transport took what was accepted before.
 // - It ends exactly once: by finish(), or, when it is destroyed unfinished, as its owner chose.
 
 #include "../frame/close_code.hpp"
@@ -18,14 +20,15 @@ enum class unfinished : std::uint8_t {
 };
 
 /// Made by single_writer::begin_message(). Move-only, one thread at a time; the writer must outlive it.
-/// Empty, with error() saying why, when the writer was closed or another message is open
-/// (errc::message_open).
+/// Empty, with error() saying why, when the writer was closed, another message is open (errc::message_open),
+/// or `op` is neither text nor binary (errc::raw_frame_malformed).
 template <class Writer>
 class [[nodiscard]] fragmented_message {
 public:
     fragmented_message(Writer& writer, opcode op) noexcept : writer_(&writer), next_(op) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary, "a fragmented message is text or binary");
-        error_ = writer.box_.begin_message();
+        error_ = op == opcode::text || op == opcode::binary ? writer.box_.begin_message()
+                                                            : errc::raw_frame_malformed;
         if (error_ != errc::none) writer_ = nullptr;
     }
     fragmented_message(fragmented_message&& other) noexcept
@@ -78,7 +81,10 @@ private:
 
     void release() noexcept {
         Writer* writer = std::exchange(writer_, nullptr);
-        if (writer->box_.end_message()) writer->schedule();
+        detail::waiter_list due;
+        const bool must_drive = writer->box_.end_message(due);
+        due.wake_all();
+        if (must_drive) writer->schedule();
     }
 
     Writer* writer_;

@@ -4,7 +4,8 @@
 //
 // Laws of this file:
 // - While a call is in progress the writer's destructor waits for it. None of the calls here waits for room
-//   or for the transport, but for an inline drive's write; through try_use() all of them can be made.
+//   or for the transport, but for an inline drive's write; through try_use() all of them can be made. Those
+//   that wait for room or for an outcome are ended by the destructor.
 
 #include "../frame/encode.hpp"
 #include "../sync/weak_session.hpp"

@@ -37,35 +37,27 @@ public:
     /// Queues a small frame, which `encode(mutable_bytes)` writes in place under the lock.
     template <class Encode>
     push_result push_small(const placement& where, Encode encode) noexcept {
-        return place(
-            where, [&](supplies& out) { return queued_.judge(where, out); },
-            [&](segment& room) { encode(queued_.put_small(where, room)); });
+        return place(where, by_budget(where), [&](segment& room) { encode(queued_.put_small(where, room)); });
     }
 
     /// Queues a frame that already is a segment. Takes it over only when the result says errc::none.
     push_result push_whole(placement where, segment* frame) noexcept {
         where.size = frame->size();
         where.whole = true;
-        return place(
-            where, [&](supplies& out) { return queued_.judge(where, out); },
-            [&](supplies&) { queued_.put_whole(where, frame); });
+        return place(where, by_budget(where), [&](supplies&) { queued_.put_whole(where, frame); });
     }
 
     /// Queues a segment without frames behind the data accepted so far; its outcome says that its turn has
-    /// come.
+    /// come. No cork holds it back.
     push_result push_mark(segment* mark, budget_waiter* waiter = nullptr) noexcept {
         const placement where{.mark = true, .waiter = waiter};
-        return place(
-            where, [&](supplies& out) { return queued_.judge(where, out); },
-            [&](supplies&) { queued_.put_whole(where, mark); });
+        return place(where, by_budget(where), [&](supplies&) { queued_.put_whole(where, mark); });
     }
 
     /// The gate's: leads everything, a Close that was queued before it included.
     push_result push_greeting(segment* greeting) noexcept {
         const placement where{.to = lane_id::greeting, .size = greeting->size()};
-        return place(
-            where, [&](supplies& out) { return queued_.judge(where, out); },
-            [&](supplies&) { queued_.put_whole(where, greeting); });
+        return place(where, by_budget(where), [&](supplies&) { queued_.put_whole(where, greeting); });
     }
 
     /// Queues a keyed frame; a queued one of the same key leaves, errc::conflated. O(segments queued).
@@ -79,12 +71,14 @@ public:
 
     /// Queues the Close frame behind everything accepted so far, seals, and bounds the drain.
     template <class Encode>
-    push_result push_close(std::size_t size, time_point drain_deadline, Encode encode) noexcept {
+    push_result push_close(std::size_t size, close_code code, time_point drain_deadline,
+                           Encode encode) noexcept {
         const placement where{.size = size, .of_message = true};
         const auto admit_anything = [](supplies&) noexcept { return errc::none; };
         return place(where, admit_anything, [&](segment& room) {
             encode(queued_.put_small(where, room));
             sealed_ = true;
+            queued_.accounts.note_close(code);
             queued_.work->close_deadline = drain_deadline;
             recall();
         });
@@ -94,13 +88,15 @@ public:
     [[nodiscard]] errc begin_message() noexcept {
         const scoped_hold hold(lock_);
         if (sealed_) return errc::closed;
-        return std::exchange(queued_.in_message, true) ? errc::message_open : errc::none;
+        return queued_.accounts.open_message() ? errc::none : errc::message_open;
     }
-    /// True when the caller must call the schedule hook. Behind a Close nothing follows: what waited stays,
-    /// and drops.
-    [[nodiscard]] bool end_message() noexcept {
+    /// True when the caller must call the schedule hook; senders that waited are its to wake. Behind a Close
+    /// nothing follows: held data stays, and drops.
+    [[nodiscard]] bool end_message(waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
-        return !sealed_ && queued_.end_message() && claim();
+        const bool follows = !sealed_ && queued_.end_message();
+        queued_.grant(due, sealed_);
+        return follows && claim();
     }
 
     /// While corked no push asks for a drive. False: there are as many as can be counted. uncork() is true
@@ -158,7 +154,8 @@ public:
         queued_.grant(result.due, sealed_);
         if (queued_.work != nullptr) queued_.work->take_incoming(sealed_);
         if (aborting_) {
-            result.step = queued_.must_finish() ? next_step::write_what_must : next_step::aborted;
+            result.step =
+                queued_.must_finish() && !given_up_ ? next_step::write_what_must : next_step::aborted;
         } else if (queued_.has_flight()) {
             result.step = next_step::write;
         } else if (sealed_) {
@@ -173,13 +170,20 @@ public:
         return result;
     }
 
-    /// Owner: the transport would block. False when an abort or a climb to the high mark came meanwhile: go on
-    /// with next().
+    /// Owner: what was written is off the books, ahead of next(): who is told of it finds the room.
+    void settle(const progress& done) noexcept {
+        const scoped_hold hold(lock_);
+        queued_.accounts.settle(done);
+    }
+
+    /// Owner: the transport would block. False when an abort came meanwhile, or the observer is to be told
+    /// of a mark: go on with next().
     [[nodiscard]] bool park(const progress& done, time_point& deadline, waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
         queued_.accounts.settle(done);
         queued_.grant(due, sealed_);
-        if ((aborting_ && !queued_.must_finish()) || queued_.accounts.is_untold()) return false;
+        if (aborting_ && (given_up_ || !queued_.must_finish())) return false;
+        if (queued_.accounts.is_untold() || queued_.accounts.has_fallen()) return false;
         token_ = token::parked;
         deadline = queued_.work->deadline();
         return true;
@@ -193,6 +197,7 @@ public:
         now.climbed = queued_.accounts.tells_high();
         now.deadline = queued_.work->deadline();
         now.drains = queued_.work->close_deadline <= now.deadline;
+        now.gone = given_up_;
         queued_.grant(now.due, sealed_);
         return now;
     }
@@ -200,7 +205,7 @@ public:
     /// Owner: the token waits for the write in flight. False when look() has something new.
     [[nodiscard]] bool park_started(const bool& over, bool cancelled, time_point& deadline) noexcept {
         const scoped_hold hold(lock_);
-        if (over || queued_.accounts.is_untold()) return false;
+        if (over || given_up_ || queued_.accounts.is_untold()) return false;
         token_ = token::parked;
         deadline = cancelled ? no_deadline : queued_.work->deadline();
         return true;
@@ -216,10 +221,11 @@ public:
         return take_if_free();
     }
 
-    /// Owner: the quantum is used up; the token, still held, goes to the schedule hook.
-    void hand_over() noexcept {
+    /// Owner: the token, still held, goes to the schedule hook. False: nobody would come, the writer goes.
+    [[nodiscard]] bool hand_over() noexcept {
         const scoped_hold hold(lock_);
-        token_ = token::scheduled;
+        if (!given_up_) token_ = token::scheduled;
+        return !given_up_;
     }
 
     /// Owner: the end. What is still held is dropped; the caller tells and destroys `rest`, and wakes who is
@@ -248,27 +254,30 @@ public:
         token_ = token::finished;
     }
 
-    /// For the destructor: nothing is accepted any more, and nobody waits for room. The caller wakes who is
-    /// due.
-    [[nodiscard]] waiter_list give_up() noexcept {
-        waiter_list due;
+    /// For the destructor: nothing is accepted any more, and nobody waits for room; the caller wakes who is
+    /// due. True when the token, which nobody ran with, is its. Else whoever pumps ends the writer.
+    [[nodiscard]] bool give_up(waiter_list& due) noexcept {
         const scoped_hold hold(lock_);
+        WSOLO_ASSERT(token_ != token::gated, "a single_writer is destroyed before its init_gate");
         if (!aborting_) reason_ = errc::aborted;
-        sealed_ = aborting_ = true;
+        sealed_ = aborting_ = given_up_ = true;
         queued_.grant(due, true);
-        return due;
+        if (token_ == token::pumping || token_ == token::finished) return false;
+        token_ = token::pumping;
+        return true;
     }
 
     /// Owner. nullptr when nothing was queued since the writer was idle (an abort of an idle writer).
     [[nodiscard]] workload* work() noexcept { return queued_.work; }
 
-    /// Withdraws a sender that waits for room; those behind it may fit, and are the caller's to wake. False
-    /// when it was granted room, or the end came: it is being woken.
-    [[nodiscard]] bool withdraw(budget_waiter& waiter, waiter_list& due) noexcept {
+    /// Withdraws a sender that waits for room; those behind it may fit, and are the caller's to wake, as an
+    /// unused workload is its to destroy. False when it was granted room, or the end came: it is being woken.
+    [[nodiscard]] bool withdraw(budget_waiter& waiter, waiter_list& due, workload*& unused) noexcept {
         const scoped_hold hold(lock_);
         if (!std::exchange(waiter.waits, false)) return false;
         queued_.work->waiters.remove(waiter);
         queued_.grant(due, sealed_);
+        if (token_ == token::free) unused = queued_.take_unused();
         return true;
     }
 
@@ -293,29 +302,17 @@ public:
         return work();
     }
 
-    /// For the destructor: takes the token from whoever it waits for. False when the writer is finished.
-    [[nodiscard]] bool seize() noexcept {
-        const scoped_hold hold(lock_);
-        WSOLO_ASSERT(token_ != token::pumping,
-                     "a single_writer is destroyed while another thread is in its pump()");
-        WSOLO_ASSERT(token_ != token::gated, "a single_writer is destroyed before its init_gate");
-        return std::exchange(token_, token_ == token::finished ? token::finished : token::pumping) !=
-               token::finished;
-    }
-
     [[nodiscard]] token state() noexcept {
-        const scoped_hold hold(lock_);
-        return token_;
+        return locked([this] { return token_; });
     }
-
     [[nodiscard]] std::size_t held_bytes() noexcept {
-        const scoped_hold hold(lock_);
-        return queued_.accounts.held_data();
+        return locked([this] { return queued_.accounts.held_data(); });
     }
-
+    [[nodiscard]] std::uint32_t held_frames() noexcept {
+        return locked([this] { return queued_.accounts.held_frames(); });
+    }
     [[nodiscard]] overflow when_full() noexcept {
-        const scoped_hold hold(lock_);
-        return queued_.accounts.when_full();
+        return locked([this] { return queued_.accounts.when_full(); }); // it shares a byte with what changes
     }
 
     [[nodiscard]] drain_report report() noexcept {
@@ -333,7 +330,9 @@ private:
         do {
             const scoped_hold hold(lock_);
             if (sealed_ && (aborting_ || where.to != lane_id::greeting)) return {errc::closed};
-            if (const errc refused = judge(fresh); refused != errc::none) return {refused};
+            if (where.waiter != nullptr && !queued_.find_work(fresh)) continue; // it is where senders wait
+            if (const errc refused = judge(fresh); refused != errc::none) // and for whom no cork holds back
+                return {refused, where.waiter != nullptr && queued_.has_incoming() && take_if_free()};
             if (!queued_.find_work(fresh)) continue;
             const bool was_parked = token_ == token::parked;
             if constexpr (std::invocable<Commit&, segment&>) {
@@ -346,15 +345,18 @@ private:
             if (queued_.accounts.climbed()) recall(); // the observer is told by whoever pumps
             const bool recalled =
                 was_parked && token_ == token::free; // no cork holds back a write that has begun
-            return {errc::none, recalled ? take_if_free() : claim()};
+            return {errc::none, recalled || where.mark ? take_if_free() : claim()};
         } while (fresh.fetch());
         return {errc::out_of_memory};
     }
 
+    auto by_budget(const placement& where) noexcept {
+        return [this, &where](supplies& out) noexcept { return queued_.judge(where, out); };
+    }
+
     [[nodiscard]] errc may_evict(errc full) const noexcept {
         if (sealed_) return errc::closed;
-        return full == errc::queue_full && queued_.accounts.when_full() == overflow::drop_oldest ? errc::none
-                                                                                                 : full;
+        return full == errc::queue_full && queued_.evicts() ? errc::none : full;
     }
 
     /// A parked writer's loop waits for an older deadline: the hook tells it to look again.
@@ -383,11 +385,12 @@ private:
     // Wide first, so that the narrow members fill the first one's tail and an idle writer stays small.
     [[no_unique_address]] backlog queued_;
     basic_spin_lock<Traits> lock_;
-    token token_;
     errc reason_ = errc::none;
     std::uint8_t corks_ = 0;
+    token token_ : 3;
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
+    bool given_up_ : 1 = false; // by the destructor
     bool partial_frame_ : 1 = false;
     bool deadline_hit_ : 1 = false;
     int transport_error_ = 0;

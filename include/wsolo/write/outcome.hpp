@@ -5,7 +5,8 @@
 // - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
 //   was dropped. A rejected item gets none: its send() already said so.
 // - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
-//   in that item's sender. It may send; it must not wait.
+//   in that item's sender, inside of its send. It may send (the room of what it tells of is free again; but
+//   one that sends anew what gave way to newer data displaces the next); it must not wait.
 
 #include "../core/error.hpp"
 

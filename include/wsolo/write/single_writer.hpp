@@ -13,6 +13,7 @@
 #include "../frame/check.hpp"
 #include "../sync/stop_hook.hpp"
 #include "cork.hpp"
+#include "detail/close_code_of.hpp"
 #include "detail/flush_ticket.hpp"
 #include "detail/writer_core.hpp"
 #include "fragmented_message.hpp"
@@ -37,8 +38,9 @@ inline constexpr born_gated_t born_gated{};
 /// or inline_drive of one; `Side` is server_side or client_side<>. `Observer` may have, each called with no
 /// lock held: `on_finished(const drain_report&)`, once, by the thread that ends the writer; `on_high_water()`
 /// and `on_low_water()`, by turns, by the thread that pumps; none may throw. Thread safety: everything but
-/// construction and destruction. The destructor closes handles, aborts what is left (errc::aborted) and must
-/// not run inside a callback; no thread may be in a direct call then. Idle it owns no heap block, mutex or
+/// construction and destruction; a hook may be called by two threads at once. The destructor closes handles,
+/// aborts what is left (errc::aborted) and must not run inside a callback; no thread may be in a direct call
+/// then. Idle it owns no heap block, mutex or
 /// thread (32 bytes once it made a handle, or started a write on a completion_transport).
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
           class Observer = no_observer, class Traits = std_blocking_traits>
@@ -66,7 +68,7 @@ public:
         this->anchor_.close();
         this->give_up();
         this->anchor_ = {}; // waits for the calls that handles have in progress
-        this->end_what_is_left();
+        this->check_over();
     }
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
@@ -91,7 +93,7 @@ public:
     [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome told = {}) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
                      "send_keyed() sends a text or a binary message");
-        if (is_control(op)) return errc::raw_frame_malformed;
+        if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
         // Before the work, and again after it.
         const errc full = this->box_.admits_keyed(key, encoded_size<Side::self>(payload.size()));
         if (full != errc::none) return this->drive_data({full});
@@ -108,7 +110,7 @@ public:
                                  const StopToken& stop = {}) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
                      "send_wait() sends a text or a binary message");
-        if (is_control(op)) return errc::raw_frame_malformed;
+        if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
         if (this->is_pumping_here()) return errc::would_deadlock;
         const std::size_t size = encoded_size<Side::self>(payload.size());
         if (size <= detail::inline_limit) {
@@ -264,6 +266,8 @@ public:
     }
     /// Budget in use, overhead included, in bytes.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return this->box_.held_bytes(); }
+    /// The data frames among them.
+    [[nodiscard]] std::uint32_t queued_frames() const noexcept { return this->box_.held_frames(); }
 
 private:
     friend class init_gate<single_writer>;
@@ -286,7 +290,8 @@ private:
         for (;;) {
             waiting_sender waiter;
             const detail::push_result pushed = push(&waiter);
-            if (pushed.error != errc::queue_full) return this->drive(pushed);
+            static_cast<void>(this->drive(pushed));
+            if (pushed.error != errc::queue_full) return pushed.error;
             if (!wait_for_room(waiter, deadline, stop))
                 return stop.stop_requested() ? errc::cancelled : errc::timed_out;
         }
@@ -301,8 +306,10 @@ private:
             waiter.parker.park_until(deadline);
         }
         detail::waiter_list due;
-        if (this->box_.withdraw(waiter, due)) {
+        detail::workload* unused = nullptr;
+        if (this->box_.withdraw(waiter, due, unused)) {
             due.wake_all();
+            detail::workload::destroy(unused);
             return false;
         }
         waiter.parker.park(); // it is being woken: the waker's touch must be over before the node goes
@@ -367,7 +374,7 @@ private:
     errc push_close(const_bytes frame, duration drain_within) {
         const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
-        return this->drive(this->box_.push_close(frame.size(), deadline, copy));
+        return this->drive(this->box_.push_close(frame.size(), detail::close_code_of(frame), deadline, copy));
     }
 
     static bool is_one_whole_frame(const header_parse& parsed, const_bytes bytes) noexcept {

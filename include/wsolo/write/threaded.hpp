@@ -77,7 +77,15 @@ private:
         if constexpr (waitable_transport<Transport>) {
             // In slices, because a close() or abort() meanwhile may bring the deadline forward.
             const time_point slice = deadline_after(Traits::clock::now(), std::chrono::milliseconds(20));
+#if WSOLO_HAS_EXCEPTIONS
+            try {
+                static_cast<void>(writer_.wait_writable(detail::earlier(deadline, slice)));
+            } catch (...) { // a transport that throws has failed
+                writer_.abort(errc::write_failed, duration::zero());
+            }
+#else
             static_cast<void>(writer_.wait_writable(detail::earlier(deadline, slice)));
+#endif
         } else {
             static_cast<void>(deadline);
             WSOLO_ASSERT(false,

@@ -306,3 +306,66 @@ TEST_CASE("a handle sends or answers closed, and its writer's end waits for it",
     CHECK(passes(done));
     CHECK(sent == std::set<bool>{false, true});
 }
+
+TEST_CASE("a writer's end lets nobody wait who is inside by a handle", "[writer]") {
+    for (const bool blocks : {true, false}) { // the one inside parks the token, or hands it over
+        std::set<errc> verdicts;
+        const result done = explore(bound(1), [&](scenario& stage) {
+            wsolo::writer_options options;
+            options.pump_quantum = 1;
+            auto& m = stage.make<deferred>("writer", options);
+            m.wire.blocks = blocks;
+            m.wire.partial = m.wire.most = 1;
+            auto& handle = stage.make<decltype(m.out->handle())>("handle", m.out->handle());
+            check(send(m, "a"), "accepted");
+            stage.thread("user", [&] {
+                if (const auto inside = handle.try_use()) verdicts.insert(inside->flush(wsolo::no_deadline));
+            });
+            stage.thread("pool", [&] {
+                if (const auto inside = handle.try_use()) static_cast<void>(inside->pump());
+            });
+            stage.thread("owner", [&m] {
+                m.out.reset();
+                check(m.wire.finished == 1, "the end is the transport's too");
+            });
+        });
+        CHECK(passes(done));
+        CHECK(verdicts.contains(errc::aborted));
+    }
+}
+
+TEST_CASE("a sender that waits behind a message is woken when it is given up", "[writer]") {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 200;
+    const std::array<std::byte, 90> most{}; // more than half of the budget: the other half is the message's
+    const result done = explore(bound(2), [&](scenario& stage) {
+        auto& m = stage.make<deferred>("writer", options);
+        stage.thread("narrator", [&m] { const auto tale = m.out->begin_message(wsolo::opcode::binary); });
+        stage.thread("sender", [&] {
+            check(m.out->send_wait(wsolo::opcode::binary, most, wsolo::no_deadline) == errc::none,
+                  "accepted");
+        });
+        stage.finally([&m] {
+            static_cast<void>(m.out->pump());
+            settled(m, 1);
+        });
+    });
+    CHECK(passes(done));
+}
+
+TEST_CASE("a sender that is refused reads nothing that others write", "[writer]") {
+    wsolo::writer_options options;
+    options.limits.max_frames = 1;
+    options.limits.high_water = 0; // each frame is a climb, and its end a fall
+    const result done = explore(bound(1), [&](scenario& stage) {
+        auto& m = stage.make<deferred>("writer", options);
+        check(send(m, "a"), "accepted");
+        stage.thread("sender", [&m] { static_cast<void>(send(m, "b")); });
+        stage.thread("loop", [&m] { static_cast<void>(m.out->pump()); });
+        stage.finally([&m] {
+            static_cast<void>(m.out->pump());
+            check(m.out->queued_bytes() == 0, "all of it");
+        });
+    });
+    CHECK(passes(done));
+}

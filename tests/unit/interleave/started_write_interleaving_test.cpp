@@ -162,3 +162,25 @@ TEST_CASE("a write that ends beside a pump is settled once", "[started_write]") 
     });
     CHECK(passes(done));
 }
+
+TEST_CASE("a writer's end waits for no write, nor lets a flush inside wait for one", "[started_write]") {
+    const result done = explore(bound(1), [](scenario& stage) {
+        auto& m = stage.make<completing>("writer");
+        auto& handle = stage.make<decltype(m.out->handle())>("handle", m.out->handle());
+        check(m.out->send_text("a") == errc::none, "accepted");
+        stage.thread("user", [&] {
+            const auto inside = handle.try_use();
+            check(!inside || inside->flush(wsolo::no_deadline) != errc::none, "its data was not written");
+        });
+        stage.thread("pool", [&] {
+            if (const auto inside = handle.try_use()) static_cast<void>(inside->pump());
+        });
+        stage.thread("owner", [&m] { m.out.reset(); });
+        stage.finally([&m] {
+            if (m.to.started.load() == 0) return;
+            m.to.run_one(); // only now
+            check(m.wire.frames() == "a", "its bytes were kept");
+        });
+    });
+    CHECK(passes(done));
+}

@@ -80,7 +80,7 @@ TEST_CASE("a flush costs budget: marks are bounded, a full queue can be flushed 
     CHECK(f.out->queued_bytes() == 0);
     CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::none}});
     int marks = 0;
-    while (f.out->flush(log.next()) == errc::none) ++marks;
+    while (marks < 100 && f.out->flush(log.next()) == errc::none) ++marks;
     CHECK(marks == 1000 / static_cast<int>(wsolo::block_overhead) + 1);
     CHECK(f.out->report().frames_accepted() == full / small_frame); // a mark is no frame
     f.out->abort();
@@ -193,4 +193,57 @@ TEST_CASE("an idle writer owns no heap block, whatever it did before", "[write][
     if (WSOLO_TEST_COUNTS_HEAP) CHECK(held() > before);
     REQUIRE(f.pump_all() == pump_status::idle);
     CHECK(held() <= before); // the wire's own record may have moved
+}
+
+TEST_CASE("drop_oldest bounds the heap of a peer that has stopped, however much gives way",
+          "[write][budget]") {
+    if (!WSOLO_TEST_COUNTS_HEAP) return;
+    wsolo::writer_options options;
+    options.limits.max_bytes = 20'000;
+    options.limits.when_full = wsolo::overflow::drop_oldest;
+    writer_fixture<server> f(options);
+    f.wire.then({io_status::would_block, 1, 0});
+    REQUIRE(f.out->send_text("begun") == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    const long before = support::heap_now().held;
+    for (int i = 0; i < 50'000; ++i) REQUIRE(f.out->send_text(four(i % 1000)) == errc::none);
+    CHECK(support::heap_now().held - before < 5);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.payloads(1).size() + f.out->report().frames_dropped == 50'001);
+    CHECK(f.payloads(1).back() == four(999));
+    CHECK(f.out->queued_bytes() == 0);
+}
+
+TEST_CASE("a fall to the low mark is told though the rest of the write blocks", "[write][budget]") {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 1000;
+    writer_fixture<server> f(options);
+    f.wire.then({io_status::would_block, 0, 0})
+        .then({io_status::would_block, 800, 0})
+        .then({io_status::would_block, 0, 0});
+    while (f.out->send_text(std::string(82, 'x')) == errc::none) {}
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    CHECK(f.told.high == 1);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    CHECK(f.told.low == 1);
+}
+
+TEST_CASE("what waits behind the next write can still be replaced", "[write][budget]") {
+    writer_fixture<server> f;
+    f.wire.then({io_status::would_block, 0, 0}).then({io_status::would_block, 10, 0});
+    const auto keyed = [&](std::uint64_t key) {
+        return f.out->send_keyed(key, wsolo::opcode::text, wsolo::bytes_of("value"));
+    };
+    for (std::uint64_t key = 0; key < 100; ++key) REQUIRE(keyed(key) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    CHECK(f.wire.calls().back().parts == 64);
+    REQUIRE(keyed(99) == errc::none);
+    CHECK(f.out->report().frames_dropped == 1);
+    REQUIRE(f.out->pump().status == pump_status::blocked); // a frame and a half
+    REQUIRE(keyed(98) == errc::none);
+    CHECK(f.out->report().frames_dropped == 2);
+    REQUIRE(keyed(1) == errc::none); // begun
+    CHECK(f.out->report().frames_dropped == 2);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.payloads(1).size() == 101);
 }

@@ -67,3 +67,22 @@ TEST_CASE("a corked Close waits for the cork and no longer", "[write][cork]") {
     CHECK(f.scheduled == 1);
     CHECK(f.out->pump().status == pump_status::finished);
 }
+
+TEST_CASE("a flush does not wait for a cork, nor does a sender who waits for room", "[write][cork]") {
+    wsolo::writer_options options;
+    options.limits.max_frames = 1;
+    writer_fixture<server> f(options);
+    outcome_log log;
+    const auto held = f.out->corked();
+    REQUIRE(f.out->send_text("corked") == errc::none);
+    CHECK(f.scheduled == 0);
+    CHECK(f.out->send_wait(wsolo::opcode::text, {}, manual_clock::now() - 1s) == errc::timed_out);
+    CHECK(f.scheduled == 1); // somebody is to make room
+    REQUIRE(f.out->pump().status == pump_status::idle);
+    REQUIRE(f.out->send_text("corked again") == errc::none);
+    CHECK(f.scheduled == 1);
+    REQUIRE(f.out->flush(log.next()) == errc::none);
+    CHECK(f.scheduled == 2);
+    REQUIRE(f.out->pump().status == pump_status::idle);
+    CHECK(log.told.size() == 1);
+}

@@ -63,3 +63,26 @@ TEST_CASE("destruction waits for a call in progress, while others keep sending",
         CHECK(static_cast<int>(f->reports[0].frames_dropped) == accepted);
     }
 }
+
+TEST_CASE("destruction ends the waits of those who are inside by a handle", "[write][handle]") {
+    for (const bool parked : {false, true}) {
+        writer_fixture<server> f;
+        if (parked) f.wire.then({io_status::would_block, 1, 0});
+        REQUIRE(f.out->send_text("never written") == errc::none);
+        if (parked) REQUIRE(f.out->pump().status == pump_status::blocked);
+        const auto handle = f.out->handle();
+        std::atomic<bool> inside{false};
+        errc flushed = errc::none;
+        std::thread waiting([&] {
+            const auto guard = handle.try_use();
+            inside = true;
+            flushed = guard->flush(wsolo::no_deadline);
+        });
+        while (!inside || f.out->queued_bytes() < 100) std::this_thread::yield(); // its mark is queued
+        f.out.reset();
+        waiting.join();
+        CHECK(flushed == errc::aborted);
+        REQUIRE(f.reports.size() == 1);
+        CHECK(f.reports[0].partial_frame == parked);
+    }
+}

@@ -73,7 +73,7 @@ TEST_CASE("a parked token is taken by pump or recalled by close, never by a push
     CHECK_FALSE(push(box).drive);
     CHECK(box.state() == token::parked);
     const wsolo::time_point drain{std::chrono::seconds(5)};
-    CHECK(box.push_close(4, drain, [](wsolo::mutable_bytes) {}).drive);
+    CHECK(box.push_close(4, wsolo::close_code::normal, drain, [](wsolo::mutable_bytes) {}).drive);
     CHECK(push(box).error == errc::closed);
     REQUIRE(box.begin());
     REQUIRE(step(box) == next_step::write);
@@ -157,13 +157,14 @@ TEST_CASE("a sender that gives up lets the next one in whose frame fits", "[writ
     wsolo::detail::next_result next = box.next(box.work()->in_flight.advance(plan, 25));
     CHECK(next.due.empty()); // room for the second, but the first comes first
     wsolo::detail::waiter_list due;
-    REQUIRE(box.withdraw(first, due));
+    wsolo::detail::workload* unused = nullptr;
+    REQUIRE(box.withdraw(first, due, unused));
     due.wake_all();
     CHECK(first.woken == 0);
     CHECK(second.woken == 1);
     CHECK(third.woken == 0);
-    CHECK_FALSE(box.withdraw(second, due));
-    REQUIRE(box.withdraw(third, due));
+    CHECK_FALSE(box.withdraw(second, due, unused));
+    REQUIRE(box.withdraw(third, due, unused));
     CHECK(due.empty());
 }
 

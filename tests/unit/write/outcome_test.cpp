@@ -87,3 +87,30 @@ TEST_CASE("a flush is told when all before it left, and for nothing later", "[wr
     CHECK(f.out->flush(log.next()) == errc::closed);
     CHECK(log.told.size() == 4);
 }
+
+TEST_CASE("what an outcome tells of is off the books already: its callback has the room",
+          "[write][outcome]") {
+    wsolo::writer_options options;
+    options.limits.max_frames = 1;
+    options.limits.when_full = wsolo::overflow::disconnect; // one frame too many would show
+    writer_fixture<server> f(options);
+    struct chain {
+        writer_fixture<server>* f;
+        int left = 5;
+        std::uint64_t written = 0;
+        static void next(void* context, errc outcome) noexcept {
+            auto* self = static_cast<chain*>(context);
+            self->written = self->f->out->report().frames_written;
+            if (outcome == errc::none && --self->left > 0)
+                static_cast<void>(self->f->out->send_text("next", {&next, context}));
+        }
+    } c{&f};
+    for (const std::size_t cut : {std::size_t{100}, std::size_t{1}}) {
+        c.left = 5;
+        f.wire.rule([cut] { return wsolo::testing::scripted_step{io_status::ok, cut, 0}; });
+        REQUIRE(f.out->send_text("first", {&chain::next, &c}) == errc::none);
+        REQUIRE(f.pump_all() == pump_status::idle);
+        CHECK(c.left == 0);
+    }
+    CHECK(c.written == 10);
+}

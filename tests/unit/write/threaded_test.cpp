@@ -6,6 +6,8 @@
 #include <wsolo/adapt/posix.hpp>
 #include <wsolo/write/threaded.hpp>
 
+#include <stdexcept>
+
 #include <unistd.h>
 
 using namespace std::chrono_literals;
@@ -110,4 +112,19 @@ TEST_CASE("destruction aborts and joins", "[write][threaded]") {
         CHECK(out->send_text("maybe") == errc::none);
     }
     CHECK(strict::parse(sockets.read_all(), false).error == "");
+}
+
+TEST_CASE("a transport that throws while it waits has failed", "[write][threaded]") {
+    struct throwing {
+        wsolo::io_result write(std::span<const wsolo::const_bytes>, wsolo::time_point) {
+            return {wsolo::io_status::would_block, 0, 0};
+        }
+        bool wait_writable(wsolo::time_point) { throw std::runtime_error("wait_writable"); }
+        void finish(wsolo::end_of_write) {}
+    };
+    wsolo::threaded_writer<throwing> out{throwing{}};
+    REQUIRE(out->send_text("lost") == errc::none);
+    CHECK(out.wait(std::chrono::steady_clock::now() + 20s));
+    CHECK(out->report().reason == errc::write_failed);
+    CHECK(out->report().frames_dropped == 1);
 }

@@ -16,12 +16,14 @@ struct attempt {
     progress done;
     std::size_t written = 0;
     errc error = errc::none;
-    bool blocked = false; ///< nothing wrong, but the transport must become writable first
+    bool blocked = false;   ///< nothing wrong, but the transport must become writable first
+    bool abandoned = false; ///< nobody waits for the write's end: how much of it leaves is not known
     int transport_error = 0;
 
     /// The report's end of the story when `error` is one.
     [[nodiscard]] drain_report failure() const noexcept {
         drain_report end;
+        end.partial_frame = abandoned;
         end.reason = error;
         end.deadline_hit = error == errc::write_timed_out || error == errc::drain_timed_out;
         end.transport_error = error == errc::write_failed ? transport_error : 0;
@@ -100,6 +102,19 @@ io_result call_write(Transport& connection, const gather_plan& plan, time_point 
     }
 #else
     return connection.write(plan.parts(), deadline);
+#endif
+}
+
+/// The end of the transport; one that throws has ended all the same.
+template <any_transport Transport>
+void call_finish(Transport& connection, end_of_write why) noexcept {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        connection.finish(why);
+    } catch (...) { // there is nobody to tell
+    }
+#else
+    connection.finish(why);
 #endif
 }
 

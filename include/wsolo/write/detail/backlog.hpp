@@ -39,7 +39,7 @@ public:
         if (full == errc::queue_full && where.to == lane_id::data && !where.mark && can_evict(where)) {
             while (full == errc::queue_full && evict_oldest(out)) full = admit(where);
         }
-        if (full == errc::queue_full && where.waiter != nullptr && work != nullptr) {
+        if (full == errc::queue_full && where.waiter != nullptr) { // for whom there is a workload
             where.waiter->charge = where.charge();
             where.waiter->waits = true;
             work->waiters.push(*where.waiter);
@@ -60,9 +60,10 @@ public:
         const auto matches = [key](const segment& other) {
             return other.tag().keyed && other.tag().key == key;
         };
-        same = work == nullptr ? nullptr : target({}).find(matches);
-        return accounts.admit(lane_id::data, size, true,
-                              same == nullptr ? 0 : ledger::charge_of(same->size(), true));
+        same = work == nullptr ? nullptr : work->queue(lane_id::data).find(matches);
+        if (same == nullptr && work != nullptr) same = work->held.find(matches);
+        const relief gone = same == nullptr ? relief{} : relief{ledger::charge_of(same->size(), true), 1};
+        return accounts.admit(lane_id::data, size, true, accounts.in_message(), gone);
     }
 
     /// Whether there is a workload to queue in. False when that takes memory: fresh.fetch(), then judge
@@ -98,7 +99,7 @@ public:
 
     void put_keyed(segment* frame, segment* same, supplies& out) noexcept {
         if (same != nullptr) {
-            target({}).unlink(same);
+            if (!work->queue(lane_id::data).unlink(same)) static_cast<void>(work->held.unlink(same));
             out.replaced.push(same);
             accounts.drop_one(lane_id::data, same->size(), true);
         }
@@ -107,10 +108,17 @@ public:
 
     /// What waited for the message follows it. True when there was something.
     [[nodiscard]] bool end_message() noexcept {
-        in_message = false;
+        accounts.close_message();
         if (work == nullptr || work->held.empty()) return false;
         work->queue(lane_id::data).splice(work->held);
         return true;
+    }
+
+    /// The workload, where nothing is in it and nobody waits.
+    [[nodiscard]] workload* take_unused() noexcept {
+        const bool used =
+            work != nullptr && (has_incoming() || has_held() || has_flight() || !work->waiters.empty());
+        return used ? nullptr : std::exchange(work, nullptr);
     }
 
     [[nodiscard]] bool has_incoming() const noexcept { return work != nullptr && work->has_incoming(); }
@@ -124,7 +132,7 @@ public:
     /// Unlinks the senders, in their order, for whom there is room now; everybody when `nobody_may_stay`.
     void grant(waiter_list& due, bool nobody_may_stay) noexcept {
         if (work == nullptr) return;
-        std::size_t room = accounts.room();
+        std::size_t room = accounts.room(accounts.in_message());
         waiter_list& waiting = work->waiters;
         while (!waiting.empty() && (nobody_may_stay || waiting.first()->charge <= room)) {
             if (!nobody_may_stay) room -= waiting.first()->charge;
@@ -133,42 +141,48 @@ public:
         }
     }
 
+    [[nodiscard]] bool evicts() const noexcept { return accounts.when_full() == overflow::drop_oldest; }
+
     workload* work = nullptr; ///< while busy
     [[no_unique_address]] ledger accounts;
-    bool in_message = false; ///< a fragmented message is open: other data is held
 
 private:
-    /// While a fragmented message is open, others leave half of the budget to it: it must be able to end.
+    /// While a fragmented message is open, other data waits for it and leaves half of the budget to it: it must
+    /// be able to end.
+    [[nodiscard]] bool yields(const placement& where) const noexcept {
+        return accounts.in_message() && where.to == lane_id::data && !where.of_message;
+    }
+
     [[nodiscard]] errc admit(const placement& where) const noexcept {
-        const bool other = in_message && where.to == lane_id::data && !where.of_message;
-        if (where.mark) return accounts.admit_mark();
-        const errc full = accounts.admit(where.to, where.size, where.whole);
-        return full == errc::none && other && !accounts.leaves_half(where.size) ? errc::queue_full : full;
+        return where.mark ? accounts.admit_mark(yields(where))
+                          : accounts.admit(where.to, where.size, where.whole, yields(where));
     }
 
     [[nodiscard]] lane& target(const placement& where) noexcept {
-        const bool waits = where.to == lane_id::data && in_message && !where.of_message;
-        return waits ? work->held : work->queue(where.to);
+        return yields(where) ? work->held : work->queue(where.to);
     }
 
     /// Whether dropping what may be dropped would make room: nothing is dropped in vain.
     [[nodiscard]] bool can_evict(const placement& where) const noexcept {
-        if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
-        std::size_t gain = accounts.room();
+        if (!evicts() || work == nullptr) return false;
+        relief gain;
         for (const lane* queued : {&work->queue(lane_id::data), &work->held}) {
             for (const segment* item = queued->front(); item != nullptr; item = item->next) {
                 if (item->tag().fragment || item->rest().empty()) continue;
-                gain += item->rest().size() + item->frames_left() * frame_overhead +
-                        (item->is_whole() ? block_overhead : 0);
+                gain.frames += item->frames_left();
+                gain.bytes += item->rest().size() + item->frames_left() * frame_overhead +
+                              (item->is_whole() ? block_overhead : 0);
+                if (accounts.admit(lane_id::data, where.size, where.whole, yields(where), gain) == errc::none)
+                    return true;
             }
         }
-        return gain >= where.charge();
+        return false;
     }
 
     /// Drops the oldest whole message that is not being written. False when there is none, or the policy is
     /// another.
     [[nodiscard]] bool evict_oldest(supplies& out) noexcept {
-        if (accounts.when_full() != overflow::drop_oldest || work == nullptr) return false;
+        if (!evicts() || work == nullptr) return false;
         const auto droppable = [](const segment& item) {
             return !item.rest().empty() && !item.tag().fragment;
         };
@@ -177,11 +191,13 @@ private:
             if (oldest == nullptr) continue;
             const std::size_t size = oldest->first_size();
             accounts.drop_one(lane_id::data, size, oldest->is_whole());
-            if (oldest->is_whole()) {
-                queued->unlink(oldest);
-                out.evicted.push(oldest);
+            if (!oldest->is_whole()) oldest->take(size);
+            if (!oldest->is_whole() && !oldest->rest().empty()) return true;
+            if (oldest == queued->back() && !oldest->is_whole()) {
+                oldest->reset(); // to be filled again
             } else {
-                oldest->take(size);
+                static_cast<void>(queued->unlink(oldest));
+                out.evicted.push(oldest);
             }
             return true;
         }

@@ -105,12 +105,12 @@ public:
         }
     }
 
-    /// Bytes that wait in one lane. O(segments).
-    [[nodiscard]] std::size_t bytes_in(lane_id id) const noexcept {
-        std::size_t bytes = 0;
-        for (const segment* item = lane_of(id).front(); item != nullptr; item = item->next)
+    /// Adds up what data there is: at most one write's worth and what it was taken with.
+    void measure_data(std::size_t& bytes, std::size_t& parts) const noexcept {
+        for (const segment* item = lane_of(lane_id::data).front(); item != nullptr; item = item->next) {
             bytes += item->rest().size();
-        return bytes;
+            ++parts;
+        }
     }
 
     /// Tells everybody who asked that what is left was dropped, and why.
@@ -144,6 +144,11 @@ public:
         return made;
     }
 
+    /// Whether items were written that somebody asked about.
+    [[nodiscard]] bool has_written() const noexcept { return !written_.empty(); }
+    /// Tells whoever asked. Each call may queue, but nothing here.
+    void tell_written() noexcept { written_.drop_all(errc::none); }
+
     /// A used-up segment for the queue to fill again, or nullptr. The caller owns it.
     [[nodiscard]] segment* retired() noexcept { return std::exchange(retired_, nullptr); }
 
@@ -164,10 +169,11 @@ private:
         return lanes_[static_cast<std::size_t>(id)];
     }
 
-    /// Wholly written: tells whoever asked. Keeps the roomiest open segment for reuse, gives the others back.
+    /// Wholly written. Keeps those that somebody asked about for tell_written(), and the roomiest open segment
+    /// for reuse; gives the others back.
     void retire(segment* used, progress::share& made) noexcept {
         made.blocks += used->is_whole();
-        used->tag().outcome(errc::none);
+        if (used->tag().outcome) return written_.push(used);
         if (used->capacity() > (retired_ == nullptr ? 0 : retired_->capacity())) {
             used->reset();
             std::swap(retired_, used);
@@ -179,6 +185,7 @@ private:
     const segment* begun_ = nullptr;
     lane_id begun_lane_ = lane_id::data;
     segment* retired_ = nullptr;
+    lane written_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

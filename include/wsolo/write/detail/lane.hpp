@@ -57,12 +57,15 @@ public:
         return item;
     }
 
-    /// Takes `item`, which is in here, out. O(segments before it).
-    void unlink(segment* item) noexcept {
+    /// Takes `item` out. False: it is not in here. O(segments before it).
+    bool unlink(segment* item) noexcept {
         segment* before = nullptr;
-        for (segment* at = head_; at != item; at = at->next) before = at;
+        segment* at = head_;
+        for (; at != nullptr && at != item; at = at->next) before = at;
+        if (at == nullptr) return false;
         (before == nullptr ? head_ : before->next) = item->next;
         if (tail_ == item) tail_ = before;
+        return true;
     }
 
     /// Destroys everything, after telling whoever asked that it was dropped, and why.

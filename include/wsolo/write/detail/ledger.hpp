@@ -14,6 +14,12 @@ namespace wsolo::inline WSOLO_ABI::detail {
 
 static_assert(sizeof(segment) <= block_overhead, "the budget charges what a block costs");
 
+/// What would leave the queue to make room.
+struct relief {
+    std::size_t bytes = 0; ///< overhead included
+    std::uint32_t frames = 0;
+};
+
 /// Not thread-safe: the outbox calls it under its lock. O(1) throughout.
 class ledger {
 public:
@@ -22,29 +28,29 @@ public:
           max_frames_(limits.max_frames == 0 ? 1 : limits.max_frames),
           reserve_(limits.control_reserve < largest_reserve ? limits.control_reserve : largest_reserve),
           high_water_(limits.high_water),
-          low_water_(limits.low_water),
+          low_water_(limits.low_water < limits.high_water ? limits.low_water : limits.high_water),
           when_full_(static_cast<std::uint8_t>(limits.when_full) & 3U) {}
 
     [[nodiscard]] overflow when_full() const noexcept { return static_cast<overflow>(when_full_); }
 
-    /// Whether a frame of `size` wire bytes fits now; with `whole` in a block of its own; in place of a queued
-    /// one that was charged `instead_of` if not 0.
-    [[nodiscard]] errc admit(lane_id to, std::size_t size, bool whole,
-                             std::size_t instead_of = 0) const noexcept {
+    /// Whether a frame of `size` wire bytes fits now; with `whole` in a block of its own; with `half` into half
+    /// of the budget; once `gone` has left.
+    [[nodiscard]] errc admit(lane_id to, std::size_t size, bool whole, bool half = false,
+                             const relief& gone = {}) const noexcept {
         if (to == lane_id::ping) return pings_ < reserve_ ? errc::none : errc::queue_full;
         if (to == lane_id::greeting) return greetings_ < UINT8_MAX ? errc::none : errc::queue_full;
         if (to != lane_id::data)
             return errc::none; // a PONG beyond the reserve replaces another: see pongs_full()
         if (size > max_bytes_ || charge_of(0, whole) > max_bytes_ - size) return errc::too_large;
-        if (data_frames_ - (instead_of != 0) >= max_frames_) return errc::queue_full;
-        const std::size_t held = held_data() - instead_of;
-        if (held > max_bytes_) return errc::queue_full; // a Close or a mark may stand above the bound
-        return charge_of(size, whole) > max_bytes_ - held ? errc::queue_full : errc::none;
+        if (data_frames_ - gone.frames >= (half ? max_frames_ / 2 : max_frames_)) return errc::queue_full;
+        const std::size_t held = held_data() - gone.bytes;
+        if (held > bound(half)) return errc::queue_full; // a Close or a mark may stand above the bound
+        return charge_of(size, whole) > bound(half) - held ? errc::queue_full : errc::none;
     }
 
     /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
-    [[nodiscard]] errc admit_mark() const noexcept {
-        return held_data() > max_bytes_ ? errc::queue_full : errc::none;
+    [[nodiscard]] errc admit_mark(bool half) const noexcept {
+        return held_data() > bound(half) ? errc::queue_full : errc::none;
     }
 
     /// What a data frame of `size` wire bytes costs.
@@ -94,15 +100,8 @@ public:
         pongs_ = pings_ = greetings_ = 0;
     }
 
-    /// Whether half of the budget stays free behind such a frame: what a fragmented message keeps for its
-    /// own parts.
-    [[nodiscard]] bool leaves_half(std::size_t size) const noexcept {
-        const std::size_t half = max_bytes_ / 2;
-        return size <= half && held_data() <= half - size;
-    }
-
-    [[nodiscard]] std::size_t room() const noexcept {
-        return held_data() < max_bytes_ ? max_bytes_ - held_data() : 0;
+    [[nodiscard]] std::size_t room(bool half) const noexcept {
+        return held_data() < bound(half) ? bound(half) - held_data() : 0;
     }
 
     /// Budget in use: wire bytes plus overhead of the data that is queued or in flight.
@@ -122,14 +121,28 @@ public:
         return due;
     }
     [[nodiscard]] bool is_untold() const noexcept { return untold_; }
-    /// True exactly once per fall to the low mark after a climb.
+    /// Whether a fall to the low mark is to be told.
+    [[nodiscard]] bool has_fallen() const noexcept { return above_ && held_data() <= mark(low_water_); }
+    /// The same; true exactly once per fall after a climb.
     [[nodiscard]] bool fell() noexcept {
-        if (!above_ || held_data() > mark(low_water_)) return false;
-        above_ = false;
-        return true;
+        const bool due = has_fallen();
+        if (due) above_ = false;
+        return due;
     }
 
+    /// Whether a fragmented message is open: other data is held, and leaves it half of the budget.
+    [[nodiscard]] bool in_message() const noexcept { return in_message_; }
+    /// False: one is open already.
+    [[nodiscard]] bool open_message() noexcept { return in_message_ ? false : (in_message_ = true); }
+    void close_message() noexcept { in_message_ = false; }
+
+    /// A Close with this code was accepted.
+    void note_close(close_code code) noexcept { close_ = code; }
+
+    [[nodiscard]] std::uint32_t held_frames() const noexcept { return data_frames_; }
+
     void fill(drain_report& report) const noexcept {
+        report.close = close_;
         report.frames_written = frames_written_;
         report.frames_dropped = frames_dropped_;
         report.bytes_written = bytes_written_;
@@ -137,6 +150,8 @@ public:
     }
 
 private:
+    [[nodiscard]] std::size_t bound(bool half) const noexcept { return half ? max_bytes_ / 2 : max_bytes_; }
+
     [[nodiscard]] std::size_t mark(std::uint8_t percent) const noexcept {
         return max_bytes_ / 100 * percent + max_bytes_ % 100 * percent / 100;
     }
@@ -176,12 +191,14 @@ private:
     std::uint16_t reserve_;
     std::uint16_t pongs_ = 0;
     std::uint16_t pings_ = 0;
+    close_code close_ = close_code::abnormal;
     std::uint8_t greetings_ = 0;
     std::uint8_t high_water_;
     std::uint8_t low_water_;
     std::uint8_t when_full_ : 2;
     bool above_ : 1 = false;
     bool untold_ : 1 = false;
+    bool in_message_ : 1 = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

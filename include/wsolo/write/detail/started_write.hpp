@@ -38,8 +38,16 @@ public:
 
     /// Owner: has it end soon, because `why`.
     template <completion_transport Transport>
-    void cancel(Transport& connection, errc why) {
-        if (std::exchange(cancelled_, why) == errc::none) connection.cancel_write();
+    void cancel(Transport& connection, errc why) noexcept {
+        if (std::exchange(cancelled_, why) != errc::none) return;
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            connection.cancel_write();
+        } catch (...) { // it did nothing, as it may
+        }
+#else
+        connection.cancel_write();
+#endif
     }
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
 

@@ -44,6 +44,7 @@ struct [[nodiscard]] standing {
     bool over = false;    ///< it has ended
     bool climbed = false; ///< the queue reached its high mark: tell the observer
     bool drains = false;  ///< the deadline is that of a close or an abort
+    bool gone = false;    ///< the writer is being destroyed
     time_point deadline = no_deadline;
     waiter_list due{}; ///< the caller's to wake
 };

@@ -58,9 +58,11 @@ public:
         if (sealed || in_flight[lane_id::pong].empty()) in_flight[lane_id::pong].splice(queue(lane_id::pong));
         in_flight[lane_id::ping].splice(queue(lane_id::ping));
         lane& data = queue(lane_id::data);
-        std::size_t batch = data.empty() ? 0 : in_flight.bytes_in(lane_id::data);
-        while (!data.empty() && batch < gather_plan::max_bytes) {
-            batch += data.front()->size();
+        std::size_t bytes = 0, parts = 0;
+        if (!data.empty()) in_flight.measure_data(bytes, parts);
+        while (!data.empty() && bytes < gather_plan::max_bytes && parts < gather_plan::max_parts) {
+            bytes += data.front()->size();
+            ++parts;
             in_flight[lane_id::data].push(data.pop());
         }
         if (spare_ == nullptr) spare_ = in_flight.retired();

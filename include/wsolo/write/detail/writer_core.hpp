@@ -69,22 +69,18 @@ protected:
           observer_(std::move(observer)) {}
     ~writer_core() = default;
 
-    /// For the destructor, before anything goes: nobody waits for room any more, and nothing more is
-    /// accepted.
+    /// For the destructor, while threads may still be inside by a handle: nothing more is accepted, and what is
+    /// left has its outcome, so that none of them waits for one.
     void give_up() {
-        waiter_list due = box_.give_up();
+        waiter_list due;
+        const bool is_ours = box_.give_up(due);
         due.wake_all();
+        if (is_ours) static_cast<void>(run());
     }
-    /// For the destructor, when no other thread is inside: what is left has its outcome.
-    void end_what_is_left() {
-        if (!box_.seize()) return;
-        attempt last;
-        bool in_flight = false;
-        if constexpr (completes) {
-            if (started_ != nullptr && started_->over) last = settle();
-            if ((in_flight = started_ != nullptr)) started_->cancel(transport_, errc::aborted);
-        }
-        static_cast<void>(end(last.done, {.partial_frame = in_flight, .reason = errc::aborted}));
+    /// For the destructor, when they have left.
+    void check_over() const noexcept {
+        WSOLO_ASSERT(box_.state() == token::finished,
+                     "a single_writer is destroyed while another thread is in its pump()");
     }
 
     /// The rest of every push, with no lock held.
@@ -133,7 +129,7 @@ protected:
         end_result over = box_.finish(done, how);
         over.due.wake_all();
         if (over.rest != nullptr) release(over.rest, over.report.clean() ? errc::closed : over.report.reason);
-        transport_.finish(over.report.clean() ? end_of_write::drained : end_of_write::broken);
+        call_finish(transport_, over.report.clean() ? end_of_write::drained : end_of_write::broken);
         tell_finished(over.report);
         box_.retire();
         return {pump_status::finished};
@@ -171,6 +167,7 @@ private:
         attempt last;
         if constexpr (completes) {
             if (!collect(last, parked.deadline)) return parked;
+            tell_written(last);
             if (last.error != errc::none) return end(last.done, last.failure());
         }
         for (std::size_t written = 0;; written += last.written) {
@@ -184,18 +181,20 @@ private:
             last = {};
             if (next.climbed) tell_high();
             if (next.fell) tell_low();
-            if (next.step == next_step::look_again) continue;
+            if (next.climbed || next.fell) continue; // the observer may have ended it
             if (next.step == next_step::drained) return end({}, {});
             if (next.step == next_step::aborted) return end({}, {.reason = errc::aborted});
             if (written != 0 && written >= settings_.pump_quantum) {
-                box_.hand_over();
+                if (!box_.hand_over()) continue;
                 call_hook();
-                return {pump_status::more};
+                return {box_.state() == token::finished ? pump_status::finished : pump_status::more};
             }
             last = write(next.step == next_step::write_what_must, parked.deadline);
+            if (completes && last.blocked) return parked;
+            tell_written(last);
             if (last.error != errc::none) return end(last.done, last.failure());
             if (!last.blocked) continue;
-            if (completes || park(last.done, parked.deadline)) return parked;
+            if (park(last.done, parked.deadline)) return parked;
             last.done = {};
         }
     }
@@ -230,13 +229,25 @@ private:
                 made = settle();
                 return true;
             }
-            if (!started_->is_cancelled() && Traits::clock::now() >= now.deadline) {
-                started_->cancel(transport_, now.drains ? errc::drain_timed_out : errc::write_timed_out);
+            if (!started_->is_cancelled() && (now.gone || Traits::clock::now() >= now.deadline)) {
+                started_->cancel(transport_, now.gone     ? errc::aborted
+                                             : now.drains ? errc::drain_timed_out
+                                                          : errc::write_timed_out);
+            } else if (now.gone) {
+                made.error = errc::aborted;
+                return made.abandoned = true;
             } else if (box_.park_started(started_->over, started_->is_cancelled(), deadline)) {
                 return false;
             }
         }
         return true;
+    }
+
+    /// Outcomes of what a write took, once its room is free again: whoever is told may send.
+    void tell_written(attempt& made) {
+        if (box_.work() == nullptr || !box_.work()->in_flight.has_written()) return;
+        box_.settle(std::exchange(made.done, {}));
+        box_.work()->in_flight.tell_written();
     }
 
     [[nodiscard]] attempt settle() {

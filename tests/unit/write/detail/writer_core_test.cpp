@@ -75,3 +75,53 @@ TEST_CASE("a used-up quantum hands the token to the hook, still held", "[write][
     REQUIRE(f.pump_all() == pump_status::idle);
     CHECK(f.payloads(1).back() == "behind");
 }
+
+TEST_CASE("an abort by the observer lets no further frame begin", "[write][writer_core]") {
+    struct aborting {
+        wsolo::writer_options* options;
+        void (*on_high)(void*);
+        void* context;
+        void on_high_water() const { on_high(context); }
+    };
+    using writer =
+        wsolo::single_writer<wsolo::testing::scripted_transport, void (*)(), server, aborting, manual_traits>;
+    wsolo::writer_options options;
+    options.limits.max_bytes = 100;
+    wsolo::testing::scripted_wire wire;
+    std::optional<writer> out;
+    out.emplace(
+        wsolo::testing::scripted_transport(wire), +[] {}, options, server{},
+        aborting{&options, [](void* context) { (*static_cast<std::optional<writer>*>(context))->abort(); },
+                 &out});
+    REQUIRE(out->send_text(std::string(80, 'x')) == errc::none);
+    CHECK(out->pump().status == pump_status::finished);
+    CHECK(wire.bytes().empty());
+    CHECK(out->report().frames_dropped == 1);
+    CHECK(out->report().reason == errc::aborted);
+}
+
+TEST_CASE("a transport that throws at its end has ended", "[write][writer_core]") {
+    struct throwing {
+        wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point) {
+            return {io_status::ok, parts[0].size(), 0};
+        }
+        void finish(wsolo::end_of_write) { throw std::runtime_error("finish"); }
+    };
+    heard told;
+    wsolo::single_writer out{throwing{}, [] {}, {}, server{}, recorder{&told}};
+    REQUIRE(out.close(wsolo::close_code::normal) == errc::none);
+    CHECK(out.pump().status == pump_status::finished);
+    CHECK(told.reports.size() == 1);
+    CHECK(out.finished());
+}
+
+TEST_CASE("a pump that finds its hook refusing says that it is over", "[write][writer_core]") {
+    wsolo::writer_options options;
+    options.pump_quantum = 1;
+    writer_fixture<server> f(options);
+    REQUIRE(f.out->send_text("one") == errc::none);
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::ok, 1, 0}; });
+    f.refuse = true;
+    CHECK(f.out->pump().status == pump_status::finished);
+    CHECK(f.reports.size() == 1);
+}
