@@ -275,6 +275,8 @@ private:
         input_is_over_ = true;
         if (rest_.empty()) end_messages();
         handle_here();
+        // What stands behind a pause still has its turn; the mark that asked for one is gone with handle_here().
+        if (!rest_.empty() && !inbox_.paused()) work_is_due_ = true;
     }
 
     endpoint_wants finish() {
