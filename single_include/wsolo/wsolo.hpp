@@ -12305,7 +12305,7 @@ protected:
 
     void abort(errc why) {
         if (why == errc::none) why = errc::aborted; // none is for an end in order
-        out_.abort(why, duration::zero()); // first, so that nothing says goodbye for what follows
+        out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
         handled_.close(why);
         static_cast<void>(inbox_.close(why));
     }
