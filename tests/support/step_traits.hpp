@@ -45,6 +45,7 @@ inline std::condition_variable changed; // some actor became quiet
 inline thread_local actor* this_actor = nullptr;
 inline std::atomic<unsigned> dead_touches{0};
 inline thread_local std::size_t steps_taken = 0;
+inline bool waker_goes_first = false; // or both go on at once, as it happens
 
 /// A hang is a failure with a name: Catch reports the signal with the test that was running.
 [[noreturn]] inline void fail(const char* what) {
@@ -155,6 +156,11 @@ public:
     }
     /// Under the monitor.
     void wake() { state_ = state::running; }
+    /// Under the monitor, held by `lock`.
+    void wait_until_at_rest(std::unique_lock<std::mutex>& lock) const {
+        detail::wait_or_abort(lock, "who woke a thread waits for it",
+                              [this] { return state_ != state::running; });
+    }
 
 private:
     enum class state { idle, running, asleep, finished };
@@ -226,6 +232,7 @@ public:
     void notify_one() noexcept {
         const std::lock_guard<std::mutex> lock(detail::monitor);
         ++notified_;
+        waker_ = detail::waker_goes_first ? detail::this_actor : nullptr;
         if (sleeper_ != nullptr) sleeper_->wake();
         real_.notify_all();
     }
@@ -249,6 +256,8 @@ public:
         if (sleeper_ != nullptr) sleeper_->wake();
         sleeper_ = nullptr;
         const bool is_notified = notified_ != before;
+        if (actor* const waker = is_notified ? std::exchange(waker_, nullptr) : nullptr)
+            waker->wait_until_at_rest(lock);
         lock.unlock();
         held.lock();
         return is_notified ? std::cv_status::no_timeout : std::cv_status::timeout;
@@ -257,6 +266,7 @@ public:
 private:
     std::condition_variable real_;
     actor* sleeper_ = nullptr;
+    actor* waker_ = nullptr; ///< who goes first
     unsigned notified_ = 0;
 };
 
@@ -289,24 +299,30 @@ struct runs {
 };
 
 /// For every atomic operation of `first`: a fresh scenario in which all of `second` runs right before that
-/// operation, until it is quiet. Who still sleeps in the end meets its deadline.
+/// operation, until it is quiet. Who still sleeps in the end meets its deadline. All of it once as it happens when one
+/// has woken the other, and once with the other held until its waker is quiet.
 template <class Make>
 runs interleave(Make make) {
     runs tried;
-    for (bool has_more = true; has_more; ++tried.count) {
-        scenario script = make();
-        actor second(script.second);
-        actor first(script.first);
-        first.before(tried.count, [&second] { second.run(); });
-        first.run();
-        second.run();
-        actor::settle(first, second);
-        if (first.is_asleep() || second.is_asleep()) ++tried.stuck;
-        manual_clock::advance(std::chrono::hours(24));
-        actor::finish(first, second);
-        script.check();
-        has_more = first.has_stopped();
+    for (const bool waker_goes_first : {false, true}) {
+        detail::waker_goes_first = waker_goes_first;
+        bool has_more = true;
+        for (std::size_t step = 0; has_more; ++step, ++tried.count) {
+            scenario script = make();
+            actor second(script.second);
+            actor first(script.first);
+            first.before(step, [&second] { second.run(); });
+            first.run();
+            second.run();
+            actor::settle(first, second);
+            if (first.is_asleep() || second.is_asleep()) ++tried.stuck;
+            manual_clock::advance(std::chrono::hours(24));
+            actor::finish(first, second);
+            script.check();
+            has_more = first.has_stopped();
+        }
     }
+    detail::waker_goes_first = false;
     return tried;
 }
 
