@@ -31,7 +31,7 @@ public:
         return take_if_free();
     }
 
-    /// Bounds the handshake. False: a workload is missing, which takes memory; or it is over.
+    /// Bounds the handshake, whose deadline lies in `fresh` where there is no workload yet. False: it is over.
     [[nodiscard]] bool bound_gate(time_point deadline, workload*& fresh) noexcept {
         const scoped_hold hold(lock_);
         if (token_ != token::gated) return false;
@@ -207,8 +207,8 @@ private:
     }
 
     using base = intake<Traits>;
-    using base::aborting_, base::deadline_hit_, base::given_up_, base::lock_, base::partial_frame_, base::queued_,
-        base::reason_, base::sealed_, base::token_, base::transport_error_;
+    using base::aborting_, base::deadline_hit_, base::given_up_, base::lock_, base::partial_frame_,
+        base::queued_, base::reason_, base::sealed_, base::token_, base::transport_error_;
     using base::recall, base::report_held, base::take_if_free;
 };
 

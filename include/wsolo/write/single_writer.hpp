@@ -10,10 +10,9 @@
 // - The schedule hook is called once per idle-to-busy transition, outside any lock; pump() is what it owes.
 // - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
 
-#include "../frame/check.hpp"
-#include "../sync/stop_hook.hpp"
 #include "cork.hpp"
 #include "detail/flush_ticket.hpp"
+#include "detail/waiting_sender.hpp"
 #include "detail/writer_core.hpp"
 #include "fragmented_message.hpp"
 #include "handle.hpp"
@@ -72,17 +71,12 @@ public:
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
     /// report. Otherwise nothing happened: queue_full (try later), too_large (never), closed, out_of_memory.
-    /// O(n).
-    [[nodiscard]] errc send_text(std::string_view payload) {
-        return send_message(opcode::text, bytes_of(payload), {});
-    }
-    [[nodiscard]] errc send_binary(const_bytes payload) { return send_message(opcode::binary, payload, {}); }
-
-    /// The same, and `told` is called once with what became of it. One allocation.
-    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told) {
+    /// O(n). `told`, here and below, is called once with what became of the accepted item; that takes one
+    /// allocation and a block of budget (block_overhead).
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told = {}) {
         return send_message(opcode::text, bytes_of(payload), told);
     }
-    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told) {
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told = {}) {
         return send_message(opcode::binary, payload, told);
     }
 
@@ -106,13 +100,13 @@ public:
     /// others.
     template <stop_token_like StopToken = never_stop>
     [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
-                                 const StopToken& stop = {}) {
+                                 const StopToken& stop = {}, on_outcome told = {}) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
                      "send_wait() sends a text or a binary message");
         if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
         if (this->is_pumping_here()) return errc::would_deadlock;
         const std::size_t size = encoded_size<Side::self>(payload.size());
-        if (size <= detail::inline_limit) {
+        if (size <= detail::inline_limit && !told) {
             const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
             return retry(deadline, stop, [&](auto* waiter) {
                 return this->box_.push_small({.size = size, .waiter = waiter}, encode);
@@ -120,7 +114,7 @@ public:
         }
         if (const errc never = this->box_.admits(size); never == errc::too_large || never == errc::closed)
             return never;
-        detail::segment* whole = encode_whole(op, payload, {});
+        detail::segment* whole = encode_whole(op, payload, {.outcome = told});
         if (whole == nullptr) return errc::out_of_memory;
         const errc error = retry(
             deadline, stop, [&](auto* waiter) { return this->box_.push_whole({.waiter = waiter}, whole); });
@@ -130,29 +124,35 @@ public:
 
     /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and
     /// data, a PING passes data, each on a frame boundary. A Close is close() with this body and the default
-    /// drain bound.
-    [[nodiscard]] errc send(const control_frame& frame) { return send(raw{frame.bytes()}); }
+    /// drain bound. A told PONG that the reserve has a newer one replace is errc::conflated.
+    [[nodiscard]] errc send(const control_frame& frame, on_outcome told = {}) {
+        return send(raw{frame.bytes()}, told);
+    }
 
     /// Queues a reference to an encoded frame: above 2 KiB no byte is copied, below it a copy is cheaper.
-    [[nodiscard]] errc send(const shared_frame& frame) {
+    [[nodiscard]] errc send(const shared_frame& frame, on_outcome told = {}) {
         static_assert(Side::self == role::server,
                       "a client's frames each need a key of their own: send the payload");
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
-        if (bytes.size() <= detail::inline_limit) return send(raw{bytes});
-        if (!is_one_whole_frame(parse_header(bytes), bytes)) return errc::raw_frame_malformed;
-        return push_segment(bytes.size(), [&] { return detail::segment::make_shared(frame); });
+        if (bytes.size() <= detail::inline_limit) return send(raw{bytes}, told);
+        if (!detail::is_one_whole_frame<Side::self>(parse_header(bytes), bytes))
+            return errc::raw_frame_malformed;
+        return push_segment(bytes.size(),
+                            [&] { return detail::segment::make_shared(frame, {.outcome = told}); });
     }
 
     /// Queues one whole frame as it is. errc::raw_frame_malformed when it is not exactly that.
-    [[nodiscard]] errc send(raw frame) {
+    [[nodiscard]] errc send(raw frame, on_outcome told = {}) {
         using detail::lane_id;
         const header_parse parsed = parse_header(frame.bytes);
-        if (!is_one_whole_frame(parsed, frame.bytes)) return errc::raw_frame_malformed;
+        if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
+        if (told && parsed.header.op != opcode::close)
+            return send_raw_told(parsed.header.op, frame.bytes, told);
         const std::size_t size = frame.bytes.size();
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); };
         switch (parsed.header.op) {
-        case opcode::close: return push_close(frame.bytes, this->settings_.drain_timeout.get());
+        case opcode::close: return push_close(frame.bytes, this->settings_.drain_timeout.get(), told);
         case opcode::ping:
             return this->drive(this->box_.push_small({.to = lane_id::ping, .size = size}, copy));
         case opcode::pong:
@@ -161,16 +161,12 @@ public:
         }
         if (size <= detail::inline_limit)
             return this->drive_data(this->box_.push_small({.size = size}, copy));
-        return push_segment(size, [&] {
-            detail::segment* whole = detail::segment::make_whole(size);
-            if (whole != nullptr) copy(whole->writable());
-            return whole;
-        });
+        return push_segment(size, [&] { return detail::segment::make_copy(frame.bytes); });
     }
 
     /// Queues whichever it is.
-    [[nodiscard]] errc send(const outbound& item) {
-        return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
+    [[nodiscard]] errc send(const outbound& item, on_outcome told = {}) {
+        return std::visit([&](const auto& kind) { return this->send_kind(kind, told); }, item);
     }
 
     /// Queues a PING, and `told` is called once: errc::none when the transport took its last byte, which is when a
@@ -203,28 +199,19 @@ public:
     template <stop_token_like StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
         if (this->is_pumping_here()) return errc::would_deadlock;
-        auto* ticket = detail::flush_ticket<Traits>::make();
-        if (ticket == nullptr) return errc::out_of_memory;
-        errc outcome = queue_mark(ticket->mark(), deadline, stop);
-        if (outcome == errc::none) {
-            const auto nudge = [ticket]() noexcept { ticket->nudge(); };
-            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
-            outcome = ticket->wait(deadline);
-            if (outcome == errc::timed_out && stop.stop_requested()) outcome = errc::cancelled;
-        } else {
-            ticket->drop(); // the mark's reference: it was not queued
-        }
-        ticket->drop();
-        return outcome;
+        return detail::flush_and_wait<Traits>(
+            deadline, stop, [&](on_outcome told) { return queue_mark(told, deadline, stop); });
     }
 
     /// Queues a Close frame behind everything accepted so far and seals the writer: later sends answer
     /// errc::closed. What is queued is written within `drain_within` from now, then the transport is finished
     /// and the observer told. errc::closed when it was closed before; invalid_close_code and the like for a
     /// body that may not be sent.
-    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within) {
+    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
+                             on_outcome told = {}) {
         const auto frame = this->box_.locked([&] { return side_.close(code, reason); });
-        return frame ? push_close(frame->bytes(), drain_within) : frame.error();
+        if (!frame) return frame.error();
+        return push_close(frame->bytes(), drain_within, told);
     }
     [[nodiscard]] errc close(close_code code, std::string_view reason = {}) {
         return close(code, reason, this->settings_.drain_timeout.get());
@@ -271,46 +258,12 @@ private:
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
 
-    struct waiting_sender : detail::budget_waiter {
-        waiting_sender() noexcept {
-            wake = [](detail::budget_waiter& self) noexcept {
-                static_cast<waiting_sender&>(self).parker.release();
-            };
-        }
-        basic_parker<Traits> parker;
-    };
-
-    /// Pushes until it is accepted or refused for another reason than a full queue, waiting for room in
-    /// between.
+    /// push(waiter) until it is accepted, or refused for another reason than a full queue.
     template <class StopToken, class Push>
     errc retry(time_point deadline, const StopToken& stop, Push push) {
-        for (;;) {
-            waiting_sender waiter;
-            const detail::push_result pushed = push(&waiter);
-            static_cast<void>(this->drive(pushed));
-            if (pushed.error != errc::queue_full) return pushed.error;
-            if (!wait_for_room(waiter, deadline, stop))
-                return stop.stop_requested() ? errc::cancelled : errc::timed_out;
-        }
-    }
-
-    /// False: the deadline or a stop request came first.
-    template <class StopToken>
-    bool wait_for_room(waiting_sender& waiter, time_point deadline, const StopToken& stop) {
-        {
-            const auto nudge = [&waiter]() noexcept { waiter.parker.nudge(); };
-            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
-            waiter.parker.park_until(deadline);
-        }
-        detail::waiter_list due;
-        detail::workload* unused = nullptr;
-        if (this->box_.withdraw(waiter, due, unused)) {
-            due.wake_all();
-            detail::workload::destroy(unused);
-            return false;
-        }
-        waiter.parker.park(); // it is being woken: the waker's touch must be over before the node goes
-        return true;
+        return detail::push_when_room<Traits>(this->box_, deadline, stop, [&](detail::budget_waiter* waiter) {
+            return this->drive(push(waiter));
+        });
     }
 
     template <class StopToken>
@@ -323,12 +276,12 @@ private:
         return error;
     }
 
-    errc send_kind(const raw& item) { return send(item); }
-    errc send_kind(const text& item) { return send_text(item.payload); }
-    errc send_kind(const binary& item) { return send_binary(item.payload); }
-    errc send_kind(const shared& item) {
+    errc send_kind(const raw& item, on_outcome told) { return send(item, told); }
+    errc send_kind(const text& item, on_outcome told) { return send_text(item.payload, told); }
+    errc send_kind(const binary& item, on_outcome told) { return send_binary(item.payload, told); }
+    errc send_kind(const shared& item, on_outcome told) {
         if constexpr (Side::self == role::server)
-            return send(item.frame);
+            return send(item.frame, told);
         else
             return errc::raw_frame_malformed; // unmasked, so not a frame of this side
     }
@@ -351,6 +304,17 @@ private:
         return whole;
     }
 
+    errc send_raw_told(opcode op, const_bytes frame, on_outcome told) {
+        using detail::lane_id;
+        if (op != opcode::ping && op != opcode::pong)
+            return push_segment(frame.size(),
+                                [&] { return detail::segment::make_copy(frame, {.outcome = told}); });
+        detail::segment* whole = detail::segment::make_copy(frame, {.outcome = told});
+        if (whole == nullptr) return errc::out_of_memory;
+        const lane_id to = op == opcode::ping ? lane_id::ping : lane_id::pong;
+        return this->drive(kept(whole, this->box_.push_whole({.to = to}, whole)));
+    }
+
     template <class Make>
     errc push_segment(std::size_t size, Make make) {
         // Before the work, and again after it.
@@ -368,18 +332,15 @@ private:
         return this->drive_data(kept(item, pushed));
     }
 
-    errc push_close(const_bytes frame, duration drain_within) {
+    errc push_close(const_bytes frame, duration drain_within, on_outcome told) {
         const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
+        if (told) {
+            detail::segment* whole = detail::segment::make_copy(frame, {.outcome = told});
+            if (whole == nullptr) return errc::out_of_memory;
+            return this->drive(kept(whole, this->box_.push_close_whole(whole, deadline)));
+        }
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
         return this->drive(this->box_.push_close(frame.size(), deadline, copy));
-    }
-
-    static bool is_one_whole_frame(const header_parse& parsed, const_bytes bytes) noexcept {
-        if (parsed.status != parse_status::complete) return false;
-        const frame_header& header = parsed.header;
-        return check_first_two(bytes[0], bytes[1], peer_of(Side::self), rsv1_bit) == errc::none &&
-               check_length(parsed.length_field, header.payload_size) == errc::none && header.fin &&
-               header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
     }
 
     [[no_unique_address]] Side side_;

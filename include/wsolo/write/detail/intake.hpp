@@ -29,17 +29,15 @@ public:
     /// Queues a small frame, which `encode(mutable_bytes)` writes in place under the lock.
     template <class Encode>
     push_result push_small(const placement& where, Encode encode) noexcept {
-        return place(where, by_budget(where), [&](segment& room, supplies& out) {
-            encode(queued_.put_small(where, room, out));
-        });
+        return place(where, by_budget(where),
+                     [&](segment& room, supplies& out) { encode(queued_.put_small(where, room, out)); });
     }
 
     /// Queues a frame that already is a segment. Takes it over only when the result says errc::none.
     push_result push_whole(placement where, segment* frame) noexcept {
         where.size = frame->size();
         where.whole = true;
-        return place(where, by_budget(where),
-                     [&](supplies& out) { queued_.put_whole(where, frame, out); });
+        return place(where, by_budget(where), [&](supplies& out) { queued_.put_whole(where, frame, out); });
     }
 
     /// Queues a segment without frames behind the data accepted so far; its outcome says that its turn has
