@@ -147,7 +147,7 @@ TEST_CASE("tickets of every kind of item, from the thread that writes", "[write]
         [&](auto told) { return out->close(wsolo::close_code::normal, "", 20s, told); },
     };
     for (const auto& send : kinds) {
-        const auto ticket = wsolo::observed(send);
+        auto ticket = wsolo::observed(send);
         REQUIRE(ticket.error() == errc::none);
         CHECK(ticket.wait(soon) == errc::none);
     }
