@@ -8611,9 +8611,11 @@ struct writer_timeouts {
 struct writer_options {
     writer_limits limits{};
     writer_timeouts timeouts{};
-    /// Bytes that one pump() may write before it hands the token back, so that one connection can't hold its
-    /// loop.
+    /// Bytes and frames that one pump() (or one sender, where the drive is inline) may write before it hands the
+    /// token back, so that one connection can't hold its loop. Looked at between writes: the last may carry it
+    /// past the bound by up to 128 KiB and what lies in them.
     std::uint32_t pump_quantum = 1024 * 1024;
+    std::uint16_t pump_frames = 16'384;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -8911,6 +8913,13 @@ public:
         return whole;
     }
 
+    /// The same with a copy of `frame` in it.
+    [[nodiscard]] static segment* make_copy(const_bytes frame, const item_tag& tag = {}) noexcept {
+        segment* whole = make_whole(frame.size(), tag);
+        if (whole != nullptr) std::memcpy(whole->storage(), frame.data(), frame.size());
+        return whole;
+    }
+
     /// One reference to a shared frame; its bytes are not copied.
     [[nodiscard]] static segment* make_shared(shared_frame frame, const item_tag& tag = {}) noexcept {
         segment* whole = make_whole(0, tag);
@@ -9101,6 +9110,11 @@ public:
         segment* item = head_;
         while (item != nullptr && !wanted(*item)) item = item->next;
         return item;
+    }
+
+    /// The one in front of back(), or nullptr. O(segments).
+    [[nodiscard]] segment* before_last() const noexcept {
+        return find([this](const segment& item) { return item.next == tail_ && &item != tail_; });
     }
 
     /// Takes `item` out. False: it is not in here. O(segments before it).
@@ -9572,8 +9586,8 @@ private:
 // few small frames lie in the same block.
 //
 // Laws of this file:
-// - The lanes, `held`, `spare`, `waiters`, `block_size` and `close_deadline` belong to the outbox's lock; the
-//   other members to the owner of the write token.
+// - The lanes, `held`, `spare`, `waiters`, `block_size`, `close_deadline` and `gate_deadline` belong to the
+//   outbox's lock; the other members to the owner of the write token.
 // - Blocks grow while traffic lasts and start small again after an idle moment.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -9657,6 +9671,7 @@ public:
     lane held; ///< data that waits for a fragmented message to end
     waiter_list waiters;
     time_point close_deadline = no_deadline;
+    time_point gate_deadline = no_deadline; ///< of the handshake
     std::uint32_t block_size = min_block;
     flight in_flight;
     time_point write_deadline = no_deadline; ///< no_deadline while no write stands
@@ -9791,17 +9806,15 @@ public:
         return room;
     }
 
-    [[nodiscard]] mutable_bytes put_small(const placement& where, segment& room) noexcept {
-        if (where.to == lane_id::pong && accounts.pongs_full() && room.frames() != 0) {
-            // the newest PING's answer will do (RFC 6455 §5.5.3)
-            accounts.drop_one(lane_id::pong, room.drop_last(), false);
-        }
+    [[nodiscard]] mutable_bytes put_small(const placement& where, segment& room, supplies& out) noexcept {
+        if (where.to == lane_id::pong && accounts.pongs_full()) drop_newest_pong(out);
         accounts.accept(where.to, where.size);
         return room.append(where.size);
     }
 
     /// A frame with a segment of its own, or a mark.
-    void put_whole(const placement& where, segment* frame) noexcept {
+    void put_whole(const placement& where, segment* frame, supplies& out) noexcept {
+        if (where.to == lane_id::pong && accounts.pongs_full()) drop_newest_pong(out);
         if (frame->frames() != 0) accounts.accept(where.to, where.size);
         if (where.to == lane_id::data) accounts.accept_block();
         target(where).push(frame);
@@ -9813,7 +9826,7 @@ public:
             out.replaced.push(same);
             accounts.drop_one(lane_id::data, same->size(), true);
         }
-        put_whole({.size = frame->size()}, frame);
+        put_whole({.size = frame->size()}, frame, out);
     }
 
     /// What waited for the message follows it. True when there was something.
@@ -9858,6 +9871,23 @@ public:
     bool in_message = false; ///< a fragmented message is open: other data is held
 
 private:
+    /// Beyond the reserve the newest PING's answer will do (RFC 6455 §5.5.3): the one before it, where it was
+    /// not taken for the flight yet, leaves. O(1), but for a newest one that somebody asked about.
+    void drop_newest_pong(supplies& out) noexcept {
+        lane& pongs = work->queue(lane_id::pong);
+        segment* newest = pongs.back();
+        if (newest != nullptr && newest->frames() == 0) // the room for the next one
+            newest = pongs.before_last();
+        if (newest == nullptr || newest->frames() == 0) return;
+        if (!newest->is_whole()) {
+            accounts.drop_one(lane_id::pong, newest->drop_last(), false);
+        } else {
+            accounts.drop_one(lane_id::pong, newest->size(), false);
+            static_cast<void>(pongs.unlink(newest));
+            out.replaced.push(newest);
+        }
+    }
+
     /// While a fragmented message is open, other data waits for it and leaves half of the budget to it: it must
     /// be able to end.
     [[nodiscard]] bool yields(const placement& where) const noexcept {
@@ -9965,20 +9995,24 @@ public:
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as
-    /// send_text's; after queue_full the part may be tried again.
-    [[nodiscard]] errc write(const_bytes part) { return push(part, false); }
+    /// send_text's; after queue_full the part may be tried again. `told` is called once with what became of this
+    /// part.
+    [[nodiscard]] errc write(const_bytes part, on_outcome told = {}) { return push(part, false, told); }
 
-    /// Queues the last frame and lets the waiting data follow. On an error the message is still open.
-    [[nodiscard]] errc finish(const_bytes part = {}) {
-        const errc error = push(part, true);
+    /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `told` is
+    /// called once with what became of the last part, and so of the message: parts leave in order and none of
+    /// them gives way, so errc::none says that the transport took them all.
+    [[nodiscard]] errc finish(const_bytes part = {}, on_outcome told = {}) {
+        const errc error = push(part, true, told);
         if (error == errc::none) release();
         return error;
     }
 
 private:
-    errc push(const_bytes part, bool last) {
+    errc push(const_bytes part, bool last, on_outcome told) {
         if (writer_ == nullptr) return error_ == errc::none ? errc::closed : error_;
-        detail::segment* frame = writer_->encode_whole({next_, last}, part, {.fragment = true});
+        detail::segment* frame =
+            writer_->encode_whole({next_, last}, part, {.outcome = told, .fragment = true});
         if (frame == nullptr) return errc::out_of_memory;
         const errc error = writer_->own(frame, writer_->box_.push_whole({.of_message = true}, frame));
         if (error == errc::none) next_ = opcode::continuation;
@@ -9987,7 +10021,7 @@ private:
 
     void abandon() noexcept {
         if (next_ == opcode::continuation) {
-            const bool truncated = if_unfinished_ == unfinished::truncate && push({}, true) == errc::none;
+            const bool truncated = if_unfinished_ == unfinished::truncate && push({}, true, {}) == errc::none;
             const errc closed =
                 truncated ? errc::closed : writer_->close(close_code::internal_error, "message abandoned");
             if (closed != errc::none && closed != errc::closed) writer_->abort(errc::message_unfinished);
@@ -10043,8 +10077,8 @@ public:
         return use([&](Writer& writer) { return writer.send_binary(payload, told); });
     }
     template <class Item>
-    [[nodiscard]] errc send(const Item& item) const {
-        return use([&](Writer& writer) { return writer.send(item); });
+    [[nodiscard]] errc send(const Item& item, on_outcome told = {}) const {
+        return use([&](Writer& writer) { return writer.send(item, told); });
     }
     template <class... Arguments>
     [[nodiscard]] errc close(const Arguments&... arguments) const {
@@ -10125,6 +10159,80 @@ private:
     typename Traits::template atomic<int> references_{2};
 };
 
+/// Queues a mark with `queue(on_outcome)`, which may wait, and sleeps until its outcome.
+template <class Traits, class StopToken, class Queue>
+[[nodiscard]] errc flush_and_wait(time_point deadline, const StopToken& stop, Queue queue) {
+    auto* ticket = flush_ticket<Traits>::make();
+    if (ticket == nullptr) return errc::out_of_memory;
+    errc outcome = queue(ticket->mark());
+    if (outcome == errc::none) {
+        const auto nudge = [ticket]() noexcept { ticket->nudge(); };
+        [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+        outcome = ticket->wait(deadline);
+        if (outcome == errc::timed_out && stop.stop_requested()) outcome = errc::cancelled;
+    } else {
+        ticket->drop(); // the mark's reference: it was not queued
+    }
+    ticket->drop();
+    return outcome;
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/waiting_sender.hpp
+// A thread that waits for room in a writer's budget.
+//
+// Laws of this file:
+// - It is linked by the very push that was refused, under the lock, so that room which comes meanwhile is not
+//   missed; and it is unlinked, or woken for the last time, before it goes.
+// - Being woken is no promise: it pushes anew, and may wait anew.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Lives on the waiting thread's stack, for one push and its wait.
+template <class Traits>
+class waiting_sender : public budget_waiter {
+public:
+    waiting_sender() noexcept {
+        wake = [](budget_waiter& self) noexcept { static_cast<waiting_sender&>(self).parker_.release(); };
+    }
+
+    /// Precondition: a push linked it. False: the deadline or a stop request came first.
+    template <class Box, class StopToken>
+    [[nodiscard]] bool wait_for_room(Box& box, time_point deadline, const StopToken& stop) {
+        {
+            const auto nudge = [this]() noexcept { parker_.nudge(); };
+            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+            parker_.park_until(deadline);
+        }
+        waiter_list due;
+        workload* unused = nullptr;
+        if (box.withdraw(*this, due, unused)) {
+            due.wake_all();
+            workload::destroy(unused);
+            return false;
+        }
+        parker_.park(); // it is being woken: the waker's touch must be over before the node goes
+        return true;
+    }
+
+private:
+    basic_parker<Traits> parker_;
+};
+
+/// Pushes until `push(budget_waiter*)`, which drives as well, is accepted or refused for another reason than a
+/// full queue; waits for room in between. errc::timed_out or cancelled when that does not come.
+template <class Traits, class Box, class StopToken, class Push>
+[[nodiscard]] errc push_when_room(Box& box, time_point deadline, const StopToken& stop, Push push) {
+    for (;;) {
+        waiting_sender<Traits> waiter;
+        const errc pushed = push(&waiter);
+        if (pushed != errc::queue_full) return pushed;
+        if (!waiter.wait_for_room(box, deadline, stop))
+            return stop.stop_requested() ? errc::cancelled : errc::timed_out;
+    }
+}
+
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/write/detail/verdict.hpp
@@ -10185,59 +10293,54 @@ struct [[nodiscard]] end_result {
 } // namespace detail
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/write/outbox.hpp
-// The queue in front of one connection, and who may write it: both under one short lock, so that "open?",
-// "room?", "queue it" and "am I the one to drive it?" are a single step.
+// ---- wsolo/write/detail/intake.hpp
+// How frames get into a writer's queue: what anybody may do, from any thread, at any time.
 //
 // Laws of this file:
-// - Exactly one holder of the write token: only `pumping` may touch the flight and the transport.
-// - A push that finds the token free takes it and must have the writer driven; a push that finds it held does
-//   nothing, because finding the queue empty and releasing the token are one step under the same lock. No
-//   wake-up can be lost.
+// - "Open?", "room?", "queue it" and "am I the one to drive it?" are one step, under one short lock, which the
+//   outbox shares: a push that finds the token free takes it, and its caller must call the schedule hook.
 // - Once sealed nothing is accepted; Close is the push that seals.
 // - Under the lock there is no allocation, no system call, no user code and no copy above inline_limit.
 
-namespace wsolo::inline WSOLO_ABI {
-
-namespace detail {
+namespace wsolo::inline WSOLO_ABI::detail {
 
 /// Frames up to this size are copied into a shared block under the lock; larger ones become segments of their
 /// own.
 inline constexpr std::size_t inline_limit = 2048;
 
-/// See the file's laws. Each function takes the lock itself; those marked "owner" are for the thread that
-/// pumps.
+/// See the file's laws. Each function takes the lock itself.
 template <class Traits>
-class outbox {
+class intake {
 public:
-    outbox(const writer_limits& limits, token first) noexcept : queued_(limits), token_(first) {}
-    outbox(const outbox&) = delete;
-    outbox& operator=(const outbox&) = delete;
+    intake(const intake&) = delete;
+    intake& operator=(const intake&) = delete;
 
     /// Queues a small frame, which `encode(mutable_bytes)` writes in place under the lock.
     template <class Encode>
     push_result push_small(const placement& where, Encode encode) noexcept {
-        return place(where, by_budget(where), [&](segment& room) { encode(queued_.put_small(where, room)); });
+        return place(where, by_budget(where),
+                     [&](segment& room, supplies& out) { encode(queued_.put_small(where, room, out)); });
     }
 
     /// Queues a frame that already is a segment. Takes it over only when the result says errc::none.
     push_result push_whole(placement where, segment* frame) noexcept {
         where.size = frame->size();
         where.whole = true;
-        return place(where, by_budget(where), [&](supplies&) { queued_.put_whole(where, frame); });
+        return place(where, by_budget(where), [&](supplies& out) { queued_.put_whole(where, frame, out); });
     }
 
     /// Queues a segment without frames behind the data accepted so far; its outcome says that its turn has
     /// come. No cork holds it back.
     push_result push_mark(segment* mark, budget_waiter* waiter = nullptr) noexcept {
         const placement where{.mark = true, .waiter = waiter};
-        return place(where, by_budget(where), [&](supplies&) { queued_.put_whole(where, mark); });
+        return place(where, by_budget(where), [&](supplies& out) { queued_.put_whole(where, mark, out); });
     }
 
     /// The gate's: leads everything, a Close that was queued before it included.
     push_result push_greeting(segment* greeting) noexcept {
         const placement where{.to = lane_id::greeting, .size = greeting->size()};
-        return place(where, by_budget(where), [&](supplies&) { queued_.put_whole(where, greeting); });
+        return place(where, by_budget(where),
+                     [&](supplies& out) { queued_.put_whole(where, greeting, out); });
     }
 
     /// Queues a keyed frame; a queued one of the same key leaves, errc::conflated. O(segments queued).
@@ -10253,12 +10356,17 @@ public:
     template <class Encode>
     push_result push_close(std::size_t size, time_point drain_deadline, Encode encode) noexcept {
         const placement where{.size = size, .of_message = true};
-        const auto admit_anything = [](supplies&) noexcept { return errc::none; };
-        return place(where, admit_anything, [&](segment& room) {
-            encode(queued_.put_small(where, room));
-            sealed_ = true;
-            queued_.work->close_deadline = drain_deadline;
-            recall();
+        return place(where, admit_anything, [&](segment& room, supplies& out) {
+            encode(queued_.put_small(where, room, out));
+            seal(drain_deadline);
+        });
+    }
+    /// The same with a segment for it, taken over only when the result says errc::none.
+    push_result push_close_whole(segment* frame, time_point drain_deadline) noexcept {
+        const placement where{.size = frame->size(), .whole = true, .of_message = true};
+        return place(where, admit_anything, [&](supplies& out) {
+            queued_.put_whole(where, frame, out);
+            seal(drain_deadline);
         });
     }
 
@@ -10291,25 +10399,208 @@ public:
         return queued_.has_incoming() && claim();
     }
 
+    /// Withdraws a sender that waits for room; those behind it may fit, and are the caller's to wake, as an
+    /// unused workload is its to destroy. False when it was granted room, or the end came: it is being woken.
+    [[nodiscard]] bool withdraw(budget_waiter& waiter, waiter_list& due, workload*& unused) noexcept {
+        const scoped_hold hold(lock_);
+        if (!std::exchange(waiter.waits, false)) return false;
+        queued_.work->waiters.remove(waiter);
+        queued_.grant(due, sealed_);
+        if (token_ == token::free) unused = queued_.take_unused();
+        return true;
+    }
+
+    /// Whether a data frame of `size` bytes with a segment of its own might be accepted now: spares the work
+    /// of encoding it in vain.
+    [[nodiscard]] errc admits(std::size_t size) noexcept {
+        const scoped_hold hold(lock_);
+        return may_evict(queued_.accounts.admit(lane_id::data, size, true));
+    }
+    [[nodiscard]] errc admits_keyed(std::uint64_t key, std::size_t size) noexcept {
+        const scoped_hold hold(lock_);
+        const errc full = may_evict(queued_.accounts.admit(lane_id::data, size, true));
+        segment* same = nullptr;
+        return full == errc::queue_full ? queued_.admit_keyed(key, size, same) : full;
+    }
+
+    /// Runs `work` under the lock and returns its result: for what else the lock protects (a client's key
+    /// source).
+    template <class Work>
+    auto locked(Work work) noexcept {
+        const scoped_hold hold(lock_);
+        return work();
+    }
+
+    [[nodiscard]] token state() noexcept {
+        const scoped_hold hold(lock_);
+        return token_;
+    }
+
+    [[nodiscard]] std::size_t held_bytes() noexcept {
+        const scoped_hold hold(lock_);
+        return queued_.accounts.held_data();
+    }
+
+    [[nodiscard]] overflow when_full() noexcept {
+        const scoped_hold hold(lock_); // it shares a byte with what changes
+        return queued_.accounts.when_full();
+    }
+
+    [[nodiscard]] drain_report report() noexcept {
+        const scoped_hold hold(lock_);
+        return report_held();
+    }
+
+protected:
+    intake(const writer_limits& limits, token first) noexcept : queued_(limits), token_(first) {}
+    ~intake() = default;
+
+    // The following are for whoever holds the lock.
+
+    /// A parked writer's loop waits for an older deadline: the hook tells it to look again.
+    void recall() noexcept {
+        if (token_ == token::parked) token_ = token::free;
+    }
+
+    bool claim() noexcept { return corks_ == 0 && take_if_free(); }
+
+    bool take_if_free() noexcept {
+        if (token_ != token::free) return false;
+        token_ = token::scheduled;
+        return true;
+    }
+
+    [[nodiscard]] drain_report report_held() const noexcept {
+        drain_report report;
+        queued_.accounts.fill(report);
+        report.partial_frame = partial_frame_;
+        report.deadline_hit = deadline_hit_;
+        report.reason = reason_;
+        report.transport_error = transport_error_;
+        return report;
+    }
+
+    // Wide first, so that the narrow members fill the first one's tail and an idle writer stays small.
+    [[no_unique_address]] backlog queued_;
+    basic_spin_lock<Traits> lock_;
+    token token_;
+    errc reason_ = errc::none;
+    std::uint8_t corks_ = 0;
+    bool sealed_ : 1 = false;
+    bool aborting_ : 1 = false;
+    bool given_up_ : 1 = false; // by the destructor
+    bool partial_frame_ : 1 = false;
+    bool deadline_hit_ : 1 = false;
+    int transport_error_ = 0;
+
+private:
+    /// Accepts a frame: judge(supplies) says whether; commit(room, supplies) puts a small one where there is
+    /// room, commit(supplies) queues one that needs none; in one step. Memory is fetched with the lock free, and
+    /// everything is judged again.
+    template <class Judge, class Commit>
+    push_result place(const placement& where, Judge judge, Commit commit) noexcept {
+        supplies fresh;
+        do {
+            const scoped_hold hold(lock_);
+            if (sealed_ && (aborting_ || where.to != lane_id::greeting)) return {errc::closed};
+            if (where.waiter != nullptr && !queued_.find_work(fresh)) continue; // it is where senders wait
+            if (const errc refused = judge(fresh); refused != errc::none) // and for whom no cork holds back
+                return {refused, where.waiter != nullptr && queued_.has_incoming() && take_if_free()};
+            if (!queued_.find_work(fresh)) continue;
+            const bool was_parked = token_ == token::parked;
+            if constexpr (std::invocable<Commit&, segment&, supplies&>) {
+                segment* room = queued_.find_room(where, fresh);
+                if (room == nullptr) continue;
+                commit(*room, fresh);
+            } else {
+                commit(fresh);
+            }
+            if (queued_.accounts.climbed()) recall(); // the observer is told by whoever pumps
+            const bool recalled =
+                was_parked && token_ == token::free; // no cork holds back a write that has begun
+            return {errc::none, recalled || where.mark ? take_if_free() : claim()};
+        } while (fresh.fetch());
+        return {errc::out_of_memory};
+    }
+
+    static errc admit_anything(supplies&) noexcept { return errc::none; }
+
+    void seal(time_point drain_deadline) noexcept {
+        sealed_ = true;
+        queued_.work->close_deadline = drain_deadline;
+        recall();
+    }
+
+    auto by_budget(const placement& where) noexcept {
+        return [this, &where](supplies& out) noexcept { return queued_.judge(where, out); };
+    }
+
+    [[nodiscard]] errc may_evict(errc full) const noexcept {
+        if (sealed_) return errc::closed;
+        return full == errc::queue_full && queued_.evicts() ? errc::none : full;
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/outbox.hpp
+// The queue in front of one connection, and who may write it: the token's path, from the push that took it
+// (see detail/intake.hpp) by pump() to its release, its parking or the end; under the queue's own lock.
+//
+// Laws of this file:
+// - Exactly one holder of the write token: only `pumping` may touch the flight and the transport.
+// - A push that finds the token held does nothing about it, because finding the queue empty and releasing
+//   the token are one step under the lock that pushes take. No wake-up can be lost.
+// - The seal, an abort and the end are for ever: nothing here takes them back.
+
+namespace wsolo::inline WSOLO_ABI {
+
+namespace detail {
+
+/// See the file's laws. Each function takes the lock itself; those marked "owner" are for the thread that
+/// pumps.
+template <class Traits>
+class outbox : public intake<Traits> {
+public:
+    outbox(const writer_limits& limits, token first) noexcept : intake<Traits>(limits, first) {}
+
     /// Seals, and has everything dropped at the next frame boundary, or at `finish_by`. True when the caller
     /// must call the schedule hook.
     [[nodiscard]] bool abort(errc why, time_point finish_by) noexcept {
         const scoped_hold hold(lock_);
         if (token_ == token::finished) return false;
-        if (queued_.work != nullptr) {
-            queued_.work->close_deadline = earlier(queued_.work->close_deadline, finish_by);
-        }
-        if (!aborting_) reason_ = why == errc::none ? errc::aborted : why; // none: for an end in order
-        sealed_ = aborting_ = true;
+        begin_abort(why == errc::none ? errc::aborted : why, finish_by); // none: for an end in order
         recall();
         return take_if_free();
+    }
+
+    /// Bounds the handshake, whose deadline lies in `fresh` where there is no workload yet. False: it is over.
+    [[nodiscard]] bool bound_gate(time_point deadline, workload*& fresh) noexcept {
+        const scoped_hold hold(lock_);
+        if (token_ != token::gated) return false;
+        if (queued_.work == nullptr) queued_.work = std::exchange(fresh, nullptr);
+        queued_.work->gate_deadline = deadline;
+        return true;
     }
 
     /// The handshake lets go of its token. True when the caller must call the schedule hook.
     [[nodiscard]] bool open_gate() noexcept {
         const scoped_hold hold(lock_);
+        if (token_ != token::gated) return false; // its deadline was first
         token_ = token::free;
         return (aborting_ || queued_.has_incoming()) && take_if_free();
+    }
+
+    /// A pump meets the gate. At its deadline the token is the pump's and the writer is to end; until then
+    /// `deadline` says when.
+    [[nodiscard]] bool expire_gate(time_point now, time_point finish_by, time_point& deadline) noexcept {
+        const scoped_hold hold(lock_);
+        if (token_ != token::gated || queued_.work == nullptr) return false;
+        deadline = queued_.work->gate_deadline;
+        if (now < deadline) return false;
+        begin_abort(errc::handshake_timeout, finish_by);
+        token_ = token::pumping;
+        return true;
     }
 
     /// Takes a token that waits for a pump. False when there is none: idle, gated, finished, or another
@@ -10448,139 +10739,27 @@ public:
     /// Owner. nullptr when nothing was queued since the writer was idle (an abort of an idle writer).
     [[nodiscard]] workload* work() noexcept { return queued_.work; }
 
-    /// Withdraws a sender that waits for room; those behind it may fit, and are the caller's to wake, as an
-    /// unused workload is its to destroy. False when it was granted room, or the end came: it is being woken.
-    [[nodiscard]] bool withdraw(budget_waiter& waiter, waiter_list& due, workload*& unused) noexcept {
-        const scoped_hold hold(lock_);
-        if (!std::exchange(waiter.waits, false)) return false;
-        queued_.work->waiters.remove(waiter);
-        queued_.grant(due, sealed_);
-        if (token_ == token::free) unused = queued_.take_unused();
-        return true;
-    }
-
-    /// Whether a data frame of `size` bytes with a segment of its own might be accepted now: spares the work
-    /// of encoding it in vain.
-    [[nodiscard]] errc admits(std::size_t size) noexcept {
-        const scoped_hold hold(lock_);
-        return may_evict(queued_.accounts.admit(lane_id::data, size, true));
-    }
-    [[nodiscard]] errc admits_keyed(std::uint64_t key, std::size_t size) noexcept {
-        const scoped_hold hold(lock_);
-        const errc full = may_evict(queued_.accounts.admit(lane_id::data, size, true));
-        segment* same = nullptr;
-        return full == errc::queue_full ? queued_.admit_keyed(key, size, same) : full;
-    }
-
-    /// Runs `work` under the lock and returns its result: for what else the lock protects (a client's key
-    /// source).
-    template <class Work>
-    auto locked(Work work) noexcept {
-        const scoped_hold hold(lock_);
-        return work();
-    }
-
-    [[nodiscard]] token state() noexcept {
-        const scoped_hold hold(lock_);
-        return token_;
-    }
-
-    [[nodiscard]] std::size_t held_bytes() noexcept {
-        const scoped_hold hold(lock_);
-        return queued_.accounts.held_data();
-    }
-
-    [[nodiscard]] overflow when_full() noexcept {
-        const scoped_hold hold(lock_); // it shares a byte with what changes
-        return queued_.accounts.when_full();
-    }
-
-    [[nodiscard]] drain_report report() noexcept {
-        const scoped_hold hold(lock_);
-        return report_held();
-    }
-
 private:
-    /// Accepts a frame: judge(supplies) says whether; commit(room) puts a small one where there is room,
-    /// commit(supplies) queues one that needs none; in one step. Memory is fetched with the lock free, and
-    /// everything is judged again.
-    template <class Judge, class Commit>
-    push_result place(const placement& where, Judge judge, Commit commit) noexcept {
-        supplies fresh;
-        do {
-            const scoped_hold hold(lock_);
-            if (sealed_ && (aborting_ || where.to != lane_id::greeting)) return {errc::closed};
-            if (where.waiter != nullptr && !queued_.find_work(fresh)) continue; // it is where senders wait
-            if (const errc refused = judge(fresh); refused != errc::none) // and for whom no cork holds back
-                return {refused, where.waiter != nullptr && queued_.has_incoming() && take_if_free()};
-            if (!queued_.find_work(fresh)) continue;
-            const bool was_parked = token_ == token::parked;
-            if constexpr (std::invocable<Commit&, segment&>) {
-                segment* room = queued_.find_room(where, fresh);
-                if (room == nullptr) continue;
-                commit(*room);
-            } else {
-                commit(fresh);
-            }
-            if (queued_.accounts.climbed()) recall(); // the observer is told by whoever pumps
-            const bool recalled =
-                was_parked && token_ == token::free; // no cork holds back a write that has begun
-            return {errc::none, recalled || where.mark ? take_if_free() : claim()};
-        } while (fresh.fetch());
-        return {errc::out_of_memory};
+    /// The lock is held.
+    void begin_abort(errc why, time_point finish_by) noexcept {
+        if (queued_.work != nullptr) {
+            queued_.work->close_deadline = earlier(queued_.work->close_deadline, finish_by);
+        }
+        if (!aborting_) reason_ = why;
+        sealed_ = aborting_ = true;
     }
 
-    auto by_budget(const placement& where) noexcept {
-        return [this, &where](supplies& out) noexcept { return queued_.judge(where, out); };
-    }
-
-    [[nodiscard]] errc may_evict(errc full) const noexcept {
-        if (sealed_) return errc::closed;
-        return full == errc::queue_full && queued_.evicts() ? errc::none : full;
-    }
-
-    /// A parked writer's loop waits for an older deadline: the hook tells it to look again.
-    void recall() noexcept {
-        if (token_ == token::parked) token_ = token::free;
-    }
-
-    bool claim() noexcept { return corks_ == 0 && take_if_free(); }
-
-    bool take_if_free() noexcept {
-        if (token_ != token::free) return false;
-        token_ = token::scheduled;
-        return true;
-    }
-
-    [[nodiscard]] drain_report report_held() const noexcept {
-        drain_report report;
-        queued_.accounts.fill(report);
-        report.partial_frame = partial_frame_;
-        report.deadline_hit = deadline_hit_;
-        report.reason = reason_;
-        report.transport_error = transport_error_;
-        return report;
-    }
-
-    // Wide first, so that the narrow members fill the first one's tail and an idle writer stays small.
-    [[no_unique_address]] backlog queued_;
-    basic_spin_lock<Traits> lock_;
-    token token_;
-    errc reason_ = errc::none;
-    std::uint8_t corks_ = 0;
-    bool sealed_ : 1 = false;
-    bool aborting_ : 1 = false;
-    bool given_up_ : 1 = false; // by the destructor
-    bool partial_frame_ : 1 = false;
-    bool deadline_hit_ : 1 = false;
-    int transport_error_ = 0;
+    using base = intake<Traits>;
+    using base::aborting_, base::deadline_hit_, base::given_up_, base::lock_, base::partial_frame_,
+        base::queued_, base::reason_, base::sealed_, base::token_, base::transport_error_;
+    using base::recall, base::report_held, base::take_if_free;
 };
 
 } // namespace detail
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/detail/settings.hpp
-// writer_options' times in 16 bytes: what each of very many idle writers keeps of them.
+// writer_options' times and quantum in 16 bytes: what each of very many idle writers keeps of them.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -10602,17 +10781,36 @@ private:
     std::uint32_t milliseconds_;
 };
 
+/// A number of bytes in two of them: exact below 2048, above that within a thousandth, never more.
+class short_size {
+public:
+    explicit constexpr short_size(std::uint32_t size) noexcept {
+        std::uint16_t shift = 0;
+        for (; size >> shift >= 2048; ++shift) {}
+        bits_ = static_cast<std::uint16_t>(size >> shift << 5 | shift);
+    }
+
+    [[nodiscard]] constexpr std::uint32_t get() const noexcept {
+        return static_cast<std::uint32_t>(bits_ >> 5) << (bits_ & 31U);
+    }
+
+private:
+    std::uint16_t bits_;
+};
+
 struct settings {
     explicit constexpr settings(const writer_options& options) noexcept
         : write_timeout(options.timeouts.write),
           drain_timeout(options.timeouts.drain),
           min_rate(options.timeouts.min_rate),
-          pump_quantum(options.pump_quantum) {}
+          pump_quantum(options.pump_quantum),
+          pump_frames(options.pump_frames) {}
 
     short_duration write_timeout;
     short_duration drain_timeout;
     std::uint32_t min_rate;
-    std::uint32_t pump_quantum;
+    short_size pump_quantum;
+    std::uint16_t pump_frames;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -10630,6 +10828,7 @@ namespace wsolo::inline WSOLO_ABI::detail {
 struct attempt {
     progress done;
     std::size_t written = 0;
+    std::uint32_t frames = 0; ///< completed
     errc error = errc::none;
     bool blocked = false;   ///< nothing wrong, but the transport must become writable first
     bool abandoned = false; ///< nobody waits for the write's end: how much of it leaves is not known
@@ -10698,6 +10897,7 @@ void account(attempt& made, const gather_plan& plan, workload& work, const setti
     made.written = io.transferred;
     made.transport_error = io.error;
     made.done = work.in_flight.advance(plan, io.transferred);
+    for (const lane_id from : all_lanes) made.frames += made.done[from].frames;
     if (io.transferred == plan.bytes()) {
         work.write_deadline = no_deadline;
     } else if (io.transferred != 0) {
@@ -10872,7 +11072,7 @@ enum class pump_status : std::uint8_t {
     finished, ///< over: see report()
 };
 
-/// `deadline` counts where the status is blocked, and may be no_deadline.
+/// `deadline` counts where the status is blocked, or busy because of a gate, and may be no_deadline.
 struct [[nodiscard]] pump_result {
     pump_status status = pump_status::idle;
     time_point deadline = no_deadline;
@@ -10954,7 +11154,7 @@ protected:
     pump_result take_and_run() {
         if (box_.begin()) return run();
         switch (box_.state()) {
-        case token::gated:
+        case token::gated: return meet_gate();
         case token::pumping: return {pump_status::busy};
         case token::finished: return {pump_status::finished};
         default: return {pump_status::idle};
@@ -11002,6 +11202,13 @@ private:
     friend started;
     struct nothing {};
 
+    pump_result meet_gate() {
+        pump_result shut{pump_status::busy};
+        const time_point now = Traits::clock::now();
+        const time_point finish_by = deadline_after(now, settings_.drain_timeout.get());
+        return box_.expire_gate(now, finish_by, shut.deadline) ? run() : shut;
+    }
+
     /// Holds the token: it leaves by being released, parked, handed over or finished.
     pump_result run() {
         basic_handler_scope<Traits> scope(this);
@@ -11012,7 +11219,8 @@ private:
             tell_written(last);
             if (last.error != errc::none) return end(last.done, last.failure());
         }
-        for (std::size_t written = 0;; written += last.written) {
+        std::size_t written = 0;
+        for (std::uint32_t frames = 0;; written += last.written, frames += last.frames) {
             next_result next = box_.next(last.done);
             next.due.wake_all();
             if (next.step == next_step::released) {
@@ -11026,7 +11234,8 @@ private:
             if (next.climbed || next.fell) continue; // the observer may have ended it
             if (next.step == next_step::drained) return end({}, {});
             if (next.step == next_step::aborted) return end({}, {.reason = errc::aborted});
-            if (written != 0 && written >= settings_.pump_quantum) {
+            if (written != 0 &&
+                (written >= settings_.pump_quantum.get() || frames >= settings_.pump_frames)) {
                 if (!box_.hand_over()) continue;
                 call_hook();
                 return {box_.state() == token::finished ? pump_status::finished : pump_status::more};
@@ -11190,6 +11399,21 @@ struct shared {
 /// Any of them: what single_writer::send takes.
 using outbound = std::variant<raw, text, binary, shared>;
 
+namespace detail {
+
+/// Whether `bytes`, of which `parsed` is the header, are one whole message or control frame that `Self` may
+/// send.
+template <role Self>
+[[nodiscard]] bool is_one_whole_frame(const header_parse& parsed, const_bytes bytes) noexcept {
+    if (parsed.status != parse_status::complete) return false;
+    const frame_header& header = parsed.header;
+    return check_first_two(bytes[0], bytes[1], peer_of(Self), rsv1_bit) == errc::none &&
+           check_length(parsed.length_field, header.payload_size) == errc::none && header.fin &&
+           header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
+}
+
+} // namespace detail
+
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/side.hpp
@@ -11314,17 +11538,12 @@ public:
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
     /// report. Otherwise nothing happened: queue_full (try later), too_large (never), closed, out_of_memory.
-    /// O(n).
-    [[nodiscard]] errc send_text(std::string_view payload) {
-        return send_message(opcode::text, bytes_of(payload), {});
-    }
-    [[nodiscard]] errc send_binary(const_bytes payload) { return send_message(opcode::binary, payload, {}); }
-
-    /// The same, and `told` is called once with what became of it. One allocation.
-    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told) {
+    /// O(n). `told`, here and below, is called once with what became of the accepted item; that takes one
+    /// allocation and a block of budget (block_overhead).
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told = {}) {
         return send_message(opcode::text, bytes_of(payload), told);
     }
-    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told) {
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told = {}) {
         return send_message(opcode::binary, payload, told);
     }
 
@@ -11348,13 +11567,13 @@ public:
     /// others.
     template <stop_token_like StopToken = never_stop>
     [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
-                                 const StopToken& stop = {}) {
+                                 const StopToken& stop = {}, on_outcome told = {}) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
                      "send_wait() sends a text or a binary message");
         if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
         if (this->is_pumping_here()) return errc::would_deadlock;
         const std::size_t size = encoded_size<Side::self>(payload.size());
-        if (size <= detail::inline_limit) {
+        if (size <= detail::inline_limit && !told) {
             const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
             return retry(deadline, stop, [&](auto* waiter) {
                 return this->box_.push_small({.size = size, .waiter = waiter}, encode);
@@ -11362,7 +11581,7 @@ public:
         }
         if (const errc never = this->box_.admits(size); never == errc::too_large || never == errc::closed)
             return never;
-        detail::segment* whole = encode_whole(op, payload, {});
+        detail::segment* whole = encode_whole(op, payload, {.outcome = told});
         if (whole == nullptr) return errc::out_of_memory;
         const errc error = retry(
             deadline, stop, [&](auto* waiter) { return this->box_.push_whole({.waiter = waiter}, whole); });
@@ -11372,29 +11591,35 @@ public:
 
     /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and
     /// data, a PING passes data, each on a frame boundary. A Close is close() with this body and the default
-    /// drain bound.
-    [[nodiscard]] errc send(const control_frame& frame) { return send(raw{frame.bytes()}); }
+    /// drain bound. A told PONG that the reserve has a newer one replace is errc::conflated.
+    [[nodiscard]] errc send(const control_frame& frame, on_outcome told = {}) {
+        return send(raw{frame.bytes()}, told);
+    }
 
     /// Queues a reference to an encoded frame: above 2 KiB no byte is copied, below it a copy is cheaper.
-    [[nodiscard]] errc send(const shared_frame& frame) {
+    [[nodiscard]] errc send(const shared_frame& frame, on_outcome told = {}) {
         static_assert(Side::self == role::server,
                       "a client's frames each need a key of their own: send the payload");
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
-        if (bytes.size() <= detail::inline_limit) return send(raw{bytes});
-        if (!is_one_whole_frame(parse_header(bytes), bytes)) return errc::raw_frame_malformed;
-        return push_segment(bytes.size(), [&] { return detail::segment::make_shared(frame); });
+        if (bytes.size() <= detail::inline_limit) return send(raw{bytes}, told);
+        if (!detail::is_one_whole_frame<Side::self>(parse_header(bytes), bytes))
+            return errc::raw_frame_malformed;
+        return push_segment(bytes.size(),
+                            [&] { return detail::segment::make_shared(frame, {.outcome = told}); });
     }
 
     /// Queues one whole frame as it is. errc::raw_frame_malformed when it is not exactly that.
-    [[nodiscard]] errc send(raw frame) {
+    [[nodiscard]] errc send(raw frame, on_outcome told = {}) {
         using detail::lane_id;
         const header_parse parsed = parse_header(frame.bytes);
-        if (!is_one_whole_frame(parsed, frame.bytes)) return errc::raw_frame_malformed;
+        if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
+        if (told && parsed.header.op != opcode::close)
+            return send_raw_told(parsed.header.op, frame.bytes, told);
         const std::size_t size = frame.bytes.size();
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); };
         switch (parsed.header.op) {
-        case opcode::close: return push_close(frame.bytes, this->settings_.drain_timeout.get());
+        case opcode::close: return push_close(frame.bytes, this->settings_.drain_timeout.get(), told);
         case opcode::ping:
             return this->drive(this->box_.push_small({.to = lane_id::ping, .size = size}, copy));
         case opcode::pong:
@@ -11403,16 +11628,12 @@ public:
         }
         if (size <= detail::inline_limit)
             return this->drive_data(this->box_.push_small({.size = size}, copy));
-        return push_segment(size, [&] {
-            detail::segment* whole = detail::segment::make_whole(size);
-            if (whole != nullptr) copy(whole->writable());
-            return whole;
-        });
+        return push_segment(size, [&] { return detail::segment::make_copy(frame.bytes); });
     }
 
     /// Queues whichever it is.
-    [[nodiscard]] errc send(const outbound& item) {
-        return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
+    [[nodiscard]] errc send(const outbound& item, on_outcome told = {}) {
+        return std::visit([&](const auto& kind) { return this->send_kind(kind, told); }, item);
     }
 
     /// Queues a PING, and `told` is called once: errc::none when the transport took its last byte, which is when a
@@ -11445,28 +11666,19 @@ public:
     template <stop_token_like StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
         if (this->is_pumping_here()) return errc::would_deadlock;
-        auto* ticket = detail::flush_ticket<Traits>::make();
-        if (ticket == nullptr) return errc::out_of_memory;
-        errc outcome = queue_mark(ticket->mark(), deadline, stop);
-        if (outcome == errc::none) {
-            const auto nudge = [ticket]() noexcept { ticket->nudge(); };
-            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
-            outcome = ticket->wait(deadline);
-            if (outcome == errc::timed_out && stop.stop_requested()) outcome = errc::cancelled;
-        } else {
-            ticket->drop(); // the mark's reference: it was not queued
-        }
-        ticket->drop();
-        return outcome;
+        return detail::flush_and_wait<Traits>(
+            deadline, stop, [&](on_outcome told) { return queue_mark(told, deadline, stop); });
     }
 
     /// Queues a Close frame behind everything accepted so far and seals the writer: later sends answer
     /// errc::closed. What is queued is written within `drain_within` from now, then the transport is finished
     /// and the observer told. errc::closed when it was closed before; invalid_close_code and the like for a
     /// body that may not be sent.
-    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within) {
+    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
+                             on_outcome told = {}) {
         const auto frame = this->box_.locked([&] { return side_.close(code, reason); });
-        return frame ? push_close(frame->bytes(), drain_within) : frame.error();
+        if (!frame) return frame.error();
+        return push_close(frame->bytes(), drain_within, told);
     }
     [[nodiscard]] errc close(close_code code, std::string_view reason = {}) {
         return close(code, reason, this->settings_.drain_timeout.get());
@@ -11513,46 +11725,12 @@ private:
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
 
-    struct waiting_sender : detail::budget_waiter {
-        waiting_sender() noexcept {
-            wake = [](detail::budget_waiter& self) noexcept {
-                static_cast<waiting_sender&>(self).parker.release();
-            };
-        }
-        basic_parker<Traits> parker;
-    };
-
-    /// Pushes until it is accepted or refused for another reason than a full queue, waiting for room in
-    /// between.
+    /// push(waiter) until it is accepted, or refused for another reason than a full queue.
     template <class StopToken, class Push>
     errc retry(time_point deadline, const StopToken& stop, Push push) {
-        for (;;) {
-            waiting_sender waiter;
-            const detail::push_result pushed = push(&waiter);
-            static_cast<void>(this->drive(pushed));
-            if (pushed.error != errc::queue_full) return pushed.error;
-            if (!wait_for_room(waiter, deadline, stop))
-                return stop.stop_requested() ? errc::cancelled : errc::timed_out;
-        }
-    }
-
-    /// False: the deadline or a stop request came first.
-    template <class StopToken>
-    bool wait_for_room(waiting_sender& waiter, time_point deadline, const StopToken& stop) {
-        {
-            const auto nudge = [&waiter]() noexcept { waiter.parker.nudge(); };
-            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
-            waiter.parker.park_until(deadline);
-        }
-        detail::waiter_list due;
-        detail::workload* unused = nullptr;
-        if (this->box_.withdraw(waiter, due, unused)) {
-            due.wake_all();
-            detail::workload::destroy(unused);
-            return false;
-        }
-        waiter.parker.park(); // it is being woken: the waker's touch must be over before the node goes
-        return true;
+        return detail::push_when_room<Traits>(this->box_, deadline, stop, [&](detail::budget_waiter* waiter) {
+            return this->drive(push(waiter));
+        });
     }
 
     template <class StopToken>
@@ -11565,12 +11743,12 @@ private:
         return error;
     }
 
-    errc send_kind(const raw& item) { return send(item); }
-    errc send_kind(const text& item) { return send_text(item.payload); }
-    errc send_kind(const binary& item) { return send_binary(item.payload); }
-    errc send_kind(const shared& item) {
+    errc send_kind(const raw& item, on_outcome told) { return send(item, told); }
+    errc send_kind(const text& item, on_outcome told) { return send_text(item.payload, told); }
+    errc send_kind(const binary& item, on_outcome told) { return send_binary(item.payload, told); }
+    errc send_kind(const shared& item, on_outcome told) {
         if constexpr (Side::self == role::server)
-            return send(item.frame);
+            return send(item.frame, told);
         else
             return errc::raw_frame_malformed; // unmasked, so not a frame of this side
     }
@@ -11593,6 +11771,17 @@ private:
         return whole;
     }
 
+    errc send_raw_told(opcode op, const_bytes frame, on_outcome told) {
+        using detail::lane_id;
+        if (op != opcode::ping && op != opcode::pong)
+            return push_segment(frame.size(),
+                                [&] { return detail::segment::make_copy(frame, {.outcome = told}); });
+        detail::segment* whole = detail::segment::make_copy(frame, {.outcome = told});
+        if (whole == nullptr) return errc::out_of_memory;
+        const lane_id to = op == opcode::ping ? lane_id::ping : lane_id::pong;
+        return this->drive(kept(whole, this->box_.push_whole({.to = to}, whole)));
+    }
+
     template <class Make>
     errc push_segment(std::size_t size, Make make) {
         // Before the work, and again after it.
@@ -11610,18 +11799,15 @@ private:
         return this->drive_data(kept(item, pushed));
     }
 
-    errc push_close(const_bytes frame, duration drain_within) {
+    errc push_close(const_bytes frame, duration drain_within, on_outcome told) {
         const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
+        if (told) {
+            detail::segment* whole = detail::segment::make_copy(frame, {.outcome = told});
+            if (whole == nullptr) return errc::out_of_memory;
+            return this->drive(kept(whole, this->box_.push_close_whole(whole, deadline)));
+        }
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
         return this->drive(this->box_.push_close(frame.size(), deadline, copy));
-    }
-
-    static bool is_one_whole_frame(const header_parse& parsed, const_bytes bytes) noexcept {
-        if (parsed.status != parse_status::complete) return false;
-        const frame_header& header = parsed.header;
-        return check_first_two(bytes[0], bytes[1], peer_of(Side::self), rsv1_bit) == errc::none &&
-               check_length(parsed.length_field, header.payload_size) == errc::none && header.fin &&
-               header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
     }
 
     [[no_unique_address]] Side side_;
@@ -11636,13 +11822,13 @@ private:
 // Laws of this file:
 // - A writer made with born_gated has its token here until open() or reject(), exactly one of which happens:
 //   destroying the gate rejects.
+//   A deadline that passes first rejects too: then neither has an effect any more.
 // - The answer does not go through the queue: it leads, whatever was queued before it, PINGs included.
 // - Nothing that was queued is ever sent on a rejected handshake; the drain report counts it.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Holds the write token. One thread at a time. The writer must outlive it. A handshake deadline is the
-/// owner's timer calling reject(errc::handshake_timeout).
+/// Holds the write token. One thread at a time. The writer must outlive it.
 template <class Writer>
 class [[nodiscard]] init_gate {
 public:
@@ -11667,6 +11853,19 @@ public:
         const errc error = writer_->box_.push_greeting(greeting).error;
         if (error != errc::none) detail::segment::destroy(greeting);
         return error;
+    }
+
+    /// Bounds the handshake: the first pump() at `deadline` or later rejects with errc::handshake_timeout, and
+    /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any
+    /// other deadline: it pumps. The hook is not called. The last call counts. errc::out_of_memory; closed when
+    /// it is over already.
+    [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
+        WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
+        detail::workload* fresh = detail::workload::create();
+        if (fresh == nullptr) return errc::out_of_memory;
+        const bool bounded = writer_->box_.bound_gate(deadline, fresh);
+        detail::workload::destroy(fresh);
+        return bounded ? errc::none : errc::closed;
     }
 
     /// Lets the writer go: the acknowledgement leaves, then what was queued, in order.
