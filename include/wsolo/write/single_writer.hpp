@@ -12,12 +12,10 @@
 
 #include "cork.hpp"
 #include "detail/flush_ticket.hpp"
-#include "detail/waiting_sender.hpp"
-#include "detail/writer_core.hpp"
+#include "detail/posting.hpp"
 #include "fragmented_message.hpp"
 #include "handle.hpp"
 #include "outbound.hpp"
-#include "side.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -42,22 +40,22 @@ inline constexpr born_gated_t born_gated{};
 /// thread (32 bytes once it made a handle, or started a write on a completion_transport).
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
           class Observer = no_observer, class Traits = std_blocking_traits>
-class single_writer : private detail::writer_core<single_writer<Transport, Schedule, Side, Observer, Traits>,
-                                                  Transport, Schedule, Observer, Traits> {
-    using core = detail::writer_core<single_writer, Transport, Schedule, Observer, Traits>;
-    friend core;
+class single_writer : private detail::posting<single_writer<Transport, Schedule, Side, Observer, Traits>,
+                                              Transport, Schedule, Side, Observer, Traits> {
+    using base = detail::posting<single_writer, Transport, Schedule, Side, Observer, Traits>;
+    friend detail::writer_core<single_writer, Transport, Schedule, Observer, Traits>;
 
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
 
     explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
                            Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(hook), options, std::move(observer), token::free),
-          side_(std::move(side)) {}
+        : base(std::move(connection), std::move(hook), options, std::move(side), std::move(observer),
+               token::free) {}
     single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
                   Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(hook), options, std::move(observer), token::gated),
-          side_(std::move(side)) {}
+        : base(std::move(connection), std::move(hook), options, std::move(side), std::move(observer),
+               token::gated) {}
 
     single_writer(const single_writer&) = delete;
     single_writer& operator=(const single_writer&) = delete;
@@ -74,10 +72,10 @@ public:
     /// O(n). `told`, here and below, is called once with what became of the accepted item; that takes one
     /// allocation and a block of budget (block_overhead).
     [[nodiscard]] errc send_text(std::string_view payload, on_outcome told = {}) {
-        return send_message(opcode::text, bytes_of(payload), told);
+        return this->send_message(opcode::text, bytes_of(payload), told);
     }
     [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told = {}) {
-        return send_message(opcode::binary, payload, told);
+        return this->send_message(opcode::binary, payload, told);
     }
 
     /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for
@@ -90,9 +88,10 @@ public:
         // Before the work, and again after it.
         const errc full = this->box_.admits_keyed(key, encoded_size<Side::self>(payload.size()));
         if (full != errc::none) return this->drive_data({full});
-        detail::segment* frame = encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
+        detail::segment* frame =
+            this->encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
         if (frame == nullptr) return errc::out_of_memory;
-        return own(frame, this->box_.push_keyed(frame));
+        return this->own(frame, this->box_.push_keyed(frame));
     }
 
     /// send_text and send_binary that wait for room in the budget: until the deadline (timed_out) or a stop
@@ -107,16 +106,16 @@ public:
         if (this->is_pumping_here()) return errc::would_deadlock;
         const std::size_t size = encoded_size<Side::self>(payload.size());
         if (size <= detail::inline_limit && !told) {
-            const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
-            return retry(deadline, stop, [&](auto* waiter) {
+            const auto encode = [&](mutable_bytes to) { this->side_.encode(to, op, payload); };
+            return this->retry(deadline, stop, [&](auto* waiter) {
                 return this->box_.push_small({.size = size, .waiter = waiter}, encode);
             });
         }
         if (const errc never = this->box_.admits(size); never == errc::too_large || never == errc::closed)
             return never;
-        detail::segment* whole = encode_whole(op, payload, {.outcome = told});
+        detail::segment* whole = this->encode_whole(op, payload, {.outcome = told});
         if (whole == nullptr) return errc::out_of_memory;
-        const errc error = retry(
+        const errc error = this->retry(
             deadline, stop, [&](auto* waiter) { return this->box_.push_whole({.waiter = waiter}, whole); });
         if (error != errc::none) detail::segment::destroy(whole);
         return error;
@@ -138,8 +137,8 @@ public:
         if (bytes.size() <= detail::inline_limit) return send(raw{bytes}, told);
         if (!detail::is_one_whole_frame<Side::self>(parse_header(bytes), bytes))
             return errc::raw_frame_malformed;
-        return push_segment(bytes.size(),
-                            [&] { return detail::segment::make_shared(frame, {.outcome = told}); });
+        return this->push_segment(bytes.size(),
+                                  [&] { return detail::segment::make_shared(frame, {.outcome = told}); });
     }
 
     /// Queues one whole frame as it is. errc::raw_frame_malformed when it is not exactly that.
@@ -148,11 +147,11 @@ public:
         const header_parse parsed = parse_header(frame.bytes);
         if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
         if (told && parsed.header.op != opcode::close)
-            return send_raw_told(parsed.header.op, frame.bytes, told);
+            return this->send_raw_told(parsed.header.op, frame.bytes, told);
         const std::size_t size = frame.bytes.size();
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); };
         switch (parsed.header.op) {
-        case opcode::close: return push_close(frame.bytes, this->settings_.drain_timeout.get(), told);
+        case opcode::close: return this->push_close(frame.bytes, this->settings_.drain_timeout.get(), told);
         case opcode::ping:
             return this->drive(this->box_.push_small({.to = lane_id::ping, .size = size}, copy));
         case opcode::pong:
@@ -161,7 +160,7 @@ public:
         }
         if (size <= detail::inline_limit)
             return this->drive_data(this->box_.push_small({.size = size}, copy));
-        return push_segment(size, [&] { return detail::segment::make_copy(frame.bytes); });
+        return this->push_segment(size, [&] { return detail::segment::make_copy(frame.bytes); });
     }
 
     /// Queues whichever it is.
@@ -173,9 +172,9 @@ public:
     /// pong timer starts. Errors: queue_full, closed, out_of_memory, control_payload_too_big (above 125 bytes).
     [[nodiscard]] errc send_ping(const_bytes payload, on_outcome told) {
         if (payload.size() > max_control_payload) return errc::control_payload_too_big;
-        detail::segment* ping = encode_whole(opcode::ping, payload, {.outcome = told});
+        detail::segment* ping = this->encode_whole(opcode::ping, payload, {.outcome = told});
         if (ping == nullptr) return errc::out_of_memory;
-        return this->drive(kept(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping)));
+        return this->drive(this->kept(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping)));
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
@@ -191,7 +190,7 @@ public:
     [[nodiscard]] errc flush(on_outcome told) {
         detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
         if (mark == nullptr) return errc::out_of_memory;
-        return this->drive(kept(mark, this->box_.push_mark(mark)));
+        return this->drive(this->kept(mark, this->box_.push_mark(mark)));
     }
 
     /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a
@@ -200,7 +199,7 @@ public:
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
         if (this->is_pumping_here()) return errc::would_deadlock;
         return detail::flush_and_wait<Traits>(
-            deadline, stop, [&](on_outcome told) { return queue_mark(told, deadline, stop); });
+            deadline, stop, [&](on_outcome told) { return this->queue_mark(told, deadline, stop); });
     }
 
     /// Queues a Close frame behind everything accepted so far and seals the writer: later sends answer
@@ -209,9 +208,9 @@ public:
     /// body that may not be sent.
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
                              on_outcome told = {}) {
-        const auto frame = this->box_.locked([&] { return side_.close(code, reason); });
+        const auto frame = this->box_.locked([&] { return this->side_.close(code, reason); });
         if (!frame) return frame.error();
-        return push_close(frame->bytes(), drain_within, told);
+        return this->push_close(frame->bytes(), drain_within, told);
     }
     [[nodiscard]] errc close(close_code code, std::string_view reason = {}) {
         return close(code, reason, this->settings_.drain_timeout.get());
@@ -258,24 +257,6 @@ private:
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
 
-    /// push(waiter) until it is accepted, or refused for another reason than a full queue.
-    template <class StopToken, class Push>
-    errc retry(time_point deadline, const StopToken& stop, Push push) {
-        return detail::push_when_room<Traits>(this->box_, deadline, stop, [&](detail::budget_waiter* waiter) {
-            return this->drive(push(waiter));
-        });
-    }
-
-    template <class StopToken>
-    errc queue_mark(on_outcome told, time_point deadline, const StopToken& stop) {
-        detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
-        if (mark == nullptr) return errc::out_of_memory;
-        const errc error =
-            retry(deadline, stop, [&](auto* waiter) { return this->box_.push_mark(mark, waiter); });
-        if (error != errc::none) detail::segment::destroy(mark);
-        return error;
-    }
-
     errc send_kind(const raw& item, on_outcome told) { return send(item, told); }
     errc send_kind(const text& item, on_outcome told) { return send_text(item.payload, told); }
     errc send_kind(const binary& item, on_outcome told) { return send_binary(item.payload, told); }
@@ -285,65 +266,6 @@ private:
         else
             return errc::raw_frame_malformed; // unmasked, so not a frame of this side
     }
-
-    errc send_message(opcode op, const_bytes payload, on_outcome told) {
-        const std::size_t size = encoded_size<Side::self>(payload.size());
-        if (size > detail::inline_limit || told) {
-            return push_segment(size, [&] { return encode_whole(op, payload, {.outcome = told}); });
-        }
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
-        return this->drive_data(this->box_.push_small({.size = size}, encode));
-    }
-
-    /// Encodes into a segment of its own, with no lock held.
-    detail::segment* encode_whole(frame_spec spec, const_bytes payload, const detail::item_tag& tag) {
-        detail::segment* whole = detail::segment::make_whole(encoded_size<Side::self>(payload.size()), tag);
-        if (whole == nullptr) return nullptr;
-        auto encoder = this->box_.locked([&] { return side_.for_one_frame(); });
-        encoder.encode(whole->writable(), spec, payload);
-        return whole;
-    }
-
-    errc send_raw_told(opcode op, const_bytes frame, on_outcome told) {
-        using detail::lane_id;
-        if (op != opcode::ping && op != opcode::pong)
-            return push_segment(frame.size(),
-                                [&] { return detail::segment::make_copy(frame, {.outcome = told}); });
-        detail::segment* whole = detail::segment::make_copy(frame, {.outcome = told});
-        if (whole == nullptr) return errc::out_of_memory;
-        const lane_id to = op == opcode::ping ? lane_id::ping : lane_id::pong;
-        return this->drive(kept(whole, this->box_.push_whole({.to = to}, whole)));
-    }
-
-    template <class Make>
-    errc push_segment(std::size_t size, Make make) {
-        // Before the work, and again after it.
-        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive_data({full});
-        detail::segment* whole = make();
-        return whole == nullptr ? errc::out_of_memory : own(whole, this->box_.push_whole({}, whole));
-    }
-
-    /// `pushed` took the segment over, or it is still ours.
-    static detail::push_result kept(detail::segment* item, detail::push_result pushed) noexcept {
-        if (pushed.error != errc::none) detail::segment::destroy(item);
-        return pushed;
-    }
-    errc own(detail::segment* item, detail::push_result pushed) {
-        return this->drive_data(kept(item, pushed));
-    }
-
-    errc push_close(const_bytes frame, duration drain_within, on_outcome told) {
-        const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
-        if (told) {
-            detail::segment* whole = detail::segment::make_copy(frame, {.outcome = told});
-            if (whole == nullptr) return errc::out_of_memory;
-            return this->drive(kept(whole, this->box_.push_close_whole(whole, deadline)));
-        }
-        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
-        return this->drive(this->box_.push_close(frame.size(), deadline, copy));
-    }
-
-    [[no_unique_address]] Side side_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
