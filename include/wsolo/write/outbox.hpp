@@ -75,6 +75,7 @@ public:
         next_result result;
         const scoped_hold hold(lock_);
         queued_.accounts.settle(done);
+        result.frames = queued_.accounts.frames_written();
         result.climbed = queued_.accounts.tells_high();
         result.fell = queued_.accounts.fell();
         queued_.grant(result.due, sealed_);

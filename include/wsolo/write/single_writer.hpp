@@ -124,7 +124,8 @@ public:
     /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and
     /// data, a PING passes data, each on a frame boundary. A Close is close() with this body and the default
     /// drain bound. A told PONG that the reserve has a newer one replace is errc::conflated.
-    [[nodiscard]] errc send(const control_frame& frame, on_outcome told = {}) {
+    [[nodiscard]] errc send(const control_frame& frame) { return send(raw{frame.bytes()}); }
+    [[nodiscard]] errc send(const control_frame& frame, on_outcome told) {
         return send(raw{frame.bytes()}, told);
     }
 
@@ -142,16 +143,14 @@ public:
     }
 
     /// Queues one whole frame as it is. errc::raw_frame_malformed when it is not exactly that.
-    [[nodiscard]] errc send(raw frame, on_outcome told = {}) {
+    [[nodiscard]] errc send(raw frame) {
         using detail::lane_id;
         const header_parse parsed = parse_header(frame.bytes);
         if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
-        if (told && parsed.header.op != opcode::close)
-            return this->send_raw_told(parsed.header.op, frame.bytes, told);
         const std::size_t size = frame.bytes.size();
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); };
         switch (parsed.header.op) {
-        case opcode::close: return this->push_close(frame.bytes, this->settings_.drain_timeout.get(), told);
+        case opcode::close: return this->push_close(frame.bytes, this->settings_.drain_timeout.get(), {});
         case opcode::ping:
             return this->drive(this->box_.push_small({.to = lane_id::ping, .size = size}, copy));
         case opcode::pong:
@@ -161,6 +160,12 @@ public:
         if (size <= detail::inline_limit)
             return this->drive_data(this->box_.push_small({.size = size}, copy));
         return this->push_segment(size, [&] { return detail::segment::make_copy(frame.bytes); });
+    }
+    [[nodiscard]] errc send(raw frame, on_outcome told) {
+        if (!told) return send(frame);
+        const header_parse parsed = parse_header(frame.bytes);
+        if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
+        return this->send_raw_told(parsed.header.op, frame.bytes, told);
     }
 
     /// Queues whichever it is.

@@ -15,7 +15,6 @@ namespace wsolo::inline WSOLO_ABI::detail {
 struct attempt {
     progress done;
     std::size_t written = 0;
-    std::uint32_t frames = 0; ///< completed
     errc error = errc::none;
     bool blocked = false;   ///< nothing wrong, but the transport must become writable first
     bool abandoned = false; ///< nobody waits for the write's end: how much of it leaves is not known
@@ -84,7 +83,6 @@ void account(attempt& made, const gather_plan& plan, workload& work, const setti
     made.written = io.transferred;
     made.transport_error = io.error;
     made.done = work.in_flight.advance(plan, io.transferred);
-    for (const lane_id from : all_lanes) made.frames += made.done[from].frames;
     if (io.transferred == plan.bytes()) {
         work.write_deadline = no_deadline;
     } else if (io.transferred != 0) {

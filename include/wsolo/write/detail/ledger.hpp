@@ -130,6 +130,10 @@ public:
         return due;
     }
 
+    [[nodiscard]] std::uint32_t frames_written() const noexcept {
+        return static_cast<std::uint32_t>(frames_written_);
+    }
+
     void fill(drain_report& report) const noexcept {
         report.frames_written = frames_written_;
         report.frames_dropped = frames_dropped_;

@@ -63,6 +63,7 @@ protected:
     }
 
     errc send_raw_told(opcode op, const_bytes frame, on_outcome told) {
+        if (op == opcode::close) return push_close(frame, this->settings_.drain_timeout.get(), told);
         if (op != opcode::ping && op != opcode::pong)
             return push_segment(frame.size(), [&] { return segment::make_copy(frame, {.outcome = told}); });
         segment* whole = segment::make_copy(frame, {.outcome = told});

@@ -178,7 +178,7 @@ private:
             if (last.error != errc::none) return end(last.done, last.failure());
         }
         std::size_t written = 0;
-        for (std::uint32_t frames = 0;; written += last.written, frames += last.frames) {
+        for (std::uint32_t first = 0;; written += last.written) {
             next_result next = box_.next(last.done);
             next.due.wake_all();
             if (next.step == next_step::released) {
@@ -192,8 +192,10 @@ private:
             if (next.climbed || next.fell) continue; // the observer may have ended it
             if (next.step == next_step::drained) return end({}, {});
             if (next.step == next_step::aborted) return end({}, {.reason = errc::aborted});
-            if (written != 0 &&
-                (written >= settings_.pump_quantum.get() || frames >= settings_.pump_frames)) {
+            if (written == 0) {
+                first = next.frames;
+            } else if (written >= settings_.pump_quantum.get() ||
+                       next.frames - first >= settings_.pump_frames) {
                 if (!box_.hand_over()) continue;
                 call_hook();
                 return {box_.state() == token::finished ? pump_status::finished : pump_status::more};
