@@ -9464,6 +9464,10 @@ public:
         return due;
     }
 
+    [[nodiscard]] std::uint32_t frames_written() const noexcept {
+        return static_cast<std::uint32_t>(frames_written_);
+    }
+
     void fill(drain_report& report) const noexcept {
         report.frames_written = frames_written_;
         report.frames_dropped = frames_dropped_;
@@ -10179,6 +10183,114 @@ template <class Traits, class StopToken, class Queue>
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/write/outbound.hpp
+// What can be sent, as a value: pre-built bytes, a text, a binary message, or a reference to a shared frame.
+//
+// Laws of this file:
+// - raw, text and binary are views: the writer encodes (copies) them when it accepts, and nothing is moved
+//   from, so a rejected item is still wholly the caller's.
+// - raw is exactly one whole frame of this side, sent as it is; replies and Close travel this way.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// One whole encoded frame. Must outlive the send call only.
+struct raw {
+    const_bytes bytes;
+};
+
+/// A text message. The caller vouches that it is UTF-8 (RFC 6455 §5.6). Must outlive the send call only.
+struct text {
+    std::string_view payload;
+};
+
+/// A binary message. Must outlive the send call only.
+struct binary {
+    const_bytes payload;
+};
+
+/// An encoded frame that other writers send too; queued by reference. Servers only.
+struct shared {
+    shared_frame frame;
+};
+
+/// Any of them: what single_writer::send takes.
+using outbound = std::variant<raw, text, binary, shared>;
+
+namespace detail {
+
+/// Whether `bytes`, of which `parsed` is the header, are one whole message or control frame that `Self` may
+/// send.
+template <role Self>
+[[nodiscard]] bool is_one_whole_frame(const header_parse& parsed, const_bytes bytes) noexcept {
+    if (parsed.status != parse_status::complete) return false;
+    const frame_header& header = parsed.header;
+    return check_first_two(bytes[0], bytes[1], peer_of(Self), rsv1_bit) == errc::none &&
+           check_length(parsed.length_field, header.payload_size) == errc::none && header.fin &&
+           header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
+}
+
+} // namespace detail
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/side.hpp
+// The two sides of a writer: a server's frames go out as they are, a client's each take a fresh masking key.
+//
+// Laws of this file:
+// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455
+// §5.1).
+// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside
+//   the lock takes a key under it first.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Encodes a server's frames. Empty.
+class server_side {
+public:
+    static constexpr role self = role::server;
+
+    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
+    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
+        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload);
+        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
+    }
+    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
+        return make_close<self>(code, reason);
+    }
+    /// An encoder for one frame, for use outside the lock.
+    [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
+};
+
+/// Encodes a client's frames with keys from `Keys`, which it owns.
+template <key_source Keys = random_keys>
+class client_side {
+public:
+    static constexpr role self = role::client;
+
+    client_side()
+        requires std::default_initializable<Keys>
+    = default;
+    explicit client_side(Keys keys) noexcept : keys_(std::move(keys)) {}
+
+    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
+    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
+        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload, keys_);
+        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
+    }
+    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
+        return make_close<self>(code, reason, keys_);
+    }
+    /// An encoder for one frame, for use outside the lock. Takes one key.
+    [[nodiscard]] client_side<one_key> for_one_frame() noexcept {
+        return client_side<one_key>(one_key(keys_.next_key()));
+    }
+
+private:
+    Keys keys_{};
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/write/detail/waiting_sender.hpp
 // A thread that waits for room in a writer's budget.
 //
@@ -10269,6 +10381,7 @@ struct [[nodiscard]] next_result {
     next_step step = next_step::released;
     bool climbed = false;     ///< the queue reached its high mark: tell the observer, before `fell`
     bool fell = false;        ///< the queue fell to its low mark: tell the observer
+    std::uint32_t frames = 0; ///< that were written so far, modulo 2^32
     workload* idle = nullptr; ///< the caller's to destroy
     waiter_list due{};        ///< the caller's to wake
 };
@@ -10618,6 +10731,7 @@ public:
         next_result result;
         const scoped_hold hold(lock_);
         queued_.accounts.settle(done);
+        result.frames = queued_.accounts.frames_written();
         result.climbed = queued_.accounts.tells_high();
         result.fell = queued_.accounts.fell();
         queued_.grant(result.due, sealed_);
@@ -10828,7 +10942,6 @@ namespace wsolo::inline WSOLO_ABI::detail {
 struct attempt {
     progress done;
     std::size_t written = 0;
-    std::uint32_t frames = 0; ///< completed
     errc error = errc::none;
     bool blocked = false;   ///< nothing wrong, but the transport must become writable first
     bool abandoned = false; ///< nobody waits for the write's end: how much of it leaves is not known
@@ -10897,7 +11010,6 @@ void account(attempt& made, const gather_plan& plan, workload& work, const setti
     made.written = io.transferred;
     made.transport_error = io.error;
     made.done = work.in_flight.advance(plan, io.transferred);
-    for (const lane_id from : all_lanes) made.frames += made.done[from].frames;
     if (io.transferred == plan.bytes()) {
         work.write_deadline = no_deadline;
     } else if (io.transferred != 0) {
@@ -11220,7 +11332,7 @@ private:
             if (last.error != errc::none) return end(last.done, last.failure());
         }
         std::size_t written = 0;
-        for (std::uint32_t frames = 0;; written += last.written, frames += last.frames) {
+        for (std::uint32_t first = 0;; written += last.written) {
             next_result next = box_.next(last.done);
             next.due.wake_all();
             if (next.step == next_step::released) {
@@ -11234,8 +11346,10 @@ private:
             if (next.climbed || next.fell) continue; // the observer may have ended it
             if (next.step == next_step::drained) return end({}, {});
             if (next.step == next_step::aborted) return end({}, {.reason = errc::aborted});
-            if (written != 0 &&
-                (written >= settings_.pump_quantum.get() || frames >= settings_.pump_frames)) {
+            if (written == 0) {
+                first = next.frames;
+            } else if (written >= settings_.pump_quantum.get() ||
+                       next.frames - first >= settings_.pump_frames) {
                 if (!box_.hand_over()) continue;
                 call_hook();
                 return {box_.state() == token::finished ? pump_status::finished : pump_status::more};
@@ -11366,113 +11480,105 @@ private:
 } // namespace detail
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/write/outbound.hpp
-// What can be sent, as a value: pre-built bytes, a text, a binary message, or a reference to a shared frame.
+// ---- wsolo/write/detail/posting.hpp
+// An item's way into the queue: encoded or copied, into the shared block or a segment of its own, with whom it
+// has to tell.
 //
 // Laws of this file:
-// - raw, text and binary are views: the writer encodes (copies) them when it accepts, and nothing is moved
-//   from, so a rejected item is still wholly the caller's.
-// - raw is exactly one whole frame of this side, sent as it is; replies and Close travel this way.
+// - Bytes above inline_limit, and all that somebody asked about, are written with no lock held. Their budget is
+//   looked at before that work, and again after it.
+// - A segment that the queue did not take over is destroyed here, untold.
 
-namespace wsolo::inline WSOLO_ABI {
+namespace wsolo::inline WSOLO_ABI::detail {
 
-/// One whole encoded frame. Must outlive the send call only.
-struct raw {
-    const_bytes bytes;
-};
+/// `Writer` is the class derived from it. What the functions return is what a send returns.
+template <class Writer, any_transport Transport, schedule_hook Schedule, class Side, class Observer,
+          class Traits>
+class posting : protected writer_core<Writer, Transport, Schedule, Observer, Traits> {
+    using core = writer_core<Writer, Transport, Schedule, Observer, Traits>;
 
-/// A text message. The caller vouches that it is UTF-8 (RFC 6455 §5.6). Must outlive the send call only.
-struct text {
-    std::string_view payload;
-};
+protected:
+    posting(Transport connection, Schedule hook, const writer_options& options, Side side, Observer observer,
+            token first)
+        : core(std::move(connection), std::move(hook), options, std::move(observer), first),
+          side_(std::move(side)) {}
+    ~posting() = default;
 
-/// A binary message. Must outlive the send call only.
-struct binary {
-    const_bytes payload;
-};
-
-/// An encoded frame that other writers send too; queued by reference. Servers only.
-struct shared {
-    shared_frame frame;
-};
-
-/// Any of them: what single_writer::send takes.
-using outbound = std::variant<raw, text, binary, shared>;
-
-namespace detail {
-
-/// Whether `bytes`, of which `parsed` is the header, are one whole message or control frame that `Self` may
-/// send.
-template <role Self>
-[[nodiscard]] bool is_one_whole_frame(const header_parse& parsed, const_bytes bytes) noexcept {
-    if (parsed.status != parse_status::complete) return false;
-    const frame_header& header = parsed.header;
-    return check_first_two(bytes[0], bytes[1], peer_of(Self), rsv1_bit) == errc::none &&
-           check_length(parsed.length_field, header.payload_size) == errc::none && header.fin &&
-           header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
-}
-
-} // namespace detail
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/side.hpp
-// The two sides of a writer: a server's frames go out as they are, a client's each take a fresh masking key.
-//
-// Laws of this file:
-// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455
-// §5.1).
-// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside
-//   the lock takes a key under it first.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Encodes a server's frames. Empty.
-class server_side {
-public:
-    static constexpr role self = role::server;
-
-    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
-    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload);
-        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
-    }
-    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
-        return make_close<self>(code, reason);
-    }
-    /// An encoder for one frame, for use outside the lock.
-    [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
-};
-
-/// Encodes a client's frames with keys from `Keys`, which it owns.
-template <key_source Keys = random_keys>
-class client_side {
-public:
-    static constexpr role self = role::client;
-
-    client_side()
-        requires std::default_initializable<Keys>
-    = default;
-    explicit client_side(Keys keys) noexcept : keys_(std::move(keys)) {}
-
-    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
-    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload, keys_);
-        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
-    }
-    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
-        return make_close<self>(code, reason, keys_);
-    }
-    /// An encoder for one frame, for use outside the lock. Takes one key.
-    [[nodiscard]] client_side<one_key> for_one_frame() noexcept {
-        return client_side<one_key>(one_key(keys_.next_key()));
+    /// push(waiter) until it is accepted, or refused for another reason than a full queue.
+    template <class StopToken, class Push>
+    errc retry(time_point deadline, const StopToken& stop, Push push) {
+        return push_when_room<Traits>(this->box_, deadline, stop,
+                                      [&](budget_waiter* waiter) { return this->drive(push(waiter)); });
     }
 
-private:
-    Keys keys_{};
+    template <class StopToken>
+    errc queue_mark(on_outcome told, time_point deadline, const StopToken& stop) {
+        segment* mark = segment::make_whole(0, {.outcome = told});
+        if (mark == nullptr) return errc::out_of_memory;
+        const errc error =
+            retry(deadline, stop, [&](auto* waiter) { return this->box_.push_mark(mark, waiter); });
+        if (error != errc::none) segment::destroy(mark);
+        return error;
+    }
+
+    errc send_message(opcode op, const_bytes payload, on_outcome told) {
+        const std::size_t size = encoded_size<Side::self>(payload.size());
+        if (size > inline_limit || told) {
+            return push_segment(size, [&] { return encode_whole(op, payload, {.outcome = told}); });
+        }
+        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+        return this->drive_data(this->box_.push_small({.size = size}, encode));
+    }
+
+    /// Encodes into a segment of its own, with no lock held.
+    segment* encode_whole(frame_spec spec, const_bytes payload, const item_tag& tag) {
+        segment* whole = segment::make_whole(encoded_size<Side::self>(payload.size()), tag);
+        if (whole == nullptr) return nullptr;
+        auto encoder = this->box_.locked([&] { return side_.for_one_frame(); });
+        encoder.encode(whole->writable(), spec, payload);
+        return whole;
+    }
+
+    errc send_raw_told(opcode op, const_bytes frame, on_outcome told) {
+        if (op == opcode::close) return push_close(frame, this->settings_.drain_timeout.get(), told);
+        if (op != opcode::ping && op != opcode::pong)
+            return push_segment(frame.size(), [&] { return segment::make_copy(frame, {.outcome = told}); });
+        segment* whole = segment::make_copy(frame, {.outcome = told});
+        if (whole == nullptr) return errc::out_of_memory;
+        const lane_id to = op == opcode::ping ? lane_id::ping : lane_id::pong;
+        return this->drive(kept(whole, this->box_.push_whole({.to = to}, whole)));
+    }
+
+    template <class Make>
+    errc push_segment(std::size_t size, Make make) {
+        // Before the work, and again after it.
+        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive_data({full});
+        segment* whole = make();
+        return whole == nullptr ? errc::out_of_memory : own(whole, this->box_.push_whole({}, whole));
+    }
+
+    /// `pushed` took the segment over, or it is still ours.
+    static push_result kept(segment* item, push_result pushed) noexcept {
+        if (pushed.error != errc::none) segment::destroy(item);
+        return pushed;
+    }
+    errc own(segment* item, push_result pushed) { return this->drive_data(kept(item, pushed)); }
+
+    errc push_close(const_bytes frame, duration drain_within, on_outcome told) {
+        const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
+        if (told) {
+            segment* whole = segment::make_copy(frame, {.outcome = told});
+            if (whole == nullptr) return errc::out_of_memory;
+            return this->drive(kept(whole, this->box_.push_close_whole(whole, deadline)));
+        }
+        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
+        return this->drive(this->box_.push_close(frame.size(), deadline, copy));
+    }
+
+    [[no_unique_address]] Side side_;
 };
 
-} // namespace wsolo::inline WSOLO_ABI
+} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/write/single_writer.hpp
 // The only way to a connection's write side. Any thread sends; one thread at a time, the holder of the write
@@ -11509,22 +11615,22 @@ inline constexpr born_gated_t born_gated{};
 /// thread (32 bytes once it made a handle, or started a write on a completion_transport).
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
           class Observer = no_observer, class Traits = std_blocking_traits>
-class single_writer : private detail::writer_core<single_writer<Transport, Schedule, Side, Observer, Traits>,
-                                                  Transport, Schedule, Observer, Traits> {
-    using core = detail::writer_core<single_writer, Transport, Schedule, Observer, Traits>;
-    friend core;
+class single_writer : private detail::posting<single_writer<Transport, Schedule, Side, Observer, Traits>,
+                                              Transport, Schedule, Side, Observer, Traits> {
+    using base = detail::posting<single_writer, Transport, Schedule, Side, Observer, Traits>;
+    friend detail::writer_core<single_writer, Transport, Schedule, Observer, Traits>;
 
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
 
     explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
                            Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(hook), options, std::move(observer), token::free),
-          side_(std::move(side)) {}
+        : base(std::move(connection), std::move(hook), options, std::move(side), std::move(observer),
+               token::free) {}
     single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
                   Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(hook), options, std::move(observer), token::gated),
-          side_(std::move(side)) {}
+        : base(std::move(connection), std::move(hook), options, std::move(side), std::move(observer),
+               token::gated) {}
 
     single_writer(const single_writer&) = delete;
     single_writer& operator=(const single_writer&) = delete;
@@ -11541,10 +11647,10 @@ public:
     /// O(n). `told`, here and below, is called once with what became of the accepted item; that takes one
     /// allocation and a block of budget (block_overhead).
     [[nodiscard]] errc send_text(std::string_view payload, on_outcome told = {}) {
-        return send_message(opcode::text, bytes_of(payload), told);
+        return this->send_message(opcode::text, bytes_of(payload), told);
     }
     [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told = {}) {
-        return send_message(opcode::binary, payload, told);
+        return this->send_message(opcode::binary, payload, told);
     }
 
     /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for
@@ -11557,9 +11663,10 @@ public:
         // Before the work, and again after it.
         const errc full = this->box_.admits_keyed(key, encoded_size<Side::self>(payload.size()));
         if (full != errc::none) return this->drive_data({full});
-        detail::segment* frame = encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
+        detail::segment* frame =
+            this->encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
         if (frame == nullptr) return errc::out_of_memory;
-        return own(frame, this->box_.push_keyed(frame));
+        return this->own(frame, this->box_.push_keyed(frame));
     }
 
     /// send_text and send_binary that wait for room in the budget: until the deadline (timed_out) or a stop
@@ -11574,16 +11681,16 @@ public:
         if (this->is_pumping_here()) return errc::would_deadlock;
         const std::size_t size = encoded_size<Side::self>(payload.size());
         if (size <= detail::inline_limit && !told) {
-            const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
-            return retry(deadline, stop, [&](auto* waiter) {
+            const auto encode = [&](mutable_bytes to) { this->side_.encode(to, op, payload); };
+            return this->retry(deadline, stop, [&](auto* waiter) {
                 return this->box_.push_small({.size = size, .waiter = waiter}, encode);
             });
         }
         if (const errc never = this->box_.admits(size); never == errc::too_large || never == errc::closed)
             return never;
-        detail::segment* whole = encode_whole(op, payload, {.outcome = told});
+        detail::segment* whole = this->encode_whole(op, payload, {.outcome = told});
         if (whole == nullptr) return errc::out_of_memory;
-        const errc error = retry(
+        const errc error = this->retry(
             deadline, stop, [&](auto* waiter) { return this->box_.push_whole({.waiter = waiter}, whole); });
         if (error != errc::none) detail::segment::destroy(whole);
         return error;
@@ -11592,7 +11699,8 @@ public:
     /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and
     /// data, a PING passes data, each on a frame boundary. A Close is close() with this body and the default
     /// drain bound. A told PONG that the reserve has a newer one replace is errc::conflated.
-    [[nodiscard]] errc send(const control_frame& frame, on_outcome told = {}) {
+    [[nodiscard]] errc send(const control_frame& frame) { return send(raw{frame.bytes()}); }
+    [[nodiscard]] errc send(const control_frame& frame, on_outcome told) {
         return send(raw{frame.bytes()}, told);
     }
 
@@ -11605,21 +11713,19 @@ public:
         if (bytes.size() <= detail::inline_limit) return send(raw{bytes}, told);
         if (!detail::is_one_whole_frame<Side::self>(parse_header(bytes), bytes))
             return errc::raw_frame_malformed;
-        return push_segment(bytes.size(),
-                            [&] { return detail::segment::make_shared(frame, {.outcome = told}); });
+        return this->push_segment(bytes.size(),
+                                  [&] { return detail::segment::make_shared(frame, {.outcome = told}); });
     }
 
     /// Queues one whole frame as it is. errc::raw_frame_malformed when it is not exactly that.
-    [[nodiscard]] errc send(raw frame, on_outcome told = {}) {
+    [[nodiscard]] errc send(raw frame) {
         using detail::lane_id;
         const header_parse parsed = parse_header(frame.bytes);
         if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
-        if (told && parsed.header.op != opcode::close)
-            return send_raw_told(parsed.header.op, frame.bytes, told);
         const std::size_t size = frame.bytes.size();
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); };
         switch (parsed.header.op) {
-        case opcode::close: return push_close(frame.bytes, this->settings_.drain_timeout.get(), told);
+        case opcode::close: return this->push_close(frame.bytes, this->settings_.drain_timeout.get(), {});
         case opcode::ping:
             return this->drive(this->box_.push_small({.to = lane_id::ping, .size = size}, copy));
         case opcode::pong:
@@ -11628,7 +11734,13 @@ public:
         }
         if (size <= detail::inline_limit)
             return this->drive_data(this->box_.push_small({.size = size}, copy));
-        return push_segment(size, [&] { return detail::segment::make_copy(frame.bytes); });
+        return this->push_segment(size, [&] { return detail::segment::make_copy(frame.bytes); });
+    }
+    [[nodiscard]] errc send(raw frame, on_outcome told) {
+        if (!told) return send(frame);
+        const header_parse parsed = parse_header(frame.bytes);
+        if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
+        return this->send_raw_told(parsed.header.op, frame.bytes, told);
     }
 
     /// Queues whichever it is.
@@ -11640,9 +11752,9 @@ public:
     /// pong timer starts. Errors: queue_full, closed, out_of_memory, control_payload_too_big (above 125 bytes).
     [[nodiscard]] errc send_ping(const_bytes payload, on_outcome told) {
         if (payload.size() > max_control_payload) return errc::control_payload_too_big;
-        detail::segment* ping = encode_whole(opcode::ping, payload, {.outcome = told});
+        detail::segment* ping = this->encode_whole(opcode::ping, payload, {.outcome = told});
         if (ping == nullptr) return errc::out_of_memory;
-        return this->drive(kept(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping)));
+        return this->drive(this->kept(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping)));
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
@@ -11658,7 +11770,7 @@ public:
     [[nodiscard]] errc flush(on_outcome told) {
         detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
         if (mark == nullptr) return errc::out_of_memory;
-        return this->drive(kept(mark, this->box_.push_mark(mark)));
+        return this->drive(this->kept(mark, this->box_.push_mark(mark)));
     }
 
     /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a
@@ -11667,7 +11779,7 @@ public:
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
         if (this->is_pumping_here()) return errc::would_deadlock;
         return detail::flush_and_wait<Traits>(
-            deadline, stop, [&](on_outcome told) { return queue_mark(told, deadline, stop); });
+            deadline, stop, [&](on_outcome told) { return this->queue_mark(told, deadline, stop); });
     }
 
     /// Queues a Close frame behind everything accepted so far and seals the writer: later sends answer
@@ -11676,9 +11788,9 @@ public:
     /// body that may not be sent.
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
                              on_outcome told = {}) {
-        const auto frame = this->box_.locked([&] { return side_.close(code, reason); });
+        const auto frame = this->box_.locked([&] { return this->side_.close(code, reason); });
         if (!frame) return frame.error();
-        return push_close(frame->bytes(), drain_within, told);
+        return this->push_close(frame->bytes(), drain_within, told);
     }
     [[nodiscard]] errc close(close_code code, std::string_view reason = {}) {
         return close(code, reason, this->settings_.drain_timeout.get());
@@ -11725,24 +11837,6 @@ private:
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
 
-    /// push(waiter) until it is accepted, or refused for another reason than a full queue.
-    template <class StopToken, class Push>
-    errc retry(time_point deadline, const StopToken& stop, Push push) {
-        return detail::push_when_room<Traits>(this->box_, deadline, stop, [&](detail::budget_waiter* waiter) {
-            return this->drive(push(waiter));
-        });
-    }
-
-    template <class StopToken>
-    errc queue_mark(on_outcome told, time_point deadline, const StopToken& stop) {
-        detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
-        if (mark == nullptr) return errc::out_of_memory;
-        const errc error =
-            retry(deadline, stop, [&](auto* waiter) { return this->box_.push_mark(mark, waiter); });
-        if (error != errc::none) detail::segment::destroy(mark);
-        return error;
-    }
-
     errc send_kind(const raw& item, on_outcome told) { return send(item, told); }
     errc send_kind(const text& item, on_outcome told) { return send_text(item.payload, told); }
     errc send_kind(const binary& item, on_outcome told) { return send_binary(item.payload, told); }
@@ -11752,65 +11846,6 @@ private:
         else
             return errc::raw_frame_malformed; // unmasked, so not a frame of this side
     }
-
-    errc send_message(opcode op, const_bytes payload, on_outcome told) {
-        const std::size_t size = encoded_size<Side::self>(payload.size());
-        if (size > detail::inline_limit || told) {
-            return push_segment(size, [&] { return encode_whole(op, payload, {.outcome = told}); });
-        }
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
-        return this->drive_data(this->box_.push_small({.size = size}, encode));
-    }
-
-    /// Encodes into a segment of its own, with no lock held.
-    detail::segment* encode_whole(frame_spec spec, const_bytes payload, const detail::item_tag& tag) {
-        detail::segment* whole = detail::segment::make_whole(encoded_size<Side::self>(payload.size()), tag);
-        if (whole == nullptr) return nullptr;
-        auto encoder = this->box_.locked([&] { return side_.for_one_frame(); });
-        encoder.encode(whole->writable(), spec, payload);
-        return whole;
-    }
-
-    errc send_raw_told(opcode op, const_bytes frame, on_outcome told) {
-        using detail::lane_id;
-        if (op != opcode::ping && op != opcode::pong)
-            return push_segment(frame.size(),
-                                [&] { return detail::segment::make_copy(frame, {.outcome = told}); });
-        detail::segment* whole = detail::segment::make_copy(frame, {.outcome = told});
-        if (whole == nullptr) return errc::out_of_memory;
-        const lane_id to = op == opcode::ping ? lane_id::ping : lane_id::pong;
-        return this->drive(kept(whole, this->box_.push_whole({.to = to}, whole)));
-    }
-
-    template <class Make>
-    errc push_segment(std::size_t size, Make make) {
-        // Before the work, and again after it.
-        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive_data({full});
-        detail::segment* whole = make();
-        return whole == nullptr ? errc::out_of_memory : own(whole, this->box_.push_whole({}, whole));
-    }
-
-    /// `pushed` took the segment over, or it is still ours.
-    static detail::push_result kept(detail::segment* item, detail::push_result pushed) noexcept {
-        if (pushed.error != errc::none) detail::segment::destroy(item);
-        return pushed;
-    }
-    errc own(detail::segment* item, detail::push_result pushed) {
-        return this->drive_data(kept(item, pushed));
-    }
-
-    errc push_close(const_bytes frame, duration drain_within, on_outcome told) {
-        const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
-        if (told) {
-            detail::segment* whole = detail::segment::make_copy(frame, {.outcome = told});
-            if (whole == nullptr) return errc::out_of_memory;
-            return this->drive(kept(whole, this->box_.push_close_whole(whole, deadline)));
-        }
-        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
-        return this->drive(this->box_.push_close(frame.size(), deadline, copy));
-    }
-
-    [[no_unique_address]] Side side_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
