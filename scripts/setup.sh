@@ -11,6 +11,7 @@
 #   make_npm NAME VERSION    a package of npm's in build/node; make_npm_ws for ws
 #   make_autobahn            the conformance suite in build/autobahn/suite
 #   build_examples TARGET..  builds these for Release, and sets `examples` to the folder of their folders
+#   build_sanitized_examples address|thread TARGET..   the same under a sanitizer
 
 : "${install:=yes}"
 wanted=""
@@ -92,6 +93,7 @@ make_autobahn() {
     ( # in steps tied by &&: `set -e` does nothing in a function that is asked for its success
         venv=build/autobahn/venv # apart from the other tools' packages
         make_venv -r tools/autobahn/requirements.txt &&
+            { "$venv/bin/python" -W ignore -c 'import lib2to3' 2>/dev/null || make_venv fissix; } &&
             say "turning the Autobahn suite to Python 3, into build/autobahn/suite" &&
             cd build/autobahn &&
             venv/bin/python -m pip download --quiet --no-deps --no-binary :all: autobahntestsuite==25.10.1 &&
@@ -151,11 +153,25 @@ check_build_tools() {
     fi
 }
 
-# After check_build_tools.
+# After check_build_tools, as the next one.
 build_examples() {
     say "building the examples: $*"
     cmake --no-warn-unused-cli --preset release -B build/demo -DWSOLO_BUILD_TESTS=OFF -DWSOLO_BUILD_BENCH=OFF >/dev/null
     cmake --build build/demo --target "$@" -- --quiet
     # shellcheck disable=SC2034
     examples=build/demo/examples
+}
+
+build_sanitized_examples() {
+    sanitizer=$1
+    shift
+    case $sanitizer in
+        address) preset=asan ;;
+        thread) preset=tsan ;;
+    esac
+    say "building the examples with -fsanitize=$sanitizer: $*"
+    cmake --no-warn-unused-cli --preset "$preset" -B "build/demo-$preset" -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" \
+        -DWSOLO_BUILD_TESTS=OFF -DWSOLO_BUILD_EXAMPLES=ON >/dev/null
+    cmake --build "build/demo-$preset" --target "$@" -- --quiet
+    examples=build/demo-$preset/examples
 }

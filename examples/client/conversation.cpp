@@ -34,9 +34,6 @@ wsolo::endpoint_options conversation::options_of(mode how) {
     chosen.reading = {
         .max_frame_size = max_message, .max_message_size = max_message, .max_fragments = max_fragments};
     chosen.writing.limits.max_bytes = 2 * max_message + 4 * max_unsent;
-    // Bytes are what pauses the reading, so they must run out first: the smallest frame is charged this much.
-    chosen.writing.limits.max_frames =
-        static_cast<std::uint32_t>(chosen.writing.limits.max_bytes / wsolo::frame_overhead);
     if (how == mode::echo) chosen.max_unsent = max_unsent;
     return chosen;
 }

@@ -8,8 +8,9 @@
 
 namespace {
 
+template <class Work>
 int serve(const echo::options& how) {
-    echo::server server(how);
+    echo::server<Work> server(how);
     std::printf("listening on 127.0.0.1:%u\n", unsigned{server.port()});
     std::fflush(stdout);
     const echo::totals& account = server.run();
@@ -22,8 +23,8 @@ int serve(const echo::options& how) {
         .with("accepted", account.frames_accepted)
         .with("written", account.frames_written)
         .with("dropped", account.frames_dropped)
-        .with("adds_up", account.adds_up() ? "yes" : "no");
-    return account.adds_up() ? 0 : 1;
+        .with("adds_up", account.adds_up ? "yes" : "no");
+    return account.adds_up ? 0 : 1;
 }
 
 } // namespace
@@ -32,7 +33,7 @@ int main(int count, char** arguments) {
     echo::options how;
     if (!echo::parse_options(count, arguments, how)) return 2;
     try {
-        return serve(how);
+        return how.threads == 0 ? serve<wsolo::in_the_loop>(how) : serve<echo::in_a_pool>(how);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "echo: %s\n", error.what());
         return 1;

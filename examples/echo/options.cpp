@@ -29,6 +29,9 @@ bool read_option(std::string_view name, std::string_view value, options& into) {
     if (name == "--write-timeout-ms") return read_time(value, into.write_timeout);
     if (name == "--close-timeout-ms") return read_time(value, into.close_timeout);
     if (name == "--ping-interval-ms") return read_time(value, into.ping_interval);
+    if (name == "--threads") return read_number(value, into.threads) && into.threads <= 64;
+    if (name == "--broadcast-ms") return read_time(value, into.broadcast_interval);
+    if (name == "--close-one-ms") return read_time(value, into.close_one_interval);
     return false;
 }
 
@@ -42,6 +45,7 @@ bool parse_options(int count, char** arguments, options& into) {
             ++i;
         } else {
             std::fputs("options: --report --port N --max-message BYTES --max-fragments N --max-unsent BYTES\n"
+                       "         --threads N --broadcast-ms N --close-one-ms N\n"
                        "         --ping-interval-ms N --handshake-timeout-ms N --write-timeout-ms N "
                        "--close-timeout-ms N\n",
                        stderr);

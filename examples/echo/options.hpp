@@ -16,6 +16,9 @@ struct options {
     std::chrono::milliseconds write_timeout{10'000};   ///< one write without progress
     std::chrono::milliseconds close_timeout{2000};   ///< for a drain, and for the peer's answer to our Close
     std::chrono::milliseconds ping_interval{20'000}; ///< 0: none
+    unsigned threads = 0;                            ///< that handle messages; 0: the loop does
+    std::chrono::milliseconds broadcast_interval{0}; ///< a message to everyone, from another thread; 0: none
+    std::chrono::milliseconds close_one_interval{0}; ///< a Close to anyone, from another thread; 0: none
     bool report_each = false;                        ///< a line for each connection that ended
 };
 

@@ -21,15 +21,22 @@ constexpr int accepts_per_turn = 64; // so that a flood of peers can't hold up t
 
 } // namespace
 
-server::server(const options& how)
-    : how_(how), listener_(how.port), buffer_(buffer_size), next_id_(first_peer) {
+template <class Work>
+server<Work>::server(const options& how)
+    : how_(how),
+      listener_(how.port),
+      pool_(how.threads),
+      admin_(how),
+      buffer_(buffer_size),
+      next_id_(first_peer) {
     const bool watched = poller_.watch(listener_.get(), from_listener, EPOLLIN) &&
                          poller_.watch(ready_.get(), from_ready_list, EPOLLIN) &&
                          poller_.watch(signals_.get(), from_signals, EPOLLIN);
     if (!watched) throw std::system_error(errno, std::generic_category(), "epoll_ctl");
 }
 
-const totals& server::run() {
+template <class Work>
+const totals& server<Work>::run() {
     while (!stopping_ || !sessions_.empty()) {
         for (const epoll_event& event : poller_.wait(timers_.next())) dispatch(event.data.u64, event.events);
         run_ready();
@@ -38,14 +45,17 @@ const totals& server::run() {
     return account_;
 }
 
-void server::dispatch(peer_id id, std::uint32_t happened) {
+template <class Work>
+void server<Work>::dispatch(peer_id id, std::uint32_t happened) {
     if (id == from_listener) return accept_some();
     if (id == from_signals) return on_signal();
     const auto found = sessions_.find(id); // none for the ready list, which comes next in any case
     if (found == sessions_.end()) return;
-    session& peer = found->second;
+    peer_session& peer = found->second;
+    const bool was_upgraded = peer.upgraded();
     if ((happened & EPOLLIN) != 0) {
         peer.on_readable(buffer_);
+        if (!was_upgraded && peer.upgraded()) admin_.add(peer.handle());
     } else if ((happened & (EPOLLERR | EPOLLHUP)) != 0) {
         peer.on_broken();
     }
@@ -53,7 +63,8 @@ void server::dispatch(peer_id id, std::uint32_t happened) {
     settle(id, peer);
 }
 
-void server::accept_some() {
+template <class Work>
+void server<Work>::accept_some() {
     for (int i = 0; i < accepts_per_turn && !stopping_; ++i) {
         loop::accepted next = listener_.accept(SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (next.status == accept_status::none_waiting) return;
@@ -64,14 +75,16 @@ void server::accept_some() {
         if (next.status != accept_status::accepted) continue;
         const peer_id id = next_id_++;
         if (!poller_.watch(next.socket.get(), id, EPOLLIN)) continue;
-        session& peer =
-            sessions_.try_emplace(id, id, std::move(next.socket), next.peer_port, ready_, how_).first->second;
+        peer_session& peer =
+            sessions_.try_emplace(id, id, std::move(next.socket), next.peer_port, ready_, how_, work())
+                .first->second;
         peer.watched = EPOLLIN;
         settle(id, peer);
     }
 }
 
-void server::run_ready() {
+template <class Work>
+void server<Work>::run_ready() {
     ready_.take(due_);
     for (const peer_id id : due_) {
         const auto found = sessions_.find(id);
@@ -81,7 +94,8 @@ void server::run_ready() {
     }
 }
 
-void server::expire() {
+template <class Work>
+void server<Work>::expire() {
     timers_.take_expired(steady_clock::now(), due_);
     for (const peer_id id : due_) {
         if (id == from_signals) {
@@ -95,7 +109,8 @@ void server::expire() {
     }
 }
 
-void server::settle(peer_id id, session& peer) {
+template <class Work>
+void server<Work>::settle(peer_id id, peer_session& peer) {
     if (peer.gone()) return retire(id, peer);
     const std::uint32_t interest = peer.interest();
     if (interest != peer.watched) poller_.change(peer.socket(), id, interest);
@@ -103,33 +118,39 @@ void server::settle(peer_id id, session& peer) {
     timers_.set(id, peer.deadline());
 }
 
-void server::retire(peer_id id, session& peer) {
-    const wsolo::ending& how = peer.how_it_ended();
+template <class Work>
+void server<Work>::retire(peer_id id, peer_session& peer) {
+    const account came_to = peer.settle();
+    const wsolo::ending& how = came_to.how;
     if (how_.report_each) {
         loop::report_line("end")
             .with("peer", peer.port())
             .with("reason", name_of(how.reason))
             .with("code", static_cast<unsigned>(how.code))
             .with("received", how.handled.messages_accepted())
-            .with("handled", how.handled.messages_handled)
-            .with("accepted", how.written.frames_accepted())
+            .with("handled", came_to.handled)
+            .with("unhandled", how.handled.messages_dropped)
+            .with("accepted", came_to.accepted)
             .with("written", how.written.frames_written)
             .with("dropped", how.written.frames_dropped)
+            .with("bytes", how.written.bytes_written)
             .with("partial", how.written.partial_frame ? "yes" : "no");
     }
     ++account_.connections;
     account_.refused += peer.upgraded() ? 0U : 1U;
     account_.received += how.handled.messages_accepted();
-    account_.handled += how.handled.messages_handled;
+    account_.handled += came_to.handled;
     account_.dropped += how.handled.messages_dropped;
-    account_.frames_accepted += how.written.frames_accepted();
+    account_.frames_accepted += came_to.accepted;
     account_.frames_written += how.written.frames_written;
     account_.frames_dropped += how.written.frames_dropped;
+    account_.adds_up = account_.adds_up && came_to.adds_up();
     timers_.set(id, wsolo::no_deadline);
     sessions_.erase(id); // closes its socket, which ends the watch
 }
 
-void server::on_signal() {
+template <class Work>
+void server<Work>::on_signal() {
     while (signals_.take()) {
         if (std::exchange(stopping_, true)) return end_all();
         poller_.forget(listener_.get());
@@ -144,12 +165,25 @@ void server::on_signal() {
     }
 }
 
-void server::end_all() {
+template <class Work>
+void server<Work>::end_all() {
     for (auto at = sessions_.begin(); at != sessions_.end();) {
         auto& [id, peer] = *at++;
         peer.cut_off();
         settle(id, peer);
     }
 }
+
+template <class Work>
+Work server<Work>::work() noexcept {
+    if constexpr (std::same_as<Work, in_a_pool>) {
+        return {&pool_};
+    } else {
+        return {};
+    }
+}
+
+template class server<wsolo::in_the_loop>;
+template class server<in_a_pool>;
 
 } // namespace echo

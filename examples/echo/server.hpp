@@ -1,10 +1,11 @@
 #pragma once
-// The loop: one thread that accepts, and gives each session its turn.
+// The loop: one thread that accepts, and gives each session its turn. Other threads handle messages, where asked for.
 //
 // Laws of this file:
 // - A peer's misbehaviour ends that peer and nothing else.
 // - When told to stop it closes every connection with 1001 and a bound, and what was accepted is accounted for.
 
+#include "admin.hpp"
 #include "loop/listener.hpp"
 #include "loop/poller.hpp"
 #include "loop/signals.hpp"
@@ -20,16 +21,17 @@ struct totals {
     std::uint64_t received = 0; ///< messages
     std::uint64_t handled = 0;
     std::uint64_t dropped = 0;
-    std::uint64_t frames_accepted = 0; ///< by the writers
+    std::uint64_t frames_accepted = 0; ///< as counted by who sent them
     std::uint64_t frames_written = 0;
     std::uint64_t frames_dropped = 0;
-
-    [[nodiscard]] bool adds_up() const noexcept {
-        return received == handled + dropped && frames_accepted == frames_written + frames_dropped;
-    }
+    bool adds_up = true; ///< each of them
 };
 
+/// `Work` is wsolo::in_the_loop or in_a_pool.
+template <class Work>
 class server {
+    using peer_session = session<Work>;
+
 public:
     /// Throws std::system_error when the system denies it a port or a descriptor.
     explicit server(const options& how);
@@ -45,17 +47,20 @@ private:
     void run_ready();
     void expire();
     void on_signal();
-    void settle(loop::peer_id id, session& peer);
-    void retire(loop::peer_id id, session& peer);
+    void settle(loop::peer_id id, peer_session& peer);
+    void retire(loop::peer_id id, peer_session& peer);
     void end_all();
+    [[nodiscard]] Work work() noexcept;
 
     const options how_;
-    loop::stop_signals signals_;
+    loop::stop_signals signals_; ///< before any thread is made
     loop::listener listener_;
     loop::poller poller_;
     loop::ready_list ready_;
     loop::timers timers_;
-    std::unordered_map<loop::peer_id, session> sessions_;
+    loop::thread_pool pool_; ///< without threads where the loop handles messages
+    admin<typename peer_session::weak_handle> admin_;
+    std::unordered_map<loop::peer_id, peer_session> sessions_;
     std::vector<std::byte> buffer_;  ///< every recv's
     std::vector<loop::peer_id> due_; ///< from the ready list and the timers
     loop::peer_id next_id_;

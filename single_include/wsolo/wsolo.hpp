@@ -5605,6 +5605,12 @@ public:
         alive_at_ = later(alive_at_, now);
     }
 
+    /// This side did not read until now: a peer that was not listened to is not blamed for silence, and the pong timer
+    /// starts anew. PINGs go on.
+    constexpr void on_not_listening(time_point now) noexcept {
+        if (phase_ == phase::awaiting_pong) dead_at_ = deadline_after(now, span_of(pong_timeout_));
+    }
+
     /// The closing handshake began, or the connection ended: nothing is due any more.
     constexpr void on_closing() noexcept { phase_ = phase::stopped; }
 
@@ -6909,6 +6915,7 @@ enum class inbox_turn : std::uint8_t {
     free,      ///< nobody: the queue is empty
     scheduled, ///< the schedule hook: drain() is owed
     draining,  ///< the thread inside drain()
+    resting,   ///< nobody: messages wait, and the handler wants none now
     finished,  ///< nobody, ever again
 };
 
@@ -6920,7 +6927,7 @@ struct handled {
     std::size_t bytes = 0;
 };
 
-enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, end, not_owed };
+enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, rested, end, not_owed };
 
 /// What the drainer is to do next, and a block for it to free.
 template <class Message>
@@ -6980,6 +6987,22 @@ public:
         if (turn_ != inbox_turn::scheduled) return {.step = inbox_step::not_owed};
         turn_ = inbox_turn::draining;
         return choose(nullptr, quantum);
+    }
+
+    /// The handler wants messages again. True when the caller must call the schedule hook.
+    [[nodiscard]] bool rouse() noexcept {
+        const scoped_hold hold(lock_);
+        return take_if(inbox_turn::resting);
+    }
+
+    /// Drainer: the handler wants none now. The turn rests with what is queued, unless there is an end to make.
+    inbox_look<Message> rest() noexcept {
+        const scoped_hold hold(lock_);
+        inbox_look<Message> next = choose(nullptr, 0);
+        if (next.step != inbox_step::quantum_used) return next;
+        turn_ = inbox_turn::resting;
+        next.step = inbox_step::rested;
+        return next;
     }
 
     /// Drainer: settles what it did, and learns what is next. `left` of its quantum remain.
@@ -7083,7 +7106,7 @@ private:
         bytes_ += bytes;
         if (when_full_ == inbox_overflow::pause && (messages_ >= max_messages_ || held() >= max_bytes_))
             paused_ = true;
-        return {errc::none, paused_, take_if_free()};
+        return {errc::none, paused_, take_if(inbox_turn::free)};
     }
 
     /// True when the caller took the turn.
@@ -7093,12 +7116,13 @@ private:
             aborting_ = true;
             report_.reason = why;
             stop_.store(true, std::memory_order_relaxed);
+            if (take_if(inbox_turn::resting)) return true; // what is queued is not for the handler any more
         }
-        return take_if_free();
+        return take_if(inbox_turn::free);
     }
 
-    bool take_if_free() noexcept {
-        if (turn_ != inbox_turn::free) return false;
+    bool take_if(inbox_turn turn) noexcept {
+        if (turn_ != turn) return false;
         turn_ = inbox_turn::scheduled;
         return true;
     }
@@ -7241,6 +7265,7 @@ struct [[nodiscard]] inbox_push {
 enum class inbox_status : std::uint8_t {
     idle,     ///< everything is handled; the next push calls the hook
     more,     ///< the quantum is used up; the hook was called again
+    resting,  ///< the handler wants none of what is queued: see rouse()
     busy,     ///< another thread, or a handler further up this stack, is draining: nothing to do here
     finished, ///< over: see report()
 };
@@ -7327,13 +7352,28 @@ public:
     /// and leaves this call, behind on_finished(). The message is destroyed when its handler returns.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
-        const auto first = box_.begin(quantum);
-        if (first.step != detail::inbox_step::not_owed) return run(handler, quantum, first);
+        return drain_while(handler, always{}, quantum);
+    }
+
+    /// The same for a handler that takes messages when it wants to: `wanted()` is asked before each, by whoever
+    /// drains, with no lock held. When it says no the rest stays queued, and no push calls the hook, until rouse() or
+    /// an error.
+    template <inbox_handler<Message> Handler, std::predicate<> Wanted>
+    inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
+        const auto first = box_.begin(at_once<Wanted>(quantum));
+        if (first.step != detail::inbox_step::not_owed) return run(handler, wanted, quantum, first);
         switch (box_.turn()) {
+        case inbox_turn::resting: return {inbox_status::resting};
         case inbox_turn::draining: return {inbox_status::busy};
         case inbox_turn::finished: return {inbox_status::finished};
         default: return {inbox_status::idle};
         }
+    }
+
+    /// The handler of drain_while() wants messages again: has the hook called if some are left. To be called where
+    /// messages are handled: in another thread it might come just before the drain that finds them unwanted rests.
+    void rouse() {
+        if (box_.rouse()) schedule();
     }
 
     /// Whether reading is to pause: push() said so, and the resume hook was not called since.
@@ -7349,22 +7389,33 @@ public:
     [[nodiscard]] inbox_report report() const noexcept { return box_.report(); }
 
 private:
-    /// Holds the turn: it leaves by being released, handed over or finished.
-    template <class Handler>
-    inbox_drain run(Handler& handler, std::size_t quantum, detail::inbox_look<Message> next) {
+    struct always {
+        constexpr bool operator()() const noexcept { return true; }
+    };
+    /// How many messages may be handled before the next look: one, where each is to be wanted.
+    template <class Wanted>
+    static constexpr std::size_t at_once(std::size_t left) noexcept {
+        return std::same_as<Wanted, always> || left == 0 ? left : 1;
+    }
+
+    /// Holds the turn: it leaves by being released, handed over, put to rest or finished.
+    template <class Handler, class Wanted>
+    inbox_drain run(Handler& handler, Wanted& wanted, std::size_t quantum, detail::inbox_look<Message> next) {
         using detail::inbox_step;
         for (std::size_t total = 0;;) {
             box::block::destroy(next.spent);
+            if (next.step == inbox_step::handle && !wanted()) next = box_.rest();
             detail::handled done;
             switch (next.step) {
             case inbox_step::handle: handle_or_end(handler, next.run, done); break;
             case inbox_step::resume: tell_resume(); break;
             case inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
+            case inbox_step::rested: return {inbox_status::resting, total};
             case inbox_step::end: end(); return {inbox_status::finished, total};
             default: return {inbox_status::idle, total}; // the last touch was in there
             }
             total += done.messages;
-            next = box_.look(done, quantum - total);
+            next = box_.look(done, at_once<Wanted>(quantum - total));
         }
     }
 
@@ -8667,7 +8718,9 @@ struct drain_report {
     bool partial_frame = false; ///< the last frame on the wire is incomplete: the peer must not read on
     bool deadline_hit = false;  ///< a write's or the drain's deadline ended it
     errc reason = errc::none;   ///< none: a Close frame was the last thing written
-    int transport_error = 0;    ///< the transport's own code (errno, say) where it failed
+    /// Of the Close frame that was accepted, written or not; no_status when that has none. abnormal: there was none.
+    close_code close = close_code::abnormal;
+    int transport_error = 0; ///< the transport's own code (errno, say) where it failed
 
     [[nodiscard]] constexpr std::uint64_t frames_accepted() const noexcept {
         return frames_written + frames_dropped;
@@ -9468,7 +9521,19 @@ public:
         return static_cast<std::uint32_t>(frames_written_);
     }
 
+    /// Whether a fragmented message is open: other data is held, and leaves it half of the budget.
+    [[nodiscard]] bool in_message() const noexcept { return in_message_; }
+    /// False: one is open already.
+    [[nodiscard]] bool open_message() noexcept { return in_message_ ? false : (in_message_ = true); }
+    void close_message() noexcept { in_message_ = false; }
+
+    /// A Close with this code was accepted.
+    void note_close(close_code code) noexcept { close_ = code; }
+
+    [[nodiscard]] std::uint32_t held_frames() const noexcept { return data_frames_; }
+
     void fill(drain_report& report) const noexcept {
+        report.close = close_;
         report.frames_written = frames_written_;
         report.frames_dropped = frames_dropped_;
         report.bytes_written = bytes_written_;
@@ -9517,12 +9582,14 @@ private:
     std::uint16_t reserve_;
     std::uint16_t pongs_ = 0;
     std::uint16_t pings_ = 0;
+    close_code close_ = close_code::abnormal;
     std::uint8_t greetings_ = 0;
     std::uint8_t high_water_;
     std::uint8_t low_water_;
     std::uint8_t when_full_ : 2;
     bool above_ : 1 = false;
     bool untold_ : 1 = false;
+    bool in_message_ : 1 = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -9792,7 +9859,7 @@ public:
         same = work == nullptr ? nullptr : work->queue(lane_id::data).find(matches);
         if (same == nullptr && work != nullptr) same = work->held.find(matches);
         const relief gone = same == nullptr ? relief{} : relief{ledger::charge_of(same->size(), true), 1};
-        return accounts.admit(lane_id::data, size, true, in_message, gone);
+        return accounts.admit(lane_id::data, size, true, accounts.in_message(), gone);
     }
 
     /// Whether there is a workload to queue in. False when that takes memory: fresh.fetch(), then judge
@@ -9835,7 +9902,7 @@ public:
 
     /// What waited for the message follows it. True when there was something.
     [[nodiscard]] bool end_message() noexcept {
-        in_message = false;
+        accounts.close_message();
         if (work == nullptr || work->held.empty()) return false;
         work->queue(lane_id::data).splice(work->held);
         return true;
@@ -9859,7 +9926,7 @@ public:
     /// Unlinks the senders, in their order, for whom there is room now; everybody when `nobody_may_stay`.
     void grant(waiter_list& due, bool nobody_may_stay) noexcept {
         if (work == nullptr) return;
-        std::size_t room = accounts.room(in_message);
+        std::size_t room = accounts.room(accounts.in_message());
         waiter_list& waiting = work->waiters;
         while (!waiting.empty() && (nobody_may_stay || waiting.first()->charge <= room)) {
             if (!nobody_may_stay) room -= waiting.first()->charge;
@@ -9872,7 +9939,6 @@ public:
 
     workload* work = nullptr; ///< while busy
     [[no_unique_address]] ledger accounts;
-    bool in_message = false; ///< a fragmented message is open: other data is held
 
 private:
     /// Beyond the reserve the newest PING's answer will do (RFC 6455 §5.5.3): the one before it, where it was
@@ -9895,7 +9961,7 @@ private:
     /// While a fragmented message is open, other data waits for it and leaves half of the budget to it: it must
     /// be able to end.
     [[nodiscard]] bool yields(const placement& where) const noexcept {
-        return in_message && where.to == lane_id::data && !where.of_message;
+        return accounts.in_message() && where.to == lane_id::data && !where.of_message;
     }
 
     [[nodiscard]] errc admit(const placement& where) const noexcept {
@@ -10291,6 +10357,25 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/write/detail/close_code_of.hpp
+// The status code in an encoded Close frame, masked or not: what the writer remembers of the last frame it takes.
+//
+// Laws of this file:
+// - No judgement: a body without a whole code counts as none (RFC 6455 §7.1.5), any other code is reported as it is.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Precondition: `frame` is one whole Close frame. close_code::no_status when it carries no code.
+[[nodiscard]] inline close_code close_code_of(const_bytes frame) noexcept {
+    const header_parse parsed = parse_header(frame);
+    if (parsed.header.payload_size < 2) return close_code::no_status;
+    std::byte code[2] = {frame[parsed.size], frame[parsed.size + 1]};
+    if (parsed.header.masked) apply_mask(mutable_bytes(code), parsed.header.key);
+    return static_cast<close_code>(load_be16(code));
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/write/detail/waiting_sender.hpp
 // A thread that waits for room in a writer's budget.
 //
@@ -10467,19 +10552,20 @@ public:
 
     /// Queues the Close frame behind everything accepted so far, seals, and bounds the drain.
     template <class Encode>
-    push_result push_close(std::size_t size, time_point drain_deadline, Encode encode) noexcept {
+    push_result push_close(std::size_t size, close_code code, time_point drain_deadline,
+                           Encode encode) noexcept {
         const placement where{.size = size, .of_message = true};
         return place(where, admit_anything, [&](segment& room, supplies& out) {
             encode(queued_.put_small(where, room, out));
-            seal(drain_deadline);
+            seal(code, drain_deadline);
         });
     }
     /// The same with a segment for it, taken over only when the result says errc::none.
-    push_result push_close_whole(segment* frame, time_point drain_deadline) noexcept {
+    push_result push_close_whole(segment* frame, close_code code, time_point drain_deadline) noexcept {
         const placement where{.size = frame->size(), .whole = true, .of_message = true};
         return place(where, admit_anything, [&](supplies& out) {
             queued_.put_whole(where, frame, out);
-            seal(drain_deadline);
+            seal(code, drain_deadline);
         });
     }
 
@@ -10487,7 +10573,7 @@ public:
     [[nodiscard]] errc begin_message() noexcept {
         const scoped_hold hold(lock_);
         if (sealed_) return errc::closed;
-        return std::exchange(queued_.in_message, true) ? errc::message_open : errc::none;
+        return queued_.accounts.open_message() ? errc::none : errc::message_open;
     }
     /// True when the caller must call the schedule hook; senders that waited are its to wake. Behind a Close
     /// nothing follows: held data stays, and drops.
@@ -10545,18 +10631,16 @@ public:
     }
 
     [[nodiscard]] token state() noexcept {
-        const scoped_hold hold(lock_);
-        return token_;
+        return locked([this] { return token_; });
     }
-
     [[nodiscard]] std::size_t held_bytes() noexcept {
-        const scoped_hold hold(lock_);
-        return queued_.accounts.held_data();
+        return locked([this] { return queued_.accounts.held_data(); });
     }
-
+    [[nodiscard]] std::uint32_t held_frames() noexcept {
+        return locked([this] { return queued_.accounts.held_frames(); });
+    }
     [[nodiscard]] overflow when_full() noexcept {
-        const scoped_hold hold(lock_); // it shares a byte with what changes
-        return queued_.accounts.when_full();
+        return locked([this] { return queued_.accounts.when_full(); }); // it shares a byte with what changes
     }
 
     [[nodiscard]] drain_report report() noexcept {
@@ -10596,9 +10680,9 @@ protected:
     // Wide first, so that the narrow members fill the first one's tail and an idle writer stays small.
     [[no_unique_address]] backlog queued_;
     basic_spin_lock<Traits> lock_;
-    token token_;
     errc reason_ = errc::none;
     std::uint8_t corks_ = 0;
+    token token_ : 3;
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
     bool given_up_ : 1 = false; // by the destructor
@@ -10638,8 +10722,9 @@ private:
 
     static errc admit_anything(supplies&) noexcept { return errc::none; }
 
-    void seal(time_point drain_deadline) noexcept {
+    void seal(close_code code, time_point drain_deadline) noexcept {
         sealed_ = true;
+        queued_.accounts.note_close(code);
         queued_.work->close_deadline = drain_deadline;
         recall();
     }
@@ -11566,13 +11651,14 @@ protected:
 
     errc push_close(const_bytes frame, duration drain_within, on_outcome told) {
         const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
+        const close_code code = close_code_of(frame);
         if (told) {
             segment* whole = segment::make_copy(frame, {.outcome = told});
             if (whole == nullptr) return errc::out_of_memory;
-            return this->drive(kept(whole, this->box_.push_close_whole(whole, deadline)));
+            return this->drive(kept(whole, this->box_.push_close_whole(whole, code, deadline)));
         }
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
-        return this->drive(this->box_.push_close(frame.size(), deadline, copy));
+        return this->drive(this->box_.push_close(frame.size(), code, deadline, copy));
     }
 
     [[no_unique_address]] Side side_;
@@ -11831,6 +11917,8 @@ public:
     }
     /// Budget in use, overhead included, in bytes.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return this->box_.held_bytes(); }
+    /// The data frames among them.
+    [[nodiscard]] std::uint32_t queued_frames() const noexcept { return this->box_.held_frames(); }
 
 private:
     friend class init_gate<single_writer>;
@@ -12164,14 +12252,18 @@ struct endpoint_options {
     /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
     read_limits reading{};
     writer_options writing{};
-    /// What may wait for the handler.
+    /// What may wait for the handler. With drop_newest the handler's on_refused() is told of each message that was not
+    /// let in; without one only ending::handled.messages_refused counts it.
     inbox_limits handling{};
     heartbeat_options beating{};
     /// How long the peer may take to answer our Close, and to end the stream behind a failure.
     std::chrono::milliseconds close_timeout{5'000};
-    /// Reading pauses while more than this many bytes wait to be written: for peers whose requests make replies.
+    /// Reading pauses while more than this waits to be written, for peers whose requests make replies: bytes, as
+    /// writer_limits::max_bytes counts them, or data frames. Leave room above both in writing.limits for the replies to
+    /// what one receive() may bring: the smallest message has 6 bytes, or 2 when a server sent it.
     std::size_t max_unsent = static_cast<std::size_t>(-1);
-    /// Messages handled in one turn of the loop, where the loop handles them.
+    std::uint32_t max_unsent_frames = 16'384;
+    /// Messages handled in one turn of the loop, or by one work(). At least 1.
     std::uint32_t handle_quantum = 64;
 };
 
@@ -12192,8 +12284,8 @@ struct ending {
     close_code code = close_code::abnormal;
     /// The peer's Close arrived.
     bool peer_closed = false;
-    /// PONGs, PINGs and the Close that the endpoint queued by itself: with the caller's own accepted frames they add up
-    /// to written.frames_accepted().
+    /// PONGs and PINGs that the endpoint queued by itself, and the Close, whoever asked for it: with the caller's
+    /// own accepted frames they add up to written.frames_accepted().
     std::uint64_t control_frames = 0;
     drain_report written{};
     inbox_report handled{};
@@ -12279,12 +12371,11 @@ errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
 // How a connection ends, as it becomes known.
 //
 // Laws of this file:
-// - The first reason stays. The peer's status code stands above ours: it is the one that was received.
-// - note_close() and count_control() may be called from any thread; the rest by the loop's.
+// - The first reason stands. The peer's status code stands above ours: it is the one that was received.
+// - All of it is the loop's. What other threads may cause, a Close, is read from the writer, which knows it in one step.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-template <class Traits>
 class ending_record {
 public:
     void blame(errc why) noexcept {
@@ -12294,25 +12385,16 @@ public:
         how_.peer_closed = true;
         how_.code = code;
     }
-    /// Our Close with this code was queued.
-    void note_close(close_code code) noexcept {
-        std::uint16_t none = 0;
-        sent_code_.compare_exchange_strong(none, static_cast<std::uint16_t>(code), std::memory_order_relaxed);
-    }
-    /// The writer accepted a control frame of the endpoint's own.
-    void count_control() noexcept { control_frames_.fetch_add(1, std::memory_order_relaxed); }
-    [[nodiscard]] bool close_noted() const noexcept {
-        return sent_code_.load(std::memory_order_relaxed) != 0;
-    }
+    /// The writer accepted a PING or a PONG of the endpoint's own.
+    void count_control() noexcept { ++how_.control_frames; }
 
     const ending& finish(const drain_report& written, const inbox_report& handled) noexcept {
-        how_.control_frames = control_frames_.load(std::memory_order_relaxed);
         how_.written = written;
         how_.handled = handled;
         blame(written.reason);
         blame(handled.reason);
-        if (!how_.peer_closed && close_noted())
-            how_.code = static_cast<close_code>(sent_code_.load(std::memory_order_relaxed));
+        if (written.close != close_code::abnormal) ++how_.control_frames;
+        if (!how_.peer_closed) how_.code = written.close;
         return how_;
     }
 
@@ -12320,8 +12402,6 @@ public:
 
 private:
     ending how_;
-    typename Traits::template atomic<std::uint16_t> sent_code_{0};
-    typename Traits::template atomic<std::uint64_t> control_frames_{0};
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -12330,8 +12410,8 @@ private:
 // A message on its way to the handler, with its number in the barrier.
 //
 // Laws of this file:
-// - Its number ends with it: handled when the handler took it, abandoned when it was not accepted. One that is
-//   dropped by an error stays open, so that no later wait passes over it: the barrier was closed with that error.
+// - Its number is completed by who handles it and abandoned by who did not get it accepted. One that was accepted and
+//   dropped stays open, so that no wait passes over it: the barrier is closed with what dropped it.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -12340,23 +12420,18 @@ template <class Barrier>
 class received_item {
 public:
     received_item(message received, Barrier& numbers) noexcept
-        : message_(std::move(received)), numbers_(&numbers), ticket_(numbers.issue_ticket()) {}
+        : message_(std::move(received)), ticket_(numbers.issue_ticket()) {}
     received_item(received_item&&) noexcept = default;
     received_item& operator=(received_item&&) = delete;
-    ~received_item() {
-        if (numbers_->is_closed()) {
-            static_cast<void>(ticket_.take());
-        } else {
-            ticket_.abandon();
-        }
-    }
+    ~received_item() { static_cast<void>(ticket_.take()); }
 
     [[nodiscard]] message take_message() noexcept { return std::move(message_); }
     [[nodiscard]] basic_ticket<Barrier> take_ticket() noexcept { return std::move(ticket_); }
+    /// It was not accepted.
+    void abandon() noexcept { ticket_.abandon(); }
 
 private:
     message message_;
-    Barrier* numbers_;
     basic_ticket<Barrier> ticket_;
 };
 
@@ -12369,6 +12444,7 @@ private:
 // Laws of this file:
 // - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's
 //   end does what they ask for: no loop wakes itself.
+// - What a turn looks at is set before the turn is asked for: the loop may come at once.
 // - What the handler answers ends the connection or does not; it never unwinds a loop.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -12393,8 +12469,11 @@ class endpoint_parts {
         bool operator()() const { return self->ask_for_work(); }
         void on_resume() const noexcept { self->wake_or_abort(); }
         void on_finished(const inbox_report& report) const noexcept {
+            // What was dropped stays open in the barrier, so whoever waits for it is told why.
+            if (!report.clean()) self->handled_.close(report.reason);
             if constexpr (requires { self->handler_.on_messages_over(report.reason); })
                 self->handler_.on_messages_over(report.reason);
+            self->messages_are_over_.store(true, std::memory_order_release);
             self->wake_or_abort();
         }
     };
@@ -12414,8 +12493,9 @@ protected:
         : beat_(options.beating, Traits::clock::now()),
           in_(whole_messages(options.reading)),
           close_timeout_(options.close_timeout),
-          handle_quantum_(options.handle_quantum),
+          handle_quantum_(options.handle_quantum == 0 ? 1 : options.handle_quantum),
           max_unsent_(options.max_unsent),
+          max_unsent_frames_(options.max_unsent_frames),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
@@ -12432,8 +12512,12 @@ protected:
     endpoint_parts(const endpoint_parts&) = delete;
     endpoint_parts& operator=(const endpoint_parts&) = delete;
     ~endpoint_parts() {
-        handled_.close(errc::aborted); // who waits for messages that will not be handled is told so
-        anchor_ = {};                  // waits for work() in progress
+        WSOLO_ASSERT(!loop_scope::is_inside(this) && !loop_scope::is_inside(&handled_),
+                     "an endpoint is destroyed by one of its own callbacks");
+        is_going_.store(true, std::memory_order_relaxed);
+        abort(errc::aborted);           // a handler that waits for messages, or for room, is told so
+        static_cast<void>(out_.pump()); // not but by the writer's end
+        anchor_ = {};                   // waits for work(), and for what handles have in progress
     }
 
     [[nodiscard]] Whole& whole() noexcept { return static_cast<Whole&>(*this); }
@@ -12445,21 +12529,20 @@ protected:
 
     errc begin_close(close_code code, std::string_view reason) {
         const errc error = out_.close(code, reason);
-        if (error != errc::none) return error;
-        end_.note_close(code);
-        end_.count_control();
-        return errc::none;
+        if (error == errc::none) is_closing_.store(true, std::memory_order_relaxed);
+        return error;
+    }
+    /// The same when there must be an end, whatever happens.
+    void close_or_abort(close_code code, std::string_view reason, errc why) {
+        const errc error = begin_close(code, reason);
+        if (error != errc::none && error != errc::closed) abort(why);
     }
 
     void abort(errc why) {
-        out_.abort(why, duration::zero()); // first, so that nothing says goodbye for what follows
+        if (why == errc::none) why = errc::aborted; // none is for an end in order
+        out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
         handled_.close(why);
         static_cast<void>(inbox_.close(why));
-    }
-
-    /// Has what is queued handled, if there is something.
-    void ask_again() {
-        if (inbox_.wants_drain() && !ask_for_work()) abort(errc::schedule_refused);
     }
 
     void handle_some() {
@@ -12474,23 +12557,17 @@ protected:
             return error;
         };
         if constexpr (requires { handler_.wants_message(); }) {
-            for (std::uint32_t left = handle_quantum_; left != 0 && may_hand_out(); --left)
-                static_cast<void>(inbox_.drain(handle, 1));
+            static_cast<void>(
+                inbox_.drain_while(handle, [this] { return handler_.wants_message(); }, handle_quantum_));
         } else {
             static_cast<void>(inbox_.drain(handle, handle_quantum_));
         }
     }
 
-    /// Of a handler that takes messages when it wants to: whether drain() has something to do.
-    [[nodiscard]] bool may_hand_out() const noexcept {
-        return inbox_.wants_drain() &&
-               (handler_.wants_message() || inbox_.queued_messages() == 0 || !inbox_.report().clean());
-    }
-
     /// Has run() called soon: by this turn's own end where the loop itself asks.
     bool wake(bool& is_due) {
         if (loop_scope::is_inside(this)) return is_due = true;
-        return ask_for_a_turn(schedule_);
+        return is_going_.load(std::memory_order_relaxed) || ask_for_a_turn(schedule_);
     }
     void wake_or_abort() {
         if (!wake(work_is_due_)) abort(errc::schedule_refused);
@@ -12499,7 +12576,7 @@ protected:
     heartbeat beat_;
     basic_reader<Side::self> in_;
     byte_buffer rest_; ///< bytes behind a pause
-    ending_record<Traits> end_;
+    ending_record end_;
     time_point write_deadline_ = no_deadline;
     time_point give_up_at_ = no_deadline;
     time_point close_by_ = no_deadline; ///< while owed_close_ waits for the messages before it
@@ -12507,12 +12584,17 @@ protected:
     const std::chrono::milliseconds close_timeout_;
     const std::uint32_t handle_quantum_;
     const std::size_t max_unsent_;
+    const std::uint32_t max_unsent_frames_;
     bool write_is_due_ = false;
     bool work_is_due_ = false;
     bool is_blocked_ = false;
     bool writer_is_over_ = false;
     bool input_is_over_ = false;
     bool is_finished_ = false;
+    bool is_listening_ = true;                                        ///< what the loop was told last
+    typename Traits::template atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
+    typename Traits::template atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
+    typename Traits::template atomic<bool> is_going_{false}; ///< the destructor runs: nobody is asked
 
     Handler handler_;
     [[no_unique_address]] Schedule schedule_;
@@ -12523,10 +12605,13 @@ protected:
     anchor anchor_; ///< the last, so that nothing goes while work() is inside
 
 private:
+    /// False: nobody will come.
     bool ask_for_work() {
+        if (is_going_.load(std::memory_order_relaxed)) return false;
         if constexpr (handles_here) {
             return wake(work_is_due_);
         } else {
+            if (!anchor_) return false; // made without memory: there is no handle to come by
             auto call = [this] { return work_(anchor_.handle()); };
             return ask_for_a_turn(call);
         }
@@ -12563,8 +12648,12 @@ protected:
     using parts::inbox_;
     using parts::input_is_over_;
     using parts::is_blocked_;
+    using parts::is_closing_;
     using parts::is_finished_;
+    using parts::is_listening_;
     using parts::max_unsent_;
+    using parts::max_unsent_frames_;
+    using parts::messages_are_over_;
     using parts::out_;
     using parts::owed_close_;
     using parts::parts;
@@ -12581,7 +12670,7 @@ protected:
         beat_.on_received(now);
         {
             const loop_scope inside(this);
-            take(received, now);
+            if (!input_is_over_) take(received, now);
             handle_here();
         }
         return settle(now);
@@ -12624,7 +12713,10 @@ private:
 
     /// What came before the pause was heard of: no more than one receive() brings, if the loop listens.
     void keep(mutable_bytes bytes) {
-        if (!rest_.append(bytes)) fail(errc::out_of_memory);
+        if (rest_.append(bytes)) return;
+        fail(errc::out_of_memory);
+        input_is_over_ = true; // behind a gap nothing is a frame
+        if (rest_.empty()) end_messages();
     }
 
     void take_rest(time_point now) {
@@ -12645,7 +12737,6 @@ private:
         case event_kind::failure:
             end_.blame(found.error());
             if (!found.owes_reply() && !in_.close_sent()) return out_.abort(found.error());
-            end_.note_close(found.code());
             break;
         }
         // What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
@@ -12654,27 +12745,44 @@ private:
     }
 
     void answer_close(time_point now) {
-        if (!owed_close_ || (!inbox_.finished() && now < close_by_)) return;
+        if (!owed_close_ || (!messages_are_over() && now < close_by_)) return;
         answer(*owed_close_);
         owed_close_.reset();
     }
 
     void answer(const control_frame& reply) {
         const errc error = out_.send(reply);
-        if (error == errc::none) end_.count_control();
-        if (reply.op() == opcode::close || error == errc::closed) return in_.note_close_sent();
+        if (error == errc::none && reply.op() != opcode::close) end_.count_control();
+        if (error == errc::closed || (error == errc::none && reply.op() == opcode::close))
+            return in_.note_close_sent();
         if (error != errc::none) fail(error);
+    }
+
+    /// No handler runs, or ever will.
+    [[nodiscard]] bool messages_are_over() const noexcept {
+        return messages_are_over_.load(std::memory_order_acquire);
     }
 
     void deliver(const event& found) {
         byte_buffer bytes;
-        if (!bytes.append(found.payload())) return fail(errc::out_of_memory);
+        if (!bytes.append(found.payload())) return lose(errc::out_of_memory);
         const std::size_t size = bytes.size();
-        const inbox_push pushed = inbox_.push({message(found.is_text(), std::move(bytes)), handled_}, size);
-        if (pushed.error == errc::none || pushed.error == errc::queue_full || pushed.error == errc::closed)
-            return;
-        handled_.close(pushed.error);
-        fail(pushed.error);
+        typename parts::item next(message(found.is_text(), std::move(bytes)), handled_);
+        const errc refused = inbox_.push(std::move(next), size).error;
+        if (refused == errc::none) return;
+        next.abandon();
+        if (refused == errc::closed) return;
+        if (refused != errc::queue_full) return lose(refused);
+        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); })
+            handler_.on_refused(this->whole(), next.take_message());
+    }
+
+    /// A message could not be queued, so none behind it is; those before it are still handled, unless the inbox
+    /// itself says otherwise.
+    void lose(errc why) {
+        handled_.close(why);
+        end_messages();
+        fail(why);
     }
 
     void end_input(errc why) {
@@ -12684,8 +12792,8 @@ private:
             if (why != errc::none) {
                 out_.abort(why);
             } else { // only one direction is over, so the other can still say what is wrong with that
-                static_cast<void>(
-                    this->begin_close(close_code::protocol_error, "the stream ended without a Close frame"));
+                this->close_or_abort(close_code::protocol_error, "the stream ended without a Close frame",
+                                     errc::connection_lost);
             }
         }
         if (rest_.empty()) end_messages();
@@ -12709,12 +12817,13 @@ private:
     void fail(errc why) {
         end_.blame(why);
         const close_code known = close_code_for(why);
-        static_cast<void>(this->begin_close(
-            known == close_code::no_status ? close_code::internal_error : known, to_string(why)));
+        this->close_or_abort(known == close_code::no_status ? close_code::internal_error : known,
+                             to_string(why), why);
     }
 
     void keep_alive(time_point now) {
-        if (end_.close_noted() || !in_.open() || input_is_over_) beat_.on_closing();
+        if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
+        if (!is_listening_) beat_.on_not_listening(now);
         const heartbeat_actions due = beat_.tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping({}, {&endpoint_turn::on_ping_told, this});
@@ -12731,15 +12840,10 @@ private:
         }
     }
 
-    /// In the thread that pumps, which is the loop's.
+    /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
     static void on_ping_told(void* context, errc outcome) noexcept {
-        auto& self = *static_cast<endpoint_turn*>(context);
-        const time_point now = Traits::clock::now();
-        if (outcome == errc::none) {
-            self.beat_.on_ping_written(now);
-        } else {
-            self.beat_.on_ping_dropped(now);
-        }
+        if (outcome == errc::none)
+            static_cast<endpoint_turn*>(context)->beat_.on_ping_written(Traits::clock::now());
     }
 
     void pump(time_point now) {
@@ -12762,14 +12866,18 @@ private:
         }
         pump(now);
         if (is_input_over(now)) end_here();
-        if (writer_is_over_ && input_is_over_ && inbox_.finished()) return finish();
+        if (writer_is_over_ && input_is_over_ && messages_are_over()) return finish();
         if (std::exchange(work_is_due_, false) && !ask_for_a_turn(schedule_)) {
             this->abort(errc::schedule_refused);
             write_is_due_ = true;
             return settle(now);
         }
-        const bool may_read = rest_.empty() && !inbox_.paused() && out_.queued_bytes() <= max_unsent_;
-        return {.read = !input_is_over_ && may_read, .write = is_blocked_, .deadline = earliest()};
+        is_listening_ = !input_is_over_ && rest_.empty() && !inbox_.paused() && !has_much_unsent();
+        return {.read = is_listening_, .write = is_blocked_, .deadline = earliest()};
+    }
+
+    [[nodiscard]] bool has_much_unsent() const noexcept {
+        return out_.queued_bytes() > max_unsent_ || out_.queued_frames() > max_unsent_frames_;
     }
 
     // ---- the end
@@ -12788,9 +12896,12 @@ private:
         input_is_over_ = true;
         if (rest_.empty()) end_messages();
         handle_here();
+        // What stands behind a pause still has its turn; the mark that asked for one is gone with handle_here().
+        if (!rest_.empty() && !inbox_.paused()) work_is_due_ = true;
     }
 
     endpoint_wants finish() {
+        const loop_scope inside(this);
         is_finished_ = true;
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
@@ -12823,18 +12934,20 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// See the file's laws. `Schedule` is called from any thread to have run() called soon (single_writer's hook).
+/// See the file's laws. `Schedule` is called to have run() called soon, from any thread, by several at once.
 ///
 /// `Handler` is called as `on_message(endpoint&, message)`, or is a callable of these, and returns nothing or an errc.
 /// An errc ends the connection, as does throwing (errc::handler_failed); but errc::closed, a send's answer once this
 /// side's Close is queued, is no failure. It may also have, called in the loop's thread: `on_beat(endpoint&, bool
-/// window_rolled)`, when the application's heartbeat is due, and `on_finished(endpoint&, const ending&)`, once.
+/// window_rolled)`, when the application's heartbeat is due; `on_refused(endpoint&, message)`, for a message that
+/// inbox_overflow::drop_newest did not let in; and `on_finished(endpoint&, const ending&)`, once, when no handler runs.
 ///
 /// `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
-/// idle-to-busy transition, from the loop's thread or from within work().
+/// idle-to-busy transition, from any thread, by several at once. Like Schedule it refuses by returning false.
 ///
-/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It waits for work() in
-/// progress, and must not run inside a callback.
+/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It calls no hook and no
+/// on_finished, tells who waits in the barrier or the writer, and waits for work() and for what handles have in
+/// progress. No other thread may be in a direct call then, and it must not run inside a callback.
 template <transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
           class Work = in_the_loop, class Traits = std_blocking_traits>
 class endpoint : private detail::endpoint_turn<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
@@ -12888,7 +13001,7 @@ public:
     }
 
     /// For a handler that takes messages when it wants to (endpoint/message_source.hpp): it wants one now.
-    void ask_for_messages() { this->ask_again(); }
+    void ask_for_messages() { this->inbox_.rouse(); }
 
     // ---- any thread's
 
@@ -12935,7 +13048,9 @@ endpoint(Transport, Schedule, Handler) -> endpoint<Transport, Schedule, Handler>
 namespace wsolo::inline WSOLO_ABI {
 
 /// The `Handler` of an endpoint whose messages a coroutine takes. Not thread-safe: next() is called where messages are
-/// handled, or before the first is received.
+/// handled (in the loop, or within work() where a pool does it), or before the first is received. A coroutine that
+/// awaits other things as well comes back there before it asks for the next message, which a loop can arrange and a
+/// pool can't.
 class message_source {
 public:
     class [[nodiscard]] awaiter;

@@ -1,6 +1,6 @@
 """Real clients against our echo server, our client against real servers, with a checked transcript.
 
-    run.py --echo ECHO --client CLIENT [--node FOLDER] [--go PROGRAM] [--rust PROGRAM] NAME...
+    run.py --echo ECHO --client CLIENT [--node FOLDER] [--go PROGRAM] [--rust PROGRAM] [--write DOCUMENT] NAME...
 
 NAME: websockets, ws, go, rust, chromium. Each runs twice: as client of ECHO, and as server for CLIENT (a browser only as
 client). README.md says what a peer does. A transcript that differs in a line, a process that fails, and a report of ours
@@ -9,7 +9,10 @@ that does not add up are failures.
 
 import argparse
 import difflib
+import importlib.metadata
+import json
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +21,9 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "tools"))
+from document import markdown_table, write_into  # noqa: E402
+
 LIMIT = 40  # seconds for a whole act
 READY = "text of 10 bytes: the same"  # now the other side is to close
 
@@ -158,6 +164,22 @@ def commands(options):
     }
 
 
+def version_of(name, options):
+    """What ran, in words."""
+    if name == "websockets":
+        return f"Python websockets {importlib.metadata.version('websockets')}"
+    if name == "ws":
+        package = Path(options.node) / "node_modules" / "ws" / "package.json"
+        return f"npm ws {json.loads(package.read_text())['version']}"
+    if name == "go":
+        return "Go " + re.search(r"gorilla/websocket v(\S+)", (HERE / "go" / "go.mod").read_text())[0].replace(" v", " ")
+    if name == "rust":
+        lock = (HERE / "rust" / "Cargo.lock").read_text()
+        return "Rust tungstenite " + re.search(r'name = "tungstenite"\nversion = "(.*)"', lock)[1]
+    said = subprocess.run(["chromium", "--version"], capture_output=True, text=True).stdout
+    return " ".join(said.split()[:2]) + ", headless"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--echo", required=True)
@@ -165,12 +187,14 @@ def main():
     parser.add_argument("--node", help="the directory into which npm put its packages")
     parser.add_argument("--go", help="the program built from go/")
     parser.add_argument("--rust", help="the program built from rust/")
+    parser.add_argument("--write", help="a document whose tables are replaced")
     parser.add_argument("--verbose", action="store_true", help="print the transcripts")
     parser.add_argument("names", nargs="+", metavar="NAME")
     options = parser.parse_args()
     known = commands(options)
     failures = 0
     runs = 0
+    cells = {}
     for name in options.names:
         command, roles = known[name]
         for role in roles:
@@ -182,13 +206,24 @@ def main():
             try:
                 lines = role(options, command, wanted)
                 verdict = f"{len(lines)} lines as they should be, {time.monotonic() - began:.1f} s"
+                cells[name, role] = f"all {len(lines)}"
             except (Failure, subprocess.TimeoutExpired) as failure:
                 lines = []
                 failures += 1
+                cells[name, role] = "failed"
                 verdict = f"FAILED: {failure}"
             print(f"{name} {role.__name__.replace('_', ' ')}: {verdict}")
             if options.verbose:
                 print("\n".join(f"    {line}" for line in lines))
+    if options.write:
+        rows = [
+            (version_of(name, options), cells[name, as_client], cells.get((name, as_server), "a browser can't"))
+            for name in options.names
+        ]
+        head = ("peer", "as client of our server", "as server of our client")
+        write_into(options.write, "clients", markdown_table(head, rows))
+        for title, wanted in (("as client", AS_CLIENT), ("as server", AS_SERVER)):
+            write_into(options.write, f"transcript {title}", "\n".join(["```text", *wanted, "```"]))
     print(f"{runs} runs, {failures} failures")
     return 1 if failures else 0
 

@@ -19,7 +19,7 @@ from raw_client import RawClient, frame, request  # noqa: E402
 
 MILLION = 1_000_000
 CLOSE = frame(8, b"\x03\xe8")
-LIMIT = 20  # seconds
+LIMIT = 40  # seconds
 GONE = (BrokenPipeError, ConnectionResetError)
 
 
@@ -202,7 +202,7 @@ def drip_readers(server, count=50):
 # ---- slow and half ones
 
 
-def drip_writers(server, count=200):
+def drip_writers(server, count=100):
     """All at once, a byte each in turn: a request, and a message of 300 bytes. All of it is served."""
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(RawClient(server.port)) for _ in range(count)]

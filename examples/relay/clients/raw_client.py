@@ -50,7 +50,7 @@ class RawClient:
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.settimeout(5)
+        self.socket.settimeout(20)
         self.socket.connect(("127.0.0.1", port))
         self.port = self.socket.getsockname()[1]
         self.pending = b""

@@ -15,18 +15,20 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// See the file's laws. `Schedule` is called from any thread to have run() called soon (single_writer's hook).
+/// See the file's laws. `Schedule` is called to have run() called soon, from any thread, by several at once.
 ///
 /// `Handler` is called as `on_message(endpoint&, message)`, or is a callable of these, and returns nothing or an errc.
 /// An errc ends the connection, as does throwing (errc::handler_failed); but errc::closed, a send's answer once this
 /// side's Close is queued, is no failure. It may also have, called in the loop's thread: `on_beat(endpoint&, bool
-/// window_rolled)`, when the application's heartbeat is due, and `on_finished(endpoint&, const ending&)`, once.
+/// window_rolled)`, when the application's heartbeat is due; `on_refused(endpoint&, message)`, for a message that
+/// inbox_overflow::drop_newest did not let in; and `on_finished(endpoint&, const ending&)`, once, when no handler runs.
 ///
 /// `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
-/// idle-to-busy transition, from the loop's thread or from within work().
+/// idle-to-busy transition, from any thread, by several at once. Like Schedule it refuses by returning false.
 ///
-/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It waits for work() in
-/// progress, and must not run inside a callback.
+/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It calls no hook and no
+/// on_finished, tells who waits in the barrier or the writer, and waits for work() and for what handles have in
+/// progress. No other thread may be in a direct call then, and it must not run inside a callback.
 template <transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
           class Work = in_the_loop, class Traits = std_blocking_traits>
 class endpoint : private detail::endpoint_turn<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
@@ -80,7 +82,7 @@ public:
     }
 
     /// For a handler that takes messages when it wants to (endpoint/message_source.hpp): it wants one now.
-    void ask_for_messages() { this->ask_again(); }
+    void ask_for_messages() { this->inbox_.rouse(); }
 
     // ---- any thread's
 

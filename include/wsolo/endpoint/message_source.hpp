@@ -17,7 +17,9 @@
 namespace wsolo::inline WSOLO_ABI {
 
 /// The `Handler` of an endpoint whose messages a coroutine takes. Not thread-safe: next() is called where messages are
-/// handled, or before the first is received.
+/// handled (in the loop, or within work() where a pool does it), or before the first is received. A coroutine that
+/// awaits other things as well comes back there before it asks for the next message, which a loop can arrange and a
+/// pool can't.
 class message_source {
 public:
     class [[nodiscard]] awaiter;

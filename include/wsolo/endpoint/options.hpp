@@ -4,6 +4,7 @@
 // Laws of this file:
 // - Every default suits a public server: bounded memory, bounded silence, a bounded end.
 
+#include "../core/time.hpp"
 #include "../frame/close_code.hpp"
 #include "../session/heartbeat.hpp"
 #include "../session/limits.hpp"
@@ -12,6 +13,9 @@
 #include "../write/budget.hpp"
 #include "../write/drain.hpp"
 
+#include <cstddef>
+#include <cstdint>
+
 namespace wsolo::inline WSOLO_ABI {
 
 /// Copied into the endpoint.
@@ -19,14 +23,18 @@ struct endpoint_options {
     /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
     read_limits reading{};
     writer_options writing{};
-    /// What may wait for the handler.
+    /// What may wait for the handler. With drop_newest the handler's on_refused() is told of each message that was not
+    /// let in; without one only ending::handled.messages_refused counts it.
     inbox_limits handling{};
     heartbeat_options beating{};
     /// How long the peer may take to answer our Close, and to end the stream behind a failure.
     std::chrono::milliseconds close_timeout{5'000};
-    /// Reading pauses while more than this many bytes wait to be written: for peers whose requests make replies.
+    /// Reading pauses while more than this waits to be written, for peers whose requests make replies: bytes, as
+    /// writer_limits::max_bytes counts them, or data frames. Leave room above both in writing.limits for the replies to
+    /// what one receive() may bring: the smallest message has 6 bytes, or 2 when a server sent it.
     std::size_t max_unsent = static_cast<std::size_t>(-1);
-    /// Messages handled in one turn of the loop, where the loop handles them.
+    std::uint32_t max_unsent_frames = 16'384;
+    /// Messages handled in one turn of the loop, or by one work(). At least 1.
     std::uint32_t handle_quantum = 64;
 };
 
@@ -47,8 +55,8 @@ struct ending {
     close_code code = close_code::abnormal;
     /// The peer's Close arrived.
     bool peer_closed = false;
-    /// PONGs, PINGs and the Close that the endpoint queued by itself: with the caller's own accepted frames they add up
-    /// to written.frames_accepted().
+    /// PONGs and PINGs that the endpoint queued by itself, and the Close, whoever asked for it: with the caller's
+    /// own accepted frames they add up to written.frames_accepted().
     std::uint64_t control_frames = 0;
     drain_report written{};
     inbox_report handled{};

@@ -97,6 +97,12 @@ public:
         alive_at_ = later(alive_at_, now);
     }
 
+    /// This side did not read until now: a peer that was not listened to is not blamed for silence, and the pong timer
+    /// starts anew. PINGs go on.
+    constexpr void on_not_listening(time_point now) noexcept {
+        if (phase_ == phase::awaiting_pong) dead_at_ = deadline_after(now, span_of(pong_timeout_));
+    }
+
     /// The closing handshake began, or the connection ended: nothing is due any more.
     constexpr void on_closing() noexcept { phase_ = phase::stopped; }
 

@@ -30,6 +30,7 @@ struct [[nodiscard]] inbox_push {
 enum class inbox_status : std::uint8_t {
     idle,     ///< everything is handled; the next push calls the hook
     more,     ///< the quantum is used up; the hook was called again
+    resting,  ///< the handler wants none of what is queued: see rouse()
     busy,     ///< another thread, or a handler further up this stack, is draining: nothing to do here
     finished, ///< over: see report()
 };
@@ -116,13 +117,28 @@ public:
     /// and leaves this call, behind on_finished(). The message is destroyed when its handler returns.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
-        const auto first = box_.begin(quantum);
-        if (first.step != detail::inbox_step::not_owed) return run(handler, quantum, first);
+        return drain_while(handler, always{}, quantum);
+    }
+
+    /// The same for a handler that takes messages when it wants to: `wanted()` is asked before each, by whoever
+    /// drains, with no lock held. When it says no the rest stays queued, and no push calls the hook, until rouse() or
+    /// an error.
+    template <inbox_handler<Message> Handler, std::predicate<> Wanted>
+    inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
+        const auto first = box_.begin(at_once<Wanted>(quantum));
+        if (first.step != detail::inbox_step::not_owed) return run(handler, wanted, quantum, first);
         switch (box_.turn()) {
+        case inbox_turn::resting: return {inbox_status::resting};
         case inbox_turn::draining: return {inbox_status::busy};
         case inbox_turn::finished: return {inbox_status::finished};
         default: return {inbox_status::idle};
         }
+    }
+
+    /// The handler of drain_while() wants messages again: has the hook called if some are left. To be called where
+    /// messages are handled: in another thread it might come just before the drain that finds them unwanted rests.
+    void rouse() {
+        if (box_.rouse()) schedule();
     }
 
     /// Whether reading is to pause: push() said so, and the resume hook was not called since.
@@ -138,22 +154,33 @@ public:
     [[nodiscard]] inbox_report report() const noexcept { return box_.report(); }
 
 private:
-    /// Holds the turn: it leaves by being released, handed over or finished.
-    template <class Handler>
-    inbox_drain run(Handler& handler, std::size_t quantum, detail::inbox_look<Message> next) {
+    struct always {
+        constexpr bool operator()() const noexcept { return true; }
+    };
+    /// How many messages may be handled before the next look: one, where each is to be wanted.
+    template <class Wanted>
+    static constexpr std::size_t at_once(std::size_t left) noexcept {
+        return std::same_as<Wanted, always> || left == 0 ? left : 1;
+    }
+
+    /// Holds the turn: it leaves by being released, handed over, put to rest or finished.
+    template <class Handler, class Wanted>
+    inbox_drain run(Handler& handler, Wanted& wanted, std::size_t quantum, detail::inbox_look<Message> next) {
         using detail::inbox_step;
         for (std::size_t total = 0;;) {
             box::block::destroy(next.spent);
+            if (next.step == inbox_step::handle && !wanted()) next = box_.rest();
             detail::handled done;
             switch (next.step) {
             case inbox_step::handle: handle_or_end(handler, next.run, done); break;
             case inbox_step::resume: tell_resume(); break;
             case inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
+            case inbox_step::rested: return {inbox_status::resting, total};
             case inbox_step::end: end(); return {inbox_status::finished, total};
             default: return {inbox_status::idle, total}; // the last touch was in there
             }
             total += done.messages;
-            next = box_.look(done, quantum - total);
+            next = box_.look(done, at_once<Wanted>(quantum - total));
         }
     }
 

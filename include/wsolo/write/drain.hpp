@@ -2,6 +2,7 @@
 // What became of everything that was accepted, when it is over.
 
 #include "../core/error.hpp"
+#include "../frame/close_code.hpp"
 
 #include <cstdint>
 
@@ -17,7 +18,9 @@ struct drain_report {
     bool partial_frame = false; ///< the last frame on the wire is incomplete: the peer must not read on
     bool deadline_hit = false;  ///< a write's or the drain's deadline ended it
     errc reason = errc::none;   ///< none: a Close frame was the last thing written
-    int transport_error = 0;    ///< the transport's own code (errno, say) where it failed
+    /// Of the Close frame that was accepted, written or not; no_status when that has none. abnormal: there was none.
+    close_code close = close_code::abnormal;
+    int transport_error = 0; ///< the transport's own code (errno, say) where it failed
 
     [[nodiscard]] constexpr std::uint64_t frames_accepted() const noexcept {
         return frames_written + frames_dropped;

@@ -256,6 +256,8 @@ public:
     }
     /// Budget in use, overhead included, in bytes.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return this->box_.held_bytes(); }
+    /// The data frames among them.
+    [[nodiscard]] std::uint32_t queued_frames() const noexcept { return this->box_.held_frames(); }
 
 private:
     friend class init_gate<single_writer>;

@@ -119,6 +119,20 @@ TEMPLATE_TEST_CASE("a stream that ends without a Close is a lost connection", "[
     CHECK(f.log.endings.size() == 1);
 }
 
+TEMPLATE_TEST_CASE("input behind a pause does not keep a connection whose transport failed meanwhile",
+                   "[endpoint]", server, client) {
+    wsolo::endpoint_options options = endpoint_fixture<TestType>::quiet();
+    options.handling.max_messages = 2;
+    endpoint_fixture<TestType> f(options);
+    echo(f);
+    f.wire.then({io_status::failed, 1, 104});
+    f.receive(f.text("1") + f.text("2") + f.text("3") + f.text("4")); // the last two stand behind the pause
+    f.run_until_quiet();
+    REQUIRE(f.wants.finished);
+    CHECK(f.log.messages.size() == 4);
+    CHECK(f.log.endings.at(0).reason == errc::write_failed);
+}
+
 TEMPLATE_TEST_CASE("a transport that fails ends it with its error", "[endpoint]", server, client) {
     endpoint_fixture<TestType> f;
     f.wire.then({io_status::failed, 1, 104});

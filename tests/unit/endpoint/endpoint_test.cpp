@@ -131,6 +131,65 @@ TEMPLATE_TEST_CASE("a peer that does not read is not read from", "[endpoint]", s
     CHECK(f.run().read);
 }
 
+TEMPLATE_TEST_CASE("many small answers that wait pause reading too", "[endpoint]", server, client) {
+    auto options = endpoint_fixture<TestType>::quiet();
+    options.max_unsent_frames = 2;
+    endpoint_fixture<TestType> f(options);
+    echo(f);
+    f.wire.then({io_status::would_block, 0, 0}).then({io_status::would_block, 0, 0});
+    CHECK(f.receive(f.text("") + f.text("")).read);
+    CHECK_FALSE(f.receive(f.text("")).read);
+    f.run();
+    CHECK(f.wants.write);
+    CHECK_FALSE(f.wants.read);
+    CHECK(f.run().read);
+    CHECK(f.sent().size() == 3);
+    CHECK(wsolo::endpoint_options{}.max_unsent_frames <= wsolo::writer_limits{}.max_frames / 2);
+}
+
+TEMPLATE_TEST_CASE("a peer that is not read from is not blamed for its silence", "[endpoint]", server,
+                   client) {
+    auto options = endpoint_fixture<TestType>::quiet();
+    options.beating = {.ping_interval = 20s, .pong_timeout = 10s, .pong_only = GENERATE(false, true)};
+    options.handling.max_messages = 2;
+    endpoint_fixture<TestType, counted_work> f(options);
+    CHECK_FALSE(f.receive(f.text("1") + f.text("2")).read);
+    for (int i = 0; i < 12; ++i) { // a minute
+        manual_clock::advance(5s);
+        REQUIRE_FALSE(f.run().finished);
+    }
+    CHECK(f.sent() == sent_frames{{ping_op, ""}});
+    f.whole->work();
+    CHECK(f.run().read); // from here on the silence is the peer's
+    CHECK(f.wants.deadline == manual_clock::now() + 10s);
+    manual_clock::advance(10s);
+    f.run();
+    f.whole->work();
+    CHECK(f.run().finished);
+    CHECK(f.log.endings.at(0).reason == errc::pong_timeout);
+}
+
+TEMPLATE_TEST_CASE("a message that is not let in goes to the handler's on_refused", "[endpoint]", server,
+                   client) {
+    auto options = endpoint_fixture<TestType>::quiet();
+    options.handling.max_messages = 2;
+    options.handling.when_full = wsolo::inbox_overflow::drop_newest;
+    endpoint_fixture<TestType, counted_work> f(options);
+    CHECK(f.receive(f.text("1") + f.text("2") + f.text("3") + f.text("4")).read);
+    CHECK(f.log.refused == std::vector<std::string>{"3", "4"});
+    f.whole->work();
+    f.receive(f.text("5"));
+    f.whole->work();
+    CHECK(f.log.messages == std::vector<std::string>{"1", "2", "5"});
+    CHECK(f.whole->handled().has_reached(f.whole->handled().snapshot())); // the refused are passed over
+    f.receive(f.close_frame());
+    f.whole->work();
+    f.run();
+    CHECK(f.wants.finished);
+    CHECK(f.log.endings.at(0).reason == errc::none);
+    CHECK(f.log.endings.at(0).handled.messages_refused == 2);
+}
+
 TEMPLATE_TEST_CASE("silence brings a PING, then the end", "[endpoint]", server, client) {
     endpoint_fixture<TestType> f(
         wsolo::endpoint_options{.beating = {.ping_interval = 20s, .pong_timeout = 10s}});

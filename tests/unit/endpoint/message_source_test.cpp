@@ -107,6 +107,47 @@ TEMPLATE_TEST_CASE("an error ends a busy coroutine's endpoint too", "[endpoint][
     CHECK(seen.ended == errc::aborted);
 }
 
+TEMPLATE_TEST_CASE("beside a pool nobody is asked for what is not wanted", "[endpoint][message_source]",
+                   server, client) {
+    endpoint_fixture<TestType, counted_work, wsolo::message_source> f;
+    wsolo::sequence_barrier gate;
+    reading seen;
+    read_behind(*f.whole, gate, seen);
+    f.receive(f.text("1") + f.text("2") + f.text("3"));
+    CHECK(f.log.work_asked == 1);
+    f.whole->work();
+    f.whole->work(); // another thread of the pool
+    f.receive(f.text("4"));
+    CHECK(f.log.work_asked == 1);
+    CHECK(seen.got == std::vector<std::string>{"1"});
+
+    SECTION("until it is wanted") {
+        gate.complete(gate.issue());
+        CHECK(f.log.work_asked == 2);
+        f.whole->work();
+        CHECK(seen.got == std::vector<std::string>{"1", "2"});
+        f.receive(f.close_frame());
+        for (int i = 0; i < 3; ++i) {
+            gate.complete(gate.issue());
+            f.whole->work();
+        }
+        f.run_until_quiet();
+        CHECK(seen.got == std::vector<std::string>{"1", "2", "3", "4"});
+        CHECK(seen.ended == errc::closed);
+        CHECK(f.wants.finished);
+    }
+    SECTION("but for an error") {
+        f.whole->abort();
+        CHECK(f.log.work_asked == 2);
+        f.whole->work();
+        f.run_until_quiet();
+        CHECK(f.wants.finished);
+        CHECK(f.whole->how_it_ended().handled.messages_dropped == 3);
+        gate.complete(gate.issue());
+        CHECK(seen.ended == errc::aborted);
+    }
+}
+
 TEST_CASE("destroying the endpoint resumes who waits", "[endpoint][message_source]") {
     reading seen;
     {

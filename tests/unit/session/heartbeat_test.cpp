@@ -23,7 +23,7 @@ namespace {
 constexpr time_point start{100h};
 constexpr time_point at(int second) { return start + std::chrono::seconds(second); }
 
-enum class what { tick, timer, bytes, pong, written, dropped, closing };
+enum class what { tick, timer, bytes, pong, written, dropped, closing, deaf };
 
 /// Something that happens in that second. `timer`: until then tick() is called whenever it wants to be.
 struct event {
@@ -65,6 +65,7 @@ constexpr trace play(const heartbeat_options& options, const event (&script)[Cou
         case what::written: pulse.on_ping_written(now); break;
         case what::dropped: pulse.on_ping_dropped(now); break;
         case what::closing: pulse.on_closing(); break;
+        case what::deaf: pulse.on_not_listening(now); break;
         }
     }
     return log;
@@ -256,4 +257,21 @@ TEST_CASE("times at the clock's end do not overflow", "[session][heartbeat]") {
     CHECK_FALSE(early.tick(time_point::max()).peer_is_dead);
     heartbeat negative({.ping_interval = -1s, .pong_timeout = -1s, .beat_interval = -1s}, start);
     CHECK(negative.deadline() == wsolo::no_deadline);
+}
+
+TEST_CASE("who did not listen does not judge", "[session][heartbeat]") {
+    constexpr heartbeat_options options{.ping_interval = 20s, .pong_timeout = 10s, .pong_only = true};
+    STATIC_REQUIRE(
+        play(options, {{what::tick, 20}, {what::written, 20}, {what::deaf, 29}, {what::tick, 30}}).view() ==
+        "P.");
+    constexpr event heard_again[]{{what::tick, 20}, {what::written, 20}, {what::deaf, 29}, {what::timer, 60}};
+    STATIC_REQUIRE(play(options, heard_again).view() == "PD"); // from then on the silence counts
+    constexpr event nothing_asked[]{{what::deaf, 10}, {what::tick, 19}, {what::tick, 20}, {what::deaf, 21}};
+    STATIC_REQUIRE(play(options, nothing_asked).view() == ".P"); // PINGs go on
+}
+
+TEST_CASE("a span below zero is none, one beyond 49 days is that", "[session][heartbeat]") {
+    STATIC_REQUIRE(heartbeat({.ping_interval = -1ms}, start).deadline() == wsolo::no_deadline);
+    STATIC_REQUIRE(heartbeat({.ping_interval = 24h * 60}, start).deadline() ==
+                   start + std::chrono::milliseconds(0xFFFF'FFFF));
 }

@@ -73,7 +73,7 @@ TEST_CASE("a parked token is taken by pump or recalled by close, never by a push
     CHECK_FALSE(push(box).drive);
     CHECK(box.state() == token::parked);
     const wsolo::time_point drain{std::chrono::seconds(5)};
-    CHECK(box.push_close(4, drain, [](wsolo::mutable_bytes) {}).drive);
+    CHECK(box.push_close(4, wsolo::close_code::normal, drain, [](wsolo::mutable_bytes) {}).drive);
     CHECK(push(box).error == errc::closed);
     REQUIRE(box.begin());
     REQUIRE(step(box) == next_step::write);

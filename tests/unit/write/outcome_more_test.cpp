@@ -200,6 +200,7 @@ TEMPLATE_TEST_CASE("a told Close seals, is the last frame, and keeps its bound",
     CHECK(log.told == told_list{{0, errc::none}});
     CHECK(f.parsed().frames.back().opcode == 8);
     CHECK(f.out->report().clean());
+    CHECK(f.out->report().close == wsolo::close_code::normal);
 
     writer_fixture<TestType> late;
     late.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });

@@ -5,6 +5,7 @@
 // Laws of this file:
 // - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's
 //   end does what they ask for: no loop wakes itself.
+// - What a turn looks at is set before the turn is asked for: the loop may come at once.
 // - What the handler answers ends the connection or does not; it never unwinds a loop.
 
 #include "../../session/reader.hpp"
@@ -38,8 +39,11 @@ class endpoint_parts {
         bool operator()() const { return self->ask_for_work(); }
         void on_resume() const noexcept { self->wake_or_abort(); }
         void on_finished(const inbox_report& report) const noexcept {
+            // What was dropped stays open in the barrier, so whoever waits for it is told why.
+            if (!report.clean()) self->handled_.close(report.reason);
             if constexpr (requires { self->handler_.on_messages_over(report.reason); })
                 self->handler_.on_messages_over(report.reason);
+            self->messages_are_over_.store(true, std::memory_order_release);
             self->wake_or_abort();
         }
     };
@@ -59,8 +63,9 @@ protected:
         : beat_(options.beating, Traits::clock::now()),
           in_(whole_messages(options.reading)),
           close_timeout_(options.close_timeout),
-          handle_quantum_(options.handle_quantum),
+          handle_quantum_(options.handle_quantum == 0 ? 1 : options.handle_quantum),
           max_unsent_(options.max_unsent),
+          max_unsent_frames_(options.max_unsent_frames),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
@@ -77,8 +82,12 @@ protected:
     endpoint_parts(const endpoint_parts&) = delete;
     endpoint_parts& operator=(const endpoint_parts&) = delete;
     ~endpoint_parts() {
-        handled_.close(errc::aborted); // who waits for messages that will not be handled is told so
-        anchor_ = {};                  // waits for work() in progress
+        WSOLO_ASSERT(!loop_scope::is_inside(this) && !loop_scope::is_inside(&handled_),
+                     "an endpoint is destroyed by one of its own callbacks");
+        is_going_.store(true, std::memory_order_relaxed);
+        abort(errc::aborted);           // a handler that waits for messages, or for room, is told so
+        static_cast<void>(out_.pump()); // not but by the writer's end
+        anchor_ = {};                   // waits for work(), and for what handles have in progress
     }
 
     [[nodiscard]] Whole& whole() noexcept { return static_cast<Whole&>(*this); }
@@ -90,21 +99,20 @@ protected:
 
     errc begin_close(close_code code, std::string_view reason) {
         const errc error = out_.close(code, reason);
-        if (error != errc::none) return error;
-        end_.note_close(code);
-        end_.count_control();
-        return errc::none;
+        if (error == errc::none) is_closing_.store(true, std::memory_order_relaxed);
+        return error;
+    }
+    /// The same when there must be an end, whatever happens.
+    void close_or_abort(close_code code, std::string_view reason, errc why) {
+        const errc error = begin_close(code, reason);
+        if (error != errc::none && error != errc::closed) abort(why);
     }
 
     void abort(errc why) {
-        out_.abort(why, duration::zero()); // first, so that nothing says goodbye for what follows
+        if (why == errc::none) why = errc::aborted; // none is for an end in order
+        out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
         handled_.close(why);
         static_cast<void>(inbox_.close(why));
-    }
-
-    /// Has what is queued handled, if there is something.
-    void ask_again() {
-        if (inbox_.wants_drain() && !ask_for_work()) abort(errc::schedule_refused);
     }
 
     void handle_some() {
@@ -119,23 +127,17 @@ protected:
             return error;
         };
         if constexpr (requires { handler_.wants_message(); }) {
-            for (std::uint32_t left = handle_quantum_; left != 0 && may_hand_out(); --left)
-                static_cast<void>(inbox_.drain(handle, 1));
+            static_cast<void>(
+                inbox_.drain_while(handle, [this] { return handler_.wants_message(); }, handle_quantum_));
         } else {
             static_cast<void>(inbox_.drain(handle, handle_quantum_));
         }
     }
 
-    /// Of a handler that takes messages when it wants to: whether drain() has something to do.
-    [[nodiscard]] bool may_hand_out() const noexcept {
-        return inbox_.wants_drain() &&
-               (handler_.wants_message() || inbox_.queued_messages() == 0 || !inbox_.report().clean());
-    }
-
     /// Has run() called soon: by this turn's own end where the loop itself asks.
     bool wake(bool& is_due) {
         if (loop_scope::is_inside(this)) return is_due = true;
-        return ask_for_a_turn(schedule_);
+        return is_going_.load(std::memory_order_relaxed) || ask_for_a_turn(schedule_);
     }
     void wake_or_abort() {
         if (!wake(work_is_due_)) abort(errc::schedule_refused);
@@ -144,7 +146,7 @@ protected:
     heartbeat beat_;
     basic_reader<Side::self> in_;
     byte_buffer rest_; ///< bytes behind a pause
-    ending_record<Traits> end_;
+    ending_record end_;
     time_point write_deadline_ = no_deadline;
     time_point give_up_at_ = no_deadline;
     time_point close_by_ = no_deadline; ///< while owed_close_ waits for the messages before it
@@ -152,12 +154,17 @@ protected:
     const std::chrono::milliseconds close_timeout_;
     const std::uint32_t handle_quantum_;
     const std::size_t max_unsent_;
+    const std::uint32_t max_unsent_frames_;
     bool write_is_due_ = false;
     bool work_is_due_ = false;
     bool is_blocked_ = false;
     bool writer_is_over_ = false;
     bool input_is_over_ = false;
     bool is_finished_ = false;
+    bool is_listening_ = true;                                        ///< what the loop was told last
+    typename Traits::template atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
+    typename Traits::template atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
+    typename Traits::template atomic<bool> is_going_{false}; ///< the destructor runs: nobody is asked
 
     Handler handler_;
     [[no_unique_address]] Schedule schedule_;
@@ -168,10 +175,13 @@ protected:
     anchor anchor_; ///< the last, so that nothing goes while work() is inside
 
 private:
+    /// False: nobody will come.
     bool ask_for_work() {
+        if (is_going_.load(std::memory_order_relaxed)) return false;
         if constexpr (handles_here) {
             return wake(work_is_due_);
         } else {
+            if (!anchor_) return false; // made without memory: there is no handle to come by
             auto call = [this] { return work_(anchor_.handle()); };
             return ask_for_a_turn(call);
         }

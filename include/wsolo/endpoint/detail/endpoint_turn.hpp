@@ -27,8 +27,12 @@ protected:
     using parts::inbox_;
     using parts::input_is_over_;
     using parts::is_blocked_;
+    using parts::is_closing_;
     using parts::is_finished_;
+    using parts::is_listening_;
     using parts::max_unsent_;
+    using parts::max_unsent_frames_;
+    using parts::messages_are_over_;
     using parts::out_;
     using parts::owed_close_;
     using parts::parts;
@@ -45,7 +49,7 @@ protected:
         beat_.on_received(now);
         {
             const loop_scope inside(this);
-            take(received, now);
+            if (!input_is_over_) take(received, now);
             handle_here();
         }
         return settle(now);
@@ -88,7 +92,10 @@ private:
 
     /// What came before the pause was heard of: no more than one receive() brings, if the loop listens.
     void keep(mutable_bytes bytes) {
-        if (!rest_.append(bytes)) fail(errc::out_of_memory);
+        if (rest_.append(bytes)) return;
+        fail(errc::out_of_memory);
+        input_is_over_ = true; // behind a gap nothing is a frame
+        if (rest_.empty()) end_messages();
     }
 
     void take_rest(time_point now) {
@@ -109,7 +116,6 @@ private:
         case event_kind::failure:
             end_.blame(found.error());
             if (!found.owes_reply() && !in_.close_sent()) return out_.abort(found.error());
-            end_.note_close(found.code());
             break;
         }
         // What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
@@ -118,27 +124,44 @@ private:
     }
 
     void answer_close(time_point now) {
-        if (!owed_close_ || (!inbox_.finished() && now < close_by_)) return;
+        if (!owed_close_ || (!messages_are_over() && now < close_by_)) return;
         answer(*owed_close_);
         owed_close_.reset();
     }
 
     void answer(const control_frame& reply) {
         const errc error = out_.send(reply);
-        if (error == errc::none) end_.count_control();
-        if (reply.op() == opcode::close || error == errc::closed) return in_.note_close_sent();
+        if (error == errc::none && reply.op() != opcode::close) end_.count_control();
+        if (error == errc::closed || (error == errc::none && reply.op() == opcode::close))
+            return in_.note_close_sent();
         if (error != errc::none) fail(error);
+    }
+
+    /// No handler runs, or ever will.
+    [[nodiscard]] bool messages_are_over() const noexcept {
+        return messages_are_over_.load(std::memory_order_acquire);
     }
 
     void deliver(const event& found) {
         byte_buffer bytes;
-        if (!bytes.append(found.payload())) return fail(errc::out_of_memory);
+        if (!bytes.append(found.payload())) return lose(errc::out_of_memory);
         const std::size_t size = bytes.size();
-        const inbox_push pushed = inbox_.push({message(found.is_text(), std::move(bytes)), handled_}, size);
-        if (pushed.error == errc::none || pushed.error == errc::queue_full || pushed.error == errc::closed)
-            return;
-        handled_.close(pushed.error);
-        fail(pushed.error);
+        typename parts::item next(message(found.is_text(), std::move(bytes)), handled_);
+        const errc refused = inbox_.push(std::move(next), size).error;
+        if (refused == errc::none) return;
+        next.abandon();
+        if (refused == errc::closed) return;
+        if (refused != errc::queue_full) return lose(refused);
+        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); })
+            handler_.on_refused(this->whole(), next.take_message());
+    }
+
+    /// A message could not be queued, so none behind it is; those before it are still handled, unless the inbox
+    /// itself says otherwise.
+    void lose(errc why) {
+        handled_.close(why);
+        end_messages();
+        fail(why);
     }
 
     void end_input(errc why) {
@@ -148,8 +171,8 @@ private:
             if (why != errc::none) {
                 out_.abort(why);
             } else { // only one direction is over, so the other can still say what is wrong with that
-                static_cast<void>(
-                    this->begin_close(close_code::protocol_error, "the stream ended without a Close frame"));
+                this->close_or_abort(close_code::protocol_error, "the stream ended without a Close frame",
+                                     errc::connection_lost);
             }
         }
         if (rest_.empty()) end_messages();
@@ -173,12 +196,13 @@ private:
     void fail(errc why) {
         end_.blame(why);
         const close_code known = close_code_for(why);
-        static_cast<void>(this->begin_close(
-            known == close_code::no_status ? close_code::internal_error : known, to_string(why)));
+        this->close_or_abort(known == close_code::no_status ? close_code::internal_error : known,
+                             to_string(why), why);
     }
 
     void keep_alive(time_point now) {
-        if (end_.close_noted() || !in_.open() || input_is_over_) beat_.on_closing();
+        if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
+        if (!is_listening_) beat_.on_not_listening(now);
         const heartbeat_actions due = beat_.tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping({}, {&endpoint_turn::on_ping_told, this});
@@ -195,15 +219,10 @@ private:
         }
     }
 
-    /// In the thread that pumps, which is the loop's.
+    /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
     static void on_ping_told(void* context, errc outcome) noexcept {
-        auto& self = *static_cast<endpoint_turn*>(context);
-        const time_point now = Traits::clock::now();
-        if (outcome == errc::none) {
-            self.beat_.on_ping_written(now);
-        } else {
-            self.beat_.on_ping_dropped(now);
-        }
+        if (outcome == errc::none)
+            static_cast<endpoint_turn*>(context)->beat_.on_ping_written(Traits::clock::now());
     }
 
     void pump(time_point now) {
@@ -226,14 +245,18 @@ private:
         }
         pump(now);
         if (is_input_over(now)) end_here();
-        if (writer_is_over_ && input_is_over_ && inbox_.finished()) return finish();
+        if (writer_is_over_ && input_is_over_ && messages_are_over()) return finish();
         if (std::exchange(work_is_due_, false) && !ask_for_a_turn(schedule_)) {
             this->abort(errc::schedule_refused);
             write_is_due_ = true;
             return settle(now);
         }
-        const bool may_read = rest_.empty() && !inbox_.paused() && out_.queued_bytes() <= max_unsent_;
-        return {.read = !input_is_over_ && may_read, .write = is_blocked_, .deadline = earliest()};
+        is_listening_ = !input_is_over_ && rest_.empty() && !inbox_.paused() && !has_much_unsent();
+        return {.read = is_listening_, .write = is_blocked_, .deadline = earliest()};
+    }
+
+    [[nodiscard]] bool has_much_unsent() const noexcept {
+        return out_.queued_bytes() > max_unsent_ || out_.queued_frames() > max_unsent_frames_;
     }
 
     // ---- the end
@@ -252,9 +275,12 @@ private:
         input_is_over_ = true;
         if (rest_.empty()) end_messages();
         handle_here();
+        // What stands behind a pause still has its turn; the mark that asked for one is gone with handle_here().
+        if (!rest_.empty() && !inbox_.paused()) work_is_due_ = true;
     }
 
     endpoint_wants finish() {
+        const loop_scope inside(this);
         is_finished_ = true;
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);

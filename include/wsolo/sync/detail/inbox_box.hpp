@@ -22,6 +22,7 @@ enum class inbox_turn : std::uint8_t {
     free,      ///< nobody: the queue is empty
     scheduled, ///< the schedule hook: drain() is owed
     draining,  ///< the thread inside drain()
+    resting,   ///< nobody: messages wait, and the handler wants none now
     finished,  ///< nobody, ever again
 };
 
@@ -33,7 +34,7 @@ struct handled {
     std::size_t bytes = 0;
 };
 
-enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, end, not_owed };
+enum class inbox_step : std::uint8_t { handle, resume, released, quantum_used, rested, end, not_owed };
 
 /// What the drainer is to do next, and a block for it to free.
 template <class Message>
@@ -93,6 +94,22 @@ public:
         if (turn_ != inbox_turn::scheduled) return {.step = inbox_step::not_owed};
         turn_ = inbox_turn::draining;
         return choose(nullptr, quantum);
+    }
+
+    /// The handler wants messages again. True when the caller must call the schedule hook.
+    [[nodiscard]] bool rouse() noexcept {
+        const scoped_hold hold(lock_);
+        return take_if(inbox_turn::resting);
+    }
+
+    /// Drainer: the handler wants none now. The turn rests with what is queued, unless there is an end to make.
+    inbox_look<Message> rest() noexcept {
+        const scoped_hold hold(lock_);
+        inbox_look<Message> next = choose(nullptr, 0);
+        if (next.step != inbox_step::quantum_used) return next;
+        turn_ = inbox_turn::resting;
+        next.step = inbox_step::rested;
+        return next;
     }
 
     /// Drainer: settles what it did, and learns what is next. `left` of its quantum remain.
@@ -196,7 +213,7 @@ private:
         bytes_ += bytes;
         if (when_full_ == inbox_overflow::pause && (messages_ >= max_messages_ || held() >= max_bytes_))
             paused_ = true;
-        return {errc::none, paused_, take_if_free()};
+        return {errc::none, paused_, take_if(inbox_turn::free)};
     }
 
     /// True when the caller took the turn.
@@ -206,12 +223,13 @@ private:
             aborting_ = true;
             report_.reason = why;
             stop_.store(true, std::memory_order_relaxed);
+            if (take_if(inbox_turn::resting)) return true; // what is queued is not for the handler any more
         }
-        return take_if_free();
+        return take_if(inbox_turn::free);
     }
 
-    bool take_if_free() noexcept {
-        if (turn_ != inbox_turn::free) return false;
+    bool take_if(inbox_turn turn) noexcept {
+        if (turn_ != turn) return false;
         turn_ = inbox_turn::scheduled;
         return true;
     }

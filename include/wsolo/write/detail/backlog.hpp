@@ -63,7 +63,7 @@ public:
         same = work == nullptr ? nullptr : work->queue(lane_id::data).find(matches);
         if (same == nullptr && work != nullptr) same = work->held.find(matches);
         const relief gone = same == nullptr ? relief{} : relief{ledger::charge_of(same->size(), true), 1};
-        return accounts.admit(lane_id::data, size, true, in_message, gone);
+        return accounts.admit(lane_id::data, size, true, accounts.in_message(), gone);
     }
 
     /// Whether there is a workload to queue in. False when that takes memory: fresh.fetch(), then judge
@@ -106,7 +106,7 @@ public:
 
     /// What waited for the message follows it. True when there was something.
     [[nodiscard]] bool end_message() noexcept {
-        in_message = false;
+        accounts.close_message();
         if (work == nullptr || work->held.empty()) return false;
         work->queue(lane_id::data).splice(work->held);
         return true;
@@ -130,7 +130,7 @@ public:
     /// Unlinks the senders, in their order, for whom there is room now; everybody when `nobody_may_stay`.
     void grant(waiter_list& due, bool nobody_may_stay) noexcept {
         if (work == nullptr) return;
-        std::size_t room = accounts.room(in_message);
+        std::size_t room = accounts.room(accounts.in_message());
         waiter_list& waiting = work->waiters;
         while (!waiting.empty() && (nobody_may_stay || waiting.first()->charge <= room)) {
             if (!nobody_may_stay) room -= waiting.first()->charge;
@@ -143,7 +143,6 @@ public:
 
     workload* work = nullptr; ///< while busy
     [[no_unique_address]] ledger accounts;
-    bool in_message = false; ///< a fragmented message is open: other data is held
 
 private:
     /// Beyond the reserve the newest PING's answer will do (RFC 6455 §5.5.3): the one before it, where it was
@@ -166,7 +165,7 @@ private:
     /// While a fragmented message is open, other data waits for it and leaves half of the budget to it: it must
     /// be able to end.
     [[nodiscard]] bool yields(const placement& where) const noexcept {
-        return in_message && where.to == lane_id::data && !where.of_message;
+        return accounts.in_message() && where.to == lane_id::data && !where.of_message;
     }
 
     [[nodiscard]] errc admit(const placement& where) const noexcept {

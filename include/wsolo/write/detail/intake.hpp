@@ -65,19 +65,20 @@ public:
 
     /// Queues the Close frame behind everything accepted so far, seals, and bounds the drain.
     template <class Encode>
-    push_result push_close(std::size_t size, time_point drain_deadline, Encode encode) noexcept {
+    push_result push_close(std::size_t size, close_code code, time_point drain_deadline,
+                           Encode encode) noexcept {
         const placement where{.size = size, .of_message = true};
         return place(where, admit_anything, [&](segment& room, supplies& out) {
             encode(queued_.put_small(where, room, out));
-            seal(drain_deadline);
+            seal(code, drain_deadline);
         });
     }
     /// The same with a segment for it, taken over only when the result says errc::none.
-    push_result push_close_whole(segment* frame, time_point drain_deadline) noexcept {
+    push_result push_close_whole(segment* frame, close_code code, time_point drain_deadline) noexcept {
         const placement where{.size = frame->size(), .whole = true, .of_message = true};
         return place(where, admit_anything, [&](supplies& out) {
             queued_.put_whole(where, frame, out);
-            seal(drain_deadline);
+            seal(code, drain_deadline);
         });
     }
 
@@ -85,7 +86,7 @@ public:
     [[nodiscard]] errc begin_message() noexcept {
         const scoped_hold hold(lock_);
         if (sealed_) return errc::closed;
-        return std::exchange(queued_.in_message, true) ? errc::message_open : errc::none;
+        return queued_.accounts.open_message() ? errc::none : errc::message_open;
     }
     /// True when the caller must call the schedule hook; senders that waited are its to wake. Behind a Close
     /// nothing follows: held data stays, and drops.
@@ -143,18 +144,16 @@ public:
     }
 
     [[nodiscard]] token state() noexcept {
-        const scoped_hold hold(lock_);
-        return token_;
+        return locked([this] { return token_; });
     }
-
     [[nodiscard]] std::size_t held_bytes() noexcept {
-        const scoped_hold hold(lock_);
-        return queued_.accounts.held_data();
+        return locked([this] { return queued_.accounts.held_data(); });
     }
-
+    [[nodiscard]] std::uint32_t held_frames() noexcept {
+        return locked([this] { return queued_.accounts.held_frames(); });
+    }
     [[nodiscard]] overflow when_full() noexcept {
-        const scoped_hold hold(lock_); // it shares a byte with what changes
-        return queued_.accounts.when_full();
+        return locked([this] { return queued_.accounts.when_full(); }); // it shares a byte with what changes
     }
 
     [[nodiscard]] drain_report report() noexcept {
@@ -194,9 +193,9 @@ protected:
     // Wide first, so that the narrow members fill the first one's tail and an idle writer stays small.
     [[no_unique_address]] backlog queued_;
     basic_spin_lock<Traits> lock_;
-    token token_;
     errc reason_ = errc::none;
     std::uint8_t corks_ = 0;
+    token token_ : 3;
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
     bool given_up_ : 1 = false; // by the destructor
@@ -236,8 +235,9 @@ private:
 
     static errc admit_anything(supplies&) noexcept { return errc::none; }
 
-    void seal(time_point drain_deadline) noexcept {
+    void seal(close_code code, time_point drain_deadline) noexcept {
         sealed_ = true;
+        queued_.accounts.note_close(code);
         queued_.work->close_deadline = drain_deadline;
         recall();
     }

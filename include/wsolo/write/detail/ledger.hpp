@@ -134,7 +134,19 @@ public:
         return static_cast<std::uint32_t>(frames_written_);
     }
 
+    /// Whether a fragmented message is open: other data is held, and leaves it half of the budget.
+    [[nodiscard]] bool in_message() const noexcept { return in_message_; }
+    /// False: one is open already.
+    [[nodiscard]] bool open_message() noexcept { return in_message_ ? false : (in_message_ = true); }
+    void close_message() noexcept { in_message_ = false; }
+
+    /// A Close with this code was accepted.
+    void note_close(close_code code) noexcept { close_ = code; }
+
+    [[nodiscard]] std::uint32_t held_frames() const noexcept { return data_frames_; }
+
     void fill(drain_report& report) const noexcept {
+        report.close = close_;
         report.frames_written = frames_written_;
         report.frames_dropped = frames_dropped_;
         report.bytes_written = bytes_written_;
@@ -183,12 +195,14 @@ private:
     std::uint16_t reserve_;
     std::uint16_t pongs_ = 0;
     std::uint16_t pings_ = 0;
+    close_code close_ = close_code::abnormal;
     std::uint8_t greetings_ = 0;
     std::uint8_t high_water_;
     std::uint8_t low_water_;
     std::uint8_t when_full_ : 2;
     bool above_ : 1 = false;
     bool untold_ : 1 = false;
+    bool in_message_ : 1 = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -9,6 +9,7 @@
 
 #include "../outbound.hpp"
 #include "../side.hpp"
+#include "close_code_of.hpp"
 #include "waiting_sender.hpp"
 #include "writer_core.hpp"
 
@@ -89,13 +90,14 @@ protected:
 
     errc push_close(const_bytes frame, duration drain_within, on_outcome told) {
         const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
+        const close_code code = close_code_of(frame);
         if (told) {
             segment* whole = segment::make_copy(frame, {.outcome = told});
             if (whole == nullptr) return errc::out_of_memory;
-            return this->drive(kept(whole, this->box_.push_close_whole(whole, deadline)));
+            return this->drive(kept(whole, this->box_.push_close_whole(whole, code, deadline)));
         }
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
-        return this->drive(this->box_.push_close(frame.size(), deadline, copy));
+        return this->drive(this->box_.push_close(frame.size(), code, deadline, copy));
     }
 
     [[no_unique_address]] Side side_;

@@ -1,0 +1,90 @@
+// Would catch: a message lost in the middle of the others because memory ran out for it, bytes read on behind a gap, an
+// end that waits for a Close nobody could queue, and an endpoint that can never end because it has no handle.
+
+#include <support/heap.hpp>
+
+#include <support/endpoint_fixture.hpp>
+
+namespace {
+
+constexpr int close_op = 8;
+
+/// A step without memory. The fixture's frames are made before it, and its wants copied behind it.
+template <class Fixture>
+wsolo::endpoint_wants receive_without_memory(Fixture& f, std::string bytes) {
+    const support::no_heap none;
+    return f.whole->receive(std::as_writable_bytes(std::span(bytes)));
+}
+
+} // namespace
+
+#if WSOLO_TEST_COUNTS_HEAP
+
+TEMPLATE_TEST_CASE("without memory for a message none behind it is handled", "[endpoint][memory]", server,
+                   client) {
+    endpoint_fixture<TestType, counted_work> f;
+    f.receive(f.text("before"));
+    f.run_until_quiet();
+    const bool at_all = GENERATE(false, true); // memory, for the Close
+    if (at_all) REQUIRE(f.whole->send_text("its block has room for a Close") == errc::none);
+    const std::string lost = f.text(std::string(4000, 'x'));
+    const std::string behind = f.text("behind");
+    static_cast<void>(receive_without_memory(f, lost + behind));
+    f.receive(f.text("later"));
+    f.whole->work();
+    f.run_until_quiet();
+    f.end_of_input();
+    f.whole->work();
+    f.run();
+    CHECK(f.wants.finished);
+    if (at_all) {
+        CHECK(f.log.messages == std::vector<std::string>{"before"});
+        CHECK(f.sent().back().first == close_op);
+        REQUIRE(f.sent().size() == 2);
+        CHECK(f.sent()[1].second.substr(0, 2) == "\x03\xf3"); // 1011
+    } else {
+        CHECK(f.log.messages.empty()); // it could not be closed in order, so it was aborted
+        CHECK(f.sent().empty());
+    }
+    CHECK(f.log.endings.at(0).reason == errc::out_of_memory);
+    CHECK(f.whole->handled().wait_up_to(f.whole->handled().snapshot() + 1) == errc::out_of_memory);
+}
+
+TEMPLATE_TEST_CASE("bytes that could not be kept end the input", "[endpoint][memory]", server, client) {
+    auto options = endpoint_fixture<TestType>::quiet();
+    options.handling.max_messages = 1;
+    endpoint_fixture<TestType, counted_work> f(options);
+    CHECK_FALSE(f.receive(f.text("1")).read);
+    CHECK(f.whole->send_text("its block has room for a Close") == errc::none);
+    const std::string lost = f.text("2");
+    static_cast<void>(receive_without_memory(f, lost));
+    f.receive(f.text("3"));
+    for (int i = 0; i < 4; ++i) {
+        f.whole->work();
+        f.run();
+    }
+    REQUIRE(f.sent().size() == 2);
+    CHECK(f.sent()[1].second.substr(0, 2) == "\x03\xf3"); // 1011
+    CHECK(f.wants.finished);
+    CHECK(f.log.endings.at(0).reason == errc::out_of_memory);
+    CHECK(f.log.endings.at(0).handled.messages_accepted() == 1);
+}
+
+TEST_CASE("an endpoint made without memory ends", "[endpoint][memory]") {
+    endpoint_log kept;
+    endpoint_log* const log = &kept;
+    wsolo::testing::scripted_wire wire;
+    using endpoint_type = endpoint_fixture<server, counted_work>::endpoint_type;
+    std::optional<endpoint_type> whole;
+    std::optional<support::no_heap> none(std::in_place);
+    whole.emplace(wsolo::testing::scripted_transport(wire), counted_schedule{log}, logging_handler{log},
+                  wsolo::endpoint_options{}, server{}, counted_work{log});
+    none.reset();
+    CHECK_FALSE(whole->handle().try_use());
+    CHECK(whole->run().finished);
+    CHECK(kept.work_asked == 0); // there is no handle to come by
+    CHECK(kept.endings.at(0).reason == errc::out_of_memory);
+    CHECK(whole->how_it_ended().written.clean() == false);
+}
+
+#endif
