@@ -8662,9 +8662,9 @@ struct writer_timeouts {
 struct writer_options {
     writer_limits limits{};
     writer_timeouts timeouts{};
-    /// Bytes and frames that one pump() (or one sender, where the drive is inline) may write before it hands the
-    /// token back, so that one connection can't hold its loop. Looked at between writes: the last may carry it
-    /// past the bound by up to 128 KiB and what lies in them.
+    /// Bytes and frames that one pump() (or one sender, where the drive is inline) may write before it hands
+    /// the token back, so that one connection can't hold its loop. Looked at between writes: the last may
+    /// carry it past the bound, by up to 128 KiB and the frames in them. (Bytes are kept to a thousandth.)
     std::uint32_t pump_quantum = 1024 * 1024;
     std::uint16_t pump_frames = 16'384;
 };
@@ -10065,13 +10065,13 @@ public:
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as
-    /// send_text's; after queue_full the part may be tried again. `told` is called once with what became of this
-    /// part.
+    /// send_text's; after queue_full the part may be tried again. `told` is called once with what became of
+    /// this part.
     [[nodiscard]] errc write(const_bytes part, on_outcome told = {}) { return push(part, false, told); }
 
-    /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `told` is
-    /// called once with what became of the last part, and so of the message: parts leave in order and none of
-    /// them gives way, so errc::none says that the transport took them all.
+    /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `told`
+    /// is called once with what became of the last part, and so of the message: parts leave in order and none
+    /// of them gives way, so errc::none says that the transport took them all.
     [[nodiscard]] errc finish(const_bytes part = {}, on_outcome told = {}) {
         const errc error = push(part, true, told);
         if (error == errc::none) release();
@@ -11979,8 +11979,8 @@ public:
 
     /// Bounds the handshake: the first pump() at `deadline` or later rejects with errc::handshake_timeout, and
     /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any
-    /// other deadline: it pumps. The hook is not called. The last call counts. Takes the heap block (1 KiB) that
-    /// the first frame would. errc::out_of_memory; closed when it is over already.
+    /// other deadline: it pumps. The hook is not called. The last call counts. Takes the heap block (1 KiB)
+    /// that the first frame would. errc::out_of_memory; closed when it is over already.
     [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
         detail::workload* fresh = detail::workload::create();

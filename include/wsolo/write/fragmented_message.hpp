@@ -49,13 +49,13 @@ public:
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as
-    /// send_text's; after queue_full the part may be tried again. `told` is called once with what became of this
-    /// part.
+    /// send_text's; after queue_full the part may be tried again. `told` is called once with what became of
+    /// this part.
     [[nodiscard]] errc write(const_bytes part, on_outcome told = {}) { return push(part, false, told); }
 
-    /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `told` is
-    /// called once with what became of the last part, and so of the message: parts leave in order and none of
-    /// them gives way, so errc::none says that the transport took them all.
+    /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `told`
+    /// is called once with what became of the last part, and so of the message: parts leave in order and none
+    /// of them gives way, so errc::none says that the transport took them all.
     [[nodiscard]] errc finish(const_bytes part = {}, on_outcome told = {}) {
         const errc error = push(part, true, told);
         if (error == errc::none) release();

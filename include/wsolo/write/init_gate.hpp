@@ -41,8 +41,8 @@ public:
 
     /// Bounds the handshake: the first pump() at `deadline` or later rejects with errc::handshake_timeout, and
     /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any
-    /// other deadline: it pumps. The hook is not called. The last call counts. Takes the heap block (1 KiB) that
-    /// the first frame would. errc::out_of_memory; closed when it is over already.
+    /// other deadline: it pumps. The hook is not called. The last call counts. Takes the heap block (1 KiB)
+    /// that the first frame would. errc::out_of_memory; closed when it is over already.
     [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
         detail::workload* fresh = detail::workload::create();
