@@ -8662,9 +8662,11 @@ struct writer_timeouts {
 struct writer_options {
     writer_limits limits{};
     writer_timeouts timeouts{};
-    /// Bytes that one pump() may write before it hands the token back, so that one connection can't hold its
-    /// loop.
+    /// Bytes and frames that one pump() (or one sender, where the drive is inline) may write before it hands
+    /// the token back, so that one connection can't hold its loop. Looked at between writes: the last may
+    /// carry it past the bound, by up to 128 KiB and the frames in them. (Bytes are kept to a thousandth.)
     std::uint32_t pump_quantum = 1024 * 1024;
+    std::uint16_t pump_frames = 16'384;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -8964,6 +8966,13 @@ public:
         return whole;
     }
 
+    /// The same with a copy of `frame` in it.
+    [[nodiscard]] static segment* make_copy(const_bytes frame, const item_tag& tag = {}) noexcept {
+        segment* whole = make_whole(frame.size(), tag);
+        if (whole != nullptr) std::memcpy(whole->storage(), frame.data(), frame.size());
+        return whole;
+    }
+
     /// One reference to a shared frame; its bytes are not copied.
     [[nodiscard]] static segment* make_shared(shared_frame frame, const item_tag& tag = {}) noexcept {
         segment* whole = make_whole(0, tag);
@@ -9154,6 +9163,11 @@ public:
         segment* item = head_;
         while (item != nullptr && !wanted(*item)) item = item->next;
         return item;
+    }
+
+    /// The one in front of back(), or nullptr. O(segments).
+    [[nodiscard]] segment* before_last() const noexcept {
+        return find([this](const segment& item) { return item.next == tail_ && &item != tail_; });
     }
 
     /// Takes `item` out. False: it is not in here. O(segments before it).
@@ -9503,6 +9517,10 @@ public:
         return due;
     }
 
+    [[nodiscard]] std::uint32_t frames_written() const noexcept {
+        return static_cast<std::uint32_t>(frames_written_);
+    }
+
     /// Whether a fragmented message is open: other data is held, and leaves it half of the budget.
     [[nodiscard]] bool in_message() const noexcept { return in_message_; }
     /// False: one is open already.
@@ -9639,8 +9657,8 @@ private:
 // few small frames lie in the same block.
 //
 // Laws of this file:
-// - The lanes, `held`, `spare`, `waiters`, `block_size` and `close_deadline` belong to the outbox's lock; the
-//   other members to the owner of the write token.
+// - The lanes, `held`, `spare`, `waiters`, `block_size`, `close_deadline` and `gate_deadline` belong to the
+//   outbox's lock; the other members to the owner of the write token.
 // - Blocks grow while traffic lasts and start small again after an idle moment.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -9724,6 +9742,7 @@ public:
     lane held; ///< data that waits for a fragmented message to end
     waiter_list waiters;
     time_point close_deadline = no_deadline;
+    time_point gate_deadline = no_deadline; ///< of the handshake
     std::uint32_t block_size = min_block;
     flight in_flight;
     time_point write_deadline = no_deadline; ///< no_deadline while no write stands
@@ -9858,17 +9877,15 @@ public:
         return room;
     }
 
-    [[nodiscard]] mutable_bytes put_small(const placement& where, segment& room) noexcept {
-        if (where.to == lane_id::pong && accounts.pongs_full() && room.frames() != 0) {
-            // the newest PING's answer will do (RFC 6455 §5.5.3)
-            accounts.drop_one(lane_id::pong, room.drop_last(), false);
-        }
+    [[nodiscard]] mutable_bytes put_small(const placement& where, segment& room, supplies& out) noexcept {
+        if (where.to == lane_id::pong && accounts.pongs_full()) drop_newest_pong(out);
         accounts.accept(where.to, where.size);
         return room.append(where.size);
     }
 
     /// A frame with a segment of its own, or a mark.
-    void put_whole(const placement& where, segment* frame) noexcept {
+    void put_whole(const placement& where, segment* frame, supplies& out) noexcept {
+        if (where.to == lane_id::pong && accounts.pongs_full()) drop_newest_pong(out);
         if (frame->frames() != 0) accounts.accept(where.to, where.size);
         if (where.to == lane_id::data) accounts.accept_block();
         target(where).push(frame);
@@ -9880,7 +9897,7 @@ public:
             out.replaced.push(same);
             accounts.drop_one(lane_id::data, same->size(), true);
         }
-        put_whole({.size = frame->size()}, frame);
+        put_whole({.size = frame->size()}, frame, out);
     }
 
     /// What waited for the message follows it. True when there was something.
@@ -9924,6 +9941,23 @@ public:
     [[no_unique_address]] ledger accounts;
 
 private:
+    /// Beyond the reserve the newest PING's answer will do (RFC 6455 §5.5.3): the one before it, where it was
+    /// not taken for the flight yet, leaves. O(1), but for a newest one that somebody asked about.
+    void drop_newest_pong(supplies& out) noexcept {
+        lane& pongs = work->queue(lane_id::pong);
+        segment* newest = pongs.back();
+        if (newest != nullptr && newest->frames() == 0) // the room for the next one
+            newest = pongs.before_last();
+        if (newest == nullptr || newest->frames() == 0) return;
+        if (!newest->is_whole()) {
+            accounts.drop_one(lane_id::pong, newest->drop_last(), false);
+        } else {
+            accounts.drop_one(lane_id::pong, newest->size(), false);
+            static_cast<void>(pongs.unlink(newest));
+            out.replaced.push(newest);
+        }
+    }
+
     /// While a fragmented message is open, other data waits for it and leaves half of the budget to it: it must
     /// be able to end.
     [[nodiscard]] bool yields(const placement& where) const noexcept {
@@ -10031,20 +10065,24 @@ public:
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as
-    /// send_text's; after queue_full the part may be tried again.
-    [[nodiscard]] errc write(const_bytes part) { return push(part, false); }
+    /// send_text's; after queue_full the part may be tried again. `told` is called once with what became of
+    /// this part.
+    [[nodiscard]] errc write(const_bytes part, on_outcome told = {}) { return push(part, false, told); }
 
-    /// Queues the last frame and lets the waiting data follow. On an error the message is still open.
-    [[nodiscard]] errc finish(const_bytes part = {}) {
-        const errc error = push(part, true);
+    /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `told`
+    /// is called once with what became of the last part, and so of the message: parts leave in order and none
+    /// of them gives way, so errc::none says that the transport took them all.
+    [[nodiscard]] errc finish(const_bytes part = {}, on_outcome told = {}) {
+        const errc error = push(part, true, told);
         if (error == errc::none) release();
         return error;
     }
 
 private:
-    errc push(const_bytes part, bool last) {
+    errc push(const_bytes part, bool last, on_outcome told) {
         if (writer_ == nullptr) return error_ == errc::none ? errc::closed : error_;
-        detail::segment* frame = writer_->encode_whole({next_, last}, part, {.fragment = true});
+        detail::segment* frame =
+            writer_->encode_whole({next_, last}, part, {.outcome = told, .fragment = true});
         if (frame == nullptr) return errc::out_of_memory;
         const errc error = writer_->own(frame, writer_->box_.push_whole({.of_message = true}, frame));
         if (error == errc::none) next_ = opcode::continuation;
@@ -10053,7 +10091,7 @@ private:
 
     void abandon() noexcept {
         if (next_ == opcode::continuation) {
-            const bool truncated = if_unfinished_ == unfinished::truncate && push({}, true) == errc::none;
+            const bool truncated = if_unfinished_ == unfinished::truncate && push({}, true, {}) == errc::none;
             const errc closed =
                 truncated ? errc::closed : writer_->close(close_code::internal_error, "message abandoned");
             if (closed != errc::none && closed != errc::closed) writer_->abort(errc::message_unfinished);
@@ -10109,8 +10147,8 @@ public:
         return use([&](Writer& writer) { return writer.send_binary(payload, told); });
     }
     template <class Item>
-    [[nodiscard]] errc send(const Item& item) const {
-        return use([&](Writer& writer) { return writer.send(item); });
+    [[nodiscard]] errc send(const Item& item, on_outcome told = {}) const {
+        return use([&](Writer& writer) { return writer.send(item, told); });
     }
     template <class... Arguments>
     [[nodiscard]] errc close(const Arguments&... arguments) const {
@@ -10145,25 +10183,6 @@ private:
 };
 
 } // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/detail/close_code_of.hpp
-// The status code in an encoded Close frame, masked or not: what the writer remembers of the last frame it takes.
-//
-// Laws of this file:
-// - No judgement: a body without a whole code counts as none (RFC 6455 §7.1.5), any other code is reported as it is.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// Precondition: `frame` is one whole Close frame. close_code::no_status when it carries no code.
-[[nodiscard]] inline close_code close_code_of(const_bytes frame) noexcept {
-    const header_parse parsed = parse_header(frame);
-    if (parsed.header.payload_size < 2) return close_code::no_status;
-    std::byte code[2] = {frame[parsed.size], frame[parsed.size + 1]};
-    if (parsed.header.masked) apply_mask(mutable_bytes(code), parsed.header.key);
-    return static_cast<close_code>(load_be16(code));
-}
-
-} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/write/detail/flush_ticket.hpp
 // What a flush() that waits shares with its mark in the queue.
@@ -10210,6 +10229,207 @@ private:
     typename Traits::template atomic<int> references_{2};
 };
 
+/// Queues a mark with `queue(on_outcome)`, which may wait, and sleeps until its outcome.
+template <class Traits, class StopToken, class Queue>
+[[nodiscard]] errc flush_and_wait(time_point deadline, const StopToken& stop, Queue queue) {
+    auto* ticket = flush_ticket<Traits>::make();
+    if (ticket == nullptr) return errc::out_of_memory;
+    errc outcome = queue(ticket->mark());
+    if (outcome == errc::none) {
+        const auto nudge = [ticket]() noexcept { ticket->nudge(); };
+        [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+        outcome = ticket->wait(deadline);
+        if (outcome == errc::timed_out && stop.stop_requested()) outcome = errc::cancelled;
+    } else {
+        ticket->drop(); // the mark's reference: it was not queued
+    }
+    ticket->drop();
+    return outcome;
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/outbound.hpp
+// What can be sent, as a value: pre-built bytes, a text, a binary message, or a reference to a shared frame.
+//
+// Laws of this file:
+// - raw, text and binary are views: the writer encodes (copies) them when it accepts, and nothing is moved
+//   from, so a rejected item is still wholly the caller's.
+// - raw is exactly one whole frame of this side, sent as it is; replies and Close travel this way.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// One whole encoded frame. Must outlive the send call only.
+struct raw {
+    const_bytes bytes;
+};
+
+/// A text message. The caller vouches that it is UTF-8 (RFC 6455 §5.6). Must outlive the send call only.
+struct text {
+    std::string_view payload;
+};
+
+/// A binary message. Must outlive the send call only.
+struct binary {
+    const_bytes payload;
+};
+
+/// An encoded frame that other writers send too; queued by reference. Servers only.
+struct shared {
+    shared_frame frame;
+};
+
+/// Any of them: what single_writer::send takes.
+using outbound = std::variant<raw, text, binary, shared>;
+
+namespace detail {
+
+/// Whether `bytes`, of which `parsed` is the header, are one whole message or control frame that `Self` may
+/// send.
+template <role Self>
+[[nodiscard]] bool is_one_whole_frame(const header_parse& parsed, const_bytes bytes) noexcept {
+    if (parsed.status != parse_status::complete) return false;
+    const frame_header& header = parsed.header;
+    return check_first_two(bytes[0], bytes[1], peer_of(Self), rsv1_bit) == errc::none &&
+           check_length(parsed.length_field, header.payload_size) == errc::none && header.fin &&
+           header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
+}
+
+} // namespace detail
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/side.hpp
+// The two sides of a writer: a server's frames go out as they are, a client's each take a fresh masking key.
+//
+// Laws of this file:
+// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455
+// §5.1).
+// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside
+//   the lock takes a key under it first.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Encodes a server's frames. Empty.
+class server_side {
+public:
+    static constexpr role self = role::server;
+
+    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
+    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
+        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload);
+        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
+    }
+    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
+        return make_close<self>(code, reason);
+    }
+    /// An encoder for one frame, for use outside the lock.
+    [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
+};
+
+/// Encodes a client's frames with keys from `Keys`, which it owns.
+template <key_source Keys = random_keys>
+class client_side {
+public:
+    static constexpr role self = role::client;
+
+    client_side()
+        requires std::default_initializable<Keys>
+    = default;
+    explicit client_side(Keys keys) noexcept : keys_(std::move(keys)) {}
+
+    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
+    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
+        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload, keys_);
+        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
+    }
+    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
+        return make_close<self>(code, reason, keys_);
+    }
+    /// An encoder for one frame, for use outside the lock. Takes one key.
+    [[nodiscard]] client_side<one_key> for_one_frame() noexcept {
+        return client_side<one_key>(one_key(keys_.next_key()));
+    }
+
+private:
+    Keys keys_{};
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/detail/close_code_of.hpp
+// The status code in an encoded Close frame, masked or not: what the writer remembers of the last frame it takes.
+//
+// Laws of this file:
+// - No judgement: a body without a whole code counts as none (RFC 6455 §7.1.5), any other code is reported as it is.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Precondition: `frame` is one whole Close frame. close_code::no_status when it carries no code.
+[[nodiscard]] inline close_code close_code_of(const_bytes frame) noexcept {
+    const header_parse parsed = parse_header(frame);
+    if (parsed.header.payload_size < 2) return close_code::no_status;
+    std::byte code[2] = {frame[parsed.size], frame[parsed.size + 1]};
+    if (parsed.header.masked) apply_mask(mutable_bytes(code), parsed.header.key);
+    return static_cast<close_code>(load_be16(code));
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/waiting_sender.hpp
+// A thread that waits for room in a writer's budget.
+//
+// Laws of this file:
+// - It is linked by the very push that was refused, under the lock, so that room which comes meanwhile is not
+//   missed; and it is unlinked, or woken for the last time, before it goes.
+// - Being woken is no promise: it pushes anew, and may wait anew.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Lives on the waiting thread's stack, for one push and its wait.
+template <class Traits>
+class waiting_sender : public budget_waiter {
+public:
+    waiting_sender() noexcept {
+        wake = [](budget_waiter& self) noexcept { static_cast<waiting_sender&>(self).parker_.release(); };
+    }
+
+    /// Precondition: a push linked it. False: the deadline or a stop request came first.
+    template <class Box, class StopToken>
+    [[nodiscard]] bool wait_for_room(Box& box, time_point deadline, const StopToken& stop) {
+        {
+            const auto nudge = [this]() noexcept { parker_.nudge(); };
+            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+            parker_.park_until(deadline);
+        }
+        waiter_list due;
+        workload* unused = nullptr;
+        if (box.withdraw(*this, due, unused)) {
+            due.wake_all();
+            workload::destroy(unused);
+            return false;
+        }
+        parker_.park(); // it is being woken: the waker's touch must be over before the node goes
+        return true;
+    }
+
+private:
+    basic_parker<Traits> parker_;
+};
+
+/// Pushes until `push(budget_waiter*)`, which drives as well, is accepted or refused for another reason than a
+/// full queue; waits for room in between. errc::timed_out or cancelled when that does not come.
+template <class Traits, class Box, class StopToken, class Push>
+[[nodiscard]] errc push_when_room(Box& box, time_point deadline, const StopToken& stop, Push push) {
+    for (;;) {
+        waiting_sender<Traits> waiter;
+        const errc pushed = push(&waiter);
+        if (pushed != errc::queue_full) return pushed;
+        if (!waiter.wait_for_room(box, deadline, stop))
+            return stop.stop_requested() ? errc::cancelled : errc::timed_out;
+    }
+}
+
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/write/detail/verdict.hpp
@@ -10246,6 +10466,7 @@ struct [[nodiscard]] next_result {
     next_step step = next_step::released;
     bool climbed = false;     ///< the queue reached its high mark: tell the observer, before `fell`
     bool fell = false;        ///< the queue fell to its low mark: tell the observer
+    std::uint32_t frames = 0; ///< that were written so far, modulo 2^32
     workload* idle = nullptr; ///< the caller's to destroy
     waiter_list due{};        ///< the caller's to wake
 };
@@ -10270,59 +10491,54 @@ struct [[nodiscard]] end_result {
 } // namespace detail
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/write/outbox.hpp
-// The queue in front of one connection, and who may write it: both under one short lock, so that "open?",
-// "room?", "queue it" and "am I the one to drive it?" are a single step.
+// ---- wsolo/write/detail/intake.hpp
+// How frames get into a writer's queue: what anybody may do, from any thread, at any time.
 //
 // Laws of this file:
-// - Exactly one holder of the write token: only `pumping` may touch the flight and the transport.
-// - A push that finds the token free takes it and must have the writer driven; a push that finds it held does
-//   nothing, because finding the queue empty and releasing the token are one step under the same lock. No
-//   wake-up can be lost.
+// - "Open?", "room?", "queue it" and "am I the one to drive it?" are one step, under one short lock, which the
+//   outbox shares: a push that finds the token free takes it, and its caller must call the schedule hook.
 // - Once sealed nothing is accepted; Close is the push that seals.
 // - Under the lock there is no allocation, no system call, no user code and no copy above inline_limit.
 
-namespace wsolo::inline WSOLO_ABI {
-
-namespace detail {
+namespace wsolo::inline WSOLO_ABI::detail {
 
 /// Frames up to this size are copied into a shared block under the lock; larger ones become segments of their
 /// own.
 inline constexpr std::size_t inline_limit = 2048;
 
-/// See the file's laws. Each function takes the lock itself; those marked "owner" are for the thread that
-/// pumps.
+/// See the file's laws. Each function takes the lock itself.
 template <class Traits>
-class outbox {
+class intake {
 public:
-    outbox(const writer_limits& limits, token first) noexcept : queued_(limits), token_(first) {}
-    outbox(const outbox&) = delete;
-    outbox& operator=(const outbox&) = delete;
+    intake(const intake&) = delete;
+    intake& operator=(const intake&) = delete;
 
     /// Queues a small frame, which `encode(mutable_bytes)` writes in place under the lock.
     template <class Encode>
     push_result push_small(const placement& where, Encode encode) noexcept {
-        return place(where, by_budget(where), [&](segment& room) { encode(queued_.put_small(where, room)); });
+        return place(where, by_budget(where),
+                     [&](segment& room, supplies& out) { encode(queued_.put_small(where, room, out)); });
     }
 
     /// Queues a frame that already is a segment. Takes it over only when the result says errc::none.
     push_result push_whole(placement where, segment* frame) noexcept {
         where.size = frame->size();
         where.whole = true;
-        return place(where, by_budget(where), [&](supplies&) { queued_.put_whole(where, frame); });
+        return place(where, by_budget(where), [&](supplies& out) { queued_.put_whole(where, frame, out); });
     }
 
     /// Queues a segment without frames behind the data accepted so far; its outcome says that its turn has
     /// come. No cork holds it back.
     push_result push_mark(segment* mark, budget_waiter* waiter = nullptr) noexcept {
         const placement where{.mark = true, .waiter = waiter};
-        return place(where, by_budget(where), [&](supplies&) { queued_.put_whole(where, mark); });
+        return place(where, by_budget(where), [&](supplies& out) { queued_.put_whole(where, mark, out); });
     }
 
     /// The gate's: leads everything, a Close that was queued before it included.
     push_result push_greeting(segment* greeting) noexcept {
         const placement where{.to = lane_id::greeting, .size = greeting->size()};
-        return place(where, by_budget(where), [&](supplies&) { queued_.put_whole(where, greeting); });
+        return place(where, by_budget(where),
+                     [&](supplies& out) { queued_.put_whole(where, greeting, out); });
     }
 
     /// Queues a keyed frame; a queued one of the same key leaves, errc::conflated. O(segments queued).
@@ -10339,13 +10555,17 @@ public:
     push_result push_close(std::size_t size, close_code code, time_point drain_deadline,
                            Encode encode) noexcept {
         const placement where{.size = size, .of_message = true};
-        const auto admit_anything = [](supplies&) noexcept { return errc::none; };
-        return place(where, admit_anything, [&](segment& room) {
-            encode(queued_.put_small(where, room));
-            sealed_ = true;
-            queued_.accounts.note_close(code);
-            queued_.work->close_deadline = drain_deadline;
-            recall();
+        return place(where, admit_anything, [&](segment& room, supplies& out) {
+            encode(queued_.put_small(where, room, out));
+            seal(code, drain_deadline);
+        });
+    }
+    /// The same with a segment for it, taken over only when the result says errc::none.
+    push_result push_close_whole(segment* frame, close_code code, time_point drain_deadline) noexcept {
+        const placement where{.size = frame->size(), .whole = true, .of_message = true};
+        return place(where, admit_anything, [&](supplies& out) {
+            queued_.put_whole(where, frame, out);
+            seal(code, drain_deadline);
         });
     }
 
@@ -10378,25 +10598,207 @@ public:
         return queued_.has_incoming() && claim();
     }
 
+    /// Withdraws a sender that waits for room; those behind it may fit, and are the caller's to wake, as an
+    /// unused workload is its to destroy. False when it was granted room, or the end came: it is being woken.
+    [[nodiscard]] bool withdraw(budget_waiter& waiter, waiter_list& due, workload*& unused) noexcept {
+        const scoped_hold hold(lock_);
+        if (!std::exchange(waiter.waits, false)) return false;
+        queued_.work->waiters.remove(waiter);
+        queued_.grant(due, sealed_);
+        if (token_ == token::free) unused = queued_.take_unused();
+        return true;
+    }
+
+    /// Whether a data frame of `size` bytes with a segment of its own might be accepted now: spares the work
+    /// of encoding it in vain.
+    [[nodiscard]] errc admits(std::size_t size) noexcept {
+        const scoped_hold hold(lock_);
+        return may_evict(queued_.accounts.admit(lane_id::data, size, true));
+    }
+    [[nodiscard]] errc admits_keyed(std::uint64_t key, std::size_t size) noexcept {
+        const scoped_hold hold(lock_);
+        const errc full = may_evict(queued_.accounts.admit(lane_id::data, size, true));
+        segment* same = nullptr;
+        return full == errc::queue_full ? queued_.admit_keyed(key, size, same) : full;
+    }
+
+    /// Runs `work` under the lock and returns its result: for what else the lock protects (a client's key
+    /// source).
+    template <class Work>
+    auto locked(Work work) noexcept {
+        const scoped_hold hold(lock_);
+        return work();
+    }
+
+    [[nodiscard]] token state() noexcept {
+        return locked([this] { return token_; });
+    }
+    [[nodiscard]] std::size_t held_bytes() noexcept {
+        return locked([this] { return queued_.accounts.held_data(); });
+    }
+    [[nodiscard]] std::uint32_t held_frames() noexcept {
+        return locked([this] { return queued_.accounts.held_frames(); });
+    }
+    [[nodiscard]] overflow when_full() noexcept {
+        return locked([this] { return queued_.accounts.when_full(); }); // it shares a byte with what changes
+    }
+
+    [[nodiscard]] drain_report report() noexcept {
+        const scoped_hold hold(lock_);
+        return report_held();
+    }
+
+protected:
+    intake(const writer_limits& limits, token first) noexcept : queued_(limits), token_(first) {}
+    ~intake() = default;
+
+    // The following are for whoever holds the lock.
+
+    /// A parked writer's loop waits for an older deadline: the hook tells it to look again.
+    void recall() noexcept {
+        if (token_ == token::parked) token_ = token::free;
+    }
+
+    bool claim() noexcept { return corks_ == 0 && take_if_free(); }
+
+    bool take_if_free() noexcept {
+        if (token_ != token::free) return false;
+        token_ = token::scheduled;
+        return true;
+    }
+
+    [[nodiscard]] drain_report report_held() const noexcept {
+        drain_report report;
+        queued_.accounts.fill(report);
+        report.partial_frame = partial_frame_;
+        report.deadline_hit = deadline_hit_;
+        report.reason = reason_;
+        report.transport_error = transport_error_;
+        return report;
+    }
+
+    // Wide first, so that the narrow members fill the first one's tail and an idle writer stays small.
+    [[no_unique_address]] backlog queued_;
+    basic_spin_lock<Traits> lock_;
+    errc reason_ = errc::none;
+    std::uint8_t corks_ = 0;
+    token token_ : 3;
+    bool sealed_ : 1 = false;
+    bool aborting_ : 1 = false;
+    bool given_up_ : 1 = false; // by the destructor
+    bool partial_frame_ : 1 = false;
+    bool deadline_hit_ : 1 = false;
+    int transport_error_ = 0;
+
+private:
+    /// Accepts a frame: judge(supplies) says whether; commit(room, supplies) puts a small one where there is
+    /// room, commit(supplies) queues one that needs none; in one step. Memory is fetched with the lock free, and
+    /// everything is judged again.
+    template <class Judge, class Commit>
+    push_result place(const placement& where, Judge judge, Commit commit) noexcept {
+        supplies fresh;
+        do {
+            const scoped_hold hold(lock_);
+            if (sealed_ && (aborting_ || where.to != lane_id::greeting)) return {errc::closed};
+            if (where.waiter != nullptr && !queued_.find_work(fresh)) continue; // it is where senders wait
+            if (const errc refused = judge(fresh); refused != errc::none) // and for whom no cork holds back
+                return {refused, where.waiter != nullptr && queued_.has_incoming() && take_if_free()};
+            if (!queued_.find_work(fresh)) continue;
+            const bool was_parked = token_ == token::parked;
+            if constexpr (std::invocable<Commit&, segment&, supplies&>) {
+                segment* room = queued_.find_room(where, fresh);
+                if (room == nullptr) continue;
+                commit(*room, fresh);
+            } else {
+                commit(fresh);
+            }
+            if (queued_.accounts.climbed()) recall(); // the observer is told by whoever pumps
+            const bool recalled =
+                was_parked && token_ == token::free; // no cork holds back a write that has begun
+            return {errc::none, recalled || where.mark ? take_if_free() : claim()};
+        } while (fresh.fetch());
+        return {errc::out_of_memory};
+    }
+
+    static errc admit_anything(supplies&) noexcept { return errc::none; }
+
+    void seal(close_code code, time_point drain_deadline) noexcept {
+        sealed_ = true;
+        queued_.accounts.note_close(code);
+        queued_.work->close_deadline = drain_deadline;
+        recall();
+    }
+
+    auto by_budget(const placement& where) noexcept {
+        return [this, &where](supplies& out) noexcept { return queued_.judge(where, out); };
+    }
+
+    [[nodiscard]] errc may_evict(errc full) const noexcept {
+        if (sealed_) return errc::closed;
+        return full == errc::queue_full && queued_.evicts() ? errc::none : full;
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/outbox.hpp
+// The queue in front of one connection, and who may write it: the token's path, from the push that took it
+// (see detail/intake.hpp) by pump() to its release, its parking or the end; under the queue's own lock.
+//
+// Laws of this file:
+// - Exactly one holder of the write token: only `pumping` may touch the flight and the transport.
+// - A push that finds the token held does nothing about it, because finding the queue empty and releasing
+//   the token are one step under the lock that pushes take. No wake-up can be lost.
+// - The seal, an abort and the end are for ever: nothing here takes them back.
+
+namespace wsolo::inline WSOLO_ABI {
+
+namespace detail {
+
+/// See the file's laws. Each function takes the lock itself; those marked "owner" are for the thread that
+/// pumps.
+template <class Traits>
+class outbox : public intake<Traits> {
+public:
+    outbox(const writer_limits& limits, token first) noexcept : intake<Traits>(limits, first) {}
+
     /// Seals, and has everything dropped at the next frame boundary, or at `finish_by`. True when the caller
     /// must call the schedule hook.
     [[nodiscard]] bool abort(errc why, time_point finish_by) noexcept {
         const scoped_hold hold(lock_);
         if (token_ == token::finished) return false;
-        if (queued_.work != nullptr) {
-            queued_.work->close_deadline = earlier(queued_.work->close_deadline, finish_by);
-        }
-        if (!aborting_) reason_ = why == errc::none ? errc::aborted : why; // none: for an end in order
-        sealed_ = aborting_ = true;
+        begin_abort(why == errc::none ? errc::aborted : why, finish_by); // none: for an end in order
         recall();
         return take_if_free();
+    }
+
+    /// Bounds the handshake, whose deadline lies in `fresh` where there is no workload yet. False: it is over.
+    [[nodiscard]] bool bound_gate(time_point deadline, workload*& fresh) noexcept {
+        const scoped_hold hold(lock_);
+        if (token_ != token::gated) return false;
+        if (queued_.work == nullptr) queued_.work = std::exchange(fresh, nullptr);
+        queued_.work->gate_deadline = deadline;
+        return true;
     }
 
     /// The handshake lets go of its token. True when the caller must call the schedule hook.
     [[nodiscard]] bool open_gate() noexcept {
         const scoped_hold hold(lock_);
+        if (token_ != token::gated) return false; // its deadline was first
         token_ = token::free;
         return (aborting_ || queued_.has_incoming()) && take_if_free();
+    }
+
+    /// A pump meets the gate. At its deadline the token is the pump's and the writer is to end; until then
+    /// `deadline` says when.
+    [[nodiscard]] bool expire_gate(time_point now, time_point finish_by, time_point& deadline) noexcept {
+        const scoped_hold hold(lock_);
+        if (token_ != token::gated || queued_.work == nullptr) return false;
+        deadline = queued_.work->gate_deadline;
+        if (now < deadline) return false;
+        begin_abort(errc::handshake_timeout, finish_by);
+        token_ = token::pumping;
+        return true;
     }
 
     /// Takes a token that waits for a pump. False when there is none: idle, gated, finished, or another
@@ -10414,6 +10816,7 @@ public:
         next_result result;
         const scoped_hold hold(lock_);
         queued_.accounts.settle(done);
+        result.frames = queued_.accounts.frames_written();
         result.climbed = queued_.accounts.tells_high();
         result.fell = queued_.accounts.fell();
         queued_.grant(result.due, sealed_);
@@ -10535,137 +10938,27 @@ public:
     /// Owner. nullptr when nothing was queued since the writer was idle (an abort of an idle writer).
     [[nodiscard]] workload* work() noexcept { return queued_.work; }
 
-    /// Withdraws a sender that waits for room; those behind it may fit, and are the caller's to wake, as an
-    /// unused workload is its to destroy. False when it was granted room, or the end came: it is being woken.
-    [[nodiscard]] bool withdraw(budget_waiter& waiter, waiter_list& due, workload*& unused) noexcept {
-        const scoped_hold hold(lock_);
-        if (!std::exchange(waiter.waits, false)) return false;
-        queued_.work->waiters.remove(waiter);
-        queued_.grant(due, sealed_);
-        if (token_ == token::free) unused = queued_.take_unused();
-        return true;
-    }
-
-    /// Whether a data frame of `size` bytes with a segment of its own might be accepted now: spares the work
-    /// of encoding it in vain.
-    [[nodiscard]] errc admits(std::size_t size) noexcept {
-        const scoped_hold hold(lock_);
-        return may_evict(queued_.accounts.admit(lane_id::data, size, true));
-    }
-    [[nodiscard]] errc admits_keyed(std::uint64_t key, std::size_t size) noexcept {
-        const scoped_hold hold(lock_);
-        const errc full = may_evict(queued_.accounts.admit(lane_id::data, size, true));
-        segment* same = nullptr;
-        return full == errc::queue_full ? queued_.admit_keyed(key, size, same) : full;
-    }
-
-    /// Runs `work` under the lock and returns its result: for what else the lock protects (a client's key
-    /// source).
-    template <class Work>
-    auto locked(Work work) noexcept {
-        const scoped_hold hold(lock_);
-        return work();
-    }
-
-    [[nodiscard]] token state() noexcept {
-        return locked([this] { return token_; });
-    }
-    [[nodiscard]] std::size_t held_bytes() noexcept {
-        return locked([this] { return queued_.accounts.held_data(); });
-    }
-    [[nodiscard]] std::uint32_t held_frames() noexcept {
-        return locked([this] { return queued_.accounts.held_frames(); });
-    }
-    [[nodiscard]] overflow when_full() noexcept {
-        return locked([this] { return queued_.accounts.when_full(); }); // it shares a byte with what changes
-    }
-
-    [[nodiscard]] drain_report report() noexcept {
-        const scoped_hold hold(lock_);
-        return report_held();
-    }
-
 private:
-    /// Accepts a frame: judge(supplies) says whether; commit(room) puts a small one where there is room,
-    /// commit(supplies) queues one that needs none; in one step. Memory is fetched with the lock free, and
-    /// everything is judged again.
-    template <class Judge, class Commit>
-    push_result place(const placement& where, Judge judge, Commit commit) noexcept {
-        supplies fresh;
-        do {
-            const scoped_hold hold(lock_);
-            if (sealed_ && (aborting_ || where.to != lane_id::greeting)) return {errc::closed};
-            if (where.waiter != nullptr && !queued_.find_work(fresh)) continue; // it is where senders wait
-            if (const errc refused = judge(fresh); refused != errc::none) // and for whom no cork holds back
-                return {refused, where.waiter != nullptr && queued_.has_incoming() && take_if_free()};
-            if (!queued_.find_work(fresh)) continue;
-            const bool was_parked = token_ == token::parked;
-            if constexpr (std::invocable<Commit&, segment&>) {
-                segment* room = queued_.find_room(where, fresh);
-                if (room == nullptr) continue;
-                commit(*room);
-            } else {
-                commit(fresh);
-            }
-            if (queued_.accounts.climbed()) recall(); // the observer is told by whoever pumps
-            const bool recalled =
-                was_parked && token_ == token::free; // no cork holds back a write that has begun
-            return {errc::none, recalled || where.mark ? take_if_free() : claim()};
-        } while (fresh.fetch());
-        return {errc::out_of_memory};
+    /// The lock is held.
+    void begin_abort(errc why, time_point finish_by) noexcept {
+        if (queued_.work != nullptr) {
+            queued_.work->close_deadline = earlier(queued_.work->close_deadline, finish_by);
+        }
+        if (!aborting_) reason_ = why;
+        sealed_ = aborting_ = true;
     }
 
-    auto by_budget(const placement& where) noexcept {
-        return [this, &where](supplies& out) noexcept { return queued_.judge(where, out); };
-    }
-
-    [[nodiscard]] errc may_evict(errc full) const noexcept {
-        if (sealed_) return errc::closed;
-        return full == errc::queue_full && queued_.evicts() ? errc::none : full;
-    }
-
-    /// A parked writer's loop waits for an older deadline: the hook tells it to look again.
-    void recall() noexcept {
-        if (token_ == token::parked) token_ = token::free;
-    }
-
-    bool claim() noexcept { return corks_ == 0 && take_if_free(); }
-
-    bool take_if_free() noexcept {
-        if (token_ != token::free) return false;
-        token_ = token::scheduled;
-        return true;
-    }
-
-    [[nodiscard]] drain_report report_held() const noexcept {
-        drain_report report;
-        queued_.accounts.fill(report);
-        report.partial_frame = partial_frame_;
-        report.deadline_hit = deadline_hit_;
-        report.reason = reason_;
-        report.transport_error = transport_error_;
-        return report;
-    }
-
-    // Wide first, so that the narrow members fill the first one's tail and an idle writer stays small.
-    [[no_unique_address]] backlog queued_;
-    basic_spin_lock<Traits> lock_;
-    errc reason_ = errc::none;
-    std::uint8_t corks_ = 0;
-    token token_ : 3;
-    bool sealed_ : 1 = false;
-    bool aborting_ : 1 = false;
-    bool given_up_ : 1 = false; // by the destructor
-    bool partial_frame_ : 1 = false;
-    bool deadline_hit_ : 1 = false;
-    int transport_error_ = 0;
+    using base = intake<Traits>;
+    using base::aborting_, base::deadline_hit_, base::given_up_, base::lock_, base::partial_frame_,
+        base::queued_, base::reason_, base::sealed_, base::token_, base::transport_error_;
+    using base::recall, base::report_held, base::take_if_free;
 };
 
 } // namespace detail
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/detail/settings.hpp
-// writer_options' times in 16 bytes: what each of very many idle writers keeps of them.
+// writer_options' times and quantum in 16 bytes: what each of very many idle writers keeps of them.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -10687,17 +10980,36 @@ private:
     std::uint32_t milliseconds_;
 };
 
+/// A number of bytes in two of them: exact below 2048, above that within a thousandth, never more.
+class short_size {
+public:
+    explicit constexpr short_size(std::uint32_t size) noexcept {
+        std::uint16_t shift = 0;
+        for (; size >> shift >= 2048; ++shift) {}
+        bits_ = static_cast<std::uint16_t>(size >> shift << 5 | shift);
+    }
+
+    [[nodiscard]] constexpr std::uint32_t get() const noexcept {
+        return static_cast<std::uint32_t>(bits_ >> 5) << (bits_ & 31U);
+    }
+
+private:
+    std::uint16_t bits_;
+};
+
 struct settings {
     explicit constexpr settings(const writer_options& options) noexcept
         : write_timeout(options.timeouts.write),
           drain_timeout(options.timeouts.drain),
           min_rate(options.timeouts.min_rate),
-          pump_quantum(options.pump_quantum) {}
+          pump_quantum(options.pump_quantum),
+          pump_frames(options.pump_frames) {}
 
     short_duration write_timeout;
     short_duration drain_timeout;
     std::uint32_t min_rate;
-    std::uint32_t pump_quantum;
+    short_size pump_quantum;
+    std::uint16_t pump_frames;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -10957,7 +11269,7 @@ enum class pump_status : std::uint8_t {
     finished, ///< over: see report()
 };
 
-/// `deadline` counts where the status is blocked, and may be no_deadline.
+/// `deadline` counts where the status is blocked, or busy because of a gate, and may be no_deadline.
 struct [[nodiscard]] pump_result {
     pump_status status = pump_status::idle;
     time_point deadline = no_deadline;
@@ -11039,7 +11351,7 @@ protected:
     pump_result take_and_run() {
         if (box_.begin()) return run();
         switch (box_.state()) {
-        case token::gated:
+        case token::gated: return meet_gate();
         case token::pumping: return {pump_status::busy};
         case token::finished: return {pump_status::finished};
         default: return {pump_status::idle};
@@ -11087,6 +11399,13 @@ private:
     friend started;
     struct nothing {};
 
+    pump_result meet_gate() {
+        pump_result shut{pump_status::busy};
+        const time_point now = Traits::clock::now();
+        const time_point finish_by = deadline_after(now, settings_.drain_timeout.get());
+        return box_.expire_gate(now, finish_by, shut.deadline) ? run() : shut;
+    }
+
     /// Holds the token: it leaves by being released, parked, handed over or finished.
     pump_result run() {
         basic_handler_scope<Traits> scope(this);
@@ -11097,7 +11416,8 @@ private:
             tell_written(last);
             if (last.error != errc::none) return end(last.done, last.failure());
         }
-        for (std::size_t written = 0;; written += last.written) {
+        std::size_t written = 0;
+        for (std::uint32_t first = 0;; written += last.written) {
             next_result next = box_.next(last.done);
             next.due.wake_all();
             if (next.step == next_step::released) {
@@ -11111,7 +11431,10 @@ private:
             if (next.climbed || next.fell) continue; // the observer may have ended it
             if (next.step == next_step::drained) return end({}, {});
             if (next.step == next_step::aborted) return end({}, {.reason = errc::aborted});
-            if (written != 0 && written >= settings_.pump_quantum) {
+            if (written == 0) {
+                first = next.frames;
+            } else if (written >= settings_.pump_quantum.get() ||
+                       next.frames - first >= settings_.pump_frames) {
                 if (!box_.hand_over()) continue;
                 call_hook();
                 return {box_.state() == token::finished ? pump_status::finished : pump_status::more};
@@ -11242,98 +11565,106 @@ private:
 } // namespace detail
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/write/outbound.hpp
-// What can be sent, as a value: pre-built bytes, a text, a binary message, or a reference to a shared frame.
+// ---- wsolo/write/detail/posting.hpp
+// An item's way into the queue: encoded or copied, into the shared block or a segment of its own, with whom it
+// has to tell.
 //
 // Laws of this file:
-// - raw, text and binary are views: the writer encodes (copies) them when it accepts, and nothing is moved
-//   from, so a rejected item is still wholly the caller's.
-// - raw is exactly one whole frame of this side, sent as it is; replies and Close travel this way.
+// - Bytes above inline_limit, and all that somebody asked about, are written with no lock held. Their budget is
+//   looked at before that work, and again after it.
+// - A segment that the queue did not take over is destroyed here, untold.
 
-namespace wsolo::inline WSOLO_ABI {
+namespace wsolo::inline WSOLO_ABI::detail {
 
-/// One whole encoded frame. Must outlive the send call only.
-struct raw {
-    const_bytes bytes;
-};
+/// `Writer` is the class derived from it. What the functions return is what a send returns.
+template <class Writer, any_transport Transport, schedule_hook Schedule, class Side, class Observer,
+          class Traits>
+class posting : protected writer_core<Writer, Transport, Schedule, Observer, Traits> {
+    using core = writer_core<Writer, Transport, Schedule, Observer, Traits>;
 
-/// A text message. The caller vouches that it is UTF-8 (RFC 6455 §5.6). Must outlive the send call only.
-struct text {
-    std::string_view payload;
-};
+protected:
+    posting(Transport connection, Schedule hook, const writer_options& options, Side side, Observer observer,
+            token first)
+        : core(std::move(connection), std::move(hook), options, std::move(observer), first),
+          side_(std::move(side)) {}
+    ~posting() = default;
 
-/// A binary message. Must outlive the send call only.
-struct binary {
-    const_bytes payload;
-};
-
-/// An encoded frame that other writers send too; queued by reference. Servers only.
-struct shared {
-    shared_frame frame;
-};
-
-/// Any of them: what single_writer::send takes.
-using outbound = std::variant<raw, text, binary, shared>;
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/side.hpp
-// The two sides of a writer: a server's frames go out as they are, a client's each take a fresh masking key.
-//
-// Laws of this file:
-// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455
-// §5.1).
-// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside
-//   the lock takes a key under it first.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Encodes a server's frames. Empty.
-class server_side {
-public:
-    static constexpr role self = role::server;
-
-    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
-    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload);
-        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
-    }
-    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
-        return make_close<self>(code, reason);
-    }
-    /// An encoder for one frame, for use outside the lock.
-    [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
-};
-
-/// Encodes a client's frames with keys from `Keys`, which it owns.
-template <key_source Keys = random_keys>
-class client_side {
-public:
-    static constexpr role self = role::client;
-
-    client_side()
-        requires std::default_initializable<Keys>
-    = default;
-    explicit client_side(Keys keys) noexcept : keys_(std::move(keys)) {}
-
-    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
-    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload, keys_);
-        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
-    }
-    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
-        return make_close<self>(code, reason, keys_);
-    }
-    /// An encoder for one frame, for use outside the lock. Takes one key.
-    [[nodiscard]] client_side<one_key> for_one_frame() noexcept {
-        return client_side<one_key>(one_key(keys_.next_key()));
+    /// push(waiter) until it is accepted, or refused for another reason than a full queue.
+    template <class StopToken, class Push>
+    errc retry(time_point deadline, const StopToken& stop, Push push) {
+        return push_when_room<Traits>(this->box_, deadline, stop,
+                                      [&](budget_waiter* waiter) { return this->drive(push(waiter)); });
     }
 
-private:
-    Keys keys_{};
+    template <class StopToken>
+    errc queue_mark(on_outcome told, time_point deadline, const StopToken& stop) {
+        segment* mark = segment::make_whole(0, {.outcome = told});
+        if (mark == nullptr) return errc::out_of_memory;
+        const errc error =
+            retry(deadline, stop, [&](auto* waiter) { return this->box_.push_mark(mark, waiter); });
+        if (error != errc::none) segment::destroy(mark);
+        return error;
+    }
+
+    errc send_message(opcode op, const_bytes payload, on_outcome told) {
+        const std::size_t size = encoded_size<Side::self>(payload.size());
+        if (size > inline_limit || told) {
+            return push_segment(size, [&] { return encode_whole(op, payload, {.outcome = told}); });
+        }
+        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+        return this->drive_data(this->box_.push_small({.size = size}, encode));
+    }
+
+    /// Encodes into a segment of its own, with no lock held.
+    segment* encode_whole(frame_spec spec, const_bytes payload, const item_tag& tag) {
+        segment* whole = segment::make_whole(encoded_size<Side::self>(payload.size()), tag);
+        if (whole == nullptr) return nullptr;
+        auto encoder = this->box_.locked([&] { return side_.for_one_frame(); });
+        encoder.encode(whole->writable(), spec, payload);
+        return whole;
+    }
+
+    errc send_raw_told(opcode op, const_bytes frame, on_outcome told) {
+        if (op == opcode::close) return push_close(frame, this->settings_.drain_timeout.get(), told);
+        if (op != opcode::ping && op != opcode::pong)
+            return push_segment(frame.size(), [&] { return segment::make_copy(frame, {.outcome = told}); });
+        segment* whole = segment::make_copy(frame, {.outcome = told});
+        if (whole == nullptr) return errc::out_of_memory;
+        const lane_id to = op == opcode::ping ? lane_id::ping : lane_id::pong;
+        return this->drive(kept(whole, this->box_.push_whole({.to = to}, whole)));
+    }
+
+    template <class Make>
+    errc push_segment(std::size_t size, Make make) {
+        // Before the work, and again after it.
+        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive_data({full});
+        segment* whole = make();
+        return whole == nullptr ? errc::out_of_memory : own(whole, this->box_.push_whole({}, whole));
+    }
+
+    /// `pushed` took the segment over, or it is still ours.
+    static push_result kept(segment* item, push_result pushed) noexcept {
+        if (pushed.error != errc::none) segment::destroy(item);
+        return pushed;
+    }
+    errc own(segment* item, push_result pushed) { return this->drive_data(kept(item, pushed)); }
+
+    errc push_close(const_bytes frame, duration drain_within, on_outcome told) {
+        const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
+        const close_code code = close_code_of(frame);
+        if (told) {
+            segment* whole = segment::make_copy(frame, {.outcome = told});
+            if (whole == nullptr) return errc::out_of_memory;
+            return this->drive(kept(whole, this->box_.push_close_whole(whole, code, deadline)));
+        }
+        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
+        return this->drive(this->box_.push_close(frame.size(), code, deadline, copy));
+    }
+
+    [[no_unique_address]] Side side_;
 };
 
-} // namespace wsolo::inline WSOLO_ABI
+} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/write/single_writer.hpp
 // The only way to a connection's write side. Any thread sends; one thread at a time, the holder of the write
@@ -11370,22 +11701,22 @@ inline constexpr born_gated_t born_gated{};
 /// thread (32 bytes once it made a handle, or started a write on a completion_transport).
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
           class Observer = no_observer, class Traits = std_blocking_traits>
-class single_writer : private detail::writer_core<single_writer<Transport, Schedule, Side, Observer, Traits>,
-                                                  Transport, Schedule, Observer, Traits> {
-    using core = detail::writer_core<single_writer, Transport, Schedule, Observer, Traits>;
-    friend core;
+class single_writer : private detail::posting<single_writer<Transport, Schedule, Side, Observer, Traits>,
+                                              Transport, Schedule, Side, Observer, Traits> {
+    using base = detail::posting<single_writer, Transport, Schedule, Side, Observer, Traits>;
+    friend detail::writer_core<single_writer, Transport, Schedule, Observer, Traits>;
 
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
 
     explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
                            Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(hook), options, std::move(observer), token::free),
-          side_(std::move(side)) {}
+        : base(std::move(connection), std::move(hook), options, std::move(side), std::move(observer),
+               token::free) {}
     single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
                   Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(hook), options, std::move(observer), token::gated),
-          side_(std::move(side)) {}
+        : base(std::move(connection), std::move(hook), options, std::move(side), std::move(observer),
+               token::gated) {}
 
     single_writer(const single_writer&) = delete;
     single_writer& operator=(const single_writer&) = delete;
@@ -11399,18 +11730,13 @@ public:
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
     /// report. Otherwise nothing happened: queue_full (try later), too_large (never), closed, out_of_memory.
-    /// O(n).
-    [[nodiscard]] errc send_text(std::string_view payload) {
-        return send_message(opcode::text, bytes_of(payload), {});
+    /// O(n). `told`, here and below, is called once with what became of the accepted item; that takes one
+    /// allocation and a block of budget (block_overhead).
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told = {}) {
+        return this->send_message(opcode::text, bytes_of(payload), told);
     }
-    [[nodiscard]] errc send_binary(const_bytes payload) { return send_message(opcode::binary, payload, {}); }
-
-    /// The same, and `told` is called once with what became of it. One allocation.
-    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told) {
-        return send_message(opcode::text, bytes_of(payload), told);
-    }
-    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told) {
-        return send_message(opcode::binary, payload, told);
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told = {}) {
+        return this->send_message(opcode::binary, payload, told);
     }
 
     /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for
@@ -11423,9 +11749,10 @@ public:
         // Before the work, and again after it.
         const errc full = this->box_.admits_keyed(key, encoded_size<Side::self>(payload.size()));
         if (full != errc::none) return this->drive_data({full});
-        detail::segment* frame = encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
+        detail::segment* frame =
+            this->encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
         if (frame == nullptr) return errc::out_of_memory;
-        return own(frame, this->box_.push_keyed(frame));
+        return this->own(frame, this->box_.push_keyed(frame));
     }
 
     /// send_text and send_binary that wait for room in the budget: until the deadline (timed_out) or a stop
@@ -11433,23 +11760,23 @@ public:
     /// others.
     template <stop_token_like StopToken = never_stop>
     [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
-                                 const StopToken& stop = {}) {
+                                 const StopToken& stop = {}, on_outcome told = {}) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
                      "send_wait() sends a text or a binary message");
         if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
         if (this->is_pumping_here()) return errc::would_deadlock;
         const std::size_t size = encoded_size<Side::self>(payload.size());
-        if (size <= detail::inline_limit) {
-            const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
-            return retry(deadline, stop, [&](auto* waiter) {
+        if (size <= detail::inline_limit && !told) {
+            const auto encode = [&](mutable_bytes to) { this->side_.encode(to, op, payload); };
+            return this->retry(deadline, stop, [&](auto* waiter) {
                 return this->box_.push_small({.size = size, .waiter = waiter}, encode);
             });
         }
         if (const errc never = this->box_.admits(size); never == errc::too_large || never == errc::closed)
             return never;
-        detail::segment* whole = encode_whole(op, payload, {});
+        detail::segment* whole = this->encode_whole(op, payload, {.outcome = told});
         if (whole == nullptr) return errc::out_of_memory;
-        const errc error = retry(
+        const errc error = this->retry(
             deadline, stop, [&](auto* waiter) { return this->box_.push_whole({.waiter = waiter}, whole); });
         if (error != errc::none) detail::segment::destroy(whole);
         return error;
@@ -11457,29 +11784,34 @@ public:
 
     /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and
     /// data, a PING passes data, each on a frame boundary. A Close is close() with this body and the default
-    /// drain bound.
+    /// drain bound. A told PONG that the reserve has a newer one replace is errc::conflated.
     [[nodiscard]] errc send(const control_frame& frame) { return send(raw{frame.bytes()}); }
+    [[nodiscard]] errc send(const control_frame& frame, on_outcome told) {
+        return send(raw{frame.bytes()}, told);
+    }
 
     /// Queues a reference to an encoded frame: above 2 KiB no byte is copied, below it a copy is cheaper.
-    [[nodiscard]] errc send(const shared_frame& frame) {
+    [[nodiscard]] errc send(const shared_frame& frame, on_outcome told = {}) {
         static_assert(Side::self == role::server,
                       "a client's frames each need a key of their own: send the payload");
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
-        if (bytes.size() <= detail::inline_limit) return send(raw{bytes});
-        if (!is_one_whole_frame(parse_header(bytes), bytes)) return errc::raw_frame_malformed;
-        return push_segment(bytes.size(), [&] { return detail::segment::make_shared(frame); });
+        if (bytes.size() <= detail::inline_limit) return send(raw{bytes}, told);
+        if (!detail::is_one_whole_frame<Side::self>(parse_header(bytes), bytes))
+            return errc::raw_frame_malformed;
+        return this->push_segment(bytes.size(),
+                                  [&] { return detail::segment::make_shared(frame, {.outcome = told}); });
     }
 
     /// Queues one whole frame as it is. errc::raw_frame_malformed when it is not exactly that.
     [[nodiscard]] errc send(raw frame) {
         using detail::lane_id;
         const header_parse parsed = parse_header(frame.bytes);
-        if (!is_one_whole_frame(parsed, frame.bytes)) return errc::raw_frame_malformed;
+        if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
         const std::size_t size = frame.bytes.size();
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); };
         switch (parsed.header.op) {
-        case opcode::close: return push_close(frame.bytes, this->settings_.drain_timeout.get());
+        case opcode::close: return this->push_close(frame.bytes, this->settings_.drain_timeout.get(), {});
         case opcode::ping:
             return this->drive(this->box_.push_small({.to = lane_id::ping, .size = size}, copy));
         case opcode::pong:
@@ -11488,25 +11820,27 @@ public:
         }
         if (size <= detail::inline_limit)
             return this->drive_data(this->box_.push_small({.size = size}, copy));
-        return push_segment(size, [&] {
-            detail::segment* whole = detail::segment::make_whole(size);
-            if (whole != nullptr) copy(whole->writable());
-            return whole;
-        });
+        return this->push_segment(size, [&] { return detail::segment::make_copy(frame.bytes); });
+    }
+    [[nodiscard]] errc send(raw frame, on_outcome told) {
+        if (!told) return send(frame);
+        const header_parse parsed = parse_header(frame.bytes);
+        if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
+        return this->send_raw_told(parsed.header.op, frame.bytes, told);
     }
 
     /// Queues whichever it is.
-    [[nodiscard]] errc send(const outbound& item) {
-        return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
+    [[nodiscard]] errc send(const outbound& item, on_outcome told = {}) {
+        return std::visit([&](const auto& kind) { return this->send_kind(kind, told); }, item);
     }
 
     /// Queues a PING, and `told` is called once: errc::none when the transport took its last byte, which is when a
     /// pong timer starts. Errors: queue_full, closed, out_of_memory, control_payload_too_big (above 125 bytes).
     [[nodiscard]] errc send_ping(const_bytes payload, on_outcome told) {
         if (payload.size() > max_control_payload) return errc::control_payload_too_big;
-        detail::segment* ping = encode_whole(opcode::ping, payload, {.outcome = told});
+        detail::segment* ping = this->encode_whole(opcode::ping, payload, {.outcome = told});
         if (ping == nullptr) return errc::out_of_memory;
-        return this->drive(kept(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping)));
+        return this->drive(this->kept(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping)));
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
@@ -11522,7 +11856,7 @@ public:
     [[nodiscard]] errc flush(on_outcome told) {
         detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
         if (mark == nullptr) return errc::out_of_memory;
-        return this->drive(kept(mark, this->box_.push_mark(mark)));
+        return this->drive(this->kept(mark, this->box_.push_mark(mark)));
     }
 
     /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a
@@ -11530,28 +11864,19 @@ public:
     template <stop_token_like StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
         if (this->is_pumping_here()) return errc::would_deadlock;
-        auto* ticket = detail::flush_ticket<Traits>::make();
-        if (ticket == nullptr) return errc::out_of_memory;
-        errc outcome = queue_mark(ticket->mark(), deadline, stop);
-        if (outcome == errc::none) {
-            const auto nudge = [ticket]() noexcept { ticket->nudge(); };
-            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
-            outcome = ticket->wait(deadline);
-            if (outcome == errc::timed_out && stop.stop_requested()) outcome = errc::cancelled;
-        } else {
-            ticket->drop(); // the mark's reference: it was not queued
-        }
-        ticket->drop();
-        return outcome;
+        return detail::flush_and_wait<Traits>(
+            deadline, stop, [&](on_outcome told) { return this->queue_mark(told, deadline, stop); });
     }
 
     /// Queues a Close frame behind everything accepted so far and seals the writer: later sends answer
     /// errc::closed. What is queued is written within `drain_within` from now, then the transport is finished
     /// and the observer told. errc::closed when it was closed before; invalid_close_code and the like for a
     /// body that may not be sent.
-    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within) {
-        const auto frame = this->box_.locked([&] { return side_.close(code, reason); });
-        return frame ? push_close(frame->bytes(), drain_within) : frame.error();
+    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
+                             on_outcome told = {}) {
+        const auto frame = this->box_.locked([&] { return this->side_.close(code, reason); });
+        if (!frame) return frame.error();
+        return this->push_close(frame->bytes(), drain_within, told);
     }
     [[nodiscard]] errc close(close_code code, std::string_view reason = {}) {
         return close(code, reason, this->settings_.drain_timeout.get());
@@ -11600,118 +11925,15 @@ private:
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
 
-    struct waiting_sender : detail::budget_waiter {
-        waiting_sender() noexcept {
-            wake = [](detail::budget_waiter& self) noexcept {
-                static_cast<waiting_sender&>(self).parker.release();
-            };
-        }
-        basic_parker<Traits> parker;
-    };
-
-    /// Pushes until it is accepted or refused for another reason than a full queue, waiting for room in
-    /// between.
-    template <class StopToken, class Push>
-    errc retry(time_point deadline, const StopToken& stop, Push push) {
-        for (;;) {
-            waiting_sender waiter;
-            const detail::push_result pushed = push(&waiter);
-            static_cast<void>(this->drive(pushed));
-            if (pushed.error != errc::queue_full) return pushed.error;
-            if (!wait_for_room(waiter, deadline, stop))
-                return stop.stop_requested() ? errc::cancelled : errc::timed_out;
-        }
-    }
-
-    /// False: the deadline or a stop request came first.
-    template <class StopToken>
-    bool wait_for_room(waiting_sender& waiter, time_point deadline, const StopToken& stop) {
-        {
-            const auto nudge = [&waiter]() noexcept { waiter.parker.nudge(); };
-            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
-            waiter.parker.park_until(deadline);
-        }
-        detail::waiter_list due;
-        detail::workload* unused = nullptr;
-        if (this->box_.withdraw(waiter, due, unused)) {
-            due.wake_all();
-            detail::workload::destroy(unused);
-            return false;
-        }
-        waiter.parker.park(); // it is being woken: the waker's touch must be over before the node goes
-        return true;
-    }
-
-    template <class StopToken>
-    errc queue_mark(on_outcome told, time_point deadline, const StopToken& stop) {
-        detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
-        if (mark == nullptr) return errc::out_of_memory;
-        const errc error =
-            retry(deadline, stop, [&](auto* waiter) { return this->box_.push_mark(mark, waiter); });
-        if (error != errc::none) detail::segment::destroy(mark);
-        return error;
-    }
-
-    errc send_kind(const raw& item) { return send(item); }
-    errc send_kind(const text& item) { return send_text(item.payload); }
-    errc send_kind(const binary& item) { return send_binary(item.payload); }
-    errc send_kind(const shared& item) {
+    errc send_kind(const raw& item, on_outcome told) { return send(item, told); }
+    errc send_kind(const text& item, on_outcome told) { return send_text(item.payload, told); }
+    errc send_kind(const binary& item, on_outcome told) { return send_binary(item.payload, told); }
+    errc send_kind(const shared& item, on_outcome told) {
         if constexpr (Side::self == role::server)
-            return send(item.frame);
+            return send(item.frame, told);
         else
             return errc::raw_frame_malformed; // unmasked, so not a frame of this side
     }
-
-    errc send_message(opcode op, const_bytes payload, on_outcome told) {
-        const std::size_t size = encoded_size<Side::self>(payload.size());
-        if (size > detail::inline_limit || told) {
-            return push_segment(size, [&] { return encode_whole(op, payload, {.outcome = told}); });
-        }
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
-        return this->drive_data(this->box_.push_small({.size = size}, encode));
-    }
-
-    /// Encodes into a segment of its own, with no lock held.
-    detail::segment* encode_whole(frame_spec spec, const_bytes payload, const detail::item_tag& tag) {
-        detail::segment* whole = detail::segment::make_whole(encoded_size<Side::self>(payload.size()), tag);
-        if (whole == nullptr) return nullptr;
-        auto encoder = this->box_.locked([&] { return side_.for_one_frame(); });
-        encoder.encode(whole->writable(), spec, payload);
-        return whole;
-    }
-
-    template <class Make>
-    errc push_segment(std::size_t size, Make make) {
-        // Before the work, and again after it.
-        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive_data({full});
-        detail::segment* whole = make();
-        return whole == nullptr ? errc::out_of_memory : own(whole, this->box_.push_whole({}, whole));
-    }
-
-    /// `pushed` took the segment over, or it is still ours.
-    static detail::push_result kept(detail::segment* item, detail::push_result pushed) noexcept {
-        if (pushed.error != errc::none) detail::segment::destroy(item);
-        return pushed;
-    }
-    errc own(detail::segment* item, detail::push_result pushed) {
-        return this->drive_data(kept(item, pushed));
-    }
-
-    errc push_close(const_bytes frame, duration drain_within) {
-        const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
-        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
-        return this->drive(this->box_.push_close(frame.size(), detail::close_code_of(frame), deadline, copy));
-    }
-
-    static bool is_one_whole_frame(const header_parse& parsed, const_bytes bytes) noexcept {
-        if (parsed.status != parse_status::complete) return false;
-        const frame_header& header = parsed.header;
-        return check_first_two(bytes[0], bytes[1], peer_of(Side::self), rsv1_bit) == errc::none &&
-               check_length(parsed.length_field, header.payload_size) == errc::none && header.fin &&
-               header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
-    }
-
-    [[no_unique_address]] Side side_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -11722,14 +11944,13 @@ private:
 //
 // Laws of this file:
 // - A writer made with born_gated has its token here until open() or reject(), exactly one of which happens:
-//   destroying the gate rejects.
+//   destroying the gate rejects. A deadline that passes first rejects too; then neither has an effect.
 // - The answer does not go through the queue: it leads, whatever was queued before it, PINGs included.
 // - Nothing that was queued is ever sent on a rejected handshake; the drain report counts it.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Holds the write token. One thread at a time. The writer must outlive it. A handshake deadline is the
-/// owner's timer calling reject(errc::handshake_timeout).
+/// Holds the write token. One thread at a time. The writer must outlive it.
 template <class Writer>
 class [[nodiscard]] init_gate {
 public:
@@ -11754,6 +11975,19 @@ public:
         const errc error = writer_->box_.push_greeting(greeting).error;
         if (error != errc::none) detail::segment::destroy(greeting);
         return error;
+    }
+
+    /// Bounds the handshake: the first pump() at `deadline` or later rejects with errc::handshake_timeout, and
+    /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any
+    /// other deadline: it pumps. The hook is not called. The last call counts. Takes the heap block (1 KiB)
+    /// that the first frame would. errc::out_of_memory; closed when it is over already.
+    [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
+        WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
+        detail::workload* fresh = detail::workload::create();
+        if (fresh == nullptr) return errc::out_of_memory;
+        const bool bounded = writer_->box_.bound_gate(deadline, fresh);
+        detail::workload::destroy(fresh);
+        return bounded ? errc::none : errc::closed;
     }
 
     /// Lets the writer go: the acknowledgement leaves, then what was queued, in order.

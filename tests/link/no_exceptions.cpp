@@ -21,6 +21,16 @@ struct memory {
     void finish(wsolo::end_of_write) {}
 };
 
+/// The same, said later: here at once.
+struct later {
+    std::string* wire;
+    void start_write(std::span<const wsolo::const_bytes> parts, wsolo::time_point, wsolo::write_done done) {
+        done(memory{wire}.write(parts, wsolo::no_deadline));
+    }
+    void cancel_write() {}
+    void finish(wsolo::end_of_write) {}
+};
+
 bool errors_speak() {
     const wsolo::result<int> failed = wsolo::errc::closed;
     const std::error_code code = failed.error();
@@ -89,6 +99,18 @@ bool barrier_waits_for_nothing() {
     return barrier.snapshot() == first;
 }
 
+bool every_drive_writes() {
+    const auto frame = wsolo::make_shared_frame(wsolo::opcode::text, wsolo::bytes_of("solo"));
+    if (!frame) return false;
+    std::string wires[2];
+    wsolo::single_writer completing{later{&wires[0]}, wsolo::inline_drive{[] {}}};
+    auto first = wsolo::observed([&](wsolo::on_outcome told) { return completing.send(*frame, told); });
+    wsolo::threaded_writer threaded{memory{&wires[1]}};
+    auto second = wsolo::observed([&](wsolo::on_outcome told) { return threaded->send(*frame, told); });
+    const bool told = first.wait() == wsolo::errc::none && second.wait() == wsolo::errc::none;
+    return told && wires[0] == wires[1] && wires[0].size() == frame->bytes().size();
+}
+
 bool report(const char* name, bool passed) {
     if (!passed) std::printf("failed: %s\n", name);
     return passed;
@@ -100,6 +122,7 @@ int main() {
     bool passed = report("errors_speak", errors_speak());
     passed = report("ends_shake_hands", ends_shake_hands()) && passed;
     passed = report("ping_is_answered", ping_is_answered()) && passed;
+    passed = report("every_drive_writes", every_drive_writes()) && passed;
     passed = report("bad_text_fails", bad_text_fails()) && passed;
     passed = report("barrier_waits_for_nothing", barrier_waits_for_nothing()) && passed;
     return passed ? 0 : 1;

@@ -1,4 +1,4 @@
-/* write/outbox.hpp and write/single_writer.hpp: senders that wait for room, the owner who grants it, the deadline.
+/* write/outbox.hpp and write/detail/waiting_sender.hpp: senders that wait for room, the owner who grants it, the deadline.
  *
  * Mapping: one atomic block is one hold of the outbox's lock. waits[i] is waiter i's flag, order is the list's FIFO,
  * alive[i] says that the node is on its sender's stack, fired[i] is its parker. Every frame costs COST of ROOM. The owner

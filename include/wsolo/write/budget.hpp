@@ -62,9 +62,11 @@ struct writer_timeouts {
 struct writer_options {
     writer_limits limits{};
     writer_timeouts timeouts{};
-    /// Bytes that one pump() may write before it hands the token back, so that one connection can't hold its
-    /// loop.
+    /// Bytes and frames that one pump() (or one sender, where the drive is inline) may write before it hands
+    /// the token back, so that one connection can't hold its loop. Looked at between writes: the last may
+    /// carry it past the bound, by up to 128 KiB and the frames in them. (Bytes are kept to a thousandth.)
     std::uint32_t pump_quantum = 1024 * 1024;
+    std::uint16_t pump_frames = 16'384;
 };
 
 } // namespace wsolo::inline WSOLO_ABI

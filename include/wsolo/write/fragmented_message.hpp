@@ -49,20 +49,24 @@ public:
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as
-    /// send_text's; after queue_full the part may be tried again.
-    [[nodiscard]] errc write(const_bytes part) { return push(part, false); }
+    /// send_text's; after queue_full the part may be tried again. `told` is called once with what became of
+    /// this part.
+    [[nodiscard]] errc write(const_bytes part, on_outcome told = {}) { return push(part, false, told); }
 
-    /// Queues the last frame and lets the waiting data follow. On an error the message is still open.
-    [[nodiscard]] errc finish(const_bytes part = {}) {
-        const errc error = push(part, true);
+    /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `told`
+    /// is called once with what became of the last part, and so of the message: parts leave in order and none
+    /// of them gives way, so errc::none says that the transport took them all.
+    [[nodiscard]] errc finish(const_bytes part = {}, on_outcome told = {}) {
+        const errc error = push(part, true, told);
         if (error == errc::none) release();
         return error;
     }
 
 private:
-    errc push(const_bytes part, bool last) {
+    errc push(const_bytes part, bool last, on_outcome told) {
         if (writer_ == nullptr) return error_ == errc::none ? errc::closed : error_;
-        detail::segment* frame = writer_->encode_whole({next_, last}, part, {.fragment = true});
+        detail::segment* frame =
+            writer_->encode_whole({next_, last}, part, {.outcome = told, .fragment = true});
         if (frame == nullptr) return errc::out_of_memory;
         const errc error = writer_->own(frame, writer_->box_.push_whole({.of_message = true}, frame));
         if (error == errc::none) next_ = opcode::continuation;
@@ -71,7 +75,7 @@ private:
 
     void abandon() noexcept {
         if (next_ == opcode::continuation) {
-            const bool truncated = if_unfinished_ == unfinished::truncate && push({}, true) == errc::none;
+            const bool truncated = if_unfinished_ == unfinished::truncate && push({}, true, {}) == errc::none;
             const errc closed =
                 truncated ? errc::closed : writer_->close(close_code::internal_error, "message abandoned");
             if (closed != errc::none && closed != errc::closed) writer_->abort(errc::message_unfinished);

@@ -34,8 +34,8 @@ public:
         return use([&](Writer& writer) { return writer.send_binary(payload, told); });
     }
     template <class Item>
-    [[nodiscard]] errc send(const Item& item) const {
-        return use([&](Writer& writer) { return writer.send(item); });
+    [[nodiscard]] errc send(const Item& item, on_outcome told = {}) const {
+        return use([&](Writer& writer) { return writer.send(item, told); });
     }
     template <class... Arguments>
     [[nodiscard]] errc close(const Arguments&... arguments) const {

@@ -4,7 +4,7 @@
 //
 // Laws of this file:
 // - A writer made with born_gated has its token here until open() or reject(), exactly one of which happens:
-//   destroying the gate rejects.
+//   destroying the gate rejects. A deadline that passes first rejects too; then neither has an effect.
 // - The answer does not go through the queue: it leads, whatever was queued before it, PINGs included.
 // - Nothing that was queued is ever sent on a rejected handshake; the drain report counts it.
 
@@ -12,8 +12,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Holds the write token. One thread at a time. The writer must outlive it. A handshake deadline is the
-/// owner's timer calling reject(errc::handshake_timeout).
+/// Holds the write token. One thread at a time. The writer must outlive it.
 template <class Writer>
 class [[nodiscard]] init_gate {
 public:
@@ -38,6 +37,19 @@ public:
         const errc error = writer_->box_.push_greeting(greeting).error;
         if (error != errc::none) detail::segment::destroy(greeting);
         return error;
+    }
+
+    /// Bounds the handshake: the first pump() at `deadline` or later rejects with errc::handshake_timeout, and
+    /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any
+    /// other deadline: it pumps. The hook is not called. The last call counts. Takes the heap block (1 KiB)
+    /// that the first frame would. errc::out_of_memory; closed when it is over already.
+    [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
+        WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
+        detail::workload* fresh = detail::workload::create();
+        if (fresh == nullptr) return errc::out_of_memory;
+        const bool bounded = writer_->box_.bound_gate(deadline, fresh);
+        detail::workload::destroy(fresh);
+        return bounded ? errc::none : errc::closed;
     }
 
     /// Lets the writer go: the acknowledgement leaves, then what was queued, in order.

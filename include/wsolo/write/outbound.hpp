@@ -6,6 +6,8 @@
 //   from, so a rejected item is still wholly the caller's.
 // - raw is exactly one whole frame of this side, sent as it is; replies and Close travel this way.
 
+#include "../frame/check.hpp"
+#include "../frame/header.hpp"
 #include "../frame/shared_frame.hpp"
 
 #include <variant>
@@ -34,5 +36,20 @@ struct shared {
 
 /// Any of them: what single_writer::send takes.
 using outbound = std::variant<raw, text, binary, shared>;
+
+namespace detail {
+
+/// Whether `bytes`, of which `parsed` is the header, are one whole message or control frame that `Self` may
+/// send.
+template <role Self>
+[[nodiscard]] bool is_one_whole_frame(const header_parse& parsed, const_bytes bytes) noexcept {
+    if (parsed.status != parse_status::complete) return false;
+    const frame_header& header = parsed.header;
+    return check_first_two(bytes[0], bytes[1], peer_of(Self), rsv1_bit) == errc::none &&
+           check_length(parsed.length_field, header.payload_size) == errc::none && header.fin &&
+           header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
+}
+
+} // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI

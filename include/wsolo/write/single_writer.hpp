@@ -10,16 +10,12 @@
 // - The schedule hook is called once per idle-to-busy transition, outside any lock; pump() is what it owes.
 // - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
 
-#include "../frame/check.hpp"
-#include "../sync/stop_hook.hpp"
 #include "cork.hpp"
-#include "detail/close_code_of.hpp"
 #include "detail/flush_ticket.hpp"
-#include "detail/writer_core.hpp"
+#include "detail/posting.hpp"
 #include "fragmented_message.hpp"
 #include "handle.hpp"
 #include "outbound.hpp"
-#include "side.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -44,22 +40,22 @@ inline constexpr born_gated_t born_gated{};
 /// thread (32 bytes once it made a handle, or started a write on a completion_transport).
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
           class Observer = no_observer, class Traits = std_blocking_traits>
-class single_writer : private detail::writer_core<single_writer<Transport, Schedule, Side, Observer, Traits>,
-                                                  Transport, Schedule, Observer, Traits> {
-    using core = detail::writer_core<single_writer, Transport, Schedule, Observer, Traits>;
-    friend core;
+class single_writer : private detail::posting<single_writer<Transport, Schedule, Side, Observer, Traits>,
+                                              Transport, Schedule, Side, Observer, Traits> {
+    using base = detail::posting<single_writer, Transport, Schedule, Side, Observer, Traits>;
+    friend detail::writer_core<single_writer, Transport, Schedule, Observer, Traits>;
 
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
 
     explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
                            Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(hook), options, std::move(observer), token::free),
-          side_(std::move(side)) {}
+        : base(std::move(connection), std::move(hook), options, std::move(side), std::move(observer),
+               token::free) {}
     single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
                   Side side = {}, Observer observer = {})
-        : core(std::move(connection), std::move(hook), options, std::move(observer), token::gated),
-          side_(std::move(side)) {}
+        : base(std::move(connection), std::move(hook), options, std::move(side), std::move(observer),
+               token::gated) {}
 
     single_writer(const single_writer&) = delete;
     single_writer& operator=(const single_writer&) = delete;
@@ -73,18 +69,13 @@ public:
 
     /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
     /// report. Otherwise nothing happened: queue_full (try later), too_large (never), closed, out_of_memory.
-    /// O(n).
-    [[nodiscard]] errc send_text(std::string_view payload) {
-        return send_message(opcode::text, bytes_of(payload), {});
+    /// O(n). `told`, here and below, is called once with what became of the accepted item; that takes one
+    /// allocation and a block of budget (block_overhead).
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told = {}) {
+        return this->send_message(opcode::text, bytes_of(payload), told);
     }
-    [[nodiscard]] errc send_binary(const_bytes payload) { return send_message(opcode::binary, payload, {}); }
-
-    /// The same, and `told` is called once with what became of it. One allocation.
-    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told) {
-        return send_message(opcode::text, bytes_of(payload), told);
-    }
-    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told) {
-        return send_message(opcode::binary, payload, told);
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told = {}) {
+        return this->send_message(opcode::binary, payload, told);
     }
 
     /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for
@@ -97,9 +88,10 @@ public:
         // Before the work, and again after it.
         const errc full = this->box_.admits_keyed(key, encoded_size<Side::self>(payload.size()));
         if (full != errc::none) return this->drive_data({full});
-        detail::segment* frame = encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
+        detail::segment* frame =
+            this->encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
         if (frame == nullptr) return errc::out_of_memory;
-        return own(frame, this->box_.push_keyed(frame));
+        return this->own(frame, this->box_.push_keyed(frame));
     }
 
     /// send_text and send_binary that wait for room in the budget: until the deadline (timed_out) or a stop
@@ -107,23 +99,23 @@ public:
     /// others.
     template <stop_token_like StopToken = never_stop>
     [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
-                                 const StopToken& stop = {}) {
+                                 const StopToken& stop = {}, on_outcome told = {}) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
                      "send_wait() sends a text or a binary message");
         if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
         if (this->is_pumping_here()) return errc::would_deadlock;
         const std::size_t size = encoded_size<Side::self>(payload.size());
-        if (size <= detail::inline_limit) {
-            const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
-            return retry(deadline, stop, [&](auto* waiter) {
+        if (size <= detail::inline_limit && !told) {
+            const auto encode = [&](mutable_bytes to) { this->side_.encode(to, op, payload); };
+            return this->retry(deadline, stop, [&](auto* waiter) {
                 return this->box_.push_small({.size = size, .waiter = waiter}, encode);
             });
         }
         if (const errc never = this->box_.admits(size); never == errc::too_large || never == errc::closed)
             return never;
-        detail::segment* whole = encode_whole(op, payload, {});
+        detail::segment* whole = this->encode_whole(op, payload, {.outcome = told});
         if (whole == nullptr) return errc::out_of_memory;
-        const errc error = retry(
+        const errc error = this->retry(
             deadline, stop, [&](auto* waiter) { return this->box_.push_whole({.waiter = waiter}, whole); });
         if (error != errc::none) detail::segment::destroy(whole);
         return error;
@@ -131,29 +123,34 @@ public:
 
     /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and
     /// data, a PING passes data, each on a frame boundary. A Close is close() with this body and the default
-    /// drain bound.
+    /// drain bound. A told PONG that the reserve has a newer one replace is errc::conflated.
     [[nodiscard]] errc send(const control_frame& frame) { return send(raw{frame.bytes()}); }
+    [[nodiscard]] errc send(const control_frame& frame, on_outcome told) {
+        return send(raw{frame.bytes()}, told);
+    }
 
     /// Queues a reference to an encoded frame: above 2 KiB no byte is copied, below it a copy is cheaper.
-    [[nodiscard]] errc send(const shared_frame& frame) {
+    [[nodiscard]] errc send(const shared_frame& frame, on_outcome told = {}) {
         static_assert(Side::self == role::server,
                       "a client's frames each need a key of their own: send the payload");
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
-        if (bytes.size() <= detail::inline_limit) return send(raw{bytes});
-        if (!is_one_whole_frame(parse_header(bytes), bytes)) return errc::raw_frame_malformed;
-        return push_segment(bytes.size(), [&] { return detail::segment::make_shared(frame); });
+        if (bytes.size() <= detail::inline_limit) return send(raw{bytes}, told);
+        if (!detail::is_one_whole_frame<Side::self>(parse_header(bytes), bytes))
+            return errc::raw_frame_malformed;
+        return this->push_segment(bytes.size(),
+                                  [&] { return detail::segment::make_shared(frame, {.outcome = told}); });
     }
 
     /// Queues one whole frame as it is. errc::raw_frame_malformed when it is not exactly that.
     [[nodiscard]] errc send(raw frame) {
         using detail::lane_id;
         const header_parse parsed = parse_header(frame.bytes);
-        if (!is_one_whole_frame(parsed, frame.bytes)) return errc::raw_frame_malformed;
+        if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
         const std::size_t size = frame.bytes.size();
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); };
         switch (parsed.header.op) {
-        case opcode::close: return push_close(frame.bytes, this->settings_.drain_timeout.get());
+        case opcode::close: return this->push_close(frame.bytes, this->settings_.drain_timeout.get(), {});
         case opcode::ping:
             return this->drive(this->box_.push_small({.to = lane_id::ping, .size = size}, copy));
         case opcode::pong:
@@ -162,25 +159,27 @@ public:
         }
         if (size <= detail::inline_limit)
             return this->drive_data(this->box_.push_small({.size = size}, copy));
-        return push_segment(size, [&] {
-            detail::segment* whole = detail::segment::make_whole(size);
-            if (whole != nullptr) copy(whole->writable());
-            return whole;
-        });
+        return this->push_segment(size, [&] { return detail::segment::make_copy(frame.bytes); });
+    }
+    [[nodiscard]] errc send(raw frame, on_outcome told) {
+        if (!told) return send(frame);
+        const header_parse parsed = parse_header(frame.bytes);
+        if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
+        return this->send_raw_told(parsed.header.op, frame.bytes, told);
     }
 
     /// Queues whichever it is.
-    [[nodiscard]] errc send(const outbound& item) {
-        return std::visit([this](const auto& kind) { return this->send_kind(kind); }, item);
+    [[nodiscard]] errc send(const outbound& item, on_outcome told = {}) {
+        return std::visit([&](const auto& kind) { return this->send_kind(kind, told); }, item);
     }
 
     /// Queues a PING, and `told` is called once: errc::none when the transport took its last byte, which is when a
     /// pong timer starts. Errors: queue_full, closed, out_of_memory, control_payload_too_big (above 125 bytes).
     [[nodiscard]] errc send_ping(const_bytes payload, on_outcome told) {
         if (payload.size() > max_control_payload) return errc::control_payload_too_big;
-        detail::segment* ping = encode_whole(opcode::ping, payload, {.outcome = told});
+        detail::segment* ping = this->encode_whole(opcode::ping, payload, {.outcome = told});
         if (ping == nullptr) return errc::out_of_memory;
-        return this->drive(kept(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping)));
+        return this->drive(this->kept(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping)));
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
@@ -196,7 +195,7 @@ public:
     [[nodiscard]] errc flush(on_outcome told) {
         detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
         if (mark == nullptr) return errc::out_of_memory;
-        return this->drive(kept(mark, this->box_.push_mark(mark)));
+        return this->drive(this->kept(mark, this->box_.push_mark(mark)));
     }
 
     /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a
@@ -204,28 +203,19 @@ public:
     template <stop_token_like StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
         if (this->is_pumping_here()) return errc::would_deadlock;
-        auto* ticket = detail::flush_ticket<Traits>::make();
-        if (ticket == nullptr) return errc::out_of_memory;
-        errc outcome = queue_mark(ticket->mark(), deadline, stop);
-        if (outcome == errc::none) {
-            const auto nudge = [ticket]() noexcept { ticket->nudge(); };
-            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
-            outcome = ticket->wait(deadline);
-            if (outcome == errc::timed_out && stop.stop_requested()) outcome = errc::cancelled;
-        } else {
-            ticket->drop(); // the mark's reference: it was not queued
-        }
-        ticket->drop();
-        return outcome;
+        return detail::flush_and_wait<Traits>(
+            deadline, stop, [&](on_outcome told) { return this->queue_mark(told, deadline, stop); });
     }
 
     /// Queues a Close frame behind everything accepted so far and seals the writer: later sends answer
     /// errc::closed. What is queued is written within `drain_within` from now, then the transport is finished
     /// and the observer told. errc::closed when it was closed before; invalid_close_code and the like for a
     /// body that may not be sent.
-    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within) {
-        const auto frame = this->box_.locked([&] { return side_.close(code, reason); });
-        return frame ? push_close(frame->bytes(), drain_within) : frame.error();
+    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
+                             on_outcome told = {}) {
+        const auto frame = this->box_.locked([&] { return this->side_.close(code, reason); });
+        if (!frame) return frame.error();
+        return this->push_close(frame->bytes(), drain_within, told);
     }
     [[nodiscard]] errc close(close_code code, std::string_view reason = {}) {
         return close(code, reason, this->settings_.drain_timeout.get());
@@ -274,118 +264,15 @@ private:
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
 
-    struct waiting_sender : detail::budget_waiter {
-        waiting_sender() noexcept {
-            wake = [](detail::budget_waiter& self) noexcept {
-                static_cast<waiting_sender&>(self).parker.release();
-            };
-        }
-        basic_parker<Traits> parker;
-    };
-
-    /// Pushes until it is accepted or refused for another reason than a full queue, waiting for room in
-    /// between.
-    template <class StopToken, class Push>
-    errc retry(time_point deadline, const StopToken& stop, Push push) {
-        for (;;) {
-            waiting_sender waiter;
-            const detail::push_result pushed = push(&waiter);
-            static_cast<void>(this->drive(pushed));
-            if (pushed.error != errc::queue_full) return pushed.error;
-            if (!wait_for_room(waiter, deadline, stop))
-                return stop.stop_requested() ? errc::cancelled : errc::timed_out;
-        }
-    }
-
-    /// False: the deadline or a stop request came first.
-    template <class StopToken>
-    bool wait_for_room(waiting_sender& waiter, time_point deadline, const StopToken& stop) {
-        {
-            const auto nudge = [&waiter]() noexcept { waiter.parker.nudge(); };
-            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
-            waiter.parker.park_until(deadline);
-        }
-        detail::waiter_list due;
-        detail::workload* unused = nullptr;
-        if (this->box_.withdraw(waiter, due, unused)) {
-            due.wake_all();
-            detail::workload::destroy(unused);
-            return false;
-        }
-        waiter.parker.park(); // it is being woken: the waker's touch must be over before the node goes
-        return true;
-    }
-
-    template <class StopToken>
-    errc queue_mark(on_outcome told, time_point deadline, const StopToken& stop) {
-        detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
-        if (mark == nullptr) return errc::out_of_memory;
-        const errc error =
-            retry(deadline, stop, [&](auto* waiter) { return this->box_.push_mark(mark, waiter); });
-        if (error != errc::none) detail::segment::destroy(mark);
-        return error;
-    }
-
-    errc send_kind(const raw& item) { return send(item); }
-    errc send_kind(const text& item) { return send_text(item.payload); }
-    errc send_kind(const binary& item) { return send_binary(item.payload); }
-    errc send_kind(const shared& item) {
+    errc send_kind(const raw& item, on_outcome told) { return send(item, told); }
+    errc send_kind(const text& item, on_outcome told) { return send_text(item.payload, told); }
+    errc send_kind(const binary& item, on_outcome told) { return send_binary(item.payload, told); }
+    errc send_kind(const shared& item, on_outcome told) {
         if constexpr (Side::self == role::server)
-            return send(item.frame);
+            return send(item.frame, told);
         else
             return errc::raw_frame_malformed; // unmasked, so not a frame of this side
     }
-
-    errc send_message(opcode op, const_bytes payload, on_outcome told) {
-        const std::size_t size = encoded_size<Side::self>(payload.size());
-        if (size > detail::inline_limit || told) {
-            return push_segment(size, [&] { return encode_whole(op, payload, {.outcome = told}); });
-        }
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
-        return this->drive_data(this->box_.push_small({.size = size}, encode));
-    }
-
-    /// Encodes into a segment of its own, with no lock held.
-    detail::segment* encode_whole(frame_spec spec, const_bytes payload, const detail::item_tag& tag) {
-        detail::segment* whole = detail::segment::make_whole(encoded_size<Side::self>(payload.size()), tag);
-        if (whole == nullptr) return nullptr;
-        auto encoder = this->box_.locked([&] { return side_.for_one_frame(); });
-        encoder.encode(whole->writable(), spec, payload);
-        return whole;
-    }
-
-    template <class Make>
-    errc push_segment(std::size_t size, Make make) {
-        // Before the work, and again after it.
-        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive_data({full});
-        detail::segment* whole = make();
-        return whole == nullptr ? errc::out_of_memory : own(whole, this->box_.push_whole({}, whole));
-    }
-
-    /// `pushed` took the segment over, or it is still ours.
-    static detail::push_result kept(detail::segment* item, detail::push_result pushed) noexcept {
-        if (pushed.error != errc::none) detail::segment::destroy(item);
-        return pushed;
-    }
-    errc own(detail::segment* item, detail::push_result pushed) {
-        return this->drive_data(kept(item, pushed));
-    }
-
-    errc push_close(const_bytes frame, duration drain_within) {
-        const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
-        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
-        return this->drive(this->box_.push_close(frame.size(), detail::close_code_of(frame), deadline, copy));
-    }
-
-    static bool is_one_whole_frame(const header_parse& parsed, const_bytes bytes) noexcept {
-        if (parsed.status != parse_status::complete) return false;
-        const frame_header& header = parsed.header;
-        return check_first_two(bytes[0], bytes[1], peer_of(Side::self), rsv1_bit) == errc::none &&
-               check_length(parsed.length_field, header.payload_size) == errc::none && header.fin &&
-               header.op != opcode::continuation && header.payload_size == bytes.size() - parsed.size;
-    }
-
-    [[no_unique_address]] Side side_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI

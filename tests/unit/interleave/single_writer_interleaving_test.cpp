@@ -230,6 +230,31 @@ TEST_CASE("a gate that opens lets out what was sent, in order, behind its answer
     CHECK(passes(done));
 }
 
+TEST_CASE("a gate that opens at its deadline: one of the two, whole", "[writer]") {
+    std::set<std::string> ends;
+    const result done = explore(bound(2), [&](scenario& stage) {
+        auto& m = stage.make<deferred>("writer", wsolo::born_gated);
+        stage.thread("handshake", [&m] {
+            wsolo::init_gate gate(*m.out);
+            check(gate.set_deadline(wsolo::time_point::min()) != errc::out_of_memory, "there is memory");
+            gate.open();
+        });
+        stage.thread("sender", [&m] { static_cast<void>(send(m, "a")); });
+        stage.thread("loop", [&m] { static_cast<void>(m.out->pump()); });
+        stage.finally([&] {
+            while (m.out->wants_write()) static_cast<void>(m.out->pump());
+            const wsolo::drain_report report = m.out->report();
+            check(report.reason == errc::none || report.reason == errc::handshake_timeout, "no other end");
+            check(m.out->finished() == (report.reason != errc::none), "over only when its time was");
+            check(!m.out->finished() || m.ring.rung.load() == 0, "a gate that has opened stays open");
+            check(m.out->finished() ? m.wire.size == 0 : m.wire.frames() == "a", "all of it, or nothing");
+            ends.insert(m.out->finished() ? "rejected" : "open");
+        });
+    });
+    CHECK(passes(done));
+    CHECK(ends == std::set<std::string>{"open", "rejected"});
+}
+
 TEST_CASE("a gate that rejects sends nothing of what was queued", "[writer]") {
     const result done = explore(bound(2), [](scenario& stage) {
         auto& m = stage.make<deferred>("writer", wsolo::born_gated);

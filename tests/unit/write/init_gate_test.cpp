@@ -146,3 +146,71 @@ TEST_CASE("close and abort during the handshake take effect when the gate lets g
     CHECK(aborted.wire.bytes().empty());
     CHECK(aborted.out.report().reason == errc::connection_lost);
 }
+
+TEST_CASE("a handshake that takes too long is rejected by the pump that its deadline calls for",
+          "[write][init_gate]") {
+    gated g;
+    outcome_log log;
+    wsolo::init_gate gate(g.out);
+    CHECK(g.out.pump().deadline == wsolo::no_deadline);
+    const auto deadline = manual_clock::now() + 10s;
+    REQUIRE(gate.set_deadline(deadline) == errc::none);
+    REQUIRE(g.out.send_text("one", log.next()) == errc::none);
+    REQUIRE(gate.acknowledge(wsolo::bytes_of("HTTP/1.1 408\r\n\r\n")) == errc::none);
+    manual_clock::advance(10s - 1ns);
+    const auto shut = g.out.pump();
+    CHECK(shut.status == pump_status::busy);
+    CHECK(shut.deadline == deadline);
+    CHECK(g.wire.calls().empty());
+    manual_clock::advance(1ns);
+    CHECK(g.out.pump().status == pump_status::finished);
+    CHECK(g.wire.bytes() ==
+          "HTTP/1.1 408\r\n\r\n"); // what was acknowledged leaves, as when reject() is called
+    CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::handshake_timeout}});
+    REQUIRE(g.told.reports.size() == 1);
+    CHECK(g.told.reports[0].reason == errc::handshake_timeout);
+
+    CHECK(gate.acknowledge(wsolo::bytes_of(response)) == errc::closed);
+    CHECK(gate.set_deadline(wsolo::no_deadline) == errc::closed);
+    gate.open(); // too late
+    CHECK(g.scheduled == 0);
+    CHECK(g.out.finished());
+    CHECK(g.out.pump().status == pump_status::finished);
+    CHECK(g.wire.finishes() == 1);
+}
+
+TEST_CASE("a gate that opens in time forgets its deadline", "[write][init_gate]") {
+    gated g;
+    {
+        wsolo::init_gate gate(g.out);
+        REQUIRE(gate.set_deadline(manual_clock::now() + 1s) == errc::none);
+        REQUIRE(gate.set_deadline(manual_clock::now() + 10s) == errc::none);
+        manual_clock::advance(5s);
+        CHECK(g.out.pump().status == pump_status::busy);
+        gate.open();
+    }
+    REQUIRE(g.out.send_text("one") == errc::none);
+    g.wire.then({io_status::would_block, 1, 0});
+    manual_clock::advance(10s);
+    const auto parked = g.out.pump();
+    CHECK(parked.status == pump_status::blocked);
+    CHECK(parked.deadline == manual_clock::now() + 30s);
+    CHECK(g.out.pump().status == pump_status::idle);
+    CHECK(g.wire.bytes() == "\x81\x03one");
+}
+
+TEST_CASE("a refusal at the deadline is bounded as any drain", "[write][init_gate]") {
+    gated g;
+    wsolo::init_gate gate(g.out);
+    REQUIRE(gate.set_deadline(manual_clock::now()) == errc::none);
+    REQUIRE(gate.acknowledge(wsolo::bytes_of("no")) == errc::none);
+    g.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
+    const auto parked = g.out.pump();
+    CHECK(parked.status == pump_status::blocked);
+    CHECK(parked.deadline == manual_clock::now() + 5s);
+    manual_clock::advance(5s);
+    CHECK(g.out.pump().status == pump_status::finished);
+    CHECK(g.out.report().reason == errc::handshake_timeout);
+    gate.reject(errc::aborted); // too late as well
+    CHECK(g.out.report().reason == errc::handshake_timeout);
+}

@@ -4,8 +4,10 @@
 #include <support/strict_parser.hpp>
 
 #include <wsolo/adapt/posix.hpp>
+#include <wsolo/write/outcome_ticket.hpp>
 #include <wsolo/write/threaded.hpp>
 
+#include <functional>
 #include <stdexcept>
 
 #include <unistd.h>
@@ -127,4 +129,29 @@ TEST_CASE("a transport that throws while it waits has failed", "[write][threaded
     CHECK(out.wait(std::chrono::steady_clock::now() + 20s));
     CHECK(out->report().reason == errc::write_failed);
     CHECK(out->report().frames_dropped == 1);
+}
+
+TEST_CASE("tickets of every kind of item, from the thread that writes", "[write][threaded]") {
+    socket_pair sockets;
+    threaded out{wsolo::adapt::posix_socket(sockets.ends[0])};
+    const auto soon = std::chrono::steady_clock::now() + 20s;
+    const auto frame = *wsolo::make_shared_frame(wsolo::opcode::text, wsolo::bytes_of("shared"));
+    const std::vector<std::function<errc(wsolo::on_outcome)>> kinds{
+        [&](auto told) { return out->send(frame, told); },
+        [&](auto told) { return out->send(wsolo::raw{frame.bytes()}, told); },
+        [&](auto told) { return out->send(wsolo::outbound(wsolo::shared{frame}), told); },
+        [&](auto told) { return out->send(*wsolo::make_ping<wsolo::role::server>({}), told); },
+        [&](auto told) {
+            return out->begin_message(wsolo::opcode::text).finish(wsolo::bytes_of("part"), told);
+        },
+        [&](auto told) { return out->close(wsolo::close_code::normal, "", 20s, told); },
+    };
+    for (const auto& send : kinds) {
+        auto ticket = wsolo::observed(send);
+        REQUIRE(ticket.error() == errc::none);
+        CHECK(ticket.wait(soon) == errc::none);
+    }
+    CHECK(out.wait(soon));
+    CHECK(out->report().frames_written == kinds.size());
+    CHECK(wsolo::observed(kinds[0]).wait(soon) == errc::closed);
 }

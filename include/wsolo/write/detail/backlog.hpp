@@ -81,17 +81,15 @@ public:
         return room;
     }
 
-    [[nodiscard]] mutable_bytes put_small(const placement& where, segment& room) noexcept {
-        if (where.to == lane_id::pong && accounts.pongs_full() && room.frames() != 0) {
-            // the newest PING's answer will do (RFC 6455 §5.5.3)
-            accounts.drop_one(lane_id::pong, room.drop_last(), false);
-        }
+    [[nodiscard]] mutable_bytes put_small(const placement& where, segment& room, supplies& out) noexcept {
+        if (where.to == lane_id::pong && accounts.pongs_full()) drop_newest_pong(out);
         accounts.accept(where.to, where.size);
         return room.append(where.size);
     }
 
     /// A frame with a segment of its own, or a mark.
-    void put_whole(const placement& where, segment* frame) noexcept {
+    void put_whole(const placement& where, segment* frame, supplies& out) noexcept {
+        if (where.to == lane_id::pong && accounts.pongs_full()) drop_newest_pong(out);
         if (frame->frames() != 0) accounts.accept(where.to, where.size);
         if (where.to == lane_id::data) accounts.accept_block();
         target(where).push(frame);
@@ -103,7 +101,7 @@ public:
             out.replaced.push(same);
             accounts.drop_one(lane_id::data, same->size(), true);
         }
-        put_whole({.size = frame->size()}, frame);
+        put_whole({.size = frame->size()}, frame, out);
     }
 
     /// What waited for the message follows it. True when there was something.
@@ -147,6 +145,23 @@ public:
     [[no_unique_address]] ledger accounts;
 
 private:
+    /// Beyond the reserve the newest PING's answer will do (RFC 6455 §5.5.3): the one before it, where it was
+    /// not taken for the flight yet, leaves. O(1), but for a newest one that somebody asked about.
+    void drop_newest_pong(supplies& out) noexcept {
+        lane& pongs = work->queue(lane_id::pong);
+        segment* newest = pongs.back();
+        if (newest != nullptr && newest->frames() == 0) // the room for the next one
+            newest = pongs.before_last();
+        if (newest == nullptr || newest->frames() == 0) return;
+        if (!newest->is_whole()) {
+            accounts.drop_one(lane_id::pong, newest->drop_last(), false);
+        } else {
+            accounts.drop_one(lane_id::pong, newest->size(), false);
+            static_cast<void>(pongs.unlink(newest));
+            out.replaced.push(newest);
+        }
+    }
+
     /// While a fragmented message is open, other data waits for it and leaves half of the budget to it: it must
     /// be able to end.
     [[nodiscard]] bool yields(const placement& where) const noexcept {

@@ -6,6 +6,7 @@
 //   met its deadline leaves nothing dangling in the queue.
 
 #include "../../sync/parker.hpp"
+#include "../../sync/stop_hook.hpp"
 #include "../outcome.hpp"
 
 #include <new>
@@ -47,5 +48,23 @@ private:
     typename Traits::template atomic<errc> outcome_{errc::timed_out};
     typename Traits::template atomic<int> references_{2};
 };
+
+/// Queues a mark with `queue(on_outcome)`, which may wait, and sleeps until its outcome.
+template <class Traits, class StopToken, class Queue>
+[[nodiscard]] errc flush_and_wait(time_point deadline, const StopToken& stop, Queue queue) {
+    auto* ticket = flush_ticket<Traits>::make();
+    if (ticket == nullptr) return errc::out_of_memory;
+    errc outcome = queue(ticket->mark());
+    if (outcome == errc::none) {
+        const auto nudge = [ticket]() noexcept { ticket->nudge(); };
+        [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+        outcome = ticket->wait(deadline);
+        if (outcome == errc::timed_out && stop.stop_requested()) outcome = errc::cancelled;
+    } else {
+        ticket->drop(); // the mark's reference: it was not queued
+    }
+    ticket->drop();
+    return outcome;
+}
 
 } // namespace wsolo::inline WSOLO_ABI::detail

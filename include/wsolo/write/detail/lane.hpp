@@ -57,6 +57,11 @@ public:
         return item;
     }
 
+    /// The one in front of back(), or nullptr. O(segments).
+    [[nodiscard]] segment* before_last() const noexcept {
+        return find([this](const segment& item) { return item.next == tail_ && &item != tail_; });
+    }
+
     /// Takes `item` out. False: it is not in here. O(segments before it).
     bool unlink(segment* item) noexcept {
         segment* before = nullptr;

@@ -130,6 +130,10 @@ public:
         return due;
     }
 
+    [[nodiscard]] std::uint32_t frames_written() const noexcept {
+        return static_cast<std::uint32_t>(frames_written_);
+    }
+
     /// Whether a fragmented message is open: other data is held, and leaves it half of the budget.
     [[nodiscard]] bool in_message() const noexcept { return in_message_; }
     /// False: one is open already.

@@ -45,6 +45,13 @@ public:
         return whole;
     }
 
+    /// The same with a copy of `frame` in it.
+    [[nodiscard]] static segment* make_copy(const_bytes frame, const item_tag& tag = {}) noexcept {
+        segment* whole = make_whole(frame.size(), tag);
+        if (whole != nullptr) std::memcpy(whole->storage(), frame.data(), frame.size());
+        return whole;
+    }
+
     /// One reference to a shared frame; its bytes are not copied.
     [[nodiscard]] static segment* make_shared(shared_frame frame, const item_tag& tag = {}) noexcept {
         segment* whole = make_whole(0, tag);

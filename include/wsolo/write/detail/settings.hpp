@@ -1,5 +1,5 @@
 #pragma once
-// writer_options' times in 16 bytes: what each of very many idle writers keeps of them.
+// writer_options' times and quantum in 16 bytes: what each of very many idle writers keeps of them.
 
 #include "../budget.hpp"
 
@@ -23,17 +23,36 @@ private:
     std::uint32_t milliseconds_;
 };
 
+/// A number of bytes in two of them: exact below 2048, above that within a thousandth, never more.
+class short_size {
+public:
+    explicit constexpr short_size(std::uint32_t size) noexcept {
+        std::uint16_t shift = 0;
+        for (; size >> shift >= 2048; ++shift) {}
+        bits_ = static_cast<std::uint16_t>(size >> shift << 5 | shift);
+    }
+
+    [[nodiscard]] constexpr std::uint32_t get() const noexcept {
+        return static_cast<std::uint32_t>(bits_ >> 5) << (bits_ & 31U);
+    }
+
+private:
+    std::uint16_t bits_;
+};
+
 struct settings {
     explicit constexpr settings(const writer_options& options) noexcept
         : write_timeout(options.timeouts.write),
           drain_timeout(options.timeouts.drain),
           min_rate(options.timeouts.min_rate),
-          pump_quantum(options.pump_quantum) {}
+          pump_quantum(options.pump_quantum),
+          pump_frames(options.pump_frames) {}
 
     short_duration write_timeout;
     short_duration drain_timeout;
     std::uint32_t min_rate;
-    std::uint32_t pump_quantum;
+    short_size pump_quantum;
+    std::uint16_t pump_frames;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

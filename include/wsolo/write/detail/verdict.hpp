@@ -35,6 +35,7 @@ struct [[nodiscard]] next_result {
     next_step step = next_step::released;
     bool climbed = false;     ///< the queue reached its high mark: tell the observer, before `fell`
     bool fell = false;        ///< the queue fell to its low mark: tell the observer
+    std::uint32_t frames = 0; ///< that were written so far, modulo 2^32
     workload* idle = nullptr; ///< the caller's to destroy
     waiter_list due{};        ///< the caller's to wake
 };

@@ -3,8 +3,8 @@
 // few small frames lie in the same block.
 //
 // Laws of this file:
-// - The lanes, `held`, `spare`, `waiters`, `block_size` and `close_deadline` belong to the outbox's lock; the
-//   other members to the owner of the write token.
+// - The lanes, `held`, `spare`, `waiters`, `block_size`, `close_deadline` and `gate_deadline` belong to the
+//   outbox's lock; the other members to the owner of the write token.
 // - Blocks grow while traffic lasts and start small again after an idle moment.
 
 #include "../../sync/traits.hpp"
@@ -92,6 +92,7 @@ public:
     lane held; ///< data that waits for a fragmented message to end
     waiter_list waiters;
     time_point close_deadline = no_deadline;
+    time_point gate_deadline = no_deadline; ///< of the handshake
     std::uint32_t block_size = min_block;
     flight in_flight;
     time_point write_deadline = no_deadline; ///< no_deadline while no write stands

@@ -30,7 +30,7 @@ enum class pump_status : std::uint8_t {
     finished, ///< over: see report()
 };
 
-/// `deadline` counts where the status is blocked, and may be no_deadline.
+/// `deadline` counts where the status is blocked, or busy because of a gate, and may be no_deadline.
 struct [[nodiscard]] pump_result {
     pump_status status = pump_status::idle;
     time_point deadline = no_deadline;
@@ -112,7 +112,7 @@ protected:
     pump_result take_and_run() {
         if (box_.begin()) return run();
         switch (box_.state()) {
-        case token::gated:
+        case token::gated: return meet_gate();
         case token::pumping: return {pump_status::busy};
         case token::finished: return {pump_status::finished};
         default: return {pump_status::idle};
@@ -160,6 +160,13 @@ private:
     friend started;
     struct nothing {};
 
+    pump_result meet_gate() {
+        pump_result shut{pump_status::busy};
+        const time_point now = Traits::clock::now();
+        const time_point finish_by = deadline_after(now, settings_.drain_timeout.get());
+        return box_.expire_gate(now, finish_by, shut.deadline) ? run() : shut;
+    }
+
     /// Holds the token: it leaves by being released, parked, handed over or finished.
     pump_result run() {
         basic_handler_scope<Traits> scope(this);
@@ -170,7 +177,8 @@ private:
             tell_written(last);
             if (last.error != errc::none) return end(last.done, last.failure());
         }
-        for (std::size_t written = 0;; written += last.written) {
+        std::size_t written = 0;
+        for (std::uint32_t first = 0;; written += last.written) {
             next_result next = box_.next(last.done);
             next.due.wake_all();
             if (next.step == next_step::released) {
@@ -184,7 +192,10 @@ private:
             if (next.climbed || next.fell) continue; // the observer may have ended it
             if (next.step == next_step::drained) return end({}, {});
             if (next.step == next_step::aborted) return end({}, {.reason = errc::aborted});
-            if (written != 0 && written >= settings_.pump_quantum) {
+            if (written == 0) {
+                first = next.frames;
+            } else if (written >= settings_.pump_quantum.get() ||
+                       next.frames - first >= settings_.pump_frames) {
                 if (!box_.hand_over()) continue;
                 call_hook();
                 return {box_.state() == token::finished ? pump_status::finished : pump_status::more};

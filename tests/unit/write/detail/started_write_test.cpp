@@ -291,6 +291,40 @@ TEST_CASE("a transport that throws instead of starting has failed", "[write][sta
     CHECK(out.report().reason == errc::write_failed);
 }
 
+TEST_CASE("a transport that throws instead of cancelling is waited for", "[write][started_write]") {
+    struct throws {
+        wsolo::write_done* pending;
+        int* cancels;
+        void start_write(std::span<const wsolo::const_bytes>, wsolo::time_point, wsolo::write_done done) {
+            *pending = std::move(done);
+        }
+        void cancel_write() {
+            ++*cancels;
+            throw std::runtime_error("cancel");
+        }
+        void finish(wsolo::end_of_write) {}
+    };
+    wsolo::write_done pending;
+    int cancels = 0;
+    {
+        wsolo::single_writer<throws, void (*)(), server, wsolo::no_observer, manual_traits> out{
+            throws{&pending, &cancels}, +[] {}};
+        REQUIRE(out.send_text("stuck") == errc::none);
+        REQUIRE(out.pump().status == pump_status::blocked);
+        manual_clock::advance(30s);
+        CHECK(out.pump().status == pump_status::blocked);
+        CHECK(out.pump().status == pump_status::blocked);
+        CHECK(cancels == 1); // once
+        pending({io_status::failed, 0, 1});
+        CHECK(out.pump().status == pump_status::finished);
+        CHECK(out.report().reason == errc::write_timed_out);
+    }
+    wsolo::single_writer<throws, void (*)(), server, wsolo::no_observer, manual_traits> out{
+        throws{&pending, &cancels}, +[] {}};
+    REQUIRE(out.send_text("lost") == errc::none); // destroyed with a write in flight
+    REQUIRE(out.pump().status == pump_status::blocked);
+}
+
 TEST_CASE("however writes end, the wire parses and the accounts add up", "[write][started_write]") {
     for (std::uint64_t seed = 1; seed <= 100; ++seed) {
         wsolo::writer_options options;

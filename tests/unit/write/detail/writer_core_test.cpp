@@ -125,3 +125,50 @@ TEST_CASE("a pump that finds its hook refusing says that it is over", "[write][w
     CHECK(f.out->pump().status == pump_status::finished);
     CHECK(f.reports.size() == 1);
 }
+
+TEST_CASE("a quantum of frames hands the token over too", "[write][writer_core]") {
+    wsolo::writer_options options;
+    options.pump_frames = 3;
+    writer_fixture<server> f(options);
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::ok, 11, 0}; }); // a frame
+    for (int i = 0; i < 7; ++i) REQUIRE(f.out->send_text(numbered(i)) == errc::none);
+    CHECK(f.out->pump().status == pump_status::more);
+    CHECK(f.payloads(1).size() == 3);
+    CHECK(f.scheduled == 2);
+    REQUIRE(f.out->send(f.ping("p")) == errc::none); // control frames count
+    CHECK(f.out->pump().status == pump_status::more);
+    CHECK(f.out->report().frames_written == 6);
+    CHECK(f.out->pump().status == pump_status::idle);
+    CHECK(f.scheduled == 3);
+    CHECK(f.payloads(1).size() == 7);
+}
+
+TEST_CASE("a sender that writes itself writes a quantum of frames at most", "[write][writer_core]") {
+    wsolo::testing::scripted_wire wire;
+    int hooked = 0;
+    wsolo::writer_options options;
+    options.pump_frames = 2;
+    wsolo::single_writer out{wsolo::testing::scripted_transport(wire),
+                             wsolo::inline_drive{[&hooked] { ++hooked; }}, options};
+    wire.rule([] { return wsolo::testing::scripted_step{io_status::ok, 3, 0}; });
+    int behind = 0;
+    wire.before_write([&] { // others send meanwhile, for ever
+        if (++behind < 10) REQUIRE(out.send_text("b") == errc::none);
+    });
+    REQUIRE(out.send_text("a") == errc::none);
+    CHECK(hooked == 1);
+    CHECK(wire.calls().size() == 2);
+    wire.before_write({});
+    while (out.pump().status == pump_status::more) {}
+    CHECK(wire.bytes().size() == 9);
+}
+
+TEST_CASE("a quantum is kept in two bytes, and never grows by that", "[write][writer_core]") {
+    using wsolo::detail::short_size;
+    for (const std::uint32_t exact : {0U, 1U, 1000U, 2047U, 2048U, 65536U, 1U << 20, 1U << 31})
+        CHECK(short_size(exact).get() == exact);
+    for (const std::uint32_t near : {2049U, 99'999U, 1'048'575U, UINT32_MAX}) {
+        CHECK(short_size(near).get() <= near);
+        CHECK(short_size(near).get() >= near - near / 1000);
+    }
+}
