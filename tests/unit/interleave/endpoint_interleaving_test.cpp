@@ -62,10 +62,10 @@ struct room {
             to->replies += e.send_text(received.text()) == errc::none;
             return to->answer;
         }
-        void on_finished(auto&, const wsolo::ending& how) const {
+        void on_finished(auto&, const wsolo::ending& end) const {
             ++to->ends;
             to->replies += 0; // reads and writes what handlers do
-            to->how = how;
+            to->how = end;
         }
     };
     struct work {
