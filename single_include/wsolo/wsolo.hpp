@@ -10391,6 +10391,7 @@ template <class Traits>
 class waiting_sender : public budget_waiter {
 public:
     waiting_sender() noexcept {
+        // NOLINTNEXTLINE(cppcoreguidelines-prefer-member-initializer): it is the base's
         wake = [](budget_waiter& self) noexcept { static_cast<waiting_sender&>(self).parker_.release(); };
     }
 
@@ -12043,8 +12044,8 @@ class [[nodiscard]] basic_outcome_ticket {
 
 public:
     template <observed_send Send>
-    explicit basic_outcome_ticket(Send send) : state_(state::make()) {
-        error_ = state_ == nullptr ? errc::out_of_memory : send(state_->mark());
+    explicit basic_outcome_ticket(Send send)
+        : state_(state::make()), error_(state_ == nullptr ? errc::out_of_memory : send(state_->mark())) {
         if (error_ == errc::none || state_ == nullptr) return;
         state_->drop(); // the item's reference: nobody will call
         std::exchange(state_, nullptr)->drop();
@@ -13103,7 +13104,10 @@ public:
         from_.waiting_ = this;
         from_.ask_(from_.whole_);
     }
-    [[nodiscard]] result<message> await_resume() noexcept { return std::move(*got_); }
+    [[nodiscard]] result<message> await_resume() noexcept {
+        // NOLINTNEXTLINE(bugprone-unchecked-optional-access): whoever resumes has put it there
+        return std::move(*got_);
+    }
 
 private:
     friend message_source;

@@ -73,7 +73,10 @@ public:
         from_.waiting_ = this;
         from_.ask_(from_.whole_);
     }
-    [[nodiscard]] result<message> await_resume() noexcept { return std::move(*got_); }
+    [[nodiscard]] result<message> await_resume() noexcept {
+        // NOLINTNEXTLINE(bugprone-unchecked-optional-access): whoever resumes has put it there
+        return std::move(*got_);
+    }
 
 private:
     friend message_source;

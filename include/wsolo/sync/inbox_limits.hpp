@@ -7,6 +7,8 @@
 // - Both bounds hold at once: many small messages can't hide behind the bytes, nor large ones behind the
 //   count.
 
+#include "../core/config.hpp"
+
 #include <cstddef>
 #include <cstdint>
 

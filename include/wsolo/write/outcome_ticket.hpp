@@ -32,8 +32,8 @@ class [[nodiscard]] basic_outcome_ticket {
 
 public:
     template <observed_send Send>
-    explicit basic_outcome_ticket(Send send) : state_(state::make()) {
-        error_ = state_ == nullptr ? errc::out_of_memory : send(state_->mark());
+    explicit basic_outcome_ticket(Send send)
+        : state_(state::make()), error_(state_ == nullptr ? errc::out_of_memory : send(state_->mark())) {
         if (error_ == errc::none || state_ == nullptr) return;
         state_->drop(); // the item's reference: nobody will call
         std::exchange(state_, nullptr)->drop();

@@ -17,6 +17,7 @@ template <class Traits>
 class waiting_sender : public budget_waiter {
 public:
     waiting_sender() noexcept {
+        // NOLINTNEXTLINE(cppcoreguidelines-prefer-member-initializer): it is the base's
         wake = [](budget_waiter& self) noexcept { static_cast<waiting_sender&>(self).parker_.release(); };
     }
 
