@@ -111,7 +111,7 @@ TEST_CASE("masking by AVX2 is the same", "[frame][mask]") {
     if (__builtin_cpu_supports("avx2")) {
         CHECK(first_difference(detail::xor_avx2, 128) == "");
     } else {
-        SUCCEED("this processor has no AVX2");
+        WARN("not tried: this processor has no AVX2");
     }
 }
 
@@ -119,7 +119,7 @@ TEST_CASE("masking by AVX-512 is the same", "[frame][mask]") {
     if (__builtin_cpu_supports("avx512f")) {
         CHECK(first_difference(detail::xor_avx512, 256) == "");
     } else {
-        SUCCEED("this processor has no AVX-512");
+        WARN("not tried: this processor has no AVX-512");
     }
 }
 
