@@ -2,10 +2,9 @@
 // The two sides of a writer: a server's frames go out as they are, a client's each take a fresh masking key.
 //
 // Laws of this file:
-// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455
-// §5.1).
-// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside
-//   the lock takes a key under it first.
+// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455 §5.1).
+// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside the lock
+//   takes a key under it first.
 
 #include "../core/random.hpp"
 #include "../frame/control_reply.hpp"
