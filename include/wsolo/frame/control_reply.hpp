@@ -35,12 +35,16 @@ public:
     [[nodiscard]] opcode op() const noexcept {
         return static_cast<opcode>(std::to_integer<unsigned>(storage_[0]) & 0x0fU);
     }
+    /// A Close's status code, which a client's bytes() hold masked; no_status when it has none (RFC 6455
+    /// §7.1.5), and for every other frame. A load: nothing is parsed.
+    [[nodiscard]] close_code code() const noexcept { return code_; }
 
 private:
     friend struct detail::control_frame_access;
 
     std::array<std::byte, capacity> storage_; // only the first size_ bytes are ever looked at
     std::uint8_t size_ = 0;
+    close_code code_ = close_code::no_status;
 };
 
 /// What a Close frame said.
@@ -75,12 +79,14 @@ struct control_frame_access {
     }
 
     /// Makes a frame of the payload that was put at payload<Role>(). Preconditions: op is a control opcode,
-    /// the size at most 125.
+    /// the size at most 125, `code` the payload's own.
     template <role Role, class... Keys>
-    static void seal(control_frame& frame, opcode op, std::size_t payload_size, Keys&... keys) noexcept {
+    static void seal(control_frame& frame, opcode op, std::size_t payload_size, close_code code,
+                     Keys&... keys) noexcept {
         const auto whole =
             encode_in_place<Role>(frame.storage_, header_size(0, masks(Role)), payload_size, op, keys...);
         frame.size_ = static_cast<std::uint8_t>(whole->size());
+        frame.code_ = code;
     }
 };
 
@@ -104,14 +110,16 @@ result<control_frame> control_frame_of(opcode op, Payload payload, Keys&... keys
     }
     std::byte* to = control_frame_access::payload<Role>(*made);
     copy_clear(to, payload);
+    close_code code = close_code::no_status;
     if (op == opcode::close) {
         const auto body = parse_close_body(unmasked_bytes(const_bytes(to, size_of(payload))));
         if (!body) {
             made = body.error();
             return made;
         }
+        code = body->code;
     }
-    control_frame_access::seal<Role>(*made, op, size_of(payload), keys...);
+    control_frame_access::seal<Role>(*made, op, size_of(payload), code, keys...);
     return made;
 }
 

@@ -202,9 +202,28 @@ TEST_CASE("control frames of one's own keep the same rules", "[frame][control_re
     CHECK(keys.next == 0x15); // what failed took no key
 }
 
+TEST_CASE("a Close knows its code though its bytes are masked; nothing else has one",
+          "[frame][control_reply]") {
+    own_keys keys;
+    CHECK(make_close<role::server>(close_code::going_away, "so")->code() == close_code::going_away);
+    CHECK(make_close<role::client>(close_code::going_away, "so", keys)->code() == close_code::going_away);
+    CHECK(make_close<role::server>().code() == close_code::no_status);
+    CHECK(make_close<role::client>(keys).code() == close_code::no_status);
+    const byte_vector masked = xored(close_body_of(4999, "x"), peer_key);
+    const auto echo = make_control_reply<role::client>(opcode::close, masked_bytes(masked, peer_key), keys);
+    REQUIRE(echo);
+    CHECK(echo->code() == static_cast<close_code>(4999));
+    const control_frame copy = *echo;
+    CHECK(copy.code() == static_cast<close_code>(4999));
+    // A PING whose payload would be a code.
+    CHECK(make_ping<role::server>(from_hex("03 e8"))->code() == close_code::no_status);
+    CHECK(make_pong<role::client>(from_hex("03 e8"), keys)->code() == close_code::no_status);
+    CHECK(control_frame().code() == close_code::no_status);
+}
+
 TEST_CASE("a control frame is a small value", "[frame][control_reply]") {
     static_assert(control_frame::capacity == 131);
-    static_assert(sizeof(control_frame) == 132 && std::is_trivially_copyable_v<control_frame>);
+    static_assert(sizeof(control_frame) == 134 && std::is_trivially_copyable_v<control_frame>);
     const control_frame nothing;
     CHECK(nothing.bytes().empty());
     CHECK(nothing.op() == opcode::continuation);
