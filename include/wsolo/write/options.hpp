@@ -14,12 +14,14 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Charged for each queued frame on top of its wire bytes: its share of the blocks in which small frames lie.
+/// Charged for each queued data frame on top of its wire bytes.
 inline constexpr std::size_t frame_overhead = 16;
 
-/// Charged besides for an item with an entry of its own, because it is large (above 2 KiB), shared, keyed, asked about,
-/// a part of a fragmented message, or may be dropped for newer data (overflow::drop_oldest); and for a flush().
-inline constexpr std::size_t item_overhead = 128;
+/// Charged besides for each entry of the queue. Frames that follow each other share one; a frame has an entry of its own
+/// when it is large (above 2 KiB), shared, keyed or asked about, when it may be dropped for newer data
+/// (overflow::drop_oldest), or when it waits for a fragmented message to end; and so has a flush(). The plain frame after
+/// such an entry starts a new one.
+inline constexpr std::size_t entry_overhead = 80;
 
 /// What becomes of a data frame that does not fit now. (Two more answers belong to the call, not to the writer:
 /// send_wait() waits for room, send_keyed() replaces an item of the same key.)

@@ -67,7 +67,7 @@ public:
     /// Queues a message; `payload` may be reused at once. The caller vouches that a text is UTF-8 (RFC 6455 §5.6); checked
     /// builds assert it. errc::none: accepted, and counted in the report. Otherwise nothing happened: queue_full (try
     /// later), too_large (never), closed, out_of_memory. O(n). `on_done`, here and below, is called once with what became
-    /// of the accepted item; it costs item_overhead of budget.
+    /// of the accepted item; it costs entry_overhead of budget.
     [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done = {}) {
         WSOLO_ASSERT(is_valid_utf8(bytes_of(payload)), "a text message is UTF-8 (RFC 6455 §5.6)");
         return send_message(opcode::text, bytes_of(payload), on_done);
@@ -125,7 +125,7 @@ public:
     /// passes data, each on a frame boundary. A Close is close() with this body and the default drain bound. A PONG that
     /// a newer one replaces (see writer_limits::control_reserve) ends as errc::conflated.
     [[nodiscard]] errc send(const control_frame& frame, on_outcome on_done = {}) {
-        return send_control(frame.op(), frame.close_status(), frame.bytes(), on_done);
+        return send_control(frame.op(), frame.code(), frame.bytes(), on_done);
     }
     /// Queues a PING; its `on_done` comes when the transport took its last byte, which is when a pong timer starts.
     /// Errors: queue_full, closed, out_of_memory, control_payload_too_big (above 125 bytes).
@@ -163,7 +163,7 @@ public:
     // ---- waiting
 
     /// Calls `on_done` when all data accepted before now was written (errc::none), or with why not: the first drop among
-    /// it, or the writer's end. It waits for nothing that is accepted later. It costs item_overhead of budget:
+    /// it, or the writer's end. It waits for nothing that is accepted later. It costs entry_overhead of budget:
     /// errc::queue_full when the queue is above its bound.
     [[nodiscard]] errc flush(on_outcome on_done) { return queue_mark(on_done, nullptr); }
 
@@ -188,7 +188,7 @@ public:
     /// told; neither a cork nor a shut gate holds the bound back. errc::closed when it was closed before;
     /// invalid_close_code and the like for a body that may not be sent.
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within, on_outcome on_done = {}) {
-        const auto frame = drive_.box.locked([&] { return side_.close(code, reason); });
+        const auto frame = drive_.box.locked([&] { return side_.close(code, fit_close_reason(reason)); });
         if (!frame) return frame.error();
         return push_close(code, frame->bytes(), drain_within, on_done);
     }
@@ -304,6 +304,14 @@ private:
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
     }
+    detail::push_result push_part(frame_spec spec, const_bytes part, detail::message_part which, on_outcome on_done,
+                                  detail::errands& todo) {
+        detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
+        what.part = which;
+        const auto encode = [&](mutable_bytes to) { side_.encode(to, spec, part); };
+        const auto make = [&] { return encode_apart(spec, part, on_done); };
+        return drive_.box.push(what, encode, make, todo);
+    }
     /// Small frames that no full queue costs the connection.
     template <class Encode>
     errc push_small(detail::offer what, Encode encode) {
@@ -349,6 +357,15 @@ private:
             {.size = frame.size(), .done = on_done, .is_close = true}, close,
             [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); }, todo);
         return drive_.after(pushed, todo);
+    }
+
+    errc send_waiting(opcode op, const_bytes payload, on_outcome on_done, detail::room_waiter* waiter) {
+        detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
+        what.waiter = waiter;
+        detail::errands todo;
+        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+        const auto make = [&] { return encode_apart(op, payload, on_done); };
+        return drive_.after(drive_.box.push(what, encode, make, todo), todo);
     }
 
     errc queue_mark(on_outcome on_done, detail::room_waiter* waiter) {

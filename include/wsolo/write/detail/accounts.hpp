@@ -20,13 +20,13 @@ struct holdings {
     std::size_t reserved_bytes = 0; ///< granted to waiting senders, overhead included
     std::uint32_t reserved_frames = 0;
     std::uint32_t data_frames = 0;
-    std::uint32_t items = 0; ///< data frames and marks with an entry of their own
+    std::uint32_t entries = 0; ///< of data
     std::uint32_t control_bytes = 0;
     std::uint32_t control_frames[lane_count - 1] = {}; ///< greeting, PONG, PING
 
     /// Budget in use: wire bytes plus overhead.
     [[nodiscard]] std::size_t charged() const noexcept {
-        return data_bytes + data_frames * frame_overhead + items * item_overhead;
+        return data_bytes + data_frames * frame_overhead + entries * entry_overhead;
     }
     void add(lane_id to, std::size_t bytes, std::uint32_t frames) noexcept {
         if (to == lane_id::data) {
@@ -60,12 +60,13 @@ public:
           reserve_(limits.control_reserve == 0 ? 1 : limits.control_reserve),
           high_water_(limits.max_bytes == 0 ? 0 : limits.high_water),
           low_water_(limits.low_water < limits.high_water ? limits.low_water : limits.high_water),
-          when_full_(static_cast<std::uint8_t>(limits.when_full) & 3U) {}
+          when_full_(limits.when_full) {}
 
-    [[nodiscard]] overflow when_full() const noexcept { return static_cast<overflow>(when_full_); }
+    [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
 
-    [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size, bool is_item) noexcept {
-        return size + frame_overhead + (is_item ? item_overhead : 0);
+    /// What a data frame costs, in an entry of its own or in the one before it.
+    [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size, bool starts_entry = true) noexcept {
+        return size + frame_overhead + (starts_entry ? entry_overhead : 0);
     }
 
     /// Whether a data frame that costs `charge` fits now, into half of the budget where others have the other half, once
@@ -103,7 +104,7 @@ public:
     /// A queued data frame leaves, unwritten.
     void drop(holdings& held, std::size_t size) noexcept {
         held.remove(lane_id::data, size, 1);
-        --held.items;
+        --held.entries;
         ++frames_dropped_;
         bytes_dropped_ += size;
     }
@@ -128,7 +129,11 @@ public:
         return above_ = untold_ = true;
     }
     [[nodiscard]] bool is_climb_untold() const noexcept { return untold_; }
-    [[nodiscard]] bool take_climb() noexcept { return std::exchange(untold_, false); }
+    [[nodiscard]] bool take_climb() noexcept {
+        const bool climbed = untold_;
+        untold_ = false;
+        return climbed;
+    }
     /// Whether a fall to the low mark is to be told.
     [[nodiscard]] bool has_fallen(const holdings& held) const noexcept {
         return above_ && held.charged() <= mark(low_water_);
@@ -180,7 +185,7 @@ private:
     close_code close_ = close_code::abnormal;
     std::uint8_t high_water_;
     std::uint8_t low_water_;
-    std::uint8_t when_full_ : 2;
+    const overflow when_full_; // read without the lock: apart from the bits that change
     bool above_ : 1 = false;
     bool untold_ : 1 = false;
     bool in_message_ : 1 = false;

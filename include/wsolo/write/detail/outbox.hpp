@@ -90,7 +90,8 @@ public:
     template <class Encode>
     push_result push_close(const offer& what, const closing& close, Encode encode, errands& after) noexcept {
         entry* owned = nullptr;
-        return push_with(what, owned, encode, []() -> entry* { return nullptr; }, &close, after);
+        const auto none = []() -> entry* { return nullptr; };
+        return push_with(what, owned, encode, none, &close, after);
     }
 
     /// Whether an item of `size` bytes might be accepted now: spares the work of encoding it in vain.
@@ -372,14 +373,14 @@ private:
             return {};
         }
         // fits?
-        const bool is_item = owned != nullptr || static_cast<bool>(what.done);
-        entry* same = owned != nullptr && owned->is_keyed && queue_ != nullptr ? queue_->find(owned->key) : nullptr;
-        if (const errc verdict = judge(what, is_item, same); verdict != errc::none) {
+        const bool is_owned = owned != nullptr;
+        entry* same = is_owned && owned->is_keyed && queue_ != nullptr ? queue_->find(owned->key) : nullptr;
+        if (const errc verdict = judge(what, is_owned, same); verdict != errc::none) {
             const bool waits = verdict == errc::queue_full && what.waiter != nullptr;
             if (waits && queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
             if (waits) {
                 take(fresh_queue);
-                queue_->wait(*what.waiter, what.is_mark ? 1 : accounts::charge_of(what.size, is_item));
+                queue_->wait(*what.waiter, what.is_mark ? 1 : accounts::charge_of(what.size));
             }
             // A thread may wait under its own cork: it has the queue driven.
             result = {verdict, waits && has_work() ? claim_at_once() : wake::nothing};
@@ -388,15 +389,15 @@ private:
         // memory
         if (queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
         take(fresh_queue);
-        if (owned == nullptr && (what.size > inline_limit || queue::is_deferred(what, books_) ||
-                                 (what.is_plain_data() && books_.when_full() == overflow::drop_oldest)))
+        if (!is_owned && (what.size > inline_limit || queue::is_deferred(what, books_) ||
+                          (what.is_plain_data() && books_.when_full() == overflow::drop_oldest)))
             return {need::entry};
-        if (owned == nullptr && !queue_->find_room(what, fresh_block, after))
+        if (!is_owned && !queue_->find_room(what, fresh_block, after))
             return {need::block, queue_->wanted_block(what, books_)};
         // what gives way
-        queue_->displace(what, is_item, same, books_, after);
+        queue_->displace(what, is_owned, same, books_, after);
         // place
-        if (owned == nullptr) {
+        if (!is_owned) {
             encode(mutable_bytes(queue_->place_small(what), what.size));
         } else {
             queue_->place(what, std::exchange(owned, nullptr), books_);
@@ -404,15 +405,16 @@ private:
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
         if (close != nullptr) seal(*close);
+        queue_->grant(books_, after.due); // what gave way may have left more room than was taken
         // turn
         result = {errc::none, turn_after(what)};
         return {};
     }
 
-    [[nodiscard]] errc judge(const offer& what, bool is_item, const entry* same) const noexcept {
-        if (queue_ != nullptr) return queue_->judge(what, is_item, same, books_);
+    [[nodiscard]] errc judge(const offer& what, bool is_owned, const entry* same) const noexcept {
+        if (queue_ != nullptr) return queue_->judge(what, is_owned, same, books_);
         if (what.to != lane_id::data || what.is_close || what.is_mark) return errc::none;
-        return books_.admit({}, accounts::charge_of(what.size, is_item), queue::is_deferred(what, books_));
+        return books_.admit({}, accounts::charge_of(what.size), queue::is_deferred(what, books_));
     }
 
     void take(queue*& fresh) noexcept {

@@ -78,13 +78,13 @@ public:
 
     /// Whether it fits: errc::none, queue_full or too_large. `same`: the queued item that it would replace. With
     /// drop_oldest what may be dropped counts as room. Changes nothing. O(1); O(entries) where items would give way.
-    [[nodiscard]] errc judge(const offer& what, bool is_item, const entry* same, const accounts& books) const noexcept {
+    [[nodiscard]] errc judge(const offer& what, bool is_owned, const entry* same, const accounts& books) const noexcept {
         const bool half = is_deferred(what, books);
         if (what.to == lane_id::pong && !what.may_displace && books.pongs_full(held)) return errc::queue_full;
         if (what.to != lane_id::data) return books.admit_control(held, what.to);
         if (what.is_close) return errc::none;
         if (what.is_mark) return books.admit_mark(held, half);
-        const std::size_t charge = accounts::charge_of(what.size, is_item);
+        const std::size_t charge = charge_of(what, is_owned);
         if (same != nullptr && !what.may_displace) return errc::queue_full;
         const relief replaced = same == nullptr ? relief{} : relief{charge_of(*same), 1};
         holdings now = held;
@@ -121,7 +121,7 @@ public:
     }
 
     /// Makes the room that judge() found: what gives way goes to `after`.
-    void displace(const offer& what, bool is_item, entry* same, accounts& books, errands& after) noexcept {
+    void displace(const offer& what, bool is_owned, entry* same, accounts& books, errands& after) noexcept {
         if (what.waiter != nullptr && what.waiter->state == room_state::granted) {
             give_back(held, *what.waiter);
             what.waiter->state = room_state::none;
@@ -129,7 +129,7 @@ public:
         if (what.to == lane_id::pong && books.pongs_full(held)) replace_newest_pong(books, after);
         if (same != nullptr) drop(same, errc::conflated, books, after);
         if (what.to != lane_id::data || what.is_close || what.is_mark) return;
-        const std::size_t charge = accounts::charge_of(what.size, is_item);
+        const std::size_t charge = charge_of(what, is_owned);
         while (books.admit(held, charge, is_deferred(what, books)) == errc::queue_full) {
             entry* oldest = nullptr;
             for_each_droppable([&](entry& old) { return (oldest = &old) == nullptr; });
@@ -186,7 +186,7 @@ public:
         ++in.entries;
         if (what.to == lane_id::data) {
             made->number = next_number_++;
-            held.items += what.done ? 1 : 0;
+            ++held.entries;
         }
         to.entries.push(made);
         return made->after();
@@ -198,7 +198,7 @@ public:
         of(what.to).last_size = owned->size;
         if (what.to == lane_id::data) {
             owned->number = next_number_++;
-            ++held.items;
+            ++held.entries;
             owned->may_drop = books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
         }
         if (what.is_mark) add_mark(owned);
@@ -370,8 +370,10 @@ private:
         return !what.done && last != nullptr && last->kind == entry_kind::run && last->home == to.filling &&
                to.filling->left() >= what.size && (what.to == lane_id::data || to.planned == 0);
     }
-    [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept {
-        return accounts::charge_of(item.size, true);
+    [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept { return accounts::charge_of(item.size); }
+    /// The same of a candidate, as the queue stands now.
+    [[nodiscard]] std::size_t charge_of(const offer& what, bool is_owned) const noexcept {
+        return accounts::charge_of(what.size, is_owned || !extends_run(of(what.to), what));
     }
 
     /// Calls visit(entry&) for the data that no write has named or begun, oldest first, until it answers false.
@@ -444,13 +446,10 @@ private:
             frames -= item->frames;
             from.entries.unlink(item);
             after.tell(item->done, outcome_of(*item, errc::none));
-            if (is_counted(*item, from)) --held.items;
+            if (&from == &of(lane_id::data)) --held.entries;
             release(&from, item, after);
         }
         if (!from.entries.empty()) from.entries.first()->frames -= frames;
-    }
-    [[nodiscard]] bool is_counted(const entry& item, const lane& in) const noexcept {
-        return &in == &of(lane_id::data) && item.kind != entry_kind::run;
     }
 
     /// What became of an entry that leaves for `why`; a flush remembers the first drop before it.
