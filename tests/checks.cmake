@@ -20,6 +20,16 @@ wsolo_add_check(check.readme Python3::Interpreter "${wsolo_tools}/check_readme.p
     --work "${CMAKE_CURRENT_BINARY_DIR}/readme" -- ${wsolo_compile})
 wsolo_add_check(check.teeth Python3::Interpreter "${wsolo_tools}/selftest.py")
 
+# The programs that wait or ask what time it is, once more, on a clock that has just begun.
+set(programs "")
+foreach(name adapt endpoint session sync write scenarios)
+    if(TARGET test_${name})
+        list(APPEND programs $<TARGET_FILE:test_${name}>)
+    endif()
+endforeach()
+wsolo_add_check(check.fresh_clock Python3::Interpreter "${wsolo_tools}/check_fresh_clock.py" ${programs})
+set_tests_properties("${WSOLO_TEST_PREFIX}check.fresh_clock" PROPERTIES PROCESSORS 2 TIMEOUT 600 SKIP_RETURN_CODE 77)
+
 if(CMAKE_VERSION VERSION_GREATER_EQUAL 3.24) # older ones do not know the target
     # Every header compiles alone, warnings as errors.
     wsolo_add_check(check.headers_alone

@@ -13,6 +13,7 @@ from typing import Dict, List
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import amalgamate
 import check_compile_fail
+import check_fresh_clock
 import check_layers
 import check_length
 import check_mirror
@@ -199,6 +200,21 @@ class Mutants(House):
         self.one(self.judge("why: b is something else.\n", ""), "why:")
         self.one(self.judge("For people.", MUTANT), "frame.mutants:11", "taken")
         self.one(self.judge("== ", ""), "no mutant")
+
+
+class FreshClock(House):
+    def judge(self, body: str, limit: float = 60) -> List[str]:
+        self.write("program", f"#!{sys.executable}\nimport time\n{body}\n")
+        (self.root / "program").chmod(0o755)
+        return check_fresh_clock.problems_of([self.root / "program"], limit)
+
+    def test_verdicts(self) -> None:
+        reason = check_fresh_clock.why_not()
+        if reason is not None:
+            self.skipTest(reason)
+        self.assertEqual(self.judge("assert 0 <= time.monotonic() < 30"), [])
+        self.one(self.judge("assert time.monotonic() > 30"), "program fails", "assert")
+        self.one(self.judge("print('begun', flush=True)\ntime.sleep(60)", 0.5), "begun", "not over after 0.5 s")
 
 
 class Version(House):
