@@ -44,10 +44,9 @@ public:
     /// Enough that a system call costs little per byte, little enough that a PONG does not wait long for a write.
     static constexpr std::size_t max_bytes = 256 * 1024;
 
-    void clear() noexcept {
-        parts_ = entries_ = 0;
-        bytes_ = 0;
-    }
+    batch() noexcept {} // NOLINT(modernize-use-equals-default): the arrays stay as they are
+
+    void clear() noexcept { bytes_ = parts_ = entries_ = 0; }
 
     /// The rest of an entry: `frames` frames, of which the first is whole. `is_one` where it is one frame, or no frame
     /// at all but bytes of a handshake.
@@ -110,8 +109,12 @@ private:
         return header_size_announced(bytes[1]) + static_cast<std::size_t>(read_length(bytes));
     }
 
-    const_bytes views_[max_entries];
-    origin origins_[max_entries];
+    union {
+        const_bytes views_[max_entries];
+    };
+    union {
+        origin origins_[max_entries];
+    };
     std::size_t bytes_ = 0;
     std::size_t parts_ = 0;
     std::size_t entries_ = 0;

@@ -99,7 +99,7 @@ public:
         const scoped_hold hold(lock_);
         if (sealed_) return errc::closed;
         const entry* same = key == nullptr || queue_ == nullptr ? nullptr : queue_->find(*key);
-        return judge(what, true, same);
+        return judge(what, accounts::charge_of(what.size), same).error;
     }
 
     /// Opens a fragmented message: until its last part other data waits, control does not.
@@ -374,47 +374,57 @@ private:
         }
         // fits?
         const bool is_owned = owned != nullptr;
+        const bool extends = !is_owned && queue_ != nullptr && queue_->extends_run(what);
+        const std::size_t charge = accounts::charge_of(what.size, !extends);
         entry* same = is_owned && owned->is_keyed && queue_ != nullptr ? queue_->find(owned->key) : nullptr;
-        if (const errc verdict = judge(what, is_owned, same); verdict != errc::none) {
-            const bool waits = verdict == errc::queue_full && what.waiter != nullptr;
+        verdict fits = judge(what, charge, same);
+        if (fits.error == errc::none && fits.displaces && !what.may_displace && !is_granted(what))
+            fits.error = errc::queue_full;
+        if (fits.error != errc::none) {
+            const bool waits = fits.error == errc::queue_full && what.waiter != nullptr;
             if (waits && queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
             if (waits) {
                 take(fresh_queue);
                 queue_->wait(*what.waiter, what.is_mark ? 1 : accounts::charge_of(what.size));
             }
             // A thread may wait under its own cork: it has the queue driven.
-            result = {verdict, waits && has_work() ? claim_at_once() : wake::nothing};
+            result = {fits.error, waits && has_work() ? claim_at_once() : wake::nothing};
             return {};
         }
         // memory
         if (queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
         take(fresh_queue);
-        if (!is_owned && (what.size > inline_limit || queue::is_deferred(what, books_) ||
-                          (what.is_plain_data() && books_.when_full() == overflow::drop_oldest)))
-            return {need::entry};
-        if (!is_owned && !queue_->find_room(what, fresh_block, after))
+        if (!is_owned && must_own(what)) return {need::entry};
+        if (!is_owned && !extends && !queue_->find_room(what, fresh_block, after))
             return {need::block, queue_->wanted_block(what, books_)};
         // what gives way
-        queue_->displace(what, is_owned, same, books_, after);
+        if (fits.displaces) queue_->displace(what, charge, same, books_, after);
         // place
-        if (!is_owned) {
-            encode(mutable_bytes(queue_->place_small(what), what.size));
-        } else {
+        if (is_owned)
             queue_->place(what, std::exchange(owned, nullptr), books_);
-        }
+        else
+            encode(mutable_bytes(extends ? queue_->place_in_run(what) : queue_->place_small(what), what.size));
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
         if (close != nullptr) seal(*close);
-        queue_->grant(books_, after.due); // what gave way may have left more room than was taken
+        if (fits.displaces) queue_->grant(books_, after.due); // it may have left more room than was taken
         // turn
         result = {errc::none, turn_after(what)};
         return {};
     }
 
-    [[nodiscard]] errc judge(const offer& what, bool is_owned, const entry* same) const noexcept {
-        if (queue_ != nullptr) return queue_->judge(what, is_owned, same, books_);
-        if (what.to != lane_id::data || what.is_close || what.is_mark) return errc::none;
-        return books_.admit({}, accounts::charge_of(what.size), queue::is_deferred(what, books_));
+    [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same) const noexcept {
+        if (queue_ != nullptr) return queue_->judge(what, charge, same, books_);
+        if (what.to != lane_id::data || what.is_close || what.is_mark) return {};
+        return {books_.admit({}, charge, queue::is_deferred(what, books_))};
+    }
+    /// Large frames, and what may leave or wait out of turn.
+    [[nodiscard]] bool must_own(const offer& what) const noexcept {
+        return what.size > inline_limit ||
+               (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
+    }
+    [[nodiscard]] static bool is_granted(const offer& what) noexcept {
+        return what.waiter != nullptr && what.waiter->state == room_state::granted;
     }
 
     void take(queue*& fresh) noexcept {

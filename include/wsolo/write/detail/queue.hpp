@@ -38,6 +38,12 @@ struct offer {
     }
 };
 
+/// What judge() says.
+struct [[nodiscard]] verdict {
+    errc error = errc::none;
+    bool displaces = false; ///< something is to give way first
+};
+
 class queue {
 public:
     /// nullptr when there is no memory.
@@ -76,37 +82,27 @@ public:
         return books.in_message() && what.is_plain_data();
     }
 
-    /// Whether it fits: errc::none, queue_full or too_large. `same`: the queued item that it would replace. With
-    /// drop_oldest what may be dropped counts as room. Changes nothing. O(1); O(entries) where items would give way.
-    [[nodiscard]] errc judge(const offer& what, bool is_owned, const entry* same, const accounts& books) const noexcept {
+    /// Whether a small frame follows the lane's newest ones in the same entry.
+    [[nodiscard]] bool extends_run(const offer& what) const noexcept { return extends_run(of(what.to), what); }
+
+    /// Whether it fits: errc::none, queue_full or too_large; and whether displace() is to make its room. `same`: the queued
+    /// item that it would replace. Changes nothing. O(1); O(entries) where items would give way.
+    [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same,
+                                const accounts& books) const noexcept {
+        if (what.to != lane_id::data || what.is_close || what.is_mark) return judge_other(what, books);
         const bool half = is_deferred(what, books);
-        if (what.to == lane_id::pong && !what.may_displace && books.pongs_full(held)) return errc::queue_full;
-        if (what.to != lane_id::data) return books.admit_control(held, what.to);
-        if (what.is_close) return errc::none;
-        if (what.is_mark) return books.admit_mark(held, half);
-        const std::size_t charge = charge_of(what, is_owned);
-        if (same != nullptr && !what.may_displace) return errc::queue_full;
-        const relief replaced = same == nullptr ? relief{} : relief{charge_of(*same), 1};
-        holdings now = held;
-        if (what.waiter != nullptr && what.waiter->state == room_state::granted) give_back(now, *what.waiter);
+        const bool is_granted = what.waiter != nullptr && what.waiter->state == room_state::granted;
+        relief leaving;
+        if (same != nullptr) leaving = {charge_of(*same), 1};
+        if (is_granted) leaving = {leaving.charge + what.waiter->charge, leaving.frames + 1};
         // First come, first served: a newcomer gets no room but what it brings along.
-        const bool overtakes = !waiters.empty() && what.part == message_part::none &&
-                               (what.waiter == nullptr || what.waiter->state != room_state::granted);
-        if (overtakes && charge > replaced.charge) {
-            return books.admit({}, charge, half) == errc::too_large ? errc::too_large : errc::queue_full;
-        }
-        errc verdict = books.admit(now, charge, half, replaced);
-        if (verdict != errc::queue_full || books.when_full() != overflow::drop_oldest || !what.may_displace)
-            return verdict;
-        relief gain = replaced;
-        for_each_droppable([&](const entry& old) {
-            if (&old == same) return true;
-            gain.charge += charge_of(old);
-            ++gain.frames;
-            verdict = books.admit(now, charge, half, gain);
-            return verdict == errc::queue_full;
-        });
-        return verdict;
+        const bool overtakes = !waiters.empty() && !is_granted && what.part == message_part::none;
+        if (overtakes && charge > leaving.charge)
+            return {books.admit({}, charge, half) == errc::too_large ? errc::too_large : errc::queue_full};
+        const errc now = books.admit(held, charge, half, leaving);
+        if (now != errc::queue_full) return {now, leaving.frames != 0};
+        if (books.when_full() != overflow::drop_oldest) return {now};
+        return {judge_dropping(charge, half, same, leaving, books), true};
     }
 
     /// The queued item of this key that a write does not name, or nullptr. O(entries).
@@ -121,15 +117,13 @@ public:
     }
 
     /// Makes the room that judge() found: what gives way goes to `after`.
-    void displace(const offer& what, bool is_owned, entry* same, accounts& books, errands& after) noexcept {
+    void displace(const offer& what, std::size_t charge, entry* same, accounts& books, errands& after) noexcept {
         if (what.waiter != nullptr && what.waiter->state == room_state::granted) {
             give_back(held, *what.waiter);
             what.waiter->state = room_state::none;
         }
-        if (what.to == lane_id::pong && books.pongs_full(held)) replace_newest_pong(books, after);
+        if (what.to == lane_id::pong) return replace_newest_pong(books, after);
         if (same != nullptr) drop(same, errc::conflated, books, after);
-        if (what.to != lane_id::data || what.is_close || what.is_mark) return;
-        const std::size_t charge = charge_of(what, is_owned);
         while (books.admit(held, charge, is_deferred(what, books)) == errc::queue_full) {
             entry* oldest = nullptr;
             for_each_droppable([&](entry& old) { return (oldest = &old) == nullptr; });
@@ -142,7 +136,7 @@ public:
     /// a fresh block of wanted_block() bytes.
     [[nodiscard]] bool find_room(const offer& what, block*& fresh, errands& after) noexcept {
         lane& to = of(what.to);
-        if (extends_run(to, what) || fits(to.filling, what.size)) return true;
+        if (fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
         const bool may_take = spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
         block* next = may_take && fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
@@ -161,20 +155,25 @@ public:
         return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
     }
 
+    /// Where to write a small frame that extends_run().
+    [[nodiscard]] std::byte* place_in_run(const offer& what) noexcept {
+        lane& to = of(what.to);
+        held.add(what.to, what.size, 1);
+        to.last_size = what.size;
+        block& in = *to.filling;
+        entry& run = *to.entries.last();
+        std::byte* const at = in.storage() + in.used;
+        run.size += what.size;
+        ++run.frames;
+        in.used += static_cast<std::uint32_t>(what.size);
+        return at;
+    }
     /// Where to write a small frame, for which there is room.
     [[nodiscard]] std::byte* place_small(const offer& what) noexcept {
         lane& to = of(what.to);
         held.add(what.to, what.size, 1);
         to.last_size = what.size;
         block& in = *to.filling;
-        if (extends_run(to, what)) {
-            entry& run = *to.entries.last();
-            std::byte* const at = in.storage() + in.used;
-            run.size += what.size;
-            ++run.frames;
-            in.used += static_cast<std::uint32_t>(what.size);
-            return at;
-        }
         auto* made = ::new (static_cast<void*>(in.storage() + aligned(in.used))) entry;
         made->bytes = made->after();
         made->size = what.size;
@@ -371,9 +370,24 @@ private:
                to.filling->left() >= what.size && (what.to == lane_id::data || to.planned == 0);
     }
     [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept { return accounts::charge_of(item.size); }
-    /// The same of a candidate, as the queue stands now.
-    [[nodiscard]] std::size_t charge_of(const offer& what, bool is_owned) const noexcept {
-        return accounts::charge_of(what.size, is_owned || !extends_run(of(what.to), what));
+
+    [[nodiscard]] verdict judge_other(const offer& what, const accounts& books) const noexcept {
+        if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books))};
+        if (what.to == lane_id::pong && books.pongs_full(held))
+            return {what.may_displace ? errc::none : errc::queue_full, true};
+        return {what.is_close ? errc::none : books.admit_control(held, what.to)};
+    }
+    /// With the oldest items gone, as many as it takes.
+    [[nodiscard]] errc judge_dropping(std::size_t charge, bool half, const entry* same, relief leaving,
+                                      const accounts& books) const noexcept {
+        errc fits_then = errc::queue_full;
+        for_each_droppable([&](const entry& old) {
+            if (&old == same) return true;
+            leaving = {leaving.charge + charge_of(old), leaving.frames + 1};
+            fits_then = books.admit(held, charge, half, leaving);
+            return fits_then == errc::queue_full;
+        });
+        return fits_then;
     }
 
     /// Calls visit(entry&) for the data that no write has named or begun, oldest first, until it answers false.
