@@ -32,7 +32,8 @@ wsolo::writer_options room_for(std::size_t bytes, std::uint32_t frames = 9) {
     return options;
 }
 
-constexpr std::size_t one_frame = 3 + wsolo::frame_overhead; // "a"
+constexpr std::size_t one_frame = 3 + wsolo::frame_overhead + wsolo::entry_overhead; // "a"
+constexpr std::size_t more = 3 + wsolo::frame_overhead;                                 // another one right after it
 constexpr wsolo::time_point soon = wsolo::time_point(std::chrono::hours(1));
 
 template <class Room>
@@ -120,7 +121,7 @@ TEST_CASE("two senders that wait: an empty queue leaves none of them behind", "[
 
 TEST_CASE("a queue that becomes empty below the high mark leaves no sender behind", "[outbox]") {
     const result done = explore(bound(1), [](scenario& stage) {
-        auto& m = stage.make<deferred>("writer", room_for(40)); // one long frame, or two of "a"
+        auto& m = stage.make<deferred>("writer", room_for(one_frame + more)); // one long frame, or two of "a"
         check(m.out->send_text("a") == errc::none, "accepted");
         for (const char* const name : {"long b", "long c"})
             stage.thread(name,

@@ -227,8 +227,8 @@ private:
                     last.error = errc::aborted;
                     return last.is_partial = true;
                 } else {
-                    deadline = started_->is_cancelled() ? no_deadline : how.deadline;
-                    if (box.park_started(started_->is_over, deadline)) return false;
+                    deadline = started_->is_cancelled() ? no_deadline : how.deadline; // no more can be asked of it
+                    if (box.park_started(started_->is_over, how.deadline)) return false;
                 }
             }
         }
