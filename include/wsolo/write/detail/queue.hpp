@@ -33,6 +33,10 @@ struct offer {
     bool may_displace = true; ///< whether something queued may give way to it
     room_waiter* waiter = nullptr; ///< of a sender that waits where there is no room
 
+    /// Whether it comes for room that was granted.
+    [[nodiscard]] bool is_granted() const noexcept {
+        return waiter != nullptr && waiter->state == room_state::granted;
+    }
     [[nodiscard]] bool is_plain_data() const noexcept {
         return to == lane_id::data && part == message_part::none && !is_close;
     }
@@ -73,7 +77,10 @@ public:
     [[nodiscard]] bool must_finish() const noexcept {
         return mid_frame() || !of(lane_id::greeting).entries.empty();
     }
-    [[nodiscard]] bool is_unused() const noexcept { return !has_entries() && !has_deferred() && waiters.empty(); }
+    /// Room that was granted is kept here until its sender comes for it.
+    [[nodiscard]] bool is_unused() const noexcept {
+        return !has_entries() && !has_deferred() && waiters.empty() && held.reserved_frames == 0;
+    }
 
     // ---- in
 
@@ -91,7 +98,7 @@ public:
                                 const accounts& books) const noexcept {
         if (what.to != lane_id::data || what.is_close || what.is_mark) return judge_other(what, books);
         const bool half = is_deferred(what, books);
-        const bool is_granted = what.waiter != nullptr && what.waiter->state == room_state::granted;
+        const bool is_granted = what.is_granted();
         relief leaving;
         if (same != nullptr) leaving = {charge_of(*same), 1};
         if (is_granted) leaving = {leaving.charge + what.waiter->charge, leaving.frames + 1};
@@ -118,10 +125,8 @@ public:
 
     /// Makes the room that judge() found: what gives way goes to `after`.
     void displace(const offer& what, std::size_t charge, entry* same, accounts& books, errands& after) noexcept {
-        if (what.waiter != nullptr && what.waiter->state == room_state::granted) {
-            give_back(held, *what.waiter);
-            what.waiter->state = room_state::none;
-        }
+        if (what.is_granted()) give_back(*what.waiter);
+        if (what.is_mark) return;
         if (what.to == lane_id::pong) return replace_newest_pong(books, after);
         if (same != nullptr) drop(same, errc::conflated, books, after);
         while (books.admit(held, charge, is_deferred(what, books)) == errc::queue_full) {
@@ -213,7 +218,7 @@ public:
 
     void wait(room_waiter& waiter, std::size_t charge) noexcept {
         if (waiter.state == room_state::granted) {
-            give_back(held, waiter);
+            give_back(waiter);
             waiters.push_first(waiter);
         } else {
             waiters.push(waiter);
@@ -239,10 +244,11 @@ public:
             due.push(next);
         }
     }
-    /// What was granted and is not wanted any more.
-    static void give_back(holdings& of, room_waiter& waiter) noexcept {
-        of.reserved_bytes -= waiter.charge;
-        --of.reserved_frames;
+    /// What was granted and is taken now, or not wanted any more.
+    void give_back(room_waiter& waiter) noexcept {
+        held.reserved_bytes -= waiter.charge;
+        --held.reserved_frames;
+        waiter.state = room_state::none;
     }
 
     // ---- out
@@ -372,7 +378,7 @@ private:
     [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept { return accounts::charge_of(item.size); }
 
     [[nodiscard]] verdict judge_other(const offer& what, const accounts& books) const noexcept {
-        if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books))};
+        if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books)), what.is_granted()};
         if (what.to == lane_id::pong && books.pongs_full(held))
             return {what.may_displace ? errc::none : errc::queue_full, true};
         return {what.is_close ? errc::none : books.admit_control(held, what.to)};
