@@ -33,7 +33,7 @@ wsolo::writer_options room_for(std::size_t bytes, std::uint32_t frames = 9) {
 }
 
 constexpr std::size_t one_frame = 3 + wsolo::frame_overhead + wsolo::entry_overhead; // "a"
-constexpr std::size_t more = 3 + wsolo::frame_overhead;                                 // another one right after it
+constexpr std::size_t more = 3 + wsolo::frame_overhead; // another one right after it
 constexpr wsolo::time_point soon = wsolo::time_point(std::chrono::hours(1));
 
 template <class Room>
@@ -150,8 +150,7 @@ TEST_CASE("a sender that gives up as it is granted room lets the next one in", "
         check(m.out->send_text("a") == errc::none, "accepted");
         auto& verdict = stage.make<errc>("verdict");
         stage.thread("hasty", [&] { verdict = send_wait(m, "b", soon); });
-        stage.thread("patient",
-                     [&m] { check(send_wait(m, "c", wsolo::no_deadline) == errc::none, "room"); });
+        stage.thread("patient", [&m] { check(send_wait(m, "c", wsolo::no_deadline) == errc::none, "room"); });
         stage.thread("loop", [&m] {
             while (m.wire.frames().find('c') == std::string::npos) {
                 m.ring.wait();
@@ -172,7 +171,8 @@ TEST_CASE("a flush that waits for room gives it back when it is queued", "[outbo
     const result done = explore(bound(2), [](scenario& stage) {
         auto& m = stage.make<deferred>("writer", room_for(one_frame));
         check(m.out->send_text("a") == errc::none, "accepted");
-        check(m.out->flush(wsolo::on_outcome{[](void*, errc) noexcept {}, nullptr}) == errc::none, "one above the bound");
+        check(m.out->flush(wsolo::on_outcome{[](void*, errc) noexcept {}, nullptr}) == errc::none,
+              "one above the bound");
         auto& is_flushed = stage.make<interleave::atomic<bool>>("is flushed", false);
         stage.thread("flusher", [&] {
             check(m.out->flush(wsolo::no_deadline) == errc::none, "written");

@@ -2,8 +2,8 @@
 
 #include <support/writer_fixture.hpp>
 
-TEMPLATE_TEST_CASE("with a reserve of a few PONGs the newest replaces the one before it", "[write][control]", server,
-                   client) {
+TEMPLATE_TEST_CASE("with a reserve of a few PONGs the newest replaces the one before it", "[write][control]",
+                   server, client) {
     for (std::uint16_t reserve = 1; reserve != 4; ++reserve) {
         wsolo::writer_options options;
         options.limits.control_reserve = reserve;

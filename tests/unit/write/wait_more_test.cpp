@@ -52,8 +52,8 @@ TEMPLATE_TEST_CASE("room that was granted for nothing is there for others", "[wr
     CHECK(f.payloads(1) == std::vector<std::string>{"a", "c"});
 }
 
-TEMPLATE_TEST_CASE("room that was granted waits for its sender, though the queue is empty meanwhile", "[write][wait]",
-                   server, client) {
+TEMPLATE_TEST_CASE("room that was granted waits for its sender, though the queue is empty meanwhile",
+                   "[write][wait]", server, client) {
     full<TestType> f;
     CHECK(f.push_when_room([&](auto* waiter) { return f.push("b", waiter); },
                            [&](auto* waiter) {

@@ -30,7 +30,7 @@ struct offer {
     message_part part = message_part::none;
     bool is_mark = false;
     bool is_close = false;
-    bool may_displace = true; ///< whether something queued may give way to it
+    bool may_displace = true;      ///< whether something queued may give way to it
     room_waiter* waiter = nullptr; ///< of a sender that waits where there is no room
 
     /// Whether it comes for room that was granted.
@@ -90,7 +90,9 @@ public:
     }
 
     /// Whether a small frame follows the lane's newest ones in the same entry.
-    [[nodiscard]] bool extends_run(const offer& what) const noexcept { return extends_run(of(what.to), what); }
+    [[nodiscard]] bool extends_run(const offer& what) const noexcept {
+        return extends_run(of(what.to), what);
+    }
 
     /// Whether it fits: errc::none, queue_full or too_large; and whether displace() is to make its room. `same`: the queued
     /// item that it would replace. Changes nothing. O(1); O(entries) where items would give way.
@@ -124,10 +126,11 @@ public:
     }
 
     /// Makes the room that judge() found: what gives way goes to `after`.
-    void displace(const offer& what, std::size_t charge, entry* same, accounts& books, errands& after) noexcept {
+    void displace(const offer& what, std::size_t charge, entry* same, accounts& books,
+                  errands& after) noexcept {
         if (what.is_granted()) give_back(*what.waiter);
-        if (what.is_mark) return;
         if (what.to == lane_id::pong) return replace_newest_pong(books, after);
+        if (what.is_mark) return;
         if (same != nullptr) drop(same, errc::conflated, books, after);
         while (books.admit(held, charge, is_deferred(what, books)) == errc::queue_full) {
             entry* oldest = nullptr;
@@ -143,7 +146,8 @@ public:
         lane& to = of(what.to);
         if (fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
-        const bool may_take = spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
+        const bool may_take =
+            spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
         block* next = may_take && fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
         if (next == nullptr && fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
@@ -203,7 +207,8 @@ public:
         if (what.to == lane_id::data) {
             owned->number = next_number_++;
             ++held.entries;
-            owned->may_drop = books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
+            owned->may_drop =
+                books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
         }
         if (what.is_mark) add_mark(owned);
         // A mark stands after what was accepted before it, and waits for nothing later.
@@ -270,7 +275,8 @@ public:
             }
             std::size_t offset = from.taken + (is_begun ? begun_rest_ : 0);
             std::uint32_t frames_begun = is_begun ? 1 : 0;
-            for (const entry* item = from.entries.first(); item != nullptr && !out.full(); item = item->next) {
+            for (const entry* item = from.entries.first(); item != nullptr && !out.full();
+                 item = item->next) {
                 const bool is_one = item->kind != entry_kind::run;
                 out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
                 ++from.planned;
@@ -335,10 +341,10 @@ public:
 private:
     struct lane {
         entry_list entries;
-        block* filling = nullptr;   ///< where the next small frame goes
-        std::size_t taken = 0;      ///< bytes of the first entry
-        std::size_t last_size = 0;  ///< of the newest frame
-        std::uint32_t planned = 0;  ///< entries from the first that a write names
+        block* filling = nullptr;  ///< where the next small frame goes
+        std::size_t taken = 0;     ///< bytes of the first entry
+        std::size_t last_size = 0; ///< of the newest frame
+        std::uint32_t planned = 0; ///< entries from the first that a write names
     };
 
     queue() noexcept : spare_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
@@ -375,7 +381,9 @@ private:
         return !what.done && last != nullptr && last->kind == entry_kind::run && last->home == to.filling &&
                to.filling->left() >= what.size && (what.to == lane_id::data || to.planned == 0);
     }
-    [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept { return accounts::charge_of(item.size); }
+    [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept {
+        return accounts::charge_of(item.size);
+    }
 
     [[nodiscard]] verdict judge_other(const offer& what, const accounts& books) const noexcept {
         if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books)), what.is_granted()};
@@ -446,7 +454,8 @@ private:
         newest->size -= size;
         newest->home->used -= static_cast<std::uint32_t>(size);
         if (--newest->frames != 0) return;
-        newest->home->used = static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(newest) - newest->home->storage());
+        newest->home->used =
+            static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(newest) - newest->home->storage());
         pongs.entries.unlink(newest);
         if (after.has_place()) after.tell(newest->done, errc::conflated);
         release(&pongs, newest, after);
