@@ -9887,7 +9887,7 @@ struct offer {
 
     [[nodiscard]] bool is_close() const noexcept { return close != nullptr; }
 
-    /// Whether its sender waited, and room is reserved for it.
+    /// Whether it comes for room that was granted.
     [[nodiscard]] bool is_granted() const noexcept {
         return waiter != nullptr && waiter->state == room_state::granted;
     }
@@ -9931,8 +9931,9 @@ public:
     [[nodiscard]] bool must_finish() const noexcept {
         return mid_frame() || !of(lane_id::greeting).entries.empty();
     }
+    /// Room that was granted is kept here until its sender comes for it.
     [[nodiscard]] bool is_unused() const noexcept {
-        return !has_entries() && !has_deferred() && waiters.empty();
+        return !has_entries() && !has_deferred() && waiters.empty() && held.reserved_frames == 0;
     }
 
     // ---- in
@@ -9981,10 +9982,7 @@ public:
     /// Makes the room that judge() found: what gives way goes to `after`.
     void displace(const offer& what, std::size_t charge, entry* same, accounts& books,
                   errands& after) noexcept {
-        if (what.is_granted()) {
-            give_back(held, *what.waiter);
-            what.waiter->state = room_state::none;
-        }
+        if (what.is_granted()) give_back(*what.waiter);
         if (what.to == lane_id::pong) return replace_newest_pong(books, after);
         if (what.is_mark) return;
         if (same != nullptr) drop(same, errc::conflated, books, after);
@@ -10055,7 +10053,7 @@ public:
 
     void wait(room_waiter& waiter, std::size_t charge) noexcept {
         if (waiter.state == room_state::granted) {
-            give_back(held, waiter);
+            give_back(waiter);
             waiters.push_first(waiter);
         } else {
             waiters.push(waiter);
@@ -10081,10 +10079,11 @@ public:
             due.push(next);
         }
     }
-    /// What was granted and is not wanted any more.
-    static void give_back(holdings& of, room_waiter& waiter) noexcept {
-        of.reserved_bytes -= waiter.charge;
-        --of.reserved_frames;
+    /// What was granted and is taken now, or not wanted any more.
+    void give_back(room_waiter& waiter) noexcept {
+        held.reserved_bytes -= waiter.charge;
+        --held.reserved_frames;
+        waiter.state = room_state::none;
     }
 
     // ---- out
@@ -10454,9 +10453,15 @@ public:
         if (waiter.state != room_state::waits) return false;
         queue_->waiters.remove(waiter);
         waiter.state = room_state::none;
-        queue_->grant(books_, after.due);
-        if (turn_.is(turn_state::free) && queue_->is_unused()) idle = std::exchange(queue_, nullptr);
+        pass_on(after, idle);
         return true;
+    }
+    /// A sender was refused for another reason than a full queue: what it was granted is room for the others.
+    void decline(room_waiter& waiter, errands& after, queue*& idle) noexcept {
+        const scoped_hold hold(lock_);
+        if (waiter.state != room_state::granted || sealed_) return;
+        queue_->give_back(waiter);
+        pass_on(after, idle);
     }
     /// What became of a sender that was woken: granted or ended.
     [[nodiscard]] room_state state_of(const room_waiter& waiter) noexcept {
@@ -10684,10 +10689,12 @@ private:
         // what gives way
         if (fits.displaces) queue_->displace(what, charge, same, books_, after);
         // place
-        if (is_owned)
+        if (is_owned) {
             queue_->place(what, std::exchange(owned, nullptr), books_);
-        else
-            encode(mutable_bytes(queue_->place_small(what, extends), what.size));
+        } else { // the run may have given way; then its place is free
+            const bool in_run = extends && (!fits.displaces || queue_->extends_run(what));
+            encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
+        }
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
         if (what.close != nullptr) seal(*what.close);
@@ -10706,6 +10713,12 @@ private:
     [[nodiscard]] bool must_own(const offer& what) const noexcept {
         return what.size > inline_limit ||
                (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
+    }
+
+    /// A sender that waited waits no more.
+    void pass_on(errands& after, queue*& idle) noexcept {
+        queue_->grant(books_, after.due);
+        if (turn_.is(turn_state::free) && queue_->is_unused()) idle = std::exchange(queue_, nullptr);
     }
 
     void take(queue*& fresh) noexcept {
@@ -11410,7 +11423,8 @@ private:
                     last.error = errc::aborted;
                     return last.is_abandoned = true;
                 } else {
-                    deadline = started_->is_cancelled() ? no_deadline : how.deadline;
+                    deadline =
+                        started_->is_cancelled() ? no_deadline : how.deadline; // no more can be asked of it
                     if (box.park_started(started_->is_over, how.deadline)) return false;
                 }
             }

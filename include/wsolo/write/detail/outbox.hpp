@@ -145,9 +145,15 @@ public:
         if (waiter.state != room_state::waits) return false;
         queue_->waiters.remove(waiter);
         waiter.state = room_state::none;
-        queue_->grant(books_, after.due);
-        if (turn_.is(turn_state::free) && queue_->is_unused()) idle = std::exchange(queue_, nullptr);
+        pass_on(after, idle);
         return true;
+    }
+    /// A sender was refused for another reason than a full queue: what it was granted is room for the others.
+    void decline(room_waiter& waiter, errands& after, queue*& idle) noexcept {
+        const scoped_hold hold(lock_);
+        if (waiter.state != room_state::granted || sealed_) return;
+        queue_->give_back(waiter);
+        pass_on(after, idle);
     }
     /// What became of a sender that was woken: granted or ended.
     [[nodiscard]] room_state state_of(const room_waiter& waiter) noexcept {
@@ -375,10 +381,12 @@ private:
         // what gives way
         if (fits.displaces) queue_->displace(what, charge, same, books_, after);
         // place
-        if (is_owned)
+        if (is_owned) {
             queue_->place(what, std::exchange(owned, nullptr), books_);
-        else
-            encode(mutable_bytes(queue_->place_small(what, extends), what.size));
+        } else { // the run may have given way; then its place is free
+            const bool in_run = extends && (!fits.displaces || queue_->extends_run(what));
+            encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
+        }
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
         if (what.close != nullptr) seal(*what.close);
@@ -397,6 +405,12 @@ private:
     [[nodiscard]] bool must_own(const offer& what) const noexcept {
         return what.size > inline_limit ||
                (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
+    }
+
+    /// A sender that waited waits no more.
+    void pass_on(errands& after, queue*& idle) noexcept {
+        queue_->grant(books_, after.due);
+        if (turn_.is(turn_state::free) && queue_->is_unused()) idle = std::exchange(queue_, nullptr);
     }
 
     void take(queue*& fresh) noexcept {

@@ -42,7 +42,7 @@ struct offer {
 
     [[nodiscard]] bool is_close() const noexcept { return close != nullptr; }
 
-    /// Whether its sender waited, and room is reserved for it.
+    /// Whether it comes for room that was granted.
     [[nodiscard]] bool is_granted() const noexcept {
         return waiter != nullptr && waiter->state == room_state::granted;
     }
@@ -86,8 +86,9 @@ public:
     [[nodiscard]] bool must_finish() const noexcept {
         return mid_frame() || !of(lane_id::greeting).entries.empty();
     }
+    /// Room that was granted is kept here until its sender comes for it.
     [[nodiscard]] bool is_unused() const noexcept {
-        return !has_entries() && !has_deferred() && waiters.empty();
+        return !has_entries() && !has_deferred() && waiters.empty() && held.reserved_frames == 0;
     }
 
     // ---- in
@@ -136,10 +137,7 @@ public:
     /// Makes the room that judge() found: what gives way goes to `after`.
     void displace(const offer& what, std::size_t charge, entry* same, accounts& books,
                   errands& after) noexcept {
-        if (what.is_granted()) {
-            give_back(held, *what.waiter);
-            what.waiter->state = room_state::none;
-        }
+        if (what.is_granted()) give_back(*what.waiter);
         if (what.to == lane_id::pong) return replace_newest_pong(books, after);
         if (what.is_mark) return;
         if (same != nullptr) drop(same, errc::conflated, books, after);
@@ -210,7 +208,7 @@ public:
 
     void wait(room_waiter& waiter, std::size_t charge) noexcept {
         if (waiter.state == room_state::granted) {
-            give_back(held, waiter);
+            give_back(waiter);
             waiters.push_first(waiter);
         } else {
             waiters.push(waiter);
@@ -236,10 +234,11 @@ public:
             due.push(next);
         }
     }
-    /// What was granted and is not wanted any more.
-    static void give_back(holdings& of, room_waiter& waiter) noexcept {
-        of.reserved_bytes -= waiter.charge;
-        --of.reserved_frames;
+    /// What was granted and is taken now, or not wanted any more.
+    void give_back(room_waiter& waiter) noexcept {
+        held.reserved_bytes -= waiter.charge;
+        --held.reserved_frames;
+        waiter.state = room_state::none;
     }
 
     // ---- out
