@@ -1115,9 +1115,30 @@ using duration = std::chrono::steady_clock::duration;
 /// "No deadline", and what a deadline that would overflow saturates to.
 inline constexpr time_point no_deadline = time_point::max();
 
-/// `from` + `span`, saturating at no_deadline.
+/// `span` in the clock's own unit; what that can't hold saturates, at either end.
+template <class Rep, class Period>
+[[nodiscard]] constexpr duration saturated(std::chrono::duration<Rep, Period> span) noexcept {
+    using given = std::chrono::duration<Rep, Period>;
+    if constexpr (std::ratio_less_equal_v<Period, duration::period>) { // as fine or finer: it fits
+        return std::chrono::duration_cast<duration>(span);
+    } else {
+        if (span >= std::chrono::duration_cast<given>(duration::max())) return duration::max();
+        if (span <= std::chrono::duration_cast<given>(duration::min())) return duration::min();
+        return std::chrono::duration_cast<duration>(span);
+    }
+}
+
+/// `from` + `span`, saturating at no_deadline and at the clock's beginning.
 [[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
-    return span >= no_deadline - from ? no_deadline : from + span;
+    const duration since = from.time_since_epoch();
+    if (span.count() > 0 && since > duration::max() - span) return no_deadline;
+    if (span.count() < 0 && since < duration::min() - span) return time_point::min();
+    return from + span;
+}
+template <class Rep, class Period>
+[[nodiscard]] constexpr time_point deadline_after(time_point from,
+                                                  std::chrono::duration<Rep, Period> span) noexcept {
+    return deadline_after(from, saturated(span));
 }
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -12447,6 +12468,12 @@ protected:
     using item = received_item<barrier>;
     using message_inbox = inbox<item, inbox_hook, Traits>;
 
+    /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
+    struct in_the_turn {
+        explicit in_the_turn(endpoint_parts& self) noexcept : whole(&self), writing(self.out_.loop_scope()) {}
+        loop_scope whole, writing;
+    };
+
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
 
     template <class... Gated>
@@ -12625,13 +12652,13 @@ protected:
     using parts::write_deadline_;
     using parts::write_is_due_;
     using parts::writer_is_over_;
-    using typename parts::loop_scope;
+    using typename parts::in_the_turn;
 
     endpoint_wants on_bytes(mutable_bytes received) {
         const time_point now = Traits::clock::now();
         beat_.on_received(now);
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             if (!input_is_over_) take(received, now);
             handle_here();
         }
@@ -12642,7 +12669,7 @@ protected:
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             end_input(why);
             handle_here();
         }
@@ -12653,7 +12680,7 @@ protected:
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             take_rest(now);
             handle_here();
         }
@@ -12812,7 +12839,7 @@ private:
         if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
         const pump_result left = out_.pump();
         is_blocked_ = left.status == pump_status::blocked;
-        write_deadline_ = is_blocked_ ? left.deadline : no_deadline;
+        write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if (left.status != pump_status::finished) return;
         writer_is_over_ = true;
         give_up_at_ = deadline_after(now, close_timeout_);
@@ -12821,7 +12848,7 @@ private:
     endpoint_wants settle(time_point now) {
         if (is_finished_) return {.read = false, .finished = true};
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
             keep_alive(now);
             answer_close(now);
@@ -12854,7 +12881,7 @@ private:
     }
 
     void end_here() {
-        const loop_scope inside(this);
+        const in_the_turn inside(*this);
         input_is_over_ = true;
         if (rest_.empty()) end_messages();
         handle_here();
@@ -12863,7 +12890,7 @@ private:
     }
 
     endpoint_wants finish() {
-        const loop_scope inside(this);
+        const in_the_turn inside(*this);
         is_finished_ = true;
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
