@@ -248,6 +248,15 @@ public:
     [[nodiscard]] const_bytes view() const noexcept { return {data_, size_}; }
     [[nodiscard]] mutable_bytes view() noexcept { return {data_, size_}; }
 
+    /// Gives memory above the size back, where the allocator takes it back.
+    void shrink() noexcept {
+        if (size_ == 0 || size_ == capacity_) return;
+        void* smaller = std::realloc(data_, size_);
+        if (smaller == nullptr) return;
+        data_ = static_cast<std::byte*>(smaller);
+        capacity_ = size_;
+    }
+
     /// Room for `capacity` bytes in all. False when there is no memory; the contents stay. O(size) when it
     /// grows.
     [[nodiscard]] bool reserve(std::size_t capacity) noexcept {
@@ -479,58 +488,14 @@ __attribute__((target("avx2"))) inline void chacha20_blocks8(const chacha20_key&
         std::memcpy(to + chacha20_group * chacha20_block_size + i * 16, halves + 16, 16);
     }
 }
-
-using chacha20_lanes16 = std::uint32_t __attribute__((vector_size(64)));
-
-/// §2.1, on sixteen blocks; each rotation is one instruction here.
-__attribute__((target("avx512f"), always_inline)) inline void
-chacha20_quarter16(chacha20_lanes16& a, chacha20_lanes16& b, chacha20_lanes16& c,
-                   chacha20_lanes16& d) noexcept {
-    a = a + b, d = d ^ a, d = d << 16 | d >> 16;
-    c = c + d, b = b ^ c, b = b << 12 | b >> 20;
-    a = a + b, d = d ^ a, d = d << 8 | d >> 24;
-    c = c + d, b = b ^ c, b = b << 7 | b >> 25;
-}
-
-/// The same bytes as four calls of chacha20_blocks4: blocks `counter` to `counter + 15`, 1024 bytes.
-__attribute__((target("avx512f"))) inline void
-chacha20_blocks16(const chacha20_key& key, std::uint32_t counter, std::byte* to) noexcept {
-    std::array<chacha20_lanes16, 16> input{};
-    for (std::size_t i = 0; i < 4; ++i) input[i] += chacha20_constants[i];
-    for (std::size_t i = 0; i < 8; ++i) input[4 + i] += key[i];
-    input[12] = chacha20_lanes16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + counter;
-
-    std::array<chacha20_lanes16, 16> x = input;
-    for (int round = 0; round < 10; ++round) {
-        chacha20_quarter16(x[0], x[4], x[8], x[12]);
-        chacha20_quarter16(x[1], x[5], x[9], x[13]);
-        chacha20_quarter16(x[2], x[6], x[10], x[14]);
-        chacha20_quarter16(x[3], x[7], x[11], x[15]);
-        chacha20_quarter16(x[0], x[5], x[10], x[15]);
-        chacha20_quarter16(x[1], x[6], x[11], x[12]);
-        chacha20_quarter16(x[2], x[7], x[8], x[13]);
-        chacha20_quarter16(x[3], x[4], x[9], x[14]);
-    }
-    for (std::size_t i = 0; i < 16; ++i) {
-        const chacha20_lanes16 words = x[i] + input[i];
-        const auto* quarters = reinterpret_cast<const std::byte*>(&words);
-        for (std::size_t group = 0; group < 4; ++group) {
-            std::memcpy(to + group * chacha20_group * chacha20_block_size + i * 16, quarters + group * 16,
-                        16);
-        }
-    }
-}
 #endif
 
 /// chacha20_run by `unit`, which this processor must have.
 inline void chacha20_run_by([[maybe_unused]] vector_unit unit, const chacha20_key& key, std::uint32_t count,
                             std::byte* to) noexcept {
 #if WSOLO_X86_KERNELS
-    if (unit == vector_unit::avx512) {
-        for (std::uint32_t i = 0; i < count; i += 16) chacha20_blocks16(key, i, to + i * chacha20_block_size);
-        return;
-    }
-    if (unit == vector_unit::avx2) {
+    if (unit >= vector_unit::avx2) { // a third copy for AVX-512 was not worth its lines: keys are drawn ahead
+
         for (std::uint32_t i = 0; i < count; i += 8) chacha20_blocks8(key, i, to + i * chacha20_block_size);
         return;
     }
@@ -538,7 +503,7 @@ inline void chacha20_run_by([[maybe_unused]] vector_unit unit, const chacha20_ke
     for (std::uint32_t i = 0; i < count; i += 4) chacha20_blocks4(key, i, to + i * chacha20_block_size);
 }
 
-/// Writes the blocks 0 to `count - 1`; count is a multiple of 16.
+/// Writes the blocks 0 to `count - 1`; count is a multiple of 8.
 inline void chacha20_run(const chacha20_key& key, std::uint32_t count, std::byte* to) noexcept {
     chacha20_run_by(usable_vector_unit(), key, count, to);
 }
@@ -2877,16 +2842,21 @@ public:
     owned_frame() noexcept = default;
 
     /// The encoded frame. Valid while this object is not assigned to, moved from or destroyed.
-    [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view(); }
+    [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view().subspan(start_); }
 
 private:
-    explicit owned_frame(byte_buffer&& bytes) noexcept : bytes_(std::move(bytes)) {}
+    explicit owned_frame(byte_buffer&& bytes, std::size_t start = 0) noexcept
+        : bytes_(std::move(bytes)), start_(start) {}
 
     template <role Role, class... Keys>
         requires keys_for<Role, Keys...>
     friend result<owned_frame> make_frame(frame_spec, const_bytes, Keys&...) noexcept;
+    template <role Role, class... Keys>
+        requires keys_for<Role, Keys...>
+    friend result<owned_frame> make_frame_in_place(byte_buffer&&, std::size_t, frame_spec, Keys&...) noexcept;
 
     byte_buffer bytes_;
+    std::size_t start_ = 0;
 };
 
 namespace detail {
@@ -2992,6 +2962,22 @@ result<mutable_bytes> encode_in_place(mutable_bytes storage, std::size_t payload
         apply_mask(frame.subspan(header_bytes), key);
     }
     return frame;
+}
+
+/// Makes a frame of the payload that `storage` holds from `payload_offset` to its end, and takes the memory over: nothing
+/// is copied. headroom<Role> bytes before the payload always suffice. Errors as encode_in_place's; `storage` is then
+/// unchanged. Memory that `storage` had in reserve goes back.
+template <role Role, class... Keys>
+    requires keys_for<Role, Keys...>
+result<owned_frame> make_frame_in_place(byte_buffer&& storage, std::size_t payload_offset, frame_spec spec,
+                                        Keys&... keys) noexcept {
+    if (payload_offset > storage.size()) return errc::buffer_too_small;
+    storage.shrink();
+    const auto frame =
+        encode_in_place<Role>(storage.view(), payload_offset, storage.size() - payload_offset, spec, keys...);
+    if (!frame) return frame.error();
+    const auto start = static_cast<std::size_t>(frame->data() - storage.data());
+    return owned_frame(std::move(storage), start);
 }
 
 } // namespace wsolo::inline WSOLO_ABI
