@@ -12294,10 +12294,10 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/endpoint/detail/call_handler.hpp
-// How an endpoint calls its handler: whichever form it has, whatever it does.
+// How an endpoint calls its handler and its hooks: whichever form they have, whatever they do.
 //
 // Laws of this file:
-// - A handler's exception is an error like another: it ends its own connection and unwinds no loop.
+// - An exception of theirs is an error like another: it ends its own connection and unwinds no loop.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -12318,6 +12318,22 @@ errc call_handler_unguarded(Handler& handler, Endpoint& whole, message&& receive
         call();
         return errc::none;
     }
+}
+
+/// Calls a hook, whatever it returns. False: it threw.
+template <class Call>
+[[nodiscard]] bool call_hook(Call call) {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        static_cast<void>(call());
+        return true;
+    } catch (...) {
+        return false;
+    }
+#else
+    static_cast<void>(call());
+    return true;
+#endif
 }
 
 /// errc::handler_failed when it throws.
@@ -12441,7 +12457,7 @@ class endpoint_parts {
             // What was dropped stays open in the barrier, so whoever waits for it is told why.
             if (!report.clean()) self->handled_.close(report.reason);
             if constexpr (requires { self->handler_.on_messages_over(report.reason); })
-                self->handler_.on_messages_over(report.reason);
+                static_cast<void>(call_hook([&] { self->handler_.on_messages_over(report.reason); }));
             self->messages_are_over_.store(true, std::memory_order_release);
             self->wake_or_abort();
         }
@@ -12748,8 +12764,10 @@ private:
         next.abandon();
         if (refused == errc::closed) return;
         if (refused != errc::queue_full) return lose(refused);
-        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); })
-            handler_.on_refused(this->whole(), next.take_message());
+        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); }) {
+            if (!call_hook([&] { handler_.on_refused(this->whole(), next.take_message()); }))
+                lose(errc::handler_failed);
+        }
     }
 
     /// A message could not be queued, so none behind it is; those before it are still handled, unless the inbox
@@ -12807,7 +12825,8 @@ private:
             if (error != errc::none) beat_.on_ping_dropped(now);
         }
         if constexpr (requires { handler_.on_beat(this->whole(), due.roll_window); }) {
-            if (due.send_beat) handler_.on_beat(this->whole(), due.roll_window);
+            if (due.send_beat && !call_hook([&] { handler_.on_beat(this->whole(), due.roll_window); }))
+                lose(errc::handler_failed);
         }
         if (due.peer_is_dead) {
             end_.blame(errc::pong_timeout);
@@ -12881,7 +12900,7 @@ private:
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
         if constexpr (requires { handler_.on_finished(this->whole(), how); })
-            handler_.on_finished(this->whole(), how);
+            static_cast<void>(call_hook([&] { handler_.on_finished(this->whole(), how); })); // it is over anyway
         return {.read = false, .finished = true};
     }
 

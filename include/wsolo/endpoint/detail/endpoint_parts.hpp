@@ -42,7 +42,7 @@ class endpoint_parts {
             // What was dropped stays open in the barrier, so whoever waits for it is told why.
             if (!report.clean()) self->handled_.close(report.reason);
             if constexpr (requires { self->handler_.on_messages_over(report.reason); })
-                self->handler_.on_messages_over(report.reason);
+                static_cast<void>(call_hook([&] { self->handler_.on_messages_over(report.reason); }));
             self->messages_are_over_.store(true, std::memory_order_release);
             self->wake_or_abort();
         }

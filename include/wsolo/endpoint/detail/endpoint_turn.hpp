@@ -152,8 +152,10 @@ private:
         next.abandon();
         if (refused == errc::closed) return;
         if (refused != errc::queue_full) return lose(refused);
-        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); })
-            handler_.on_refused(this->whole(), next.take_message());
+        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); }) {
+            if (!call_hook([&] { handler_.on_refused(this->whole(), next.take_message()); }))
+                lose(errc::handler_failed);
+        }
     }
 
     /// A message could not be queued, so none behind it is; those before it are still handled, unless the inbox
@@ -211,7 +213,8 @@ private:
             if (error != errc::none) beat_.on_ping_dropped(now);
         }
         if constexpr (requires { handler_.on_beat(this->whole(), due.roll_window); }) {
-            if (due.send_beat) handler_.on_beat(this->whole(), due.roll_window);
+            if (due.send_beat && !call_hook([&] { handler_.on_beat(this->whole(), due.roll_window); }))
+                lose(errc::handler_failed);
         }
         if (due.peer_is_dead) {
             end_.blame(errc::pong_timeout);
@@ -285,7 +288,7 @@ private:
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
         if constexpr (requires { handler_.on_finished(this->whole(), how); })
-            handler_.on_finished(this->whole(), how);
+            static_cast<void>(call_hook([&] { handler_.on_finished(this->whole(), how); })); // it is over anyway
         return {.read = false, .finished = true};
     }
 
