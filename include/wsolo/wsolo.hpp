@@ -11,6 +11,7 @@
 #include "core/random.hpp"
 #include "core/result.hpp"
 #include "core/role.hpp"
+#include "core/side.hpp"
 #include "core/time.hpp"
 
 #include "text/utf8.hpp"
@@ -82,7 +83,6 @@
 #include "write/pump.hpp"
 #include "write/report.hpp"
 #include "write/sender.hpp"
-#include "write/side.hpp"
 #include "write/single_writer.hpp"
 #include "write/transport.hpp"
 

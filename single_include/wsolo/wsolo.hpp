@@ -1062,6 +1062,65 @@ enum class role : std::uint8_t { server, client };
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/core/side.hpp
+// Which side of a connection an object is, as one policy for reader, writer and endpoint: the role, and with a client's the
+// key source that it masks with.
+//
+// Laws of this file:
+// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455 §5.1).
+// - An object uses its side from one thread at a time (a writer under its lock), so a key source needs no lock of its own.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A server: what it sends goes out as it is. Empty.
+class server_side {
+public:
+    static constexpr role self = role::server;
+
+    /// Calls use(), and returns its result: encode_frame<self> and the like take no key source of a server.
+    template <class Use>
+    decltype(auto) with_keys(Use use) noexcept {
+        return use();
+    }
+    /// The same side for one frame, for another thread.
+    [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
+};
+
+/// A client: each frame that it sends is masked with a fresh key from `Keys`, which is owned (`random_keys`, the default),
+/// or referred to (`random_keys&`: it then outlives this).
+template <class Keys = random_keys>
+class client_side {
+    static_assert(key_source<std::remove_reference_t<Keys>>,
+                  "a client's frames are masked: give it a key source (core/random.hpp)");
+
+public:
+    static constexpr role self = role::client;
+
+    client_side()
+        requires std::default_initializable<Keys>
+    = default;
+    explicit client_side(Keys keys) noexcept : keys_(static_cast<Keys&&>(keys)) {}
+
+    /// Calls use(keys), and returns its result: for encode_frame<self> and the like.
+    template <class Use>
+    decltype(auto) with_keys(Use use) noexcept {
+        return use(keys_);
+    }
+    /// A side for one frame, for another thread. Takes one key.
+    [[nodiscard]] client_side<one_key> for_one_frame() noexcept {
+        return client_side<one_key>(one_key(keys_.next_key()));
+    }
+
+private:
+    Keys keys_{};
+};
+
+/// The side of a role, with a client's default key source.
+template <role Self>
+using default_side = std::conditional_t<Self == role::server, server_side, client_side<>>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/core/time.hpp
 // Points and spans of time, as everything in wsolo counts them.
 //
@@ -5825,48 +5884,6 @@ struct read_limits {
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/session/detail/reader_keys.hpp
-// A reader's key source: owned, referred to, or none for a server.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// What a server's reader has in a key source's place.
-struct no_keys {};
-
-template <role Role>
-using default_keys = std::conditional_t<masks(Role), random_keys, no_keys>;
-
-/// Keys may be a reference: the source is then the caller's and outlives the reader.
-template <class Keys>
-class reader_keys {
-    static_assert(key_source<std::remove_reference_t<Keys>>,
-                  "a client's replies are masked: give the reader a key source (core/random.hpp)");
-
-public:
-    template <class... Arguments>
-        requires std::constructible_from<Keys, Arguments...>
-    explicit reader_keys(Arguments&&... arguments) noexcept : keys_(std::forward<Arguments>(arguments)...) {}
-
-    template <class Use>
-    void with_keys(Use use) noexcept {
-        use(keys_);
-    }
-
-private:
-    Keys keys_;
-};
-
-template <>
-class reader_keys<no_keys> {
-public:
-    template <class Use>
-    void with_keys(Use use) noexcept {
-        use();
-    }
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
 // ---- wsolo/session/detail/message_rules.hpp
 // What one data frame may follow and what it may add (RFC 6455 §5.4, §10.4): the part of the rules that
 // depends on the frames before it.
@@ -6182,23 +6199,22 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Reads what the peer of `Role` sends. Keys: a client's key source, owned (`random_keys`, the default) or
-/// referred to (`random_keys&`), for the replies that it owes; a server has none. Not thread-safe: one thread
-/// at a time reads, and the same one calls the other members. Movable between reads where Keys is.
-template <role Role, class Keys = detail::default_keys<Role>>
-class basic_reader : private detail::reader_keys<Keys> {
-    static_assert(masks(Role) != std::is_same_v<Keys, detail::no_keys>,
-                  "a client's replies are masked and need a key source; a server's are not and take none");
-
+/// Reads what the peer of `Side` sends. Side: server_side, or client_side<> with the key source for the replies that a client
+/// owes. Not thread-safe: one thread at a time reads, and the same one calls the other members. Movable between reads where
+/// Side is.
+template <class Side>
+class basic_reader {
 public:
     class event_range;
 
-    /// `keys`: what a client's key source is made of, nothing for a default one. With delivery::fragments 125
-    /// bytes are allocated here, and nothing ever after.
-    template <class... KeyArguments>
-        requires std::constructible_from<detail::reader_keys<Keys>, KeyArguments...>
-    explicit basic_reader(const read_limits& limits = {}, KeyArguments&&... keys) noexcept
-        : detail::reader_keys<Keys>(std::forward<KeyArguments>(keys)...), state_(limits) {}
+    using side_type = Side;
+
+    /// With delivery::fragments 125 bytes are allocated here, and nothing ever after.
+    explicit basic_reader(const read_limits& limits = {})
+        requires std::default_initializable<Side>
+        : state_(limits) {}
+    basic_reader(const read_limits& limits, Side side) noexcept
+        : side_(static_cast<Side&&>(side)), state_(limits) {}
 
     /// The events in the next bytes from the peer, found one by one as the range is iterated, once:
     ///
@@ -6246,7 +6262,7 @@ private:
     void settle_reply(event& found) noexcept {
         if (state_.close_sent) return;
         if (found.kind() == event_kind::failure && found.code() == close_code::no_status) return;
-        this->with_keys([&](auto&... keys) { detail::event_access::owe(found, keys...); });
+        side_.with_keys([&](auto&... keys) { detail::event_access::owe(found, keys...); });
     }
 
     /// The next event, or false when the input is used up.
@@ -6257,13 +6273,14 @@ private:
         return true;
     }
 
-    detail::reader_state<Role> state_;
+    [[no_unique_address]] Side side_;
+    detail::reader_state<Side::self> state_;
 };
 
 /// The events of one read(): a single-pass range. Neither copied nor moved; it refers to its reader and to
 /// the bytes that were read.
-template <role Role, class Keys>
-class basic_reader<Role, Keys>::event_range {
+template <class Side>
+class basic_reader<Side>::event_range {
 public:
     struct sentinel {};
 
@@ -6318,9 +6335,9 @@ private:
 };
 
 /// A server's side: reads a client's masked frames.
-using server_reader = basic_reader<role::server>;
+using server_reader = basic_reader<server_side>;
 /// A client's side: reads a server's frames, and owns a generator for the replies' keys (1 KiB).
-using client_reader = basic_reader<role::client>;
+using client_reader = basic_reader<client_side<>>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -11568,64 +11585,6 @@ template <role Self>
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/write/side.hpp
-// The two sides of a writer: a server's frames go out as they are, a client's each take a fresh masking key.
-//
-// Laws of this file:
-// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455 §5.1).
-// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside the lock
-//   takes a key under it first.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Encodes a server's frames. Empty.
-class server_side {
-public:
-    static constexpr role self = role::server;
-
-    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
-    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const std::size_t written = detail::write_frame<self>(to.data(), spec, payload);
-        WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
-    }
-    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
-        return make_close<self>(code, reason);
-    }
-    /// An encoder for one frame, for use outside the lock.
-    [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
-};
-
-/// Encodes a client's frames with keys from `Keys`, which it owns.
-template <key_source Keys = random_keys>
-class client_side {
-public:
-    static constexpr role self = role::client;
-
-    client_side()
-        requires std::default_initializable<Keys>
-    = default;
-    explicit client_side(Keys keys) noexcept : keys_(std::move(keys)) {}
-
-    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
-    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const std::size_t written =
-            detail::write_frame<self>(to.data(), spec, payload, keys_);
-        WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
-    }
-    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
-        return make_close<self>(code, reason, keys_);
-    }
-    /// An encoder for one frame, for use outside the lock. Takes one key.
-    [[nodiscard]] client_side<one_key> for_one_frame() noexcept {
-        return client_side<one_key>(one_key(keys_.next_key()));
-    }
-
-private:
-    Keys keys_{};
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
 // ---- wsolo/write/single_writer.hpp
 // The only way to a connection's write side. Any thread sends; one thread at a time, the one whose turn it is, writes
 // whole frames, coalesced, each write with a deadline of its own; close() drains within a bound and reports.
@@ -11754,7 +11713,7 @@ public:
         if (payload.size() > max_control_payload) return errc::control_payload_too_big;
         const detail::offer what{
             .size = encoded_size<Side::self>(payload.size()), .done = on_done, .to = detail::lane_id::ping};
-        return push_small(what, [&](mutable_bytes to) { side_.encode(to, opcode::ping, payload); });
+        return push_small(what, [&](mutable_bytes to) { write_frame(side_, to, opcode::ping, payload); });
     }
 
     // ---- anything
@@ -11811,7 +11770,7 @@ public:
     /// invalid_close_code and the like for a body that may not be sent.
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
                              on_outcome on_done = {}) {
-        const auto frame = drive_.box.locked([&] { return side_.close(code, fit_close_reason(reason)); });
+        const auto frame = drive_.box.locked([&] { return close_frame(code, fit_close_reason(reason)); });
         if (!frame) return frame.error();
         return push_close(code, frame->bytes(), drain_within, on_done);
     }
@@ -11898,6 +11857,18 @@ private:
         return static_cast<close_code>(load_be16(code));
     }
 
+    /// Precondition: `to` has exactly encoded_size<Side::self>(payload.size()) bytes.
+    template <class AnySide>
+    static void write_frame(AnySide& side, mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
+        [[maybe_unused]] const std::size_t written = side.with_keys([&](auto&... keys) {
+            return detail::write_frame<Side::self>(to.data(), spec, payload, keys...);
+        });
+        WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
+    }
+    result<control_frame> close_frame(close_code code, std::string_view reason) noexcept {
+        return side_.with_keys([&](auto&... keys) { return make_close<Side::self>(code, reason, keys...); });
+    }
+
     [[nodiscard]] detail::offer data_offer(std::size_t size, on_outcome on_done) const noexcept {
         detail::offer what{.size = size, .done = on_done};
         what.may_displace = drive_.box.when_full() != overflow::drop_oldest || drive_.may_displace();
@@ -11907,7 +11878,7 @@ private:
     errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
-            [&](mutable_bytes to) { side_.encode(to, op, payload); },
+            [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
             [&] { return encode_apart(op, payload, on_done); });
     }
 
@@ -11949,7 +11920,7 @@ private:
                                   on_outcome on_done, detail::errands& todo) {
         detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
         what.part = which;
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, spec, part); };
+        const auto encode = [&](mutable_bytes to) { write_frame(side_, to, spec, part); };
         const auto make = [&] { return encode_apart(spec, part, on_done); };
         return push_frame(what, encode, make, todo);
     }
@@ -11976,8 +11947,8 @@ private:
     detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done) {
         detail::entry* owned = detail::entry::make_own(encoded_size<Side::self>(payload.size()), on_done);
         if (owned == nullptr) return nullptr;
-        auto encoder = drive_.box.locked([&] { return side_.for_one_frame(); });
-        encoder.encode(owned->writable(), spec, payload);
+        auto own_side = drive_.box.locked([&] { return side_.for_one_frame(); });
+        write_frame(own_side, owned->writable(), spec, payload);
         return owned;
     }
 
@@ -12005,7 +11976,7 @@ private:
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.waiter = waiter;
         detail::errands todo;
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+        const auto encode = [&](mutable_bytes to) { write_frame(side_, to, op, payload); };
         const auto make = [&] { return encode_apart(op, payload, on_done); };
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }
@@ -12565,7 +12536,7 @@ protected:
     }
 
     heartbeat beat_;
-    basic_reader<Side::self> in_;
+    basic_reader<default_side<Side::self>> in_;
     byte_buffer rest_; ///< bytes behind a pause
     ending_record end_;
     time_point write_deadline_ = no_deadline;
@@ -12953,7 +12924,7 @@ class endpoint : private detail::endpoint_turn<endpoint<Transport, Schedule, Han
 public:
     static constexpr role self = Side::self;
     using writer_type = typename core::writer;
-    using reader_type = basic_reader<self>;
+    using reader_type = basic_reader<default_side<self>>;
     using barrier_type = typename core::barrier;
     using inbox_type = typename core::message_inbox;
     using weak_handle = basic_weak_session<endpoint, Traits>;

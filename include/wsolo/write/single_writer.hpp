@@ -9,12 +9,13 @@
 // - The schedule hook is called once for each idle-to-busy transition, outside any lock; pump() is what it owes.
 // - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
 
+#include "../core/side.hpp"
+#include "../frame/control_reply.hpp"
 #include "cork.hpp"
 #include "detail/driver.hpp"
 #include "fragmented_message.hpp"
 #include "handle.hpp"
 #include "outbound.hpp"
-#include "side.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -133,7 +134,7 @@ public:
         if (payload.size() > max_control_payload) return errc::control_payload_too_big;
         const detail::offer what{
             .size = encoded_size<Side::self>(payload.size()), .done = on_done, .to = detail::lane_id::ping};
-        return push_small(what, [&](mutable_bytes to) { side_.encode(to, opcode::ping, payload); });
+        return push_small(what, [&](mutable_bytes to) { write_frame(side_, to, opcode::ping, payload); });
     }
 
     // ---- anything
@@ -190,7 +191,7 @@ public:
     /// invalid_close_code and the like for a body that may not be sent.
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
                              on_outcome on_done = {}) {
-        const auto frame = drive_.box.locked([&] { return side_.close(code, fit_close_reason(reason)); });
+        const auto frame = drive_.box.locked([&] { return close_frame(code, fit_close_reason(reason)); });
         if (!frame) return frame.error();
         return push_close(code, frame->bytes(), drain_within, on_done);
     }
@@ -277,6 +278,18 @@ private:
         return static_cast<close_code>(load_be16(code));
     }
 
+    /// Precondition: `to` has exactly encoded_size<Side::self>(payload.size()) bytes.
+    template <class AnySide>
+    static void write_frame(AnySide& side, mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
+        [[maybe_unused]] const std::size_t written = side.with_keys([&](auto&... keys) {
+            return detail::write_frame<Side::self>(to.data(), spec, payload, keys...);
+        });
+        WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
+    }
+    result<control_frame> close_frame(close_code code, std::string_view reason) noexcept {
+        return side_.with_keys([&](auto&... keys) { return make_close<Side::self>(code, reason, keys...); });
+    }
+
     [[nodiscard]] detail::offer data_offer(std::size_t size, on_outcome on_done) const noexcept {
         detail::offer what{.size = size, .done = on_done};
         what.may_displace = drive_.box.when_full() != overflow::drop_oldest || drive_.may_displace();
@@ -286,7 +299,7 @@ private:
     errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
-            [&](mutable_bytes to) { side_.encode(to, op, payload); },
+            [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
             [&] { return encode_apart(op, payload, on_done); });
     }
 
@@ -328,7 +341,7 @@ private:
                                   on_outcome on_done, detail::errands& todo) {
         detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
         what.part = which;
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, spec, part); };
+        const auto encode = [&](mutable_bytes to) { write_frame(side_, to, spec, part); };
         const auto make = [&] { return encode_apart(spec, part, on_done); };
         return push_frame(what, encode, make, todo);
     }
@@ -355,8 +368,8 @@ private:
     detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done) {
         detail::entry* owned = detail::entry::make_own(encoded_size<Side::self>(payload.size()), on_done);
         if (owned == nullptr) return nullptr;
-        auto encoder = drive_.box.locked([&] { return side_.for_one_frame(); });
-        encoder.encode(owned->writable(), spec, payload);
+        auto own_side = drive_.box.locked([&] { return side_.for_one_frame(); });
+        write_frame(own_side, owned->writable(), spec, payload);
         return owned;
     }
 
@@ -384,7 +397,7 @@ private:
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.waiter = waiter;
         detail::errands todo;
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+        const auto encode = [&](mutable_bytes to) { write_frame(side_, to, op, payload); };
         const auto make = [&] { return encode_apart(op, payload, on_done); };
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }

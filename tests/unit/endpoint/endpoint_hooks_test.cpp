@@ -88,7 +88,8 @@ TEMPLATE_TEST_CASE("an end whose hook throws is over all the same", "[endpoint]"
 
 TEMPLATE_TEST_CASE("a wait in the loop's own thread is answered at once", "[endpoint]", server, client) {
     endpoint_fixture<TestType> f;
-    const auto soon = std::chrono::steady_clock::now() + 100ms; // by the system's clock, should it be slept until
+    const auto soon =
+        std::chrono::steady_clock::now() + 100ms; // by the system's clock, should it be slept until
     errc flushed = errc::none, waited = errc::none;
     f.log.on_message = [&](const auto&) {
         flushed = f.whole->writer().flush(soon);

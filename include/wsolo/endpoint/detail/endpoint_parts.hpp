@@ -150,7 +150,7 @@ protected:
     }
 
     heartbeat beat_;
-    basic_reader<Side::self> in_;
+    basic_reader<default_side<Side::self>> in_;
     byte_buffer rest_; ///< bytes behind a pause
     ending_record end_;
     time_point write_deadline_ = no_deadline;
