@@ -127,10 +127,10 @@ public:
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
         const auto first = box_.begin(at_once<Wanted>(quantum));
         if (first.step != detail::inbox_step::not_owed) return run(handler, wanted, quantum, first);
-        switch (box_.turn()) {
-        case inbox_turn::resting: return {inbox_status::resting};
-        case inbox_turn::draining: return {inbox_status::busy};
-        case inbox_turn::finished: return {inbox_status::finished};
+        switch (box_.state()) {
+        case turn_state::parked: return {inbox_status::resting};
+        case turn_state::running: return {inbox_status::busy};
+        case turn_state::finished: return {inbox_status::finished};
         default: return {inbox_status::idle};
         }
     }
@@ -142,10 +142,10 @@ public:
     }
 
     /// Whether reading is to pause: push() said so, and the resume hook was not called since.
-    [[nodiscard]] bool paused() const noexcept { return box_.paused(); }
-    [[nodiscard]] bool finished() const noexcept { return box_.turn() == inbox_turn::finished; }
+    [[nodiscard]] bool paused() const noexcept { return box_.is_paused(); }
+    [[nodiscard]] bool finished() const noexcept { return box_.state() == turn_state::finished; }
     /// Whether drain() is owed.
-    [[nodiscard]] bool wants_drain() const noexcept { return box_.turn() == inbox_turn::scheduled; }
+    [[nodiscard]] bool wants_drain() const noexcept { return box_.state() == turn_state::scheduled; }
     /// What counts against the bounds; overhead and the message in the handler included. What a run of
     /// messages (at most an eighth of the bounds) has handled may still be in it.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }
