@@ -64,7 +64,7 @@ concept inbox_handler =
 
 /// See the file's laws. `Schedule` is the hook, called with no lock held by the thread that pushed or
 /// closed; it may have, called by the thread that drains: `on_resume()`, once after each pause, when both
-/// bounds are half free; and `on_finished(const inbox_report&)`, once, at the end. Neither may throw.
+/// bounds are half free; and `on_finished(const inbox_report&)`, once, at the end; what this one throws is dropped.
 /// Thread safety: everything but construction and destruction. The destructor drops what is left
 /// (errc::aborted, as an end that on_finished() is told) and must not run inside a handler; no other thread
 /// may be in a call then, and no drain() may come later. Idle it owns no heap block, mutex or thread.
@@ -112,9 +112,9 @@ public:
         return change.error == errc::none;
     }
 
-    /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook
-    /// asked; a call too many is harmless. What a handler throws closes the inbox with errc::handler_failed
-    /// and leaves this call, behind on_finished(). The message is destroyed when its handler returns.
+    /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook asked; a call too
+    /// many is harmless. What the handler throws (or wanted(), or on_resume()) closes the inbox with errc::handler_failed
+    /// and leaves this call, after on_finished(). The message is destroyed when its handler returns.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
         return drain_while(handler, always{}, quantum);
@@ -169,11 +169,12 @@ private:
         using detail::inbox_step;
         for (std::size_t total = 0;;) {
             box::block::destroy(next.spent);
-            if (next.step == inbox_step::handle && !wanted()) next = box_.rest();
             detail::handled done;
+            if (next.step == inbox_step::handle && !or_end(done, [&]() -> bool { return wanted(); }))
+                next = box_.rest();
             switch (next.step) {
-            case inbox_step::handle: handle_or_end(handler, next.run, done); break;
-            case inbox_step::resume: tell_resume(); break;
+            case inbox_step::handle: or_end(done, [&] { handle(handler, next.run, done); }); break;
+            case inbox_step::resume: or_end(done, [&] { tell_resume(); }); break;
             case inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
             case inbox_step::rested: return {inbox_status::resting, total};
             case inbox_step::end: end(); return {inbox_status::finished, total};
@@ -184,12 +185,12 @@ private:
         }
     }
 
-    /// What the handler throws leaves here, behind the end.
-    template <class Handler>
-    void handle_or_end(Handler& handler, detail::message_run<Message> run, detail::handled& done) {
+    /// Calls user code. What that throws closes the inbox, and leaves here after the end.
+    template <class Call>
+    std::invoke_result_t<Call&> or_end([[maybe_unused]] const detail::handled& done, Call call) {
 #if WSOLO_HAS_EXCEPTIONS
         try {
-            handle(handler, run, done);
+            return call();
         } catch (...) {
             static_cast<void>(box_.close(errc::handler_failed));
             box::block::destroy(box_.look(done, 0).spent);
@@ -197,7 +198,7 @@ private:
             throw;
         }
 #else
-        handle(handler, run, done);
+        return call();
 #endif
     }
 
@@ -240,12 +241,20 @@ private:
         box_.retire();
     }
 
-    // A hook that throws here ends the program: there is nobody to throw to.
-    void tell_resume() noexcept {
+    void tell_resume() {
         if constexpr (requires { hook_.on_resume(); }) hook_.on_resume();
     }
     void tell_finished() noexcept {
-        if constexpr (requires { hook_.on_finished(inbox_report{}); }) hook_.on_finished(box_.report());
+        if constexpr (requires { hook_.on_finished(inbox_report{}); }) {
+#if WSOLO_HAS_EXCEPTIONS
+            try {
+                hook_.on_finished(box_.report());
+            } catch (...) { // it is over all the same
+            }
+#else
+            hook_.on_finished(box_.report());
+#endif
+        }
     }
 
     mutable box box_;
