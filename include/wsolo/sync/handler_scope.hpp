@@ -35,13 +35,18 @@ public:
         object_ = nullptr;
     }
 
-    /// Whether the calling thread runs an item of `object` numbered `last` or below. O(depth of nesting).
-    [[nodiscard]] static bool is_inside(const void* object, std::uint64_t last = ~std::uint64_t{0}) noexcept {
-        auto* scope = static_cast<const basic_handler_scope*>(Traits::thread_slot());
+    /// The innermost scope in which the calling thread runs an item of `object` numbered `last` or below; null when there
+    /// is none. O(depth of nesting).
+    [[nodiscard]] static basic_handler_scope* innermost(const void* object,
+                                                        std::uint64_t last = ~std::uint64_t{0}) noexcept {
+        auto* scope = static_cast<basic_handler_scope*>(Traits::thread_slot());
         while (scope != nullptr && (scope->object_ != object || scope->number_ > last)) {
-            scope = static_cast<const basic_handler_scope*>(scope->outer_);
+            scope = static_cast<basic_handler_scope*>(scope->outer_);
         }
-        return scope != nullptr;
+        return scope;
+    }
+    [[nodiscard]] static bool is_inside(const void* object, std::uint64_t last = ~std::uint64_t{0}) noexcept {
+        return innermost(object, last) != nullptr;
     }
 
     /// How many items of `object` the calling thread runs, one inside another. O(depth of nesting).
