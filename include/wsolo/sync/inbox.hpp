@@ -12,7 +12,7 @@
 //   reaches the owner by the report. accepted = handled + dropped.
 
 #include "detail/inbox_box.hpp"
-#include "schedule_hook.hpp"
+#include "inbox_hooks.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -41,33 +41,16 @@ struct inbox_drain {
     std::size_t messages = 0;
 };
 
-/// What an inbox calls, in one object: its loop, whoever reads, and its owner. Every `Schedule` of an inbox
-/// may have on_resume() and on_finished(const inbox_report&); this one makes such a thing of three
-/// functions.
-template <schedule_hook Schedule, std::invocable<> Resume, std::invocable<const inbox_report&> Finished>
-struct inbox_hooks {
-    Schedule schedule;
-    Resume resume;
-    Finished finished;
-    decltype(auto) operator()() { return schedule(); }
-    void on_resume() { resume(); }
-    void on_finished(const inbox_report& report) { finished(report); }
-};
-template <class Schedule, class Resume, class Finished>
-inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finished>;
-
 /// What may handle a message: called with `Message&&`; returns nothing, or the errc that closes the inbox.
 template <class Handler, class Message>
 concept inbox_handler =
     std::invocable<Handler&, Message&&> && (std::same_as<std::invoke_result_t<Handler&, Message&&>, void> ||
                                             std::same_as<std::invoke_result_t<Handler&, Message&&>, errc>);
 
-/// See the file's laws. `Schedule` is the hook, called with no lock held by the thread that pushed or
-/// closed; it may have, called by the thread that drains: `on_resume()`, once after each pause, when both
-/// bounds are half free; and `on_finished(const inbox_report&)`, once, at the end; what this one throws is dropped.
-/// Thread safety: everything but construction and destruction. The destructor drops what is left
-/// (errc::aborted, as an end that on_finished() is told) and must not run inside a handler; no other thread
-/// may be in a call then, and no drain() may come later. Idle it owns no heap block, mutex or thread.
+/// See the file's laws. `Schedule` is the hook, called with no lock held by the thread that pushed or closed; it may be an
+/// inbox_observer as well. Thread safety: everything but construction and destruction. The destructor drops what is left
+/// (errc::aborted, as an end that on_finished() is told) and must not run inside a handler; no other thread may be in a call
+/// then, and no drain() may come later. Idle it owns no heap block, mutex or thread.
 ///
 /// on_resume() may run before push() has told another thread to pause: have it posted to the thread that
 /// reads, or let that thread look at paused() once it has stopped.
@@ -75,6 +58,8 @@ template <class Message, schedule_hook Schedule, class Traits = std_traits>
 class inbox {
     static_assert(std::is_nothrow_move_constructible_v<Message> && std::is_nothrow_destructible_v<Message>,
                   "an inbox moves its messages under its lock: let Message's move constructor be noexcept");
+    static_assert(inbox_schedule<Schedule>,
+                  "a hook of an inbox has both on_resume() and on_finished(const inbox_report&), or neither");
 
     using box = detail::inbox_box<Message, Traits>;
 
@@ -242,10 +227,10 @@ private:
     }
 
     void tell_resume() {
-        if constexpr (requires { hook_.on_resume(); }) hook_.on_resume();
+        if constexpr (inbox_observer<Schedule>) hook_.on_resume();
     }
     void tell_finished() noexcept {
-        if constexpr (requires { hook_.on_finished(inbox_report{}); }) {
+        if constexpr (inbox_observer<Schedule>) {
 #if WSOLO_HAS_EXCEPTIONS
             try {
                 hook_.on_finished(box_.report());
