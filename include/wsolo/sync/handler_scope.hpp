@@ -24,15 +24,10 @@ public:
     basic_handler_scope(const basic_handler_scope&) = delete;
     basic_handler_scope& operator=(const basic_handler_scope&) = delete;
 
-    ~basic_handler_scope() { leave(); }
-
-    /// Ends the scope early. No effect the second time.
-    void leave() noexcept {
-        if (object_ == nullptr) return;
+    ~basic_handler_scope() {
         WSOLO_ASSERT(Traits::thread_slot() == this,
                      "a handler's scope ends in the thread that opened it, before the scopes around it");
         Traits::thread_slot() = outer_;
-        object_ = nullptr;
     }
 
     /// The innermost scope in which the calling thread runs an item of `object` numbered `last` or below; null when there
@@ -59,9 +54,9 @@ public:
     }
 
 private:
-    const void* object_;
-    std::uint64_t number_;
-    void* outer_;
+    const void* const object_;
+    const std::uint64_t number_;
+    void* const outer_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
