@@ -1,6 +1,6 @@
 #pragma once
 // The threaded drive: an inbox and a thread that handles its messages, for servers without a loop of their
-// own, and for handlers that block.
+// own, and for handlers that block. Not part of wsolo.hpp: it brings <thread>.
 //
 // Laws of this file:
 // - The thread sleeps while nothing is queued, and ends when the inbox is finished.
@@ -65,7 +65,7 @@ public:
         return errc::none;
     }
 
-    [[nodiscard]] bool paused() const noexcept { return inbox_.paused(); }
+    [[nodiscard]] bool is_paused() const noexcept { return inbox_.is_paused(); }
     [[nodiscard]] inbox_report report() const noexcept { return inbox_.report(); }
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return inbox_.queued_bytes(); }
     [[nodiscard]] std::size_t queued_messages() const noexcept { return inbox_.queued_messages(); }

@@ -45,7 +45,7 @@ TEST_CASE("four producers, one handling thread, each producer's order kept", "[s
     CHECK(in.wait() == errc::none);
     CHECK(in_order);
     CHECK(next == std::vector<int>(4, each));
-    CHECK(in.report().clean());
+    CHECK(in.report().is_clean());
     CHECK(in.report().messages_handled == 4 * each);
     CHECK(in.exception() == nullptr);
 }
