@@ -53,7 +53,7 @@ concept inbox_handler =
 /// then, and no drain() may come later. Idle it owns no heap block, mutex or thread.
 ///
 /// on_resume() may run before push() has told another thread to pause: have it posted to the thread that
-/// reads, or let that thread look at paused() once it has stopped.
+/// reads, or let that thread look at is_paused() once it has stopped.
 template <class Message, schedule_hook Schedule, class Traits = std_traits>
 class inbox {
     static_assert(std::is_nothrow_move_constructible_v<Message> && std::is_nothrow_destructible_v<Message>,
@@ -127,10 +127,10 @@ public:
     }
 
     /// Whether reading is to pause: push() said so, and the resume hook was not called since.
-    [[nodiscard]] bool paused() const noexcept { return box_.is_paused(); }
-    [[nodiscard]] bool finished() const noexcept { return box_.state() == turn_state::finished; }
+    [[nodiscard]] bool is_paused() const noexcept { return box_.is_paused(); }
+    [[nodiscard]] bool is_finished() const noexcept { return box_.state() == turn_state::finished; }
     /// Whether drain() is owed.
-    [[nodiscard]] bool wants_drain() const noexcept { return box_.state() == turn_state::scheduled; }
+    [[nodiscard]] bool is_drain_owed() const noexcept { return box_.state() == turn_state::scheduled; }
     /// What counts against the bounds; overhead and the message in the handler included. What a run of
     /// messages (at most an eighth of the bounds) has handled may still be in it.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }

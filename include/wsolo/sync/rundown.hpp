@@ -81,7 +81,7 @@ public:
     /// object is touched no more by them. Otherwise errc::cancelled or errc::timed_out. The caller must not
     /// be inside itself.
     template <stop_token_like StopToken>
-    [[nodiscard]] errc wait(const StopToken& stop, time_point deadline = no_deadline) noexcept {
+    [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
         const std::uint64_t word = word_.load(std::memory_order_acquire);
         if (is_drained(word) && (word & waited_for) == 0)
             return errc::none; // nobody is left to touch this object
@@ -97,7 +97,7 @@ public:
         return errc::none;
     }
     [[nodiscard]] errc wait(time_point deadline = no_deadline) noexcept {
-        return wait(never_stop{}, deadline);
+        return wait(deadline, never_stop{});
     }
 
     /// Whether it is closed and all have left. Only wait(), a callback or co_await tell that the object may

@@ -39,13 +39,12 @@ public:
     /// handler that this wait would wait for; cancelled; timed_out. Reached already: one load, whatever the
     /// arguments.
     template <stop_token_like StopToken>
-    [[nodiscard]] errc wait_up_to(std::uint64_t mark, const StopToken& stop,
-                                  time_point deadline = no_deadline) noexcept {
+    [[nodiscard]] errc wait_up_to(std::uint64_t mark, time_point deadline, const StopToken& stop) noexcept {
         const std::uint64_t word = word_.load(std::memory_order_acquire);
-        return is_decided(word, mark) ? verdict(word, mark) : wait_slowly(mark, stop, deadline);
+        return is_decided(word, mark) ? verdict(word, mark) : wait_slowly(mark, deadline, stop);
     }
     [[nodiscard]] errc wait_up_to(std::uint64_t mark, time_point deadline = no_deadline) noexcept {
-        return wait_up_to(mark, never_stop{}, deadline);
+        return wait_up_to(mark, deadline, never_stop{});
     }
 
     /// Ends every wait that is not satisfied, now and later, with `error`. The first close counts. Numbers
@@ -154,7 +153,7 @@ private:
     }
 
     template <class StopToken>
-    [[nodiscard]] errc wait_slowly(std::uint64_t mark, const StopToken& stop, time_point deadline) noexcept {
+    [[nodiscard]] errc wait_slowly(std::uint64_t mark, time_point deadline, const StopToken& stop) noexcept {
         if (basic_handler_scope<Traits>::is_inside(this, mark)) return errc::would_deadlock;
         if (stop.stop_requested()) return errc::cancelled;
         sleeper self(mark);
