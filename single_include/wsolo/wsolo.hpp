@@ -46,7 +46,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <initializer_list>
 #include <memory>
 #include <mutex>
@@ -56,7 +55,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -595,7 +593,6 @@ enum class errc : std::uint8_t {
     message_open,
     message_unfinished,
     handler_failed,
-    superseded,
     cancelled,
     timed_out,
     would_deadlock,
@@ -749,8 +746,6 @@ inline constexpr error_info error_table[] = {
      blame::local, 1011},
     {errc::handler_failed, "handler_failed", "the handler of a message threw", "RFC 6455 §7.4.1",
      blame::local, 1011},
-    {errc::superseded, "superseded", "a newer PING's answer replaced this one", "RFC 6455 §5.5.3",
-     blame::local, 0},
     {errc::cancelled, "cancelled", "cancelled by the stop token", "", blame::local, 0},
     {errc::timed_out, "timed_out", "the deadline passed", "", blame::local, 0},
     {errc::would_deadlock, "would_deadlock", "waiting here would wait for this very caller", "", blame::local,
@@ -6346,10 +6341,10 @@ using client_reader = basic_reader<client_side<>>;
 // ordered ring that holds such nodes.
 //
 // Laws of this file:
-// - Whoever waits brings the node: nothing here allocates.
+// - Those who wait bring the node: nothing here allocates.
 // - fire() is called at most once, with no lock held, after the node was unlinked; the caller touches the
 //   node no more, so that the node may end in it.
-// - Plain data: the ring belongs to whoever holds the lock around it.
+// - Plain data: a ring belongs to the thread that holds the lock around it.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -6368,7 +6363,8 @@ struct waiter {
     std::uint64_t mark;
     waiter* next = nullptr;
     waiter* previous = nullptr;
-    errc outcome = errc::none; // why it was fired, or why add() refused it
+    const void* taker = nullptr; // the thread that took it, to fire it: see sync/firing.hpp
+    errc outcome = errc::none;   // why it was fired, or why add() refused it
 
 protected:
     ~waiter() = default;
@@ -6376,7 +6372,15 @@ protected:
 
 namespace detail {
 
-/// Links `added` into the ring that starts at `first` (null: empty), by mark, behind equals. Returns the
+/// Links `added` into a ring, before `place`.
+inline void link_before(waiter& place, waiter& added) noexcept {
+    added.previous = place.previous;
+    added.next = &place;
+    place.previous->next = &added;
+    place.previous = &added;
+}
+
+/// Links `added` into the ring that starts at `first` (null: empty), by mark, after equals. Returns the
 /// new first. O(1) when marks grow, else O(waiters with a greater mark).
 [[nodiscard]] inline waiter* link_by_mark(waiter* first, waiter& added) noexcept {
     if (first == nullptr) {
@@ -6389,10 +6393,7 @@ namespace detail {
         leads = before == first;
         before = before->previous;
     }
-    added.previous = before;
-    added.next = before->next;
-    before->next->previous = &added;
-    before->next = &added;
+    link_before(*before->next, added);
     return leads ? &added : first;
 }
 
@@ -6728,24 +6729,24 @@ public:
     basic_handler_scope(const basic_handler_scope&) = delete;
     basic_handler_scope& operator=(const basic_handler_scope&) = delete;
 
-    ~basic_handler_scope() { leave(); }
-
-    /// Ends the scope early. No effect the second time.
-    void leave() noexcept {
-        if (object_ == nullptr) return;
+    ~basic_handler_scope() {
         WSOLO_ASSERT(Traits::thread_slot() == this,
                      "a handler's scope ends in the thread that opened it, before the scopes around it");
         Traits::thread_slot() = outer_;
-        object_ = nullptr;
     }
 
-    /// Whether the calling thread runs an item of `object` numbered `last` or below. O(depth of nesting).
-    [[nodiscard]] static bool is_inside(const void* object, std::uint64_t last = ~std::uint64_t{0}) noexcept {
-        auto* scope = static_cast<const basic_handler_scope*>(Traits::thread_slot());
+    /// The innermost scope in which the calling thread runs an item of `object` numbered `last` or below; null when there
+    /// is none. O(depth of nesting).
+    [[nodiscard]] static basic_handler_scope* innermost(const void* object,
+                                                        std::uint64_t last = ~std::uint64_t{0}) noexcept {
+        auto* scope = static_cast<basic_handler_scope*>(Traits::thread_slot());
         while (scope != nullptr && (scope->object_ != object || scope->number_ > last)) {
-            scope = static_cast<const basic_handler_scope*>(scope->outer_);
+            scope = static_cast<basic_handler_scope*>(scope->outer_);
         }
-        return scope != nullptr;
+        return scope;
+    }
+    [[nodiscard]] static bool is_inside(const void* object, std::uint64_t last = ~std::uint64_t{0}) noexcept {
+        return innermost(object, last) != nullptr;
     }
 
     /// How many items of `object` the calling thread runs, one inside another. O(depth of nesting).
@@ -6758,12 +6759,80 @@ public:
     }
 
 private:
-    const void* object_;
-    std::uint64_t number_;
-    void* outer_;
+    const void* const object_;
+    const std::uint64_t number_;
+    void* const outer_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/firing.hpp
+// The loop in which a thread fires waiters (sync/waiter.hpp) that are due. What a fired waiter runs may make others due, of
+// the same object or of another, and so on without end: beyond max_depth loops one inside another, the innermost of these
+// fires them after the waiter that it is firing, so that a chain of any length needs a constant stack.
+//
+// Laws of this file:
+// - take() comes under the lock of the object that the waiter was unlinked from; run() with no lock held.
+// - Waiters are fired in the order in which they were taken. Each is unlinked first: what one runs may withdraw others.
+// - Nothing here touches the object that a waiter came from, so a fired waiter may destroy it.
+// - Taken waiters belong to the thread that took them: it alone fires them, or withdraws them.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Lives on the stack of the thread that fires. Nothing allocates.
+template <class Traits>
+class firing_loop : basic_handler_scope<Traits> {
+    using scope = basic_handler_scope<Traits>;
+
+public:
+    static constexpr unsigned max_depth = 8;
+
+    firing_loop() noexcept : firing_loop(static_cast<firing_loop*>(scope::innermost(&name))) {}
+    firing_loop(const firing_loop&) = delete;
+    firing_loop& operator=(const firing_loop&) = delete;
+    ~firing_loop() = default;
+
+    /// Precondition: `due` was unlinked under the lock that the caller holds.
+    void take(waiter& due) noexcept {
+        due.taker = &Traits::thread_slot();
+        link_before(*due_, due);
+    }
+
+    /// Fires what was taken, and what becomes due meanwhile beyond max_depth. Too deep, it leaves all to an outer loop.
+    void run() noexcept {
+        while (own_.next != &own_) {
+            waiter& due = *own_.next;
+            static_cast<void>(unlink(&own_, due));
+            due.fire(due);
+        }
+    }
+
+    /// Whether `gone`, of an object whose lock is held, was taken by this thread and not fired. It will not be then.
+    [[nodiscard]] static bool withdraw(waiter& gone) noexcept {
+        if (gone.taker != &Traits::thread_slot() || !gone.is_linked()) return false;
+        static_cast<void>(unlink(nullptr, gone));
+        return true;
+    }
+
+private:
+    explicit firing_loop(firing_loop* outer) noexcept
+        : scope(&name),
+          due_(outer != nullptr && outer->depth_ >= max_depth ? outer->due_ : &own_),
+          depth_(outer == nullptr ? 1 : outer->depth_ + 1) {
+        own_.next = own_.previous = &own_;
+    }
+
+    struct list_head final : waiter {
+        list_head() noexcept : waiter(nullptr) {}
+    };
+    static constexpr char name = 0; // its address is what the scopes of all loops have in common
+
+    list_head own_;
+    waiter* due_; ///< the head of the list to which take() appends
+    unsigned depth_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/sync/inbox_limits.hpp
 // How much one inbox may hold, and what becomes of the next message when that is used up.
@@ -6818,7 +6887,7 @@ struct inbox_report {
         return bytes_handled + bytes_dropped;
     }
     /// Whether everything accepted was handled without an error.
-    [[nodiscard]] constexpr bool clean() const noexcept { return reason == errc::none; }
+    [[nodiscard]] constexpr bool is_clean() const noexcept { return reason == errc::none; }
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -6869,6 +6938,81 @@ public:
 
 private:
     Lock& lock_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/turn.hpp
+// Whose turn it is to run an object's work: one value, changed only together with the data that it depends on, under
+// that object's lock. A writer and an inbox each own one.
+//
+//     state      whose turn it is                          leaves by
+//     free       no one's: there is nothing to do          claim: scheduled · seize: running
+//     gated      an owner's, who opens it later            open: free · expire: running · seize: running
+//     scheduled  the schedule hook's, which owes a run     begin: running · seize: running
+//     running    the one thread's that runs                release: free · hand_over: scheduled · park: parked ·
+//                                                          finish: finished
+//     parked     an event's: writability, a wish for more  resume: running · recall: scheduled · seize: running
+//     finished   no one's, ever again                      -
+//
+// Laws of this file:
+// - Only the holder of `running` touches what the turn protects; release(), hand_over(), park() and finish() are its own.
+// - The other functions answer whether they changed anything. True of claim() and recall(): the caller now owes a call
+//   of the schedule hook, with no lock held.
+// - "Nothing left, so release" and "something new, so claim" can't interleave, because each is one step under the lock
+//   that also guards the data. This is why no wake-up is lost.
+
+namespace wsolo::inline WSOLO_ABI {
+
+enum class turn_state : std::uint8_t { free, gated, scheduled, running, parked, finished };
+
+/// A plain value of one byte. Not thread-safe: the object's lock is held around every call. O(1), never throws.
+class turn {
+public:
+    constexpr explicit turn(turn_state first = turn_state::free) noexcept : state_(first) {}
+
+    [[nodiscard]] constexpr turn_state state() const noexcept { return state_; }
+    [[nodiscard]] constexpr bool is(turn_state wanted) const noexcept { return state_ == wanted; }
+
+    /// There is work now.
+    [[nodiscard]] constexpr bool claim() noexcept { return move(turn_state::free, turn_state::scheduled); }
+    /// What it was parked for came, or something more urgent did.
+    [[nodiscard]] constexpr bool recall() noexcept { return move(turn_state::parked, turn_state::scheduled); }
+
+    /// The run that the hook owes.
+    [[nodiscard]] constexpr bool begin() noexcept { return move(turn_state::scheduled, turn_state::running); }
+    /// A run because the event came.
+    [[nodiscard]] constexpr bool resume() noexcept { return move(turn_state::parked, turn_state::running); }
+
+    /// The owner of the gate lets go.
+    [[nodiscard]] constexpr bool open() noexcept { return move(turn_state::gated, turn_state::free); }
+    /// The gate stood for too long: the caller runs, to end the object.
+    [[nodiscard]] constexpr bool expire() noexcept { return move(turn_state::gated, turn_state::running); }
+
+    /// The object is being destroyed: the caller runs, unless another thread does or it is over.
+    [[nodiscard]] constexpr bool seize() noexcept {
+        if (is(turn_state::running) || is(turn_state::finished)) return false;
+        state_ = turn_state::running;
+        return true;
+    }
+
+    constexpr void release() noexcept { leave(turn_state::free); }
+    constexpr void hand_over() noexcept { leave(turn_state::scheduled); }
+    constexpr void park() noexcept { leave(turn_state::parked); }
+    constexpr void finish() noexcept { leave(turn_state::finished); }
+
+private:
+    constexpr bool move(turn_state from, turn_state to) noexcept {
+        if (state_ != from) return false;
+        state_ = to;
+        return true;
+    }
+    constexpr void leave(turn_state to) noexcept {
+        WSOLO_ASSERT(state_ == turn_state::running, "only the thread that runs gives the turn away");
+        state_ = to;
+    }
+
+    turn_state state_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -7007,29 +7151,17 @@ private:
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/sync/detail/inbox_box.hpp
-// The messages of one connection that wait for their handler, and who may handle them: both under one short
-// lock, so that "open?", "room?", "queue it" and "am I the one to have it drained?" are a single step.
+// The messages of one connection that wait for their handler, and the turn (sync/turn.hpp) to handle them: both under one
+// short lock, so that "open?", "room?", "queue it" and "must I have it drained?" are a single step.
 //
 // Laws of this file:
-// - Exactly one holder of the turn: only `draining` may touch what front() showed.
-// - A push that finds the turn free takes it and must have the inbox drained; a push that finds it taken
-//   does nothing, because finding the queue empty and giving the turn back are one step under the same
-//   lock. No wake-up can be lost.
+// - Only the thread that runs may touch what front() showed. In an inbox a parked turn waits for the handler's wish.
+// - A push that finds the turn free claims it and must have the inbox drained; a push that finds it taken does nothing,
+//   because finding the queue empty and releasing the turn are one step under the same lock. No wake-up can be lost.
 // - Once sealed nothing is accepted. The first error stands, and what is queued then is dropped.
 // - Under the lock there is no allocation, no system call and no user code but the message's move.
 
-namespace wsolo::inline WSOLO_ABI {
-
-/// Who holds the right to handle messages.
-enum class inbox_turn : std::uint8_t {
-    free,      ///< nobody: the queue is empty
-    scheduled, ///< the schedule hook: drain() is owed
-    draining,  ///< the thread inside drain()
-    resting,   ///< nobody: messages wait, and the handler wants none now
-    finished,  ///< nobody, ever again
-};
-
-namespace detail {
+namespace wsolo::inline WSOLO_ABI::detail {
 
 /// What the drainer has done since it looked last.
 struct handled {
@@ -7047,15 +7179,14 @@ struct [[nodiscard]] inbox_look {
     message_block<Message>* spent = nullptr;
 };
 
-/// What a push or a close came to. `schedule`: the caller took the turn and must call the schedule hook.
+/// What a push or a close came to. `schedule`: the caller claimed the turn and must call the schedule hook.
 struct [[nodiscard]] inbox_change {
     errc error = errc::none;
     bool pause = false;
     bool schedule = false;
 };
 
-/// See the file's laws. Each function takes the lock itself; those marked "drainer" are for the turn's
-/// holder.
+/// See the file's laws. Each function takes the lock itself; those marked "drainer" are for the thread that runs.
 template <class Message, class Traits>
 class inbox_box {
 public:
@@ -7073,7 +7204,7 @@ public:
 
     /// `message` is moved from only when the answer is errc::none.
     inbox_change push(Message&& message, std::size_t bytes) noexcept {
-        block_source fresh; // outlives the hold: what is not needed is freed behind the lock
+        block_source fresh; // outlives the hold: what is not needed is freed after the lock
         do {
             const scoped_hold hold(lock_);
             if (const inbox_change refused = judge(bytes); refused.error != errc::none) return refused;
@@ -7085,34 +7216,31 @@ public:
     /// Nothing is accepted any more. An error drops what is queued; errc::none lets it be handled.
     inbox_change close(errc why) noexcept {
         const scoped_hold hold(lock_);
-        if (turn_ == inbox_turn::finished || aborting_ || (sealed_ && why == errc::none))
+        if (turn_.is(turn_state::finished) || aborting_ || (sealed_ && why == errc::none))
             return {errc::closed};
         return {.schedule = end_with(why)};
     }
 
-    /// Takes the turn that a hook owes, and looks. not_owed: it is somebody else's, or nobody's; see
-    /// turn().
+    /// Takes the turn that a hook owes, and looks. not_owed: there is none; see state().
     inbox_look<Message> begin(std::size_t quantum) noexcept {
         const scoped_hold hold(lock_);
-        if (turn_ != inbox_turn::scheduled) return {.step = inbox_step::not_owed};
-        turn_ = inbox_turn::draining;
+        if (!turn_.begin()) return {.step = inbox_step::not_owed};
         return choose(nullptr, quantum);
     }
 
     /// The handler wants messages again. True when the caller must call the schedule hook.
     [[nodiscard]] bool rouse() noexcept {
         const scoped_hold hold(lock_);
-        return take_if(inbox_turn::resting);
+        return turn_.recall();
     }
 
-    /// Drainer: the handler wants none now. The turn rests with what is queued, unless there is an end to make.
+    /// Drainer: the handler wants none now. The turn is parked with what is queued, unless there is an end to make.
     inbox_look<Message> rest() noexcept {
         const scoped_hold hold(lock_);
-        inbox_look<Message> next = choose(nullptr, 0);
-        if (next.step != inbox_step::quantum_used) return next;
-        turn_ = inbox_turn::resting;
-        next.step = inbox_step::rested;
-        return next;
+        const inbox_look<Message> next = choose(nullptr, 1);
+        if (next.step != inbox_step::handle) return next;
+        turn_.park();
+        return {.step = inbox_step::rested};
     }
 
     /// Drainer: settles what it did, and learns what is next. `left` of its quantum remain.
@@ -7142,25 +7270,24 @@ public:
     /// Drainer: the last touch.
     void retire() noexcept {
         const scoped_hold hold(lock_);
-        turn_ = inbox_turn::finished;
+        turn_.finish();
     }
 
-    /// For the destructor: takes the turn from whoever it waits for. False when the inbox is finished.
+    /// For the destructor: takes the turn, whatever it waits for. False when the inbox is finished.
     [[nodiscard]] bool seize(errc why) noexcept {
         const scoped_hold hold(lock_);
-        WSOLO_ASSERT(turn_ != inbox_turn::draining,
+        WSOLO_ASSERT(!turn_.is(turn_state::running),
                      "an inbox is destroyed while another thread, or its own handler, is in drain()");
-        if (turn_ == inbox_turn::finished) return false;
+        if (!turn_.seize()) return false;
         if (!aborting_ && (!sealed_ || !blocks_.empty())) report_.reason = why;
-        turn_ = inbox_turn::draining;
         return true;
     }
 
-    [[nodiscard]] inbox_turn turn() noexcept {
+    [[nodiscard]] turn_state state() noexcept {
         const scoped_hold hold(lock_);
-        return turn_;
+        return turn_.state();
     }
-    [[nodiscard]] bool paused() noexcept {
+    [[nodiscard]] bool is_paused() noexcept {
         const scoped_hold hold(lock_);
         return paused_;
     }
@@ -7217,25 +7344,19 @@ private:
         bytes_ += bytes;
         if (when_full_ == inbox_overflow::pause && (messages_ >= max_messages_ || held() >= max_bytes_))
             paused_ = true;
-        return {errc::none, paused_, take_if(inbox_turn::free)};
+        return {errc::none, paused_, turn_.claim()};
     }
 
-    /// True when the caller took the turn.
+    /// True when the caller claimed the turn.
     bool end_with(errc why) noexcept {
         sealed_ = true;
         if (why != errc::none && !aborting_) {
             aborting_ = true;
             report_.reason = why;
             stop_.store(true, std::memory_order_relaxed);
-            if (take_if(inbox_turn::resting)) return true; // what is queued is not for the handler any more
+            if (turn_.recall()) return true; // what is queued is not for the handler any more
         }
-        return take_if(inbox_turn::free);
-    }
-
-    bool take_if(inbox_turn turn) noexcept {
-        if (turn_ != turn) return false;
-        turn_ = inbox_turn::scheduled;
-        return true;
+        return turn_.claim();
     }
 
     [[nodiscard]] block* settle(const handled& done) noexcept {
@@ -7258,7 +7379,7 @@ private:
             next.step = sealed_ ? inbox_step::end : inbox_step::released;
             if (!sealed_) release(next);
         } else if (left == 0) {
-            turn_ = inbox_turn::scheduled;
+            turn_.hand_over();
             next.step = inbox_step::quantum_used;
         } else {
             const std::uint32_t most = batch();
@@ -7270,7 +7391,7 @@ private:
 
     /// The queue is empty: no heap block stays.
     void release(inbox_look<Message>& next) noexcept {
-        turn_ = inbox_turn::free;
+        turn_.release();
         block* const idle = blocks_.release_idle();
         if (next.spent == nullptr)
             next.spent = idle;
@@ -7295,15 +7416,14 @@ private:
     std::uint32_t messages_ = 0;
     basic_spin_lock<Traits> lock_;
     typename Traits::template atomic<bool> stop_{false}; // aborting_, for the drainer between two messages
-    inbox_turn turn_ = inbox_turn::free;
+    turn turn_;
     inbox_overflow when_full_;
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
     bool paused_ : 1 = false;
 };
 
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
+} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/sync/schedule_hook.hpp
 // How a queue asks its loop for a turn: a function that whoever found the queue idle calls once.
@@ -7347,6 +7467,73 @@ template <schedule_hook Hook>
 } // namespace detail
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/sync/inbox_hooks.hpp
+// What an inbox tells its surroundings, besides asking for a turn: that reading may go on, and that it has ended.
+//
+// Laws of this file:
+// - Both are told or neither: a hook that is misspelt, or can't be called as the inbox would, does not compile.
+// - Each is called with no lock held, by the thread that drains (or destroys).
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// `on_resume()`: once after each pause, when both bounds are half free. What it throws ends the inbox as a handler's
+/// exception does. `on_finished(const inbox_report&)`: once, at the end; what it throws is dropped.
+template <class T>
+concept inbox_observer = requires(T& observer, const inbox_report& report) {
+    { observer.on_resume() } -> std::same_as<void>;
+    { observer.on_finished(report) } -> std::same_as<void>;
+};
+
+/// Wants to know nothing.
+struct no_inbox_observer {
+    void on_resume() noexcept {}
+    void on_finished(const inbox_report&) noexcept {}
+};
+
+namespace detail {
+
+struct inbox_hook_names {
+    void on_resume();
+    void on_finished();
+};
+/// A name that T has, too, is ambiguous here, whatever it stands for.
+template <class T>
+struct with_inbox_hook_names : T, inbox_hook_names {};
+
+/// Whether T has a member that is called as a hook of an inbox is.
+template <class T>
+[[nodiscard]] consteval bool names_an_inbox_hook() noexcept {
+    if constexpr (!std::is_class_v<T>) {
+        return false;
+    } else if constexpr (std::is_final_v<T>) {
+        return requires { &T::on_resume; } || requires { &T::on_finished; };
+    } else {
+        return !requires { &with_inbox_hook_names<T>::on_resume; } ||
+               !requires { &with_inbox_hook_names<T>::on_finished; };
+    }
+}
+
+} // namespace detail
+
+/// The hook of an inbox: called to have it drained, and an inbox_observer as well unless it names neither of these hooks.
+template <class T>
+concept inbox_schedule = schedule_hook<T> && (inbox_observer<T> || !detail::names_an_inbox_hook<T>());
+
+/// Makes such a hook of three functions.
+template <schedule_hook Schedule, std::invocable<> Resume, std::invocable<const inbox_report&> Finished>
+struct inbox_hooks {
+    Schedule schedule;
+    Resume resume;
+    Finished finished;
+    decltype(auto) operator()() { return schedule(); }
+    void on_resume() { resume(); }
+    void on_finished(const inbox_report& report) { finished(report); }
+};
+template <class Schedule, class Resume, class Finished>
+inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finished>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/sync/inbox.hpp
 // The receiving counterpart of the writer: whoever reads pushes messages and goes on reading; one drainer
 // at a time handles them, serially and in order. A slow handler stalls neither the reader nor the
@@ -7387,40 +7574,25 @@ struct inbox_drain {
     std::size_t messages = 0;
 };
 
-/// What an inbox calls, in one object: its loop, whoever reads, and its owner. Every `Schedule` of an inbox
-/// may have on_resume() and on_finished(const inbox_report&); this one makes such a thing of three
-/// functions.
-template <schedule_hook Schedule, std::invocable<> Resume, std::invocable<const inbox_report&> Finished>
-struct inbox_hooks {
-    Schedule schedule;
-    Resume resume;
-    Finished finished;
-    decltype(auto) operator()() { return schedule(); }
-    void on_resume() { resume(); }
-    void on_finished(const inbox_report& report) { finished(report); }
-};
-template <class Schedule, class Resume, class Finished>
-inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finished>;
-
 /// What may handle a message: called with `Message&&`; returns nothing, or the errc that closes the inbox.
 template <class Handler, class Message>
 concept inbox_handler =
     std::invocable<Handler&, Message&&> && (std::same_as<std::invoke_result_t<Handler&, Message&&>, void> ||
                                             std::same_as<std::invoke_result_t<Handler&, Message&&>, errc>);
 
-/// See the file's laws. `Schedule` is the hook, called with no lock held by the thread that pushed or
-/// closed; it may have, called by the thread that drains: `on_resume()`, once after each pause, when both
-/// bounds are half free; and `on_finished(const inbox_report&)`, once, at the end. Neither may throw.
-/// Thread safety: everything but construction and destruction. The destructor drops what is left
-/// (errc::aborted, as an end that on_finished() is told) and must not run inside a handler; no other thread
-/// may be in a call then, and no drain() may come later. Idle it owns no heap block, mutex or thread.
+/// See the file's laws. `Schedule` is the hook, called with no lock held by the thread that pushed or closed; it may be an
+/// inbox_observer as well. Thread safety: everything but construction and destruction. The destructor drops what is left
+/// (errc::aborted, as an end that on_finished() is told) and must not run inside a handler; no other thread may be in a call
+/// then, and no drain() may come later. Idle it owns no heap block, mutex or thread.
 ///
 /// on_resume() may run before push() has told another thread to pause: have it posted to the thread that
-/// reads, or let that thread look at paused() once it has stopped.
+/// reads, or let that thread look at is_paused() once it has stopped.
 template <class Message, schedule_hook Schedule, class Traits = std_traits>
 class inbox {
     static_assert(std::is_nothrow_move_constructible_v<Message> && std::is_nothrow_destructible_v<Message>,
                   "an inbox moves its messages under its lock: let Message's move constructor be noexcept");
+    static_assert(inbox_schedule<Schedule>,
+                  "a hook of an inbox has both on_resume() and on_finished(const inbox_report&), or neither");
 
     using box = detail::inbox_box<Message, Traits>;
 
@@ -7458,9 +7630,9 @@ public:
         return change.error == errc::none;
     }
 
-    /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook
-    /// asked; a call too many is harmless. What a handler throws closes the inbox with errc::handler_failed
-    /// and leaves this call, behind on_finished(). The message is destroyed when its handler returns.
+    /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook asked; a call too
+    /// many is harmless. What the handler throws (or wanted(), or on_resume()) closes the inbox with errc::handler_failed
+    /// and leaves this call, after on_finished(). The message is destroyed when its handler returns.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
         return drain_while(handler, always{}, quantum);
@@ -7473,10 +7645,10 @@ public:
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
         const auto first = box_.begin(at_once<Wanted>(quantum));
         if (first.step != detail::inbox_step::not_owed) return run(handler, wanted, quantum, first);
-        switch (box_.turn()) {
-        case inbox_turn::resting: return {inbox_status::resting};
-        case inbox_turn::draining: return {inbox_status::busy};
-        case inbox_turn::finished: return {inbox_status::finished};
+        switch (box_.state()) {
+        case turn_state::parked: return {inbox_status::resting};
+        case turn_state::running: return {inbox_status::busy};
+        case turn_state::finished: return {inbox_status::finished};
         default: return {inbox_status::idle};
         }
     }
@@ -7488,10 +7660,10 @@ public:
     }
 
     /// Whether reading is to pause: push() said so, and the resume hook was not called since.
-    [[nodiscard]] bool paused() const noexcept { return box_.paused(); }
-    [[nodiscard]] bool finished() const noexcept { return box_.turn() == inbox_turn::finished; }
+    [[nodiscard]] bool is_paused() const noexcept { return box_.is_paused(); }
+    [[nodiscard]] bool is_finished() const noexcept { return box_.state() == turn_state::finished; }
     /// Whether drain() is owed.
-    [[nodiscard]] bool wants_drain() const noexcept { return box_.turn() == inbox_turn::scheduled; }
+    [[nodiscard]] bool is_drain_owed() const noexcept { return box_.state() == turn_state::scheduled; }
     /// What counts against the bounds; overhead and the message in the handler included. What a run of
     /// messages (at most an eighth of the bounds) has handled may still be in it.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }
@@ -7515,11 +7687,12 @@ private:
         using detail::inbox_step;
         for (std::size_t total = 0;;) {
             box::block::destroy(next.spent);
-            if (next.step == inbox_step::handle && !wanted()) next = box_.rest();
             detail::handled done;
+            if (next.step == inbox_step::handle && !or_end(done, [&]() -> bool { return wanted(); }))
+                next = box_.rest();
             switch (next.step) {
-            case inbox_step::handle: handle_or_end(handler, next.run, done); break;
-            case inbox_step::resume: tell_resume(); break;
+            case inbox_step::handle: or_end(done, [&] { handle(handler, next.run, done); }); break;
+            case inbox_step::resume: or_end(done, [&] { tell_resume(); }); break;
             case inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
             case inbox_step::rested: return {inbox_status::resting, total};
             case inbox_step::end: end(); return {inbox_status::finished, total};
@@ -7530,12 +7703,12 @@ private:
         }
     }
 
-    /// What the handler throws leaves here, behind the end.
-    template <class Handler>
-    void handle_or_end(Handler& handler, detail::message_run<Message> run, detail::handled& done) {
+    /// Calls user code. What that throws closes the inbox, and leaves here after the end.
+    template <class Call>
+    std::invoke_result_t<Call&> or_end([[maybe_unused]] const detail::handled& done, Call call) {
 #if WSOLO_HAS_EXCEPTIONS
         try {
-            handle(handler, run, done);
+            return call();
         } catch (...) {
             static_cast<void>(box_.close(errc::handler_failed));
             box::block::destroy(box_.look(done, 0).spent);
@@ -7543,7 +7716,7 @@ private:
             throw;
         }
 #else
-        handle(handler, run, done);
+        return call();
 #endif
     }
 
@@ -7586,12 +7759,20 @@ private:
         box_.retire();
     }
 
-    // A hook that throws here ends the program: there is nobody to throw to.
-    void tell_resume() noexcept {
-        if constexpr (requires { hook_.on_resume(); }) hook_.on_resume();
+    void tell_resume() {
+        if constexpr (inbox_observer<Schedule>) hook_.on_resume();
     }
     void tell_finished() noexcept {
-        if constexpr (requires { hook_.on_finished(inbox_report{}); }) hook_.on_finished(box_.report());
+        if constexpr (inbox_observer<Schedule>) {
+#if WSOLO_HAS_EXCEPTIONS
+            try {
+                hook_.on_finished(box_.report());
+            } catch (...) { // it is over all the same
+            }
+#else
+            hook_.on_finished(box_.report());
+#endif
+        }
     }
 
     mutable box box_;
@@ -7807,7 +7988,7 @@ public:
     /// object is touched no more by them. Otherwise errc::cancelled or errc::timed_out. The caller must not
     /// be inside itself.
     template <stop_token_like StopToken>
-    [[nodiscard]] errc wait(const StopToken& stop, time_point deadline = no_deadline) noexcept {
+    [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
         const std::uint64_t word = word_.load(std::memory_order_acquire);
         if (is_drained(word) && (word & waited_for) == 0)
             return errc::none; // nobody is left to touch this object
@@ -7823,7 +8004,7 @@ public:
         return errc::none;
     }
     [[nodiscard]] errc wait(time_point deadline = no_deadline) noexcept {
-        return wait(never_stop{}, deadline);
+        return wait(deadline, never_stop{});
     }
 
     /// Whether it is closed and all have left. Only wait(), a callback or co_await tell that the object may
@@ -7835,6 +8016,7 @@ public:
     /// Links `added` until the drain; fire() then runs in the thread of the last leave(). False: drained
     /// already, and fire() will not be called.
     [[nodiscard]] bool add(waiter& added) noexcept {
+        added.taker = nullptr;
         waiter* const first = lock_.lock();
         std::uint64_t seen = word_.load(std::memory_order_acquire);
         bool waits = (seen & released) == 0;
@@ -7860,8 +8042,9 @@ public:
                !word_.compare_exchange_weak(seen, seen & ~waited_for, std::memory_order_acq_rel)) {
             stays = is_drained(seen);
         }
+        const bool is_withdrawn = !stays || detail::firing_loop<Traits>::withdraw(gone);
         lock_.unlock(stays ? first : detail::unlink(first, gone));
-        return !stays || remove_from_release(gone);
+        return is_withdrawn;
     }
 
 private:
@@ -7882,30 +8065,17 @@ private:
         basic_parker<Traits> parker;
     };
 
-    /// The ring in the hands of release_waiters(), on its stack.
-    struct ring_head final : waiter {
-        ring_head() noexcept : waiter(nullptr) {}
-    };
-
     void release_waiters() noexcept {
-        const basic_handler_scope<Traits> scope(this);
-        ring_head ring;
-        waiter* const first = lock_.lock();
+        detail::firing_loop<Traits> loop;
+        waiter* first = lock_.lock();
         word_.fetch_or(released, std::memory_order_relaxed);
-        static_cast<void>(detail::link_by_mark(first, ring));
-        lock_.unlock(nullptr); // the last touch: the first one fired may destroy the object
-        while (ring.next != &ring) {
-            waiter& due = *ring.next;
-            static_cast<void>(detail::unlink(&ring, due));
-            due.fire(due);
+        while (first != nullptr) {
+            waiter& due = *first;
+            first = detail::unlink(first, due);
+            loop.take(due);
         }
-    }
-
-    /// A callback that runs in the release may withdraw another that is still to run in it.
-    [[nodiscard]] bool remove_from_release(waiter& gone) noexcept {
-        if (!basic_handler_scope<Traits>::is_inside(this) || !gone.is_linked()) return false;
-        static_cast<void>(detail::unlink(nullptr, gone));
-        return true;
+        lock_.unlock(nullptr); // the last touch: the first one fired may destroy the object
+        loop.run();
     }
 
     typename Traits::template atomic<std::uint64_t> word_{0};
@@ -7949,7 +8119,7 @@ using rundown = basic_rundown<>;
 // A sequence number as an owner: it completes when it goes, on every path out of a handler.
 //
 // Laws of this file:
-// - One number, one complete() or abandon(), by whoever holds it last.
+// - One number, one complete() or abandon(), by the owner that holds it last.
 // - Neither type outlives its barrier. What complete() asks about order and threads holds for their
 //   destructors.
 
@@ -8004,10 +8174,7 @@ public:
     }
     basic_handling(const basic_handling&) = delete;
     basic_handling& operator=(const basic_handling&) = delete;
-    ~basic_handling() {
-        if constexpr (!Barrier::is_serial) scope_.leave();
-        barrier_.complete(number_);
-    }
+    ~basic_handling() { barrier_.complete(number_); }
 
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
 
@@ -8020,15 +8187,14 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/watermark.hpp
-// A number that only grows, and those who wait for it to reach their mark: what both sequence barriers are
-// built on.
+// A number that only grows, and those who wait for it to reach their mark: what the sequence barrier is built on.
 //
 // Laws of this file:
-// - The number and "somebody waits" share one word, and every change is one RMW. A waiter sets the bit by
+// - The number and "there are waiters" share one word, and every change is one RMW. A waiter sets the bit by
 //   the RMW that tells it whether it is too late; the advance that reaches its mark sees the bit. No
 //   wake-up can be lost.
-// - The ring of waiters is changed under lock_ only; nobody is fired, woken or called under it.
-// - One waiter is unlinked and fired at a time, lowest mark first, so that what fire() runs may add and
+// - The ring of waiters is changed under lock_ only; none is fired, woken or called under it.
+// - One waiter is taken and fired at a time (sync/firing.hpp), lowest mark first, so that what fire() runs may add and
 //   remove waiters.
 // - Verdicts: satisfied beats closed beats would_deadlock beats cancelled beats timed_out.
 
@@ -8056,13 +8222,12 @@ public:
     /// handler that this wait would wait for; cancelled; timed_out. Reached already: one load, whatever the
     /// arguments.
     template <stop_token_like StopToken>
-    [[nodiscard]] errc wait_up_to(std::uint64_t mark, const StopToken& stop,
-                                  time_point deadline = no_deadline) noexcept {
+    [[nodiscard]] errc wait_up_to(std::uint64_t mark, time_point deadline, const StopToken& stop) noexcept {
         const std::uint64_t word = word_.load(std::memory_order_acquire);
-        return is_decided(word, mark) ? verdict(word, mark) : wait_slowly(mark, stop, deadline);
+        return is_decided(word, mark) ? verdict(word, mark) : wait_slowly(mark, deadline, stop);
     }
     [[nodiscard]] errc wait_up_to(std::uint64_t mark, time_point deadline = no_deadline) noexcept {
-        return wait_up_to(mark, never_stop{}, deadline);
+        return wait_up_to(mark, deadline, never_stop{});
     }
 
     /// Ends every wait that is not satisfied, now and later, with `error`. The first close counts. Numbers
@@ -8087,6 +8252,7 @@ public:
     /// called. On true `added` may have been fired before this returns. For builders of waiting forms
     /// (sync/callback.hpp, sync/await.hpp).
     [[nodiscard]] bool add(waiter& added) noexcept {
+        added.taker = nullptr;
         waiter* first = detail::link_by_mark(lock_.lock(), added);
         const std::uint64_t word = word_.fetch_or(waited_for, std::memory_order_acq_rel);
         const bool waits = !is_decided(word, added.mark);
@@ -8098,13 +8264,14 @@ public:
         return waits;
     }
 
-    /// True: `gone` was linked, is no more, and will not be fired. False: it was or is being fired.
+    /// True: `gone` waited, does so no more, and will not be fired. False: it was fired, or another thread is about to.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* first = lock_.lock();
-        const bool linked = gone.is_linked();
-        if (linked) first = without(first, gone);
+        const bool waits = gone.taker == nullptr && gone.is_linked();
+        if (waits) first = without(first, gone);
+        const bool is_withdrawn = waits || detail::firing_loop<Traits>::withdraw(gone);
         lock_.unlock(first);
-        return linked;
+        return is_withdrawn;
     }
 
 protected:
@@ -8128,6 +8295,7 @@ protected:
     /// Fires all who are decided. Called with the lock free, after an advance that saw waited_for, and by
     /// close().
     void settle() noexcept {
+        detail::firing_loop<Traits> loop;
         for (bool more = true; more;) {
             waiter* first = lock_.lock();
             const std::uint64_t word = word_.load(std::memory_order_acquire);
@@ -8139,8 +8307,9 @@ protected:
             due.outcome = verdict(word, due.mark);
             first = without(first, due);
             more = first != nullptr && is_decided(word, first->mark);
+            loop.take(due);
             lock_.unlock(first);
-            due.fire(due);
+            loop.run(); // with none left, one that is fired may destroy the barrier
         }
     }
 
@@ -8167,7 +8336,7 @@ private:
     }
 
     template <class StopToken>
-    [[nodiscard]] errc wait_slowly(std::uint64_t mark, const StopToken& stop, time_point deadline) noexcept {
+    [[nodiscard]] errc wait_slowly(std::uint64_t mark, time_point deadline, const StopToken& stop) noexcept {
         if (basic_handler_scope<Traits>::is_inside(this, mark)) return errc::would_deadlock;
         if (stop.stop_requested()) return errc::cancelled;
         sleeper self(mark);
@@ -8178,7 +8347,7 @@ private:
             self.parker.park_until(deadline);
         }
         const bool is_unfired = remove(self);
-        if (!is_unfired) self.parker.park(); // whoever unlinked it is about to release it, or has
+        if (!is_unfired) self.parker.park(); // the thread that took it is about to release it, or has
         const std::uint64_t word = word_.load(std::memory_order_acquire);
         if (is_decided(word, mark)) return verdict(word, mark);
         return stop.stop_requested() ? errc::cancelled : errc::timed_out;
@@ -8195,8 +8364,7 @@ private:
 // mark.
 //
 // Laws of this file:
-// - One drainer completes in the order of the numbers; who hands items to several handlers takes
-//   sync/unordered_barrier.hpp.
+// - One drainer completes in the order of the numbers.
 // - A number is never reused. One whose item was not accepted is abandoned, in any order, by any thread;
 //   waits pass over it as soon as everything else up to them is done.
 // - issue() and complete() are one RMW each while nobody waits and nothing is abandoned; a wait for what is
@@ -8216,10 +8384,6 @@ public:
     using handling = basic_handling<basic_sequence_barrier>;
 
     basic_sequence_barrier() = default;
-
-    /// Callbacks that complete() runs keep the drainer from later numbers: a wait for those there would
-    /// deadlock.
-    static constexpr bool is_serial = true;
 
     /// The next number. Exactly one complete() or abandon() is owed for it.
     [[nodiscard]] std::uint64_t issue() noexcept {
@@ -8315,309 +8479,6 @@ private:
 };
 
 using sequence_barrier = basic_sequence_barrier<>;
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/sync/threaded_inbox.hpp
-// The threaded drive: an inbox and a thread that handles its messages, for servers without a loop of their
-// own, and for handlers that block.
-//
-// Laws of this file:
-// - The thread sleeps while nothing is queued, and ends when the inbox is finished.
-// - What the handler throws does not leave the thread: it closes the inbox, and exception() has it.
-// - The destructor drops what is left and joins; for an orderly end call close() and wait() first.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// An observer that wants to know nothing.
-struct no_inbox_observer {};
-
-/// Owns the inbox, the handler and the thread that it runs in. `Observer` may have `on_resume()` and
-/// `on_finished(const inbox_report&)`, called in that thread. Any thread may call any member; the
-/// destructor not in the handler, and no other thread may be in a call then.
-template <class Message, inbox_handler<Message> Handler, class Observer = no_inbox_observer,
-          class Traits = std_blocking_traits>
-class threaded_inbox {
-    struct wake_hook {
-        threaded_inbox* self;
-        void operator()() const { self->wake(); }
-        void on_resume() const {
-            if constexpr (requires(Observer& to) { to.on_resume(); }) self->observer_.on_resume();
-        }
-        void on_finished([[maybe_unused]] const inbox_report& report) const {
-            if constexpr (requires(Observer& to) { to.on_finished(report); })
-                self->observer_.on_finished(report);
-        }
-    };
-
-public:
-    using inbox_type = inbox<Message, wake_hook, Traits>;
-
-    explicit threaded_inbox(Handler handler, const inbox_limits& limits = {}, Observer observer = {})
-        : handler_(std::move(handler)),
-          observer_(std::move(observer)),
-          inbox_(wake_hook{this}, limits),
-          thread_([this] { run(); }) {}
-    threaded_inbox(const threaded_inbox&) = delete;
-    threaded_inbox& operator=(const threaded_inbox&) = delete;
-    ~threaded_inbox() {
-        WSOLO_ASSERT(!is_own_thread(), "a threaded_inbox is destroyed by its own handler");
-        static_cast<void>(inbox_.close(errc::aborted));
-        thread_.join();
-    }
-
-    /// See inbox::push().
-    inbox_push push(Message&& message, std::size_t bytes) { return inbox_.push(std::move(message), bytes); }
-    /// See inbox::close().
-    bool close(errc why = errc::none) { return inbox_.close(why); }
-
-    /// Waits until the inbox is finished: errc::none, whatever its reason. timed_out; would_deadlock in the
-    /// handler.
-    [[nodiscard]] errc wait(time_point deadline = no_deadline) {
-        if (is_own_thread()) return errc::would_deadlock;
-        std::unique_lock<mutex> hold(mutex_);
-        while (!finished_) {
-            if (deadline == no_deadline) {
-                changed_.wait(hold);
-            } else if (Traits::clock::now() >= deadline) { // asked first: see parker.hpp
-                return errc::timed_out;
-            } else {
-                static_cast<void>(changed_.wait_until(hold, deadline));
-            }
-        }
-        return errc::none;
-    }
-
-    [[nodiscard]] bool paused() const noexcept { return inbox_.paused(); }
-    [[nodiscard]] inbox_report report() const noexcept { return inbox_.report(); }
-    [[nodiscard]] std::size_t queued_bytes() const noexcept { return inbox_.queued_bytes(); }
-    [[nodiscard]] std::size_t queued_messages() const noexcept { return inbox_.queued_messages(); }
-
-    /// What the handler threw, or null. Final once wait() said errc::none.
-    [[nodiscard]] std::exception_ptr exception() const {
-        const std::lock_guard<mutex> hold(mutex_);
-        return thrown_;
-    }
-
-private:
-    using mutex = typename Traits::mutex;
-
-    [[nodiscard]] bool is_own_thread() const noexcept {
-        return std::this_thread::get_id() == thread_.get_id();
-    }
-
-    void run() {
-        std::exception_ptr thrown;
-        while (!drain(thrown)) sleep();
-        const std::lock_guard<mutex> hold(mutex_);
-        thrown_ = thrown;
-        finished_ = true;
-        changed_.notify_all();
-    }
-
-    /// True: finished.
-    [[nodiscard]] bool drain([[maybe_unused]] std::exception_ptr& thrown) {
-#if WSOLO_HAS_EXCEPTIONS
-        try {
-            return inbox_.drain(handler_).status == inbox_status::finished;
-        } catch (...) {
-            thrown = std::current_exception();
-            return true;
-        }
-#else
-        return inbox_.drain(handler_).status == inbox_status::finished;
-#endif
-    }
-
-    void wake() {
-        const std::lock_guard<mutex> hold(mutex_);
-        is_awake_ = true;
-        changed_.notify_all();
-    }
-
-    void sleep() {
-        std::unique_lock<mutex> hold(mutex_);
-        while (!is_awake_) changed_.wait(hold);
-        is_awake_ = false;
-    }
-
-    mutable mutex mutex_;
-    typename Traits::condition_variable changed_;
-    bool is_awake_ = false;
-    bool finished_ = false;
-    std::exception_ptr thrown_;
-    Handler handler_;
-    [[no_unique_address]] Observer observer_;
-    inbox_type inbox_;
-    std::thread thread_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/sync/turn.hpp
-// Whose turn it is to run an object's work: one value, changed only together with the data that it depends on, under
-// that object's lock. A writer and an inbox each own one.
-//
-//     state      whose turn it is                          leaves by
-//     free       no one's: there is nothing to do          claim: scheduled · seize: running
-//     gated      an owner's, who opens it later            open: free · expire: running · seize: running
-//     scheduled  the schedule hook's, which owes a run     begin: running · seize: running
-//     running    the one thread's that runs                release: free · hand_over: scheduled · park: parked ·
-//                                                          finish: finished
-//     parked     an event's: writability, a wish for more  resume: running · recall: scheduled · seize: running
-//     finished   no one's, ever again                      -
-//
-// Laws of this file:
-// - Only the holder of `running` touches what the turn protects; release(), hand_over(), park() and finish() are its own.
-// - The other functions answer whether they changed anything. True of claim() and recall(): the caller now owes a call
-//   of the schedule hook, with no lock held.
-// - "Nothing left, so release" and "something new, so claim" can't interleave, because each is one step under the lock
-//   that also guards the data. This is why no wake-up is lost.
-
-namespace wsolo::inline WSOLO_ABI {
-
-enum class turn_state : std::uint8_t { free, gated, scheduled, running, parked, finished };
-
-/// A plain value of one byte. Not thread-safe: the object's lock is held around every call. O(1), never throws.
-class turn {
-public:
-    constexpr explicit turn(turn_state first = turn_state::free) noexcept : state_(first) {}
-
-    [[nodiscard]] constexpr turn_state state() const noexcept { return state_; }
-    [[nodiscard]] constexpr bool is(turn_state wanted) const noexcept { return state_ == wanted; }
-
-    /// There is work now.
-    [[nodiscard]] constexpr bool claim() noexcept { return move(turn_state::free, turn_state::scheduled); }
-    /// What it was parked for came, or something more urgent did.
-    [[nodiscard]] constexpr bool recall() noexcept { return move(turn_state::parked, turn_state::scheduled); }
-
-    /// The run that the hook owes.
-    [[nodiscard]] constexpr bool begin() noexcept { return move(turn_state::scheduled, turn_state::running); }
-    /// A run because the event came.
-    [[nodiscard]] constexpr bool resume() noexcept { return move(turn_state::parked, turn_state::running); }
-
-    /// The owner of the gate lets go.
-    [[nodiscard]] constexpr bool open() noexcept { return move(turn_state::gated, turn_state::free); }
-    /// The gate stood for too long: the caller runs, to end the object.
-    [[nodiscard]] constexpr bool expire() noexcept { return move(turn_state::gated, turn_state::running); }
-
-    /// The object is being destroyed: the caller runs, unless another thread does or it is over.
-    [[nodiscard]] constexpr bool seize() noexcept {
-        if (is(turn_state::running) || is(turn_state::finished)) return false;
-        state_ = turn_state::running;
-        return true;
-    }
-
-    constexpr void release() noexcept { leave(turn_state::free); }
-    constexpr void hand_over() noexcept { leave(turn_state::scheduled); }
-    constexpr void park() noexcept { leave(turn_state::parked); }
-    constexpr void finish() noexcept { leave(turn_state::finished); }
-
-private:
-    constexpr bool move(turn_state from, turn_state to) noexcept {
-        if (state_ != from) return false;
-        state_ = to;
-        return true;
-    }
-    constexpr void leave(turn_state to) noexcept {
-        WSOLO_ASSERT(state_ == turn_state::running, "only the thread that runs gives the turn away");
-        state_ = to;
-    }
-
-    turn_state state_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/sync/unordered_barrier.hpp
-// The sequence barrier for handlers that finish in any order: a thread pool, coroutines that overlap.
-//
-// Laws of this file:
-// - The watermark passes a number when it and all below it are done; what finishes early is remembered in a
-//   bitmap.
-// - The bitmap is the bound: at most Window numbers are open at once, and issue() says queue_full beyond.
-//   Nothing allocates, and no number is reused.
-// - complete() takes a short lock (two RMWs while free); waits are as in sync/sequence_barrier.hpp.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Any thread may call any member. Numbers start at 1; mark 0 is always reached. 32 bytes and Window bits.
-template <std::size_t Window = 64, class Traits = std_blocking_traits>
-class basic_unordered_barrier : public basic_watermark<Traits> {
-    using base = basic_watermark<Traits>;
-    static_assert(Window > 0 && Window % 64 == 0, "a window is a whole number of 64-bit words");
-
-public:
-    using ticket = basic_ticket<basic_unordered_barrier>;
-    using handling = basic_handling<basic_unordered_barrier>;
-
-    basic_unordered_barrier() = default;
-
-    static constexpr bool is_serial = false;
-    /// How many numbers can be open: issued, and they or one below them not done.
-    static constexpr std::size_t window = Window;
-
-    /// The next number, for which exactly one complete() or abandon() is owed; or errc::queue_full.
-    [[nodiscard]] result<std::uint64_t> issue() noexcept {
-        // The watermark first: an old one can only overstate what is open.
-        const std::uint64_t done = base::value_of(this->word_.load(std::memory_order_acquire));
-        std::uint64_t last = issued_.load(std::memory_order_relaxed);
-        do {
-            if (last - done >= Window) return errc::queue_full;
-        } while (!issued_.compare_exchange_weak(last, last + 1, std::memory_order_relaxed));
-        return last + 1;
-    }
-
-    /// The same as an owner; empty (number 0) when the window is full.
-    [[nodiscard]] ticket issue_ticket() noexcept {
-        const result<std::uint64_t> number = issue();
-        return number ? ticket(*this, *number) : ticket();
-    }
-
-    /// The last number issued so far. 0 before the first.
-    [[nodiscard]] std::uint64_t snapshot() const noexcept { return issued_.load(std::memory_order_relaxed); }
-
-    /// Item `n` is about to be handled. Nothing to note where no order is promised.
-    void begin(std::uint64_t) noexcept {}
-
-    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; callbacks that this
-    /// satisfies run in this call. O(numbers that the watermark passes).
-    void complete(std::uint64_t n) noexcept {
-        waiter* const first = this->lock_.lock();
-        std::uint64_t done = base::value_of(this->word_.load(std::memory_order_relaxed));
-        WSOLO_ASSERT(n > done && n <= snapshot() && !is_done_early(n),
-                     "a number completes once, after it was issued");
-        std::uint64_t step = 0;
-        flip(n);
-        for (; is_done_early(done + 1); ++step) flip(++done);
-        if (step != 0) this->word_.fetch_add(step * base::one, std::memory_order_acq_rel);
-        this->lock_.unlock(first);
-        if (step != 0 && first != nullptr) base::settle();
-    }
-
-    /// Item `n` was numbered but not accepted: the same to those who wait.
-    void abandon(std::uint64_t n) noexcept { complete(n); }
-
-    /// Runs item `n` for the life of the result: completes it at its end, also when the handler throws.
-    /// Inside it this thread's wait for `n` or beyond answers would_deadlock. It stays on the stack of one
-    /// thread.
-    [[nodiscard]] handling handle(std::uint64_t n) noexcept { return handling(*this, n); }
-    [[nodiscard]] handling handle(ticket&& item) noexcept { return handling(*this, item.take()); }
-
-private:
-    [[nodiscard]] bool is_done_early(std::uint64_t n) const noexcept {
-        return (done_early_[n / 64 % done_early_.size()] >> n % 64 & 1) != 0;
-    }
-    void flip(std::uint64_t n) noexcept {
-        done_early_[n / 64 % done_early_.size()] ^= std::uint64_t{1} << n % 64;
-    }
-
-    typename Traits::template atomic<std::uint64_t> issued_{0};
-    std::array<std::uint64_t, Window / 64> done_early_{}; // bit n % Window; under the lock
-};
-
-template <std::size_t Window = 64>
-using unordered_barrier = basic_unordered_barrier<Window>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -8764,11 +8625,11 @@ public:
 
     /// After close(): waits until the last guard is gone. errc::none, cancelled or timed_out.
     template <stop_token_like StopToken>
-    [[nodiscard]] errc wait(const StopToken& stop, time_point deadline = no_deadline) noexcept {
-        return block_ == nullptr ? errc::none : block_->users.wait(stop, deadline);
+    [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
+        return block_ == nullptr ? errc::none : block_->users.wait(deadline, stop);
     }
     [[nodiscard]] errc wait(time_point deadline = no_deadline) noexcept {
-        return wait(never_stop{}, deadline);
+        return wait(deadline, never_stop{});
     }
 
 private:
@@ -12426,7 +12287,7 @@ class endpoint_parts {
         void on_resume() const noexcept { self->wake_or_abort(); }
         void on_finished(const inbox_report& report) const noexcept {
             // What was dropped stays open in the barrier, so whoever waits for it is told why.
-            if (!report.clean()) self->handled_.close(report.reason);
+            if (!report.is_clean()) self->handled_.close(report.reason);
             if constexpr (requires { self->handler_.on_messages_over(report.reason); })
                 static_cast<void>(call_hook([&] { self->handler_.on_messages_over(report.reason); }));
             self->messages_are_over_.store(true, std::memory_order_release);
@@ -12664,11 +12525,11 @@ private:
     // ---- in
 
     void take(mutable_bytes received, time_point now) {
-        if (!rest_.empty() || inbox_.paused()) return keep(received);
+        if (!rest_.empty() || inbox_.is_paused()) return keep(received);
         auto found = in_.read(received);
         for (const event& each : found) {
             meet(each, now);
-            if (inbox_.paused()) return keep(found.unread());
+            if (inbox_.is_paused()) return keep(found.unread());
         }
         if (!in_.open() || input_is_over_) end_messages();
     }
@@ -12682,7 +12543,7 @@ private:
     }
 
     void take_rest(time_point now) {
-        if (rest_.empty() || inbox_.paused()) return;
+        if (rest_.empty() || inbox_.is_paused()) return;
         byte_buffer rest = std::move(rest_);
         take(rest.view(), now);
     }
@@ -12837,7 +12698,7 @@ private:
             write_is_due_ = true;
             return settle(now);
         }
-        is_listening_ = !input_is_over_ && rest_.empty() && !inbox_.paused() && !has_much_unsent();
+        is_listening_ = !input_is_over_ && rest_.empty() && !inbox_.is_paused() && !has_much_unsent();
         return {.read = is_listening_, .write = is_blocked_, .deadline = earliest()};
     }
 
@@ -12862,7 +12723,7 @@ private:
         if (rest_.empty()) end_messages();
         handle_here();
         // What stands behind a pause still has its turn; the mark that asked for one is gone with handle_here().
-        if (!rest_.empty() && !inbox_.paused()) work_is_due_ = true;
+        if (!rest_.empty() && !inbox_.is_paused()) work_is_due_ = true;
     }
 
     endpoint_wants finish() {

@@ -40,7 +40,7 @@ class endpoint_parts {
         void on_resume() const noexcept { self->wake_or_abort(); }
         void on_finished(const inbox_report& report) const noexcept {
             // What was dropped stays open in the barrier, so whoever waits for it is told why.
-            if (!report.clean()) self->handled_.close(report.reason);
+            if (!report.is_clean()) self->handled_.close(report.reason);
             if constexpr (requires { self->handler_.on_messages_over(report.reason); })
                 static_cast<void>(call_hook([&] { self->handler_.on_messages_over(report.reason); }));
             self->messages_are_over_.store(true, std::memory_order_release);

@@ -81,11 +81,11 @@ private:
     // ---- in
 
     void take(mutable_bytes received, time_point now) {
-        if (!rest_.empty() || inbox_.paused()) return keep(received);
+        if (!rest_.empty() || inbox_.is_paused()) return keep(received);
         auto found = in_.read(received);
         for (const event& each : found) {
             meet(each, now);
-            if (inbox_.paused()) return keep(found.unread());
+            if (inbox_.is_paused()) return keep(found.unread());
         }
         if (!in_.open() || input_is_over_) end_messages();
     }
@@ -99,7 +99,7 @@ private:
     }
 
     void take_rest(time_point now) {
-        if (rest_.empty() || inbox_.paused()) return;
+        if (rest_.empty() || inbox_.is_paused()) return;
         byte_buffer rest = std::move(rest_);
         take(rest.view(), now);
     }
@@ -254,7 +254,7 @@ private:
             write_is_due_ = true;
             return settle(now);
         }
-        is_listening_ = !input_is_over_ && rest_.empty() && !inbox_.paused() && !has_much_unsent();
+        is_listening_ = !input_is_over_ && rest_.empty() && !inbox_.is_paused() && !has_much_unsent();
         return {.read = is_listening_, .write = is_blocked_, .deadline = earliest()};
     }
 
@@ -279,7 +279,7 @@ private:
         if (rest_.empty()) end_messages();
         handle_here();
         // What stands behind a pause still has its turn; the mark that asked for one is gone with handle_here().
-        if (!rest_.empty() && !inbox_.paused()) work_is_due_ = true;
+        if (!rest_.empty() && !inbox_.is_paused()) work_is_due_ = true;
     }
 
     endpoint_wants finish() {
