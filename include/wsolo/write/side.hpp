@@ -18,8 +18,8 @@ public:
 
     /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
     void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload);
-        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
+        [[maybe_unused]] const std::size_t written = detail::write_frame<self>(to.data(), spec, payload);
+        WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
     }
     [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
         return make_close<self>(code, reason);
@@ -41,8 +41,9 @@ public:
 
     /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
     void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload, keys_);
-        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
+        [[maybe_unused]] const std::size_t written =
+            detail::write_frame<self>(to.data(), spec, payload, keys_);
+        WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
     }
     [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
         return make_close<self>(code, reason, keys_);

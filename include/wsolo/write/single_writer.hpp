@@ -48,8 +48,8 @@ public:
     using weak_type = basic_weak_session<single_writer, Traits>;
     using side_type = Side;
 
-    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {}, Side side = {},
-                           Observer observer = {})
+    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
+                           Side side = {}, Observer observer = {})
         : single_writer(turn_state::free, std::move(connection), std::move(hook), options, std::move(side),
                         std::move(observer)) {}
     single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
@@ -78,7 +78,8 @@ public:
 
     /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for values of
     /// which only the newest counts. It takes its place at the end of the queue. O(n + entries queued).
-    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome on_done = {}) {
+    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload,
+                                  on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_keyed() sends a text or a binary message");
         if (!is_data(op)) return errc::raw_frame_malformed;
         detail::offer what{.size = encoded_size<Side::self>(payload.size()), .done = on_done};
@@ -112,8 +113,7 @@ public:
         detail::entry* owned = detail::entry::make_adopted(std::move(frame), on_done);
         if (owned == nullptr) return errc::out_of_memory;
         detail::errands todo;
-        const detail::push_result pushed =
-            drive_.box.push(data_offer(owned->size, on_done), owned, todo);
+        const detail::push_result pushed = push_entry(data_offer(owned->size, on_done), owned, todo);
         if (owned != nullptr) frame = owned->give_back();
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
@@ -145,7 +145,8 @@ public:
         if (is_control(parsed.header.op))
             return send_control(parsed.header.op, close_code_in(parsed, frame.bytes), frame.bytes, on_done);
         return push_data(
-            frame.bytes.size(), on_done, [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
+            frame.bytes.size(), on_done,
+            [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
             [&] { return detail::entry::make_copy(frame.bytes, on_done); });
     }
     /// Queues whichever it is.
@@ -176,8 +177,8 @@ public:
     /// send_text and send_binary that wait for room in the budget, first come, first served: until the deadline
     /// (timed_out) or a stop request (cancelled). would_deadlock as flush(). Needs <wsolo/write/wait.hpp>.
     template <class StopToken = never_stop>
-    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline, const StopToken& stop = {},
-                                 on_outcome on_done = {}) {
+    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
+                                 const StopToken& stop = {}, on_outcome on_done = {}) {
         return detail::blocking_waits<Traits>::send(*this, op, payload, deadline, stop, on_done);
     }
 
@@ -187,7 +188,8 @@ public:
     /// is queued is written within `drain_within` from now (0: no bound), then the transport is finished and the observer
     /// told; neither a cork nor a shut gate holds the bound back. errc::closed when it was closed before;
     /// invalid_close_code and the like for a body that may not be sent.
-    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within, on_outcome on_done = {}) {
+    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
+                             on_outcome on_done = {}) {
         const auto frame = drive_.box.locked([&] { return side_.close(code, fit_close_reason(reason)); });
         if (!frame) return frame.error();
         return push_close(code, frame->bytes(), drain_within, on_done);
@@ -217,7 +219,9 @@ public:
 
     /// While the result lives, this thread counts as the one that pumps: what would wait for it here answers
     /// would_deadlock. For a loop that calls handlers.
-    [[nodiscard]] basic_handler_scope<Traits> loop_scope() noexcept { return basic_handler_scope<Traits>(&drive_); }
+    [[nodiscard]] basic_handler_scope<Traits> loop_scope() noexcept {
+        return basic_handler_scope<Traits>(&drive_);
+    }
 
     // ---- asking
 
@@ -247,9 +251,10 @@ private:
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
 
-    single_writer(turn_state first, Transport connection, Schedule hook, const writer_options& options, Side side,
-                  Observer observer)
-        : side_(std::move(side)), drive_(std::move(connection), std::move(hook), options, std::move(observer), first) {
+    single_writer(turn_state first, Transport connection, Schedule hook, const writer_options& options,
+                  Side side, Observer observer)
+        : side_(std::move(side)),
+          drive_(std::move(connection), std::move(hook), options, std::move(observer), first) {
         drive_.attach(*this);
     }
 
@@ -285,11 +290,26 @@ private:
             [&] { return encode_apart(op, payload, on_done); });
     }
 
+    /// A frame that encode() writes under the lock, or, if it must own its memory, make() outside of it.
+    template <class Encode, class Make>
+    detail::push_result push_frame(const detail::offer& what, Encode encode, Make make,
+                                   detail::errands& todo) {
+        detail::entry* owned = nullptr;
+        const detail::push_result pushed = drive_.box.push(what, owned, encode, make, todo);
+        detail::entry::destroy(owned);
+        return pushed;
+    }
+    static detail::entry* no_entry() noexcept { return nullptr; }
+    /// An entry that owns its memory. What was not taken over stays the caller's.
+    detail::push_result push_entry(const detail::offer& what, detail::entry*& owned, detail::errands& todo) {
+        return drive_.box.push(what, owned, [](mutable_bytes) {}, no_entry, todo);
+    }
+
     /// A data frame of `size` bytes: written by encode() under the lock, or made by make() outside of it.
     template <class Encode, class Make>
     errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
         detail::errands todo;
-        return finish_data(drive_.box.push(data_offer(size, on_done), encode, make, todo), todo);
+        return finish_data(push_frame(data_offer(size, on_done), encode, make, todo), todo);
     }
     template <class Make>
     errc push_owned(const detail::offer& what, Make make) {
@@ -300,25 +320,24 @@ private:
     errc queue_owned(detail::offer what, detail::entry* owned) {
         what.size = owned->size;
         detail::errands todo;
-        const detail::push_result pushed = drive_.box.push(what, owned, todo);
+        const detail::push_result pushed = push_entry(what, owned, todo);
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
     }
-    detail::push_result push_part(frame_spec spec, const_bytes part, detail::message_part which, on_outcome on_done,
-                                  detail::errands& todo) {
+    detail::push_result push_part(frame_spec spec, const_bytes part, detail::message_part which,
+                                  on_outcome on_done, detail::errands& todo) {
         detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
         what.part = which;
         const auto encode = [&](mutable_bytes to) { side_.encode(to, spec, part); };
         const auto make = [&] { return encode_apart(spec, part, on_done); };
-        return drive_.box.push(what, encode, make, todo);
+        return push_frame(what, encode, make, todo);
     }
     /// Small frames that no full queue costs the connection.
     template <class Encode>
     errc push_small(detail::offer what, Encode encode) {
         if (what.done) what.may_displace = drive_.may_displace();
         detail::errands todo;
-        const auto none = []() -> detail::entry* { return nullptr; };
-        return drive_.after(drive_.box.push(what, encode, none, todo), todo);
+        return drive_.after(push_frame(what, encode, no_entry, todo), todo);
     }
 
     /// The rest of every push of data: a full queue may cost the connection.
@@ -342,8 +361,10 @@ private:
     }
 
     errc send_control(opcode op, close_code code, const_bytes frame, on_outcome on_done) {
-        if (op == opcode::close) return push_close(code, frame, drive_.options().drain_timeout.get(), on_done);
-        if (op != opcode::ping && op != opcode::pong) return errc::raw_frame_malformed; // an empty control_frame
+        if (op == opcode::close)
+            return push_close(code, frame, drive_.options().drain_timeout.get(), on_done);
+        if (op != opcode::ping && op != opcode::pong)
+            return errc::raw_frame_malformed; // an empty control_frame
         const detail::lane_id to = op == opcode::ping ? detail::lane_id::ping : detail::lane_id::pong;
         return push_small({.size = frame.size(), .done = on_done, .to = to},
                           [&](mutable_bytes at) { std::memcpy(at.data(), frame.data(), at.size()); });
@@ -353,9 +374,9 @@ private:
         const duration bound = drain_within == duration::zero() ? duration::max() : drain_within;
         const detail::closing close{code, deadline_after(Traits::clock::now(), bound)};
         detail::errands todo;
-        const detail::push_result pushed = drive_.box.push_close(
-            {.size = frame.size(), .done = on_done, .is_close = true}, close,
-            [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); }, todo);
+        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
+        const detail::push_result pushed =
+            push_frame({.size = frame.size(), .done = on_done, .close = &close}, copy, no_entry, todo);
         return drive_.after(pushed, todo);
     }
 
@@ -365,7 +386,7 @@ private:
         detail::errands todo;
         const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
         const auto make = [&] { return encode_apart(op, payload, on_done); };
-        return drive_.after(drive_.box.push(what, encode, make, todo), todo);
+        return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 
     errc queue_mark(on_outcome on_done, detail::room_waiter* waiter) {
@@ -373,7 +394,7 @@ private:
         if (mark == nullptr) return errc::out_of_memory;
         detail::errands todo;
         const detail::push_result pushed =
-            drive_.box.push({.done = on_done, .is_mark = true, .waiter = waiter}, mark, todo);
+            push_entry({.done = on_done, .is_mark = true, .waiter = waiter}, mark, todo);
         detail::entry::destroy(mark);
         return drive_.after(pushed, todo);
     }
