@@ -10421,12 +10421,12 @@ public:
         }
         return false;
     }
-    /// The gate has stood until its deadline, or a close's: the caller runs, to make the end.
-    [[nodiscard]] bool expire_gate(time_point now) noexcept {
+    /// The gate has stood until its deadline, or a close's: the caller runs, to make the end. What the handshake wrote has
+    /// until `finish_by` to leave.
+    [[nodiscard]] bool expire_gate(time_point now, time_point finish_by) noexcept {
         const scoped_hold hold(lock_);
         if (!turn_.is(turn_state::gated) || now < gate_deadline()) return false;
-        begin_abort(now < queue_->gate_deadline ? errc::drain_timed_out : errc::handshake_timeout,
-                    no_deadline);
+        begin_abort(now < queue_->gate_deadline ? errc::drain_timed_out : errc::handshake_timeout, finish_by);
         deadline_hit_ = true;
         return turn_.expire();
     }
@@ -10520,10 +10520,11 @@ public:
         turn_.finish();
         return std::exchange(queue_, nullptr);
     }
-    /// The hook refused, so no thread will come: the writer is to end. The caller's begin() takes what turn there is.
-    void refuse() noexcept {
+    /// The hook refused, so no thread will come, and none will look at a deadline: the writer is to end now. The caller's
+    /// begin() takes what turn there is.
+    void refuse(time_point now) noexcept {
         const scoped_hold hold(lock_);
-        begin_abort(errc::schedule_refused, no_deadline);
+        begin_abort(errc::schedule_refused, now);
         if (turn_.expire()) turn_.hand_over();
     }
 
@@ -11160,18 +11161,19 @@ public:
         if (owed == wake::nothing) return;
         if constexpr (requires { Schedule::writes_inline; }) {
             if (owed == wake::hook) {
-                if (box.begin_claimed() && run().status == pump_status::blocked) call_hook();
+                if (box.begin_claimed() && run().status == pump_status::blocked)
+                    static_cast<void>(call_hook());
                 return;
             }
         }
-        call_hook();
+        static_cast<void>(call_hook());
     }
 
     pump_result pump() {
         pump_result instead;
         if (box.begin(instead)) return run();
         const bool is_due = instead.status == pump_status::busy && instead.deadline != no_deadline;
-        return is_due && box.expire_gate(Traits::clock::now()) ? run() : instead;
+        return is_due && expire_gate() ? run() : instead;
     }
 
     void abort(errc why, duration finish_within) {
@@ -11226,6 +11228,11 @@ public:
     outbox<Traits> box;
 
 private:
+    bool expire_gate() {
+        const time_point now = Traits::clock::now();
+        return box.expire_gate(now, deadline_after(now, options_.drain_timeout.get()));
+    }
+
     /// Precondition: the turn is this thread's.
     pump_result run() {
         const scope inside(this);
@@ -11251,7 +11258,7 @@ private:
             switch (step) {
             case next_step::released: return {pump_status::idle};
             case next_step::parked: return {pump_status::blocked, now.deadline};
-            case next_step::handed_over: call_hook(); return {pump_status::more};
+            case next_step::handed_over: return call_hook();
             case next_step::drained: return finish({});
             case next_step::aborted: return finish({});
             case next_step::tell:
@@ -11375,13 +11382,13 @@ private:
     }
 
     /// The last act of its callers: the thread that the hook wakes may already have destroyed the writer when it returns.
-    void call_hook() {
+    pump_result call_hook() {
         const scope inside(this);
-        if (ask_for_a_turn(schedule_)) return;
+        if (ask_for_a_turn(schedule_)) return {pump_status::more};
         // It refused: no thread will come, so this one makes the end.
-        box.refuse();
-        pump_result ignored;
-        if (box.begin(ignored)) static_cast<void>(run());
+        box.refuse(Traits::clock::now());
+        pump_result instead;
+        return box.begin(instead) ? run() : instead;
     }
 
     drive_options options_;
@@ -11640,7 +11647,8 @@ public:
     }
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No Close is sent. A
-    /// frame that was begun is finished if the transport takes it within `finish_within`; with 0 it stays partial.
+    /// frame that was begun is finished if the transport takes it within `finish_within`; with 0 only if it takes it at
+    /// once, else it stays partial.
     void abort(errc why, duration finish_within) { drive_.abort(why, finish_within); }
     void abort(errc why = errc::aborted) { abort(why, drive_.options().drain_timeout.get()); }
 
