@@ -119,7 +119,7 @@ private:
 
     unsigned number_ = 0; // of the last operation
     unsigned depth_ = 0;
-    unsigned callbacks_ = 0, hooks_ = 0;
+    unsigned callbacks_ = 0, hooks_ = 0, pump_serial_ = 0;
     unsigned nested_operations_ = 0;
     bool ending_ = false, dying_ = false;
     bool hook_due_ = false, blocked_ = false;

@@ -21,7 +21,7 @@ void run_lone(std::uint64_t seed) {
 
 } // namespace
 
-TEST_CASE("a writer keeps its rules in random histories of one thread", "[history]") {
+TEST_CASE("a writer keeps its rules in random histories of one thread", "[history][lone]") {
     const range seeds = range_of_environment(4000);
     if (wants_survey()) return survey("lone", seeds, run_lone);
     for (std::uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {

@@ -394,12 +394,13 @@ private:
     }
 
     void judge_fifo(item_kind kind) {
-        std::uint64_t earliest_end = never;
+        const item* earliest = nullptr;
         for (std::size_t i = order_.size(); i-- > 0;) {
             const item& each = *order_[i];
             if (each.kind != kind) continue;
-            if (earliest_end < each.start) broke("order", of(each) + " overtook one that was sent before it");
-            earliest_end = std::min(earliest_end, each.end);
+            if (earliest != nullptr && earliest->end < each.start)
+                broke("order", of(each) + " overtook " + of(*earliest));
+            if (earliest == nullptr || each.end < earliest->end) earliest = &each;
         }
     }
 

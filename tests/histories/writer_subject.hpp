@@ -185,7 +185,8 @@ class writer_subject final : public subject {
 
 public:
     writer_subject(const making& how, surroundings& around) : line_{&around, {}} {
-        const heap::inside in;
+        std::optional<heap::inside> in(std::in_place);
+        if (how.how == drive::threaded) in.reset(); // a thread's own blocks are not the writer's
         owner_ = std::make_unique<Owner>(transport(around), how, around);
         alive_ = true;
         if (how.gated) gate_ = std::make_unique<gate_type>(out());
