@@ -26,7 +26,9 @@ struct hold_table {
     ~hold_table() { table_lock.clear(std::memory_order_release); }
 };
 
-std::size_t first_slot(std::uintptr_t at) { return static_cast<std::size_t>((at >> 4) * 0x9e3779b97f4a7c15ULL >> 40) % slots; }
+std::size_t first_slot(std::uintptr_t at) {
+    return static_cast<std::size_t>((at >> 4) * 0x9e3779b97f4a7c15ULL >> 40) % slots;
+}
 
 void note_taken(const volatile void* pointer, std::size_t size) {
     if (!is_inside || pointer == nullptr) return;
@@ -49,7 +51,8 @@ void note_freed(const volatile void* pointer) {
         --blocks;
         table[slot].at = 1;
         if (table[(slot + 1) % slots].at == 0) // nothing is looked for beyond: such slots are free again
-            for (std::size_t back = slot; table[back].at == 1; back = (back + slots - 1) % slots) table[back].at = 0;
+            for (std::size_t back = slot; table[back].at == 1; back = (back + slots - 1) % slots)
+                table[back].at = 0;
         return;
     }
 }
@@ -72,6 +75,7 @@ void refuse(std::size_t nth, std::size_t how_many) {
     first_refused = nth;
     last_refused = nth == 0 ? 0 : nth + how_many - 1;
 }
+void refuse_no_more() { first_refused = last_refused = 0; }
 
 } // namespace histories::heap
 

@@ -33,6 +33,8 @@ void forget(); ///< what is held now is somebody else's: after a failed history
 /// The n-th (from 1) allocation from now is refused, `how_many` in a row; 0: none.
 void refuse(std::size_t nth, std::size_t how_many = 1);
 
+void refuse_no_more(); ///< has_refused() stays
+
 inline thread_local bool is_inside = false;
 
 class inside {

@@ -30,7 +30,7 @@ std::atomic<std::uint64_t> seed_now{0};
 std::atomic<bool> is_running{false}, broken{false};
 std::atomic<std::uint64_t> progress{0};
 
-constexpr unsigned patience_seconds = 20;
+constexpr unsigned patience_seconds = 15;
 
 void put(const char* text, std::size_t size) {
     while (size != 0) {
@@ -45,8 +45,9 @@ void put(const char* text, std::size_t size) {
 void dump(const char* why) {
     if (!is_running.exchange(false)) return;
     char head[256];
-    const int size = std::snprintf(head, sizeof head, "\n%s in the history WSOLO_HISTORY_SEED=%llu of '%s':\n", why,
-                                   static_cast<unsigned long long>(seed_now.load()), runner_name);
+    const int size =
+        std::snprintf(head, sizeof head, "\n%s in the history WSOLO_HISTORY_SEED=%llu of '%s':\n", why,
+                      static_cast<unsigned long long>(seed_now.load()), runner_name);
     put(head, static_cast<std::size_t>(size));
     put(lines, used);
     if (broken) {
@@ -120,7 +121,8 @@ void line_of(unsigned depth, const char* format, std::va_list values) {
     const int size = std::vsnprintf(one, sizeof one, format, values);
     const std::lock_guard hold(writing);
     ++progress;
-    const auto length = static_cast<std::size_t>(size) < sizeof one ? static_cast<std::size_t>(size) : sizeof one - 1;
+    const auto length =
+        static_cast<std::size_t>(size) < sizeof one ? static_cast<std::size_t>(size) : sizeof one - 1;
     std::size_t at = used;
     if (at + 2 * depth + length + 2 > capacity) return;
     std::memset(lines + at, ' ', 2 * depth);
@@ -143,7 +145,8 @@ void break_rule(const std::string& which, const std::string& what) {
     broken = true;
     std::size_t at = used;
     const int size = std::snprintf(lines + at, capacity - at, "!!! %s: %s\n", rule, how);
-    if (size > 0 && at + static_cast<std::size_t>(size) < capacity) used = at + static_cast<std::size_t>(size);
+    if (size > 0 && at + static_cast<std::size_t>(size) < capacity)
+        used = at + static_cast<std::size_t>(size);
 }
 bool is_broken() { return broken; }
 std::string broken_rule() { return rule; }

@@ -9,15 +9,46 @@ namespace histories {
 using namespace std::chrono_literals;
 
 namespace {
-const char* const names[] = {
-    "send", "burst", "begin_message", "write_part", "finish_message", "drop_message", "close", "raw_close", "abort",
-    "flush", "flush_until", "flush_in_coroutine", "send_in_coroutine", "send_wait", "chain", "cork", "uncork",
-    "acknowledge", "bound_gate", "open_gate", "reject_gate", "drop_gate", "pump", "advance", "mood", "complete",
-    "lose", "take_handle", "drop_handle", "send_by_handle", "close_by_handle", "abort_by_handle", "flush_by_handle",
-    "malformed", "destroy"};
-constexpr unsigned usual[] = {30, 8, 6, 10, 5, 2, 2, 1, 1, 6, 3, 3, 3, 4, 1, 4, 5, 4, 2, 4,
-                              1,  1, 14, 5, 4, 10, 1, 3, 1, 4, 1, 1, 2, 1, 1};
-constexpr const char* kinds[] = {"text", "binary", "keyed", "shared", "raw", "variant", "ping", "pong", "told_ping", "waits"};
+const char* const names[] = {"send",
+                             "burst",
+                             "begin_message",
+                             "write_part",
+                             "finish_message",
+                             "drop_message",
+                             "close",
+                             "raw_close",
+                             "abort",
+                             "flush",
+                             "flush_until",
+                             "flush_in_coroutine",
+                             "send_in_coroutine",
+                             "send_wait",
+                             "chain",
+                             "cork",
+                             "uncork",
+                             "acknowledge",
+                             "bound_gate",
+                             "open_gate",
+                             "reject_gate",
+                             "drop_gate",
+                             "pump",
+                             "advance",
+                             "mood",
+                             "complete",
+                             "lose",
+                             "take_handle",
+                             "drop_handle",
+                             "send_by_handle",
+                             "close_by_handle",
+                             "abort_by_handle",
+                             "flush_by_handle",
+                             "malformed",
+                             "throwing_send",
+                             "destroy"};
+constexpr unsigned usual[] = {30, 8, 6, 10, 5,  2, 2, 1,  1, 6, 3, 3, 3, 4, 1, 4, 5, 4,
+                              2,  4, 1, 1,  14, 5, 4, 10, 1, 3, 1, 4, 1, 1, 2, 1, 1, 1};
+constexpr const char* kinds[] = {"text",    "binary", "keyed", "shared",    "raw",
+                                 "variant", "ping",   "pong",  "told_ping", "waits"};
 constexpr const char* statuses[] = {"idle", "blocked", "more", "busy", "finished"};
 
 std::string str(errc code) { return std::string(wsolo::name_of(code)); }
@@ -40,7 +71,8 @@ making lone_history::draw(std::uint64_t seed) {
     how.how = draw.chance(50) ? drive::inline_ : drive::deferred;
     how.completes = draw.chance(35);
     how.gated = draw.chance(20);
-    how.when_full = draw.one_of({policy::reject, policy::reject, policy::drop_oldest, policy::drop_oldest, policy::disconnect});
+    how.when_full = draw.one_of(
+        {policy::reject, policy::reject, policy::drop_oldest, policy::drop_oldest, policy::disconnect});
     how.max_bytes = draw.one_of<std::size_t>({300, 1000, 2000, 4000, 4000, 20'000, 100'000, 200'000});
     how.max_frames = draw.one_of<std::uint32_t>({1, 2, 3, 4, 8, 64, 1000, 1000});
     how.control_reserve = draw.one_of<std::uint16_t>({1, 2, 4, 16});
@@ -63,29 +95,35 @@ void lone_history::run() {
 
     diligent_ = draws_.chance(75);
     always_perfect_ = draws_.chance(35);
-    mood_ = always_perfect_ ? mood::perfect : draws_.one_of({mood::perfect, mood::choppy, mood::choppy, mood::stuck});
+    mood_ = always_perfect_ ? mood::perfect
+                            : draws_.one_of({mood::perfect, mood::choppy, mood::choppy, mood::stuck});
     reenters_ = draws_.one_of({0U, 5U, 15U, 40U});
     wanted_ = draws_.one_of({6U, 12U, 30U, 30U, 80U});
     sizes_ = static_cast<unsigned>(draws_.below(4));
     refuses_hook_ = draws_.chance(3) ? 5 : 0;
     for (std::size_t i = 0; i < operations; ++i) weights_[i] = usual[i] * draws_.one_of({0U, 1U, 1U, 3U});
-    for (const operation ending : {operation::close, operation::raw_close, operation::abort, operation::close_by_handle,
-                                   operation::abort_by_handle, operation::destroy})
+    for (const operation ending :
+         {operation::close, operation::raw_close, operation::abort, operation::close_by_handle,
+          operation::abort_by_handle, operation::destroy})
         if (draws_.chance(60)) weights_[static_cast<std::size_t>(ending)] = 0;
     if (how_.how == drive::threaded) how_.how = drive::deferred;
 
-    journal::line(0, "%s, %s, %s, %s, policy %d, max_bytes %zu, max_frames %u, reserve %u, marks %u/%u, quantum %u/%u, "
-                     "write %d ms, drain %d ms, rate %u; %s, transport %d%s, re-enters %u%%",
-                  how_.client ? "client" : "server", how_.how == drive::inline_ ? "inline" : "deferred",
-                  how_.completes ? "completes" : "writes", how_.gated ? "gated" : "open", static_cast<int>(how_.when_full),
-                  how_.max_bytes, how_.max_frames, how_.control_reserve, how_.high_water, how_.low_water,
-                  how_.quantum_bytes, how_.quantum_frames, static_cast<int>(how_.write_timeout.count()),
-                  static_cast<int>(how_.drain_timeout.count()), how_.min_rate, diligent_ ? "diligent" : "lazy",
-                  static_cast<int>(mood_), always_perfect_ ? " for ever" : "", reenters_);
+    journal::line(
+        0,
+        "%s, %s, %s, %s, policy %d, max_bytes %zu, max_frames %u, reserve %u, marks %u/%u, quantum %u/%u, "
+        "write %d ms, drain %d ms, rate %u; %s, transport %d%s, re-enters %u%%",
+        how_.client ? "client" : "server", how_.how == drive::inline_ ? "inline" : "deferred",
+        how_.completes ? "completes" : "writes", how_.gated ? "gated" : "open",
+        static_cast<int>(how_.when_full), how_.max_bytes, how_.max_frames, how_.control_reserve,
+        how_.high_water, how_.low_water, how_.quantum_bytes, how_.quantum_frames,
+        static_cast<int>(how_.write_timeout.count()), static_cast<int>(how_.drain_timeout.count()),
+        how_.min_rate, diligent_ ? "diligent" : "lazy", static_cast<int>(mood_),
+        always_perfect_ ? " for ever" : "", reenters_);
 
     heap::start();
     heap::forget();
     subject_ = make_lone_subject(how_, *this);
+    heap::refuse(less_.refused_allocation, less_.refused_in_a_row);
     is_gated_ = how_.gated;
     char here = 0;
     stack_base_ = &here;
@@ -94,6 +132,7 @@ void lone_history::run() {
         if (diligent_) settle();
     }
     if (!journal::is_broken()) end_of_history();
+    heap::refuse_no_more();
     if (journal::is_broken()) static_cast<void>(subject_.release()); // its state is not to be trusted
     journal::end();
     lone_thread::current = nullptr;
@@ -108,6 +147,13 @@ void lone_history::say(const char* format, ...) const {
     va_end(values);
 }
 
+std::string lone_history::never_performed() {
+    std::string missing;
+    for (std::size_t i = 0; i < operations; ++i)
+        if (performed_[i] == 0) missing += std::string(" ") + names[i];
+    return missing;
+}
+
 void lone_history::perform() {
     const unsigned number = ++number_;
     if (less_.skipped.contains(number)) return;
@@ -118,7 +164,9 @@ void lone_history::perform() {
         std::size_t at = draw.below(sum + 1);
         std::size_t which = 0;
         while (which + 1 < operations && at >= weights_[which]) at -= weights_[which++];
-        if (perform(static_cast<operation>(which), draw)) break;
+        if (!perform(static_cast<operation>(which), draw)) continue;
+        ++performed_[which];
+        break;
     }
     if (depth_ == 0 && alive()) check_heap();
 }
@@ -128,8 +176,12 @@ std::size_t lone_history::size_of_payload(seeded& draw) {
     switch (sizes_) {
     case 0: size = draw.between(smallest, 40); break;
     case 1: size = draw.one_of<std::size_t>({6, 10, 100, 125, 126, 127, 300, 500}); break;
-    case 2: size = draw.one_of<std::size_t>({6, 7, 200, 1000, 1900, 2030, 2044, 2045, 2048, 2500, 5000}); break;
-    default: size = draw.one_of<std::size_t>({6, 20, 20, 127, 1500, 3000, 17'000, 65'535, 65'536, 70'000}); break;
+    case 2:
+        size = draw.one_of<std::size_t>({6, 7, 200, 1000, 1900, 2030, 2044, 2045, 2048, 2500, 5000});
+        break;
+    default:
+        size = draw.one_of<std::size_t>({6, 20, 20, 127, 1500, 3000, 17'000, 65'535, 65'536, 70'000});
+        break;
     }
     if (size > how_.max_bytes && !draw.chance(10)) size = draw.between(smallest, 60);
     return size;
@@ -137,9 +189,9 @@ std::size_t lone_history::size_of_payload(seeded& draw) {
 
 void lone_history::send_one(seeded& draw) {
     static constexpr kind_of_send these[] = {
-        kind_of_send::text,  kind_of_send::text, kind_of_send::binary, kind_of_send::keyed,    kind_of_send::keyed,
-        kind_of_send::shared, kind_of_send::raw, kind_of_send::variant, kind_of_send::ping, kind_of_send::pong,
-        kind_of_send::told_ping};
+        kind_of_send::text,  kind_of_send::text,   kind_of_send::binary,   kind_of_send::keyed,
+        kind_of_send::keyed, kind_of_send::shared, kind_of_send::raw,      kind_of_send::variant,
+        kind_of_send::ping,  kind_of_send::pong,   kind_of_send::told_ping};
     send_item(these[draw.below(std::size(these))], size_of_payload(draw), draw);
 }
 
@@ -148,13 +200,18 @@ void lone_history::before_call() {
 }
 
 void lone_history::send_item(kind_of_send kind, std::size_t size, seeded& draw, unsigned chain) {
-    const bool is_control = kind == kind_of_send::ping || kind == kind_of_send::pong || kind == kind_of_send::told_ping;
+    const bool is_control =
+        kind == kind_of_send::ping || kind == kind_of_send::pong || kind == kind_of_send::told_ping;
     if (is_control) size = draw.one_of<std::size_t>({6, 20, 125});
     const bool asked = chain != 0 || kind == kind_of_send::told_ping || draw.chance(50);
     const bool may_give_way = how_.when_full == policy::drop_oldest || kind == kind_of_send::keyed;
-    if (!is_control && !asked && !may_give_way && draw.chance(3)) size = 0; // nobody could tell which one went
-    const bool text = kind == kind_of_send::text || kind == kind_of_send::variant || kind == kind_of_send::waits;
-    const item_kind as = !is_control ? item_kind::data : kind == kind_of_send::pong ? item_kind::pong : item_kind::ping;
+    if (!is_control && !asked && !may_give_way && draw.chance(3))
+        size = 0; // nobody could tell which one went
+    const bool text =
+        kind == kind_of_send::text || kind == kind_of_send::variant || kind == kind_of_send::waits;
+    const item_kind as = !is_control                  ? item_kind::data
+                         : kind == kind_of_send::pong ? item_kind::pong
+                                                      : item_kind::ping;
     item& it = begin(as, as == item_kind::ping ? 9 : as == item_kind::pong ? 10 : text ? 1 : 2, size, asked);
     it.keyed = kind == kind_of_send::keyed;
     it.key = draw.below(3);
@@ -171,9 +228,7 @@ void lone_history::send_item(kind_of_send kind, std::size_t size, seeded& draw, 
     say("%u: send %s #%u, %zu bytes%s%s", number_, kinds[static_cast<unsigned>(kind)], it.number, size,
         it.keyed ? (" key " + std::to_string(it.key)).c_str() : "", asked ? ", asked" : "");
     const bool in_callback = running_->callbacks != 0;
-    const totals before = subject_->report();
-    const std::size_t held = subject_->queued_bytes();
-    const unsigned callbacks = callbacks_;
+    const standing before = stands();
     errc result = errc::none;
     {
         const raised call(calls_, 1U);
@@ -185,13 +240,25 @@ void lone_history::send_item(kind_of_send kind, std::size_t size, seeded& draw, 
     say("= #%u %s", it.number, str(result).c_str());
     if (kind == kind_of_send::waits && in_callback && result == errc::timed_out)
         broke("self_wait", "send_wait() inside of a callback is answered " + str(result));
-    if (result != errc::none && callbacks == callbacks_ && alive() && how_.when_full != policy::disconnect &&
-        kind != kind_of_send::waits) {
-        if (subject_->report().frames_dropped != before.frames_dropped || subject_->queued_bytes() != held)
-            broke("refused_took_effect", of(it) + " was refused (" + str(result) + "), and something was dropped");
-    }
+    if (kind != kind_of_send::waits) check_refused(it, before);
     if (result == errc::queue_full && how_.when_full == policy::disconnect && as == item_kind::data)
         note_end_by(span_of_time::zero());
+}
+
+lone_history::standing lone_history::stands() const {
+    return {subject_->report().frames_dropped, subject_->queued_bytes(), items_.size(), number_};
+}
+
+void lone_history::check_refused(const item& it, const standing& before) {
+    if (it.result == errc::none || !alive() || journal::is_broken()) return;
+    if (it.result == errc::out_of_memory && !heap::has_refused())
+        broke("memory", of(it) + " says out_of_memory, and there is memory");
+    const standing after = stands();
+    if (how_.when_full == policy::disconnect || after.number != before.number || after.items != before.items)
+        return;
+    if (after.dropped != before.dropped || after.held != before.held)
+        broke("refused_took_effect",
+              of(it) + " was refused (" + str(it.result) + "), and something was dropped");
 }
 
 void lone_history::do_part(std::size_t place, bool last, seeded& draw) {
@@ -200,8 +267,9 @@ void lone_history::do_part(std::size_t place, bool last, seeded& draw) {
     item& it = begin(item_kind::fragment, message.text ? 1 : 2, size, size != 0 && draw.chance(60));
     it.fin = last;
     it.message = message.record;
-    say("%u: %s of message %u, part #%u, %zu bytes%s", number_, last ? "finish" : "write", message.record, it.number,
-        size, it.asked ? ", asked" : "");
+    const standing before = stands();
+    say("%u: %s of message %u, part #%u, %zu bytes%s", number_, last ? "finish" : "write", message.record,
+        it.number, size, it.asked ? ", asked" : "");
     errc result = errc::none;
     {
         const raised call(calls_, 1U);
@@ -211,6 +279,7 @@ void lone_history::do_part(std::size_t place, bool last, seeded& draw) {
     }
     end(it, result);
     say("= #%u %s", it.number, str(result).c_str());
+    check_refused(it, before);
     if (result != errc::none) return;
     if (message.record == it.message) message.has_parts = true;
     if (!last) return;
@@ -229,8 +298,8 @@ void lone_history::do_close(seeded& draw, bool raw) {
         std::string body{static_cast<char>(code >> 8), static_cast<char>(code & 0xff)};
         return body + "bye " + std::to_string(number);
     });
-    const span_of_time within = raw ? span_of_time(how_.drain_timeout)
-                                    : draw.one_of<span_of_time>({0ms, 10ms, 100ms, 1000ms});
+    const span_of_time within =
+        raw ? span_of_time(how_.drain_timeout) : draw.one_of<span_of_time>({0ms, 10ms, 100ms, 1000ms});
     say("%u: %s #%u within %d ms", number_, raw ? "raw close" : "close", it.number,
         static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(within).count()));
     const time_point bound = lone_thread::now + within;
@@ -262,8 +331,10 @@ bool lone_history::perform(operation which, seeded& draw) {
         const bool alternate = draw.chance(40);
         say("%u: burst of %zu", number_, count);
         for (std::size_t i = 0; i < count && alive(); ++i) {
-            if (alternate && i % 2 == 0) send_item(kind_of_send::text, smallest, draw);
-            else send_one(draw);
+            if (alternate && i % 2 == 0)
+                send_item(kind_of_send::text, smallest, draw);
+            else
+                send_one(draw);
         }
         return true;
     }
@@ -305,7 +376,8 @@ bool lone_history::perform(operation which, seeded& draw) {
             item& last = begin(item_kind::fragment, was.text ? 1 : 2, 0, false);
             last.message = was.record;
             last.may_be = true;
-            item& close = begin(item_kind::close, 8, false, [](unsigned) { return std::string("\x03\xf3", 2); });
+            item& close =
+                begin(item_kind::close, 8, false, [](unsigned) { return std::string("\x03\xf3", 2); });
             close.may_be = true;
             {
                 const raised call(calls_, 1U);
@@ -371,13 +443,18 @@ bool lone_history::perform(operation which, seeded& draw) {
         {
             const raised call(calls_, 1U);
             const raised bytes(in_calls_, it.wire_bytes * 2 + 512);
-            if (sends) subject_->send_in_coroutine(it.payload, asking(it));
-            else subject_->flush_in_coroutine(asking(it));
+            if (sends)
+                subject_->send_in_coroutine(it.payload, asking(it));
+            else
+                subject_->flush_in_coroutine(asking(it));
         }
         end(it, errc::none);
-        if (it.told != 0) it.result = it.outcome;
-        else if (!sends) it.is_blocking = false; // accepted: as a flush by callback from here on
-        else it.may_be = it.is_blocking = false;
+        if (it.told != 0)
+            it.result = it.outcome;
+        else if (!sends)
+            it.is_blocking = false; // accepted: as a flush by callback from here on
+        else
+            it.may_be = it.is_blocking = false;
         return true;
     }
     case operation::send_wait:
@@ -387,7 +464,9 @@ bool lone_history::perform(operation which, seeded& draw) {
             const std::size_t room = how_.max_bytes > held ? how_.max_bytes - held : 0;
             const std::size_t most = how_.max_bytes > 300 ? how_.max_bytes - 200 : 100;
             const bool will_wait = draw.chance(60); // for a little more than there is
-            send_item(kind_of_send::waits, will_wait ? std::clamp(room + draw.below(200), smallest, most) : size_of_payload(draw), draw);
+            send_item(kind_of_send::waits,
+                      will_wait ? std::clamp(room + draw.below(200), smallest, most) : size_of_payload(draw),
+                      draw);
         }
         return true;
     case operation::chain: send_item(kind_of_send::text, smallest, draw, 300); return true;
@@ -434,9 +513,12 @@ bool lone_history::perform(operation which, seeded& draw) {
         is_gated_ = false;
         if (which != operation::open_gate) timed_out_rightly_ = true;
         const raised call(calls_, 1U);
-        if (which == operation::open_gate) subject_->open_gate();
-        else if (which == operation::reject_gate) subject_->reject_gate();
-        else subject_->drop_gate();
+        if (which == operation::open_gate)
+            subject_->open_gate();
+        else if (which == operation::reject_gate)
+            subject_->reject_gate();
+        else
+            subject_->drop_gate();
         return true;
     }
     case operation::pump: static_cast<void>(pump()); return true;
@@ -446,7 +528,8 @@ bool lone_history::perform(operation which, seeded& draw) {
         return true;
     case operation::mood:
         if (always_perfect_) return false;
-        mood_ = draw.one_of({mood::perfect, mood::choppy, mood::choppy, mood::stuck, draw.chance(20) ? mood::failing : mood::choppy});
+        mood_ = draw.one_of({mood::perfect, mood::choppy, mood::choppy, mood::stuck,
+                             draw.chance(20) ? mood::failing : mood::choppy});
         say("%u: transport %d", number_, static_cast<int>(mood_));
         if (diligent_ && depth_ == 0 && mood_ != mood::stuck) static_cast<void>(pump());
         return true;
@@ -486,7 +569,8 @@ bool lone_history::perform(operation which, seeded& draw) {
         }
         end(it, result);
         say("= #%u %s", it.number, str(result).c_str());
-        if (result == errc::queue_full && how_.when_full == policy::disconnect) note_end_by(span_of_time::zero());
+        if (result == errc::queue_full && how_.when_full == policy::disconnect)
+            note_end_by(span_of_time::zero());
         return true;
     }
     case operation::close_by_handle: {
@@ -539,6 +623,12 @@ bool lone_history::perform(operation which, seeded& draw) {
         if (result == errc::none) broke("malformed", "a malformed raw frame was accepted");
         return true;
     }
+    case operation::throwing_send:
+        if (!draw.chance(20)) return false;
+        say("%u: a send that throws", number_);
+        if (!subject_->send_that_throws())
+            broke("exceptions", "what a send threw did not come out of its coroutine");
+        return true;
     case operation::destroy:
         if (depth_ != 0 || number_ < 4 || !draw.chance(30)) return false;
         wanted_ = number_; // the end follows
@@ -552,7 +642,8 @@ bool lone_history::perform(operation which, seeded& draw) {
 
 void lone_history::callback(const char* name) {
     ++callbacks_;
-    if (subject_ == nullptr || (!subject_->is_alive() && !dying_)) broke("late_callback", std::string(name) + " after the writer's end");
+    if (subject_ == nullptr || (!subject_->is_alive() && !dying_))
+        broke("late_callback", std::string(name) + " after the writer's end");
     check_stack();
     const raised inside(running_->callbacks, 1);
     seeded draw(seed_, 0x1000'0000ULL + callbacks_);
@@ -573,7 +664,8 @@ void lone_history::check_stack() {
     char here = 0;
     const std::ptrdiff_t used = stack_base_ - &here;
     if (used > static_cast<std::ptrdiff_t>(96 * 1024 * (depth_ + 1)))
-        broke("recursion", std::to_string(used) + " bytes of stack in use, " + std::to_string(depth_) + " callbacks deep");
+        broke("recursion",
+              std::to_string(used) + " bytes of stack in use, " + std::to_string(depth_) + " callbacks deep");
 #endif
 }
 
@@ -589,7 +681,9 @@ io lone_history::write(std::span<const part> parts, time_point deadline) {
     seeded draw(seed_, 0x2000'0000ULL + ++callbacks_);
     io how{taken::ok, offered, 0};
     if (mood_ == mood::choppy) {
-        how.bytes = draw.chance(30) ? offered : draw.between(1, draw.chance(50) ? std::min<std::size_t>(offered, 9) : offered);
+        how.bytes = draw.chance(30)
+                        ? offered
+                        : draw.between(1, draw.chance(50) ? std::min<std::size_t>(offered, 9) : offered);
         if (draw.chance(25)) how = {taken::would_block, draw.chance(50) ? 0 : draw.below(offered), 105};
         if (draw.chance(3) && deadline != time_point::max() && !always_perfect_ && depth_ == 0) {
             lone_thread::now = std::max(lone_thread::now, deadline);
@@ -608,7 +702,10 @@ io lone_history::write(std::span<const part> parts, time_point deadline) {
         rest -= share;
     }
     say("write: %zu of %zu bytes, %s", how.bytes, offered,
-        how.how == taken::ok ? "ok" : how.how == taken::would_block ? "would block" : how.how == taken::timed_out ? "timed out" : "failed");
+        how.how == taken::ok            ? "ok"
+        : how.how == taken::would_block ? "would block"
+        : how.how == taken::timed_out   ? "timed out"
+                                        : "failed");
     if (journal::is_broken()) how.how = taken::failed;
     return how;
 }
@@ -636,17 +733,20 @@ void lone_history::complete_some(seeded& draw, bool whole) {
     if (!whole && !always_perfect_) {
         if (mood_ != mood::perfect) how.bytes = draw.between(1, offered);
         if (mood_ == mood::failing && draw.chance(30)) how = {taken::failed, draw.below(offered), 32};
-        if (cancelled_ && draw.chance(70)) how = {taken::failed, draw.chance(50) ? 0 : draw.below(offered), 125};
+        if (cancelled_ && draw.chance(70))
+            how = {taken::failed, draw.chance(50) ? 0 : draw.below(offered), 125};
     }
     std::size_t rest = how.bytes;
     unsigned seen = 0;
     for (const part each : flight_) {
         const std::size_t share = std::min(rest, each.size());
-        for (std::size_t i = 0; i < share; i += 16) seen += std::to_integer<unsigned>(each[i]); // read it in any case
+        for (std::size_t i = 0; i < share; i += 16)
+            seen += std::to_integer<unsigned>(each[i]); // read it in any case
         if (subject_->is_alive() && !dying_) took(reinterpret_cast<const char*>(each.data()), share);
         rest -= share;
     }
-    say("complete: %zu of %zu bytes, %s (%u)", how.bytes, offered, how.how == taken::ok ? "ok" : "failed", seen % 10);
+    say("complete: %zu of %zu bytes, %s (%u)", how.bytes, offered, how.how == taken::ok ? "ok" : "failed",
+        seen % 10);
     in_flight_ = cancelled_ = false;
     flight_.clear();
     const raised call(calls_, 1U);
@@ -680,7 +780,8 @@ bool lone_history::hook() {
     callback("hook");
     seeded draw(seed_, 0x5000'0000ULL + ++callbacks_);
     if (pumps_ == 1 && calls_ == 0 && depth_ == 0 && alive() && number_ >= 3 && running_ == &main_ &&
-        must_end_by_ != time_point::max() && corks_ == 0 && !is_gated_ && open_record_ == 0 && draw.chance(50)) {
+        must_end_by_ != time_point::max() && corks_ == 0 && !is_gated_ && open_record_ == 0 &&
+        draw.chance(50)) {
         // The thread that the hook wakes is quick: it pumps, is told `finished`, and destroys the writer.
         bool has_messages = false;
         for (const open_message& each : message_) has_messages = has_messages || each.exists;
@@ -722,7 +823,8 @@ bool lone_history::hook() {
 
 void lone_history::on_finished(const totals& report) {
     say("on_finished: %s, written %llu, dropped %llu", str(report.reason).c_str(),
-        static_cast<unsigned long long>(report.frames_written), static_cast<unsigned long long>(report.frames_dropped));
+        static_cast<unsigned long long>(report.frames_written),
+        static_cast<unsigned long long>(report.frames_dropped));
     if (finished_) broke("outcome", "on_finished() is called twice");
     finished_ = true;
     final_ = report;
@@ -754,7 +856,8 @@ void lone_history::wake(const void* sleeper) {
 
 bool lone_history::sleep(const void* sleeper, time_point deadline) {
     if (journal::is_broken()) {
-        lone_thread::now = deadline == time_point::max() ? lone_thread::now : std::max(deadline, lone_thread::now);
+        lone_thread::now =
+            deadline == time_point::max() ? lone_thread::now : std::max(deadline, lone_thread::now);
         return deadline == time_point::max();
     }
     asleep own;
@@ -785,10 +888,11 @@ bool lone_history::sleep(const void* sleeper, time_point deadline) {
             if (me.needs != 0 && sleepers_.front() == &me && sleepers_.size() == 1 && !subject_->finished()) {
                 const std::size_t bound = open_record_ != 0 ? how_.max_bytes / 2 : how_.max_bytes;
                 const std::uint32_t frames = open_record_ != 0 ? how_.max_frames / 2 : how_.max_frames;
-                if (subject_->queued_bytes() + me.needs <= bound && subject_->queued_frames() < frames && how_.when_full != policy::drop_oldest)
-                    broke("room", "there is room for one that waits for " + std::to_string(me.needs) + " bytes: " +
-                                      std::to_string(subject_->queued_bytes()) + " of " + std::to_string(how_.max_bytes) +
-                                      " in use");
+                if (subject_->queued_bytes() + me.needs <= bound && subject_->queued_frames() < frames &&
+                    how_.when_full != policy::drop_oldest)
+                    broke("room", "there is room for one that waits for " + std::to_string(me.needs) +
+                                      " bytes: " + std::to_string(subject_->queued_bytes()) + " of " +
+                                      std::to_string(how_.max_bytes) + " in use");
             }
         }
         left last = left::blocked;
@@ -801,7 +905,8 @@ bool lone_history::sleep(const void* sleeper, time_point deadline) {
             if (!hook_due_ && last != left::more && (last != left::blocked || mood_ == mood::stuck)) break;
             last = pump();
         }
-        if (go_on() && me.flush != nullptr && last == left::idle && !is_gated_ && !is_corked() && all_before_is_written(*me.flush))
+        if (go_on() && me.flush != nullptr && last == left::idle && !is_gated_ && !is_corked() &&
+            all_before_is_written(*me.flush))
             broke("flush_waits", of(*me.flush) + " sleeps, and all before it is written");
     }
     running_ = before;
@@ -832,9 +937,10 @@ left lone_history::pump() {
         got = subject_->pump();
     }
     if (subject_ == nullptr || !subject_->is_alive()) return left::finished;
-    const auto ms = got.deadline == time_point::max()
-                        ? -1
-                        : std::chrono::duration_cast<std::chrono::milliseconds>(got.deadline - lone_thread::now).count();
+    const auto ms =
+        got.deadline == time_point::max()
+            ? -1
+            : std::chrono::duration_cast<std::chrono::milliseconds>(got.deadline - lone_thread::now).count();
     say("= %s, deadline %d ms", statuses[static_cast<unsigned>(got.status)], static_cast<int>(ms));
     const bool means_nothing = got.status == left::busy && pumps_ + calls_ != 0; // the one around it pumps
     if (serial == pump_serial_ && !means_nothing) { // else a pump() inside of this one knows better
@@ -844,12 +950,15 @@ left lone_history::pump() {
     }
     if (!is_outermost || journal::is_broken()) return got.status;
 
-    if (got.status == left::more && hooks == hooks_ && how_.how == drive::deferred) broke("lost_wakeup", "pump() says more, and the hook was not called");
+    if (got.status == left::more && hooks == hooks_ && how_.how == drive::deferred)
+        broke("lost_wakeup", "pump() says more, and the hook was not called");
     if (got.status == left::idle && !is_corked() && !is_gated_ && !hook_due_)
         nothing_is_left(open_record_ != 0, subject_->queued_frames() == 0);
-    if ((got.status == left::blocked || got.status == left::busy) && !in_flight_ && !hook_due_ && must_end_by_ != time_point::max() &&
-        lone_thread::now < must_end_by_ && got.deadline > must_end_by_ && !subject_->finished())
-        broke("bound", std::string("pump() does not say when the end is due: ") + statuses[static_cast<unsigned>(got.status)]);
+    if ((got.status == left::blocked || got.status == left::busy) && !in_flight_ && !hook_due_ &&
+        must_end_by_ != time_point::max() && lone_thread::now < must_end_by_ && got.deadline > must_end_by_ &&
+        !subject_->finished())
+        broke("bound", std::string("pump() does not say when the end is due: ") +
+                           statuses[static_cast<unsigned>(got.status)]);
     return got.status;
 }
 
@@ -866,14 +975,17 @@ void lone_history::settle() {
             break;
         }
     }
-    if (!alive() || journal::is_broken() || hook_due_ || blocked_ || in_flight_ || is_corked() || is_gated_) return;
+    if (!alive() || journal::is_broken() || hook_due_ || blocked_ || in_flight_ || is_corked() || is_gated_)
+        return;
     if (!subject_->finished() && open_record_ == 0 && subject_->queued_bytes() != 0)
-        broke("lost_wakeup", std::to_string(subject_->queued_bytes()) + " bytes are queued, and nobody is asked to pump");
+        broke("lost_wakeup",
+              std::to_string(subject_->queued_bytes()) + " bytes are queued, and nobody is asked to pump");
 }
 
 void lone_history::advance(span_of_time by) {
     const time_point to = lone_thread::now + by;
-    say("%u: advance %d ms", number_, static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(by).count()));
+    say("%u: advance %d ms", number_,
+        static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(by).count()));
     if (diligent_ && depth_ == 0) {
         settle();
         for (unsigned i = 0; i < 50 && alive() && !journal::is_broken() && pump_at_ <= to; ++i) {
@@ -885,16 +997,19 @@ void lone_history::advance(span_of_time by) {
     }
     lone_thread::now = std::max(lone_thread::now, to);
     if (depth_ != 0 || !alive() || journal::is_broken() || lone_thread::now < must_end_by_) return;
-    for (unsigned i = 0; i < 4 && alive() && !in_flight_ && pump() != left::finished && !journal::is_broken();)
+    for (unsigned i = 0;
+         i < 4 && alive() && !in_flight_ && pump() != left::finished && !journal::is_broken();)
         if (!hook_due_) ++i;
     if (alive() && !in_flight_ && !subject_->finished() && !journal::is_broken())
-        broke("bound", std::string("the bound of the end has passed, pump() was called, and the writer is not finished") +
-                           (is_corked() ? " (corked)" : "") + (is_gated_ ? " (gated)" : ""));
+        broke("bound",
+              std::string(
+                  "the bound of the end has passed, pump() was called, and the writer is not finished") +
+                  (is_corked() ? " (corked)" : "") + (is_gated_ ? " (gated)" : ""));
 }
 
 std::size_t lone_history::allowed_heap() const {
-    return how_.max_bytes + how_.max_bytes / 4 + 64 * 1024 + std::size_t{how_.control_reserve} * 2 * 256 + greetings_ +
-           in_calls_ + 1024;
+    return how_.max_bytes + how_.max_bytes / 4 + 64 * 1024 + std::size_t{how_.control_reserve} * 2 * 256 +
+           greetings_ + in_calls_ + 1024;
 }
 
 void lone_history::check_heap() {
@@ -925,7 +1040,8 @@ void lone_history::end_of_history() {
                 item& last = begin(item_kind::fragment, gone.text ? 1 : 2, 0, false);
                 last.message = gone.record;
                 last.may_be = true;
-                item& close = begin(item_kind::close, 8, false, [](unsigned) { return std::string("\x03\xf3", 2); });
+                item& close =
+                    begin(item_kind::close, 8, false, [](unsigned) { return std::string("\x03\xf3", 2); });
                 close.may_be = true;
                 subject_->drop_message(i, draw.chance(50));
                 end(last, errc::none);
@@ -948,14 +1064,15 @@ void lone_history::end_of_history() {
             const bool opens = draw.chance(60);
             say("%s", opens ? "open_gate" : "drop_gate");
             if (!opens) timed_out_rightly_ = true;
-            if (opens) subject_->open_gate();
-            else subject_->drop_gate();
+            if (opens)
+                subject_->open_gate();
+            else
+                subject_->drop_gate();
         }
     }
     if (alive() && !journal::is_broken() && draw.chance(70)) {
         if (!always_perfect_) mood_ = draw.one_of({mood::perfect, mood::choppy, mood::stuck});
         say("transport %d", static_cast<int>(mood_));
-        blocked_ = false;
         if (draw.chance(70)) {
             if (mood_ != mood::stuck) {
                 for (unsigned i = 0; i < 20'000 && alive() && !journal::is_broken(); ++i) {
@@ -999,16 +1116,18 @@ void lone_history::end_of_history() {
         subject_->drop_handle(i);
     }
     if (in_flight_) {
-        if (draw.chance(70)) complete_some(draw, draw.chance(50));
-        else subject_->lose();
+        if (draw.chance(70))
+            complete_some(draw, draw.chance(50));
+        else
+            subject_->lose();
     }
     if (has_final_) judge(final_, unsure);
     if (!ended_transport_) broke("transport", "finish() is not called");
     if (!journal::is_broken()) {
         subject_.reset();
         if (heap::held_blocks() != 0)
-            broke("leak", std::to_string(heap::held_bytes()) + " bytes in " + std::to_string(heap::held_blocks()) +
-                              " blocks are left");
+            broke("leak", std::to_string(heap::held_bytes()) + " bytes in " +
+                              std::to_string(heap::held_blocks()) + " blocks are left");
     }
 }
 

@@ -21,6 +21,8 @@ namespace histories {
 struct shrinking {
     unsigned cut = ~0U;
     std::set<unsigned> skipped;
+    std::size_t refused_allocation = 0; ///< the n-th in the writer's code; 0: none
+    std::size_t refused_in_a_row = 1;
 };
 
 class lone_history final : surroundings, lone_thread, oracle {
@@ -34,12 +36,48 @@ public:
     /// Performs it; journal::is_broken() says how it went.
     void run();
 
+    /// The names of operations that no history of this process has performed.
+    [[nodiscard]] static std::string never_performed();
+
 private:
     enum class operation : std::uint8_t {
-        send, burst, begin_message, write_part, finish_message, drop_message, close, raw_close, abort, flush,
-        flush_until, flush_in_coroutine, send_in_coroutine, send_wait, chain, cork, uncork, acknowledge, bound_gate,
-        open_gate, reject_gate, drop_gate, pump, advance, mood, complete, lose, take_handle, drop_handle,
-        send_by_handle, close_by_handle, abort_by_handle, flush_by_handle, malformed, destroy, count_
+        send,
+        burst,
+        begin_message,
+        write_part,
+        finish_message,
+        drop_message,
+        close,
+        raw_close,
+        abort,
+        flush,
+        flush_until,
+        flush_in_coroutine,
+        send_in_coroutine,
+        send_wait,
+        chain,
+        cork,
+        uncork,
+        acknowledge,
+        bound_gate,
+        open_gate,
+        reject_gate,
+        drop_gate,
+        pump,
+        advance,
+        mood,
+        complete,
+        lose,
+        take_handle,
+        drop_handle,
+        send_by_handle,
+        close_by_handle,
+        abort_by_handle,
+        flush_by_handle,
+        malformed,
+        throwing_send,
+        destroy,
+        count_
     };
     static constexpr std::size_t operations = static_cast<std::size_t>(operation::count_);
     enum class mood : std::uint8_t { perfect, choppy, stuck, failing };
@@ -90,7 +128,15 @@ private:
     bool writes_are_stuck() const { return mood_ == mood::stuck; }
     std::size_t size_of_payload(seeded& draw);
     void check_heap();
-    void check_refused(const char* what, errc result);
+
+    /// What a refused operation must leave as it was.
+    struct standing {
+        std::uint64_t dropped = 0;
+        std::size_t held = 0, items = 0;
+        unsigned number = 0;
+    };
+    [[nodiscard]] standing stands() const;
+    void check_refused(const item& it, const standing& before);
     void check_stack();
     void before_call();
     void end_of_history();
@@ -121,6 +167,7 @@ private:
     unsigned depth_ = 0;
     unsigned callbacks_ = 0, hooks_ = 0, pump_serial_ = 0;
     unsigned nested_operations_ = 0;
+    inline static unsigned performed_[operations] = {};
     bool ending_ = false, dying_ = false;
     bool hook_due_ = false, blocked_ = false;
     bool timed_out_rightly_ = false;
@@ -136,7 +183,7 @@ private:
     asleep* next_sleep_ = nullptr;
     std::size_t in_calls_ = 0; // bytes of the payloads of the calls that are under way
     std::size_t greetings_ = 0;
-    unsigned pumps_ = 0;       // calls of pump() under way, and whether anything else is
+    unsigned pumps_ = 0; // calls of pump() under way, and whether anything else is
     unsigned calls_ = 0;
     bool finished_ = false, ended_transport_ = false;
     totals final_;

@@ -23,12 +23,14 @@ void run_lone(std::uint64_t seed) {
 
 TEST_CASE("a writer keeps its rules in random histories of one thread", "[history][lone]") {
     const range seeds = range_of_environment(4000);
-    if (wants_survey()) return survey("lone", seeds, run_lone);
+    if (wants_survey()) return survey("[lone]", seeds, run_lone);
     for (std::uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
         run_lone(seed);
         if (journal::is_broken())
-            FAIL("WSOLO_HISTORY_SEED=" << seed << "\n" << journal::text() << journal::broken_rule() << ": "
+            FAIL("WSOLO_HISTORY_SEED=" << seed << "\n"
+                                       << journal::text() << journal::broken_rule() << ": "
                                        << journal::broken_how());
     }
-    SUCCEED(seeds.count << " histories");
+    if (seeds.count > 1000) CHECK(lone_history::never_performed() == "");
+    CHECK(seeds.count != 0);
 }

@@ -31,16 +31,16 @@ struct item {
     oracle* owner = nullptr;
     unsigned number = 0;
     item_kind kind = item_kind::data;
-    int opcode = 0;          ///< on the wire; of a message's part: the message's
+    int opcode = 0; ///< on the wire; of a message's part: the message's
     bool fin = true;
     std::string payload;
     std::size_t wire_bytes = 0;
     bool keyed = false;
     std::uint64_t key = 0;
-    unsigned message = 0;    ///< of a part: the number of its message
+    unsigned message = 0; ///< of a part: the number of its message
     bool asked = false;
-    bool may_be = false;     ///< the library itself sent it, or did not
-    unsigned chain = 0;      ///< how often its outcome sends anew
+    bool may_be = false; ///< the library itself sent it, or did not
+    unsigned chain = 0;  ///< how often its outcome sends anew
     bool is_blocking = false;
 
     std::uint64_t start = 0, end = never; ///< the call
@@ -50,7 +50,7 @@ struct item {
     std::uint64_t told_at = never;
     std::size_t wire_when_told = 0;
     bool on_wire = false;
-    std::size_t wire_end = 0; ///< offset of its last byte's end
+    std::size_t wire_end = 0;         ///< offset of its last byte's end
     std::uint64_t dropped_before = 0; ///< of a mark: frames dropped when its call began
 
     [[nodiscard]] bool returned() const { return end != never; }
@@ -86,9 +86,10 @@ public:
         made.opcode = opcode;
         made.payload = payload(made.number);
         made.asked = asked;
-        made.wire_bytes = kind == item_kind::mark       ? 0
-                          : kind == item_kind::greeting ? made.payload.size()
-                                                        : header_bytes(made.payload.size()) + made.payload.size();
+        made.wire_bytes = kind == item_kind::mark ? 0
+                          : kind == item_kind::greeting
+                              ? made.payload.size()
+                              : header_bytes(made.payload.size()) + made.payload.size();
         made.start = ++stamp_;
         return made;
     }
@@ -103,9 +104,7 @@ public:
             broke("outcome", of(done) + " was refused, and told");
     }
 
-    [[nodiscard]] ask asking(item& whom) {
-        return whom.asked ? ask{&oracle::on_told, &whom} : ask{};
-    }
+    [[nodiscard]] ask asking(item& whom) { return whom.asked ? ask{&oracle::on_told, &whom} : ask{}; }
 
     message_record& begin_record(unsigned& number) {
         const std::lock_guard hold(mutex_);
@@ -186,14 +185,16 @@ public:
         std::string frame(1, static_cast<char>(0x80 | opcode));
         const char mask_bit = client_ ? '\x80' : '\0';
         if (payload.size() < 126) {
-            frame += static_cast<char>(static_cast<unsigned char>(payload.size()) | static_cast<unsigned char>(mask_bit));
+            frame += static_cast<char>(static_cast<unsigned char>(payload.size()) |
+                                       static_cast<unsigned char>(mask_bit));
         } else if (payload.size() < 65536) {
             frame += static_cast<char>(126 | mask_bit);
             frame += static_cast<char>(payload.size() >> 8);
             frame += static_cast<char>(payload.size() & 0xff);
         } else {
             frame += static_cast<char>(127 | mask_bit);
-            for (int shift = 56; shift >= 0; shift -= 8) frame += static_cast<char>(payload.size() >> shift & 0xff);
+            for (int shift = 56; shift >= 0; shift -= 8)
+                frame += static_cast<char>(payload.size() >> shift & 0xff);
         }
         if (!client_) return frame += payload;
         constexpr char key[] = {'\x37', '\xfa', '\x21', '\x3d'};
@@ -237,8 +238,10 @@ private:
             whom.outcome = outcome;
             whom.told_at = ++self.stamp_;
             whom.wire_when_told = self.wire_.size();
-            if (whom.returned() && whom.result != errc::none) broke("outcome", of(whom) + " was refused, and told");
-            if (outcome == errc::dropped_oldest && self.when_full_ != policy::drop_oldest && whom.kind != item_kind::mark)
+            if (whom.returned() && whom.result != errc::none)
+                broke("outcome", of(whom) + " was refused, and told");
+            if (outcome == errc::dropped_oldest && self.when_full_ != policy::drop_oldest &&
+                whom.kind != item_kind::mark)
                 broke("outcome", of(whom) + " gave way, and the policy is another");
         }
         self.told(whom);
@@ -283,7 +286,8 @@ private:
     [[nodiscard]] item* next_greeting() {
         if (!order_.empty() && order_.back()->kind != item_kind::greeting) return nullptr;
         for (item& each : items_)
-            if (each.kind == item_kind::greeting && !each.on_wire && (!each.returned() || each.result == errc::none))
+            if (each.kind == item_kind::greeting && !each.on_wire &&
+                (!each.returned() || each.result == errc::none))
                 return &each;
         return nullptr;
     }
@@ -297,13 +301,15 @@ private:
         if (found->on_wire) return bad_wire(of(*found) + " is on the wire twice");
         if (found->returned() && found->result != errc::none && !found->may_be)
             return bad_wire(of(*found) + " was refused, and is on the wire");
-        if (found->payload != frame.payload) return bad_wire(of(*found) + " is not on the wire as it was sent");
+        if (found->payload != frame.payload)
+            return bad_wire(of(*found) + " is not on the wire as it was sent");
         if (found->told != 0 && found->outcome != errc::none)
             return bad_wire(of(*found) + " was told as dropped, and is on the wire");
         if (found->kind == item_kind::fragment) {
             const bool first = frame.opcode != 0;
             if (first) open_message_ = found->message;
-            if (found->message != open_message_) return bad_wire(of(*found) + " is inside of another message");
+            if (found->message != open_message_)
+                return bad_wire(of(*found) + " is inside of another message");
             if (first && frame.opcode != found->opcode) return bad_wire(of(*found) + " has another opcode");
         }
         found->on_wire = true;
@@ -314,9 +320,10 @@ private:
 
     [[nodiscard]] item* find(const strict::frame& frame) {
         const auto fits = [&](const item& each) {
-            if (each.kind == item_kind::mark || each.kind == item_kind::greeting || each.fin != frame.fin) return false;
+            if (each.kind == item_kind::mark || each.kind == item_kind::greeting || each.fin != frame.fin)
+                return false;
             if (each.kind == item_kind::fragment)
-                return frame.opcode == 0 || frame.opcode == each.opcode;
+                return frame.opcode == 0 || (!each.may_be && frame.opcode == each.opcode);
             return frame.opcode == each.opcode;
         };
         if (frame.opcode != 8 && frame.payload.size() >= smallest) {
@@ -347,18 +354,20 @@ private:
         for (const item& each : items_) {
             if (each.is_blocking) continue;
             if (each.accepted() && each.asked && each.told != 1)
-                broke("outcome", of(each) + " was accepted, and is told " + std::to_string(each.told) + " times");
+                broke("outcome",
+                      of(each) + " was accepted, and is told " + std::to_string(each.told) + " times");
             if (each.told == 0 || each.kind == item_kind::mark) continue;
             if (each.outcome == errc::none && (!each.on_wire || each.wire_end > each.wire_when_told))
                 broke("outcome", of(each) + " was told as written before its last byte was taken");
             if (each.outcome != errc::none && each.on_wire)
-                broke("outcome", of(each) + " was told as dropped (" + std::string(wsolo::name_of(each.outcome)) +
-                                     "), and is on the wire");
+                broke("outcome", of(each) + " was told as dropped (" +
+                                     std::string(wsolo::name_of(each.outcome)) + "), and is on the wire");
             if (each.outcome == errc::conflated && each.kind == item_kind::data) {
                 bool newer = false;
                 for (const item& other : items_)
-                    newer = newer || (&other != &each && other.keyed && each.keyed && other.key == each.key &&
-                                      other.start < each.told_at && (!other.returned() || other.result == errc::none));
+                    newer = newer ||
+                            (&other != &each && other.keyed && each.keyed && other.key == each.key &&
+                             other.start < each.told_at && (!other.returned() || other.result == errc::none));
                 if (!newer) broke("outcome", of(each) + " was conflated without a newer one");
             }
             if (each.kind == item_kind::fragment && each.outcome == errc::dropped_oldest)
@@ -377,10 +386,12 @@ private:
             const item& each = *order_[i];
             if (each.kind == item_kind::fragment) {
                 const message_record& mine = messages_[each.message - 1];
-                if (data_end < mine.start) broke("order", of(each) + " is before data that was sent before its message");
+                if (data_end < mine.start)
+                    broke("order", of(each) + " is before data that was sent before its message");
                 message_finished = std::min(message_finished, mine.finished);
             } else if (each.kind == item_kind::data) {
-                if (message_finished < each.start) broke("order", of(each) + " is before a message that ended before it");
+                if (message_finished < each.start)
+                    broke("order", of(each) + " is before a message that ended before it");
                 data_end = std::min(data_end, each.end);
             }
         }
@@ -455,8 +466,9 @@ private:
             broke("report", std::to_string(all) + " frames in the report, " + std::to_string(least) + " to " +
                                 std::to_string(most) + " accepted");
         if (all_bytes < least_bytes || all_bytes > most_bytes)
-            broke("report", std::to_string(all_bytes) + " bytes in the report, " + std::to_string(least_bytes) +
-                                " to " + std::to_string(most_bytes) + " accepted");
+            broke("report", std::to_string(all_bytes) + " bytes in the report, " +
+                                std::to_string(least_bytes) + " to " + std::to_string(most_bytes) +
+                                " accepted");
         if (report.frames_written != frames)
             broke("report", std::to_string(report.frames_written) + " frames reported as written, " +
                                 std::to_string(frames) + " on the wire");
@@ -465,7 +477,8 @@ private:
                                 std::to_string(bytes) + " on the wire");
         const bool rest = read_ != wire_.size();
         if (rest != report.partial_frame && !unsure)
-            broke("report", rest ? "a partial frame is not reported" : "a partial frame is reported, and there is none");
+            broke("report", rest ? "a partial frame is not reported"
+                                 : "a partial frame is reported, and there is none");
         if (report.clean && (!closed_ || rest)) broke("report", "clean without a Close at the end");
         if (report.clean && inside_message_) broke("report", "clean with half a message before the Close");
         if (close != nullptr && close->payload.size() >= 2) {

@@ -44,7 +44,8 @@ making shared_history::draw(std::uint64_t seed) {
     how.how = draw.one_of({drive::deferred, drive::deferred, drive::inline_, drive::threaded});
     how.completes = how.how != drive::threaded && draw.chance(30);
     how.gated = how.how != drive::threaded && draw.chance(20);
-    how.when_full = draw.one_of({policy::reject, policy::reject, policy::drop_oldest, policy::drop_oldest, policy::disconnect});
+    how.when_full = draw.one_of(
+        {policy::reject, policy::reject, policy::drop_oldest, policy::drop_oldest, policy::disconnect});
     how.max_bytes = draw.one_of<std::size_t>({600, 2000, 4000, 20'000, 200'000});
     how.max_frames = draw.one_of<std::uint32_t>({2, 4, 16, 1000, 1000});
     how.control_reserve = draw.one_of<std::uint16_t>({1, 4, 64});
@@ -67,12 +68,16 @@ void shared_history::run() {
     senders_ = static_cast<unsigned>(draw.between(1, 3));
     pumps_twice_ = draw.chance(50);
     largest_ = std::min<std::size_t>(how_.max_bytes, draw.one_of<std::size_t>({40, 300, 3000, 70'000}));
-    journal::line(0, "%s, %s, %s, %s, policy %d, max_bytes %zu, max_frames %u, quantum %u/%u; %u senders, re-enters %u%%%s",
+    journal::line(0,
+                  "%s, %s, %s, %s, policy %d, max_bytes %zu, max_frames %u, quantum %u/%u; %u senders, "
+                  "re-enters %u%%%s",
                   how_.client ? "client" : "server",
-                  how_.how == drive::inline_ ? "inline" : how_.how == drive::threaded ? "threaded" : "deferred",
-                  how_.completes ? "completes" : "writes", how_.gated ? "gated" : "open", static_cast<int>(how_.when_full),
-                  how_.max_bytes, how_.max_frames, how_.quantum_bytes, how_.quantum_frames, senders_, reenters_,
-                  pumps_twice_ ? ", somebody else pumps too" : "");
+                  how_.how == drive::inline_    ? "inline"
+                  : how_.how == drive::threaded ? "threaded"
+                                                : "deferred",
+                  how_.completes ? "completes" : "writes", how_.gated ? "gated" : "open",
+                  static_cast<int>(how_.when_full), how_.max_bytes, how_.max_frames, how_.quantum_bytes,
+                  how_.quantum_frames, senders_, reenters_, pumps_twice_ ? ", somebody else pumps too" : "");
     heap::start();
     heap::forget();
     subject_ = make_shared_subject(how_, *this);
@@ -90,10 +95,13 @@ void shared_history::run() {
     for (unsigned i = 0; i < senders_; ++i) senders.emplace_back([this, i] { sender(i); });
     if (how_.gated) {
         std::this_thread::sleep_for(std::chrono::microseconds(draw.below(3000)));
-        item& it = begin(item_kind::greeting, -1, false, [](unsigned) { return std::string("HTTP/1.1 101\r\n\r\n"); });
+        item& it = begin(item_kind::greeting, -1, false,
+                         [](unsigned) { return std::string("HTTP/1.1 101\r\n\r\n"); });
         end(it, subject_->acknowledge(it.payload));
-        if (draw.chance(80)) subject_->open_gate();
-        else subject_->reject_gate();
+        if (draw.chance(80))
+            subject_->open_gate();
+        else
+            subject_->reject_gate();
     }
     for (std::thread& each : senders) each.join();
     end_of_history(draw);
@@ -118,7 +126,8 @@ void shared_history::run() {
         subject_->drop_handle(subject::places - 1);
         subject_.reset();
         if (!journal::is_broken() && heap::held_blocks() != 0)
-            broke("leak", std::to_string(heap::held_bytes()) + " bytes in " + std::to_string(heap::held_blocks()) + " blocks are left");
+            broke("leak", std::to_string(heap::held_bytes()) + " bytes in " +
+                              std::to_string(heap::held_blocks()) + " blocks are left");
     }
     journal::end();
 }
@@ -132,7 +141,8 @@ void shared_history::end_of_history(seeded& draw) {
         return holds();
     };
     if (waits && !until([&] { return subject_->finished() || subject_->queued_bytes() == 0; }))
-        broke("lost_wakeup", std::to_string(subject_->queued_bytes()) + " bytes stay in the queue, and the transport takes everything");
+        broke("lost_wakeup", std::to_string(subject_->queued_bytes()) +
+                                 " bytes stay in the queue, and the transport takes everything");
     if (draw.chance(70)) {
         if (!closing_.exchange(true)) close_once(draw);
     } else if (!how_.completes && draw.chance(50)) {
@@ -153,18 +163,27 @@ void shared_history::sender(unsigned number) {
 }
 
 void shared_history::send_one(seeded& draw, bool may_wait) {
-    const kind_of_send kind = draw.one_of({kind_of_send::text, kind_of_send::binary, kind_of_send::keyed, kind_of_send::shared,
-                                           kind_of_send::raw, kind_of_send::variant, kind_of_send::ping, kind_of_send::pong,
-                                           kind_of_send::told_ping, kind_of_send::waits});
+    const kind_of_send kind =
+        draw.one_of({kind_of_send::text, kind_of_send::binary, kind_of_send::keyed, kind_of_send::shared,
+                     kind_of_send::raw, kind_of_send::variant, kind_of_send::ping, kind_of_send::pong,
+                     kind_of_send::told_ping, kind_of_send::waits});
     if (kind == kind_of_send::waits && !may_wait) return;
-    const bool is_control = kind == kind_of_send::ping || kind == kind_of_send::pong || kind == kind_of_send::told_ping;
-    const bool text = kind == kind_of_send::text || kind == kind_of_send::variant || kind == kind_of_send::waits;
-    const std::size_t size = is_control ? draw.between(smallest, 125) : draw.between(smallest, draw.chance(70) ? 60 : std::max<std::size_t>(largest_, 60));
+    const bool is_control =
+        kind == kind_of_send::ping || kind == kind_of_send::pong || kind == kind_of_send::told_ping;
+    const bool text =
+        kind == kind_of_send::text || kind == kind_of_send::variant || kind == kind_of_send::waits;
+    const std::size_t size =
+        is_control ? draw.between(smallest, 125)
+                   : draw.between(smallest, draw.chance(70) ? 60 : std::max<std::size_t>(largest_, 60));
     const bool asked = kind == kind_of_send::told_ping || draw.chance(50);
-    item& it = begin(!is_control                   ? item_kind::data
+    item& it = begin(!is_control                  ? item_kind::data
                      : kind == kind_of_send::pong ? item_kind::pong
                                                   : item_kind::ping,
-                     kind == kind_of_send::pong ? 10 : is_control ? 9 : text ? 1 : 2, size, asked);
+                     kind == kind_of_send::pong ? 10
+                     : is_control               ? 9
+                     : text                     ? 1
+                                                : 2,
+                     size, asked);
     it.keyed = kind == kind_of_send::keyed;
     it.key = draw.below(3);
     sending what{kind, it.payload, it.key, now() + std::chrono::microseconds(draw.below(3000))};
@@ -172,8 +191,8 @@ void shared_history::send_one(seeded& draw, bool may_wait) {
     if (kind == kind_of_send::raw) what.payload = frame = raw_frame(it.opcode, it.payload);
     const errc result = subject_->send(what, asking(it));
     end(it, result);
-    journal::line(static_cast<unsigned>(deep), "send #%u kind %d, %zu bytes%s: %s", it.number, static_cast<int>(kind), size,
-                  asked ? ", asked" : "", str(result).c_str());
+    journal::line(static_cast<unsigned>(deep), "send #%u kind %d, %zu bytes%s: %s", it.number,
+                  static_cast<int>(kind), size, asked ? ", asked" : "", str(result).c_str());
 }
 
 void shared_history::operate(unsigned number, seeded& draw) {
@@ -183,7 +202,8 @@ void shared_history::operate(unsigned number, seeded& draw) {
         item& mark = begin(item_kind::mark, -1, 0, true);
         const errc result = subject_->flush(asking(mark));
         end(mark, result);
-        mark.dropped_before = subject_->report().frames_dropped; // by others, up to its acceptance and a little more
+        mark.dropped_before =
+            subject_->report().frames_dropped; // by others, up to its acceptance and a little more
         journal::line(static_cast<unsigned>(deep), "flush #%u: %s", mark.number, str(result).c_str());
         return;
     }
@@ -194,7 +214,8 @@ void shared_history::operate(unsigned number, seeded& draw) {
         const errc result = subject_->flush_until(now() + std::chrono::microseconds(draw.below(5000)));
         mark.wire_when_told = wire_size();
         end(mark, result);
-        journal::line(static_cast<unsigned>(deep), "blocking flush #%u: %s", mark.number, str(result).c_str());
+        journal::line(static_cast<unsigned>(deep), "blocking flush #%u: %s", mark.number,
+                      str(result).c_str());
         return;
     }
     case 2: {
@@ -233,7 +254,11 @@ void shared_history::operate(unsigned number, seeded& draw) {
 }
 
 void shared_history::close_once(seeded& draw) {
-    item& it = begin(item_kind::close, 8, draw.chance(50), [](unsigned) { return std::string("\x03\xe8" "bye", 5); });
+    item& it = begin(item_kind::close, 8, draw.chance(50), [](unsigned) {
+        return std::string("\x03\xe8"
+                           "bye",
+                           5);
+    });
     const errc result = subject_->close(1000, std::string_view(it.payload).substr(2), 10s, asking(it));
     end(it, result);
     journal::line(static_cast<unsigned>(deep), "close #%u: %s", it.number, str(result).c_str());
@@ -258,7 +283,8 @@ void shared_history::send_relayed(unsigned number, seeded& draw) {
         const time_point patience = now() + 5s;
         while (!at->over && now() < patience) std::this_thread::yield();
         if (!at->over) {
-            broke("lost_wakeup", "a part of message " + std::to_string(at->record) + " has no outcome for 5 s");
+            broke("lost_wakeup",
+                  "a part of message " + std::to_string(at->record) + " has no outcome for 5 s");
             return;
         }
         item& last = begin(item_kind::fragment, at->text ? 1 : 2, draw.chance(50) ? 0 : smallest, false);
@@ -266,12 +292,14 @@ void shared_history::send_relayed(unsigned number, seeded& draw) {
         last.message = at->record;
         const errc ended = subject_->finish_message(number, last.payload, {});
         end(last, ended);
-        journal::line(static_cast<unsigned>(deep), "finish message %u, part #%u: %s", at->record, last.number, str(ended).c_str());
+        journal::line(static_cast<unsigned>(deep), "finish message %u, part #%u: %s", at->record, last.number,
+                      str(ended).c_str());
         if (ended != errc::none) {
             item& empty = begin(item_kind::fragment, at->text ? 1 : 2, 0, false);
             empty.message = at->record;
             empty.may_be = true;
-            item& close = begin(item_kind::close, 8, false, [](unsigned) { return std::string("\x03\xf3", 2); });
+            item& close =
+                begin(item_kind::close, 8, false, [](unsigned) { return std::string("\x03\xf3", 2); });
             close.may_be = true;
             subject_->drop_message(number, draw.chance(50));
             end(empty, errc::none);
@@ -314,8 +342,10 @@ void shared_history::told(item& whom) {
     }
     if (at == nullptr) return callback();
     const deeper inside;
-    if (whom.outcome == errc::none && at->parts_left > 0) write_next(*at);
-    else at->over = true;
+    if (whom.outcome == errc::none && at->parts_left > 0)
+        write_next(*at);
+    else
+        at->over = true;
 }
 
 void shared_history::callback() {
@@ -346,7 +376,7 @@ void shared_history::loop() {
             const pumped result = subject_->pump();
             got = result.status;
             if (got == left::blocked) {
-                if (how_.completes) break; // its end calls the hook
+                if (how_.completes) break;          // its end calls the hook
                 std::this_thread::sleep_for(100us); // writable again
             }
         }
@@ -455,7 +485,8 @@ void shared_history::on_finished(const totals& report) {
     final_ = report;
     ++finals_;
     journal::line(0, "on_finished: %s, written %llu, dropped %llu", str(report.reason).c_str(),
-                  static_cast<unsigned long long>(report.frames_written), static_cast<unsigned long long>(report.frames_dropped));
+                  static_cast<unsigned long long>(report.frames_written),
+                  static_cast<unsigned long long>(report.frames_dropped));
     callback();
 }
 

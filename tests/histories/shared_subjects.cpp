@@ -34,8 +34,8 @@ struct disturbed_traits : wsolo::std_blocking_traits {
 
 template <class End>
 std::unique_ptr<subject> make_threaded(const making& how, surroundings& around) {
-    return std::make_unique<writer_subject<pumped_by_wsolo<ending_at_once, End, disturbed_traits>, End>>(how,
-                                                                                                        around);
+    return std::make_unique<writer_subject<pumped_by_wsolo<ending_at_once, End, disturbed_traits>, End>>(
+        how, around);
 }
 
 } // namespace

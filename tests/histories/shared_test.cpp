@@ -16,12 +16,13 @@ void run_shared(std::uint64_t seed) { shared_history(seed, shared_history::draw(
 
 TEST_CASE("a writer keeps its rules in random histories of several threads", "[history][shared]") {
     const range seeds = range_of_environment(200);
-    if (wants_survey()) return survey("shared", seeds, run_shared);
+    if (wants_survey()) return survey("[shared]", seeds, run_shared);
     for (std::uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
         run_shared(seed);
         if (journal::is_broken())
-            FAIL("WSOLO_HISTORY_SEED=" << seed << "\n" << journal::text() << journal::broken_rule() << ": "
+            FAIL("WSOLO_HISTORY_SEED=" << seed << "\n"
+                                       << journal::text() << journal::broken_rule() << ": "
                                        << journal::broken_how());
     }
-    SUCCEED(seeds.count << " histories");
+    CHECK(seeds.count != 0);
 }

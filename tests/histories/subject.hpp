@@ -86,9 +86,9 @@ enum class kind_of_send : std::uint8_t {
 
 struct sending {
     kind_of_send kind = kind_of_send::text;
-    std::string_view payload;     ///< of raw: the whole frame
-    std::uint64_t key = 0;        ///< of keyed
-    time_point deadline{};        ///< of waits
+    std::string_view payload; ///< of raw: the whole frame
+    std::uint64_t key = 0;    ///< of keyed
+    time_point deadline{};    ///< of waits
 };
 
 /// What the writer calls. Called in the middle of its work.
@@ -129,7 +129,8 @@ public:
     [[nodiscard]] virtual errc finish_message(std::size_t place, std::string_view payload, ask whom) = 0;
     virtual void drop_message(std::size_t place, bool truncate) = 0;
 
-    [[nodiscard]] virtual errc close(unsigned code, std::string_view reason, span_of_time within, ask whom) = 0;
+    [[nodiscard]] virtual errc close(unsigned code, std::string_view reason, span_of_time within,
+                                     ask whom) = 0;
     virtual void abort(span_of_time within) = 0;
 
     [[nodiscard]] virtual errc flush(ask whom) = 0;
@@ -138,6 +139,9 @@ public:
     virtual void flush_in_coroutine(ask whom) = 0;
     /// The same with a send, and its outcome.
     virtual void send_in_coroutine(std::string_view payload, ask whom) = 0;
+
+    /// In a coroutine, with a send that throws. True: the coroutine caught that, and nothing else happened.
+    [[nodiscard]] virtual bool send_that_throws() = 0;
 
     virtual void cork(std::size_t place) = 0;
     virtual void uncork(std::size_t place) = 0;

@@ -4,7 +4,8 @@
 #include "journal.hpp"
 #include "lone_history.hpp"
 
-#include <array>
+#include <support/own_process.hpp>
+
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -41,61 +42,67 @@ inline shrinking shrinking_of_environment() {
     return less;
 }
 
-/// Each seed in a process of its own; then a table: the rule, how often, the first seeds.
+/// Runs one seed, and ends the process: what the survey reads is the rule and how it was broken.
 template <class Run>
-void survey(const char* runner, range seeds, Run run) {
+[[noreturn]] void run_alone(std::uint64_t seed, Run run) {
+    run(seed);
+    if (journal::is_broken()) {
+        const std::string what = "\nbroken: " + journal::broken_rule() + "\n" + journal::broken_how() + "\n";
+        static_cast<void>(!::write(2, what.data(), what.size()));
+    }
+    ::_exit(journal::is_broken() ? 1 : 0);
+}
+
+inline std::string text_between(const std::string& in, const std::string& after, const char* before) {
+    const std::size_t at = in.find(after);
+    if (at == std::string::npos) return {};
+    const std::size_t from = at + after.size();
+    return in.substr(from, in.find_first_of(before, from) - from);
+}
+
+/// What a process that failed says: the rule, or the sanitizer's summary, or how it ended.
+inline std::pair<std::string, std::string> reason_of(const std::string& said, int status) {
+    if (const std::string report = text_between(said, "SUMMARY: ", "\n"); !report.empty()) {
+        const std::size_t name = report.find(": ");
+        const std::string what = report.substr(name + 2, report.find(' ', name + 2) - name - 2);
+        return {what, report.substr(name + 2)};
+    }
+    if (const std::string error = text_between(said, "runtime error: ", "\n"); !error.empty())
+        return {"undefined", error};
+    if (const std::string rule = text_between(said, "\nbroken: ", "\n"); !rule.empty())
+        return {rule, text_between(said, "\nbroken: " + rule + "\n", "\n")};
+    if (const std::string fails = text_between(said, "wsolo: ", "\n"); !fails.empty())
+        return {"assertion", fails};
+    if (WIFEXITED(status)) return {"exit " + std::to_string(WEXITSTATUS(status)), said.substr(0, 200)};
+    return {"signal " + std::to_string(WTERMSIG(status)), said.substr(0, 200)};
+}
+
+/// Each seed in a process of its own, this program with the test `tag`; then a table: the rule, how often, the
+/// first seeds.
+template <class Run>
+void survey(const char* tag, range seeds, Run run) {
+    if (std::getenv("WSOLO_HISTORY_CHILD") != nullptr) run_alone(seeds.first, run);
     struct kind {
         std::uint64_t times = 0;
         std::string seeds, how;
     };
     std::map<std::string, kind> kinds;
+    ::setenv("WSOLO_HISTORY_CHILD", "1", 1);
     for (std::uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
-        std::array<int, 2> ends{};
-        if (::pipe(ends.data()) != 0) return;
-        std::fflush(stdout);
-        const pid_t child = ::fork();
-        if (child == 0) {
-            ::dup2(ends[1], 2); // what a crash says
-            ::close(ends[0]);
-            run(seed);
-            if (journal::is_broken()) {
-                const std::string what = journal::broken_rule() + "\n" + journal::broken_how() + "\n";
-                static_cast<void>(!::write(2, what.data(), what.size()));
-            }
-            ::_exit(journal::is_broken() ? 1 : 0);
-        }
-        ::close(ends[1]);
-        std::string said;
-        std::array<char, 4096> block{};
-        for (ssize_t n = 0; (n = ::read(ends[0], block.data(), block.size())) > 0;)
-            said.append(block.data(), static_cast<std::size_t>(n));
-        ::close(ends[0]);
-        int status = 0;
-        ::waitpid(child, &status, 0);
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
-        std::string rule, how;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 1 && said.find("ERROR: ") == std::string::npos &&
-            said.find("WARNING: ") == std::string::npos) {
-            rule = said.substr(0, said.find('\n'));
-            how = said.substr(said.find('\n') + 1);
-        } else {
-            const std::size_t at = said.find("Sanitizer: ");
-            const std::size_t assertion = said.find("Assertion");
-            rule = at != std::string::npos ? said.substr(at, said.find_first_of("\n(0", at) - at)
-                   : WIFEXITED(status)     ? "exit " + std::to_string(WEXITSTATUS(status))
-                                           : "signal " + std::to_string(WTERMSIG(status));
-            how = assertion != std::string::npos ? said.substr(assertion > 200 ? assertion - 200 : 0, 420) : said.substr(0, 200);
-        }
-        how = how.substr(0, how.find('\n') == std::string::npos ? 200 : how.find('\n'));
+        ::setenv("WSOLO_HISTORY_SEED", std::to_string(seed).c_str(), 1);
+        const support::told result = support::run_in_own_process(tag);
+        if (result.status == 0) continue;
+        auto [rule, how] = reason_of(result.output, result.status);
         kind& found = kinds[rule];
         if (found.times++ < 6) found.seeds += " " + std::to_string(seed);
         if (found.how.empty()) found.how = how;
     }
-    std::printf("%s: seeds %llu to %llu\n", runner, static_cast<unsigned long long>(seeds.first),
+    std::printf("%s: seeds %llu to %llu\n", tag, static_cast<unsigned long long>(seeds.first),
                 static_cast<unsigned long long>(seeds.first + seeds.count - 1));
     for (const auto& [rule, found] : kinds)
-        std::printf("  %6llu  %-22s seeds%s ...\n          %s\n", static_cast<unsigned long long>(found.times),
-                    rule.c_str(), found.seeds.c_str(), found.how.c_str());
+        std::printf("  %6llu  %-22s seeds%s ...\n          %s\n",
+                    static_cast<unsigned long long>(found.times), rule.c_str(), found.seeds.c_str(),
+                    found.how.c_str());
     std::fflush(stdout);
 }
 

@@ -51,8 +51,9 @@ inline wsolo::io_result translate(io how) {
 }
 
 inline totals translate(const wsolo::drain_report& report) {
-    return {report.frames_written, report.frames_dropped, report.bytes_written,
-            report.bytes_dropped,  report.partial_frame,  report.reason,
+    return {report.frames_written, report.frames_dropped,
+            report.bytes_written,  report.bytes_dropped,
+            report.partial_frame,  report.reason,
             report.clean(),        static_cast<unsigned>(report.close)};
 }
 
@@ -234,7 +235,8 @@ public:
         }
         case kind_of_send::ping:
         case kind_of_send::pong: {
-            const auto frame = what.kind == kind_of_send::ping ? control(payload, true) : control(payload, false);
+            const auto frame =
+                what.kind == kind_of_send::ping ? control(payload, true) : control(payload, false);
             if (!frame) return frame.error();
             const heap::inside in;
             return told ? out().send(*frame, told) : out().send(*frame);
@@ -252,23 +254,24 @@ public:
     }
 
     errc begin_message(std::size_t place, bool text) override {
+        messages_[place] =
+            std::make_unique<std::optional<message>>(); // a place on the heap, for a sanitizer to watch
         const heap::inside in;
-        messages_[place] = std::make_unique<message>(
-            out().begin_message(text ? wsolo::opcode::text : wsolo::opcode::binary));
-        return messages_[place]->error();
+        messages_[place]->emplace(out().begin_message(text ? wsolo::opcode::text : wsolo::opcode::binary));
+        return (*messages_[place])->error();
     }
     errc write_part(std::size_t place, std::string_view payload, ask whom) override {
         const heap::inside in;
-        return messages_[place]->write(wsolo::bytes_of(payload), {whom.call, whom.context});
+        return (*messages_[place])->write(wsolo::bytes_of(payload), {whom.call, whom.context});
     }
     errc finish_message(std::size_t place, std::string_view payload, ask whom) override {
         const heap::inside in;
-        return messages_[place]->finish(wsolo::bytes_of(payload), {whom.call, whom.context});
+        return (*messages_[place])->finish(wsolo::bytes_of(payload), {whom.call, whom.context});
     }
     void drop_message(std::size_t place, bool truncate) override {
         const heap::inside in;
         const auto gone = std::move(messages_[place]);
-        gone->if_destroyed(truncate ? wsolo::unfinished::truncate : wsolo::unfinished::fail);
+        (*gone)->if_destroyed(truncate ? wsolo::unfinished::truncate : wsolo::unfinished::fail);
     }
 
     errc close(unsigned code, std::string_view reason, span_of_time within, ask whom) override {
@@ -288,12 +291,31 @@ public:
         const heap::inside in;
         return out().flush(deadline);
     }
-    void flush_in_coroutine(ask whom) override { await_flush(out(), whom); }
-    void send_in_coroutine(std::string_view payload, ask whom) override { await_send(out(), payload, whom); }
+    void flush_in_coroutine(ask whom) override {
+        const heap::outside
+            out_of_it; // the frame is the harness's, and what the coroutine sets is taken back
+        await_flush(out(), whom);
+    }
+    void send_in_coroutine(std::string_view payload, ask whom) override {
+        const heap::outside out_of_it;
+        await_send(out(), payload, whom);
+    }
+
+    bool send_that_throws() override {
+#if WSOLO_HAS_EXCEPTIONS
+        const heap::outside out_of_it;
+        bool caught = false;
+        await_throw(caught);
+        return caught;
+#else
+        return true;
+#endif
+    }
 
     void cork(std::size_t place) override {
+        corks_[place] = std::make_unique<std::optional<cork_type>>();
         const heap::inside in;
-        corks_[place] = std::make_unique<cork_type>(out().corked());
+        corks_[place]->emplace(out().corked());
     }
     void uncork(std::size_t place) override {
         const heap::inside in;
@@ -400,22 +422,34 @@ private:
         }
     }
 
-    // The frame is the harness's, what runs in it is the writer's.
     static fire_and_forget await_flush(writer& to, ask whom) {
+        heap::is_inside = true;
         const errc how = co_await wsolo::flushed(to);
         whom.call(whom.context, how);
     }
     static fire_and_forget await_send(writer& to, std::string_view payload, ask whom) {
+        heap::is_inside = true;
         const errc how = co_await wsolo::written(
             [&to, payload](wsolo::on_outcome told) { return to.send_text(payload, told); });
         whom.call(whom.context, how);
     }
 
+#if WSOLO_HAS_EXCEPTIONS
+    static fire_and_forget await_throw(bool& caught) {
+        try {
+            static_cast<void>(co_await wsolo::written(
+                [](wsolo::on_outcome) -> errc { throw std::runtime_error("no payload"); }));
+        } catch (const std::runtime_error&) {
+            caught = true;
+        }
+    }
+#endif
+
     started_line line_;
     std::unique_ptr<Owner> owner_;
     bool alive_ = false;
-    std::array<std::unique_ptr<message>, places> messages_;
-    std::array<std::unique_ptr<cork_type>, places> corks_;
+    std::array<std::unique_ptr<std::optional<message>>, places> messages_;
+    std::array<std::unique_ptr<std::optional<cork_type>>, places> corks_;
     std::array<std::optional<handle>, places> handles_;
     std::unique_ptr<gate_type> gate_;
 };
@@ -423,8 +457,10 @@ private:
 template <class Transport, class End, class Traits>
 std::unique_ptr<subject> make_pumped(const making& how, surroundings& around) {
     if (how.how == drive::inline_)
-        return std::make_unique<writer_subject<pumped_by_history<Transport, End, true, Traits>, End>>(how, around);
-    return std::make_unique<writer_subject<pumped_by_history<Transport, End, false, Traits>, End>>(how, around);
+        return std::make_unique<writer_subject<pumped_by_history<Transport, End, true, Traits>, End>>(how,
+                                                                                                      around);
+    return std::make_unique<writer_subject<pumped_by_history<Transport, End, false, Traits>, End>>(how,
+                                                                                                   around);
 }
 
 template <class End, class Traits>

@@ -19,8 +19,8 @@ struct frame {
 
 struct stream {
     std::vector<frame> frames;
-    std::string error;    // empty: every byte belongs to a well-formed frame
-    std::size_t rest = 0; // bytes of an incomplete last frame
+    std::string error;           // empty: every byte belongs to a well-formed frame
+    std::size_t rest = 0;        // bytes of an incomplete last frame
     bool inside_message = false; // after the last whole frame
 };
 
