@@ -5,7 +5,7 @@ set(forward "${PROJECT_BINARY_DIR}/forward")
 file(GLOB_RECURSE names CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/include/*.hpp")
 foreach(name IN LISTS names)
     set(target "wsolo/wsolo.hpp")
-    if(name MATCHES "^wsolo/(adapt|testing)/")
+    if(EXISTS "${PROJECT_SOURCE_DIR}/single_include/${name}") # an opt-in header
         set(target "${name}")
     endif()
     file(CONFIGURE OUTPUT "${forward}/${name}"

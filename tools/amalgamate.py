@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Set
 
-from house import (INCLUDE, OPT_IN, ROOMS, headers_of, is_code, library_of, read_lines, repository_root, room_of,
+from house import (INCLUDE, ROOMS, headers_of, is_code, is_opt_in, library_of, read_lines, repository_root, room_of,
                    version_of, with_depth)
 
 SINGLE = Path("single_include/wsolo")
@@ -49,7 +49,8 @@ def make_umbrella(root: Path) -> str:
     library = library_of(root)
     for room in ROOMS:
         names = [header.relative_to(library).as_posix() for header in headers_of(root)
-                 if room_of(root, header) == room and "detail" not in header.relative_to(library).parts]
+                 if room_of(root, header) == room and "detail" not in header.relative_to(library).parts
+                 and not is_opt_in(root, header)]
         if names:
             text += "\n" + "".join(f'#include "{name}"\n' for name in sorted(names))
     return text
@@ -130,7 +131,7 @@ def make_opt_in(root: Path, header: Path) -> str:
         match = INCLUDE.match(line)
         if match and match.group(1) == '"':
             target = (header.parent / match.group(2)).resolve()
-            if target.relative_to(library).parts[0] not in OPT_IN:
+            if not is_opt_in(root.resolve(), target):
                 if replacement not in lines:
                     lines.append(replacement)
                 continue
@@ -144,7 +145,7 @@ def generate(root: Path) -> Dict[Path, str]:
     umbrella = make_umbrella(root)
     files = {UMBRELLA: umbrella, SINGLE / "wsolo.hpp": make_single(root, umbrella)}
     for header in headers_of(root):
-        if room_of(root, header) in OPT_IN:
+        if is_opt_in(root, header):
             files[SINGLE / header.relative_to(library_of(root))] = make_opt_in(root, header)
     return files
 

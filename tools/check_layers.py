@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from typing import Dict, List, Set
 
-from house import (OPT_IN, ROOMS, headers_of, includes_of, is_includes_only, library_of, report,
+from house import (OPT_IN, ROOMS, headers_of, includes_of, is_includes_only, is_opt_in, library_of, report,
                    repository_root, room_of)
 
 # session and write never see each other, so that a server can adopt the reader or the writer alone.
@@ -115,7 +115,7 @@ def check_umbrella(root: Path, graph: Dict[Path, List[Path]]) -> List[str]:
             reached.add(header)
             waiting.extend(graph.get(header, []))
     for header in headers_of(root):
-        if room_of(root, header) not in OPT_IN and header.resolve() not in reached:
+        if not is_opt_in(root, header) and header.resolve() not in reached:
             problems.append(f"{header.relative_to(root)}: wsolo.hpp does not reach it (run tools/amalgamate.py)")
     return problems
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Iterator, List, NamedTuple, Optional
 
 # In the order in which the umbrella names them: a room follows everything that it sees.
 ROOMS = ["core", "text", "frame", "handshake", "session", "sync", "write", "endpoint"]
-# Not in the umbrella: who wants one of their headers includes it.
+# Not in the umbrella: a program that wants one of their headers includes it.
 OPT_IN = ["adapt", "testing"]
+# The same for a header of another room whose head says so.
+OPT_IN_MARK = "Not part of wsolo.hpp"
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 OPENS_CONDITION = re.compile(r"^\s*#\s*if(def|ndef)?\b")
@@ -41,6 +44,14 @@ def room_of(root: Path, header: Path) -> Optional[str]:
     """The room's name; None for what lies directly in include/wsolo."""
     parts = header.relative_to(library_of(root)).parts
     return parts[0] if len(parts) > 1 else None
+
+
+def is_opt_in(root: Path, header: Path) -> bool:
+    if room_of(root, header) in OPT_IN:
+        return True
+    lines = read_lines(header) if header.is_file() else []
+    head = itertools.takewhile(lambda line: line.startswith(("#pragma once", "//")), lines)
+    return OPT_IN_MARK in " ".join(line.lstrip("/ ") for line in head)
 
 
 def read_lines(path: Path) -> List[str]:

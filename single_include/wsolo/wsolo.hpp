@@ -48,6 +48,7 @@
 #include <cstring>
 #include <exception>
 #include <initializer_list>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -2435,16 +2436,20 @@ constexpr std::uint64_t read_length(const std::byte* from) noexcept {
 // Laws of this file:
 // - Stateless: what depends on earlier frames (§5.4's order of fragments) is the reader's.
 // - The order of the rules is the order of the bytes, so that every split of the input finds the same error.
+// - The same rules for both directions: what check_first refuses is not encoded either.
 
 namespace wsolo::inline WSOLO_ABI {
 
 /// Judges a header's first byte. `allowed_rsv` holds the reserved bits (rsv1_bit ...) that a negotiated
-/// extension gives a meaning.
+/// extension gives a meaning on a message's first frame; no other frame may have one (RFC 7692 §6).
 [[nodiscard]] constexpr errc check_first(std::byte first, std::uint8_t allowed_rsv = 0) noexcept {
     const unsigned bits = std::to_integer<unsigned>(first);
     const auto op = static_cast<opcode>(bits & 0x0fU);
-    // §5.2: "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
-    if ((bits & 0x70U & ~static_cast<unsigned>(allowed_rsv)) != 0) return errc::reserved_bits_set;
+    // §5.2: "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values." RFC 7692
+    // §6.1: an endpoint "MUST NOT set the RSV1 bit" of control frames and of fragments after the first.
+    const bool begins_message = is_data(op) && op != opcode::continuation;
+    const unsigned allowed = begins_message ? allowed_rsv : 0U;
+    if ((bits & 0x70U & ~allowed) != 0) return errc::reserved_bits_set;
     // §5.2: "If an unknown opcode is received, the receiving endpoint MUST Fail the WebSocket Connection."
     if (is_reserved(op)) return errc::reserved_opcode;
     // §5.5: control frames "MUST NOT be fragmented."
@@ -2463,6 +2468,9 @@ namespace wsolo::inline WSOLO_ABI {
     if (control && (std::to_integer<unsigned>(second) & 0x7fU) > max_control_payload) {
         return errc::oversized_control_frame;
     }
+    // §5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer"
+    const bool close = (std::to_integer<unsigned>(first) & 0x0fU) == static_cast<unsigned>(opcode::close);
+    if (close && (std::to_integer<unsigned>(second) & 0x7fU) == 1) return errc::close_body_of_one_byte;
     return errc::none;
 }
 
@@ -2473,14 +2481,21 @@ namespace wsolo::inline WSOLO_ABI {
     return error != errc::none ? error : check_second(first, second, receiver);
 }
 
-/// Judges a length by the seven bits that announced it and the value that followed.
-[[nodiscard]] constexpr errc check_length(unsigned length_field, std::uint64_t payload_size) noexcept {
+/// Judges a length by the seven bits that announced it and what is known of the value that follows: it lies
+/// between `least` and `most`.
+[[nodiscard]] constexpr errc check_length(unsigned length_field, std::uint64_t least,
+                                          std::uint64_t most) noexcept {
     // §5.2: "the minimal number of bytes MUST be used to encode the length"
-    if (length_field == 126 && payload_size <= 125) return errc::non_minimal_length;
-    if (length_field == 127 && payload_size <= 0xffff) return errc::non_minimal_length;
+    if (length_field == 126 && most <= 125) return errc::non_minimal_length;
+    if (length_field == 127 && most <= 0xffff) return errc::non_minimal_length;
     // §5.2: "the most significant bit MUST be 0"
-    if (payload_size > max_payload_size) return errc::length_high_bit_set;
+    if (least > max_payload_size) return errc::length_high_bit_set;
     return errc::none;
+}
+
+/// The same with the whole value.
+[[nodiscard]] constexpr errc check_length(unsigned length_field, std::uint64_t payload_size) noexcept {
+    return check_length(length_field, payload_size, payload_size);
 }
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -2806,7 +2821,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// `{opcode::text, false}` is its first fragment (RFC 6455 §5.4). One byte.
 class frame_spec {
 public:
-    /// `rsv1` belongs to a negotiated extension (RFC 7692 §6).
+    /// `rsv1` belongs to a negotiated extension, and to a message's first frame (RFC 7692 §6).
     constexpr frame_spec(opcode op, bool fin = true, bool rsv1 = false) noexcept
         : first_(detail::first_byte({.fin = fin, .rsv1 = rsv1, .op = op})) {}
 
@@ -2828,10 +2843,11 @@ concept keys_for = (masks(Role) ? sizeof...(Keys) == 1 && (key_source<Keys> && .
 template <role Role>
 inline constexpr std::size_t headroom = header_size(max_payload_size, masks(Role));
 
-/// The bytes of a whole frame. Meaningful for payloads up to max_payload_size. O(1).
+/// The bytes of a whole frame; SIZE_MAX where a size_t can't say it. O(1).
 template <role Role>
 [[nodiscard]] constexpr std::size_t encoded_size(std::size_t payload_size) noexcept {
-    return header_size(payload_size, masks(Role)) + payload_size;
+    const std::size_t size = header_size(payload_size, masks(Role)) + payload_size;
+    return size < payload_size ? static_cast<std::size_t>(-1) : size;
 }
 
 /// A frame in memory of its own. Move-only; not thread-safe.
@@ -2858,7 +2874,10 @@ constexpr errc check_outgoing(frame_spec spec, std::uint64_t payload_size) noexc
     if (const errc error = check_first(spec.first_byte(), rsv1_bit); error != errc::none) return error;
     if (payload_size <= max_control_payload) return errc::none;
     if (is_control(spec.op())) return errc::control_payload_too_big;
-    return payload_size > max_payload_size ? errc::payload_too_big : errc::none;
+    if (payload_size > max_payload_size) return errc::payload_too_big;
+    // No object is larger than half of the memory there can be; so later sums of sizes can't wrap either.
+    constexpr std::uint64_t most = static_cast<std::size_t>(-1) / 2 - max_header_size;
+    return payload_size > most ? errc::out_of_memory : errc::none;
 }
 
 /// Checked and big enough: writes the frame and returns its size.
@@ -2883,7 +2902,9 @@ inline constexpr std::size_t append_apart_from = 512;
 
 /// Encodes into `to`, whose first encoded_size<Role>(payload.size()) bytes are overwritten and must not
 /// overlap the payload. Returns the bytes written. Errors: buffer_too_small, control_payload_too_big,
-/// payload_too_big, fragmented_control_frame, reserved_opcode. O(n), no allocation.
+/// payload_too_big, out_of_memory (a payload of a size that no memory has), fragmented_control_frame,
+/// reserved_opcode, reserved_bits_set (RFC 7692 §6.1: RSV1 is for a message's first frame). O(n), no
+/// allocation.
 template <role Role, class... Keys>
     requires keys_for<Role, Keys...>
 result<std::size_t> encode_frame(mutable_bytes to, frame_spec spec, const_bytes payload,
@@ -3025,12 +3046,16 @@ public:
     [[nodiscard]] opcode op() const noexcept {
         return static_cast<opcode>(std::to_integer<unsigned>(storage_[0]) & 0x0fU);
     }
+    /// A Close's status code, which a client's bytes() hold masked; no_status when it has none (RFC 6455
+    /// §7.1.5), and for every other frame. A load: nothing is parsed.
+    [[nodiscard]] close_code code() const noexcept { return code_; }
 
 private:
     friend struct detail::control_frame_access;
 
     std::array<std::byte, capacity> storage_; // only the first size_ bytes are ever looked at
     std::uint8_t size_ = 0;
+    close_code code_ = close_code::no_status;
 };
 
 /// What a Close frame said.
@@ -3054,6 +3079,20 @@ struct close_body {
     return close_body{code, text_of(reason)};
 }
 
+/// The most bytes of a Close's reason: what a control frame has beside the status code (RFC 6455 §5.5.1).
+inline constexpr std::size_t max_close_reason = max_control_payload - 2;
+
+/// As much of `reason` as a Close can carry, cut between code points: what is UTF-8 stays UTF-8. A view of
+/// the same text. O(1).
+[[nodiscard]] constexpr std::string_view fit_close_reason(std::string_view reason) noexcept {
+    if (reason.size() <= max_close_reason) return reason;
+    const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80; };
+    std::size_t end = max_close_reason;
+    // A code point has three continuation bytes at most; more of them are no UTF-8, wherever they are cut.
+    while (end > max_close_reason - 3 && continues(reason[end])) --end;
+    return reason.substr(0, end);
+}
+
 namespace detail {
 
 /// The one door to control_frame's bytes: fills the payload in clear, then seals the frame around it.
@@ -3065,12 +3104,14 @@ struct control_frame_access {
     }
 
     /// Makes a frame of the payload that was put at payload<Role>(). Preconditions: op is a control opcode,
-    /// the size at most 125.
+    /// the size at most 125, `code` the payload's own.
     template <role Role, class... Keys>
-    static void seal(control_frame& frame, opcode op, std::size_t payload_size, Keys&... keys) noexcept {
+    static void seal(control_frame& frame, opcode op, std::size_t payload_size, close_code code,
+                     Keys&... keys) noexcept {
         const auto whole =
             encode_in_place<Role>(frame.storage_, header_size(0, masks(Role)), payload_size, op, keys...);
         frame.size_ = static_cast<std::uint8_t>(whole->size());
+        frame.code_ = code;
     }
 };
 
@@ -3094,14 +3135,16 @@ result<control_frame> control_frame_of(opcode op, Payload payload, Keys&... keys
     }
     std::byte* to = control_frame_access::payload<Role>(*made);
     copy_clear(to, payload);
+    close_code code = close_code::no_status;
     if (op == opcode::close) {
         const auto body = parse_close_body(unmasked_bytes(const_bytes(to, size_of(payload))));
         if (!body) {
             made = body.error();
             return made;
         }
+        code = body->code;
     }
-    control_frame_access::seal<Role>(*made, op, size_of(payload), keys...);
+    control_frame_access::seal<Role>(*made, op, size_of(payload), code, keys...);
     return made;
 }
 
@@ -3139,14 +3182,14 @@ template <role Role, class... Keys>
     return detail::control_frame_of<Role>(opcode::pong, unmasked_bytes(payload), keys...);
 }
 
-/// A Close with a status code and a reason of up to 123 bytes of UTF-8. Errors: invalid_close_code for a code
+/// A Close with a status code and a reason of up to 123 bytes of UTF-8 (fit_close_reason cuts one). Errors: invalid_close_code for a code
 /// that may not be sent (no_status included: see the form without one), invalid_close_reason,
 /// control_payload_too_big.
 template <role Role, class... Keys>
     requires keys_for<Role, Keys...>
 [[nodiscard]] result<control_frame> make_close(close_code code, std::string_view reason,
                                                Keys&... keys) noexcept {
-    if (reason.size() > max_control_payload - 2) return errc::control_payload_too_big;
+    if (reason.size() > max_close_reason) return errc::control_payload_too_big;
     std::array<std::byte, max_control_payload> body;
     store_be16(body.data(), static_cast<std::uint16_t>(code));
     if (!reason.empty()) std::memcpy(body.data() + 2, reason.data(), reason.size());
@@ -3171,7 +3214,8 @@ template <role Role, class... Keys>
 // - Nothing is buffered but an unfinished header. Payload leaves as it comes, unmasked, in parts.
 // - An error is found at the first byte that proves it, consumes the input up to and with that byte, and is
 // final.
-// - What depends on earlier frames (fragments, UTF-8, Close) is the reader's, not the decoder's.
+// - What depends on earlier frames (the order of fragments, a message's size) is the caller's to know; it may
+// hand its rules in, so that they too are judged byte by byte. UTF-8 and Close bodies are the reader's.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -3179,6 +3223,14 @@ namespace wsolo::inline WSOLO_ABI {
 struct frame_limits {
     /// Longest payload of a data frame, in bytes.
     std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
+};
+
+/// What the frames before a data frame forbid it, for those who judge that themselves: nothing.
+struct no_rules {
+    /// By the header's first byte.
+    [[nodiscard]] static constexpr errc check_first(std::byte) noexcept { return errc::none; }
+    /// The payload has at least `least` bytes.
+    [[nodiscard]] static constexpr errc check_size(std::byte, std::uint64_t) noexcept { return errc::none; }
 };
 
 /// need_more: the input is used up. part: a piece of a frame, perhaps the whole. failed: see `error`.
@@ -3210,11 +3262,15 @@ public:
 
     /// Takes the next part from the front of `input`, which is advanced past it, and unmasks it where it
     /// lies. Call it until it does not say part. The part lives as long as the bytes of `input`. O(part).
-    decoded next(mutable_bytes& input) noexcept { return step<masked>(input); }
+    decoded next(mutable_bytes& input) noexcept { return step<masked>(input, no_rules()); }
 
     /// The same with the part left masked, for whoever unmasks and judges in one pass: it is still to be
     /// XORed with key(), `position() - payload.size()` bytes into the frame's payload.
-    decoded next_masked(mutable_bytes& input) noexcept { return step<false>(input); }
+    /// `rules` judges data frames by those before them, as no_rules shows.
+    template <class Rules = no_rules>
+    decoded next_masked(mutable_bytes& input, const Rules& rules = {}) noexcept {
+        return step<false>(input, rules);
+    }
 
     /// The commonest frame on its own, in less time: a text or binary message of at most `limit` bytes, in
     /// one frame that lies whole in the input. True: `payload` is that frame's, still masked, as from
@@ -3241,10 +3297,10 @@ public:
     /// The same with the input left as it is: the part is unmasked while it is copied to the front of `to`,
     /// which is advanced past it. need_more with input left over means that `to` is full.
     decoded next_copying(const_bytes& input, mutable_bytes& to) noexcept {
-        if (const std::size_t start = whole_header_in(input); start != 0) {
+        if (const std::size_t start = whole_header_in(input, no_rules()); start != 0) {
             begin();
             input = input.subspan(start);
-        } else if (!reach_payload(input)) {
+        } else if (!reach_payload(input, no_rules())) {
             return stopped();
         }
         const std::size_t count = limited_by(input.size() < to.size() ? input.size() : to.size());
@@ -3286,10 +3342,10 @@ private:
     static constexpr bool masked = masks(peer_of(Receiver));
     static constexpr std::size_t key_size = masked ? 4 : 0;
 
-    template <bool Unmask>
-    decoded step(mutable_bytes& input) noexcept {
-        const std::size_t start = whole_header_in(input);
-        if (start == 0) return reach_payload(input) ? next_part<Unmask>(input) : stopped();
+    template <bool Unmask, class Rules>
+    decoded step(mutable_bytes& input, const Rules& rules) noexcept {
+        const std::size_t start = whole_header_in(input, rules);
+        if (start == 0) return reach_payload(input, rules) ? next_part<Unmask>(input) : stopped();
         if (payload_size_ > input.size() - start) {
             begin();
             input = input.subspan(start);
@@ -3303,27 +3359,29 @@ private:
 
     /// The fast path: a header that is due, lies whole in the input and keeps all rules is taken over, and
     /// its size returned. Otherwise 0, nothing has changed, and reach_payload() finds out what is the matter.
-    [[gnu::always_inline]] std::size_t whole_header_in(const_bytes input) noexcept {
+    template <class Rules>
+    [[gnu::always_inline]] std::size_t whole_header_in(const_bytes input, const Rules& rules) noexcept {
         if (phase_ != phase::boundary || input.size() < 2) return 0;
         const std::byte* header = input.data();
         const std::size_t size = header_size_announced(header[1]);
         if (size > input.size()) return 0;
         if (check_first_two(header[0], header[1], Receiver, allowed_rsv_) != errc::none) return 0;
         const std::uint64_t payload_size = detail::read_length(header);
-        if (judge_length(header, payload_size) != errc::none) return 0;
+        if (is_data_frame(header[0]) && rules.check_first(header[0]) != errc::none) return 0;
+        if (judge_length(header, payload_size, payload_size, rules) != errc::none) return 0;
         take_over(header, size, payload_size);
         return size;
     }
 
     /// The slow path: a header that comes in pieces or breaks a rule. Each byte is judged as it comes. False
     /// when there is no payload to take (see stopped()).
-    template <class Byte>
-    [[gnu::noinline]] bool reach_payload(std::span<Byte>& input) noexcept {
+    template <class Byte, class Rules>
+    [[gnu::noinline]] bool reach_payload(std::span<Byte>& input, const Rules& rules) noexcept {
         while (phase_ <= phase::header && !input.empty()) {
             kept_[kept_size_++] = input.front();
             input = input.subspan(1);
             phase_ = phase::header;
-            error_ = judge_last();
+            error_ = judge_last(rules);
             if (error_ != errc::none) {
                 phase_ = phase::failed;
             } else if (kept_size_ >= 2 && kept_size_ == header_size_announced(kept_[1])) {
@@ -3343,23 +3401,42 @@ private:
         return advance(payload);
     }
 
-    [[nodiscard]] errc judge_last() const noexcept {
-        if (kept_size_ == 1) return check_first(kept_[0], allowed_rsv_);
+    static constexpr bool is_data_frame(std::byte first) noexcept {
+        return (std::to_integer<unsigned>(first) & 0x08U) == 0;
+    }
+
+    template <class Rules>
+    [[nodiscard]] errc judge_last(const Rules& rules) const noexcept {
+        if (kept_size_ == 1) {
+            const errc error = check_first(kept_[0], allowed_rsv_);
+            return error == errc::none && is_data_frame(kept_[0]) ? rules.check_first(kept_[0]) : error;
+        }
         if (kept_size_ == 2) {
             const errc error = check_second(kept_[0], kept_[1], Receiver);
             if (error != errc::none) return error;
         }
-        // The length is judged before the key has come.
-        if (kept_size_ + key_size != header_size_announced(kept_[1])) return errc::none;
-        return judge_length(kept_.data(), detail::read_length(kept_.data()));
+        const std::size_t length_end = header_size_announced(kept_[1]) - key_size;
+        if (kept_size_ > length_end) return errc::none; // the key says nothing
+        // Of a length that is on its way, what has come bounds what can still come.
+        std::uint64_t least = length_end == 2 ? std::to_integer<unsigned>(kept_[1]) & 0x7fU : 0;
+        std::uint64_t most = least;
+        for (std::size_t i = 2; i < length_end; ++i) {
+            const bool came = i < kept_size_;
+            least = least << 8 | (came ? std::to_integer<unsigned>(kept_[i]) : 0);
+            most = most << 8 | (came ? std::to_integer<unsigned>(kept_[i]) : 0xff);
+        }
+        return judge_length(kept_.data(), least, most, rules);
     }
 
-    [[nodiscard]] errc judge_length(const std::byte* header, std::uint64_t payload_size) const noexcept {
-        const errc error = check_length(std::to_integer<unsigned>(header[1]) & 0x7fU, payload_size);
+    /// By the bounds of the length, which are equal once all of it has come.
+    template <class Rules>
+    [[nodiscard]] errc judge_length(const std::byte* header, std::uint64_t least, std::uint64_t most,
+                                    const Rules& rules) const noexcept {
+        const errc error = check_length(std::to_integer<unsigned>(header[1]) & 0x7fU, least, most);
         if (error != errc::none) return error;
         // A control frame was held to 125 bytes by its second byte, whatever the limit for data.
-        const bool data = (std::to_integer<unsigned>(header[0]) & 0x08U) == 0;
-        return data && payload_size > limits_.max_frame_size ? errc::frame_too_big : errc::none;
+        if (!is_data_frame(header[0])) return errc::none;
+        return least > limits_.max_frame_size ? errc::frame_too_big : rules.check_size(header[0], least);
     }
 
     void take_over(const std::byte* header, std::size_t size, std::uint64_t payload_size) noexcept {
@@ -3474,7 +3551,6 @@ private:
 [[nodiscard]] inline result<shared_frame> make_shared_frame(frame_spec spec, const_bytes payload) noexcept {
     if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
     const std::size_t size = encoded_size<role::server>(payload.size());
-    if (size > static_cast<std::size_t>(-1) / 2) return errc::out_of_memory;
     void* memory = std::malloc(sizeof(shared_frame::block) + size);
     if (memory == nullptr) return errc::out_of_memory;
     auto* block = ::new (memory) shared_frame::block{1, size};
@@ -5789,7 +5865,7 @@ public:
 // depends on the frames before it.
 //
 // Laws of this file:
-// - Judged from the header, before any payload is kept.
+// - Judged from the header, by the byte that proves it and before any payload is kept.
 // - Sums are judged as `need > limit - have`, which cannot wrap.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -5807,26 +5883,28 @@ public:
     /// Up to this many bytes a message in one frame is within the limits: at most 125.
     [[nodiscard]] std::size_t short_size() const noexcept { return short_size_; }
 
-    /// Takes the header of a data frame: its first byte and its payload's size. On an error nothing changes.
-    [[nodiscard]] errc begin_frame(std::byte first, std::uint64_t payload_size) noexcept {
-        const unsigned bits = std::to_integer<unsigned>(first);
-        const auto op = static_cast<opcode>(bits & 0x0Fu);
-        const bool continues = op == opcode::continuation;
+    /// Whether a data frame with this first byte may come now (frame_decoder's Rules).
+    [[nodiscard]] errc check_first(std::byte first) const noexcept {
+        const bool continues = is_continuation(first);
         // §5.4: fragments of one message "MUST NOT be interleaved" with those of another.
         if (continues != open_)
             return continues ? errc::unexpected_continuation : errc::expected_continuation;
-        // RFC 7692 §6: an extension's bit belongs to a message's first frame.
-        if (continues && (bits & 0x70u) != 0) return errc::reserved_bits_set;
-        const std::uint64_t size = continues ? size_ : 0;
-        const std::uint32_t fragments = continues ? fragments_ : 0;
-        if (fragments >= max_fragments_) return errc::too_many_fragments;
-        if (payload_size > max_size_ - size) return errc::message_too_big;
+        return continues && fragments_ >= max_fragments_ ? errc::too_many_fragments : errc::none;
+    }
+    /// Whether its payload may have `least` bytes.
+    [[nodiscard]] errc check_size(std::byte first, std::uint64_t least) const noexcept {
+        const std::uint64_t room = max_size_ - (is_continuation(first) ? size_ : 0);
+        return least > room ? errc::message_too_big : errc::none;
+    }
+
+    /// Takes the header of a data frame that passed both.
+    void begin_frame(std::byte first, std::uint64_t payload_size) noexcept {
+        const bool continues = is_continuation(first);
         if (!continues) first_ = first;
-        size_ = size + payload_size;
-        fragments_ = fragments + 1;
+        size_ = (continues ? size_ : 0) + payload_size;
+        fragments_ = (continues ? fragments_ : 0) + 1;
         open_ = true;
-        final_ = (bits & 0x80u) != 0;
-        return errc::none;
+        final_ = (std::to_integer<unsigned>(first) & 0x80u) != 0;
     }
 
     /// The current data frame's payload has come to its end. True when it was the message's last.
@@ -5846,6 +5924,10 @@ public:
     }
 
 private:
+    [[nodiscard]] static bool is_continuation(std::byte first) noexcept {
+        return (std::to_integer<unsigned>(first) & 0x0Fu) == static_cast<unsigned>(opcode::continuation);
+    }
+
     std::uint64_t max_size_;
     std::uint64_t size_ = 0; // never above max_size_
     std::uint32_t max_fragments_;
@@ -5888,7 +5970,7 @@ struct reader_state {
             if (!rules_.open() && decoder_.next_short(input, payload, rules_.short_size())) {
                 return take_short(payload, found);
             }
-            const decoded part = decoder_.next_masked(input);
+            const decoded part = decoder_.next_masked(input, rules_);
             if (part.status != decode_status::part) {
                 if (part.status == decode_status::need_more) return false;
                 return fail(part.error, found);
@@ -5935,8 +6017,7 @@ private:
         const auto op = static_cast<opcode>(first & 0x0Fu);
         if (is_control(op)) return take_control(op, part, found);
         if (part.begins) {
-            const errc broken = rules_.begin_frame(decoder_.first_byte(), decoder_.payload_size());
-            if (broken != errc::none) return fail(broken, found, part.payload.size());
+            rules_.begin_frame(decoder_.first_byte(), decoder_.payload_size());
             if (op != opcode::continuation) piece_begins_ = true;
         }
         const bool ended = part.ends && rules_.end_frame();
@@ -5974,13 +6055,7 @@ private:
     }
 
     bool take_control(opcode op, decoded part, event& found) noexcept {
-        if (part.begins) {
-            const bool extended = (std::to_integer<unsigned>(decoder_.first_byte()) & 0x70u) != 0;
-            if (extended) { // RFC 7692 §6.1: data frames only
-                return fail(errc::reserved_bits_set, found, part.payload.size());
-            }
-            tail_at_ = kept_.size();
-        }
+        if (part.begins) tail_at_ = kept_.size();
         const_bytes body = part.payload;
         if (part.begins && part.ends) {
             unmask(part.payload);
@@ -6460,6 +6535,7 @@ struct std_blocking_traits : std_traits {
 // - release() happens once and is the releaser's last touch: the sleeper may return, and take the parker
 //   with it, as soon as the parker's own mutex is free again. The notification is sent under that mutex for
 //   this reason; it is shared by these two threads only, so nobody else waits behind the system call.
+// - A deadline that has passed is not slept until: libraries that wait for the difference to now let it overflow.
 // - A nudge wakes but does not release: whoever can still be released must be unlinked before it leaves.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -6486,7 +6562,8 @@ public:
         while (!released_ && !nudged_) {
             if (deadline == time_point::max()) {
                 wakeup_.wait(lock);
-            } else if (wakeup_.wait_until(lock, deadline) == std::cv_status::timeout) {
+            } else if (Traits::clock::now() >= deadline ||
+                       wakeup_.wait_until(lock, deadline) == std::cv_status::timeout) {
                 return;
             }
         }
@@ -6645,6 +6722,15 @@ public:
             scope = static_cast<const basic_handler_scope*>(scope->outer_);
         }
         return scope != nullptr;
+    }
+
+    /// How many items of `object` the calling thread runs, one inside another. O(depth of nesting).
+    [[nodiscard]] static unsigned depth(const void* object) noexcept {
+        unsigned found = 0;
+        auto* scope = static_cast<const basic_handler_scope*>(Traits::thread_slot());
+        for (; scope != nullptr; scope = static_cast<const basic_handler_scope*>(scope->outer_))
+            found += scope->object_ == object ? 1U : 0U;
+        return found;
     }
 
 private:
@@ -7013,7 +7099,8 @@ public:
 
     /// Drainer, no lock: whether to look before the next message of a run.
     [[nodiscard]] bool must_look(const handled& done) const noexcept {
-        return stop_.load(std::memory_order_relaxed) || done.bytes > max_bytes_ / batches;
+        return stop_.load(std::memory_order_relaxed) ||
+               done.bytes + done.messages * overhead > max_bytes_ / batches;
     }
 
     /// Drainer: the end. What is queued is dropped; the caller destroys it, and tells.
@@ -7067,8 +7154,8 @@ public:
     }
 
 private:
-    // A run is at most an eighth of the bounds, so that what was handled but not yet settled can't be the
-    // cause of a pause or a failure.
+    // A run is at most an eighth of the bounds: what was handled but not yet settled keeps no more than that
+    // from the pushes.
     static constexpr std::uint32_t batches = 8;
     static constexpr std::uint32_t largest_batch = 32;
 
@@ -8268,8 +8355,10 @@ public:
         while (!finished_) {
             if (deadline == no_deadline) {
                 changed_.wait(hold);
-            } else if (changed_.wait_until(hold, deadline) == std::cv_status::timeout && !finished_) {
+            } else if (Traits::clock::now() >= deadline) { // asked first: see parker.hpp
                 return errc::timed_out;
+            } else {
+                static_cast<void>(changed_.wait_until(hold, deadline));
             }
         }
         return errc::none;
@@ -8337,6 +8426,81 @@ private:
     [[no_unique_address]] Observer observer_;
     inbox_type inbox_;
     std::thread thread_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/turn.hpp
+// Whose turn it is to run an object's work: one value, changed only together with the data that it depends on, under
+// that object's lock. A writer and an inbox each own one.
+//
+//     state      whose turn it is                          leaves by
+//     free       no one's: there is nothing to do          claim: scheduled · seize: running
+//     gated      an owner's, who opens it later            open: free · expire: running · seize: running
+//     scheduled  the schedule hook's, which owes a run     begin: running · seize: running
+//     running    the one thread's that runs                release: free · hand_over: scheduled · park: parked ·
+//                                                          finish: finished
+//     parked     an event's: writability, a wish for more  resume: running · recall: scheduled · seize: running
+//     finished   no one's, ever again                      -
+//
+// Laws of this file:
+// - Only the holder of `running` touches what the turn protects; release(), hand_over(), park() and finish() are its own.
+// - The other functions answer whether they changed anything. True of claim() and recall(): the caller now owes a call
+//   of the schedule hook, with no lock held.
+// - "Nothing left, so release" and "something new, so claim" can't interleave, because each is one step under the lock
+//   that also guards the data. This is why no wake-up is lost.
+
+namespace wsolo::inline WSOLO_ABI {
+
+enum class turn_state : std::uint8_t { free, gated, scheduled, running, parked, finished };
+
+/// A plain value of one byte. Not thread-safe: the object's lock is held around every call. O(1), never throws.
+class turn {
+public:
+    constexpr explicit turn(turn_state first = turn_state::free) noexcept : state_(first) {}
+
+    [[nodiscard]] constexpr turn_state state() const noexcept { return state_; }
+    [[nodiscard]] constexpr bool is(turn_state wanted) const noexcept { return state_ == wanted; }
+
+    /// There is work now.
+    [[nodiscard]] constexpr bool claim() noexcept { return move(turn_state::free, turn_state::scheduled); }
+    /// What it was parked for came, or something more urgent did.
+    [[nodiscard]] constexpr bool recall() noexcept { return move(turn_state::parked, turn_state::scheduled); }
+
+    /// The run that the hook owes.
+    [[nodiscard]] constexpr bool begin() noexcept { return move(turn_state::scheduled, turn_state::running); }
+    /// A run because the event came.
+    [[nodiscard]] constexpr bool resume() noexcept { return move(turn_state::parked, turn_state::running); }
+
+    /// The owner of the gate lets go.
+    [[nodiscard]] constexpr bool open() noexcept { return move(turn_state::gated, turn_state::free); }
+    /// The gate stood for too long: the caller runs, to end the object.
+    [[nodiscard]] constexpr bool expire() noexcept { return move(turn_state::gated, turn_state::running); }
+
+    /// The object is being destroyed: the caller runs, unless another thread does or it is over.
+    [[nodiscard]] constexpr bool seize() noexcept {
+        if (is(turn_state::running) || is(turn_state::finished)) return false;
+        state_ = turn_state::running;
+        return true;
+    }
+
+    constexpr void release() noexcept { leave(turn_state::free); }
+    constexpr void hand_over() noexcept { leave(turn_state::scheduled); }
+    constexpr void park() noexcept { leave(turn_state::parked); }
+    constexpr void finish() noexcept { leave(turn_state::finished); }
+
+private:
+    constexpr bool move(turn_state from, turn_state to) noexcept {
+        if (state_ != from) return false;
+        state_ = to;
+        return true;
+    }
+    constexpr void leave(turn_state to) noexcept {
+        WSOLO_ASSERT(state_ == turn_state::running, "only the thread that runs gives the turn away");
+        state_ = to;
+    }
+
+    turn_state state_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -8603,27 +8767,62 @@ using session_anchor = basic_session_anchor<T>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/write/budget.hpp
-// How much one writer may hold, and what becomes of the next item when that is used up.
-//
-// Laws of this file:
-// - What counts is what is accepted and not yet taken by the transport, frames in flight included, plus a
-//   fixed overhead per frame: the bound is on memory, not on payload.
-// - The candidate is counted before it is accepted, so the bound is never exceeded (RFC 6455 §10.4 asks for
-// limits).
-// - Control frames have a reserve of their own: data can't starve a PONG, and a PING flood can't grow memory.
+// ---- wsolo/write/pump.hpp
+// What pump() answers, and the inline drive.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Charged per queued frame on top of its wire bytes: its record, and its share of the blocks it lies in.
+/// What pump() left behind.
+enum class pump_status : std::uint8_t {
+    idle,     ///< everything is written; the next send calls the hook
+    blocked,  ///< pump() again when the transport is writable (when a write is in flight, its end calls the hook), or at
+              ///< `deadline`
+    more,     ///< the quantum is used up; the hook was called again
+    busy,     ///< another thread runs, or a gate is shut: nothing to do here before `deadline`
+    finished, ///< over: see report()
+};
+
+/// `deadline` counts where the status is blocked or busy, and may be no_deadline.
+struct [[nodiscard]] pump_result {
+    pump_status status = pump_status::idle;
+    time_point deadline = no_deadline;
+};
+
+/// The inline drive: the sender that finds the writer idle writes at once, up to the quantum, and only what is left (or
+/// what the transport did not take) goes to `Hook`.
+template <schedule_hook Hook>
+struct inline_drive {
+    static constexpr bool writes_inline = true;
+    Hook hook;
+    decltype(auto) operator()() { return hook(); }
+};
+template <class Hook>
+inline_drive(Hook) -> inline_drive<Hook>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/options.hpp
+// How one writer behaves: how much it may hold, what becomes of the next item when that is used up, and its times.
+//
+// Laws of this file:
+// - What counts is what was accepted and not yet taken by the transport, writes in flight included, plus a fixed
+//   overhead for each frame: the bound is on memory, not on payload. The candidate is counted before it is accepted.
+// - Control frames have a reserve of their own: data can't starve a PONG, and a flood of PINGs can't grow memory.
+// - A zero means "none" for every limit, quantum and timeout here: no bound.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Charged for each queued data frame on top of its wire bytes.
 inline constexpr std::size_t frame_overhead = 16;
 
-/// Charged besides for a frame with a block to itself, because it is large (above 2 KiB), shared, keyed,
-/// observed or part of a fragmented message; and for what a flush() leaves in the queue.
-inline constexpr std::size_t block_overhead = 88;
+/// Charged besides for each entry of the queue. Frames that follow each other share one; a frame has an entry of its own
+/// when it is large (above 2 KiB), shared, keyed or asked about, when it may be dropped for newer data
+/// (overflow::drop_oldest), or when it waits for a fragmented message to end; and so has a flush(). The plain frame after
+/// such an entry starts a new one.
+inline constexpr std::size_t entry_overhead = 80;
 
-/// What becomes of a data frame that does not fit now. (Two more answers belong to the call, not to the
-/// writer: single_writer::send_wait waits for room, send_keyed replaces an item of the same key.)
+/// What becomes of a data frame that does not fit now. (Two more answers belong to the call, not to the writer:
+/// send_wait() waits for room, send_keyed() replaces an item of the same key.)
 enum class overflow : std::uint8_t {
     reject,      ///< errc::queue_full; nothing happened
     drop_oldest, ///< the oldest queued data gives way, errc::dropped_oldest; what is being written stays
@@ -8632,17 +8831,18 @@ enum class overflow : std::uint8_t {
 
 /// The bounds of one writer. Everything is per connection.
 struct writer_limits {
-    /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is
-    /// rejected with errc::queue_full (it may fit later) or errc::too_large (it never will).
+    /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is refused with
+    /// errc::queue_full (it may fit later) or errc::too_large (it never will). The heap that the queue holds stays
+    /// below this x 1.25 + 64 KiB.
     std::size_t max_bytes = 4 * 1024 * 1024;
     /// Data frames that may be queued or in flight.
     std::uint32_t max_frames = 65'536;
-    /// PONGs and PINGs that may wait, each kind. Every PING is answered while there is room; beyond it the
-    /// newest PONG replaces the one before it (RFC 6455 §5.5.3), and a PING of our own is rejected with
-    /// errc::queue_full.
-    std::uint16_t control_reserve = 256;
+    /// PONGs and PINGs that may wait, each kind; at least 1. Every PING is answered while there is room; beyond it the
+    /// newest PONG replaces the one before it (RFC 6455 §5.5.3), and a PING of our own is refused with errc::queue_full.
+    std::uint16_t control_reserve = 128;
     overflow when_full = overflow::reject;
-    /// Percent of max_bytes at which the observer is told that the queue is high, and, after that, low again.
+    /// Percent of max_bytes at which the observer is told that the queue is high, and, after that, low again. A low mark
+    /// above the high one counts as equal to it.
     std::uint8_t high_water = 75;
     std::uint8_t low_water = 25;
 };
@@ -8651,168 +8851,111 @@ struct writer_limits {
 struct writer_timeouts {
     /// How long one write may stand without progress. Counted from the moment that this write starts.
     std::chrono::milliseconds write{30'000};
-    /// How long close() may take to flush what is queued, unless the call says otherwise.
+    /// How long close() may take to write what is queued, unless the call says otherwise.
     std::chrono::milliseconds drain{5'000};
-    /// Bytes per second that the peer must take at least: each byte taken extends a write's deadline by
-    /// 1/min_rate seconds and no more, so that a peer that drips can't hold the writer for ever.
+    /// Bytes per second that the peer must take at least: each byte taken extends a write's deadline by 1/min_rate
+    /// seconds and no more, so that a peer that drips can't hold the writer for ever.
     std::uint32_t min_rate = 1'024;
 };
 
-/// How one writer behaves. Copied into it.
+/// Copied into the writer.
 struct writer_options {
     writer_limits limits{};
     writer_timeouts timeouts{};
-    /// Bytes and frames that one pump() (or one sender, where the drive is inline) may write before it hands
-    /// the token back, so that one connection can't hold its loop. Looked at between writes: the last may
-    /// carry it past the bound, by up to 128 KiB and the frames in them. (Bytes are kept to a thousandth.)
+    /// Bytes and frames that one pump() (or one sender, where the drive is inline) may write before it hands the turn
+    /// back, so that one connection can't hold its loop. Looked at between writes: the last may carry it past the
+    /// bound, by up to 256 KiB and the frames in them. (Bytes are kept to a thousandth.)
     std::uint32_t pump_quantum = 1024 * 1024;
     std::uint16_t pump_frames = 16'384;
 };
 
-} // namespace wsolo::inline WSOLO_ABI
+namespace detail {
 
-// ---- wsolo/write/cork.hpp
-// Holds a writer's schedule hook back for a scope, so that what a lone sender sends in it leaves in one
-// system call.
-//
-// Laws of this file:
-// - Everybody's sends are accepted meanwhile, and wait, if the writer was idle: what they find leaves when the
-//   last cork has gone.
-// - It holds back the hook, nothing else: whoever is pumping, and whatever waits for the transport, goes on and
-//   takes what is there.
-// - A flush, an abort, and a sender who waits for room call the hook all the same: a thread may wait under
-//   its own cork.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Made by single_writer::corked(). Move-only; the writer must outlive it. Beyond 255 at a time a cork holds
-/// nothing back.
-template <class Writer>
-class [[nodiscard]] cork {
+/// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; what is negative counts as the shortest.
+class short_duration {
 public:
-    explicit cork(Writer& writer) noexcept : writer_(writer.box_.cork() ? &writer : nullptr) {}
-    cork(cork&& other) noexcept : writer_(std::exchange(other.writer_, nullptr)) {}
-    cork& operator=(cork&&) = delete;
-    ~cork() {
-        if (writer_ != nullptr && writer_->box_.uncork()) writer_->schedule();
+    explicit constexpr short_duration(std::chrono::milliseconds span) noexcept
+        : milliseconds_(span.count() < 0            ? 1
+                        : span.count() > UINT32_MAX ? 0
+                                                    : static_cast<std::uint32_t>(span.count())) {}
+
+    /// duration::max() where there is none.
+    [[nodiscard]] constexpr duration get() const noexcept {
+        return milliseconds_ == 0 ? duration::max() : duration(std::chrono::milliseconds(milliseconds_));
     }
 
 private:
-    Writer* writer_;
+    std::uint32_t milliseconds_;
 };
 
+/// A number of bytes in 16 bits: exact below 2048, above that within a thousandth, never more.
+class short_size {
+public:
+    explicit constexpr short_size(std::uint32_t size) noexcept {
+        std::uint16_t shift = 0;
+        for (; size >> shift >= 2048; ++shift) {}
+        bits_ = static_cast<std::uint16_t>(size >> shift << 5 | shift);
+    }
+
+    [[nodiscard]] constexpr std::uint32_t get() const noexcept {
+        return static_cast<std::uint32_t>(bits_ >> 5) << (bits_ & 31U);
+    }
+
+private:
+    std::uint16_t bits_;
+};
+
+/// The part of the options that the drive looks at, in 16 bytes: each of very many idle writers keeps them.
+struct drive_options {
+    explicit constexpr drive_options(const writer_options& options) noexcept
+        : write_timeout(options.timeouts.write),
+          drain_timeout(options.timeouts.drain),
+          min_rate(options.timeouts.min_rate),
+          pump_quantum(options.pump_quantum),
+          pump_frames(options.pump_frames) {}
+
+    short_duration write_timeout;
+    short_duration drain_timeout;
+    std::uint32_t min_rate;
+    short_size pump_quantum;
+    std::uint16_t pump_frames;
+};
+
+} // namespace detail
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/write/drain.hpp
+// ---- wsolo/write/report.hpp
 // What became of everything that was accepted, when it is over.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Adds up exactly: what was accepted is written or dropped, nothing else. Bytes are wire bytes (headers
+/// Adds up exactly: what was accepted is written, dropped or replaced, nothing else. Bytes are wire bytes (headers
 /// included).
 struct drain_report {
     std::uint64_t frames_written = 0; ///< taken by the transport to their last byte
     std::uint64_t frames_dropped = 0; ///< accepted, but not (wholly) taken
     std::uint64_t bytes_written = 0;
     std::uint64_t bytes_dropped = 0;
+    /// PONGs beyond the control reserve that a newer one replaced (RFC 6455 §5.5.3): nothing was lost with them.
+    std::uint64_t pongs_replaced = 0;
+    std::uint64_t bytes_replaced = 0;
     bool partial_frame = false; ///< the last frame on the wire is incomplete: the peer must not read on
     bool deadline_hit = false;  ///< a write's or the drain's deadline ended it
-    errc reason = errc::none;   ///< none: a Close frame was the last thing written
+    /// none: a Close frame was the last thing written, and no message was left unfinished before it.
+    errc reason = errc::none;
     /// Of the Close frame that was accepted, written or not; no_status when that has none. abnormal: there was none.
     close_code close = close_code::abnormal;
     int transport_error = 0; ///< the transport's own code (errno, say) where it failed
 
     [[nodiscard]] constexpr std::uint64_t frames_accepted() const noexcept {
-        return frames_written + frames_dropped;
+        return frames_written + frames_dropped + pongs_replaced;
     }
     [[nodiscard]] constexpr std::uint64_t bytes_accepted() const noexcept {
-        return bytes_written + bytes_dropped;
+        return bytes_written + bytes_dropped + bytes_replaced;
     }
-    /// Whether the connection was closed in order: a Close frame was the last thing written. (Frames that a
-    /// newer one replaced on the way count as dropped even so.)
+    /// Whether the connection was closed in order. (Data that gave way to newer data counts as dropped even so.)
     [[nodiscard]] constexpr bool clean() const noexcept { return reason == errc::none; }
 };
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/outcome.hpp
-// What became of one item, for a sender who wants to know: called once per accepted item that asked.
-//
-// Laws of this file:
-// - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it
-//   was dropped. A rejected item gets none: its send() already said so.
-// - It runs with no lock held, in the thread that holds the write token; where a newer item took its place,
-//   in that item's sender, inside of its send. It may send (the room of what it tells of is free again; but
-//   one that sends anew what gave way to newer data displaces the next); it must not wait.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the
-/// call.
-struct on_outcome {
-    void (*call)(void* context, errc outcome) noexcept = nullptr;
-    void* context = nullptr;
-
-    [[nodiscard]] explicit operator bool() const noexcept { return call != nullptr; }
-    void operator()(errc outcome) const noexcept {
-        if (call != nullptr) call(context, outcome);
-    }
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/flushed.hpp
-// Waiting in a coroutine until what was sent has left: `const wsolo::errc error = co_await wsolo::flushed(writer);`
-//
-// Laws of this file:
-// - The coroutine is resumed once, with no lock held, by the thread that pumps. It may send; it must not wait there in
-//   another way than by co_await.
-// - A coroutine that waits here must not be destroyed: the writer tells it in any case, at its own end at the latest.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// What co_await takes; made by flushed(). Gives errc::none when all data accepted before was written, or why that
-/// will never be: closed, aborted, out_of_memory ...
-template <class Writer>
-class [[nodiscard]] flush_awaiter {
-public:
-    explicit flush_awaiter(Writer& writer) noexcept : writer_(writer) {}
-    flush_awaiter(const flush_awaiter&) = delete;
-    flush_awaiter& operator=(const flush_awaiter&) = delete;
-    ~flush_awaiter() { WSOLO_ASSERT(!is_waiting_, "a coroutine was destroyed that a writer was to resume"); }
-
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    [[nodiscard]] bool await_suspend(std::coroutine_handle<> caller) {
-        caller_ = caller;
-        is_waiting_ = true;
-        // Once this is accepted the frame may be running elsewhere, or gone.
-        const errc refused = writer_.flush({&flush_awaiter::on_told, this});
-        if (refused == errc::none) return true;
-        is_waiting_ = false;
-        outcome_ = refused;
-        return false;
-    }
-    [[nodiscard]] errc await_resume() const noexcept { return outcome_; }
-
-private:
-    static void on_told(void* context, errc outcome) noexcept {
-        auto& self = *static_cast<flush_awaiter*>(context);
-        self.is_waiting_ = false;
-        self.outcome_ = outcome;
-        self.caller_.resume();
-    }
-
-    Writer& writer_;
-    std::coroutine_handle<> caller_;
-    errc outcome_ = errc::none;
-    bool is_waiting_ = false;
-};
-
-/// Waits for all data that `writer` accepted before. The writer outlives the wait.
-template <class Writer>
-[[nodiscard]] flush_awaiter<Writer> flushed(Writer& writer) noexcept {
-    return flush_awaiter<Writer>(writer);
-}
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -8926,611 +9069,276 @@ concept any_transport = transport<T> || completion_transport<T>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/write/detail/segment.hpp
-// One block of wire bytes: many small frames, back to back; or one frame with a block to itself, because it
-// is large, shared, keyed or observed; or no bytes at all, a mark in the queue.
+// ---- wsolo/write/detail/batch.hpp
+// One gather write: which bytes the transport is offered, from which lanes, and what it means that it took some of them.
 //
 // Laws of this file:
-// - A frame lies whole in one segment, so every frame is contiguous.
-// - Each frame's end is recorded (4 bytes, growing down from the block's end), so that after a partial write
-//   the owner knows whether it stands on a frame boundary.
-// - Appending is for whoever holds the writer's lock; taking is for the owner of the write token.
+// - Filled under the outbox's lock, then the property of the thread that runs: what it names stays where it is until the
+//   write is accounted for, whatever is queued meanwhile.
+// - Each part starts on a frame boundary, but for the first, which may be the rest of a frame that was begun.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// What a frame with a segment of its own carries along.
-struct item_tag {
-    on_outcome outcome{};
-    std::uint64_t key = 0; ///< of a conflated item
-    bool keyed = false;
-    bool fragment = false; ///< of a message in several frames: dropping one would tear the message
-};
-
-class segment {
-public:
-    /// A block with room for `capacity` bytes of frames and records. nullptr when there is no memory.
-    [[nodiscard]] static segment* make_open(std::uint32_t capacity) noexcept {
-        void* block = std::malloc(sizeof(segment) + capacity);
-        return block == nullptr ? nullptr : ::new (block) segment(capacity);
-    }
-
-    /// A block for one frame of `size` bytes, which the caller writes through writable() before it is queued.
-    /// With size 0 it is a mark: nothing to write, but an outcome when its turn has come.
-    [[nodiscard]] static segment* make_whole(std::size_t size, const item_tag& tag = {}) noexcept {
-        void* block = std::malloc(sizeof(segment) + size);
-        if (block == nullptr) return nullptr;
-        auto* whole = ::new (block) segment(0);
-        whole->size_ = size;
-        whole->frames_ = size == 0 ? 0 : 1;
-        whole->tag_ = tag;
-        return whole;
-    }
-
-    /// The same with a copy of `frame` in it.
-    [[nodiscard]] static segment* make_copy(const_bytes frame, const item_tag& tag = {}) noexcept {
-        segment* whole = make_whole(frame.size(), tag);
-        if (whole != nullptr) std::memcpy(whole->storage(), frame.data(), frame.size());
-        return whole;
-    }
-
-    /// One reference to a shared frame; its bytes are not copied.
-    [[nodiscard]] static segment* make_shared(shared_frame frame, const item_tag& tag = {}) noexcept {
-        segment* whole = make_whole(0, tag);
-        if (whole == nullptr) return nullptr;
-        whole->shared_ = std::move(frame);
-        whole->bytes_ = whole->shared_.bytes().data();
-        whole->size_ = whole->shared_.bytes().size();
-        whole->frames_ = 1;
-        return whole;
-    }
-
-    /// An open block at the start of memory that outlives it and is not its own to free.
-    [[nodiscard]] static segment* place_open(void* memory, std::uint32_t capacity) noexcept {
-        auto* placed = ::new (memory) segment(capacity);
-        placed->placed_ = true;
-        return placed;
-    }
-
-    static void destroy(segment* old) noexcept {
-        if (old == nullptr) return;
-        const bool placed = old->placed_;
-        old->~segment();
-        if (!placed) std::free(old);
-    }
-
-    segment(const segment&) = delete;
-    segment& operator=(const segment&) = delete;
-
-    /// Where a make_whole() frame is written.
-    [[nodiscard]] mutable_bytes writable() noexcept { return {storage(), size_}; }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    [[nodiscard]] std::uint32_t frames() const noexcept { return frames_; }
-    [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
-    /// Whether it is for one frame, or a mark.
-    [[nodiscard]] bool is_whole() const noexcept { return capacity_ == 0; }
-    [[nodiscard]] const item_tag& tag() const noexcept { return tag_; }
-
-    [[nodiscard]] bool has_room(std::size_t frame) const noexcept {
-        return capacity_ != 0 && frame + record_size <= capacity_ - size_ - frames_ * record_size;
-    }
-
-    /// Appends a frame of `frame` bytes and returns where to write it. Precondition: has_room(frame).
-    [[nodiscard]] mutable_bytes append(std::size_t frame) noexcept {
-        std::byte* at = storage() + size_;
-        size_ += frame;
-        ++frames_;
-        store_end(frames_ - 1, static_cast<std::uint32_t>(size_));
-        return {at, frame};
-    }
-
-    /// Takes the last appended frame back and returns its size. Precondition: open, frames() > 0, not taken
-    /// from.
-    std::size_t drop_last() noexcept {
-        const std::size_t start = frame_start(frames_ - 1);
-        const std::size_t dropped = size_ - start;
-        size_ = start;
-        --frames_;
-        return dropped;
-    }
-
-    /// The size of the oldest frame not yet taken. Precondition: there is one, and it was not begun.
-    [[nodiscard]] std::size_t first_size() const noexcept { return frame_end(done_) - taken_; }
-
-    /// Frames not yet wholly taken.
-    [[nodiscard]] std::uint32_t frames_left() const noexcept { return frames_ - done_; }
-
-    /// For reuse: as make_open() made it.
-    void reset() noexcept {
-        size_ = taken_ = 0;
-        frames_ = done_ = 0;
-    }
-
-    /// What the transport has not taken yet.
-    [[nodiscard]] const_bytes rest() const noexcept { return {bytes_ + taken_, size_ - taken_}; }
-    /// The part of rest() that belongs to a frame already begun; empty on a frame boundary.
-    [[nodiscard]] const_bytes rest_of_begun_frame() const noexcept {
-        return mid_frame() ? const_bytes{bytes_ + taken_, frame_end(done_) - taken_} : const_bytes{};
-    }
-    [[nodiscard]] bool mid_frame() const noexcept { return done_ < frames_ && taken_ != frame_start(done_); }
-
-    /// `count` more bytes are gone (<= rest().size()). Returns how many frames that completed. O(log frames).
-    std::uint32_t take(std::size_t count) noexcept {
-        taken_ += count;
-        const std::uint32_t before = done_;
-        if (taken_ == size_) {
-            done_ = frames_;
-        } else {
-            std::uint32_t high = frames_;
-            while (done_ < high) { // first frame whose end lies beyond what was taken
-                const std::uint32_t middle = done_ + (high - done_) / 2;
-                if (frame_end(middle) <= taken_)
-                    done_ = middle + 1;
-                else
-                    high = middle;
-            }
-        }
-        return done_ - before;
-    }
-
-    segment* next = nullptr;
-
-private:
-    explicit segment(std::uint32_t capacity) noexcept : bytes_(storage()), capacity_(capacity) {}
-    ~segment() = default;
-
-    static constexpr std::size_t record_size = sizeof(std::uint32_t);
-
-    [[nodiscard]] std::byte* storage() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
-
-    [[nodiscard]] std::size_t frame_start(std::uint32_t frame) const noexcept {
-        return frame == 0 ? 0 : frame_end(frame - 1);
-    }
-    [[nodiscard]] std::size_t frame_end(std::uint32_t frame) const noexcept {
-        if (capacity_ == 0) return size_;
-        std::uint32_t end;
-        std::memcpy(&end, bytes_ + capacity_ - (frame + 1) * record_size, record_size);
-        return end;
-    }
-    void store_end(std::uint32_t frame, std::uint32_t end) noexcept {
-        std::memcpy(storage() + capacity_ - (frame + 1) * record_size, &end, record_size);
-    }
-
-    const std::byte* bytes_;
-    std::size_t size_ = 0;
-    std::size_t taken_ = 0;
-    std::uint32_t frames_ = 0;
-    std::uint32_t done_ = 0;
-    std::uint32_t capacity_; // 0: one whole frame, or a mark
-    bool placed_ = false;
-    shared_frame shared_;
-    item_tag tag_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/write/detail/lane.hpp
-// A FIFO of segments, and the ones of a connection in the order in which they may overtake each other at
-// frame boundaries.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// Lower leaves first. `greeting` is what the handshake's token wrote; a PONG answers the peer, a PING
-/// measures it, and data waits for both (RFC 6455 §5.5.2, §5.5.3). Close travels in `data`, behind everything
-/// accepted before it.
+/// Lower leaves first. `greeting` is what the handshake wrote; a PONG answers the peer, a PING measures it, and data
+/// waits for both (RFC 6455 §5.5.2, §5.5.3). Close travels in `data`, after everything accepted before it.
 enum class lane_id : std::uint8_t { greeting, pong, ping, data };
 inline constexpr std::size_t lane_count = 4;
-inline constexpr lane_id all_lanes[lane_count] = {lane_id::greeting, lane_id::pong, lane_id::ping,
-                                                  lane_id::data};
+inline constexpr lane_id all_lanes[lane_count] = {lane_id::greeting, lane_id::pong, lane_id::ping, lane_id::data};
 
-/// Owns its segments. Not thread-safe.
-class lane {
-public:
-    lane() = default;
-    lane(const lane&) = delete;
-    lane& operator=(const lane&) = delete;
-    ~lane() {
-        while (!empty()) segment::destroy(pop());
+/// What a write took: bytes and whole frames of each lane, and the frame in which it stopped.
+struct taken {
+    struct share {
+        std::size_t bytes = 0;
+        std::uint32_t frames = 0;
+    };
+    share lanes[lane_count];
+    std::size_t begun_rest = 0; ///< bytes that the begun frame still has; 0: the wire ends on a frame boundary
+    lane_id begun = lane_id::data;
+
+    [[nodiscard]] share& operator[](lane_id id) noexcept { return lanes[static_cast<std::size_t>(id)]; }
+    [[nodiscard]] const share& operator[](lane_id id) const noexcept { return lanes[static_cast<std::size_t>(id)]; }
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        return lanes[0].bytes + lanes[1].bytes + lanes[2].bytes + lanes[3].bytes;
     }
-
-    [[nodiscard]] bool empty() const noexcept { return head_ == nullptr; }
-    [[nodiscard]] segment* front() const noexcept { return head_; }
-    [[nodiscard]] segment* back() const noexcept { return tail_; }
-
-    void push(segment* item) noexcept {
-        item->next = nullptr;
-        (tail_ == nullptr ? head_ : tail_->next) = item;
-        tail_ = item;
+    [[nodiscard]] std::uint32_t frames() const noexcept {
+        return lanes[0].frames + lanes[1].frames + lanes[2].frames + lanes[3].frames;
     }
-
-    [[nodiscard]] segment* pop() noexcept {
-        segment* item = head_;
-        head_ = item->next;
-        if (head_ == nullptr) tail_ = nullptr;
-        return item;
-    }
-
-    /// Moves everything of `from` behind this lane's own. O(1).
-    void splice(lane& from) noexcept {
-        if (from.empty()) return;
-        (tail_ == nullptr ? head_ : tail_->next) = from.head_;
-        tail_ = from.tail_;
-        from.head_ = from.tail_ = nullptr;
-    }
-
-    /// The first segment that `wanted(segment)` picks, or nullptr. O(segments).
-    template <class Wanted>
-    [[nodiscard]] segment* find(Wanted wanted) const noexcept {
-        segment* item = head_;
-        while (item != nullptr && !wanted(*item)) item = item->next;
-        return item;
-    }
-
-    /// The one in front of back(), or nullptr. O(segments).
-    [[nodiscard]] segment* before_last() const noexcept {
-        return find([this](const segment& item) { return item.next == tail_ && &item != tail_; });
-    }
-
-    /// Takes `item` out. False: it is not in here. O(segments before it).
-    bool unlink(segment* item) noexcept {
-        segment* before = nullptr;
-        segment* at = head_;
-        for (; at != nullptr && at != item; at = at->next) before = at;
-        if (at == nullptr) return false;
-        (before == nullptr ? head_ : before->next) = item->next;
-        if (tail_ == item) tail_ = before;
-        return true;
-    }
-
-    /// Destroys everything, after telling whoever asked that it was dropped, and why.
-    void drop_all(errc why) noexcept {
-        while (!empty()) {
-            segment* item = pop();
-            item->tag().outcome(why);
-            segment::destroy(item);
-        }
-    }
-
-    /// Tells whoever asked that it was dropped, and why; everything stays.
-    void tell_all(errc why) const noexcept {
-        for (const segment* item = head_; item != nullptr; item = item->next) item->tag().outcome(why);
-    }
-
-private:
-    segment* head_ = nullptr;
-    segment* tail_ = nullptr;
 };
 
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/write/detail/flight.hpp
-// What the owner of the write token has taken off the queue: which bytes go into the next gather write, and
-// what a (partial) write completed.
-//
-// Laws of this file:
-// - A frame once begun is finished before anything else: its rest is always the first part of the next write.
-// - Behind it PONGs, then PINGs, then data: lanes overtake each other on frame boundaries only.
-// - Only the owner touches a flight; no lock is needed or held.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// The parts of one gather write, and which lane each came from.
-class gather_plan {
+class batch {
 public:
-    /// Small frames lie back to back in few segments, so few parts carry many frames.
-    static constexpr std::size_t max_parts = 64;
-    /// Enough that a system call costs little per byte, little enough that a PONG does not wait long behind
-    /// it.
-    static constexpr std::size_t max_bytes = 128 * 1024;
+    /// Entries that one write names: small frames lie back to back in few entries, so few carry many frames.
+    static constexpr std::size_t max_entries = 64;
+    /// Enough that a system call costs little per byte, little enough that a PONG does not wait long for a write.
+    static constexpr std::size_t max_bytes = 256 * 1024;
 
-    void add(lane_id from, const_bytes part) noexcept {
-        if (part.size() > max_bytes - bytes_)
-            part = part.first(max_bytes - bytes_); // a large frame leaves in several
-        if (part.empty()) return;
-        bytes_ += part.size();
-        if (count_ != 0 && from_[count_ - 1] == from) {
-            const const_bytes last = parts_[count_ - 1];
-            if (last.data() + last.size() == part.data()) {
-                parts_[count_ - 1] = {last.data(), last.size() + part.size()};
-                return;
-            }
-        }
-        parts_[count_] = part;
-        from_[count_++] = from;
+    void clear() noexcept {
+        parts_ = entries_ = 0;
+        bytes_ = 0;
     }
 
-    [[nodiscard]] bool full() const noexcept { return count_ == max_parts || bytes_ >= max_bytes; }
-    [[nodiscard]] std::span<const const_bytes> parts() const noexcept { return {parts_.data(), count_}; }
-    [[nodiscard]] lane_id from(std::size_t part) const noexcept { return from_[part]; }
+    /// The rest of an entry: `frames` frames, of which the first is whole. `is_one` where it is one frame, or no frame
+    /// at all but bytes of a handshake.
+    void add(lane_id from, const_bytes rest, std::uint32_t frames, bool is_one) noexcept {
+        ++entries_;
+        if (rest.empty()) return; // a mark
+        origin& part = origins_[parts_];
+        part = {rest.size(), frames, from, is_one};
+        const std::size_t room = max_bytes - bytes_;
+        views_[parts_++] = rest.size() > room ? rest.first(room) : rest; // a large frame leaves in several writes
+        bytes_ += views_[parts_ - 1].size();
+    }
+
+    [[nodiscard]] bool full() const noexcept { return entries_ == max_entries || bytes_ >= max_bytes; }
+    [[nodiscard]] std::span<const const_bytes> parts() const noexcept { return {views_, parts_}; }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
-private:
-    std::array<const_bytes, max_parts> parts_;
-    std::array<lane_id, max_parts> from_;
-    std::size_t count_ = 0;
-    std::size_t bytes_ = 0;
-};
-
-/// What a write took, lane by lane.
-class progress {
-public:
-    struct share {
-        std::uint32_t frames = 0; ///< completed
-        std::uint32_t blocks = 0; ///< used up that held one frame, or were a mark
-        std::size_t bytes = 0;    ///< taken, of completed frames or not
-    };
-    [[nodiscard]] share& operator[](lane_id id) noexcept { return shares_[static_cast<std::size_t>(id)]; }
-    [[nodiscard]] const share& operator[](lane_id id) const noexcept {
-        return shares_[static_cast<std::size_t>(id)];
-    }
-
-private:
-    std::array<share, lane_count> shares_{};
-};
-
-class flight {
-public:
-    flight() = default;
-    flight(const flight&) = delete;
-    flight& operator=(const flight&) = delete;
-    ~flight() { segment::destroy(retired_); }
-
-    [[nodiscard]] lane& operator[](lane_id id) noexcept { return lanes_[static_cast<std::size_t>(id)]; }
-
-    [[nodiscard]] bool empty() const noexcept {
-        for (const lane& queue : lanes_) {
-            if (!queue.empty()) return false;
+    /// The transport took the first `count` bytes. O(parts), and O(frames of one part) where it stopped inside.
+    [[nodiscard]] taken take(std::size_t count) const noexcept {
+        taken result;
+        for (std::size_t at = 0; count != 0; ++at) {
+            const const_bytes view = views_[at];
+            const origin& part = origins_[at];
+            const std::size_t share = count < view.size() ? count : view.size();
+            taken::share& lane = result[part.from];
+            lane.bytes += share;
+            count -= share;
+            if (share == part.size)
+                lane.frames += part.frames;
+            else
+                stop_inside(result, part, view.data(), share);
         }
-        return true;
+        return result;
     }
 
-    /// Whether the wire ends inside a frame: nothing but that frame's rest may follow.
-    [[nodiscard]] bool mid_frame() const noexcept { return begun_ != nullptr; }
+private:
+    struct origin {
+        std::size_t size; ///< of the rest, also beyond what this write offers of it
+        std::uint32_t frames;
+        lane_id from;
+        bool is_one;
+    };
 
-    /// What an abort still lets out: the rest of a frame that was begun, and a greeting.
-    [[nodiscard]] bool must_finish() const noexcept {
-        return mid_frame() || !lane_of(lane_id::greeting).empty();
-    }
-
-    /// The next write; with `only_what_must`, just what an abort still lets out.
-    void plan(gather_plan& out, bool only_what_must) const noexcept {
-        if (begun_ != nullptr) out.add(begun_lane_, begun_->rest_of_begun_frame());
-        for (const lane_id id : all_lanes) {
-            if (only_what_must && id != lane_id::greeting) break;
-            for (const segment* item = lane_of(id).front(); item != nullptr && !out.full();
-                 item = item->next) {
-                const std::size_t already = item == begun_ ? item->rest_of_begun_frame().size() : 0;
-                out.add(id, item->rest().subspan(already));
+    static void stop_inside(taken& result, const origin& part, const std::byte* bytes, std::size_t share) noexcept {
+        std::size_t begin = 0;
+        std::size_t end = part.size;
+        if (!part.is_one) {
+            for (end = frame_size(bytes); end <= share; end = begin + frame_size(bytes + begin)) {
+                ++result[part.from].frames;
+                begin = end;
             }
         }
+        if (begin == share) return; // on a frame boundary
+        result.begun = part.from;
+        result.begun_rest = end - share;
     }
 
-    /// Adds up what data there is: at most one write's worth and what it was taken with.
-    void measure_data(std::size_t& bytes, std::size_t& parts) const noexcept {
-        for (const segment* item = lane_of(lane_id::data).front(); item != nullptr; item = item->next) {
-            bytes += item->rest().size();
-            ++parts;
-        }
+    /// Of the frame at `bytes`, which the writer encoded itself.
+    static std::size_t frame_size(const std::byte* bytes) noexcept {
+        return header_size_announced(bytes[1]) + static_cast<std::size_t>(read_length(bytes));
     }
 
-    /// Tells everybody who asked that what is left was dropped, and why.
-    void drop_all(errc why) noexcept {
-        for (lane& queue : lanes_) queue.drop_all(why);
-        begun_ = nullptr;
-    }
-
-    /// The same, but everything stays where it is.
-    void tell_all(errc why) const noexcept {
-        for (const lane& queue : lanes_) queue.tell_all(why);
-    }
-
-    /// The transport took the first `count` bytes of `done`. Returns what that completed.
-    progress advance(const gather_plan& done, std::size_t count) noexcept {
-        progress made;
-        for (std::size_t part = 0; count != 0; ++part) {
-            const std::size_t offered = done.parts()[part].size();
-            const std::size_t share = count < offered ? count : offered;
-            take((*this)[done.from(part)], share, made[done.from(part)]);
-            count -= share;
-        }
-        begun_ = nullptr;
-        for (const lane_id id : all_lanes) {
-            lane& queue = (*this)[id];
-            while (!queue.empty() && queue.front()->rest().empty()) retire(queue.pop(), made[id]); // marks
-            if (queue.empty() || !queue.front()->mid_frame()) continue;
-            begun_ = queue.front();
-            begun_lane_ = id;
-        }
-        return made;
-    }
-
-    /// Whether items were written that somebody asked about.
-    [[nodiscard]] bool has_written() const noexcept { return !written_.empty(); }
-    /// Tells whoever asked. Each call may queue, but nothing here.
-    void tell_written() noexcept { written_.drop_all(errc::none); }
-
-    /// A used-up segment for the queue to fill again, or nullptr. The caller owns it.
-    [[nodiscard]] segment* retired() noexcept { return std::exchange(retired_, nullptr); }
-
-private:
-    void take(lane& queue, std::size_t count, progress::share& made) noexcept {
-        made.bytes += count;
-        while (count != 0) {
-            segment* front = queue.front();
-            const std::size_t rest = front->rest().size();
-            const std::size_t share = count < rest ? count : rest;
-            made.frames += front->take(share);
-            count -= share;
-            if (front->rest().empty()) retire(queue.pop(), made);
-        }
-    }
-
-    [[nodiscard]] const lane& lane_of(lane_id id) const noexcept {
-        return lanes_[static_cast<std::size_t>(id)];
-    }
-
-    /// Wholly written. Keeps those that somebody asked about for tell_written(), and the roomiest open segment
-    /// for reuse; gives the others back.
-    void retire(segment* used, progress::share& made) noexcept {
-        made.blocks += used->is_whole();
-        if (used->tag().outcome) return written_.push(used);
-        if (used->capacity() > (retired_ == nullptr ? 0 : retired_->capacity())) {
-            used->reset();
-            std::swap(retired_, used);
-        }
-        segment::destroy(used);
-    }
-
-    lane lanes_[lane_count];
-    const segment* begun_ = nullptr;
-    lane_id begun_lane_ = lane_id::data;
-    segment* retired_ = nullptr;
-    lane written_;
+    const_bytes views_[max_entries];
+    origin origins_[max_entries];
+    std::size_t bytes_ = 0;
+    std::size_t parts_ = 0;
+    std::size_t entries_ = 0;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/write/detail/ledger.hpp
-// The accounts of one writer: what was accepted, what is still held, what was written and what was dropped.
+// ---- wsolo/write/detail/accounts.hpp
+// What one writer may hold, what it holds, and what became of the rest.
 //
 // Laws of this file:
-// - accepted = written + dropped + held, in frames and in bytes, after every step.
-// - The budget counts the candidate before it is accepted and releases it when the transport took it.
-// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close and a greeting are admitted.
+// - accepted = written + dropped + replaced + held, in frames and in bytes, after every step.
+// - The candidate is counted before it is accepted, and given back when the transport took it. What was granted to a
+//   waiting sender counts as held.
+// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close, the handshake's bytes and a
+//   PONG beyond the reserve (which replaces another) are always admitted.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-static_assert(sizeof(segment) <= block_overhead, "the budget charges what a block costs");
+/// What is queued or in flight. All zero while the writer is idle, so it lives in the queue's heap block.
+struct holdings {
+    std::size_t data_bytes = 0;
+    std::size_t reserved_bytes = 0; ///< granted to waiting senders, overhead included
+    std::uint32_t reserved_frames = 0;
+    std::uint32_t data_frames = 0;
+    std::uint32_t entries = 0; ///< of data
+    std::uint32_t control_bytes = 0;
+    std::uint32_t control_frames[lane_count - 1] = {}; ///< greeting, PONG, PING
+
+    /// Budget in use: wire bytes plus overhead.
+    [[nodiscard]] std::size_t charged() const noexcept {
+        return data_bytes + data_frames * frame_overhead + entries * entry_overhead;
+    }
+    void add(lane_id to, std::size_t bytes, std::uint32_t frames) noexcept {
+        if (to == lane_id::data) {
+            data_bytes += bytes;
+            data_frames += frames;
+        } else {
+            control_bytes += static_cast<std::uint32_t>(bytes);
+            control_frames[static_cast<std::size_t>(to)] += frames;
+        }
+    }
+    void remove(lane_id from, std::size_t bytes, std::uint32_t frames) noexcept {
+        add(from, 0 - bytes, 0 - frames);
+    }
+    [[nodiscard]] std::uint32_t count(lane_id of) const noexcept {
+        return of == lane_id::data ? data_frames : control_frames[static_cast<std::size_t>(of)];
+    }
+};
 
 /// What would leave the queue to make room.
 struct relief {
-    std::size_t bytes = 0; ///< overhead included
+    std::size_t charge = 0;
     std::uint32_t frames = 0;
 };
 
-/// Not thread-safe: the outbox calls it under its lock. O(1) throughout.
-class ledger {
+/// The limits and the totals. Not thread-safe: the outbox calls it under its lock. O(1) throughout.
+class accounts {
 public:
-    explicit ledger(const writer_limits& limits) noexcept
-        : max_bytes_(limits.max_bytes),
-          max_frames_(limits.max_frames == 0 ? 1 : limits.max_frames),
-          reserve_(limits.control_reserve < largest_reserve ? limits.control_reserve : largest_reserve),
-          high_water_(limits.high_water),
+    explicit accounts(const writer_limits& limits) noexcept
+        : max_bytes_(limits.max_bytes == 0 ? static_cast<std::size_t>(-1) / 2 : limits.max_bytes),
+          max_frames_(limits.max_frames == 0 ? UINT32_MAX : limits.max_frames),
+          reserve_(limits.control_reserve == 0 ? 1 : limits.control_reserve),
+          high_water_(limits.max_bytes == 0 ? 0 : limits.high_water),
           low_water_(limits.low_water < limits.high_water ? limits.low_water : limits.high_water),
-          when_full_(static_cast<std::uint8_t>(limits.when_full) & 3U) {}
+          when_full_(limits.when_full) {}
 
-    [[nodiscard]] overflow when_full() const noexcept { return static_cast<overflow>(when_full_); }
+    [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
 
-    /// Whether a frame of `size` wire bytes fits now; with `whole` in a block of its own; with `half` into half
-    /// of the budget; once `gone` has left.
-    [[nodiscard]] errc admit(lane_id to, std::size_t size, bool whole, bool half = false,
-                             const relief& gone = {}) const noexcept {
-        if (to == lane_id::ping) return pings_ < reserve_ ? errc::none : errc::queue_full;
-        if (to == lane_id::greeting) return greetings_ < UINT8_MAX ? errc::none : errc::queue_full;
-        if (to != lane_id::data)
-            return errc::none; // a PONG beyond the reserve replaces another: see pongs_full()
-        if (size > max_bytes_ || charge_of(0, whole) > max_bytes_ - size) return errc::too_large;
-        if (data_frames_ - gone.frames >= (half ? max_frames_ / 2 : max_frames_)) return errc::queue_full;
-        const std::size_t held = held_data() - gone.bytes;
-        if (held > bound(half)) return errc::queue_full; // a Close or a mark may stand above the bound
-        return charge_of(size, whole) > bound(half) - held ? errc::queue_full : errc::none;
+    /// What a data frame costs, in an entry of its own or in the one before it.
+    [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size, bool starts_entry = true) noexcept {
+        return size + frame_overhead + (starts_entry ? entry_overhead : 0);
     }
 
+    /// Whether a data frame that costs `charge` fits now, into half of the budget where others have the other half, once
+    /// `leaving` has left.
+    [[nodiscard]] errc admit(const holdings& held, std::size_t charge, bool half,
+                             const relief& leaving = {}) const noexcept {
+        if (charge > max_bytes_) return errc::too_large;
+        const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames - leaving.frames;
+        const std::size_t in_use = held.charged() + held.reserved_bytes - leaving.charge;
+        const bool fits = frames < frame_bound(half) && in_use <= byte_bound(half) && charge <= byte_bound(half) - in_use;
+        return fits ? errc::none : errc::queue_full;
+    }
     /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
-    [[nodiscard]] errc admit_mark(bool half) const noexcept {
-        return held_data() > bound(half) ? errc::queue_full : errc::none;
+    [[nodiscard]] errc admit_mark(const holdings& held, bool half) const noexcept {
+        return held.charged() > byte_bound(half) ? errc::queue_full : errc::none;
+    }
+    [[nodiscard]] errc admit_control(const holdings& held, lane_id to) const noexcept {
+        return to == lane_id::ping && held.count(to) >= reserve_ ? errc::queue_full : errc::none;
+    }
+    [[nodiscard]] bool pongs_full(const holdings& held) const noexcept { return held.count(lane_id::pong) >= reserve_; }
+
+    /// The largest block for small frames: what is left open of it stays small beside the budget.
+    [[nodiscard]] std::uint32_t largest_block() const noexcept {
+        constexpr std::size_t least = 4 * 1024, most = 64 * 1024;
+        const std::size_t share = max_bytes_ / 16;
+        return static_cast<std::uint32_t>(share < least ? least : share < most ? share : most);
     }
 
-    /// What a data frame of `size` wire bytes costs.
-    [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size, bool whole) noexcept {
-        return size + frame_overhead + (whole ? block_overhead : 0);
+    /// What a write took leaves the books.
+    void settle(holdings& held, const taken& done) noexcept {
+        for (const lane_id from : all_lanes) held.remove(from, done[from].bytes, done[from].frames);
+        frames_written_ += done.frames();
+        bytes_written_ += done.bytes();
     }
-
-    [[nodiscard]] bool pongs_full() const noexcept { return pongs_ >= reserve_; }
-
-    void accept(lane_id to, std::size_t size) noexcept {
-        if (to == lane_id::data) {
-            ++data_frames_;
-            data_bytes_ += size;
-        } else {
-            add(to, 1);
-            control_bytes_ += static_cast<std::uint32_t>(size);
-        }
-    }
-
-    /// A data frame, or a mark, got a block of its own.
-    void accept_block() noexcept { ++blocks_; }
-
-    /// What a write took.
-    void settle(const progress& done) noexcept {
-        blocks_ -= done[lane_id::data].blocks;
-        for (const lane_id from : all_lanes) {
-            release(from, done[from].frames, done[from].bytes);
-            frames_written_ += done[from].frames;
-            bytes_written_ += done[from].bytes;
-        }
-    }
-
-    /// A queued frame of `size` bytes gave way to a newer one.
-    void drop_one(lane_id from, std::size_t size, bool whole) noexcept {
-        release(from, 1, size);
-        blocks_ -= whole;
+    /// A queued data frame leaves, unwritten.
+    void drop(holdings& held, std::size_t size) noexcept {
+        held.remove(lane_id::data, size, 1);
+        --held.entries;
         ++frames_dropped_;
         bytes_dropped_ += size;
     }
-
+    void replace_pong(holdings& held, std::size_t size) noexcept {
+        held.remove(lane_id::pong, size, 1);
+        ++pongs_replaced_;
+        bytes_replaced_ += size;
+    }
     /// Nothing of what is held will be written.
-    void drop_held() noexcept {
-        frames_dropped_ += data_frames_ + greetings_ + pongs_ + pings_;
-        bytes_dropped_ += data_bytes_ + control_bytes_;
-        data_bytes_ = 0;
-        data_frames_ = blocks_ = control_bytes_ = 0;
-        pongs_ = pings_ = greetings_ = 0;
+    void drop_all(holdings& held) noexcept {
+        frames_dropped_ += held.data_frames;
+        for (const std::uint32_t frames : held.control_frames) frames_dropped_ += frames;
+        bytes_dropped_ += held.data_bytes + held.control_bytes;
+        held = {};
     }
 
-    [[nodiscard]] std::size_t room(bool half) const noexcept {
-        return held_data() < bound(half) ? bound(half) - held_data() : 0;
-    }
+    // ---- watermarks
 
-    /// Budget in use: wire bytes plus overhead of the data that is queued or in flight.
-    [[nodiscard]] std::size_t held_data() const noexcept {
-        return data_bytes_ + data_frames_ * frame_overhead + blocks_ * block_overhead;
-    }
-
-    /// Notes a climb to the high mark. True exactly once per climb.
-    [[nodiscard]] bool climbed() noexcept {
-        if (above_ || held_data() < mark(high_water_)) return false;
+    /// Notes a climb to the high mark. True exactly once for each climb.
+    [[nodiscard]] bool climbed(const holdings& held) noexcept {
+        if (above_ || high_water_ == 0 || held.charged() < mark(high_water_)) return false;
         return above_ = untold_ = true;
     }
-    /// Whether a climb is to be told now; true exactly once per climb.
-    [[nodiscard]] bool tells_high() noexcept {
-        const bool due = untold_;
+    [[nodiscard]] bool is_climb_untold() const noexcept { return untold_; }
+    [[nodiscard]] bool take_climb() noexcept {
+        const bool climbed = untold_;
         untold_ = false;
-        return due;
+        return climbed;
     }
-    [[nodiscard]] bool is_untold() const noexcept { return untold_; }
     /// Whether a fall to the low mark is to be told.
-    [[nodiscard]] bool has_fallen() const noexcept { return above_ && held_data() <= mark(low_water_); }
-    /// The same; true exactly once per fall after a climb.
-    [[nodiscard]] bool fell() noexcept {
-        const bool due = has_fallen();
-        if (due) above_ = false;
-        return due;
+    [[nodiscard]] bool has_fallen(const holdings& held) const noexcept {
+        return above_ && held.charged() <= mark(low_water_);
+    }
+    [[nodiscard]] bool take_fall(const holdings& held) noexcept {
+        const bool fell = has_fallen(held);
+        if (fell) above_ = false;
+        return fell;
     }
 
-    [[nodiscard]] std::uint32_t frames_written() const noexcept {
-        return static_cast<std::uint32_t>(frames_written_);
-    }
+    // ---- the message that is open
 
-    /// Whether a fragmented message is open: other data is held, and leaves it half of the budget.
     [[nodiscard]] bool in_message() const noexcept { return in_message_; }
-    /// False: one is open already.
-    [[nodiscard]] bool open_message() noexcept { return in_message_ ? false : (in_message_ = true); }
-    void close_message() noexcept { in_message_ = false; }
+    /// Whether the open message has frames in the queue or on the wire.
+    [[nodiscard]] bool message_begun() const noexcept { return message_begun_; }
+    void open_message() noexcept { in_message_ = true; }
+    void begin_message() noexcept { message_begun_ = true; }
+    void end_message() noexcept { in_message_ = message_begun_ = false; }
 
-    /// A Close with this code was accepted.
     void note_close(close_code code) noexcept { close_ = code; }
-
-    [[nodiscard]] std::uint32_t held_frames() const noexcept { return data_frames_; }
 
     void fill(drain_report& report) const noexcept {
         report.close = close_;
@@ -9538,494 +9346,1418 @@ public:
         report.frames_dropped = frames_dropped_;
         report.bytes_written = bytes_written_;
         report.bytes_dropped = bytes_dropped_;
+        report.pongs_replaced = pongs_replaced_;
+        report.bytes_replaced = bytes_replaced_;
     }
 
 private:
-    [[nodiscard]] std::size_t bound(bool half) const noexcept { return half ? max_bytes_ / 2 : max_bytes_; }
-
+    [[nodiscard]] std::size_t byte_bound(bool half) const noexcept { return half ? max_bytes_ / 2 : max_bytes_; }
+    [[nodiscard]] std::uint32_t frame_bound(bool half) const noexcept { return half ? max_frames_ / 2 : max_frames_; }
     [[nodiscard]] std::size_t mark(std::uint8_t percent) const noexcept {
         return max_bytes_ / 100 * percent + max_bytes_ % 100 * percent / 100;
     }
 
-    void release(lane_id from, std::uint32_t frames, std::size_t bytes) noexcept {
-        if (from == lane_id::data) {
-            data_frames_ -= frames;
-            data_bytes_ -= bytes;
-        } else {
-            add(from, 0U - frames);
-            control_bytes_ -= static_cast<std::uint32_t>(bytes);
-        }
-    }
-
-    void add(lane_id to, std::uint32_t frames) noexcept {
-        if (to == lane_id::greeting) {
-            greetings_ = static_cast<std::uint8_t>(greetings_ + frames);
-        } else {
-            std::uint16_t& count = to == lane_id::pong ? pongs_ : pings_;
-            count = static_cast<std::uint16_t>(count + frames);
-        }
-    }
-
-    static constexpr std::uint16_t largest_reserve = 60'000; // the counts below may stand a little above it
-
     // From wide to narrow, so that an idle writer stays small.
     std::size_t max_bytes_;
-    std::size_t data_bytes_ = 0;
     std::uint64_t frames_written_ = 0;
     std::uint64_t frames_dropped_ = 0;
     std::uint64_t bytes_written_ = 0;
     std::uint64_t bytes_dropped_ = 0;
+    std::uint64_t bytes_replaced_ = 0;
+    std::uint32_t pongs_replaced_ = 0; // modulo 2^32
     std::uint32_t max_frames_;
-    std::uint32_t data_frames_ = 0;
-    std::uint32_t blocks_ = 0; // data frames and marks with a block of their own
-    std::uint32_t control_bytes_ = 0;
     std::uint16_t reserve_;
-    std::uint16_t pongs_ = 0;
-    std::uint16_t pings_ = 0;
     close_code close_ = close_code::abnormal;
-    std::uint8_t greetings_ = 0;
     std::uint8_t high_water_;
     std::uint8_t low_water_;
-    std::uint8_t when_full_ : 2;
+    const overflow when_full_; // read without the lock: apart from the bits that change
     bool above_ : 1 = false;
     bool untold_ : 1 = false;
     bool in_message_ : 1 = false;
+    bool message_begun_ : 1 = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/write/detail/budget_waiter.hpp
-// Senders that wait for room, first come first woken.
+// ---- wsolo/write/outcome.hpp
+// What became of one item, for a sender who wants to know: called once per accepted item that asked.
 //
 // Laws of this file:
-// - A node lies on its sender's stack. `waits` belongs to the outbox's lock: true from the push that was
-//   refused until the sender withdraws or is granted room, and from then on the node is the granter's.
-// - Whoever was granted to calls wake() once, with no lock held, and touches the node no more.
+// - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it was dropped.
+//   A refused item gets none: its send() already said so.
+// - It runs with no lock held, in the thread that pumps. Where a newer item took its place it runs in that item's
+//   sender, inside of its send.
+// - It may send: the room of its own item is free again. It must not wait: that answers would_deadlock.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the call.
+struct on_outcome {
+    void (*call)(void* context, errc outcome) noexcept = nullptr;
+    void* context = nullptr;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return call != nullptr; }
+    void operator()(errc outcome) const noexcept {
+        if (call != nullptr) call(context, outcome);
+    }
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/detail/entry.hpp
+// What is queued, apart from where its bytes lie: an entry says what it is, who wants its outcome, and points to bytes in
+// a block that it shares with its neighbours, in memory of its own, or in memory that it was given.
+//
+// Laws of this file:
+// - A frame's bytes are contiguous and never move.
+// - What leaves in the order in which it came may lie in a block. What may leave or wait out of turn owns its memory, so
+//   that a block never has a hole, and goes as soon as its last entry left.
+// - Plain data; the outbox's lock guards the links, the sizes and the blocks. The bytes are written before an entry is
+//   queued, or under that lock.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-struct budget_waiter {
-    void (*wake)(budget_waiter& self) noexcept = nullptr;
-    std::size_t charge = 0; ///< bytes of budget that it waits for
-    budget_waiter* next = nullptr;
-    bool waits = false;
+/// Memory in which small frames lie back to back, each entry's header right before its bytes.
+struct block {
+    std::uint32_t capacity;    ///< of the bytes after this header
+    std::uint32_t used = 0;    ///< of them, from the front
+    std::uint32_t entries = 0; ///< that lie in here
+    bool is_placed = false;    ///< in somebody else's memory, who frees it
+    block* next = nullptr;     ///< for a list of blocks that are to go
+
+    [[nodiscard]] static block* make(std::uint32_t capacity) noexcept {
+        void* memory = std::malloc(sizeof(block) + capacity);
+        return memory == nullptr ? nullptr : ::new (memory) block{capacity};
+    }
+    [[nodiscard]] static block* place(void* memory, std::uint32_t capacity) noexcept {
+        auto* placed = ::new (memory) block{capacity};
+        placed->is_placed = true;
+        return placed;
+    }
+    static void destroy(block* old) noexcept {
+        if (old != nullptr && !old->is_placed) std::free(old);
+    }
+
+    [[nodiscard]] std::byte* storage() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
+    [[nodiscard]] std::uint32_t left() const noexcept { return capacity - used; }
+};
+
+enum class entry_kind : std::uint8_t {
+    run,  ///< frames that nobody asked about, back to back in a block
+    item, ///< one frame
+    mark, ///< no bytes: a flush
+};
+
+struct entry {
+    enum class memory : std::uint8_t { in_block, own, shared, adopted };
+
+    entry* next = nullptr;
+    entry* previous = nullptr;
+    const std::byte* bytes = nullptr;
+    std::size_t size = 0;
+    on_outcome done{};
+    union {
+        block* home = nullptr; ///< in a block
+        std::uint64_t key;     ///< keyed, and so never in a block
+        entry* next_mark;      ///< of a mark: the flush after this one
+    };
+    std::uint32_t frames = 0; ///< not yet taken to their last byte
+    std::uint32_t number = 0; ///< in the order of acceptance, modulo 2^32
+    errc fate = errc::none;   ///< of a mark: the first drop before it; of what is displaced: why
+    entry_kind kind = entry_kind::item;
+    memory where = memory::in_block;
+    bool is_keyed = false;
+    bool may_drop = false; ///< for newer data
+
+    /// One frame of `size` bytes in memory of its own, which the caller writes before it is queued. nullptr when there
+    /// is no memory; so for the next three.
+    [[nodiscard]] static entry* make_own(std::size_t size, on_outcome done = {}) noexcept {
+        if (size > static_cast<std::size_t>(-1) / 2) return nullptr;
+        entry* made = allocate(size, memory::own, done);
+        if (made == nullptr) return nullptr;
+        made->bytes = made->after();
+        made->size = size;
+        return made;
+    }
+    [[nodiscard]] static entry* make_copy(const_bytes frame, on_outcome done = {}) noexcept {
+        entry* made = make_own(frame.size(), done);
+        if (made != nullptr) std::memcpy(made->after(), frame.data(), frame.size());
+        return made;
+    }
+    /// One reference to a shared frame.
+    [[nodiscard]] static entry* make_shared(const shared_frame& frame, on_outcome done) noexcept {
+        return make_around(frame, memory::shared, done);
+    }
+    /// A frame in memory that somebody else allocated. give_back() returns it.
+    [[nodiscard]] static entry* make_adopted(owned_frame&& frame, on_outcome done) noexcept {
+        return make_around(std::move(frame), memory::adopted, done);
+    }
+    [[nodiscard]] static entry* make_mark(on_outcome done) noexcept {
+        entry* made = allocate(0, memory::own, done);
+        if (made == nullptr) return nullptr;
+        made->kind = entry_kind::mark;
+        made->frames = 0;
+        made->next_mark = nullptr;
+        return made;
+    }
+
+    /// Precondition: not in a block; in no list.
+    static void destroy(entry* old) noexcept {
+        if (old == nullptr) return;
+        if (old->where == memory::shared) old->around<shared_frame>().~shared_frame();
+        if (old->where == memory::adopted) old->around<owned_frame>().~owned_frame();
+        std::free(old);
+    }
+    /// Destroys it, after that its owner is told: the memory is free again when the callback runs.
+    static void destroy_and_tell(entry* old) noexcept {
+        const on_outcome done = old->done;
+        const errc how = old->fate;
+        destroy(old);
+        done(how);
+    }
+
+    /// Precondition: made by make_own(), not queued.
+    [[nodiscard]] mutable_bytes writable() noexcept { return {after(), size}; }
+    /// Precondition: made by make_adopted(), not queued.
+    [[nodiscard]] owned_frame give_back() noexcept { return std::move(around<owned_frame>()); }
+
+    [[nodiscard]] std::byte* after() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
+
+private:
+    static entry* allocate(std::size_t more, memory where, on_outcome done) noexcept {
+        void* memory = std::malloc(sizeof(entry) + more);
+        if (memory == nullptr) return nullptr;
+        auto* made = ::new (memory) entry;
+        made->where = where;
+        made->done = done;
+        made->frames = 1;
+        return made;
+    }
+    template <class Frame>
+    static entry* make_around(Frame&& frame, memory where, on_outcome done) noexcept {
+        using kept_type = std::remove_cvref_t<Frame>;
+        entry* made = allocate(sizeof(kept_type), where, done);
+        if (made == nullptr) return nullptr;
+        const auto* kept = ::new (static_cast<void*>(made->after())) kept_type(std::forward<Frame>(frame));
+        made->bytes = kept->bytes().data();
+        made->size = kept->bytes().size();
+        return made;
+    }
+    template <class Frame>
+    [[nodiscard]] Frame& around() noexcept {
+        return *std::launder(reinterpret_cast<Frame*>(after()));
+    }
+};
+
+static_assert(sizeof(entry) + alignof(entry) <= entry_overhead, "the budget charges what an entry costs in a block");
+static_assert(sizeof(entry) + 16 <= entry_overhead + frame_overhead, "and what it costs in memory of its own");
+
+/// A doubly linked FIFO. Owns nothing.
+class entry_list {
+public:
+    [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+    [[nodiscard]] entry* first() const noexcept { return first_; }
+    [[nodiscard]] entry* last() const noexcept { return last_; }
+
+    void push(entry* added) noexcept {
+        added->next = nullptr;
+        added->previous = last_;
+        (last_ == nullptr ? first_ : last_->next) = added;
+        last_ = added;
+    }
+    void unlink(entry* old) noexcept {
+        (old->previous == nullptr ? first_ : old->previous->next) = old->next;
+        (old->next == nullptr ? last_ : old->next->previous) = old->previous;
+    }
+    [[nodiscard]] entry* pop() noexcept {
+        entry* old = first_;
+        if (old != nullptr) unlink(old);
+        return old;
+    }
+    /// Moves everything of `from` to this list's end. O(1).
+    void splice(entry_list& from) noexcept {
+        if (from.empty()) return;
+        from.first_->previous = last_;
+        (last_ == nullptr ? first_ : last_->next) = from.first_;
+        last_ = from.last_;
+        from.first_ = from.last_ = nullptr;
+    }
+
+private:
+    entry* first_ = nullptr;
+    entry* last_ = nullptr;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/room_waiter.hpp
+// Senders that wait for room in the budget: first come, first served.
+//
+// Laws of this file:
+// - A waiter brings its node, and the push that was refused links it, in the same step: no room is missed.
+// - Room is granted, not announced: what was granted is reserved for this waiter until its next push, and newcomers wait
+//   after those who came before them.
+// - The granting thread calls wake() once, with no lock held, and touches the node no more.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+enum class room_state : std::uint8_t {
+    none,    ///< not in a queue
+    waits,   ///< linked
+    granted, ///< `charge` bytes and a frame are reserved
+    ended,   ///< the writer accepts nothing any more
+};
+
+/// All of it but `wake` belongs to the outbox's lock.
+struct room_waiter {
+    void (*wake)(room_waiter& self) noexcept = nullptr;
+    std::size_t charge = 0; ///< bytes of budget
+    room_waiter* next = nullptr;
+    room_state state = room_state::none;
 };
 
 /// A FIFO of them. Owns nothing.
-class waiter_list {
+class room_queue {
 public:
     [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
-    [[nodiscard]] budget_waiter* first() const noexcept { return first_; }
+    [[nodiscard]] room_waiter* first() const noexcept { return first_; }
 
-    void push(budget_waiter& added) noexcept {
+    void push(room_waiter& added) noexcept {
         added.next = nullptr;
         *(first_ == nullptr ? &first_ : &last_->next) = &added;
         last_ = &added;
     }
-
-    [[nodiscard]] budget_waiter& pop() noexcept {
-        budget_waiter& taken = *first_;
+    /// For one that was granted room which is gone again: it came before those that wait.
+    void push_first(room_waiter& added) noexcept {
+        added.next = first_;
+        if (first_ == nullptr) last_ = &added;
+        first_ = &added;
+    }
+    [[nodiscard]] room_waiter& pop() noexcept {
+        room_waiter& taken = *first_;
         first_ = taken.next;
         return taken;
     }
-
-    /// Takes `gone`, which is in here, out. O(waiters).
-    void remove(budget_waiter& gone) noexcept {
-        budget_waiter* before = nullptr;
-        for (budget_waiter* at = first_; at != &gone; at = at->next) before = at;
-        (before == nullptr ? first_ : before->next) = gone.next;
-        if (last_ == &gone) last_ = before;
+    /// Takes `old`, which is in here, out. O(waiters).
+    void remove(room_waiter& old) noexcept {
+        room_waiter* before = nullptr;
+        for (room_waiter* at = first_; at != &old; at = at->next) before = at;
+        (before == nullptr ? first_ : before->next) = old.next;
+        if (last_ == &old) last_ = before;
     }
-
-    /// Wakes everybody in the list. Each may be gone as soon as it is woken.
+    /// Each may be gone as soon as it is woken.
     void wake_all() noexcept {
         while (!empty()) {
-            budget_waiter& due = pop();
+            room_waiter& due = pop();
             due.wake(due);
         }
     }
 
 private:
-    budget_waiter* first_ = nullptr;
-    budget_waiter* last_ = nullptr;
+    room_waiter* first_ = nullptr;
+    room_waiter* last_ = nullptr;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/write/detail/workload.hpp
-// What only a writer with something queued needs. One heap block, gone while the writer is idle; the first
-// few small frames lie in the same block.
+// ---- wsolo/write/detail/errands.hpp
+// What was decided under a writer's lock and is done after it: memory to free, senders to wake, outcomes to tell.
 //
 // Laws of this file:
-// - The lanes, `held`, `spare`, `waiters`, `block_size`, `close_deadline` and `gate_deadline` belong to the
-//   outbox's lock; the other members to the owner of the write token.
-// - Blocks grow while traffic lasts and start small again after an idle moment.
+// - What stands here was unlinked under the lock, and is this thread's alone.
+// - Memory goes first, then senders wake, then outcomes are told: whoever is called finds the room that is theirs.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
+class errands {
+public:
+    errands() noexcept {} // NOLINT(modernize-use-equals-default): the arrays stay as they are
+    errands(const errands&) = delete;
+    errands& operator=(const errands&) = delete;
+    ~errands() { free_memory(); }
+
+    /// One write names as many entries, so what it took always fits.
+    static constexpr std::uint32_t max_outcomes = 64;
+
+    [[nodiscard]] bool has_place() const noexcept { return count_ < max_outcomes; }
+    /// Whether user code, or a thread that waits, is to hear of something.
+    [[nodiscard]] bool must_tell() const noexcept { return count_ != 0 || !due.empty(); }
+
+    void free(entry* old) noexcept {
+        old->next = entries_;
+        entries_ = old;
+    }
+    void free(block* old) noexcept {
+        old->next = blocks_;
+        blocks_ = old;
+    }
+    /// Precondition: has_place().
+    void tell(const on_outcome& done, errc how) noexcept {
+        if (!done) return;
+        calls_[count_] = done.call;
+        contexts_[count_] = done.context;
+        outcomes_[count_++] = how;
+    }
+    /// It gave way to newer data: destroyed, then its owner is told `fate`.
+    void displace(entry* old) noexcept { displaced_.push(old); }
+
+    room_queue due; ///< to be woken
+
+    /// No lock is held. Owner of nothing afterwards.
+    void run() noexcept {
+        free_memory();
+        due.wake_all();
+        for (std::uint32_t at = 0; at != count_; ++at) calls_[at](contexts_[at], outcomes_[at]);
+        count_ = 0;
+        while (entry* old = displaced_.pop()) entry::destroy_and_tell(old);
+    }
+    [[nodiscard]] bool empty() const noexcept {
+        return !must_tell() && entries_ == nullptr && blocks_ == nullptr && displaced_.empty();
+    }
+
+private:
+    void free_memory() noexcept {
+        while (entries_ != nullptr) entry::destroy(std::exchange(entries_, entries_->next));
+        while (blocks_ != nullptr) block::destroy(std::exchange(blocks_, blocks_->next));
+    }
+
+    entry* entries_ = nullptr;
+    block* blocks_ = nullptr;
+    entry_list displaced_;
+    std::uint32_t count_ = 0;
+    void (*calls_[max_outcomes])(void*, errc) noexcept;
+    void* contexts_[max_outcomes];
+    errc outcomes_[max_outcomes];
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/queue.hpp
+// Everything queued on one connection: four lanes of entries, the blocks of the small frames among them, the data that
+// waits for a fragmented message to end, and the senders that wait for room. One heap block, there while the writer is
+// busy; the first small frames lie in it.
+//
+// Laws of this file:
+// - The outbox's lock is held around every call, but for `write_deadline`, which is the running thread's.
+// - judge() changes nothing; displace() and place() can't fail. Between them lies only finding memory.
+// - What a write names (the first `planned` entries of a lane) stays until that write is accounted for.
+// - An entry owns its memory when it may leave or wait out of turn; all others lie in their lane's blocks, in order.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Frames up to this size may lie in a block; larger ones own their memory.
+inline constexpr std::size_t inline_limit = 2048;
+
 [[nodiscard]] constexpr time_point earlier(time_point a, time_point b) noexcept { return a < b ? a : b; }
 
-class workload {
+/// Where a frame stands in a fragmented message.
+enum class message_part : std::uint8_t { none, part, last };
+
+/// What is to be queued.
+struct offer {
+    std::size_t size = 0; ///< wire bytes
+    on_outcome done{};
+    lane_id to = lane_id::data;
+    message_part part = message_part::none;
+    bool is_mark = false;
+    bool is_close = false;
+    bool may_displace = true; ///< whether something queued may give way to it
+    room_waiter* waiter = nullptr; ///< of a sender that waits where there is no room
+
+    [[nodiscard]] bool is_plain_data() const noexcept {
+        return to == lane_id::data && part == message_part::none && !is_close;
+    }
+};
+
+class queue {
 public:
     /// nullptr when there is no memory.
-    [[nodiscard]] static workload* create() noexcept {
-        void* block = std::malloc(block_bytes);
-        return block == nullptr ? nullptr : ::new (block) workload;
+    [[nodiscard]] static queue* make() noexcept {
+        void* memory = std::malloc(heap_bytes);
+        return memory == nullptr ? nullptr : ::new (memory) queue;
     }
-    static void destroy(workload* old) noexcept {
+    static void destroy(queue* old) noexcept {
         if (old == nullptr) return;
-        old->~workload();
+        old->~queue();
         std::free(old);
     }
-    workload(const workload&) = delete;
-    workload& operator=(const workload&) = delete;
+    queue(const queue&) = delete;
+    queue& operator=(const queue&) = delete;
 
-    [[nodiscard]] lane& queue(lane_id id) noexcept { return incoming_[static_cast<std::size_t>(id)]; }
-
-    [[nodiscard]] bool has_incoming() const noexcept {
-        for (const lane& queued : incoming_) {
-            if (!queued.empty()) return true;
+    [[nodiscard]] bool has_entries() const noexcept {
+        for (const lane& each : lanes_) {
+            if (!each.entries.empty()) return true;
         }
         return false;
     }
+    /// Data that waits for the open message to end.
+    [[nodiscard]] bool has_deferred() const noexcept { return !after_message_.empty(); }
+    /// Whether the wire ends inside a frame: nothing but that frame's rest may follow.
+    [[nodiscard]] bool mid_frame() const noexcept { return begun_rest_ != 0; }
+    /// What even an abort lets out: the rest of a frame that was begun, and what the handshake wrote.
+    [[nodiscard]] bool must_finish() const noexcept {
+        return mid_frame() || !of(lane_id::greeting).entries.empty();
+    }
+    [[nodiscard]] bool is_unused() const noexcept { return !has_entries() && !has_deferred() && waiters.empty(); }
 
-    /// The segment at the tail of `to` with room for a frame of `size` bytes, opened from the spare one or
-    /// from `fresh` where needed. nullptr when that takes a fresh block of block_size bytes.
-    [[nodiscard]] segment* make_room(lane& to, std::size_t size, segment*& fresh) noexcept {
-        if (segment* tail = to.back(); tail != nullptr && tail->has_room(size)) return tail;
-        segment** source = spare_ != nullptr && spare_->has_room(size) ? &spare_ : &fresh;
-        if (*source == nullptr) return nullptr;
-        if (source == &fresh && block_size < max_block) block_size *= 4;
-        to.push(std::exchange(*source, nullptr));
-        return to.back();
+    // ---- in
+
+    /// Whether other data than the open message's own waits for that message's end, and leaves it half of the budget.
+    [[nodiscard]] static bool is_deferred(const offer& what, const accounts& books) noexcept {
+        return books.in_message() && what.is_plain_data();
     }
 
-    /// Moves what was queued to the flight, and a used-up segment back. PONGs only when the last ones have
-    /// left, so that the reserve bounds both together; data one batch at a time, so that what waits can still
-    /// be dropped.
-    void take_incoming(bool sealed) noexcept {
-        in_flight[lane_id::greeting].splice(queue(lane_id::greeting));
-        if (sealed || in_flight[lane_id::pong].empty()) in_flight[lane_id::pong].splice(queue(lane_id::pong));
-        in_flight[lane_id::ping].splice(queue(lane_id::ping));
-        lane& data = queue(lane_id::data);
-        std::size_t bytes = 0, parts = 0;
-        if (!data.empty()) in_flight.measure_data(bytes, parts);
-        while (!data.empty() && bytes < gather_plan::max_bytes && parts < gather_plan::max_parts) {
-            bytes += data.front()->size();
-            ++parts;
-            in_flight[lane_id::data].push(data.pop());
+    /// Whether it fits: errc::none, queue_full or too_large. `same`: the queued item that it would replace. With
+    /// drop_oldest what may be dropped counts as room. Changes nothing. O(1); O(entries) where items would give way.
+    [[nodiscard]] errc judge(const offer& what, bool is_owned, const entry* same, const accounts& books) const noexcept {
+        const bool half = is_deferred(what, books);
+        if (what.to == lane_id::pong && !what.may_displace && books.pongs_full(held)) return errc::queue_full;
+        if (what.to != lane_id::data) return books.admit_control(held, what.to);
+        if (what.is_close) return errc::none;
+        if (what.is_mark) return books.admit_mark(held, half);
+        const std::size_t charge = charge_of(what, is_owned);
+        if (same != nullptr && !what.may_displace) return errc::queue_full;
+        const relief replaced = same == nullptr ? relief{} : relief{charge_of(*same), 1};
+        holdings now = held;
+        if (what.waiter != nullptr && what.waiter->state == room_state::granted) give_back(now, *what.waiter);
+        // First come, first served: a newcomer gets no room but what it brings along.
+        const bool overtakes = !waiters.empty() && what.part == message_part::none &&
+                               (what.waiter == nullptr || what.waiter->state != room_state::granted);
+        if (overtakes && charge > replaced.charge) {
+            return books.admit({}, charge, half) == errc::too_large ? errc::too_large : errc::queue_full;
         }
-        if (spare_ == nullptr) spare_ = in_flight.retired();
-        drain_deadline = close_deadline;
+        errc verdict = books.admit(now, charge, half, replaced);
+        if (verdict != errc::queue_full || books.when_full() != overflow::drop_oldest || !what.may_displace)
+            return verdict;
+        relief gain = replaced;
+        for_each_droppable([&](const entry& old) {
+            if (&old == same) return true;
+            gain.charge += charge_of(old);
+            ++gain.frames;
+            verdict = books.admit(now, charge, half, gain);
+            return verdict == errc::queue_full;
+        });
+        return verdict;
     }
 
-    /// Tells whoever asked that what is left was dropped, and why. No lock is held.
-    void drop_all(errc why) noexcept {
-        in_flight.drop_all(why);
-        for (lane& queued : incoming_) queued.drop_all(why);
-        held.drop_all(why);
+    /// The queued item of this key that a write does not name, or nullptr. O(entries).
+    [[nodiscard]] entry* find(std::uint64_t key) const noexcept {
+        entry* found = nullptr;
+        const auto is_same = [&](entry& old) {
+            if (old.is_keyed && old.key == key) found = &old;
+            return found == nullptr;
+        };
+        for_each_waiting(is_same);
+        return found;
     }
 
-    /// The same, but everything stays where it is: the transport may still read it.
-    void tell_all(errc why) const noexcept {
-        in_flight.tell_all(why);
-        for (const lane& queued : incoming_) queued.tell_all(why);
-        held.tell_all(why);
+    /// Makes the room that judge() found: what gives way goes to `after`.
+    void displace(const offer& what, bool is_owned, entry* same, accounts& books, errands& after) noexcept {
+        if (what.waiter != nullptr && what.waiter->state == room_state::granted) {
+            give_back(held, *what.waiter);
+            what.waiter->state = room_state::none;
+        }
+        if (what.to == lane_id::pong && books.pongs_full(held)) replace_newest_pong(books, after);
+        if (same != nullptr) drop(same, errc::conflated, books, after);
+        if (what.to != lane_id::data || what.is_close || what.is_mark) return;
+        const std::size_t charge = charge_of(what, is_owned);
+        while (books.admit(held, charge, is_deferred(what, books)) == errc::queue_full) {
+            entry* oldest = nullptr;
+            for_each_droppable([&](entry& old) { return (oldest = &old) == nullptr; });
+            if (oldest == nullptr) return;
+            drop(oldest, errc::dropped_oldest, books, after);
+        }
+    }
+
+    /// A block with room for a small frame, from the lane's own, the spare one, or `fresh`. False when that takes memory:
+    /// a fresh block of wanted_block() bytes.
+    [[nodiscard]] bool find_room(const offer& what, block*& fresh, errands& after) noexcept {
+        lane& to = of(what.to);
+        if (extends_run(to, what) || fits(to.filling, what.size)) return true;
+        // A control lane holds little: it takes no large block.
+        const bool may_take = spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
+        block* next = may_take && fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
+        if (next == nullptr && fits(fresh, what.size)) {
+            next = std::exchange(fresh, nullptr);
+            if (what.to == lane_id::data && block_size_ < most_block) block_size_ *= 4;
+        }
+        if (next == nullptr) return false;
+        if (to.filling != nullptr && to.filling->entries == 0) recycle(to.filling, after);
+        to.filling = next;
+        return true;
+    }
+    /// Blocks grow while traffic lasts, and start small again after an idle moment.
+    [[nodiscard]] std::uint32_t wanted_block(const offer& what, const accounts& books) const noexcept {
+        if (what.to != lane_id::data) return least_block;
+        return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
+    }
+
+    /// Where to write a small frame, for which there is room.
+    [[nodiscard]] std::byte* place_small(const offer& what) noexcept {
+        lane& to = of(what.to);
+        held.add(what.to, what.size, 1);
+        to.last_size = what.size;
+        block& in = *to.filling;
+        if (extends_run(to, what)) {
+            entry& run = *to.entries.last();
+            std::byte* const at = in.storage() + in.used;
+            run.size += what.size;
+            ++run.frames;
+            in.used += static_cast<std::uint32_t>(what.size);
+            return at;
+        }
+        auto* made = ::new (static_cast<void*>(in.storage() + aligned(in.used))) entry;
+        made->bytes = made->after();
+        made->size = what.size;
+        made->done = what.done;
+        made->home = &in;
+        made->frames = 1;
+        made->kind = what.done ? entry_kind::item : entry_kind::run;
+        in.used = aligned(in.used) + static_cast<std::uint32_t>(sizeof(entry) + what.size);
+        ++in.entries;
+        if (what.to == lane_id::data) {
+            made->number = next_number_++;
+            ++held.entries;
+        }
+        to.entries.push(made);
+        return made->after();
+    }
+
+    /// Queues an entry that owns its memory.
+    void place(const offer& what, entry* owned, const accounts& books) noexcept {
+        held.add(what.to, owned->size, owned->frames);
+        of(what.to).last_size = owned->size;
+        if (what.to == lane_id::data) {
+            owned->number = next_number_++;
+            ++held.entries;
+            owned->may_drop = books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
+        }
+        if (what.is_mark) add_mark(owned);
+        // A mark stands after what was accepted before it, and waits for nothing later.
+        const bool waits = is_deferred(what, books) && !(what.is_mark && after_message_.empty());
+        (waits ? after_message_ : of(what.to).entries).push(owned);
+    }
+
+    /// The open message is over: what waited for that follows it.
+    void end_message() noexcept { of(lane_id::data).entries.splice(after_message_); }
+
+    // ---- senders that wait
+
+    void wait(room_waiter& waiter, std::size_t charge) noexcept {
+        if (waiter.state == room_state::granted) {
+            give_back(held, waiter);
+            waiters.push_first(waiter);
+        } else {
+            waiters.push(waiter);
+        }
+        waiter.charge = charge;
+        waiter.state = room_state::waits;
+    }
+    /// Room for those who wait, in their order.
+    void grant(const accounts& books, room_queue& due) noexcept {
+        while (!waiters.empty() &&
+               books.admit(held, waiters.first()->charge, books.in_message()) == errc::none) {
+            room_waiter& next = waiters.pop();
+            next.state = room_state::granted;
+            held.reserved_bytes += next.charge;
+            ++held.reserved_frames;
+            due.push(next);
+        }
+    }
+    void end_waits(room_queue& due) noexcept {
+        while (!waiters.empty()) {
+            room_waiter& next = waiters.pop();
+            next.state = room_state::ended;
+            due.push(next);
+        }
+    }
+    /// What was granted and is not wanted any more.
+    static void give_back(holdings& of, room_waiter& waiter) noexcept {
+        of.reserved_bytes -= waiter.charge;
+        --of.reserved_frames;
+    }
+
+    // ---- out
+
+    /// The next write; with `only_what_must`, just what an abort still lets out.
+    void plan(batch& out, bool only_what_must) noexcept {
+        out.clear();
+        if (begun_rest_ != 0) {
+            const lane& from = of(begun_);
+            out.add(begun_, {from.entries.first()->bytes + from.taken, begun_rest_}, 1, true);
+        }
+        for (const lane_id id : all_lanes) {
+            lane& from = of(id);
+            from.planned = 0;
+            const bool is_begun = begun_rest_ != 0 && begun_ == id;
+            if (only_what_must && id != lane_id::greeting) {
+                from.planned = is_begun ? 1 : 0;
+                continue;
+            }
+            std::size_t offset = from.taken + (is_begun ? begun_rest_ : 0);
+            std::uint32_t frames_begun = is_begun ? 1 : 0;
+            for (const entry* item = from.entries.first(); item != nullptr && !out.full(); item = item->next) {
+                const bool is_one = item->kind != entry_kind::run;
+                out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
+                ++from.planned;
+                offset = frames_begun = 0;
+            }
+            if (is_begun && from.planned == 0) from.planned = 1;
+        }
+    }
+
+    /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
+    void account(const taken& done, accounts& books, errands& after) noexcept {
+        books.settle(held, done);
+        for (const lane_id id : all_lanes) {
+            of(id).planned = 0;
+            consume(of(id), done[id], after);
+        }
+        if (done.bytes() != 0) {
+            begun_ = done.begun;
+            begun_rest_ = done.begun_rest;
+        }
+    }
+
+    // ---- the end
+
+    /// Everything leaves, unwritten; but what a write in flight still names only loses its outcome. The books were told
+    /// before. True when there is more than `after` has place for.
+    [[nodiscard]] bool drop_some(errc why, errands& after) noexcept {
+        for (lane& from : lanes_) {
+            entry* item = from.entries.first();
+            for (std::uint32_t at = 0; at != from.planned && item != nullptr; ++at, item = item->next) {
+                if (!item->done) continue;
+                if (!after.has_place()) return true;
+                after.tell(std::exchange(item->done, {}), outcome_of(*item, why));
+            }
+            while (item != nullptr) {
+                if (!after.has_place()) return true;
+                entry* const next = item->next;
+                from.entries.unlink(item);
+                after.tell(item->done, outcome_of(*item, why));
+                release(&from, item, after);
+                item = next;
+            }
+        }
+        while (!after_message_.empty()) {
+            if (!after.has_place()) return true;
+            entry* const item = after_message_.pop();
+            after.tell(item->done, outcome_of(*item, why));
+            release(nullptr, item, after);
+        }
+        return false;
     }
 
     /// When a parked writer must be looked at again.
     [[nodiscard]] time_point deadline() const noexcept { return earlier(write_deadline, close_deadline); }
 
-    static constexpr std::uint32_t min_block = 4096;
-    static constexpr std::uint32_t max_block = 64 * 1024;
-
-    lane held; ///< data that waits for a fragmented message to end
-    waiter_list waiters;
+    holdings held;
+    room_queue waiters;
     time_point close_deadline = no_deadline;
-    time_point gate_deadline = no_deadline; ///< of the handshake
-    std::uint32_t block_size = min_block;
-    flight in_flight;
-    time_point write_deadline = no_deadline; ///< no_deadline while no write stands
-    time_point drain_deadline = no_deadline; ///< the owner's copy of close_deadline
+    time_point gate_deadline = no_deadline;  ///< of the handshake
+    time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
 
 private:
-    workload() noexcept
-        : spare_(segment::place_open(this + 1, block_bytes - sizeof(workload) - sizeof(segment))) {}
-    ~workload() { segment::destroy(spare_); }
+    struct lane {
+        entry_list entries;
+        block* filling = nullptr;   ///< where the next small frame goes
+        std::size_t taken = 0;      ///< bytes of the first entry
+        std::size_t last_size = 0;  ///< of the newest frame
+        std::uint32_t planned = 0;  ///< entries from the first that a write names
+    };
 
-    static constexpr std::size_t block_bytes = 1024;
+    queue() noexcept : spare_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
+    ~queue() {
+        for (lane& each : lanes_) {
+            while (entry* item = each.entries.pop()) {
+                if (item->where != entry::memory::in_block) {
+                    entry::destroy(item);
+                } else if (--item->home->entries == 0 && item->home != each.filling) {
+                    block::destroy(item->home);
+                }
+            }
+            block::destroy(each.filling);
+        }
+        while (entry* item = after_message_.pop()) entry::destroy(item);
+        block::destroy(spare_);
+    }
 
-    lane incoming_[lane_count];
-    segment* spare_;
+    static constexpr std::size_t heap_bytes = 1024;
+    static constexpr std::uint32_t least_block = 4 * 1024;
+    static constexpr std::uint32_t most_block = 64 * 1024;
+
+    [[nodiscard]] lane& of(lane_id id) noexcept { return lanes_[static_cast<std::size_t>(id)]; }
+    [[nodiscard]] const lane& of(lane_id id) const noexcept { return lanes_[static_cast<std::size_t>(id)]; }
+
+    [[nodiscard]] static std::uint32_t aligned(std::uint32_t used) noexcept { return (used + 7U) & ~7U; }
+    [[nodiscard]] static bool fits(const block* in, std::size_t size) noexcept {
+        return in != nullptr && aligned(in->used) + sizeof(entry) + size <= in->capacity;
+    }
+    /// Whether the frame follows the lane's newest ones in the same entry. A control lane's run is closed while a write
+    /// names it, so that its newest frame can still be replaced.
+    [[nodiscard]] static bool extends_run(const lane& to, const offer& what) noexcept {
+        const entry* last = to.entries.last();
+        return !what.done && last != nullptr && last->kind == entry_kind::run && last->home == to.filling &&
+               to.filling->left() >= what.size && (what.to == lane_id::data || to.planned == 0);
+    }
+    [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept { return accounts::charge_of(item.size); }
+    /// The same of a candidate, as the queue stands now.
+    [[nodiscard]] std::size_t charge_of(const offer& what, bool is_owned) const noexcept {
+        return accounts::charge_of(what.size, is_owned || !extends_run(of(what.to), what));
+    }
+
+    /// Calls visit(entry&) for the data that no write has named or begun, oldest first, until it answers false.
+    template <class Visit>
+    void for_each_waiting(Visit visit) const noexcept {
+        const lane& data = of(lane_id::data);
+        std::uint32_t skip = data.planned;
+        if (skip == 0 && begun_rest_ != 0 && begun_ == lane_id::data) skip = 1;
+        for (entry* item = data.entries.first(); item != nullptr; item = item->next) {
+            if (skip != 0)
+                --skip;
+            else if (!visit(*item))
+                return;
+        }
+        for (entry* item = after_message_.first(); item != nullptr; item = item->next) {
+            if (!visit(*item)) return;
+        }
+    }
+    template <class Visit>
+    void for_each_droppable(Visit visit) const noexcept {
+        for_each_waiting([&](entry& item) { return !item.may_drop || visit(item); });
+    }
+
+    /// One item gives way to a newer one. Each flush after it says so.
+    void drop(entry* old, errc why, accounts& books, errands& after) noexcept {
+        books.drop(held, old->size);
+        // The list matters at its ends only.
+        const bool is_deferred = old == after_message_.first() || old == after_message_.last();
+        (is_deferred ? after_message_ : of(lane_id::data).entries).unlink(old);
+        for (entry* mark = first_mark_; mark != nullptr; mark = mark->next_mark) {
+            const bool is_after = static_cast<std::int32_t>(mark->number - old->number) > 0;
+            if (is_after && mark->fate == errc::none) mark->fate = why;
+        }
+        old->fate = why;
+        if (old->done)
+            after.displace(old);
+        else
+            after.free(old);
+    }
+
+    /// RFC 6455 §5.5.3: the newest PING's answer will do. The one before it leaves, unless a write names it.
+    void replace_newest_pong(accounts& books, errands& after) noexcept {
+        lane& pongs = of(lane_id::pong);
+        entry* newest = pongs.entries.last();
+        const bool is_first = newest == pongs.entries.first();
+        if (newest == nullptr || pongs.planned == count(pongs.entries)) return;
+        if (is_first && newest->frames == 1 && begun_rest_ != 0 && begun_ == lane_id::pong) return;
+        const std::size_t size = pongs.last_size;
+        books.replace_pong(held, size);
+        newest->size -= size;
+        newest->home->used -= static_cast<std::uint32_t>(size);
+        if (--newest->frames != 0) return;
+        newest->home->used = static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(newest) - newest->home->storage());
+        pongs.entries.unlink(newest);
+        if (after.has_place()) after.tell(newest->done, errc::conflated);
+        release(&pongs, newest, after);
+    }
+    [[nodiscard]] static std::uint32_t count(const entry_list& of) noexcept {
+        std::uint32_t entries = 0;
+        for (const entry* at = of.first(); at != nullptr; at = at->next) ++entries;
+        return entries;
+    }
+
+    void consume(lane& from, const taken::share& done, errands& after) noexcept {
+        std::uint32_t frames = done.frames;
+        from.taken += done.bytes;
+        while (entry* item = from.entries.first()) {
+            if (from.taken < item->size || !after.has_place()) break;
+            from.taken -= item->size;
+            frames -= item->frames;
+            from.entries.unlink(item);
+            after.tell(item->done, outcome_of(*item, errc::none));
+            if (&from == &of(lane_id::data)) --held.entries;
+            release(&from, item, after);
+        }
+        if (!from.entries.empty()) from.entries.first()->frames -= frames;
+    }
+
+    /// What became of an entry that leaves for `why`; a flush remembers the first drop before it.
+    [[nodiscard]] static errc outcome_of(const entry& item, errc why) noexcept {
+        return item.kind == entry_kind::mark && item.fate != errc::none ? item.fate : why;
+    }
+
+    void add_mark(entry* mark) noexcept {
+        (last_mark_ == nullptr ? first_mark_ : last_mark_->next_mark) = mark;
+        last_mark_ = mark;
+    }
+
+    /// Gives the memory of an unlinked entry back. `from`: its lane, if it may lie in one of its blocks.
+    void release(lane* from, entry* old, errands& after) noexcept {
+        if (old->kind == entry_kind::mark) { // marks leave in the order in which they came
+            first_mark_ = old->next_mark;
+            if (first_mark_ == nullptr) last_mark_ = nullptr;
+        }
+        if (old->where != entry::memory::in_block) return after.free(old);
+        block* const home = old->home;
+        if (--home->entries != 0) return;
+        if (from != nullptr && home == from->filling)
+            home->used = 0;
+        else
+            recycle(home, after);
+    }
+    /// Keeps the roomier one to be filled again.
+    void recycle(block* empty, errands& after) noexcept {
+        empty->used = 0;
+        if (spare_ == nullptr || spare_->capacity < empty->capacity) std::swap(spare_, empty);
+        if (empty != nullptr && !empty->is_placed) after.free(empty);
+    }
+
+    lane lanes_[lane_count];
+    entry_list after_message_; ///< data that waits for a fragmented message to end
+    block* spare_;             ///< an empty one
+    entry* first_mark_ = nullptr;
+    entry* last_mark_ = nullptr;
+    std::size_t begun_rest_ = 0; ///< bytes of the frame in which the wire ends
+    std::uint32_t next_number_ = 0;
+    std::uint32_t block_size_ = least_block;
+    lane_id begun_ = lane_id::data;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/write/detail/supplies.hpp
-// What one push carries across the lock: memory found before it, items displaced inside it.
+// ---- wsolo/write/detail/outbox.hpp
+// The heart of a writer: its lock, and under it the turn, the seal, the books and the queue. What any thread may ask for,
+// and what the thread that runs decides next, are each one step.
 //
 // Laws of this file:
-// - Allocation, deallocation and outcome calls happen here, with the lock free.
+// - push() is one function for everything that is queued. Its steps, in this order: open? - fits? - memory - what gives
+//   way - place - turn. A step that fails undoes nothing, because nothing was done before "what gives way".
+// - Once sealed nothing is accepted, for ever; Close is the push that seals.
+// - "Nothing left, so the turn is free" and "something new, so the turn is claimed" can't interleave.
+// - Under the lock there is no allocation, no deallocation, no system call, no user code and no copy above inline_limit.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-class supplies {
-public:
-    supplies() = default;
-    supplies(const supplies&) = delete;
-    supplies& operator=(const supplies&) = delete;
-    ~supplies() {
-        evicted.drop_all(errc::dropped_oldest);
-        replaced.drop_all(errc::conflated);
-        segment::destroy(block);
-        workload::destroy(work);
-    }
-
-    /// Finds what was missing. False when there is no memory.
-    [[nodiscard]] bool fetch() noexcept {
-        if (wanted_block == 0) return (work = workload::create()) != nullptr;
-        segment::destroy(block); // the wish may have grown meanwhile
-        return (block = segment::make_open(wanted_block)) != nullptr;
-    }
-
-    workload* work = nullptr;
-    segment* block = nullptr;
-    std::uint32_t wanted_block = 0; ///< 0: the workload itself is missing
-    lane evicted;                   ///< gave way to newer data
-    lane replaced;                  ///< gave way to newer data of the same key
+/// What a push, or another change, owes its loop.
+enum class wake : std::uint8_t {
+    nothing,
+    hook, ///< the schedule hook; the turn was claimed for it
+    look, ///< the same, but the gate is shut: only for the sake of a new deadline
 };
 
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/write/detail/backlog.hpp
-// Everything queued on one connection, and the rules for queueing more: budget, policy, lanes, fragmented
-// messages.
-//
-// Laws of this file:
-// - Not thread-safe, and no decision about ownership: the outbox calls it under its lock and decides who
-// drives.
-// - judge_x() changes nothing but what the policy evicts; put_x() can't fail. Between them lies only finding
-// room.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// Where a frame goes and what it costs.
-struct placement {
-    lane_id to = lane_id::data;
-    std::size_t size = 0;            ///< wire bytes
-    bool whole = false;              ///< in a segment of its own
-    bool mark = false;               ///< no frame at all
-    bool of_message = false;         ///< passes what waits for a fragmented message to end
-    budget_waiter* waiter = nullptr; ///< linked when the answer is queue_full
-
-    /// What a sender who waits must wait for: for a mark any room will do.
-    [[nodiscard]] std::size_t charge() const noexcept { return mark ? 1 : ledger::charge_of(size, whole); }
+struct [[nodiscard]] push_result {
+    errc error = errc::none;
+    wake owed = wake::nothing;
 };
 
-class backlog {
+/// How a close is bounded, and what it says.
+struct closing {
+    close_code code = close_code::abnormal;
+    time_point drain_deadline = no_deadline;
+};
+
+/// What the running thread is to do.
+enum class next_step : std::uint8_t {
+    tell,        ///< user code is to hear of something first; then ask again
+    write,       ///< the batch
+    released,    ///< nothing is left: the turn is free, and the writer not to be touched
+    handed_over, ///< the quantum is used up: the turn is the hook's, and is to be called as the last act
+    parked,      ///< until the transport is writable or the deadline passes; the writer is not to be touched
+    drained,     ///< Close was the last thing written
+    aborted,     ///< the end
+};
+
+/// What next() is told, and what it answers besides.
+struct round {
+    taken done{};           ///< what the last write took
+    bool is_blocked = false; ///< the transport would block
+    bool is_used_up = false; ///< the quantum
+    // answers
+    bool high = false; ///< tell the observer, in this order
+    bool low = false;
+    time_point deadline = no_deadline;       ///< of the write that stands, or of the drain
+    time_point drain_deadline = no_deadline; ///< of a close or an abort
+    queue* idle = nullptr;                   ///< to be destroyed
+};
+
+/// Each function takes the lock itself; those below "the running thread" are for the turn's holder.
+template <class Traits>
+class outbox {
 public:
-    explicit backlog(const writer_limits& limits) noexcept : accounts(limits) {}
-    backlog(const backlog&) = delete;
-    backlog& operator=(const backlog&) = delete;
-    ~backlog() { workload::destroy(work); }
+    outbox(const writer_limits& limits, turn_state first) noexcept : books_(limits), turn_(first) {}
+    outbox(const outbox&) = delete;
+    outbox& operator=(const outbox&) = delete;
+    ~outbox() { queue::destroy(queue_); }
 
-    /// By the budget; makes room where the policy says so, and links a sender that would wait for it.
-    errc judge(const placement& where, supplies& out) noexcept {
-        errc full = admit(where);
-        if (full == errc::queue_full && where.to == lane_id::data && !where.mark && can_evict(where)) {
-            while (full == errc::queue_full && evict_oldest(out)) full = admit(where);
-        }
-        if (full == errc::queue_full && where.waiter != nullptr) { // for whom there is a workload
-            where.waiter->charge = where.charge();
-            where.waiter->waits = true;
-            work->waiters.push(*where.waiter);
-        }
-        return full;
+    // ---- any thread
+
+    /// Queues a frame that `encode(mutable_bytes)` writes under the lock (up to inline_limit bytes), or, where it must own
+    /// its memory, the entry that `make()` returns, with the lock free. `after` is to be run by the caller, then what is
+    /// owed.
+    template <class Encode, class Make>
+    push_result push(const offer& what, Encode encode, Make make, errands& after) noexcept {
+        entry* owned = nullptr;
+        const push_result pushed = push_with(what, owned, encode, make, nullptr, after);
+        entry::destroy(owned);
+        return pushed;
+    }
+    /// Queues `owned`, and takes it over only when the answer is errc::none. With is_keyed it replaces the queued item of
+    /// its key.
+    push_result push(const offer& what, entry*& owned, errands& after, const closing* close = nullptr) noexcept {
+        const auto never = [](mutable_bytes) {};
+        const auto none = []() -> entry* { return nullptr; };
+        return push_with(what, owned, never, none, close, after);
+    }
+    /// Queues a small Close frame after everything accepted so far, and seals.
+    template <class Encode>
+    push_result push_close(const offer& what, const closing& close, Encode encode, errands& after) noexcept {
+        entry* owned = nullptr;
+        const auto none = []() -> entry* { return nullptr; };
+        return push_with(what, owned, encode, none, &close, after);
     }
 
-    /// By the budget as it stands once the queued frame of the same key, `same`, has left.
-    errc judge_keyed(std::uint64_t key, std::size_t size, segment*& same, supplies& out) noexcept {
-        const placement where{.size = size, .whole = true};
-        errc full = admit_keyed(key, size, same);
-        if (full != errc::queue_full || !can_evict(where)) return full;
-        while (full == errc::queue_full && evict_oldest(out)) full = admit_keyed(key, size, same);
-        return full;
+    /// Whether an item of `size` bytes might be accepted now: spares the work of encoding it in vain.
+    [[nodiscard]] errc admits(const offer& what, const std::uint64_t* key = nullptr) noexcept {
+        const scoped_hold hold(lock_);
+        if (sealed_) return errc::closed;
+        const entry* same = key == nullptr || queue_ == nullptr ? nullptr : queue_->find(*key);
+        return judge(what, true, same);
     }
 
-    errc admit_keyed(std::uint64_t key, std::size_t size, segment*& same) noexcept {
-        const auto matches = [key](const segment& other) {
-            return other.tag().keyed && other.tag().key == key;
-        };
-        same = work == nullptr ? nullptr : work->queue(lane_id::data).find(matches);
-        if (same == nullptr && work != nullptr) same = work->held.find(matches);
-        const relief gone = same == nullptr ? relief{} : relief{ledger::charge_of(same->size(), true), 1};
-        return accounts.admit(lane_id::data, size, true, accounts.in_message(), gone);
+    /// Opens a fragmented message: until its last part other data waits, control does not.
+    [[nodiscard]] errc open_message() noexcept {
+        const scoped_hold hold(lock_);
+        if (sealed_) return errc::closed;
+        if (books_.in_message()) return errc::message_open;
+        books_.open_message();
+        return errc::none;
+    }
+    /// A message of which nothing was sent ends as if it had never begun.
+    [[nodiscard]] wake drop_message(errands& after) noexcept {
+        const scoped_hold hold(lock_);
+        return end_message(after) && !sealed_ ? claim() : wake::nothing;
     }
 
-    /// Whether there is a workload to queue in. False when that takes memory: fresh.fetch(), then judge
-    /// again.
-    [[nodiscard]] bool find_work(supplies& fresh) noexcept {
-        if (work == nullptr) work = std::exchange(fresh.work, nullptr);
-        fresh.wanted_block = 0;
-        return work != nullptr;
-    }
-
-    /// Where to put a small frame; nullptr when that takes memory.
-    [[nodiscard]] segment* find_room(const placement& where, supplies& fresh) noexcept {
-        segment* room = work->make_room(target(where), where.size, fresh.block);
-        fresh.wanted_block = work->block_size;
-        return room;
-    }
-
-    [[nodiscard]] mutable_bytes put_small(const placement& where, segment& room, supplies& out) noexcept {
-        if (where.to == lane_id::pong && accounts.pongs_full()) drop_newest_pong(out);
-        accounts.accept(where.to, where.size);
-        return room.append(where.size);
-    }
-
-    /// A frame with a segment of its own, or a mark.
-    void put_whole(const placement& where, segment* frame, supplies& out) noexcept {
-        if (where.to == lane_id::pong && accounts.pongs_full()) drop_newest_pong(out);
-        if (frame->frames() != 0) accounts.accept(where.to, where.size);
-        if (where.to == lane_id::data) accounts.accept_block();
-        target(where).push(frame);
-    }
-
-    void put_keyed(segment* frame, segment* same, supplies& out) noexcept {
-        if (same != nullptr) {
-            if (!work->queue(lane_id::data).unlink(same)) static_cast<void>(work->held.unlink(same));
-            out.replaced.push(same);
-            accounts.drop_one(lane_id::data, same->size(), true);
-        }
-        put_whole({.size = frame->size()}, frame, out);
-    }
-
-    /// What waited for the message follows it. True when there was something.
-    [[nodiscard]] bool end_message() noexcept {
-        accounts.close_message();
-        if (work == nullptr || work->held.empty()) return false;
-        work->queue(lane_id::data).splice(work->held);
+    /// While corked no plain send asks for the hook. False: there are as many as can be counted.
+    [[nodiscard]] bool cork() noexcept {
+        const scoped_hold hold(lock_);
+        if (corks_ == UINT8_MAX) return false;
+        ++corks_;
         return true;
     }
-
-    /// The workload, where nothing is in it and nobody waits.
-    [[nodiscard]] workload* take_unused() noexcept {
-        const bool used =
-            work != nullptr && (has_incoming() || has_held() || has_flight() || !work->waiters.empty());
-        return used ? nullptr : std::exchange(work, nullptr);
+    [[nodiscard]] wake uncork() noexcept {
+        const scoped_hold hold(lock_);
+        --corks_;
+        return has_work() ? claim() : wake::nothing;
     }
 
-    [[nodiscard]] bool has_incoming() const noexcept { return work != nullptr && work->has_incoming(); }
-    [[nodiscard]] bool has_held() const noexcept { return work != nullptr && !work->held.empty(); }
-    [[nodiscard]] bool has_flight() const noexcept { return work != nullptr && !work->in_flight.empty(); }
-    [[nodiscard]] bool mid_frame() const noexcept { return work != nullptr && work->in_flight.mid_frame(); }
-    [[nodiscard]] bool must_finish() const noexcept {
-        return work != nullptr && work->in_flight.must_finish();
+    /// Seals, and has everything dropped at the next frame boundary, or at `finish_by`. It does not wait for a gate.
+    [[nodiscard]] wake abort(errc why, time_point finish_by) noexcept {
+        const scoped_hold hold(lock_);
+        if (turn_.is(turn_state::finished)) return wake::nothing;
+        begin_abort(why == errc::none ? errc::aborted : why, finish_by);
+        if (turn_.expire()) turn_.hand_over();
+        else if (!turn_.recall() && !turn_.claim()) return wake::nothing;
+        return wake::hook;
     }
 
-    /// Unlinks the senders, in their order, for whom there is room now; everybody when `nobody_may_stay`.
-    void grant(waiter_list& due, bool nobody_may_stay) noexcept {
-        if (work == nullptr) return;
-        std::size_t room = accounts.room(accounts.in_message());
-        waiter_list& waiting = work->waiters;
-        while (!waiting.empty() && (nobody_may_stay || waiting.first()->charge <= room)) {
-            if (!nobody_may_stay) room -= waiting.first()->charge;
-            waiting.first()->waits = false;
-            due.push(waiting.pop());
+    /// Withdraws a sender that waits. False: it was granted room, or the end came, and it is being woken.
+    [[nodiscard]] bool withdraw(room_waiter& waiter, errands& after, queue*& idle) noexcept {
+        const scoped_hold hold(lock_);
+        if (waiter.state != room_state::waits) return false;
+        queue_->waiters.remove(waiter);
+        waiter.state = room_state::none;
+        queue_->grant(books_, after.due);
+        if (turn_.is(turn_state::free) && queue_->is_unused()) idle = std::exchange(queue_, nullptr);
+        return true;
+    }
+    /// What became of a sender that was woken: granted or ended.
+    [[nodiscard]] room_state state_of(const room_waiter& waiter) noexcept {
+        return locked([&] { return waiter.state; });
+    }
+
+    /// Bounds the handshake. `fresh` is taken where there is no queue yet. False: it is over.
+    [[nodiscard]] bool bound_gate(time_point deadline, queue*& fresh) noexcept {
+        const scoped_hold hold(lock_);
+        if (!turn_.is(turn_state::gated)) return false;
+        if (queue_ == nullptr) queue_ = std::exchange(fresh, nullptr);
+        queue_->gate_deadline = deadline;
+        return true;
+    }
+    [[nodiscard]] wake open_gate() noexcept {
+        const scoped_hold hold(lock_);
+        const bool is_open = turn_.open(); // else its deadline, or an abort, came first
+        return is_open && (sealed_ || has_work()) && turn_.claim() ? wake::hook : wake::nothing;
+    }
+
+    /// For the destructor: nothing is accepted any more, and no sender waits for room. True when the turn is the caller's;
+    /// else the thread that runs makes the end.
+    [[nodiscard]] bool give_up(room_queue& due) noexcept {
+        const scoped_hold hold(lock_);
+        WSOLO_ASSERT(!turn_.is(turn_state::gated), "a single_writer is destroyed before its init_gate");
+        begin_abort(errc::aborted, no_deadline);
+        is_dying_ = true;
+        if (queue_ != nullptr) queue_->end_waits(due);
+        return turn_.seize();
+    }
+
+    /// Runs `work` under the lock and returns its result.
+    template <class Work>
+    auto locked(Work work) noexcept {
+        const scoped_hold hold(lock_);
+        return work();
+    }
+    [[nodiscard]] turn_state state() noexcept {
+        return locked([this] { return turn_.state(); });
+    }
+    [[nodiscard]] std::size_t queued_bytes() noexcept {
+        return locked([this] { return queue_ == nullptr ? 0 : queue_->held.charged(); });
+    }
+    [[nodiscard]] std::uint32_t queued_frames() noexcept {
+        return locked([this] { return queue_ == nullptr ? 0 : queue_->held.data_frames; });
+    }
+    [[nodiscard]] overflow when_full() const noexcept { return books_.when_full(); }
+
+    [[nodiscard]] drain_report report() noexcept {
+        return locked([this] {
+            drain_report report;
+            books_.fill(report);
+            report.partial_frame = partial_frame_;
+            report.deadline_hit = deadline_hit_;
+            report.reason = reason_;
+            report.transport_error = transport_error_;
+            return report;
+        });
+    }
+
+    // ---- the running thread
+
+    /// Takes the turn, or says what pump() answers instead, in one look.
+    [[nodiscard]] bool begin(pump_result& instead) noexcept {
+        const scoped_hold hold(lock_);
+        if (turn_.begin() || turn_.resume()) return true;
+        switch (turn_.state()) {
+        case turn_state::running: instead = {pump_status::busy}; break;
+        case turn_state::gated: instead = {pump_status::busy, gate_deadline()}; break;
+        case turn_state::finished: instead = {pump_status::finished}; break;
+        default: instead = {pump_status::idle}; break;
         }
+        return false;
+    }
+    /// The gate has stood until its deadline, or a close's: the caller runs, to make the end.
+    [[nodiscard]] bool expire_gate(time_point now) noexcept {
+        const scoped_hold hold(lock_);
+        if (!turn_.is(turn_state::gated) || now < gate_deadline()) return false;
+        begin_abort(now < queue_->gate_deadline ? errc::drain_timed_out : errc::handshake_timeout, no_deadline);
+        deadline_hit_ = true;
+        return turn_.expire();
+    }
+    /// The turn that this thread claimed a moment ago.
+    [[nodiscard]] bool begin_claimed() noexcept {
+        const scoped_hold hold(lock_);
+        return turn_.begin();
     }
 
-    [[nodiscard]] bool evicts() const noexcept { return accounts.when_full() == overflow::drop_oldest; }
+    /// Settles the last write and decides what is next. `after` is to be run in any case.
+    next_step next(round& how, batch& plan, errands& after) noexcept {
+        const scoped_hold hold(lock_);
+        settle(how, after);
+        if (after.must_tell() || how.high || how.low) return next_step::tell;
+        const bool is_urgent = aborting_;
+        if (is_urgent && (is_dying_ || queue_ == nullptr || !queue_->must_finish())) return next_step::aborted;
+        if (queue_ != nullptr && queue_->has_entries()) {
+            how.deadline = queue_->deadline();
+            how.drain_deadline = queue_->close_deadline;
+            if (how.is_blocked) return leave(next_step::parked);
+            if (how.is_used_up && !is_dying_) return leave(next_step::handed_over);
+            queue_->plan(plan, is_urgent);
+            return next_step::write;
+        }
+        if (sealed_) return next_step::drained;
+        if (queue_ != nullptr && queue_->is_unused()) how.idle = std::exchange(queue_, nullptr);
+        return leave(next_step::released);
+    }
 
-    workload* work = nullptr; ///< while busy
-    [[no_unique_address]] ledger accounts;
+    /// How things stand while a write is in flight.
+    struct standing {
+        bool is_over = false;
+        bool is_dying = false;
+        bool drains = false; ///< the deadline is that of a close or an abort
+        bool high = false;   ///< tell the observer
+        time_point deadline = no_deadline;
+    };
+    /// `over` is the write's own flag, which its completion sets under the lock.
+    standing look(const bool& over, errands& after) noexcept {
+        const scoped_hold hold(lock_);
+        queue_->grant(books_, after.due);
+        return {over, is_dying_, queue_->close_deadline <= queue_->write_deadline, books_.take_climb(),
+                queue_->deadline()};
+    }
+    /// The turn waits for the write in flight. False when look() has something new.
+    [[nodiscard]] bool park_started(const bool& over, time_point seen) noexcept {
+        const scoped_hold hold(lock_);
+        if (over || is_dying_ || books_.is_climb_untold() || queue_->deadline() < seen) return false;
+        turn_.park();
+        return true;
+    }
+    /// The completion, any thread: `note()` says that the write is over.
+    template <class Note>
+    [[nodiscard]] wake end_started(Note note) noexcept {
+        const scoped_hold hold(lock_);
+        note();
+        return turn_.recall() ? wake::hook : wake::nothing;
+    }
+
+    /// How the writer ends. What is left is dropped; tell_dropped() tells it.
+    struct [[nodiscard]] end {
+        errc reason = errc::none; ///< none: drained
+        bool is_partial = false;
+        bool hit_deadline = false;
+        int transport_error = 0;
+    };
+    void finish(round& last, const end& how, errands& after) noexcept {
+        const scoped_hold hold(lock_);
+        settle(last, after);
+        if (!aborting_) reason_ = how.reason;
+        // A peer must not take half a message, or a message without those accepted before it, for all there was.
+        const bool is_unfinished = books_.message_begun() || (queue_ != nullptr && queue_->has_deferred());
+        if (reason_ == errc::none && is_unfinished) reason_ = errc::message_unfinished;
+        deadline_hit_ |= how.hit_deadline;
+        transport_error_ = how.transport_error;
+        partial_frame_ = how.is_partial || (queue_ != nullptr && queue_->mid_frame());
+        sealed_ = aborting_ = true; // the reason stands
+        if (queue_ == nullptr) return;
+        books_.drop_all(queue_->held);
+        queue_->end_waits(after.due);
+    }
+    /// Tells what finish() dropped, in rounds. True: there is more.
+    [[nodiscard]] bool tell_dropped(errands& after) noexcept {
+        const scoped_hold hold(lock_);
+        return queue_ != nullptr && queue_->drop_some(reason_ == errc::none ? errc::closed : reason_, after);
+    }
+    /// The last touch. The queue is the caller's.
+    [[nodiscard]] queue* retire() noexcept {
+        const scoped_hold hold(lock_);
+        turn_.finish();
+        return std::exchange(queue_, nullptr);
+    }
+    /// The hook refused, so no thread will come: the writer is to end. The caller's begin() takes what turn there is.
+    void refuse() noexcept {
+        const scoped_hold hold(lock_);
+        begin_abort(errc::schedule_refused, no_deadline);
+        if (turn_.expire()) turn_.hand_over();
+    }
+
+    /// While a write is planned or in flight.
+    [[nodiscard]] queue& work() noexcept { return *queue_; }
 
 private:
-    /// Beyond the reserve the newest PING's answer will do (RFC 6455 §5.5.3): the one before it, where it was
-    /// not taken for the flight yet, leaves. O(1), but for a newest one that somebody asked about.
-    void drop_newest_pong(supplies& out) noexcept {
-        lane& pongs = work->queue(lane_id::pong);
-        segment* newest = pongs.back();
-        if (newest != nullptr && newest->frames() == 0) // the room for the next one
-            newest = pongs.before_last();
-        if (newest == nullptr || newest->frames() == 0) return;
-        if (!newest->is_whole()) {
-            accounts.drop_one(lane_id::pong, newest->drop_last(), false);
+    template <class Encode, class Make>
+    push_result push_with(const offer& what, entry*& owned, Encode& encode, Make& make, const closing* close,
+                          errands& after) noexcept {
+        queue* fresh_queue = nullptr;
+        block* fresh_block = nullptr;
+        push_result result;
+        for (;;) {
+            const need missing = try_push(what, owned, encode, close, fresh_queue, fresh_block, result, after);
+            if (missing.what == need::nothing) break;
+            bool is_found = false;
+            switch (missing.what) {
+            case need::queue: is_found = (fresh_queue = queue::make()) != nullptr; break;
+            case need::block:
+                block::destroy(fresh_block); // the wish may have grown meanwhile
+                is_found = (fresh_block = block::make(missing.bytes)) != nullptr;
+                break;
+            default: is_found = (owned = make()) != nullptr; break;
+            }
+            if (is_found) continue;
+            result = {errc::out_of_memory};
+            break;
+        }
+        queue::destroy(fresh_queue);
+        block::destroy(fresh_block);
+        return result;
+    }
+
+    /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
+    struct need {
+        enum kind : std::uint8_t { nothing, queue, block, entry } what = nothing;
+        std::uint32_t bytes = 0;
+    };
+
+    template <class Encode>
+    need try_push(const offer& what, entry*& owned, Encode& encode, const closing* close, queue*& fresh_queue,
+                  block*& fresh_block, push_result& result, errands& after) noexcept {
+        const scoped_hold hold(lock_);
+        // open?
+        if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
+            result = {errc::closed};
+            return {};
+        }
+        // fits?
+        const bool is_owned = owned != nullptr;
+        entry* same = is_owned && owned->is_keyed && queue_ != nullptr ? queue_->find(owned->key) : nullptr;
+        if (const errc verdict = judge(what, is_owned, same); verdict != errc::none) {
+            const bool waits = verdict == errc::queue_full && what.waiter != nullptr;
+            if (waits && queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
+            if (waits) {
+                take(fresh_queue);
+                queue_->wait(*what.waiter, what.is_mark ? 1 : accounts::charge_of(what.size));
+            }
+            // A thread may wait under its own cork: it has the queue driven.
+            result = {verdict, waits && has_work() ? claim_at_once() : wake::nothing};
+            return {};
+        }
+        // memory
+        if (queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
+        take(fresh_queue);
+        if (!is_owned && (what.size > inline_limit || queue::is_deferred(what, books_) ||
+                          (what.is_plain_data() && books_.when_full() == overflow::drop_oldest)))
+            return {need::entry};
+        if (!is_owned && !queue_->find_room(what, fresh_block, after))
+            return {need::block, queue_->wanted_block(what, books_)};
+        // what gives way
+        queue_->displace(what, is_owned, same, books_, after);
+        // place
+        if (!is_owned) {
+            encode(mutable_bytes(queue_->place_small(what), what.size));
         } else {
-            accounts.drop_one(lane_id::pong, newest->size(), false);
-            static_cast<void>(pongs.unlink(newest));
-            out.replaced.push(newest);
+            queue_->place(what, std::exchange(owned, nullptr), books_);
         }
+        if (what.part != message_part::none) books_.begin_message();
+        if (what.part == message_part::last) static_cast<void>(end_message(after));
+        if (close != nullptr) seal(*close);
+        queue_->grant(books_, after.due); // what gave way may have left more room than was taken
+        // turn
+        result = {errc::none, turn_after(what)};
+        return {};
     }
 
-    /// While a fragmented message is open, other data waits for it and leaves half of the budget to it: it must
-    /// be able to end.
-    [[nodiscard]] bool yields(const placement& where) const noexcept {
-        return accounts.in_message() && where.to == lane_id::data && !where.of_message;
+    [[nodiscard]] errc judge(const offer& what, bool is_owned, const entry* same) const noexcept {
+        if (queue_ != nullptr) return queue_->judge(what, is_owned, same, books_);
+        if (what.to != lane_id::data || what.is_close || what.is_mark) return errc::none;
+        return books_.admit({}, accounts::charge_of(what.size), queue::is_deferred(what, books_));
     }
 
-    [[nodiscard]] errc admit(const placement& where) const noexcept {
-        return where.mark ? accounts.admit_mark(yields(where))
-                          : accounts.admit(where.to, where.size, where.whole, yields(where));
+    void take(queue*& fresh) noexcept {
+        if (queue_ == nullptr) queue_ = std::exchange(fresh, nullptr);
     }
 
-    [[nodiscard]] lane& target(const placement& where) noexcept {
-        return yields(where) ? work->held : work->queue(where.to);
+    [[nodiscard]] wake turn_after(const offer& what) noexcept {
+        if (what.is_close) return claim_at_once();
+        // A parked writer's loop is to tell the observer of a climb.
+        const bool is_high = books_.climbed(queue_->held) && turn_.is(turn_state::parked);
+        if (is_high || what.is_mark) return claim_at_once();
+        return claim();
+    }
+    /// What no cork holds back.
+    [[nodiscard]] wake claim_at_once() noexcept {
+        if (turn_.is(turn_state::gated)) return wake::look;
+        return turn_.recall() || turn_.claim() ? wake::hook : wake::nothing;
+    }
+    [[nodiscard]] wake claim() noexcept { return corks_ == 0 && turn_.claim() ? wake::hook : wake::nothing; }
+    [[nodiscard]] bool has_work() const noexcept { return queue_ != nullptr && queue_->has_entries(); }
+
+    /// True when something was waiting for the message's end.
+    bool end_message(errands& after) noexcept {
+        books_.end_message();
+        if (queue_ == nullptr) return false;
+        const bool follows = queue_->has_deferred() && !sealed_; // after a Close nothing follows: it drops
+        if (follows) queue_->end_message();
+        queue_->grant(books_, after.due);
+        return follows;
     }
 
-    /// Whether dropping what may be dropped would make room: nothing is dropped in vain.
-    [[nodiscard]] bool can_evict(const placement& where) const noexcept {
-        if (!evicts() || work == nullptr) return false;
-        relief gain;
-        for (const lane* queued : {&work->queue(lane_id::data), &work->held}) {
-            for (const segment* item = queued->front(); item != nullptr; item = item->next) {
-                if (item->tag().fragment || item->rest().empty()) continue;
-                gain.frames += item->frames_left();
-                gain.bytes += item->rest().size() + item->frames_left() * frame_overhead +
-                              (item->is_whole() ? block_overhead : 0);
-                if (accounts.admit(lane_id::data, where.size, where.whole, yields(where), gain) == errc::none)
-                    return true;
-            }
-        }
-        return false;
+    void seal(const closing& close) noexcept {
+        sealed_ = true;
+        books_.note_close(close.code);
+        queue_->close_deadline = earlier(queue_->close_deadline, close.drain_deadline);
     }
 
-    /// Drops the oldest whole message that is not being written. False when there is none, or the policy is
-    /// another.
-    [[nodiscard]] bool evict_oldest(supplies& out) noexcept {
-        if (!evicts() || work == nullptr) return false;
-        const auto droppable = [](const segment& item) {
-            return !item.rest().empty() && !item.tag().fragment;
-        };
-        for (lane* queued : {&work->queue(lane_id::data), &work->held}) {
-            segment* oldest = queued->find(droppable);
-            if (oldest == nullptr) continue;
-            const std::size_t size = oldest->first_size();
-            accounts.drop_one(lane_id::data, size, oldest->is_whole());
-            if (!oldest->is_whole()) oldest->take(size);
-            if (!oldest->is_whole() && !oldest->rest().empty()) return true;
-            if (oldest == queued->back() && !oldest->is_whole()) {
-                oldest->reset(); // to be filled again
-            } else {
-                static_cast<void>(queued->unlink(oldest));
-                out.evicted.push(oldest);
-            }
-            return true;
-        }
-        return false;
+    void begin_abort(errc why, time_point finish_by) noexcept {
+        if (queue_ != nullptr) queue_->close_deadline = earlier(queue_->close_deadline, finish_by);
+        if (!aborting_) reason_ = why;
+        sealed_ = aborting_ = true;
     }
+
+    void settle(round& how, errands& after) noexcept {
+        if (queue_ == nullptr) return;
+        queue_->account(how.done, books_, after);
+        how.done = {};
+        if (sealed_)
+            queue_->end_waits(after.due);
+        else
+            queue_->grant(books_, after.due);
+        how.high = books_.take_climb();
+        how.low = books_.take_fall(queue_->held);
+    }
+
+    [[nodiscard]] time_point gate_deadline() const noexcept {
+        return queue_ == nullptr ? no_deadline : earlier(queue_->gate_deadline, queue_->close_deadline);
+    }
+
+    next_step leave(next_step step) noexcept {
+        if (step == next_step::parked) turn_.park();
+        if (step == next_step::handed_over) turn_.hand_over();
+        if (step == next_step::released) turn_.release();
+        return step;
+    }
+
+    queue* queue_ = nullptr; // while busy
+    accounts books_;
+    basic_spin_lock<Traits> lock_;
+    turn turn_;
+    errc reason_ = errc::none;
+    std::uint8_t corks_ = 0;
+    bool sealed_ : 1 = false;
+    bool aborting_ : 1 = false;
+    bool is_dying_ : 1 = false; // the destructor runs
+    bool partial_frame_ : 1 = false;
+    bool deadline_hit_ : 1 = false;
+    int transport_error_ = 0;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/cork.hpp
+// Holds a writer's schedule hook back for a scope, so that what a lone sender sends in it leaves in one system call.
+//
+// Laws of this file:
+// - The sends of all threads are accepted meanwhile, and wait, if the writer was idle: they leave when the last cork goes.
+// - It holds back the hook, nothing else: a thread that pumps, and a write that waits for the transport, go on.
+// - A flush, a close, an abort, and a sender that waits for room call the hook all the same.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Made by single_writer::corked(). Move-only; the writer must outlive it. Beyond 255 at a time a cork holds nothing back.
+template <class Writer>
+class [[nodiscard]] cork {
+public:
+    explicit cork(Writer& writer) noexcept : writer_(writer.drive_.box.cork() ? &writer : nullptr) {}
+    cork(cork&& other) noexcept : writer_(std::exchange(other.writer_, nullptr)) {}
+    cork& operator=(cork&&) = delete;
+    ~cork() {
+        if (writer_ != nullptr) writer_->drive_.rouse(writer_->drive_.box.uncork());
+    }
+
+private:
+    Writer* writer_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/fragmented_message.hpp
 // One message in several frames, written as its parts become known (RFC 6455 §5.4).
 //
 // Laws of this file:
 // - While it is open, other data waits and control does not: frames of two messages are never interleaved.
-// - Others may fill half of the budget meanwhile, bytes and frames, so that it can end: a part of up to half
-//   of it is refused (errc::queue_full) only until the transport took what was accepted before.
+// - Others may fill half of the budget meanwhile, bytes and frames, so that it can end: a part of up to half of it is
+//   refused (errc::queue_full) only until the transport took what was accepted before.
 // - It ends exactly once: by finish(), or, when it is destroyed unfinished, as its owner chose.
+// - Its own state is complete before a part is queued, and it is not touched after that: the part's outcome may write the
+//   next part, or end the message, in another thread and before write() returns.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -10035,15 +10767,15 @@ enum class unfinished : std::uint8_t {
     truncate, ///< an empty final frame ends it: for peers that can tell by other means
 };
 
-/// Made by single_writer::begin_message(). Move-only, one thread at a time; the writer must outlive it.
-/// Empty, with error() saying why, when the writer was closed, another message is open (errc::message_open),
-/// or `op` is neither text nor binary (errc::raw_frame_malformed).
+/// Made by single_writer::begin_message(). Move-only, one thread at a time; the writer must outlive it. Empty, with error()
+/// saying why, when the writer was closed, another message is open (errc::message_open), or `op` is neither text nor
+/// binary (errc::raw_frame_malformed).
 template <class Writer>
 class [[nodiscard]] fragmented_message {
 public:
     fragmented_message(Writer& writer, opcode op) noexcept : writer_(&writer), next_(op) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary, "a fragmented message is text or binary");
-        error_ = op == opcode::text || op == opcode::binary ? writer.box_.begin_message()
+        error_ = op == opcode::text || op == opcode::binary ? writer.drive_.box.open_message()
                                                             : errc::raw_frame_malformed;
         if (error_ != errc::none) writer_ = nullptr;
     }
@@ -10064,47 +10796,43 @@ public:
 
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
-    /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as
-    /// send_text's; after queue_full the part may be tried again. `told` is called once with what became of
-    /// this part.
-    [[nodiscard]] errc write(const_bytes part, on_outcome told = {}) { return push(part, false, told); }
+    /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as send_text's;
+    /// after queue_full the part may be tried again. `on_done` is called once with what became of this part.
+    [[nodiscard]] errc write(const_bytes part, on_outcome on_done = {}) { return push(part, false, on_done); }
 
-    /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `told`
-    /// is called once with what became of the last part, and so of the message: parts leave in order and none
-    /// of them gives way, so errc::none says that the transport took them all.
-    [[nodiscard]] errc finish(const_bytes part = {}, on_outcome told = {}) {
-        const errc error = push(part, true, told);
-        if (error == errc::none) release();
-        return error;
-    }
+    /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `on_done` is called
+    /// once with what became of the last part, and so of the message: parts leave in order and none of them gives way, so
+    /// errc::none says that the transport took them all.
+    [[nodiscard]] errc finish(const_bytes part = {}, on_outcome on_done = {}) { return push(part, true, on_done); }
 
 private:
-    errc push(const_bytes part, bool last, on_outcome told) {
+    errc push(const_bytes part, bool is_last, on_outcome on_done) {
         if (writer_ == nullptr) return error_ == errc::none ? errc::closed : error_;
-        detail::segment* frame =
-            writer_->encode_whole({next_, last}, part, {.outcome = told, .fragment = true});
-        if (frame == nullptr) return errc::out_of_memory;
-        const errc error = writer_->own(frame, writer_->box_.push_whole({.of_message = true}, frame));
-        if (error == errc::none) next_ = opcode::continuation;
-        return error;
+        Writer& writer = *writer_;
+        const frame_spec spec(next_, is_last);
+        const opcode before = std::exchange(next_, opcode::continuation);
+        if (is_last) writer_ = nullptr;
+        detail::errands todo;
+        const detail::push_result pushed =
+            writer.push_part(spec, part, is_last ? detail::message_part::last : detail::message_part::part, on_done, todo);
+        if (pushed.error != errc::none) { // it was not queued, so nothing has heard of it
+            next_ = before;
+            writer_ = &writer;
+        }
+        return writer.finish_data(pushed, todo);
     }
 
     void abandon() noexcept {
-        if (next_ == opcode::continuation) {
-            const bool truncated = if_unfinished_ == unfinished::truncate && push({}, true, {}) == errc::none;
-            const errc closed =
-                truncated ? errc::closed : writer_->close(close_code::internal_error, "message abandoned");
-            if (closed != errc::none && closed != errc::closed) writer_->abort(errc::message_unfinished);
+        Writer& writer = *writer_;
+        if (next_ != opcode::continuation) { // nothing of it was sent: as if it had never begun
+            detail::errands todo;
+            const detail::wake owed = writer.drive_.box.drop_message(todo);
+            static_cast<void>(writer.drive_.after({errc::none, owed}, todo));
+            return;
         }
-        release(); // nothing of it was sent: as if it had never begun
-    }
-
-    void release() noexcept {
-        Writer* writer = std::exchange(writer_, nullptr);
-        detail::waiter_list due;
-        const bool must_drive = writer->box_.end_message(due);
-        due.wake_all();
-        if (must_drive) writer->schedule();
+        if (if_unfinished_ == unfinished::truncate && push({}, true, {}) == errc::none) return;
+        const errc closed = writer.close(close_code::internal_error, "message abandoned");
+        if (closed != errc::none && closed != errc::closed) writer.abort(errc::message_unfinished);
     }
 
     Writer* writer_;
@@ -10137,18 +10865,18 @@ public:
     [[nodiscard]] errc send_text(std::string_view payload) const {
         return use([&](Writer& writer) { return writer.send_text(payload); });
     }
-    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told) const {
-        return use([&](Writer& writer) { return writer.send_text(payload, told); });
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done) const {
+        return use([&](Writer& writer) { return writer.send_text(payload, on_done); });
     }
     [[nodiscard]] errc send_binary(const_bytes payload) const {
         return use([&](Writer& writer) { return writer.send_binary(payload); });
     }
-    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told) const {
-        return use([&](Writer& writer) { return writer.send_binary(payload, told); });
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome on_done) const {
+        return use([&](Writer& writer) { return writer.send_binary(payload, on_done); });
     }
     template <class Item>
-    [[nodiscard]] errc send(const Item& item, on_outcome told = {}) const {
-        return use([&](Writer& writer) { return writer.send(item, told); });
+    [[nodiscard]] errc send(const Item& item, on_outcome on_done = {}) const {
+        return use([&](Writer& writer) { return writer.send(item, on_done); });
     }
     template <class... Arguments>
     [[nodiscard]] errc close(const Arguments&... arguments) const {
@@ -10184,70 +10912,511 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/write/detail/flush_ticket.hpp
-// What a flush() that waits shares with its mark in the queue.
+// ---- wsolo/write/detail/one_write.hpp
+// One write's rules: until when it may stand, and what the transport's answer means.
 //
 // Laws of this file:
-// - Two references, the waiting thread's and the mark's: whichever ends last frees it, so that a wait which
-//   met its deadline leaves nothing dangling in the queue.
+// - A deadline belongs to one write: it is computed when the write starts and forgotten when everything offered was
+//   taken, so no later write can inherit it.
+// - Progress extends it as far as the minimum rate allows, and never beyond a fresh timeout.
+// - A process that slept blames no peer: a write is judged late only after it was tried once more, and took nothing.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-template <class Traits>
-class flush_ticket {
+/// What came of a write.
+struct written {
+    taken done{};
+    errc error = errc::none;
+    bool is_blocked = false; ///< nothing wrong, but the transport must become writable first
+    bool is_partial = false; ///< how much of it leaves will never be known
+    int transport_error = 0;
+};
+
+/// A deadline `by`, after `bytes` more at `min_rate` bytes per second.
+[[nodiscard]] inline time_point extended(time_point by, std::size_t bytes, std::uint32_t min_rate) noexcept {
+    if (min_rate == 0) return no_deadline; // no minimum: any progress earns a fresh timeout
+    constexpr std::uint64_t billion = 1'000'000'000;
+    const std::uint64_t earned = bytes > UINT64_MAX / billion ? UINT64_MAX / min_rate : bytes * billion / min_rate;
+    constexpr auto longest = static_cast<std::uint64_t>(std::chrono::nanoseconds::max().count());
+    return deadline_after(by, std::chrono::nanoseconds(static_cast<std::int64_t>(earned < longest ? earned : longest)));
+}
+
+/// The deadline of the write that starts now, or went on standing.
+[[nodiscard]] inline time_point start_write(queue& work, const drive_options& options, time_point now) noexcept {
+    if (work.write_deadline == no_deadline) work.write_deadline = deadline_after(now, options.write_timeout.get());
+    return work.write_deadline;
+}
+
+/// After it: what was taken, and until when the rest has time.
+[[nodiscard]] inline taken account(const batch& plan, queue& work, const drive_options& options, const io_result& io,
+                                   time_point now) noexcept {
+    WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
+    WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0, "a transport took nothing and called it ok");
+    if (io.transferred == plan.bytes()) {
+        work.write_deadline = no_deadline;
+    } else if (io.transferred != 0) {
+        const time_point fresh = deadline_after(now, options.write_timeout.get());
+        work.write_deadline = earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
+    }
+    return plan.take(io.transferred);
+}
+
+/// What the answer means, for a write that was tried at `tried`. `drain_deadline`: of a close or an abort.
+[[nodiscard]] inline errc judge(const io_result& io, const queue& work, time_point drain_deadline,
+                                time_point tried) noexcept {
+    const errc late = drain_deadline < work.write_deadline ? errc::drain_timed_out : errc::write_timed_out;
+    const bool is_late = tried >= earlier(work.write_deadline, drain_deadline);
+    switch (io.status) {
+    case io_status::ok: return io.transferred == 0 ? errc::write_failed : errc::none;
+    case io_status::would_block: return is_late ? late : errc::none;
+    case io_status::timed_out: return io.transferred != 0 && !is_late ? errc::none : late;
+    case io_status::failed: break;
+    }
+    return errc::write_failed;
+}
+
+/// A transport that throws has failed.
+template <transport Transport>
+io_result call_write(Transport& connection, const batch& plan, time_point deadline) {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        return connection.write(plan.parts(), deadline);
+    } catch (...) {
+        return {io_status::failed};
+    }
+#else
+    return connection.write(plan.parts(), deadline);
+#endif
+}
+
+/// A whole write. No lock is held.
+template <class Traits, transport Transport>
+written write_once(Transport& connection, const batch& plan, queue& work, const drive_options& options,
+                   time_point drain_deadline) {
+    const time_point tried = Traits::clock::now();
+    const time_point deadline = earlier(start_write(work, options, tried), drain_deadline);
+    const io_result io = call_write(connection, plan, deadline);
+    written made;
+    const bool is_whole = io.transferred == plan.bytes();
+    made.done = account(plan, work, options, io, is_whole ? tried : Traits::clock::now());
+    made.error = judge(io, work, drain_deadline, tried);
+    made.is_blocked = io.status == io_status::would_block;
+    made.transport_error = io.error;
+    return made;
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/completion.hpp
+// A write that ends later: what the transport's completion and the writer share.
+//
+// Laws of this file:
+// - Two references, the writer's and the completion's: the last one frees it, and with it the bytes that a destroyed
+//   writer left behind, because the transport may still read them.
+// - The batch is kept as it was started: entries may grow meanwhile, what the write names does not.
+// - `is_over` and `how` belong to the outbox's lock, the other members to the thread that runs.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// `Driver` has weak_type, traits, and a static on_write_over(writer&, started_write&, const io_result&).
+template <class Driver>
+class started_write final : public write_target {
+    using weak_type = typename Driver::weak_type;
+    using traits = typename Driver::traits;
+
 public:
-    /// nullptr when there is no memory.
-    [[nodiscard]] static flush_ticket* make() noexcept { return new (std::nothrow) flush_ticket; }
-
-    [[nodiscard]] on_outcome mark() noexcept {
-        return {[](void* context, errc outcome) noexcept {
-                    auto* self = static_cast<flush_ticket*>(context);
-                    self->outcome_.store(outcome,
-                                         std::memory_order_release); // a wait that times out now may see it
-                    self->parker_.nudge();
-                    self->drop();
-                },
-                this};
+    /// One for the batch that the caller fills. nullptr when there is no memory.
+    [[nodiscard]] static started_write* make(weak_type writer) noexcept {
+        return writer.is_expired() ? nullptr : new (std::nothrow) started_write(std::move(writer));
     }
 
-    /// Sleeps until the mark's outcome, a nudge or the deadline. errc::timed_out when it is still out.
-    [[nodiscard]] errc wait(time_point deadline) noexcept {
-        parker_.park_until(deadline);
-        return outcome_.load(std::memory_order_acquire);
+    /// Starts the write. The completion may come before this returns.
+    template <completion_transport Transport>
+    void start(Transport& connection, queue& work, const drive_options& options, time_point drain_deadline) {
+        tried_ = traits::clock::now();
+        const time_point deadline = earlier(start_write(work, options, tried_), drain_deadline);
+        references_.store(2, std::memory_order_relaxed); // not shared before
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            connection.start_write(plan.parts(), deadline, write_done(*this));
+        } catch (...) {
+            // the write_done, destroyed on the way, said that it failed
+        }
+#else
+        connection.start_write(plan.parts(), deadline, write_done(*this));
+#endif
     }
-    void nudge() noexcept { parker_.nudge(); }
+
+    /// Has it end soon, because `why`. Once.
+    template <completion_transport Transport>
+    void cancel(Transport& connection, errc why) noexcept {
+        if (std::exchange(cancelled_, why) != errc::none) return;
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            connection.cancel_write();
+        } catch (...) { // it did nothing, as it may
+        }
+#else
+        connection.cancel_write();
+#endif
+    }
+    [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
+
+    /// Once it is over: what it did. Frees it.
+    [[nodiscard]] written collect(queue& work, const drive_options& options, time_point drain_deadline) noexcept {
+        written made;
+        if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
+        made.done = account(plan, work, options, how, traits::clock::now());
+        made.error = judge(how, work, drain_deadline, tried_);
+        // A write that was cancelled and took everything all the same has not failed.
+        if (is_cancelled() && (made.error != errc::none || how.transferred != plan.bytes())) made.error = cancelled_;
+        made.transport_error = how.error;
+        drop();
+        return made;
+    }
+
+    /// The writer goes first: `rest` is freed once nothing reads it any more.
+    void abandon(queue* rest) noexcept {
+        rest_ = rest;
+        drop();
+    }
+    /// Never started.
+    void discard() noexcept { delete this; }
+
+    batch plan;
+    io_result how;
+    bool is_over = false;
+
+private:
+    explicit started_write(weak_type writer) noexcept : write_target{&on_over}, writer_(std::move(writer)) {}
+    ~started_write() { queue::destroy(rest_); }
+
+    static void on_over(write_target& self, const io_result& how) noexcept {
+        auto& ended = static_cast<started_write&>(self);
+        if (const auto writer = ended.writer_.try_use()) Driver::on_write_over(*writer, ended, how);
+        ended.drop();
+    }
 
     void drop() noexcept {
         if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
     }
 
-private:
-    flush_ticket() = default;
-
-    basic_parker<Traits> parker_;
-    typename Traits::template atomic<errc> outcome_{errc::timed_out};
-    typename Traits::template atomic<int> references_{2};
+    weak_type writer_;
+    typename traits::template atomic<int> references_{1};
+    queue* rest_ = nullptr;
+    time_point tried_{};
+    errc cancelled_ = errc::none;
 };
 
-/// Queues a mark with `queue(on_outcome)`, which may wait, and sleeps until its outcome.
-template <class Traits, class StopToken, class Queue>
-[[nodiscard]] errc flush_and_wait(time_point deadline, const StopToken& stop, Queue queue) {
-    auto* ticket = flush_ticket<Traits>::make();
-    if (ticket == nullptr) return errc::out_of_memory;
-    errc outcome = queue(ticket->mark());
-    if (outcome == errc::none) {
-        const auto nudge = [ticket]() noexcept { ticket->nudge(); };
-        [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
-        outcome = ticket->wait(deadline);
-        if (outcome == errc::timed_out && stop.stop_requested()) outcome = errc::cancelled;
-    } else {
-        ticket->drop(); // the mark's reference: it was not queued
-    }
-    ticket->drop();
-    return outcome;
-}
-
 } // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/driver.hpp
+// The drive: one loop that writes what is queued, by the thread whose turn it is.
+//
+// Laws of this file:
+// - The loop: next (settle the last write, decide, plan) - tell - write - next. The transport is touched here and nowhere
+//   else, and only by the thread whose turn it is.
+// - The hook, the observer, outcomes and waiting senders are called with no lock held. What throws there, or in the
+//   transport, ends this writer and unwinds nothing.
+// - After next() said released, parked or handed_over nothing of the writer is touched, but for the hook that is owed.
+// - Whoever waits inside one of these calls, for what only this thread could do, is told would_deadlock.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What a writer tells its owner, each called with no lock held: `on_finished`, once, by the thread that ends the writer;
+/// `on_high_water` and `on_low_water`, by turns, by the thread that pumps. All three are required, so that a misspelt one
+/// does not compile; one that throws ends the connection (errc::handler_failed).
+template <class T>
+concept writer_observer = requires(T& observer, const drain_report& report) {
+    { observer.on_finished(report) } -> std::same_as<void>;
+    { observer.on_high_water() } -> std::same_as<void>;
+    { observer.on_low_water() } -> std::same_as<void>;
+};
+
+/// Wants to know nothing.
+struct no_observer {
+    void on_finished(const drain_report&) noexcept {}
+    void on_high_water() noexcept {}
+    void on_low_water() noexcept {}
+};
+
+namespace detail {
+
+/// `Writer` is what a handle leads to; it has a driver, which it names by driver_of(Writer&).
+template <class Writer, any_transport Transport, schedule_hook Schedule, writer_observer Observer, class Traits>
+class driver {
+    static constexpr bool completes = !transport<Transport>;
+    using started = started_write<driver>;
+    struct nothing {};
+
+public:
+    using weak_type = basic_weak_session<Writer, Traits>;
+    using traits = Traits;
+    using scope = basic_handler_scope<Traits>;
+
+    driver(Transport connection, Schedule hook, const writer_options& options, Observer observer, turn_state first)
+        : box(options.limits, first),
+          options_(options),
+          transport_(std::move(connection)),
+          schedule_(std::move(hook)),
+          observer_(std::move(observer)) {}
+    driver(const driver&) = delete;
+    driver& operator=(const driver&) = delete;
+    ~driver() = default;
+
+    /// Any thread, with no lock held: runs what a push decided, and has the writer driven.
+    errc after(const push_result& pushed, errands& todo) {
+        if (!todo.empty()) {
+            const scope telling(&box); // displaced data's outcomes: see may_displace()
+            const scope inside(this);
+            todo.run();
+        }
+        rouse(pushed.owed);
+        return pushed.error;
+    }
+    /// Whether a send may displace queued data: where the outcome of displaced data sends and so displaces, and so on,
+    /// that ends soon and answers queue_full.
+    [[nodiscard]] bool may_displace() const noexcept { return scope::depth(&box) < 8; }
+
+    /// Calls the hook, or writes where the drive is inline.
+    void rouse(wake owed) {
+        if (owed == wake::nothing) return;
+        if constexpr (requires { Schedule::writes_inline; }) {
+            if (owed == wake::hook) {
+                if (box.begin_claimed() && run().status == pump_status::blocked) call_hook();
+                return;
+            }
+        }
+        call_hook();
+    }
+
+    pump_result pump() {
+        pump_result instead;
+        if (box.begin(instead)) return run();
+        const bool is_due = instead.status == pump_status::busy && instead.deadline != no_deadline;
+        return is_due && box.expire_gate(Traits::clock::now()) ? run() : instead;
+    }
+
+    void abort(errc why, duration finish_within) {
+        rouse(box.abort(why, deadline_after(Traits::clock::now(), finish_within)));
+    }
+
+    /// Whether the calling thread is inside this writer, or is its loop: waiting for it there would be for ever.
+    [[nodiscard]] bool is_here() const noexcept { return scope::is_inside(this); }
+
+    /// For the destructor, while threads may still be inside by a handle: nothing more is accepted, and what is left has
+    /// its outcome, so that none of them waits for one. Then it waits until they have left.
+    void end() {
+        WSOLO_ASSERT(!is_here(), "a single_writer is destroyed inside one of its own callbacks");
+        anchor_.close();
+        room_queue due;
+        const bool is_ours = box.give_up(due);
+        due.wake_all();
+        if (is_ours) static_cast<void>(run());
+        anchor_ = {};
+        WSOLO_ASSERT(box.state() == turn_state::finished,
+                     "a single_writer is destroyed while another thread is in its pump()");
+    }
+
+    weak_type weak_handle(Writer& self) {
+        const auto existing =
+            box.locked([&] { return anchor_ ? std::optional<weak_type>(anchor_.handle()) : std::nullopt; });
+        if (existing) return *existing;
+        auto made = basic_session_anchor<Writer, Traits>::make(self);
+        if (!made) return {};
+        return box.locked([&] { // another thread may have been first
+            if (!anchor_) anchor_ = std::move(*made);
+            return anchor_.handle();
+        });
+    }
+    /// For a completion_transport, whose completions find the writer by a handle.
+    void attach(Writer& self) {
+        if constexpr (completes) self_ = &self;
+    }
+
+    /// The completion of a started write: any thread, inside a guard of the writer.
+    static void on_write_over(Writer& writer, started& ended, const io_result& how) {
+        driver& self = driver_of(writer);
+        self.rouse(self.box.end_started([&] {
+            ended.how = how;
+            ended.is_over = true;
+        }));
+    }
+
+    [[nodiscard]] Transport& connection() noexcept { return transport_; }
+    [[nodiscard]] const drive_options& options() const noexcept { return options_; }
+
+    outbox<Traits> box;
+
+private:
+    /// Precondition: the turn is this thread's.
+    pump_result run() {
+        const scope inside(this);
+        const std::uint32_t quantum = options_.pump_quantum.get();
+        std::size_t bytes = 0, frames = 0;
+        round now;
+        written last;
+        if (is_in_flight() && !collect(last, now.deadline)) return {pump_status::blocked, now.deadline};
+        batch plan;
+        plan.clear();
+        for (;;) {
+            bytes += last.done.bytes();
+            frames += last.done.frames();
+            if (last.error != errc::none) return finish(last);
+            now.done = std::exchange(last.done, {});
+            now.is_blocked = last.is_blocked;
+            now.is_used_up = (quantum != 0 && bytes >= quantum) ||
+                             (options_.pump_frames != 0 && frames >= options_.pump_frames);
+            errands todo;
+            const next_step step = box.next(now, plan, todo);
+            queue::destroy(std::exchange(now.idle, nullptr));
+            todo.run();
+            switch (step) {
+            case next_step::released: return {pump_status::idle};
+            case next_step::parked: return {pump_status::blocked, now.deadline};
+            case next_step::handed_over: call_hook(); return {pump_status::more};
+            case next_step::drained: return finish({});
+            case next_step::aborted: return finish({});
+            case next_step::tell:
+                if (now.high) observe([this] { observer_.on_high_water(); });
+                if (now.low) observe([this] { observer_.on_low_water(); });
+                break;
+            case next_step::write:
+                if (!perform(plan, now, last)) return {pump_status::blocked, now.deadline};
+                break;
+            }
+        }
+    }
+
+    /// Writes the batch. False: the write was started, and the turn waits for it.
+    bool perform(const batch& plan, round& now, written& last) {
+        if constexpr (completes) {
+            started_ = started::make(weak_handle(*self_));
+            if (started_ == nullptr) {
+                last.error = errc::out_of_memory;
+                return true;
+            }
+            started_->plan = plan;
+            started_->start(transport_, box.work(), options_, now.drain_deadline);
+            return collect(last, now.deadline);
+        } else {
+            last = write_once<Traits>(transport_, plan, box.work(), options_, now.drain_deadline);
+            return true;
+        }
+    }
+
+    [[nodiscard]] bool is_in_flight() const noexcept {
+        if constexpr (completes) return started_ != nullptr;
+        return false;
+    }
+
+    /// Whether the started write is over: `last` says what it did. Else the turn is parked.
+    bool collect([[maybe_unused]] written& last, [[maybe_unused]] time_point& deadline) {
+        if constexpr (completes) {
+            for (;;) {
+                errands todo;
+                const auto how = box.look(started_->is_over, todo);
+                todo.run();
+                if (how.high) observe([this] { observer_.on_high_water(); });
+                if (how.is_over) {
+                    const time_point drain = how.drains ? how.deadline : no_deadline;
+                    last = std::exchange(started_, nullptr)->collect(box.work(), options_, drain);
+                    return true;
+                }
+                if (!started_->is_cancelled() && (how.is_dying || Traits::clock::now() >= how.deadline)) {
+                    started_->cancel(transport_, how.is_dying ? errc::aborted
+                                                 : how.drains ? errc::drain_timed_out
+                                                              : errc::write_timed_out);
+                } else if (how.is_dying) {
+                    last.error = errc::aborted;
+                    return last.is_partial = true;
+                } else {
+                    deadline = started_->is_cancelled() ? no_deadline : how.deadline;
+                    if (box.park_started(started_->is_over, deadline)) return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    /// The end. `last`: the write that failed, if one did.
+    pump_result finish(const written& last) {
+        round rest;
+        rest.done = last.done;
+        {
+            errands todo;
+            const bool is_late = last.error == errc::write_timed_out || last.error == errc::drain_timed_out;
+            box.finish(rest,
+                       {last.error, last.is_partial, is_late,
+                        last.error == errc::write_failed ? last.transport_error : 0},
+                       todo);
+            todo.run();
+        }
+        for (bool more = true; more;) {
+            errands todo;
+            more = box.tell_dropped(todo);
+            todo.run();
+        }
+        const drain_report report = box.report();
+        end_transport(report);
+        observe([&] { observer_.on_finished(report); });
+        queue* const work = box.retire();
+        if constexpr (completes) {
+            if (started_ != nullptr) { // nothing knows when it ends
+                std::exchange(started_, nullptr)->abandon(work);
+                return {pump_status::finished};
+            }
+        }
+        queue::destroy(work);
+        return {pump_status::finished};
+    }
+
+    void end_transport(const drain_report& report) noexcept {
+        const end_of_write how = report.clean() ? end_of_write::drained : end_of_write::broken;
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            transport_.finish(how);
+        } catch (...) { // it has ended all the same
+        }
+#else
+        transport_.finish(how);
+#endif
+    }
+
+    template <class Call>
+    void observe(Call call) {
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            call();
+        } catch (...) {
+            static_cast<void>(box.abort(errc::handler_failed, Traits::clock::now()));
+        }
+#else
+        call();
+#endif
+    }
+
+    /// The last act of its callers: the thread that the hook wakes may already have destroyed the writer when it returns.
+    void call_hook() {
+        const scope inside(this);
+        if (ask_for_a_turn(schedule_)) return;
+        // It refused: no thread will come, so this one makes the end.
+        box.refuse();
+        pump_result ignored;
+        if (box.begin(ignored)) static_cast<void>(run());
+    }
+
+    drive_options options_;
+    [[no_unique_address]] std::conditional_t<completes, started*, nothing> started_{};
+    [[no_unique_address]] std::conditional_t<completes, Writer*, nothing> self_{};
+    [[no_unique_address]] Transport transport_;
+    [[no_unique_address]] Schedule schedule_;
+    [[no_unique_address]] Observer observer_;
+    basic_session_anchor<Writer, Traits> anchor_; ///< the last, so that nothing goes while threads are inside
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/outbound.hpp
 // What can be sent, as a value: pre-built bytes, a text, a binary message, or a reference to a shared frame.
@@ -10303,10 +11472,9 @@ template <role Self>
 // The two sides of a writer: a server's frames go out as they are, a client's each take a fresh masking key.
 //
 // Laws of this file:
-// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455
-// §5.1).
-// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside
-//   the lock takes a key under it first.
+// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455 §5.1).
+// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside the lock
+//   takes a key under it first.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -10357,1654 +11525,459 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/write/detail/close_code_of.hpp
-// The status code in an encoded Close frame, masked or not: what the writer remembers of the last frame it takes.
-//
-// Laws of this file:
-// - No judgement: a body without a whole code counts as none (RFC 6455 §7.1.5), any other code is reported as it is.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// Precondition: `frame` is one whole Close frame. close_code::no_status when it carries no code.
-[[nodiscard]] inline close_code close_code_of(const_bytes frame) noexcept {
-    const header_parse parsed = parse_header(frame);
-    if (parsed.header.payload_size < 2) return close_code::no_status;
-    std::byte code[2] = {frame[parsed.size], frame[parsed.size + 1]};
-    if (parsed.header.masked) apply_mask(mutable_bytes(code), parsed.header.key);
-    return static_cast<close_code>(load_be16(code));
-}
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/write/detail/waiting_sender.hpp
-// A thread that waits for room in a writer's budget.
-//
-// Laws of this file:
-// - It is linked by the very push that was refused, under the lock, so that room which comes meanwhile is not
-//   missed; and it is unlinked, or woken for the last time, before it goes.
-// - Being woken is no promise: it pushes anew, and may wait anew.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// Lives on the waiting thread's stack, for one push and its wait.
-template <class Traits>
-class waiting_sender : public budget_waiter {
-public:
-    waiting_sender() noexcept {
-        // NOLINTNEXTLINE(cppcoreguidelines-prefer-member-initializer): it is the base's
-        wake = [](budget_waiter& self) noexcept { static_cast<waiting_sender&>(self).parker_.release(); };
-    }
-
-    /// Precondition: a push linked it. False: the deadline or a stop request came first.
-    template <class Box, class StopToken>
-    [[nodiscard]] bool wait_for_room(Box& box, time_point deadline, const StopToken& stop) {
-        {
-            const auto nudge = [this]() noexcept { parker_.nudge(); };
-            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
-            parker_.park_until(deadline);
-        }
-        waiter_list due;
-        workload* unused = nullptr;
-        if (box.withdraw(*this, due, unused)) {
-            due.wake_all();
-            workload::destroy(unused);
-            return false;
-        }
-        parker_.park(); // it is being woken: the waker's touch must be over before the node goes
-        return true;
-    }
-
-private:
-    basic_parker<Traits> parker_;
-};
-
-/// Pushes until `push(budget_waiter*)`, which drives as well, is accepted or refused for another reason than a
-/// full queue; waits for room in between. errc::timed_out or cancelled when that does not come.
-template <class Traits, class Box, class StopToken, class Push>
-[[nodiscard]] errc push_when_room(Box& box, time_point deadline, const StopToken& stop, Push push) {
-    for (;;) {
-        waiting_sender<Traits> waiter;
-        const errc pushed = push(&waiter);
-        if (pushed != errc::queue_full) return pushed;
-        if (!waiter.wait_for_room(box, deadline, stop))
-            return stop.stop_requested() ? errc::cancelled : errc::timed_out;
-    }
-}
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/write/detail/verdict.hpp
-// What the outbox answers: who holds the token, what a push came to, what the owner is to do next.
-//
-// Laws of this file:
-// - Values only. What a result carries out from under the lock (waiters, a workload) is the caller's.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Who holds the write token.
-enum class token : std::uint8_t {
-    free,      ///< nobody: the queue is empty
-    gated,     ///< the handshake: see write/init_gate.hpp
-    scheduled, ///< the schedule hook: pump() is owed
-    pumping,   ///< the thread inside pump()
-    parked,    ///< the transport: pump() is owed when it is writable or a deadline passes
-    finished,  ///< nobody, ever again
-};
-
-namespace detail {
-
-/// What a push came to.
-struct [[nodiscard]] push_result {
-    errc error = errc::none;
-    bool drive = false; ///< the caller took the token and must call the schedule hook
-};
-
-/// What the owner is to do next.
-enum class next_step : std::uint8_t { write, write_what_must, look_again, released, drained, aborted };
-
-/// What the owner takes out from under the lock.
-struct [[nodiscard]] next_result {
-    next_step step = next_step::released;
-    bool climbed = false;     ///< the queue reached its high mark: tell the observer, before `fell`
-    bool fell = false;        ///< the queue fell to its low mark: tell the observer
-    std::uint32_t frames = 0; ///< that were written so far, modulo 2^32
-    workload* idle = nullptr; ///< the caller's to destroy
-    waiter_list due{};        ///< the caller's to wake
-};
-
-/// How things stand while a write is in flight.
-struct [[nodiscard]] standing {
-    bool over = false;    ///< it has ended
-    bool climbed = false; ///< the queue reached its high mark: tell the observer
-    bool drains = false;  ///< the deadline is that of a close or an abort
-    bool gone = false;    ///< the writer is being destroyed
-    time_point deadline = no_deadline;
-    waiter_list due{}; ///< the caller's to wake
-};
-
-/// The end, for the owner to tell and to clean up.
-struct [[nodiscard]] end_result {
-    drain_report report{};
-    workload* rest = nullptr;
-    waiter_list due{};
-};
-
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/detail/intake.hpp
-// How frames get into a writer's queue: what anybody may do, from any thread, at any time.
-//
-// Laws of this file:
-// - "Open?", "room?", "queue it" and "am I the one to drive it?" are one step, under one short lock, which the
-//   outbox shares: a push that finds the token free takes it, and its caller must call the schedule hook.
-// - Once sealed nothing is accepted; Close is the push that seals.
-// - Under the lock there is no allocation, no system call, no user code and no copy above inline_limit.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// Frames up to this size are copied into a shared block under the lock; larger ones become segments of their
-/// own.
-inline constexpr std::size_t inline_limit = 2048;
-
-/// See the file's laws. Each function takes the lock itself.
-template <class Traits>
-class intake {
-public:
-    intake(const intake&) = delete;
-    intake& operator=(const intake&) = delete;
-
-    /// Queues a small frame, which `encode(mutable_bytes)` writes in place under the lock.
-    template <class Encode>
-    push_result push_small(const placement& where, Encode encode) noexcept {
-        return place(where, by_budget(where),
-                     [&](segment& room, supplies& out) { encode(queued_.put_small(where, room, out)); });
-    }
-
-    /// Queues a frame that already is a segment. Takes it over only when the result says errc::none.
-    push_result push_whole(placement where, segment* frame) noexcept {
-        where.size = frame->size();
-        where.whole = true;
-        return place(where, by_budget(where), [&](supplies& out) { queued_.put_whole(where, frame, out); });
-    }
-
-    /// Queues a segment without frames behind the data accepted so far; its outcome says that its turn has
-    /// come. No cork holds it back.
-    push_result push_mark(segment* mark, budget_waiter* waiter = nullptr) noexcept {
-        const placement where{.mark = true, .waiter = waiter};
-        return place(where, by_budget(where), [&](supplies& out) { queued_.put_whole(where, mark, out); });
-    }
-
-    /// The gate's: leads everything, a Close that was queued before it included.
-    push_result push_greeting(segment* greeting) noexcept {
-        const placement where{.to = lane_id::greeting, .size = greeting->size()};
-        return place(where, by_budget(where),
-                     [&](supplies& out) { queued_.put_whole(where, greeting, out); });
-    }
-
-    /// Queues a keyed frame; a queued one of the same key leaves, errc::conflated. O(segments queued).
-    push_result push_keyed(segment* frame) noexcept {
-        segment* same = nullptr;
-        return place(
-            {},
-            [&](supplies& out) { return queued_.judge_keyed(frame->tag().key, frame->size(), same, out); },
-            [&](supplies& out) { queued_.put_keyed(frame, same, out); });
-    }
-
-    /// Queues the Close frame behind everything accepted so far, seals, and bounds the drain.
-    template <class Encode>
-    push_result push_close(std::size_t size, close_code code, time_point drain_deadline,
-                           Encode encode) noexcept {
-        const placement where{.size = size, .of_message = true};
-        return place(where, admit_anything, [&](segment& room, supplies& out) {
-            encode(queued_.put_small(where, room, out));
-            seal(code, drain_deadline);
-        });
-    }
-    /// The same with a segment for it, taken over only when the result says errc::none.
-    push_result push_close_whole(segment* frame, close_code code, time_point drain_deadline) noexcept {
-        const placement where{.size = frame->size(), .whole = true, .of_message = true};
-        return place(where, admit_anything, [&](supplies& out) {
-            queued_.put_whole(where, frame, out);
-            seal(code, drain_deadline);
-        });
-    }
-
-    /// Opens a fragmented message: until end_message() other data waits, control does not.
-    [[nodiscard]] errc begin_message() noexcept {
-        const scoped_hold hold(lock_);
-        if (sealed_) return errc::closed;
-        return queued_.accounts.open_message() ? errc::none : errc::message_open;
-    }
-    /// True when the caller must call the schedule hook; senders that waited are its to wake. Behind a Close
-    /// nothing follows: held data stays, and drops.
-    [[nodiscard]] bool end_message(waiter_list& due) noexcept {
-        const scoped_hold hold(lock_);
-        const bool follows = !sealed_ && queued_.end_message();
-        queued_.grant(due, sealed_);
-        return follows && claim();
-    }
-
-    /// While corked no push asks for a drive. False: there are as many as can be counted. uncork() is true
-    /// when the caller must call the schedule hook.
-    [[nodiscard]] bool cork() noexcept {
-        const scoped_hold hold(lock_);
-        if (corks_ == UINT8_MAX) return false;
-        ++corks_;
-        return true;
-    }
-    [[nodiscard]] bool uncork() noexcept {
-        const scoped_hold hold(lock_);
-        --corks_;
-        return queued_.has_incoming() && claim();
-    }
-
-    /// Withdraws a sender that waits for room; those behind it may fit, and are the caller's to wake, as an
-    /// unused workload is its to destroy. False when it was granted room, or the end came: it is being woken.
-    [[nodiscard]] bool withdraw(budget_waiter& waiter, waiter_list& due, workload*& unused) noexcept {
-        const scoped_hold hold(lock_);
-        if (!std::exchange(waiter.waits, false)) return false;
-        queued_.work->waiters.remove(waiter);
-        queued_.grant(due, sealed_);
-        if (token_ == token::free) unused = queued_.take_unused();
-        return true;
-    }
-
-    /// Whether a data frame of `size` bytes with a segment of its own might be accepted now: spares the work
-    /// of encoding it in vain.
-    [[nodiscard]] errc admits(std::size_t size) noexcept {
-        const scoped_hold hold(lock_);
-        return may_evict(queued_.accounts.admit(lane_id::data, size, true));
-    }
-    [[nodiscard]] errc admits_keyed(std::uint64_t key, std::size_t size) noexcept {
-        const scoped_hold hold(lock_);
-        const errc full = may_evict(queued_.accounts.admit(lane_id::data, size, true));
-        segment* same = nullptr;
-        return full == errc::queue_full ? queued_.admit_keyed(key, size, same) : full;
-    }
-
-    /// Runs `work` under the lock and returns its result: for what else the lock protects (a client's key
-    /// source).
-    template <class Work>
-    auto locked(Work work) noexcept {
-        const scoped_hold hold(lock_);
-        return work();
-    }
-
-    [[nodiscard]] token state() noexcept {
-        return locked([this] { return token_; });
-    }
-    [[nodiscard]] std::size_t held_bytes() noexcept {
-        return locked([this] { return queued_.accounts.held_data(); });
-    }
-    [[nodiscard]] std::uint32_t held_frames() noexcept {
-        return locked([this] { return queued_.accounts.held_frames(); });
-    }
-    [[nodiscard]] overflow when_full() noexcept {
-        return locked([this] { return queued_.accounts.when_full(); }); // it shares a byte with what changes
-    }
-
-    [[nodiscard]] drain_report report() noexcept {
-        const scoped_hold hold(lock_);
-        return report_held();
-    }
-
-protected:
-    intake(const writer_limits& limits, token first) noexcept : queued_(limits), token_(first) {}
-    ~intake() = default;
-
-    // The following are for whoever holds the lock.
-
-    /// A parked writer's loop waits for an older deadline: the hook tells it to look again.
-    void recall() noexcept {
-        if (token_ == token::parked) token_ = token::free;
-    }
-
-    bool claim() noexcept { return corks_ == 0 && take_if_free(); }
-
-    bool take_if_free() noexcept {
-        if (token_ != token::free) return false;
-        token_ = token::scheduled;
-        return true;
-    }
-
-    [[nodiscard]] drain_report report_held() const noexcept {
-        drain_report report;
-        queued_.accounts.fill(report);
-        report.partial_frame = partial_frame_;
-        report.deadline_hit = deadline_hit_;
-        report.reason = reason_;
-        report.transport_error = transport_error_;
-        return report;
-    }
-
-    // Wide first, so that the narrow members fill the first one's tail and an idle writer stays small.
-    [[no_unique_address]] backlog queued_;
-    basic_spin_lock<Traits> lock_;
-    errc reason_ = errc::none;
-    std::uint8_t corks_ = 0;
-    token token_ : 3;
-    bool sealed_ : 1 = false;
-    bool aborting_ : 1 = false;
-    bool given_up_ : 1 = false; // by the destructor
-    bool partial_frame_ : 1 = false;
-    bool deadline_hit_ : 1 = false;
-    int transport_error_ = 0;
-
-private:
-    /// Accepts a frame: judge(supplies) says whether; commit(room, supplies) puts a small one where there is
-    /// room, commit(supplies) queues one that needs none; in one step. Memory is fetched with the lock free, and
-    /// everything is judged again.
-    template <class Judge, class Commit>
-    push_result place(const placement& where, Judge judge, Commit commit) noexcept {
-        supplies fresh;
-        do {
-            const scoped_hold hold(lock_);
-            if (sealed_ && (aborting_ || where.to != lane_id::greeting)) return {errc::closed};
-            if (where.waiter != nullptr && !queued_.find_work(fresh)) continue; // it is where senders wait
-            if (const errc refused = judge(fresh); refused != errc::none) // and for whom no cork holds back
-                return {refused, where.waiter != nullptr && queued_.has_incoming() && take_if_free()};
-            if (!queued_.find_work(fresh)) continue;
-            const bool was_parked = token_ == token::parked;
-            if constexpr (std::invocable<Commit&, segment&, supplies&>) {
-                segment* room = queued_.find_room(where, fresh);
-                if (room == nullptr) continue;
-                commit(*room, fresh);
-            } else {
-                commit(fresh);
-            }
-            if (queued_.accounts.climbed()) recall(); // the observer is told by whoever pumps
-            const bool recalled =
-                was_parked && token_ == token::free; // no cork holds back a write that has begun
-            return {errc::none, recalled || where.mark ? take_if_free() : claim()};
-        } while (fresh.fetch());
-        return {errc::out_of_memory};
-    }
-
-    static errc admit_anything(supplies&) noexcept { return errc::none; }
-
-    void seal(close_code code, time_point drain_deadline) noexcept {
-        sealed_ = true;
-        queued_.accounts.note_close(code);
-        queued_.work->close_deadline = drain_deadline;
-        recall();
-    }
-
-    auto by_budget(const placement& where) noexcept {
-        return [this, &where](supplies& out) noexcept { return queued_.judge(where, out); };
-    }
-
-    [[nodiscard]] errc may_evict(errc full) const noexcept {
-        if (sealed_) return errc::closed;
-        return full == errc::queue_full && queued_.evicts() ? errc::none : full;
-    }
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/write/outbox.hpp
-// The queue in front of one connection, and who may write it: the token's path, from the push that took it
-// (see detail/intake.hpp) by pump() to its release, its parking or the end; under the queue's own lock.
-//
-// Laws of this file:
-// - Exactly one holder of the write token: only `pumping` may touch the flight and the transport.
-// - A push that finds the token held does nothing about it, because finding the queue empty and releasing
-//   the token are one step under the lock that pushes take. No wake-up can be lost.
-// - The seal, an abort and the end are for ever: nothing here takes them back.
-
-namespace wsolo::inline WSOLO_ABI {
-
-namespace detail {
-
-/// See the file's laws. Each function takes the lock itself; those marked "owner" are for the thread that
-/// pumps.
-template <class Traits>
-class outbox : public intake<Traits> {
-public:
-    outbox(const writer_limits& limits, token first) noexcept : intake<Traits>(limits, first) {}
-
-    /// Seals, and has everything dropped at the next frame boundary, or at `finish_by`. True when the caller
-    /// must call the schedule hook.
-    [[nodiscard]] bool abort(errc why, time_point finish_by) noexcept {
-        const scoped_hold hold(lock_);
-        if (token_ == token::finished) return false;
-        begin_abort(why == errc::none ? errc::aborted : why, finish_by); // none: for an end in order
-        recall();
-        return take_if_free();
-    }
-
-    /// Bounds the handshake, whose deadline lies in `fresh` where there is no workload yet. False: it is over.
-    [[nodiscard]] bool bound_gate(time_point deadline, workload*& fresh) noexcept {
-        const scoped_hold hold(lock_);
-        if (token_ != token::gated) return false;
-        if (queued_.work == nullptr) queued_.work = std::exchange(fresh, nullptr);
-        queued_.work->gate_deadline = deadline;
-        return true;
-    }
-
-    /// The handshake lets go of its token. True when the caller must call the schedule hook.
-    [[nodiscard]] bool open_gate() noexcept {
-        const scoped_hold hold(lock_);
-        if (token_ != token::gated) return false; // its deadline was first
-        token_ = token::free;
-        return (aborting_ || queued_.has_incoming()) && take_if_free();
-    }
-
-    /// A pump meets the gate. At its deadline the token is the pump's and the writer is to end; until then
-    /// `deadline` says when.
-    [[nodiscard]] bool expire_gate(time_point now, time_point finish_by, time_point& deadline) noexcept {
-        const scoped_hold hold(lock_);
-        if (token_ != token::gated || queued_.work == nullptr) return false;
-        deadline = queued_.work->gate_deadline;
-        if (now < deadline) return false;
-        begin_abort(errc::handshake_timeout, finish_by);
-        token_ = token::pumping;
-        return true;
-    }
-
-    /// Takes a token that waits for a pump. False when there is none: idle, gated, finished, or another
-    /// thread pumps.
-    [[nodiscard]] bool begin() noexcept {
-        const scoped_hold hold(lock_);
-        if (token_ != token::scheduled && token_ != token::parked) return false;
-        token_ = token::pumping;
-        return true;
-    }
-
-    /// Owner: settles what was written and takes what was queued meanwhile. With next_step::released the
-    /// token is free again and nothing of this object may be touched.
-    next_result next(const progress& done) noexcept {
-        next_result result;
-        const scoped_hold hold(lock_);
-        queued_.accounts.settle(done);
-        result.frames = queued_.accounts.frames_written();
-        result.climbed = queued_.accounts.tells_high();
-        result.fell = queued_.accounts.fell();
-        queued_.grant(result.due, sealed_);
-        if (queued_.work != nullptr) queued_.work->take_incoming(sealed_);
-        if (aborting_) {
-            result.step =
-                queued_.must_finish() && !given_up_ ? next_step::write_what_must : next_step::aborted;
-        } else if (queued_.has_flight()) {
-            result.step = next_step::write;
-        } else if (sealed_) {
-            result.step = next_step::drained;
-        } else if (result.climbed || result.fell) {
-            result.step = next_step::look_again; // the observer is told while the token is still held
-        } else {
-            token_ = token::free;
-            queued_.grant(result.due, true); // no later write will: what does not fit waits anew
-            if (!queued_.has_held()) result.idle = std::exchange(queued_.work, nullptr);
-        }
-        return result;
-    }
-
-    /// Owner: what was written is off the books, ahead of next(): who is told of it finds the room.
-    void settle(const progress& done) noexcept {
-        const scoped_hold hold(lock_);
-        queued_.accounts.settle(done);
-    }
-
-    /// Owner: the transport would block. False when an abort came meanwhile, or the observer is to be told
-    /// of a mark: go on with next().
-    [[nodiscard]] bool park(const progress& done, time_point& deadline, waiter_list& due) noexcept {
-        const scoped_hold hold(lock_);
-        queued_.accounts.settle(done);
-        queued_.grant(due, sealed_);
-        if (aborting_ && (given_up_ || !queued_.must_finish())) return false;
-        if (queued_.accounts.is_untold() || queued_.accounts.has_fallen()) return false;
-        token_ = token::parked;
-        deadline = queued_.work->deadline();
-        return true;
-    }
-
-    /// Owner, while a write is in flight.
-    standing look(const bool& over) noexcept {
-        standing now;
-        const scoped_hold hold(lock_);
-        now.over = over;
-        now.climbed = queued_.accounts.tells_high();
-        now.deadline = queued_.work->deadline();
-        now.drains = queued_.work->close_deadline <= now.deadline;
-        now.gone = given_up_;
-        queued_.grant(now.due, sealed_);
-        return now;
-    }
-
-    /// Owner: the token waits for the write in flight. False when look() has something new.
-    [[nodiscard]] bool park_started(const bool& over, bool cancelled, time_point& deadline) noexcept {
-        const scoped_hold hold(lock_);
-        if (over || given_up_ || queued_.accounts.is_untold()) return false;
-        token_ = token::parked;
-        deadline = cancelled ? no_deadline : queued_.work->deadline();
-        return true;
-    }
-
-    /// The completion: `note()` says that the write is over. True when the caller must call the schedule
-    /// hook.
-    template <class Note>
-    [[nodiscard]] bool end_started(Note note) noexcept {
-        const scoped_hold hold(lock_);
-        note();
-        recall();
-        return take_if_free();
-    }
-
-    /// Owner: the token, still held, goes to the schedule hook. False: nobody would come, the writer goes.
-    [[nodiscard]] bool hand_over() noexcept {
-        const scoped_hold hold(lock_);
-        if (!given_up_) token_ = token::scheduled;
-        return !given_up_;
-    }
-
-    /// Owner: the end. What is still held is dropped; the caller tells and destroys `rest`, and wakes who is
-    /// due.
-    end_result finish(const progress& done, const drain_report& how) noexcept {
-        end_result end;
-        const scoped_hold hold(lock_);
-        queued_.accounts.settle(done);
-        if (!aborting_) reason_ = how.reason;
-        if (reason_ == errc::none && queued_.has_held()) reason_ = errc::message_unfinished;
-        queued_.accounts.drop_held();
-        queued_.grant(end.due, true);
-        deadline_hit_ = how.deadline_hit;
-        transport_error_ = how.transport_error;
-        partial_frame_ = how.partial_frame || queued_.mid_frame();
-        sealed_ = true;
-        aborting_ = true; // the reason stands
-        end.rest = std::exchange(queued_.work, nullptr);
-        end.report = report_held();
-        return end;
-    }
-
-    /// Owner: the last touch.
-    void retire() noexcept {
-        const scoped_hold hold(lock_);
-        token_ = token::finished;
-    }
-
-    /// For the destructor: nothing is accepted any more, and nobody waits for room; the caller wakes who is
-    /// due. True when the token, which nobody ran with, is its. Else whoever pumps ends the writer.
-    [[nodiscard]] bool give_up(waiter_list& due) noexcept {
-        const scoped_hold hold(lock_);
-        WSOLO_ASSERT(token_ != token::gated, "a single_writer is destroyed before its init_gate");
-        if (!aborting_) reason_ = errc::aborted;
-        sealed_ = aborting_ = given_up_ = true;
-        queued_.grant(due, true);
-        if (token_ == token::pumping || token_ == token::finished) return false;
-        token_ = token::pumping;
-        return true;
-    }
-
-    /// Owner. nullptr when nothing was queued since the writer was idle (an abort of an idle writer).
-    [[nodiscard]] workload* work() noexcept { return queued_.work; }
-
-private:
-    /// The lock is held.
-    void begin_abort(errc why, time_point finish_by) noexcept {
-        if (queued_.work != nullptr) {
-            queued_.work->close_deadline = earlier(queued_.work->close_deadline, finish_by);
-        }
-        if (!aborting_) reason_ = why;
-        sealed_ = aborting_ = true;
-    }
-
-    using base = intake<Traits>;
-    using base::aborting_, base::deadline_hit_, base::given_up_, base::lock_, base::partial_frame_,
-        base::queued_, base::reason_, base::sealed_, base::token_, base::transport_error_;
-    using base::recall, base::report_held, base::take_if_free;
-};
-
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/detail/settings.hpp
-// writer_options' times and quantum in 16 bytes: what each of very many idle writers keeps of them.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// Whole milliseconds below 2^32-1; anything longer (49 days) means "for ever", anything negative "at once".
-class short_duration {
-public:
-    explicit constexpr short_duration(std::chrono::milliseconds span) noexcept
-        : milliseconds_(span.count() < 0           ? 0
-                        : span.count() >= for_ever ? for_ever
-                                                   : static_cast<std::uint32_t>(span.count())) {}
-
-    [[nodiscard]] constexpr duration get() const noexcept {
-        return milliseconds_ == for_ever ? duration::max()
-                                         : duration(std::chrono::milliseconds(milliseconds_));
-    }
-
-private:
-    static constexpr std::uint32_t for_ever = UINT32_MAX;
-    std::uint32_t milliseconds_;
-};
-
-/// A number of bytes in two of them: exact below 2048, above that within a thousandth, never more.
-class short_size {
-public:
-    explicit constexpr short_size(std::uint32_t size) noexcept {
-        std::uint16_t shift = 0;
-        for (; size >> shift >= 2048; ++shift) {}
-        bits_ = static_cast<std::uint16_t>(size >> shift << 5 | shift);
-    }
-
-    [[nodiscard]] constexpr std::uint32_t get() const noexcept {
-        return static_cast<std::uint32_t>(bits_ >> 5) << (bits_ & 31U);
-    }
-
-private:
-    std::uint16_t bits_;
-};
-
-struct settings {
-    explicit constexpr settings(const writer_options& options) noexcept
-        : write_timeout(options.timeouts.write),
-          drain_timeout(options.timeouts.drain),
-          min_rate(options.timeouts.min_rate),
-          pump_quantum(options.pump_quantum),
-          pump_frames(options.pump_frames) {}
-
-    short_duration write_timeout;
-    short_duration drain_timeout;
-    std::uint32_t min_rate;
-    short_size pump_quantum;
-    std::uint16_t pump_frames;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/write/detail/attempt.hpp
-// One call of the transport: what to offer it, until when, and what its answer means.
-//
-// Laws of this file:
-// - A deadline belongs to one write: it is computed when the write starts and forgotten when everything
-//   offered was taken, so no later write can inherit it.
-// - Progress extends it only as far as the minimum rate allows, and never beyond a fresh timeout.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-struct attempt {
-    progress done;
-    std::size_t written = 0;
-    errc error = errc::none;
-    bool blocked = false;   ///< nothing wrong, but the transport must become writable first
-    bool abandoned = false; ///< nobody waits for the write's end: how much of it leaves is not known
-    int transport_error = 0;
-
-    /// The report's end of the story when `error` is one.
-    [[nodiscard]] drain_report failure() const noexcept {
-        drain_report end;
-        end.partial_frame = abandoned;
-        end.reason = error;
-        end.deadline_hit = error == errc::write_timed_out || error == errc::drain_timed_out;
-        end.transport_error = error == errc::write_failed ? transport_error : 0;
-        return end;
-    }
-};
-
-/// A deadline `by` after `taken` more bytes, at `min_rate` bytes per second.
-[[nodiscard]] inline time_point extended(time_point by, std::size_t taken, std::uint32_t min_rate) noexcept {
-    if (min_rate == 0) return no_deadline; // no minimum: any progress earns a fresh timeout
-    constexpr std::uint64_t billion = 1'000'000'000;
-    const std::uint64_t earned =
-        taken > UINT64_MAX / billion ? UINT64_MAX / min_rate : taken * billion / min_rate;
-    constexpr auto longest = static_cast<std::uint64_t>(std::chrono::nanoseconds::max().count());
-    return deadline_after(
-        by, std::chrono::nanoseconds(static_cast<std::int64_t>(earned < longest ? earned : longest)));
-}
-
-[[nodiscard]] inline errc judge(const io_result& io, const workload& work, time_point started) noexcept {
-    switch (io.status) {
-    case io_status::ok: return io.transferred == 0 ? errc::write_failed : errc::none;
-    case io_status::would_block: return started >= work.write_deadline ? errc::write_timed_out : errc::none;
-    case io_status::timed_out:
-        if (io.transferred != 0 && started < earlier(work.write_deadline, work.drain_deadline))
-            return errc::none;
-        return work.drain_deadline < work.write_deadline ? errc::drain_timed_out : errc::write_timed_out;
-    case io_status::failed: break;
-    }
-    return errc::write_failed;
-}
-
-/// Before a write: what to offer. False when there is nothing to offer: `made` says why. Precondition: the
-/// flight is not empty.
-[[nodiscard]] inline bool prepare(attempt& made, gather_plan& plan, workload& work, const settings& options,
-                                  bool only_what_must, time_point now) {
-    if (now >= work.drain_deadline) {
-        made.error = errc::drain_timed_out;
-        return false;
-    }
-    work.in_flight.plan(plan, only_what_must);
-    if (plan.parts().empty()) { // nothing but marks
-        made.done = work.in_flight.advance(plan, 0);
-        return false;
-    }
-    if (work.write_deadline == no_deadline)
-        work.write_deadline = deadline_after(now, options.write_timeout.get());
-    return true;
-}
-
-/// After it: what was taken, and until when the rest has time.
-template <class Traits>
-void account(attempt& made, const gather_plan& plan, workload& work, const settings& options,
-             const io_result& io) {
-    WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
-    WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
-                 "a transport took nothing and called it ok");
-    made.written = io.transferred;
-    made.transport_error = io.error;
-    made.done = work.in_flight.advance(plan, io.transferred);
-    if (io.transferred == plan.bytes()) {
-        work.write_deadline = no_deadline;
-    } else if (io.transferred != 0) {
-        const time_point fresh = deadline_after(Traits::clock::now(), options.write_timeout.get());
-        work.write_deadline = earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
-    }
-}
-
-/// A transport that throws has failed.
-template <transport Transport>
-io_result call_write(Transport& connection, const gather_plan& plan, time_point deadline) {
-#if WSOLO_HAS_EXCEPTIONS
-    try {
-        return connection.write(plan.parts(), deadline);
-    } catch (...) {
-        return {io_status::failed};
-    }
-#else
-    return connection.write(plan.parts(), deadline);
-#endif
-}
-
-/// The end of the transport; one that throws has ended all the same.
-template <any_transport Transport>
-void call_finish(Transport& connection, end_of_write why) noexcept {
-#if WSOLO_HAS_EXCEPTIONS
-    try {
-        connection.finish(why);
-    } catch (...) { // there is nobody to tell
-    }
-#else
-    connection.finish(why);
-#endif
-}
-
-/// A whole write. Owner only, with no lock held. Precondition: the flight is not empty.
-template <class Traits, transport Transport>
-attempt attempt_write(Transport& connection, workload& work, const settings& options, bool only_what_must) {
-    attempt made;
-    const time_point started = Traits::clock::now();
-    gather_plan plan;
-    if (!prepare(made, plan, work, options, only_what_must, started)) return made;
-    const io_result io = call_write(connection, plan, earlier(work.write_deadline, work.drain_deadline));
-    account<Traits>(made, plan, work, options, io);
-    made.error = judge(io, work, started);
-    made.blocked = io.status == io_status::would_block;
-    return made;
-}
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/write/detail/started_write.hpp
-// A write that was started and is not over yet: what the transport's completion and the writer share.
-//
-// Laws of this file:
-// - Two references, the writer's and the completion's: whichever ends last frees it, and with it the bytes
-//   that a destroyed writer left behind, because the transport may still read them.
-// - Nobody touches the flight while a write stands, so the plan need not be kept: made anew it is the same.
-// - `over` and `how` belong to the outbox's lock, the other members to the owner of the write token.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-template <class Core>
-class started_write final : public write_target {
-public:
-    /// Starts one into `slot`; nullptr there when there is no memory. The call may end the write before it
-    /// returns. Owner only, with no lock held.
-    template <completion_transport Transport>
-    static void start(started_write*& slot, typename Core::weak_type writer, Transport& connection,
-                      const gather_plan& plan, const workload& work, bool only_what_must, time_point now) {
-        slot = writer.is_expired() ? nullptr
-                                   : new (std::nothrow) started_write(std::move(writer), only_what_must, now);
-        if (slot == nullptr) return;
-        const time_point deadline = earlier(work.write_deadline, work.drain_deadline);
-#if WSOLO_HAS_EXCEPTIONS
-        try {
-            connection.start_write(plan.parts(), deadline, write_done(*slot));
-        } catch (...) {
-            // the write_done, destroyed on the way, said that it failed
-        }
-#else
-        connection.start_write(plan.parts(), deadline, write_done(*slot));
-#endif
-    }
-
-    /// Owner: has it end soon, because `why`.
-    template <completion_transport Transport>
-    void cancel(Transport& connection, errc why) noexcept {
-        if (std::exchange(cancelled_, why) != errc::none) return;
-#if WSOLO_HAS_EXCEPTIONS
-        try {
-            connection.cancel_write();
-        } catch (...) { // it did nothing, as it may
-        }
-#else
-        connection.cancel_write();
-#endif
-    }
-    [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
-
-    /// Owner, once it is over: what it did. Frees it.
-    [[nodiscard]] attempt settle(workload& work, const settings& options) {
-        attempt made;
-        gather_plan plan;
-        work.in_flight.plan(plan, only_what_must_);
-        if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
-        account<typename Core::traits>(made, plan, work, options, how);
-        made.error = judge(how, work, started_);
-        if (is_cancelled() && (made.error != errc::none || made.written != plan.bytes()))
-            made.error = cancelled_;
-        drop();
-        return made;
-    }
-
-    /// The writer goes: `rest` is freed once nothing reads it any more.
-    void abandon(workload* rest) noexcept {
-        rest_ = rest;
-        drop();
-    }
-
-    io_result how;
-    bool over = false;
-
-private:
-    started_write(typename Core::weak_type writer, bool only_what_must, time_point now) noexcept
-        : write_target{&on_over},
-          writer_(std::move(writer)),
-          started_(now),
-          only_what_must_(only_what_must) {}
-    ~started_write() { workload::destroy(rest_); }
-
-    static void on_over(write_target& self, const io_result& how) noexcept {
-        auto& ended = static_cast<started_write&>(self);
-        if (const auto writer = ended.writer_.try_use()) Core::write_is_over(*writer, ended, how);
-        ended.drop();
-    }
-
-    void drop() noexcept {
-        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-    }
-
-    typename Core::weak_type writer_;
-    typename Core::traits::template atomic<int> references_{2};
-    workload* rest_ = nullptr;
-    const time_point started_;
-    errc cancelled_ = errc::none;
-    const bool only_what_must_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/write/detail/writer_core.hpp
-// The token's path through a writer: from the push that takes it, by the schedule hook, through pump(), to
-// its release, its parking, or the end.
-//
-// Laws of this file:
-// - The transport is touched by the token's holder only, and by no other code than this and the init gate.
-// - While a write is in flight the token is parked; the completion takes it up, as the hook would. What the
-//   transport reads stays until then, whatever ends the writer.
-// - The hook, the observer, outcomes and waiting senders are called with no lock held.
-// - Nothing of the object is touched after next() said `released`.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// What pump() left behind.
-enum class pump_status : std::uint8_t {
-    idle,     ///< everything is written; the next send calls the hook
-    blocked,  ///< pump() again when the transport is writable (when a write is in flight, its end calls the
-              ///< hook), or at `deadline`
-    more,     ///< the quantum is used up; the hook was called again
-    busy,     ///< another thread (or a gate) holds the token: nothing to do here
-    finished, ///< over: see report()
-};
-
-/// `deadline` counts where the status is blocked, or busy because of a gate, and may be no_deadline.
-struct [[nodiscard]] pump_result {
-    pump_status status = pump_status::idle;
-    time_point deadline = no_deadline;
-};
-
-/// The inline drive: the sender that finds the writer idle writes at once, up to the quantum, and only what
-/// is left (or what the transport did not take) goes to `Hook`.
-template <schedule_hook Hook>
-struct inline_drive {
-    static constexpr bool writes_inline = true;
-    Hook hook;
-    decltype(auto) operator()() { return hook(); }
-};
-template <class Hook>
-inline_drive(Hook) -> inline_drive<Hook>;
-
-namespace detail {
-
-/// `Writer` is the class derived from it, for handles.
-template <class Writer, any_transport Transport, schedule_hook Schedule, class Observer, class Traits>
-class writer_core {
-public:
-    using weak_type = basic_weak_session<Writer, Traits>;
-    using traits = Traits;
-
-    writer_core(const writer_core&) = delete;
-    writer_core& operator=(const writer_core&) = delete;
-
-protected:
-    writer_core(Transport connection, Schedule hook, const writer_options& options, Observer observer,
-                token first)
-        : box_(options.limits, first),
-          settings_(options),
-          transport_(std::move(connection)),
-          schedule_(std::move(hook)),
-          observer_(std::move(observer)) {}
-    ~writer_core() = default;
-
-    /// For the destructor, while threads may still be inside by a handle: nothing more is accepted, and what is
-    /// left has its outcome, so that none of them waits for one.
-    void give_up() {
-        waiter_list due;
-        const bool is_ours = box_.give_up(due);
-        due.wake_all();
-        if (is_ours) static_cast<void>(run());
-    }
-    /// For the destructor, when they have left.
-    void check_over() const noexcept {
-        WSOLO_ASSERT(box_.state() == token::finished,
-                     "a single_writer is destroyed while another thread is in its pump()");
-    }
-
-    /// The rest of every push, with no lock held.
-    errc drive(push_result pushed) {
-        if (pushed.drive) schedule();
-        return pushed.error;
-    }
-    /// The same for data, which a full queue may cost the connection; control frames have their reserve.
-    errc drive_data(push_result pushed) {
-        if (pushed.drive) schedule();
-        if (pushed.error == errc::queue_full && box_.when_full() == overflow::disconnect)
-            abort_with(errc::queue_full, duration::zero());
-        return pushed.error;
-    }
-
-    void abort_with(errc why, duration finish_within) {
-        if (box_.abort(why, deadline_after(Traits::clock::now(), finish_within))) schedule();
-    }
-
-    /// The caller took the token off `free`.
-    void schedule() {
-        if constexpr (requires { Schedule::writes_inline; }) {
-            if (box_.begin() && run().status == pump_status::blocked) call_hook();
-        } else {
-            call_hook();
-        }
-    }
-
-    pump_result take_and_run() {
-        if (box_.begin()) return run();
-        switch (box_.state()) {
-        case token::gated: return meet_gate();
-        case token::pumping: return {pump_status::busy};
-        case token::finished: return {pump_status::finished};
-        default: return {pump_status::idle};
-        }
-    }
-
-    /// Whether the calling thread is inside this writer's pump: waiting for it there would be for ever.
-    [[nodiscard]] bool is_pumping_here() const noexcept {
-        return basic_handler_scope<Traits>::is_inside(this);
-    }
-
-    /// Holds the token, for the last time.
-    pump_result end(const progress& done, const drain_report& how) {
-        end_result over = box_.finish(done, how);
-        over.due.wake_all();
-        if (over.rest != nullptr) release(over.rest, over.report.clean() ? errc::closed : over.report.reason);
-        call_finish(transport_, over.report.clean() ? end_of_write::drained : end_of_write::broken);
-        tell_finished(over.report);
-        box_.retire();
-        return {pump_status::finished};
-    }
-
-    weak_type weak_self() {
-        const auto existing =
-            box_.locked([&] { return anchor_ ? std::optional<weak_type>(anchor_.handle()) : std::nullopt; });
-        if (existing.has_value()) return *existing;
-        auto made = anchor::make(static_cast<Writer&>(*this));
-        if (!made) return {};
-        return box_.locked([&] {
-            if (!anchor_) std::swap(anchor_, *made);
-            return anchor_.handle();
-        });
-    }
-
-    using anchor = basic_session_anchor<Writer, Traits>;
-
-    [[no_unique_address]] mutable outbox<Traits> box_;
-    settings settings_;
-    Transport transport_;
-    anchor anchor_;
-
-private:
-    static constexpr bool completes = !transport<Transport>;
-    using started = started_write<writer_core>;
-    friend started;
-    struct nothing {};
-
-    pump_result meet_gate() {
-        pump_result shut{pump_status::busy};
-        const time_point now = Traits::clock::now();
-        const time_point finish_by = deadline_after(now, settings_.drain_timeout.get());
-        return box_.expire_gate(now, finish_by, shut.deadline) ? run() : shut;
-    }
-
-    /// Holds the token: it leaves by being released, parked, handed over or finished.
-    pump_result run() {
-        basic_handler_scope<Traits> scope(this);
-        pump_result parked{pump_status::blocked};
-        attempt last;
-        if constexpr (completes) {
-            if (!collect(last, parked.deadline)) return parked;
-            tell_written(last);
-            if (last.error != errc::none) return end(last.done, last.failure());
-        }
-        std::size_t written = 0;
-        for (std::uint32_t first = 0;; written += last.written) {
-            next_result next = box_.next(last.done);
-            next.due.wake_all();
-            if (next.step == next_step::released) {
-                scope.leave();
-                workload::destroy(next.idle);
-                return {pump_status::idle};
-            }
-            last = {};
-            if (next.climbed) tell_high();
-            if (next.fell) tell_low();
-            if (next.climbed || next.fell) continue; // the observer may have ended it
-            if (next.step == next_step::drained) return end({}, {});
-            if (next.step == next_step::aborted) return end({}, {.reason = errc::aborted});
-            if (written == 0) {
-                first = next.frames;
-            } else if (written >= settings_.pump_quantum.get() ||
-                       next.frames - first >= settings_.pump_frames) {
-                if (!box_.hand_over()) continue;
-                call_hook();
-                return {box_.state() == token::finished ? pump_status::finished : pump_status::more};
-            }
-            last = write(next.step == next_step::write_what_must, parked.deadline);
-            if (completes && last.blocked) return parked;
-            tell_written(last);
-            if (last.error != errc::none) return end(last.done, last.failure());
-            if (!last.blocked) continue;
-            if (park(last.done, parked.deadline)) return parked;
-            last.done = {};
-        }
-    }
-
-    /// One write. `blocked` is for park(), but for a write in flight, with which the token is parked already,
-    /// until `deadline`, and nothing of this object may be touched.
-    attempt write(bool only_what_must, time_point& deadline) {
-        workload& work = *box_.work();
-        if constexpr (completes) {
-            attempt made;
-            const time_point now = Traits::clock::now();
-            gather_plan plan;
-            if (!prepare(made, plan, work, settings_, only_what_must, now)) return made;
-            started::start(started_, weak_self(), transport_, plan, work, only_what_must, now);
-            if (started_ == nullptr)
-                made.error = errc::out_of_memory;
-            else
-                made.blocked = !collect(made, deadline);
-            return made;
-        } else {
-            return attempt_write<Traits>(transport_, work, settings_, only_what_must);
-        }
-    }
-
-    /// Whether no write is in flight (any more): `made` says what it did. Otherwise the token is parked.
-    bool collect(attempt& made, time_point& deadline) {
-        while (started_ != nullptr) {
-            standing now = box_.look(started_->over);
-            now.due.wake_all();
-            if (now.climbed) tell_high();
-            if (now.over) {
-                made = settle();
-                return true;
-            }
-            if (!started_->is_cancelled() && (now.gone || Traits::clock::now() >= now.deadline)) {
-                started_->cancel(transport_, now.gone     ? errc::aborted
-                                             : now.drains ? errc::drain_timed_out
-                                                          : errc::write_timed_out);
-            } else if (now.gone) {
-                made.error = errc::aborted;
-                return made.abandoned = true;
-            } else if (box_.park_started(started_->over, started_->is_cancelled(), deadline)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    /// Outcomes of what a write took, once its room is free again: whoever is told may send.
-    void tell_written(attempt& made) {
-        if (box_.work() == nullptr || !box_.work()->in_flight.has_written()) return;
-        box_.settle(std::exchange(made.done, {}));
-        box_.work()->in_flight.tell_written();
-    }
-
-    [[nodiscard]] attempt settle() {
-        return std::exchange(started_, nullptr)->settle(*box_.work(), settings_);
-    }
-
-    /// The completion: any thread, inside a guard of the writer.
-    static void write_is_over(Writer& writer, started& ended, const io_result& how) noexcept {
-        writer_core& self = writer;
-        if (self.box_.end_started([&] {
-                ended.how = how;
-                ended.over = true;
-            })) {
-            self.schedule();
-        }
-    }
-
-    /// What is left at the end.
-    void release(workload* rest, errc why) {
-        if constexpr (completes) {
-            if (started_ != nullptr) {
-                rest->tell_all(why);
-                return std::exchange(started_, nullptr)->abandon(rest);
-            }
-        }
-        rest->drop_all(why);
-        workload::destroy(rest);
-    }
-
-    bool park(const progress& done, time_point& deadline) {
-        waiter_list due;
-        const bool parked = box_.park(done, deadline, due);
-        due.wake_all();
-        return parked;
-    }
-
-    void call_hook() {
-        if (ask_for_a_turn(schedule_) || !box_.begin()) return;
-        if constexpr (completes) {
-            if (started_ != nullptr) { // it ends when this has ended
-                static_cast<void>(box_.abort(errc::schedule_refused, Traits::clock::now()));
-                static_cast<void>(run());
-                return;
-            }
-        }
-        static_cast<void>(end({}, {.reason = errc::schedule_refused}));
-    }
-
-    // An observer that throws ends the program: there is nobody to throw to.
-    void tell_finished([[maybe_unused]] const drain_report& report) noexcept {
-        if constexpr (requires { observer_.on_finished(report); }) observer_.on_finished(report);
-    }
-    void tell_high() noexcept {
-        if constexpr (requires { observer_.on_high_water(); }) observer_.on_high_water();
-    }
-    void tell_low() noexcept {
-        if constexpr (requires { observer_.on_low_water(); }) observer_.on_low_water();
-    }
-
-    [[no_unique_address]] std::conditional_t<completes, started*, nothing> started_{};
-    [[no_unique_address]] Schedule schedule_;
-    [[no_unique_address]] Observer observer_;
-};
-
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/detail/posting.hpp
-// An item's way into the queue: encoded or copied, into the shared block or a segment of its own, with whom it
-// has to tell.
-//
-// Laws of this file:
-// - Bytes above inline_limit, and all that somebody asked about, are written with no lock held. Their budget is
-//   looked at before that work, and again after it.
-// - A segment that the queue did not take over is destroyed here, untold.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// `Writer` is the class derived from it. What the functions return is what a send returns.
-template <class Writer, any_transport Transport, schedule_hook Schedule, class Side, class Observer,
-          class Traits>
-class posting : protected writer_core<Writer, Transport, Schedule, Observer, Traits> {
-    using core = writer_core<Writer, Transport, Schedule, Observer, Traits>;
-
-protected:
-    posting(Transport connection, Schedule hook, const writer_options& options, Side side, Observer observer,
-            token first)
-        : core(std::move(connection), std::move(hook), options, std::move(observer), first),
-          side_(std::move(side)) {}
-    ~posting() = default;
-
-    /// push(waiter) until it is accepted, or refused for another reason than a full queue.
-    template <class StopToken, class Push>
-    errc retry(time_point deadline, const StopToken& stop, Push push) {
-        return push_when_room<Traits>(this->box_, deadline, stop,
-                                      [&](budget_waiter* waiter) { return this->drive(push(waiter)); });
-    }
-
-    template <class StopToken>
-    errc queue_mark(on_outcome told, time_point deadline, const StopToken& stop) {
-        segment* mark = segment::make_whole(0, {.outcome = told});
-        if (mark == nullptr) return errc::out_of_memory;
-        const errc error =
-            retry(deadline, stop, [&](auto* waiter) { return this->box_.push_mark(mark, waiter); });
-        if (error != errc::none) segment::destroy(mark);
-        return error;
-    }
-
-    errc send_message(opcode op, const_bytes payload, on_outcome told) {
-        const std::size_t size = encoded_size<Side::self>(payload.size());
-        if (size > inline_limit || told) {
-            return push_segment(size, [&] { return encode_whole(op, payload, {.outcome = told}); });
-        }
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
-        return this->drive_data(this->box_.push_small({.size = size}, encode));
-    }
-
-    /// Encodes into a segment of its own, with no lock held.
-    segment* encode_whole(frame_spec spec, const_bytes payload, const item_tag& tag) {
-        segment* whole = segment::make_whole(encoded_size<Side::self>(payload.size()), tag);
-        if (whole == nullptr) return nullptr;
-        auto encoder = this->box_.locked([&] { return side_.for_one_frame(); });
-        encoder.encode(whole->writable(), spec, payload);
-        return whole;
-    }
-
-    errc send_raw_told(opcode op, const_bytes frame, on_outcome told) {
-        if (op == opcode::close) return push_close(frame, this->settings_.drain_timeout.get(), told);
-        if (op != opcode::ping && op != opcode::pong)
-            return push_segment(frame.size(), [&] { return segment::make_copy(frame, {.outcome = told}); });
-        segment* whole = segment::make_copy(frame, {.outcome = told});
-        if (whole == nullptr) return errc::out_of_memory;
-        const lane_id to = op == opcode::ping ? lane_id::ping : lane_id::pong;
-        return this->drive(kept(whole, this->box_.push_whole({.to = to}, whole)));
-    }
-
-    template <class Make>
-    errc push_segment(std::size_t size, Make make) {
-        // Before the work, and again after it.
-        if (const errc full = this->box_.admits(size); full != errc::none) return this->drive_data({full});
-        segment* whole = make();
-        return whole == nullptr ? errc::out_of_memory : own(whole, this->box_.push_whole({}, whole));
-    }
-
-    /// `pushed` took the segment over, or it is still ours.
-    static push_result kept(segment* item, push_result pushed) noexcept {
-        if (pushed.error != errc::none) segment::destroy(item);
-        return pushed;
-    }
-    errc own(segment* item, push_result pushed) { return this->drive_data(kept(item, pushed)); }
-
-    errc push_close(const_bytes frame, duration drain_within, on_outcome told) {
-        const time_point deadline = deadline_after(Traits::clock::now(), drain_within);
-        const close_code code = close_code_of(frame);
-        if (told) {
-            segment* whole = segment::make_copy(frame, {.outcome = told});
-            if (whole == nullptr) return errc::out_of_memory;
-            return this->drive(kept(whole, this->box_.push_close_whole(whole, code, deadline)));
-        }
-        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
-        return this->drive(this->box_.push_close(frame.size(), code, deadline, copy));
-    }
-
-    [[no_unique_address]] Side side_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
 // ---- wsolo/write/single_writer.hpp
-// The only way to a connection's write side. Any thread sends; one thread at a time, the holder of the write
-// token, writes whole frames, coalesced, each write with a deadline of its own; close() drains within a bound
-// and reports.
+// The only way to a connection's write side. Any thread sends; one thread at a time, the one whose turn it is, writes
+// whole frames, coalesced, each write with a deadline of its own; close() drains within a bound and reports.
 //
 // Laws of this file:
 // - After construction nothing else can reach the transport: replies and Close go through the same queue.
-// - A send never waits for the transport, unless its name says so: it queues, or says why not, and a rejected
-//   item is still the caller's.
-// - The schedule hook is called once per idle-to-busy transition, outside any lock; pump() is what it owes.
+// - A send never waits for the transport, unless its name says so: it queues, or says why not, and a refused item is still
+//   the caller's.
+// - The schedule hook is called once for each idle-to-busy transition, outside any lock; pump() is what it owes.
 // - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
 
 namespace wsolo::inline WSOLO_ABI {
 
 template <class Writer>
 class init_gate;
+struct never_stop;
 
-/// An observer that wants to know nothing. One of your own may have any of the functions that single_writer
-/// names.
-struct no_observer {};
+namespace detail {
+template <class Traits>
+struct blocking_waits; // defined in <wsolo/write/wait.hpp>: include it to call send_wait() or flush(deadline)
+struct writer_access;
+} // namespace detail
 
-/// Constructs a writer whose token the handshake holds: see write/init_gate.hpp.
+/// Constructs a writer whose turn is the handshake's: see write/init_gate.hpp.
 struct born_gated_t {};
 inline constexpr born_gated_t born_gated{};
 
-/// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook,
-/// or inline_drive of one; `Side` is server_side or client_side<>. `Observer` may have, each called with no
-/// lock held: `on_finished(const drain_report&)`, once, by the thread that ends the writer; `on_high_water()`
-/// and `on_low_water()`, by turns, by the thread that pumps; none may throw. Thread safety: everything but
-/// construction and destruction; a hook may be called by two threads at once. The destructor closes handles,
-/// aborts what is left (errc::aborted) and must not run inside a callback; no thread may be in a direct call
-/// then. Idle it owns no heap block, mutex or
-/// thread (32 bytes once it made a handle, or started a write on a completion_transport).
+/// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook, or
+/// inline_drive of one; `Side` is server_side or client_side<>.
+///
+/// Thread safety: everything but construction and destruction; a hook may be called by two threads at once. The destructor
+/// aborts what is left (errc::aborted), waits for handles in use, and must not run inside one of the writer's callbacks;
+/// no thread may be in a direct call then. Idle it owns no heap block, mutex or thread (32 bytes once it made a handle, or
+/// started a write on a completion_transport).
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
-          class Observer = no_observer, class Traits = std_blocking_traits>
-class single_writer : private detail::posting<single_writer<Transport, Schedule, Side, Observer, Traits>,
-                                              Transport, Schedule, Side, Observer, Traits> {
-    using base = detail::posting<single_writer, Transport, Schedule, Side, Observer, Traits>;
-    friend detail::writer_core<single_writer, Transport, Schedule, Observer, Traits>;
+          writer_observer Observer = no_observer, class Traits = std_blocking_traits>
+class single_writer {
+    using driver = detail::driver<single_writer, Transport, Schedule, Observer, Traits>;
 
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
+    using side_type = Side;
 
-    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
-                           Side side = {}, Observer observer = {})
-        : base(std::move(connection), std::move(hook), options, std::move(side), std::move(observer),
-               token::free) {}
+    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {}, Side side = {},
+                           Observer observer = {})
+        : single_writer(turn_state::free, std::move(connection), std::move(hook), options, std::move(side),
+                        std::move(observer)) {}
     single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
                   Side side = {}, Observer observer = {})
-        : base(std::move(connection), std::move(hook), options, std::move(side), std::move(observer),
-               token::gated) {}
+        : single_writer(turn_state::gated, std::move(connection), std::move(hook), options, std::move(side),
+                        std::move(observer)) {}
 
     single_writer(const single_writer&) = delete;
     single_writer& operator=(const single_writer&) = delete;
 
-    ~single_writer() {
-        this->anchor_.close();
-        this->give_up();
-        this->anchor_ = {}; // waits for the calls that handles have in progress
-        this->check_over();
+    ~single_writer() { drive_.end(); }
+
+    // ---- data
+
+    /// Queues a message; `payload` may be reused at once. The caller vouches that a text is UTF-8 (RFC 6455 §5.6); checked
+    /// builds assert it. errc::none: accepted, and counted in the report. Otherwise nothing happened: queue_full (try
+    /// later), too_large (never), closed, out_of_memory. O(n). `on_done`, here and below, is called once with what became
+    /// of the accepted item; it costs entry_overhead of budget.
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done = {}) {
+        WSOLO_ASSERT(is_valid_utf8(bytes_of(payload)), "a text message is UTF-8 (RFC 6455 §5.6)");
+        return send_message(opcode::text, bytes_of(payload), on_done);
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome on_done = {}) {
+        return send_message(opcode::binary, payload, on_done);
     }
 
-    /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
-    /// report. Otherwise nothing happened: queue_full (try later), too_large (never), closed, out_of_memory.
-    /// O(n). `told`, here and below, is called once with what became of the accepted item; that takes one
-    /// allocation and a block of budget (block_overhead).
-    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told = {}) {
-        return this->send_message(opcode::text, bytes_of(payload), told);
-    }
-    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told = {}) {
-        return this->send_message(opcode::binary, payload, told);
-    }
-
-    /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for
-    /// values of which only the newest counts. It takes its place at the end of the queue. O(n + segments
-    /// queued).
-    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome told = {}) {
-        WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
-                     "send_keyed() sends a text or a binary message");
-        if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
+    /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for values of
+    /// which only the newest counts. It takes its place at the end of the queue. O(n + entries queued).
+    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome on_done = {}) {
+        WSOLO_ASSERT(is_data(op), "send_keyed() sends a text or a binary message");
+        if (!is_data(op)) return errc::raw_frame_malformed;
+        detail::offer what{.size = encoded_size<Side::self>(payload.size()), .done = on_done};
+        what.may_displace = drive_.may_displace();
         // Before the work, and again after it.
-        const errc full = this->box_.admits_keyed(key, encoded_size<Side::self>(payload.size()));
-        if (full != errc::none) return this->drive_data({full});
-        detail::segment* frame =
-            this->encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
-        if (frame == nullptr) return errc::out_of_memory;
-        return this->own(frame, this->box_.push_keyed(frame));
+        if (const errc full = drive_.box.admits(what, &key); full != errc::none) return refuse_data(full);
+        detail::entry* owned = encode_apart(op, payload, on_done);
+        if (owned == nullptr) return errc::out_of_memory;
+        owned->key = key;
+        owned->is_keyed = true;
+        return queue_owned(what, owned);
     }
 
-    /// send_text and send_binary that wait for room in the budget: until the deadline (timed_out) or a stop
-    /// request (cancelled). would_deadlock inside a callback of this writer; in a loop's thread use the
-    /// others.
-    template <stop_token_like StopToken = never_stop>
-    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
-                                 const StopToken& stop = {}, on_outcome told = {}) {
-        WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
-                     "send_wait() sends a text or a binary message");
-        if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
-        if (this->is_pumping_here()) return errc::would_deadlock;
-        const std::size_t size = encoded_size<Side::self>(payload.size());
-        if (size <= detail::inline_limit && !told) {
-            const auto encode = [&](mutable_bytes to) { this->side_.encode(to, op, payload); };
-            return this->retry(deadline, stop, [&](auto* waiter) {
-                return this->box_.push_small({.size = size, .waiter = waiter}, encode);
-            });
-        }
-        if (const errc never = this->box_.admits(size); never == errc::too_large || never == errc::closed)
-            return never;
-        detail::segment* whole = this->encode_whole(op, payload, {.outcome = told});
-        if (whole == nullptr) return errc::out_of_memory;
-        const errc error = this->retry(
-            deadline, stop, [&](auto* waiter) { return this->box_.push_whole({.waiter = waiter}, whole); });
-        if (error != errc::none) detail::segment::destroy(whole);
-        return error;
-    }
-
-    /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and
-    /// data, a PING passes data, each on a frame boundary. A Close is close() with this body and the default
-    /// drain bound. A told PONG that the reserve has a newer one replace is errc::conflated.
-    [[nodiscard]] errc send(const control_frame& frame) { return send(raw{frame.bytes()}); }
-    [[nodiscard]] errc send(const control_frame& frame, on_outcome told) {
-        return send(raw{frame.bytes()}, told);
-    }
-
-    /// Queues a reference to an encoded frame: above 2 KiB no byte is copied, below it a copy is cheaper.
-    [[nodiscard]] errc send(const shared_frame& frame, on_outcome told = {}) {
+    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper.
+    [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
         static_assert(Side::self == role::server,
                       "a client's frames each need a key of their own: send the payload");
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
-        if (bytes.size() <= detail::inline_limit) return send(raw{bytes}, told);
-        if (!detail::is_one_whole_frame<Side::self>(parse_header(bytes), bytes))
-            return errc::raw_frame_malformed;
-        return this->push_segment(bytes.size(),
-                                  [&] { return detail::segment::make_shared(frame, {.outcome = told}); });
+        if (bytes.size() <= copied_limit) return send(raw{bytes}, on_done);
+        if (!is_whole_frame(bytes)) return errc::raw_frame_malformed;
+        return push_owned({.size = bytes.size(), .done = on_done},
+                          [&] { return detail::entry::make_shared(frame, on_done); });
     }
 
-    /// Queues one whole frame as it is. errc::raw_frame_malformed when it is not exactly that.
-    [[nodiscard]] errc send(raw frame) {
-        using detail::lane_id;
-        const header_parse parsed = parse_header(frame.bytes);
-        if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
-        const std::size_t size = frame.bytes.size();
-        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); };
-        switch (parsed.header.op) {
-        case opcode::close: return this->push_close(frame.bytes, this->settings_.drain_timeout.get(), {});
-        case opcode::ping:
-            return this->drive(this->box_.push_small({.to = lane_id::ping, .size = size}, copy));
-        case opcode::pong:
-            return this->drive(this->box_.push_small({.to = lane_id::pong, .size = size}, copy));
-        default: break;
-        }
-        if (size <= detail::inline_limit)
-            return this->drive_data(this->box_.push_small({.size = size}, copy));
-        return this->push_segment(size, [&] { return detail::segment::make_copy(frame.bytes); });
-    }
-    [[nodiscard]] errc send(raw frame, on_outcome told) {
-        if (!told) return send(frame);
-        const header_parse parsed = parse_header(frame.bytes);
-        if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
-        return this->send_raw_told(parsed.header.op, frame.bytes, told);
+    /// Queues an encoded frame with the memory that it lies in: no byte is copied. A refused frame stays in `frame`.
+    [[nodiscard]] errc send(owned_frame&& frame, on_outcome on_done = {}) {
+        if (!is_whole_frame(frame.bytes())) return errc::raw_frame_malformed;
+        const opcode op = parse_header(frame.bytes()).header.op;
+        if (is_control(op)) return send(raw{frame.bytes()}, on_done);
+        detail::entry* owned = detail::entry::make_adopted(std::move(frame), on_done);
+        if (owned == nullptr) return errc::out_of_memory;
+        detail::errands todo;
+        const detail::push_result pushed =
+            drive_.box.push(data_offer(owned->size, on_done), owned, todo);
+        if (owned != nullptr) frame = owned->give_back();
+        detail::entry::destroy(owned);
+        return finish_data(pushed, todo);
     }
 
-    /// Queues whichever it is.
-    [[nodiscard]] errc send(const outbound& item, on_outcome told = {}) {
-        return std::visit([&](const auto& kind) { return this->send_kind(kind, told); }, item);
-    }
+    // ---- control
 
-    /// Queues a PING, and `told` is called once: errc::none when the transport took its last byte, which is when a
-    /// pong timer starts. Errors: queue_full, closed, out_of_memory, control_payload_too_big (above 125 bytes).
-    [[nodiscard]] errc send_ping(const_bytes payload, on_outcome told) {
+    /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and data, a PING
+    /// passes data, each on a frame boundary. A Close is close() with this body and the default drain bound. A PONG that
+    /// a newer one replaces (see writer_limits::control_reserve) ends as errc::conflated.
+    [[nodiscard]] errc send(const control_frame& frame, on_outcome on_done = {}) {
+        return send_control(frame.op(), frame.code(), frame.bytes(), on_done);
+    }
+    /// Queues a PING; its `on_done` comes when the transport took its last byte, which is when a pong timer starts.
+    /// Errors: queue_full, closed, out_of_memory, control_payload_too_big (above 125 bytes).
+    [[nodiscard]] errc send_ping(const_bytes payload = {}, on_outcome on_done = {}) {
         if (payload.size() > max_control_payload) return errc::control_payload_too_big;
-        detail::segment* ping = this->encode_whole(opcode::ping, payload, {.outcome = told});
-        if (ping == nullptr) return errc::out_of_memory;
-        return this->drive(this->kept(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping)));
+        const detail::offer what{
+            .size = encoded_size<Side::self>(payload.size()), .done = on_done, .to = detail::lane_id::ping};
+        return push_small(what, [&](mutable_bytes to) { side_.encode(to, opcode::ping, payload); });
+    }
+
+    // ---- anything
+
+    /// Queues one whole frame of this side as it is. errc::raw_frame_malformed when it is not exactly that.
+    [[nodiscard]] errc send(raw frame, on_outcome on_done = {}) {
+        const header_parse parsed = parse_header(frame.bytes);
+        if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
+        if (is_control(parsed.header.op))
+            return send_control(parsed.header.op, close_code_in(parsed, frame.bytes), frame.bytes, on_done);
+        return push_data(
+            frame.bytes.size(), on_done, [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
+            [&] { return detail::entry::make_copy(frame.bytes, on_done); });
+    }
+    /// Queues whichever it is.
+    [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
+        return std::visit([&](const auto& kind) { return send_kind(kind, on_done); }, item);
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
     [[nodiscard]] fragmented_message<single_writer> begin_message(opcode op) {
         return fragmented_message<single_writer>(*this, op);
     }
-
     /// Holds the schedule hook back for a scope, so that everything sent in it leaves together.
     [[nodiscard]] cork<single_writer> corked() { return cork<single_writer>(*this); }
 
-    /// Calls `told` when all data accepted before now was written (errc::none), or why that will never be.
-    /// It costs budget like a frame: errc::queue_full when the queue is above its bound.
-    [[nodiscard]] errc flush(on_outcome told) {
-        detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
-        if (mark == nullptr) return errc::out_of_memory;
-        return this->drive(this->kept(mark, this->box_.push_mark(mark)));
-    }
+    // ---- waiting
 
-    /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a
-    /// callback of this writer), or why not.
-    template <stop_token_like StopToken = never_stop>
+    /// Calls `on_done` when all data accepted before now was written (errc::none), or with why not: the first drop among
+    /// it, or the writer's end. It waits for nothing that is accepted later. It costs entry_overhead of budget:
+    /// errc::queue_full when the queue is above its bound.
+    [[nodiscard]] errc flush(on_outcome on_done) { return queue_mark(on_done, nullptr); }
+
+    /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a callback of this
+    /// writer, or in the thread of its loop), or why not. Needs <wsolo/write/wait.hpp>.
+    template <class StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
-        if (this->is_pumping_here()) return errc::would_deadlock;
-        return detail::flush_and_wait<Traits>(
-            deadline, stop, [&](on_outcome told) { return this->queue_mark(told, deadline, stop); });
+        return detail::blocking_waits<Traits>::flush(*this, deadline, stop);
+    }
+    /// send_text and send_binary that wait for room in the budget, first come, first served: until the deadline
+    /// (timed_out) or a stop request (cancelled). would_deadlock as flush(). Needs <wsolo/write/wait.hpp>.
+    template <class StopToken = never_stop>
+    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline, const StopToken& stop = {},
+                                 on_outcome on_done = {}) {
+        return detail::blocking_waits<Traits>::send(*this, op, payload, deadline, stop, on_done);
     }
 
-    /// Queues a Close frame behind everything accepted so far and seals the writer: later sends answer
-    /// errc::closed. What is queued is written within `drain_within` from now, then the transport is finished
-    /// and the observer told. errc::closed when it was closed before; invalid_close_code and the like for a
-    /// body that may not be sent.
-    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
-                             on_outcome told = {}) {
-        const auto frame = this->box_.locked([&] { return this->side_.close(code, reason); });
+    // ---- the end
+
+    /// Queues a Close frame after everything accepted so far and seals the writer: later sends answer errc::closed. What
+    /// is queued is written within `drain_within` from now (0: no bound), then the transport is finished and the observer
+    /// told; neither a cork nor a shut gate holds the bound back. errc::closed when it was closed before;
+    /// invalid_close_code and the like for a body that may not be sent.
+    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within, on_outcome on_done = {}) {
+        const auto frame = drive_.box.locked([&] { return side_.close(code, fit_close_reason(reason)); });
         if (!frame) return frame.error();
-        return this->push_close(frame->bytes(), drain_within, told);
+        return push_close(code, frame->bytes(), drain_within, on_done);
     }
     [[nodiscard]] errc close(close_code code, std::string_view reason = {}) {
-        return close(code, reason, this->settings_.drain_timeout.get());
+        return close(code, reason, drive_.options().drain_timeout.get());
     }
 
-    /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No
-    /// Close is sent. A frame that was begun is finished if the transport takes it within `finish_within`;
-    /// with 0 it stays partial.
-    void abort(errc why, duration finish_within) { this->abort_with(why, finish_within); }
-    void abort(errc why = errc::aborted) { this->abort_with(why, this->settings_.drain_timeout.get()); }
+    /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No Close is sent. A
+    /// frame that was begun is finished if the transport takes it within `finish_within`; with 0 it stays partial.
+    void abort(errc why, duration finish_within) { drive_.abort(why, finish_within); }
+    void abort(errc why = errc::aborted) { abort(why, drive_.options().drain_timeout.get()); }
 
-    /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when
-    /// the hook asked, when the transport became writable, or when a deadline passed; a call too many is
-    /// harmless. With a write in flight it cancels that one past its deadline, and does nothing before.
-    pump_result pump() { return this->take_and_run(); }
+    // ---- driving
 
-    /// For the thread that pumps, after pump_status::blocked: waits in the transport. False: the deadline
-    /// passed first.
+    /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when the hook asked,
+    /// when the transport became writable, or when a deadline passed; a call too many is harmless. With a write in flight
+    /// it cancels that one past its deadline, and does nothing before.
+    pump_result pump() { return drive_.pump(); }
+
+    /// For the thread that pumps, after pump_status::blocked: waits in the transport. False: the deadline passed first.
     [[nodiscard]] bool wait_writable(time_point deadline)
         requires waitable_transport<Transport>
     {
-        return this->transport_.wait_writable(deadline);
+        return drive_.connection().wait_writable(deadline);
     }
 
-    /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call
-    /// allocates (32 bytes); without memory the handle answers errc::closed.
+    /// While the result lives, this thread counts as the one that pumps: what would wait for it here answers
+    /// would_deadlock. For a loop that calls handlers.
+    [[nodiscard]] basic_handler_scope<Traits> loop_scope() noexcept { return basic_handler_scope<Traits>(&drive_); }
+
+    // ---- asking
+
+    /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (32
+    /// bytes); without memory the handle answers errc::closed.
     [[nodiscard]] writer_handle<single_writer> handle() {
-        return writer_handle<single_writer>(this->weak_self());
+        return writer_handle<single_writer>(drive_.weak_handle(*this));
     }
 
     /// What became of everything so far; final once pump() said finished.
-    [[nodiscard]] drain_report report() const noexcept { return this->box_.report(); }
-    [[nodiscard]] bool finished() const noexcept { return this->box_.state() == token::finished; }
+    [[nodiscard]] drain_report report() const noexcept { return drive_.box.report(); }
+    [[nodiscard]] bool finished() const noexcept { return drive_.box.state() == turn_state::finished; }
     /// Whether pump() is owed, by the hook or by writability.
     [[nodiscard]] bool wants_write() const noexcept {
-        const token held = this->box_.state();
-        return held == token::scheduled || held == token::parked;
+        const turn_state now = drive_.box.state();
+        return now == turn_state::scheduled || now == turn_state::parked;
     }
     /// Budget in use, overhead included, in bytes.
-    [[nodiscard]] std::size_t queued_bytes() const noexcept { return this->box_.held_bytes(); }
+    [[nodiscard]] std::size_t queued_bytes() const noexcept { return drive_.box.queued_bytes(); }
     /// The data frames among them.
-    [[nodiscard]] std::uint32_t queued_frames() const noexcept { return this->box_.held_frames(); }
+    [[nodiscard]] std::uint32_t queued_frames() const noexcept { return drive_.box.queued_frames(); }
 
 private:
+    friend driver;
+    friend detail::writer_access;
     friend class init_gate<single_writer>;
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
 
-    errc send_kind(const raw& item, on_outcome told) { return send(item, told); }
-    errc send_kind(const text& item, on_outcome told) { return send_text(item.payload, told); }
-    errc send_kind(const binary& item, on_outcome told) { return send_binary(item.payload, told); }
-    errc send_kind(const shared& item, on_outcome told) {
+    single_writer(turn_state first, Transport connection, Schedule hook, const writer_options& options, Side side,
+                  Observer observer)
+        : side_(std::move(side)), drive_(std::move(connection), std::move(hook), options, std::move(observer), first) {
+        drive_.attach(*this);
+    }
+
+    friend driver& driver_of(single_writer& writer) noexcept { return writer.drive_; }
+
+    /// A shared frame up to this size is copied: a reference costs an entry and a part of its own in the write.
+    static constexpr std::size_t copied_limit = 512;
+
+    [[nodiscard]] static constexpr bool is_data(opcode op) noexcept {
+        return op == opcode::text || op == opcode::binary;
+    }
+    [[nodiscard]] static bool is_whole_frame(const_bytes bytes) noexcept {
+        return detail::is_one_whole_frame<Side::self>(parse_header(bytes), bytes);
+    }
+    /// Of a foreign Close frame; no_status when it carries none (RFC 6455 §7.1.5).
+    [[nodiscard]] static close_code close_code_in(const header_parse& parsed, const_bytes frame) noexcept {
+        if (parsed.header.op != opcode::close || parsed.header.payload_size < 2) return close_code::no_status;
+        std::byte code[2] = {frame[parsed.size], frame[parsed.size + 1]};
+        if (parsed.header.masked) apply_mask(mutable_bytes(code), parsed.header.key);
+        return static_cast<close_code>(load_be16(code));
+    }
+
+    [[nodiscard]] detail::offer data_offer(std::size_t size, on_outcome on_done) const noexcept {
+        detail::offer what{.size = size, .done = on_done};
+        what.may_displace = drive_.box.when_full() != overflow::drop_oldest || drive_.may_displace();
+        return what;
+    }
+
+    errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
+        return push_data(
+            encoded_size<Side::self>(payload.size()), on_done,
+            [&](mutable_bytes to) { side_.encode(to, op, payload); },
+            [&] { return encode_apart(op, payload, on_done); });
+    }
+
+    /// A data frame of `size` bytes: written by encode() under the lock, or made by make() outside of it.
+    template <class Encode, class Make>
+    errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
+        detail::errands todo;
+        return finish_data(drive_.box.push(data_offer(size, on_done), encode, make, todo), todo);
+    }
+    template <class Make>
+    errc push_owned(const detail::offer& what, Make make) {
+        if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
+        detail::entry* owned = make();
+        return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
+    }
+    errc queue_owned(detail::offer what, detail::entry* owned) {
+        what.size = owned->size;
+        detail::errands todo;
+        const detail::push_result pushed = drive_.box.push(what, owned, todo);
+        detail::entry::destroy(owned);
+        return finish_data(pushed, todo);
+    }
+    detail::push_result push_part(frame_spec spec, const_bytes part, detail::message_part which, on_outcome on_done,
+                                  detail::errands& todo) {
+        detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
+        what.part = which;
+        const auto encode = [&](mutable_bytes to) { side_.encode(to, spec, part); };
+        const auto make = [&] { return encode_apart(spec, part, on_done); };
+        return drive_.box.push(what, encode, make, todo);
+    }
+    /// Small frames that no full queue costs the connection.
+    template <class Encode>
+    errc push_small(detail::offer what, Encode encode) {
+        if (what.done) what.may_displace = drive_.may_displace();
+        detail::errands todo;
+        const auto none = []() -> detail::entry* { return nullptr; };
+        return drive_.after(drive_.box.push(what, encode, none, todo), todo);
+    }
+
+    /// The rest of every push of data: a full queue may cost the connection.
+    errc finish_data(const detail::push_result& pushed, detail::errands& todo) {
+        drive_.after(pushed, todo);
+        return refuse_data(pushed.error);
+    }
+    errc refuse_data(errc error) {
+        if (error == errc::queue_full && drive_.box.when_full() == overflow::disconnect)
+            abort(errc::queue_full, duration::zero());
+        return error;
+    }
+
+    /// Encodes into memory of its own, with no lock held.
+    detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done) {
+        detail::entry* owned = detail::entry::make_own(encoded_size<Side::self>(payload.size()), on_done);
+        if (owned == nullptr) return nullptr;
+        auto encoder = drive_.box.locked([&] { return side_.for_one_frame(); });
+        encoder.encode(owned->writable(), spec, payload);
+        return owned;
+    }
+
+    errc send_control(opcode op, close_code code, const_bytes frame, on_outcome on_done) {
+        if (op == opcode::close) return push_close(code, frame, drive_.options().drain_timeout.get(), on_done);
+        if (op != opcode::ping && op != opcode::pong) return errc::raw_frame_malformed; // an empty control_frame
+        const detail::lane_id to = op == opcode::ping ? detail::lane_id::ping : detail::lane_id::pong;
+        return push_small({.size = frame.size(), .done = on_done, .to = to},
+                          [&](mutable_bytes at) { std::memcpy(at.data(), frame.data(), at.size()); });
+    }
+
+    errc push_close(close_code code, const_bytes frame, duration drain_within, on_outcome on_done) {
+        const duration bound = drain_within == duration::zero() ? duration::max() : drain_within;
+        const detail::closing close{code, deadline_after(Traits::clock::now(), bound)};
+        detail::errands todo;
+        const detail::push_result pushed = drive_.box.push_close(
+            {.size = frame.size(), .done = on_done, .is_close = true}, close,
+            [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); }, todo);
+        return drive_.after(pushed, todo);
+    }
+
+    errc send_waiting(opcode op, const_bytes payload, on_outcome on_done, detail::room_waiter* waiter) {
+        detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
+        what.waiter = waiter;
+        detail::errands todo;
+        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+        const auto make = [&] { return encode_apart(op, payload, on_done); };
+        return drive_.after(drive_.box.push(what, encode, make, todo), todo);
+    }
+
+    errc queue_mark(on_outcome on_done, detail::room_waiter* waiter) {
+        detail::entry* mark = detail::entry::make_mark(on_done);
+        if (mark == nullptr) return errc::out_of_memory;
+        detail::errands todo;
+        const detail::push_result pushed =
+            drive_.box.push({.done = on_done, .is_mark = true, .waiter = waiter}, mark, todo);
+        detail::entry::destroy(mark);
+        return drive_.after(pushed, todo);
+    }
+
+    errc send_kind(const raw& item, on_outcome on_done) { return send(item, on_done); }
+    errc send_kind(const text& item, on_outcome on_done) { return send_text(item.payload, on_done); }
+    errc send_kind(const binary& item, on_outcome on_done) { return send_binary(item.payload, on_done); }
+    errc send_kind(const shared& item, on_outcome on_done) {
         if constexpr (Side::self == role::server)
-            return send(item.frame, told);
+            return send(item.frame, on_done);
         else
             return errc::raw_frame_malformed; // unmasked, so not a frame of this side
     }
+
+    [[no_unique_address]] Side side_;
+    mutable driver drive_; ///< report() and the like take its lock
 };
 
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/init_gate.hpp
-// The handshake's hold on a writer: what others send meanwhile is queued, within the same budget, and leaves
-// in order right behind the handshake's own answer; or never, when the handshake fails.
+// The handshake's hold on a writer: what others send meanwhile is queued, within the same budget, and leaves in order
+// right after the handshake's own answer; or never, when the handshake fails.
 //
 // Laws of this file:
-// - A writer made with born_gated has its token here until open() or reject(), exactly one of which happens:
-//   destroying the gate rejects. A deadline that passes first rejects too; then neither has an effect.
-// - The answer does not go through the queue: it leads, whatever was queued before it, PINGs included.
+// - A writer made with born_gated is gated until open() or reject(), exactly one of which happens: destroying the gate
+//   rejects. An abort, and a deadline (the gate's, or a close's) that passes first, end the writer without the gate; then
+//   neither has an effect.
+// - The answer does not go through the queue: it leads, whatever was queued before it, PINGs and Close included.
 // - Nothing that was queued is ever sent on a rejected handshake; the drain report counts it.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Holds the write token. One thread at a time. The writer must outlive it.
+/// One thread at a time. The writer must outlive it.
 template <class Writer>
 class [[nodiscard]] init_gate {
 public:
     /// Precondition: `writer` was made with born_gated and has no other gate.
-    explicit init_gate(Writer& writer) noexcept : writer_(&writer) {
-        WSOLO_ASSERT(writer.box_.state() == token::gated, "an init_gate needs a writer made with born_gated");
-    }
+    explicit init_gate(Writer& writer) noexcept : writer_(&writer) {}
     init_gate(init_gate&& other) noexcept : writer_(std::exchange(other.writer_, nullptr)) {}
     init_gate& operator=(init_gate&&) = delete;
     ~init_gate() {
         if (writer_ != nullptr) reject(errc::aborted);
     }
 
-    /// Adds bytes (a 101 response, an acknowledgement frame) that leave first, in the order of these calls.
-    /// They are copied, and count as one frame in the report. errc::out_of_memory; queue_full beyond 255 calls.
+    /// Adds bytes (a 101 response, an acknowledgement frame) that leave first, in the order of these calls. They are
+    /// copied, and count as one frame in the report. errc::out_of_memory; closed when the writer ended first.
     [[nodiscard]] errc acknowledge(const_bytes bytes) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "acknowledge() after open() or reject()");
         if (bytes.empty()) return errc::none;
-        detail::segment* greeting = detail::segment::make_whole(bytes.size());
+        detail::entry* greeting = detail::entry::make_copy(bytes);
         if (greeting == nullptr) return errc::out_of_memory;
-        std::memcpy(greeting->writable().data(), bytes.data(), bytes.size());
-        const errc error = writer_->box_.push_greeting(greeting).error;
-        if (error != errc::none) detail::segment::destroy(greeting);
-        return error;
+        detail::errands todo;
+        const detail::push_result pushed =
+            writer_->drive_.box.push({.size = bytes.size(), .to = detail::lane_id::greeting}, greeting, todo);
+        detail::entry::destroy(greeting);
+        return pushed.error;
     }
 
-    /// Bounds the handshake: the first pump() at `deadline` or later rejects with errc::handshake_timeout, and
-    /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any
-    /// other deadline: it pumps. The hook is not called. The last call counts. Takes the heap block (1 KiB)
-    /// that the first frame would. errc::out_of_memory; closed when it is over already.
+    /// Bounds the handshake: the first pump() at `deadline` or later ends the writer with errc::handshake_timeout, and
+    /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any other
+    /// deadline: it pumps. The hook is not called. The last call counts. Takes the heap block (1 KiB) that the first frame
+    /// would. errc::out_of_memory; closed when it is over already.
     [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
-        detail::workload* fresh = detail::workload::create();
+        detail::queue* fresh = detail::queue::make();
         if (fresh == nullptr) return errc::out_of_memory;
-        const bool bounded = writer_->box_.bound_gate(deadline, fresh);
-        detail::workload::destroy(fresh);
-        return bounded ? errc::none : errc::closed;
+        const bool is_bounded = writer_->drive_.box.bound_gate(deadline, fresh);
+        detail::queue::destroy(fresh);
+        return is_bounded ? errc::none : errc::closed;
     }
 
     /// Lets the writer go: the acknowledgement leaves, then what was queued, in order.
     void open() {
         WSOLO_ASSERT(writer_ != nullptr, "open() after open() or reject()");
-        Writer* writer = std::exchange(writer_, nullptr);
-        if (writer->box_.open_gate()) writer->schedule();
+        Writer& writer = *std::exchange(writer_, nullptr);
+        writer.drive_.rouse(writer.drive_.box.open_gate());
     }
 
-    /// Ends the writer: what was acknowledged (an error response, say) still leaves, what was queued is
-    /// dropped with this reason.
+    /// Ends the writer: what was acknowledged (an error response, say) still leaves, what was queued is dropped with this
+    /// reason.
     void reject(errc why) {
         WSOLO_ASSERT(writer_ != nullptr, "reject() after open() or reject()");
-        Writer* writer = std::exchange(writer_, nullptr);
-        writer->abort(why); // the token is here, so that calls no hook yet
-        if (writer->box_.open_gate()) writer->schedule();
+        std::exchange(writer_, nullptr)->abort(why);
     }
 
 private:
@@ -12016,225 +11989,92 @@ init_gate(Writer&) -> init_gate<Writer>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/write/outcome_ticket.hpp
-// The outcome of one item as something to wait for, by a thread or in a coroutine, instead of a callback.
-//
-//     auto ticket = wsolo::observed([&](wsolo::on_outcome told) { return out.send_text("x", told); });
-//     if (ticket.error() == wsolo::errc::none) how = ticket.wait(deadline);
-//     how = co_await wsolo::written([&](wsolo::on_outcome told) { return out.send_text("x", told); });
+// ---- wsolo/write/sender.hpp
+// A handle to any writer under one name: for worker threads, queues and interfaces that must not be templates.
 //
 // Laws of this file:
-// - The function sends one item, or flushes, and returns what that returned; a refused item has no outcome,
-//   and its error takes the outcome's place.
-// - A ticket may go at any time; the item does not mind. A coroutine stays until its item's outcome, which
-//   always comes.
+// - As a writer_handle it is weak: after the writer is gone it answers errc::closed, and it can't dangle.
+// - Two words, no allocation, one indirect call.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Sends, or flushes, with the given observer.
-template <class Send>
-concept observed_send = requires(Send send, on_outcome told) {
-    { send(told) } -> std::same_as<errc>;
-};
-
-/// Made by observed(). Move-only, one thread at a time. One allocation, which it shares with the item.
-template <class Traits = std_blocking_traits>
-class [[nodiscard]] basic_outcome_ticket {
-    using state = detail::flush_ticket<Traits>;
-
+/// Made from a writer_handle: `wsolo::sender to = out.handle();`. Copyable; different copies may be used by different
+/// threads. The functions are single_writer's of the same names.
+class sender {
 public:
-    template <observed_send Send>
-    explicit basic_outcome_ticket(Send send)
-        : state_(state::make()), error_(state_ == nullptr ? errc::out_of_memory : send(state_->mark())) {
-        if (error_ == errc::none || state_ == nullptr) return;
-        state_->drop(); // the item's reference: nobody will call
-        std::exchange(state_, nullptr)->drop();
+    /// To no writer.
+    sender() noexcept = default;
+    template <class Writer>
+    sender(writer_handle<Writer> handle) noexcept // NOLINT(google-explicit-constructor): the same thing, less precise
+        : calls_(&calls_of<writer_handle<Writer>>) {
+        static_assert(sizeof handle == sizeof storage_ && alignof(writer_handle<Writer>) <= alignof(void*));
+        ::new (static_cast<void*>(storage_)) writer_handle<Writer>(std::move(handle));
     }
-    basic_outcome_ticket(basic_outcome_ticket&& other) noexcept
-        : state_(std::exchange(other.state_, nullptr)), error_(other.error_) {}
-    basic_outcome_ticket& operator=(basic_outcome_ticket&&) = delete;
-    ~basic_outcome_ticket() {
-        if (state_ != nullptr) state_->drop();
+    sender(const sender& other) noexcept : calls_(other.calls_) {
+        if (calls_ != nullptr) calls_->copy(other.storage_, storage_);
+    }
+    sender(sender&& other) noexcept : sender() { swap(other); }
+    sender& operator=(sender other) noexcept {
+        swap(other);
+        return *this;
+    }
+    ~sender() {
+        if (calls_ != nullptr) calls_->destroy(storage_);
     }
 
-    /// What the send returned. errc::none: there will be an outcome.
-    [[nodiscard]] errc error() const noexcept { return error_; }
-
-    /// Sleeps until the outcome: errc::none when the transport took the item's last byte, or why it was
-    /// dropped; errc::timed_out when it is still out at the deadline. Of a refused item: error(). Not inside a
-    /// callback of the writer, which is the one to end this.
-    [[nodiscard]] errc wait(time_point deadline = no_deadline) noexcept {
-        return state_ == nullptr ? error_ : state_->wait(deadline);
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done = {}) const {
+        return calls_ == nullptr ? errc::closed : calls_->send_text(storage_, payload, on_done);
     }
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome on_done = {}) const {
+        return calls_ == nullptr ? errc::closed : calls_->send_binary(storage_, payload, on_done);
+    }
+    [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) const {
+        return calls_ == nullptr ? errc::closed : calls_->send(storage_, item, on_done);
+    }
+    [[nodiscard]] errc close(close_code code, std::string_view reason = {}) const {
+        return calls_ == nullptr ? errc::closed : calls_->close(storage_, code, reason);
+    }
+    /// Whether the writer is gone.
+    [[nodiscard]] bool is_expired() const noexcept { return calls_ == nullptr || calls_->is_expired(storage_); }
 
 private:
-    state* state_;
-    errc error_ = errc::none;
-};
-
-using outcome_ticket = basic_outcome_ticket<>;
-
-/// Sends, and gives a ticket for the outcome.
-template <observed_send Send>
-[[nodiscard]] outcome_ticket observed(Send send) {
-    return outcome_ticket(std::move(send));
-}
-
-/// What co_await takes; made by written(). No allocation of its own. The coroutine is resumed by the thread
-/// that holds the write token, with no lock held: to go elsewhere, post from there.
-template <observed_send Send>
-class [[nodiscard]] outcome_awaiter {
-public:
-    explicit outcome_awaiter(Send send) noexcept(std::is_nothrow_move_constructible_v<Send>)
-        : send_(std::move(send)) {}
-    outcome_awaiter(const outcome_awaiter&) = delete;
-    outcome_awaiter& operator=(const outcome_awaiter&) = delete;
-    ~outcome_awaiter() { WSOLO_ASSERT(!is_out_, "a coroutine was destroyed before its item had an outcome"); }
-
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-
-    [[nodiscard]] bool await_suspend(std::coroutine_handle<> caller) {
-        caller_ = caller;
-        is_out_ = true;
-        const errc error = send_(on_outcome{&on_told, this});
-        if (error == errc::none) return true; // the frame may be running elsewhere by now, or gone
-        is_out_ = false;
-        outcome_ = error;
-        return false;
-    }
-
-    [[nodiscard]] errc await_resume() const noexcept { return outcome_; }
-
-private:
-    static void on_told(void* context, errc outcome) noexcept {
-        auto& self = *static_cast<outcome_awaiter*>(context);
-        self.outcome_ = outcome;
-        self.is_out_ = false;
-        self.caller_.resume();
-    }
-
-    Send send_;
-    std::coroutine_handle<> caller_;
-    errc outcome_ = errc::none;
-    bool is_out_ = false;
-};
-
-/// `const wsolo::errc how = co_await wsolo::written(send);`
-template <observed_send Send>
-[[nodiscard]] outcome_awaiter<Send> written(Send send) {
-    return outcome_awaiter<Send>(std::move(send));
-}
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/write/threaded.hpp
-// The threaded drive: a single_writer and a thread that pumps it, for servers without a loop of their own.
-//
-// Laws of this file:
-// - The thread sleeps while there is nothing to write, and ends when the writer is finished.
-// - The destructor aborts what is left and joins; for a drain call close() and wait() first.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Owns the writer and its thread: `out->send_text(...)`, `out->close(...)`. Everything that single_writer
-/// offers may be called from any thread. With a transport that waits inside write(), a drain's bound is
-/// noticed when the write that stands has ended; with a waitable_transport within 20 ms. A pump() of your own
-/// is allowed, and needless.
-template <transport Transport, class Side = server_side, class Observer = no_observer,
-          class Traits = std_blocking_traits>
-class threaded_writer {
-    struct wake_hook {
-        threaded_writer* self;
-        void operator()() const { self->wake(); }
+    struct calls {
+        errc (*send_text)(const std::byte*, std::string_view, on_outcome);
+        errc (*send_binary)(const std::byte*, const_bytes, on_outcome);
+        errc (*send)(const std::byte*, const outbound&, on_outcome);
+        errc (*close)(const std::byte*, close_code, std::string_view);
+        bool (*is_expired)(const std::byte*) noexcept;
+        void (*copy)(const std::byte* from, std::byte* to) noexcept;
+        void (*destroy)(std::byte*) noexcept;
     };
 
-public:
-    using writer_type = single_writer<Transport, wake_hook, Side, Observer, Traits>;
+    template <class Handle>
+    static const Handle& as(const std::byte* storage) noexcept {
+        return *std::launder(reinterpret_cast<const Handle*>(storage));
+    }
+    template <class Handle>
+    static constexpr calls calls_of{
+        [](const std::byte* to, std::string_view payload, on_outcome on_done) {
+            return as<Handle>(to).send_text(payload, on_done);
+        },
+        [](const std::byte* to, const_bytes payload, on_outcome on_done) {
+            return as<Handle>(to).send_binary(payload, on_done);
+        },
+        [](const std::byte* to, const outbound& item, on_outcome on_done) { return as<Handle>(to).send(item, on_done); },
+        [](const std::byte* to, close_code code, std::string_view reason) { return as<Handle>(to).close(code, reason); },
+        [](const std::byte* to) noexcept { return as<Handle>(to).is_expired(); },
+        [](const std::byte* from, std::byte* to) noexcept {
+            ::new (static_cast<void*>(to)) Handle(as<Handle>(from));
+        },
+        [](std::byte* old) noexcept { std::destroy_at(std::launder(reinterpret_cast<Handle*>(old))); }};
 
-    explicit threaded_writer(Transport connection, const writer_options& options = {}, Side side = {},
-                             Observer observer = {})
-        : writer_(std::move(connection), wake_hook{this}, options, std::move(side), std::move(observer)),
-          thread_([this] { run(); }) {}
-
-    threaded_writer(const threaded_writer&) = delete;
-    threaded_writer& operator=(const threaded_writer&) = delete;
-
-    ~threaded_writer() {
-        writer_.abort(errc::aborted, duration::zero());
-        thread_.join();
+    void swap(sender& other) noexcept { // a handle is one pointer: it may be moved by its bytes
+        std::swap(calls_, other.calls_);
+        std::swap(storage_, other.storage_);
     }
 
-    [[nodiscard]] writer_type* operator->() noexcept { return &writer_; }
-    [[nodiscard]] const writer_type* operator->() const noexcept { return &writer_; }
-    [[nodiscard]] writer_type& writer() noexcept { return writer_; }
-
-    /// Waits until the writer is finished: closed and drained, aborted, or failed. False when the deadline
-    /// passed first. Not from the observer, which runs on the thread that this waits for.
-    [[nodiscard]] bool wait(time_point deadline = no_deadline) {
-        WSOLO_ASSERT(std::this_thread::get_id() != thread_.get_id(),
-                     "wait() from the writer's own thread never returns");
-        std::unique_lock hold(mutex_);
-        const auto over = [this] { return finished_; };
-        if (deadline != no_deadline) return changed_.wait_until(hold, deadline, over);
-        changed_.wait(hold, over);
-        return true;
-    }
-
-private:
-    void run() {
-        pump_result left{};
-        do {
-            sleep();
-            do {
-                left = writer_.pump();
-                if (left.status == pump_status::blocked) wait_writable(left.deadline);
-                if (left.status == pump_status::busy) // somebody else pumps, and may leave it to us or end it
-                    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-            } while (left.status != pump_status::idle && left.status != pump_status::finished);
-        } while (left.status != pump_status::finished);
-        const std::lock_guard hold(mutex_);
-        finished_ = true;
-        changed_.notify_all();
-    }
-
-    void wait_writable(time_point deadline) {
-        if constexpr (waitable_transport<Transport>) {
-            // In slices, because a close() or abort() meanwhile may bring the deadline forward.
-            const time_point slice = deadline_after(Traits::clock::now(), std::chrono::milliseconds(20));
-#if WSOLO_HAS_EXCEPTIONS
-            try {
-                static_cast<void>(writer_.wait_writable(detail::earlier(deadline, slice)));
-            } catch (...) { // a transport that throws has failed
-                writer_.abort(errc::write_failed, duration::zero());
-            }
-#else
-            static_cast<void>(writer_.wait_writable(detail::earlier(deadline, slice)));
-#endif
-        } else {
-            static_cast<void>(deadline);
-            WSOLO_ASSERT(false,
-                         "the threaded drive needs a transport that waits in write() or has wait_writable()");
-        }
-    }
-
-    void wake() {
-        const std::lock_guard hold(mutex_);
-        awake_ = true;
-        changed_.notify_all();
-    }
-
-    void sleep() {
-        std::unique_lock hold(mutex_);
-        changed_.wait(hold, [this] { return awake_; });
-        awake_ = false;
-    }
-
-    typename Traits::mutex mutex_;
-    typename Traits::condition_variable changed_;
-    bool awake_ = false;
-    bool finished_ = false;
-    writer_type writer_;
-    std::thread thread_;
+    const calls* calls_ = nullptr;
+    alignas(void*) std::byte storage_[sizeof(void*)] = {};
 };
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -10,8 +10,8 @@
 #include "../session/limits.hpp"
 #include "../sync/inbox_limits.hpp"
 #include "../sync/inbox_report.hpp"
-#include "../write/budget.hpp"
-#include "../write/drain.hpp"
+#include "../write/options.hpp"
+#include "../write/report.hpp"
 
 #include <cstddef>
 #include <cstdint>

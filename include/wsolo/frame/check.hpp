@@ -4,6 +4,7 @@
 // Laws of this file:
 // - Stateless: what depends on earlier frames (§5.4's order of fragments) is the reader's.
 // - The order of the rules is the order of the bytes, so that every split of the input finds the same error.
+// - The same rules for both directions: what check_first refuses is not encoded either.
 
 #include "../core/error.hpp"
 #include "../core/role.hpp"
@@ -12,12 +13,15 @@
 namespace wsolo::inline WSOLO_ABI {
 
 /// Judges a header's first byte. `allowed_rsv` holds the reserved bits (rsv1_bit ...) that a negotiated
-/// extension gives a meaning.
+/// extension gives a meaning on a message's first frame; no other frame may have one (RFC 7692 §6).
 [[nodiscard]] constexpr errc check_first(std::byte first, std::uint8_t allowed_rsv = 0) noexcept {
     const unsigned bits = std::to_integer<unsigned>(first);
     const auto op = static_cast<opcode>(bits & 0x0fU);
-    // §5.2: "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
-    if ((bits & 0x70U & ~static_cast<unsigned>(allowed_rsv)) != 0) return errc::reserved_bits_set;
+    // §5.2: "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values." RFC 7692
+    // §6.1: an endpoint "MUST NOT set the RSV1 bit" of control frames and of fragments after the first.
+    const bool begins_message = is_data(op) && op != opcode::continuation;
+    const unsigned allowed = begins_message ? allowed_rsv : 0U;
+    if ((bits & 0x70U & ~allowed) != 0) return errc::reserved_bits_set;
     // §5.2: "If an unknown opcode is received, the receiving endpoint MUST Fail the WebSocket Connection."
     if (is_reserved(op)) return errc::reserved_opcode;
     // §5.5: control frames "MUST NOT be fragmented."
@@ -36,6 +40,9 @@ namespace wsolo::inline WSOLO_ABI {
     if (control && (std::to_integer<unsigned>(second) & 0x7fU) > max_control_payload) {
         return errc::oversized_control_frame;
     }
+    // §5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer"
+    const bool close = (std::to_integer<unsigned>(first) & 0x0fU) == static_cast<unsigned>(opcode::close);
+    if (close && (std::to_integer<unsigned>(second) & 0x7fU) == 1) return errc::close_body_of_one_byte;
     return errc::none;
 }
 
@@ -46,14 +53,21 @@ namespace wsolo::inline WSOLO_ABI {
     return error != errc::none ? error : check_second(first, second, receiver);
 }
 
-/// Judges a length by the seven bits that announced it and the value that followed.
-[[nodiscard]] constexpr errc check_length(unsigned length_field, std::uint64_t payload_size) noexcept {
+/// Judges a length by the seven bits that announced it and what is known of the value that follows: it lies
+/// between `least` and `most`.
+[[nodiscard]] constexpr errc check_length(unsigned length_field, std::uint64_t least,
+                                          std::uint64_t most) noexcept {
     // §5.2: "the minimal number of bytes MUST be used to encode the length"
-    if (length_field == 126 && payload_size <= 125) return errc::non_minimal_length;
-    if (length_field == 127 && payload_size <= 0xffff) return errc::non_minimal_length;
+    if (length_field == 126 && most <= 125) return errc::non_minimal_length;
+    if (length_field == 127 && most <= 0xffff) return errc::non_minimal_length;
     // §5.2: "the most significant bit MUST be 0"
-    if (payload_size > max_payload_size) return errc::length_high_bit_set;
+    if (least > max_payload_size) return errc::length_high_bit_set;
     return errc::none;
+}
+
+/// The same with the whole value.
+[[nodiscard]] constexpr errc check_length(unsigned length_field, std::uint64_t payload_size) noexcept {
+    return check_length(length_field, payload_size, payload_size);
 }
 
 } // namespace wsolo::inline WSOLO_ABI

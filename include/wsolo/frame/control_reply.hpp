@@ -35,12 +35,16 @@ public:
     [[nodiscard]] opcode op() const noexcept {
         return static_cast<opcode>(std::to_integer<unsigned>(storage_[0]) & 0x0fU);
     }
+    /// A Close's status code, which a client's bytes() hold masked; no_status when it has none (RFC 6455
+    /// §7.1.5), and for every other frame. A load: nothing is parsed.
+    [[nodiscard]] close_code code() const noexcept { return code_; }
 
 private:
     friend struct detail::control_frame_access;
 
     std::array<std::byte, capacity> storage_; // only the first size_ bytes are ever looked at
     std::uint8_t size_ = 0;
+    close_code code_ = close_code::no_status;
 };
 
 /// What a Close frame said.
@@ -64,6 +68,20 @@ struct close_body {
     return close_body{code, text_of(reason)};
 }
 
+/// The most bytes of a Close's reason: what a control frame has beside the status code (RFC 6455 §5.5.1).
+inline constexpr std::size_t max_close_reason = max_control_payload - 2;
+
+/// As much of `reason` as a Close can carry, cut between code points: what is UTF-8 stays UTF-8. A view of
+/// the same text. O(1).
+[[nodiscard]] constexpr std::string_view fit_close_reason(std::string_view reason) noexcept {
+    if (reason.size() <= max_close_reason) return reason;
+    const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80; };
+    std::size_t end = max_close_reason;
+    // A code point has three continuation bytes at most; more of them are no UTF-8, wherever they are cut.
+    while (end > max_close_reason - 3 && continues(reason[end])) --end;
+    return reason.substr(0, end);
+}
+
 namespace detail {
 
 /// The one door to control_frame's bytes: fills the payload in clear, then seals the frame around it.
@@ -75,12 +93,14 @@ struct control_frame_access {
     }
 
     /// Makes a frame of the payload that was put at payload<Role>(). Preconditions: op is a control opcode,
-    /// the size at most 125.
+    /// the size at most 125, `code` the payload's own.
     template <role Role, class... Keys>
-    static void seal(control_frame& frame, opcode op, std::size_t payload_size, Keys&... keys) noexcept {
+    static void seal(control_frame& frame, opcode op, std::size_t payload_size, close_code code,
+                     Keys&... keys) noexcept {
         const auto whole =
             encode_in_place<Role>(frame.storage_, header_size(0, masks(Role)), payload_size, op, keys...);
         frame.size_ = static_cast<std::uint8_t>(whole->size());
+        frame.code_ = code;
     }
 };
 
@@ -104,14 +124,16 @@ result<control_frame> control_frame_of(opcode op, Payload payload, Keys&... keys
     }
     std::byte* to = control_frame_access::payload<Role>(*made);
     copy_clear(to, payload);
+    close_code code = close_code::no_status;
     if (op == opcode::close) {
         const auto body = parse_close_body(unmasked_bytes(const_bytes(to, size_of(payload))));
         if (!body) {
             made = body.error();
             return made;
         }
+        code = body->code;
     }
-    control_frame_access::seal<Role>(*made, op, size_of(payload), keys...);
+    control_frame_access::seal<Role>(*made, op, size_of(payload), code, keys...);
     return made;
 }
 
@@ -149,14 +171,14 @@ template <role Role, class... Keys>
     return detail::control_frame_of<Role>(opcode::pong, unmasked_bytes(payload), keys...);
 }
 
-/// A Close with a status code and a reason of up to 123 bytes of UTF-8. Errors: invalid_close_code for a code
+/// A Close with a status code and a reason of up to 123 bytes of UTF-8 (fit_close_reason cuts one). Errors: invalid_close_code for a code
 /// that may not be sent (no_status included: see the form without one), invalid_close_reason,
 /// control_payload_too_big.
 template <role Role, class... Keys>
     requires keys_for<Role, Keys...>
 [[nodiscard]] result<control_frame> make_close(close_code code, std::string_view reason,
                                                Keys&... keys) noexcept {
-    if (reason.size() > max_control_payload - 2) return errc::control_payload_too_big;
+    if (reason.size() > max_close_reason) return errc::control_payload_too_big;
     std::array<std::byte, max_control_payload> body;
     store_be16(body.data(), static_cast<std::uint16_t>(code));
     if (!reason.empty()) std::memcpy(body.data() + 2, reason.data(), reason.size());

@@ -6,7 +6,8 @@
 // - Nothing is buffered but an unfinished header. Payload leaves as it comes, unmasked, in parts.
 // - An error is found at the first byte that proves it, consumes the input up to and with that byte, and is
 // final.
-// - What depends on earlier frames (fragments, UTF-8, Close) is the reader's, not the decoder's.
+// - What depends on earlier frames (the order of fragments, a message's size) is the caller's to know; it may
+// hand its rules in, so that they too are judged byte by byte. UTF-8 and Close bodies are the reader's.
 
 #include "../core/role.hpp"
 #include "check.hpp"
@@ -20,6 +21,14 @@ namespace wsolo::inline WSOLO_ABI {
 struct frame_limits {
     /// Longest payload of a data frame, in bytes.
     std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
+};
+
+/// What the frames before a data frame forbid it, for those who judge that themselves: nothing.
+struct no_rules {
+    /// By the header's first byte.
+    [[nodiscard]] static constexpr errc check_first(std::byte) noexcept { return errc::none; }
+    /// The payload has at least `least` bytes.
+    [[nodiscard]] static constexpr errc check_size(std::byte, std::uint64_t) noexcept { return errc::none; }
 };
 
 /// need_more: the input is used up. part: a piece of a frame, perhaps the whole. failed: see `error`.
@@ -51,11 +60,15 @@ public:
 
     /// Takes the next part from the front of `input`, which is advanced past it, and unmasks it where it
     /// lies. Call it until it does not say part. The part lives as long as the bytes of `input`. O(part).
-    decoded next(mutable_bytes& input) noexcept { return step<masked>(input); }
+    decoded next(mutable_bytes& input) noexcept { return step<masked>(input, no_rules()); }
 
     /// The same with the part left masked, for whoever unmasks and judges in one pass: it is still to be
     /// XORed with key(), `position() - payload.size()` bytes into the frame's payload.
-    decoded next_masked(mutable_bytes& input) noexcept { return step<false>(input); }
+    /// `rules` judges data frames by those before them, as no_rules shows.
+    template <class Rules = no_rules>
+    decoded next_masked(mutable_bytes& input, const Rules& rules = {}) noexcept {
+        return step<false>(input, rules);
+    }
 
     /// The commonest frame on its own, in less time: a text or binary message of at most `limit` bytes, in
     /// one frame that lies whole in the input. True: `payload` is that frame's, still masked, as from
@@ -82,10 +95,10 @@ public:
     /// The same with the input left as it is: the part is unmasked while it is copied to the front of `to`,
     /// which is advanced past it. need_more with input left over means that `to` is full.
     decoded next_copying(const_bytes& input, mutable_bytes& to) noexcept {
-        if (const std::size_t start = whole_header_in(input); start != 0) {
+        if (const std::size_t start = whole_header_in(input, no_rules()); start != 0) {
             begin();
             input = input.subspan(start);
-        } else if (!reach_payload(input)) {
+        } else if (!reach_payload(input, no_rules())) {
             return stopped();
         }
         const std::size_t count = limited_by(input.size() < to.size() ? input.size() : to.size());
@@ -127,10 +140,10 @@ private:
     static constexpr bool masked = masks(peer_of(Receiver));
     static constexpr std::size_t key_size = masked ? 4 : 0;
 
-    template <bool Unmask>
-    decoded step(mutable_bytes& input) noexcept {
-        const std::size_t start = whole_header_in(input);
-        if (start == 0) return reach_payload(input) ? next_part<Unmask>(input) : stopped();
+    template <bool Unmask, class Rules>
+    decoded step(mutable_bytes& input, const Rules& rules) noexcept {
+        const std::size_t start = whole_header_in(input, rules);
+        if (start == 0) return reach_payload(input, rules) ? next_part<Unmask>(input) : stopped();
         if (payload_size_ > input.size() - start) {
             begin();
             input = input.subspan(start);
@@ -144,27 +157,29 @@ private:
 
     /// The fast path: a header that is due, lies whole in the input and keeps all rules is taken over, and
     /// its size returned. Otherwise 0, nothing has changed, and reach_payload() finds out what is the matter.
-    [[gnu::always_inline]] std::size_t whole_header_in(const_bytes input) noexcept {
+    template <class Rules>
+    [[gnu::always_inline]] std::size_t whole_header_in(const_bytes input, const Rules& rules) noexcept {
         if (phase_ != phase::boundary || input.size() < 2) return 0;
         const std::byte* header = input.data();
         const std::size_t size = header_size_announced(header[1]);
         if (size > input.size()) return 0;
         if (check_first_two(header[0], header[1], Receiver, allowed_rsv_) != errc::none) return 0;
         const std::uint64_t payload_size = detail::read_length(header);
-        if (judge_length(header, payload_size) != errc::none) return 0;
+        if (is_data_frame(header[0]) && rules.check_first(header[0]) != errc::none) return 0;
+        if (judge_length(header, payload_size, payload_size, rules) != errc::none) return 0;
         take_over(header, size, payload_size);
         return size;
     }
 
     /// The slow path: a header that comes in pieces or breaks a rule. Each byte is judged as it comes. False
     /// when there is no payload to take (see stopped()).
-    template <class Byte>
-    [[gnu::noinline]] bool reach_payload(std::span<Byte>& input) noexcept {
+    template <class Byte, class Rules>
+    [[gnu::noinline]] bool reach_payload(std::span<Byte>& input, const Rules& rules) noexcept {
         while (phase_ <= phase::header && !input.empty()) {
             kept_[kept_size_++] = input.front();
             input = input.subspan(1);
             phase_ = phase::header;
-            error_ = judge_last();
+            error_ = judge_last(rules);
             if (error_ != errc::none) {
                 phase_ = phase::failed;
             } else if (kept_size_ >= 2 && kept_size_ == header_size_announced(kept_[1])) {
@@ -184,23 +199,42 @@ private:
         return advance(payload);
     }
 
-    [[nodiscard]] errc judge_last() const noexcept {
-        if (kept_size_ == 1) return check_first(kept_[0], allowed_rsv_);
+    static constexpr bool is_data_frame(std::byte first) noexcept {
+        return (std::to_integer<unsigned>(first) & 0x08U) == 0;
+    }
+
+    template <class Rules>
+    [[nodiscard]] errc judge_last(const Rules& rules) const noexcept {
+        if (kept_size_ == 1) {
+            const errc error = check_first(kept_[0], allowed_rsv_);
+            return error == errc::none && is_data_frame(kept_[0]) ? rules.check_first(kept_[0]) : error;
+        }
         if (kept_size_ == 2) {
             const errc error = check_second(kept_[0], kept_[1], Receiver);
             if (error != errc::none) return error;
         }
-        // The length is judged before the key has come.
-        if (kept_size_ + key_size != header_size_announced(kept_[1])) return errc::none;
-        return judge_length(kept_.data(), detail::read_length(kept_.data()));
+        const std::size_t length_end = header_size_announced(kept_[1]) - key_size;
+        if (kept_size_ > length_end) return errc::none; // the key says nothing
+        // Of a length that is on its way, what has come bounds what can still come.
+        std::uint64_t least = length_end == 2 ? std::to_integer<unsigned>(kept_[1]) & 0x7fU : 0;
+        std::uint64_t most = least;
+        for (std::size_t i = 2; i < length_end; ++i) {
+            const bool came = i < kept_size_;
+            least = least << 8 | (came ? std::to_integer<unsigned>(kept_[i]) : 0);
+            most = most << 8 | (came ? std::to_integer<unsigned>(kept_[i]) : 0xff);
+        }
+        return judge_length(kept_.data(), least, most, rules);
     }
 
-    [[nodiscard]] errc judge_length(const std::byte* header, std::uint64_t payload_size) const noexcept {
-        const errc error = check_length(std::to_integer<unsigned>(header[1]) & 0x7fU, payload_size);
+    /// By the bounds of the length, which are equal once all of it has come.
+    template <class Rules>
+    [[nodiscard]] errc judge_length(const std::byte* header, std::uint64_t least, std::uint64_t most,
+                                    const Rules& rules) const noexcept {
+        const errc error = check_length(std::to_integer<unsigned>(header[1]) & 0x7fU, least, most);
         if (error != errc::none) return error;
         // A control frame was held to 125 bytes by its second byte, whatever the limit for data.
-        const bool data = (std::to_integer<unsigned>(header[0]) & 0x08U) == 0;
-        return data && payload_size > limits_.max_frame_size ? errc::frame_too_big : errc::none;
+        if (!is_data_frame(header[0])) return errc::none;
+        return least > limits_.max_frame_size ? errc::frame_too_big : rules.check_size(header[0], least);
     }
 
     void take_over(const std::byte* header, std::size_t size, std::uint64_t payload_size) noexcept {

@@ -22,7 +22,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// `{opcode::text, false}` is its first fragment (RFC 6455 §5.4). One byte.
 class frame_spec {
 public:
-    /// `rsv1` belongs to a negotiated extension (RFC 7692 §6).
+    /// `rsv1` belongs to a negotiated extension, and to a message's first frame (RFC 7692 §6).
     constexpr frame_spec(opcode op, bool fin = true, bool rsv1 = false) noexcept
         : first_(detail::first_byte({.fin = fin, .rsv1 = rsv1, .op = op})) {}
 
@@ -44,10 +44,11 @@ concept keys_for = (masks(Role) ? sizeof...(Keys) == 1 && (key_source<Keys> && .
 template <role Role>
 inline constexpr std::size_t headroom = header_size(max_payload_size, masks(Role));
 
-/// The bytes of a whole frame. Meaningful for payloads up to max_payload_size. O(1).
+/// The bytes of a whole frame; SIZE_MAX where a size_t can't say it. O(1).
 template <role Role>
 [[nodiscard]] constexpr std::size_t encoded_size(std::size_t payload_size) noexcept {
-    return header_size(payload_size, masks(Role)) + payload_size;
+    const std::size_t size = header_size(payload_size, masks(Role)) + payload_size;
+    return size < payload_size ? static_cast<std::size_t>(-1) : size;
 }
 
 /// A frame in memory of its own. Move-only; not thread-safe.
@@ -74,7 +75,10 @@ constexpr errc check_outgoing(frame_spec spec, std::uint64_t payload_size) noexc
     if (const errc error = check_first(spec.first_byte(), rsv1_bit); error != errc::none) return error;
     if (payload_size <= max_control_payload) return errc::none;
     if (is_control(spec.op())) return errc::control_payload_too_big;
-    return payload_size > max_payload_size ? errc::payload_too_big : errc::none;
+    if (payload_size > max_payload_size) return errc::payload_too_big;
+    // No object is larger than half of the memory there can be; so later sums of sizes can't wrap either.
+    constexpr std::uint64_t most = static_cast<std::size_t>(-1) / 2 - max_header_size;
+    return payload_size > most ? errc::out_of_memory : errc::none;
 }
 
 /// Checked and big enough: writes the frame and returns its size.
@@ -99,7 +103,9 @@ inline constexpr std::size_t append_apart_from = 512;
 
 /// Encodes into `to`, whose first encoded_size<Role>(payload.size()) bytes are overwritten and must not
 /// overlap the payload. Returns the bytes written. Errors: buffer_too_small, control_payload_too_big,
-/// payload_too_big, fragmented_control_frame, reserved_opcode. O(n), no allocation.
+/// payload_too_big, out_of_memory (a payload of a size that no memory has), fragmented_control_frame,
+/// reserved_opcode, reserved_bits_set (RFC 7692 §6.1: RSV1 is for a message's first frame). O(n), no
+/// allocation.
 template <role Role, class... Keys>
     requires keys_for<Role, Keys...>
 result<std::size_t> encode_frame(mutable_bytes to, frame_spec spec, const_bytes payload,

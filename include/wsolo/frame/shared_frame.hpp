@@ -68,7 +68,6 @@ private:
 [[nodiscard]] inline result<shared_frame> make_shared_frame(frame_spec spec, const_bytes payload) noexcept {
     if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
     const std::size_t size = encoded_size<role::server>(payload.size());
-    if (size > static_cast<std::size_t>(-1) / 2) return errc::out_of_memory;
     void* memory = std::malloc(sizeof(shared_frame::block) + size);
     if (memory == nullptr) return errc::out_of_memory;
     auto* block = ::new (memory) shared_frame::block{1, size};

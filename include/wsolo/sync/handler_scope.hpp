@@ -44,6 +44,15 @@ public:
         return scope != nullptr;
     }
 
+    /// How many items of `object` the calling thread runs, one inside another. O(depth of nesting).
+    [[nodiscard]] static unsigned depth(const void* object) noexcept {
+        unsigned found = 0;
+        auto* scope = static_cast<const basic_handler_scope*>(Traits::thread_slot());
+        for (; scope != nullptr; scope = static_cast<const basic_handler_scope*>(scope->outer_))
+            found += scope->object_ == object ? 1U : 0U;
+        return found;
+    }
+
 private:
     const void* object_;
     std::uint64_t number_;

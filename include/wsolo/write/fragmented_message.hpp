@@ -3,13 +3,15 @@
 //
 // Laws of this file:
 // - While it is open, other data waits and control does not: frames of two messages are never interleaved.
-// - Others may fill half of the budget meanwhile, bytes and frames, so that it can end: a part of up to half
-//   of it is refused (errc::queue_full) only until the transport took what was accepted before.
+// - Others may fill half of the budget meanwhile, bytes and frames, so that it can end: a part of up to half of it is
+//   refused (errc::queue_full) only until the transport took what was accepted before.
 // - It ends exactly once: by finish(), or, when it is destroyed unfinished, as its owner chose.
+// - Its own state is complete before a part is queued, and it is not touched after that: the part's outcome may write the
+//   next part, or end the message, in another thread and before write() returns.
 
 #include "../frame/close_code.hpp"
 #include "../frame/encode.hpp"
-#include "detail/backlog.hpp"
+#include "detail/outbox.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -19,15 +21,15 @@ enum class unfinished : std::uint8_t {
     truncate, ///< an empty final frame ends it: for peers that can tell by other means
 };
 
-/// Made by single_writer::begin_message(). Move-only, one thread at a time; the writer must outlive it.
-/// Empty, with error() saying why, when the writer was closed, another message is open (errc::message_open),
-/// or `op` is neither text nor binary (errc::raw_frame_malformed).
+/// Made by single_writer::begin_message(). Move-only, one thread at a time; the writer must outlive it. Empty, with error()
+/// saying why, when the writer was closed, another message is open (errc::message_open), or `op` is neither text nor
+/// binary (errc::raw_frame_malformed).
 template <class Writer>
 class [[nodiscard]] fragmented_message {
 public:
     fragmented_message(Writer& writer, opcode op) noexcept : writer_(&writer), next_(op) {
         WSOLO_ASSERT(op == opcode::text || op == opcode::binary, "a fragmented message is text or binary");
-        error_ = op == opcode::text || op == opcode::binary ? writer.box_.begin_message()
+        error_ = op == opcode::text || op == opcode::binary ? writer.drive_.box.open_message()
                                                             : errc::raw_frame_malformed;
         if (error_ != errc::none) writer_ = nullptr;
     }
@@ -48,47 +50,43 @@ public:
 
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
-    /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as
-    /// send_text's; after queue_full the part may be tried again. `told` is called once with what became of
-    /// this part.
-    [[nodiscard]] errc write(const_bytes part, on_outcome told = {}) { return push(part, false, told); }
+    /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as send_text's;
+    /// after queue_full the part may be tried again. `on_done` is called once with what became of this part.
+    [[nodiscard]] errc write(const_bytes part, on_outcome on_done = {}) { return push(part, false, on_done); }
 
-    /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `told`
-    /// is called once with what became of the last part, and so of the message: parts leave in order and none
-    /// of them gives way, so errc::none says that the transport took them all.
-    [[nodiscard]] errc finish(const_bytes part = {}, on_outcome told = {}) {
-        const errc error = push(part, true, told);
-        if (error == errc::none) release();
-        return error;
-    }
+    /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `on_done` is called
+    /// once with what became of the last part, and so of the message: parts leave in order and none of them gives way, so
+    /// errc::none says that the transport took them all.
+    [[nodiscard]] errc finish(const_bytes part = {}, on_outcome on_done = {}) { return push(part, true, on_done); }
 
 private:
-    errc push(const_bytes part, bool last, on_outcome told) {
+    errc push(const_bytes part, bool is_last, on_outcome on_done) {
         if (writer_ == nullptr) return error_ == errc::none ? errc::closed : error_;
-        detail::segment* frame =
-            writer_->encode_whole({next_, last}, part, {.outcome = told, .fragment = true});
-        if (frame == nullptr) return errc::out_of_memory;
-        const errc error = writer_->own(frame, writer_->box_.push_whole({.of_message = true}, frame));
-        if (error == errc::none) next_ = opcode::continuation;
-        return error;
+        Writer& writer = *writer_;
+        const frame_spec spec(next_, is_last);
+        const opcode before = std::exchange(next_, opcode::continuation);
+        if (is_last) writer_ = nullptr;
+        detail::errands todo;
+        const detail::push_result pushed =
+            writer.push_part(spec, part, is_last ? detail::message_part::last : detail::message_part::part, on_done, todo);
+        if (pushed.error != errc::none) { // it was not queued, so nothing has heard of it
+            next_ = before;
+            writer_ = &writer;
+        }
+        return writer.finish_data(pushed, todo);
     }
 
     void abandon() noexcept {
-        if (next_ == opcode::continuation) {
-            const bool truncated = if_unfinished_ == unfinished::truncate && push({}, true, {}) == errc::none;
-            const errc closed =
-                truncated ? errc::closed : writer_->close(close_code::internal_error, "message abandoned");
-            if (closed != errc::none && closed != errc::closed) writer_->abort(errc::message_unfinished);
+        Writer& writer = *writer_;
+        if (next_ != opcode::continuation) { // nothing of it was sent: as if it had never begun
+            detail::errands todo;
+            const detail::wake owed = writer.drive_.box.drop_message(todo);
+            static_cast<void>(writer.drive_.after({errc::none, owed}, todo));
+            return;
         }
-        release(); // nothing of it was sent: as if it had never begun
-    }
-
-    void release() noexcept {
-        Writer* writer = std::exchange(writer_, nullptr);
-        detail::waiter_list due;
-        const bool must_drive = writer->box_.end_message(due);
-        due.wake_all();
-        if (must_drive) writer->schedule();
+        if (if_unfinished_ == unfinished::truncate && push({}, true, {}) == errc::none) return;
+        const errc closed = writer.close(close_code::internal_error, "message abandoned");
+        if (closed != errc::none && closed != errc::closed) writer.abort(errc::message_unfinished);
     }
 
     Writer* writer_;

@@ -24,18 +24,18 @@ public:
     [[nodiscard]] errc send_text(std::string_view payload) const {
         return use([&](Writer& writer) { return writer.send_text(payload); });
     }
-    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told) const {
-        return use([&](Writer& writer) { return writer.send_text(payload, told); });
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done) const {
+        return use([&](Writer& writer) { return writer.send_text(payload, on_done); });
     }
     [[nodiscard]] errc send_binary(const_bytes payload) const {
         return use([&](Writer& writer) { return writer.send_binary(payload); });
     }
-    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told) const {
-        return use([&](Writer& writer) { return writer.send_binary(payload, told); });
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome on_done) const {
+        return use([&](Writer& writer) { return writer.send_binary(payload, on_done); });
     }
     template <class Item>
-    [[nodiscard]] errc send(const Item& item, on_outcome told = {}) const {
-        return use([&](Writer& writer) { return writer.send(item, told); });
+    [[nodiscard]] errc send(const Item& item, on_outcome on_done = {}) const {
+        return use([&](Writer& writer) { return writer.send(item, on_done); });
     }
     template <class... Arguments>
     [[nodiscard]] errc close(const Arguments&... arguments) const {

@@ -1,71 +1,69 @@
 #pragma once
-// The handshake's hold on a writer: what others send meanwhile is queued, within the same budget, and leaves
-// in order right behind the handshake's own answer; or never, when the handshake fails.
+// The handshake's hold on a writer: what others send meanwhile is queued, within the same budget, and leaves in order
+// right after the handshake's own answer; or never, when the handshake fails.
 //
 // Laws of this file:
-// - A writer made with born_gated has its token here until open() or reject(), exactly one of which happens:
-//   destroying the gate rejects. A deadline that passes first rejects too; then neither has an effect.
-// - The answer does not go through the queue: it leads, whatever was queued before it, PINGs included.
+// - A writer made with born_gated is gated until open() or reject(), exactly one of which happens: destroying the gate
+//   rejects. An abort, and a deadline (the gate's, or a close's) that passes first, end the writer without the gate; then
+//   neither has an effect.
+// - The answer does not go through the queue: it leads, whatever was queued before it, PINGs and Close included.
 // - Nothing that was queued is ever sent on a rejected handshake; the drain report counts it.
 
 #include "single_writer.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Holds the write token. One thread at a time. The writer must outlive it.
+/// One thread at a time. The writer must outlive it.
 template <class Writer>
 class [[nodiscard]] init_gate {
 public:
     /// Precondition: `writer` was made with born_gated and has no other gate.
-    explicit init_gate(Writer& writer) noexcept : writer_(&writer) {
-        WSOLO_ASSERT(writer.box_.state() == token::gated, "an init_gate needs a writer made with born_gated");
-    }
+    explicit init_gate(Writer& writer) noexcept : writer_(&writer) {}
     init_gate(init_gate&& other) noexcept : writer_(std::exchange(other.writer_, nullptr)) {}
     init_gate& operator=(init_gate&&) = delete;
     ~init_gate() {
         if (writer_ != nullptr) reject(errc::aborted);
     }
 
-    /// Adds bytes (a 101 response, an acknowledgement frame) that leave first, in the order of these calls.
-    /// They are copied, and count as one frame in the report. errc::out_of_memory; queue_full beyond 255 calls.
+    /// Adds bytes (a 101 response, an acknowledgement frame) that leave first, in the order of these calls. They are
+    /// copied, and count as one frame in the report. errc::out_of_memory; closed when the writer ended first.
     [[nodiscard]] errc acknowledge(const_bytes bytes) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "acknowledge() after open() or reject()");
         if (bytes.empty()) return errc::none;
-        detail::segment* greeting = detail::segment::make_whole(bytes.size());
+        detail::entry* greeting = detail::entry::make_copy(bytes);
         if (greeting == nullptr) return errc::out_of_memory;
-        std::memcpy(greeting->writable().data(), bytes.data(), bytes.size());
-        const errc error = writer_->box_.push_greeting(greeting).error;
-        if (error != errc::none) detail::segment::destroy(greeting);
-        return error;
+        detail::errands todo;
+        const detail::push_result pushed =
+            writer_->drive_.box.push({.size = bytes.size(), .to = detail::lane_id::greeting}, greeting, todo);
+        detail::entry::destroy(greeting);
+        return pushed.error;
     }
 
-    /// Bounds the handshake: the first pump() at `deadline` or later rejects with errc::handshake_timeout, and
-    /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any
-    /// other deadline: it pumps. The hook is not called. The last call counts. Takes the heap block (1 KiB)
-    /// that the first frame would. errc::out_of_memory; closed when it is over already.
+    /// Bounds the handshake: the first pump() at `deadline` or later ends the writer with errc::handshake_timeout, and
+    /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any other
+    /// deadline: it pumps. The hook is not called. The last call counts. Takes the heap block (1 KiB) that the first frame
+    /// would. errc::out_of_memory; closed when it is over already.
     [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
-        detail::workload* fresh = detail::workload::create();
+        detail::queue* fresh = detail::queue::make();
         if (fresh == nullptr) return errc::out_of_memory;
-        const bool bounded = writer_->box_.bound_gate(deadline, fresh);
-        detail::workload::destroy(fresh);
-        return bounded ? errc::none : errc::closed;
+        const bool is_bounded = writer_->drive_.box.bound_gate(deadline, fresh);
+        detail::queue::destroy(fresh);
+        return is_bounded ? errc::none : errc::closed;
     }
 
     /// Lets the writer go: the acknowledgement leaves, then what was queued, in order.
     void open() {
         WSOLO_ASSERT(writer_ != nullptr, "open() after open() or reject()");
-        Writer* writer = std::exchange(writer_, nullptr);
-        if (writer->box_.open_gate()) writer->schedule();
+        Writer& writer = *std::exchange(writer_, nullptr);
+        writer.drive_.rouse(writer.drive_.box.open_gate());
     }
 
-    /// Ends the writer: what was acknowledged (an error response, say) still leaves, what was queued is
-    /// dropped with this reason.
+    /// Ends the writer: what was acknowledged (an error response, say) still leaves, what was queued is dropped with this
+    /// reason.
     void reject(errc why) {
         WSOLO_ASSERT(writer_ != nullptr, "reject() after open() or reject()");
-        Writer* writer = std::exchange(writer_, nullptr);
-        writer->abort(why); // the token is here, so that calls no hook yet
-        if (writer->box_.open_gate()) writer->schedule();
+        std::exchange(writer_, nullptr)->abort(why);
     }
 
 private:

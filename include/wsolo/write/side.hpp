@@ -2,10 +2,9 @@
 // The two sides of a writer: a server's frames go out as they are, a client's each take a fresh masking key.
 //
 // Laws of this file:
-// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455
-// §5.1).
-// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside
-//   the lock takes a key under it first.
+// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455 §5.1).
+// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside the lock
+//   takes a key under it first.
 
 #include "../core/random.hpp"
 #include "../frame/control_reply.hpp"
@@ -19,8 +18,8 @@ public:
 
     /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
     void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload);
-        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
+        [[maybe_unused]] const std::size_t written = detail::write_frame<self>(to.data(), spec, payload);
+        WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
     }
     [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
         return make_close<self>(code, reason);
@@ -42,8 +41,8 @@ public:
 
     /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
     void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload, keys_);
-        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
+        [[maybe_unused]] const std::size_t written = detail::write_frame<self>(to.data(), spec, payload, keys_);
+        WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
     }
     [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
         return make_close<self>(code, reason, keys_);

@@ -1,278 +1,395 @@
 #pragma once
-// The only way to a connection's write side. Any thread sends; one thread at a time, the holder of the write
-// token, writes whole frames, coalesced, each write with a deadline of its own; close() drains within a bound
-// and reports.
+// The only way to a connection's write side. Any thread sends; one thread at a time, the one whose turn it is, writes
+// whole frames, coalesced, each write with a deadline of its own; close() drains within a bound and reports.
 //
 // Laws of this file:
 // - After construction nothing else can reach the transport: replies and Close go through the same queue.
-// - A send never waits for the transport, unless its name says so: it queues, or says why not, and a rejected
-//   item is still the caller's.
-// - The schedule hook is called once per idle-to-busy transition, outside any lock; pump() is what it owes.
+// - A send never waits for the transport, unless its name says so: it queues, or says why not, and a refused item is still
+//   the caller's.
+// - The schedule hook is called once for each idle-to-busy transition, outside any lock; pump() is what it owes.
 // - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
 
 #include "cork.hpp"
-#include "detail/flush_ticket.hpp"
-#include "detail/posting.hpp"
+#include "detail/driver.hpp"
 #include "fragmented_message.hpp"
 #include "handle.hpp"
 #include "outbound.hpp"
+#include "side.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
 template <class Writer>
 class init_gate;
+struct never_stop;
 
-/// An observer that wants to know nothing. One of your own may have any of the functions that single_writer
-/// names.
-struct no_observer {};
+namespace detail {
+template <class Traits>
+struct blocking_waits; // defined in <wsolo/write/wait.hpp>: include it to call send_wait() or flush(deadline)
+struct writer_access;
+} // namespace detail
 
-/// Constructs a writer whose token the handshake holds: see write/init_gate.hpp.
+/// Constructs a writer whose turn is the handshake's: see write/init_gate.hpp.
 struct born_gated_t {};
 inline constexpr born_gated_t born_gated{};
 
-/// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook,
-/// or inline_drive of one; `Side` is server_side or client_side<>. `Observer` may have, each called with no
-/// lock held: `on_finished(const drain_report&)`, once, by the thread that ends the writer; `on_high_water()`
-/// and `on_low_water()`, by turns, by the thread that pumps; none may throw. Thread safety: everything but
-/// construction and destruction; a hook may be called by two threads at once. The destructor closes handles,
-/// aborts what is left (errc::aborted) and must not run inside a callback; no thread may be in a direct call
-/// then. Idle it owns no heap block, mutex or
-/// thread (32 bytes once it made a handle, or started a write on a completion_transport).
+/// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook, or
+/// inline_drive of one; `Side` is server_side or client_side<>.
+///
+/// Thread safety: everything but construction and destruction; a hook may be called by two threads at once. The destructor
+/// aborts what is left (errc::aborted), waits for handles in use, and must not run inside one of the writer's callbacks;
+/// no thread may be in a direct call then. Idle it owns no heap block, mutex or thread (32 bytes once it made a handle, or
+/// started a write on a completion_transport).
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
-          class Observer = no_observer, class Traits = std_blocking_traits>
-class single_writer : private detail::posting<single_writer<Transport, Schedule, Side, Observer, Traits>,
-                                              Transport, Schedule, Side, Observer, Traits> {
-    using base = detail::posting<single_writer, Transport, Schedule, Side, Observer, Traits>;
-    friend detail::writer_core<single_writer, Transport, Schedule, Observer, Traits>;
+          writer_observer Observer = no_observer, class Traits = std_blocking_traits>
+class single_writer {
+    using driver = detail::driver<single_writer, Transport, Schedule, Observer, Traits>;
 
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
+    using side_type = Side;
 
-    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
-                           Side side = {}, Observer observer = {})
-        : base(std::move(connection), std::move(hook), options, std::move(side), std::move(observer),
-               token::free) {}
+    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {}, Side side = {},
+                           Observer observer = {})
+        : single_writer(turn_state::free, std::move(connection), std::move(hook), options, std::move(side),
+                        std::move(observer)) {}
     single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
                   Side side = {}, Observer observer = {})
-        : base(std::move(connection), std::move(hook), options, std::move(side), std::move(observer),
-               token::gated) {}
+        : single_writer(turn_state::gated, std::move(connection), std::move(hook), options, std::move(side),
+                        std::move(observer)) {}
 
     single_writer(const single_writer&) = delete;
     single_writer& operator=(const single_writer&) = delete;
 
-    ~single_writer() {
-        this->anchor_.close();
-        this->give_up();
-        this->anchor_ = {}; // waits for the calls that handles have in progress
-        this->check_over();
+    ~single_writer() { drive_.end(); }
+
+    // ---- data
+
+    /// Queues a message; `payload` may be reused at once. The caller vouches that a text is UTF-8 (RFC 6455 §5.6); checked
+    /// builds assert it. errc::none: accepted, and counted in the report. Otherwise nothing happened: queue_full (try
+    /// later), too_large (never), closed, out_of_memory. O(n). `on_done`, here and below, is called once with what became
+    /// of the accepted item; it costs entry_overhead of budget.
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done = {}) {
+        WSOLO_ASSERT(is_valid_utf8(bytes_of(payload)), "a text message is UTF-8 (RFC 6455 §5.6)");
+        return send_message(opcode::text, bytes_of(payload), on_done);
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome on_done = {}) {
+        return send_message(opcode::binary, payload, on_done);
     }
 
-    /// Queues a message; `payload` may be reused at once. errc::none: accepted, and counted in the drain
-    /// report. Otherwise nothing happened: queue_full (try later), too_large (never), closed, out_of_memory.
-    /// O(n). `told`, here and below, is called once with what became of the accepted item; that takes one
-    /// allocation and a block of budget (block_overhead).
-    [[nodiscard]] errc send_text(std::string_view payload, on_outcome told = {}) {
-        return this->send_message(opcode::text, bytes_of(payload), told);
-    }
-    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome told = {}) {
-        return this->send_message(opcode::binary, payload, told);
-    }
-
-    /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for
-    /// values of which only the newest counts. It takes its place at the end of the queue. O(n + segments
-    /// queued).
-    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome told = {}) {
-        WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
-                     "send_keyed() sends a text or a binary message");
-        if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
+    /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for values of
+    /// which only the newest counts. It takes its place at the end of the queue. O(n + entries queued).
+    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome on_done = {}) {
+        WSOLO_ASSERT(is_data(op), "send_keyed() sends a text or a binary message");
+        if (!is_data(op)) return errc::raw_frame_malformed;
+        detail::offer what{.size = encoded_size<Side::self>(payload.size()), .done = on_done};
+        what.may_displace = drive_.may_displace();
         // Before the work, and again after it.
-        const errc full = this->box_.admits_keyed(key, encoded_size<Side::self>(payload.size()));
-        if (full != errc::none) return this->drive_data({full});
-        detail::segment* frame =
-            this->encode_whole(op, payload, {.outcome = told, .key = key, .keyed = true});
-        if (frame == nullptr) return errc::out_of_memory;
-        return this->own(frame, this->box_.push_keyed(frame));
+        if (const errc full = drive_.box.admits(what, &key); full != errc::none) return refuse_data(full);
+        detail::entry* owned = encode_apart(op, payload, on_done);
+        if (owned == nullptr) return errc::out_of_memory;
+        owned->key = key;
+        owned->is_keyed = true;
+        return queue_owned(what, owned);
     }
 
-    /// send_text and send_binary that wait for room in the budget: until the deadline (timed_out) or a stop
-    /// request (cancelled). would_deadlock inside a callback of this writer; in a loop's thread use the
-    /// others.
-    template <stop_token_like StopToken = never_stop>
-    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
-                                 const StopToken& stop = {}, on_outcome told = {}) {
-        WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
-                     "send_wait() sends a text or a binary message");
-        if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
-        if (this->is_pumping_here()) return errc::would_deadlock;
-        const std::size_t size = encoded_size<Side::self>(payload.size());
-        if (size <= detail::inline_limit && !told) {
-            const auto encode = [&](mutable_bytes to) { this->side_.encode(to, op, payload); };
-            return this->retry(deadline, stop, [&](auto* waiter) {
-                return this->box_.push_small({.size = size, .waiter = waiter}, encode);
-            });
-        }
-        if (const errc never = this->box_.admits(size); never == errc::too_large || never == errc::closed)
-            return never;
-        detail::segment* whole = this->encode_whole(op, payload, {.outcome = told});
-        if (whole == nullptr) return errc::out_of_memory;
-        const errc error = this->retry(
-            deadline, stop, [&](auto* waiter) { return this->box_.push_whole({.waiter = waiter}, whole); });
-        if (error != errc::none) detail::segment::destroy(whole);
-        return error;
-    }
-
-    /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and
-    /// data, a PING passes data, each on a frame boundary. A Close is close() with this body and the default
-    /// drain bound. A told PONG that the reserve has a newer one replace is errc::conflated.
-    [[nodiscard]] errc send(const control_frame& frame) { return send(raw{frame.bytes()}); }
-    [[nodiscard]] errc send(const control_frame& frame, on_outcome told) {
-        return send(raw{frame.bytes()}, told);
-    }
-
-    /// Queues a reference to an encoded frame: above 2 KiB no byte is copied, below it a copy is cheaper.
-    [[nodiscard]] errc send(const shared_frame& frame, on_outcome told = {}) {
+    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper.
+    [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
         static_assert(Side::self == role::server,
                       "a client's frames each need a key of their own: send the payload");
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
-        if (bytes.size() <= detail::inline_limit) return send(raw{bytes}, told);
-        if (!detail::is_one_whole_frame<Side::self>(parse_header(bytes), bytes))
-            return errc::raw_frame_malformed;
-        return this->push_segment(bytes.size(),
-                                  [&] { return detail::segment::make_shared(frame, {.outcome = told}); });
+        if (bytes.size() <= copied_limit) return send(raw{bytes}, on_done);
+        if (!is_whole_frame(bytes)) return errc::raw_frame_malformed;
+        return push_owned({.size = bytes.size(), .done = on_done},
+                          [&] { return detail::entry::make_shared(frame, on_done); });
     }
 
-    /// Queues one whole frame as it is. errc::raw_frame_malformed when it is not exactly that.
-    [[nodiscard]] errc send(raw frame) {
-        using detail::lane_id;
-        const header_parse parsed = parse_header(frame.bytes);
-        if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
-        const std::size_t size = frame.bytes.size();
-        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); };
-        switch (parsed.header.op) {
-        case opcode::close: return this->push_close(frame.bytes, this->settings_.drain_timeout.get(), {});
-        case opcode::ping:
-            return this->drive(this->box_.push_small({.to = lane_id::ping, .size = size}, copy));
-        case opcode::pong:
-            return this->drive(this->box_.push_small({.to = lane_id::pong, .size = size}, copy));
-        default: break;
-        }
-        if (size <= detail::inline_limit)
-            return this->drive_data(this->box_.push_small({.size = size}, copy));
-        return this->push_segment(size, [&] { return detail::segment::make_copy(frame.bytes); });
-    }
-    [[nodiscard]] errc send(raw frame, on_outcome told) {
-        if (!told) return send(frame);
-        const header_parse parsed = parse_header(frame.bytes);
-        if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
-        return this->send_raw_told(parsed.header.op, frame.bytes, told);
+    /// Queues an encoded frame with the memory that it lies in: no byte is copied. A refused frame stays in `frame`.
+    [[nodiscard]] errc send(owned_frame&& frame, on_outcome on_done = {}) {
+        if (!is_whole_frame(frame.bytes())) return errc::raw_frame_malformed;
+        const opcode op = parse_header(frame.bytes()).header.op;
+        if (is_control(op)) return send(raw{frame.bytes()}, on_done);
+        detail::entry* owned = detail::entry::make_adopted(std::move(frame), on_done);
+        if (owned == nullptr) return errc::out_of_memory;
+        detail::errands todo;
+        const detail::push_result pushed =
+            drive_.box.push(data_offer(owned->size, on_done), owned, todo);
+        if (owned != nullptr) frame = owned->give_back();
+        detail::entry::destroy(owned);
+        return finish_data(pushed, todo);
     }
 
-    /// Queues whichever it is.
-    [[nodiscard]] errc send(const outbound& item, on_outcome told = {}) {
-        return std::visit([&](const auto& kind) { return this->send_kind(kind, told); }, item);
-    }
+    // ---- control
 
-    /// Queues a PING, and `told` is called once: errc::none when the transport took its last byte, which is when a
-    /// pong timer starts. Errors: queue_full, closed, out_of_memory, control_payload_too_big (above 125 bytes).
-    [[nodiscard]] errc send_ping(const_bytes payload, on_outcome told) {
+    /// Queues a control frame: a reply from the reader, or make_ping() and the like. A PONG passes PINGs and data, a PING
+    /// passes data, each on a frame boundary. A Close is close() with this body and the default drain bound. A PONG that
+    /// a newer one replaces (see writer_limits::control_reserve) ends as errc::conflated.
+    [[nodiscard]] errc send(const control_frame& frame, on_outcome on_done = {}) {
+        return send_control(frame.op(), frame.code(), frame.bytes(), on_done);
+    }
+    /// Queues a PING; its `on_done` comes when the transport took its last byte, which is when a pong timer starts.
+    /// Errors: queue_full, closed, out_of_memory, control_payload_too_big (above 125 bytes).
+    [[nodiscard]] errc send_ping(const_bytes payload = {}, on_outcome on_done = {}) {
         if (payload.size() > max_control_payload) return errc::control_payload_too_big;
-        detail::segment* ping = this->encode_whole(opcode::ping, payload, {.outcome = told});
-        if (ping == nullptr) return errc::out_of_memory;
-        return this->drive(this->kept(ping, this->box_.push_whole({.to = detail::lane_id::ping}, ping)));
+        const detail::offer what{
+            .size = encoded_size<Side::self>(payload.size()), .done = on_done, .to = detail::lane_id::ping};
+        return push_small(what, [&](mutable_bytes to) { side_.encode(to, opcode::ping, payload); });
+    }
+
+    // ---- anything
+
+    /// Queues one whole frame of this side as it is. errc::raw_frame_malformed when it is not exactly that.
+    [[nodiscard]] errc send(raw frame, on_outcome on_done = {}) {
+        const header_parse parsed = parse_header(frame.bytes);
+        if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
+        if (is_control(parsed.header.op))
+            return send_control(parsed.header.op, close_code_in(parsed, frame.bytes), frame.bytes, on_done);
+        return push_data(
+            frame.bytes.size(), on_done, [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
+            [&] { return detail::entry::make_copy(frame.bytes, on_done); });
+    }
+    /// Queues whichever it is.
+    [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
+        return std::visit([&](const auto& kind) { return send_kind(kind, on_done); }, item);
     }
 
     /// A message in several frames, written as its parts become known: see write/fragmented_message.hpp.
     [[nodiscard]] fragmented_message<single_writer> begin_message(opcode op) {
         return fragmented_message<single_writer>(*this, op);
     }
-
     /// Holds the schedule hook back for a scope, so that everything sent in it leaves together.
     [[nodiscard]] cork<single_writer> corked() { return cork<single_writer>(*this); }
 
-    /// Calls `told` when all data accepted before now was written (errc::none), or why that will never be.
-    /// It costs budget like a frame: errc::queue_full when the queue is above its bound.
-    [[nodiscard]] errc flush(on_outcome told) {
-        detail::segment* mark = detail::segment::make_whole(0, {.outcome = told});
-        if (mark == nullptr) return errc::out_of_memory;
-        return this->drive(this->kept(mark, this->box_.push_mark(mark)));
-    }
+    // ---- waiting
 
-    /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a
-    /// callback of this writer), or why not.
-    template <stop_token_like StopToken = never_stop>
+    /// Calls `on_done` when all data accepted before now was written (errc::none), or with why not: the first drop among
+    /// it, or the writer's end. It waits for nothing that is accepted later. It costs entry_overhead of budget:
+    /// errc::queue_full when the queue is above its bound.
+    [[nodiscard]] errc flush(on_outcome on_done) { return queue_mark(on_done, nullptr); }
+
+    /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a callback of this
+    /// writer, or in the thread of its loop), or why not. Needs <wsolo/write/wait.hpp>.
+    template <class StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
-        if (this->is_pumping_here()) return errc::would_deadlock;
-        return detail::flush_and_wait<Traits>(
-            deadline, stop, [&](on_outcome told) { return this->queue_mark(told, deadline, stop); });
+        return detail::blocking_waits<Traits>::flush(*this, deadline, stop);
+    }
+    /// send_text and send_binary that wait for room in the budget, first come, first served: until the deadline
+    /// (timed_out) or a stop request (cancelled). would_deadlock as flush(). Needs <wsolo/write/wait.hpp>.
+    template <class StopToken = never_stop>
+    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline, const StopToken& stop = {},
+                                 on_outcome on_done = {}) {
+        return detail::blocking_waits<Traits>::send(*this, op, payload, deadline, stop, on_done);
     }
 
-    /// Queues a Close frame behind everything accepted so far and seals the writer: later sends answer
-    /// errc::closed. What is queued is written within `drain_within` from now, then the transport is finished
-    /// and the observer told. errc::closed when it was closed before; invalid_close_code and the like for a
-    /// body that may not be sent.
-    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
-                             on_outcome told = {}) {
-        const auto frame = this->box_.locked([&] { return this->side_.close(code, reason); });
+    // ---- the end
+
+    /// Queues a Close frame after everything accepted so far and seals the writer: later sends answer errc::closed. What
+    /// is queued is written within `drain_within` from now (0: no bound), then the transport is finished and the observer
+    /// told; neither a cork nor a shut gate holds the bound back. errc::closed when it was closed before;
+    /// invalid_close_code and the like for a body that may not be sent.
+    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within, on_outcome on_done = {}) {
+        const auto frame = drive_.box.locked([&] { return side_.close(code, fit_close_reason(reason)); });
         if (!frame) return frame.error();
-        return this->push_close(frame->bytes(), drain_within, told);
+        return push_close(code, frame->bytes(), drain_within, on_done);
     }
     [[nodiscard]] errc close(close_code code, std::string_view reason = {}) {
-        return close(code, reason, this->settings_.drain_timeout.get());
+        return close(code, reason, drive_.options().drain_timeout.get());
     }
 
-    /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No
-    /// Close is sent. A frame that was begun is finished if the transport takes it within `finish_within`;
-    /// with 0 it stays partial.
-    void abort(errc why, duration finish_within) { this->abort_with(why, finish_within); }
-    void abort(errc why = errc::aborted) { this->abort_with(why, this->settings_.drain_timeout.get()); }
+    /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No Close is sent. A
+    /// frame that was begun is finished if the transport takes it within `finish_within`; with 0 it stays partial.
+    void abort(errc why, duration finish_within) { drive_.abort(why, finish_within); }
+    void abort(errc why = errc::aborted) { abort(why, drive_.options().drain_timeout.get()); }
 
-    /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when
-    /// the hook asked, when the transport became writable, or when a deadline passed; a call too many is
-    /// harmless. With a write in flight it cancels that one past its deadline, and does nothing before.
-    pump_result pump() { return this->take_and_run(); }
+    // ---- driving
 
-    /// For the thread that pumps, after pump_status::blocked: waits in the transport. False: the deadline
-    /// passed first.
+    /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when the hook asked,
+    /// when the transport became writable, or when a deadline passed; a call too many is harmless. With a write in flight
+    /// it cancels that one past its deadline, and does nothing before.
+    pump_result pump() { return drive_.pump(); }
+
+    /// For the thread that pumps, after pump_status::blocked: waits in the transport. False: the deadline passed first.
     [[nodiscard]] bool wait_writable(time_point deadline)
         requires waitable_transport<Transport>
     {
-        return this->transport_.wait_writable(deadline);
+        return drive_.connection().wait_writable(deadline);
     }
 
-    /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call
-    /// allocates (32 bytes); without memory the handle answers errc::closed.
+    /// While the result lives, this thread counts as the one that pumps: what would wait for it here answers
+    /// would_deadlock. For a loop that calls handlers.
+    [[nodiscard]] basic_handler_scope<Traits> loop_scope() noexcept { return basic_handler_scope<Traits>(&drive_); }
+
+    // ---- asking
+
+    /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (32
+    /// bytes); without memory the handle answers errc::closed.
     [[nodiscard]] writer_handle<single_writer> handle() {
-        return writer_handle<single_writer>(this->weak_self());
+        return writer_handle<single_writer>(drive_.weak_handle(*this));
     }
 
     /// What became of everything so far; final once pump() said finished.
-    [[nodiscard]] drain_report report() const noexcept { return this->box_.report(); }
-    [[nodiscard]] bool finished() const noexcept { return this->box_.state() == token::finished; }
+    [[nodiscard]] drain_report report() const noexcept { return drive_.box.report(); }
+    [[nodiscard]] bool finished() const noexcept { return drive_.box.state() == turn_state::finished; }
     /// Whether pump() is owed, by the hook or by writability.
     [[nodiscard]] bool wants_write() const noexcept {
-        const token held = this->box_.state();
-        return held == token::scheduled || held == token::parked;
+        const turn_state now = drive_.box.state();
+        return now == turn_state::scheduled || now == turn_state::parked;
     }
     /// Budget in use, overhead included, in bytes.
-    [[nodiscard]] std::size_t queued_bytes() const noexcept { return this->box_.held_bytes(); }
+    [[nodiscard]] std::size_t queued_bytes() const noexcept { return drive_.box.queued_bytes(); }
     /// The data frames among them.
-    [[nodiscard]] std::uint32_t queued_frames() const noexcept { return this->box_.held_frames(); }
+    [[nodiscard]] std::uint32_t queued_frames() const noexcept { return drive_.box.queued_frames(); }
 
 private:
+    friend driver;
+    friend detail::writer_access;
     friend class init_gate<single_writer>;
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
 
-    errc send_kind(const raw& item, on_outcome told) { return send(item, told); }
-    errc send_kind(const text& item, on_outcome told) { return send_text(item.payload, told); }
-    errc send_kind(const binary& item, on_outcome told) { return send_binary(item.payload, told); }
-    errc send_kind(const shared& item, on_outcome told) {
+    single_writer(turn_state first, Transport connection, Schedule hook, const writer_options& options, Side side,
+                  Observer observer)
+        : side_(std::move(side)), drive_(std::move(connection), std::move(hook), options, std::move(observer), first) {
+        drive_.attach(*this);
+    }
+
+    friend driver& driver_of(single_writer& writer) noexcept { return writer.drive_; }
+
+    /// A shared frame up to this size is copied: a reference costs an entry and a part of its own in the write.
+    static constexpr std::size_t copied_limit = 512;
+
+    [[nodiscard]] static constexpr bool is_data(opcode op) noexcept {
+        return op == opcode::text || op == opcode::binary;
+    }
+    [[nodiscard]] static bool is_whole_frame(const_bytes bytes) noexcept {
+        return detail::is_one_whole_frame<Side::self>(parse_header(bytes), bytes);
+    }
+    /// Of a foreign Close frame; no_status when it carries none (RFC 6455 §7.1.5).
+    [[nodiscard]] static close_code close_code_in(const header_parse& parsed, const_bytes frame) noexcept {
+        if (parsed.header.op != opcode::close || parsed.header.payload_size < 2) return close_code::no_status;
+        std::byte code[2] = {frame[parsed.size], frame[parsed.size + 1]};
+        if (parsed.header.masked) apply_mask(mutable_bytes(code), parsed.header.key);
+        return static_cast<close_code>(load_be16(code));
+    }
+
+    [[nodiscard]] detail::offer data_offer(std::size_t size, on_outcome on_done) const noexcept {
+        detail::offer what{.size = size, .done = on_done};
+        what.may_displace = drive_.box.when_full() != overflow::drop_oldest || drive_.may_displace();
+        return what;
+    }
+
+    errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
+        return push_data(
+            encoded_size<Side::self>(payload.size()), on_done,
+            [&](mutable_bytes to) { side_.encode(to, op, payload); },
+            [&] { return encode_apart(op, payload, on_done); });
+    }
+
+    /// A data frame of `size` bytes: written by encode() under the lock, or made by make() outside of it.
+    template <class Encode, class Make>
+    errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
+        detail::errands todo;
+        return finish_data(drive_.box.push(data_offer(size, on_done), encode, make, todo), todo);
+    }
+    template <class Make>
+    errc push_owned(const detail::offer& what, Make make) {
+        if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
+        detail::entry* owned = make();
+        return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
+    }
+    errc queue_owned(detail::offer what, detail::entry* owned) {
+        what.size = owned->size;
+        detail::errands todo;
+        const detail::push_result pushed = drive_.box.push(what, owned, todo);
+        detail::entry::destroy(owned);
+        return finish_data(pushed, todo);
+    }
+    detail::push_result push_part(frame_spec spec, const_bytes part, detail::message_part which, on_outcome on_done,
+                                  detail::errands& todo) {
+        detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
+        what.part = which;
+        const auto encode = [&](mutable_bytes to) { side_.encode(to, spec, part); };
+        const auto make = [&] { return encode_apart(spec, part, on_done); };
+        return drive_.box.push(what, encode, make, todo);
+    }
+    /// Small frames that no full queue costs the connection.
+    template <class Encode>
+    errc push_small(detail::offer what, Encode encode) {
+        if (what.done) what.may_displace = drive_.may_displace();
+        detail::errands todo;
+        const auto none = []() -> detail::entry* { return nullptr; };
+        return drive_.after(drive_.box.push(what, encode, none, todo), todo);
+    }
+
+    /// The rest of every push of data: a full queue may cost the connection.
+    errc finish_data(const detail::push_result& pushed, detail::errands& todo) {
+        drive_.after(pushed, todo);
+        return refuse_data(pushed.error);
+    }
+    errc refuse_data(errc error) {
+        if (error == errc::queue_full && drive_.box.when_full() == overflow::disconnect)
+            abort(errc::queue_full, duration::zero());
+        return error;
+    }
+
+    /// Encodes into memory of its own, with no lock held.
+    detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done) {
+        detail::entry* owned = detail::entry::make_own(encoded_size<Side::self>(payload.size()), on_done);
+        if (owned == nullptr) return nullptr;
+        auto encoder = drive_.box.locked([&] { return side_.for_one_frame(); });
+        encoder.encode(owned->writable(), spec, payload);
+        return owned;
+    }
+
+    errc send_control(opcode op, close_code code, const_bytes frame, on_outcome on_done) {
+        if (op == opcode::close) return push_close(code, frame, drive_.options().drain_timeout.get(), on_done);
+        if (op != opcode::ping && op != opcode::pong) return errc::raw_frame_malformed; // an empty control_frame
+        const detail::lane_id to = op == opcode::ping ? detail::lane_id::ping : detail::lane_id::pong;
+        return push_small({.size = frame.size(), .done = on_done, .to = to},
+                          [&](mutable_bytes at) { std::memcpy(at.data(), frame.data(), at.size()); });
+    }
+
+    errc push_close(close_code code, const_bytes frame, duration drain_within, on_outcome on_done) {
+        const duration bound = drain_within == duration::zero() ? duration::max() : drain_within;
+        const detail::closing close{code, deadline_after(Traits::clock::now(), bound)};
+        detail::errands todo;
+        const detail::push_result pushed = drive_.box.push_close(
+            {.size = frame.size(), .done = on_done, .is_close = true}, close,
+            [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); }, todo);
+        return drive_.after(pushed, todo);
+    }
+
+    errc send_waiting(opcode op, const_bytes payload, on_outcome on_done, detail::room_waiter* waiter) {
+        detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
+        what.waiter = waiter;
+        detail::errands todo;
+        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+        const auto make = [&] { return encode_apart(op, payload, on_done); };
+        return drive_.after(drive_.box.push(what, encode, make, todo), todo);
+    }
+
+    errc queue_mark(on_outcome on_done, detail::room_waiter* waiter) {
+        detail::entry* mark = detail::entry::make_mark(on_done);
+        if (mark == nullptr) return errc::out_of_memory;
+        detail::errands todo;
+        const detail::push_result pushed =
+            drive_.box.push({.done = on_done, .is_mark = true, .waiter = waiter}, mark, todo);
+        detail::entry::destroy(mark);
+        return drive_.after(pushed, todo);
+    }
+
+    errc send_kind(const raw& item, on_outcome on_done) { return send(item, on_done); }
+    errc send_kind(const text& item, on_outcome on_done) { return send_text(item.payload, on_done); }
+    errc send_kind(const binary& item, on_outcome on_done) { return send_binary(item.payload, on_done); }
+    errc send_kind(const shared& item, on_outcome on_done) {
         if constexpr (Side::self == role::server)
-            return send(item.frame, told);
+            return send(item.frame, on_done);
         else
             return errc::raw_frame_malformed; // unmasked, so not a frame of this side
     }
+
+    [[no_unique_address]] Side side_;
+    mutable driver drive_; ///< report() and the like take its lock
 };
 
 } // namespace wsolo::inline WSOLO_ABI

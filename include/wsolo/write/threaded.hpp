@@ -1,22 +1,21 @@
 #pragma once
-// The threaded drive: a single_writer and a thread that pumps it, for servers without a loop of their own.
+// The threaded drive: a single_writer and a thread that pumps it, for servers without a loop of their own. Not part of
+// wsolo.hpp: it brings <thread>.
 //
 // Laws of this file:
 // - The thread sleeps while there is nothing to write, and ends when the writer is finished.
 // - The destructor aborts what is left and joins; for a drain call close() and wait() first.
 
-#include "../sync/blocking_traits.hpp"
-#include "single_writer.hpp"
+#include "wait.hpp"
 
 #include <thread>
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Owns the writer and its thread: `out->send_text(...)`, `out->close(...)`. Everything that single_writer
-/// offers may be called from any thread. With a transport that waits inside write(), a drain's bound is
-/// noticed when the write that stands has ended; with a waitable_transport within 20 ms. A pump() of your own
-/// is allowed, and needless.
-template <transport Transport, class Side = server_side, class Observer = no_observer,
+/// Owns the writer and its thread: `out->send_text(...)`, `out->close(...)`. Everything that single_writer offers may be
+/// called from any thread. With a transport that waits inside write(), a drain's bound is noticed when the write that
+/// stands has ended; with a waitable_transport within 20 ms. A pump() of your own is allowed, and needless.
+template <transport Transport, class Side = server_side, writer_observer Observer = no_observer,
           class Traits = std_blocking_traits>
 class threaded_writer {
     struct wake_hook {
@@ -31,6 +30,11 @@ public:
                              Observer observer = {})
         : writer_(std::move(connection), wake_hook{this}, options, std::move(side), std::move(observer)),
           thread_([this] { run(); }) {}
+    /// Gated: `init_gate gate(out.writer());`
+    threaded_writer(born_gated_t gated, Transport connection, const writer_options& options = {}, Side side = {},
+                    Observer observer = {})
+        : writer_(gated, std::move(connection), wake_hook{this}, options, std::move(side), std::move(observer)),
+          thread_([this] { run(); }) {}
 
     threaded_writer(const threaded_writer&) = delete;
     threaded_writer& operator=(const threaded_writer&) = delete;
@@ -44,30 +48,37 @@ public:
     [[nodiscard]] const writer_type* operator->() const noexcept { return &writer_; }
     [[nodiscard]] writer_type& writer() noexcept { return writer_; }
 
-    /// Waits until the writer is finished: closed and drained, aborted, or failed. False when the deadline
-    /// passed first. Not from the observer, which runs on the thread that this waits for.
+    /// Waits until the writer is finished: closed and drained, aborted, or failed. False when the deadline passed first.
+    /// Not from the observer, which runs on the thread that this waits for.
     [[nodiscard]] bool wait(time_point deadline = no_deadline) {
         WSOLO_ASSERT(std::this_thread::get_id() != thread_.get_id(),
                      "wait() from the writer's own thread never returns");
         std::unique_lock hold(mutex_);
-        const auto over = [this] { return finished_; };
-        if (deadline != no_deadline) return changed_.wait_until(hold, deadline, over);
-        changed_.wait(hold, over);
-        return true;
+        while (!finished_ && sleep_until(hold, deadline)) {}
+        return finished_;
     }
 
 private:
+    static constexpr std::chrono::milliseconds slice{20};
+
     void run() {
-        pump_result left{};
-        do {
-            sleep();
-            do {
-                left = writer_.pump();
-                if (left.status == pump_status::blocked) wait_writable(left.deadline);
-                if (left.status == pump_status::busy) // somebody else pumps, and may leave it to us or end it
-                    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-            } while (left.status != pump_status::idle && left.status != pump_status::finished);
-        } while (left.status != pump_status::finished);
+        for (;;) {
+            const pump_result left = writer_.pump();
+            switch (left.status) {
+            case pump_status::more: break;
+            case pump_status::blocked: wait_writable(left.deadline); break;
+            case pump_status::idle: sleep(no_deadline); break;
+            case pump_status::busy: // a gate wakes the thread; another thread's pump() leaves it what it can't write
+                sleep(detail::writer_access::drive(writer_).box.state() == turn_state::gated
+                          ? left.deadline
+                          : deadline_after(Traits::clock::now(), std::chrono::milliseconds(1)));
+                break;
+            case pump_status::finished: return end();
+            }
+        }
+    }
+
+    void end() {
         const std::lock_guard hold(mutex_);
         finished_ = true;
         changed_.notify_all();
@@ -76,20 +87,19 @@ private:
     void wait_writable(time_point deadline) {
         if constexpr (waitable_transport<Transport>) {
             // In slices, because a close() or abort() meanwhile may bring the deadline forward.
-            const time_point slice = deadline_after(Traits::clock::now(), std::chrono::milliseconds(20));
+            const time_point soon = deadline_after(Traits::clock::now(), slice);
 #if WSOLO_HAS_EXCEPTIONS
             try {
-                static_cast<void>(writer_.wait_writable(detail::earlier(deadline, slice)));
+                static_cast<void>(writer_.wait_writable(detail::earlier(deadline, soon)));
             } catch (...) { // a transport that throws has failed
                 writer_.abort(errc::write_failed, duration::zero());
             }
 #else
-            static_cast<void>(writer_.wait_writable(detail::earlier(deadline, slice)));
+            static_cast<void>(writer_.wait_writable(detail::earlier(deadline, soon)));
 #endif
         } else {
             static_cast<void>(deadline);
-            WSOLO_ASSERT(false,
-                         "the threaded drive needs a transport that waits in write() or has wait_writable()");
+            WSOLO_ASSERT(false, "the threaded drive needs a transport that waits in write() or has wait_writable()");
         }
     }
 
@@ -99,10 +109,21 @@ private:
         changed_.notify_all();
     }
 
-    void sleep() {
+    void sleep(time_point deadline) {
         std::unique_lock hold(mutex_);
-        changed_.wait(hold, [this] { return awake_; });
+        while (!awake_ && sleep_until(hold, deadline)) {}
         awake_ = false;
+    }
+
+    /// False: the deadline passed. The clock is asked first: a condition variable may never wake at a time long past.
+    bool sleep_until(std::unique_lock<typename Traits::mutex>& hold, time_point deadline) {
+        if (deadline == no_deadline) {
+            changed_.wait(hold);
+            return true;
+        }
+        if (Traits::clock::now() >= deadline) return false;
+        changed_.wait_until(hold, deadline);
+        return true;
     }
 
     typename Traits::mutex mutex_;

@@ -46,7 +46,7 @@ public:
             if (sent > 0) return {io_status::ok, static_cast<std::size_t>(sent), 0};
             if (sent == 0) return {io_status::would_block, 0, 0};
             if (errno == EINTR) continue;
-            if (says_would_block(errno)) return {io_status::would_block, 0, 0};
+            if (says_not_now(errno)) return {io_status::would_block, 0, errno};
             return {io_status::failed, 0, errno};
         }
     }
@@ -79,11 +79,12 @@ private:
     static constexpr int send_flags = MSG_DONTWAIT;
 #endif
 
-    static bool says_would_block(int error) noexcept {
+    /// A full buffer, or a passing shortage of the system's: the connection is whole, and the write's deadline bounds it.
+    static bool says_not_now(int error) noexcept {
 #if EAGAIN != EWOULDBLOCK
         if (error == EWOULDBLOCK) return true;
 #endif
-        return error == EAGAIN;
+        return error == EAGAIN || error == ENOBUFS || error == ENOMEM;
     }
 
     static int timeout_until(time_point deadline) noexcept {

@@ -17,13 +17,16 @@ errc expected_of(unsigned first, unsigned second, role receiver, unsigned allowe
     const bool masked = second >= 128;
     const unsigned size = second & 127;
     for (const unsigned bit : {0x40U, 0x20U, 0x10U}) {
-        if ((first & bit) != 0 && (allowed_rsv & bit) == 0) return errc::reserved_bits_set;
+        // RFC 7692 §6.1: on a message's first frame only
+        const bool may = (allowed_rsv & bit) != 0 && op >= 1 && op <= 7;
+        if ((first & bit) != 0 && !may) return errc::reserved_bits_set;
     }
     if ((op >= 3 && op <= 7) || op >= 11) return errc::reserved_opcode;
     if (op >= 8 && !fin) return errc::fragmented_control_frame;
     if (receiver == role::server && !masked) return errc::mask_required;
     if (receiver == role::client && masked) return errc::mask_forbidden;
     if (op >= 8 && size > 125) return errc::oversized_control_frame;
+    if (op == 8 && size == 1) return errc::close_body_of_one_byte;
     return errc::none;
 }
 
@@ -98,4 +101,15 @@ TEST_CASE("a length must be minimal and below 2^63", "[frame][check]") {
         INFO("field " << row.field << ", size " << row.size);
         CHECK(wsolo::check_length(row.field, row.size) == row.expected);
     }
+}
+
+TEST_CASE("a length that is on its way is refused once nothing it can become is legal", "[frame][check]") {
+    using wsolo::check_length;
+    CHECK(check_length(126, 0, 0xff) == errc::none);
+    CHECK(check_length(127, 0, 0x1'ffff) == errc::none);
+    CHECK(check_length(127, 0, 0xffff) == errc::non_minimal_length); // six bytes of eight, all zero
+    CHECK(check_length(127, 0, UINT64_MAX >> 1) == errc::none);
+    CHECK(check_length(127, (UINT64_MAX >> 1) - 0xff, UINT64_MAX >> 1) == errc::none);
+    CHECK(check_length(127, std::uint64_t{0x80} << 56, UINT64_MAX) ==
+          errc::length_high_bit_set); // one byte of eight
 }

@@ -202,9 +202,58 @@ TEST_CASE("control frames of one's own keep the same rules", "[frame][control_re
     CHECK(keys.next == 0x15); // what failed took no key
 }
 
+TEST_CASE("a Close knows its code though its bytes are masked; nothing else has one",
+          "[frame][control_reply]") {
+    own_keys keys;
+    CHECK(make_close<role::server>(close_code::going_away, "so")->code() == close_code::going_away);
+    CHECK(make_close<role::client>(close_code::going_away, "so", keys)->code() == close_code::going_away);
+    CHECK(make_close<role::server>().code() == close_code::no_status);
+    CHECK(make_close<role::client>(keys).code() == close_code::no_status);
+    const byte_vector masked = xored(close_body_of(4999, "x"), peer_key);
+    const auto echo = make_control_reply<role::client>(opcode::close, masked_bytes(masked, peer_key), keys);
+    REQUIRE(echo);
+    CHECK(echo->code() == static_cast<close_code>(4999));
+    const control_frame copy = *echo;
+    CHECK(copy.code() == static_cast<close_code>(4999));
+    // A PING whose payload would be a code.
+    CHECK(make_ping<role::server>(from_hex("03 e8"))->code() == close_code::no_status);
+    CHECK(make_pong<role::client>(from_hex("03 e8"), keys)->code() == close_code::no_status);
+    CHECK(control_frame().code() == close_code::no_status);
+}
+
+TEST_CASE("a reason is cut to what a Close carries, between code points", "[frame][control_reply]") {
+    static_assert(max_close_reason == 123);
+    CHECK(fit_close_reason("").empty());
+    const std::string_view points[] = {"a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    std::size_t judged = 0;
+    for (const std::string_view point : points) {
+        for (std::size_t ascii = 0; ascii <= 130; ++ascii) {
+            std::string reason(ascii, 'x');
+            while (reason.size() < 300) reason += point;
+            const std::string_view fitted = fit_close_reason(reason);
+            INFO(ascii << " letters, then code points of " << point.size());
+            CHECK(reason.starts_with(fitted));
+            CHECK(fitted.size() <= 123);
+            CHECK(fitted.size() + point.size() > 123); // no more is lost than must be
+            CHECK(make_close<role::server>(close_code::normal, fitted));
+            ++judged;
+        }
+    }
+    CHECK(judged == 4 * 131);
+    for (const std::size_t size : {0U, 1U, 122U, 123U}) {
+        const std::string short_one(size, 'r');
+        CHECK(fit_close_reason(short_one) == short_one);
+    }
+    std::string whole(120, 'x');
+    whole += "\xe2\x82\xac"; // ends just at the limit
+    CHECK(fit_close_reason(whole) == whole);
+    const std::string no_text(300, '\x80');
+    CHECK(fit_close_reason(no_text).size() >= 120);
+}
+
 TEST_CASE("a control frame is a small value", "[frame][control_reply]") {
     static_assert(control_frame::capacity == 131);
-    static_assert(sizeof(control_frame) == 132 && std::is_trivially_copyable_v<control_frame>);
+    static_assert(sizeof(control_frame) == 134 && std::is_trivially_copyable_v<control_frame>);
     const control_frame nothing;
     CHECK(nothing.bytes().empty());
     CHECK(nothing.op() == opcode::continuation);

@@ -161,7 +161,8 @@ TEST_CASE("every form gives the frame of the RFC, for both roles", "[frame][enco
         check_all_forms<role::client>(opcode::binary, size);
     }
     check_all_forms<role::server>({opcode::text, false}, 5);
-    check_all_forms<role::client>({opcode::continuation, true, true}, 5);
+    check_all_forms<role::client>({opcode::text, false, true}, 5); // an extension's bit
+    check_all_forms<role::client>(opcode::continuation, 5);
     for (const opcode op : {opcode::close, opcode::ping, opcode::pong}) {
         check_all_forms<role::server>(op, 125);
         check_all_forms<role::client>(op, 0);
@@ -189,8 +190,6 @@ TEST_CASE("the RFC's examples come out byte by byte", "[frame][encode]") {
 
 TEST_CASE("what the RFC forbids is refused, and nothing is written", "[frame][encode]") {
     const byte_vector long_payload = payload_of(126);
-    const std::byte nothing{};
-    const const_bytes endless(&nothing, static_cast<std::size_t>(max_payload_size) + 1); // never looked at
     const auto refused = [](frame_spec spec, const_bytes payload, errc expected) {
         check_refused<role::server>(spec, payload, expected);
         check_refused<role::client>(spec, payload, expected);
@@ -202,8 +201,31 @@ TEST_CASE("what the RFC forbids is refused, and nothing is written", "[frame][en
     }
     refused(static_cast<opcode>(3), bytes_of("x"), errc::reserved_opcode); // §5.2
     refused(static_cast<opcode>(11), bytes_of("x"), errc::reserved_opcode);
-    refused(opcode::binary, endless, errc::payload_too_big); // §5.2
-    refused(opcode::close, endless, errc::control_payload_too_big);
+    for (const opcode op : {opcode::continuation, opcode::close, opcode::ping, opcode::pong}) {
+        INFO(to_string(op));
+        refused({op, true, true}, bytes_of("xy"), errc::reserved_bits_set); // RFC 7692 §6.1
+    }
+    refused({opcode::continuation, false, true}, bytes_of("x"), errc::reserved_bits_set);
+}
+
+TEST_CASE("a span that no memory can hold is refused before its size is added to anything",
+          "[frame][encode]") {
+    const std::byte nothing{};
+    constexpr std::size_t half = SIZE_MAX / 2;
+    // 14 bytes of header would make the last ones wrap on a machine of 32 bits
+    for (const std::size_t size : {half - 13, half, half + 1, SIZE_MAX - 14, SIZE_MAX - 3, SIZE_MAX}) {
+        INFO(size);
+        const const_bytes endless(&nothing, size); // never looked at
+        const errc expected = size > max_payload_size ? errc::payload_too_big : errc::out_of_memory; // §5.2
+        for (const opcode op : {opcode::text, opcode::binary, opcode::continuation}) {
+            check_refused<role::server>(op, endless, expected);
+            check_refused<role::client>(op, endless, expected);
+        }
+        check_refused<role::server>(opcode::close, endless, errc::control_payload_too_big);
+    }
+    CHECK(encoded_size<role::client>(SIZE_MAX - 14) == SIZE_MAX);
+    CHECK(encoded_size<role::client>(SIZE_MAX) == SIZE_MAX);
+    CHECK(encoded_size<role::server>(SIZE_MAX) == SIZE_MAX);
 }
 
 TEST_CASE("a destination that is a byte too small is left alone", "[frame][encode]") {
@@ -237,7 +259,7 @@ TEST_CASE("in place, header and payload must both lie in the storage", "[frame][
     CHECK(client(5, 5) == errc::buffer_too_small);
     CHECK(server(10, 91) == errc::buffer_too_small);
     CHECK(server(101, 0) == errc::buffer_too_small);
-    CHECK(client(50, static_cast<std::size_t>(max_payload_size)) == errc::buffer_too_small);
+    CHECK(client(50, SIZE_MAX / 2 - max_header_size) == errc::buffer_too_small);
     CHECK(std::ranges::all_of(storage.view(), [](std::byte byte) { return byte == std::byte{0xa5}; }));
     CHECK(keys.taken == 0);
     CHECK(server(2, 5) == errc::none);
@@ -256,7 +278,7 @@ TEST_CASE("no memory is an answer", "[frame][encode]") {
     CHECK(append_frame<role::client>(none, opcode::text, payload_of(5000), keys) == errc::out_of_memory);
     CHECK(none.empty());
     const std::byte nothing{};
-    const const_bytes endless(&nothing, static_cast<std::size_t>(max_payload_size)); // never looked at
+    const const_bytes endless(&nothing, SIZE_MAX / 2 - max_header_size); // never looked at
     byte_buffer buffer;
     CHECK(append_frame<role::server>(buffer, opcode::binary, endless) == errc::out_of_memory);
     CHECK(buffer.empty());

@@ -104,11 +104,17 @@ TEST_CASE("the sum of a message's frames can not wrap", "[session][limits]") {
         limits.max_message_size = UINT64_MAX;
         return limits;
     }());
-    CHECK(rules.begin_frame(std::byte{0x02}, max_payload_size) == errc::none);
-    CHECK(rules.begin_frame(std::byte{0x00}, max_payload_size) == errc::none);
-    CHECK(rules.begin_frame(std::byte{0x00}, 1) == errc::none); // 2^64 - 1 in all
-    CHECK(rules.begin_frame(std::byte{0x00}, 1) == errc::message_too_big);
-    CHECK(rules.begin_frame(std::byte{0x00}, max_payload_size) == errc::message_too_big);
+    constexpr std::byte first{0x02};
+    constexpr std::byte next{0x00};
+    CHECK(rules.check_size(first, max_payload_size) == errc::none);
+    rules.begin_frame(first, max_payload_size);
+    CHECK(rules.check_size(next, max_payload_size) == errc::none);
+    rules.begin_frame(next, max_payload_size);
+    CHECK(rules.check_size(next, 1) == errc::none); // 2^64 - 1 in all
+    rules.begin_frame(next, 1);
+    CHECK(rules.check_size(next, 1) == errc::message_too_big);
+    CHECK(rules.check_size(next, max_payload_size) == errc::message_too_big);
+    CHECK(rules.check_size(first, max_payload_size) == errc::none); // another message's first frame
 }
 
 TEST_CASE("an extension's bit belongs to a message's first frame", "[session][limits]") {

@@ -3,7 +3,7 @@
 // depends on the frames before it.
 //
 // Laws of this file:
-// - Judged from the header, before any payload is kept.
+// - Judged from the header, by the byte that proves it and before any payload is kept.
 // - Sums are judged as `need > limit - have`, which cannot wrap.
 
 #include "../../frame/header.hpp"
@@ -24,26 +24,28 @@ public:
     /// Up to this many bytes a message in one frame is within the limits: at most 125.
     [[nodiscard]] std::size_t short_size() const noexcept { return short_size_; }
 
-    /// Takes the header of a data frame: its first byte and its payload's size. On an error nothing changes.
-    [[nodiscard]] errc begin_frame(std::byte first, std::uint64_t payload_size) noexcept {
-        const unsigned bits = std::to_integer<unsigned>(first);
-        const auto op = static_cast<opcode>(bits & 0x0Fu);
-        const bool continues = op == opcode::continuation;
+    /// Whether a data frame with this first byte may come now (frame_decoder's Rules).
+    [[nodiscard]] errc check_first(std::byte first) const noexcept {
+        const bool continues = is_continuation(first);
         // §5.4: fragments of one message "MUST NOT be interleaved" with those of another.
         if (continues != open_)
             return continues ? errc::unexpected_continuation : errc::expected_continuation;
-        // RFC 7692 §6: an extension's bit belongs to a message's first frame.
-        if (continues && (bits & 0x70u) != 0) return errc::reserved_bits_set;
-        const std::uint64_t size = continues ? size_ : 0;
-        const std::uint32_t fragments = continues ? fragments_ : 0;
-        if (fragments >= max_fragments_) return errc::too_many_fragments;
-        if (payload_size > max_size_ - size) return errc::message_too_big;
+        return continues && fragments_ >= max_fragments_ ? errc::too_many_fragments : errc::none;
+    }
+    /// Whether its payload may have `least` bytes.
+    [[nodiscard]] errc check_size(std::byte first, std::uint64_t least) const noexcept {
+        const std::uint64_t room = max_size_ - (is_continuation(first) ? size_ : 0);
+        return least > room ? errc::message_too_big : errc::none;
+    }
+
+    /// Takes the header of a data frame that passed both.
+    void begin_frame(std::byte first, std::uint64_t payload_size) noexcept {
+        const bool continues = is_continuation(first);
         if (!continues) first_ = first;
-        size_ = size + payload_size;
-        fragments_ = fragments + 1;
+        size_ = (continues ? size_ : 0) + payload_size;
+        fragments_ = (continues ? fragments_ : 0) + 1;
         open_ = true;
-        final_ = (bits & 0x80u) != 0;
-        return errc::none;
+        final_ = (std::to_integer<unsigned>(first) & 0x80u) != 0;
     }
 
     /// The current data frame's payload has come to its end. True when it was the message's last.
@@ -63,6 +65,10 @@ public:
     }
 
 private:
+    [[nodiscard]] static bool is_continuation(std::byte first) noexcept {
+        return (std::to_integer<unsigned>(first) & 0x0Fu) == static_cast<unsigned>(opcode::continuation);
+    }
+
     std::uint64_t max_size_;
     std::uint64_t size_ = 0; // never above max_size_
     std::uint32_t max_fragments_;

@@ -33,7 +33,7 @@ struct reader_state {
             if (!rules_.open() && decoder_.next_short(input, payload, rules_.short_size())) {
                 return take_short(payload, found);
             }
-            const decoded part = decoder_.next_masked(input);
+            const decoded part = decoder_.next_masked(input, rules_);
             if (part.status != decode_status::part) {
                 if (part.status == decode_status::need_more) return false;
                 return fail(part.error, found);
@@ -80,8 +80,7 @@ private:
         const auto op = static_cast<opcode>(first & 0x0Fu);
         if (is_control(op)) return take_control(op, part, found);
         if (part.begins) {
-            const errc broken = rules_.begin_frame(decoder_.first_byte(), decoder_.payload_size());
-            if (broken != errc::none) return fail(broken, found, part.payload.size());
+            rules_.begin_frame(decoder_.first_byte(), decoder_.payload_size());
             if (op != opcode::continuation) piece_begins_ = true;
         }
         const bool ended = part.ends && rules_.end_frame();
@@ -119,13 +118,7 @@ private:
     }
 
     bool take_control(opcode op, decoded part, event& found) noexcept {
-        if (part.begins) {
-            const bool extended = (std::to_integer<unsigned>(decoder_.first_byte()) & 0x70u) != 0;
-            if (extended) { // RFC 7692 §6.1: data frames only
-                return fail(errc::reserved_bits_set, found, part.payload.size());
-            }
-            tail_at_ = kept_.size();
-        }
+        if (part.begins) tail_at_ = kept_.size();
         const_bytes body = part.payload;
         if (part.begins && part.ends) {
             unmask(part.payload);

@@ -1,0 +1,195 @@
+#pragma once
+// What one writer may hold, what it holds, and what became of the rest.
+//
+// Laws of this file:
+// - accepted = written + dropped + replaced + held, in frames and in bytes, after every step.
+// - The candidate is counted before it is accepted, and given back when the transport took it. What was granted to a
+//   waiting sender counts as held.
+// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close, the handshake's bytes and a
+//   PONG beyond the reserve (which replaces another) are always admitted.
+
+#include "../options.hpp"
+#include "../report.hpp"
+#include "batch.hpp"
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// What is queued or in flight. All zero while the writer is idle, so it lives in the queue's heap block.
+struct holdings {
+    std::size_t data_bytes = 0;
+    std::size_t reserved_bytes = 0; ///< granted to waiting senders, overhead included
+    std::uint32_t reserved_frames = 0;
+    std::uint32_t data_frames = 0;
+    std::uint32_t entries = 0; ///< of data
+    std::uint32_t control_bytes = 0;
+    std::uint32_t control_frames[lane_count - 1] = {}; ///< greeting, PONG, PING
+
+    /// Budget in use: wire bytes plus overhead.
+    [[nodiscard]] std::size_t charged() const noexcept {
+        return data_bytes + data_frames * frame_overhead + entries * entry_overhead;
+    }
+    void add(lane_id to, std::size_t bytes, std::uint32_t frames) noexcept {
+        if (to == lane_id::data) {
+            data_bytes += bytes;
+            data_frames += frames;
+        } else {
+            control_bytes += static_cast<std::uint32_t>(bytes);
+            control_frames[static_cast<std::size_t>(to)] += frames;
+        }
+    }
+    void remove(lane_id from, std::size_t bytes, std::uint32_t frames) noexcept {
+        add(from, 0 - bytes, 0 - frames);
+    }
+    [[nodiscard]] std::uint32_t count(lane_id of) const noexcept {
+        return of == lane_id::data ? data_frames : control_frames[static_cast<std::size_t>(of)];
+    }
+};
+
+/// What would leave the queue to make room.
+struct relief {
+    std::size_t charge = 0;
+    std::uint32_t frames = 0;
+};
+
+/// The limits and the totals. Not thread-safe: the outbox calls it under its lock. O(1) throughout.
+class accounts {
+public:
+    explicit accounts(const writer_limits& limits) noexcept
+        : max_bytes_(limits.max_bytes == 0 ? static_cast<std::size_t>(-1) / 2 : limits.max_bytes),
+          max_frames_(limits.max_frames == 0 ? UINT32_MAX : limits.max_frames),
+          reserve_(limits.control_reserve == 0 ? 1 : limits.control_reserve),
+          high_water_(limits.max_bytes == 0 ? 0 : limits.high_water),
+          low_water_(limits.low_water < limits.high_water ? limits.low_water : limits.high_water),
+          when_full_(limits.when_full) {}
+
+    [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
+
+    /// What a data frame costs, in an entry of its own or in the one before it.
+    [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size, bool starts_entry = true) noexcept {
+        return size + frame_overhead + (starts_entry ? entry_overhead : 0);
+    }
+
+    /// Whether a data frame that costs `charge` fits now, into half of the budget where others have the other half, once
+    /// `leaving` has left.
+    [[nodiscard]] errc admit(const holdings& held, std::size_t charge, bool half,
+                             const relief& leaving = {}) const noexcept {
+        if (charge > max_bytes_) return errc::too_large;
+        const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames - leaving.frames;
+        const std::size_t in_use = held.charged() + held.reserved_bytes - leaving.charge;
+        const bool fits = frames < frame_bound(half) && in_use <= byte_bound(half) && charge <= byte_bound(half) - in_use;
+        return fits ? errc::none : errc::queue_full;
+    }
+    /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
+    [[nodiscard]] errc admit_mark(const holdings& held, bool half) const noexcept {
+        return held.charged() > byte_bound(half) ? errc::queue_full : errc::none;
+    }
+    [[nodiscard]] errc admit_control(const holdings& held, lane_id to) const noexcept {
+        return to == lane_id::ping && held.count(to) >= reserve_ ? errc::queue_full : errc::none;
+    }
+    [[nodiscard]] bool pongs_full(const holdings& held) const noexcept { return held.count(lane_id::pong) >= reserve_; }
+
+    /// The largest block for small frames: what is left open of it stays small beside the budget.
+    [[nodiscard]] std::uint32_t largest_block() const noexcept {
+        constexpr std::size_t least = 4 * 1024, most = 64 * 1024;
+        const std::size_t share = max_bytes_ / 16;
+        return static_cast<std::uint32_t>(share < least ? least : share < most ? share : most);
+    }
+
+    /// What a write took leaves the books.
+    void settle(holdings& held, const taken& done) noexcept {
+        for (const lane_id from : all_lanes) held.remove(from, done[from].bytes, done[from].frames);
+        frames_written_ += done.frames();
+        bytes_written_ += done.bytes();
+    }
+    /// A queued data frame leaves, unwritten.
+    void drop(holdings& held, std::size_t size) noexcept {
+        held.remove(lane_id::data, size, 1);
+        --held.entries;
+        ++frames_dropped_;
+        bytes_dropped_ += size;
+    }
+    void replace_pong(holdings& held, std::size_t size) noexcept {
+        held.remove(lane_id::pong, size, 1);
+        ++pongs_replaced_;
+        bytes_replaced_ += size;
+    }
+    /// Nothing of what is held will be written.
+    void drop_all(holdings& held) noexcept {
+        frames_dropped_ += held.data_frames;
+        for (const std::uint32_t frames : held.control_frames) frames_dropped_ += frames;
+        bytes_dropped_ += held.data_bytes + held.control_bytes;
+        held = {};
+    }
+
+    // ---- watermarks
+
+    /// Notes a climb to the high mark. True exactly once for each climb.
+    [[nodiscard]] bool climbed(const holdings& held) noexcept {
+        if (above_ || high_water_ == 0 || held.charged() < mark(high_water_)) return false;
+        return above_ = untold_ = true;
+    }
+    [[nodiscard]] bool is_climb_untold() const noexcept { return untold_; }
+    [[nodiscard]] bool take_climb() noexcept {
+        const bool climbed = untold_;
+        untold_ = false;
+        return climbed;
+    }
+    /// Whether a fall to the low mark is to be told.
+    [[nodiscard]] bool has_fallen(const holdings& held) const noexcept {
+        return above_ && held.charged() <= mark(low_water_);
+    }
+    [[nodiscard]] bool take_fall(const holdings& held) noexcept {
+        const bool fell = has_fallen(held);
+        if (fell) above_ = false;
+        return fell;
+    }
+
+    // ---- the message that is open
+
+    [[nodiscard]] bool in_message() const noexcept { return in_message_; }
+    /// Whether the open message has frames in the queue or on the wire.
+    [[nodiscard]] bool message_begun() const noexcept { return message_begun_; }
+    void open_message() noexcept { in_message_ = true; }
+    void begin_message() noexcept { message_begun_ = true; }
+    void end_message() noexcept { in_message_ = message_begun_ = false; }
+
+    void note_close(close_code code) noexcept { close_ = code; }
+
+    void fill(drain_report& report) const noexcept {
+        report.close = close_;
+        report.frames_written = frames_written_;
+        report.frames_dropped = frames_dropped_;
+        report.bytes_written = bytes_written_;
+        report.bytes_dropped = bytes_dropped_;
+        report.pongs_replaced = pongs_replaced_;
+        report.bytes_replaced = bytes_replaced_;
+    }
+
+private:
+    [[nodiscard]] std::size_t byte_bound(bool half) const noexcept { return half ? max_bytes_ / 2 : max_bytes_; }
+    [[nodiscard]] std::uint32_t frame_bound(bool half) const noexcept { return half ? max_frames_ / 2 : max_frames_; }
+    [[nodiscard]] std::size_t mark(std::uint8_t percent) const noexcept {
+        return max_bytes_ / 100 * percent + max_bytes_ % 100 * percent / 100;
+    }
+
+    // From wide to narrow, so that an idle writer stays small.
+    std::size_t max_bytes_;
+    std::uint64_t frames_written_ = 0;
+    std::uint64_t frames_dropped_ = 0;
+    std::uint64_t bytes_written_ = 0;
+    std::uint64_t bytes_dropped_ = 0;
+    std::uint64_t bytes_replaced_ = 0;
+    std::uint32_t pongs_replaced_ = 0; // modulo 2^32
+    std::uint32_t max_frames_;
+    std::uint16_t reserve_;
+    close_code close_ = close_code::abnormal;
+    std::uint8_t high_water_;
+    std::uint8_t low_water_;
+    const overflow when_full_; // read without the lock: apart from the bits that change
+    bool above_ : 1 = false;
+    bool untold_ : 1 = false;
+    bool in_message_ : 1 = false;
+    bool message_begun_ : 1 = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail

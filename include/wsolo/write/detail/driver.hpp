@@ -1,0 +1,315 @@
+#pragma once
+// The drive: one loop that writes what is queued, by the thread whose turn it is.
+//
+// Laws of this file:
+// - The loop: next (settle the last write, decide, plan) - tell - write - next. The transport is touched here and nowhere
+//   else, and only by the thread whose turn it is.
+// - The hook, the observer, outcomes and waiting senders are called with no lock held. What throws there, or in the
+//   transport, ends this writer and unwinds nothing.
+// - After next() said released, parked or handed_over nothing of the writer is touched, but for the hook that is owed.
+// - Whoever waits inside one of these calls, for what only this thread could do, is told would_deadlock.
+
+#include "../../sync/blocking_traits.hpp"
+#include "../../sync/handler_scope.hpp"
+#include "../../sync/weak_session.hpp"
+#include "completion.hpp"
+#include "outbox.hpp"
+
+#include <optional>
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What a writer tells its owner, each called with no lock held: `on_finished`, once, by the thread that ends the writer;
+/// `on_high_water` and `on_low_water`, by turns, by the thread that pumps. All three are required, so that a misspelt one
+/// does not compile; one that throws ends the connection (errc::handler_failed).
+template <class T>
+concept writer_observer = requires(T& observer, const drain_report& report) {
+    { observer.on_finished(report) } -> std::same_as<void>;
+    { observer.on_high_water() } -> std::same_as<void>;
+    { observer.on_low_water() } -> std::same_as<void>;
+};
+
+/// Wants to know nothing.
+struct no_observer {
+    void on_finished(const drain_report&) noexcept {}
+    void on_high_water() noexcept {}
+    void on_low_water() noexcept {}
+};
+
+namespace detail {
+
+/// `Writer` is what a handle leads to; it has a driver, which it names by driver_of(Writer&).
+template <class Writer, any_transport Transport, schedule_hook Schedule, writer_observer Observer, class Traits>
+class driver {
+    static constexpr bool completes = !transport<Transport>;
+    using started = started_write<driver>;
+    struct nothing {};
+
+public:
+    using weak_type = basic_weak_session<Writer, Traits>;
+    using traits = Traits;
+    using scope = basic_handler_scope<Traits>;
+
+    driver(Transport connection, Schedule hook, const writer_options& options, Observer observer, turn_state first)
+        : box(options.limits, first),
+          options_(options),
+          transport_(std::move(connection)),
+          schedule_(std::move(hook)),
+          observer_(std::move(observer)) {}
+    driver(const driver&) = delete;
+    driver& operator=(const driver&) = delete;
+    ~driver() = default;
+
+    /// Any thread, with no lock held: runs what a push decided, and has the writer driven.
+    errc after(const push_result& pushed, errands& todo) {
+        if (!todo.empty()) {
+            const scope telling(&box); // displaced data's outcomes: see may_displace()
+            const scope inside(this);
+            todo.run();
+        }
+        rouse(pushed.owed);
+        return pushed.error;
+    }
+    /// Whether a send may displace queued data: where the outcome of displaced data sends and so displaces, and so on,
+    /// that ends soon and answers queue_full.
+    [[nodiscard]] bool may_displace() const noexcept { return scope::depth(&box) < 8; }
+
+    /// Calls the hook, or writes where the drive is inline.
+    void rouse(wake owed) {
+        if (owed == wake::nothing) return;
+        if constexpr (requires { Schedule::writes_inline; }) {
+            if (owed == wake::hook) {
+                if (box.begin_claimed() && run().status == pump_status::blocked) call_hook();
+                return;
+            }
+        }
+        call_hook();
+    }
+
+    pump_result pump() {
+        pump_result instead;
+        if (box.begin(instead)) return run();
+        const bool is_due = instead.status == pump_status::busy && instead.deadline != no_deadline;
+        return is_due && box.expire_gate(Traits::clock::now()) ? run() : instead;
+    }
+
+    void abort(errc why, duration finish_within) {
+        rouse(box.abort(why, deadline_after(Traits::clock::now(), finish_within)));
+    }
+
+    /// Whether the calling thread is inside this writer, or is its loop: waiting for it there would be for ever.
+    [[nodiscard]] bool is_here() const noexcept { return scope::is_inside(this); }
+
+    /// For the destructor, while threads may still be inside by a handle: nothing more is accepted, and what is left has
+    /// its outcome, so that none of them waits for one. Then it waits until they have left.
+    void end() {
+        WSOLO_ASSERT(!is_here(), "a single_writer is destroyed inside one of its own callbacks");
+        anchor_.close();
+        room_queue due;
+        const bool is_ours = box.give_up(due);
+        due.wake_all();
+        if (is_ours) static_cast<void>(run());
+        anchor_ = {};
+        WSOLO_ASSERT(box.state() == turn_state::finished,
+                     "a single_writer is destroyed while another thread is in its pump()");
+    }
+
+    weak_type weak_handle(Writer& self) {
+        const auto existing =
+            box.locked([&] { return anchor_ ? std::optional<weak_type>(anchor_.handle()) : std::nullopt; });
+        if (existing) return *existing;
+        auto made = basic_session_anchor<Writer, Traits>::make(self);
+        if (!made) return {};
+        return box.locked([&] { // another thread may have been first
+            if (!anchor_) anchor_ = std::move(*made);
+            return anchor_.handle();
+        });
+    }
+    /// For a completion_transport, whose completions find the writer by a handle.
+    void attach(Writer& self) {
+        if constexpr (completes) self_ = &self;
+    }
+
+    /// The completion of a started write: any thread, inside a guard of the writer.
+    static void on_write_over(Writer& writer, started& ended, const io_result& how) {
+        driver& self = driver_of(writer);
+        self.rouse(self.box.end_started([&] {
+            ended.how = how;
+            ended.is_over = true;
+        }));
+    }
+
+    [[nodiscard]] Transport& connection() noexcept { return transport_; }
+    [[nodiscard]] const drive_options& options() const noexcept { return options_; }
+
+    outbox<Traits> box;
+
+private:
+    /// Precondition: the turn is this thread's.
+    pump_result run() {
+        const scope inside(this);
+        const std::uint32_t quantum = options_.pump_quantum.get();
+        std::size_t bytes = 0, frames = 0;
+        round now;
+        written last;
+        if (is_in_flight() && !collect(last, now.deadline)) return {pump_status::blocked, now.deadline};
+        batch plan;
+        plan.clear();
+        for (;;) {
+            bytes += last.done.bytes();
+            frames += last.done.frames();
+            if (last.error != errc::none) return finish(last);
+            now.done = std::exchange(last.done, {});
+            now.is_blocked = last.is_blocked;
+            now.is_used_up = (quantum != 0 && bytes >= quantum) ||
+                             (options_.pump_frames != 0 && frames >= options_.pump_frames);
+            errands todo;
+            const next_step step = box.next(now, plan, todo);
+            queue::destroy(std::exchange(now.idle, nullptr));
+            todo.run();
+            switch (step) {
+            case next_step::released: return {pump_status::idle};
+            case next_step::parked: return {pump_status::blocked, now.deadline};
+            case next_step::handed_over: call_hook(); return {pump_status::more};
+            case next_step::drained: return finish({});
+            case next_step::aborted: return finish({});
+            case next_step::tell:
+                if (now.high) observe([this] { observer_.on_high_water(); });
+                if (now.low) observe([this] { observer_.on_low_water(); });
+                break;
+            case next_step::write:
+                if (!perform(plan, now, last)) return {pump_status::blocked, now.deadline};
+                break;
+            }
+        }
+    }
+
+    /// Writes the batch. False: the write was started, and the turn waits for it.
+    bool perform(const batch& plan, round& now, written& last) {
+        if constexpr (completes) {
+            started_ = started::make(weak_handle(*self_));
+            if (started_ == nullptr) {
+                last.error = errc::out_of_memory;
+                return true;
+            }
+            started_->plan = plan;
+            started_->start(transport_, box.work(), options_, now.drain_deadline);
+            return collect(last, now.deadline);
+        } else {
+            last = write_once<Traits>(transport_, plan, box.work(), options_, now.drain_deadline);
+            return true;
+        }
+    }
+
+    [[nodiscard]] bool is_in_flight() const noexcept {
+        if constexpr (completes) return started_ != nullptr;
+        return false;
+    }
+
+    /// Whether the started write is over: `last` says what it did. Else the turn is parked.
+    bool collect([[maybe_unused]] written& last, [[maybe_unused]] time_point& deadline) {
+        if constexpr (completes) {
+            for (;;) {
+                errands todo;
+                const auto how = box.look(started_->is_over, todo);
+                todo.run();
+                if (how.high) observe([this] { observer_.on_high_water(); });
+                if (how.is_over) {
+                    const time_point drain = how.drains ? how.deadline : no_deadline;
+                    last = std::exchange(started_, nullptr)->collect(box.work(), options_, drain);
+                    return true;
+                }
+                if (!started_->is_cancelled() && (how.is_dying || Traits::clock::now() >= how.deadline)) {
+                    started_->cancel(transport_, how.is_dying ? errc::aborted
+                                                 : how.drains ? errc::drain_timed_out
+                                                              : errc::write_timed_out);
+                } else if (how.is_dying) {
+                    last.error = errc::aborted;
+                    return last.is_partial = true;
+                } else {
+                    deadline = started_->is_cancelled() ? no_deadline : how.deadline;
+                    if (box.park_started(started_->is_over, deadline)) return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    /// The end. `last`: the write that failed, if one did.
+    pump_result finish(const written& last) {
+        round rest;
+        rest.done = last.done;
+        {
+            errands todo;
+            const bool is_late = last.error == errc::write_timed_out || last.error == errc::drain_timed_out;
+            box.finish(rest,
+                       {last.error, last.is_partial, is_late,
+                        last.error == errc::write_failed ? last.transport_error : 0},
+                       todo);
+            todo.run();
+        }
+        for (bool more = true; more;) {
+            errands todo;
+            more = box.tell_dropped(todo);
+            todo.run();
+        }
+        const drain_report report = box.report();
+        end_transport(report);
+        observe([&] { observer_.on_finished(report); });
+        queue* const work = box.retire();
+        if constexpr (completes) {
+            if (started_ != nullptr) { // nothing knows when it ends
+                std::exchange(started_, nullptr)->abandon(work);
+                return {pump_status::finished};
+            }
+        }
+        queue::destroy(work);
+        return {pump_status::finished};
+    }
+
+    void end_transport(const drain_report& report) noexcept {
+        const end_of_write how = report.clean() ? end_of_write::drained : end_of_write::broken;
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            transport_.finish(how);
+        } catch (...) { // it has ended all the same
+        }
+#else
+        transport_.finish(how);
+#endif
+    }
+
+    template <class Call>
+    void observe(Call call) {
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            call();
+        } catch (...) {
+            static_cast<void>(box.abort(errc::handler_failed, Traits::clock::now()));
+        }
+#else
+        call();
+#endif
+    }
+
+    /// The last act of its callers: the thread that the hook wakes may already have destroyed the writer when it returns.
+    void call_hook() {
+        const scope inside(this);
+        if (ask_for_a_turn(schedule_)) return;
+        // It refused: no thread will come, so this one makes the end.
+        box.refuse();
+        pump_result ignored;
+        if (box.begin(ignored)) static_cast<void>(run());
+    }
+
+    drive_options options_;
+    [[no_unique_address]] std::conditional_t<completes, started*, nothing> started_{};
+    [[no_unique_address]] std::conditional_t<completes, Writer*, nothing> self_{};
+    [[no_unique_address]] Transport transport_;
+    [[no_unique_address]] Schedule schedule_;
+    [[no_unique_address]] Observer observer_;
+    basic_session_anchor<Writer, Traits> anchor_; ///< the last, so that nothing goes while threads are inside
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI

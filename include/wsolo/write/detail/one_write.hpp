@@ -1,0 +1,96 @@
+#pragma once
+// One write's rules: until when it may stand, and what the transport's answer means.
+//
+// Laws of this file:
+// - A deadline belongs to one write: it is computed when the write starts and forgotten when everything offered was
+//   taken, so no later write can inherit it.
+// - Progress extends it as far as the minimum rate allows, and never beyond a fresh timeout.
+// - A process that slept blames no peer: a write is judged late only after it was tried once more, and took nothing.
+
+#include "queue.hpp"
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// What came of a write.
+struct written {
+    taken done{};
+    errc error = errc::none;
+    bool is_blocked = false; ///< nothing wrong, but the transport must become writable first
+    bool is_partial = false; ///< how much of it leaves will never be known
+    int transport_error = 0;
+};
+
+/// A deadline `by`, after `bytes` more at `min_rate` bytes per second.
+[[nodiscard]] inline time_point extended(time_point by, std::size_t bytes, std::uint32_t min_rate) noexcept {
+    if (min_rate == 0) return no_deadline; // no minimum: any progress earns a fresh timeout
+    constexpr std::uint64_t billion = 1'000'000'000;
+    const std::uint64_t earned = bytes > UINT64_MAX / billion ? UINT64_MAX / min_rate : bytes * billion / min_rate;
+    constexpr auto longest = static_cast<std::uint64_t>(std::chrono::nanoseconds::max().count());
+    return deadline_after(by, std::chrono::nanoseconds(static_cast<std::int64_t>(earned < longest ? earned : longest)));
+}
+
+/// The deadline of the write that starts now, or went on standing.
+[[nodiscard]] inline time_point start_write(queue& work, const drive_options& options, time_point now) noexcept {
+    if (work.write_deadline == no_deadline) work.write_deadline = deadline_after(now, options.write_timeout.get());
+    return work.write_deadline;
+}
+
+/// After it: what was taken, and until when the rest has time.
+[[nodiscard]] inline taken account(const batch& plan, queue& work, const drive_options& options, const io_result& io,
+                                   time_point now) noexcept {
+    WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
+    WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0, "a transport took nothing and called it ok");
+    if (io.transferred == plan.bytes()) {
+        work.write_deadline = no_deadline;
+    } else if (io.transferred != 0) {
+        const time_point fresh = deadline_after(now, options.write_timeout.get());
+        work.write_deadline = earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
+    }
+    return plan.take(io.transferred);
+}
+
+/// What the answer means, for a write that was tried at `tried`. `drain_deadline`: of a close or an abort.
+[[nodiscard]] inline errc judge(const io_result& io, const queue& work, time_point drain_deadline,
+                                time_point tried) noexcept {
+    const errc late = drain_deadline < work.write_deadline ? errc::drain_timed_out : errc::write_timed_out;
+    const bool is_late = tried >= earlier(work.write_deadline, drain_deadline);
+    switch (io.status) {
+    case io_status::ok: return io.transferred == 0 ? errc::write_failed : errc::none;
+    case io_status::would_block: return is_late ? late : errc::none;
+    case io_status::timed_out: return io.transferred != 0 && !is_late ? errc::none : late;
+    case io_status::failed: break;
+    }
+    return errc::write_failed;
+}
+
+/// A transport that throws has failed.
+template <transport Transport>
+io_result call_write(Transport& connection, const batch& plan, time_point deadline) {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        return connection.write(plan.parts(), deadline);
+    } catch (...) {
+        return {io_status::failed};
+    }
+#else
+    return connection.write(plan.parts(), deadline);
+#endif
+}
+
+/// A whole write. No lock is held.
+template <class Traits, transport Transport>
+written write_once(Transport& connection, const batch& plan, queue& work, const drive_options& options,
+                   time_point drain_deadline) {
+    const time_point tried = Traits::clock::now();
+    const time_point deadline = earlier(start_write(work, options, tried), drain_deadline);
+    const io_result io = call_write(connection, plan, deadline);
+    written made;
+    const bool is_whole = io.transferred == plan.bytes();
+    made.done = account(plan, work, options, io, is_whole ? tried : Traits::clock::now());
+    made.error = judge(io, work, drain_deadline, tried);
+    made.is_blocked = io.status == io_status::would_block;
+    made.transport_error = io.error;
+    return made;
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail

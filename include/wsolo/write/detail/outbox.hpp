@@ -1,0 +1,508 @@
+#pragma once
+// The heart of a writer: its lock, and under it the turn, the seal, the books and the queue. What any thread may ask for,
+// and what the thread that runs decides next, are each one step.
+//
+// Laws of this file:
+// - push() is one function for everything that is queued. Its steps, in this order: open? - fits? - memory - what gives
+//   way - place - turn. A step that fails undoes nothing, because nothing was done before "what gives way".
+// - Once sealed nothing is accepted, for ever; Close is the push that seals.
+// - "Nothing left, so the turn is free" and "something new, so the turn is claimed" can't interleave.
+// - Under the lock there is no allocation, no deallocation, no system call, no user code and no copy above inline_limit.
+
+#include "../../sync/spin_lock.hpp"
+#include "../../sync/turn.hpp"
+#include "../pump.hpp"
+#include "queue.hpp"
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// What a push, or another change, owes its loop.
+enum class wake : std::uint8_t {
+    nothing,
+    hook, ///< the schedule hook; the turn was claimed for it
+    look, ///< the same, but the gate is shut: only for the sake of a new deadline
+};
+
+struct [[nodiscard]] push_result {
+    errc error = errc::none;
+    wake owed = wake::nothing;
+};
+
+/// How a close is bounded, and what it says.
+struct closing {
+    close_code code = close_code::abnormal;
+    time_point drain_deadline = no_deadline;
+};
+
+/// What the running thread is to do.
+enum class next_step : std::uint8_t {
+    tell,        ///< user code is to hear of something first; then ask again
+    write,       ///< the batch
+    released,    ///< nothing is left: the turn is free, and the writer not to be touched
+    handed_over, ///< the quantum is used up: the turn is the hook's, and is to be called as the last act
+    parked,      ///< until the transport is writable or the deadline passes; the writer is not to be touched
+    drained,     ///< Close was the last thing written
+    aborted,     ///< the end
+};
+
+/// What next() is told, and what it answers besides.
+struct round {
+    taken done{};           ///< what the last write took
+    bool is_blocked = false; ///< the transport would block
+    bool is_used_up = false; ///< the quantum
+    // answers
+    bool high = false; ///< tell the observer, in this order
+    bool low = false;
+    time_point deadline = no_deadline;       ///< of the write that stands, or of the drain
+    time_point drain_deadline = no_deadline; ///< of a close or an abort
+    queue* idle = nullptr;                   ///< to be destroyed
+};
+
+/// Each function takes the lock itself; those below "the running thread" are for the turn's holder.
+template <class Traits>
+class outbox {
+public:
+    outbox(const writer_limits& limits, turn_state first) noexcept : books_(limits), turn_(first) {}
+    outbox(const outbox&) = delete;
+    outbox& operator=(const outbox&) = delete;
+    ~outbox() { queue::destroy(queue_); }
+
+    // ---- any thread
+
+    /// Queues a frame that `encode(mutable_bytes)` writes under the lock (up to inline_limit bytes), or, where it must own
+    /// its memory, the entry that `make()` returns, with the lock free. `after` is to be run by the caller, then what is
+    /// owed.
+    template <class Encode, class Make>
+    push_result push(const offer& what, Encode encode, Make make, errands& after) noexcept {
+        entry* owned = nullptr;
+        const push_result pushed = push_with(what, owned, encode, make, nullptr, after);
+        entry::destroy(owned);
+        return pushed;
+    }
+    /// Queues `owned`, and takes it over only when the answer is errc::none. With is_keyed it replaces the queued item of
+    /// its key.
+    push_result push(const offer& what, entry*& owned, errands& after, const closing* close = nullptr) noexcept {
+        const auto never = [](mutable_bytes) {};
+        const auto none = []() -> entry* { return nullptr; };
+        return push_with(what, owned, never, none, close, after);
+    }
+    /// Queues a small Close frame after everything accepted so far, and seals.
+    template <class Encode>
+    push_result push_close(const offer& what, const closing& close, Encode encode, errands& after) noexcept {
+        entry* owned = nullptr;
+        const auto none = []() -> entry* { return nullptr; };
+        return push_with(what, owned, encode, none, &close, after);
+    }
+
+    /// Whether an item of `size` bytes might be accepted now: spares the work of encoding it in vain.
+    [[nodiscard]] errc admits(const offer& what, const std::uint64_t* key = nullptr) noexcept {
+        const scoped_hold hold(lock_);
+        if (sealed_) return errc::closed;
+        const entry* same = key == nullptr || queue_ == nullptr ? nullptr : queue_->find(*key);
+        return judge(what, accounts::charge_of(what.size), same).error;
+    }
+
+    /// Opens a fragmented message: until its last part other data waits, control does not.
+    [[nodiscard]] errc open_message() noexcept {
+        const scoped_hold hold(lock_);
+        if (sealed_) return errc::closed;
+        if (books_.in_message()) return errc::message_open;
+        books_.open_message();
+        return errc::none;
+    }
+    /// A message of which nothing was sent ends as if it had never begun.
+    [[nodiscard]] wake drop_message(errands& after) noexcept {
+        const scoped_hold hold(lock_);
+        return end_message(after) && !sealed_ ? claim() : wake::nothing;
+    }
+
+    /// While corked no plain send asks for the hook. False: there are as many as can be counted.
+    [[nodiscard]] bool cork() noexcept {
+        const scoped_hold hold(lock_);
+        if (corks_ == UINT8_MAX) return false;
+        ++corks_;
+        return true;
+    }
+    [[nodiscard]] wake uncork() noexcept {
+        const scoped_hold hold(lock_);
+        --corks_;
+        return has_work() ? claim() : wake::nothing;
+    }
+
+    /// Seals, and has everything dropped at the next frame boundary, or at `finish_by`. It does not wait for a gate.
+    [[nodiscard]] wake abort(errc why, time_point finish_by) noexcept {
+        const scoped_hold hold(lock_);
+        if (turn_.is(turn_state::finished)) return wake::nothing;
+        begin_abort(why == errc::none ? errc::aborted : why, finish_by);
+        if (turn_.expire()) turn_.hand_over();
+        else if (!turn_.recall() && !turn_.claim()) return wake::nothing;
+        return wake::hook;
+    }
+
+    /// Withdraws a sender that waits. False: it was granted room, or the end came, and it is being woken.
+    [[nodiscard]] bool withdraw(room_waiter& waiter, errands& after, queue*& idle) noexcept {
+        const scoped_hold hold(lock_);
+        if (waiter.state != room_state::waits) return false;
+        queue_->waiters.remove(waiter);
+        waiter.state = room_state::none;
+        queue_->grant(books_, after.due);
+        if (turn_.is(turn_state::free) && queue_->is_unused()) idle = std::exchange(queue_, nullptr);
+        return true;
+    }
+    /// What became of a sender that was woken: granted or ended.
+    [[nodiscard]] room_state state_of(const room_waiter& waiter) noexcept {
+        return locked([&] { return waiter.state; });
+    }
+
+    /// Bounds the handshake. `fresh` is taken where there is no queue yet. False: it is over.
+    [[nodiscard]] bool bound_gate(time_point deadline, queue*& fresh) noexcept {
+        const scoped_hold hold(lock_);
+        if (!turn_.is(turn_state::gated)) return false;
+        if (queue_ == nullptr) queue_ = std::exchange(fresh, nullptr);
+        queue_->gate_deadline = deadline;
+        return true;
+    }
+    [[nodiscard]] wake open_gate() noexcept {
+        const scoped_hold hold(lock_);
+        const bool is_open = turn_.open(); // else its deadline, or an abort, came first
+        return is_open && (sealed_ || has_work()) && turn_.claim() ? wake::hook : wake::nothing;
+    }
+
+    /// For the destructor: nothing is accepted any more, and no sender waits for room. True when the turn is the caller's;
+    /// else the thread that runs makes the end.
+    [[nodiscard]] bool give_up(room_queue& due) noexcept {
+        const scoped_hold hold(lock_);
+        WSOLO_ASSERT(!turn_.is(turn_state::gated), "a single_writer is destroyed before its init_gate");
+        begin_abort(errc::aborted, no_deadline);
+        is_dying_ = true;
+        if (queue_ != nullptr) queue_->end_waits(due);
+        return turn_.seize();
+    }
+
+    /// Runs `work` under the lock and returns its result.
+    template <class Work>
+    auto locked(Work work) noexcept {
+        const scoped_hold hold(lock_);
+        return work();
+    }
+    [[nodiscard]] turn_state state() noexcept {
+        return locked([this] { return turn_.state(); });
+    }
+    [[nodiscard]] std::size_t queued_bytes() noexcept {
+        return locked([this] { return queue_ == nullptr ? 0 : queue_->held.charged(); });
+    }
+    [[nodiscard]] std::uint32_t queued_frames() noexcept {
+        return locked([this] { return queue_ == nullptr ? 0 : queue_->held.data_frames; });
+    }
+    [[nodiscard]] overflow when_full() const noexcept { return books_.when_full(); }
+
+    [[nodiscard]] drain_report report() noexcept {
+        return locked([this] {
+            drain_report report;
+            books_.fill(report);
+            report.partial_frame = partial_frame_;
+            report.deadline_hit = deadline_hit_;
+            report.reason = reason_;
+            report.transport_error = transport_error_;
+            return report;
+        });
+    }
+
+    // ---- the running thread
+
+    /// Takes the turn, or says what pump() answers instead, in one look.
+    [[nodiscard]] bool begin(pump_result& instead) noexcept {
+        const scoped_hold hold(lock_);
+        if (turn_.begin() || turn_.resume()) return true;
+        switch (turn_.state()) {
+        case turn_state::running: instead = {pump_status::busy}; break;
+        case turn_state::gated: instead = {pump_status::busy, gate_deadline()}; break;
+        case turn_state::finished: instead = {pump_status::finished}; break;
+        default: instead = {pump_status::idle}; break;
+        }
+        return false;
+    }
+    /// The gate has stood until its deadline, or a close's: the caller runs, to make the end.
+    [[nodiscard]] bool expire_gate(time_point now) noexcept {
+        const scoped_hold hold(lock_);
+        if (!turn_.is(turn_state::gated) || now < gate_deadline()) return false;
+        begin_abort(now < queue_->gate_deadline ? errc::drain_timed_out : errc::handshake_timeout, no_deadline);
+        deadline_hit_ = true;
+        return turn_.expire();
+    }
+    /// The turn that this thread claimed a moment ago.
+    [[nodiscard]] bool begin_claimed() noexcept {
+        const scoped_hold hold(lock_);
+        return turn_.begin();
+    }
+
+    /// Settles the last write and decides what is next. `after` is to be run in any case.
+    next_step next(round& how, batch& plan, errands& after) noexcept {
+        const scoped_hold hold(lock_);
+        settle(how, after);
+        if (after.must_tell() || how.high || how.low) return next_step::tell;
+        const bool is_urgent = aborting_;
+        if (is_urgent && (is_dying_ || queue_ == nullptr || !queue_->must_finish())) return next_step::aborted;
+        if (queue_ != nullptr && queue_->has_entries()) {
+            how.deadline = queue_->deadline();
+            how.drain_deadline = queue_->close_deadline;
+            if (how.is_blocked) return leave(next_step::parked);
+            if (how.is_used_up && !is_dying_) return leave(next_step::handed_over);
+            queue_->plan(plan, is_urgent);
+            return next_step::write;
+        }
+        if (sealed_) return next_step::drained;
+        if (queue_ != nullptr && queue_->is_unused()) how.idle = std::exchange(queue_, nullptr);
+        return leave(next_step::released);
+    }
+
+    /// How things stand while a write is in flight.
+    struct standing {
+        bool is_over = false;
+        bool is_dying = false;
+        bool drains = false; ///< the deadline is that of a close or an abort
+        bool high = false;   ///< tell the observer
+        time_point deadline = no_deadline;
+    };
+    /// `over` is the write's own flag, which its completion sets under the lock.
+    standing look(const bool& over, errands& after) noexcept {
+        const scoped_hold hold(lock_);
+        queue_->grant(books_, after.due);
+        return {over, is_dying_, queue_->close_deadline <= queue_->write_deadline, books_.take_climb(),
+                queue_->deadline()};
+    }
+    /// The turn waits for the write in flight. False when look() has something new.
+    [[nodiscard]] bool park_started(const bool& over, time_point seen) noexcept {
+        const scoped_hold hold(lock_);
+        if (over || is_dying_ || books_.is_climb_untold() || queue_->deadline() < seen) return false;
+        turn_.park();
+        return true;
+    }
+    /// The completion, any thread: `note()` says that the write is over.
+    template <class Note>
+    [[nodiscard]] wake end_started(Note note) noexcept {
+        const scoped_hold hold(lock_);
+        note();
+        return turn_.recall() ? wake::hook : wake::nothing;
+    }
+
+    /// How the writer ends. What is left is dropped; tell_dropped() tells it.
+    struct [[nodiscard]] end {
+        errc reason = errc::none; ///< none: drained
+        bool is_partial = false;
+        bool hit_deadline = false;
+        int transport_error = 0;
+    };
+    void finish(round& last, const end& how, errands& after) noexcept {
+        const scoped_hold hold(lock_);
+        settle(last, after);
+        if (!aborting_) reason_ = how.reason;
+        // A peer must not take half a message, or a message without those accepted before it, for all there was.
+        const bool is_unfinished = books_.message_begun() || (queue_ != nullptr && queue_->has_deferred());
+        if (reason_ == errc::none && is_unfinished) reason_ = errc::message_unfinished;
+        deadline_hit_ |= how.hit_deadline;
+        transport_error_ = how.transport_error;
+        partial_frame_ = how.is_partial || (queue_ != nullptr && queue_->mid_frame());
+        sealed_ = aborting_ = true; // the reason stands
+        if (queue_ == nullptr) return;
+        books_.drop_all(queue_->held);
+        queue_->end_waits(after.due);
+    }
+    /// Tells what finish() dropped, in rounds. True: there is more.
+    [[nodiscard]] bool tell_dropped(errands& after) noexcept {
+        const scoped_hold hold(lock_);
+        return queue_ != nullptr && queue_->drop_some(reason_ == errc::none ? errc::closed : reason_, after);
+    }
+    /// The last touch. The queue is the caller's.
+    [[nodiscard]] queue* retire() noexcept {
+        const scoped_hold hold(lock_);
+        turn_.finish();
+        return std::exchange(queue_, nullptr);
+    }
+    /// The hook refused, so no thread will come: the writer is to end. The caller's begin() takes what turn there is.
+    void refuse() noexcept {
+        const scoped_hold hold(lock_);
+        begin_abort(errc::schedule_refused, no_deadline);
+        if (turn_.expire()) turn_.hand_over();
+    }
+
+    /// While a write is planned or in flight.
+    [[nodiscard]] queue& work() noexcept { return *queue_; }
+
+private:
+    template <class Encode, class Make>
+    push_result push_with(const offer& what, entry*& owned, Encode& encode, Make& make, const closing* close,
+                          errands& after) noexcept {
+        queue* fresh_queue = nullptr;
+        block* fresh_block = nullptr;
+        push_result result;
+        for (;;) {
+            const need missing = try_push(what, owned, encode, close, fresh_queue, fresh_block, result, after);
+            if (missing.what == need::nothing) break;
+            bool is_found = false;
+            switch (missing.what) {
+            case need::queue: is_found = (fresh_queue = queue::make()) != nullptr; break;
+            case need::block:
+                block::destroy(fresh_block); // the wish may have grown meanwhile
+                is_found = (fresh_block = block::make(missing.bytes)) != nullptr;
+                break;
+            default: is_found = (owned = make()) != nullptr; break;
+            }
+            if (is_found) continue;
+            result = {errc::out_of_memory};
+            break;
+        }
+        queue::destroy(fresh_queue);
+        block::destroy(fresh_block);
+        return result;
+    }
+
+    /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
+    struct need {
+        enum kind : std::uint8_t { nothing, queue, block, entry } what = nothing;
+        std::uint32_t bytes = 0;
+    };
+
+    template <class Encode>
+    need try_push(const offer& what, entry*& owned, Encode& encode, const closing* close, queue*& fresh_queue,
+                  block*& fresh_block, push_result& result, errands& after) noexcept {
+        const scoped_hold hold(lock_);
+        // open?
+        if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
+            result = {errc::closed};
+            return {};
+        }
+        // fits?
+        const bool is_owned = owned != nullptr;
+        const bool extends = !is_owned && queue_ != nullptr && queue_->extends_run(what);
+        const std::size_t charge = accounts::charge_of(what.size, !extends);
+        entry* same = is_owned && owned->is_keyed && queue_ != nullptr ? queue_->find(owned->key) : nullptr;
+        verdict fits = judge(what, charge, same);
+        if (fits.error == errc::none && fits.displaces && !what.may_displace && !is_granted(what))
+            fits.error = errc::queue_full;
+        if (fits.error != errc::none) {
+            const bool waits = fits.error == errc::queue_full && what.waiter != nullptr;
+            if (waits && queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
+            if (waits) {
+                take(fresh_queue);
+                queue_->wait(*what.waiter, what.is_mark ? 1 : accounts::charge_of(what.size));
+            }
+            // A thread may wait under its own cork: it has the queue driven.
+            result = {fits.error, waits && has_work() ? claim_at_once() : wake::nothing};
+            return {};
+        }
+        // memory
+        if (queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
+        take(fresh_queue);
+        if (!is_owned && must_own(what)) return {need::entry};
+        if (!is_owned && !extends && !queue_->find_room(what, fresh_block, after))
+            return {need::block, queue_->wanted_block(what, books_)};
+        // what gives way
+        if (fits.displaces) queue_->displace(what, charge, same, books_, after);
+        // place
+        if (is_owned)
+            queue_->place(what, std::exchange(owned, nullptr), books_);
+        else
+            encode(mutable_bytes(extends ? queue_->place_in_run(what) : queue_->place_small(what), what.size));
+        if (what.part != message_part::none) books_.begin_message();
+        if (what.part == message_part::last) static_cast<void>(end_message(after));
+        if (close != nullptr) seal(*close);
+        if (fits.displaces) queue_->grant(books_, after.due); // it may have left more room than was taken
+        // turn
+        result = {errc::none, turn_after(what)};
+        return {};
+    }
+
+    [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same) const noexcept {
+        if (queue_ != nullptr) return queue_->judge(what, charge, same, books_);
+        if (what.to != lane_id::data || what.is_close || what.is_mark) return {};
+        return {books_.admit({}, charge, queue::is_deferred(what, books_))};
+    }
+    /// Large frames, and what may leave or wait out of turn.
+    [[nodiscard]] bool must_own(const offer& what) const noexcept {
+        return what.size > inline_limit ||
+               (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
+    }
+    [[nodiscard]] static bool is_granted(const offer& what) noexcept {
+        return what.waiter != nullptr && what.waiter->state == room_state::granted;
+    }
+
+    void take(queue*& fresh) noexcept {
+        if (queue_ == nullptr) queue_ = std::exchange(fresh, nullptr);
+    }
+
+    [[nodiscard]] wake turn_after(const offer& what) noexcept {
+        if (what.is_close) return claim_at_once();
+        // A parked writer's loop is to tell the observer of a climb.
+        const bool is_high = books_.climbed(queue_->held) && turn_.is(turn_state::parked);
+        if (is_high || what.is_mark) return claim_at_once();
+        return claim();
+    }
+    /// What no cork holds back.
+    [[nodiscard]] wake claim_at_once() noexcept {
+        if (turn_.is(turn_state::gated)) return wake::look;
+        return turn_.recall() || turn_.claim() ? wake::hook : wake::nothing;
+    }
+    [[nodiscard]] wake claim() noexcept { return corks_ == 0 && turn_.claim() ? wake::hook : wake::nothing; }
+    [[nodiscard]] bool has_work() const noexcept { return queue_ != nullptr && queue_->has_entries(); }
+
+    /// True when something was waiting for the message's end.
+    bool end_message(errands& after) noexcept {
+        books_.end_message();
+        if (queue_ == nullptr) return false;
+        const bool follows = queue_->has_deferred() && !sealed_; // after a Close nothing follows: it drops
+        if (follows) queue_->end_message();
+        queue_->grant(books_, after.due);
+        return follows;
+    }
+
+    void seal(const closing& close) noexcept {
+        sealed_ = true;
+        books_.note_close(close.code);
+        queue_->close_deadline = earlier(queue_->close_deadline, close.drain_deadline);
+    }
+
+    void begin_abort(errc why, time_point finish_by) noexcept {
+        if (queue_ != nullptr) queue_->close_deadline = earlier(queue_->close_deadline, finish_by);
+        if (!aborting_) reason_ = why;
+        sealed_ = aborting_ = true;
+    }
+
+    void settle(round& how, errands& after) noexcept {
+        if (queue_ == nullptr) return;
+        queue_->account(how.done, books_, after);
+        how.done = {};
+        if (sealed_)
+            queue_->end_waits(after.due);
+        else
+            queue_->grant(books_, after.due);
+        how.high = books_.take_climb();
+        how.low = books_.take_fall(queue_->held);
+    }
+
+    [[nodiscard]] time_point gate_deadline() const noexcept {
+        return queue_ == nullptr ? no_deadline : earlier(queue_->gate_deadline, queue_->close_deadline);
+    }
+
+    next_step leave(next_step step) noexcept {
+        if (step == next_step::parked) turn_.park();
+        if (step == next_step::handed_over) turn_.hand_over();
+        if (step == next_step::released) turn_.release();
+        return step;
+    }
+
+    queue* queue_ = nullptr; // while busy
+    accounts books_;
+    basic_spin_lock<Traits> lock_;
+    turn turn_;
+    errc reason_ = errc::none;
+    std::uint8_t corks_ = 0;
+    bool sealed_ : 1 = false;
+    bool aborting_ : 1 = false;
+    bool is_dying_ : 1 = false; // the destructor runs
+    bool partial_frame_ : 1 = false;
+    bool deadline_hit_ : 1 = false;
+    int transport_error_ = 0;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail

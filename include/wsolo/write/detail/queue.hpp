@@ -1,0 +1,511 @@
+#pragma once
+// Everything queued on one connection: four lanes of entries, the blocks of the small frames among them, the data that
+// waits for a fragmented message to end, and the senders that wait for room. One heap block, there while the writer is
+// busy; the first small frames lie in it.
+//
+// Laws of this file:
+// - The outbox's lock is held around every call, but for `write_deadline`, which is the running thread's.
+// - judge() changes nothing; displace() and place() can't fail. Between them lies only finding memory.
+// - What a write names (the first `planned` entries of a lane) stays until that write is accounted for.
+// - An entry owns its memory when it may leave or wait out of turn; all others lie in their lane's blocks, in order.
+
+#include "accounts.hpp"
+#include "errands.hpp"
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Frames up to this size may lie in a block; larger ones own their memory.
+inline constexpr std::size_t inline_limit = 2048;
+
+[[nodiscard]] constexpr time_point earlier(time_point a, time_point b) noexcept { return a < b ? a : b; }
+
+/// Where a frame stands in a fragmented message.
+enum class message_part : std::uint8_t { none, part, last };
+
+/// What is to be queued.
+struct offer {
+    std::size_t size = 0; ///< wire bytes
+    on_outcome done{};
+    lane_id to = lane_id::data;
+    message_part part = message_part::none;
+    bool is_mark = false;
+    bool is_close = false;
+    bool may_displace = true; ///< whether something queued may give way to it
+    room_waiter* waiter = nullptr; ///< of a sender that waits where there is no room
+
+    [[nodiscard]] bool is_plain_data() const noexcept {
+        return to == lane_id::data && part == message_part::none && !is_close;
+    }
+};
+
+/// What judge() says.
+struct [[nodiscard]] verdict {
+    errc error = errc::none;
+    bool displaces = false; ///< something is to give way first
+};
+
+class queue {
+public:
+    /// nullptr when there is no memory.
+    [[nodiscard]] static queue* make() noexcept {
+        void* memory = std::malloc(heap_bytes);
+        return memory == nullptr ? nullptr : ::new (memory) queue;
+    }
+    static void destroy(queue* old) noexcept {
+        if (old == nullptr) return;
+        old->~queue();
+        std::free(old);
+    }
+    queue(const queue&) = delete;
+    queue& operator=(const queue&) = delete;
+
+    [[nodiscard]] bool has_entries() const noexcept {
+        for (const lane& each : lanes_) {
+            if (!each.entries.empty()) return true;
+        }
+        return false;
+    }
+    /// Data that waits for the open message to end.
+    [[nodiscard]] bool has_deferred() const noexcept { return !after_message_.empty(); }
+    /// Whether the wire ends inside a frame: nothing but that frame's rest may follow.
+    [[nodiscard]] bool mid_frame() const noexcept { return begun_rest_ != 0; }
+    /// What even an abort lets out: the rest of a frame that was begun, and what the handshake wrote.
+    [[nodiscard]] bool must_finish() const noexcept {
+        return mid_frame() || !of(lane_id::greeting).entries.empty();
+    }
+    [[nodiscard]] bool is_unused() const noexcept { return !has_entries() && !has_deferred() && waiters.empty(); }
+
+    // ---- in
+
+    /// Whether other data than the open message's own waits for that message's end, and leaves it half of the budget.
+    [[nodiscard]] static bool is_deferred(const offer& what, const accounts& books) noexcept {
+        return books.in_message() && what.is_plain_data();
+    }
+
+    /// Whether a small frame follows the lane's newest ones in the same entry.
+    [[nodiscard]] bool extends_run(const offer& what) const noexcept { return extends_run(of(what.to), what); }
+
+    /// Whether it fits: errc::none, queue_full or too_large; and whether displace() is to make its room. `same`: the queued
+    /// item that it would replace. Changes nothing. O(1); O(entries) where items would give way.
+    [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same,
+                                const accounts& books) const noexcept {
+        if (what.to != lane_id::data || what.is_close || what.is_mark) return judge_other(what, books);
+        const bool half = is_deferred(what, books);
+        const bool is_granted = what.waiter != nullptr && what.waiter->state == room_state::granted;
+        relief leaving;
+        if (same != nullptr) leaving = {charge_of(*same), 1};
+        if (is_granted) leaving = {leaving.charge + what.waiter->charge, leaving.frames + 1};
+        // First come, first served: a newcomer gets no room but what it brings along.
+        const bool overtakes = !waiters.empty() && !is_granted && what.part == message_part::none;
+        if (overtakes && charge > leaving.charge)
+            return {books.admit({}, charge, half) == errc::too_large ? errc::too_large : errc::queue_full};
+        const errc now = books.admit(held, charge, half, leaving);
+        if (now != errc::queue_full) return {now, leaving.frames != 0};
+        if (books.when_full() != overflow::drop_oldest) return {now};
+        return {judge_dropping(charge, half, same, leaving, books), true};
+    }
+
+    /// The queued item of this key that a write does not name, or nullptr. O(entries).
+    [[nodiscard]] entry* find(std::uint64_t key) const noexcept {
+        entry* found = nullptr;
+        const auto is_same = [&](entry& old) {
+            if (old.is_keyed && old.key == key) found = &old;
+            return found == nullptr;
+        };
+        for_each_waiting(is_same);
+        return found;
+    }
+
+    /// Makes the room that judge() found: what gives way goes to `after`.
+    void displace(const offer& what, std::size_t charge, entry* same, accounts& books, errands& after) noexcept {
+        if (what.waiter != nullptr && what.waiter->state == room_state::granted) {
+            give_back(held, *what.waiter);
+            what.waiter->state = room_state::none;
+        }
+        if (what.to == lane_id::pong) return replace_newest_pong(books, after);
+        if (same != nullptr) drop(same, errc::conflated, books, after);
+        while (books.admit(held, charge, is_deferred(what, books)) == errc::queue_full) {
+            entry* oldest = nullptr;
+            for_each_droppable([&](entry& old) { return (oldest = &old) == nullptr; });
+            if (oldest == nullptr) return;
+            drop(oldest, errc::dropped_oldest, books, after);
+        }
+    }
+
+    /// A block with room for a small frame, from the lane's own, the spare one, or `fresh`. False when that takes memory:
+    /// a fresh block of wanted_block() bytes.
+    [[nodiscard]] bool find_room(const offer& what, block*& fresh, errands& after) noexcept {
+        lane& to = of(what.to);
+        if (fits(to.filling, what.size)) return true;
+        // A control lane holds little: it takes no large block.
+        const bool may_take = spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
+        block* next = may_take && fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
+        if (next == nullptr && fits(fresh, what.size)) {
+            next = std::exchange(fresh, nullptr);
+            if (what.to == lane_id::data && block_size_ < most_block) block_size_ *= 4;
+        }
+        if (next == nullptr) return false;
+        if (to.filling != nullptr && to.filling->entries == 0) recycle(to.filling, after);
+        to.filling = next;
+        return true;
+    }
+    /// Blocks grow while traffic lasts, and start small again after an idle moment.
+    [[nodiscard]] std::uint32_t wanted_block(const offer& what, const accounts& books) const noexcept {
+        if (what.to != lane_id::data) return least_block;
+        return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
+    }
+
+    /// Where to write a small frame that extends_run().
+    [[nodiscard]] std::byte* place_in_run(const offer& what) noexcept {
+        lane& to = of(what.to);
+        held.add(what.to, what.size, 1);
+        to.last_size = what.size;
+        block& in = *to.filling;
+        entry& run = *to.entries.last();
+        std::byte* const at = in.storage() + in.used;
+        run.size += what.size;
+        ++run.frames;
+        in.used += static_cast<std::uint32_t>(what.size);
+        return at;
+    }
+    /// Where to write a small frame, for which there is room.
+    [[nodiscard]] std::byte* place_small(const offer& what) noexcept {
+        lane& to = of(what.to);
+        held.add(what.to, what.size, 1);
+        to.last_size = what.size;
+        block& in = *to.filling;
+        auto* made = ::new (static_cast<void*>(in.storage() + aligned(in.used))) entry;
+        made->bytes = made->after();
+        made->size = what.size;
+        made->done = what.done;
+        made->home = &in;
+        made->frames = 1;
+        made->kind = what.done ? entry_kind::item : entry_kind::run;
+        in.used = aligned(in.used) + static_cast<std::uint32_t>(sizeof(entry) + what.size);
+        ++in.entries;
+        if (what.to == lane_id::data) {
+            made->number = next_number_++;
+            ++held.entries;
+        }
+        to.entries.push(made);
+        return made->after();
+    }
+
+    /// Queues an entry that owns its memory.
+    void place(const offer& what, entry* owned, const accounts& books) noexcept {
+        held.add(what.to, owned->size, owned->frames);
+        of(what.to).last_size = owned->size;
+        if (what.to == lane_id::data) {
+            owned->number = next_number_++;
+            ++held.entries;
+            owned->may_drop = books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
+        }
+        if (what.is_mark) add_mark(owned);
+        // A mark stands after what was accepted before it, and waits for nothing later.
+        const bool waits = is_deferred(what, books) && !(what.is_mark && after_message_.empty());
+        (waits ? after_message_ : of(what.to).entries).push(owned);
+    }
+
+    /// The open message is over: what waited for that follows it.
+    void end_message() noexcept { of(lane_id::data).entries.splice(after_message_); }
+
+    // ---- senders that wait
+
+    void wait(room_waiter& waiter, std::size_t charge) noexcept {
+        if (waiter.state == room_state::granted) {
+            give_back(held, waiter);
+            waiters.push_first(waiter);
+        } else {
+            waiters.push(waiter);
+        }
+        waiter.charge = charge;
+        waiter.state = room_state::waits;
+    }
+    /// Room for those who wait, in their order.
+    void grant(const accounts& books, room_queue& due) noexcept {
+        while (!waiters.empty() &&
+               books.admit(held, waiters.first()->charge, books.in_message()) == errc::none) {
+            room_waiter& next = waiters.pop();
+            next.state = room_state::granted;
+            held.reserved_bytes += next.charge;
+            ++held.reserved_frames;
+            due.push(next);
+        }
+    }
+    void end_waits(room_queue& due) noexcept {
+        while (!waiters.empty()) {
+            room_waiter& next = waiters.pop();
+            next.state = room_state::ended;
+            due.push(next);
+        }
+    }
+    /// What was granted and is not wanted any more.
+    static void give_back(holdings& of, room_waiter& waiter) noexcept {
+        of.reserved_bytes -= waiter.charge;
+        --of.reserved_frames;
+    }
+
+    // ---- out
+
+    /// The next write; with `only_what_must`, just what an abort still lets out.
+    void plan(batch& out, bool only_what_must) noexcept {
+        out.clear();
+        if (begun_rest_ != 0) {
+            const lane& from = of(begun_);
+            out.add(begun_, {from.entries.first()->bytes + from.taken, begun_rest_}, 1, true);
+        }
+        for (const lane_id id : all_lanes) {
+            lane& from = of(id);
+            from.planned = 0;
+            const bool is_begun = begun_rest_ != 0 && begun_ == id;
+            if (only_what_must && id != lane_id::greeting) {
+                from.planned = is_begun ? 1 : 0;
+                continue;
+            }
+            std::size_t offset = from.taken + (is_begun ? begun_rest_ : 0);
+            std::uint32_t frames_begun = is_begun ? 1 : 0;
+            for (const entry* item = from.entries.first(); item != nullptr && !out.full(); item = item->next) {
+                const bool is_one = item->kind != entry_kind::run;
+                out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
+                ++from.planned;
+                offset = frames_begun = 0;
+            }
+            if (is_begun && from.planned == 0) from.planned = 1;
+        }
+    }
+
+    /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
+    void account(const taken& done, accounts& books, errands& after) noexcept {
+        books.settle(held, done);
+        for (const lane_id id : all_lanes) {
+            of(id).planned = 0;
+            consume(of(id), done[id], after);
+        }
+        if (done.bytes() != 0) {
+            begun_ = done.begun;
+            begun_rest_ = done.begun_rest;
+        }
+    }
+
+    // ---- the end
+
+    /// Everything leaves, unwritten; but what a write in flight still names only loses its outcome. The books were told
+    /// before. True when there is more than `after` has place for.
+    [[nodiscard]] bool drop_some(errc why, errands& after) noexcept {
+        for (lane& from : lanes_) {
+            entry* item = from.entries.first();
+            for (std::uint32_t at = 0; at != from.planned && item != nullptr; ++at, item = item->next) {
+                if (!item->done) continue;
+                if (!after.has_place()) return true;
+                after.tell(std::exchange(item->done, {}), outcome_of(*item, why));
+            }
+            while (item != nullptr) {
+                if (!after.has_place()) return true;
+                entry* const next = item->next;
+                from.entries.unlink(item);
+                after.tell(item->done, outcome_of(*item, why));
+                release(&from, item, after);
+                item = next;
+            }
+        }
+        while (!after_message_.empty()) {
+            if (!after.has_place()) return true;
+            entry* const item = after_message_.pop();
+            after.tell(item->done, outcome_of(*item, why));
+            release(nullptr, item, after);
+        }
+        return false;
+    }
+
+    /// When a parked writer must be looked at again.
+    [[nodiscard]] time_point deadline() const noexcept { return earlier(write_deadline, close_deadline); }
+
+    holdings held;
+    room_queue waiters;
+    time_point close_deadline = no_deadline;
+    time_point gate_deadline = no_deadline;  ///< of the handshake
+    time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
+
+private:
+    struct lane {
+        entry_list entries;
+        block* filling = nullptr;   ///< where the next small frame goes
+        std::size_t taken = 0;      ///< bytes of the first entry
+        std::size_t last_size = 0;  ///< of the newest frame
+        std::uint32_t planned = 0;  ///< entries from the first that a write names
+    };
+
+    queue() noexcept : spare_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
+    ~queue() {
+        for (lane& each : lanes_) {
+            while (entry* item = each.entries.pop()) {
+                if (item->where != entry::memory::in_block) {
+                    entry::destroy(item);
+                } else if (--item->home->entries == 0 && item->home != each.filling) {
+                    block::destroy(item->home);
+                }
+            }
+            block::destroy(each.filling);
+        }
+        while (entry* item = after_message_.pop()) entry::destroy(item);
+        block::destroy(spare_);
+    }
+
+    static constexpr std::size_t heap_bytes = 1024;
+    static constexpr std::uint32_t least_block = 4 * 1024;
+    static constexpr std::uint32_t most_block = 64 * 1024;
+
+    [[nodiscard]] lane& of(lane_id id) noexcept { return lanes_[static_cast<std::size_t>(id)]; }
+    [[nodiscard]] const lane& of(lane_id id) const noexcept { return lanes_[static_cast<std::size_t>(id)]; }
+
+    [[nodiscard]] static std::uint32_t aligned(std::uint32_t used) noexcept { return (used + 7U) & ~7U; }
+    [[nodiscard]] static bool fits(const block* in, std::size_t size) noexcept {
+        return in != nullptr && aligned(in->used) + sizeof(entry) + size <= in->capacity;
+    }
+    /// Whether the frame follows the lane's newest ones in the same entry. A control lane's run is closed while a write
+    /// names it, so that its newest frame can still be replaced.
+    [[nodiscard]] static bool extends_run(const lane& to, const offer& what) noexcept {
+        const entry* last = to.entries.last();
+        return !what.done && last != nullptr && last->kind == entry_kind::run && last->home == to.filling &&
+               to.filling->left() >= what.size && (what.to == lane_id::data || to.planned == 0);
+    }
+    [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept { return accounts::charge_of(item.size); }
+
+    [[nodiscard]] verdict judge_other(const offer& what, const accounts& books) const noexcept {
+        if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books))};
+        if (what.to == lane_id::pong && books.pongs_full(held))
+            return {what.may_displace ? errc::none : errc::queue_full, true};
+        return {what.is_close ? errc::none : books.admit_control(held, what.to)};
+    }
+    /// With the oldest items gone, as many as it takes.
+    [[nodiscard]] errc judge_dropping(std::size_t charge, bool half, const entry* same, relief leaving,
+                                      const accounts& books) const noexcept {
+        errc fits_then = errc::queue_full;
+        for_each_droppable([&](const entry& old) {
+            if (&old == same) return true;
+            leaving = {leaving.charge + charge_of(old), leaving.frames + 1};
+            fits_then = books.admit(held, charge, half, leaving);
+            return fits_then == errc::queue_full;
+        });
+        return fits_then;
+    }
+
+    /// Calls visit(entry&) for the data that no write has named or begun, oldest first, until it answers false.
+    template <class Visit>
+    void for_each_waiting(Visit visit) const noexcept {
+        const lane& data = of(lane_id::data);
+        std::uint32_t skip = data.planned;
+        if (skip == 0 && begun_rest_ != 0 && begun_ == lane_id::data) skip = 1;
+        for (entry* item = data.entries.first(); item != nullptr; item = item->next) {
+            if (skip != 0)
+                --skip;
+            else if (!visit(*item))
+                return;
+        }
+        for (entry* item = after_message_.first(); item != nullptr; item = item->next) {
+            if (!visit(*item)) return;
+        }
+    }
+    template <class Visit>
+    void for_each_droppable(Visit visit) const noexcept {
+        for_each_waiting([&](entry& item) { return !item.may_drop || visit(item); });
+    }
+
+    /// One item gives way to a newer one. Each flush after it says so.
+    void drop(entry* old, errc why, accounts& books, errands& after) noexcept {
+        books.drop(held, old->size);
+        // The list matters at its ends only.
+        const bool is_deferred = old == after_message_.first() || old == after_message_.last();
+        (is_deferred ? after_message_ : of(lane_id::data).entries).unlink(old);
+        for (entry* mark = first_mark_; mark != nullptr; mark = mark->next_mark) {
+            const bool is_after = static_cast<std::int32_t>(mark->number - old->number) > 0;
+            if (is_after && mark->fate == errc::none) mark->fate = why;
+        }
+        old->fate = why;
+        if (old->done)
+            after.displace(old);
+        else
+            after.free(old);
+    }
+
+    /// RFC 6455 §5.5.3: the newest PING's answer will do. The one before it leaves, unless a write names it.
+    void replace_newest_pong(accounts& books, errands& after) noexcept {
+        lane& pongs = of(lane_id::pong);
+        entry* newest = pongs.entries.last();
+        const bool is_first = newest == pongs.entries.first();
+        if (newest == nullptr || pongs.planned == count(pongs.entries)) return;
+        if (is_first && newest->frames == 1 && begun_rest_ != 0 && begun_ == lane_id::pong) return;
+        const std::size_t size = pongs.last_size;
+        books.replace_pong(held, size);
+        newest->size -= size;
+        newest->home->used -= static_cast<std::uint32_t>(size);
+        if (--newest->frames != 0) return;
+        newest->home->used = static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(newest) - newest->home->storage());
+        pongs.entries.unlink(newest);
+        if (after.has_place()) after.tell(newest->done, errc::conflated);
+        release(&pongs, newest, after);
+    }
+    [[nodiscard]] static std::uint32_t count(const entry_list& of) noexcept {
+        std::uint32_t entries = 0;
+        for (const entry* at = of.first(); at != nullptr; at = at->next) ++entries;
+        return entries;
+    }
+
+    void consume(lane& from, const taken::share& done, errands& after) noexcept {
+        std::uint32_t frames = done.frames;
+        from.taken += done.bytes;
+        while (entry* item = from.entries.first()) {
+            if (from.taken < item->size || !after.has_place()) break;
+            from.taken -= item->size;
+            frames -= item->frames;
+            from.entries.unlink(item);
+            after.tell(item->done, outcome_of(*item, errc::none));
+            if (&from == &of(lane_id::data)) --held.entries;
+            release(&from, item, after);
+        }
+        if (!from.entries.empty()) from.entries.first()->frames -= frames;
+    }
+
+    /// What became of an entry that leaves for `why`; a flush remembers the first drop before it.
+    [[nodiscard]] static errc outcome_of(const entry& item, errc why) noexcept {
+        return item.kind == entry_kind::mark && item.fate != errc::none ? item.fate : why;
+    }
+
+    void add_mark(entry* mark) noexcept {
+        (last_mark_ == nullptr ? first_mark_ : last_mark_->next_mark) = mark;
+        last_mark_ = mark;
+    }
+
+    /// Gives the memory of an unlinked entry back. `from`: its lane, if it may lie in one of its blocks.
+    void release(lane* from, entry* old, errands& after) noexcept {
+        if (old->kind == entry_kind::mark) { // marks leave in the order in which they came
+            first_mark_ = old->next_mark;
+            if (first_mark_ == nullptr) last_mark_ = nullptr;
+        }
+        if (old->where != entry::memory::in_block) return after.free(old);
+        block* const home = old->home;
+        if (--home->entries != 0) return;
+        if (from != nullptr && home == from->filling)
+            home->used = 0;
+        else
+            recycle(home, after);
+    }
+    /// Keeps the roomier one to be filled again.
+    void recycle(block* empty, errands& after) noexcept {
+        empty->used = 0;
+        if (spare_ == nullptr || spare_->capacity < empty->capacity) std::swap(spare_, empty);
+        if (empty != nullptr && !empty->is_placed) after.free(empty);
+    }
+
+    lane lanes_[lane_count];
+    entry_list after_message_; ///< data that waits for a fragmented message to end
+    block* spare_;             ///< an empty one
+    entry* first_mark_ = nullptr;
+    entry* last_mark_ = nullptr;
+    std::size_t begun_rest_ = 0; ///< bytes of the frame in which the wire ends
+    std::uint32_t next_number_ = 0;
+    std::uint32_t block_size_ = least_block;
+    lane_id begun_ = lane_id::data;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail

@@ -1,0 +1,74 @@
+#pragma once
+// Senders that wait for room in the budget: first come, first served.
+//
+// Laws of this file:
+// - A waiter brings its node, and the push that was refused links it, in the same step: no room is missed.
+// - Room is granted, not announced: what was granted is reserved for this waiter until its next push, and newcomers wait
+//   after those who came before them.
+// - The granting thread calls wake() once, with no lock held, and touches the node no more.
+
+#include "../../core/config.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+enum class room_state : std::uint8_t {
+    none,    ///< not in a queue
+    waits,   ///< linked
+    granted, ///< `charge` bytes and a frame are reserved
+    ended,   ///< the writer accepts nothing any more
+};
+
+/// All of it but `wake` belongs to the outbox's lock.
+struct room_waiter {
+    void (*wake)(room_waiter& self) noexcept = nullptr;
+    std::size_t charge = 0; ///< bytes of budget
+    room_waiter* next = nullptr;
+    room_state state = room_state::none;
+};
+
+/// A FIFO of them. Owns nothing.
+class room_queue {
+public:
+    [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+    [[nodiscard]] room_waiter* first() const noexcept { return first_; }
+
+    void push(room_waiter& added) noexcept {
+        added.next = nullptr;
+        *(first_ == nullptr ? &first_ : &last_->next) = &added;
+        last_ = &added;
+    }
+    /// For one that was granted room which is gone again: it came before those that wait.
+    void push_first(room_waiter& added) noexcept {
+        added.next = first_;
+        if (first_ == nullptr) last_ = &added;
+        first_ = &added;
+    }
+    [[nodiscard]] room_waiter& pop() noexcept {
+        room_waiter& taken = *first_;
+        first_ = taken.next;
+        return taken;
+    }
+    /// Takes `old`, which is in here, out. O(waiters).
+    void remove(room_waiter& old) noexcept {
+        room_waiter* before = nullptr;
+        for (room_waiter* at = first_; at != &old; at = at->next) before = at;
+        (before == nullptr ? first_ : before->next) = old.next;
+        if (last_ == &old) last_ = before;
+    }
+    /// Each may be gone as soon as it is woken.
+    void wake_all() noexcept {
+        while (!empty()) {
+            room_waiter& due = pop();
+            due.wake(due);
+        }
+    }
+
+private:
+    room_waiter* first_ = nullptr;
+    room_waiter* last_ = nullptr;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail

@@ -1,0 +1,127 @@
+#pragma once
+// How one writer behaves: how much it may hold, what becomes of the next item when that is used up, and its times.
+//
+// Laws of this file:
+// - What counts is what was accepted and not yet taken by the transport, writes in flight included, plus a fixed
+//   overhead for each frame: the bound is on memory, not on payload. The candidate is counted before it is accepted.
+// - Control frames have a reserve of their own: data can't starve a PONG, and a flood of PINGs can't grow memory.
+// - A zero means "none" for every limit, quantum and timeout here: no bound.
+
+#include "../core/time.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Charged for each queued data frame on top of its wire bytes.
+inline constexpr std::size_t frame_overhead = 16;
+
+/// Charged besides for each entry of the queue. Frames that follow each other share one; a frame has an entry of its own
+/// when it is large (above 2 KiB), shared, keyed or asked about, when it may be dropped for newer data
+/// (overflow::drop_oldest), or when it waits for a fragmented message to end; and so has a flush(). The plain frame after
+/// such an entry starts a new one.
+inline constexpr std::size_t entry_overhead = 80;
+
+/// What becomes of a data frame that does not fit now. (Two more answers belong to the call, not to the writer:
+/// send_wait() waits for room, send_keyed() replaces an item of the same key.)
+enum class overflow : std::uint8_t {
+    reject,      ///< errc::queue_full; nothing happened
+    drop_oldest, ///< the oldest queued data gives way, errc::dropped_oldest; what is being written stays
+    disconnect,  ///< errc::queue_full, and the writer is aborted with it: a peer this slow is worse than none
+};
+
+/// The bounds of one writer. Everything is per connection.
+struct writer_limits {
+    /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is refused with
+    /// errc::queue_full (it may fit later) or errc::too_large (it never will). The heap that the queue holds stays
+    /// below this x 1.25 + 64 KiB.
+    std::size_t max_bytes = 4 * 1024 * 1024;
+    /// Data frames that may be queued or in flight.
+    std::uint32_t max_frames = 65'536;
+    /// PONGs and PINGs that may wait, each kind; at least 1. Every PING is answered while there is room; beyond it the
+    /// newest PONG replaces the one before it (RFC 6455 §5.5.3), and a PING of our own is refused with errc::queue_full.
+    std::uint16_t control_reserve = 128;
+    overflow when_full = overflow::reject;
+    /// Percent of max_bytes at which the observer is told that the queue is high, and, after that, low again. A low mark
+    /// above the high one counts as equal to it.
+    std::uint8_t high_water = 75;
+    std::uint8_t low_water = 25;
+};
+
+/// The times of one writer.
+struct writer_timeouts {
+    /// How long one write may stand without progress. Counted from the moment that this write starts.
+    std::chrono::milliseconds write{30'000};
+    /// How long close() may take to write what is queued, unless the call says otherwise.
+    std::chrono::milliseconds drain{5'000};
+    /// Bytes per second that the peer must take at least: each byte taken extends a write's deadline by 1/min_rate
+    /// seconds and no more, so that a peer that drips can't hold the writer for ever.
+    std::uint32_t min_rate = 1'024;
+};
+
+/// Copied into the writer.
+struct writer_options {
+    writer_limits limits{};
+    writer_timeouts timeouts{};
+    /// Bytes and frames that one pump() (or one sender, where the drive is inline) may write before it hands the turn
+    /// back, so that one connection can't hold its loop. Looked at between writes: the last may carry it past the
+    /// bound, by up to 256 KiB and the frames in them. (Bytes are kept to a thousandth.)
+    std::uint32_t pump_quantum = 1024 * 1024;
+    std::uint16_t pump_frames = 16'384;
+};
+
+namespace detail {
+
+/// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; what is negative counts as the shortest.
+class short_duration {
+public:
+    explicit constexpr short_duration(std::chrono::milliseconds span) noexcept
+        : milliseconds_(span.count() < 0            ? 1
+                        : span.count() > UINT32_MAX ? 0
+                                                    : static_cast<std::uint32_t>(span.count())) {}
+
+    /// duration::max() where there is none.
+    [[nodiscard]] constexpr duration get() const noexcept {
+        return milliseconds_ == 0 ? duration::max() : duration(std::chrono::milliseconds(milliseconds_));
+    }
+
+private:
+    std::uint32_t milliseconds_;
+};
+
+/// A number of bytes in 16 bits: exact below 2048, above that within a thousandth, never more.
+class short_size {
+public:
+    explicit constexpr short_size(std::uint32_t size) noexcept {
+        std::uint16_t shift = 0;
+        for (; size >> shift >= 2048; ++shift) {}
+        bits_ = static_cast<std::uint16_t>(size >> shift << 5 | shift);
+    }
+
+    [[nodiscard]] constexpr std::uint32_t get() const noexcept {
+        return static_cast<std::uint32_t>(bits_ >> 5) << (bits_ & 31U);
+    }
+
+private:
+    std::uint16_t bits_;
+};
+
+/// The part of the options that the drive looks at, in 16 bytes: each of very many idle writers keeps them.
+struct drive_options {
+    explicit constexpr drive_options(const writer_options& options) noexcept
+        : write_timeout(options.timeouts.write),
+          drain_timeout(options.timeouts.drain),
+          min_rate(options.timeouts.min_rate),
+          pump_quantum(options.pump_quantum),
+          pump_frames(options.pump_frames) {}
+
+    short_duration write_timeout;
+    short_duration drain_timeout;
+    std::uint32_t min_rate;
+    short_size pump_quantum;
+    std::uint16_t pump_frames;
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
