@@ -67,12 +67,14 @@ void on_signal(int number) {
 void watch() {
     std::uint64_t seen = 0;
     unsigned still = 0;
+    const char* const wanted = std::getenv("WSOLO_HISTORY_PATIENCE"); // seconds
+    const unsigned patience = wanted == nullptr ? patience_seconds : static_cast<unsigned>(std::atoi(wanted));
     for (;;) {
         std::this_thread::sleep_for(std::chrono::seconds(1));
         const std::uint64_t now = progress;
         still = is_running && now == seen ? still + 1 : 0;
         seen = now;
-        if (still < patience_seconds) continue;
+        if (still < patience) continue;
         dump("A hang");
         std::_Exit(66);
     }

@@ -302,8 +302,8 @@ void lone_history::do_close(seeded& draw, bool raw) {
         raw ? span_of_time(how_.drain_timeout) : draw.one_of<span_of_time>({0ms, 10ms, 100ms, 1000ms});
     say("%u: %s #%u within %d ms", number_, raw ? "raw close" : "close", it.number,
         static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(within).count()));
-    const time_point bound = lone_thread::now + within;
-    if (within == span_of_time::zero()) timed_out_rightly_ = true;
+    const time_point bound = // zero: none
+        within == span_of_time::zero() ? time_point::max() : lone_thread::now + within;
     errc result = errc::none;
     {
         const raised call(calls_, 1U);

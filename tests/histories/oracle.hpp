@@ -445,8 +445,7 @@ private:
         const item* close = nullptr;
         for (const item& each : items_) {
             if (each.kind == item_kind::mark || (!each.accepted() && !each.may_be)) continue;
-            const bool may_be_missing =
-                !each.on_wire && (each.may_be || each.kind == item_kind::pong); // a newer PONG replaced it
+            const bool may_be_missing = !each.on_wire && each.may_be;
             ++most;
             most_bytes += each.wire_bytes + (each.may_be ? 125 : 0); // a reason of the library's own
             if (!may_be_missing) {
@@ -459,8 +458,8 @@ private:
             }
             if (each.kind == item_kind::close && !may_be_missing) close = &each;
         }
-        const std::uint64_t all = report.frames_written + report.frames_dropped;
-        const std::uint64_t all_bytes = report.bytes_written + report.bytes_dropped;
+        const std::uint64_t all = report.frames_written + report.frames_dropped + report.frames_replaced;
+        const std::uint64_t all_bytes = report.bytes_written + report.bytes_dropped + report.bytes_replaced;
         if (broken_wire_) return;
         if (all < least || all > most)
             broke("report", std::to_string(all) + " frames in the report, " + std::to_string(least) + " to " +

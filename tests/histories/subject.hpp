@@ -58,7 +58,8 @@ struct ask {
 };
 
 struct totals {
-    std::uint64_t frames_written = 0, frames_dropped = 0, bytes_written = 0, bytes_dropped = 0;
+    std::uint64_t frames_written = 0, frames_dropped = 0, frames_replaced = 0;
+    std::uint64_t bytes_written = 0, bytes_dropped = 0, bytes_replaced = 0;
     bool partial_frame = false;
     errc reason = errc::none;
     bool clean = false;

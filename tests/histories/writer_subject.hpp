@@ -6,11 +6,11 @@
 #include "subject.hpp"
 
 #include <wsolo/frame/control_reply.hpp>
-#include <wsolo/write/flushed.hpp>
+#include <wsolo/write/await.hpp>
 #include <wsolo/write/init_gate.hpp>
-#include <wsolo/write/outcome_ticket.hpp>
 #include <wsolo/write/single_writer.hpp>
 #include <wsolo/write/threaded.hpp>
+#include <wsolo/write/wait.hpp>
 
 #include <support/fire_and_forget.hpp>
 
@@ -51,10 +51,18 @@ inline wsolo::io_result translate(io how) {
 }
 
 inline totals translate(const wsolo::drain_report& report) {
-    return {report.frames_written, report.frames_dropped,
-            report.bytes_written,  report.bytes_dropped,
-            report.partial_frame,  report.reason,
-            report.clean(),        static_cast<unsigned>(report.close)};
+    totals out;
+    out.frames_written = report.frames_written;
+    out.frames_dropped = report.frames_dropped;
+    out.frames_replaced = report.pongs_replaced;
+    out.bytes_written = report.bytes_written;
+    out.bytes_dropped = report.bytes_dropped;
+    out.bytes_replaced = report.bytes_replaced;
+    out.partial_frame = report.partial_frame;
+    out.reason = report.reason;
+    out.clean = report.clean();
+    out.close = static_cast<unsigned>(report.close);
+    return out;
 }
 
 inline wsolo::writer_options translate(const making& how) {
