@@ -8774,9 +8774,9 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// What pump() left behind.
 enum class pump_status : std::uint8_t {
-    idle,     ///< everything is written; the next send calls the hook
-    blocked,  ///< pump() again when the transport is writable (when a write is in flight, its end calls the hook), or at
-              ///< `deadline`
+    idle, ///< everything is written; the next send calls the hook
+    blocked, ///< pump() again when the transport is writable (when a write is in flight, its end calls the hook), or at
+    ///< `deadline`
     more,     ///< the quantum is used up; the hook was called again
     busy,     ///< another thread runs, or a gate is shut: nothing to do here before `deadline`
     finished, ///< over: see report()
@@ -9083,7 +9083,8 @@ namespace wsolo::inline WSOLO_ABI::detail {
 /// waits for both (RFC 6455 §5.5.2, §5.5.3). Close travels in `data`, after everything accepted before it.
 enum class lane_id : std::uint8_t { greeting, pong, ping, data };
 inline constexpr std::size_t lane_count = 4;
-inline constexpr lane_id all_lanes[lane_count] = {lane_id::greeting, lane_id::pong, lane_id::ping, lane_id::data};
+inline constexpr lane_id all_lanes[lane_count] = {lane_id::greeting, lane_id::pong, lane_id::ping,
+                                                  lane_id::data};
 
 /// What a write took: bytes and whole frames of each lane, and the frame in which it stopped.
 struct taken {
@@ -9092,11 +9093,14 @@ struct taken {
         std::uint32_t frames = 0;
     };
     share lanes[lane_count];
-    std::size_t begun_rest = 0; ///< bytes that the begun frame still has; 0: the wire ends on a frame boundary
+    std::size_t begun_rest =
+        0; ///< bytes that the begun frame still has; 0: the wire ends on a frame boundary
     lane_id begun = lane_id::data;
 
     [[nodiscard]] share& operator[](lane_id id) noexcept { return lanes[static_cast<std::size_t>(id)]; }
-    [[nodiscard]] const share& operator[](lane_id id) const noexcept { return lanes[static_cast<std::size_t>(id)]; }
+    [[nodiscard]] const share& operator[](lane_id id) const noexcept {
+        return lanes[static_cast<std::size_t>(id)];
+    }
     [[nodiscard]] std::size_t bytes() const noexcept {
         return lanes[0].bytes + lanes[1].bytes + lanes[2].bytes + lanes[3].bytes;
     }
@@ -9112,10 +9116,9 @@ public:
     /// Enough that a system call costs little per byte, little enough that a PONG does not wait long for a write.
     static constexpr std::size_t max_bytes = 256 * 1024;
 
-    void clear() noexcept {
-        parts_ = entries_ = 0;
-        bytes_ = 0;
-    }
+    batch() noexcept {} // NOLINT(modernize-use-equals-default): the arrays stay as they are
+
+    void clear() noexcept { bytes_ = parts_ = entries_ = 0; }
 
     /// The rest of an entry: `frames` frames, of which the first is whole. `is_one` where it is one frame, or no frame
     /// at all but bytes of a handshake.
@@ -9125,7 +9128,8 @@ public:
         origin& part = origins_[parts_];
         part = {rest.size(), frames, from, is_one};
         const std::size_t room = max_bytes - bytes_;
-        views_[parts_++] = rest.size() > room ? rest.first(room) : rest; // a large frame leaves in several writes
+        views_[parts_++] =
+            rest.size() > room ? rest.first(room) : rest; // a large frame leaves in several writes
         bytes_ += views_[parts_ - 1].size();
     }
 
@@ -9159,7 +9163,8 @@ private:
         bool is_one;
     };
 
-    static void stop_inside(taken& result, const origin& part, const std::byte* bytes, std::size_t share) noexcept {
+    static void stop_inside(taken& result, const origin& part, const std::byte* bytes,
+                            std::size_t share) noexcept {
         std::size_t begin = 0;
         std::size_t end = part.size;
         if (!part.is_one) {
@@ -9178,8 +9183,12 @@ private:
         return header_size_announced(bytes[1]) + static_cast<std::size_t>(read_length(bytes));
     }
 
-    const_bytes views_[max_entries];
-    origin origins_[max_entries];
+    union {
+        const_bytes views_[max_entries];
+    };
+    union {
+        origin origins_[max_entries];
+    };
     std::size_t bytes_ = 0;
     std::size_t parts_ = 0;
     std::size_t entries_ = 0;
@@ -9250,7 +9259,8 @@ public:
     [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
 
     /// What a data frame costs, in an entry of its own or in the one before it.
-    [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size, bool starts_entry = true) noexcept {
+    [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size,
+                                                         bool starts_entry = true) noexcept {
         return size + frame_overhead + (starts_entry ? entry_overhead : 0);
     }
 
@@ -9261,7 +9271,8 @@ public:
         if (charge > max_bytes_) return errc::too_large;
         const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames - leaving.frames;
         const std::size_t in_use = held.charged() + held.reserved_bytes - leaving.charge;
-        const bool fits = frames < frame_bound(half) && in_use <= byte_bound(half) && charge <= byte_bound(half) - in_use;
+        const bool fits =
+            frames < frame_bound(half) && in_use <= byte_bound(half) && charge <= byte_bound(half) - in_use;
         return fits ? errc::none : errc::queue_full;
     }
     /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
@@ -9271,7 +9282,9 @@ public:
     [[nodiscard]] errc admit_control(const holdings& held, lane_id to) const noexcept {
         return to == lane_id::ping && held.count(to) >= reserve_ ? errc::queue_full : errc::none;
     }
-    [[nodiscard]] bool pongs_full(const holdings& held) const noexcept { return held.count(lane_id::pong) >= reserve_; }
+    [[nodiscard]] bool pongs_full(const holdings& held) const noexcept {
+        return held.count(lane_id::pong) >= reserve_;
+    }
 
     /// The largest block for small frames: what is left open of it stays small beside the budget.
     [[nodiscard]] std::uint32_t largest_block() const noexcept {
@@ -9310,7 +9323,10 @@ public:
 
     /// Notes a climb to the high mark. True exactly once for each climb.
     [[nodiscard]] bool climbed(const holdings& held) noexcept {
-        if (above_ || high_water_ == 0 || held.charged() < mark(high_water_)) return false;
+        const std::size_t charged = held.charged();
+        if (charged < (max_bytes_ >> 7U) * high_water_)
+            return false; // well below the mark, without a division
+        if (above_ || high_water_ == 0 || charged < mark(high_water_)) return false;
         return above_ = untold_ = true;
     }
     [[nodiscard]] bool is_climb_untold() const noexcept { return untold_; }
@@ -9351,8 +9367,12 @@ public:
     }
 
 private:
-    [[nodiscard]] std::size_t byte_bound(bool half) const noexcept { return half ? max_bytes_ / 2 : max_bytes_; }
-    [[nodiscard]] std::uint32_t frame_bound(bool half) const noexcept { return half ? max_frames_ / 2 : max_frames_; }
+    [[nodiscard]] std::size_t byte_bound(bool half) const noexcept {
+        return half ? max_bytes_ / 2 : max_bytes_;
+    }
+    [[nodiscard]] std::uint32_t frame_bound(bool half) const noexcept {
+        return half ? max_frames_ / 2 : max_frames_;
+    }
     [[nodiscard]] std::size_t mark(std::uint8_t percent) const noexcept {
         return max_bytes_ / 100 * percent + max_bytes_ % 100 * percent / 100;
     }
@@ -9549,8 +9569,10 @@ private:
     }
 };
 
-static_assert(sizeof(entry) + alignof(entry) <= entry_overhead, "the budget charges what an entry costs in a block");
-static_assert(sizeof(entry) + 16 <= entry_overhead + frame_overhead, "and what it costs in memory of its own");
+static_assert(sizeof(entry) + alignof(entry) <= entry_overhead,
+              "the budget charges what an entry costs in a block");
+static_assert(sizeof(entry) + 16 <= entry_overhead + frame_overhead,
+              "and what it costs in memory of its own");
 
 /// A doubly linked FIFO. Owns nothing.
 class entry_list {
@@ -9674,7 +9696,9 @@ public:
     errands() noexcept {} // NOLINT(modernize-use-equals-default): the arrays stay as they are
     errands(const errands&) = delete;
     errands& operator=(const errands&) = delete;
-    ~errands() { free_memory(); }
+    ~errands() {
+        if (has_memory()) free_memory();
+    }
 
     /// One write names as many entries, so what it took always fits.
     static constexpr std::uint32_t max_outcomes = 64;
@@ -9711,12 +9735,11 @@ public:
         count_ = 0;
         while (entry* old = displaced_.pop()) entry::destroy_and_tell(old);
     }
-    [[nodiscard]] bool empty() const noexcept {
-        return !must_tell() && entries_ == nullptr && blocks_ == nullptr && displaced_.empty();
-    }
+    [[nodiscard]] bool empty() const noexcept { return !must_tell() && !has_memory() && displaced_.empty(); }
 
 private:
-    void free_memory() noexcept {
+    [[nodiscard]] bool has_memory() const noexcept { return entries_ != nullptr || blocks_ != nullptr; }
+    [[gnu::noinline]] void free_memory() noexcept {
         while (entries_ != nullptr) entry::destroy(std::exchange(entries_, entries_->next));
         while (blocks_ != nullptr) block::destroy(std::exchange(blocks_, blocks_->next));
     }
@@ -9761,12 +9784,22 @@ struct offer {
     message_part part = message_part::none;
     bool is_mark = false;
     bool is_close = false;
-    bool may_displace = true; ///< whether something queued may give way to it
+    bool may_displace = true;      ///< whether something queued may give way to it
     room_waiter* waiter = nullptr; ///< of a sender that waits where there is no room
 
+    /// Whether its sender waited, and room is reserved for it.
+    [[nodiscard]] bool is_granted() const noexcept {
+        return waiter != nullptr && waiter->state == room_state::granted;
+    }
     [[nodiscard]] bool is_plain_data() const noexcept {
         return to == lane_id::data && part == message_part::none && !is_close;
     }
+};
+
+/// What judge() says.
+struct [[nodiscard]] verdict {
+    errc error = errc::none;
+    bool displaces = false; ///< something is to give way first
 };
 
 class queue {
@@ -9798,7 +9831,9 @@ public:
     [[nodiscard]] bool must_finish() const noexcept {
         return mid_frame() || !of(lane_id::greeting).entries.empty();
     }
-    [[nodiscard]] bool is_unused() const noexcept { return !has_entries() && !has_deferred() && waiters.empty(); }
+    [[nodiscard]] bool is_unused() const noexcept {
+        return !has_entries() && !has_deferred() && waiters.empty();
+    }
 
     // ---- in
 
@@ -9807,37 +9842,29 @@ public:
         return books.in_message() && what.is_plain_data();
     }
 
-    /// Whether it fits: errc::none, queue_full or too_large. `same`: the queued item that it would replace. With
-    /// drop_oldest what may be dropped counts as room. Changes nothing. O(1); O(entries) where items would give way.
-    [[nodiscard]] errc judge(const offer& what, bool is_owned, const entry* same, const accounts& books) const noexcept {
+    /// Whether a small frame follows the lane's newest ones in the same entry.
+    [[nodiscard]] bool extends_run(const offer& what) const noexcept {
+        return extends_run(of(what.to), what);
+    }
+
+    /// Whether it fits: errc::none, queue_full or too_large; and whether displace() is to make its room. `same`: the queued
+    /// item that it would replace. Changes nothing. O(1); O(entries) where items would give way.
+    [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same,
+                                const accounts& books) const noexcept {
+        if (what.to != lane_id::data || what.is_close || what.is_mark) return judge_other(what, books);
         const bool half = is_deferred(what, books);
-        if (what.to == lane_id::pong && !what.may_displace && books.pongs_full(held)) return errc::queue_full;
-        if (what.to != lane_id::data) return books.admit_control(held, what.to);
-        if (what.is_close) return errc::none;
-        if (what.is_mark) return books.admit_mark(held, half);
-        const std::size_t charge = charge_of(what, is_owned);
-        if (same != nullptr && !what.may_displace) return errc::queue_full;
-        const relief replaced = same == nullptr ? relief{} : relief{charge_of(*same), 1};
-        holdings now = held;
-        if (what.waiter != nullptr && what.waiter->state == room_state::granted) give_back(now, *what.waiter);
+        const bool is_granted = what.is_granted();
+        relief leaving;
+        if (same != nullptr) leaving = {charge_of(*same), 1};
+        if (is_granted) leaving = {leaving.charge + what.waiter->charge, leaving.frames + 1};
         // First come, first served: a newcomer gets no room but what it brings along.
-        const bool overtakes = !waiters.empty() && what.part == message_part::none &&
-                               (what.waiter == nullptr || what.waiter->state != room_state::granted);
-        if (overtakes && charge > replaced.charge) {
-            return books.admit({}, charge, half) == errc::too_large ? errc::too_large : errc::queue_full;
-        }
-        errc verdict = books.admit(now, charge, half, replaced);
-        if (verdict != errc::queue_full || books.when_full() != overflow::drop_oldest || !what.may_displace)
-            return verdict;
-        relief gain = replaced;
-        for_each_droppable([&](const entry& old) {
-            if (&old == same) return true;
-            gain.charge += charge_of(old);
-            ++gain.frames;
-            verdict = books.admit(now, charge, half, gain);
-            return verdict == errc::queue_full;
-        });
-        return verdict;
+        const bool overtakes = !waiters.empty() && !is_granted && what.part == message_part::none;
+        if (overtakes && charge > leaving.charge)
+            return {books.admit({}, charge, half) == errc::too_large ? errc::too_large : errc::queue_full};
+        const errc now = books.admit(held, charge, half, leaving);
+        if (now != errc::queue_full) return {now, leaving.frames != 0};
+        if (books.when_full() != overflow::drop_oldest) return {now};
+        return {judge_dropping(charge, half, same, leaving, books), true};
     }
 
     /// The queued item of this key that a write does not name, or nullptr. O(entries).
@@ -9852,15 +9879,15 @@ public:
     }
 
     /// Makes the room that judge() found: what gives way goes to `after`.
-    void displace(const offer& what, bool is_owned, entry* same, accounts& books, errands& after) noexcept {
-        if (what.waiter != nullptr && what.waiter->state == room_state::granted) {
+    void displace(const offer& what, std::size_t charge, entry* same, accounts& books,
+                  errands& after) noexcept {
+        if (what.is_granted()) {
             give_back(held, *what.waiter);
             what.waiter->state = room_state::none;
         }
-        if (what.to == lane_id::pong && books.pongs_full(held)) replace_newest_pong(books, after);
+        if (what.to == lane_id::pong) return replace_newest_pong(books, after);
+        if (what.is_mark) return;
         if (same != nullptr) drop(same, errc::conflated, books, after);
-        if (what.to != lane_id::data || what.is_close || what.is_mark) return;
-        const std::size_t charge = charge_of(what, is_owned);
         while (books.admit(held, charge, is_deferred(what, books)) == errc::queue_full) {
             entry* oldest = nullptr;
             for_each_droppable([&](entry& old) { return (oldest = &old) == nullptr; });
@@ -9873,9 +9900,10 @@ public:
     /// a fresh block of wanted_block() bytes.
     [[nodiscard]] bool find_room(const offer& what, block*& fresh, errands& after) noexcept {
         lane& to = of(what.to);
-        if (extends_run(to, what) || fits(to.filling, what.size)) return true;
+        if (fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
-        const bool may_take = spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
+        const bool may_take =
+            spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
         block* next = may_take && fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
         if (next == nullptr && fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
@@ -9892,20 +9920,25 @@ public:
         return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
     }
 
+    /// Where to write a small frame that extends_run().
+    [[nodiscard]] std::byte* place_in_run(const offer& what) noexcept {
+        lane& to = of(what.to);
+        held.add(what.to, what.size, 1);
+        to.last_size = what.size;
+        block& in = *to.filling;
+        entry& run = *to.entries.last();
+        std::byte* const at = in.storage() + in.used;
+        run.size += what.size;
+        ++run.frames;
+        in.used += static_cast<std::uint32_t>(what.size);
+        return at;
+    }
     /// Where to write a small frame, for which there is room.
     [[nodiscard]] std::byte* place_small(const offer& what) noexcept {
         lane& to = of(what.to);
         held.add(what.to, what.size, 1);
         to.last_size = what.size;
         block& in = *to.filling;
-        if (extends_run(to, what)) {
-            entry& run = *to.entries.last();
-            std::byte* const at = in.storage() + in.used;
-            run.size += what.size;
-            ++run.frames;
-            in.used += static_cast<std::uint32_t>(what.size);
-            return at;
-        }
         auto* made = ::new (static_cast<void*>(in.storage() + aligned(in.used))) entry;
         made->bytes = made->after();
         made->size = what.size;
@@ -9930,7 +9963,8 @@ public:
         if (what.to == lane_id::data) {
             owned->number = next_number_++;
             ++held.entries;
-            owned->may_drop = books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
+            owned->may_drop =
+                books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
         }
         if (what.is_mark) add_mark(owned);
         // A mark stands after what was accepted before it, and waits for nothing later.
@@ -9996,7 +10030,8 @@ public:
             }
             std::size_t offset = from.taken + (is_begun ? begun_rest_ : 0);
             std::uint32_t frames_begun = is_begun ? 1 : 0;
-            for (const entry* item = from.entries.first(); item != nullptr && !out.full(); item = item->next) {
+            for (const entry* item = from.entries.first(); item != nullptr && !out.full();
+                 item = item->next) {
                 const bool is_one = item->kind != entry_kind::run;
                 out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
                 ++from.planned;
@@ -10061,10 +10096,10 @@ public:
 private:
     struct lane {
         entry_list entries;
-        block* filling = nullptr;   ///< where the next small frame goes
-        std::size_t taken = 0;      ///< bytes of the first entry
-        std::size_t last_size = 0;  ///< of the newest frame
-        std::uint32_t planned = 0;  ///< entries from the first that a write names
+        block* filling = nullptr;  ///< where the next small frame goes
+        std::size_t taken = 0;     ///< bytes of the first entry
+        std::size_t last_size = 0; ///< of the newest frame
+        std::uint32_t planned = 0; ///< entries from the first that a write names
     };
 
     queue() noexcept : spare_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
@@ -10101,10 +10136,27 @@ private:
         return !what.done && last != nullptr && last->kind == entry_kind::run && last->home == to.filling &&
                to.filling->left() >= what.size && (what.to == lane_id::data || to.planned == 0);
     }
-    [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept { return accounts::charge_of(item.size); }
-    /// The same of a candidate, as the queue stands now.
-    [[nodiscard]] std::size_t charge_of(const offer& what, bool is_owned) const noexcept {
-        return accounts::charge_of(what.size, is_owned || !extends_run(of(what.to), what));
+    [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept {
+        return accounts::charge_of(item.size);
+    }
+
+    [[nodiscard]] verdict judge_other(const offer& what, const accounts& books) const noexcept {
+        if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books)), what.is_granted()};
+        if (what.to == lane_id::pong && books.pongs_full(held))
+            return {what.may_displace ? errc::none : errc::queue_full, true};
+        return {what.is_close ? errc::none : books.admit_control(held, what.to)};
+    }
+    /// With the oldest items gone, as many as it takes.
+    [[nodiscard]] errc judge_dropping(std::size_t charge, bool half, const entry* same, relief leaving,
+                                      const accounts& books) const noexcept {
+        errc fits_then = errc::queue_full;
+        for_each_droppable([&](const entry& old) {
+            if (&old == same) return true;
+            leaving = {leaving.charge + charge_of(old), leaving.frames + 1};
+            fits_then = books.admit(held, charge, half, leaving);
+            return fits_then == errc::queue_full;
+        });
+        return fits_then;
     }
 
     /// Calls visit(entry&) for the data that no write has named or begun, oldest first, until it answers false.
@@ -10157,7 +10209,8 @@ private:
         newest->size -= size;
         newest->home->used -= static_cast<std::uint32_t>(size);
         if (--newest->frames != 0) return;
-        newest->home->used = static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(newest) - newest->home->storage());
+        newest->home->used =
+            static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(newest) - newest->home->storage());
         pongs.entries.unlink(newest);
         if (after.has_place()) after.tell(newest->done, errc::conflated);
         release(&pongs, newest, after);
@@ -10271,7 +10324,7 @@ enum class next_step : std::uint8_t {
 
 /// What next() is told, and what it answers besides.
 struct round {
-    taken done{};           ///< what the last write took
+    taken done{};            ///< what the last write took
     bool is_blocked = false; ///< the transport would block
     bool is_used_up = false; ///< the quantum
     // answers
@@ -10305,7 +10358,8 @@ public:
     }
     /// Queues `owned`, and takes it over only when the answer is errc::none. With is_keyed it replaces the queued item of
     /// its key.
-    push_result push(const offer& what, entry*& owned, errands& after, const closing* close = nullptr) noexcept {
+    push_result push(const offer& what, entry*& owned, errands& after,
+                     const closing* close = nullptr) noexcept {
         const auto never = [](mutable_bytes) {};
         const auto none = []() -> entry* { return nullptr; };
         return push_with(what, owned, never, none, close, after);
@@ -10323,7 +10377,7 @@ public:
         const scoped_hold hold(lock_);
         if (sealed_) return errc::closed;
         const entry* same = key == nullptr || queue_ == nullptr ? nullptr : queue_->find(*key);
-        return judge(what, true, same);
+        return judge(what, accounts::charge_of(what.size), same).error;
     }
 
     /// Opens a fragmented message: until its last part other data waits, control does not.
@@ -10358,8 +10412,10 @@ public:
         const scoped_hold hold(lock_);
         if (turn_.is(turn_state::finished)) return wake::nothing;
         begin_abort(why == errc::none ? errc::aborted : why, finish_by);
-        if (turn_.expire()) turn_.hand_over();
-        else if (!turn_.recall() && !turn_.claim()) return wake::nothing;
+        if (turn_.expire())
+            turn_.hand_over();
+        else if (!turn_.recall() && !turn_.claim())
+            return wake::nothing;
         return wake::hook;
     }
 
@@ -10450,7 +10506,8 @@ public:
     [[nodiscard]] bool expire_gate(time_point now) noexcept {
         const scoped_hold hold(lock_);
         if (!turn_.is(turn_state::gated) || now < gate_deadline()) return false;
-        begin_abort(now < queue_->gate_deadline ? errc::drain_timed_out : errc::handshake_timeout, no_deadline);
+        begin_abort(now < queue_->gate_deadline ? errc::drain_timed_out : errc::handshake_timeout,
+                    no_deadline);
         deadline_hit_ = true;
         return turn_.expire();
     }
@@ -10466,7 +10523,8 @@ public:
         settle(how, after);
         if (after.must_tell() || how.high || how.low) return next_step::tell;
         const bool is_urgent = aborting_;
-        if (is_urgent && (is_dying_ || queue_ == nullptr || !queue_->must_finish())) return next_step::aborted;
+        if (is_urgent && (is_dying_ || queue_ == nullptr || !queue_->must_finish()))
+            return next_step::aborted;
         if (queue_ != nullptr && queue_->has_entries()) {
             how.deadline = queue_->deadline();
             how.drain_deadline = queue_->close_deadline;
@@ -10512,21 +10570,21 @@ public:
 
     /// How the writer ends. What is left is dropped; tell_dropped() tells it.
     struct [[nodiscard]] end {
-        errc reason = errc::none; ///< none: drained
-        bool is_partial = false;
+        errc reason = errc::none;  ///< none: drained
+        bool is_abandoned = false; ///< a write in flight is left to the transport
         bool hit_deadline = false;
         int transport_error = 0;
     };
     void finish(round& last, const end& how, errands& after) noexcept {
         const scoped_hold hold(lock_);
-        settle(last, after);
+        if (!how.is_abandoned) settle(last, after); // what the transport still reads stays named
         if (!aborting_) reason_ = how.reason;
         // A peer must not take half a message, or a message without those accepted before it, for all there was.
         const bool is_unfinished = books_.message_begun() || (queue_ != nullptr && queue_->has_deferred());
         if (reason_ == errc::none && is_unfinished) reason_ = errc::message_unfinished;
         deadline_hit_ |= how.hit_deadline;
         transport_error_ = how.transport_error;
-        partial_frame_ = how.is_partial || (queue_ != nullptr && queue_->mid_frame());
+        partial_frame_ = how.is_abandoned || (queue_ != nullptr && queue_->mid_frame());
         sealed_ = aborting_ = true; // the reason stands
         if (queue_ == nullptr) return;
         books_.drop_all(queue_->held);
@@ -10561,7 +10619,8 @@ private:
         block* fresh_block = nullptr;
         push_result result;
         for (;;) {
-            const need missing = try_push(what, owned, encode, close, fresh_queue, fresh_block, result, after);
+            const need missing =
+                try_push(what, owned, encode, close, fresh_queue, fresh_block, result, after);
             if (missing.what == need::nothing) break;
             bool is_found = false;
             switch (missing.what) {
@@ -10598,47 +10657,55 @@ private:
         }
         // fits?
         const bool is_owned = owned != nullptr;
+        const bool extends = !is_owned && queue_ != nullptr && queue_->extends_run(what);
+        const std::size_t charge = accounts::charge_of(what.size, !extends);
         entry* same = is_owned && owned->is_keyed && queue_ != nullptr ? queue_->find(owned->key) : nullptr;
-        if (const errc verdict = judge(what, is_owned, same); verdict != errc::none) {
-            const bool waits = verdict == errc::queue_full && what.waiter != nullptr;
+        verdict fits = judge(what, charge, same);
+        if (fits.error == errc::none && fits.displaces && !what.may_displace && !what.is_granted())
+            fits.error = errc::queue_full;
+        if (fits.error != errc::none) {
+            const bool waits = fits.error == errc::queue_full && what.waiter != nullptr;
             if (waits && queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
             if (waits) {
                 take(fresh_queue);
                 queue_->wait(*what.waiter, what.is_mark ? 1 : accounts::charge_of(what.size));
             }
             // A thread may wait under its own cork: it has the queue driven.
-            result = {verdict, waits && has_work() ? claim_at_once() : wake::nothing};
+            result = {fits.error, waits && has_work() ? claim_at_once() : wake::nothing};
             return {};
         }
         // memory
         if (queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
         take(fresh_queue);
-        if (!is_owned && (what.size > inline_limit || queue::is_deferred(what, books_) ||
-                          (what.is_plain_data() && books_.when_full() == overflow::drop_oldest)))
-            return {need::entry};
-        if (!is_owned && !queue_->find_room(what, fresh_block, after))
+        if (!is_owned && must_own(what)) return {need::entry};
+        if (!is_owned && !extends && !queue_->find_room(what, fresh_block, after))
             return {need::block, queue_->wanted_block(what, books_)};
         // what gives way
-        queue_->displace(what, is_owned, same, books_, after);
+        if (fits.displaces) queue_->displace(what, charge, same, books_, after);
         // place
-        if (!is_owned) {
-            encode(mutable_bytes(queue_->place_small(what), what.size));
-        } else {
+        if (is_owned)
             queue_->place(what, std::exchange(owned, nullptr), books_);
-        }
+        else
+            encode(
+                mutable_bytes(extends ? queue_->place_in_run(what) : queue_->place_small(what), what.size));
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
         if (close != nullptr) seal(*close);
-        queue_->grant(books_, after.due); // what gave way may have left more room than was taken
+        if (fits.displaces) queue_->grant(books_, after.due); // it may have left more room than was taken
         // turn
         result = {errc::none, turn_after(what)};
         return {};
     }
 
-    [[nodiscard]] errc judge(const offer& what, bool is_owned, const entry* same) const noexcept {
-        if (queue_ != nullptr) return queue_->judge(what, is_owned, same, books_);
-        if (what.to != lane_id::data || what.is_close || what.is_mark) return errc::none;
-        return books_.admit({}, accounts::charge_of(what.size), queue::is_deferred(what, books_));
+    [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same) const noexcept {
+        if (queue_ != nullptr) return queue_->judge(what, charge, same, books_);
+        if (what.to != lane_id::data || what.is_close || what.is_mark) return {};
+        return {books_.admit({}, charge, queue::is_deferred(what, books_))};
+    }
+    /// Large frames, and what may leave or wait out of turn.
+    [[nodiscard]] bool must_own(const offer& what) const noexcept {
+        return what.size > inline_limit ||
+               (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
     }
 
     void take(queue*& fresh) noexcept {
@@ -10803,7 +10870,9 @@ public:
     /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `on_done` is called
     /// once with what became of the last part, and so of the message: parts leave in order and none of them gives way, so
     /// errc::none says that the transport took them all.
-    [[nodiscard]] errc finish(const_bytes part = {}, on_outcome on_done = {}) { return push(part, true, on_done); }
+    [[nodiscard]] errc finish(const_bytes part = {}, on_outcome on_done = {}) {
+        return push(part, true, on_done);
+    }
 
 private:
     errc push(const_bytes part, bool is_last, on_outcome on_done) {
@@ -10813,8 +10882,8 @@ private:
         const opcode before = std::exchange(next_, opcode::continuation);
         if (is_last) writer_ = nullptr;
         detail::errands todo;
-        const detail::push_result pushed =
-            writer.push_part(spec, part, is_last ? detail::message_part::last : detail::message_part::part, on_done, todo);
+        const detail::push_result pushed = writer.push_part(
+            spec, part, is_last ? detail::message_part::last : detail::message_part::part, on_done, todo);
         if (pushed.error != errc::none) { // it was not queued, so nothing has heard of it
             next_ = before;
             writer_ = &writer;
@@ -10928,7 +10997,8 @@ struct written {
     taken done{};
     errc error = errc::none;
     bool is_blocked = false; ///< nothing wrong, but the transport must become writable first
-    bool is_partial = false; ///< how much of it leaves will never be known
+    bool is_abandoned =
+        false; ///< the writer goes before the write ends: how much of it leaves will never be known
     int transport_error = 0;
 };
 
@@ -10936,22 +11006,27 @@ struct written {
 [[nodiscard]] inline time_point extended(time_point by, std::size_t bytes, std::uint32_t min_rate) noexcept {
     if (min_rate == 0) return no_deadline; // no minimum: any progress earns a fresh timeout
     constexpr std::uint64_t billion = 1'000'000'000;
-    const std::uint64_t earned = bytes > UINT64_MAX / billion ? UINT64_MAX / min_rate : bytes * billion / min_rate;
+    const std::uint64_t earned =
+        bytes > UINT64_MAX / billion ? UINT64_MAX / min_rate : bytes * billion / min_rate;
     constexpr auto longest = static_cast<std::uint64_t>(std::chrono::nanoseconds::max().count());
-    return deadline_after(by, std::chrono::nanoseconds(static_cast<std::int64_t>(earned < longest ? earned : longest)));
+    return deadline_after(
+        by, std::chrono::nanoseconds(static_cast<std::int64_t>(earned < longest ? earned : longest)));
 }
 
 /// The deadline of the write that starts now, or went on standing.
-[[nodiscard]] inline time_point start_write(queue& work, const drive_options& options, time_point now) noexcept {
-    if (work.write_deadline == no_deadline) work.write_deadline = deadline_after(now, options.write_timeout.get());
+[[nodiscard]] inline time_point start_write(queue& work, const drive_options& options,
+                                            time_point now) noexcept {
+    if (work.write_deadline == no_deadline)
+        work.write_deadline = deadline_after(now, options.write_timeout.get());
     return work.write_deadline;
 }
 
 /// After it: what was taken, and until when the rest has time.
-[[nodiscard]] inline taken account(const batch& plan, queue& work, const drive_options& options, const io_result& io,
-                                   time_point now) noexcept {
+[[nodiscard]] inline taken account(const batch& plan, queue& work, const drive_options& options,
+                                   const io_result& io, time_point now) noexcept {
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
-    WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0, "a transport took nothing and called it ok");
+    WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
+                 "a transport took nothing and called it ok");
     if (io.transferred == plan.bytes()) {
         work.write_deadline = no_deadline;
     } else if (io.transferred != 0) {
@@ -11063,13 +11138,15 @@ public:
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
 
     /// Once it is over: what it did. Frees it.
-    [[nodiscard]] written collect(queue& work, const drive_options& options, time_point drain_deadline) noexcept {
+    [[nodiscard]] written collect(queue& work, const drive_options& options,
+                                  time_point drain_deadline) noexcept {
         written made;
         if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
         made.done = account(plan, work, options, how, traits::clock::now());
         made.error = judge(how, work, drain_deadline, tried_);
         // A write that was cancelled and took everything all the same has not failed.
-        if (is_cancelled() && (made.error != errc::none || how.transferred != plan.bytes())) made.error = cancelled_;
+        if (is_cancelled() && (made.error != errc::none || how.transferred != plan.bytes()))
+            made.error = cancelled_;
         made.transport_error = how.error;
         drop();
         return made;
@@ -11143,7 +11220,8 @@ struct no_observer {
 namespace detail {
 
 /// `Writer` is what a handle leads to; it has a driver, which it names by driver_of(Writer&).
-template <class Writer, any_transport Transport, schedule_hook Schedule, writer_observer Observer, class Traits>
+template <class Writer, any_transport Transport, schedule_hook Schedule, writer_observer Observer,
+          class Traits>
 class driver {
     static constexpr bool completes = !transport<Transport>;
     using started = started_write<driver>;
@@ -11154,7 +11232,8 @@ public:
     using traits = Traits;
     using scope = basic_handler_scope<Traits>;
 
-    driver(Transport connection, Schedule hook, const writer_options& options, Observer observer, turn_state first)
+    driver(Transport connection, Schedule hook, const writer_options& options, Observer observer,
+           turn_state first)
         : box(options.limits, first),
           options_(options),
           transport_(std::move(connection)),
@@ -11329,10 +11408,10 @@ private:
                                                               : errc::write_timed_out);
                 } else if (how.is_dying) {
                     last.error = errc::aborted;
-                    return last.is_partial = true;
+                    return last.is_abandoned = true;
                 } else {
                     deadline = started_->is_cancelled() ? no_deadline : how.deadline;
-                    if (box.park_started(started_->is_over, deadline)) return false;
+                    if (box.park_started(started_->is_over, how.deadline)) return false;
                 }
             }
         }
@@ -11347,7 +11426,7 @@ private:
             errands todo;
             const bool is_late = last.error == errc::write_timed_out || last.error == errc::drain_timed_out;
             box.finish(rest,
-                       {last.error, last.is_partial, is_late,
+                       {last.error, last.is_abandoned, is_late,
                         last.error == errc::write_failed ? last.transport_error : 0},
                        todo);
             todo.run();
@@ -11485,8 +11564,8 @@ public:
 
     /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
     void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload);
-        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
+        [[maybe_unused]] const std::size_t written = detail::write_frame<self>(to.data(), spec, payload);
+        WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
     }
     [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
         return make_close<self>(code, reason);
@@ -11508,8 +11587,9 @@ public:
 
     /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
     void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload, keys_);
-        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
+        [[maybe_unused]] const std::size_t written =
+            detail::write_frame<self>(to.data(), spec, payload, keys_);
+        WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
     }
     [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
         return make_close<self>(code, reason, keys_);
@@ -11568,8 +11648,8 @@ public:
     using weak_type = basic_weak_session<single_writer, Traits>;
     using side_type = Side;
 
-    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {}, Side side = {},
-                           Observer observer = {})
+    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
+                           Side side = {}, Observer observer = {})
         : single_writer(turn_state::free, std::move(connection), std::move(hook), options, std::move(side),
                         std::move(observer)) {}
     single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
@@ -11598,7 +11678,8 @@ public:
 
     /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for values of
     /// which only the newest counts. It takes its place at the end of the queue. O(n + entries queued).
-    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome on_done = {}) {
+    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload,
+                                  on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_keyed() sends a text or a binary message");
         if (!is_data(op)) return errc::raw_frame_malformed;
         detail::offer what{.size = encoded_size<Side::self>(payload.size()), .done = on_done};
@@ -11632,8 +11713,7 @@ public:
         detail::entry* owned = detail::entry::make_adopted(std::move(frame), on_done);
         if (owned == nullptr) return errc::out_of_memory;
         detail::errands todo;
-        const detail::push_result pushed =
-            drive_.box.push(data_offer(owned->size, on_done), owned, todo);
+        const detail::push_result pushed = drive_.box.push(data_offer(owned->size, on_done), owned, todo);
         if (owned != nullptr) frame = owned->give_back();
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
@@ -11665,7 +11745,8 @@ public:
         if (is_control(parsed.header.op))
             return send_control(parsed.header.op, close_code_in(parsed, frame.bytes), frame.bytes, on_done);
         return push_data(
-            frame.bytes.size(), on_done, [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
+            frame.bytes.size(), on_done,
+            [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
             [&] { return detail::entry::make_copy(frame.bytes, on_done); });
     }
     /// Queues whichever it is.
@@ -11696,8 +11777,8 @@ public:
     /// send_text and send_binary that wait for room in the budget, first come, first served: until the deadline
     /// (timed_out) or a stop request (cancelled). would_deadlock as flush(). Needs <wsolo/write/wait.hpp>.
     template <class StopToken = never_stop>
-    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline, const StopToken& stop = {},
-                                 on_outcome on_done = {}) {
+    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
+                                 const StopToken& stop = {}, on_outcome on_done = {}) {
         return detail::blocking_waits<Traits>::send(*this, op, payload, deadline, stop, on_done);
     }
 
@@ -11707,7 +11788,8 @@ public:
     /// is queued is written within `drain_within` from now (0: no bound), then the transport is finished and the observer
     /// told; neither a cork nor a shut gate holds the bound back. errc::closed when it was closed before;
     /// invalid_close_code and the like for a body that may not be sent.
-    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within, on_outcome on_done = {}) {
+    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
+                             on_outcome on_done = {}) {
         const auto frame = drive_.box.locked([&] { return side_.close(code, fit_close_reason(reason)); });
         if (!frame) return frame.error();
         return push_close(code, frame->bytes(), drain_within, on_done);
@@ -11737,7 +11819,9 @@ public:
 
     /// While the result lives, this thread counts as the one that pumps: what would wait for it here answers
     /// would_deadlock. For a loop that calls handlers.
-    [[nodiscard]] basic_handler_scope<Traits> loop_scope() noexcept { return basic_handler_scope<Traits>(&drive_); }
+    [[nodiscard]] basic_handler_scope<Traits> loop_scope() noexcept {
+        return basic_handler_scope<Traits>(&drive_);
+    }
 
     // ---- asking
 
@@ -11767,9 +11851,10 @@ private:
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
 
-    single_writer(turn_state first, Transport connection, Schedule hook, const writer_options& options, Side side,
-                  Observer observer)
-        : side_(std::move(side)), drive_(std::move(connection), std::move(hook), options, std::move(observer), first) {
+    single_writer(turn_state first, Transport connection, Schedule hook, const writer_options& options,
+                  Side side, Observer observer)
+        : side_(std::move(side)),
+          drive_(std::move(connection), std::move(hook), options, std::move(observer), first) {
         drive_.attach(*this);
     }
 
@@ -11824,8 +11909,8 @@ private:
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
     }
-    detail::push_result push_part(frame_spec spec, const_bytes part, detail::message_part which, on_outcome on_done,
-                                  detail::errands& todo) {
+    detail::push_result push_part(frame_spec spec, const_bytes part, detail::message_part which,
+                                  on_outcome on_done, detail::errands& todo) {
         detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
         what.part = which;
         const auto encode = [&](mutable_bytes to) { side_.encode(to, spec, part); };
@@ -11862,8 +11947,10 @@ private:
     }
 
     errc send_control(opcode op, close_code code, const_bytes frame, on_outcome on_done) {
-        if (op == opcode::close) return push_close(code, frame, drive_.options().drain_timeout.get(), on_done);
-        if (op != opcode::ping && op != opcode::pong) return errc::raw_frame_malformed; // an empty control_frame
+        if (op == opcode::close)
+            return push_close(code, frame, drive_.options().drain_timeout.get(), on_done);
+        if (op != opcode::ping && op != opcode::pong)
+            return errc::raw_frame_malformed; // an empty control_frame
         const detail::lane_id to = op == opcode::ping ? detail::lane_id::ping : detail::lane_id::pong;
         return push_small({.size = frame.size(), .done = on_done, .to = to},
                           [&](mutable_bytes at) { std::memcpy(at.data(), frame.data(), at.size()); });
@@ -12005,7 +12092,8 @@ public:
     /// To no writer.
     sender() noexcept = default;
     template <class Writer>
-    sender(writer_handle<Writer> handle) noexcept // NOLINT(google-explicit-constructor): the same thing, less precise
+    sender(writer_handle<Writer>
+               handle) noexcept // NOLINT(google-explicit-constructor): the same thing, less precise
         : calls_(&calls_of<writer_handle<Writer>>) {
         static_assert(sizeof handle == sizeof storage_ && alignof(writer_handle<Writer>) <= alignof(void*));
         ::new (static_cast<void*>(storage_)) writer_handle<Writer>(std::move(handle));
@@ -12035,7 +12123,9 @@ public:
         return calls_ == nullptr ? errc::closed : calls_->close(storage_, code, reason);
     }
     /// Whether the writer is gone.
-    [[nodiscard]] bool is_expired() const noexcept { return calls_ == nullptr || calls_->is_expired(storage_); }
+    [[nodiscard]] bool is_expired() const noexcept {
+        return calls_ == nullptr || calls_->is_expired(storage_);
+    }
 
 private:
     struct calls {
@@ -12060,8 +12150,12 @@ private:
         [](const std::byte* to, const_bytes payload, on_outcome on_done) {
             return as<Handle>(to).send_binary(payload, on_done);
         },
-        [](const std::byte* to, const outbound& item, on_outcome on_done) { return as<Handle>(to).send(item, on_done); },
-        [](const std::byte* to, close_code code, std::string_view reason) { return as<Handle>(to).close(code, reason); },
+        [](const std::byte* to, const outbound& item, on_outcome on_done) {
+            return as<Handle>(to).send(item, on_done);
+        },
+        [](const std::byte* to, close_code code, std::string_view reason) {
+            return as<Handle>(to).close(code, reason);
+        },
         [](const std::byte* to) noexcept { return as<Handle>(to).is_expired(); },
         [](const std::byte* from, std::byte* to) noexcept {
             ::new (static_cast<void*>(to)) Handle(as<Handle>(from));

@@ -41,7 +41,8 @@ public:
 
     /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
     void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const std::size_t written = detail::write_frame<self>(to.data(), spec, payload, keys_);
+        [[maybe_unused]] const std::size_t written =
+            detail::write_frame<self>(to.data(), spec, payload, keys_);
         WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
     }
     [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {

@@ -48,8 +48,8 @@ public:
     using weak_type = basic_weak_session<single_writer, Traits>;
     using side_type = Side;
 
-    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {}, Side side = {},
-                           Observer observer = {})
+    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
+                           Side side = {}, Observer observer = {})
         : single_writer(turn_state::free, std::move(connection), std::move(hook), options, std::move(side),
                         std::move(observer)) {}
     single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
@@ -78,7 +78,8 @@ public:
 
     /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for values of
     /// which only the newest counts. It takes its place at the end of the queue. O(n + entries queued).
-    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome on_done = {}) {
+    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload,
+                                  on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_keyed() sends a text or a binary message");
         if (!is_data(op)) return errc::raw_frame_malformed;
         detail::offer what{.size = encoded_size<Side::self>(payload.size()), .done = on_done};
@@ -112,8 +113,7 @@ public:
         detail::entry* owned = detail::entry::make_adopted(std::move(frame), on_done);
         if (owned == nullptr) return errc::out_of_memory;
         detail::errands todo;
-        const detail::push_result pushed =
-            drive_.box.push(data_offer(owned->size, on_done), owned, todo);
+        const detail::push_result pushed = drive_.box.push(data_offer(owned->size, on_done), owned, todo);
         if (owned != nullptr) frame = owned->give_back();
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
@@ -145,7 +145,8 @@ public:
         if (is_control(parsed.header.op))
             return send_control(parsed.header.op, close_code_in(parsed, frame.bytes), frame.bytes, on_done);
         return push_data(
-            frame.bytes.size(), on_done, [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
+            frame.bytes.size(), on_done,
+            [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
             [&] { return detail::entry::make_copy(frame.bytes, on_done); });
     }
     /// Queues whichever it is.
@@ -176,8 +177,8 @@ public:
     /// send_text and send_binary that wait for room in the budget, first come, first served: until the deadline
     /// (timed_out) or a stop request (cancelled). would_deadlock as flush(). Needs <wsolo/write/wait.hpp>.
     template <class StopToken = never_stop>
-    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline, const StopToken& stop = {},
-                                 on_outcome on_done = {}) {
+    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
+                                 const StopToken& stop = {}, on_outcome on_done = {}) {
         return detail::blocking_waits<Traits>::send(*this, op, payload, deadline, stop, on_done);
     }
 
@@ -187,7 +188,8 @@ public:
     /// is queued is written within `drain_within` from now (0: no bound), then the transport is finished and the observer
     /// told; neither a cork nor a shut gate holds the bound back. errc::closed when it was closed before;
     /// invalid_close_code and the like for a body that may not be sent.
-    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within, on_outcome on_done = {}) {
+    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
+                             on_outcome on_done = {}) {
         const auto frame = drive_.box.locked([&] { return side_.close(code, fit_close_reason(reason)); });
         if (!frame) return frame.error();
         return push_close(code, frame->bytes(), drain_within, on_done);
@@ -217,7 +219,9 @@ public:
 
     /// While the result lives, this thread counts as the one that pumps: what would wait for it here answers
     /// would_deadlock. For a loop that calls handlers.
-    [[nodiscard]] basic_handler_scope<Traits> loop_scope() noexcept { return basic_handler_scope<Traits>(&drive_); }
+    [[nodiscard]] basic_handler_scope<Traits> loop_scope() noexcept {
+        return basic_handler_scope<Traits>(&drive_);
+    }
 
     // ---- asking
 
@@ -247,9 +251,10 @@ private:
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
 
-    single_writer(turn_state first, Transport connection, Schedule hook, const writer_options& options, Side side,
-                  Observer observer)
-        : side_(std::move(side)), drive_(std::move(connection), std::move(hook), options, std::move(observer), first) {
+    single_writer(turn_state first, Transport connection, Schedule hook, const writer_options& options,
+                  Side side, Observer observer)
+        : side_(std::move(side)),
+          drive_(std::move(connection), std::move(hook), options, std::move(observer), first) {
         drive_.attach(*this);
     }
 
@@ -304,8 +309,8 @@ private:
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
     }
-    detail::push_result push_part(frame_spec spec, const_bytes part, detail::message_part which, on_outcome on_done,
-                                  detail::errands& todo) {
+    detail::push_result push_part(frame_spec spec, const_bytes part, detail::message_part which,
+                                  on_outcome on_done, detail::errands& todo) {
         detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
         what.part = which;
         const auto encode = [&](mutable_bytes to) { side_.encode(to, spec, part); };
@@ -342,8 +347,10 @@ private:
     }
 
     errc send_control(opcode op, close_code code, const_bytes frame, on_outcome on_done) {
-        if (op == opcode::close) return push_close(code, frame, drive_.options().drain_timeout.get(), on_done);
-        if (op != opcode::ping && op != opcode::pong) return errc::raw_frame_malformed; // an empty control_frame
+        if (op == opcode::close)
+            return push_close(code, frame, drive_.options().drain_timeout.get(), on_done);
+        if (op != opcode::ping && op != opcode::pong)
+            return errc::raw_frame_malformed; // an empty control_frame
         const detail::lane_id to = op == opcode::ping ? detail::lane_id::ping : detail::lane_id::pong;
         return push_small({.size = frame.size(), .done = on_done, .to = to},
                           [&](mutable_bytes at) { std::memcpy(at.data(), frame.data(), at.size()); });

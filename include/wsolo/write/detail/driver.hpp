@@ -39,7 +39,8 @@ struct no_observer {
 namespace detail {
 
 /// `Writer` is what a handle leads to; it has a driver, which it names by driver_of(Writer&).
-template <class Writer, any_transport Transport, schedule_hook Schedule, writer_observer Observer, class Traits>
+template <class Writer, any_transport Transport, schedule_hook Schedule, writer_observer Observer,
+          class Traits>
 class driver {
     static constexpr bool completes = !transport<Transport>;
     using started = started_write<driver>;
@@ -50,7 +51,8 @@ public:
     using traits = Traits;
     using scope = basic_handler_scope<Traits>;
 
-    driver(Transport connection, Schedule hook, const writer_options& options, Observer observer, turn_state first)
+    driver(Transport connection, Schedule hook, const writer_options& options, Observer observer,
+           turn_state first)
         : box(options.limits, first),
           options_(options),
           transport_(std::move(connection)),
@@ -225,10 +227,10 @@ private:
                                                               : errc::write_timed_out);
                 } else if (how.is_dying) {
                     last.error = errc::aborted;
-                    return last.is_partial = true;
+                    return last.is_abandoned = true;
                 } else {
                     deadline = started_->is_cancelled() ? no_deadline : how.deadline;
-                    if (box.park_started(started_->is_over, deadline)) return false;
+                    if (box.park_started(started_->is_over, how.deadline)) return false;
                 }
             }
         }
@@ -243,7 +245,7 @@ private:
             errands todo;
             const bool is_late = last.error == errc::write_timed_out || last.error == errc::drain_timed_out;
             box.finish(rest,
-                       {last.error, last.is_partial, is_late,
+                       {last.error, last.is_abandoned, is_late,
                         last.error == errc::write_failed ? last.transport_error : 0},
                        todo);
             todo.run();

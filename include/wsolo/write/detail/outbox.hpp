@@ -47,7 +47,7 @@ enum class next_step : std::uint8_t {
 
 /// What next() is told, and what it answers besides.
 struct round {
-    taken done{};           ///< what the last write took
+    taken done{};            ///< what the last write took
     bool is_blocked = false; ///< the transport would block
     bool is_used_up = false; ///< the quantum
     // answers
@@ -81,7 +81,8 @@ public:
     }
     /// Queues `owned`, and takes it over only when the answer is errc::none. With is_keyed it replaces the queued item of
     /// its key.
-    push_result push(const offer& what, entry*& owned, errands& after, const closing* close = nullptr) noexcept {
+    push_result push(const offer& what, entry*& owned, errands& after,
+                     const closing* close = nullptr) noexcept {
         const auto never = [](mutable_bytes) {};
         const auto none = []() -> entry* { return nullptr; };
         return push_with(what, owned, never, none, close, after);
@@ -134,8 +135,10 @@ public:
         const scoped_hold hold(lock_);
         if (turn_.is(turn_state::finished)) return wake::nothing;
         begin_abort(why == errc::none ? errc::aborted : why, finish_by);
-        if (turn_.expire()) turn_.hand_over();
-        else if (!turn_.recall() && !turn_.claim()) return wake::nothing;
+        if (turn_.expire())
+            turn_.hand_over();
+        else if (!turn_.recall() && !turn_.claim())
+            return wake::nothing;
         return wake::hook;
     }
 
@@ -226,7 +229,8 @@ public:
     [[nodiscard]] bool expire_gate(time_point now) noexcept {
         const scoped_hold hold(lock_);
         if (!turn_.is(turn_state::gated) || now < gate_deadline()) return false;
-        begin_abort(now < queue_->gate_deadline ? errc::drain_timed_out : errc::handshake_timeout, no_deadline);
+        begin_abort(now < queue_->gate_deadline ? errc::drain_timed_out : errc::handshake_timeout,
+                    no_deadline);
         deadline_hit_ = true;
         return turn_.expire();
     }
@@ -242,7 +246,8 @@ public:
         settle(how, after);
         if (after.must_tell() || how.high || how.low) return next_step::tell;
         const bool is_urgent = aborting_;
-        if (is_urgent && (is_dying_ || queue_ == nullptr || !queue_->must_finish())) return next_step::aborted;
+        if (is_urgent && (is_dying_ || queue_ == nullptr || !queue_->must_finish()))
+            return next_step::aborted;
         if (queue_ != nullptr && queue_->has_entries()) {
             how.deadline = queue_->deadline();
             how.drain_deadline = queue_->close_deadline;
@@ -288,21 +293,21 @@ public:
 
     /// How the writer ends. What is left is dropped; tell_dropped() tells it.
     struct [[nodiscard]] end {
-        errc reason = errc::none; ///< none: drained
-        bool is_partial = false;
+        errc reason = errc::none;  ///< none: drained
+        bool is_abandoned = false; ///< a write in flight is left to the transport
         bool hit_deadline = false;
         int transport_error = 0;
     };
     void finish(round& last, const end& how, errands& after) noexcept {
         const scoped_hold hold(lock_);
-        settle(last, after);
+        if (!how.is_abandoned) settle(last, after); // what the transport still reads stays named
         if (!aborting_) reason_ = how.reason;
         // A peer must not take half a message, or a message without those accepted before it, for all there was.
         const bool is_unfinished = books_.message_begun() || (queue_ != nullptr && queue_->has_deferred());
         if (reason_ == errc::none && is_unfinished) reason_ = errc::message_unfinished;
         deadline_hit_ |= how.hit_deadline;
         transport_error_ = how.transport_error;
-        partial_frame_ = how.is_partial || (queue_ != nullptr && queue_->mid_frame());
+        partial_frame_ = how.is_abandoned || (queue_ != nullptr && queue_->mid_frame());
         sealed_ = aborting_ = true; // the reason stands
         if (queue_ == nullptr) return;
         books_.drop_all(queue_->held);
@@ -337,7 +342,8 @@ private:
         block* fresh_block = nullptr;
         push_result result;
         for (;;) {
-            const need missing = try_push(what, owned, encode, close, fresh_queue, fresh_block, result, after);
+            const need missing =
+                try_push(what, owned, encode, close, fresh_queue, fresh_block, result, after);
             if (missing.what == need::nothing) break;
             bool is_found = false;
             switch (missing.what) {
@@ -378,7 +384,7 @@ private:
         const std::size_t charge = accounts::charge_of(what.size, !extends);
         entry* same = is_owned && owned->is_keyed && queue_ != nullptr ? queue_->find(owned->key) : nullptr;
         verdict fits = judge(what, charge, same);
-        if (fits.error == errc::none && fits.displaces && !what.may_displace && !is_granted(what))
+        if (fits.error == errc::none && fits.displaces && !what.may_displace && !what.is_granted())
             fits.error = errc::queue_full;
         if (fits.error != errc::none) {
             const bool waits = fits.error == errc::queue_full && what.waiter != nullptr;
@@ -403,7 +409,8 @@ private:
         if (is_owned)
             queue_->place(what, std::exchange(owned, nullptr), books_);
         else
-            encode(mutable_bytes(extends ? queue_->place_in_run(what) : queue_->place_small(what), what.size));
+            encode(
+                mutable_bytes(extends ? queue_->place_in_run(what) : queue_->place_small(what), what.size));
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
         if (close != nullptr) seal(*close);
@@ -422,9 +429,6 @@ private:
     [[nodiscard]] bool must_own(const offer& what) const noexcept {
         return what.size > inline_limit ||
                (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
-    }
-    [[nodiscard]] static bool is_granted(const offer& what) noexcept {
-        return what.waiter != nullptr && what.waiter->state == room_state::granted;
     }
 
     void take(queue*& fresh) noexcept {

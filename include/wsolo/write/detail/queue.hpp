@@ -30,9 +30,13 @@ struct offer {
     message_part part = message_part::none;
     bool is_mark = false;
     bool is_close = false;
-    bool may_displace = true; ///< whether something queued may give way to it
+    bool may_displace = true;      ///< whether something queued may give way to it
     room_waiter* waiter = nullptr; ///< of a sender that waits where there is no room
 
+    /// Whether its sender waited, and room is reserved for it.
+    [[nodiscard]] bool is_granted() const noexcept {
+        return waiter != nullptr && waiter->state == room_state::granted;
+    }
     [[nodiscard]] bool is_plain_data() const noexcept {
         return to == lane_id::data && part == message_part::none && !is_close;
     }
@@ -73,7 +77,9 @@ public:
     [[nodiscard]] bool must_finish() const noexcept {
         return mid_frame() || !of(lane_id::greeting).entries.empty();
     }
-    [[nodiscard]] bool is_unused() const noexcept { return !has_entries() && !has_deferred() && waiters.empty(); }
+    [[nodiscard]] bool is_unused() const noexcept {
+        return !has_entries() && !has_deferred() && waiters.empty();
+    }
 
     // ---- in
 
@@ -83,7 +89,9 @@ public:
     }
 
     /// Whether a small frame follows the lane's newest ones in the same entry.
-    [[nodiscard]] bool extends_run(const offer& what) const noexcept { return extends_run(of(what.to), what); }
+    [[nodiscard]] bool extends_run(const offer& what) const noexcept {
+        return extends_run(of(what.to), what);
+    }
 
     /// Whether it fits: errc::none, queue_full or too_large; and whether displace() is to make its room. `same`: the queued
     /// item that it would replace. Changes nothing. O(1); O(entries) where items would give way.
@@ -91,7 +99,7 @@ public:
                                 const accounts& books) const noexcept {
         if (what.to != lane_id::data || what.is_close || what.is_mark) return judge_other(what, books);
         const bool half = is_deferred(what, books);
-        const bool is_granted = what.waiter != nullptr && what.waiter->state == room_state::granted;
+        const bool is_granted = what.is_granted();
         relief leaving;
         if (same != nullptr) leaving = {charge_of(*same), 1};
         if (is_granted) leaving = {leaving.charge + what.waiter->charge, leaving.frames + 1};
@@ -117,12 +125,14 @@ public:
     }
 
     /// Makes the room that judge() found: what gives way goes to `after`.
-    void displace(const offer& what, std::size_t charge, entry* same, accounts& books, errands& after) noexcept {
-        if (what.waiter != nullptr && what.waiter->state == room_state::granted) {
+    void displace(const offer& what, std::size_t charge, entry* same, accounts& books,
+                  errands& after) noexcept {
+        if (what.is_granted()) {
             give_back(held, *what.waiter);
             what.waiter->state = room_state::none;
         }
         if (what.to == lane_id::pong) return replace_newest_pong(books, after);
+        if (what.is_mark) return;
         if (same != nullptr) drop(same, errc::conflated, books, after);
         while (books.admit(held, charge, is_deferred(what, books)) == errc::queue_full) {
             entry* oldest = nullptr;
@@ -138,7 +148,8 @@ public:
         lane& to = of(what.to);
         if (fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
-        const bool may_take = spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
+        const bool may_take =
+            spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
         block* next = may_take && fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
         if (next == nullptr && fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
@@ -198,7 +209,8 @@ public:
         if (what.to == lane_id::data) {
             owned->number = next_number_++;
             ++held.entries;
-            owned->may_drop = books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
+            owned->may_drop =
+                books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
         }
         if (what.is_mark) add_mark(owned);
         // A mark stands after what was accepted before it, and waits for nothing later.
@@ -264,7 +276,8 @@ public:
             }
             std::size_t offset = from.taken + (is_begun ? begun_rest_ : 0);
             std::uint32_t frames_begun = is_begun ? 1 : 0;
-            for (const entry* item = from.entries.first(); item != nullptr && !out.full(); item = item->next) {
+            for (const entry* item = from.entries.first(); item != nullptr && !out.full();
+                 item = item->next) {
                 const bool is_one = item->kind != entry_kind::run;
                 out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
                 ++from.planned;
@@ -329,10 +342,10 @@ public:
 private:
     struct lane {
         entry_list entries;
-        block* filling = nullptr;   ///< where the next small frame goes
-        std::size_t taken = 0;      ///< bytes of the first entry
-        std::size_t last_size = 0;  ///< of the newest frame
-        std::uint32_t planned = 0;  ///< entries from the first that a write names
+        block* filling = nullptr;  ///< where the next small frame goes
+        std::size_t taken = 0;     ///< bytes of the first entry
+        std::size_t last_size = 0; ///< of the newest frame
+        std::uint32_t planned = 0; ///< entries from the first that a write names
     };
 
     queue() noexcept : spare_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
@@ -369,10 +382,12 @@ private:
         return !what.done && last != nullptr && last->kind == entry_kind::run && last->home == to.filling &&
                to.filling->left() >= what.size && (what.to == lane_id::data || to.planned == 0);
     }
-    [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept { return accounts::charge_of(item.size); }
+    [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept {
+        return accounts::charge_of(item.size);
+    }
 
     [[nodiscard]] verdict judge_other(const offer& what, const accounts& books) const noexcept {
-        if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books))};
+        if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books)), what.is_granted()};
         if (what.to == lane_id::pong && books.pongs_full(held))
             return {what.may_displace ? errc::none : errc::queue_full, true};
         return {what.is_close ? errc::none : books.admit_control(held, what.to)};
@@ -440,7 +455,8 @@ private:
         newest->size -= size;
         newest->home->used -= static_cast<std::uint32_t>(size);
         if (--newest->frames != 0) return;
-        newest->home->used = static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(newest) - newest->home->storage());
+        newest->home->used =
+            static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(newest) - newest->home->storage());
         pongs.entries.unlink(newest);
         if (after.has_place()) after.tell(newest->done, errc::conflated);
         release(&pongs, newest, after);
