@@ -799,7 +799,8 @@ bool lone_history::hook() {
                 blocked_ = got == left::blocked;
                 pump_at_ = was.deadline;
             }
-            if (got == left::finished) {
+            for (const open_message& each : message_) has_messages = has_messages || each.exists;
+            if (got == left::finished && !has_messages && corks_ == 0) {
                 if (!has_final_) final_ = subject_->report();
                 has_final_ = true;
                 dying_ = true;
@@ -838,6 +839,7 @@ void lone_history::on_finished(const totals& report) {
 void lone_history::told(item& whom) {
     const heap::outside out;
     journal::line(depth_, "told #%u: %s", whom.number, str(whom.outcome).c_str());
+    if (std::exchange(told_by_caller, false)) return;
     if (whom.chain > 1 && alive() && !ending_ && !journal::is_broken()) {
         ++callbacks_;
         check_stack();
@@ -919,6 +921,7 @@ bool lone_history::sleep(const void* sleeper, time_point deadline) {
         std::abort();
     }
     lone_thread::now = std::max(lone_thread::now, deadline);
+    if (lone_thread::now >= must_end_by_) timed_out_rightly_ = true; // nothing pumped at that moment
     say("(timed out)");
     return false;
 }

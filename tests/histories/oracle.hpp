@@ -136,7 +136,8 @@ public:
         const std::lock_guard hold(mutex_);
         absorb();
         for (const item& mark : items_) {
-            if (mark.kind != item_kind::mark || !mark.accepted() || mark.told != 0) continue;
+            if (mark.kind != item_kind::mark || mark.is_blocking || !mark.accepted() || mark.told != 0)
+                continue;
             bool waits_rightly = false;
             for (const item& before : items_) {
                 if (before.kind != item_kind::data && before.kind != item_kind::fragment) continue;
@@ -384,6 +385,7 @@ private:
         std::uint64_t data_end = never, message_finished = never;
         for (std::size_t i = order_.size(); i-- > 0;) {
             const item& each = *order_[i];
+            if (each.payload.empty()) continue;
             if (each.kind == item_kind::fragment) {
                 const message_record& mine = messages_[each.message - 1];
                 if (data_end < mine.start)
@@ -408,7 +410,7 @@ private:
         const item* earliest = nullptr;
         for (std::size_t i = order_.size(); i-- > 0;) {
             const item& each = *order_[i];
-            if (each.kind != kind) continue;
+            if (each.kind != kind || each.payload.empty()) continue; // nobody knows which empty one it is
             if (earliest != nullptr && earliest->end < each.start)
                 broke("order", of(each) + " overtook " + of(*earliest));
             if (earliest == nullptr || each.end < earliest->end) earliest = &each;

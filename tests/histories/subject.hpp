@@ -57,6 +57,9 @@ struct ask {
     void* context = nullptr;
 };
 
+/// While a coroutine tells what was refused: no callback of the writer is under way then.
+inline thread_local bool told_by_caller = false;
+
 struct totals {
     std::uint64_t frames_written = 0, frames_dropped = 0, frames_replaced = 0;
     std::uint64_t bytes_written = 0, bytes_dropped = 0, bytes_replaced = 0;
@@ -136,7 +139,7 @@ public:
 
     [[nodiscard]] virtual errc flush(ask whom) = 0;
     [[nodiscard]] virtual errc flush_until(time_point deadline) = 0;
-    /// In a coroutine, which tells `whom` in any case. False: it was told before this returned.
+    /// In a coroutine, which tells `whom` in any case: also what was refused (see told_by_caller).
     virtual void flush_in_coroutine(ask whom) = 0;
     /// The same with a send, and its outcome.
     virtual void send_in_coroutine(std::string_view payload, ask whom) = 0;

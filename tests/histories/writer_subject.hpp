@@ -432,14 +432,22 @@ private:
 
     static fire_and_forget await_flush(writer& to, ask whom) {
         heap::is_inside = true;
-        const errc how = co_await wsolo::flushed(to);
-        whom.call(whom.context, how);
+        errc refused = errc::none;
+        const errc how =
+            co_await wsolo::written([&](wsolo::on_outcome on_done) { return refused = to.flush(on_done); });
+        tell(whom, how, refused);
     }
     static fire_and_forget await_send(writer& to, std::string_view payload, ask whom) {
         heap::is_inside = true;
+        errc refused = errc::none;
         const errc how = co_await wsolo::written(
-            [&to, payload](wsolo::on_outcome told) { return to.send_text(payload, told); });
+            [&](wsolo::on_outcome on_done) { return refused = to.send_text(payload, on_done); });
+        tell(whom, how, refused);
+    }
+    static void tell(ask whom, errc how, errc refused) {
+        told_by_caller = refused != errc::none;
         whom.call(whom.context, how);
+        told_by_caller = false;
     }
 
 #if WSOLO_HAS_EXCEPTIONS
