@@ -590,7 +590,7 @@ bool lone_history::perform(operation which, seeded& draw) {
     case operation::abort_by_handle: {
         if (!handle_[place]) return false;
         say("%u: abort by handle %zu", number_, place);
-        note_end_by(how_.drain_timeout);
+        if (!heap::has_refused()) note_end_by(how_.drain_timeout); // else it may lead to no writer
         timed_out_rightly_ = true;
         const raised call(calls_, 1U);
         subject_->abort_by_handle(place);
@@ -830,7 +830,7 @@ void lone_history::on_finished(const totals& report) {
     finished_ = true;
     final_ = report;
     has_final_ = true;
-    if (always_perfect_ && diligent_ && !timed_out_rightly_ && how_.completes == false &&
+    if (always_perfect_ && diligent_ && !timed_out_rightly_ && !is_gated_ && how_.completes == false &&
         (report.reason == errc::drain_timed_out || report.reason == errc::write_timed_out))
         broke("timed_out", "a writable transport, and the end is " + str(report.reason));
     callback("on_finished");

@@ -434,15 +434,20 @@ private:
         heap::is_inside = true;
         errc refused = errc::none;
         const errc how =
-            co_await wsolo::written([&](wsolo::on_outcome on_done) { return refused = to.flush(on_done); });
+            co_await wsolo::written([&](wsolo::on_outcome on_done) { return note(to.flush(on_done), refused); });
         tell(whom, how, refused);
     }
     static fire_and_forget await_send(writer& to, std::string_view payload, ask whom) {
         heap::is_inside = true;
         errc refused = errc::none;
         const errc how = co_await wsolo::written(
-            [&](wsolo::on_outcome on_done) { return refused = to.send_text(payload, on_done); });
+            [&](wsolo::on_outcome on_done) { return note(to.send_text(payload, on_done), refused); });
         tell(whom, how, refused);
+    }
+    /// Accepted: the coroutine may be gone by now.
+    static errc note(errc answer, errc& refused) {
+        if (answer != errc::none) refused = answer;
+        return answer;
     }
     static void tell(ask whom, errc how, errc refused) {
         told_by_caller = refused != errc::none;
