@@ -2,11 +2,12 @@
 // A single_writer under the interleaving checker: a tape for a transport, a bell for a hook, and the
 // sentences that must hold of every writer when its threads have ended.
 //
-// Law of this file: the tape is plain memory, so that two owners of the write token at once are a data race.
+// Law of this file: the tape is plain memory, so that two threads whose turn it is at once are a data race.
 
 #include <support/interleave_bell.hpp>
 
 #include <wsolo/write/init_gate.hpp>
+#include <wsolo/write/wait.hpp>
 
 #include <array>
 #include <optional>
@@ -29,7 +30,7 @@ struct tape {
     bool drained = false;
 
     wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point) {
-        check(finished == 0, "a write behind the end");
+        check(finished == 0, "a write after the end");
         if (fails) return {wsolo::io_status::failed, 0, 5};
         const std::size_t left = bytes.size() - size;
         std::size_t room = blocks > 0 ? partial : most < left ? most : left;

@@ -229,7 +229,8 @@ private:
                     last.error = errc::aborted;
                     return last.is_abandoned = true;
                 } else {
-                    deadline = started_->is_cancelled() ? no_deadline : how.deadline;
+                    deadline =
+                        started_->is_cancelled() ? no_deadline : how.deadline; // no more can be asked of it
                     if (box.park_started(started_->is_over, how.deadline)) return false;
                 }
             }
