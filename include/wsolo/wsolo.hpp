@@ -8,6 +8,7 @@
 #include "core/cpu.hpp"
 #include "core/error.hpp"
 #include "core/error_category.hpp"
+#include "core/limit.hpp"
 #include "core/random.hpp"
 #include "core/result.hpp"
 #include "core/role.hpp"

@@ -47,6 +47,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -814,6 +815,71 @@ public:
 template <>
 struct std::is_error_code_enum<wsolo::errc> : std::true_type {};
 
+// ---- wsolo/core/time.hpp
+// Points and spans of time, as everything in wsolo counts them.
+//
+// Laws of this file:
+// - Every deadline is a point of the steady clock: the wall clock may jump.
+// - Arithmetic saturates: a deadline beyond the clock's end is no deadline.
+// - Nothing here reads a clock.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A point of the steady clock.
+using time_point = std::chrono::steady_clock::time_point;
+/// A span; any std::chrono duration that converts without loss fits.
+using duration = std::chrono::steady_clock::duration;
+
+/// "No deadline", and what a deadline that would overflow saturates to.
+inline constexpr time_point no_deadline = time_point::max();
+
+/// `span` in the clock's own unit; what that can't hold saturates, at either end.
+template <class Rep, class Period>
+[[nodiscard]] constexpr duration saturated(std::chrono::duration<Rep, Period> span) noexcept {
+    using given = std::chrono::duration<Rep, Period>;
+    if constexpr (std::ratio_less_equal_v<Period, duration::period>) { // as fine or finer: it fits
+        return std::chrono::duration_cast<duration>(span);
+    } else {
+        if (span >= std::chrono::duration_cast<given>(duration::max())) return duration::max();
+        if (span <= std::chrono::duration_cast<given>(duration::min())) return duration::min();
+        return std::chrono::duration_cast<duration>(span);
+    }
+}
+
+/// `from` + `span`, saturating at no_deadline and at the clock's beginning.
+[[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
+    const duration since = from.time_since_epoch();
+    if (span.count() > 0 && since > duration::max() - span) return no_deadline;
+    if (span.count() < 0 && since < duration::min() - span) return time_point::min();
+    return from + span;
+}
+template <class Rep, class Period>
+[[nodiscard]] constexpr time_point deadline_after(time_point from,
+                                                  std::chrono::duration<Rep, Period> span) noexcept {
+    return deadline_after(from, saturated(span));
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/core/limit.hpp
+// What a zero means for every limit, quantum and timeout of wsolo: none.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// `limit` as a bound that everything can be compared with: 0 bounds nothing.
+template <std::unsigned_integral Number>
+[[nodiscard]] constexpr Number bound_of(Number limit) noexcept {
+    return limit == 0 ? std::numeric_limits<Number>::max() : limit;
+}
+
+/// The same of a timeout, saturated.
+template <class Rep, class Period>
+[[nodiscard]] constexpr duration bound_of(std::chrono::duration<Rep, Period> timeout) noexcept {
+    return timeout == timeout.zero() ? duration::max() : saturated(timeout);
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/core/result.hpp
 // A value or the errc that stands in its place. std::expected is C++23; this is the part of it that wsolo
 // needs.
@@ -1113,52 +1179,6 @@ private:
 /// The side of a role, with a client's default key source.
 template <role Self>
 using default_side = std::conditional_t<Self == role::server, server_side, client_side<>>;
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/core/time.hpp
-// Points and spans of time, as everything in wsolo counts them.
-//
-// Laws of this file:
-// - Every deadline is a point of the steady clock: the wall clock may jump.
-// - Arithmetic saturates: a deadline beyond the clock's end is no deadline.
-// - Nothing here reads a clock.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// A point of the steady clock.
-using time_point = std::chrono::steady_clock::time_point;
-/// A span; any std::chrono duration that converts without loss fits.
-using duration = std::chrono::steady_clock::duration;
-
-/// "No deadline", and what a deadline that would overflow saturates to.
-inline constexpr time_point no_deadline = time_point::max();
-
-/// `span` in the clock's own unit; what that can't hold saturates, at either end.
-template <class Rep, class Period>
-[[nodiscard]] constexpr duration saturated(std::chrono::duration<Rep, Period> span) noexcept {
-    using given = std::chrono::duration<Rep, Period>;
-    if constexpr (std::ratio_less_equal_v<Period, duration::period>) { // as fine or finer: it fits
-        return std::chrono::duration_cast<duration>(span);
-    } else {
-        if (span >= std::chrono::duration_cast<given>(duration::max())) return duration::max();
-        if (span <= std::chrono::duration_cast<given>(duration::min())) return duration::min();
-        return std::chrono::duration_cast<duration>(span);
-    }
-}
-
-/// `from` + `span`, saturating at no_deadline and at the clock's beginning.
-[[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
-    const duration since = from.time_since_epoch();
-    if (span.count() > 0 && since > duration::max() - span) return no_deadline;
-    if (span.count() < 0 && since < duration::min() - span) return time_point::min();
-    return from + span;
-}
-template <class Rep, class Period>
-[[nodiscard]] constexpr time_point deadline_after(time_point from,
-                                                  std::chrono::duration<Rep, Period> span) noexcept {
-    return deadline_after(from, saturated(span));
-}
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -6841,7 +6861,7 @@ private:
 // - What counts is what was accepted and not yet handled, the message in the handler included, plus an
 //   overhead per message: the bound is on memory, not on payload (RFC 6455 §10.4 asks for limits).
 // - Both bounds hold at once: many small messages can't hide behind the bytes, nor large ones behind the
-//   count.
+//   count. A zero means "none": no bound.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -6858,7 +6878,7 @@ struct inbox_limits {
     /// Bytes that may wait, overhead included. With inbox_overflow::pause the message that crosses the
     /// bound is still accepted, so that memory stays below max_bytes plus one message; otherwise it is not.
     std::size_t max_bytes = 1024 * 1024;
-    /// Messages that may wait, the one in the handler included. At least 1.
+    /// Messages that may wait, the one in the handler included.
     std::uint32_t max_messages = 1024;
     inbox_overflow when_full = inbox_overflow::pause;
 };
@@ -7196,8 +7216,8 @@ public:
     static constexpr std::size_t overhead = sizeof(message_slot<Message>);
 
     explicit inbox_box(const inbox_limits& limits) noexcept
-        : max_bytes_(limits.max_bytes),
-          max_messages_(limits.max_messages == 0 ? 1 : limits.max_messages),
+        : max_bytes_(bound_of(limits.max_bytes)),
+          max_messages_(bound_of(limits.max_messages)),
           when_full_(limits.when_full) {}
     inbox_box(const inbox_box&) = delete;
     inbox_box& operator=(const inbox_box&) = delete;
@@ -9134,8 +9154,8 @@ struct relief {
 class accounts {
 public:
     explicit accounts(const writer_limits& limits) noexcept
-        : max_bytes_(limits.max_bytes == 0 ? static_cast<std::size_t>(-1) / 2 : limits.max_bytes),
-          max_frames_(limits.max_frames == 0 ? UINT32_MAX : limits.max_frames),
+        : max_bytes_(bound_of(limits.max_bytes)),
+          max_frames_(bound_of(limits.max_frames)),
           reserve_(limits.control_reserve == 0 ? 1 : limits.control_reserve),
           high_water_(limits.max_bytes == 0 ? 0 : limits.high_water),
           low_water_(limits.low_water < limits.high_water ? limits.low_water : limits.high_water),
@@ -12056,7 +12076,7 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Copied into the endpoint.
+/// Copied into the endpoint. A zero means "none" for every limit, quantum and timeout.
 struct endpoint_options {
     /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
     read_limits reading{};
@@ -12070,9 +12090,9 @@ struct endpoint_options {
     /// Reading pauses while more than this waits to be written, for peers whose requests make replies: bytes, as
     /// writer_limits::max_bytes counts them, or data frames. Leave room above both in writing.limits for the replies to
     /// what one receive() may bring: the smallest message has 6 bytes, or 2 when a server sent it.
-    std::size_t max_unsent = static_cast<std::size_t>(-1);
+    std::size_t max_unsent = 0;
     std::uint32_t max_unsent_frames = 16'384;
-    /// Messages handled in one turn of the loop, or by one work(). At least 1.
+    /// Messages handled in one turn of the loop, or by one work().
     std::uint32_t handle_quantum = 64;
 };
 
@@ -12323,10 +12343,10 @@ protected:
                    Side side, Work work, Gated... gated)
         : beat_(options.beating, Traits::clock::now()),
           in_(whole_messages(options.reading)),
-          close_timeout_(options.close_timeout),
-          handle_quantum_(options.handle_quantum == 0 ? 1 : options.handle_quantum),
-          max_unsent_(options.max_unsent),
-          max_unsent_frames_(options.max_unsent_frames),
+          close_timeout_(bound_of(options.close_timeout)),
+          handle_quantum_(bound_of(options.handle_quantum)),
+          max_unsent_(bound_of(options.max_unsent)),
+          max_unsent_frames_(bound_of(options.max_unsent_frames)),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
@@ -12412,7 +12432,7 @@ protected:
     time_point give_up_at_ = no_deadline;
     time_point close_by_ = no_deadline; ///< while owed_close_ waits for the messages before it
     std::optional<control_frame> owed_close_;
-    const std::chrono::milliseconds close_timeout_;
+    const duration close_timeout_;
     const std::uint32_t handle_quantum_;
     const std::size_t max_unsent_;
     const std::uint32_t max_unsent_frames_;

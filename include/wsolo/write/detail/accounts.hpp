@@ -8,6 +8,7 @@
 // - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close, the handshake's bytes and a
 //   PONG beyond the reserve (which replaces another) are always admitted.
 
+#include "../../core/limit.hpp"
 #include "../options.hpp"
 #include "../report.hpp"
 #include "batch.hpp"
@@ -55,8 +56,8 @@ struct relief {
 class accounts {
 public:
     explicit accounts(const writer_limits& limits) noexcept
-        : max_bytes_(limits.max_bytes == 0 ? static_cast<std::size_t>(-1) / 2 : limits.max_bytes),
-          max_frames_(limits.max_frames == 0 ? UINT32_MAX : limits.max_frames),
+        : max_bytes_(bound_of(limits.max_bytes)),
+          max_frames_(bound_of(limits.max_frames)),
           reserve_(limits.control_reserve == 0 ? 1 : limits.control_reserve),
           high_water_(limits.max_bytes == 0 ? 0 : limits.high_water),
           low_water_(limits.low_water < limits.high_water ? limits.low_water : limits.high_water),
