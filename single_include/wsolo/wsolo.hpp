@@ -248,6 +248,15 @@ public:
     [[nodiscard]] const_bytes view() const noexcept { return {data_, size_}; }
     [[nodiscard]] mutable_bytes view() noexcept { return {data_, size_}; }
 
+    /// Gives memory above the size back, where the allocator takes it back.
+    void shrink() noexcept {
+        if (size_ == 0 || size_ == capacity_) return;
+        void* smaller = std::realloc(data_, size_);
+        if (smaller == nullptr) return;
+        data_ = static_cast<std::byte*>(smaller);
+        capacity_ = size_;
+    }
+
     /// Room for `capacity` bytes in all. False when there is no memory; the contents stay. O(size) when it
     /// grows.
     [[nodiscard]] bool reserve(std::size_t capacity) noexcept {
@@ -479,58 +488,14 @@ __attribute__((target("avx2"))) inline void chacha20_blocks8(const chacha20_key&
         std::memcpy(to + chacha20_group * chacha20_block_size + i * 16, halves + 16, 16);
     }
 }
-
-using chacha20_lanes16 = std::uint32_t __attribute__((vector_size(64)));
-
-/// §2.1, on sixteen blocks; each rotation is one instruction here.
-__attribute__((target("avx512f"), always_inline)) inline void
-chacha20_quarter16(chacha20_lanes16& a, chacha20_lanes16& b, chacha20_lanes16& c,
-                   chacha20_lanes16& d) noexcept {
-    a = a + b, d = d ^ a, d = d << 16 | d >> 16;
-    c = c + d, b = b ^ c, b = b << 12 | b >> 20;
-    a = a + b, d = d ^ a, d = d << 8 | d >> 24;
-    c = c + d, b = b ^ c, b = b << 7 | b >> 25;
-}
-
-/// The same bytes as four calls of chacha20_blocks4: blocks `counter` to `counter + 15`, 1024 bytes.
-__attribute__((target("avx512f"))) inline void
-chacha20_blocks16(const chacha20_key& key, std::uint32_t counter, std::byte* to) noexcept {
-    std::array<chacha20_lanes16, 16> input{};
-    for (std::size_t i = 0; i < 4; ++i) input[i] += chacha20_constants[i];
-    for (std::size_t i = 0; i < 8; ++i) input[4 + i] += key[i];
-    input[12] = chacha20_lanes16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + counter;
-
-    std::array<chacha20_lanes16, 16> x = input;
-    for (int round = 0; round < 10; ++round) {
-        chacha20_quarter16(x[0], x[4], x[8], x[12]);
-        chacha20_quarter16(x[1], x[5], x[9], x[13]);
-        chacha20_quarter16(x[2], x[6], x[10], x[14]);
-        chacha20_quarter16(x[3], x[7], x[11], x[15]);
-        chacha20_quarter16(x[0], x[5], x[10], x[15]);
-        chacha20_quarter16(x[1], x[6], x[11], x[12]);
-        chacha20_quarter16(x[2], x[7], x[8], x[13]);
-        chacha20_quarter16(x[3], x[4], x[9], x[14]);
-    }
-    for (std::size_t i = 0; i < 16; ++i) {
-        const chacha20_lanes16 words = x[i] + input[i];
-        const auto* quarters = reinterpret_cast<const std::byte*>(&words);
-        for (std::size_t group = 0; group < 4; ++group) {
-            std::memcpy(to + group * chacha20_group * chacha20_block_size + i * 16, quarters + group * 16,
-                        16);
-        }
-    }
-}
 #endif
 
 /// chacha20_run by `unit`, which this processor must have.
 inline void chacha20_run_by([[maybe_unused]] vector_unit unit, const chacha20_key& key, std::uint32_t count,
                             std::byte* to) noexcept {
 #if WSOLO_X86_KERNELS
-    if (unit == vector_unit::avx512) {
-        for (std::uint32_t i = 0; i < count; i += 16) chacha20_blocks16(key, i, to + i * chacha20_block_size);
-        return;
-    }
-    if (unit == vector_unit::avx2) {
+    if (unit >= vector_unit::avx2) { // a third copy for AVX-512 was not worth its lines: keys are drawn ahead
+
         for (std::uint32_t i = 0; i < count; i += 8) chacha20_blocks8(key, i, to + i * chacha20_block_size);
         return;
     }
@@ -538,7 +503,7 @@ inline void chacha20_run_by([[maybe_unused]] vector_unit unit, const chacha20_ke
     for (std::uint32_t i = 0; i < count; i += 4) chacha20_blocks4(key, i, to + i * chacha20_block_size);
 }
 
-/// Writes the blocks 0 to `count - 1`; count is a multiple of 16.
+/// Writes the blocks 0 to `count - 1`; count is a multiple of 8.
 inline void chacha20_run(const chacha20_key& key, std::uint32_t count, std::byte* to) noexcept {
     chacha20_run_by(usable_vector_unit(), key, count, to);
 }
@@ -1115,9 +1080,30 @@ using duration = std::chrono::steady_clock::duration;
 /// "No deadline", and what a deadline that would overflow saturates to.
 inline constexpr time_point no_deadline = time_point::max();
 
-/// `from` + `span`, saturating at no_deadline.
+/// `span` in the clock's own unit; what that can't hold saturates, at either end.
+template <class Rep, class Period>
+[[nodiscard]] constexpr duration saturated(std::chrono::duration<Rep, Period> span) noexcept {
+    using given = std::chrono::duration<Rep, Period>;
+    if constexpr (std::ratio_less_equal_v<Period, duration::period>) { // as fine or finer: it fits
+        return std::chrono::duration_cast<duration>(span);
+    } else {
+        if (span >= std::chrono::duration_cast<given>(duration::max())) return duration::max();
+        if (span <= std::chrono::duration_cast<given>(duration::min())) return duration::min();
+        return std::chrono::duration_cast<duration>(span);
+    }
+}
+
+/// `from` + `span`, saturating at no_deadline and at the clock's beginning.
 [[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
-    return span >= no_deadline - from ? no_deadline : from + span;
+    const duration since = from.time_since_epoch();
+    if (span.count() > 0 && since > duration::max() - span) return no_deadline;
+    if (span.count() < 0 && since < duration::min() - span) return time_point::min();
+    return from + span;
+}
+template <class Rep, class Period>
+[[nodiscard]] constexpr time_point deadline_after(time_point from,
+                                                  std::chrono::duration<Rep, Period> span) noexcept {
+    return deadline_after(from, saturated(span));
 }
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -2856,16 +2842,21 @@ public:
     owned_frame() noexcept = default;
 
     /// The encoded frame. Valid while this object is not assigned to, moved from or destroyed.
-    [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view(); }
+    [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view().subspan(start_); }
 
 private:
-    explicit owned_frame(byte_buffer&& bytes) noexcept : bytes_(std::move(bytes)) {}
+    explicit owned_frame(byte_buffer&& bytes, std::size_t start = 0) noexcept
+        : bytes_(std::move(bytes)), start_(start) {}
 
     template <role Role, class... Keys>
         requires keys_for<Role, Keys...>
     friend result<owned_frame> make_frame(frame_spec, const_bytes, Keys&...) noexcept;
+    template <role Role, class... Keys>
+        requires keys_for<Role, Keys...>
+    friend result<owned_frame> make_frame_in_place(byte_buffer&&, std::size_t, frame_spec, Keys&...) noexcept;
 
     byte_buffer bytes_;
+    std::size_t start_ = 0;
 };
 
 namespace detail {
@@ -2971,6 +2962,22 @@ result<mutable_bytes> encode_in_place(mutable_bytes storage, std::size_t payload
         apply_mask(frame.subspan(header_bytes), key);
     }
     return frame;
+}
+
+/// Makes a frame of the payload that `storage` holds from `payload_offset` to its end, and takes the memory over: nothing
+/// is copied. headroom<Role> bytes before the payload always suffice. Errors as encode_in_place's; `storage` is then
+/// unchanged. Memory that `storage` had in reserve goes back.
+template <role Role, class... Keys>
+    requires keys_for<Role, Keys...>
+result<owned_frame> make_frame_in_place(byte_buffer&& storage, std::size_t payload_offset, frame_spec spec,
+                                        Keys&... keys) noexcept {
+    if (payload_offset > storage.size()) return errc::buffer_too_small;
+    storage.shrink();
+    const auto frame =
+        encode_in_place<Role>(storage.view(), payload_offset, storage.size() - payload_offset, spec, keys...);
+    if (!frame) return frame.error();
+    const auto start = static_cast<std::size_t>(frame->data() - storage.data());
+    return owned_frame(std::move(storage), start);
 }
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -9755,6 +9762,98 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/write/detail/lane.hpp
+// One FIFO of a connection: its entries, and the block in which its small frames lie back to back.
+//
+// Laws of this file:
+// - Entries leave from the front, as bytes are taken; only the newest frame can be taken back.
+// - A lane fills one block at a time. An older block holds no room, and goes when its last entry left.
+// - The outbox's lock is held around every call.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+struct lane {
+    entry_list entries;
+    block* filling = nullptr;  ///< where the next small frame goes
+    std::size_t taken = 0;     ///< bytes of the first entry
+    std::size_t last_size = 0; ///< of the newest frame
+    std::uint32_t planned = 0; ///< entries from the first that a write names
+
+    /// Whether a frame follows the newest ones in the same entry. A `closed` lane's entries do not grow while a write names
+    /// them, so that its newest frame can still be taken back.
+    [[nodiscard]] bool extends_run(std::size_t size, const on_outcome& done, bool closed) const noexcept {
+        const entry* last = entries.last();
+        return !done && last != nullptr && last->kind == entry_kind::run && last->home == filling &&
+               filling->left() >= size && (!closed || planned == 0);
+    }
+    [[nodiscard]] static bool fits(const block* in, std::size_t size) noexcept {
+        return in != nullptr && aligned(in->used) + sizeof(entry) + size <= in->capacity;
+    }
+
+    /// Where to write a frame that extends_run().
+    [[nodiscard]] std::byte* extend(std::size_t size) noexcept {
+        entry& run = *entries.last();
+        std::byte* const at = filling->storage() + filling->used;
+        run.size += size;
+        ++run.frames;
+        filling->used += static_cast<std::uint32_t>(size);
+        last_size = size;
+        return at;
+    }
+    /// A new entry, with its bytes after it, in the block, which has room for it.
+    [[nodiscard]] entry* append(std::size_t size, const on_outcome& done) noexcept {
+        auto* made = ::new (static_cast<void*>(filling->storage() + aligned(filling->used))) entry;
+        made->bytes = made->after();
+        made->size = size;
+        made->done = done;
+        made->home = filling;
+        made->frames = 1;
+        made->kind = done ? entry_kind::item : entry_kind::run;
+        filling->used = aligned(filling->used) + static_cast<std::uint32_t>(sizeof(entry) + size);
+        ++filling->entries;
+        last_size = size;
+        entries.push(made);
+        return made;
+    }
+
+    /// Whether the newest frame is neither named by a write nor begun. O(entries).
+    [[nodiscard]] bool can_take_back(bool is_begun) const noexcept {
+        std::uint32_t count = 0;
+        for (const entry* at = entries.first(); at != nullptr; at = at->next) ++count;
+        return count > planned && !(is_begun && count == 1 && entries.first()->frames == 1);
+    }
+    /// Takes the newest frame out of its entry, which is returned, unlinked, when that was its last frame.
+    [[nodiscard]] entry* take_back() noexcept {
+        entry& newest = *entries.last();
+        newest.size -= last_size;
+        newest.home->used -= static_cast<std::uint32_t>(last_size);
+        if (--newest.frames != 0) return nullptr;
+        newest.home->used =
+            static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(&newest) - newest.home->storage());
+        entries.unlink(&newest);
+        return &newest;
+    }
+
+    /// Names what a write may offer, after the `begun_rest` bytes of a frame that is named already.
+    void plan(batch& out, lane_id id, std::size_t begun_rest) noexcept {
+        std::size_t offset = taken + begun_rest;
+        std::uint32_t frames_begun = begun_rest != 0 ? 1 : 0;
+        planned = 0;
+        for (const entry* item = entries.first(); item != nullptr && !out.full(); item = item->next) {
+            const bool is_one = item->kind != entry_kind::run;
+            out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
+            ++planned;
+            offset = frames_begun = 0;
+        }
+        if (begun_rest != 0 && planned == 0) planned = 1;
+    }
+
+private:
+    [[nodiscard]] static std::uint32_t aligned(std::uint32_t used) noexcept { return (used + 7U) & ~7U; }
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/write/detail/queue.hpp
 // Everything queued on one connection: four lanes of entries, the blocks of the small frames among them, the data that
 // waits for a fragmented message to end, and the senders that wait for room. One heap block, there while the writer is
@@ -9776,6 +9875,12 @@ inline constexpr std::size_t inline_limit = 2048;
 /// Where a frame stands in a fragmented message.
 enum class message_part : std::uint8_t { none, part, last };
 
+/// How a close is bounded, and what it says.
+struct closing {
+    close_code code = close_code::abnormal;
+    time_point drain_deadline = no_deadline;
+};
+
 /// What is to be queued.
 struct offer {
     std::size_t size = 0; ///< wire bytes
@@ -9783,16 +9888,18 @@ struct offer {
     lane_id to = lane_id::data;
     message_part part = message_part::none;
     bool is_mark = false;
-    bool is_close = false;
-    bool may_displace = true;      ///< whether something queued may give way to it
-    room_waiter* waiter = nullptr; ///< of a sender that waits where there is no room
+    bool may_displace = true;       ///< whether something queued may give way to it
+    room_waiter* waiter = nullptr;  ///< of a sender that waits where there is no room
+    const closing* close = nullptr; ///< of a Close frame
 
-    /// Whether its sender waited, and room is reserved for it.
+    [[nodiscard]] bool is_close() const noexcept { return close != nullptr; }
+
+    /// Whether it comes for room that was granted.
     [[nodiscard]] bool is_granted() const noexcept {
         return waiter != nullptr && waiter->state == room_state::granted;
     }
     [[nodiscard]] bool is_plain_data() const noexcept {
-        return to == lane_id::data && part == message_part::none && !is_close;
+        return to == lane_id::data && part == message_part::none && !is_close();
     }
 };
 
@@ -9831,8 +9938,9 @@ public:
     [[nodiscard]] bool must_finish() const noexcept {
         return mid_frame() || !of(lane_id::greeting).entries.empty();
     }
+    /// Room that was granted is kept here until its sender comes for it.
     [[nodiscard]] bool is_unused() const noexcept {
-        return !has_entries() && !has_deferred() && waiters.empty();
+        return !has_entries() && !has_deferred() && waiters.empty() && held.reserved_frames == 0;
     }
 
     // ---- in
@@ -9844,14 +9952,14 @@ public:
 
     /// Whether a small frame follows the lane's newest ones in the same entry.
     [[nodiscard]] bool extends_run(const offer& what) const noexcept {
-        return extends_run(of(what.to), what);
+        return of(what.to).extends_run(what.size, what.done, what.to != lane_id::data);
     }
 
     /// Whether it fits: errc::none, queue_full or too_large; and whether displace() is to make its room. `same`: the queued
     /// item that it would replace. Changes nothing. O(1); O(entries) where items would give way.
     [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same,
                                 const accounts& books) const noexcept {
-        if (what.to != lane_id::data || what.is_close || what.is_mark) return judge_other(what, books);
+        if (what.to != lane_id::data || what.is_close() || what.is_mark) return judge_other(what, books);
         const bool half = is_deferred(what, books);
         const bool is_granted = what.is_granted();
         relief leaving;
@@ -9881,10 +9989,7 @@ public:
     /// Makes the room that judge() found: what gives way goes to `after`.
     void displace(const offer& what, std::size_t charge, entry* same, accounts& books,
                   errands& after) noexcept {
-        if (what.is_granted()) {
-            give_back(held, *what.waiter);
-            what.waiter->state = room_state::none;
-        }
+        if (what.is_granted()) give_back(*what.waiter);
         if (what.to == lane_id::pong) return replace_newest_pong(books, after);
         if (what.is_mark) return;
         if (same != nullptr) drop(same, errc::conflated, books, after);
@@ -9900,12 +10005,12 @@ public:
     /// a fresh block of wanted_block() bytes.
     [[nodiscard]] bool find_room(const offer& what, block*& fresh, errands& after) noexcept {
         lane& to = of(what.to);
-        if (fits(to.filling, what.size)) return true;
+        if (lane::fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
         const bool may_take =
             spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
-        block* next = may_take && fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
-        if (next == nullptr && fits(fresh, what.size)) {
+        block* next = may_take && lane::fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
+        if (next == nullptr && lane::fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
             if (what.to == lane_id::data && block_size_ < most_block) block_size_ *= 4;
         }
@@ -9920,46 +10025,22 @@ public:
         return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
     }
 
-    /// Where to write a small frame that extends_run().
-    [[nodiscard]] std::byte* place_in_run(const offer& what) noexcept {
+    /// Where to write a small frame, which extends_run() or has found room.
+    [[nodiscard]] std::byte* place_small(const offer& what, bool extends) noexcept {
         lane& to = of(what.to);
         held.add(what.to, what.size, 1);
-        to.last_size = what.size;
-        block& in = *to.filling;
-        entry& run = *to.entries.last();
-        std::byte* const at = in.storage() + in.used;
-        run.size += what.size;
-        ++run.frames;
-        in.used += static_cast<std::uint32_t>(what.size);
-        return at;
-    }
-    /// Where to write a small frame, for which there is room.
-    [[nodiscard]] std::byte* place_small(const offer& what) noexcept {
-        lane& to = of(what.to);
-        held.add(what.to, what.size, 1);
-        to.last_size = what.size;
-        block& in = *to.filling;
-        auto* made = ::new (static_cast<void*>(in.storage() + aligned(in.used))) entry;
-        made->bytes = made->after();
-        made->size = what.size;
-        made->done = what.done;
-        made->home = &in;
-        made->frames = 1;
-        made->kind = what.done ? entry_kind::item : entry_kind::run;
-        in.used = aligned(in.used) + static_cast<std::uint32_t>(sizeof(entry) + what.size);
-        ++in.entries;
+        if (extends) return to.extend(what.size);
+        entry* const made = to.append(what.size, what.done);
         if (what.to == lane_id::data) {
             made->number = next_number_++;
             ++held.entries;
         }
-        to.entries.push(made);
         return made->after();
     }
 
     /// Queues an entry that owns its memory.
     void place(const offer& what, entry* owned, const accounts& books) noexcept {
         held.add(what.to, owned->size, owned->frames);
-        of(what.to).last_size = owned->size;
         if (what.to == lane_id::data) {
             owned->number = next_number_++;
             ++held.entries;
@@ -9979,7 +10060,7 @@ public:
 
     void wait(room_waiter& waiter, std::size_t charge) noexcept {
         if (waiter.state == room_state::granted) {
-            give_back(held, waiter);
+            give_back(waiter);
             waiters.push_first(waiter);
         } else {
             waiters.push(waiter);
@@ -10005,10 +10086,11 @@ public:
             due.push(next);
         }
     }
-    /// What was granted and is not wanted any more.
-    static void give_back(holdings& of, room_waiter& waiter) noexcept {
-        of.reserved_bytes -= waiter.charge;
-        --of.reserved_frames;
+    /// What was granted and is taken now, or not wanted any more.
+    void give_back(room_waiter& waiter) noexcept {
+        held.reserved_bytes -= waiter.charge;
+        --held.reserved_frames;
+        waiter.state = room_state::none;
     }
 
     // ---- out
@@ -10021,23 +10103,11 @@ public:
             out.add(begun_, {from.entries.first()->bytes + from.taken, begun_rest_}, 1, true);
         }
         for (const lane_id id : all_lanes) {
-            lane& from = of(id);
-            from.planned = 0;
-            const bool is_begun = begun_rest_ != 0 && begun_ == id;
-            if (only_what_must && id != lane_id::greeting) {
-                from.planned = is_begun ? 1 : 0;
-                continue;
-            }
-            std::size_t offset = from.taken + (is_begun ? begun_rest_ : 0);
-            std::uint32_t frames_begun = is_begun ? 1 : 0;
-            for (const entry* item = from.entries.first(); item != nullptr && !out.full();
-                 item = item->next) {
-                const bool is_one = item->kind != entry_kind::run;
-                out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
-                ++from.planned;
-                offset = frames_begun = 0;
-            }
-            if (is_begun && from.planned == 0) from.planned = 1;
+            const std::size_t begun_rest = begun_ == id ? begun_rest_ : 0;
+            if (only_what_must && id != lane_id::greeting)
+                of(id).planned = begun_rest != 0 ? 1 : 0;
+            else
+                of(id).plan(out, id, begun_rest);
         }
     }
 
@@ -10094,14 +10164,6 @@ public:
     time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
 
 private:
-    struct lane {
-        entry_list entries;
-        block* filling = nullptr;  ///< where the next small frame goes
-        std::size_t taken = 0;     ///< bytes of the first entry
-        std::size_t last_size = 0; ///< of the newest frame
-        std::uint32_t planned = 0; ///< entries from the first that a write names
-    };
-
     queue() noexcept : spare_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
     ~queue() {
         for (lane& each : lanes_) {
@@ -10125,17 +10187,6 @@ private:
     [[nodiscard]] lane& of(lane_id id) noexcept { return lanes_[static_cast<std::size_t>(id)]; }
     [[nodiscard]] const lane& of(lane_id id) const noexcept { return lanes_[static_cast<std::size_t>(id)]; }
 
-    [[nodiscard]] static std::uint32_t aligned(std::uint32_t used) noexcept { return (used + 7U) & ~7U; }
-    [[nodiscard]] static bool fits(const block* in, std::size_t size) noexcept {
-        return in != nullptr && aligned(in->used) + sizeof(entry) + size <= in->capacity;
-    }
-    /// Whether the frame follows the lane's newest ones in the same entry. A control lane's run is closed while a write
-    /// names it, so that its newest frame can still be replaced.
-    [[nodiscard]] static bool extends_run(const lane& to, const offer& what) noexcept {
-        const entry* last = to.entries.last();
-        return !what.done && last != nullptr && last->kind == entry_kind::run && last->home == to.filling &&
-               to.filling->left() >= what.size && (what.to == lane_id::data || to.planned == 0);
-    }
     [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept {
         return accounts::charge_of(item.size);
     }
@@ -10144,7 +10195,7 @@ private:
         if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books)), what.is_granted()};
         if (what.to == lane_id::pong && books.pongs_full(held))
             return {what.may_displace ? errc::none : errc::queue_full, true};
-        return {what.is_close ? errc::none : books.admit_control(held, what.to)};
+        return {what.is_close() ? errc::none : books.admit_control(held, what.to)};
     }
     /// With the oldest items gone, as many as it takes.
     [[nodiscard]] errc judge_dropping(std::size_t charge, bool half, const entry* same, relief leaving,
@@ -10200,25 +10251,12 @@ private:
     /// RFC 6455 §5.5.3: the newest PING's answer will do. The one before it leaves, unless a write names it.
     void replace_newest_pong(accounts& books, errands& after) noexcept {
         lane& pongs = of(lane_id::pong);
-        entry* newest = pongs.entries.last();
-        const bool is_first = newest == pongs.entries.first();
-        if (newest == nullptr || pongs.planned == count(pongs.entries)) return;
-        if (is_first && newest->frames == 1 && begun_rest_ != 0 && begun_ == lane_id::pong) return;
-        const std::size_t size = pongs.last_size;
-        books.replace_pong(held, size);
-        newest->size -= size;
-        newest->home->used -= static_cast<std::uint32_t>(size);
-        if (--newest->frames != 0) return;
-        newest->home->used =
-            static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(newest) - newest->home->storage());
-        pongs.entries.unlink(newest);
-        if (after.has_place()) after.tell(newest->done, errc::conflated);
-        release(&pongs, newest, after);
-    }
-    [[nodiscard]] static std::uint32_t count(const entry_list& of) noexcept {
-        std::uint32_t entries = 0;
-        for (const entry* at = of.first(); at != nullptr; at = at->next) ++entries;
-        return entries;
+        if (!pongs.can_take_back(begun_rest_ != 0 && begun_ == lane_id::pong)) return;
+        books.replace_pong(held, pongs.last_size);
+        entry* const empty = pongs.take_back();
+        if (empty == nullptr) return;
+        after.tell(empty->done, errc::conflated);
+        release(&pongs, empty, after);
     }
 
     void consume(lane& from, const taken::share& done, errands& after) noexcept {
@@ -10305,12 +10343,6 @@ struct [[nodiscard]] push_result {
     wake owed = wake::nothing;
 };
 
-/// How a close is bounded, and what it says.
-struct closing {
-    close_code code = close_code::abnormal;
-    time_point drain_deadline = no_deadline;
-};
-
 /// What the running thread is to do.
 enum class next_step : std::uint8_t {
     tell,        ///< user code is to hear of something first; then ask again
@@ -10346,30 +10378,33 @@ public:
 
     // ---- any thread
 
-    /// Queues a frame that `encode(mutable_bytes)` writes under the lock (up to inline_limit bytes), or, where it must own
-    /// its memory, the entry that `make()` returns, with the lock free. `after` is to be run by the caller, then what is
-    /// owed.
+    /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
+    /// inline_limit bytes; or, where it must own its memory, the entry that `make()` returns, with the lock free. An entry
+    /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
     template <class Encode, class Make>
-    push_result push(const offer& what, Encode encode, Make make, errands& after) noexcept {
-        entry* owned = nullptr;
-        const push_result pushed = push_with(what, owned, encode, make, nullptr, after);
-        entry::destroy(owned);
-        return pushed;
-    }
-    /// Queues `owned`, and takes it over only when the answer is errc::none. With is_keyed it replaces the queued item of
-    /// its key.
-    push_result push(const offer& what, entry*& owned, errands& after,
-                     const closing* close = nullptr) noexcept {
-        const auto never = [](mutable_bytes) {};
-        const auto none = []() -> entry* { return nullptr; };
-        return push_with(what, owned, never, none, close, after);
-    }
-    /// Queues a small Close frame after everything accepted so far, and seals.
-    template <class Encode>
-    push_result push_close(const offer& what, const closing& close, Encode encode, errands& after) noexcept {
-        entry* owned = nullptr;
-        const auto none = []() -> entry* { return nullptr; };
-        return push_with(what, owned, encode, none, &close, after);
+    push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
+        queue* fresh_queue = nullptr;
+        block* fresh_block = nullptr;
+        push_result result;
+        for (;;) {
+            const need missing = try_push(what, owned, encode, fresh_queue, fresh_block, result, after);
+            if (missing.what == need::nothing) break;
+            bool is_found = false;
+            switch (missing.what) {
+            case need::queue: is_found = (fresh_queue = queue::make()) != nullptr; break;
+            case need::block:
+                block::destroy(fresh_block); // the wish may have grown meanwhile
+                is_found = (fresh_block = block::make(missing.bytes)) != nullptr;
+                break;
+            default: is_found = (owned = make()) != nullptr; break;
+            }
+            if (is_found) continue;
+            result = {errc::out_of_memory};
+            break;
+        }
+        queue::destroy(fresh_queue);
+        block::destroy(fresh_block);
+        return result;
     }
 
     /// Whether an item of `size` bytes might be accepted now: spares the work of encoding it in vain.
@@ -10425,9 +10460,15 @@ public:
         if (waiter.state != room_state::waits) return false;
         queue_->waiters.remove(waiter);
         waiter.state = room_state::none;
-        queue_->grant(books_, after.due);
-        if (turn_.is(turn_state::free) && queue_->is_unused()) idle = std::exchange(queue_, nullptr);
+        pass_on(after, idle);
         return true;
+    }
+    /// A sender was refused for another reason than a full queue: what it was granted is room for the others.
+    void decline(room_waiter& waiter, errands& after, queue*& idle) noexcept {
+        const scoped_hold hold(lock_);
+        if (waiter.state != room_state::granted || sealed_) return;
+        queue_->give_back(waiter);
+        pass_on(after, idle);
     }
     /// What became of a sender that was woken: granted or ended.
     [[nodiscard]] room_state state_of(const room_waiter& waiter) noexcept {
@@ -10612,34 +10653,6 @@ public:
     [[nodiscard]] queue& work() noexcept { return *queue_; }
 
 private:
-    template <class Encode, class Make>
-    push_result push_with(const offer& what, entry*& owned, Encode& encode, Make& make, const closing* close,
-                          errands& after) noexcept {
-        queue* fresh_queue = nullptr;
-        block* fresh_block = nullptr;
-        push_result result;
-        for (;;) {
-            const need missing =
-                try_push(what, owned, encode, close, fresh_queue, fresh_block, result, after);
-            if (missing.what == need::nothing) break;
-            bool is_found = false;
-            switch (missing.what) {
-            case need::queue: is_found = (fresh_queue = queue::make()) != nullptr; break;
-            case need::block:
-                block::destroy(fresh_block); // the wish may have grown meanwhile
-                is_found = (fresh_block = block::make(missing.bytes)) != nullptr;
-                break;
-            default: is_found = (owned = make()) != nullptr; break;
-            }
-            if (is_found) continue;
-            result = {errc::out_of_memory};
-            break;
-        }
-        queue::destroy(fresh_queue);
-        block::destroy(fresh_block);
-        return result;
-    }
-
     /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
     struct need {
         enum kind : std::uint8_t { nothing, queue, block, entry } what = nothing;
@@ -10647,8 +10660,8 @@ private:
     };
 
     template <class Encode>
-    need try_push(const offer& what, entry*& owned, Encode& encode, const closing* close, queue*& fresh_queue,
-                  block*& fresh_block, push_result& result, errands& after) noexcept {
+    need try_push(const offer& what, entry*& owned, Encode& encode, queue*& fresh_queue, block*& fresh_block,
+                  push_result& result, errands& after) noexcept {
         const scoped_hold hold(lock_);
         // open?
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
@@ -10683,14 +10696,15 @@ private:
         // what gives way
         if (fits.displaces) queue_->displace(what, charge, same, books_, after);
         // place
-        if (is_owned)
+        if (is_owned) {
             queue_->place(what, std::exchange(owned, nullptr), books_);
-        else
-            encode(
-                mutable_bytes(extends ? queue_->place_in_run(what) : queue_->place_small(what), what.size));
+        } else { // the run may have given way; then its place is free
+            const bool in_run = extends && (!fits.displaces || queue_->extends_run(what));
+            encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
+        }
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
-        if (close != nullptr) seal(*close);
+        if (what.close != nullptr) seal(*what.close);
         if (fits.displaces) queue_->grant(books_, after.due); // it may have left more room than was taken
         // turn
         result = {errc::none, turn_after(what)};
@@ -10699,7 +10713,7 @@ private:
 
     [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same) const noexcept {
         if (queue_ != nullptr) return queue_->judge(what, charge, same, books_);
-        if (what.to != lane_id::data || what.is_close || what.is_mark) return {};
+        if (what.to != lane_id::data || what.is_close() || what.is_mark) return {};
         return {books_.admit({}, charge, queue::is_deferred(what, books_))};
     }
     /// Large frames, and what may leave or wait out of turn.
@@ -10708,12 +10722,18 @@ private:
                (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
     }
 
+    /// A sender that waited waits no more.
+    void pass_on(errands& after, queue*& idle) noexcept {
+        queue_->grant(books_, after.due);
+        if (turn_.is(turn_state::free) && queue_->is_unused()) idle = std::exchange(queue_, nullptr);
+    }
+
     void take(queue*& fresh) noexcept {
         if (queue_ == nullptr) queue_ = std::exchange(fresh, nullptr);
     }
 
     [[nodiscard]] wake turn_after(const offer& what) noexcept {
-        if (what.is_close) return claim_at_once();
+        if (what.is_close()) return claim_at_once();
         // A parked writer's loop is to tell the observer of a climb.
         const bool is_high = books_.climbed(queue_->held) && turn_.is(turn_state::parked);
         if (is_high || what.is_mark) return claim_at_once();
@@ -11410,7 +11430,8 @@ private:
                     last.error = errc::aborted;
                     return last.is_abandoned = true;
                 } else {
-                    deadline = started_->is_cancelled() ? no_deadline : how.deadline;
+                    deadline =
+                        started_->is_cancelled() ? no_deadline : how.deadline; // no more can be asked of it
                     if (box.park_started(started_->is_over, how.deadline)) return false;
                 }
             }
@@ -11713,7 +11734,7 @@ public:
         detail::entry* owned = detail::entry::make_adopted(std::move(frame), on_done);
         if (owned == nullptr) return errc::out_of_memory;
         detail::errands todo;
-        const detail::push_result pushed = drive_.box.push(data_offer(owned->size, on_done), owned, todo);
+        const detail::push_result pushed = push_entry(data_offer(owned->size, on_done), owned, todo);
         if (owned != nullptr) frame = owned->give_back();
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
@@ -11890,11 +11911,26 @@ private:
             [&] { return encode_apart(op, payload, on_done); });
     }
 
+    /// A frame that encode() writes under the lock, or, if it must own its memory, make() outside of it.
+    template <class Encode, class Make>
+    detail::push_result push_frame(const detail::offer& what, Encode encode, Make make,
+                                   detail::errands& todo) {
+        detail::entry* owned = nullptr;
+        const detail::push_result pushed = drive_.box.push(what, owned, encode, make, todo);
+        detail::entry::destroy(owned);
+        return pushed;
+    }
+    static detail::entry* no_entry() noexcept { return nullptr; }
+    /// An entry that owns its memory. What was not taken over stays the caller's.
+    detail::push_result push_entry(const detail::offer& what, detail::entry*& owned, detail::errands& todo) {
+        return drive_.box.push(what, owned, [](mutable_bytes) {}, no_entry, todo);
+    }
+
     /// A data frame of `size` bytes: written by encode() under the lock, or made by make() outside of it.
     template <class Encode, class Make>
     errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
         detail::errands todo;
-        return finish_data(drive_.box.push(data_offer(size, on_done), encode, make, todo), todo);
+        return finish_data(push_frame(data_offer(size, on_done), encode, make, todo), todo);
     }
     template <class Make>
     errc push_owned(const detail::offer& what, Make make) {
@@ -11905,7 +11941,7 @@ private:
     errc queue_owned(detail::offer what, detail::entry* owned) {
         what.size = owned->size;
         detail::errands todo;
-        const detail::push_result pushed = drive_.box.push(what, owned, todo);
+        const detail::push_result pushed = push_entry(what, owned, todo);
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
     }
@@ -11915,15 +11951,14 @@ private:
         what.part = which;
         const auto encode = [&](mutable_bytes to) { side_.encode(to, spec, part); };
         const auto make = [&] { return encode_apart(spec, part, on_done); };
-        return drive_.box.push(what, encode, make, todo);
+        return push_frame(what, encode, make, todo);
     }
     /// Small frames that no full queue costs the connection.
     template <class Encode>
     errc push_small(detail::offer what, Encode encode) {
         if (what.done) what.may_displace = drive_.may_displace();
         detail::errands todo;
-        const auto none = []() -> detail::entry* { return nullptr; };
-        return drive_.after(drive_.box.push(what, encode, none, todo), todo);
+        return drive_.after(push_frame(what, encode, no_entry, todo), todo);
     }
 
     /// The rest of every push of data: a full queue may cost the connection.
@@ -11960,9 +11995,9 @@ private:
         const duration bound = drain_within == duration::zero() ? duration::max() : drain_within;
         const detail::closing close{code, deadline_after(Traits::clock::now(), bound)};
         detail::errands todo;
-        const detail::push_result pushed = drive_.box.push_close(
-            {.size = frame.size(), .done = on_done, .is_close = true}, close,
-            [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); }, todo);
+        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
+        const detail::push_result pushed =
+            push_frame({.size = frame.size(), .done = on_done, .close = &close}, copy, no_entry, todo);
         return drive_.after(pushed, todo);
     }
 
@@ -11972,7 +12007,7 @@ private:
         detail::errands todo;
         const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
         const auto make = [&] { return encode_apart(op, payload, on_done); };
-        return drive_.after(drive_.box.push(what, encode, make, todo), todo);
+        return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 
     errc queue_mark(on_outcome on_done, detail::room_waiter* waiter) {
@@ -11980,7 +12015,7 @@ private:
         if (mark == nullptr) return errc::out_of_memory;
         detail::errands todo;
         const detail::push_result pushed =
-            drive_.box.push({.done = on_done, .is_mark = true, .waiter = waiter}, mark, todo);
+            push_entry({.done = on_done, .is_mark = true, .waiter = waiter}, mark, todo);
         detail::entry::destroy(mark);
         return drive_.after(pushed, todo);
     }
@@ -12035,7 +12070,7 @@ public:
         if (greeting == nullptr) return errc::out_of_memory;
         detail::errands todo;
         const detail::push_result pushed =
-            writer_->drive_.box.push({.size = bytes.size(), .to = detail::lane_id::greeting}, greeting, todo);
+            writer_->push_entry({.size = bytes.size(), .to = detail::lane_id::greeting}, greeting, todo);
         detail::entry::destroy(greeting);
         return pushed.error;
     }
@@ -12419,6 +12454,12 @@ protected:
     using item = received_item<barrier>;
     using message_inbox = inbox<item, inbox_hook, Traits>;
 
+    /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
+    struct in_the_turn {
+        explicit in_the_turn(endpoint_parts& self) noexcept : whole(&self), writing(self.out_.loop_scope()) {}
+        loop_scope whole, writing;
+    };
+
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
 
     template <class... Gated>
@@ -12597,13 +12638,13 @@ protected:
     using parts::write_deadline_;
     using parts::write_is_due_;
     using parts::writer_is_over_;
-    using typename parts::loop_scope;
+    using typename parts::in_the_turn;
 
     endpoint_wants on_bytes(mutable_bytes received) {
         const time_point now = Traits::clock::now();
         beat_.on_received(now);
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             if (!input_is_over_) take(received, now);
             handle_here();
         }
@@ -12614,7 +12655,7 @@ protected:
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             end_input(why);
             handle_here();
         }
@@ -12625,7 +12666,7 @@ protected:
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             take_rest(now);
             handle_here();
         }
@@ -12784,7 +12825,7 @@ private:
         if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
         const pump_result left = out_.pump();
         is_blocked_ = left.status == pump_status::blocked;
-        write_deadline_ = is_blocked_ ? left.deadline : no_deadline;
+        write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if (left.status != pump_status::finished) return;
         writer_is_over_ = true;
         give_up_at_ = deadline_after(now, close_timeout_);
@@ -12793,7 +12834,7 @@ private:
     endpoint_wants settle(time_point now) {
         if (is_finished_) return {.read = false, .finished = true};
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
             keep_alive(now);
             answer_close(now);
@@ -12826,7 +12867,7 @@ private:
     }
 
     void end_here() {
-        const loop_scope inside(this);
+        const in_the_turn inside(*this);
         input_is_over_ = true;
         if (rest_.empty()) end_messages();
         handle_here();
@@ -12835,7 +12876,7 @@ private:
     }
 
     endpoint_wants finish() {
-        const loop_scope inside(this);
+        const in_the_turn inside(*this);
         is_finished_ = true;
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);

@@ -113,7 +113,7 @@ public:
         detail::entry* owned = detail::entry::make_adopted(std::move(frame), on_done);
         if (owned == nullptr) return errc::out_of_memory;
         detail::errands todo;
-        const detail::push_result pushed = drive_.box.push(data_offer(owned->size, on_done), owned, todo);
+        const detail::push_result pushed = push_entry(data_offer(owned->size, on_done), owned, todo);
         if (owned != nullptr) frame = owned->give_back();
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
@@ -290,11 +290,26 @@ private:
             [&] { return encode_apart(op, payload, on_done); });
     }
 
+    /// A frame that encode() writes under the lock, or, if it must own its memory, make() outside of it.
+    template <class Encode, class Make>
+    detail::push_result push_frame(const detail::offer& what, Encode encode, Make make,
+                                   detail::errands& todo) {
+        detail::entry* owned = nullptr;
+        const detail::push_result pushed = drive_.box.push(what, owned, encode, make, todo);
+        detail::entry::destroy(owned);
+        return pushed;
+    }
+    static detail::entry* no_entry() noexcept { return nullptr; }
+    /// An entry that owns its memory. What was not taken over stays the caller's.
+    detail::push_result push_entry(const detail::offer& what, detail::entry*& owned, detail::errands& todo) {
+        return drive_.box.push(what, owned, [](mutable_bytes) {}, no_entry, todo);
+    }
+
     /// A data frame of `size` bytes: written by encode() under the lock, or made by make() outside of it.
     template <class Encode, class Make>
     errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
         detail::errands todo;
-        return finish_data(drive_.box.push(data_offer(size, on_done), encode, make, todo), todo);
+        return finish_data(push_frame(data_offer(size, on_done), encode, make, todo), todo);
     }
     template <class Make>
     errc push_owned(const detail::offer& what, Make make) {
@@ -305,7 +320,7 @@ private:
     errc queue_owned(detail::offer what, detail::entry* owned) {
         what.size = owned->size;
         detail::errands todo;
-        const detail::push_result pushed = drive_.box.push(what, owned, todo);
+        const detail::push_result pushed = push_entry(what, owned, todo);
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
     }
@@ -315,15 +330,14 @@ private:
         what.part = which;
         const auto encode = [&](mutable_bytes to) { side_.encode(to, spec, part); };
         const auto make = [&] { return encode_apart(spec, part, on_done); };
-        return drive_.box.push(what, encode, make, todo);
+        return push_frame(what, encode, make, todo);
     }
     /// Small frames that no full queue costs the connection.
     template <class Encode>
     errc push_small(detail::offer what, Encode encode) {
         if (what.done) what.may_displace = drive_.may_displace();
         detail::errands todo;
-        const auto none = []() -> detail::entry* { return nullptr; };
-        return drive_.after(drive_.box.push(what, encode, none, todo), todo);
+        return drive_.after(push_frame(what, encode, no_entry, todo), todo);
     }
 
     /// The rest of every push of data: a full queue may cost the connection.
@@ -360,9 +374,9 @@ private:
         const duration bound = drain_within == duration::zero() ? duration::max() : drain_within;
         const detail::closing close{code, deadline_after(Traits::clock::now(), bound)};
         detail::errands todo;
-        const detail::push_result pushed = drive_.box.push_close(
-            {.size = frame.size(), .done = on_done, .is_close = true}, close,
-            [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); }, todo);
+        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
+        const detail::push_result pushed =
+            push_frame({.size = frame.size(), .done = on_done, .close = &close}, copy, no_entry, todo);
         return drive_.after(pushed, todo);
     }
 
@@ -372,7 +386,7 @@ private:
         detail::errands todo;
         const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
         const auto make = [&] { return encode_apart(op, payload, on_done); };
-        return drive_.after(drive_.box.push(what, encode, make, todo), todo);
+        return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 
     errc queue_mark(on_outcome on_done, detail::room_waiter* waiter) {
@@ -380,7 +394,7 @@ private:
         if (mark == nullptr) return errc::out_of_memory;
         detail::errands todo;
         const detail::push_result pushed =
-            drive_.box.push({.done = on_done, .is_mark = true, .waiter = waiter}, mark, todo);
+            push_entry({.done = on_done, .is_mark = true, .waiter = waiter}, mark, todo);
         detail::entry::destroy(mark);
         return drive_.after(pushed, todo);
     }

@@ -108,6 +108,16 @@ public:
         return drive.box.state_of(*this) == room_state::granted ? errc::none : errc::closed;
     }
 
+    /// Its push failed for good.
+    template <class Driver>
+    void decline(Driver& drive) noexcept {
+        errands todo;
+        queue* idle = nullptr;
+        drive.box.decline(*this, todo, idle);
+        todo.run();
+        queue::destroy(idle);
+    }
+
     /// For the next sleep: a parker is released once.
     void renew() noexcept { parker_.emplace(); }
 
@@ -125,6 +135,8 @@ struct blocking_waits {
         for (;;) {
             waiter.renew();
             const errc pushed = push(&waiter);
+            if (pushed != errc::none && pushed != errc::queue_full)
+                waiter.decline(writer_access::drive(writer));
             if (pushed != errc::queue_full) return pushed;
             if (const errc woken = waiter.wait(writer_access::drive(writer), deadline, stop);
                 woken != errc::none)

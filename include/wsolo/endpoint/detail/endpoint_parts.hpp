@@ -55,6 +55,12 @@ protected:
     using item = received_item<barrier>;
     using message_inbox = inbox<item, inbox_hook, Traits>;
 
+    /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
+    struct in_the_turn {
+        explicit in_the_turn(endpoint_parts& self) noexcept : whole(&self), writing(self.out_.loop_scope()) {}
+        loop_scope whole, writing;
+    };
+
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
 
     template <class... Gated>

@@ -42,13 +42,13 @@ protected:
     using parts::write_deadline_;
     using parts::write_is_due_;
     using parts::writer_is_over_;
-    using typename parts::loop_scope;
+    using typename parts::in_the_turn;
 
     endpoint_wants on_bytes(mutable_bytes received) {
         const time_point now = Traits::clock::now();
         beat_.on_received(now);
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             if (!input_is_over_) take(received, now);
             handle_here();
         }
@@ -59,7 +59,7 @@ protected:
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             end_input(why);
             handle_here();
         }
@@ -70,7 +70,7 @@ protected:
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             take_rest(now);
             handle_here();
         }
@@ -229,7 +229,7 @@ private:
         if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
         const pump_result left = out_.pump();
         is_blocked_ = left.status == pump_status::blocked;
-        write_deadline_ = is_blocked_ ? left.deadline : no_deadline;
+        write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if (left.status != pump_status::finished) return;
         writer_is_over_ = true;
         give_up_at_ = deadline_after(now, close_timeout_);
@@ -238,7 +238,7 @@ private:
     endpoint_wants settle(time_point now) {
         if (is_finished_) return {.read = false, .finished = true};
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
             keep_alive(now);
             answer_close(now);
@@ -271,7 +271,7 @@ private:
     }
 
     void end_here() {
-        const loop_scope inside(this);
+        const in_the_turn inside(*this);
         input_is_over_ = true;
         if (rest_.empty()) end_messages();
         handle_here();
@@ -280,7 +280,7 @@ private:
     }
 
     endpoint_wants finish() {
-        const loop_scope inside(this);
+        const in_the_turn inside(*this);
         is_finished_ = true;
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);

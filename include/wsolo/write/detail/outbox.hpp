@@ -28,12 +28,6 @@ struct [[nodiscard]] push_result {
     wake owed = wake::nothing;
 };
 
-/// How a close is bounded, and what it says.
-struct closing {
-    close_code code = close_code::abnormal;
-    time_point drain_deadline = no_deadline;
-};
-
 /// What the running thread is to do.
 enum class next_step : std::uint8_t {
     tell,        ///< user code is to hear of something first; then ask again
@@ -69,30 +63,33 @@ public:
 
     // ---- any thread
 
-    /// Queues a frame that `encode(mutable_bytes)` writes under the lock (up to inline_limit bytes), or, where it must own
-    /// its memory, the entry that `make()` returns, with the lock free. `after` is to be run by the caller, then what is
-    /// owed.
+    /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
+    /// inline_limit bytes; or, where it must own its memory, the entry that `make()` returns, with the lock free. An entry
+    /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
     template <class Encode, class Make>
-    push_result push(const offer& what, Encode encode, Make make, errands& after) noexcept {
-        entry* owned = nullptr;
-        const push_result pushed = push_with(what, owned, encode, make, nullptr, after);
-        entry::destroy(owned);
-        return pushed;
-    }
-    /// Queues `owned`, and takes it over only when the answer is errc::none. With is_keyed it replaces the queued item of
-    /// its key.
-    push_result push(const offer& what, entry*& owned, errands& after,
-                     const closing* close = nullptr) noexcept {
-        const auto never = [](mutable_bytes) {};
-        const auto none = []() -> entry* { return nullptr; };
-        return push_with(what, owned, never, none, close, after);
-    }
-    /// Queues a small Close frame after everything accepted so far, and seals.
-    template <class Encode>
-    push_result push_close(const offer& what, const closing& close, Encode encode, errands& after) noexcept {
-        entry* owned = nullptr;
-        const auto none = []() -> entry* { return nullptr; };
-        return push_with(what, owned, encode, none, &close, after);
+    push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
+        queue* fresh_queue = nullptr;
+        block* fresh_block = nullptr;
+        push_result result;
+        for (;;) {
+            const need missing = try_push(what, owned, encode, fresh_queue, fresh_block, result, after);
+            if (missing.what == need::nothing) break;
+            bool is_found = false;
+            switch (missing.what) {
+            case need::queue: is_found = (fresh_queue = queue::make()) != nullptr; break;
+            case need::block:
+                block::destroy(fresh_block); // the wish may have grown meanwhile
+                is_found = (fresh_block = block::make(missing.bytes)) != nullptr;
+                break;
+            default: is_found = (owned = make()) != nullptr; break;
+            }
+            if (is_found) continue;
+            result = {errc::out_of_memory};
+            break;
+        }
+        queue::destroy(fresh_queue);
+        block::destroy(fresh_block);
+        return result;
     }
 
     /// Whether an item of `size` bytes might be accepted now: spares the work of encoding it in vain.
@@ -341,34 +338,6 @@ public:
     [[nodiscard]] queue& work() noexcept { return *queue_; }
 
 private:
-    template <class Encode, class Make>
-    push_result push_with(const offer& what, entry*& owned, Encode& encode, Make& make, const closing* close,
-                          errands& after) noexcept {
-        queue* fresh_queue = nullptr;
-        block* fresh_block = nullptr;
-        push_result result;
-        for (;;) {
-            const need missing =
-                try_push(what, owned, encode, close, fresh_queue, fresh_block, result, after);
-            if (missing.what == need::nothing) break;
-            bool is_found = false;
-            switch (missing.what) {
-            case need::queue: is_found = (fresh_queue = queue::make()) != nullptr; break;
-            case need::block:
-                block::destroy(fresh_block); // the wish may have grown meanwhile
-                is_found = (fresh_block = block::make(missing.bytes)) != nullptr;
-                break;
-            default: is_found = (owned = make()) != nullptr; break;
-            }
-            if (is_found) continue;
-            result = {errc::out_of_memory};
-            break;
-        }
-        queue::destroy(fresh_queue);
-        block::destroy(fresh_block);
-        return result;
-    }
-
     /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
     struct need {
         enum kind : std::uint8_t { nothing, queue, block, entry } what = nothing;
@@ -376,8 +345,8 @@ private:
     };
 
     template <class Encode>
-    need try_push(const offer& what, entry*& owned, Encode& encode, const closing* close, queue*& fresh_queue,
-                  block*& fresh_block, push_result& result, errands& after) noexcept {
+    need try_push(const offer& what, entry*& owned, Encode& encode, queue*& fresh_queue, block*& fresh_block,
+                  push_result& result, errands& after) noexcept {
         const scoped_hold hold(lock_);
         // open?
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
@@ -416,11 +385,11 @@ private:
             queue_->place(what, std::exchange(owned, nullptr), books_);
         } else { // the run may have given way; then its place is free
             const bool in_run = extends && (!fits.displaces || queue_->extends_run(what));
-            encode(mutable_bytes(in_run ? queue_->place_in_run(what) : queue_->place_small(what), what.size));
+            encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
         }
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
-        if (close != nullptr) seal(*close);
+        if (what.close != nullptr) seal(*what.close);
         if (fits.displaces) queue_->grant(books_, after.due); // it may have left more room than was taken
         // turn
         result = {errc::none, turn_after(what)};
@@ -429,7 +398,7 @@ private:
 
     [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same) const noexcept {
         if (queue_ != nullptr) return queue_->judge(what, charge, same, books_);
-        if (what.to != lane_id::data || what.is_close || what.is_mark) return {};
+        if (what.to != lane_id::data || what.is_close() || what.is_mark) return {};
         return {books_.admit({}, charge, queue::is_deferred(what, books_))};
     }
     /// Large frames, and what may leave or wait out of turn.
@@ -449,7 +418,7 @@ private:
     }
 
     [[nodiscard]] wake turn_after(const offer& what) noexcept {
-        if (what.is_close) return claim_at_once();
+        if (what.is_close()) return claim_at_once();
         // A parked writer's loop is to tell the observer of a climb.
         const bool is_high = books_.climbed(queue_->held) && turn_.is(turn_state::parked);
         if (is_high || what.is_mark) return claim_at_once();

@@ -46,7 +46,7 @@ using marks = std::pair<int, int>;
 
 } // namespace
 
-TEMPLATE_TEST_CASE("a watermark is reached by the byte that it names", "[write][budget]", server, client) {
+TEMPLATE_TEST_CASE("a watermark is reached by the byte that it names", "[write][options]", server, client) {
     by_tenths<TestType> f(50, 20);
     CHECK(f.queue(4) == marks{0, 0});
     CHECK(f.queue(1) == marks{1, 0});
@@ -57,7 +57,7 @@ TEMPLATE_TEST_CASE("a watermark is reached by the byte that it names", "[write][
     CHECK(f.take(5) == marks{2, 2});
 }
 
-TEMPLATE_TEST_CASE("a low mark above the high one is the high one", "[write][budget]", server, client) {
+TEMPLATE_TEST_CASE("a low mark above the high one is the high one", "[write][options]", server, client) {
     by_tenths<TestType> f(50, 80);
     CHECK(f.queue(7) == marks{1, 0});
     CHECK(f.take(1) == marks{1, 0});

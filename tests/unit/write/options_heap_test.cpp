@@ -17,10 +17,10 @@ std::string four(int i) { return std::to_string(1000 + i); }
 } // namespace
 
 TEST_CASE("a frame with a block of its own is charged for it, until it leaves however it leaves",
-          "[write][budget]") {
+          "[write][options]") {
     writer_fixture<server> f;
     outcome_log log;
-    const auto own = small_frame + wsolo::block_overhead;
+    const auto own = small_frame + wsolo::entry_overhead;
     REQUIRE(f.out->send_text("1234") == errc::none);
     CHECK(f.out->queued_bytes() == small_frame);
     REQUIRE(f.out->send_text("1234", log.next()) == errc::none);
@@ -30,10 +30,10 @@ TEST_CASE("a frame with a block of its own is charged for it, until it leaves ho
     CHECK(f.out->queued_bytes() == small_frame + 2 * own); // the other was conflated
     REQUIRE(f.out->send_binary(wsolo::bytes_of(std::string(5000, 'x'))) == errc::none);
     CHECK(f.out->queued_bytes() ==
-          small_frame + 2 * own + 5004 + wsolo::frame_overhead + wsolo::block_overhead);
+          small_frame + 2 * own + 5004 + wsolo::frame_overhead + wsolo::entry_overhead);
     f.wire.then({io_status::would_block, 18 + 5003, 0});
     REQUIRE(f.out->pump().status == pump_status::blocked);
-    CHECK(f.out->queued_bytes() == 1 + wsolo::frame_overhead + wsolo::block_overhead);
+    CHECK(f.out->queued_bytes() == 1 + wsolo::frame_overhead + wsolo::entry_overhead);
     REQUIRE(f.out->pump().status == pump_status::idle);
     CHECK(f.out->queued_bytes() == 0);
     REQUIRE(f.out->send_text("1234", log.next()) == errc::none);
@@ -42,7 +42,7 @@ TEST_CASE("a frame with a block of its own is charged for it, until it leaves ho
     CHECK(f.out->queued_bytes() == 0);
 }
 
-TEST_CASE("a budget of many small blocks bounds the heap, not the payload", "[write][budget]") {
+TEST_CASE("a budget of many small blocks bounds the heap, not the payload", "[write][options]") {
     if (!WSOLO_TEST_COUNTS_HEAP) return;
     wsolo::writer_options options;
     options.limits.max_bytes = 10'000;
@@ -58,14 +58,14 @@ TEST_CASE("a budget of many small blocks bounds the heap, not the payload", "[wr
     while (f.out->send_text("", count) == errc::none) {}
     const long blocks = support::heap_now().held - before;
     CHECK(blocks > 80);
-    CHECK(blocks < 10'000 / static_cast<long>(wsolo::block_overhead)); // each of them 88 bytes at least
+    CHECK(blocks < 10'000 / static_cast<long>(wsolo::entry_overhead)); // each of them 88 bytes at least
     REQUIRE(f.pump_all() == pump_status::idle);
     CHECK(support::heap_now().held == before);
     CHECK(told == blocks - 1); // the workload is the other one
 }
 
 TEST_CASE("a flush costs budget: marks are bounded, a full queue can be flushed all the same",
-          "[write][budget]") {
+          "[write][options]") {
     wsolo::writer_options options;
     options.limits.max_bytes = 1000;
     writer_fixture<server> f(options);
@@ -73,7 +73,7 @@ TEST_CASE("a flush costs budget: marks are bounded, a full queue can be flushed 
     while (f.out->send_text("1234") == errc::none) {}
     const std::size_t full = f.out->queued_bytes();
     REQUIRE(f.out->flush(log.next()) == errc::none);
-    CHECK(f.out->queued_bytes() == full + wsolo::block_overhead);
+    CHECK(f.out->queued_bytes() == full + wsolo::entry_overhead);
     CHECK(f.out->flush(log.next()) == errc::queue_full);
     CHECK(f.out->flush(manual_clock::now() - 1s) == errc::timed_out); // it waits for room
     REQUIRE(f.pump_all() == pump_status::idle);
@@ -81,14 +81,14 @@ TEST_CASE("a flush costs budget: marks are bounded, a full queue can be flushed 
     CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::none}});
     int marks = 0;
     while (marks < 100 && f.out->flush(log.next()) == errc::none) ++marks;
-    CHECK(marks == 1000 / static_cast<int>(wsolo::block_overhead) + 1);
+    CHECK(marks == 1000 / static_cast<int>(wsolo::entry_overhead) + 1);
     CHECK(f.out->report().frames_accepted() == full / small_frame); // a mark is no frame
     f.out->abort();
     REQUIRE(f.out->pump().status == pump_status::finished);
     CHECK(f.out->queued_bytes() == 0);
 }
 
-TEST_CASE("drop_oldest holds for keyed items too", "[write][budget]") {
+TEST_CASE("drop_oldest holds for keyed items too", "[write][options]") {
     wsolo::writer_options options;
     options.limits.max_frames = 3;
     options.limits.when_full = wsolo::overflow::drop_oldest;
@@ -112,7 +112,7 @@ TEST_CASE("drop_oldest holds for keyed items too", "[write][budget]") {
     CHECK(f.payloads(1).back() == std::string(80, 'A'));
 }
 
-TEST_CASE("a keyed item that has no room costs no memory", "[write][budget]") {
+TEST_CASE("a keyed item that has no room costs no memory", "[write][options]") {
     wsolo::writer_options options;
     options.limits.max_bytes = 300;
     writer_fixture<server> f(options);
@@ -129,7 +129,7 @@ TEST_CASE("a keyed item that has no room costs no memory", "[write][budget]") {
     CHECK(keyed("small") == errc::closed);
 }
 
-TEST_CASE("a keyed item meets the disconnect policy", "[write][budget]") {
+TEST_CASE("a keyed item meets the disconnect policy", "[write][options]") {
     wsolo::writer_options options;
     options.limits.max_frames = 1;
     options.limits.when_full = wsolo::overflow::disconnect;
@@ -141,7 +141,7 @@ TEST_CASE("a keyed item meets the disconnect policy", "[write][budget]") {
     CHECK(f.out->report().reason == errc::queue_full);
 }
 
-TEST_CASE("a full queue's policy is asked while another thread writes (TSan's)", "[write][budget]") {
+TEST_CASE("a full queue's policy is asked while another thread writes (TSan's)", "[write][options]") {
     wsolo::writer_options options;
     options.limits.max_frames = 2;
     writer_fixture<server> f(options);
@@ -162,7 +162,7 @@ TEST_CASE("a full queue's policy is asked while another thread writes (TSan's)",
     CHECK(pumped == pump_status::idle);
 }
 
-TEST_CASE("a PING or a mark without room does not cost the connection", "[write][budget]") {
+TEST_CASE("a PING or a mark without room does not cost the connection", "[write][options]") {
     wsolo::writer_options options;
     options.limits.control_reserve = 1;
     options.limits.max_bytes = 2 * small_frame;
@@ -180,7 +180,7 @@ TEST_CASE("a PING or a mark without room does not cost the connection", "[write]
     CHECK(f.out->send_text("alive") == errc::none);
 }
 
-TEST_CASE("an idle writer owns no heap block, whatever it did before", "[write][budget]") {
+TEST_CASE("an idle writer owns no heap block, whatever it did before", "[write][options]") {
     writer_fixture<server> f;
     REQUIRE(f.out->send_text(std::string(1000, 'x')) == errc::none); // the wire's record takes memory too
     REQUIRE(f.pump_all() == pump_status::idle);
@@ -196,7 +196,7 @@ TEST_CASE("an idle writer owns no heap block, whatever it did before", "[write][
 }
 
 TEST_CASE("drop_oldest bounds the heap of a peer that has stopped, however much gives way",
-          "[write][budget]") {
+          "[write][options]") {
     if (!WSOLO_TEST_COUNTS_HEAP) return;
     wsolo::writer_options options;
     options.limits.max_bytes = 20'000;
@@ -214,7 +214,7 @@ TEST_CASE("drop_oldest bounds the heap of a peer that has stopped, however much 
     CHECK(f.out->queued_bytes() == 0);
 }
 
-TEST_CASE("a fall to the low mark is told though the rest of the write blocks", "[write][budget]") {
+TEST_CASE("a fall to the low mark is told though the rest of the write blocks", "[write][options]") {
     wsolo::writer_options options;
     options.limits.max_bytes = 1000;
     writer_fixture<server> f(options);
@@ -228,7 +228,7 @@ TEST_CASE("a fall to the low mark is told though the rest of the write blocks", 
     CHECK(f.told.low == 1);
 }
 
-TEST_CASE("what waits behind the next write can still be replaced", "[write][budget]") {
+TEST_CASE("what waits behind the next write can still be replaced", "[write][options]") {
     writer_fixture<server> f;
     f.wire.then({io_status::would_block, 0, 0}).then({io_status::would_block, 10, 0});
     const auto keyed = [&](std::uint64_t key) {
