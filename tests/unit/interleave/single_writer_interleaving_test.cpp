@@ -383,7 +383,7 @@ TEST_CASE("a sender that waits for a message's end is woken when it is given up"
 TEST_CASE("a sender that is refused reads nothing that others write", "[writer]") {
     wsolo::writer_options options;
     options.limits.max_frames = 1;
-    options.limits.high_water = 0; // each frame is a climb, and its end a fall
+    options.limits.high_water = 1; // each frame is a climb, and its end a fall
     const result done = explore(bound(1), [&](scenario& stage) {
         auto& m = stage.make<deferred>("writer", options);
         check(send(m, "a"), "accepted");
