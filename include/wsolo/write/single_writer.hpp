@@ -199,7 +199,8 @@ public:
     }
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No Close is sent. A
-    /// frame that was begun is finished if the transport takes it within `finish_within`; with 0 it stays partial.
+    /// frame that was begun is finished if the transport takes it within `finish_within`; with 0 only if it takes it at
+    /// once, else it stays partial.
     void abort(errc why, duration finish_within) { drive_.abort(why, finish_within); }
     void abort(errc why = errc::aborted) { abort(why, drive_.options().drain_timeout.get()); }
 

@@ -130,7 +130,7 @@ TEMPLATE_TEST_CASE("every kind of item is told why it was dropped: aborted, fail
         }
         outcome_log log;
         writer_fixture<TestType> f;
-        f.wire.then({io_status::would_block, 1, 0});
+        f.wire.then({io_status::would_block, 1, 0}).then({io_status::would_block, 0, 0});
         REQUIRE(kind.send(f, log.next()) == errc::none);
         REQUIRE(f.out->pump().status == pump_status::blocked);
         f.out->abort(errc::connection_lost, 0ms);

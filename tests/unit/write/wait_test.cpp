@@ -39,7 +39,7 @@ TEST_CASE("a ticket knows what became of its item, and of none but it", "[write]
     auto second = wsolo::observed(text(*f.out, "second"));
     REQUIRE(first.error() == errc::none);
     CHECK(first.wait(wsolo::time_point::min()) == errc::timed_out);
-    f.wire.then({io_status::would_block, 8, 0});
+    f.wire.then({io_status::would_block, 8, 0}).then({io_status::would_block, 0, 0});
     REQUIRE(f.out->pump().status == pump_status::blocked);
     CHECK(first.wait() == errc::none);
     CHECK(first.wait() == errc::none); // again

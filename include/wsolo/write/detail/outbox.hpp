@@ -228,12 +228,12 @@ public:
         }
         return false;
     }
-    /// The gate has stood until its deadline, or a close's: the caller runs, to make the end.
-    [[nodiscard]] bool expire_gate(time_point now) noexcept {
+    /// The gate has stood until its deadline, or a close's: the caller runs, to make the end. What the handshake wrote has
+    /// until `finish_by` to leave.
+    [[nodiscard]] bool expire_gate(time_point now, time_point finish_by) noexcept {
         const scoped_hold hold(lock_);
         if (!turn_.is(turn_state::gated) || now < gate_deadline()) return false;
-        begin_abort(now < queue_->gate_deadline ? errc::drain_timed_out : errc::handshake_timeout,
-                    no_deadline);
+        begin_abort(now < queue_->gate_deadline ? errc::drain_timed_out : errc::handshake_timeout, finish_by);
         deadline_hit_ = true;
         return turn_.expire();
     }
@@ -327,10 +327,11 @@ public:
         turn_.finish();
         return std::exchange(queue_, nullptr);
     }
-    /// The hook refused, so no thread will come: the writer is to end. The caller's begin() takes what turn there is.
-    void refuse() noexcept {
+    /// The hook refused, so no thread will come, and none will look at a deadline: the writer is to end now. The caller's
+    /// begin() takes what turn there is.
+    void refuse(time_point now) noexcept {
         const scoped_hold hold(lock_);
-        begin_abort(errc::schedule_refused, no_deadline);
+        begin_abort(errc::schedule_refused, now);
         if (turn_.expire()) turn_.hand_over();
     }
 

@@ -266,7 +266,7 @@ TEST_CASE("a high mark is told and a waiting sender is freed while a write is in
     completing_fixture f(options);
     REQUIRE(f.out->send_text("in flight") == errc::none);
     REQUIRE(f.out->pump().status == pump_status::blocked);
-    REQUIRE(f.out->send_text(std::string(800, 'x')) == errc::none);
+    REQUIRE(f.out->send_text(std::string(700, 'x')) == errc::none);
     CHECK(f.scheduled == 2); // recalled, to tell of it
     CHECK(f.out->pump().status == pump_status::blocked);
     CHECK(f.told.high == 1);

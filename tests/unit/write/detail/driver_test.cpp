@@ -88,7 +88,7 @@ TEST_CASE("an abort by the observer lets no further frame begin", "[write][drive
     using writer =
         wsolo::single_writer<wsolo::testing::scripted_transport, void (*)(), server, aborting, manual_traits>;
     wsolo::writer_options options;
-    options.limits.max_bytes = 100;
+    options.limits.max_bytes = 200;
     wsolo::testing::scripted_wire wire;
     std::optional<writer> out;
     out.emplace(

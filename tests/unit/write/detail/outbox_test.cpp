@@ -28,24 +28,25 @@ struct fixture {
 
     explicit fixture(const wsolo::writer_limits& limits = {}, turn_state first = turn_state::free) : box(limits, first) {}
 
-    static entry* no_entry() { return nullptr; }
-
     /// A frame of `size` bytes, up to 127.
     wsolo::detail::push_result push(lane_id to = lane_id::data, std::size_t size = 10,
                                     wsolo::detail::room_waiter* waiter = nullptr) {
+        return push({.size = size, .to = to, .waiter = waiter});
+    }
+    wsolo::detail::push_result close(wsolo::time_point drain) {
+        const wsolo::detail::closing how{wsolo::close_code::normal, drain};
+        return push({.size = 4, .close = &how});
+    }
+    wsolo::detail::push_result push(const wsolo::detail::offer& what) {
         errands todo;
+        entry* none = nullptr;
         const auto encode = [](wsolo::mutable_bytes at) {
             std::memset(at.data(), 0, at.size());
             at[1] = static_cast<std::byte>(at.size() - 2);
         };
-        const auto pushed = box.push({.size = size, .to = to, .waiter = waiter}, encode, &no_entry, todo);
+        const auto pushed = box.push(what, none, encode, []() -> entry* { return nullptr; }, todo);
         todo.run();
         return pushed;
-    }
-    wsolo::detail::push_result close(wsolo::time_point drain) {
-        errands todo;
-        return box.push_close({.size = 4, .is_close = true}, {wsolo::close_code::normal, drain},
-                              [](wsolo::mutable_bytes at) { std::memset(at.data(), 0, at.size()); }, todo);
     }
 
     bool begin() { return box.begin(instead); }
@@ -305,9 +306,9 @@ TEST_CASE("behind a gate nothing is owed but a look at a new deadline", "[write]
     CHECK_FALSE(f.begin());
     CHECK(f.instead.status == wsolo::pump_status::busy);
     CHECK(f.instead.deadline == drain);
-    CHECK_FALSE(f.box.expire_gate(drain - std::chrono::nanoseconds(1)));
+    CHECK_FALSE(f.box.expire_gate(drain - std::chrono::nanoseconds(1), wsolo::no_deadline));
     CHECK(f.box.state() == turn_state::gated);
-    REQUIRE(f.box.expire_gate(drain));
+    REQUIRE(f.box.expire_gate(drain, wsolo::no_deadline));
     CHECK(f.box.state() == turn_state::running);
     CHECK(f.box.open_gate() == wake::nothing);
     CHECK(f.step() == next_step::aborted);
