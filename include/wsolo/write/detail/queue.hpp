@@ -389,6 +389,9 @@ private:
             const bool is_after = static_cast<std::int32_t>(mark->number - old->number) > 0;
             if (is_after && mark->fate == errc::none) mark->fate = why;
         }
+        // A flush that had only this to wait for waits for the message no more.
+        while (after_message_.first() != nullptr && after_message_.first()->kind == entry_kind::mark)
+            of(lane_id::data).entries.push(after_message_.pop());
         old->fate = why;
         if (old->done)
             after.displace(old);
