@@ -44,6 +44,9 @@ TEST_CASE("every transition of a turn, from every state", "[sync][turn]") {
     check_row("open", [](turn& its) { return its.open(); },
               {state::free, state::free, state::scheduled, state::running, state::parked, state::finished});
     check_row(
+        "revoke", [](turn& its) { return its.revoke(); },
+        {state::free, state::scheduled, state::scheduled, state::running, state::parked, state::finished});
+    check_row(
         "expire", [](turn& its) { return its.expire(); },
         {state::free, state::running, state::scheduled, state::running, state::parked, state::finished});
     check_row(
