@@ -6313,7 +6313,7 @@ using client_reader = basic_reader<role::client>;
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/waiter.hpp
-// What waits for a mark (sync/watermark.hpp) or for a drain (sync/rundown.hpp): an intrusive node, and the
+// What waits for a mark (sync/sequence_barrier.hpp) or for a drain (sync/rundown.hpp): an intrusive node, and the
 // ordered ring that holds such nodes.
 //
 // Laws of this file:
@@ -8162,31 +8162,95 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/sync/watermark.hpp
-// A number that only grows, and those who wait for it to reach their mark: what the sequence barrier is built on.
+// ---- wsolo/sync/sequence_barrier.hpp
+// Numbers for what was received, and a wait for "everything up to here is handled, and nothing later": each
+// notification is issued a number, each response takes the snapshot() of its moment and waits for that
+// mark.
 //
 // Laws of this file:
-// - The number and "there are waiters" share one word, and every change is one RMW. A waiter sets the bit by
-//   the RMW that tells it whether it is too late; the advance that reaches its mark sees the bit. No
-//   wake-up can be lost.
-// - The ring of waiters is changed under lock_ only; none is fired, woken or called under it.
-// - One waiter is taken and fired at a time (sync/firing.hpp), lowest mark first, so that what fire() runs may add and
-//   remove waiters.
+// - One drainer completes in the order of the numbers. A number is never reused. One whose item was not accepted is
+//   abandoned, in any order, by any thread; waits pass over it as soon as everything else up to them is done.
+// - The number done and "there are waiters" share one word, and every change is one RMW. A waiter sets the bit by the RMW
+//   that tells it whether it is too late; the advance that reaches its mark sees the bit. No wake-up can be lost.
+// - issue() and complete() are one RMW each while there are no waiters and nothing is abandoned; a wait for what is done
+//   already is one load.
+// - The ring of waiters is changed under lock_ only; none is fired, woken or called under it. One waiter is taken and fired
+//   at a time (sync/firing.hpp), lowest mark first, so that what it runs may add and remove waiters.
 // - Verdicts: satisfied beats closed beats would_deadlock beats cancelled beats timed_out.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// The waiting side of a barrier. Any thread may call any public member. It must outlive all calls of its
-/// members and all waiters added to it.
-template <class Traits>
-class basic_watermark {
+/// Waiting for what came before. Any thread may call any member, but complete() and handle(), which one drainer at a time
+/// calls. Numbers start at 1; mark 0 is always reached. It must outlive all calls of its members and all waiters added to
+/// it. No allocation, 40 bytes.
+template <class Traits = std_blocking_traits>
+class basic_sequence_barrier {
 public:
     using traits = Traits;
     using time_point = typename Traits::clock::time_point;
+    using ticket = basic_ticket<basic_sequence_barrier>;
+    using handling = basic_handling<basic_sequence_barrier>;
     static constexpr time_point no_deadline = time_point::max();
 
-    basic_watermark(const basic_watermark&) = delete;
-    basic_watermark& operator=(const basic_watermark&) = delete;
+    basic_sequence_barrier() = default;
+    basic_sequence_barrier(const basic_sequence_barrier&) = delete;
+    basic_sequence_barrier& operator=(const basic_sequence_barrier&) = delete;
+    ~basic_sequence_barrier() {
+        WSOLO_ASSERT((word_.load(std::memory_order_acquire) & waited_for) == 0,
+                     "a barrier must outlive those who wait for it: close() it and let them return first");
+    }
+
+    // ---- numbers
+
+    /// The next number. Exactly one complete() or abandon() is owed for it.
+    [[nodiscard]] std::uint64_t issue() noexcept {
+        return issued_.fetch_add(1, std::memory_order_relaxed) + 1;
+    }
+
+    /// The same as an owner, so that an item's number ends with the item.
+    [[nodiscard]] ticket issue_ticket() noexcept { return ticket(*this, issue()); }
+
+    /// The last number issued so far: the mark of a response received now. 0 before the first.
+    [[nodiscard]] std::uint64_t snapshot() const noexcept { return issued_.load(std::memory_order_relaxed); }
+
+    /// Item `n` is about to be handled: all below it is done. Wakes those who wait for abandoned numbers
+    /// right below it. One load when there are none. handle() calls it.
+    void begin(std::uint64_t n) noexcept {
+        if (!has_reached(n - 1)) pass_gap(n - 1, 0);
+    }
+
+    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run
+    /// in this call. In order: n follows the number completed last, but for abandoned ones. (After close()
+    /// the order is free: what a queue drops on its way out.)
+    void complete(std::uint64_t n) noexcept {
+        if (value_of(word_.load(std::memory_order_relaxed)) + 1 != n) return pass_gap(n, 1);
+        const std::uint64_t before = word_.fetch_add(one, std::memory_order_acq_rel);
+        if ((before & has_gaps) != 0) return pass_trailing_gap();
+        if ((before & waited_for) != 0) settle();
+    }
+
+    /// Item `n` was numbered but not accepted: it will not be handled, and no wait includes it. Any thread,
+    /// any order. May run callbacks, as complete() does.
+    void abandon(std::uint64_t n) noexcept {
+        waiter* const first = lock_.lock();
+        // A complete() before this RMW shows in what it returns; a later one sees the bit and looks again.
+        const std::uint64_t word = word_.fetch_or(has_gaps, std::memory_order_acq_rel);
+        const std::uint64_t done = value_of(word);
+        WSOLO_ASSERT(n > done && n <= snapshot(), "abandon() of a number that is done, or was never issued");
+        const bool is_next = n == done + 1;
+        if (!is_next) ++abandoned_ahead_;
+        advance_to(is_next ? n : done, word | has_gaps);
+        lock_.unlock(first);
+        if (first != nullptr) settle();
+    }
+
+    /// Runs item `n` for the life of the result: begin(n) now, complete(n) at its end, also when the
+    /// handler throws. Inside it this thread's wait for `n` or beyond answers would_deadlock. It stays on
+    /// the stack of one thread; a handler that suspends calls begin() and complete() itself.
+    [[nodiscard]] handling handle(std::uint64_t n) noexcept { return handling(*this, n); }
+    [[nodiscard]] handling handle(ticket&& item) noexcept { return handling(*this, item.take()); }
+
+    // ---- waits
 
     /// Whether everything up to `mark` is done. Acquires what was done. O(1), one load.
     [[nodiscard]] bool has_reached(std::uint64_t mark) const noexcept {
@@ -8251,15 +8315,9 @@ public:
     }
 
 protected:
-    basic_watermark() = default;
-    ~basic_watermark() {
-        WSOLO_ASSERT((word_.load(std::memory_order_acquire) & waited_for) == 0,
-                     "a barrier must outlive those who wait for it: close() it and let them return first");
-    }
-
     // The word: the number above, these below.
     static constexpr std::uint64_t waited_for = 1; // the ring is not empty
-    static constexpr std::uint64_t has_gaps = 2; // the derived barrier has something to settle under the lock
+    static constexpr std::uint64_t has_gaps = 2;   // abandoned numbers are to be passed, under the lock
     static constexpr std::uint64_t closed = 4;
     static constexpr std::uint64_t one = 8;
 
@@ -8268,6 +8326,9 @@ protected:
         return value_of(word) >= mark || (word & closed) != 0;
     }
 
+    typename Traits::template atomic<std::uint64_t> word_{0};
+
+private:
     /// Fires all who are decided. Called with the lock free, after an advance that saw waited_for, and by
     /// close().
     void settle() noexcept {
@@ -8289,10 +8350,46 @@ protected:
         }
     }
 
-    typename Traits::template atomic<std::uint64_t> word_{0};
-    basic_pointer_lock<waiter, Traits> lock_; // guards the ring, error_, and the derived barrier's gaps
+    /// All up to `n` is done; `handled` of it (the last, or none) by a handler, the rest abandoned.
+    void pass_gap(std::uint64_t n, std::uint64_t handled) noexcept {
+        waiter* const first = lock_.lock();
+        const std::uint64_t word = word_.load(std::memory_order_relaxed);
+        const std::uint64_t done = value_of(word);
+        const bool is_closed = (word & closed) != 0;
+        const bool in_order = n >= done + handled && n - done - handled <= abandoned_ahead_;
+        if (in_order && !is_closed) {
+            abandoned_ahead_ -= n - done - handled;
+            advance_to(n, word);
+        }
+        lock_.unlock(first);
+        WSOLO_ASSERT(in_order || is_closed,
+                     "a sequence_barrier's numbers complete once and in order: a lower one is still open");
+        if (is_closed && handled != 0) return abandon(n); // order is free now, so a gap proves nothing
+        if (first != nullptr) settle();
+    }
 
-private:
+    void pass_trailing_gap() noexcept {
+        waiter* const first = lock_.lock();
+        const std::uint64_t word = word_.load(std::memory_order_relaxed);
+        advance_to(value_of(word), word);
+        lock_.unlock(first);
+        if (first != nullptr) settle();
+    }
+
+    /// Moves the number done to `done`, or to the last number issued when only abandoned ones lie between.
+    /// Under the lock. The sum cannot go stale: while an accepted number is open, only its drainer passes
+    /// it.
+    void advance_to(std::uint64_t done, std::uint64_t word) noexcept {
+        const std::uint64_t open_or_abandoned = snapshot() - done;
+        if (open_or_abandoned == abandoned_ahead_) {
+            done += abandoned_ahead_;
+            abandoned_ahead_ = 0;
+        }
+        std::uint64_t step = (done - value_of(word)) * one;
+        if (abandoned_ahead_ == 0) step -= word & has_gaps;
+        if (step != 0) word_.fetch_add(step, std::memory_order_acq_rel);
+    }
+
     struct sleeper final : waiter {
         explicit sleeper(std::uint64_t wanted) noexcept
             : waiter([](waiter& self) noexcept { static_cast<sleeper&>(self).parker.release(); }, wanted) {}
@@ -8329,129 +8426,10 @@ private:
         return stop.stop_requested() ? errc::cancelled : errc::timed_out;
     }
 
-    errc error_ = errc::none;
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/sync/sequence_barrier.hpp
-// Numbers for what was received, and a wait for "everything up to here is handled, and nothing later": each
-// notification is issued a number, each response takes the snapshot() of its moment and waits for that
-// mark.
-//
-// Laws of this file:
-// - One drainer completes in the order of the numbers.
-// - A number is never reused. One whose item was not accepted is abandoned, in any order, by any thread;
-//   waits pass over it as soon as everything else up to them is done.
-// - issue() and complete() are one RMW each while nobody waits and nothing is abandoned; a wait for what is
-//   done already is one load.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Waiting for what came before. issue(), abandon(), snapshot() and everything of basic_watermark may be
-/// called from any thread; complete() and handle() by one drainer at a time. Numbers start at 1; mark 0 is
-/// always reached. No allocation, 40 bytes.
-template <class Traits = std_blocking_traits>
-class basic_sequence_barrier : public basic_watermark<Traits> {
-    using base = basic_watermark<Traits>;
-
-public:
-    using ticket = basic_ticket<basic_sequence_barrier>;
-    using handling = basic_handling<basic_sequence_barrier>;
-
-    basic_sequence_barrier() = default;
-
-    /// The next number. Exactly one complete() or abandon() is owed for it.
-    [[nodiscard]] std::uint64_t issue() noexcept {
-        return issued_.fetch_add(1, std::memory_order_relaxed) + 1;
-    }
-
-    /// The same as an owner, so that an item's number ends with the item.
-    [[nodiscard]] ticket issue_ticket() noexcept { return ticket(*this, issue()); }
-
-    /// The last number issued so far: the mark of a response received now. 0 before the first.
-    [[nodiscard]] std::uint64_t snapshot() const noexcept { return issued_.load(std::memory_order_relaxed); }
-
-    /// Item `n` is about to be handled: all below it is done. Wakes those who wait for abandoned numbers
-    /// right below it. One load when there are none. handle() calls it.
-    void begin(std::uint64_t n) noexcept {
-        if (!base::has_reached(n - 1)) pass_gap(n - 1, 0);
-    }
-
-    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run
-    /// in this call. In order: n follows the number completed last, but for abandoned ones. (After close()
-    /// the order is free: what a queue drops on its way out.)
-    void complete(std::uint64_t n) noexcept {
-        if (base::value_of(this->word_.load(std::memory_order_relaxed)) + 1 != n) return pass_gap(n, 1);
-        const std::uint64_t before = this->word_.fetch_add(base::one, std::memory_order_acq_rel);
-        if ((before & base::has_gaps) != 0) return pass_trailing_gap();
-        if ((before & base::waited_for) != 0) base::settle();
-    }
-
-    /// Item `n` was numbered but not accepted: nobody will handle it, and no wait includes it. Any thread,
-    /// any order. May run callbacks, as complete() does.
-    void abandon(std::uint64_t n) noexcept {
-        waiter* const first = this->lock_.lock();
-        // A complete() before this RMW shows in what it returns; a later one sees the bit and looks again.
-        const std::uint64_t word = this->word_.fetch_or(base::has_gaps, std::memory_order_acq_rel);
-        const std::uint64_t done = base::value_of(word);
-        WSOLO_ASSERT(n > done && n <= snapshot(), "abandon() of a number that is done, or was never issued");
-        const bool is_next = n == done + 1;
-        if (!is_next) ++abandoned_ahead_;
-        advance_to(is_next ? n : done, word | base::has_gaps);
-        this->lock_.unlock(first);
-        if (first != nullptr) base::settle();
-    }
-
-    /// Runs item `n` for the life of the result: begin(n) now, complete(n) at its end, also when the
-    /// handler throws. Inside it this thread's wait for `n` or beyond answers would_deadlock. It stays on
-    /// the stack of one thread; a handler that suspends calls begin() and complete() itself.
-    [[nodiscard]] handling handle(std::uint64_t n) noexcept { return handling(*this, n); }
-    [[nodiscard]] handling handle(ticket&& item) noexcept { return handling(*this, item.take()); }
-
-private:
-    /// All up to `n` is done; `handled` of it (the last, or none) by a handler, the rest abandoned.
-    void pass_gap(std::uint64_t n, std::uint64_t handled) noexcept {
-        waiter* const first = this->lock_.lock();
-        const std::uint64_t word = this->word_.load(std::memory_order_relaxed);
-        const std::uint64_t done = base::value_of(word);
-        const bool is_closed = (word & base::closed) != 0;
-        const bool in_order = n >= done + handled && n - done - handled <= abandoned_ahead_;
-        if (in_order && !is_closed) {
-            abandoned_ahead_ -= n - done - handled;
-            advance_to(n, word);
-        }
-        this->lock_.unlock(first);
-        WSOLO_ASSERT(in_order || is_closed,
-                     "a sequence_barrier's numbers complete once and in order: a lower one is still open");
-        if (is_closed && handled != 0) return abandon(n); // order is free now, so a gap proves nothing
-        if (first != nullptr) base::settle();
-    }
-
-    void pass_trailing_gap() noexcept {
-        waiter* const first = this->lock_.lock();
-        const std::uint64_t word = this->word_.load(std::memory_order_relaxed);
-        advance_to(base::value_of(word), word);
-        this->lock_.unlock(first);
-        if (first != nullptr) base::settle();
-    }
-
-    /// Moves the watermark to `done`, or to the last number issued when only abandoned ones lie between.
-    /// Under the lock. The sum cannot go stale: while an accepted number is open, only its drainer passes
-    /// it.
-    void advance_to(std::uint64_t done, std::uint64_t word) noexcept {
-        const std::uint64_t open_or_abandoned = snapshot() - done;
-        if (open_or_abandoned == abandoned_ahead_) {
-            done += abandoned_ahead_;
-            abandoned_ahead_ = 0;
-        }
-        std::uint64_t step = (done - base::value_of(word)) * base::one;
-        if (abandoned_ahead_ == 0) step -= word & base::has_gaps;
-        if (step != 0) this->word_.fetch_add(step, std::memory_order_acq_rel);
-    }
-
     typename Traits::template atomic<std::uint64_t> issued_{0};
-    std::uint64_t abandoned_ahead_ = 0; // abandoned numbers above the watermark; under the lock
+    std::uint64_t abandoned_ahead_ = 0;       // abandoned numbers above the number done; under the lock
+    basic_pointer_lock<waiter, Traits> lock_; // guards the ring, error_ and abandoned_ahead_
+    errc error_ = errc::none;
 };
 
 using sequence_barrier = basic_sequence_barrier<>;

@@ -1,4 +1,4 @@
-// The shipped sequence_barrier (and the watermark, the lock and the parker under it) in every schedule within
+// The shipped sequence_barrier (and the lock and the parker under it) in every schedule within
 // a bound, on the weak memory model, plain memory included. Would catch: a wait that returns before its items
 // are handled, or without seeing what their handlers wrote; a wake-up lost to a timeout, a close or an
 // abandoned number; a barrier that waits for what came later.
