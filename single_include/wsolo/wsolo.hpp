@@ -6391,7 +6391,8 @@ inline void link_before(waiter& place, waiter& added) noexcept {
 //
 // Laws of this file:
 // - The coroutine is resumed once, with no lock held, by the thread that completed the mark or closed the
-//   barrier, inside its complete() or close(). To go elsewhere, post from there.
+//   barrier, inside its complete() or close(). To go elsewhere, post from there. A chain of coroutines each of which makes
+//   the next one due runs in constant stack.
 // - The registration lives in the coroutine's frame: nothing allocates. Destroying a suspended coroutine
 //   withdraws it.
 
@@ -6535,9 +6536,9 @@ struct std_blocking_traits : std_traits {
 // Laws of this file:
 // - release() happens once and is the releaser's last touch: the sleeper may return, and take the parker
 //   with it, as soon as the parker's own mutex is free again. The notification is sent under that mutex for
-//   this reason; it is shared by these two threads only, so nobody else waits behind the system call.
+//   this reason; it is shared by these two threads only, so no other thread waits for the system call.
 // - A deadline that has passed is not slept until: libraries that wait for the difference to now let it overflow.
-// - A nudge wakes but does not release: whoever can still be released must be unlinked before it leaves.
+// - A nudge wakes but does not release: a sleeper that can still be released must be unlinked before it leaves.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -6601,7 +6602,8 @@ private:
 //
 // Laws of this file:
 // - Called exactly once, unless the object goes first: in the thread that made it true, or in the
-//   constructor when it is true already. Never under a lock of wsolo.
+//   constructor when it is true already. Never under a lock of wsolo. A chain of callbacks each of which makes the next one
+//   due runs in constant stack.
 // - After the destructor the function neither runs nor will: it waits for a call in another thread, and
 //   returns at once from inside the call.
 // - No allocation: the object is the registration, and stays where it is.
@@ -6816,14 +6818,14 @@ private:
 // Laws of this file:
 // - What counts is what was accepted and not yet handled, the message in the handler included, plus an
 //   overhead per message: the bound is on memory, not on payload (RFC 6455 §10.4 asks for limits).
-// - Both bounds hold at once: many small messages can't hide behind the bytes, nor large ones behind the
+// - Both bounds hold at once: many small messages do not escape by their bytes, nor large ones by their
 //   count.
 
 namespace wsolo::inline WSOLO_ABI {
 
 /// What becomes of a message that finds the inbox full.
 enum class inbox_overflow : std::uint8_t {
-    pause,           ///< backpressure: whoever reads stops until the resume hook is called
+    pause,           ///< backpressure: the reader stops until the resume hook is called
     violate_policy,  ///< the connection fails: errc::inbox_overflow, status code 1008
     try_again_later, ///< the connection fails: errc::inbox_overloaded, status code 1013
     drop_newest,     ///< errc::queue_full; the message is the caller's, and counted as refused
@@ -6874,8 +6876,8 @@ struct inbox_report {
 //
 // Laws of this file:
 // - No user code, system call, allocation or large copy runs while it is held.
-// - unlock() is one release store and touches nothing afterwards, so whoever takes the lock next may destroy
-// it.
+// - unlock() is one release store and touches nothing afterwards, so the thread that takes the lock next may
+//   destroy it.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -7402,11 +7404,11 @@ private:
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/sync/schedule_hook.hpp
-// How a queue asks its loop for a turn: a function that whoever found the queue idle calls once.
+// How a queue asks its loop for a turn: a function that the thread which found the queue idle calls once.
 //
 // Laws of this file:
 // - Called with no lock held, once per idle-to-busy transition, from whichever thread made it.
-// - A hook that returns false, or throws, refuses: nobody will come, and the queue ends.
+// - A hook that returns false, or throws, refuses: no thread will come, and the queue ends.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -7511,7 +7513,7 @@ inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finishe
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/inbox.hpp
-// The receiving counterpart of the writer: whoever reads pushes messages and goes on reading; one drainer
+// The receiving counterpart of the writer: the reader pushes messages and goes on reading; one drainer
 // at a time handles them, serially and in order. A slow handler stalls neither the reader nor the
 // heartbeat.
 //
@@ -7520,7 +7522,7 @@ inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finishe
 // - Never two handlers at once, even if drain() is called from several threads.
 // - The schedule hook is called once per idle-to-busy transition, outside any lock; drain() is what it
 //   owes.
-// - The first error wins: it stops the handling behind the message in progress, drops what is queued, and
+// - The first error wins: it stops the handling after the message in progress, drops what is queued, and
 //   reaches the owner by the report. accepted = handled + dropped.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -7535,7 +7537,7 @@ struct [[nodiscard]] inbox_push {
     bool pause = false;
 };
 
-/// What drain() left behind.
+/// What drain() left.
 enum class inbox_status : std::uint8_t {
     idle,     ///< everything is handled; the next push calls the hook
     more,     ///< the quantum is used up; the hook was called again
@@ -7608,14 +7610,15 @@ public:
 
     /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook asked; a call too
     /// many is harmless. What the handler throws (or wanted(), or on_resume()) closes the inbox with errc::handler_failed
-    /// and leaves this call, after on_finished(). The message is destroyed when its handler returns.
+    /// and leaves this call, after on_finished(). The message is destroyed when its handler returns. A quantum is for hooks
+    /// that post: one that calls drain() itself would nest once for each.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
         return drain_while(handler, always{}, quantum);
     }
 
-    /// The same for a handler that takes messages when it wants to: `wanted()` is asked before each, by whoever
-    /// drains, with no lock held. When it says no the rest stays queued, and no push calls the hook, until rouse() or
+    /// The same for a handler that takes messages when it wants to: `wanted()` is asked before each, by the
+    /// thread that drains, with no lock held. When it says no the rest stays queued, and no push calls the hook, until rouse() or
     /// an error.
     template <inbox_handler<Message> Handler, std::predicate<> Wanted>
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
@@ -7724,7 +7727,7 @@ private:
     /// The caller took the turn off `free`, or gave it back with messages left.
     void schedule() {
         if (detail::ask_for_a_turn(hook_)) return;
-        static_cast<void>(box_.close(errc::schedule_refused)); // nobody will come
+        static_cast<void>(box_.close(errc::schedule_refused)); // no thread will come
         if (box_.begin(0).step == detail::inbox_step::end) end();
     }
 
@@ -7759,13 +7762,13 @@ private:
 
 // ---- wsolo/sync/pointer_lock.hpp
 // A pointer and the lock that guards it, in one word: a pointer while free, the chain of sleeping lockers
-// while somebody holds it (the holder carries the pointer).
+// while it is held (the holder carries the pointer).
 //
 // Laws of this file:
-// - "Held?" and "sleep behind the holder" change in one word by one RMW: no wake-up can be lost.
+// - "Held?" and "sleep until the holder leaves" change in one word by one RMW: no wake-up can be lost.
 // - unlock() is one exchange, and that is its last touch of the word; those whom it wakes touch only their
 //   stacks.
-// - Nobody owns the lock while it sleeps: unlock() frees it and wakes all sleepers, who try again. Sections
+// - A sleeper does not own the lock: unlock() frees it and wakes all sleepers, who try again. Sections
 //   under it are a few list operations, so there is rarely more than one.
 // - 8 bytes. Not a std::mutex because that takes 40, and the types that use this one exist once per
 //   connection.
@@ -7793,7 +7796,7 @@ public:
                 ++looks;
                 Traits::pause();
             } else {
-                sleep_behind(seen);
+                sleep_after(seen);
             }
         }
     }
@@ -7813,7 +7816,7 @@ private:
         sleeper* next = nullptr;
     };
 
-    void sleep_behind(std::uintptr_t seen) noexcept {
+    void sleep_after(std::uintptr_t seen) noexcept {
         sleeper self;
         self.next = reinterpret_cast<sleeper*>(seen & ~held);
         if (word_.compare_exchange_strong(seen, reinterpret_cast<std::uintptr_t>(&self) | held,
@@ -7889,15 +7892,14 @@ using stop_hook = typename detail::stop_callback_type<Token, Function>::type;
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/rundown.hpp
-// Protection against running down: users enter while it is open, close() lets nobody else in, and wait()
+// Protection against running down: users enter while it is open, close() ends that, and wait()
 // returns when the last one has left. What is published after it was entered can always be waited for.
 //
 // Laws of this file:
 // - "Closed?" and "one more inside" change in one word by one CAS: a refused entry was never counted.
-// - leave() is one RMW, and nothing after it touches the object, unless that RMW closed the count with
-//   somebody waiting. Then the object is held by those waiters until the leaver has put the ring's lock
-//   back, its last touch.
-// - So whoever was told "drained" may destroy the object. A wait that is about to time out looks at the
+// - leave() is one RMW, and nothing after it touches the object, unless that RMW drained it while there were
+//   waiters. Then these hold the object until the leaver has put the ring's lock back, its last touch.
+// - So one that was told "drained" may destroy the object. A wait that is about to time out looks at the
 //   word first: once the last leaver has seen a waiter, that waiter stays until it is released.
 // - The waiting bit is set and cleared under the ring's lock, and never after the drain.
 
@@ -7920,7 +7922,7 @@ public:
     basic_rundown& operator=(const basic_rundown&) = delete;
     ~basic_rundown() {
         WSOLO_ASSERT(users_of(word_.load(std::memory_order_acquire)) == 0,
-                     "a rundown was destroyed with somebody inside: close() and wait() first");
+                     "a rundown was destroyed with users inside: close() and wait() first");
     }
 
     /// Enters, for the life of the guard. Empty once closed.
@@ -7936,15 +7938,16 @@ public:
         return true;
     }
 
-    /// Leaves. The last one out after close() releases the waiters and runs their callbacks here.
+    /// Leaves. The last one out after close() releases the waiters and runs their callbacks here (or in the call around
+    /// this one: see sync/firing.hpp).
     void leave() noexcept {
         const std::uint64_t before = word_.fetch_sub(one, std::memory_order_acq_rel);
         WSOLO_ASSERT(users_of(before) != 0, "leave() without enter()");
         if (before == (one | closed | waited_for)) release_waiters();
     }
 
-    /// Lets nobody else in. True: this call closed it. When nobody is inside, waiters are released and
-    /// callbacks run here.
+    /// No one enters any more. True: this call closed it. When there are no users, waiters are released and
+    /// callbacks run here, as in leave().
     bool close() noexcept {
         const std::uint64_t before = word_.fetch_or(closed, std::memory_order_acq_rel);
         if (before == waited_for) release_waiters();
@@ -7967,7 +7970,7 @@ public:
     [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
         const std::uint64_t word = word_.load(std::memory_order_acquire);
         if (is_drained(word) && (word & waited_for) == 0)
-            return errc::none; // nobody is left to touch this object
+            return errc::none; // no thread is left that would touch this object
         sleeper self;
         if (!add(self)) return errc::none;
         {
@@ -7998,7 +8001,7 @@ public:
         bool waits = (seen & released) == 0;
         while (waits && (seen & waited_for) == 0) {
             if (is_drained(seen)) {
-                waits = false; // nobody would come: the last leaver saw no waiter
+                waits = false; // it would not be fired: the last leaver saw no waiter
             } else if (word_.compare_exchange_weak(seen, seen | waited_for, std::memory_order_acq_rel)) {
                 break;
             }
@@ -8058,7 +8061,7 @@ private:
     basic_pointer_lock<waiter, Traits> lock_; // guards the ring
 };
 
-/// Somebody inside. Move-only; leaves when it goes. Empty when the rundown was closed.
+/// One user inside. Move-only; leaves when it goes. Empty when the rundown was closed.
 template <class Traits>
 class [[nodiscard]] basic_rundown<Traits>::guard {
 public:
@@ -8219,8 +8222,8 @@ public:
         if (!has_reached(n - 1)) pass_gap(n - 1, 0);
     }
 
-    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run
-    /// in this call. In order: n follows the number completed last, but for abandoned ones. (After close()
+    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run in this call, or,
+    /// where such calls nest eight deep, in the one around it (see sync/firing.hpp). In order: n follows the number completed last, but for abandoned ones. (After close()
     /// the order is free: what a queue drops on its way out.)
     void complete(std::uint64_t n) noexcept {
         if (value_of(word_.load(std::memory_order_relaxed)) + 1 != n) return pass_gap(n, 1);

@@ -60,8 +60,8 @@ public:
         if (!has_reached(n - 1)) pass_gap(n - 1, 0);
     }
 
-    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run
-    /// in this call. In order: n follows the number completed last, but for abandoned ones. (After close()
+    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run in this call, or,
+    /// where such calls nest eight deep, in the one around it (see sync/firing.hpp). In order: n follows the number completed last, but for abandoned ones. (After close()
     /// the order is free: what a queue drops on its way out.)
     void complete(std::uint64_t n) noexcept {
         if (value_of(word_.load(std::memory_order_relaxed)) + 1 != n) return pass_gap(n, 1);

@@ -30,8 +30,7 @@ struct fake_stop {
 
 } // namespace
 
-TEST_CASE("satisfied beats closed beats would_deadlock beats cancelled beats timed_out",
-          "[sync][barrier]") {
+TEST_CASE("satisfied beats closed beats would_deadlock beats cancelled beats timed_out", "[sync][barrier]") {
     for (int causes = 0; causes < 32; ++causes) {
         const bool satisfied = (causes & 1) != 0;
         const bool closed = (causes & 2) != 0;
