@@ -8,9 +8,11 @@
 #include "core/cpu.hpp"
 #include "core/error.hpp"
 #include "core/error_category.hpp"
+#include "core/limit.hpp"
 #include "core/random.hpp"
 #include "core/result.hpp"
 #include "core/role.hpp"
+#include "core/side.hpp"
 #include "core/time.hpp"
 
 #include "text/utf8.hpp"
@@ -81,7 +83,6 @@
 #include "write/pump.hpp"
 #include "write/report.hpp"
 #include "write/sender.hpp"
-#include "write/side.hpp"
 #include "write/single_writer.hpp"
 #include "write/transport.hpp"
 

@@ -47,6 +47,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -245,6 +246,15 @@ public:
     /// The contents. Valid until the next non-const call.
     [[nodiscard]] const_bytes view() const noexcept { return {data_, size_}; }
     [[nodiscard]] mutable_bytes view() noexcept { return {data_, size_}; }
+
+    /// Gives memory above the size back, where the allocator takes it back.
+    void shrink() noexcept {
+        if (size_ == 0 || size_ == capacity_) return;
+        void* smaller = std::realloc(data_, size_);
+        if (smaller == nullptr) return;
+        data_ = static_cast<std::byte*>(smaller);
+        capacity_ = size_;
+    }
 
     /// Room for `capacity` bytes in all. False when there is no memory; the contents stay. O(size) when it
     /// grows.
@@ -477,58 +487,14 @@ __attribute__((target("avx2"))) inline void chacha20_blocks8(const chacha20_key&
         std::memcpy(to + chacha20_group * chacha20_block_size + i * 16, halves + 16, 16);
     }
 }
-
-using chacha20_lanes16 = std::uint32_t __attribute__((vector_size(64)));
-
-/// §2.1, on sixteen blocks; each rotation is one instruction here.
-__attribute__((target("avx512f"), always_inline)) inline void
-chacha20_quarter16(chacha20_lanes16& a, chacha20_lanes16& b, chacha20_lanes16& c,
-                   chacha20_lanes16& d) noexcept {
-    a = a + b, d = d ^ a, d = d << 16 | d >> 16;
-    c = c + d, b = b ^ c, b = b << 12 | b >> 20;
-    a = a + b, d = d ^ a, d = d << 8 | d >> 24;
-    c = c + d, b = b ^ c, b = b << 7 | b >> 25;
-}
-
-/// The same bytes as four calls of chacha20_blocks4: blocks `counter` to `counter + 15`, 1024 bytes.
-__attribute__((target("avx512f"))) inline void
-chacha20_blocks16(const chacha20_key& key, std::uint32_t counter, std::byte* to) noexcept {
-    std::array<chacha20_lanes16, 16> input{};
-    for (std::size_t i = 0; i < 4; ++i) input[i] += chacha20_constants[i];
-    for (std::size_t i = 0; i < 8; ++i) input[4 + i] += key[i];
-    input[12] = chacha20_lanes16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + counter;
-
-    std::array<chacha20_lanes16, 16> x = input;
-    for (int round = 0; round < 10; ++round) {
-        chacha20_quarter16(x[0], x[4], x[8], x[12]);
-        chacha20_quarter16(x[1], x[5], x[9], x[13]);
-        chacha20_quarter16(x[2], x[6], x[10], x[14]);
-        chacha20_quarter16(x[3], x[7], x[11], x[15]);
-        chacha20_quarter16(x[0], x[5], x[10], x[15]);
-        chacha20_quarter16(x[1], x[6], x[11], x[12]);
-        chacha20_quarter16(x[2], x[7], x[8], x[13]);
-        chacha20_quarter16(x[3], x[4], x[9], x[14]);
-    }
-    for (std::size_t i = 0; i < 16; ++i) {
-        const chacha20_lanes16 words = x[i] + input[i];
-        const auto* quarters = reinterpret_cast<const std::byte*>(&words);
-        for (std::size_t group = 0; group < 4; ++group) {
-            std::memcpy(to + group * chacha20_group * chacha20_block_size + i * 16, quarters + group * 16,
-                        16);
-        }
-    }
-}
 #endif
 
 /// chacha20_run by `unit`, which this processor must have.
 inline void chacha20_run_by([[maybe_unused]] vector_unit unit, const chacha20_key& key, std::uint32_t count,
                             std::byte* to) noexcept {
 #if WSOLO_X86_KERNELS
-    if (unit == vector_unit::avx512) {
-        for (std::uint32_t i = 0; i < count; i += 16) chacha20_blocks16(key, i, to + i * chacha20_block_size);
-        return;
-    }
-    if (unit == vector_unit::avx2) {
+    if (unit >= vector_unit::avx2) { // a third copy for AVX-512 was not worth its lines: keys are drawn ahead
+
         for (std::uint32_t i = 0; i < count; i += 8) chacha20_blocks8(key, i, to + i * chacha20_block_size);
         return;
     }
@@ -536,7 +502,7 @@ inline void chacha20_run_by([[maybe_unused]] vector_unit unit, const chacha20_ke
     for (std::uint32_t i = 0; i < count; i += 4) chacha20_blocks4(key, i, to + i * chacha20_block_size);
 }
 
-/// Writes the blocks 0 to `count - 1`; count is a multiple of 16.
+/// Writes the blocks 0 to `count - 1`; count is a multiple of 8.
 inline void chacha20_run(const chacha20_key& key, std::uint32_t count, std::byte* to) noexcept {
     chacha20_run_by(usable_vector_unit(), key, count, to);
 }
@@ -849,6 +815,71 @@ public:
 template <>
 struct std::is_error_code_enum<wsolo::errc> : std::true_type {};
 
+// ---- wsolo/core/time.hpp
+// Points and spans of time, as everything in wsolo counts them.
+//
+// Laws of this file:
+// - Every deadline is a point of the steady clock: the wall clock may jump.
+// - Arithmetic saturates: a deadline beyond the clock's end is no deadline.
+// - Nothing here reads a clock.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A point of the steady clock.
+using time_point = std::chrono::steady_clock::time_point;
+/// A span; any std::chrono duration that converts without loss fits.
+using duration = std::chrono::steady_clock::duration;
+
+/// "No deadline", and what a deadline that would overflow saturates to.
+inline constexpr time_point no_deadline = time_point::max();
+
+/// `span` in the clock's own unit; what that can't hold saturates, at either end.
+template <class Rep, class Period>
+[[nodiscard]] constexpr duration saturated(std::chrono::duration<Rep, Period> span) noexcept {
+    using given = std::chrono::duration<Rep, Period>;
+    if constexpr (std::ratio_less_equal_v<Period, duration::period>) { // as fine or finer: it fits
+        return std::chrono::duration_cast<duration>(span);
+    } else {
+        if (span >= std::chrono::duration_cast<given>(duration::max())) return duration::max();
+        if (span <= std::chrono::duration_cast<given>(duration::min())) return duration::min();
+        return std::chrono::duration_cast<duration>(span);
+    }
+}
+
+/// `from` + `span`, saturating at no_deadline and at the clock's beginning.
+[[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
+    const duration since = from.time_since_epoch();
+    if (span.count() > 0 && since > duration::max() - span) return no_deadline;
+    if (span.count() < 0 && since < duration::min() - span) return time_point::min();
+    return from + span;
+}
+template <class Rep, class Period>
+[[nodiscard]] constexpr time_point deadline_after(time_point from,
+                                                  std::chrono::duration<Rep, Period> span) noexcept {
+    return deadline_after(from, saturated(span));
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/core/limit.hpp
+// What a zero means for every limit, quantum and timeout of wsolo: none.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// `limit` as a bound that everything can be compared with: 0 bounds nothing.
+template <std::unsigned_integral Number>
+[[nodiscard]] constexpr Number bound_of(Number limit) noexcept {
+    return limit == 0 ? std::numeric_limits<Number>::max() : limit;
+}
+
+/// The same of a timeout, saturated.
+template <class Rep, class Period>
+[[nodiscard]] constexpr duration bound_of(std::chrono::duration<Rep, Period> timeout) noexcept {
+    return timeout == timeout.zero() ? duration::max() : saturated(timeout);
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/core/result.hpp
 // A value or the errc that stands in its place. std::expected is C++23; this is the part of it that wsolo
 // needs.
@@ -1092,28 +1123,62 @@ enum class role : std::uint8_t { server, client };
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/core/time.hpp
-// Points and spans of time, as everything in wsolo counts them.
+// ---- wsolo/core/side.hpp
+// Which side of a connection an object is, as one policy for reader, writer and endpoint: the role, and with a client's the
+// key source that it masks with.
 //
 // Laws of this file:
-// - Every deadline is a point of the steady clock: the wall clock may jump.
-// - Arithmetic saturates: a deadline beyond the clock's end is no deadline.
-// - Nothing here reads a clock.
+// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455 §5.1).
+// - An object uses its side from one thread at a time (a writer under its lock), so a key source needs no lock of its own.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A point of the steady clock.
-using time_point = std::chrono::steady_clock::time_point;
-/// A span; any std::chrono duration that converts without loss fits.
-using duration = std::chrono::steady_clock::duration;
+/// A server: what it sends goes out as it is. Empty.
+class server_side {
+public:
+    static constexpr role self = role::server;
 
-/// "No deadline", and what a deadline that would overflow saturates to.
-inline constexpr time_point no_deadline = time_point::max();
+    /// Calls use(), and returns its result: encode_frame<self> and the like take no key source of a server.
+    template <class Use>
+    decltype(auto) with_keys(Use use) noexcept {
+        return use();
+    }
+    /// The same side for one frame, for another thread.
+    [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
+};
 
-/// `from` + `span`, saturating at no_deadline.
-[[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
-    return span >= no_deadline - from ? no_deadline : from + span;
-}
+/// A client: each frame that it sends is masked with a fresh key from `Keys`, which is owned (`random_keys`, the default),
+/// or referred to (`random_keys&`: it then outlives this).
+template <class Keys = random_keys>
+class client_side {
+    static_assert(key_source<std::remove_reference_t<Keys>>,
+                  "a client's frames are masked: give it a key source (core/random.hpp)");
+
+public:
+    static constexpr role self = role::client;
+
+    client_side()
+        requires std::default_initializable<Keys>
+    = default;
+    explicit client_side(Keys keys) noexcept : keys_(static_cast<Keys&&>(keys)) {}
+
+    /// Calls use(keys), and returns its result: for encode_frame<self> and the like.
+    template <class Use>
+    decltype(auto) with_keys(Use use) noexcept {
+        return use(keys_);
+    }
+    /// A side for one frame, for another thread. Takes one key.
+    [[nodiscard]] client_side<one_key> for_one_frame() noexcept {
+        return client_side<one_key>(one_key(keys_.next_key()));
+    }
+
+private:
+    Keys keys_{};
+};
+
+/// The side of a role, with a client's default key source.
+template <role Self>
+using default_side = std::conditional_t<Self == role::server, server_side, client_side<>>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -2851,16 +2916,21 @@ public:
     owned_frame() noexcept = default;
 
     /// The encoded frame. Valid while this object is not assigned to, moved from or destroyed.
-    [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view(); }
+    [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view().subspan(start_); }
 
 private:
-    explicit owned_frame(byte_buffer&& bytes) noexcept : bytes_(std::move(bytes)) {}
+    explicit owned_frame(byte_buffer&& bytes, std::size_t start = 0) noexcept
+        : bytes_(std::move(bytes)), start_(start) {}
 
     template <role Role, class... Keys>
         requires keys_for<Role, Keys...>
     friend result<owned_frame> make_frame(frame_spec, const_bytes, Keys&...) noexcept;
+    template <role Role, class... Keys>
+        requires keys_for<Role, Keys...>
+    friend result<owned_frame> make_frame_in_place(byte_buffer&&, std::size_t, frame_spec, Keys&...) noexcept;
 
     byte_buffer bytes_;
+    std::size_t start_ = 0;
 };
 
 namespace detail {
@@ -2966,6 +3036,22 @@ result<mutable_bytes> encode_in_place(mutable_bytes storage, std::size_t payload
         apply_mask(frame.subspan(header_bytes), key);
     }
     return frame;
+}
+
+/// Makes a frame of the payload that `storage` holds from `payload_offset` to its end, and takes the memory over: nothing
+/// is copied. headroom<Role> bytes before the payload always suffice. Errors as encode_in_place's; `storage` is then
+/// unchanged. Memory that `storage` had in reserve goes back.
+template <role Role, class... Keys>
+    requires keys_for<Role, Keys...>
+result<owned_frame> make_frame_in_place(byte_buffer&& storage, std::size_t payload_offset, frame_spec spec,
+                                        Keys&... keys) noexcept {
+    if (payload_offset > storage.size()) return errc::buffer_too_small;
+    storage.shrink();
+    const auto frame =
+        encode_in_place<Role>(storage.view(), payload_offset, storage.size() - payload_offset, spec, keys...);
+    if (!frame) return frame.error();
+    const auto start = static_cast<std::size_t>(frame->data() - storage.data());
+    return owned_frame(std::move(storage), start);
 }
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -5813,48 +5899,6 @@ struct read_limits {
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/session/detail/reader_keys.hpp
-// A reader's key source: owned, referred to, or none for a server.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// What a server's reader has in a key source's place.
-struct no_keys {};
-
-template <role Role>
-using default_keys = std::conditional_t<masks(Role), random_keys, no_keys>;
-
-/// Keys may be a reference: the source is then the caller's and outlives the reader.
-template <class Keys>
-class reader_keys {
-    static_assert(key_source<std::remove_reference_t<Keys>>,
-                  "a client's replies are masked: give the reader a key source (core/random.hpp)");
-
-public:
-    template <class... Arguments>
-        requires std::constructible_from<Keys, Arguments...>
-    explicit reader_keys(Arguments&&... arguments) noexcept : keys_(std::forward<Arguments>(arguments)...) {}
-
-    template <class Use>
-    void with_keys(Use use) noexcept {
-        use(keys_);
-    }
-
-private:
-    Keys keys_;
-};
-
-template <>
-class reader_keys<no_keys> {
-public:
-    template <class Use>
-    void with_keys(Use use) noexcept {
-        use();
-    }
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
 // ---- wsolo/session/detail/message_rules.hpp
 // What one data frame may follow and what it may add (RFC 6455 §5.4, §10.4): the part of the rules that
 // depends on the frames before it.
@@ -6170,23 +6214,22 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Reads what the peer of `Role` sends. Keys: a client's key source, owned (`random_keys`, the default) or
-/// referred to (`random_keys&`), for the replies that it owes; a server has none. Not thread-safe: one thread
-/// at a time reads, and the same one calls the other members. Movable between reads where Keys is.
-template <role Role, class Keys = detail::default_keys<Role>>
-class basic_reader : private detail::reader_keys<Keys> {
-    static_assert(masks(Role) != std::is_same_v<Keys, detail::no_keys>,
-                  "a client's replies are masked and need a key source; a server's are not and take none");
-
+/// Reads what the peer of `Side` sends. Side: server_side, or client_side<> with the key source for the replies that a client
+/// owes. Not thread-safe: one thread at a time reads, and the same one calls the other members. Movable between reads where
+/// Side is.
+template <class Side>
+class basic_reader {
 public:
     class event_range;
 
-    /// `keys`: what a client's key source is made of, nothing for a default one. With delivery::fragments 125
-    /// bytes are allocated here, and nothing ever after.
-    template <class... KeyArguments>
-        requires std::constructible_from<detail::reader_keys<Keys>, KeyArguments...>
-    explicit basic_reader(const read_limits& limits = {}, KeyArguments&&... keys) noexcept
-        : detail::reader_keys<Keys>(std::forward<KeyArguments>(keys)...), state_(limits) {}
+    using side_type = Side;
+
+    /// With delivery::fragments 125 bytes are allocated here, and nothing ever after.
+    explicit basic_reader(const read_limits& limits = {})
+        requires std::default_initializable<Side>
+        : state_(limits) {}
+    basic_reader(const read_limits& limits, Side side) noexcept
+        : side_(static_cast<Side&&>(side)), state_(limits) {}
 
     /// The events in the next bytes from the peer, found one by one as the range is iterated, once:
     ///
@@ -6234,7 +6277,7 @@ private:
     void settle_reply(event& found) noexcept {
         if (state_.close_sent) return;
         if (found.kind() == event_kind::failure && found.code() == close_code::no_status) return;
-        this->with_keys([&](auto&... keys) { detail::event_access::owe(found, keys...); });
+        side_.with_keys([&](auto&... keys) { detail::event_access::owe(found, keys...); });
     }
 
     /// The next event, or false when the input is used up.
@@ -6245,13 +6288,14 @@ private:
         return true;
     }
 
-    detail::reader_state<Role> state_;
+    [[no_unique_address]] Side side_;
+    detail::reader_state<Side::self> state_;
 };
 
 /// The events of one read(): a single-pass range. Neither copied nor moved; it refers to its reader and to
 /// the bytes that were read.
-template <role Role, class Keys>
-class basic_reader<Role, Keys>::event_range {
+template <class Side>
+class basic_reader<Side>::event_range {
 public:
     struct sentinel {};
 
@@ -6306,9 +6350,9 @@ private:
 };
 
 /// A server's side: reads a client's masked frames.
-using server_reader = basic_reader<role::server>;
+using server_reader = basic_reader<server_side>;
 /// A client's side: reads a server's frames, and owns a generator for the replies' keys (1 KiB).
-using client_reader = basic_reader<role::client>;
+using client_reader = basic_reader<client_side<>>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -6819,7 +6863,7 @@ private:
 // - What counts is what was accepted and not yet handled, the message in the handler included, plus an
 //   overhead per message: the bound is on memory, not on payload (RFC 6455 §10.4 asks for limits).
 // - Both bounds hold at once: many small messages do not escape by their bytes, nor large ones by their
-//   count.
+//   count. A zero means "none": no bound.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -6836,7 +6880,7 @@ struct inbox_limits {
     /// Bytes that may wait, overhead included. With inbox_overflow::pause the message that crosses the
     /// bound is still accepted, so that memory stays below max_bytes plus one message; otherwise it is not.
     std::size_t max_bytes = 1024 * 1024;
-    /// Messages that may wait, the one in the handler included. At least 1.
+    /// Messages that may wait, the one in the handler included.
     std::uint32_t max_messages = 1024;
     inbox_overflow when_full = inbox_overflow::pause;
 };
@@ -7174,8 +7218,8 @@ public:
     static constexpr std::size_t overhead = sizeof(message_slot<Message>);
 
     explicit inbox_box(const inbox_limits& limits) noexcept
-        : max_bytes_(limits.max_bytes),
-          max_messages_(limits.max_messages == 0 ? 1 : limits.max_messages),
+        : max_bytes_(bound_of(limits.max_bytes)),
+          max_messages_(bound_of(limits.max_messages)),
           when_full_(limits.when_full) {}
     inbox_box(const inbox_box&) = delete;
     inbox_box& operator=(const inbox_box&) = delete;
@@ -8616,9 +8660,9 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// What pump() left behind.
 enum class pump_status : std::uint8_t {
-    idle,     ///< everything is written; the next send calls the hook
-    blocked,  ///< pump() again when the transport is writable (when a write is in flight, its end calls the hook), or at
-              ///< `deadline`
+    idle, ///< everything is written; the next send calls the hook
+    blocked, ///< pump() again when the transport is writable (when a write is in flight, its end calls the hook), or at
+    ///< `deadline`
     more,     ///< the quantum is used up; the hook was called again
     busy,     ///< another thread runs, or a gate is shut: nothing to do here before `deadline`
     finished, ///< over: see report()
@@ -8925,7 +8969,8 @@ namespace wsolo::inline WSOLO_ABI::detail {
 /// waits for both (RFC 6455 §5.5.2, §5.5.3). Close travels in `data`, after everything accepted before it.
 enum class lane_id : std::uint8_t { greeting, pong, ping, data };
 inline constexpr std::size_t lane_count = 4;
-inline constexpr lane_id all_lanes[lane_count] = {lane_id::greeting, lane_id::pong, lane_id::ping, lane_id::data};
+inline constexpr lane_id all_lanes[lane_count] = {lane_id::greeting, lane_id::pong, lane_id::ping,
+                                                  lane_id::data};
 
 /// What a write took: bytes and whole frames of each lane, and the frame in which it stopped.
 struct taken {
@@ -8934,11 +8979,14 @@ struct taken {
         std::uint32_t frames = 0;
     };
     share lanes[lane_count];
-    std::size_t begun_rest = 0; ///< bytes that the begun frame still has; 0: the wire ends on a frame boundary
+    std::size_t begun_rest =
+        0; ///< bytes that the begun frame still has; 0: the wire ends on a frame boundary
     lane_id begun = lane_id::data;
 
     [[nodiscard]] share& operator[](lane_id id) noexcept { return lanes[static_cast<std::size_t>(id)]; }
-    [[nodiscard]] const share& operator[](lane_id id) const noexcept { return lanes[static_cast<std::size_t>(id)]; }
+    [[nodiscard]] const share& operator[](lane_id id) const noexcept {
+        return lanes[static_cast<std::size_t>(id)];
+    }
     [[nodiscard]] std::size_t bytes() const noexcept {
         return lanes[0].bytes + lanes[1].bytes + lanes[2].bytes + lanes[3].bytes;
     }
@@ -8954,10 +9002,9 @@ public:
     /// Enough that a system call costs little per byte, little enough that a PONG does not wait long for a write.
     static constexpr std::size_t max_bytes = 256 * 1024;
 
-    void clear() noexcept {
-        parts_ = entries_ = 0;
-        bytes_ = 0;
-    }
+    batch() noexcept {} // NOLINT(modernize-use-equals-default): the arrays stay as they are
+
+    void clear() noexcept { bytes_ = parts_ = entries_ = 0; }
 
     /// The rest of an entry: `frames` frames, of which the first is whole. `is_one` where it is one frame, or no frame
     /// at all but bytes of a handshake.
@@ -8967,7 +9014,8 @@ public:
         origin& part = origins_[parts_];
         part = {rest.size(), frames, from, is_one};
         const std::size_t room = max_bytes - bytes_;
-        views_[parts_++] = rest.size() > room ? rest.first(room) : rest; // a large frame leaves in several writes
+        views_[parts_++] =
+            rest.size() > room ? rest.first(room) : rest; // a large frame leaves in several writes
         bytes_ += views_[parts_ - 1].size();
     }
 
@@ -9001,7 +9049,8 @@ private:
         bool is_one;
     };
 
-    static void stop_inside(taken& result, const origin& part, const std::byte* bytes, std::size_t share) noexcept {
+    static void stop_inside(taken& result, const origin& part, const std::byte* bytes,
+                            std::size_t share) noexcept {
         std::size_t begin = 0;
         std::size_t end = part.size;
         if (!part.is_one) {
@@ -9020,8 +9069,12 @@ private:
         return header_size_announced(bytes[1]) + static_cast<std::size_t>(read_length(bytes));
     }
 
-    const_bytes views_[max_entries];
-    origin origins_[max_entries];
+    union {
+        const_bytes views_[max_entries];
+    };
+    union {
+        origin origins_[max_entries];
+    };
     std::size_t bytes_ = 0;
     std::size_t parts_ = 0;
     std::size_t entries_ = 0;
@@ -9082,8 +9135,8 @@ struct relief {
 class accounts {
 public:
     explicit accounts(const writer_limits& limits) noexcept
-        : max_bytes_(limits.max_bytes == 0 ? static_cast<std::size_t>(-1) / 2 : limits.max_bytes),
-          max_frames_(limits.max_frames == 0 ? UINT32_MAX : limits.max_frames),
+        : max_bytes_(bound_of(limits.max_bytes)),
+          max_frames_(bound_of(limits.max_frames)),
           reserve_(limits.control_reserve == 0 ? 1 : limits.control_reserve),
           high_water_(limits.max_bytes == 0 ? 0 : limits.high_water),
           low_water_(limits.low_water < limits.high_water ? limits.low_water : limits.high_water),
@@ -9092,7 +9145,8 @@ public:
     [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
 
     /// What a data frame costs, in an entry of its own or in the one before it.
-    [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size, bool starts_entry = true) noexcept {
+    [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size,
+                                                         bool starts_entry = true) noexcept {
         return size + frame_overhead + (starts_entry ? entry_overhead : 0);
     }
 
@@ -9103,7 +9157,8 @@ public:
         if (charge > max_bytes_) return errc::too_large;
         const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames - leaving.frames;
         const std::size_t in_use = held.charged() + held.reserved_bytes - leaving.charge;
-        const bool fits = frames < frame_bound(half) && in_use <= byte_bound(half) && charge <= byte_bound(half) - in_use;
+        const bool fits =
+            frames < frame_bound(half) && in_use <= byte_bound(half) && charge <= byte_bound(half) - in_use;
         return fits ? errc::none : errc::queue_full;
     }
     /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
@@ -9113,7 +9168,9 @@ public:
     [[nodiscard]] errc admit_control(const holdings& held, lane_id to) const noexcept {
         return to == lane_id::ping && held.count(to) >= reserve_ ? errc::queue_full : errc::none;
     }
-    [[nodiscard]] bool pongs_full(const holdings& held) const noexcept { return held.count(lane_id::pong) >= reserve_; }
+    [[nodiscard]] bool pongs_full(const holdings& held) const noexcept {
+        return held.count(lane_id::pong) >= reserve_;
+    }
 
     /// The largest block for small frames: what is left open of it stays small beside the budget.
     [[nodiscard]] std::uint32_t largest_block() const noexcept {
@@ -9152,7 +9209,10 @@ public:
 
     /// Notes a climb to the high mark. True exactly once for each climb.
     [[nodiscard]] bool climbed(const holdings& held) noexcept {
-        if (above_ || high_water_ == 0 || held.charged() < mark(high_water_)) return false;
+        const std::size_t charged = held.charged();
+        if (charged < (max_bytes_ >> 7U) * high_water_)
+            return false; // well below the mark, without a division
+        if (above_ || high_water_ == 0 || charged < mark(high_water_)) return false;
         return above_ = untold_ = true;
     }
     [[nodiscard]] bool is_climb_untold() const noexcept { return untold_; }
@@ -9193,8 +9253,12 @@ public:
     }
 
 private:
-    [[nodiscard]] std::size_t byte_bound(bool half) const noexcept { return half ? max_bytes_ / 2 : max_bytes_; }
-    [[nodiscard]] std::uint32_t frame_bound(bool half) const noexcept { return half ? max_frames_ / 2 : max_frames_; }
+    [[nodiscard]] std::size_t byte_bound(bool half) const noexcept {
+        return half ? max_bytes_ / 2 : max_bytes_;
+    }
+    [[nodiscard]] std::uint32_t frame_bound(bool half) const noexcept {
+        return half ? max_frames_ / 2 : max_frames_;
+    }
     [[nodiscard]] std::size_t mark(std::uint8_t percent) const noexcept {
         return max_bytes_ / 100 * percent + max_bytes_ % 100 * percent / 100;
     }
@@ -9391,8 +9455,10 @@ private:
     }
 };
 
-static_assert(sizeof(entry) + alignof(entry) <= entry_overhead, "the budget charges what an entry costs in a block");
-static_assert(sizeof(entry) + 16 <= entry_overhead + frame_overhead, "and what it costs in memory of its own");
+static_assert(sizeof(entry) + alignof(entry) <= entry_overhead,
+              "the budget charges what an entry costs in a block");
+static_assert(sizeof(entry) + 16 <= entry_overhead + frame_overhead,
+              "and what it costs in memory of its own");
 
 /// A doubly linked FIFO. Owns nothing.
 class entry_list {
@@ -9516,7 +9582,9 @@ public:
     errands() noexcept {} // NOLINT(modernize-use-equals-default): the arrays stay as they are
     errands(const errands&) = delete;
     errands& operator=(const errands&) = delete;
-    ~errands() { free_memory(); }
+    ~errands() {
+        if (has_memory()) free_memory();
+    }
 
     /// One write names as many entries, so what it took always fits.
     static constexpr std::uint32_t max_outcomes = 64;
@@ -9553,12 +9621,11 @@ public:
         count_ = 0;
         while (entry* old = displaced_.pop()) entry::destroy_and_tell(old);
     }
-    [[nodiscard]] bool empty() const noexcept {
-        return !must_tell() && entries_ == nullptr && blocks_ == nullptr && displaced_.empty();
-    }
+    [[nodiscard]] bool empty() const noexcept { return !must_tell() && !has_memory() && displaced_.empty(); }
 
 private:
-    void free_memory() noexcept {
+    [[nodiscard]] bool has_memory() const noexcept { return entries_ != nullptr || blocks_ != nullptr; }
+    [[gnu::noinline]] void free_memory() noexcept {
         while (entries_ != nullptr) entry::destroy(std::exchange(entries_, entries_->next));
         while (blocks_ != nullptr) block::destroy(std::exchange(blocks_, blocks_->next));
     }
@@ -9570,6 +9637,102 @@ private:
     void (*calls_[max_outcomes])(void*, errc) noexcept;
     void* contexts_[max_outcomes];
     errc outcomes_[max_outcomes];
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/lane.hpp
+// One FIFO of a connection: its entries, and the block in which its small frames lie back to back.
+//
+// Laws of this file:
+// - Entries leave from the front, as bytes are taken; only the newest frame can be taken back.
+// - A lane fills one block at a time. An older block holds no room, and goes when its last entry left.
+// - The outbox's lock is held around every call.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+struct lane {
+    entry_list entries;
+    block* filling = nullptr;  ///< where the next small frame goes
+    std::size_t taken = 0;     ///< bytes of the first entry
+    std::size_t last_size = 0; ///< of the newest frame
+    std::uint32_t planned = 0; ///< entries from the first that a write names
+
+    /// Whether a frame follows the newest ones in the same entry. A `closed` lane's entries do not grow while a write names
+    /// them, so that its newest frame can still be taken back.
+    [[nodiscard]] bool extends_run(std::size_t size, const on_outcome& done, bool closed) const noexcept {
+        const entry* last = entries.last();
+        return !done && last != nullptr && last->kind == entry_kind::run && last->home == filling &&
+               filling->left() >= size && (!closed || planned == 0);
+    }
+    [[nodiscard]] static bool fits(const block* in, std::size_t size) noexcept {
+        return in != nullptr && aligned(in->used) + sizeof(entry) + size <= in->capacity;
+    }
+
+    /// Where to write a frame that extends_run().
+    [[nodiscard]] std::byte* extend(std::size_t size) noexcept {
+        entry& run = *entries.last();
+        std::byte* const at = filling->storage() + filling->used;
+        run.size += size;
+        ++run.frames;
+        filling->used += static_cast<std::uint32_t>(size);
+        last_size = size;
+        return at;
+    }
+    /// A new entry, with its bytes after it, in the block, which has room for it.
+    [[nodiscard]] entry* append(std::size_t size, const on_outcome& done) noexcept {
+        auto* made = ::new (static_cast<void*>(filling->storage() + aligned(filling->used))) entry;
+        made->bytes = made->after();
+        made->size = size;
+        made->done = done;
+        made->home = filling;
+        made->frames = 1;
+        made->kind = done ? entry_kind::item : entry_kind::run;
+        filling->used = aligned(filling->used) + static_cast<std::uint32_t>(sizeof(entry) + size);
+        ++filling->entries;
+        last_size = size;
+        entries.push(made);
+        return made;
+    }
+
+    /// Whether the newest frame is neither named by a write nor begun. O(entries).
+    [[nodiscard]] bool can_take_back(bool is_begun) const noexcept {
+        std::uint32_t count = 0;
+        for (const entry* at = entries.first(); at != nullptr; at = at->next) ++count;
+        return count > planned && !(is_begun && count == 1 && entries.first()->frames == 1);
+    }
+    /// Takes the newest frame out of its entry, which is returned, unlinked, when that was its last frame.
+    [[nodiscard]] entry* take_back() noexcept {
+        entry& newest = *entries.last();
+        newest.size -= last_size;
+        newest.home->used -= static_cast<std::uint32_t>(last_size);
+        if (--newest.frames != 0) return nullptr;
+        // Up to the end of the entry before it, which may be a run that goes on: no gap between its frames.
+        const entry* const before = newest.previous;
+        const bool goes_on = before != nullptr && before->home == newest.home;
+        newest.home->used = static_cast<std::uint32_t>(
+            goes_on ? before->bytes + before->size - newest.home->storage()
+                    : reinterpret_cast<const std::byte*>(&newest) - newest.home->storage());
+        entries.unlink(&newest);
+        return &newest;
+    }
+
+    /// Names what a write may offer, after the `begun_rest` bytes of a frame that is named already.
+    void plan(batch& out, lane_id id, std::size_t begun_rest) noexcept {
+        std::size_t offset = taken + begun_rest;
+        std::uint32_t frames_begun = begun_rest != 0 ? 1 : 0;
+        planned = 0;
+        for (const entry* item = entries.first(); item != nullptr && !out.full(); item = item->next) {
+            const bool is_one = item->kind != entry_kind::run;
+            out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
+            ++planned;
+            offset = frames_begun = 0;
+        }
+        if (begun_rest != 0 && planned == 0) planned = 1;
+    }
+
+private:
+    [[nodiscard]] static std::uint32_t aligned(std::uint32_t used) noexcept { return (used + 7U) & ~7U; }
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -9595,6 +9758,12 @@ inline constexpr std::size_t inline_limit = 2048;
 /// Where a frame stands in a fragmented message.
 enum class message_part : std::uint8_t { none, part, last };
 
+/// How a close is bounded, and what it says.
+struct closing {
+    close_code code = close_code::abnormal;
+    time_point drain_deadline = no_deadline;
+};
+
 /// What is to be queued.
 struct offer {
     std::size_t size = 0; ///< wire bytes
@@ -9602,13 +9771,25 @@ struct offer {
     lane_id to = lane_id::data;
     message_part part = message_part::none;
     bool is_mark = false;
-    bool is_close = false;
-    bool may_displace = true; ///< whether something queued may give way to it
-    room_waiter* waiter = nullptr; ///< of a sender that waits where there is no room
+    bool may_displace = true;       ///< whether something queued may give way to it
+    room_waiter* waiter = nullptr;  ///< of a sender that waits where there is no room
+    const closing* close = nullptr; ///< of a Close frame
 
-    [[nodiscard]] bool is_plain_data() const noexcept {
-        return to == lane_id::data && part == message_part::none && !is_close;
+    [[nodiscard]] bool is_close() const noexcept { return close != nullptr; }
+
+    /// Whether it comes for room that was granted.
+    [[nodiscard]] bool is_granted() const noexcept {
+        return waiter != nullptr && waiter->state == room_state::granted;
     }
+    [[nodiscard]] bool is_plain_data() const noexcept {
+        return to == lane_id::data && part == message_part::none && !is_close();
+    }
+};
+
+/// What judge() says.
+struct [[nodiscard]] verdict {
+    errc error = errc::none;
+    bool displaces = false; ///< something is to give way first
 };
 
 class queue {
@@ -9640,7 +9821,10 @@ public:
     [[nodiscard]] bool must_finish() const noexcept {
         return mid_frame() || !of(lane_id::greeting).entries.empty();
     }
-    [[nodiscard]] bool is_unused() const noexcept { return !has_entries() && !has_deferred() && waiters.empty(); }
+    /// Room that was granted is kept here until its sender comes for it.
+    [[nodiscard]] bool is_unused() const noexcept {
+        return !has_entries() && !has_deferred() && waiters.empty() && held.reserved_frames == 0;
+    }
 
     // ---- in
 
@@ -9649,37 +9833,29 @@ public:
         return books.in_message() && what.is_plain_data();
     }
 
-    /// Whether it fits: errc::none, queue_full or too_large. `same`: the queued item that it would replace. With
-    /// drop_oldest what may be dropped counts as room. Changes nothing. O(1); O(entries) where items would give way.
-    [[nodiscard]] errc judge(const offer& what, bool is_owned, const entry* same, const accounts& books) const noexcept {
+    /// Whether a small frame follows the lane's newest ones in the same entry.
+    [[nodiscard]] bool extends_run(const offer& what) const noexcept {
+        return of(what.to).extends_run(what.size, what.done, what.to != lane_id::data);
+    }
+
+    /// Whether it fits: errc::none, queue_full or too_large; and whether displace() is to make its room. `same`: the queued
+    /// item that it would replace. Changes nothing. O(1); O(entries) where items would give way.
+    [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same,
+                                const accounts& books) const noexcept {
+        if (what.to != lane_id::data || what.is_close() || what.is_mark) return judge_other(what, books);
         const bool half = is_deferred(what, books);
-        if (what.to == lane_id::pong && !what.may_displace && books.pongs_full(held)) return errc::queue_full;
-        if (what.to != lane_id::data) return books.admit_control(held, what.to);
-        if (what.is_close) return errc::none;
-        if (what.is_mark) return books.admit_mark(held, half);
-        const std::size_t charge = charge_of(what, is_owned);
-        if (same != nullptr && !what.may_displace) return errc::queue_full;
-        const relief replaced = same == nullptr ? relief{} : relief{charge_of(*same), 1};
-        holdings now = held;
-        if (what.waiter != nullptr && what.waiter->state == room_state::granted) give_back(now, *what.waiter);
+        const bool is_granted = what.is_granted();
+        relief leaving;
+        if (same != nullptr) leaving = {charge_of(*same), 1};
+        if (is_granted) leaving = {leaving.charge + what.waiter->charge, leaving.frames + 1};
         // First come, first served: a newcomer gets no room but what it brings along.
-        const bool overtakes = !waiters.empty() && what.part == message_part::none &&
-                               (what.waiter == nullptr || what.waiter->state != room_state::granted);
-        if (overtakes && charge > replaced.charge) {
-            return books.admit({}, charge, half) == errc::too_large ? errc::too_large : errc::queue_full;
-        }
-        errc verdict = books.admit(now, charge, half, replaced);
-        if (verdict != errc::queue_full || books.when_full() != overflow::drop_oldest || !what.may_displace)
-            return verdict;
-        relief gain = replaced;
-        for_each_droppable([&](const entry& old) {
-            if (&old == same) return true;
-            gain.charge += charge_of(old);
-            ++gain.frames;
-            verdict = books.admit(now, charge, half, gain);
-            return verdict == errc::queue_full;
-        });
-        return verdict;
+        const bool overtakes = !waiters.empty() && !is_granted && what.part == message_part::none;
+        if (overtakes && charge > leaving.charge)
+            return {books.admit({}, charge, half) == errc::too_large ? errc::too_large : errc::queue_full};
+        const errc now = books.admit(held, charge, half, leaving);
+        if (now != errc::queue_full) return {now, leaving.frames != 0};
+        if (books.when_full() != overflow::drop_oldest) return {now};
+        return {judge_dropping(charge, half, same, leaving, books), true};
     }
 
     /// The queued item of this key that a write does not name, or nullptr. O(entries).
@@ -9694,15 +9870,12 @@ public:
     }
 
     /// Makes the room that judge() found: what gives way goes to `after`.
-    void displace(const offer& what, bool is_owned, entry* same, accounts& books, errands& after) noexcept {
-        if (what.waiter != nullptr && what.waiter->state == room_state::granted) {
-            give_back(held, *what.waiter);
-            what.waiter->state = room_state::none;
-        }
-        if (what.to == lane_id::pong && books.pongs_full(held)) replace_newest_pong(books, after);
+    void displace(const offer& what, std::size_t charge, entry* same, accounts& books,
+                  errands& after) noexcept {
+        if (what.is_granted()) give_back(*what.waiter);
+        if (what.to == lane_id::pong) return replace_newest_pong(books, after);
+        if (what.is_mark) return;
         if (same != nullptr) drop(same, errc::conflated, books, after);
-        if (what.to != lane_id::data || what.is_close || what.is_mark) return;
-        const std::size_t charge = charge_of(what, is_owned);
         while (books.admit(held, charge, is_deferred(what, books)) == errc::queue_full) {
             entry* oldest = nullptr;
             for_each_droppable([&](entry& old) { return (oldest = &old) == nullptr; });
@@ -9715,11 +9888,12 @@ public:
     /// a fresh block of wanted_block() bytes.
     [[nodiscard]] bool find_room(const offer& what, block*& fresh, errands& after) noexcept {
         lane& to = of(what.to);
-        if (extends_run(to, what) || fits(to.filling, what.size)) return true;
+        if (lane::fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
-        const bool may_take = spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
-        block* next = may_take && fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
-        if (next == nullptr && fits(fresh, what.size)) {
+        const bool may_take =
+            spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
+        block* next = may_take && lane::fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
+        if (next == nullptr && lane::fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
             if (what.to == lane_id::data && block_size_ < most_block) block_size_ *= 4;
         }
@@ -9734,45 +9908,27 @@ public:
         return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
     }
 
-    /// Where to write a small frame, for which there is room.
-    [[nodiscard]] std::byte* place_small(const offer& what) noexcept {
+    /// Where to write a small frame, which extends_run() or has found room.
+    [[nodiscard]] std::byte* place_small(const offer& what, bool extends) noexcept {
         lane& to = of(what.to);
         held.add(what.to, what.size, 1);
-        to.last_size = what.size;
-        block& in = *to.filling;
-        if (extends_run(to, what)) {
-            entry& run = *to.entries.last();
-            std::byte* const at = in.storage() + in.used;
-            run.size += what.size;
-            ++run.frames;
-            in.used += static_cast<std::uint32_t>(what.size);
-            return at;
-        }
-        auto* made = ::new (static_cast<void*>(in.storage() + aligned(in.used))) entry;
-        made->bytes = made->after();
-        made->size = what.size;
-        made->done = what.done;
-        made->home = &in;
-        made->frames = 1;
-        made->kind = what.done ? entry_kind::item : entry_kind::run;
-        in.used = aligned(in.used) + static_cast<std::uint32_t>(sizeof(entry) + what.size);
-        ++in.entries;
+        if (extends) return to.extend(what.size);
+        entry* const made = to.append(what.size, what.done);
         if (what.to == lane_id::data) {
             made->number = next_number_++;
             ++held.entries;
         }
-        to.entries.push(made);
         return made->after();
     }
 
     /// Queues an entry that owns its memory.
     void place(const offer& what, entry* owned, const accounts& books) noexcept {
         held.add(what.to, owned->size, owned->frames);
-        of(what.to).last_size = owned->size;
         if (what.to == lane_id::data) {
             owned->number = next_number_++;
             ++held.entries;
-            owned->may_drop = books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
+            owned->may_drop =
+                books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
         }
         if (what.is_mark) add_mark(owned);
         // A mark stands after what was accepted before it, and waits for nothing later.
@@ -9787,7 +9943,7 @@ public:
 
     void wait(room_waiter& waiter, std::size_t charge) noexcept {
         if (waiter.state == room_state::granted) {
-            give_back(held, waiter);
+            give_back(waiter);
             waiters.push_first(waiter);
         } else {
             waiters.push(waiter);
@@ -9813,10 +9969,11 @@ public:
             due.push(next);
         }
     }
-    /// What was granted and is not wanted any more.
-    static void give_back(holdings& of, room_waiter& waiter) noexcept {
-        of.reserved_bytes -= waiter.charge;
-        --of.reserved_frames;
+    /// What was granted and is taken now, or not wanted any more.
+    void give_back(room_waiter& waiter) noexcept {
+        held.reserved_bytes -= waiter.charge;
+        --held.reserved_frames;
+        waiter.state = room_state::none;
     }
 
     // ---- out
@@ -9829,22 +9986,11 @@ public:
             out.add(begun_, {from.entries.first()->bytes + from.taken, begun_rest_}, 1, true);
         }
         for (const lane_id id : all_lanes) {
-            lane& from = of(id);
-            from.planned = 0;
-            const bool is_begun = begun_rest_ != 0 && begun_ == id;
-            if (only_what_must && id != lane_id::greeting) {
-                from.planned = is_begun ? 1 : 0;
-                continue;
-            }
-            std::size_t offset = from.taken + (is_begun ? begun_rest_ : 0);
-            std::uint32_t frames_begun = is_begun ? 1 : 0;
-            for (const entry* item = from.entries.first(); item != nullptr && !out.full(); item = item->next) {
-                const bool is_one = item->kind != entry_kind::run;
-                out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
-                ++from.planned;
-                offset = frames_begun = 0;
-            }
-            if (is_begun && from.planned == 0) from.planned = 1;
+            const std::size_t begun_rest = begun_ == id ? begun_rest_ : 0;
+            if (only_what_must && id != lane_id::greeting)
+                of(id).planned = begun_rest != 0 ? 1 : 0;
+            else
+                of(id).plan(out, id, begun_rest);
         }
     }
 
@@ -9901,14 +10047,6 @@ public:
     time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
 
 private:
-    struct lane {
-        entry_list entries;
-        block* filling = nullptr;   ///< where the next small frame goes
-        std::size_t taken = 0;      ///< bytes of the first entry
-        std::size_t last_size = 0;  ///< of the newest frame
-        std::uint32_t planned = 0;  ///< entries from the first that a write names
-    };
-
     queue() noexcept : spare_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
     ~queue() {
         for (lane& each : lanes_) {
@@ -9932,21 +10070,27 @@ private:
     [[nodiscard]] lane& of(lane_id id) noexcept { return lanes_[static_cast<std::size_t>(id)]; }
     [[nodiscard]] const lane& of(lane_id id) const noexcept { return lanes_[static_cast<std::size_t>(id)]; }
 
-    [[nodiscard]] static std::uint32_t aligned(std::uint32_t used) noexcept { return (used + 7U) & ~7U; }
-    [[nodiscard]] static bool fits(const block* in, std::size_t size) noexcept {
-        return in != nullptr && aligned(in->used) + sizeof(entry) + size <= in->capacity;
+    [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept {
+        return accounts::charge_of(item.size);
     }
-    /// Whether the frame follows the lane's newest ones in the same entry. A control lane's run is closed while a write
-    /// names it, so that its newest frame can still be replaced.
-    [[nodiscard]] static bool extends_run(const lane& to, const offer& what) noexcept {
-        const entry* last = to.entries.last();
-        return !what.done && last != nullptr && last->kind == entry_kind::run && last->home == to.filling &&
-               to.filling->left() >= what.size && (what.to == lane_id::data || to.planned == 0);
+
+    [[nodiscard]] verdict judge_other(const offer& what, const accounts& books) const noexcept {
+        if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books)), what.is_granted()};
+        if (what.to == lane_id::pong && books.pongs_full(held))
+            return {what.may_displace ? errc::none : errc::queue_full, true};
+        return {what.is_close() ? errc::none : books.admit_control(held, what.to)};
     }
-    [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept { return accounts::charge_of(item.size); }
-    /// The same of a candidate, as the queue stands now.
-    [[nodiscard]] std::size_t charge_of(const offer& what, bool is_owned) const noexcept {
-        return accounts::charge_of(what.size, is_owned || !extends_run(of(what.to), what));
+    /// With the oldest items gone, as many as it takes.
+    [[nodiscard]] errc judge_dropping(std::size_t charge, bool half, const entry* same, relief leaving,
+                                      const accounts& books) const noexcept {
+        errc fits_then = errc::queue_full;
+        for_each_droppable([&](const entry& old) {
+            if (&old == same) return true;
+            leaving = {leaving.charge + charge_of(old), leaving.frames + 1};
+            fits_then = books.admit(held, charge, half, leaving);
+            return fits_then == errc::queue_full;
+        });
+        return fits_then;
     }
 
     /// Calls visit(entry&) for the data that no write has named or begun, oldest first, until it answers false.
@@ -9980,6 +10124,9 @@ private:
             const bool is_after = static_cast<std::int32_t>(mark->number - old->number) > 0;
             if (is_after && mark->fate == errc::none) mark->fate = why;
         }
+        // A flush that had only this to wait for waits for the message no more.
+        while (after_message_.first() != nullptr && after_message_.first()->kind == entry_kind::mark)
+            of(lane_id::data).entries.push(after_message_.pop());
         old->fate = why;
         if (old->done)
             after.displace(old);
@@ -9990,24 +10137,12 @@ private:
     /// RFC 6455 §5.5.3: the newest PING's answer will do. The one before it leaves, unless a write names it.
     void replace_newest_pong(accounts& books, errands& after) noexcept {
         lane& pongs = of(lane_id::pong);
-        entry* newest = pongs.entries.last();
-        const bool is_first = newest == pongs.entries.first();
-        if (newest == nullptr || pongs.planned == count(pongs.entries)) return;
-        if (is_first && newest->frames == 1 && begun_rest_ != 0 && begun_ == lane_id::pong) return;
-        const std::size_t size = pongs.last_size;
-        books.replace_pong(held, size);
-        newest->size -= size;
-        newest->home->used -= static_cast<std::uint32_t>(size);
-        if (--newest->frames != 0) return;
-        newest->home->used = static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(newest) - newest->home->storage());
-        pongs.entries.unlink(newest);
-        if (after.has_place()) after.tell(newest->done, errc::conflated);
-        release(&pongs, newest, after);
-    }
-    [[nodiscard]] static std::uint32_t count(const entry_list& of) noexcept {
-        std::uint32_t entries = 0;
-        for (const entry* at = of.first(); at != nullptr; at = at->next) ++entries;
-        return entries;
+        if (!pongs.can_take_back(begun_rest_ != 0 && begun_ == lane_id::pong)) return;
+        books.replace_pong(held, pongs.last_size);
+        entry* const empty = pongs.take_back();
+        if (empty == nullptr) return;
+        after.tell(empty->done, errc::conflated);
+        release(&pongs, empty, after);
     }
 
     void consume(lane& from, const taken::share& done, errands& after) noexcept {
@@ -10094,12 +10229,6 @@ struct [[nodiscard]] push_result {
     wake owed = wake::nothing;
 };
 
-/// How a close is bounded, and what it says.
-struct closing {
-    close_code code = close_code::abnormal;
-    time_point drain_deadline = no_deadline;
-};
-
 /// What the running thread is to do.
 enum class next_step : std::uint8_t {
     tell,        ///< user code is to hear of something first; then ask again
@@ -10113,7 +10242,7 @@ enum class next_step : std::uint8_t {
 
 /// What next() is told, and what it answers besides.
 struct round {
-    taken done{};           ///< what the last write took
+    taken done{};            ///< what the last write took
     bool is_blocked = false; ///< the transport would block
     bool is_used_up = false; ///< the quantum
     // answers
@@ -10135,29 +10264,33 @@ public:
 
     // ---- any thread
 
-    /// Queues a frame that `encode(mutable_bytes)` writes under the lock (up to inline_limit bytes), or, where it must own
-    /// its memory, the entry that `make()` returns, with the lock free. `after` is to be run by the caller, then what is
-    /// owed.
+    /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
+    /// inline_limit bytes; or, where it must own its memory, the entry that `make()` returns, with the lock free. An entry
+    /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
     template <class Encode, class Make>
-    push_result push(const offer& what, Encode encode, Make make, errands& after) noexcept {
-        entry* owned = nullptr;
-        const push_result pushed = push_with(what, owned, encode, make, nullptr, after);
-        entry::destroy(owned);
-        return pushed;
-    }
-    /// Queues `owned`, and takes it over only when the answer is errc::none. With is_keyed it replaces the queued item of
-    /// its key.
-    push_result push(const offer& what, entry*& owned, errands& after, const closing* close = nullptr) noexcept {
-        const auto never = [](mutable_bytes) {};
-        const auto none = []() -> entry* { return nullptr; };
-        return push_with(what, owned, never, none, close, after);
-    }
-    /// Queues a small Close frame after everything accepted so far, and seals.
-    template <class Encode>
-    push_result push_close(const offer& what, const closing& close, Encode encode, errands& after) noexcept {
-        entry* owned = nullptr;
-        const auto none = []() -> entry* { return nullptr; };
-        return push_with(what, owned, encode, none, &close, after);
+    push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
+        queue* fresh_queue = nullptr;
+        block* fresh_block = nullptr;
+        push_result result;
+        for (;;) {
+            const need missing = try_push(what, owned, encode, fresh_queue, fresh_block, result, after);
+            if (missing.what == need::nothing) break;
+            bool is_found = false;
+            switch (missing.what) {
+            case need::queue: is_found = (fresh_queue = queue::make()) != nullptr; break;
+            case need::block:
+                block::destroy(fresh_block); // the wish may have grown meanwhile
+                is_found = (fresh_block = block::make(missing.bytes)) != nullptr;
+                break;
+            default: is_found = (owned = make()) != nullptr; break;
+            }
+            if (is_found) continue;
+            result = {errc::out_of_memory};
+            break;
+        }
+        queue::destroy(fresh_queue);
+        block::destroy(fresh_block);
+        return result;
     }
 
     /// Whether an item of `size` bytes might be accepted now: spares the work of encoding it in vain.
@@ -10165,7 +10298,7 @@ public:
         const scoped_hold hold(lock_);
         if (sealed_) return errc::closed;
         const entry* same = key == nullptr || queue_ == nullptr ? nullptr : queue_->find(*key);
-        return judge(what, true, same);
+        return judge(what, accounts::charge_of(what.size), same).error;
     }
 
     /// Opens a fragmented message: until its last part other data waits, control does not.
@@ -10200,8 +10333,10 @@ public:
         const scoped_hold hold(lock_);
         if (turn_.is(turn_state::finished)) return wake::nothing;
         begin_abort(why == errc::none ? errc::aborted : why, finish_by);
-        if (turn_.expire()) turn_.hand_over();
-        else if (!turn_.recall() && !turn_.claim()) return wake::nothing;
+        if (turn_.expire())
+            turn_.hand_over();
+        else if (!turn_.recall() && !turn_.claim())
+            return wake::nothing;
         return wake::hook;
     }
 
@@ -10211,9 +10346,15 @@ public:
         if (waiter.state != room_state::waits) return false;
         queue_->waiters.remove(waiter);
         waiter.state = room_state::none;
-        queue_->grant(books_, after.due);
-        if (turn_.is(turn_state::free) && queue_->is_unused()) idle = std::exchange(queue_, nullptr);
+        pass_on(after, idle);
         return true;
+    }
+    /// A sender was refused for another reason than a full queue: what it was granted is room for the others.
+    void decline(room_waiter& waiter, errands& after, queue*& idle) noexcept {
+        const scoped_hold hold(lock_);
+        if (waiter.state != room_state::granted || sealed_) return;
+        queue_->give_back(waiter);
+        pass_on(after, idle);
     }
     /// What became of a sender that was woken: granted or ended.
     [[nodiscard]] room_state state_of(const room_waiter& waiter) noexcept {
@@ -10288,11 +10429,12 @@ public:
         }
         return false;
     }
-    /// The gate has stood until its deadline, or a close's: the caller runs, to make the end.
-    [[nodiscard]] bool expire_gate(time_point now) noexcept {
+    /// The gate has stood until its deadline, or a close's: the caller runs, to make the end. What the handshake wrote has
+    /// until `finish_by` to leave.
+    [[nodiscard]] bool expire_gate(time_point now, time_point finish_by) noexcept {
         const scoped_hold hold(lock_);
         if (!turn_.is(turn_state::gated) || now < gate_deadline()) return false;
-        begin_abort(now < queue_->gate_deadline ? errc::drain_timed_out : errc::handshake_timeout, no_deadline);
+        begin_abort(now < queue_->gate_deadline ? errc::drain_timed_out : errc::handshake_timeout, finish_by);
         deadline_hit_ = true;
         return turn_.expire();
     }
@@ -10308,7 +10450,8 @@ public:
         settle(how, after);
         if (after.must_tell() || how.high || how.low) return next_step::tell;
         const bool is_urgent = aborting_;
-        if (is_urgent && (is_dying_ || queue_ == nullptr || !queue_->must_finish())) return next_step::aborted;
+        if (is_urgent && (is_dying_ || queue_ == nullptr || !queue_->must_finish()))
+            return next_step::aborted;
         if (queue_ != nullptr && queue_->has_entries()) {
             how.deadline = queue_->deadline();
             how.drain_deadline = queue_->close_deadline;
@@ -10354,21 +10497,21 @@ public:
 
     /// How the writer ends. What is left is dropped; tell_dropped() tells it.
     struct [[nodiscard]] end {
-        errc reason = errc::none; ///< none: drained
-        bool is_partial = false;
+        errc reason = errc::none;  ///< none: drained
+        bool is_abandoned = false; ///< a write in flight is left to the transport
         bool hit_deadline = false;
         int transport_error = 0;
     };
     void finish(round& last, const end& how, errands& after) noexcept {
         const scoped_hold hold(lock_);
-        settle(last, after);
+        if (!how.is_abandoned) settle(last, after); // what the transport still reads stays named
         if (!aborting_) reason_ = how.reason;
         // A peer must not take half a message, or a message without those accepted before it, for all there was.
         const bool is_unfinished = books_.message_begun() || (queue_ != nullptr && queue_->has_deferred());
         if (reason_ == errc::none && is_unfinished) reason_ = errc::message_unfinished;
         deadline_hit_ |= how.hit_deadline;
         transport_error_ = how.transport_error;
-        partial_frame_ = how.is_partial || (queue_ != nullptr && queue_->mid_frame());
+        partial_frame_ = how.is_abandoned || (queue_ != nullptr && queue_->mid_frame());
         sealed_ = aborting_ = true; // the reason stands
         if (queue_ == nullptr) return;
         books_.drop_all(queue_->held);
@@ -10385,10 +10528,11 @@ public:
         turn_.finish();
         return std::exchange(queue_, nullptr);
     }
-    /// The hook refused, so no thread will come: the writer is to end. The caller's begin() takes what turn there is.
-    void refuse() noexcept {
+    /// The hook refused, so no thread will come, and none will look at a deadline: the writer is to end now. The caller's
+    /// begin() takes what turn there is.
+    void refuse(time_point now) noexcept {
         const scoped_hold hold(lock_);
-        begin_abort(errc::schedule_refused, no_deadline);
+        begin_abort(errc::schedule_refused, now);
         if (turn_.expire()) turn_.hand_over();
     }
 
@@ -10396,33 +10540,6 @@ public:
     [[nodiscard]] queue& work() noexcept { return *queue_; }
 
 private:
-    template <class Encode, class Make>
-    push_result push_with(const offer& what, entry*& owned, Encode& encode, Make& make, const closing* close,
-                          errands& after) noexcept {
-        queue* fresh_queue = nullptr;
-        block* fresh_block = nullptr;
-        push_result result;
-        for (;;) {
-            const need missing = try_push(what, owned, encode, close, fresh_queue, fresh_block, result, after);
-            if (missing.what == need::nothing) break;
-            bool is_found = false;
-            switch (missing.what) {
-            case need::queue: is_found = (fresh_queue = queue::make()) != nullptr; break;
-            case need::block:
-                block::destroy(fresh_block); // the wish may have grown meanwhile
-                is_found = (fresh_block = block::make(missing.bytes)) != nullptr;
-                break;
-            default: is_found = (owned = make()) != nullptr; break;
-            }
-            if (is_found) continue;
-            result = {errc::out_of_memory};
-            break;
-        }
-        queue::destroy(fresh_queue);
-        block::destroy(fresh_block);
-        return result;
-    }
-
     /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
     struct need {
         enum kind : std::uint8_t { nothing, queue, block, entry } what = nothing;
@@ -10430,8 +10547,8 @@ private:
     };
 
     template <class Encode>
-    need try_push(const offer& what, entry*& owned, Encode& encode, const closing* close, queue*& fresh_queue,
-                  block*& fresh_block, push_result& result, errands& after) noexcept {
+    need try_push(const offer& what, entry*& owned, Encode& encode, queue*& fresh_queue, block*& fresh_block,
+                  push_result& result, errands& after) noexcept {
         const scoped_hold hold(lock_);
         // open?
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
@@ -10440,47 +10557,62 @@ private:
         }
         // fits?
         const bool is_owned = owned != nullptr;
+        const bool extends = !is_owned && queue_ != nullptr && queue_->extends_run(what);
+        const std::size_t charge = accounts::charge_of(what.size, !extends);
         entry* same = is_owned && owned->is_keyed && queue_ != nullptr ? queue_->find(owned->key) : nullptr;
-        if (const errc verdict = judge(what, is_owned, same); verdict != errc::none) {
-            const bool waits = verdict == errc::queue_full && what.waiter != nullptr;
+        verdict fits = judge(what, charge, same);
+        if (fits.error == errc::none && fits.displaces && !what.may_displace && !what.is_granted())
+            fits.error = errc::queue_full;
+        if (fits.error != errc::none) {
+            const bool waits = fits.error == errc::queue_full && what.waiter != nullptr;
             if (waits && queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
             if (waits) {
                 take(fresh_queue);
                 queue_->wait(*what.waiter, what.is_mark ? 1 : accounts::charge_of(what.size));
             }
             // A thread may wait under its own cork: it has the queue driven.
-            result = {verdict, waits && has_work() ? claim_at_once() : wake::nothing};
+            result = {fits.error, waits && has_work() ? claim_at_once() : wake::nothing};
             return {};
         }
         // memory
         if (queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
         take(fresh_queue);
-        if (!is_owned && (what.size > inline_limit || queue::is_deferred(what, books_) ||
-                          (what.is_plain_data() && books_.when_full() == overflow::drop_oldest)))
-            return {need::entry};
-        if (!is_owned && !queue_->find_room(what, fresh_block, after))
+        if (!is_owned && must_own(what)) return {need::entry};
+        if (!is_owned && !extends && !queue_->find_room(what, fresh_block, after))
             return {need::block, queue_->wanted_block(what, books_)};
         // what gives way
-        queue_->displace(what, is_owned, same, books_, after);
+        if (fits.displaces) queue_->displace(what, charge, same, books_, after);
         // place
-        if (!is_owned) {
-            encode(mutable_bytes(queue_->place_small(what), what.size));
-        } else {
+        if (is_owned) {
             queue_->place(what, std::exchange(owned, nullptr), books_);
+        } else { // the run may have given way; then its place is free
+            const bool in_run = extends && (!fits.displaces || queue_->extends_run(what));
+            encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
         }
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
-        if (close != nullptr) seal(*close);
-        queue_->grant(books_, after.due); // what gave way may have left more room than was taken
+        if (what.close != nullptr) seal(*what.close);
+        if (fits.displaces) queue_->grant(books_, after.due); // it may have left more room than was taken
         // turn
         result = {errc::none, turn_after(what)};
         return {};
     }
 
-    [[nodiscard]] errc judge(const offer& what, bool is_owned, const entry* same) const noexcept {
-        if (queue_ != nullptr) return queue_->judge(what, is_owned, same, books_);
-        if (what.to != lane_id::data || what.is_close || what.is_mark) return errc::none;
-        return books_.admit({}, accounts::charge_of(what.size), queue::is_deferred(what, books_));
+    [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same) const noexcept {
+        if (queue_ != nullptr) return queue_->judge(what, charge, same, books_);
+        if (what.to != lane_id::data || what.is_close() || what.is_mark) return {};
+        return {books_.admit({}, charge, queue::is_deferred(what, books_))};
+    }
+    /// Large frames, and what may leave or wait out of turn.
+    [[nodiscard]] bool must_own(const offer& what) const noexcept {
+        return what.size > inline_limit ||
+               (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
+    }
+
+    /// A sender that waited waits no more.
+    void pass_on(errands& after, queue*& idle) noexcept {
+        queue_->grant(books_, after.due);
+        if (turn_.is(turn_state::free) && queue_->is_unused()) idle = std::exchange(queue_, nullptr);
     }
 
     void take(queue*& fresh) noexcept {
@@ -10488,7 +10620,7 @@ private:
     }
 
     [[nodiscard]] wake turn_after(const offer& what) noexcept {
-        if (what.is_close) return claim_at_once();
+        if (what.is_close()) return claim_at_once();
         // A parked writer's loop is to tell the observer of a climb.
         const bool is_high = books_.climbed(queue_->held) && turn_.is(turn_state::parked);
         if (is_high || what.is_mark) return claim_at_once();
@@ -10645,7 +10777,9 @@ public:
     /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `on_done` is called
     /// once with what became of the last part, and so of the message: parts leave in order and none of them gives way, so
     /// errc::none says that the transport took them all.
-    [[nodiscard]] errc finish(const_bytes part = {}, on_outcome on_done = {}) { return push(part, true, on_done); }
+    [[nodiscard]] errc finish(const_bytes part = {}, on_outcome on_done = {}) {
+        return push(part, true, on_done);
+    }
 
 private:
     errc push(const_bytes part, bool is_last, on_outcome on_done) {
@@ -10655,8 +10789,8 @@ private:
         const opcode before = std::exchange(next_, opcode::continuation);
         if (is_last) writer_ = nullptr;
         detail::errands todo;
-        const detail::push_result pushed =
-            writer.push_part(spec, part, is_last ? detail::message_part::last : detail::message_part::part, on_done, todo);
+        const detail::push_result pushed = writer.push_part(
+            spec, part, is_last ? detail::message_part::last : detail::message_part::part, on_done, todo);
         if (pushed.error != errc::none) { // it was not queued, so nothing has heard of it
             next_ = before;
             writer_ = &writer;
@@ -10770,7 +10904,8 @@ struct written {
     taken done{};
     errc error = errc::none;
     bool is_blocked = false; ///< nothing wrong, but the transport must become writable first
-    bool is_partial = false; ///< how much of it leaves will never be known
+    bool is_abandoned =
+        false; ///< the writer goes before the write ends: how much of it leaves will never be known
     int transport_error = 0;
 };
 
@@ -10778,22 +10913,27 @@ struct written {
 [[nodiscard]] inline time_point extended(time_point by, std::size_t bytes, std::uint32_t min_rate) noexcept {
     if (min_rate == 0) return no_deadline; // no minimum: any progress earns a fresh timeout
     constexpr std::uint64_t billion = 1'000'000'000;
-    const std::uint64_t earned = bytes > UINT64_MAX / billion ? UINT64_MAX / min_rate : bytes * billion / min_rate;
+    const std::uint64_t earned =
+        bytes > UINT64_MAX / billion ? UINT64_MAX / min_rate : bytes * billion / min_rate;
     constexpr auto longest = static_cast<std::uint64_t>(std::chrono::nanoseconds::max().count());
-    return deadline_after(by, std::chrono::nanoseconds(static_cast<std::int64_t>(earned < longest ? earned : longest)));
+    return deadline_after(
+        by, std::chrono::nanoseconds(static_cast<std::int64_t>(earned < longest ? earned : longest)));
 }
 
 /// The deadline of the write that starts now, or went on standing.
-[[nodiscard]] inline time_point start_write(queue& work, const drive_options& options, time_point now) noexcept {
-    if (work.write_deadline == no_deadline) work.write_deadline = deadline_after(now, options.write_timeout.get());
+[[nodiscard]] inline time_point start_write(queue& work, const drive_options& options,
+                                            time_point now) noexcept {
+    if (work.write_deadline == no_deadline)
+        work.write_deadline = deadline_after(now, options.write_timeout.get());
     return work.write_deadline;
 }
 
 /// After it: what was taken, and until when the rest has time.
-[[nodiscard]] inline taken account(const batch& plan, queue& work, const drive_options& options, const io_result& io,
-                                   time_point now) noexcept {
+[[nodiscard]] inline taken account(const batch& plan, queue& work, const drive_options& options,
+                                   const io_result& io, time_point now) noexcept {
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
-    WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0, "a transport took nothing and called it ok");
+    WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
+                 "a transport took nothing and called it ok");
     if (io.transferred == plan.bytes()) {
         work.write_deadline = no_deadline;
     } else if (io.transferred != 0) {
@@ -10905,13 +11045,15 @@ public:
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
 
     /// Once it is over: what it did. Frees it.
-    [[nodiscard]] written collect(queue& work, const drive_options& options, time_point drain_deadline) noexcept {
+    [[nodiscard]] written collect(queue& work, const drive_options& options,
+                                  time_point drain_deadline) noexcept {
         written made;
         if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
         made.done = account(plan, work, options, how, traits::clock::now());
         made.error = judge(how, work, drain_deadline, tried_);
         // A write that was cancelled and took everything all the same has not failed.
-        if (is_cancelled() && (made.error != errc::none || how.transferred != plan.bytes())) made.error = cancelled_;
+        if (is_cancelled() && (made.error != errc::none || how.transferred != plan.bytes()))
+            made.error = cancelled_;
         made.transport_error = how.error;
         drop();
         return made;
@@ -10985,7 +11127,8 @@ struct no_observer {
 namespace detail {
 
 /// `Writer` is what a handle leads to; it has a driver, which it names by driver_of(Writer&).
-template <class Writer, any_transport Transport, schedule_hook Schedule, writer_observer Observer, class Traits>
+template <class Writer, any_transport Transport, schedule_hook Schedule, writer_observer Observer,
+          class Traits>
 class driver {
     static constexpr bool completes = !transport<Transport>;
     using started = started_write<driver>;
@@ -10996,7 +11139,8 @@ public:
     using traits = Traits;
     using scope = basic_handler_scope<Traits>;
 
-    driver(Transport connection, Schedule hook, const writer_options& options, Observer observer, turn_state first)
+    driver(Transport connection, Schedule hook, const writer_options& options, Observer observer,
+           turn_state first)
         : box(options.limits, first),
           options_(options),
           transport_(std::move(connection)),
@@ -11025,18 +11169,19 @@ public:
         if (owed == wake::nothing) return;
         if constexpr (requires { Schedule::writes_inline; }) {
             if (owed == wake::hook) {
-                if (box.begin_claimed() && run().status == pump_status::blocked) call_hook();
+                if (box.begin_claimed() && run().status == pump_status::blocked)
+                    static_cast<void>(call_hook());
                 return;
             }
         }
-        call_hook();
+        static_cast<void>(call_hook());
     }
 
     pump_result pump() {
         pump_result instead;
         if (box.begin(instead)) return run();
         const bool is_due = instead.status == pump_status::busy && instead.deadline != no_deadline;
-        return is_due && box.expire_gate(Traits::clock::now()) ? run() : instead;
+        return is_due && expire_gate() ? run() : instead;
     }
 
     void abort(errc why, duration finish_within) {
@@ -11091,6 +11236,11 @@ public:
     outbox<Traits> box;
 
 private:
+    bool expire_gate() {
+        const time_point now = Traits::clock::now();
+        return box.expire_gate(now, deadline_after(now, options_.drain_timeout.get()));
+    }
+
     /// Precondition: the turn is this thread's.
     pump_result run() {
         const scope inside(this);
@@ -11116,7 +11266,7 @@ private:
             switch (step) {
             case next_step::released: return {pump_status::idle};
             case next_step::parked: return {pump_status::blocked, now.deadline};
-            case next_step::handed_over: call_hook(); return {pump_status::more};
+            case next_step::handed_over: return call_hook();
             case next_step::drained: return finish({});
             case next_step::aborted: return finish({});
             case next_step::tell:
@@ -11171,10 +11321,11 @@ private:
                                                               : errc::write_timed_out);
                 } else if (how.is_dying) {
                     last.error = errc::aborted;
-                    return last.is_partial = true;
+                    return last.is_abandoned = true;
                 } else {
-                    deadline = started_->is_cancelled() ? no_deadline : how.deadline;
-                    if (box.park_started(started_->is_over, deadline)) return false;
+                    deadline =
+                        started_->is_cancelled() ? no_deadline : how.deadline; // no more can be asked of it
+                    if (box.park_started(started_->is_over, how.deadline)) return false;
                 }
             }
         }
@@ -11189,7 +11340,7 @@ private:
             errands todo;
             const bool is_late = last.error == errc::write_timed_out || last.error == errc::drain_timed_out;
             box.finish(rest,
-                       {last.error, last.is_partial, is_late,
+                       {last.error, last.is_abandoned, is_late,
                         last.error == errc::write_failed ? last.transport_error : 0},
                        todo);
             todo.run();
@@ -11239,13 +11390,13 @@ private:
     }
 
     /// The last act of its callers: the thread that the hook wakes may already have destroyed the writer when it returns.
-    void call_hook() {
+    pump_result call_hook() {
         const scope inside(this);
-        if (ask_for_a_turn(schedule_)) return;
+        if (ask_for_a_turn(schedule_)) return {pump_status::more};
         // It refused: no thread will come, so this one makes the end.
-        box.refuse();
-        pump_result ignored;
-        if (box.begin(ignored)) static_cast<void>(run());
+        box.refuse(Traits::clock::now());
+        pump_result instead;
+        return box.begin(instead) ? run() : instead;
     }
 
     drive_options options_;
@@ -11310,63 +11461,6 @@ template <role Self>
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/write/side.hpp
-// The two sides of a writer: a server's frames go out as they are, a client's each take a fresh masking key.
-//
-// Laws of this file:
-// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455 §5.1).
-// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside the lock
-//   takes a key under it first.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Encodes a server's frames. Empty.
-class server_side {
-public:
-    static constexpr role self = role::server;
-
-    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
-    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload);
-        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
-    }
-    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
-        return make_close<self>(code, reason);
-    }
-    /// An encoder for one frame, for use outside the lock.
-    [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
-};
-
-/// Encodes a client's frames with keys from `Keys`, which it owns.
-template <key_source Keys = random_keys>
-class client_side {
-public:
-    static constexpr role self = role::client;
-
-    client_side()
-        requires std::default_initializable<Keys>
-    = default;
-    explicit client_side(Keys keys) noexcept : keys_(std::move(keys)) {}
-
-    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
-    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const auto written = encode_frame<self>(to, spec, payload, keys_);
-        WSOLO_ASSERT(written && *written == to.size(), "a writer encodes exactly what it reserved");
-    }
-    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
-        return make_close<self>(code, reason, keys_);
-    }
-    /// An encoder for one frame, for use outside the lock. Takes one key.
-    [[nodiscard]] client_side<one_key> for_one_frame() noexcept {
-        return client_side<one_key>(one_key(keys_.next_key()));
-    }
-
-private:
-    Keys keys_{};
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
 // ---- wsolo/write/single_writer.hpp
 // The only way to a connection's write side. Any thread sends; one thread at a time, the one whose turn it is, writes
 // whole frames, coalesced, each write with a deadline of its own; close() drains within a bound and reports.
@@ -11410,8 +11504,8 @@ public:
     using weak_type = basic_weak_session<single_writer, Traits>;
     using side_type = Side;
 
-    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {}, Side side = {},
-                           Observer observer = {})
+    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
+                           Side side = {}, Observer observer = {})
         : single_writer(turn_state::free, std::move(connection), std::move(hook), options, std::move(side),
                         std::move(observer)) {}
     single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
@@ -11440,7 +11534,8 @@ public:
 
     /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for values of
     /// which only the newest counts. It takes its place at the end of the queue. O(n + entries queued).
-    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome on_done = {}) {
+    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload,
+                                  on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_keyed() sends a text or a binary message");
         if (!is_data(op)) return errc::raw_frame_malformed;
         detail::offer what{.size = encoded_size<Side::self>(payload.size()), .done = on_done};
@@ -11474,8 +11569,7 @@ public:
         detail::entry* owned = detail::entry::make_adopted(std::move(frame), on_done);
         if (owned == nullptr) return errc::out_of_memory;
         detail::errands todo;
-        const detail::push_result pushed =
-            drive_.box.push(data_offer(owned->size, on_done), owned, todo);
+        const detail::push_result pushed = push_entry(data_offer(owned->size, on_done), owned, todo);
         if (owned != nullptr) frame = owned->give_back();
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
@@ -11495,7 +11589,7 @@ public:
         if (payload.size() > max_control_payload) return errc::control_payload_too_big;
         const detail::offer what{
             .size = encoded_size<Side::self>(payload.size()), .done = on_done, .to = detail::lane_id::ping};
-        return push_small(what, [&](mutable_bytes to) { side_.encode(to, opcode::ping, payload); });
+        return push_small(what, [&](mutable_bytes to) { write_frame(side_, to, opcode::ping, payload); });
     }
 
     // ---- anything
@@ -11507,7 +11601,8 @@ public:
         if (is_control(parsed.header.op))
             return send_control(parsed.header.op, close_code_in(parsed, frame.bytes), frame.bytes, on_done);
         return push_data(
-            frame.bytes.size(), on_done, [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
+            frame.bytes.size(), on_done,
+            [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
             [&] { return detail::entry::make_copy(frame.bytes, on_done); });
     }
     /// Queues whichever it is.
@@ -11538,8 +11633,8 @@ public:
     /// send_text and send_binary that wait for room in the budget, first come, first served: until the deadline
     /// (timed_out) or a stop request (cancelled). would_deadlock as flush(). Needs <wsolo/write/wait.hpp>.
     template <class StopToken = never_stop>
-    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline, const StopToken& stop = {},
-                                 on_outcome on_done = {}) {
+    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
+                                 const StopToken& stop = {}, on_outcome on_done = {}) {
         return detail::blocking_waits<Traits>::send(*this, op, payload, deadline, stop, on_done);
     }
 
@@ -11549,8 +11644,9 @@ public:
     /// is queued is written within `drain_within` from now (0: no bound), then the transport is finished and the observer
     /// told; neither a cork nor a shut gate holds the bound back. errc::closed when it was closed before;
     /// invalid_close_code and the like for a body that may not be sent.
-    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within, on_outcome on_done = {}) {
-        const auto frame = drive_.box.locked([&] { return side_.close(code, fit_close_reason(reason)); });
+    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
+                             on_outcome on_done = {}) {
+        const auto frame = drive_.box.locked([&] { return close_frame(code, fit_close_reason(reason)); });
         if (!frame) return frame.error();
         return push_close(code, frame->bytes(), drain_within, on_done);
     }
@@ -11559,7 +11655,8 @@ public:
     }
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No Close is sent. A
-    /// frame that was begun is finished if the transport takes it within `finish_within`; with 0 it stays partial.
+    /// frame that was begun is finished if the transport takes it within `finish_within`; with 0 only if it takes it at
+    /// once, else it stays partial.
     void abort(errc why, duration finish_within) { drive_.abort(why, finish_within); }
     void abort(errc why = errc::aborted) { abort(why, drive_.options().drain_timeout.get()); }
 
@@ -11579,7 +11676,9 @@ public:
 
     /// While the result lives, this thread counts as the one that pumps: what would wait for it here answers
     /// would_deadlock. For a loop that calls handlers.
-    [[nodiscard]] basic_handler_scope<Traits> loop_scope() noexcept { return basic_handler_scope<Traits>(&drive_); }
+    [[nodiscard]] basic_handler_scope<Traits> loop_scope() noexcept {
+        return basic_handler_scope<Traits>(&drive_);
+    }
 
     // ---- asking
 
@@ -11609,9 +11708,10 @@ private:
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
 
-    single_writer(turn_state first, Transport connection, Schedule hook, const writer_options& options, Side side,
-                  Observer observer)
-        : side_(std::move(side)), drive_(std::move(connection), std::move(hook), options, std::move(observer), first) {
+    single_writer(turn_state first, Transport connection, Schedule hook, const writer_options& options,
+                  Side side, Observer observer)
+        : side_(std::move(side)),
+          drive_(std::move(connection), std::move(hook), options, std::move(observer), first) {
         drive_.attach(*this);
     }
 
@@ -11634,6 +11734,18 @@ private:
         return static_cast<close_code>(load_be16(code));
     }
 
+    /// Precondition: `to` has exactly encoded_size<Side::self>(payload.size()) bytes.
+    template <class AnySide>
+    static void write_frame(AnySide& side, mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
+        [[maybe_unused]] const std::size_t written = side.with_keys([&](auto&... keys) {
+            return detail::write_frame<Side::self>(to.data(), spec, payload, keys...);
+        });
+        WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
+    }
+    result<control_frame> close_frame(close_code code, std::string_view reason) noexcept {
+        return side_.with_keys([&](auto&... keys) { return make_close<Side::self>(code, reason, keys...); });
+    }
+
     [[nodiscard]] detail::offer data_offer(std::size_t size, on_outcome on_done) const noexcept {
         detail::offer what{.size = size, .done = on_done};
         what.may_displace = drive_.box.when_full() != overflow::drop_oldest || drive_.may_displace();
@@ -11643,15 +11755,30 @@ private:
     errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
-            [&](mutable_bytes to) { side_.encode(to, op, payload); },
+            [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
             [&] { return encode_apart(op, payload, on_done); });
+    }
+
+    /// A frame that encode() writes under the lock, or, if it must own its memory, make() outside of it.
+    template <class Encode, class Make>
+    detail::push_result push_frame(const detail::offer& what, Encode encode, Make make,
+                                   detail::errands& todo) {
+        detail::entry* owned = nullptr;
+        const detail::push_result pushed = drive_.box.push(what, owned, encode, make, todo);
+        detail::entry::destroy(owned);
+        return pushed;
+    }
+    static detail::entry* no_entry() noexcept { return nullptr; }
+    /// An entry that owns its memory. What was not taken over stays the caller's.
+    detail::push_result push_entry(const detail::offer& what, detail::entry*& owned, detail::errands& todo) {
+        return drive_.box.push(what, owned, [](mutable_bytes) {}, no_entry, todo);
     }
 
     /// A data frame of `size` bytes: written by encode() under the lock, or made by make() outside of it.
     template <class Encode, class Make>
     errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
         detail::errands todo;
-        return finish_data(drive_.box.push(data_offer(size, on_done), encode, make, todo), todo);
+        return finish_data(push_frame(data_offer(size, on_done), encode, make, todo), todo);
     }
     template <class Make>
     errc push_owned(const detail::offer& what, Make make) {
@@ -11662,25 +11789,24 @@ private:
     errc queue_owned(detail::offer what, detail::entry* owned) {
         what.size = owned->size;
         detail::errands todo;
-        const detail::push_result pushed = drive_.box.push(what, owned, todo);
+        const detail::push_result pushed = push_entry(what, owned, todo);
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
     }
-    detail::push_result push_part(frame_spec spec, const_bytes part, detail::message_part which, on_outcome on_done,
-                                  detail::errands& todo) {
+    detail::push_result push_part(frame_spec spec, const_bytes part, detail::message_part which,
+                                  on_outcome on_done, detail::errands& todo) {
         detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
         what.part = which;
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, spec, part); };
+        const auto encode = [&](mutable_bytes to) { write_frame(side_, to, spec, part); };
         const auto make = [&] { return encode_apart(spec, part, on_done); };
-        return drive_.box.push(what, encode, make, todo);
+        return push_frame(what, encode, make, todo);
     }
     /// Small frames that no full queue costs the connection.
     template <class Encode>
     errc push_small(detail::offer what, Encode encode) {
         if (what.done) what.may_displace = drive_.may_displace();
         detail::errands todo;
-        const auto none = []() -> detail::entry* { return nullptr; };
-        return drive_.after(drive_.box.push(what, encode, none, todo), todo);
+        return drive_.after(push_frame(what, encode, no_entry, todo), todo);
     }
 
     /// The rest of every push of data: a full queue may cost the connection.
@@ -11698,14 +11824,16 @@ private:
     detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done) {
         detail::entry* owned = detail::entry::make_own(encoded_size<Side::self>(payload.size()), on_done);
         if (owned == nullptr) return nullptr;
-        auto encoder = drive_.box.locked([&] { return side_.for_one_frame(); });
-        encoder.encode(owned->writable(), spec, payload);
+        auto own_side = drive_.box.locked([&] { return side_.for_one_frame(); });
+        write_frame(own_side, owned->writable(), spec, payload);
         return owned;
     }
 
     errc send_control(opcode op, close_code code, const_bytes frame, on_outcome on_done) {
-        if (op == opcode::close) return push_close(code, frame, drive_.options().drain_timeout.get(), on_done);
-        if (op != opcode::ping && op != opcode::pong) return errc::raw_frame_malformed; // an empty control_frame
+        if (op == opcode::close)
+            return push_close(code, frame, drive_.options().drain_timeout.get(), on_done);
+        if (op != opcode::ping && op != opcode::pong)
+            return errc::raw_frame_malformed; // an empty control_frame
         const detail::lane_id to = op == opcode::ping ? detail::lane_id::ping : detail::lane_id::pong;
         return push_small({.size = frame.size(), .done = on_done, .to = to},
                           [&](mutable_bytes at) { std::memcpy(at.data(), frame.data(), at.size()); });
@@ -11715,9 +11843,9 @@ private:
         const duration bound = drain_within == duration::zero() ? duration::max() : drain_within;
         const detail::closing close{code, deadline_after(Traits::clock::now(), bound)};
         detail::errands todo;
-        const detail::push_result pushed = drive_.box.push_close(
-            {.size = frame.size(), .done = on_done, .is_close = true}, close,
-            [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); }, todo);
+        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
+        const detail::push_result pushed =
+            push_frame({.size = frame.size(), .done = on_done, .close = &close}, copy, no_entry, todo);
         return drive_.after(pushed, todo);
     }
 
@@ -11725,9 +11853,9 @@ private:
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.waiter = waiter;
         detail::errands todo;
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+        const auto encode = [&](mutable_bytes to) { write_frame(side_, to, op, payload); };
         const auto make = [&] { return encode_apart(op, payload, on_done); };
-        return drive_.after(drive_.box.push(what, encode, make, todo), todo);
+        return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 
     errc queue_mark(on_outcome on_done, detail::room_waiter* waiter) {
@@ -11735,7 +11863,7 @@ private:
         if (mark == nullptr) return errc::out_of_memory;
         detail::errands todo;
         const detail::push_result pushed =
-            drive_.box.push({.done = on_done, .is_mark = true, .waiter = waiter}, mark, todo);
+            push_entry({.done = on_done, .is_mark = true, .waiter = waiter}, mark, todo);
         detail::entry::destroy(mark);
         return drive_.after(pushed, todo);
     }
@@ -11790,7 +11918,7 @@ public:
         if (greeting == nullptr) return errc::out_of_memory;
         detail::errands todo;
         const detail::push_result pushed =
-            writer_->drive_.box.push({.size = bytes.size(), .to = detail::lane_id::greeting}, greeting, todo);
+            writer_->push_entry({.size = bytes.size(), .to = detail::lane_id::greeting}, greeting, todo);
         detail::entry::destroy(greeting);
         return pushed.error;
     }
@@ -11847,7 +11975,8 @@ public:
     /// To no writer.
     sender() noexcept = default;
     template <class Writer>
-    sender(writer_handle<Writer> handle) noexcept // NOLINT(google-explicit-constructor): the same thing, less precise
+    sender(writer_handle<Writer>
+               handle) noexcept // NOLINT(google-explicit-constructor): the same thing, less precise
         : calls_(&calls_of<writer_handle<Writer>>) {
         static_assert(sizeof handle == sizeof storage_ && alignof(writer_handle<Writer>) <= alignof(void*));
         ::new (static_cast<void*>(storage_)) writer_handle<Writer>(std::move(handle));
@@ -11877,7 +12006,9 @@ public:
         return calls_ == nullptr ? errc::closed : calls_->close(storage_, code, reason);
     }
     /// Whether the writer is gone.
-    [[nodiscard]] bool is_expired() const noexcept { return calls_ == nullptr || calls_->is_expired(storage_); }
+    [[nodiscard]] bool is_expired() const noexcept {
+        return calls_ == nullptr || calls_->is_expired(storage_);
+    }
 
 private:
     struct calls {
@@ -11902,8 +12033,12 @@ private:
         [](const std::byte* to, const_bytes payload, on_outcome on_done) {
             return as<Handle>(to).send_binary(payload, on_done);
         },
-        [](const std::byte* to, const outbound& item, on_outcome on_done) { return as<Handle>(to).send(item, on_done); },
-        [](const std::byte* to, close_code code, std::string_view reason) { return as<Handle>(to).close(code, reason); },
+        [](const std::byte* to, const outbound& item, on_outcome on_done) {
+            return as<Handle>(to).send(item, on_done);
+        },
+        [](const std::byte* to, close_code code, std::string_view reason) {
+            return as<Handle>(to).close(code, reason);
+        },
         [](const std::byte* to) noexcept { return as<Handle>(to).is_expired(); },
         [](const std::byte* from, std::byte* to) noexcept {
             ::new (static_cast<void*>(to)) Handle(as<Handle>(from));
@@ -11929,7 +12064,7 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Copied into the endpoint.
+/// Copied into the endpoint. A zero means "none" for every limit, quantum and timeout.
 struct endpoint_options {
     /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
     read_limits reading{};
@@ -11943,9 +12078,9 @@ struct endpoint_options {
     /// Reading pauses while more than this waits to be written, for peers whose requests make replies: bytes, as
     /// writer_limits::max_bytes counts them, or data frames. Leave room above both in writing.limits for the replies to
     /// what one receive() may bring: the smallest message has 6 bytes, or 2 when a server sent it.
-    std::size_t max_unsent = static_cast<std::size_t>(-1);
+    std::size_t max_unsent = 0;
     std::uint32_t max_unsent_frames = 16'384;
-    /// Messages handled in one turn of the loop, or by one work(). At least 1.
+    /// Messages handled in one turn of the loop, or by one work().
     std::uint32_t handle_quantum = 64;
 };
 
@@ -12007,10 +12142,10 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/endpoint/detail/call_handler.hpp
-// How an endpoint calls its handler: whichever form it has, whatever it does.
+// How an endpoint calls its handler and its hooks: whichever form they have, whatever they do.
 //
 // Laws of this file:
-// - A handler's exception is an error like another: it ends its own connection and unwinds no loop.
+// - An exception of theirs is an error like another: it ends its own connection and unwinds no loop.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -12031,6 +12166,22 @@ errc call_handler_unguarded(Handler& handler, Endpoint& whole, message&& receive
         call();
         return errc::none;
     }
+}
+
+/// Calls a hook, whatever it returns. False: it threw.
+template <class Call>
+[[nodiscard]] bool call_hook(Call call) {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        static_cast<void>(call());
+        return true;
+    } catch (...) {
+        return false;
+    }
+#else
+    static_cast<void>(call());
+    return true;
+#endif
 }
 
 /// errc::handler_failed when it throws.
@@ -12154,7 +12305,7 @@ class endpoint_parts {
             // What was dropped stays open in the barrier, so whoever waits for it is told why.
             if (!report.is_clean()) self->handled_.close(report.reason);
             if constexpr (requires { self->handler_.on_messages_over(report.reason); })
-                self->handler_.on_messages_over(report.reason);
+                static_cast<void>(call_hook([&] { self->handler_.on_messages_over(report.reason); }));
             self->messages_are_over_.store(true, std::memory_order_release);
             self->wake_or_abort();
         }
@@ -12167,6 +12318,12 @@ protected:
     using item = received_item<barrier>;
     using message_inbox = inbox<item, inbox_hook, Traits>;
 
+    /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
+    struct in_the_turn {
+        explicit in_the_turn(endpoint_parts& self) noexcept : whole(&self), writing(self.out_.loop_scope()) {}
+        loop_scope whole, writing;
+    };
+
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
 
     template <class... Gated>
@@ -12174,10 +12331,10 @@ protected:
                    Side side, Work work, Gated... gated)
         : beat_(options.beating, Traits::clock::now()),
           in_(whole_messages(options.reading)),
-          close_timeout_(options.close_timeout),
-          handle_quantum_(options.handle_quantum == 0 ? 1 : options.handle_quantum),
-          max_unsent_(options.max_unsent),
-          max_unsent_frames_(options.max_unsent_frames),
+          close_timeout_(bound_of(options.close_timeout)),
+          handle_quantum_(bound_of(options.handle_quantum)),
+          max_unsent_(bound_of(options.max_unsent)),
+          max_unsent_frames_(bound_of(options.max_unsent_frames)),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
@@ -12256,14 +12413,14 @@ protected:
     }
 
     heartbeat beat_;
-    basic_reader<Side::self> in_;
+    basic_reader<default_side<Side::self>> in_;
     byte_buffer rest_; ///< bytes behind a pause
     ending_record end_;
     time_point write_deadline_ = no_deadline;
     time_point give_up_at_ = no_deadline;
     time_point close_by_ = no_deadline; ///< while owed_close_ waits for the messages before it
     std::optional<control_frame> owed_close_;
-    const std::chrono::milliseconds close_timeout_;
+    const duration close_timeout_;
     const std::uint32_t handle_quantum_;
     const std::size_t max_unsent_;
     const std::uint32_t max_unsent_frames_;
@@ -12345,13 +12502,13 @@ protected:
     using parts::write_deadline_;
     using parts::write_is_due_;
     using parts::writer_is_over_;
-    using typename parts::loop_scope;
+    using typename parts::in_the_turn;
 
     endpoint_wants on_bytes(mutable_bytes received) {
         const time_point now = Traits::clock::now();
         beat_.on_received(now);
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             if (!input_is_over_) take(received, now);
             handle_here();
         }
@@ -12362,7 +12519,7 @@ protected:
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             end_input(why);
             handle_here();
         }
@@ -12373,7 +12530,7 @@ protected:
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             take_rest(now);
             handle_here();
         }
@@ -12455,8 +12612,10 @@ private:
         next.abandon();
         if (refused == errc::closed) return;
         if (refused != errc::queue_full) return lose(refused);
-        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); })
-            handler_.on_refused(this->whole(), next.take_message());
+        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); }) {
+            if (!call_hook([&] { handler_.on_refused(this->whole(), next.take_message()); }))
+                lose(errc::handler_failed);
+        }
     }
 
     /// A message could not be queued, so none behind it is; those before it are still handled, unless the inbox
@@ -12514,7 +12673,8 @@ private:
             if (error != errc::none) beat_.on_ping_dropped(now);
         }
         if constexpr (requires { handler_.on_beat(this->whole(), due.roll_window); }) {
-            if (due.send_beat) handler_.on_beat(this->whole(), due.roll_window);
+            if (due.send_beat && !call_hook([&] { handler_.on_beat(this->whole(), due.roll_window); }))
+                lose(errc::handler_failed);
         }
         if (due.peer_is_dead) {
             end_.blame(errc::pong_timeout);
@@ -12532,7 +12692,7 @@ private:
         if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
         const pump_result left = out_.pump();
         is_blocked_ = left.status == pump_status::blocked;
-        write_deadline_ = is_blocked_ ? left.deadline : no_deadline;
+        write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if (left.status != pump_status::finished) return;
         writer_is_over_ = true;
         give_up_at_ = deadline_after(now, close_timeout_);
@@ -12541,7 +12701,7 @@ private:
     endpoint_wants settle(time_point now) {
         if (is_finished_) return {.read = false, .finished = true};
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
             keep_alive(now);
             answer_close(now);
@@ -12574,7 +12734,7 @@ private:
     }
 
     void end_here() {
-        const loop_scope inside(this);
+        const in_the_turn inside(*this);
         input_is_over_ = true;
         if (rest_.empty()) end_messages();
         handle_here();
@@ -12583,12 +12743,12 @@ private:
     }
 
     endpoint_wants finish() {
-        const loop_scope inside(this);
+        const in_the_turn inside(*this);
         is_finished_ = true;
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
         if constexpr (requires { handler_.on_finished(this->whole(), how); })
-            handler_.on_finished(this->whole(), how);
+            static_cast<void>(call_hook([&] { handler_.on_finished(this->whole(), how); })); // it is over anyway
         return {.read = false, .finished = true};
     }
 
@@ -12641,7 +12801,7 @@ class endpoint : private detail::endpoint_turn<endpoint<Transport, Schedule, Han
 public:
     static constexpr role self = Side::self;
     using writer_type = typename core::writer;
-    using reader_type = basic_reader<self>;
+    using reader_type = basic_reader<default_side<self>>;
     using barrier_type = typename core::barrier;
     using inbox_type = typename core::message_inbox;
     using weak_handle = basic_weak_session<endpoint, Traits>;

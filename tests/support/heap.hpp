@@ -7,8 +7,10 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <limits>
 
 #if defined(__GLIBC__) && defined(__x86_64__) && !WSOLO_TEST_ASAN && !defined(__SANITIZE_THREAD__)
+#include <malloc.h>
 #define WSOLO_TEST_COUNTS_HEAP 1
 #else
 #define WSOLO_TEST_COUNTS_HEAP 0
@@ -19,22 +21,24 @@ namespace support {
 struct heap_counts {
     long taken = 0; // calls that gave or moved a block
     long held = 0;  // blocks not given back
+    long bytes = 0; // in them, as the heap rounds them
     friend bool operator==(const heap_counts&, const heap_counts&) = default;
 };
 
 namespace detail {
 inline std::atomic<long> heap_taken{0};
 inline std::atomic<long> heap_held{0};
-inline std::atomic<bool> heap_is_empty{false};
+inline std::atomic<long> heap_bytes{0};
+inline std::atomic<long> heap_left{std::numeric_limits<long>::max()}; // calls that it still answers
 } // namespace detail
 
-inline heap_counts heap_now() { return {detail::heap_taken, detail::heap_held}; }
+inline heap_counts heap_now() { return {detail::heap_taken, detail::heap_held, detail::heap_bytes}; }
 
-/// While one lives, the heap has nothing to give. Catch2's assertions take from it: they come later.
+/// While one lives, the heap gives so many blocks and then nothing. Catch2's assertions take from it: they come later.
 class no_heap {
 public:
-    no_heap() { detail::heap_is_empty = true; }
-    ~no_heap() { detail::heap_is_empty = false; }
+    explicit no_heap(long after = 0) { detail::heap_left = after; }
+    ~no_heap() { detail::heap_left = std::numeric_limits<long>::max(); }
     no_heap(const no_heap&) = delete;
     no_heap& operator=(const no_heap&) = delete;
 };
@@ -48,27 +52,40 @@ void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
 void* __libc_realloc(void*, std::size_t);
 void __libc_free(void*);
+}
 
+namespace support::detail {
+
+inline bool may_take() { return heap_left > 0 && heap_left-- > 0; }
+inline void* took(void* block) {
+    ++heap_taken;
+    if (block == nullptr) return block;
+    ++heap_held;
+    heap_bytes += static_cast<long>(::malloc_usable_size(block));
+    return block;
+}
+inline void gave(void* block) {
+    if (block == nullptr) return;
+    --heap_held;
+    heap_bytes -= static_cast<long>(::malloc_usable_size(block));
+}
+
+} // namespace support::detail
+
+extern "C" {
 void* malloc(std::size_t size) {
-    if (support::detail::heap_is_empty) return nullptr;
-    ++support::detail::heap_taken;
-    ++support::detail::heap_held;
-    return __libc_malloc(size);
+    return support::detail::may_take() ? support::detail::took(__libc_malloc(size)) : nullptr;
 }
 void* calloc(std::size_t count, std::size_t size) {
-    if (support::detail::heap_is_empty) return nullptr;
-    ++support::detail::heap_taken;
-    ++support::detail::heap_held;
-    return __libc_calloc(count, size);
+    return support::detail::may_take() ? support::detail::took(__libc_calloc(count, size)) : nullptr;
 }
 void* realloc(void* block, std::size_t size) {
-    if (support::detail::heap_is_empty) return nullptr;
-    ++support::detail::heap_taken;
-    if (block == nullptr) ++support::detail::heap_held;
-    return __libc_realloc(block, size);
+    if (!support::detail::may_take()) return nullptr;
+    support::detail::gave(block);
+    return support::detail::took(__libc_realloc(block, size));
 }
 void free(void* block) {
-    if (block != nullptr) --support::detail::heap_held;
+    support::detail::gave(block);
     __libc_free(block);
 }
 }

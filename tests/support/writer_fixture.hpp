@@ -7,7 +7,7 @@
 #include <support/strict_parser.hpp>
 
 #include <wsolo/testing/scripted_transport.hpp>
-#include <wsolo/write/single_writer.hpp>
+#include <wsolo/write/wait.hpp>
 
 #include <deque>
 #include <functional>

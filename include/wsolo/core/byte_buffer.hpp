@@ -46,6 +46,15 @@ public:
     [[nodiscard]] const_bytes view() const noexcept { return {data_, size_}; }
     [[nodiscard]] mutable_bytes view() noexcept { return {data_, size_}; }
 
+    /// Gives memory above the size back, where the allocator takes it back.
+    void shrink() noexcept {
+        if (size_ == 0 || size_ == capacity_) return;
+        void* smaller = std::realloc(data_, size_);
+        if (smaller == nullptr) return;
+        data_ = static_cast<std::byte*>(smaller);
+        capacity_ = size_;
+    }
+
     /// Room for `capacity` bytes in all. False when there is no memory; the contents stay. O(size) when it
     /// grows.
     [[nodiscard]] bool reserve(std::size_t capacity) noexcept {

@@ -20,9 +20,30 @@ using duration = std::chrono::steady_clock::duration;
 /// "No deadline", and what a deadline that would overflow saturates to.
 inline constexpr time_point no_deadline = time_point::max();
 
-/// `from` + `span`, saturating at no_deadline.
+/// `span` in the clock's own unit; what that can't hold saturates, at either end.
+template <class Rep, class Period>
+[[nodiscard]] constexpr duration saturated(std::chrono::duration<Rep, Period> span) noexcept {
+    using given = std::chrono::duration<Rep, Period>;
+    if constexpr (std::ratio_less_equal_v<Period, duration::period>) { // as fine or finer: it fits
+        return std::chrono::duration_cast<duration>(span);
+    } else {
+        if (span >= std::chrono::duration_cast<given>(duration::max())) return duration::max();
+        if (span <= std::chrono::duration_cast<given>(duration::min())) return duration::min();
+        return std::chrono::duration_cast<duration>(span);
+    }
+}
+
+/// `from` + `span`, saturating at no_deadline and at the clock's beginning.
 [[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
-    return span >= no_deadline - from ? no_deadline : from + span;
+    const duration since = from.time_since_epoch();
+    if (span.count() > 0 && since > duration::max() - span) return no_deadline;
+    if (span.count() < 0 && since < duration::min() - span) return time_point::min();
+    return from + span;
+}
+template <class Rep, class Period>
+[[nodiscard]] constexpr time_point deadline_after(time_point from,
+                                                  std::chrono::duration<Rep, Period> span) noexcept {
+    return deadline_after(from, saturated(span));
 }
 
 } // namespace wsolo::inline WSOLO_ABI

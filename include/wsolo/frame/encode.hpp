@@ -57,16 +57,21 @@ public:
     owned_frame() noexcept = default;
 
     /// The encoded frame. Valid while this object is not assigned to, moved from or destroyed.
-    [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view(); }
+    [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view().subspan(start_); }
 
 private:
-    explicit owned_frame(byte_buffer&& bytes) noexcept : bytes_(std::move(bytes)) {}
+    explicit owned_frame(byte_buffer&& bytes, std::size_t start = 0) noexcept
+        : bytes_(std::move(bytes)), start_(start) {}
 
     template <role Role, class... Keys>
         requires keys_for<Role, Keys...>
     friend result<owned_frame> make_frame(frame_spec, const_bytes, Keys&...) noexcept;
+    template <role Role, class... Keys>
+        requires keys_for<Role, Keys...>
+    friend result<owned_frame> make_frame_in_place(byte_buffer&&, std::size_t, frame_spec, Keys&...) noexcept;
 
     byte_buffer bytes_;
+    std::size_t start_ = 0;
 };
 
 namespace detail {
@@ -172,6 +177,22 @@ result<mutable_bytes> encode_in_place(mutable_bytes storage, std::size_t payload
         apply_mask(frame.subspan(header_bytes), key);
     }
     return frame;
+}
+
+/// Makes a frame of the payload that `storage` holds from `payload_offset` to its end, and takes the memory over: nothing
+/// is copied. headroom<Role> bytes before the payload always suffice. Errors as encode_in_place's; `storage` is then
+/// unchanged. Memory that `storage` had in reserve goes back.
+template <role Role, class... Keys>
+    requires keys_for<Role, Keys...>
+result<owned_frame> make_frame_in_place(byte_buffer&& storage, std::size_t payload_offset, frame_spec spec,
+                                        Keys&... keys) noexcept {
+    if (payload_offset > storage.size()) return errc::buffer_too_small;
+    storage.shrink();
+    const auto frame =
+        encode_in_place<Role>(storage.view(), payload_offset, storage.size() - payload_offset, spec, keys...);
+    if (!frame) return frame.error();
+    const auto start = static_cast<std::size_t>(frame->data() - storage.data());
+    return owned_frame(std::move(storage), start);
 }
 
 } // namespace wsolo::inline WSOLO_ABI

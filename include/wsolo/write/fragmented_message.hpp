@@ -57,7 +57,9 @@ public:
     /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `on_done` is called
     /// once with what became of the last part, and so of the message: parts leave in order and none of them gives way, so
     /// errc::none says that the transport took them all.
-    [[nodiscard]] errc finish(const_bytes part = {}, on_outcome on_done = {}) { return push(part, true, on_done); }
+    [[nodiscard]] errc finish(const_bytes part = {}, on_outcome on_done = {}) {
+        return push(part, true, on_done);
+    }
 
 private:
     errc push(const_bytes part, bool is_last, on_outcome on_done) {
@@ -67,8 +69,8 @@ private:
         const opcode before = std::exchange(next_, opcode::continuation);
         if (is_last) writer_ = nullptr;
         detail::errands todo;
-        const detail::push_result pushed =
-            writer.push_part(spec, part, is_last ? detail::message_part::last : detail::message_part::part, on_done, todo);
+        const detail::push_result pushed = writer.push_part(
+            spec, part, is_last ? detail::message_part::last : detail::message_part::part, on_done, todo);
         if (pushed.error != errc::none) { // it was not queued, so nothing has heard of it
             next_ = before;
             writer_ = &writer;

@@ -34,7 +34,7 @@ public:
         if (greeting == nullptr) return errc::out_of_memory;
         detail::errands todo;
         const detail::push_result pushed =
-            writer_->drive_.box.push({.size = bytes.size(), .to = detail::lane_id::greeting}, greeting, todo);
+            writer_->push_entry({.size = bytes.size(), .to = detail::lane_id::greeting}, greeting, todo);
         detail::entry::destroy(greeting);
         return pushed.error;
     }

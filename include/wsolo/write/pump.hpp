@@ -10,9 +10,9 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// What pump() left behind.
 enum class pump_status : std::uint8_t {
-    idle,     ///< everything is written; the next send calls the hook
-    blocked,  ///< pump() again when the transport is writable (when a write is in flight, its end calls the hook), or at
-              ///< `deadline`
+    idle, ///< everything is written; the next send calls the hook
+    blocked, ///< pump() again when the transport is writable (when a write is in flight, its end calls the hook), or at
+    ///< `deadline`
     more,     ///< the quantum is used up; the hook was called again
     busy,     ///< another thread runs, or a gate is shut: nothing to do here before `deadline`
     finished, ///< over: see report()

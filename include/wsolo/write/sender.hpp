@@ -18,7 +18,8 @@ public:
     /// To no writer.
     sender() noexcept = default;
     template <class Writer>
-    sender(writer_handle<Writer> handle) noexcept // NOLINT(google-explicit-constructor): the same thing, less precise
+    sender(writer_handle<Writer>
+               handle) noexcept // NOLINT(google-explicit-constructor): the same thing, less precise
         : calls_(&calls_of<writer_handle<Writer>>) {
         static_assert(sizeof handle == sizeof storage_ && alignof(writer_handle<Writer>) <= alignof(void*));
         ::new (static_cast<void*>(storage_)) writer_handle<Writer>(std::move(handle));
@@ -48,7 +49,9 @@ public:
         return calls_ == nullptr ? errc::closed : calls_->close(storage_, code, reason);
     }
     /// Whether the writer is gone.
-    [[nodiscard]] bool is_expired() const noexcept { return calls_ == nullptr || calls_->is_expired(storage_); }
+    [[nodiscard]] bool is_expired() const noexcept {
+        return calls_ == nullptr || calls_->is_expired(storage_);
+    }
 
 private:
     struct calls {
@@ -73,8 +76,12 @@ private:
         [](const std::byte* to, const_bytes payload, on_outcome on_done) {
             return as<Handle>(to).send_binary(payload, on_done);
         },
-        [](const std::byte* to, const outbound& item, on_outcome on_done) { return as<Handle>(to).send(item, on_done); },
-        [](const std::byte* to, close_code code, std::string_view reason) { return as<Handle>(to).close(code, reason); },
+        [](const std::byte* to, const outbound& item, on_outcome on_done) {
+            return as<Handle>(to).send(item, on_done);
+        },
+        [](const std::byte* to, close_code code, std::string_view reason) {
+            return as<Handle>(to).close(code, reason);
+        },
         [](const std::byte* to) noexcept { return as<Handle>(to).is_expired(); },
         [](const std::byte* from, std::byte* to) noexcept {
             ::new (static_cast<void*>(to)) Handle(as<Handle>(from));

@@ -9,12 +9,13 @@
 // - The schedule hook is called once for each idle-to-busy transition, outside any lock; pump() is what it owes.
 // - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
 
+#include "../core/side.hpp"
+#include "../frame/control_reply.hpp"
 #include "cork.hpp"
 #include "detail/driver.hpp"
 #include "fragmented_message.hpp"
 #include "handle.hpp"
 #include "outbound.hpp"
-#include "side.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -48,8 +49,8 @@ public:
     using weak_type = basic_weak_session<single_writer, Traits>;
     using side_type = Side;
 
-    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {}, Side side = {},
-                           Observer observer = {})
+    explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
+                           Side side = {}, Observer observer = {})
         : single_writer(turn_state::free, std::move(connection), std::move(hook), options, std::move(side),
                         std::move(observer)) {}
     single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
@@ -78,7 +79,8 @@ public:
 
     /// Queues a message that replaces a queued one of the same key (which then ends as errc::conflated): for values of
     /// which only the newest counts. It takes its place at the end of the queue. O(n + entries queued).
-    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload, on_outcome on_done = {}) {
+    [[nodiscard]] errc send_keyed(std::uint64_t key, opcode op, const_bytes payload,
+                                  on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_keyed() sends a text or a binary message");
         if (!is_data(op)) return errc::raw_frame_malformed;
         detail::offer what{.size = encoded_size<Side::self>(payload.size()), .done = on_done};
@@ -112,8 +114,7 @@ public:
         detail::entry* owned = detail::entry::make_adopted(std::move(frame), on_done);
         if (owned == nullptr) return errc::out_of_memory;
         detail::errands todo;
-        const detail::push_result pushed =
-            drive_.box.push(data_offer(owned->size, on_done), owned, todo);
+        const detail::push_result pushed = push_entry(data_offer(owned->size, on_done), owned, todo);
         if (owned != nullptr) frame = owned->give_back();
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
@@ -133,7 +134,7 @@ public:
         if (payload.size() > max_control_payload) return errc::control_payload_too_big;
         const detail::offer what{
             .size = encoded_size<Side::self>(payload.size()), .done = on_done, .to = detail::lane_id::ping};
-        return push_small(what, [&](mutable_bytes to) { side_.encode(to, opcode::ping, payload); });
+        return push_small(what, [&](mutable_bytes to) { write_frame(side_, to, opcode::ping, payload); });
     }
 
     // ---- anything
@@ -145,7 +146,8 @@ public:
         if (is_control(parsed.header.op))
             return send_control(parsed.header.op, close_code_in(parsed, frame.bytes), frame.bytes, on_done);
         return push_data(
-            frame.bytes.size(), on_done, [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
+            frame.bytes.size(), on_done,
+            [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
             [&] { return detail::entry::make_copy(frame.bytes, on_done); });
     }
     /// Queues whichever it is.
@@ -176,8 +178,8 @@ public:
     /// send_text and send_binary that wait for room in the budget, first come, first served: until the deadline
     /// (timed_out) or a stop request (cancelled). would_deadlock as flush(). Needs <wsolo/write/wait.hpp>.
     template <class StopToken = never_stop>
-    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline, const StopToken& stop = {},
-                                 on_outcome on_done = {}) {
+    [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
+                                 const StopToken& stop = {}, on_outcome on_done = {}) {
         return detail::blocking_waits<Traits>::send(*this, op, payload, deadline, stop, on_done);
     }
 
@@ -187,8 +189,9 @@ public:
     /// is queued is written within `drain_within` from now (0: no bound), then the transport is finished and the observer
     /// told; neither a cork nor a shut gate holds the bound back. errc::closed when it was closed before;
     /// invalid_close_code and the like for a body that may not be sent.
-    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within, on_outcome on_done = {}) {
-        const auto frame = drive_.box.locked([&] { return side_.close(code, fit_close_reason(reason)); });
+    [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
+                             on_outcome on_done = {}) {
+        const auto frame = drive_.box.locked([&] { return close_frame(code, fit_close_reason(reason)); });
         if (!frame) return frame.error();
         return push_close(code, frame->bytes(), drain_within, on_done);
     }
@@ -197,7 +200,8 @@ public:
     }
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No Close is sent. A
-    /// frame that was begun is finished if the transport takes it within `finish_within`; with 0 it stays partial.
+    /// frame that was begun is finished if the transport takes it within `finish_within`; with 0 only if it takes it at
+    /// once, else it stays partial.
     void abort(errc why, duration finish_within) { drive_.abort(why, finish_within); }
     void abort(errc why = errc::aborted) { abort(why, drive_.options().drain_timeout.get()); }
 
@@ -217,7 +221,9 @@ public:
 
     /// While the result lives, this thread counts as the one that pumps: what would wait for it here answers
     /// would_deadlock. For a loop that calls handlers.
-    [[nodiscard]] basic_handler_scope<Traits> loop_scope() noexcept { return basic_handler_scope<Traits>(&drive_); }
+    [[nodiscard]] basic_handler_scope<Traits> loop_scope() noexcept {
+        return basic_handler_scope<Traits>(&drive_);
+    }
 
     // ---- asking
 
@@ -247,9 +253,10 @@ private:
     friend class fragmented_message<single_writer>;
     friend class cork<single_writer>;
 
-    single_writer(turn_state first, Transport connection, Schedule hook, const writer_options& options, Side side,
-                  Observer observer)
-        : side_(std::move(side)), drive_(std::move(connection), std::move(hook), options, std::move(observer), first) {
+    single_writer(turn_state first, Transport connection, Schedule hook, const writer_options& options,
+                  Side side, Observer observer)
+        : side_(std::move(side)),
+          drive_(std::move(connection), std::move(hook), options, std::move(observer), first) {
         drive_.attach(*this);
     }
 
@@ -272,6 +279,18 @@ private:
         return static_cast<close_code>(load_be16(code));
     }
 
+    /// Precondition: `to` has exactly encoded_size<Side::self>(payload.size()) bytes.
+    template <class AnySide>
+    static void write_frame(AnySide& side, mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
+        [[maybe_unused]] const std::size_t written = side.with_keys([&](auto&... keys) {
+            return detail::write_frame<Side::self>(to.data(), spec, payload, keys...);
+        });
+        WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
+    }
+    result<control_frame> close_frame(close_code code, std::string_view reason) noexcept {
+        return side_.with_keys([&](auto&... keys) { return make_close<Side::self>(code, reason, keys...); });
+    }
+
     [[nodiscard]] detail::offer data_offer(std::size_t size, on_outcome on_done) const noexcept {
         detail::offer what{.size = size, .done = on_done};
         what.may_displace = drive_.box.when_full() != overflow::drop_oldest || drive_.may_displace();
@@ -281,15 +300,30 @@ private:
     errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
-            [&](mutable_bytes to) { side_.encode(to, op, payload); },
+            [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
             [&] { return encode_apart(op, payload, on_done); });
+    }
+
+    /// A frame that encode() writes under the lock, or, if it must own its memory, make() outside of it.
+    template <class Encode, class Make>
+    detail::push_result push_frame(const detail::offer& what, Encode encode, Make make,
+                                   detail::errands& todo) {
+        detail::entry* owned = nullptr;
+        const detail::push_result pushed = drive_.box.push(what, owned, encode, make, todo);
+        detail::entry::destroy(owned);
+        return pushed;
+    }
+    static detail::entry* no_entry() noexcept { return nullptr; }
+    /// An entry that owns its memory. What was not taken over stays the caller's.
+    detail::push_result push_entry(const detail::offer& what, detail::entry*& owned, detail::errands& todo) {
+        return drive_.box.push(what, owned, [](mutable_bytes) {}, no_entry, todo);
     }
 
     /// A data frame of `size` bytes: written by encode() under the lock, or made by make() outside of it.
     template <class Encode, class Make>
     errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
         detail::errands todo;
-        return finish_data(drive_.box.push(data_offer(size, on_done), encode, make, todo), todo);
+        return finish_data(push_frame(data_offer(size, on_done), encode, make, todo), todo);
     }
     template <class Make>
     errc push_owned(const detail::offer& what, Make make) {
@@ -300,25 +334,24 @@ private:
     errc queue_owned(detail::offer what, detail::entry* owned) {
         what.size = owned->size;
         detail::errands todo;
-        const detail::push_result pushed = drive_.box.push(what, owned, todo);
+        const detail::push_result pushed = push_entry(what, owned, todo);
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
     }
-    detail::push_result push_part(frame_spec spec, const_bytes part, detail::message_part which, on_outcome on_done,
-                                  detail::errands& todo) {
+    detail::push_result push_part(frame_spec spec, const_bytes part, detail::message_part which,
+                                  on_outcome on_done, detail::errands& todo) {
         detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
         what.part = which;
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, spec, part); };
+        const auto encode = [&](mutable_bytes to) { write_frame(side_, to, spec, part); };
         const auto make = [&] { return encode_apart(spec, part, on_done); };
-        return drive_.box.push(what, encode, make, todo);
+        return push_frame(what, encode, make, todo);
     }
     /// Small frames that no full queue costs the connection.
     template <class Encode>
     errc push_small(detail::offer what, Encode encode) {
         if (what.done) what.may_displace = drive_.may_displace();
         detail::errands todo;
-        const auto none = []() -> detail::entry* { return nullptr; };
-        return drive_.after(drive_.box.push(what, encode, none, todo), todo);
+        return drive_.after(push_frame(what, encode, no_entry, todo), todo);
     }
 
     /// The rest of every push of data: a full queue may cost the connection.
@@ -336,14 +369,16 @@ private:
     detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done) {
         detail::entry* owned = detail::entry::make_own(encoded_size<Side::self>(payload.size()), on_done);
         if (owned == nullptr) return nullptr;
-        auto encoder = drive_.box.locked([&] { return side_.for_one_frame(); });
-        encoder.encode(owned->writable(), spec, payload);
+        auto own_side = drive_.box.locked([&] { return side_.for_one_frame(); });
+        write_frame(own_side, owned->writable(), spec, payload);
         return owned;
     }
 
     errc send_control(opcode op, close_code code, const_bytes frame, on_outcome on_done) {
-        if (op == opcode::close) return push_close(code, frame, drive_.options().drain_timeout.get(), on_done);
-        if (op != opcode::ping && op != opcode::pong) return errc::raw_frame_malformed; // an empty control_frame
+        if (op == opcode::close)
+            return push_close(code, frame, drive_.options().drain_timeout.get(), on_done);
+        if (op != opcode::ping && op != opcode::pong)
+            return errc::raw_frame_malformed; // an empty control_frame
         const detail::lane_id to = op == opcode::ping ? detail::lane_id::ping : detail::lane_id::pong;
         return push_small({.size = frame.size(), .done = on_done, .to = to},
                           [&](mutable_bytes at) { std::memcpy(at.data(), frame.data(), at.size()); });
@@ -353,9 +388,9 @@ private:
         const duration bound = drain_within == duration::zero() ? duration::max() : drain_within;
         const detail::closing close{code, deadline_after(Traits::clock::now(), bound)};
         detail::errands todo;
-        const detail::push_result pushed = drive_.box.push_close(
-            {.size = frame.size(), .done = on_done, .is_close = true}, close,
-            [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); }, todo);
+        const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
+        const detail::push_result pushed =
+            push_frame({.size = frame.size(), .done = on_done, .close = &close}, copy, no_entry, todo);
         return drive_.after(pushed, todo);
     }
 
@@ -363,9 +398,9 @@ private:
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.waiter = waiter;
         detail::errands todo;
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+        const auto encode = [&](mutable_bytes to) { write_frame(side_, to, op, payload); };
         const auto make = [&] { return encode_apart(op, payload, on_done); };
-        return drive_.after(drive_.box.push(what, encode, make, todo), todo);
+        return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 
     errc queue_mark(on_outcome on_done, detail::room_waiter* waiter) {
@@ -373,7 +408,7 @@ private:
         if (mark == nullptr) return errc::out_of_memory;
         detail::errands todo;
         const detail::push_result pushed =
-            drive_.box.push({.done = on_done, .is_mark = true, .waiter = waiter}, mark, todo);
+            push_entry({.done = on_done, .is_mark = true, .waiter = waiter}, mark, todo);
         detail::entry::destroy(mark);
         return drive_.after(pushed, todo);
     }

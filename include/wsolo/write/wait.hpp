@@ -39,7 +39,8 @@ struct writer_access {
         return writer.queue_mark(on_done, waiter);
     }
     template <class Writer>
-    static errc send(Writer& writer, opcode op, const_bytes payload, on_outcome on_done, room_waiter* waiter) {
+    static errc send(Writer& writer, opcode op, const_bytes payload, on_outcome on_done,
+                     room_waiter* waiter) {
         return writer.send_waiting(op, payload, on_done, waiter);
     }
 };
@@ -54,7 +55,8 @@ public:
     [[nodiscard]] on_outcome on_done() noexcept {
         return {[](void* context, errc how) noexcept {
                     auto* self = static_cast<awaited_outcome*>(context);
-                    self->outcome_.store(how, std::memory_order_release); // a wait that times out now may see it
+                    self->outcome_.store(how,
+                                         std::memory_order_release); // a wait that times out now may see it
                     self->parker_.nudge();
                     self->drop();
                 },
@@ -107,6 +109,16 @@ public:
         return drive.box.state_of(*this) == room_state::granted ? errc::none : errc::closed;
     }
 
+    /// Its push failed for good.
+    template <class Driver>
+    void decline(Driver& drive) noexcept {
+        errands todo;
+        queue* idle = nullptr;
+        drive.box.decline(*this, todo, idle);
+        todo.run();
+        queue::destroy(idle);
+    }
+
     /// For the next sleep: a parker is released once.
     void renew() noexcept { parker_.emplace(); }
 
@@ -118,13 +130,17 @@ template <class Traits>
 struct blocking_waits {
     /// push(room_waiter*) until it is accepted, or refused for another reason than a full queue.
     template <class Writer, class StopToken, class Push>
-    [[nodiscard]] static errc push_when_room(Writer& writer, time_point deadline, const StopToken& stop, Push push) {
+    [[nodiscard]] static errc push_when_room(Writer& writer, time_point deadline, const StopToken& stop,
+                                             Push push) {
         waiting_thread<Traits> waiter;
         for (;;) {
             waiter.renew();
             const errc pushed = push(&waiter);
+            if (pushed != errc::none && pushed != errc::queue_full)
+                waiter.decline(writer_access::drive(writer));
             if (pushed != errc::queue_full) return pushed;
-            if (const errc woken = waiter.wait(writer_access::drive(writer), deadline, stop); woken != errc::none)
+            if (const errc woken = waiter.wait(writer_access::drive(writer), deadline, stop);
+                woken != errc::none)
                 return woken;
         }
     }
@@ -132,7 +148,8 @@ struct blocking_waits {
     template <class Writer, stop_token_like StopToken>
     [[nodiscard]] static errc send(Writer& writer, opcode op, const_bytes payload, time_point deadline,
                                    const StopToken& stop, on_outcome on_done) {
-        WSOLO_ASSERT(op == opcode::text || op == opcode::binary, "send_wait() sends a text or a binary message");
+        WSOLO_ASSERT(op == opcode::text || op == opcode::binary,
+                     "send_wait() sends a text or a binary message");
         if (op != opcode::text && op != opcode::binary) return errc::raw_frame_malformed;
         if (writer_access::drive(writer).is_here()) return errc::would_deadlock;
         return push_when_room(writer, deadline, stop, [&](room_waiter* waiter) {

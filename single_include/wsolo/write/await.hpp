@@ -22,7 +22,8 @@ namespace wsolo::inline WSOLO_ABI {
 template <class Send>
 class [[nodiscard]] outcome_awaiter {
 public:
-    explicit outcome_awaiter(Send send) noexcept(std::is_nothrow_move_constructible_v<Send>) : send_(std::move(send)) {}
+    explicit outcome_awaiter(Send send) noexcept(std::is_nothrow_move_constructible_v<Send>)
+        : send_(std::move(send)) {}
     outcome_awaiter(const outcome_awaiter&) = delete;
     outcome_awaiter& operator=(const outcome_awaiter&) = delete;
     ~outcome_awaiter() { WSOLO_ASSERT(!is_out_, "a coroutine was destroyed before its item had an outcome"); }

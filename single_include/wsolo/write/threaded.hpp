@@ -32,9 +32,10 @@ public:
         : writer_(std::move(connection), wake_hook{this}, options, std::move(side), std::move(observer)),
           thread_([this] { run(); }) {}
     /// Gated: `init_gate gate(out.writer());`
-    threaded_writer(born_gated_t gated, Transport connection, const writer_options& options = {}, Side side = {},
-                    Observer observer = {})
-        : writer_(gated, std::move(connection), wake_hook{this}, options, std::move(side), std::move(observer)),
+    threaded_writer(born_gated_t gated, Transport connection, const writer_options& options = {},
+                    Side side = {}, Observer observer = {})
+        : writer_(gated, std::move(connection), wake_hook{this}, options, std::move(side),
+                  std::move(observer)),
           thread_([this] { run(); }) {}
 
     threaded_writer(const threaded_writer&) = delete;
@@ -69,7 +70,8 @@ private:
             case pump_status::more: break;
             case pump_status::blocked: wait_writable(left.deadline); break;
             case pump_status::idle: sleep(no_deadline); break;
-            case pump_status::busy: // a gate wakes the thread; another thread's pump() leaves it what it can't write
+            case pump_status::
+                busy: // a gate wakes the thread; another thread's pump() leaves it what it can't write
                 sleep(detail::writer_access::drive(writer_).box.state() == turn_state::gated
                           ? left.deadline
                           : deadline_after(Traits::clock::now(), std::chrono::milliseconds(1)));
@@ -100,7 +102,8 @@ private:
 #endif
         } else {
             static_cast<void>(deadline);
-            WSOLO_ASSERT(false, "the threaded drive needs a transport that waits in write() or has wait_writable()");
+            WSOLO_ASSERT(false,
+                         "the threaded drive needs a transport that waits in write() or has wait_writable()");
         }
     }
 

@@ -59,3 +59,16 @@ TEST_CASE("moving hands the memory over", "[core][byte_buffer]") {
     other = std::move(self);
     CHECK(wsolo::text_of(other.view()) == "moved");
 }
+
+TEST_CASE("shrinking keeps the contents and gives the reserve back", "[core][byte_buffer]") {
+    wsolo::byte_buffer buffer;
+    buffer.shrink();
+    CHECK(buffer.capacity() == 0);
+    REQUIRE(buffer.reserve(10'000));
+    REQUIRE(buffer.append(wsolo::bytes_of("kept")));
+    buffer.shrink();
+    CHECK(buffer.capacity() == 4);
+    CHECK(wsolo::text_of(buffer.view()) == "kept");
+    REQUIRE(buffer.append(wsolo::bytes_of(" and more")));
+    CHECK(wsolo::text_of(buffer.view()) == "kept and more");
+}

@@ -1,4 +1,4 @@
-// Would catch: a deadline that wraps into the past.
+// Would catch: a deadline that wraps into the past, or to the future; a span in a coarser unit that overflows on the way.
 
 #include <support/catch.hpp>
 
@@ -12,4 +12,25 @@ TEST_CASE("deadlines saturate instead of wrapping", "[core][time]") {
     CHECK(wsolo::deadline_after(now, wsolo::duration::max()) == wsolo::no_deadline);
     CHECK(wsolo::deadline_after(wsolo::no_deadline, 1s) == wsolo::no_deadline);
     CHECK(wsolo::deadline_after(now, 0s) == now);
+}
+
+TEST_CASE("deadlines saturate at the clock's beginning too, from either side of its zero", "[core][time]") {
+    CHECK(wsolo::deadline_after(wsolo::time_point{5s}, wsolo::duration::min()) ==
+          wsolo::time_point{5s} + wsolo::duration::min());
+    CHECK(wsolo::deadline_after(wsolo::time_point{-5s}, wsolo::duration::min()) == wsolo::time_point::min());
+    CHECK(wsolo::deadline_after(wsolo::time_point{-5s}, wsolo::duration::max()) ==
+          wsolo::time_point{wsolo::duration::max() - 5s});
+    CHECK(wsolo::deadline_after(wsolo::time_point::min(), -1ns) == wsolo::time_point::min());
+    CHECK(wsolo::deadline_after(wsolo::time_point::min(), 0ns) == wsolo::time_point::min());
+}
+
+TEST_CASE("a span in any unit that a user can configure saturates", "[core][time]") {
+    CHECK(wsolo::saturated(std::chrono::milliseconds::max()) == wsolo::duration::max());
+    CHECK(wsolo::saturated(std::chrono::milliseconds::min()) == wsolo::duration::min());
+    CHECK(wsolo::saturated(std::chrono::hours::max()) == wsolo::duration::max());
+    CHECK(wsolo::saturated(-3s) == wsolo::duration(-3s));
+    CHECK(wsolo::saturated(wsolo::duration::max()) == wsolo::duration::max());
+    CHECK(wsolo::deadline_after(wsolo::time_point{5s}, std::chrono::milliseconds::max()) ==
+          wsolo::no_deadline);
+    CHECK(wsolo::deadline_after(wsolo::time_point{5s}, 20ms) == wsolo::time_point{5020ms});
 }

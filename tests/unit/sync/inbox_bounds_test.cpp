@@ -76,14 +76,12 @@ TEST_CASE("pause: one resume when half of both bounds is free", "[sync][inbox]")
 }
 
 TEST_CASE("pause: a bound of one message works", "[sync][inbox]") {
-    for (const std::uint32_t bound : {0U, 1U}) {
-        inbox_fixture f({.max_messages = bound});
-        for (int i = 0; i < 3; ++i) {
-            CHECK(f.push("x").pause);
-            CHECK(f.push("y").error == errc::queue_full);
-            CHECK(f.drain().messages == 1);
-            CHECK(f.resumed == i + 1);
-        }
+    inbox_fixture f({.max_messages = 1});
+    for (int i = 0; i < 3; ++i) {
+        CHECK(f.push("x").pause);
+        CHECK(f.push("y").error == errc::queue_full);
+        CHECK(f.drain().messages == 1);
+        CHECK(f.resumed == i + 1);
     }
 }
 

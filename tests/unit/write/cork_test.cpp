@@ -57,15 +57,60 @@ TEST_CASE("a cork too many holds nothing back, and the others still do", "[write
     CHECK(f.scheduled == 1);
 }
 
-TEST_CASE("a corked Close waits for the cork and no longer", "[write][cork]") {
+TEST_CASE("a cork does not hold back a Close: its bound is kept, and nothing is lost", "[write][cork]") {
     writer_fixture<server> f;
     {
         const auto held = f.out->corked();
-        REQUIRE(f.out->close(wsolo::close_code::normal) == errc::none);
+        REQUIRE(f.out->send_text("before") == errc::none);
         CHECK(f.scheduled == 0);
+        REQUIRE(f.out->close(wsolo::close_code::normal, "", 100ms) == errc::none);
+        CHECK(f.scheduled == 1);
+        CHECK(f.out->pump().status == pump_status::finished);
+        CHECK(f.out->report().clean());
+        CHECK(f.payloads(1) == std::vector<std::string>{"before"});
     }
     CHECK(f.scheduled == 1);
+}
+
+TEST_CASE("a cork holds a Close back no more than the data of an open message", "[write][cork]") {
+    writer_fixture<server> f;
+    auto message = f.out->begin_message(wsolo::opcode::text);
+    REQUIRE(message.write(wsolo::bytes_of("half")) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::idle);
+    const auto held = f.out->corked();
+    REQUIRE(f.out->close(wsolo::close_code::normal, "", 100ms) == errc::none);
+    CHECK(f.scheduled == 2);
     CHECK(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->report().reason == errc::message_unfinished);
+}
+
+TEST_CASE("a cork may move, and counts once", "[write][cork]") {
+    writer_fixture<server> f;
+    {
+        auto first = f.out->corked();
+        {
+            const auto moved = std::move(first);
+            REQUIRE(f.out->send_text("corked") == errc::none);
+            CHECK(f.scheduled == 0);
+        }
+        CHECK(f.scheduled == 1);
+        REQUIRE(f.out->pump().status == pump_status::idle);
+        REQUIRE(f.out->send_text("not corked any more") == errc::none);
+        CHECK(f.scheduled == 2);
+    }
+    CHECK(f.scheduled == 2);
+}
+
+TEST_CASE("under a cork an inline drive gathers, and writes once", "[write][cork]") {
+    wsolo::testing::scripted_wire wire;
+    wsolo::single_writer out{wsolo::testing::scripted_transport(wire), wsolo::inline_drive{[] {}}};
+    {
+        const auto held = out.corked();
+        for (int i = 0; i < 10; ++i) REQUIRE(out.send_text("corked") == errc::none);
+        CHECK(wire.calls().empty());
+    }
+    CHECK(wire.calls().size() == 1);
+    CHECK(strict::parse(wire.bytes(), false).frames.size() == 10);
 }
 
 TEST_CASE("a flush does not wait for a cork, nor does a sender who waits for room", "[write][cork]") {

@@ -61,7 +61,7 @@ TEST_CASE("a frame that an open message keeps out drops nothing", "[write][fragm
     for (int i = 0; i < 5; ++i) REQUIRE(f.out->send_text("kept") == errc::none);
     CHECK(f.out->send_text(std::string(2500, 'x')) == errc::queue_full); // more than others may have
     CHECK(f.out->send_keyed(1, opcode::text, bytes_of(std::string(2500, 'x'))) == errc::queue_full);
-    CHECK(f.out->send_text(std::string(1900, 'x')) == errc::none); // here the oldest give way
+    CHECK(f.out->send_text(std::string(1700, 'x')) == errc::none); // here the oldest give way
     REQUIRE(message.finish() == errc::none);
     REQUIRE(f.pump_all() == pump_status::idle);
     CHECK(f.payloads(1).size() + f.out->report().frames_dropped == 6);

@@ -101,7 +101,7 @@ TEST_CASE("or is truncated, where its owner chose so", "[write][fragmented_messa
 TEST_CASE("fragments are never dropped for newer data, and a Close ends an open message",
           "[write][fragmented_message]") {
     wsolo::writer_options options;
-    options.limits.max_bytes = 600;
+    options.limits.max_bytes = 1000;
     options.limits.when_full = wsolo::overflow::drop_oldest;
     writer_fixture<server> f(options);
     auto message = f.out->begin_message(wsolo::opcode::binary);

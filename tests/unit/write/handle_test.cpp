@@ -71,6 +71,7 @@ TEST_CASE("destruction ends the waits of those who are inside by a handle", "[wr
         REQUIRE(f.out->send_text("never written") == errc::none);
         if (parked) REQUIRE(f.out->pump().status == pump_status::blocked);
         const auto handle = f.out->handle();
+        const std::size_t before = f.out->queued_bytes();
         std::atomic<bool> inside{false};
         errc flushed = errc::none;
         std::thread waiting([&] {
@@ -78,7 +79,7 @@ TEST_CASE("destruction ends the waits of those who are inside by a handle", "[wr
             inside = true;
             flushed = guard->flush(wsolo::no_deadline);
         });
-        while (!inside || f.out->queued_bytes() < 100) std::this_thread::yield(); // its mark is queued
+        while (!inside || f.out->queued_bytes() == before) std::this_thread::yield(); // its mark is queued
         f.out.reset();
         waiting.join();
         CHECK(flushed == errc::aborted);

@@ -123,22 +123,30 @@ TEST_CASE("the queue behind a gate is bounded, whatever the policy, and overflow
     }
 }
 
-TEST_CASE("close and abort during the handshake take effect when the gate lets go", "[write][init_gate]") {
+TEST_CASE("a close during the handshake waits for the gate, within its bound; an abort does not", "[write][init_gate]") {
     gated closed;
     {
         wsolo::init_gate gate(closed.out);
-        REQUIRE(closed.out.close(wsolo::close_code::going_away) == errc::none);
+        REQUIRE(closed.out.close(wsolo::close_code::going_away, "", 1s) == errc::none);
         REQUIRE(gate.acknowledge(wsolo::bytes_of("ack")) == errc::none);
-        CHECK(closed.scheduled == 0);
+        CHECK(closed.scheduled == 1); // the loop must learn the deadline
+        const auto shut = closed.out.pump();
+        CHECK(shut.status == pump_status::busy);
+        CHECK(shut.deadline == manual_clock::now() + 1s);
+        CHECK(closed.wire.calls().empty());
         gate.open();
+        CHECK(closed.scheduled == 2);
     }
     CHECK(closed.out.pump().status == pump_status::finished);
     CHECK(closed.wire.bytes() == "ack\x88\x02\x03\xe9");
+    CHECK(closed.out.report().clean());
 
     gated aborted;
     {
         wsolo::init_gate gate(aborted.out);
         aborted.out.abort(errc::connection_lost);
+        CHECK(aborted.scheduled == 1);
+        CHECK(aborted.out.pump().status == pump_status::finished);
         CHECK(gate.acknowledge(wsolo::bytes_of("ack")) == errc::closed);
         gate.open();
     }

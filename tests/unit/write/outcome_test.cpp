@@ -33,28 +33,6 @@ TEST_CASE("a dropped item learns why, a rejected one has learnt it already", "[w
     CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::none}, {1, errc::write_failed}});
 }
 
-TEST_CASE("a callback may send, and may not wait", "[write][outcome]") {
-    writer_fixture<server> f;
-    struct state {
-        writer_fixture<server>* f;
-        errc sent = errc::timed_out, flushed = errc::none, waited = errc::none;
-    } s{&f};
-    REQUIRE(f.out->send_text("first", {[](void* context, errc) noexcept {
-                                           auto* self = static_cast<state*>(context);
-                                           self->sent = self->f->out->send_text("from the callback");
-                                           self->flushed = self->f->out->flush(wsolo::no_deadline);
-                                           self->waited = self->f->out->send_wait(wsolo::opcode::text, {},
-                                                                                  wsolo::no_deadline);
-                                       },
-                                       &s}) == errc::none);
-    REQUIRE(f.out->pump().status == pump_status::idle);
-    CHECK(s.sent == errc::none);
-    CHECK(s.flushed == errc::would_deadlock);
-    CHECK(s.waited == errc::would_deadlock);
-    CHECK(f.payloads(1) == std::vector<std::string>{"first", "from the callback"});
-    CHECK(f.scheduled == 1);
-}
-
 TEST_CASE("a flush is told when all before it left, and for nothing later", "[write][outcome]") {
     outcome_log log;
     writer_fixture<server> f;

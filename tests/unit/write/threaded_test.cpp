@@ -4,7 +4,6 @@
 #include <support/strict_parser.hpp>
 
 #include <wsolo/adapt/posix.hpp>
-#include <wsolo/write/outcome_ticket.hpp>
 #include <wsolo/write/threaded.hpp>
 
 #include <functional>
@@ -137,14 +136,14 @@ TEST_CASE("tickets of every kind of item, from the thread that writes", "[write]
     const auto soon = std::chrono::steady_clock::now() + 20s;
     const auto frame = *wsolo::make_shared_frame(wsolo::opcode::text, wsolo::bytes_of("shared"));
     const std::vector<std::function<errc(wsolo::on_outcome)>> kinds{
-        [&](auto told) { return out->send(frame, told); },
-        [&](auto told) { return out->send(wsolo::raw{frame.bytes()}, told); },
-        [&](auto told) { return out->send(wsolo::outbound(wsolo::shared{frame}), told); },
-        [&](auto told) { return out->send(*wsolo::make_ping<wsolo::role::server>({}), told); },
-        [&](auto told) {
-            return out->begin_message(wsolo::opcode::text).finish(wsolo::bytes_of("part"), told);
+        [&](auto on_done) { return out->send(frame, on_done); },
+        [&](auto on_done) { return out->send(wsolo::raw{frame.bytes()}, on_done); },
+        [&](auto on_done) { return out->send(wsolo::outbound(wsolo::shared{frame}), on_done); },
+        [&](auto on_done) { return out->send(*wsolo::make_ping<wsolo::role::server>({}), on_done); },
+        [&](auto on_done) {
+            return out->begin_message(wsolo::opcode::text).finish(wsolo::bytes_of("part"), on_done);
         },
-        [&](auto told) { return out->close(wsolo::close_code::normal, "", 20s, told); },
+        [&](auto on_done) { return out->close(wsolo::close_code::normal, "", 20s, on_done); },
     };
     for (const auto& send : kinds) {
         auto ticket = wsolo::observed(send);

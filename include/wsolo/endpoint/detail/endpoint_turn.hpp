@@ -42,13 +42,13 @@ protected:
     using parts::write_deadline_;
     using parts::write_is_due_;
     using parts::writer_is_over_;
-    using typename parts::loop_scope;
+    using typename parts::in_the_turn;
 
     endpoint_wants on_bytes(mutable_bytes received) {
         const time_point now = Traits::clock::now();
         beat_.on_received(now);
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             if (!input_is_over_) take(received, now);
             handle_here();
         }
@@ -59,7 +59,7 @@ protected:
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             end_input(why);
             handle_here();
         }
@@ -70,7 +70,7 @@ protected:
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             take_rest(now);
             handle_here();
         }
@@ -152,8 +152,10 @@ private:
         next.abandon();
         if (refused == errc::closed) return;
         if (refused != errc::queue_full) return lose(refused);
-        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); })
-            handler_.on_refused(this->whole(), next.take_message());
+        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); }) {
+            if (!call_hook([&] { handler_.on_refused(this->whole(), next.take_message()); }))
+                lose(errc::handler_failed);
+        }
     }
 
     /// A message could not be queued, so none behind it is; those before it are still handled, unless the inbox
@@ -211,7 +213,8 @@ private:
             if (error != errc::none) beat_.on_ping_dropped(now);
         }
         if constexpr (requires { handler_.on_beat(this->whole(), due.roll_window); }) {
-            if (due.send_beat) handler_.on_beat(this->whole(), due.roll_window);
+            if (due.send_beat && !call_hook([&] { handler_.on_beat(this->whole(), due.roll_window); }))
+                lose(errc::handler_failed);
         }
         if (due.peer_is_dead) {
             end_.blame(errc::pong_timeout);
@@ -229,7 +232,7 @@ private:
         if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
         const pump_result left = out_.pump();
         is_blocked_ = left.status == pump_status::blocked;
-        write_deadline_ = is_blocked_ ? left.deadline : no_deadline;
+        write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if (left.status != pump_status::finished) return;
         writer_is_over_ = true;
         give_up_at_ = deadline_after(now, close_timeout_);
@@ -238,7 +241,7 @@ private:
     endpoint_wants settle(time_point now) {
         if (is_finished_) return {.read = false, .finished = true};
         {
-            const loop_scope inside(this);
+            const in_the_turn inside(*this);
             if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
             keep_alive(now);
             answer_close(now);
@@ -271,7 +274,7 @@ private:
     }
 
     void end_here() {
-        const loop_scope inside(this);
+        const in_the_turn inside(*this);
         input_is_over_ = true;
         if (rest_.empty()) end_messages();
         handle_here();
@@ -280,12 +283,12 @@ private:
     }
 
     endpoint_wants finish() {
-        const loop_scope inside(this);
+        const in_the_turn inside(*this);
         is_finished_ = true;
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
         if constexpr (requires { handler_.on_finished(this->whole(), how); })
-            handler_.on_finished(this->whole(), how);
+            static_cast<void>(call_hook([&] { handler_.on_finished(this->whole(), how); })); // it is over anyway
         return {.read = false, .finished = true};
     }
 

@@ -9,6 +9,7 @@
 // - Once sealed nothing is accepted. The first error stands, and what is queued then is dropped.
 // - Under the lock there is no allocation, no system call and no user code but the message's move.
 
+#include "../../core/limit.hpp"
 #include "../inbox_limits.hpp"
 #include "../inbox_report.hpp"
 #include "../spin_lock.hpp"
@@ -50,8 +51,8 @@ public:
     static constexpr std::size_t overhead = sizeof(message_slot<Message>);
 
     explicit inbox_box(const inbox_limits& limits) noexcept
-        : max_bytes_(limits.max_bytes),
-          max_messages_(limits.max_messages == 0 ? 1 : limits.max_messages),
+        : max_bytes_(bound_of(limits.max_bytes)),
+          max_messages_(bound_of(limits.max_messages)),
           when_full_(limits.when_full) {}
     inbox_box(const inbox_box&) = delete;
     inbox_box& operator=(const inbox_box&) = delete;

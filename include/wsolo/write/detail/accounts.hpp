@@ -8,6 +8,7 @@
 // - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close, the handshake's bytes and a
 //   PONG beyond the reserve (which replaces another) are always admitted.
 
+#include "../../core/limit.hpp"
 #include "../options.hpp"
 #include "../report.hpp"
 #include "batch.hpp"
@@ -55,8 +56,8 @@ struct relief {
 class accounts {
 public:
     explicit accounts(const writer_limits& limits) noexcept
-        : max_bytes_(limits.max_bytes == 0 ? static_cast<std::size_t>(-1) / 2 : limits.max_bytes),
-          max_frames_(limits.max_frames == 0 ? UINT32_MAX : limits.max_frames),
+        : max_bytes_(bound_of(limits.max_bytes)),
+          max_frames_(bound_of(limits.max_frames)),
           reserve_(limits.control_reserve == 0 ? 1 : limits.control_reserve),
           high_water_(limits.max_bytes == 0 ? 0 : limits.high_water),
           low_water_(limits.low_water < limits.high_water ? limits.low_water : limits.high_water),
@@ -65,7 +66,8 @@ public:
     [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
 
     /// What a data frame costs, in an entry of its own or in the one before it.
-    [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size, bool starts_entry = true) noexcept {
+    [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size,
+                                                         bool starts_entry = true) noexcept {
         return size + frame_overhead + (starts_entry ? entry_overhead : 0);
     }
 
@@ -76,7 +78,8 @@ public:
         if (charge > max_bytes_) return errc::too_large;
         const std::uint64_t frames = std::uint64_t{held.data_frames} + held.reserved_frames - leaving.frames;
         const std::size_t in_use = held.charged() + held.reserved_bytes - leaving.charge;
-        const bool fits = frames < frame_bound(half) && in_use <= byte_bound(half) && charge <= byte_bound(half) - in_use;
+        const bool fits =
+            frames < frame_bound(half) && in_use <= byte_bound(half) && charge <= byte_bound(half) - in_use;
         return fits ? errc::none : errc::queue_full;
     }
     /// Whether a mark may queue: one may stand above the bound, so that a full queue can be flushed too.
@@ -86,7 +89,9 @@ public:
     [[nodiscard]] errc admit_control(const holdings& held, lane_id to) const noexcept {
         return to == lane_id::ping && held.count(to) >= reserve_ ? errc::queue_full : errc::none;
     }
-    [[nodiscard]] bool pongs_full(const holdings& held) const noexcept { return held.count(lane_id::pong) >= reserve_; }
+    [[nodiscard]] bool pongs_full(const holdings& held) const noexcept {
+        return held.count(lane_id::pong) >= reserve_;
+    }
 
     /// The largest block for small frames: what is left open of it stays small beside the budget.
     [[nodiscard]] std::uint32_t largest_block() const noexcept {
@@ -125,7 +130,10 @@ public:
 
     /// Notes a climb to the high mark. True exactly once for each climb.
     [[nodiscard]] bool climbed(const holdings& held) noexcept {
-        if (above_ || high_water_ == 0 || held.charged() < mark(high_water_)) return false;
+        const std::size_t charged = held.charged();
+        if (charged < (max_bytes_ >> 7U) * high_water_)
+            return false; // well below the mark, without a division
+        if (above_ || high_water_ == 0 || charged < mark(high_water_)) return false;
         return above_ = untold_ = true;
     }
     [[nodiscard]] bool is_climb_untold() const noexcept { return untold_; }
@@ -166,8 +174,12 @@ public:
     }
 
 private:
-    [[nodiscard]] std::size_t byte_bound(bool half) const noexcept { return half ? max_bytes_ / 2 : max_bytes_; }
-    [[nodiscard]] std::uint32_t frame_bound(bool half) const noexcept { return half ? max_frames_ / 2 : max_frames_; }
+    [[nodiscard]] std::size_t byte_bound(bool half) const noexcept {
+        return half ? max_bytes_ / 2 : max_bytes_;
+    }
+    [[nodiscard]] std::uint32_t frame_bound(bool half) const noexcept {
+        return half ? max_frames_ / 2 : max_frames_;
+    }
     [[nodiscard]] std::size_t mark(std::uint8_t percent) const noexcept {
         return max_bytes_ / 100 * percent + max_bytes_ % 100 * percent / 100;
     }

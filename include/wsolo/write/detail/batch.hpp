@@ -15,7 +15,8 @@ namespace wsolo::inline WSOLO_ABI::detail {
 /// waits for both (RFC 6455 §5.5.2, §5.5.3). Close travels in `data`, after everything accepted before it.
 enum class lane_id : std::uint8_t { greeting, pong, ping, data };
 inline constexpr std::size_t lane_count = 4;
-inline constexpr lane_id all_lanes[lane_count] = {lane_id::greeting, lane_id::pong, lane_id::ping, lane_id::data};
+inline constexpr lane_id all_lanes[lane_count] = {lane_id::greeting, lane_id::pong, lane_id::ping,
+                                                  lane_id::data};
 
 /// What a write took: bytes and whole frames of each lane, and the frame in which it stopped.
 struct taken {
@@ -24,11 +25,14 @@ struct taken {
         std::uint32_t frames = 0;
     };
     share lanes[lane_count];
-    std::size_t begun_rest = 0; ///< bytes that the begun frame still has; 0: the wire ends on a frame boundary
+    std::size_t begun_rest =
+        0; ///< bytes that the begun frame still has; 0: the wire ends on a frame boundary
     lane_id begun = lane_id::data;
 
     [[nodiscard]] share& operator[](lane_id id) noexcept { return lanes[static_cast<std::size_t>(id)]; }
-    [[nodiscard]] const share& operator[](lane_id id) const noexcept { return lanes[static_cast<std::size_t>(id)]; }
+    [[nodiscard]] const share& operator[](lane_id id) const noexcept {
+        return lanes[static_cast<std::size_t>(id)];
+    }
     [[nodiscard]] std::size_t bytes() const noexcept {
         return lanes[0].bytes + lanes[1].bytes + lanes[2].bytes + lanes[3].bytes;
     }
@@ -44,10 +48,9 @@ public:
     /// Enough that a system call costs little per byte, little enough that a PONG does not wait long for a write.
     static constexpr std::size_t max_bytes = 256 * 1024;
 
-    void clear() noexcept {
-        parts_ = entries_ = 0;
-        bytes_ = 0;
-    }
+    batch() noexcept {} // NOLINT(modernize-use-equals-default): the arrays stay as they are
+
+    void clear() noexcept { bytes_ = parts_ = entries_ = 0; }
 
     /// The rest of an entry: `frames` frames, of which the first is whole. `is_one` where it is one frame, or no frame
     /// at all but bytes of a handshake.
@@ -57,7 +60,8 @@ public:
         origin& part = origins_[parts_];
         part = {rest.size(), frames, from, is_one};
         const std::size_t room = max_bytes - bytes_;
-        views_[parts_++] = rest.size() > room ? rest.first(room) : rest; // a large frame leaves in several writes
+        views_[parts_++] =
+            rest.size() > room ? rest.first(room) : rest; // a large frame leaves in several writes
         bytes_ += views_[parts_ - 1].size();
     }
 
@@ -91,7 +95,8 @@ private:
         bool is_one;
     };
 
-    static void stop_inside(taken& result, const origin& part, const std::byte* bytes, std::size_t share) noexcept {
+    static void stop_inside(taken& result, const origin& part, const std::byte* bytes,
+                            std::size_t share) noexcept {
         std::size_t begin = 0;
         std::size_t end = part.size;
         if (!part.is_one) {
@@ -110,8 +115,12 @@ private:
         return header_size_announced(bytes[1]) + static_cast<std::size_t>(read_length(bytes));
     }
 
-    const_bytes views_[max_entries];
-    origin origins_[max_entries];
+    union {
+        const_bytes views_[max_entries];
+    };
+    union {
+        origin origins_[max_entries];
+    };
     std::size_t bytes_ = 0;
     std::size_t parts_ = 0;
     std::size_t entries_ = 0;

@@ -58,13 +58,15 @@ public:
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
 
     /// Once it is over: what it did. Frees it.
-    [[nodiscard]] written collect(queue& work, const drive_options& options, time_point drain_deadline) noexcept {
+    [[nodiscard]] written collect(queue& work, const drive_options& options,
+                                  time_point drain_deadline) noexcept {
         written made;
         if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
         made.done = account(plan, work, options, how, traits::clock::now());
         made.error = judge(how, work, drain_deadline, tried_);
         // A write that was cancelled and took everything all the same has not failed.
-        if (is_cancelled() && (made.error != errc::none || how.transferred != plan.bytes())) made.error = cancelled_;
+        if (is_cancelled() && (made.error != errc::none || how.transferred != plan.bytes()))
+            made.error = cancelled_;
         made.transport_error = how.error;
         drop();
         return made;

@@ -39,7 +39,8 @@ struct no_observer {
 namespace detail {
 
 /// `Writer` is what a handle leads to; it has a driver, which it names by driver_of(Writer&).
-template <class Writer, any_transport Transport, schedule_hook Schedule, writer_observer Observer, class Traits>
+template <class Writer, any_transport Transport, schedule_hook Schedule, writer_observer Observer,
+          class Traits>
 class driver {
     static constexpr bool completes = !transport<Transport>;
     using started = started_write<driver>;
@@ -50,7 +51,8 @@ public:
     using traits = Traits;
     using scope = basic_handler_scope<Traits>;
 
-    driver(Transport connection, Schedule hook, const writer_options& options, Observer observer, turn_state first)
+    driver(Transport connection, Schedule hook, const writer_options& options, Observer observer,
+           turn_state first)
         : box(options.limits, first),
           options_(options),
           transport_(std::move(connection)),
@@ -79,18 +81,19 @@ public:
         if (owed == wake::nothing) return;
         if constexpr (requires { Schedule::writes_inline; }) {
             if (owed == wake::hook) {
-                if (box.begin_claimed() && run().status == pump_status::blocked) call_hook();
+                if (box.begin_claimed() && run().status == pump_status::blocked)
+                    static_cast<void>(call_hook());
                 return;
             }
         }
-        call_hook();
+        static_cast<void>(call_hook());
     }
 
     pump_result pump() {
         pump_result instead;
         if (box.begin(instead)) return run();
         const bool is_due = instead.status == pump_status::busy && instead.deadline != no_deadline;
-        return is_due && box.expire_gate(Traits::clock::now()) ? run() : instead;
+        return is_due && expire_gate() ? run() : instead;
     }
 
     void abort(errc why, duration finish_within) {
@@ -145,6 +148,11 @@ public:
     outbox<Traits> box;
 
 private:
+    bool expire_gate() {
+        const time_point now = Traits::clock::now();
+        return box.expire_gate(now, deadline_after(now, options_.drain_timeout.get()));
+    }
+
     /// Precondition: the turn is this thread's.
     pump_result run() {
         const scope inside(this);
@@ -170,7 +178,7 @@ private:
             switch (step) {
             case next_step::released: return {pump_status::idle};
             case next_step::parked: return {pump_status::blocked, now.deadline};
-            case next_step::handed_over: call_hook(); return {pump_status::more};
+            case next_step::handed_over: return call_hook();
             case next_step::drained: return finish({});
             case next_step::aborted: return finish({});
             case next_step::tell:
@@ -225,10 +233,11 @@ private:
                                                               : errc::write_timed_out);
                 } else if (how.is_dying) {
                     last.error = errc::aborted;
-                    return last.is_partial = true;
+                    return last.is_abandoned = true;
                 } else {
-                    deadline = started_->is_cancelled() ? no_deadline : how.deadline;
-                    if (box.park_started(started_->is_over, deadline)) return false;
+                    deadline =
+                        started_->is_cancelled() ? no_deadline : how.deadline; // no more can be asked of it
+                    if (box.park_started(started_->is_over, how.deadline)) return false;
                 }
             }
         }
@@ -243,7 +252,7 @@ private:
             errands todo;
             const bool is_late = last.error == errc::write_timed_out || last.error == errc::drain_timed_out;
             box.finish(rest,
-                       {last.error, last.is_partial, is_late,
+                       {last.error, last.is_abandoned, is_late,
                         last.error == errc::write_failed ? last.transport_error : 0},
                        todo);
             todo.run();
@@ -293,13 +302,13 @@ private:
     }
 
     /// The last act of its callers: the thread that the hook wakes may already have destroyed the writer when it returns.
-    void call_hook() {
+    pump_result call_hook() {
         const scope inside(this);
-        if (ask_for_a_turn(schedule_)) return;
+        if (ask_for_a_turn(schedule_)) return {pump_status::more};
         // It refused: no thread will come, so this one makes the end.
-        box.refuse();
-        pump_result ignored;
-        if (box.begin(ignored)) static_cast<void>(run());
+        box.refuse(Traits::clock::now());
+        pump_result instead;
+        return box.begin(instead) ? run() : instead;
     }
 
     drive_options options_;

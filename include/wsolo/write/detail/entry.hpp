@@ -152,8 +152,10 @@ private:
     }
 };
 
-static_assert(sizeof(entry) + alignof(entry) <= entry_overhead, "the budget charges what an entry costs in a block");
-static_assert(sizeof(entry) + 16 <= entry_overhead + frame_overhead, "and what it costs in memory of its own");
+static_assert(sizeof(entry) + alignof(entry) <= entry_overhead,
+              "the budget charges what an entry costs in a block");
+static_assert(sizeof(entry) + 16 <= entry_overhead + frame_overhead,
+              "and what it costs in memory of its own");
 
 /// A doubly linked FIFO. Owns nothing.
 class entry_list {

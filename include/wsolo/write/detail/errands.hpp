@@ -15,7 +15,9 @@ public:
     errands() noexcept {} // NOLINT(modernize-use-equals-default): the arrays stay as they are
     errands(const errands&) = delete;
     errands& operator=(const errands&) = delete;
-    ~errands() { free_memory(); }
+    ~errands() {
+        if (has_memory()) free_memory();
+    }
 
     /// One write names as many entries, so what it took always fits.
     static constexpr std::uint32_t max_outcomes = 64;
@@ -52,12 +54,11 @@ public:
         count_ = 0;
         while (entry* old = displaced_.pop()) entry::destroy_and_tell(old);
     }
-    [[nodiscard]] bool empty() const noexcept {
-        return !must_tell() && entries_ == nullptr && blocks_ == nullptr && displaced_.empty();
-    }
+    [[nodiscard]] bool empty() const noexcept { return !must_tell() && !has_memory() && displaced_.empty(); }
 
 private:
-    void free_memory() noexcept {
+    [[nodiscard]] bool has_memory() const noexcept { return entries_ != nullptr || blocks_ != nullptr; }
+    [[gnu::noinline]] void free_memory() noexcept {
         while (entries_ != nullptr) entry::destroy(std::exchange(entries_, entries_->next));
         while (blocks_ != nullptr) block::destroy(std::exchange(blocks_, blocks_->next));
     }

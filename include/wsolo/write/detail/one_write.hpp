@@ -16,7 +16,8 @@ struct written {
     taken done{};
     errc error = errc::none;
     bool is_blocked = false; ///< nothing wrong, but the transport must become writable first
-    bool is_partial = false; ///< how much of it leaves will never be known
+    bool is_abandoned =
+        false; ///< the writer goes before the write ends: how much of it leaves will never be known
     int transport_error = 0;
 };
 
@@ -24,22 +25,27 @@ struct written {
 [[nodiscard]] inline time_point extended(time_point by, std::size_t bytes, std::uint32_t min_rate) noexcept {
     if (min_rate == 0) return no_deadline; // no minimum: any progress earns a fresh timeout
     constexpr std::uint64_t billion = 1'000'000'000;
-    const std::uint64_t earned = bytes > UINT64_MAX / billion ? UINT64_MAX / min_rate : bytes * billion / min_rate;
+    const std::uint64_t earned =
+        bytes > UINT64_MAX / billion ? UINT64_MAX / min_rate : bytes * billion / min_rate;
     constexpr auto longest = static_cast<std::uint64_t>(std::chrono::nanoseconds::max().count());
-    return deadline_after(by, std::chrono::nanoseconds(static_cast<std::int64_t>(earned < longest ? earned : longest)));
+    return deadline_after(
+        by, std::chrono::nanoseconds(static_cast<std::int64_t>(earned < longest ? earned : longest)));
 }
 
 /// The deadline of the write that starts now, or went on standing.
-[[nodiscard]] inline time_point start_write(queue& work, const drive_options& options, time_point now) noexcept {
-    if (work.write_deadline == no_deadline) work.write_deadline = deadline_after(now, options.write_timeout.get());
+[[nodiscard]] inline time_point start_write(queue& work, const drive_options& options,
+                                            time_point now) noexcept {
+    if (work.write_deadline == no_deadline)
+        work.write_deadline = deadline_after(now, options.write_timeout.get());
     return work.write_deadline;
 }
 
 /// After it: what was taken, and until when the rest has time.
-[[nodiscard]] inline taken account(const batch& plan, queue& work, const drive_options& options, const io_result& io,
-                                   time_point now) noexcept {
+[[nodiscard]] inline taken account(const batch& plan, queue& work, const drive_options& options,
+                                   const io_result& io, time_point now) noexcept {
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
-    WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0, "a transport took nothing and called it ok");
+    WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
+                 "a transport took nothing and called it ok");
     if (io.transferred == plan.bytes()) {
         work.write_deadline = no_deadline;
     } else if (io.transferred != 0) {

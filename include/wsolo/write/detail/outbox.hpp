@@ -28,12 +28,6 @@ struct [[nodiscard]] push_result {
     wake owed = wake::nothing;
 };
 
-/// How a close is bounded, and what it says.
-struct closing {
-    close_code code = close_code::abnormal;
-    time_point drain_deadline = no_deadline;
-};
-
 /// What the running thread is to do.
 enum class next_step : std::uint8_t {
     tell,        ///< user code is to hear of something first; then ask again
@@ -47,7 +41,7 @@ enum class next_step : std::uint8_t {
 
 /// What next() is told, and what it answers besides.
 struct round {
-    taken done{};           ///< what the last write took
+    taken done{};            ///< what the last write took
     bool is_blocked = false; ///< the transport would block
     bool is_used_up = false; ///< the quantum
     // answers
@@ -69,29 +63,33 @@ public:
 
     // ---- any thread
 
-    /// Queues a frame that `encode(mutable_bytes)` writes under the lock (up to inline_limit bytes), or, where it must own
-    /// its memory, the entry that `make()` returns, with the lock free. `after` is to be run by the caller, then what is
-    /// owed.
+    /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
+    /// inline_limit bytes; or, where it must own its memory, the entry that `make()` returns, with the lock free. An entry
+    /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
     template <class Encode, class Make>
-    push_result push(const offer& what, Encode encode, Make make, errands& after) noexcept {
-        entry* owned = nullptr;
-        const push_result pushed = push_with(what, owned, encode, make, nullptr, after);
-        entry::destroy(owned);
-        return pushed;
-    }
-    /// Queues `owned`, and takes it over only when the answer is errc::none. With is_keyed it replaces the queued item of
-    /// its key.
-    push_result push(const offer& what, entry*& owned, errands& after, const closing* close = nullptr) noexcept {
-        const auto never = [](mutable_bytes) {};
-        const auto none = []() -> entry* { return nullptr; };
-        return push_with(what, owned, never, none, close, after);
-    }
-    /// Queues a small Close frame after everything accepted so far, and seals.
-    template <class Encode>
-    push_result push_close(const offer& what, const closing& close, Encode encode, errands& after) noexcept {
-        entry* owned = nullptr;
-        const auto none = []() -> entry* { return nullptr; };
-        return push_with(what, owned, encode, none, &close, after);
+    push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
+        queue* fresh_queue = nullptr;
+        block* fresh_block = nullptr;
+        push_result result;
+        for (;;) {
+            const need missing = try_push(what, owned, encode, fresh_queue, fresh_block, result, after);
+            if (missing.what == need::nothing) break;
+            bool is_found = false;
+            switch (missing.what) {
+            case need::queue: is_found = (fresh_queue = queue::make()) != nullptr; break;
+            case need::block:
+                block::destroy(fresh_block); // the wish may have grown meanwhile
+                is_found = (fresh_block = block::make(missing.bytes)) != nullptr;
+                break;
+            default: is_found = (owned = make()) != nullptr; break;
+            }
+            if (is_found) continue;
+            result = {errc::out_of_memory};
+            break;
+        }
+        queue::destroy(fresh_queue);
+        block::destroy(fresh_block);
+        return result;
     }
 
     /// Whether an item of `size` bytes might be accepted now: spares the work of encoding it in vain.
@@ -99,7 +97,7 @@ public:
         const scoped_hold hold(lock_);
         if (sealed_) return errc::closed;
         const entry* same = key == nullptr || queue_ == nullptr ? nullptr : queue_->find(*key);
-        return judge(what, true, same);
+        return judge(what, accounts::charge_of(what.size), same).error;
     }
 
     /// Opens a fragmented message: until its last part other data waits, control does not.
@@ -134,8 +132,10 @@ public:
         const scoped_hold hold(lock_);
         if (turn_.is(turn_state::finished)) return wake::nothing;
         begin_abort(why == errc::none ? errc::aborted : why, finish_by);
-        if (turn_.expire()) turn_.hand_over();
-        else if (!turn_.recall() && !turn_.claim()) return wake::nothing;
+        if (turn_.expire())
+            turn_.hand_over();
+        else if (!turn_.recall() && !turn_.claim())
+            return wake::nothing;
         return wake::hook;
     }
 
@@ -145,9 +145,15 @@ public:
         if (waiter.state != room_state::waits) return false;
         queue_->waiters.remove(waiter);
         waiter.state = room_state::none;
-        queue_->grant(books_, after.due);
-        if (turn_.is(turn_state::free) && queue_->is_unused()) idle = std::exchange(queue_, nullptr);
+        pass_on(after, idle);
         return true;
+    }
+    /// A sender was refused for another reason than a full queue: what it was granted is room for the others.
+    void decline(room_waiter& waiter, errands& after, queue*& idle) noexcept {
+        const scoped_hold hold(lock_);
+        if (waiter.state != room_state::granted || sealed_) return;
+        queue_->give_back(waiter);
+        pass_on(after, idle);
     }
     /// What became of a sender that was woken: granted or ended.
     [[nodiscard]] room_state state_of(const room_waiter& waiter) noexcept {
@@ -222,11 +228,12 @@ public:
         }
         return false;
     }
-    /// The gate has stood until its deadline, or a close's: the caller runs, to make the end.
-    [[nodiscard]] bool expire_gate(time_point now) noexcept {
+    /// The gate has stood until its deadline, or a close's: the caller runs, to make the end. What the handshake wrote has
+    /// until `finish_by` to leave.
+    [[nodiscard]] bool expire_gate(time_point now, time_point finish_by) noexcept {
         const scoped_hold hold(lock_);
         if (!turn_.is(turn_state::gated) || now < gate_deadline()) return false;
-        begin_abort(now < queue_->gate_deadline ? errc::drain_timed_out : errc::handshake_timeout, no_deadline);
+        begin_abort(now < queue_->gate_deadline ? errc::drain_timed_out : errc::handshake_timeout, finish_by);
         deadline_hit_ = true;
         return turn_.expire();
     }
@@ -242,7 +249,8 @@ public:
         settle(how, after);
         if (after.must_tell() || how.high || how.low) return next_step::tell;
         const bool is_urgent = aborting_;
-        if (is_urgent && (is_dying_ || queue_ == nullptr || !queue_->must_finish())) return next_step::aborted;
+        if (is_urgent && (is_dying_ || queue_ == nullptr || !queue_->must_finish()))
+            return next_step::aborted;
         if (queue_ != nullptr && queue_->has_entries()) {
             how.deadline = queue_->deadline();
             how.drain_deadline = queue_->close_deadline;
@@ -288,21 +296,21 @@ public:
 
     /// How the writer ends. What is left is dropped; tell_dropped() tells it.
     struct [[nodiscard]] end {
-        errc reason = errc::none; ///< none: drained
-        bool is_partial = false;
+        errc reason = errc::none;  ///< none: drained
+        bool is_abandoned = false; ///< a write in flight is left to the transport
         bool hit_deadline = false;
         int transport_error = 0;
     };
     void finish(round& last, const end& how, errands& after) noexcept {
         const scoped_hold hold(lock_);
-        settle(last, after);
+        if (!how.is_abandoned) settle(last, after); // what the transport still reads stays named
         if (!aborting_) reason_ = how.reason;
         // A peer must not take half a message, or a message without those accepted before it, for all there was.
         const bool is_unfinished = books_.message_begun() || (queue_ != nullptr && queue_->has_deferred());
         if (reason_ == errc::none && is_unfinished) reason_ = errc::message_unfinished;
         deadline_hit_ |= how.hit_deadline;
         transport_error_ = how.transport_error;
-        partial_frame_ = how.is_partial || (queue_ != nullptr && queue_->mid_frame());
+        partial_frame_ = how.is_abandoned || (queue_ != nullptr && queue_->mid_frame());
         sealed_ = aborting_ = true; // the reason stands
         if (queue_ == nullptr) return;
         books_.drop_all(queue_->held);
@@ -319,10 +327,11 @@ public:
         turn_.finish();
         return std::exchange(queue_, nullptr);
     }
-    /// The hook refused, so no thread will come: the writer is to end. The caller's begin() takes what turn there is.
-    void refuse() noexcept {
+    /// The hook refused, so no thread will come, and none will look at a deadline: the writer is to end now. The caller's
+    /// begin() takes what turn there is.
+    void refuse(time_point now) noexcept {
         const scoped_hold hold(lock_);
-        begin_abort(errc::schedule_refused, no_deadline);
+        begin_abort(errc::schedule_refused, now);
         if (turn_.expire()) turn_.hand_over();
     }
 
@@ -330,33 +339,6 @@ public:
     [[nodiscard]] queue& work() noexcept { return *queue_; }
 
 private:
-    template <class Encode, class Make>
-    push_result push_with(const offer& what, entry*& owned, Encode& encode, Make& make, const closing* close,
-                          errands& after) noexcept {
-        queue* fresh_queue = nullptr;
-        block* fresh_block = nullptr;
-        push_result result;
-        for (;;) {
-            const need missing = try_push(what, owned, encode, close, fresh_queue, fresh_block, result, after);
-            if (missing.what == need::nothing) break;
-            bool is_found = false;
-            switch (missing.what) {
-            case need::queue: is_found = (fresh_queue = queue::make()) != nullptr; break;
-            case need::block:
-                block::destroy(fresh_block); // the wish may have grown meanwhile
-                is_found = (fresh_block = block::make(missing.bytes)) != nullptr;
-                break;
-            default: is_found = (owned = make()) != nullptr; break;
-            }
-            if (is_found) continue;
-            result = {errc::out_of_memory};
-            break;
-        }
-        queue::destroy(fresh_queue);
-        block::destroy(fresh_block);
-        return result;
-    }
-
     /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
     struct need {
         enum kind : std::uint8_t { nothing, queue, block, entry } what = nothing;
@@ -364,8 +346,8 @@ private:
     };
 
     template <class Encode>
-    need try_push(const offer& what, entry*& owned, Encode& encode, const closing* close, queue*& fresh_queue,
-                  block*& fresh_block, push_result& result, errands& after) noexcept {
+    need try_push(const offer& what, entry*& owned, Encode& encode, queue*& fresh_queue, block*& fresh_block,
+                  push_result& result, errands& after) noexcept {
         const scoped_hold hold(lock_);
         // open?
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
@@ -374,47 +356,62 @@ private:
         }
         // fits?
         const bool is_owned = owned != nullptr;
+        const bool extends = !is_owned && queue_ != nullptr && queue_->extends_run(what);
+        const std::size_t charge = accounts::charge_of(what.size, !extends);
         entry* same = is_owned && owned->is_keyed && queue_ != nullptr ? queue_->find(owned->key) : nullptr;
-        if (const errc verdict = judge(what, is_owned, same); verdict != errc::none) {
-            const bool waits = verdict == errc::queue_full && what.waiter != nullptr;
+        verdict fits = judge(what, charge, same);
+        if (fits.error == errc::none && fits.displaces && !what.may_displace && !what.is_granted())
+            fits.error = errc::queue_full;
+        if (fits.error != errc::none) {
+            const bool waits = fits.error == errc::queue_full && what.waiter != nullptr;
             if (waits && queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
             if (waits) {
                 take(fresh_queue);
                 queue_->wait(*what.waiter, what.is_mark ? 1 : accounts::charge_of(what.size));
             }
             // A thread may wait under its own cork: it has the queue driven.
-            result = {verdict, waits && has_work() ? claim_at_once() : wake::nothing};
+            result = {fits.error, waits && has_work() ? claim_at_once() : wake::nothing};
             return {};
         }
         // memory
         if (queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
         take(fresh_queue);
-        if (!is_owned && (what.size > inline_limit || queue::is_deferred(what, books_) ||
-                          (what.is_plain_data() && books_.when_full() == overflow::drop_oldest)))
-            return {need::entry};
-        if (!is_owned && !queue_->find_room(what, fresh_block, after))
+        if (!is_owned && must_own(what)) return {need::entry};
+        if (!is_owned && !extends && !queue_->find_room(what, fresh_block, after))
             return {need::block, queue_->wanted_block(what, books_)};
         // what gives way
-        queue_->displace(what, is_owned, same, books_, after);
+        if (fits.displaces) queue_->displace(what, charge, same, books_, after);
         // place
-        if (!is_owned) {
-            encode(mutable_bytes(queue_->place_small(what), what.size));
-        } else {
+        if (is_owned) {
             queue_->place(what, std::exchange(owned, nullptr), books_);
+        } else { // the run may have given way; then its place is free
+            const bool in_run = extends && (!fits.displaces || queue_->extends_run(what));
+            encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
         }
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
-        if (close != nullptr) seal(*close);
-        queue_->grant(books_, after.due); // what gave way may have left more room than was taken
+        if (what.close != nullptr) seal(*what.close);
+        if (fits.displaces) queue_->grant(books_, after.due); // it may have left more room than was taken
         // turn
         result = {errc::none, turn_after(what)};
         return {};
     }
 
-    [[nodiscard]] errc judge(const offer& what, bool is_owned, const entry* same) const noexcept {
-        if (queue_ != nullptr) return queue_->judge(what, is_owned, same, books_);
-        if (what.to != lane_id::data || what.is_close || what.is_mark) return errc::none;
-        return books_.admit({}, accounts::charge_of(what.size), queue::is_deferred(what, books_));
+    [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same) const noexcept {
+        if (queue_ != nullptr) return queue_->judge(what, charge, same, books_);
+        if (what.to != lane_id::data || what.is_close() || what.is_mark) return {};
+        return {books_.admit({}, charge, queue::is_deferred(what, books_))};
+    }
+    /// Large frames, and what may leave or wait out of turn.
+    [[nodiscard]] bool must_own(const offer& what) const noexcept {
+        return what.size > inline_limit ||
+               (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
+    }
+
+    /// A sender that waited waits no more.
+    void pass_on(errands& after, queue*& idle) noexcept {
+        queue_->grant(books_, after.due);
+        if (turn_.is(turn_state::free) && queue_->is_unused()) idle = std::exchange(queue_, nullptr);
     }
 
     void take(queue*& fresh) noexcept {
@@ -422,7 +419,7 @@ private:
     }
 
     [[nodiscard]] wake turn_after(const offer& what) noexcept {
-        if (what.is_close) return claim_at_once();
+        if (what.is_close()) return claim_at_once();
         // A parked writer's loop is to tell the observer of a climb.
         const bool is_high = books_.climbed(queue_->held) && turn_.is(turn_state::parked);
         if (is_high || what.is_mark) return claim_at_once();

@@ -11,6 +11,7 @@
 
 #include "accounts.hpp"
 #include "errands.hpp"
+#include "lane.hpp"
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -22,6 +23,12 @@ inline constexpr std::size_t inline_limit = 2048;
 /// Where a frame stands in a fragmented message.
 enum class message_part : std::uint8_t { none, part, last };
 
+/// How a close is bounded, and what it says.
+struct closing {
+    close_code code = close_code::abnormal;
+    time_point drain_deadline = no_deadline;
+};
+
 /// What is to be queued.
 struct offer {
     std::size_t size = 0; ///< wire bytes
@@ -29,13 +36,25 @@ struct offer {
     lane_id to = lane_id::data;
     message_part part = message_part::none;
     bool is_mark = false;
-    bool is_close = false;
-    bool may_displace = true; ///< whether something queued may give way to it
-    room_waiter* waiter = nullptr; ///< of a sender that waits where there is no room
+    bool may_displace = true;       ///< whether something queued may give way to it
+    room_waiter* waiter = nullptr;  ///< of a sender that waits where there is no room
+    const closing* close = nullptr; ///< of a Close frame
 
-    [[nodiscard]] bool is_plain_data() const noexcept {
-        return to == lane_id::data && part == message_part::none && !is_close;
+    [[nodiscard]] bool is_close() const noexcept { return close != nullptr; }
+
+    /// Whether it comes for room that was granted.
+    [[nodiscard]] bool is_granted() const noexcept {
+        return waiter != nullptr && waiter->state == room_state::granted;
     }
+    [[nodiscard]] bool is_plain_data() const noexcept {
+        return to == lane_id::data && part == message_part::none && !is_close();
+    }
+};
+
+/// What judge() says.
+struct [[nodiscard]] verdict {
+    errc error = errc::none;
+    bool displaces = false; ///< something is to give way first
 };
 
 class queue {
@@ -67,7 +86,10 @@ public:
     [[nodiscard]] bool must_finish() const noexcept {
         return mid_frame() || !of(lane_id::greeting).entries.empty();
     }
-    [[nodiscard]] bool is_unused() const noexcept { return !has_entries() && !has_deferred() && waiters.empty(); }
+    /// Room that was granted is kept here until its sender comes for it.
+    [[nodiscard]] bool is_unused() const noexcept {
+        return !has_entries() && !has_deferred() && waiters.empty() && held.reserved_frames == 0;
+    }
 
     // ---- in
 
@@ -76,37 +98,29 @@ public:
         return books.in_message() && what.is_plain_data();
     }
 
-    /// Whether it fits: errc::none, queue_full or too_large. `same`: the queued item that it would replace. With
-    /// drop_oldest what may be dropped counts as room. Changes nothing. O(1); O(entries) where items would give way.
-    [[nodiscard]] errc judge(const offer& what, bool is_owned, const entry* same, const accounts& books) const noexcept {
+    /// Whether a small frame follows the lane's newest ones in the same entry.
+    [[nodiscard]] bool extends_run(const offer& what) const noexcept {
+        return of(what.to).extends_run(what.size, what.done, what.to != lane_id::data);
+    }
+
+    /// Whether it fits: errc::none, queue_full or too_large; and whether displace() is to make its room. `same`: the queued
+    /// item that it would replace. Changes nothing. O(1); O(entries) where items would give way.
+    [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same,
+                                const accounts& books) const noexcept {
+        if (what.to != lane_id::data || what.is_close() || what.is_mark) return judge_other(what, books);
         const bool half = is_deferred(what, books);
-        if (what.to == lane_id::pong && !what.may_displace && books.pongs_full(held)) return errc::queue_full;
-        if (what.to != lane_id::data) return books.admit_control(held, what.to);
-        if (what.is_close) return errc::none;
-        if (what.is_mark) return books.admit_mark(held, half);
-        const std::size_t charge = charge_of(what, is_owned);
-        if (same != nullptr && !what.may_displace) return errc::queue_full;
-        const relief replaced = same == nullptr ? relief{} : relief{charge_of(*same), 1};
-        holdings now = held;
-        if (what.waiter != nullptr && what.waiter->state == room_state::granted) give_back(now, *what.waiter);
+        const bool is_granted = what.is_granted();
+        relief leaving;
+        if (same != nullptr) leaving = {charge_of(*same), 1};
+        if (is_granted) leaving = {leaving.charge + what.waiter->charge, leaving.frames + 1};
         // First come, first served: a newcomer gets no room but what it brings along.
-        const bool overtakes = !waiters.empty() && what.part == message_part::none &&
-                               (what.waiter == nullptr || what.waiter->state != room_state::granted);
-        if (overtakes && charge > replaced.charge) {
-            return books.admit({}, charge, half) == errc::too_large ? errc::too_large : errc::queue_full;
-        }
-        errc verdict = books.admit(now, charge, half, replaced);
-        if (verdict != errc::queue_full || books.when_full() != overflow::drop_oldest || !what.may_displace)
-            return verdict;
-        relief gain = replaced;
-        for_each_droppable([&](const entry& old) {
-            if (&old == same) return true;
-            gain.charge += charge_of(old);
-            ++gain.frames;
-            verdict = books.admit(now, charge, half, gain);
-            return verdict == errc::queue_full;
-        });
-        return verdict;
+        const bool overtakes = !waiters.empty() && !is_granted && what.part == message_part::none;
+        if (overtakes && charge > leaving.charge)
+            return {books.admit({}, charge, half) == errc::too_large ? errc::too_large : errc::queue_full};
+        const errc now = books.admit(held, charge, half, leaving);
+        if (now != errc::queue_full) return {now, leaving.frames != 0};
+        if (books.when_full() != overflow::drop_oldest) return {now};
+        return {judge_dropping(charge, half, same, leaving, books), true};
     }
 
     /// The queued item of this key that a write does not name, or nullptr. O(entries).
@@ -121,15 +135,12 @@ public:
     }
 
     /// Makes the room that judge() found: what gives way goes to `after`.
-    void displace(const offer& what, bool is_owned, entry* same, accounts& books, errands& after) noexcept {
-        if (what.waiter != nullptr && what.waiter->state == room_state::granted) {
-            give_back(held, *what.waiter);
-            what.waiter->state = room_state::none;
-        }
-        if (what.to == lane_id::pong && books.pongs_full(held)) replace_newest_pong(books, after);
+    void displace(const offer& what, std::size_t charge, entry* same, accounts& books,
+                  errands& after) noexcept {
+        if (what.is_granted()) give_back(*what.waiter);
+        if (what.to == lane_id::pong) return replace_newest_pong(books, after);
+        if (what.is_mark) return;
         if (same != nullptr) drop(same, errc::conflated, books, after);
-        if (what.to != lane_id::data || what.is_close || what.is_mark) return;
-        const std::size_t charge = charge_of(what, is_owned);
         while (books.admit(held, charge, is_deferred(what, books)) == errc::queue_full) {
             entry* oldest = nullptr;
             for_each_droppable([&](entry& old) { return (oldest = &old) == nullptr; });
@@ -142,11 +153,12 @@ public:
     /// a fresh block of wanted_block() bytes.
     [[nodiscard]] bool find_room(const offer& what, block*& fresh, errands& after) noexcept {
         lane& to = of(what.to);
-        if (extends_run(to, what) || fits(to.filling, what.size)) return true;
+        if (lane::fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
-        const bool may_take = spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
-        block* next = may_take && fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
-        if (next == nullptr && fits(fresh, what.size)) {
+        const bool may_take =
+            spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
+        block* next = may_take && lane::fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
+        if (next == nullptr && lane::fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
             if (what.to == lane_id::data && block_size_ < most_block) block_size_ *= 4;
         }
@@ -161,45 +173,27 @@ public:
         return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
     }
 
-    /// Where to write a small frame, for which there is room.
-    [[nodiscard]] std::byte* place_small(const offer& what) noexcept {
+    /// Where to write a small frame, which extends_run() or has found room.
+    [[nodiscard]] std::byte* place_small(const offer& what, bool extends) noexcept {
         lane& to = of(what.to);
         held.add(what.to, what.size, 1);
-        to.last_size = what.size;
-        block& in = *to.filling;
-        if (extends_run(to, what)) {
-            entry& run = *to.entries.last();
-            std::byte* const at = in.storage() + in.used;
-            run.size += what.size;
-            ++run.frames;
-            in.used += static_cast<std::uint32_t>(what.size);
-            return at;
-        }
-        auto* made = ::new (static_cast<void*>(in.storage() + aligned(in.used))) entry;
-        made->bytes = made->after();
-        made->size = what.size;
-        made->done = what.done;
-        made->home = &in;
-        made->frames = 1;
-        made->kind = what.done ? entry_kind::item : entry_kind::run;
-        in.used = aligned(in.used) + static_cast<std::uint32_t>(sizeof(entry) + what.size);
-        ++in.entries;
+        if (extends) return to.extend(what.size);
+        entry* const made = to.append(what.size, what.done);
         if (what.to == lane_id::data) {
             made->number = next_number_++;
             ++held.entries;
         }
-        to.entries.push(made);
         return made->after();
     }
 
     /// Queues an entry that owns its memory.
     void place(const offer& what, entry* owned, const accounts& books) noexcept {
         held.add(what.to, owned->size, owned->frames);
-        of(what.to).last_size = owned->size;
         if (what.to == lane_id::data) {
             owned->number = next_number_++;
             ++held.entries;
-            owned->may_drop = books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
+            owned->may_drop =
+                books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
         }
         if (what.is_mark) add_mark(owned);
         // A mark stands after what was accepted before it, and waits for nothing later.
@@ -214,7 +208,7 @@ public:
 
     void wait(room_waiter& waiter, std::size_t charge) noexcept {
         if (waiter.state == room_state::granted) {
-            give_back(held, waiter);
+            give_back(waiter);
             waiters.push_first(waiter);
         } else {
             waiters.push(waiter);
@@ -240,10 +234,11 @@ public:
             due.push(next);
         }
     }
-    /// What was granted and is not wanted any more.
-    static void give_back(holdings& of, room_waiter& waiter) noexcept {
-        of.reserved_bytes -= waiter.charge;
-        --of.reserved_frames;
+    /// What was granted and is taken now, or not wanted any more.
+    void give_back(room_waiter& waiter) noexcept {
+        held.reserved_bytes -= waiter.charge;
+        --held.reserved_frames;
+        waiter.state = room_state::none;
     }
 
     // ---- out
@@ -256,22 +251,11 @@ public:
             out.add(begun_, {from.entries.first()->bytes + from.taken, begun_rest_}, 1, true);
         }
         for (const lane_id id : all_lanes) {
-            lane& from = of(id);
-            from.planned = 0;
-            const bool is_begun = begun_rest_ != 0 && begun_ == id;
-            if (only_what_must && id != lane_id::greeting) {
-                from.planned = is_begun ? 1 : 0;
-                continue;
-            }
-            std::size_t offset = from.taken + (is_begun ? begun_rest_ : 0);
-            std::uint32_t frames_begun = is_begun ? 1 : 0;
-            for (const entry* item = from.entries.first(); item != nullptr && !out.full(); item = item->next) {
-                const bool is_one = item->kind != entry_kind::run;
-                out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
-                ++from.planned;
-                offset = frames_begun = 0;
-            }
-            if (is_begun && from.planned == 0) from.planned = 1;
+            const std::size_t begun_rest = begun_ == id ? begun_rest_ : 0;
+            if (only_what_must && id != lane_id::greeting)
+                of(id).planned = begun_rest != 0 ? 1 : 0;
+            else
+                of(id).plan(out, id, begun_rest);
         }
     }
 
@@ -328,14 +312,6 @@ public:
     time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
 
 private:
-    struct lane {
-        entry_list entries;
-        block* filling = nullptr;   ///< where the next small frame goes
-        std::size_t taken = 0;      ///< bytes of the first entry
-        std::size_t last_size = 0;  ///< of the newest frame
-        std::uint32_t planned = 0;  ///< entries from the first that a write names
-    };
-
     queue() noexcept : spare_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
     ~queue() {
         for (lane& each : lanes_) {
@@ -359,21 +335,27 @@ private:
     [[nodiscard]] lane& of(lane_id id) noexcept { return lanes_[static_cast<std::size_t>(id)]; }
     [[nodiscard]] const lane& of(lane_id id) const noexcept { return lanes_[static_cast<std::size_t>(id)]; }
 
-    [[nodiscard]] static std::uint32_t aligned(std::uint32_t used) noexcept { return (used + 7U) & ~7U; }
-    [[nodiscard]] static bool fits(const block* in, std::size_t size) noexcept {
-        return in != nullptr && aligned(in->used) + sizeof(entry) + size <= in->capacity;
+    [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept {
+        return accounts::charge_of(item.size);
     }
-    /// Whether the frame follows the lane's newest ones in the same entry. A control lane's run is closed while a write
-    /// names it, so that its newest frame can still be replaced.
-    [[nodiscard]] static bool extends_run(const lane& to, const offer& what) noexcept {
-        const entry* last = to.entries.last();
-        return !what.done && last != nullptr && last->kind == entry_kind::run && last->home == to.filling &&
-               to.filling->left() >= what.size && (what.to == lane_id::data || to.planned == 0);
+
+    [[nodiscard]] verdict judge_other(const offer& what, const accounts& books) const noexcept {
+        if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books)), what.is_granted()};
+        if (what.to == lane_id::pong && books.pongs_full(held))
+            return {what.may_displace ? errc::none : errc::queue_full, true};
+        return {what.is_close() ? errc::none : books.admit_control(held, what.to)};
     }
-    [[nodiscard]] static std::size_t charge_of(const entry& item) noexcept { return accounts::charge_of(item.size); }
-    /// The same of a candidate, as the queue stands now.
-    [[nodiscard]] std::size_t charge_of(const offer& what, bool is_owned) const noexcept {
-        return accounts::charge_of(what.size, is_owned || !extends_run(of(what.to), what));
+    /// With the oldest items gone, as many as it takes.
+    [[nodiscard]] errc judge_dropping(std::size_t charge, bool half, const entry* same, relief leaving,
+                                      const accounts& books) const noexcept {
+        errc fits_then = errc::queue_full;
+        for_each_droppable([&](const entry& old) {
+            if (&old == same) return true;
+            leaving = {leaving.charge + charge_of(old), leaving.frames + 1};
+            fits_then = books.admit(held, charge, half, leaving);
+            return fits_then == errc::queue_full;
+        });
+        return fits_then;
     }
 
     /// Calls visit(entry&) for the data that no write has named or begun, oldest first, until it answers false.
@@ -407,6 +389,9 @@ private:
             const bool is_after = static_cast<std::int32_t>(mark->number - old->number) > 0;
             if (is_after && mark->fate == errc::none) mark->fate = why;
         }
+        // A flush that had only this to wait for waits for the message no more.
+        while (after_message_.first() != nullptr && after_message_.first()->kind == entry_kind::mark)
+            of(lane_id::data).entries.push(after_message_.pop());
         old->fate = why;
         if (old->done)
             after.displace(old);
@@ -417,24 +402,12 @@ private:
     /// RFC 6455 §5.5.3: the newest PING's answer will do. The one before it leaves, unless a write names it.
     void replace_newest_pong(accounts& books, errands& after) noexcept {
         lane& pongs = of(lane_id::pong);
-        entry* newest = pongs.entries.last();
-        const bool is_first = newest == pongs.entries.first();
-        if (newest == nullptr || pongs.planned == count(pongs.entries)) return;
-        if (is_first && newest->frames == 1 && begun_rest_ != 0 && begun_ == lane_id::pong) return;
-        const std::size_t size = pongs.last_size;
-        books.replace_pong(held, size);
-        newest->size -= size;
-        newest->home->used -= static_cast<std::uint32_t>(size);
-        if (--newest->frames != 0) return;
-        newest->home->used = static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(newest) - newest->home->storage());
-        pongs.entries.unlink(newest);
-        if (after.has_place()) after.tell(newest->done, errc::conflated);
-        release(&pongs, newest, after);
-    }
-    [[nodiscard]] static std::uint32_t count(const entry_list& of) noexcept {
-        std::uint32_t entries = 0;
-        for (const entry* at = of.first(); at != nullptr; at = at->next) ++entries;
-        return entries;
+        if (!pongs.can_take_back(begun_rest_ != 0 && begun_ == lane_id::pong)) return;
+        books.replace_pong(held, pongs.last_size);
+        entry* const empty = pongs.take_back();
+        if (empty == nullptr) return;
+        after.tell(empty->done, errc::conflated);
+        release(&pongs, empty, after);
     }
 
     void consume(lane& from, const taken::share& done, errands& after) noexcept {

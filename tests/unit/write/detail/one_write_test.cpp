@@ -3,7 +3,7 @@
 
 #include <support/writer_fixture.hpp>
 
-TEST_CASE("the drain has a bound, even for a writer that was parked before", "[write][attempt]") {
+TEST_CASE("the drain has a bound, even for a writer that was parked before", "[write][one_write]") {
     writer_fixture<server> f;
     f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
     f.wire.then({io_status::would_block, 3, 0});
@@ -28,7 +28,7 @@ TEST_CASE("the drain has a bound, even for a writer that was parked before", "[w
     CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
 }
 
-TEST_CASE("an idle spell longer than the write timeout does not touch the next write", "[write][attempt]") {
+TEST_CASE("an idle spell longer than the write timeout does not touch the next write", "[write][one_write]") {
     wsolo::writer_options options;
     options.timeouts.write = 10s;
     writer_fixture<server> f(options);
@@ -44,7 +44,7 @@ TEST_CASE("an idle spell longer than the write timeout does not touch the next w
 }
 
 TEST_CASE("a write that stands still meets its deadline, and a finished write starts a new one",
-          "[write][attempt]") {
+          "[write][one_write]") {
     wsolo::writer_options options;
     options.timeouts.write = 10s;
     writer_fixture<server> f(options);
@@ -65,7 +65,7 @@ TEST_CASE("a write that stands still meets its deadline, and a finished write st
     CHECK(f.out->report().frames_dropped == 1);
 }
 
-TEST_CASE("a peer that drips one byte at a time can't hold the writer for ever", "[write][attempt]") {
+TEST_CASE("a peer that drips one byte at a time can't hold the writer for ever", "[write][one_write]") {
     wsolo::writer_options options;
     options.timeouts.write = 10s;
     options.timeouts.min_rate = 1000;
@@ -82,7 +82,7 @@ TEST_CASE("a peer that drips one byte at a time can't hold the writer for ever",
     CHECK(f.out->report().partial_frame);
 }
 
-TEST_CASE("a slow peer above the minimum rate is never cut off", "[write][attempt]") {
+TEST_CASE("a slow peer above the minimum rate is never cut off", "[write][one_write]") {
     wsolo::writer_options options;
     options.timeouts.write = 10s;
     options.timeouts.min_rate = 1000;

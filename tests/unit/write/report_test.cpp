@@ -2,9 +2,9 @@
 
 #include <support/catch.hpp>
 
-#include <wsolo/write/drain.hpp>
+#include <wsolo/write/report.hpp>
 
-TEST_CASE("a report adds up and is clean only after an orderly Close", "[write][drain]") {
+TEST_CASE("a report adds up and is clean only after an orderly Close", "[write][report]") {
     wsolo::drain_report report;
     report.frames_written = 3;
     report.frames_dropped = 2;

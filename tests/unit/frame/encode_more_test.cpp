@@ -1,0 +1,87 @@
+// Would catch: a frame made in place that copies, starts at the wrong byte, masks twice or not at all, takes a buffer over
+// that it refused, or keeps memory in reserve.
+
+#include <support/catch.hpp>
+#include <support/strict_parser.hpp>
+
+#include <wsolo/frame/encode.hpp>
+
+#include <cstring>
+#include <string>
+
+using wsolo::byte_buffer;
+using wsolo::errc;
+using wsolo::opcode;
+using wsolo::role;
+
+namespace {
+
+/// Keys that repeat from run to run; not zero.
+struct counted_keys {
+    unsigned taken = 0;
+    wsolo::masking_key next_key() noexcept {
+        ++taken;
+        wsolo::masking_key key;
+        for (unsigned i = 0; i < 4; ++i) key.bytes[i] = static_cast<std::byte>(0x51U + 37U * i + taken);
+        return key;
+    }
+};
+
+/// `payload` after `offset` bytes of headroom, with memory in reserve.
+byte_buffer with_headroom(std::size_t offset, const std::string& payload) {
+    byte_buffer storage;
+    REQUIRE(storage.reserve(offset + payload.size() + 5000));
+    std::byte* to = storage.extend(offset + payload.size());
+    REQUIRE(to != nullptr);
+    std::memset(to, 0xa5, offset);
+    std::memcpy(to + offset, payload.data(), payload.size());
+    return storage;
+}
+
+template <role Role, class... Keys>
+void check_payload(std::size_t offset, const std::string& payload, Keys&... keys) {
+    CAPTURE(offset, payload.size());
+    byte_buffer storage = with_headroom(offset, payload);
+    storage.shrink(); // so that it may not move below
+    const std::byte* const at = storage.data() + offset;
+    const auto frame = wsolo::make_frame_in_place<Role>(std::move(storage), offset, opcode::binary, keys...);
+    REQUIRE(frame);
+    const wsolo::const_bytes bytes = frame->bytes();
+    CHECK(bytes.data() + bytes.size() == at + payload.size()); // where it lay
+    const strict::stream seen = strict::parse(wsolo::text_of(bytes), wsolo::masks(Role));
+    CHECK(seen.error.empty());
+    CHECK(seen.rest == 0);
+    REQUIRE(seen.frames.size() == 1);
+    CHECK(seen.frames[0].payload == payload);
+}
+
+} // namespace
+
+TEST_CASE("a payload's own memory becomes the frame's", "[frame][encode]") {
+    counted_keys keys;
+    for (const std::size_t size : {0U, 1U, 125U, 126U, 65535U, 65536U}) {
+        const std::string payload(size, 'p');
+        for (const std::size_t spare : {0U, 1U, 7U}) {
+            check_payload<role::server>(wsolo::header_size(size, false) + spare, payload);
+            check_payload<role::client>(wsolo::header_size(size, true) + spare, payload, keys);
+        }
+    }
+    CHECK(keys.taken == 18);
+}
+
+TEST_CASE("a buffer without the headroom stays the caller's", "[frame][encode]") {
+    counted_keys keys;
+    byte_buffer storage = with_headroom(3, std::string(126, 'p')); // 4 and 8 are needed
+    const auto server = wsolo::make_frame_in_place<role::server>(std::move(storage), 3, opcode::text);
+    CHECK(server.error() == errc::buffer_too_small);
+    const auto client = wsolo::make_frame_in_place<role::client>(std::move(storage), 3, opcode::text, keys);
+    CHECK(client.error() == errc::buffer_too_small);
+    const auto beyond = wsolo::make_frame_in_place<role::server>(std::move(storage), 500, opcode::text);
+    CHECK(beyond.error() == errc::buffer_too_small);
+    const auto control = wsolo::make_frame_in_place<role::server>(std::move(storage), 3, opcode::ping);
+    CHECK(control.error() == errc::control_payload_too_big);
+    CHECK(keys.taken == 0);
+    REQUIRE(storage.size() == 129); // NOLINT(bugprone-use-after-move): that is the point
+    CHECK(std::to_integer<int>(storage.view()[2]) == 0xa5);
+    CHECK(wsolo::text_of(storage.view()).substr(3) == std::string(126, 'p'));
+}

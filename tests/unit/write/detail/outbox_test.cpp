@@ -1,0 +1,316 @@
+// Would catch, one step at a time: a push that takes the turn twice or not at all, a release that loses what was pushed
+// meanwhile, a seal that lets something follow, a refusal that changed something, accounts that do not add up.
+
+#include <support/catch.hpp>
+
+#include <wsolo/write/detail/outbox.hpp>
+
+#include <cstring>
+
+using wsolo::errc;
+using wsolo::turn_state;
+using wsolo::detail::batch;
+using wsolo::detail::entry;
+using wsolo::detail::errands;
+using wsolo::detail::lane_id;
+using wsolo::detail::next_step;
+using wsolo::detail::room_state;
+using wsolo::detail::taken;
+using wsolo::detail::wake;
+
+namespace {
+
+constexpr std::size_t overhead = wsolo::frame_overhead + wsolo::entry_overhead;
+
+/// An outbox, and the thread that runs.
+struct fixture {
+    using outbox = wsolo::detail::outbox<wsolo::std_traits>;
+
+    explicit fixture(const wsolo::writer_limits& limits = {}, turn_state first = turn_state::free) : box(limits, first) {}
+
+    /// A frame of `size` bytes, up to 127.
+    wsolo::detail::push_result push(lane_id to = lane_id::data, std::size_t size = 10,
+                                    wsolo::detail::room_waiter* waiter = nullptr) {
+        return push({.size = size, .to = to, .waiter = waiter});
+    }
+    wsolo::detail::push_result close(wsolo::time_point drain) {
+        const wsolo::detail::closing how{wsolo::close_code::normal, drain};
+        return push({.size = 4, .close = &how});
+    }
+    wsolo::detail::push_result push(const wsolo::detail::offer& what) {
+        errands todo;
+        entry* none = nullptr;
+        const auto encode = [](wsolo::mutable_bytes at) {
+            std::memset(at.data(), 0, at.size());
+            at[1] = static_cast<std::byte>(at.size() - 2);
+        };
+        const auto pushed = box.push(what, none, encode, []() -> entry* { return nullptr; }, todo);
+        todo.run();
+        return pushed;
+    }
+
+    bool begin() { return box.begin(instead); }
+    next_step step(const taken& done = {}, bool is_blocked = false) {
+        errands todo;
+        now = {};
+        now.done = done;
+        now.is_blocked = is_blocked;
+        const next_step next = box.next(now, plan, todo);
+        wsolo::detail::queue::destroy(std::exchange(now.idle, nullptr));
+        todo.run();
+        return next;
+    }
+    /// Plays the transport: takes everything that was planned.
+    [[nodiscard]] taken write_all() const { return plan.take(plan.bytes()); }
+
+    outbox box;
+    wsolo::pump_result instead;
+    wsolo::detail::round now;
+    batch plan;
+};
+
+struct sleeper : wsolo::detail::room_waiter {
+    sleeper() noexcept {
+        wake = [](room_waiter& self) noexcept { ++static_cast<sleeper&>(self).woken; };
+    }
+    int woken = 0;
+};
+
+} // namespace
+
+TEST_CASE("the first push takes the turn, and only the first", "[write][outbox]") {
+    fixture f;
+    CHECK_FALSE(f.begin());
+    CHECK(f.push().owed == wake::hook);
+    CHECK(f.box.state() == turn_state::scheduled);
+    CHECK(f.push().owed == wake::nothing);
+    REQUIRE(f.begin());
+    CHECK_FALSE(f.begin()); // one owner
+    CHECK(f.instead.status == wsolo::pump_status::busy);
+    CHECK(f.push().owed == wake::nothing);
+    CHECK(f.step() == next_step::write);
+    const taken done = f.write_all();
+    CHECK(done[lane_id::data].frames == 3);
+    CHECK(f.push().owed == wake::nothing); // after the write, before the release
+    CHECK(f.step(done) == next_step::write);
+    CHECK(f.step(f.write_all()) == next_step::released);
+    CHECK(f.push().owed == wake::hook);
+    CHECK(f.box.report().frames_written == 4);
+}
+
+TEST_CASE("a parked turn is taken by pump or recalled by close, never by a push", "[write][outbox]") {
+    fixture f;
+    REQUIRE(f.push().owed == wake::hook);
+    REQUIRE(f.begin());
+    REQUIRE(f.step() == next_step::write);
+    REQUIRE(f.step({}, true) == next_step::parked);
+    CHECK(f.now.deadline == wsolo::no_deadline);
+    CHECK(f.push().owed == wake::nothing);
+    CHECK(f.box.state() == turn_state::parked);
+    const wsolo::time_point drain{std::chrono::seconds(5)};
+    CHECK(f.close(drain).owed == wake::hook);
+    CHECK(f.push().error == errc::closed);
+    REQUIRE(f.begin());
+    REQUIRE(f.step() == next_step::write);
+    REQUIRE(f.step({}, true) == next_step::parked);
+    CHECK(f.now.deadline == drain);
+    REQUIRE(f.begin());
+    REQUIRE(f.step() == next_step::write);
+    CHECK(f.step(f.write_all()) == next_step::drained);
+}
+
+TEST_CASE("an abort between write and park is not slept over", "[write][outbox]") {
+    fixture f;
+    REQUIRE(f.push().owed == wake::hook);
+    REQUIRE(f.begin());
+    REQUIRE(f.step() == next_step::write);
+    CHECK(f.box.abort(errc::aborted, wsolo::no_deadline) == wake::nothing); // the owner is awake
+    CHECK(f.step({}, true) == next_step::aborted);
+    wsolo::detail::round rest;
+    errands todo;
+    f.box.finish(rest, {}, todo);
+    CHECK_FALSE(f.box.tell_dropped(todo));
+    todo.run();
+    CHECK(f.box.report().frames_dropped == 1);
+    CHECK(f.box.report().reason == errc::aborted);
+    CHECK(f.box.state() == turn_state::running); // finished is said last, when the transport has been told
+    wsolo::detail::queue::destroy(f.box.retire());
+    CHECK(f.box.state() == turn_state::finished);
+    CHECK(f.box.abort(errc::aborted, wsolo::no_deadline) == wake::nothing);
+    CHECK(f.push().error == errc::closed);
+}
+
+TEST_CASE("an abort never extends the bound of a close, nor a close that of an abort", "[write][outbox]") {
+    using std::chrono::seconds;
+    for (const bool abort_is_earlier : {false, true}) {
+        fixture f;
+        REQUIRE(f.push().owed == wake::hook);
+        REQUIRE(f.begin());
+        REQUIRE(f.step() == next_step::write);
+        REQUIRE(f.step(f.plan.take(3), true) == next_step::parked); // begun
+        const wsolo::time_point early{seconds(1)}, late{seconds(9)};
+        REQUIRE(f.close(abort_is_earlier ? late : early).error == errc::none);
+        CHECK(f.box.abort(errc::aborted, abort_is_earlier ? early : late) == wake::nothing); // the hook is owed already
+        REQUIRE(f.begin());
+        REQUIRE(f.step() == next_step::write);
+        CHECK(f.now.drain_deadline == early);
+        CHECK(f.step({}, true) == next_step::parked);
+        CHECK(f.now.deadline == early);
+    }
+}
+
+TEST_CASE("lanes overtake each other at frame boundaries, PONG before PING before data", "[write][outbox]") {
+    fixture f;
+    REQUIRE(f.push(lane_id::data, 10).owed == wake::hook);
+    REQUIRE(f.push(lane_id::ping, 6).error == errc::none);
+    REQUIRE(f.push(lane_id::pong, 4).error == errc::none);
+    REQUIRE(f.begin());
+    REQUIRE(f.step() == next_step::write);
+    REQUIRE(f.plan.parts().size() == 3);
+    CHECK(f.plan.parts()[0].size() == 4);
+    CHECK(f.plan.parts()[1].size() == 6);
+    CHECK(f.plan.parts()[2].size() == 10);
+    const taken done = f.plan.take(4 + 3); // inside the PING
+    CHECK(done[lane_id::pong].frames == 1);
+    CHECK(done[lane_id::ping].frames == 0);
+    REQUIRE(f.push(lane_id::pong, 5).error == errc::none);
+    REQUIRE(f.step(done) == next_step::write);
+    REQUIRE(f.plan.parts().size() == 3);
+    CHECK(f.plan.parts()[0].size() == 3); // the PING's rest first
+    CHECK(f.plan.parts()[1].size() == 5);
+    CHECK(f.box.abort(errc::aborted, wsolo::no_deadline) == wake::nothing);
+    REQUIRE(f.step() == next_step::write);
+    CHECK(f.plan.bytes() == 3); // what was begun, and no more
+}
+
+TEST_CASE("a sender that gives up lets the next one in whose frame fits", "[write][outbox]") {
+    wsolo::writer_limits limits;
+    limits.max_bytes = 84 + overhead;
+    fixture f(limits);
+    REQUIRE(f.push(lane_id::data, 30).owed == wake::hook);
+    sleeper first, second, third;
+    REQUIRE(f.push(lane_id::data, 84, &first).error == errc::queue_full);
+    REQUIRE(f.push(lane_id::data, 60, &second).error == errc::queue_full);
+    REQUIRE(f.push(lane_id::data, 84, &third).error == errc::queue_full);
+    CHECK(f.push(lane_id::data, 2).error == errc::queue_full); // it would fit, but it comes after them
+    REQUIRE(f.begin());
+    REQUIRE(f.step() == next_step::write);
+    REQUIRE(f.step(f.plan.take(29)) == next_step::write); // no room for the first
+    const auto withdraw = [&](sleeper& one) {
+        errands todo;
+        wsolo::detail::queue* unused = nullptr;
+        const bool is_withdrawn = f.box.withdraw(one, todo, unused);
+        todo.run();
+        return is_withdrawn;
+    };
+    REQUIRE(f.step(f.write_all()) == next_step::tell);
+    CHECK(first.woken == 1);
+    CHECK(second.woken == 0); // the first has its room
+    CHECK_FALSE(withdraw(first));
+    CHECK(f.push(lane_id::data, 2).error == errc::queue_full);      // reserved
+    CHECK(f.push(lane_id::data, 84, &first).error == errc::none);   // what it was granted
+    CHECK(f.push(lane_id::data, 84, &first).error == errc::queue_full); // once
+    REQUIRE(withdraw(second));
+    REQUIRE(withdraw(third));
+    CHECK(first.woken == 1);
+    REQUIRE(withdraw(first));
+}
+
+TEST_CASE("what a granted sender does not use goes to the next", "[write][outbox]") {
+    wsolo::writer_limits limits;
+    limits.max_frames = 2;
+    fixture f(limits);
+    REQUIRE(f.push().owed == wake::hook);
+    REQUIRE(f.push().error == errc::none);
+    sleeper first, second;
+    REQUIRE(f.push(lane_id::data, 84, &first).error == errc::queue_full);
+    REQUIRE(f.push(lane_id::data, 84, &second).error == errc::queue_full);
+    REQUIRE(f.begin());
+    REQUIRE(f.step() == next_step::write);
+    REQUIRE(f.step(f.plan.take(10)) == next_step::tell);
+    CHECK(first.woken + second.woken == 1);
+    REQUIRE(f.step() == next_step::write);
+    REQUIRE(f.step(f.write_all()) == next_step::tell);
+    CHECK(second.woken == 1); // a frame's room each
+    CHECK(f.push(lane_id::data, 10).error == errc::queue_full);
+    CHECK(f.push(lane_id::data, 84, &first).error == errc::none);
+    CHECK(f.push(lane_id::data, 84, &second).error == errc::none);
+}
+
+TEST_CASE("a park does not sleep over a climb to the high mark", "[write][outbox]") {
+    wsolo::writer_limits limits;
+    limits.max_bytes = 200;
+    fixture f(limits);
+    REQUIRE(f.push().owed == wake::hook);
+    REQUIRE(f.begin());
+    REQUIRE(f.step() == next_step::write);
+    REQUIRE(f.push(lane_id::data, 50).error == errc::none); // during the write
+    REQUIRE(f.step({}, true) == next_step::tell);
+    CHECK(f.now.high);
+    REQUIRE(f.step({}, true) == next_step::parked);
+    CHECK_FALSE(f.now.high);
+}
+
+TEST_CASE("frames are counted wherever a write is cut", "[write][outbox]") {
+    for (std::size_t cut = 0; cut <= 300; ++cut) {
+        fixture f;
+        for (std::size_t i = 0; i < 30; ++i) REQUIRE(f.push().error == errc::none);
+        REQUIRE(f.begin());
+        REQUIRE(f.step() == next_step::write);
+        REQUIRE(f.plan.bytes() == 300);
+        const taken done = f.plan.take(cut);
+        REQUIRE(done[lane_id::data].frames == cut / 10);
+        REQUIRE(done[lane_id::data].bytes == cut);
+        REQUIRE(done.begun_rest == (cut % 10 == 0 ? 0 : 10 - cut % 10));
+        static_cast<void>(f.step(done));
+        REQUIRE(f.box.report().frames_written == cut / 10);
+        REQUIRE(f.box.queued_frames() == 30 - cut / 10);
+        REQUIRE(f.box.queued_bytes() ==
+                300 - cut + (30 - cut / 10) * wsolo::frame_overhead + (cut == 300 ? 0 : wsolo::entry_overhead));
+    }
+}
+
+TEST_CASE("a write goes on where the one before it was cut, and the one before that", "[write][outbox]") {
+    fixture f;
+    for (std::size_t i = 0; i < 3; ++i) REQUIRE(f.push().error == errc::none);
+    REQUIRE(f.begin());
+    taken done;
+    const std::byte* start = nullptr;
+    for (std::size_t gone = 0; gone < 30; gone += 5) {
+        REQUIRE(f.step(done) == next_step::write);
+        REQUIRE(f.plan.bytes() == 30 - gone);
+        if (gone == 0) start = f.plan.parts()[0].data();
+        REQUIRE(f.plan.parts()[0].data() == start + gone);
+        done = f.plan.take(5);
+    }
+    CHECK(f.step(done) == next_step::released);
+}
+
+TEST_CASE("under corks a push owes nothing, and the last cork what was held back", "[write][outbox]") {
+    fixture f;
+    int corks = 0;
+    while (f.box.cork()) ++corks;
+    CHECK(corks == 255); // and it stays so, instead of beginning anew
+    CHECK_FALSE(f.box.cork());
+    CHECK(f.push().owed == wake::nothing);
+    for (; corks > 1; --corks) REQUIRE(f.box.uncork() == wake::nothing);
+    CHECK(f.box.uncork() == wake::hook);
+    CHECK(f.box.state() == turn_state::scheduled);
+}
+
+TEST_CASE("behind a gate nothing is owed but a look at a new deadline", "[write][outbox]") {
+    fixture f({}, turn_state::gated);
+    CHECK(f.push().owed == wake::nothing);
+    const wsolo::time_point drain{std::chrono::seconds(5)};
+    CHECK(f.close(drain).owed == wake::look);
+    CHECK_FALSE(f.begin());
+    CHECK(f.instead.status == wsolo::pump_status::busy);
+    CHECK(f.instead.deadline == drain);
+    CHECK_FALSE(f.box.expire_gate(drain - std::chrono::nanoseconds(1), wsolo::no_deadline));
+    CHECK(f.box.state() == turn_state::gated);
+    REQUIRE(f.box.expire_gate(drain, wsolo::no_deadline));
+    CHECK(f.box.state() == turn_state::running);
+    CHECK(f.box.open_gate() == wake::nothing);
+    CHECK(f.step() == next_step::aborted);
+    CHECK(f.box.report().reason == errc::drain_timed_out);
+}
