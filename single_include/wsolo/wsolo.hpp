@@ -8376,24 +8376,32 @@ protected:
     typename Traits::template atomic<std::uint64_t> word_{0};
 
 private:
-    /// Fires all who are decided. Called with the lock free, after an advance that saw waited_for, and by
-    /// close().
+    /// Under the lock.
+    [[nodiscard]] bool is_due(const waiter* first) const noexcept {
+        return first != nullptr && is_decided(word_.load(std::memory_order_acquire), first->mark);
+    }
+
+    /// Fires all that are due. Called with the lock free, after an advance that saw waited_for, and by close().
     void settle() noexcept {
+        waiter* const first = lock_.lock();
+        if (is_due(first)) return fire(first);
+        lock_.unlock(first);
+    }
+
+    /// Precondition: `first` is due. The lock is held, and is free afterwards.
+    void fire(waiter* first) noexcept {
         detail::firing_loop<Traits> loop;
-        for (bool more = true; more;) {
-            waiter* first = lock_.lock();
-            const std::uint64_t word = word_.load(std::memory_order_acquire);
-            if (first == nullptr || !is_decided(word, first->mark)) {
-                lock_.unlock(first);
-                return;
-            }
+        for (;;) {
             waiter& due = *first;
-            due.outcome = verdict(word, due.mark);
+            due.outcome = verdict(word_.load(std::memory_order_acquire), due.mark);
             first = without(first, due);
-            more = first != nullptr && is_decided(word, first->mark);
+            const bool more = is_due(first);
             loop.take(due);
             lock_.unlock(first);
             loop.run(); // with none left, one that is fired may destroy the barrier
+            if (!more) return;
+            first = lock_.lock();
+            if (!is_due(first)) return lock_.unlock(first);
         }
     }
 

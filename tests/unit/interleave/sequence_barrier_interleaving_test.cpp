@@ -254,7 +254,7 @@ TEST_CASE("a callback for a mark runs once, and not behind its destructor", "[ba
 }
 TEST_CASE("a callback that is withdrawn while a chain of others makes it due has run or does not",
           "[barrier]") {
-    CHECK(holds(withdraw_beside_a_chain<1>, {0, 1}));
+    CHECK(holds(withdraw_beside_a_chain<1>, {0, 1}, 1));
     CHECK(holds(withdraw_beside_a_chain<8>, {0, 1}, 1));
 }
 TEST_CASE("a handler that waits for itself is told so", "[barrier]") { CHECK(holds(wait_for_oneself, {})); }
