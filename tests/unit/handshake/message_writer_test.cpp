@@ -118,3 +118,38 @@ TEST_CASE("further fields can neither break the head nor double the handshake's 
         CHECK_FALSE(are_extra_fields(second));
     }
 }
+
+TEST_CASE("sizes that no memory has do not wrap", "[handshake][message_writer]") {
+    const char nothing = 0;
+    message_writer counted;
+    counted.text({&nothing, SIZE_MAX - 5}); // never looked at
+    CHECK(counted.size() == SIZE_MAX - 5);
+    counted.text("123456");
+    CHECK(counted.size() == SIZE_MAX);
+    counted.text({&nothing, SIZE_MAX / 2});
+    CHECK(counted.size() == SIZE_MAX);
+    std::string text = "kept";
+    std::vector<char> bytes{'k'};
+    wsolo::byte_buffer buffer;
+    for (const std::size_t count : {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 4, SIZE_MAX / 2 + 1}) {
+        CHECK(wsolo::detail::lengthen(text, count) == nullptr);
+        CHECK(wsolo::detail::lengthen(bytes, count) == nullptr);
+        CHECK(wsolo::detail::lengthen(buffer, count) == nullptr);
+    }
+    CHECK(text == "kept");
+    CHECK(bytes.size() == 1);
+}
+
+TEST_CASE("the same long text passed many times is no memory, not a short answer",
+          "[handshake][message_writer]") {
+    const std::string long_text(1000, 'x');
+    const std::string_view impossible(long_text.data(), SIZE_MAX / 4); // only counted
+    const auto compose = [&](message_writer& out) {
+        for (int i = 0; i < 5; ++i) out.text(impossible);
+    };
+    std::string out = "kept";
+    CHECK(wsolo::detail::append_message(out, compose) == wsolo::errc::out_of_memory);
+    CHECK(out == "kept");
+    std::byte room[64];
+    CHECK(wsolo::detail::write_message(room, compose).error() == wsolo::errc::buffer_too_small);
+}
