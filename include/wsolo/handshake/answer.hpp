@@ -120,8 +120,8 @@ namespace detail {
     }
     const element_list agreed(options.extensions);
     if (!options.extensions.empty() && !is_list_of(agreed, is_extension)) return errc::invalid_header_field;
-    for (const extension each : extension_list(agreed)) {
-        if (!request.extensions().find(each.name())) return errc::handshake_unrequested_extension;
+    if (!are_all_offered(extension_list(agreed), request.extensions())) {
+        return errc::handshake_unrequested_extension;
     }
     return are_extra_fields(options.headers) ? errc::none : errc::invalid_header_field;
 }

@@ -214,6 +214,26 @@ private:
 
 namespace detail {
 
+/// Whether each of `chosen` has the name of one that was offered. The search for one goes on where the last one
+/// was found: O(both) in the offer's order, which a server that takes what it is offered keeps.
+[[nodiscard]] constexpr bool are_all_offered(const extension_list& chosen,
+                                             const extension_list& offered) noexcept {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const extension each : offered) ++count;
+    extension_list::iterator at = offered.begin();
+    for (const extension each : chosen) {
+        const std::string_view name = each.name();
+        std::size_t left = count;
+        for (; left > 0; --left) {
+            if (at == offered.end()) at = offered.begin();
+            if ((*at).name() == name) break;
+            ++at;
+        }
+        if (left == 0) return false;
+    }
+    return true;
+}
+
 /// A quoted-string's inside that is a token once its escapes are undone (RFC 6455 §9.1).
 [[nodiscard]] constexpr bool is_escaped_token(std::string_view text) noexcept {
     for (std::size_t i = 0; i < text.size(); ++i) {

@@ -99,6 +99,26 @@ TEST_CASE("extensions and parameters are found by name", "[handshake][extension]
     CHECK(extension().params().begin() == extension().params().end());
 }
 
+TEST_CASE("what is chosen must be offered, in any order and any number", "[handshake][extension]") {
+    const auto all = [](std::string_view chosen, std::string_view offered) {
+        return wsolo::detail::are_all_offered(extension_list(element_list(chosen)),
+                                              extension_list(element_list(offered)));
+    };
+    CHECK(all("", ""));
+    CHECK(all("", "a"));
+    CHECK(all("a", "a; p"));
+    CHECK(all("a; q, b", "a, b"));
+    CHECK(all("b, a", "a, b"));
+    CHECK(all("c, a, c, b, b, a", "a, b, c"));
+    CHECK(all("a, a, a", "a"));
+    CHECK_FALSE(all("a", ""));
+    CHECK_FALSE(all("b", "a"));
+    CHECK_FALSE(all("A", "a"));
+    CHECK_FALSE(all("a, d", "a, b, c"));
+    CHECK_FALSE(all("d, a", "a, b, c"));
+    CHECK_FALSE(all("c, d", "a, b, c"));
+}
+
 TEST_CASE("the grammar of one extension", "[handshake][extension]") {
     for (const char* legal : {"a", "a;b", "a;b=c", "a; b=\"c\"; d", "a ; b = c", "a;b=\"c\\d\"", "a;b;b",
                               "permessage-deflate; server_max_window_bits=10"}) {
