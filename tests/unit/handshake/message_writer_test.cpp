@@ -21,7 +21,7 @@ void compose(message_writer& out) {
     out.text("S ");
     out.number(0);
     out.text(" ");
-    out.number(18446744073709551615U);
+    out.number(SIZE_MAX);
     out.text("\r\n");
     out.field("A", "b");
     out.optional_field("Never", "");
@@ -30,7 +30,7 @@ void compose(message_writer& out) {
     out.text("");
 }
 
-const std::string composed = "S 0 18446744073709551615\r\nA: b\r\nC: d\r\nX: 1\r\nY: \r\n";
+const std::string composed = "S 0 " + std::to_string(SIZE_MAX) + "\r\nA: b\r\nC: d\r\nX: 1\r\nY: \r\n";
 
 /// Has no memory to give.
 struct poor_string : std::string {
