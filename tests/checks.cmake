@@ -12,13 +12,23 @@ function(wsolo_add_check name)
         ENVIRONMENT "PYTHONDONTWRITEBYTECODE=1;CXX=${CMAKE_CXX_COMPILER}")
 endfunction()
 
-foreach(rule layers mirror length version)
+foreach(rule layers mirror length version mutants)
     wsolo_add_check(check.${rule} Python3::Interpreter "${wsolo_tools}/check_${rule}.py")
 endforeach()
 wsolo_add_check(check.single_header Python3::Interpreter "${wsolo_tools}/amalgamate.py" --check)
 wsolo_add_check(check.readme Python3::Interpreter "${wsolo_tools}/check_readme.py"
     --work "${CMAKE_CURRENT_BINARY_DIR}/readme" -- ${wsolo_compile})
 wsolo_add_check(check.teeth Python3::Interpreter "${wsolo_tools}/selftest.py")
+
+# The programs that wait or ask what time it is, once more, on a clock that has just begun.
+set(programs "")
+foreach(name adapt endpoint session sync write scenarios)
+    if(TARGET test_${name})
+        list(APPEND programs $<TARGET_FILE:test_${name}>)
+    endif()
+endforeach()
+wsolo_add_check(check.fresh_clock Python3::Interpreter "${wsolo_tools}/check_fresh_clock.py" ${programs})
+set_tests_properties("${WSOLO_TEST_PREFIX}check.fresh_clock" PROPERTIES PROCESSORS 2 TIMEOUT 600 SKIP_RETURN_CODE 77)
 
 if(CMAKE_VERSION VERSION_GREATER_EQUAL 3.24) # older ones do not know the target
     # Every header compiles alone, warnings as errors.

@@ -13,14 +13,26 @@ from typing import Dict, List
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import amalgamate
 import check_compile_fail
+import check_fresh_clock
 import check_layers
 import check_length
 import check_mirror
+import check_mutants
 import check_readme
 import check_version
 
 VERSION = "#pragma once\n#define WSOLO_VERSION_MAJOR 1\n#define WSOLO_VERSION_MINOR 2\n#define WSOLO_VERSION_PATCH 3\n"
 HEAD = "// Would catch: a wrong value, an inverted condition.\n"
+CASES = 'TEST_CASE("b is a") {}\nTEMPLATE_TEST_CASE("b is a " "\\"type\\"", "[b]", int, char) {}\n'
+MUTANT = """For people.
+
+== b_is_b
+why: b is something else.
+killer: test_frame "b is a"
+in: include/wsolo/frame/header.hpp
+-using b = a;
++using b = int;
+"""
 COMPILER = [os.environ.get("CXX", "c++"), "-std=c++20"]
 
 
@@ -38,6 +50,8 @@ def sound_house() -> Dict[str, str]:
     files = {f"include/wsolo/{name}": text for name, text in library.items()}
     for test in ["core/config", "frame/header", "write/outbox", "session/reader", "adapt/posix"]:
         files[f"tests/unit/{test}_test.cpp"] = HEAD
+    files["tests/unit/frame/header_test.cpp"] += CASES
+    files["tests/mutants/frame.mutants"] = MUTANT
     files["LICENSE"] = "MIT\n"
     files["CHANGELOG.md"] = "# Changes\n\n## 1.2.3\n"
     files["README.md"] = "Take `wsolo/1.2.3`.\n\n<!-- compile: main -->\n```cpp\nint main() { return 0; }\n```\n"
@@ -75,6 +89,7 @@ class Sound(House):
     def test_passes_every_check(self) -> None:
         self.assertEqual(check_layers.problems_of(self.root), [])
         self.assertEqual(check_mirror.problems_of(self.root), [])
+        self.assertEqual(check_mutants.problems_of(self.root), ([], 1))
         self.assertEqual(check_version.problems_of(self.root), [])
         self.assertEqual(check_length.judge(self.root), ([], []))
         self.assertEqual(amalgamate.stale_files(self.root, amalgamate.generate(self.root)), [])
@@ -146,6 +161,60 @@ class Length(House):
         errors, warnings = check_length.judge(self.root)
         self.one(errors, "header_test.cpp: 401")
         self.one(warnings, "header.hpp: 400")
+
+
+class Mutants(House):
+    def judge(self, old: str, new: str) -> List[str]:
+        self.assertIn(old, MUTANT)
+        self.write("tests/mutants/frame.mutants", MUTANT.replace(old, new))
+        return check_mutants.problems_of(self.root)[0]
+
+    def test_old_text_stands_once(self) -> None:
+        self.one(self.judge("-using b = a;", "-using b = c;"), "frame.mutants:3", "b_is_b", "0 times", "using b = c;")
+        self.one(self.judge("-using b = a;", "-sing b = a;"), "0 times")  # whole lines
+        self.add_line("include/wsolo/frame/header.hpp", "using b = a;")
+        self.one(self.judge("For people.", ""), "2 times")
+        include = ' #include "../core/config.hpp"\n'
+        self.assertEqual(self.judge("-using b = a;", include + "-using b = a;"), [])
+
+    def test_edits_follow_each_other(self) -> None:
+        again = "+using b = int;\nin: include/wsolo/frame/header.hpp\n-using b = {};\n+\n+using b = long;\n\n"
+        self.assertEqual(self.judge("+using b = int;\n", again.format("int")), [])
+        self.one(self.judge("+using b = int;\n", again.format("a")), "0 times")
+
+    def test_killer_exists(self) -> None:
+        self.one(self.judge('"b is a"', '"b is c"'), "frame.mutants:3", 'test_frame has no test case "b is c"')
+        self.one(self.judge("test_frame", "test_session"), "test_session has no test case")
+        self.assertEqual(self.judge('"b is a"', '"b is a "type" - char"'), [])
+        self.one(self.judge('"b is a"', '"b is a "type""'), "has no test case")
+        self.one(self.judge('"b is a"', '"b is a - char"'), "has no test case")
+        self.write("tests/unit/frame/header_test.cpp", HEAD + "// " + CASES)
+        self.one(self.judge("For people.", ""), "has no test case")
+
+    def test_form(self) -> None:
+        self.one(self.judge("int;", "a;"), "the same")
+        self.one(self.judge("-using b = a;\n", ""), "no old text")
+        self.one(self.judge("-using", "using"), "begins with none of")
+        self.one(self.judge("header.hpp", "gone.hpp"), "gone.hpp is missing")
+        self.one(self.judge("killer", "killed"), "killed")
+        self.one(self.judge("why: b is something else.\n", ""), "why:")
+        self.one(self.judge("For people.", MUTANT), "frame.mutants:11", "taken")
+        self.one(self.judge("== ", ""), "no mutant")
+
+
+class FreshClock(House):
+    def judge(self, body: str, limit: float = 60) -> List[str]:
+        self.write("program", f"#!{sys.executable}\nimport time\n{body}\n")
+        (self.root / "program").chmod(0o755)
+        return check_fresh_clock.problems_of([self.root / "program"], limit)
+
+    def test_verdicts(self) -> None:
+        reason = check_fresh_clock.why_not()
+        if reason is not None:
+            self.skipTest(reason)
+        self.assertEqual(self.judge("assert 0 <= time.monotonic() < 30"), [])
+        self.one(self.judge("assert time.monotonic() > 30"), "program fails", "assert")
+        self.one(self.judge("print('begun', flush=True)\ntime.sleep(60)", 0.5), "begun", "not over after 0.5 s")
 
 
 class Version(House):

@@ -6460,6 +6460,7 @@ struct std_blocking_traits : std_traits {
 // - release() happens once and is the releaser's last touch: the sleeper may return, and take the parker
 //   with it, as soon as the parker's own mutex is free again. The notification is sent under that mutex for
 //   this reason; it is shared by these two threads only, so nobody else waits behind the system call.
+// - A deadline that has passed is not slept until: libraries that wait for the difference to now let it overflow.
 // - A nudge wakes but does not release: whoever can still be released must be unlinked before it leaves.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -6486,7 +6487,8 @@ public:
         while (!released_ && !nudged_) {
             if (deadline == time_point::max()) {
                 wakeup_.wait(lock);
-            } else if (wakeup_.wait_until(lock, deadline) == std::cv_status::timeout) {
+            } else if (Traits::clock::now() >= deadline ||
+                       wakeup_.wait_until(lock, deadline) == std::cv_status::timeout) {
                 return;
             }
         }
@@ -7013,7 +7015,8 @@ public:
 
     /// Drainer, no lock: whether to look before the next message of a run.
     [[nodiscard]] bool must_look(const handled& done) const noexcept {
-        return stop_.load(std::memory_order_relaxed) || done.bytes > max_bytes_ / batches;
+        return stop_.load(std::memory_order_relaxed) ||
+               done.bytes + done.messages * overhead > max_bytes_ / batches;
     }
 
     /// Drainer: the end. What is queued is dropped; the caller destroys it, and tells.
@@ -7067,8 +7070,8 @@ public:
     }
 
 private:
-    // A run is at most an eighth of the bounds, so that what was handled but not yet settled can't be the
-    // cause of a pause or a failure.
+    // A run is at most an eighth of the bounds: what was handled but not yet settled keeps no more than that
+    // from the pushes.
     static constexpr std::uint32_t batches = 8;
     static constexpr std::uint32_t largest_batch = 32;
 
@@ -8268,8 +8271,10 @@ public:
         while (!finished_) {
             if (deadline == no_deadline) {
                 changed_.wait(hold);
-            } else if (changed_.wait_until(hold, deadline) == std::cv_status::timeout && !finished_) {
+            } else if (Traits::clock::now() >= deadline) { // asked first: see parker.hpp
                 return errc::timed_out;
+            } else {
+                static_cast<void>(changed_.wait_until(hold, deadline));
             }
         }
         return errc::none;

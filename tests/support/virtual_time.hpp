@@ -3,6 +3,7 @@
 // time, so that writer, heartbeat and sleeping handlers live by the same one.
 
 #include "step_traits.hpp"
+#include "test_clock_sleep.hpp"
 
 #include <wsolo/sync/blocking_traits.hpp>
 #include <wsolo/sync/parker.hpp>
@@ -11,12 +12,13 @@ namespace support {
 
 struct virtual_clock {
     using time_point = wsolo::time_point;
-    static time_point now() noexcept { return time_point(manual_clock::now().time_since_epoch()); }
+    static time_point now() noexcept { return far_ahead + manual_clock::now().time_since_epoch(); }
 };
 
 /// The real locks and threads, on virtual time.
 struct virtual_traits : wsolo::std_blocking_traits {
     using clock = virtual_clock;
+    using condition_variable = test_condition_variable<clock>;
 };
 
 /// Sleeps for that long in virtual time; on an actor's thread.

@@ -5,6 +5,7 @@
 // - release() happens once and is the releaser's last touch: the sleeper may return, and take the parker
 //   with it, as soon as the parker's own mutex is free again. The notification is sent under that mutex for
 //   this reason; it is shared by these two threads only, so nobody else waits behind the system call.
+// - A deadline that has passed is not slept until: libraries that wait for the difference to now let it overflow.
 // - A nudge wakes but does not release: whoever can still be released must be unlinked before it leaves.
 
 #include "blocking_traits.hpp"
@@ -33,7 +34,8 @@ public:
         while (!released_ && !nudged_) {
             if (deadline == time_point::max()) {
                 wakeup_.wait(lock);
-            } else if (wakeup_.wait_until(lock, deadline) == std::cv_status::timeout) {
+            } else if (Traits::clock::now() >= deadline ||
+                       wakeup_.wait_until(lock, deadline) == std::cv_status::timeout) {
                 return;
             }
         }

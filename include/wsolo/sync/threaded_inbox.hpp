@@ -65,8 +65,10 @@ public:
         while (!finished_) {
             if (deadline == no_deadline) {
                 changed_.wait(hold);
-            } else if (changed_.wait_until(hold, deadline) == std::cv_status::timeout && !finished_) {
+            } else if (Traits::clock::now() >= deadline) { // asked first: see parker.hpp
                 return errc::timed_out;
+            } else {
+                static_cast<void>(changed_.wait_until(hold, deadline));
             }
         }
         return errc::none;

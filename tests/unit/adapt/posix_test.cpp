@@ -1,11 +1,13 @@
 // Would catch: SIGPIPE on a vanished peer, a lost byte after a partial write, a write that waits, an end that
-// does not reach the reading side.
+// does not reach the reading side, a signal taken for room.
 
 #include <support/catch.hpp>
 
 #include <wsolo/adapt/posix.hpp>
 
+#include <csignal>
 #include <string>
+#include <sys/time.h>
 #include <unistd.h>
 
 using namespace std::chrono_literals;
@@ -25,6 +27,30 @@ struct socket_pair {
         ends[which] = -1;
     }
     int ends[2];
+};
+
+/// SIGALRM every millisecond, handled by counting.
+class ticking_signals {
+public:
+    ticking_signals() {
+        struct sigaction counting = {};
+        counting.sa_handler = [](int) { count_ = count_ + 1; };
+        ::sigaction(SIGALRM, &counting, &before_);
+        const itimerval every{{0, 1000}, {0, 1000}};
+        ::setitimer(ITIMER_REAL, &every, nullptr);
+    }
+    ~ticking_signals() {
+        const itimerval never{};
+        ::setitimer(ITIMER_REAL, &never, nullptr);
+        ::sigaction(SIGALRM, &before_, nullptr);
+    }
+    ticking_signals(const ticking_signals&) = delete;
+    ticking_signals& operator=(const ticking_signals&) = delete;
+    [[nodiscard]] static int count() { return count_; }
+
+private:
+    inline static volatile std::sig_atomic_t count_ = 0;
+    struct sigaction before_ = {};
 };
 
 } // namespace
@@ -76,4 +102,15 @@ TEST_CASE("drained ends the sending direction only, broken ends both", "[adapt][
     posix_socket(broken.ends[0]).finish(wsolo::end_of_write::broken);
     CHECK(::read(broken.ends[1], &byte, 1) == 0);
     CHECK(::read(broken.ends[0], &byte, 1) == 0);
+}
+
+TEST_CASE("a signal does not end a wait", "[adapt][posix]") {
+    socket_pair sockets;
+    posix_socket out(sockets.ends[0]);
+    const std::string block(100'000, 'x');
+    const wsolo::const_bytes part = wsolo::bytes_of(block);
+    while (out.write({&part, 1}, wsolo::no_deadline).status == io_status::ok) {}
+    const ticking_signals ticking;
+    for (int before = ticking.count(); ticking.count() < before + 3;) // until some came during a wait
+        REQUIRE_FALSE(out.wait_writable(std::chrono::steady_clock::now() + 10ms));
 }

@@ -1,7 +1,10 @@
 // Would catch: a Close that overtakes the answers to what came before it, an end that is not told or told twice, a reason
-// that a later one replaces, and a wait for the peer without a bound.
+// that a later one replaces, our status code in place of the peer's, a wait for the peer without a bound, and one for a
+// message that never ends.
 
 #include <support/endpoint_fixture.hpp>
+
+#include <wsolo/sync/callback.hpp>
 
 namespace {
 
@@ -191,4 +194,56 @@ TEMPLATE_TEST_CASE("a handler's error ends the connection, with a Close that say
     CHECK(handled.messages_handled == 2);
     CHECK(handled.messages_dropped == 1);
     CHECK(f.whole->handled().wait_up_to(f.whole->handled().snapshot()) == f.log.endings.at(0).reason);
+}
+
+TEMPLATE_TEST_CASE("the status code is the one that was received", "[endpoint]", server, client) {
+    endpoint_fixture<TestType> f;
+    SECTION("in answer to ours") {
+        REQUIRE(f.whole->close(wsolo::close_code::going_away) == errc::none);
+        f.run_until_quiet();
+        f.receive(f.close_frame("\x03\xe8"));
+        CHECK(f.log.endings.at(0).code == wsolo::close_code::normal);
+    }
+    SECTION("on its way while ours was") {
+        REQUIRE(f.whole->close(wsolo::close_code::going_away) == errc::none);
+        f.receive(f.close_frame("\x03\xf0"));
+        f.run_until_quiet();
+        CHECK(f.log.endings.at(0).code == wsolo::close_code::policy_violation);
+    }
+    SECTION("even if it is none") {
+        REQUIRE(f.whole->close(wsolo::close_code::going_away) == errc::none);
+        f.run_until_quiet();
+        f.receive(f.close_frame(""));
+        CHECK(f.log.endings.at(0).code == wsolo::close_code::no_status);
+    }
+    CHECK(f.wants.finished);
+    CHECK(f.log.endings.at(0).peer_closed);
+    CHECK(f.log.endings.at(0).written.close == wsolo::close_code::going_away);
+}
+
+TEMPLATE_TEST_CASE("an end in order ends the waits for messages that never came", "[endpoint]", server,
+                   client) {
+    endpoint_fixture<TestType> f;
+    errc told = errc::none;
+    const auto waiting = wsolo::on_reached(f.whole->handled(), 2, [&told](errc why) { told = why; });
+    f.receive(f.text("1") + f.close_frame());
+    REQUIRE(f.wants.finished);
+    REQUIRE(f.log.endings.at(0).reason == errc::none);
+    CHECK(told == errc::closed);
+    CHECK(f.whole->handled().is_closed());
+    CHECK(f.whole->handled().wait_up_to(1, manual_clock::now()) == errc::none);
+    CHECK(f.whole->handled().wait_up_to(2, manual_clock::now()) == errc::closed);
+}
+
+TEMPLATE_TEST_CASE("an abort ends the waits for messages at once", "[endpoint]", server, client) {
+    endpoint_fixture<TestType, counted_work> f;
+    f.receive(f.text("1"));
+    errc told = errc::none;
+    const auto waiting = wsolo::on_reached(f.whole->handled(), 1, [&told](errc why) { told = why; });
+    f.whole->abort(GENERATE(errc::aborted, errc::none));
+    CHECK(told == errc::aborted); // neither the loop nor the pool has had a turn
+    CHECK(f.whole->handled().wait_up_to(1, manual_clock::now()) == errc::aborted);
+    f.whole->work();
+    f.run_until_quiet();
+    CHECK(f.wants.finished);
 }

@@ -1,8 +1,9 @@
 // Would catch: a message that leaves the inbox although nobody asked, one handed out twice or out of order, a coroutine
-// that is not resumed at the end, and one that holds up PONGs.
+// that is not resumed at the end, one that is resumed though it was destroyed, and one that holds up PONGs.
 
 #include <support/endpoint_fixture.hpp>
 #include <support/fire_and_forget.hpp>
+#include <support/task.hpp>
 
 #include <wsolo/endpoint/message_source.hpp>
 #include <wsolo/sync/await.hpp>
@@ -146,6 +147,32 @@ TEMPLATE_TEST_CASE("beside a pool nobody is asked for what is not wanted", "[end
         gate.complete(gate.issue());
         CHECK(seen.ended == errc::aborted);
     }
+}
+
+TEMPLATE_TEST_CASE("a coroutine destroyed while it waits is not resumed, and loses no message",
+                   "[endpoint][message_source]", server, client) {
+    source_fixture<TestType> f;
+    const auto read_one = [](auto& e, std::vector<std::string>& got) -> support::task {
+        wsolo::result<wsolo::message> next = co_await e.handler().next();
+        got.emplace_back(next ? next->text() : "(none)");
+    };
+    std::vector<std::string> first, second;
+    support::task waiting = read_one(*f.whole, first);
+    CHECK(f.whole->handler().wants_message());
+    waiting.destroy();
+    CHECK_FALSE(f.whole->handler().wants_message());
+    f.receive(f.text("1"));
+    f.run_until_quiet();
+    CHECK(first.empty());
+    support::task next = read_one(*f.whole, second);
+    f.run_until_quiet();
+    CHECK(next.is_done());
+    CHECK(second == std::vector<std::string>{"1"});
+
+    support::task last = read_one(*f.whole, second);
+    last.destroy();
+    f.whole.reset(); // nor at the end
+    CHECK(second.size() == 1);
 }
 
 TEST_CASE("destroying the endpoint resumes who waits", "[endpoint][message_source]") {

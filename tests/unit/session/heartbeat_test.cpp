@@ -127,6 +127,12 @@ TEST_CASE("without a pong timeout PINGs go on, an interval after each other, and
           "[session][heartbeat]") {
     CHECK_PLAY(pings, "PPP", {timer, 20}, {written, 21}, {timer, 41}, {written, 41}, {timer, 60},
                {timer, 61});
+    CHECK_PLAY(pings, "P..P", {tick, 20}, {written, 21}, {tick, 21}, {tick, 40}, {tick, 41});
+    heartbeat pulse(pings, start);
+    CHECK(pulse.tick(at(20)).send_ping);
+    pulse.on_ping_written(at(21));
+    CHECK_FALSE(pulse.is_awaiting_pong());
+    CHECK(pulse.deadline() == at(41));
 }
 
 TEST_CASE("a PING that was dropped is asked for again an interval later", "[session][heartbeat]") {
@@ -138,6 +144,8 @@ TEST_CASE("a PING that was dropped is asked for again an interval later", "[sess
 TEST_CASE("a PONG that another thread reports before the PING's writing is not waited for again",
           "[session][heartbeat]") {
     CHECK_PLAY(usual, "P..P", {tick, 20}, {pong, 24}, {written, 23}, {tick, 33}, {tick, 43}, {tick, 44});
+    CHECK_PLAY(usual, "P..P", {tick, 20}, {pong, 23}, {written, 23}, {tick, 33}, {tick, 42}, {tick, 43});
+    CHECK_PLAY(usual, "P.", {tick, 20}, {written, 20}, {bytes, 30}, {tick, 30}); // at its last instant
 }
 
 TEST_CASE("a PING of the application's own starts the timer, and never extends it", "[session][heartbeat]") {
@@ -187,6 +195,8 @@ TEST_CASE("whoever slept through the timeout asks the peer once more before it c
 
 TEST_CASE("a clock that ran ahead and came back costs one interval at most", "[session][heartbeat]") {
     CHECK_PLAY(both, "Pr..b", {tick, 3600}, {tick, 0}, {tick, 4}, {tick, 5});
+    CHECK_PLAY(beats, "br.bbbr", {tick, 5}, {tick, 3600}, {tick, 0},
+               {timer, 20}); // the window is a whole one
     CHECK_PLAY(usual, "..P", {bytes, 3600}, {tick, 10}, {tick, 29}, {tick, 30});
     CHECK_PLAY(usual, "P..D", {tick, 20}, {written, 3600}, {tick, 21}, {tick, 30}, {tick, 31});
     CHECK_PLAY(usual, "..P", {tick, 5}, {tick, -5},

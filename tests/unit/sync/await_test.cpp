@@ -3,38 +3,16 @@
 
 #include <support/catch.hpp>
 #include <support/sync.hpp>
+#include <support/task.hpp>
 
 #include <wsolo/sync/await.hpp>
 
-#include <utility>
-
 using support::step_barrier;
 using support::step_rundown;
+using support::task;
 using wsolo::errc;
 
 namespace {
-
-/// A coroutine that starts at once and belongs to the test.
-class task {
-public:
-    struct promise_type {
-        task get_return_object() { return task(std::coroutine_handle<promise_type>::from_promise(*this)); }
-        std::suspend_never initial_suspend() noexcept { return {}; }
-        std::suspend_always final_suspend() noexcept { return {}; }
-        void return_void() {}
-        void unhandled_exception() { throw; }
-    };
-    task(task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
-    ~task() { destroy(); }
-    void destroy() {
-        if (frame_) std::exchange(frame_, nullptr).destroy();
-    }
-    [[nodiscard]] bool is_done() const { return frame_.done(); }
-
-private:
-    explicit task(std::coroutine_handle<promise_type> frame) : frame_(frame) {}
-    std::coroutine_handle<promise_type> frame_;
-};
 
 task wait_for(step_barrier& barrier, std::uint64_t mark, std::vector<errc>& answers) {
     answers.push_back(co_await wsolo::reached(barrier, mark));

@@ -1,5 +1,6 @@
 // Would catch: a bound that overshoots, wraps around or forgets the overhead, a pause without its resume
-// (or with two), an overflow that is not the end it was chosen to be, a refused message that is gone.
+// (or with two), an overflow that is not the end it was chosen to be, a refused message that is gone, an overflow by
+// messages that were handled already.
 
 #include <support/inbox_fixture.hpp>
 
@@ -150,4 +151,27 @@ TEST_CASE("the message in the handler counts against the bound", "[sync][inbox]"
         CHECK(f.push("c").error == errc::queue_full);
     }));
     CHECK(f.in.report().messages_handled == 2);
+}
+
+TEST_CASE("what was handled makes room, but for an eighth of the bound", "[sync][inbox]") {
+    const wsolo::inbox_limits by_messages{.max_messages = 32, .when_full = inbox_overflow::violate_policy};
+    const wsolo::inbox_limits by_bytes{.max_bytes = 32 * one, .when_full = inbox_overflow::violate_policy};
+    for (const wsolo::inbox_limits& limits : {by_messages, by_bytes}) {
+        inbox_fixture f(limits);
+        for (int i = 0; i < 32; ++i) REQUIRE(accepted(f.push("x")));
+        int handled = 0;
+        int pushed = 0;
+        static_cast<void>(f.in.drain([&](std::string&&) {
+            ++handled;
+            const int held = 32 + pushed - handled + 1; // the one in the handler counts
+            CHECK(f.in.queued_messages() <= static_cast<std::size_t>(held + 4));
+            if (pushed < 100 && held + 4 < 32) {
+                CHECK(accepted(f.push("y")));
+                ++pushed;
+            }
+        }));
+        CHECK(pushed == 100);
+        CHECK(handled == 132);
+        CHECK(f.in.report().reason == errc::none);
+    }
 }

@@ -170,3 +170,24 @@ TEST_CASE("the destructor drops what is left, and tells", "[sync][inbox]") {
     }
     CHECK(notes.reports.size() == 3); // it was told already
 }
+
+TEST_CASE("an inbox that was closed in order and is empty ends in order, drained or not", "[sync][inbox]") {
+    support::inbox_notes notes;
+    {
+        wsolo::inbox<std::string, support::inbox_notes::hook> in({&notes});
+        REQUIRE(accepted(in.push("a", 1)));
+        static_cast<void>(in.drain([](std::string&&) {}));
+        in.close(); // the drain that this asks for does not come
+    }
+    REQUIRE(notes.reports.size() == 1);
+    CHECK(notes.reports[0].clean());
+    CHECK(notes.reports[0].messages_handled == 1);
+    {
+        wsolo::inbox<std::string, support::inbox_notes::hook> in({&notes});
+        REQUIRE(accepted(in.push("a", 1)));
+        in.close();
+    }
+    REQUIRE(notes.reports.size() == 2);
+    CHECK(notes.reports[1].reason == errc::aborted); // in order, but "a" was not handled
+    CHECK(notes.reports[1].messages_dropped == 1);
+}

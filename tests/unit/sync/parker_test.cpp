@@ -1,7 +1,8 @@
 // Would catch: a release or nudge that is lost when it comes before the sleep, a nudge taken for a release,
-// a deadline that is ignored or that ends the final park().
+// a deadline that is ignored or that ends the final park(), a wait for a moment that has passed.
 
 #include <support/catch.hpp>
+#include <support/difference_traits.hpp>
 #include <support/step_traits.hpp>
 
 #include <wsolo/sync/parker.hpp>
@@ -56,4 +57,13 @@ TEST_CASE("a deadline ends park_until but not park", "[sync][parker]") {
 
     parker late;
     late.park_until(manual_clock::now()); // passed already: no sleep
+}
+
+TEST_CASE("nobody sleeps until a moment that has passed", "[sync][parker]") {
+    using support::difference_traits;
+    wsolo::basic_parker<difference_traits> bed;
+    for (const auto passed :
+         {wsolo::time_point::min(), wsolo::time_point::min() + 1ns, wsolo::time_point() - 2h})
+        bed.park_until(passed);
+    CHECK(difference_traits::take_endless_waits() == 0);
 }

@@ -1,8 +1,9 @@
 // Would catch: a thread that sleeps through a push or a close, a destructor that leaves it running, an
 // exception that takes the program with it, a wait in the handler that never returns, a producer that a
-// pause leaves alone.
+// pause leaves alone, a wait for a moment that has passed.
 
 #include <support/catch.hpp>
+#include <support/difference_traits.hpp>
 
 #include <wsolo/sync/threaded_inbox.hpp>
 
@@ -114,6 +115,19 @@ TEST_CASE("a wait in the handler answers would_deadlock, one with a deadline end
     in.close();
     CHECK(in.wait() == errc::none);
     CHECK(inside == errc::would_deadlock);
+}
+
+TEST_CASE("a wait until a moment that has passed does not sleep", "[sync][threaded_inbox]") {
+    using support::difference_traits;
+    const auto handler = [](int&&) {};
+    threaded_inbox<int, decltype(handler), wsolo::no_inbox_observer, difference_traits> in(handler);
+    for (const auto passed :
+         {wsolo::time_point::min(), wsolo::time_point::min() + 1ns, wsolo::time_point() - 2h})
+        CHECK(in.wait(passed) == errc::timed_out);
+    CHECK(difference_traits::take_endless_waits() == 0);
+    in.close();
+    CHECK(in.wait() == errc::none);
+    CHECK(in.wait(wsolo::time_point::min()) == errc::none);
 }
 
 TEST_CASE("the destructor drops what is queued and joins", "[sync][threaded_inbox]") {

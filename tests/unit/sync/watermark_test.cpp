@@ -196,6 +196,27 @@ TEST_CASE("the first close counts and what completes later is still satisfied", 
     CHECK(barrier.issue() == 3);
 }
 
+TEST_CASE("a mark is reached by the number that bears it", "[sync][watermark]") {
+    step_barrier barrier;
+    CHECK(barrier.has_reached(0));
+    CHECK(barrier.wait_up_to(0, manual_clock::now()) == errc::none);
+    const std::uint64_t mark = barrier.issue();
+    CHECK_FALSE(barrier.has_reached(mark));
+    CHECK(barrier.wait_up_to(mark, manual_clock::now()) == errc::timed_out);
+    errc answer = errc::timed_out;
+    actor sleeper([&] { answer = barrier.wait_up_to(mark, manual_clock::in(1h)); });
+    sleeper.run();
+    CHECK(sleeper.is_asleep());
+    barrier.complete(mark);
+    sleeper.join();
+    CHECK(answer == errc::none);
+    CHECK(barrier.has_reached(mark));
+    CHECK_FALSE(barrier.has_reached(mark + 1));
+    barrier.close(errc::aborted);
+    CHECK(barrier.wait_up_to(mark, manual_clock::now()) == errc::none);
+    CHECK(barrier.wait_up_to(mark + 1, manual_clock::now()) == errc::aborted);
+}
+
 TEST_CASE("a sleeping wait ends by its deadline and its node is gone", "[sync][watermark]") {
     step_barrier barrier;
     const std::uint64_t mark = barrier.issue();

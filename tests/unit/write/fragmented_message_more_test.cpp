@@ -1,7 +1,6 @@
 // Would catch: an open message that others keep from ending, a sender that waits for one and is forgotten, data that is
 // dropped for a frame that is refused all the same, a newer value that leaves its older one standing.
 
-#include <support/alone_traits.hpp>
 #include <support/writer_fixture.hpp>
 
 using wsolo::bytes_of;
@@ -90,11 +89,11 @@ TEST_CASE("a keyed item finds its older one on both sides of a message's begin",
 TEST_CASE("a sender may wait behind an open message of an idle writer, and meets its deadline",
           "[write][fragmented_message]") {
     using writer = wsolo::single_writer<wsolo::testing::scripted_transport, void (*)(), server,
-                                        wsolo::no_observer, alone_traits>;
+                                        wsolo::no_observer, manual_traits>;
     wsolo::testing::scripted_wire wire;
     writer out{wsolo::testing::scripted_transport(wire), +[] {}, bound(4000)};
     const auto wait = [&] {
-        return out.send_wait(opcode::binary, bytes_of(std::string(2500, 'x')), alone_traits::clock::now());
+        return out.send_wait(opcode::binary, bytes_of(std::string(2500, 'x')), manual_traits::clock::now());
     };
     auto message = out.begin_message(opcode::binary);
     CHECK(wait() == errc::timed_out);

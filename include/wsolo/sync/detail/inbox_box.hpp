@@ -120,7 +120,8 @@ public:
 
     /// Drainer, no lock: whether to look before the next message of a run.
     [[nodiscard]] bool must_look(const handled& done) const noexcept {
-        return stop_.load(std::memory_order_relaxed) || done.bytes > max_bytes_ / batches;
+        return stop_.load(std::memory_order_relaxed) ||
+               done.bytes + done.messages * overhead > max_bytes_ / batches;
     }
 
     /// Drainer: the end. What is queued is dropped; the caller destroys it, and tells.
@@ -174,8 +175,8 @@ public:
     }
 
 private:
-    // A run is at most an eighth of the bounds, so that what was handled but not yet settled can't be the
-    // cause of a pause or a failure.
+    // A run is at most an eighth of the bounds: what was handled but not yet settled keeps no more than that
+    // from the pushes.
     static constexpr std::uint32_t batches = 8;
     static constexpr std::uint32_t largest_batch = 32;
 
