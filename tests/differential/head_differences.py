@@ -40,7 +40,7 @@ DIFFERENCES: List[HeadDifference] = [
     HeadDifference("gobwas|gorilla|ws", "server", "body", "unexpected_body", "bytes that are announced as a body are read as frames; RFC 9110 §7.8: the protocol can't change in the middle of a message"),
     HeadDifference(EVERYONE, "server", "extensions", "invalid_extension", "an illegal offer is passed over; RFC 6455 §9.1: the recipient of such malformed data MUST immediately fail the connection"),
     HeadDifference("gorilla|coder|gobwas", "server", "subprotocols", "invalid_subprotocol", "an illegal offer is passed over; RFC 6455 §4.2.1 point 8: a list of tokens"),
-    HeadDifference(GO, "server", "folded", "obsolete_folding", "folded fields are unfolded; RFC 9112 §5.2: a server MUST refuse or replace them, and two parsers that disagree are smuggled past"),
+    HeadDifference(GO, "server", "folded|broken line", "obsolete_folding", "folded fields are unfolded; RFC 9112 §5.2: a server MUST refuse or replace them, and two parsers that disagree are smuggled past"),
     HeadDifference("gorilla|coder|gobwas", "server", "line end", "invalid_line_end", "a bare LF ends a line; RFC 9112 §2.2 permits that, and lets smuggling in where a proxy doesn't"),
     HeadDifference("ws", "server", "request line|version|empty line first", "invalid_start_line|http_version", "Node's parser takes more spaces, empty lines and versions than RFC 9112 §3 has"),
     HeadDifference("gobwas", "server", "version", "invalid_start_line", "HTTP/1.10 passes; RFC 9112 §2.3: one digit"),
