@@ -9,6 +9,7 @@
 #include "client_key.hpp"
 #include "extension.hpp"
 #include "message_writer.hpp"
+#include "target.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 

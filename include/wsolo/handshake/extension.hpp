@@ -22,7 +22,10 @@ public:
         using difference_type = std::ptrdiff_t;
 
         constexpr iterator() = default;
-        constexpr iterator(const char* at, const char* end) noexcept : at_(at), end_(end) { skip(); }
+        constexpr explicit iterator(std::string_view text) noexcept
+            : at_(text.data()), end_(text.data() + text.size()) {
+            skip();
+        }
         [[nodiscard]] constexpr char operator*() const noexcept { return *at_; }
         constexpr iterator& operator++() noexcept {
             ++at_;
@@ -55,8 +58,8 @@ public:
         if (quoted) text_ = text.substr(1, text.size() - 2);
     }
 
-    [[nodiscard]] constexpr iterator begin() const noexcept { return {text_.data(), text_end()}; }
-    [[nodiscard]] constexpr iterator end() const noexcept { return {text_end(), text_end()}; }
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(text_); }
+    [[nodiscard]] constexpr iterator end() const noexcept { return iterator(text_.substr(text_.size())); }
     [[nodiscard]] constexpr bool empty() const noexcept { return text_.empty(); }
     /// As it was sent, without the quotes.
     [[nodiscard]] constexpr std::string_view raw() const noexcept { return text_; }
@@ -84,8 +87,6 @@ public:
     }
 
 private:
-    [[nodiscard]] constexpr const char* text_end() const noexcept { return text_.data() + text_.size(); }
-
     std::string_view text_;
 };
 
