@@ -51,6 +51,7 @@ TEST_CASE("a host is a name or an address, and perhaps a port", "[handshake][hos
                                 "[::g]",
                                 "[::1]x",
                                 "[::1]x:80",
+                                "[::1]:8a",
                                 "[::1]]",
                                 "x[::1]",
                                 "::1",

@@ -128,4 +128,6 @@ TEST_CASE("the same origin is the host that was asked", "[handshake][negotiate]"
         CHECK(wsolo::is_same_origin(handshake.request()) == each.same);
     }
     CHECK_FALSE(wsolo::is_same_origin(accepted(rfc_request().without("Origin")).request()));
+    const head nowhere = head("GET / HTTP/1.0").with("Origin", "http://a"); // HTTP/1.0 needs no Host
+    CHECK_FALSE(wsolo::is_same_origin(accepted(nowhere).request()));
 }

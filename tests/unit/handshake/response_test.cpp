@@ -187,4 +187,11 @@ TEST_CASE("an answer fits its request", "[handshake][response]") {
     CHECK(answer_to(get.start("HEAD / HTTP/1.1")) == open); // RFC 9110 §9.3.2
     CHECK(answer_to(get.start("GET / HTTP/1.0")) == closes + "<p>hi");
     CHECK(answer_to(get.with("Connection", "close")) == closes + "<p>hi"); // RFC 9112 §9.6
+    // What the caller has decided stands.
+    const server_handshake handshake = accepted(get);
+    std::string out;
+    REQUIRE(wsolo::append_response(out, handshake.request(),
+                                   {.body = "x", .omit_body = true, .close = true}) == errc::none);
+    CHECK(out == "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                 "Content-Length: 1\r\n\r\n");
 }
