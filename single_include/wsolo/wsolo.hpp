@@ -2917,6 +2917,8 @@ public:
 
     /// The encoded frame. Valid while this object is not assigned to, moved from or destroyed.
     [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view().subspan(start_); }
+    /// Bytes of memory that it holds, its frame's included.
+    [[nodiscard]] std::size_t memory() const noexcept { return bytes_.capacity(); }
 
 private:
     explicit owned_frame(byte_buffer&& bytes, std::size_t start = 0) noexcept
@@ -6357,7 +6359,7 @@ using client_reader = basic_reader<client_side<>>;
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/waiter.hpp
-// What waits for a mark (sync/watermark.hpp) or for a drain (sync/rundown.hpp): an intrusive node, and the
+// What waits for a mark (sync/sequence_barrier.hpp) or for a drain (sync/rundown.hpp): an intrusive node, and the
 // ordered ring that holds such nodes.
 //
 // Laws of this file:
@@ -6435,7 +6437,8 @@ inline void link_before(waiter& place, waiter& added) noexcept {
 //
 // Laws of this file:
 // - The coroutine is resumed once, with no lock held, by the thread that completed the mark or closed the
-//   barrier, inside its complete() or close(). To go elsewhere, post from there.
+//   barrier, inside its complete() or close(). To go elsewhere, post from there. A chain of coroutines each of which makes
+//   the next one due runs in constant stack.
 // - The registration lives in the coroutine's frame: nothing allocates. Destroying a suspended coroutine
 //   withdraws it.
 
@@ -6579,9 +6582,9 @@ struct std_blocking_traits : std_traits {
 // Laws of this file:
 // - release() happens once and is the releaser's last touch: the sleeper may return, and take the parker
 //   with it, as soon as the parker's own mutex is free again. The notification is sent under that mutex for
-//   this reason; it is shared by these two threads only, so nobody else waits behind the system call.
+//   this reason; it is shared by these two threads only, so no other thread waits for the system call.
 // - A deadline that has passed is not slept until: libraries that wait for the difference to now let it overflow.
-// - A nudge wakes but does not release: whoever can still be released must be unlinked before it leaves.
+// - A nudge wakes but does not release: a sleeper that can still be released must be unlinked before it leaves.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -6645,7 +6648,8 @@ private:
 //
 // Laws of this file:
 // - Called exactly once, unless the object goes first: in the thread that made it true, or in the
-//   constructor when it is true already. Never under a lock of wsolo.
+//   constructor when it is true already. Never under a lock of wsolo. A chain of callbacks each of which makes the next one
+//   due runs in constant stack.
 // - After the destructor the function neither runs nor will: it waits for a call in another thread, and
 //   returns at once from inside the call.
 // - No allocation: the object is the registration, and stays where it is.
@@ -6860,14 +6864,14 @@ private:
 // Laws of this file:
 // - What counts is what was accepted and not yet handled, the message in the handler included, plus an
 //   overhead per message: the bound is on memory, not on payload (RFC 6455 §10.4 asks for limits).
-// - Both bounds hold at once: many small messages can't hide behind the bytes, nor large ones behind the
+// - Both bounds hold at once: many small messages do not escape by their bytes, nor large ones by their
 //   count. A zero means "none": no bound.
 
 namespace wsolo::inline WSOLO_ABI {
 
 /// What becomes of a message that finds the inbox full.
 enum class inbox_overflow : std::uint8_t {
-    pause,           ///< backpressure: whoever reads stops until the resume hook is called
+    pause,           ///< backpressure: the reader stops until the resume hook is called
     violate_policy,  ///< the connection fails: errc::inbox_overflow, status code 1008
     try_again_later, ///< the connection fails: errc::inbox_overloaded, status code 1013
     drop_newest,     ///< errc::queue_full; the message is the caller's, and counted as refused
@@ -6918,8 +6922,8 @@ struct inbox_report {
 //
 // Laws of this file:
 // - No user code, system call, allocation or large copy runs while it is held.
-// - unlock() is one release store and touches nothing afterwards, so whoever takes the lock next may destroy
-// it.
+// - unlock() is one release store and touches nothing afterwards, so the thread that takes the lock next may
+//   destroy it.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -6968,7 +6972,8 @@ private:
 //
 //     state      whose turn it is                          leaves by
 //     free       no one's: there is nothing to do          claim: scheduled · seize: running
-//     gated      an owner's, who opens it later            open: free · expire: running · seize: running
+//     gated      an owner's, who opens it later            open: free · revoke: scheduled · expire: running ·
+//                                                          seize: running
 //     scheduled  the schedule hook's, which owes a run     begin: running · seize: running
 //     running    the one thread's that runs                release: free · hand_over: scheduled · park: parked ·
 //                                                          finish: finished
@@ -6977,8 +6982,8 @@ private:
 //
 // Laws of this file:
 // - Only the holder of `running` touches what the turn protects; release(), hand_over(), park() and finish() are its own.
-// - The other functions answer whether they changed anything. True of claim() and recall(): the caller now owes a call
-//   of the schedule hook, with no lock held.
+// - The other functions answer whether they changed anything. True of claim(), recall() and revoke(): the caller now owes
+//   a call of the schedule hook, with no lock held.
 // - "Nothing left, so release" and "something new, so claim" can't interleave, because each is one step under the lock
 //   that also guards the data. This is why no wake-up is lost.
 
@@ -7006,6 +7011,8 @@ public:
 
     /// The owner of the gate lets go.
     [[nodiscard]] constexpr bool open() noexcept { return move(turn_state::gated, turn_state::free); }
+    /// Something came that does not wait for the gate.
+    [[nodiscard]] constexpr bool revoke() noexcept { return move(turn_state::gated, turn_state::scheduled); }
     /// The gate stood for too long: the caller runs, to end the object.
     [[nodiscard]] constexpr bool expire() noexcept { return move(turn_state::gated, turn_state::running); }
 
@@ -7446,11 +7453,11 @@ private:
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/sync/schedule_hook.hpp
-// How a queue asks its loop for a turn: a function that whoever found the queue idle calls once.
+// How a queue asks its loop for a turn: a function that the thread which found the queue idle calls once.
 //
 // Laws of this file:
 // - Called with no lock held, once per idle-to-busy transition, from whichever thread made it.
-// - A hook that returns false, or throws, refuses: nobody will come, and the queue ends.
+// - A hook that returns false, or throws, refuses: no thread will come, and the queue ends.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -7555,7 +7562,7 @@ inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finishe
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/inbox.hpp
-// The receiving counterpart of the writer: whoever reads pushes messages and goes on reading; one drainer
+// The receiving counterpart of the writer: the reader pushes messages and goes on reading; one drainer
 // at a time handles them, serially and in order. A slow handler stalls neither the reader nor the
 // heartbeat.
 //
@@ -7564,7 +7571,7 @@ inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finishe
 // - Never two handlers at once, even if drain() is called from several threads.
 // - The schedule hook is called once per idle-to-busy transition, outside any lock; drain() is what it
 //   owes.
-// - The first error wins: it stops the handling behind the message in progress, drops what is queued, and
+// - The first error wins: it stops the handling after the message in progress, drops what is queued, and
 //   reaches the owner by the report. accepted = handled + dropped.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -7579,7 +7586,7 @@ struct [[nodiscard]] inbox_push {
     bool pause = false;
 };
 
-/// What drain() left behind.
+/// What drain() left.
 enum class inbox_status : std::uint8_t {
     idle,     ///< everything is handled; the next push calls the hook
     more,     ///< the quantum is used up; the hook was called again
@@ -7652,14 +7659,15 @@ public:
 
     /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook asked; a call too
     /// many is harmless. What the handler throws (or wanted(), or on_resume()) closes the inbox with errc::handler_failed
-    /// and leaves this call, after on_finished(). The message is destroyed when its handler returns.
+    /// and leaves this call, after on_finished(). The message is destroyed when its handler returns. A quantum is for hooks
+    /// that post: one that calls drain() itself would nest once for each.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
         return drain_while(handler, always{}, quantum);
     }
 
-    /// The same for a handler that takes messages when it wants to: `wanted()` is asked before each, by whoever
-    /// drains, with no lock held. When it says no the rest stays queued, and no push calls the hook, until rouse() or
+    /// The same for a handler that takes messages when it wants to: `wanted()` is asked before each, by the
+    /// thread that drains, with no lock held. When it says no the rest stays queued, and no push calls the hook, until rouse() or
     /// an error.
     template <inbox_handler<Message> Handler, std::predicate<> Wanted>
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
@@ -7768,7 +7776,7 @@ private:
     /// The caller took the turn off `free`, or gave it back with messages left.
     void schedule() {
         if (detail::ask_for_a_turn(hook_)) return;
-        static_cast<void>(box_.close(errc::schedule_refused)); // nobody will come
+        static_cast<void>(box_.close(errc::schedule_refused)); // no thread will come
         if (box_.begin(0).step == detail::inbox_step::end) end();
     }
 
@@ -7803,13 +7811,13 @@ private:
 
 // ---- wsolo/sync/pointer_lock.hpp
 // A pointer and the lock that guards it, in one word: a pointer while free, the chain of sleeping lockers
-// while somebody holds it (the holder carries the pointer).
+// while it is held (the holder carries the pointer).
 //
 // Laws of this file:
-// - "Held?" and "sleep behind the holder" change in one word by one RMW: no wake-up can be lost.
+// - "Held?" and "sleep until the holder leaves" change in one word by one RMW: no wake-up can be lost.
 // - unlock() is one exchange, and that is its last touch of the word; those whom it wakes touch only their
 //   stacks.
-// - Nobody owns the lock while it sleeps: unlock() frees it and wakes all sleepers, who try again. Sections
+// - A sleeper does not own the lock: unlock() frees it and wakes all sleepers, who try again. Sections
 //   under it are a few list operations, so there is rarely more than one.
 // - 8 bytes. Not a std::mutex because that takes 40, and the types that use this one exist once per
 //   connection.
@@ -7837,7 +7845,7 @@ public:
                 ++looks;
                 Traits::pause();
             } else {
-                sleep_behind(seen);
+                sleep_after(seen);
             }
         }
     }
@@ -7857,7 +7865,7 @@ private:
         sleeper* next = nullptr;
     };
 
-    void sleep_behind(std::uintptr_t seen) noexcept {
+    void sleep_after(std::uintptr_t seen) noexcept {
         sleeper self;
         self.next = reinterpret_cast<sleeper*>(seen & ~held);
         if (word_.compare_exchange_strong(seen, reinterpret_cast<std::uintptr_t>(&self) | held,
@@ -7933,15 +7941,14 @@ using stop_hook = typename detail::stop_callback_type<Token, Function>::type;
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/rundown.hpp
-// Protection against running down: users enter while it is open, close() lets nobody else in, and wait()
+// Protection against running down: users enter while it is open, close() ends that, and wait()
 // returns when the last one has left. What is published after it was entered can always be waited for.
 //
 // Laws of this file:
 // - "Closed?" and "one more inside" change in one word by one CAS: a refused entry was never counted.
-// - leave() is one RMW, and nothing after it touches the object, unless that RMW closed the count with
-//   somebody waiting. Then the object is held by those waiters until the leaver has put the ring's lock
-//   back, its last touch.
-// - So whoever was told "drained" may destroy the object. A wait that is about to time out looks at the
+// - leave() is one RMW, and nothing after it touches the object, unless that RMW drained it while there were
+//   waiters. Then these hold the object until the leaver has put the ring's lock back, its last touch.
+// - So one that was told "drained" may destroy the object. A wait that is about to time out looks at the
 //   word first: once the last leaver has seen a waiter, that waiter stays until it is released.
 // - The waiting bit is set and cleared under the ring's lock, and never after the drain.
 
@@ -7964,7 +7971,7 @@ public:
     basic_rundown& operator=(const basic_rundown&) = delete;
     ~basic_rundown() {
         WSOLO_ASSERT(users_of(word_.load(std::memory_order_acquire)) == 0,
-                     "a rundown was destroyed with somebody inside: close() and wait() first");
+                     "a rundown was destroyed with users inside: close() and wait() first");
     }
 
     /// Enters, for the life of the guard. Empty once closed.
@@ -7980,15 +7987,16 @@ public:
         return true;
     }
 
-    /// Leaves. The last one out after close() releases the waiters and runs their callbacks here.
+    /// Leaves. The last one out after close() releases the waiters and runs their callbacks here (or in the call around
+    /// this one: see sync/firing.hpp).
     void leave() noexcept {
         const std::uint64_t before = word_.fetch_sub(one, std::memory_order_acq_rel);
         WSOLO_ASSERT(users_of(before) != 0, "leave() without enter()");
         if (before == (one | closed | waited_for)) release_waiters();
     }
 
-    /// Lets nobody else in. True: this call closed it. When nobody is inside, waiters are released and
-    /// callbacks run here.
+    /// No one enters any more. True: this call closed it. When there are no users, waiters are released and
+    /// callbacks run here, as in leave().
     bool close() noexcept {
         const std::uint64_t before = word_.fetch_or(closed, std::memory_order_acq_rel);
         if (before == waited_for) release_waiters();
@@ -8011,7 +8019,7 @@ public:
     [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
         const std::uint64_t word = word_.load(std::memory_order_acquire);
         if (is_drained(word) && (word & waited_for) == 0)
-            return errc::none; // nobody is left to touch this object
+            return errc::none; // no thread is left that would touch this object
         sleeper self;
         if (!add(self)) return errc::none;
         {
@@ -8042,7 +8050,7 @@ public:
         bool waits = (seen & released) == 0;
         while (waits && (seen & waited_for) == 0) {
             if (is_drained(seen)) {
-                waits = false; // nobody would come: the last leaver saw no waiter
+                waits = false; // it would not be fired: the last leaver saw no waiter
             } else if (word_.compare_exchange_weak(seen, seen | waited_for, std::memory_order_acq_rel)) {
                 break;
             }
@@ -8102,7 +8110,7 @@ private:
     basic_pointer_lock<waiter, Traits> lock_; // guards the ring
 };
 
-/// Somebody inside. Move-only; leaves when it goes. Empty when the rundown was closed.
+/// One user inside. Move-only; leaves when it goes. Empty when the rundown was closed.
 template <class Traits>
 class [[nodiscard]] basic_rundown<Traits>::guard {
 public:
@@ -8206,31 +8214,95 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/sync/watermark.hpp
-// A number that only grows, and those who wait for it to reach their mark: what the sequence barrier is built on.
+// ---- wsolo/sync/sequence_barrier.hpp
+// Numbers for what was received, and a wait for "everything up to here is handled, and nothing later": each
+// notification is issued a number, each response takes the snapshot() of its moment and waits for that
+// mark.
 //
 // Laws of this file:
-// - The number and "there are waiters" share one word, and every change is one RMW. A waiter sets the bit by
-//   the RMW that tells it whether it is too late; the advance that reaches its mark sees the bit. No
-//   wake-up can be lost.
-// - The ring of waiters is changed under lock_ only; none is fired, woken or called under it.
-// - One waiter is taken and fired at a time (sync/firing.hpp), lowest mark first, so that what fire() runs may add and
-//   remove waiters.
+// - One drainer completes in the order of the numbers. A number is never reused. One whose item was not accepted is
+//   abandoned, in any order, by any thread; waits pass over it as soon as everything else up to them is done.
+// - The number done and "there are waiters" share one word, and every change is one RMW. A waiter sets the bit by the RMW
+//   that tells it whether it is too late; the advance that reaches its mark sees the bit. No wake-up can be lost.
+// - issue() and complete() are one RMW each while there are no waiters and nothing is abandoned; a wait for what is done
+//   already is one load.
+// - The ring of waiters is changed under lock_ only; none is fired, woken or called under it. One waiter is taken and fired
+//   at a time (sync/firing.hpp), lowest mark first, so that what it runs may add and remove waiters.
 // - Verdicts: satisfied beats closed beats would_deadlock beats cancelled beats timed_out.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// The waiting side of a barrier. Any thread may call any public member. It must outlive all calls of its
-/// members and all waiters added to it.
-template <class Traits>
-class basic_watermark {
+/// Waiting for what came before. Any thread may call any member, but complete() and handle(), which one drainer at a time
+/// calls. Numbers start at 1; mark 0 is always reached. It must outlive all calls of its members and all waiters added to
+/// it. No allocation, 40 bytes.
+template <class Traits = std_blocking_traits>
+class basic_sequence_barrier {
 public:
     using traits = Traits;
     using time_point = typename Traits::clock::time_point;
+    using ticket = basic_ticket<basic_sequence_barrier>;
+    using handling = basic_handling<basic_sequence_barrier>;
     static constexpr time_point no_deadline = time_point::max();
 
-    basic_watermark(const basic_watermark&) = delete;
-    basic_watermark& operator=(const basic_watermark&) = delete;
+    basic_sequence_barrier() = default;
+    basic_sequence_barrier(const basic_sequence_barrier&) = delete;
+    basic_sequence_barrier& operator=(const basic_sequence_barrier&) = delete;
+    ~basic_sequence_barrier() {
+        WSOLO_ASSERT((word_.load(std::memory_order_acquire) & waited_for) == 0,
+                     "a barrier must outlive those who wait for it: close() it and let them return first");
+    }
+
+    // ---- numbers
+
+    /// The next number. Exactly one complete() or abandon() is owed for it.
+    [[nodiscard]] std::uint64_t issue() noexcept {
+        return issued_.fetch_add(1, std::memory_order_relaxed) + 1;
+    }
+
+    /// The same as an owner, so that an item's number ends with the item.
+    [[nodiscard]] ticket issue_ticket() noexcept { return ticket(*this, issue()); }
+
+    /// The last number issued so far: the mark of a response received now. 0 before the first.
+    [[nodiscard]] std::uint64_t snapshot() const noexcept { return issued_.load(std::memory_order_relaxed); }
+
+    /// Item `n` is about to be handled: all below it is done. Wakes those who wait for abandoned numbers
+    /// right below it. One load when there are none. handle() calls it.
+    void begin(std::uint64_t n) noexcept {
+        if (!has_reached(n - 1)) pass_gap(n - 1, 0);
+    }
+
+    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run in this call, or,
+    /// where such calls nest eight deep, in the one around it (see sync/firing.hpp). In order: n follows the number completed last, but for abandoned ones. (After close()
+    /// the order is free: what a queue drops on its way out.)
+    void complete(std::uint64_t n) noexcept {
+        if (value_of(word_.load(std::memory_order_relaxed)) + 1 != n) return pass_gap(n, 1);
+        const std::uint64_t before = word_.fetch_add(one, std::memory_order_acq_rel);
+        if ((before & has_gaps) != 0) return pass_trailing_gap();
+        if ((before & waited_for) != 0) settle();
+    }
+
+    /// Item `n` was numbered but not accepted: it will not be handled, and no wait includes it. Any thread,
+    /// any order. May run callbacks, as complete() does.
+    void abandon(std::uint64_t n) noexcept {
+        waiter* const first = lock_.lock();
+        // A complete() before this RMW shows in what it returns; a later one sees the bit and looks again.
+        const std::uint64_t word = word_.fetch_or(has_gaps, std::memory_order_acq_rel);
+        const std::uint64_t done = value_of(word);
+        WSOLO_ASSERT(n > done && n <= snapshot(), "abandon() of a number that is done, or was never issued");
+        const bool is_next = n == done + 1;
+        if (!is_next) ++abandoned_ahead_;
+        advance_to(is_next ? n : done, word | has_gaps);
+        lock_.unlock(first);
+        if (first != nullptr) settle();
+    }
+
+    /// Runs item `n` for the life of the result: begin(n) now, complete(n) at its end, also when the
+    /// handler throws. Inside it this thread's wait for `n` or beyond answers would_deadlock. It stays on
+    /// the stack of one thread; a handler that suspends calls begin() and complete() itself.
+    [[nodiscard]] handling handle(std::uint64_t n) noexcept { return handling(*this, n); }
+    [[nodiscard]] handling handle(ticket&& item) noexcept { return handling(*this, item.take()); }
+
+    // ---- waits
 
     /// Whether everything up to `mark` is done. Acquires what was done. O(1), one load.
     [[nodiscard]] bool has_reached(std::uint64_t mark) const noexcept {
@@ -8295,15 +8367,9 @@ public:
     }
 
 protected:
-    basic_watermark() = default;
-    ~basic_watermark() {
-        WSOLO_ASSERT((word_.load(std::memory_order_acquire) & waited_for) == 0,
-                     "a barrier must outlive those who wait for it: close() it and let them return first");
-    }
-
     // The word: the number above, these below.
     static constexpr std::uint64_t waited_for = 1; // the ring is not empty
-    static constexpr std::uint64_t has_gaps = 2; // the derived barrier has something to settle under the lock
+    static constexpr std::uint64_t has_gaps = 2;   // abandoned numbers are to be passed, under the lock
     static constexpr std::uint64_t closed = 4;
     static constexpr std::uint64_t one = 8;
 
@@ -8312,31 +8378,78 @@ protected:
         return value_of(word) >= mark || (word & closed) != 0;
     }
 
-    /// Fires all who are decided. Called with the lock free, after an advance that saw waited_for, and by
-    /// close().
+    typename Traits::template atomic<std::uint64_t> word_{0};
+
+private:
+    /// Under the lock.
+    [[nodiscard]] bool is_due(const waiter* first) const noexcept {
+        return first != nullptr && is_decided(word_.load(std::memory_order_acquire), first->mark);
+    }
+
+    /// Fires all that are due. Called with the lock free, after an advance that saw waited_for, and by close().
     void settle() noexcept {
+        waiter* const first = lock_.lock();
+        if (is_due(first)) return fire(first);
+        lock_.unlock(first);
+    }
+
+    /// Precondition: `first` is due. The lock is held, and is free afterwards.
+    void fire(waiter* first) noexcept {
         detail::firing_loop<Traits> loop;
-        for (bool more = true; more;) {
-            waiter* first = lock_.lock();
-            const std::uint64_t word = word_.load(std::memory_order_acquire);
-            if (first == nullptr || !is_decided(word, first->mark)) {
-                lock_.unlock(first);
-                return;
-            }
+        for (;;) {
             waiter& due = *first;
-            due.outcome = verdict(word, due.mark);
+            due.outcome = verdict(word_.load(std::memory_order_acquire), due.mark);
             first = without(first, due);
-            more = first != nullptr && is_decided(word, first->mark);
+            const bool more = is_due(first);
             loop.take(due);
             lock_.unlock(first);
             loop.run(); // with none left, one that is fired may destroy the barrier
+            if (!more) return;
+            first = lock_.lock();
+            if (!is_due(first)) return lock_.unlock(first);
         }
     }
 
-    typename Traits::template atomic<std::uint64_t> word_{0};
-    basic_pointer_lock<waiter, Traits> lock_; // guards the ring, error_, and the derived barrier's gaps
+    /// All up to `n` is done; `handled` of it (the last, or none) by a handler, the rest abandoned.
+    void pass_gap(std::uint64_t n, std::uint64_t handled) noexcept {
+        waiter* const first = lock_.lock();
+        const std::uint64_t word = word_.load(std::memory_order_relaxed);
+        const std::uint64_t done = value_of(word);
+        const bool is_closed = (word & closed) != 0;
+        const bool in_order = n >= done + handled && n - done - handled <= abandoned_ahead_;
+        if (in_order && !is_closed) {
+            abandoned_ahead_ -= n - done - handled;
+            advance_to(n, word);
+        }
+        lock_.unlock(first);
+        WSOLO_ASSERT(in_order || is_closed,
+                     "a sequence_barrier's numbers complete once and in order: a lower one is still open");
+        if (is_closed && handled != 0) return abandon(n); // order is free now, so a gap proves nothing
+        if (first != nullptr) settle();
+    }
 
-private:
+    void pass_trailing_gap() noexcept {
+        waiter* const first = lock_.lock();
+        const std::uint64_t word = word_.load(std::memory_order_relaxed);
+        advance_to(value_of(word), word);
+        lock_.unlock(first);
+        if (first != nullptr) settle();
+    }
+
+    /// Moves the number done to `done`, or to the last number issued when only abandoned ones lie between.
+    /// Under the lock. The sum cannot go stale: while an accepted number is open, only its drainer passes
+    /// it.
+    void advance_to(std::uint64_t done, std::uint64_t word) noexcept {
+        const std::uint64_t open_or_abandoned = snapshot() - done;
+        if (open_or_abandoned == abandoned_ahead_) {
+            done += abandoned_ahead_;
+            abandoned_ahead_ = 0;
+        }
+        std::uint64_t step = (done - value_of(word)) * one;
+        if (abandoned_ahead_ == 0) step -= word & has_gaps;
+        if (step != 0) word_.fetch_add(step, std::memory_order_acq_rel);
+    }
+
     struct sleeper final : waiter {
         explicit sleeper(std::uint64_t wanted) noexcept
             : waiter([](waiter& self) noexcept { static_cast<sleeper&>(self).parker.release(); }, wanted) {}
@@ -8373,129 +8486,10 @@ private:
         return stop.stop_requested() ? errc::cancelled : errc::timed_out;
     }
 
-    errc error_ = errc::none;
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/sync/sequence_barrier.hpp
-// Numbers for what was received, and a wait for "everything up to here is handled, and nothing later": each
-// notification is issued a number, each response takes the snapshot() of its moment and waits for that
-// mark.
-//
-// Laws of this file:
-// - One drainer completes in the order of the numbers.
-// - A number is never reused. One whose item was not accepted is abandoned, in any order, by any thread;
-//   waits pass over it as soon as everything else up to them is done.
-// - issue() and complete() are one RMW each while nobody waits and nothing is abandoned; a wait for what is
-//   done already is one load.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Waiting for what came before. issue(), abandon(), snapshot() and everything of basic_watermark may be
-/// called from any thread; complete() and handle() by one drainer at a time. Numbers start at 1; mark 0 is
-/// always reached. No allocation, 40 bytes.
-template <class Traits = std_blocking_traits>
-class basic_sequence_barrier : public basic_watermark<Traits> {
-    using base = basic_watermark<Traits>;
-
-public:
-    using ticket = basic_ticket<basic_sequence_barrier>;
-    using handling = basic_handling<basic_sequence_barrier>;
-
-    basic_sequence_barrier() = default;
-
-    /// The next number. Exactly one complete() or abandon() is owed for it.
-    [[nodiscard]] std::uint64_t issue() noexcept {
-        return issued_.fetch_add(1, std::memory_order_relaxed) + 1;
-    }
-
-    /// The same as an owner, so that an item's number ends with the item.
-    [[nodiscard]] ticket issue_ticket() noexcept { return ticket(*this, issue()); }
-
-    /// The last number issued so far: the mark of a response received now. 0 before the first.
-    [[nodiscard]] std::uint64_t snapshot() const noexcept { return issued_.load(std::memory_order_relaxed); }
-
-    /// Item `n` is about to be handled: all below it is done. Wakes those who wait for abandoned numbers
-    /// right below it. One load when there are none. handle() calls it.
-    void begin(std::uint64_t n) noexcept {
-        if (!base::has_reached(n - 1)) pass_gap(n - 1, 0);
-    }
-
-    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run
-    /// in this call. In order: n follows the number completed last, but for abandoned ones. (After close()
-    /// the order is free: what a queue drops on its way out.)
-    void complete(std::uint64_t n) noexcept {
-        if (base::value_of(this->word_.load(std::memory_order_relaxed)) + 1 != n) return pass_gap(n, 1);
-        const std::uint64_t before = this->word_.fetch_add(base::one, std::memory_order_acq_rel);
-        if ((before & base::has_gaps) != 0) return pass_trailing_gap();
-        if ((before & base::waited_for) != 0) base::settle();
-    }
-
-    /// Item `n` was numbered but not accepted: nobody will handle it, and no wait includes it. Any thread,
-    /// any order. May run callbacks, as complete() does.
-    void abandon(std::uint64_t n) noexcept {
-        waiter* const first = this->lock_.lock();
-        // A complete() before this RMW shows in what it returns; a later one sees the bit and looks again.
-        const std::uint64_t word = this->word_.fetch_or(base::has_gaps, std::memory_order_acq_rel);
-        const std::uint64_t done = base::value_of(word);
-        WSOLO_ASSERT(n > done && n <= snapshot(), "abandon() of a number that is done, or was never issued");
-        const bool is_next = n == done + 1;
-        if (!is_next) ++abandoned_ahead_;
-        advance_to(is_next ? n : done, word | base::has_gaps);
-        this->lock_.unlock(first);
-        if (first != nullptr) base::settle();
-    }
-
-    /// Runs item `n` for the life of the result: begin(n) now, complete(n) at its end, also when the
-    /// handler throws. Inside it this thread's wait for `n` or beyond answers would_deadlock. It stays on
-    /// the stack of one thread; a handler that suspends calls begin() and complete() itself.
-    [[nodiscard]] handling handle(std::uint64_t n) noexcept { return handling(*this, n); }
-    [[nodiscard]] handling handle(ticket&& item) noexcept { return handling(*this, item.take()); }
-
-private:
-    /// All up to `n` is done; `handled` of it (the last, or none) by a handler, the rest abandoned.
-    void pass_gap(std::uint64_t n, std::uint64_t handled) noexcept {
-        waiter* const first = this->lock_.lock();
-        const std::uint64_t word = this->word_.load(std::memory_order_relaxed);
-        const std::uint64_t done = base::value_of(word);
-        const bool is_closed = (word & base::closed) != 0;
-        const bool in_order = n >= done + handled && n - done - handled <= abandoned_ahead_;
-        if (in_order && !is_closed) {
-            abandoned_ahead_ -= n - done - handled;
-            advance_to(n, word);
-        }
-        this->lock_.unlock(first);
-        WSOLO_ASSERT(in_order || is_closed,
-                     "a sequence_barrier's numbers complete once and in order: a lower one is still open");
-        if (is_closed && handled != 0) return abandon(n); // order is free now, so a gap proves nothing
-        if (first != nullptr) base::settle();
-    }
-
-    void pass_trailing_gap() noexcept {
-        waiter* const first = this->lock_.lock();
-        const std::uint64_t word = this->word_.load(std::memory_order_relaxed);
-        advance_to(base::value_of(word), word);
-        this->lock_.unlock(first);
-        if (first != nullptr) base::settle();
-    }
-
-    /// Moves the watermark to `done`, or to the last number issued when only abandoned ones lie between.
-    /// Under the lock. The sum cannot go stale: while an accepted number is open, only its drainer passes
-    /// it.
-    void advance_to(std::uint64_t done, std::uint64_t word) noexcept {
-        const std::uint64_t open_or_abandoned = snapshot() - done;
-        if (open_or_abandoned == abandoned_ahead_) {
-            done += abandoned_ahead_;
-            abandoned_ahead_ = 0;
-        }
-        std::uint64_t step = (done - base::value_of(word)) * base::one;
-        if (abandoned_ahead_ == 0) step -= word & base::has_gaps;
-        if (step != 0) this->word_.fetch_add(step, std::memory_order_acq_rel);
-    }
-
     typename Traits::template atomic<std::uint64_t> issued_{0};
-    std::uint64_t abandoned_ahead_ = 0; // abandoned numbers above the watermark; under the lock
+    std::uint64_t abandoned_ahead_ = 0;       // abandoned numbers above the number done; under the lock
+    basic_pointer_lock<waiter, Traits> lock_; // guards the ring, error_ and abandoned_ahead_
+    errc error_ = errc::none;
 };
 
 using sequence_barrier = basic_sequence_barrier<>;
@@ -8870,7 +8864,7 @@ struct drain_report {
 //
 // Laws of this file:
 // - `transferred` counts bytes that the transport took, whatever the status: a failure after 3 bytes says 3.
-// - A transport is called by one thread at a time, the owner of the write token, and never under a lock.
+// - A transport is called by one thread at a time, the thread whose turn it is, and never under a lock.
 // - The bytes of a started write stay where they are until its write_done was called or destroyed.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -8901,8 +8895,8 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
     { connection.finish(end_of_write::drained) } -> std::same_as<void>;
 };
 
-/// A transport that can also wait until it is writable: what the threaded drive needs of a non-blocking one.
-/// False when the deadline passed first.
+/// A transport that can also wait until it is writable: what the threaded drive needs of a non-blocking one. False when the
+/// deadline passed first. It only waits: another thread may write or finish meanwhile.
 template <class T>
 concept waitable_transport = transport<T> && requires(T& connection, time_point deadline) {
     { connection.wait_writable(deadline) } -> std::same_as<bool>;
@@ -9120,19 +9114,21 @@ struct holdings {
     std::uint32_t reserved_frames = 0;
     std::uint32_t data_frames = 0;
     std::uint32_t entries = 0; ///< of data
-    std::uint32_t control_bytes = 0;
+    /// Bytes of the oldest data entry that the transport took, where they are freed with the rest of it.
+    std::size_t lingering = 0;
+    std::size_t control_bytes = 0;
     std::uint32_t control_frames[lane_count - 1] = {}; ///< greeting, PONG, PING
 
     /// Budget in use: wire bytes plus overhead.
     [[nodiscard]] std::size_t charged() const noexcept {
-        return data_bytes + data_frames * frame_overhead + entries * entry_overhead;
+        return data_bytes + lingering + data_frames * frame_overhead + entries * entry_overhead;
     }
     void add(lane_id to, std::size_t bytes, std::uint32_t frames) noexcept {
         if (to == lane_id::data) {
             data_bytes += bytes;
             data_frames += frames;
         } else {
-            control_bytes += static_cast<std::uint32_t>(bytes);
+            control_bytes += bytes;
             control_frames[static_cast<std::size_t>(to)] += frames;
         }
     }
@@ -9184,18 +9180,35 @@ public:
     [[nodiscard]] errc admit_mark(const holdings& held, bool half) const noexcept {
         return held.charged() > byte_bound(half) ? errc::queue_full : errc::none;
     }
-    [[nodiscard]] errc admit_control(const holdings& held, lane_id to) const noexcept {
-        return to == lane_id::ping && held.count(to) >= reserve_ ? errc::queue_full : errc::none;
+    [[nodiscard]] errc admit_control(const holdings& held, lane_id to, std::size_t size) const noexcept {
+        const bool fits =
+            to == lane_id::greeting
+                ? size <= most_greeting -
+                              (held.control_bytes < most_greeting ? held.control_bytes : most_greeting)
+                : to != lane_id::ping || held.count(to) < reserve_;
+        return fits ? errc::none : errc::queue_full;
     }
     [[nodiscard]] bool pongs_full(const holdings& held) const noexcept {
         return held.count(lane_id::pong) >= reserve_;
     }
 
+    /// What a sender that waits is to be granted: never more than there can be.
+    [[nodiscard]] std::size_t grantable(std::size_t charge) const noexcept {
+        return charge < max_bytes_ ? charge : max_bytes_;
+    }
+
+    static constexpr std::uint32_t least_block = 4 * 1024;
+    static constexpr std::uint32_t most_block = 64 * 1024;
     /// The largest block for small frames: what is left open of it stays small beside the budget.
     [[nodiscard]] std::uint32_t largest_block() const noexcept {
-        constexpr std::size_t least = 4 * 1024, most = 64 * 1024;
         const std::size_t share = max_bytes_ / 16;
-        return static_cast<std::uint32_t>(share < least ? least : share < most ? share : most);
+        return share < least_block  ? least_block
+               : share < most_block ? static_cast<std::uint32_t>(share)
+                                    : most_block;
+    }
+    /// Frames up to this size may lie in a block; larger ones own their memory, so that blocks are filled well.
+    [[nodiscard]] std::size_t inline_limit() const noexcept {
+        return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
     /// What a write took leaves the books.
@@ -9272,6 +9285,10 @@ public:
     }
 
 private:
+    static constexpr std::size_t most_inline = 2048;
+    /// Bytes of a handshake's answer that may wait.
+    static constexpr std::size_t most_greeting = 64 * 1024;
+
     [[nodiscard]] std::size_t byte_bound(bool half) const noexcept {
         return half ? max_bytes_ / 2 : max_bytes_;
     }
@@ -9540,6 +9557,7 @@ struct room_waiter {
     void (*wake)(room_waiter& self) noexcept = nullptr;
     std::size_t charge = 0; ///< bytes of budget
     room_waiter* next = nullptr;
+    std::uint32_t number = 0; ///< in the order of coming, modulo 2^32
     room_state state = room_state::none;
 };
 
@@ -9554,11 +9572,13 @@ public:
         *(first_ == nullptr ? &first_ : &last_->next) = &added;
         last_ = &added;
     }
-    /// For one that was granted room which is gone again: it came before those that wait.
-    void push_first(room_waiter& added) noexcept {
-        added.next = first_;
-        if (first_ == nullptr) last_ = &added;
-        first_ = &added;
+    /// At its place by number. O(1) for the newest, else O(waiters).
+    void insert(room_waiter& added) noexcept {
+        if (first_ == nullptr || comes_before(*last_, added)) return push(added);
+        room_waiter** at = &first_;
+        while (comes_before(**at, added)) at = &(*at)->next;
+        added.next = *at;
+        *at = &added;
     }
     [[nodiscard]] room_waiter& pop() noexcept {
         room_waiter& taken = *first_;
@@ -9581,6 +9601,10 @@ public:
     }
 
 private:
+    static bool comes_before(const room_waiter& left, const room_waiter& right) noexcept {
+        return static_cast<std::int32_t>(left.number - right.number) < 0;
+    }
+
     room_waiter* first_ = nullptr;
     room_waiter* last_ = nullptr;
 };
@@ -9609,8 +9633,12 @@ public:
     static constexpr std::uint32_t max_outcomes = 64;
 
     [[nodiscard]] bool has_place() const noexcept { return count_ < max_outcomes; }
+    /// Outcomes to tell.
+    [[nodiscard]] std::uint32_t outcomes() const noexcept { return count_; }
     /// Whether user code, or a thread that waits, is to hear of something.
-    [[nodiscard]] bool must_tell() const noexcept { return count_ != 0 || !due.empty(); }
+    [[nodiscard]] bool must_tell() const noexcept {
+        return count_ != 0 || !due.empty() || !displaced_.empty();
+    }
 
     void free(entry* old) noexcept {
         old->next = entries_;
@@ -9640,7 +9668,7 @@ public:
         count_ = 0;
         while (entry* old = displaced_.pop()) entry::destroy_and_tell(old);
     }
-    [[nodiscard]] bool empty() const noexcept { return !must_tell() && !has_memory() && displaced_.empty(); }
+    [[nodiscard]] bool empty() const noexcept { return !must_tell() && !has_memory(); }
 
 private:
     [[nodiscard]] bool has_memory() const noexcept { return entries_ != nullptr || blocks_ != nullptr; }
@@ -9726,8 +9754,12 @@ struct lane {
         newest.size -= last_size;
         newest.home->used -= static_cast<std::uint32_t>(last_size);
         if (--newest.frames != 0) return nullptr;
-        newest.home->used =
-            static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(&newest) - newest.home->storage());
+        // Up to the end of the entry before it, which may be a run that goes on: no gap between its frames.
+        const entry* const before = newest.previous;
+        const bool goes_on = before != nullptr && before->home == newest.home;
+        newest.home->used = static_cast<std::uint32_t>(
+            goes_on ? before->bytes + before->size - newest.home->storage()
+                    : reinterpret_cast<const std::byte*>(&newest) - newest.home->storage());
         entries.unlink(&newest);
         return &newest;
     }
@@ -9765,9 +9797,6 @@ private:
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// Frames up to this size may lie in a block; larger ones own their memory.
-inline constexpr std::size_t inline_limit = 2048;
-
 [[nodiscard]] constexpr time_point earlier(time_point a, time_point b) noexcept { return a < b ? a : b; }
 
 /// Where a frame stands in a fragmented message.
@@ -9786,7 +9815,7 @@ struct offer {
     lane_id to = lane_id::data;
     message_part part = message_part::none;
     bool is_mark = false;
-    bool may_displace = true;       ///< whether something queued may give way to it
+    bool may_displace = false;      ///< whether something queued may give way to it
     room_waiter* waiter = nullptr;  ///< of a sender that waits where there is no room
     const closing* close = nullptr; ///< of a Close frame
 
@@ -9906,11 +9935,11 @@ public:
         if (lane::fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
         const bool may_take =
-            spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
+            spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= accounts::least_block);
         block* next = may_take && lane::fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
         if (next == nullptr && lane::fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
-            if (what.to == lane_id::data && block_size_ < most_block) block_size_ *= 4;
+            if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
         if (next == nullptr) return false;
         if (to.filling != nullptr && to.filling->entries == 0) recycle(to.filling, after);
@@ -9919,7 +9948,7 @@ public:
     }
     /// Blocks grow while traffic lasts, and start small again after an idle moment.
     [[nodiscard]] std::uint32_t wanted_block(const offer& what, const accounts& books) const noexcept {
-        if (what.to != lane_id::data) return least_block;
+        if (what.to != lane_id::data) return accounts::least_block;
         return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
     }
 
@@ -9957,12 +9986,11 @@ public:
     // ---- senders that wait
 
     void wait(room_waiter& waiter, std::size_t charge) noexcept {
-        if (waiter.state == room_state::granted) {
-            give_back(waiter);
-            waiters.push_first(waiter);
-        } else {
-            waiters.push(waiter);
-        }
+        if (waiter.state == room_state::granted)
+            give_back(waiter); // it came before those that wait
+        else
+            waiter.number = next_waiter_++;
+        waiters.insert(waiter);
         waiter.charge = charge;
         waiter.state = room_state::waits;
     }
@@ -10016,6 +10044,10 @@ public:
             of(id).planned = 0;
             consume(of(id), done[id], after);
         }
+        const lane& data = of(lane_id::data);
+        const entry* oldest = data.entries.first();
+        const bool lingers = oldest != nullptr && oldest->where != entry::memory::in_block;
+        held.lingering = lingers ? data.taken : 0;
         if (done.bytes() != 0) {
             begun_ = done.begun;
             begun_rest_ = done.begun_rest;
@@ -10078,9 +10110,8 @@ private:
         block::destroy(spare_);
     }
 
-    static constexpr std::size_t heap_bytes = 1024;
-    static constexpr std::uint32_t least_block = 4 * 1024;
-    static constexpr std::uint32_t most_block = 64 * 1024;
+    static constexpr std::size_t heap_bytes =
+        1024; // the first small frames lie in what this object leaves of it
 
     [[nodiscard]] lane& of(lane_id id) noexcept { return lanes_[static_cast<std::size_t>(id)]; }
     [[nodiscard]] const lane& of(lane_id id) const noexcept { return lanes_[static_cast<std::size_t>(id)]; }
@@ -10093,7 +10124,7 @@ private:
         if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books)), what.is_granted()};
         if (what.to == lane_id::pong && books.pongs_full(held))
             return {what.may_displace ? errc::none : errc::queue_full, true};
-        return {what.is_close() ? errc::none : books.admit_control(held, what.to)};
+        return {what.is_close() ? errc::none : books.admit_control(held, what.to, what.size)};
     }
     /// With the oldest items gone, as many as it takes.
     [[nodiscard]] errc judge_dropping(std::size_t charge, bool half, const entry* same, relief leaving,
@@ -10139,6 +10170,9 @@ private:
             const bool is_after = static_cast<std::int32_t>(mark->number - old->number) > 0;
             if (is_after && mark->fate == errc::none) mark->fate = why;
         }
+        // A flush that had only this to wait for waits for the message no more.
+        while (after_message_.first() != nullptr && after_message_.first()->kind == entry_kind::mark)
+            of(lane_id::data).entries.push(after_message_.pop());
         old->fate = why;
         if (old->done)
             after.displace(old);
@@ -10210,9 +10244,12 @@ private:
     entry* last_mark_ = nullptr;
     std::size_t begun_rest_ = 0; ///< bytes of the frame in which the wire ends
     std::uint32_t next_number_ = 0;
-    std::uint32_t block_size_ = least_block;
+    std::uint32_t next_waiter_ = 0;
+    std::uint32_t block_size_ = accounts::least_block;
     lane_id begun_ = lane_id::data;
 };
+
+static_assert(batch::max_entries <= errands::max_outcomes, "what one write took is told at once");
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
@@ -10222,10 +10259,11 @@ private:
 //
 // Laws of this file:
 // - push() is one function for everything that is queued. Its steps, in this order: open? - fits? - memory - what gives
-//   way - place - turn. A step that fails undoes nothing, because nothing was done before "what gives way".
+//   way - place - turn. A step that fails undoes nothing, because nothing that counts was done before "what gives way".
 // - Once sealed nothing is accepted, for ever; Close is the push that seals.
 // - "Nothing left, so the turn is free" and "something new, so the turn is claimed" can't interleave.
-// - Under the lock there is no allocation, no deallocation, no system call, no user code and no copy above inline_limit.
+// - Under the lock there is no allocation, no deallocation, no system call, no copy above 2 KiB, and no user code but a
+//   client's key source.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -10277,32 +10315,22 @@ public:
     // ---- any thread
 
     /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
-    /// inline_limit bytes; or, where it must own its memory, the entry that `make()` returns, with the lock free. An entry
+    /// 2 KiB; or, where it must own its memory, the entry that `make()` returns, with the lock free. An entry
     /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
     template <class Encode, class Make>
     push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
-        queue* fresh_queue = nullptr;
-        block* fresh_block = nullptr;
+        fresh_memory fresh;
         push_result result;
         for (;;) {
-            const need missing = try_push(what, owned, encode, fresh_queue, fresh_block, result, after);
-            if (missing.what == need::nothing) break;
-            bool is_found = false;
-            switch (missing.what) {
-            case need::queue: is_found = (fresh_queue = queue::make()) != nullptr; break;
-            case need::block:
-                block::destroy(fresh_block); // the wish may have grown meanwhile
-                is_found = (fresh_block = block::make(missing.bytes)) != nullptr;
-                break;
-            default: is_found = (owned = make()) != nullptr; break;
-            }
+            const need missing = try_push(what, owned, encode, fresh, result, after);
+            if (missing.what == need::nothing) return result;
+            const bool is_found =
+                missing.what == need::entry ? (owned = make()) != nullptr : fresh.find(missing);
             if (is_found) continue;
-            result = {errc::out_of_memory};
-            break;
+            const scoped_hold hold(lock_);
+            drop_unused(fresh.idle);
+            return {errc::out_of_memory};
         }
-        queue::destroy(fresh_queue);
-        block::destroy(fresh_block);
-        return result;
     }
 
     /// Whether an item of `size` bytes might be accepted now: spares the work of encoding it in vain.
@@ -10345,11 +10373,7 @@ public:
         const scoped_hold hold(lock_);
         if (turn_.is(turn_state::finished)) return wake::nothing;
         begin_abort(why == errc::none ? errc::aborted : why, finish_by);
-        if (turn_.expire())
-            turn_.hand_over();
-        else if (!turn_.recall() && !turn_.claim())
-            return wake::nothing;
-        return wake::hook;
+        return turn_.revoke() || turn_.recall() || turn_.claim() ? wake::hook : wake::nothing;
     }
 
     /// Withdraws a sender that waits. False: it was granted room, or the end came, and it is being woken.
@@ -10381,10 +10405,12 @@ public:
         queue_->gate_deadline = deadline;
         return true;
     }
-    [[nodiscard]] wake open_gate() noexcept {
+    [[nodiscard]] wake open_gate(queue*& idle) noexcept {
         const scoped_hold hold(lock_);
-        const bool is_open = turn_.open(); // else its deadline, or an abort, came first
-        return is_open && (sealed_ || has_work()) && turn_.claim() ? wake::hook : wake::nothing;
+        if (!turn_.open()) return wake::nothing; // its deadline, or an abort, came first
+        if ((sealed_ || has_work()) && turn_.claim()) return wake::hook;
+        drop_unused(idle);
+        return wake::nothing;
     }
 
     /// For the destructor: nothing is accepted any more, and no sender waits for room. True when the turn is the caller's;
@@ -10459,7 +10485,9 @@ public:
     /// Settles the last write and decides what is next. `after` is to be run in any case.
     next_step next(round& how, batch& plan, errands& after) noexcept {
         const scoped_hold hold(lock_);
-        settle(how, after);
+        how.high = how.low = false;
+        // A used-up quantum ends also what outcomes go on asking for.
+        if (!how.is_used_up || how.done.bytes() != 0) settle(how, after);
         if (after.must_tell() || how.high || how.low) return next_step::tell;
         const bool is_urgent = aborting_;
         if (is_urgent && (is_dying_ || queue_ == nullptr || !queue_->must_finish()))
@@ -10488,7 +10516,7 @@ public:
     /// `over` is the write's own flag, which its completion sets under the lock.
     standing look(const bool& over, errands& after) noexcept {
         const scoped_hold hold(lock_);
-        queue_->grant(books_, after.due);
+        serve_waiters(after);
         return {over, is_dying_, queue_->close_deadline <= queue_->write_deadline, books_.take_climb(),
                 queue_->deadline()};
     }
@@ -10534,7 +10562,7 @@ public:
         const scoped_hold hold(lock_);
         return queue_ != nullptr && queue_->drop_some(reason_ == errc::none ? errc::closed : reason_, after);
     }
-    /// The last touch. The queue is the caller's.
+    /// The last touch of the writer. The queue is the caller's.
     [[nodiscard]] queue* retire() noexcept {
         const scoped_hold hold(lock_);
         turn_.finish();
@@ -10545,7 +10573,7 @@ public:
     void refuse(time_point now) noexcept {
         const scoped_hold hold(lock_);
         begin_abort(errc::schedule_refused, now);
-        if (turn_.expire()) turn_.hand_over();
+        static_cast<void>(turn_.revoke() || turn_.claim()); // another pump() may have done all, and let go
     }
 
     /// While a write is planned or in flight.
@@ -10557,57 +10585,104 @@ private:
         enum kind : std::uint8_t { nothing, queue, block, entry } what = nothing;
         std::uint32_t bytes = 0;
     };
+    /// What was found.
+    struct fresh_memory {
+        queue* work = nullptr;
+        block* room = nullptr;
+        queue* idle = nullptr; ///< not needed any more
+
+        fresh_memory() = default;
+        fresh_memory(const fresh_memory&) = delete;
+        fresh_memory& operator=(const fresh_memory&) = delete;
+        ~fresh_memory() {
+            queue::destroy(work);
+            block::destroy(room);
+            queue::destroy(idle);
+        }
+        [[nodiscard]] bool find(const need& missing) noexcept {
+            if (missing.what == need::queue) return (work = queue::make()) != nullptr;
+            block::destroy(room); // the wish may have grown meanwhile
+            return (room = block::make(missing.bytes)) != nullptr;
+        }
+    };
+
+    /// An offer as it looks to the queue at this moment.
+    struct draft {
+        bool is_owned = false;
+        bool extends = false; ///< the run before it
+        std::size_t charge = 0;
+        entry* same = nullptr; ///< the queued item that it would replace
+        verdict fits{};
+    };
 
     template <class Encode>
-    need try_push(const offer& what, entry*& owned, Encode& encode, queue*& fresh_queue, block*& fresh_block,
-                  push_result& result, errands& after) noexcept {
+    need try_push(const offer& what, entry*& owned, Encode& encode, fresh_memory& fresh, push_result& result,
+                  errands& after) noexcept {
         const scoped_hold hold(lock_);
-        // open?
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
             result = {errc::closed};
             return {};
         }
-        // fits?
-        const bool is_owned = owned != nullptr;
-        const bool extends = !is_owned && queue_ != nullptr && queue_->extends_run(what);
-        const std::size_t charge = accounts::charge_of(what.size, !extends);
-        entry* same = is_owned && owned->is_keyed && queue_ != nullptr ? queue_->find(owned->key) : nullptr;
-        verdict fits = judge(what, charge, same);
-        if (fits.error == errc::none && fits.displaces && !what.may_displace && !what.is_granted())
-            fits.error = errc::queue_full;
-        if (fits.error != errc::none) {
-            const bool waits = fits.error == errc::queue_full && what.waiter != nullptr;
-            if (waits && queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
-            if (waits) {
-                take(fresh_queue);
-                queue_->wait(*what.waiter, what.is_mark ? 1 : accounts::charge_of(what.size));
-            }
+        const draft now = judge(what, owned);
+        if (now.fits.error == errc::none) {
+            const need missing = find_memory(what, now, fresh, after);
+            if (missing.what != need::nothing) return missing;
+            commit(what, now, owned, encode, after);
+            result = {errc::none, turn_after(what)};
+        } else if (now.fits.error == errc::queue_full && what.waiter != nullptr) {
+            if (!find_queue(fresh)) return {need::queue};
+            queue_->wait(*what.waiter, what.is_mark ? 1 : books_.grantable(accounts::charge_of(what.size)));
             // A thread may wait under its own cork: it has the queue driven.
-            result = {fits.error, waits && has_work() ? claim_at_once() : wake::nothing};
-            return {};
+            result = {errc::queue_full, has_work() ? claim_at_once() : wake::nothing};
+        } else {
+            result = {now.fits.error};
         }
-        // memory
-        if (queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
-        take(fresh_queue);
-        if (!is_owned && must_own(what)) return {need::entry};
-        if (!is_owned && !extends && !queue_->find_room(what, fresh_block, after))
-            return {need::block, queue_->wanted_block(what, books_)};
-        // what gives way
-        if (fits.displaces) queue_->displace(what, charge, same, books_, after);
-        // place
-        if (is_owned) {
+        return {};
+    }
+
+    /// Fits?
+    [[nodiscard]] draft judge(const offer& what, const entry* owned) const noexcept {
+        draft now;
+        now.is_owned = owned != nullptr;
+        now.extends = !now.is_owned && queue_ != nullptr && !must_own(what) && queue_->extends_run(what);
+        now.charge = accounts::charge_of(what.size, !now.extends);
+        if (now.is_owned && owned->is_keyed && queue_ != nullptr) now.same = queue_->find(owned->key);
+        now.fits = judge(what, now.charge, now.same);
+        if (now.fits.error == errc::none && now.fits.displaces && !what.may_displace && !what.is_granted())
+            now.fits.error = errc::queue_full;
+        return now;
+    }
+
+    /// Memory?
+    need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& after) noexcept {
+        if (!find_queue(fresh)) return {need::queue};
+        if (now.is_owned || now.extends) return {};
+        if (must_own(what)) return {need::entry};
+        if (queue_->find_room(what, fresh.room, after)) return {};
+        return {need::block, queue_->wanted_block(what, books_)};
+    }
+    [[nodiscard]] bool find_queue(fresh_memory& fresh) noexcept {
+        if (queue_ == nullptr) queue_ = std::exchange(fresh.work, nullptr);
+        return queue_ != nullptr;
+    }
+
+    /// What gives way; place. Nothing here can fail.
+    template <class Encode>
+    void commit(const offer& what, const draft& now, entry*& owned, Encode& encode, errands& after) noexcept {
+        if (now.fits.displaces) queue_->displace(what, now.charge, now.same, books_, after);
+        // A message of which nothing was sent holds nothing back from a Close.
+        if (what.is_close() && books_.in_message() && !books_.message_begun())
+            static_cast<void>(end_message(after));
+        if (now.is_owned) {
             queue_->place(what, std::exchange(owned, nullptr), books_);
         } else { // the run may have given way; then its place is free
-            const bool in_run = extends && (!fits.displaces || queue_->extends_run(what));
+            const bool in_run = now.extends && (!now.fits.displaces || queue_->extends_run(what));
             encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
         }
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
-        if (what.close != nullptr) seal(*what.close);
-        if (fits.displaces) queue_->grant(books_, after.due); // it may have left more room than was taken
-        // turn
-        result = {errc::none, turn_after(what)};
-        return {};
+        if (what.is_close()) seal(*what.close);
+        if (now.fits.displaces || sealed_) serve_waiters(after);
     }
 
     [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same) const noexcept {
@@ -10617,18 +10692,26 @@ private:
     }
     /// Large frames, and what may leave or wait out of turn.
     [[nodiscard]] bool must_own(const offer& what) const noexcept {
-        return what.size > inline_limit ||
+        return what.size > books_.inline_limit() ||
                (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
     }
 
     /// A sender that waited waits no more.
     void pass_on(errands& after, queue*& idle) noexcept {
-        queue_->grant(books_, after.due);
-        if (turn_.is(turn_state::free) && queue_->is_unused()) idle = std::exchange(queue_, nullptr);
+        serve_waiters(after);
+        drop_unused(idle);
     }
-
-    void take(queue*& fresh) noexcept {
-        if (queue_ == nullptr) queue_ = std::exchange(fresh, nullptr);
+    /// Room for those who wait, as far as there is any; after a Close there is none.
+    void serve_waiters(errands& after) noexcept {
+        if (sealed_)
+            queue_->end_waits(after.due);
+        else
+            queue_->grant(books_, after.due);
+    }
+    /// An idle writer has no queue.
+    void drop_unused(queue*& idle) noexcept {
+        if (turn_.is(turn_state::free) && queue_ != nullptr && queue_->is_unused())
+            idle = std::exchange(queue_, nullptr);
     }
 
     [[nodiscard]] wake turn_after(const offer& what) noexcept {
@@ -10652,7 +10735,7 @@ private:
         if (queue_ == nullptr) return false;
         const bool follows = queue_->has_deferred() && !sealed_; // after a Close nothing follows: it drops
         if (follows) queue_->end_message();
-        queue_->grant(books_, after.due);
+        serve_waiters(after);
         return follows;
     }
 
@@ -10672,10 +10755,7 @@ private:
         if (queue_ == nullptr) return;
         queue_->account(how.done, books_, after);
         how.done = {};
-        if (sealed_)
-            queue_->end_waits(after.due);
-        else
-            queue_->grant(books_, after.due);
+        serve_waiters(after);
         how.high = books_.take_climb();
         how.low = books_.take_fall(queue_->held);
     }
@@ -10713,7 +10793,7 @@ private:
 // Laws of this file:
 // - The sends of all threads are accepted meanwhile, and wait, if the writer was idle: they leave when the last cork goes.
 // - It holds back the hook, nothing else: a thread that pumps, and a write that waits for the transport, go on.
-// - A flush, a close, an abort, and a sender that waits for room call the hook all the same.
+// - A flush, a close, an abort, a gate that opens, and a sender that waits for room call the hook all the same.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -10946,13 +11026,13 @@ struct written {
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
     WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
                  "a transport took nothing and called it ok");
-    if (io.transferred == plan.bytes()) {
+    if (io.transferred >= plan.bytes()) {
         work.write_deadline = no_deadline;
     } else if (io.transferred != 0) {
         const time_point fresh = deadline_after(now, options.write_timeout.get());
         work.write_deadline = earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
     }
-    return plan.take(io.transferred);
+    return plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes());
 }
 
 /// What the answer means, for a write that was tried at `tried`. `drain_deadline`: of a close or an abort.
@@ -11076,8 +11156,6 @@ public:
         rest_ = rest;
         drop();
     }
-    /// Never started.
-    void discard() noexcept { delete this; }
 
     batch plan;
     io_result how;
@@ -11207,12 +11285,11 @@ public:
     /// its outcome, so that none of them waits for one. Then it waits until they have left.
     void end() {
         WSOLO_ASSERT(!is_here(), "a single_writer is destroyed inside one of its own callbacks");
-        anchor_.close();
         room_queue due;
         const bool is_ours = box.give_up(due);
         due.wake_all();
         if (is_ours) static_cast<void>(run());
-        anchor_ = {};
+        anchor_ = {}; // not before: a write that is cancelled finds the writer by a handle
         WSOLO_ASSERT(box.state() == turn_state::finished,
                      "a single_writer is destroyed while another thread is in its pump()");
     }
@@ -11274,12 +11351,13 @@ private:
             errands todo;
             const next_step step = box.next(now, plan, todo);
             queue::destroy(std::exchange(now.idle, nullptr));
+            if (step == next_step::tell) frames += todo.outcomes(); // they may go on asking for more
             todo.run();
             switch (step) {
             case next_step::released: return {pump_status::idle};
             case next_step::parked: return {pump_status::blocked, now.deadline};
             case next_step::handed_over: return call_hook();
-            case next_step::drained: return finish({});
+            case next_step::drained:
             case next_step::aborted: return finish({});
             case next_step::tell:
                 if (now.high) observe([this] { observer_.on_high_water(); });
@@ -11365,14 +11443,13 @@ private:
         const drain_report report = box.report();
         end_transport(report);
         observe([&] { observer_.on_finished(report); });
-        queue* const work = box.retire();
         if constexpr (completes) {
-            if (started_ != nullptr) { // nothing knows when it ends
-                std::exchange(started_, nullptr)->abandon(work);
+            if (started* const left = std::exchange(started_, nullptr)) { // nothing knows when it ends
+                left->abandon(box.retire());
                 return {pump_status::finished};
             }
         }
-        queue::destroy(work);
+        queue::destroy(box.retire());
         return {pump_status::finished};
     }
 
@@ -11481,7 +11558,8 @@ template <role Self>
 // - After construction nothing else can reach the transport: replies and Close go through the same queue.
 // - A send never waits for the transport, unless its name says so: it queues, or says why not, and a refused item is still
 //   the caller's.
-// - The schedule hook is called once for each idle-to-busy transition, outside any lock; pump() is what it owes.
+// - The schedule hook is called outside any lock, once when the idle writer gets work, and when a parked one is to look
+//   again (a close, an abort, a high mark, the end of a started write); pump() is what it owes.
 // - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -11569,15 +11647,22 @@ public:
         const const_bytes bytes = frame.bytes();
         if (bytes.size() <= copied_limit) return send(raw{bytes}, on_done);
         if (!is_whole_frame(bytes)) return errc::raw_frame_malformed;
-        return push_owned({.size = bytes.size(), .done = on_done},
-                          [&] { return detail::entry::make_shared(frame, on_done); });
+        const detail::offer what = data_offer(bytes.size(), on_done);
+        if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
+        detail::entry* owned = detail::entry::make_shared(frame, on_done);
+        return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
     }
 
-    /// Queues an encoded frame with the memory that it lies in: no byte is copied. A refused frame stays in `frame`.
+    /// Queues an encoded frame with the memory that it lies in, where that pays (above 2 KiB, and with little memory to
+    /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not.
     [[nodiscard]] errc send(owned_frame&& frame, on_outcome on_done = {}) {
+        const std::size_t size = frame.bytes().size();
         if (!is_whole_frame(frame.bytes())) return errc::raw_frame_malformed;
-        const opcode op = parse_header(frame.bytes()).header.op;
-        if (is_control(op)) return send(raw{frame.bytes()}, on_done);
+        if (size <= adopted_limit || frame.memory() - size > size / 8) {
+            const errc error = send(raw{frame.bytes()}, on_done);
+            if (error == errc::none) frame = {};
+            return error;
+        }
         detail::entry* owned = detail::entry::make_adopted(std::move(frame), on_done);
         if (owned == nullptr) return errc::out_of_memory;
         detail::errands todo;
@@ -11731,6 +11816,8 @@ private:
 
     /// A shared frame up to this size is copied: a reference costs an entry and a part of its own in the write.
     static constexpr std::size_t copied_limit = 512;
+    /// An owned frame up to this size is copied, for the same reason. (Control frames are.)
+    static constexpr std::size_t adopted_limit = 2048;
 
     [[nodiscard]] static constexpr bool is_data(opcode op) noexcept {
         return op == opcode::text || op == opcode::binary;
@@ -11792,12 +11879,6 @@ private:
         detail::errands todo;
         return finish_data(push_frame(data_offer(size, on_done), encode, make, todo), todo);
     }
-    template <class Make>
-    errc push_owned(const detail::offer& what, Make make) {
-        if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
-        detail::entry* owned = make();
-        return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
-    }
     errc queue_owned(detail::offer what, detail::entry* owned) {
         what.size = owned->size;
         detail::errands todo;
@@ -11816,7 +11897,7 @@ private:
     /// Small frames that no full queue costs the connection.
     template <class Encode>
     errc push_small(detail::offer what, Encode encode) {
-        if (what.done) what.may_displace = drive_.may_displace();
+        what.may_displace = !what.done || drive_.may_displace();
         detail::errands todo;
         return drive_.after(push_frame(what, encode, no_entry, todo), todo);
     }
@@ -11922,7 +12003,7 @@ public:
     }
 
     /// Adds bytes (a 101 response, an acknowledgement frame) that leave first, in the order of these calls. They are
-    /// copied, and count as one frame in the report. errc::out_of_memory; closed when the writer ended first.
+    /// copied; each call counts as one frame in the report. errc::out_of_memory; queue_full above 64 KiB; closed when the writer ended first.
     [[nodiscard]] errc acknowledge(const_bytes bytes) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "acknowledge() after open() or reject()");
         if (bytes.empty()) return errc::none;
@@ -11937,7 +12018,7 @@ public:
 
     /// Bounds the handshake: the first pump() at `deadline` or later ends the writer with errc::handshake_timeout, and
     /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any other
-    /// deadline: it pumps. The hook is not called. The last call counts. Takes the heap block (1 KiB) that the first frame
+    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Takes the heap block (1 KiB) that the first frame
     /// would. errc::out_of_memory; closed when it is over already.
     [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
@@ -11945,14 +12026,19 @@ public:
         if (fresh == nullptr) return errc::out_of_memory;
         const bool is_bounded = writer_->drive_.box.bound_gate(deadline, fresh);
         detail::queue::destroy(fresh);
-        return is_bounded ? errc::none : errc::closed;
+        if (!is_bounded) return errc::closed;
+        writer_->drive_.rouse(detail::wake::look);
+        return errc::none;
     }
 
     /// Lets the writer go: the acknowledgement leaves, then what was queued, in order.
     void open() {
         WSOLO_ASSERT(writer_ != nullptr, "open() after open() or reject()");
         Writer& writer = *std::exchange(writer_, nullptr);
-        writer.drive_.rouse(writer.drive_.box.open_gate());
+        detail::queue* idle = nullptr;
+        const detail::wake owed = writer.drive_.box.open_gate(idle);
+        detail::queue::destroy(idle);
+        writer.drive_.rouse(owed);
     }
 
     /// Ends the writer: what was acknowledged (an error response, say) still leaves, what was queued is dropped with this

@@ -6,7 +6,8 @@
 // - After construction nothing else can reach the transport: replies and Close go through the same queue.
 // - A send never waits for the transport, unless its name says so: it queues, or says why not, and a refused item is still
 //   the caller's.
-// - The schedule hook is called once for each idle-to-busy transition, outside any lock; pump() is what it owes.
+// - The schedule hook is called outside any lock, once when the idle writer gets work, and when a parked one is to look
+//   again (a close, an abort, a high mark, the end of a started write); pump() is what it owes.
 // - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
 
 #include "../core/side.hpp"
@@ -102,15 +103,22 @@ public:
         const const_bytes bytes = frame.bytes();
         if (bytes.size() <= copied_limit) return send(raw{bytes}, on_done);
         if (!is_whole_frame(bytes)) return errc::raw_frame_malformed;
-        return push_owned({.size = bytes.size(), .done = on_done},
-                          [&] { return detail::entry::make_shared(frame, on_done); });
+        const detail::offer what = data_offer(bytes.size(), on_done);
+        if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
+        detail::entry* owned = detail::entry::make_shared(frame, on_done);
+        return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
     }
 
-    /// Queues an encoded frame with the memory that it lies in: no byte is copied. A refused frame stays in `frame`.
+    /// Queues an encoded frame with the memory that it lies in, where that pays (above 2 KiB, and with little memory to
+    /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not.
     [[nodiscard]] errc send(owned_frame&& frame, on_outcome on_done = {}) {
+        const std::size_t size = frame.bytes().size();
         if (!is_whole_frame(frame.bytes())) return errc::raw_frame_malformed;
-        const opcode op = parse_header(frame.bytes()).header.op;
-        if (is_control(op)) return send(raw{frame.bytes()}, on_done);
+        if (size <= adopted_limit || frame.memory() - size > size / 8) {
+            const errc error = send(raw{frame.bytes()}, on_done);
+            if (error == errc::none) frame = {};
+            return error;
+        }
         detail::entry* owned = detail::entry::make_adopted(std::move(frame), on_done);
         if (owned == nullptr) return errc::out_of_memory;
         detail::errands todo;
@@ -173,6 +181,9 @@ public:
     /// writer, or in the thread of its loop), or why not. Needs <wsolo/write/wait.hpp>.
     template <class StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
+        static_assert(
+            requires { sizeof(detail::blocking_waits<Traits>); },
+            "flush(deadline) needs <wsolo/write/wait.hpp>");
         return detail::blocking_waits<Traits>::flush(*this, deadline, stop);
     }
     /// send_text and send_binary that wait for room in the budget, first come, first served: until the deadline
@@ -180,6 +191,8 @@ public:
     template <class StopToken = never_stop>
     [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
                                  const StopToken& stop = {}, on_outcome on_done = {}) {
+        static_assert(
+            requires { sizeof(detail::blocking_waits<Traits>); }, "send_wait() needs <wsolo/write/wait.hpp>");
         return detail::blocking_waits<Traits>::send(*this, op, payload, deadline, stop, on_done);
     }
 
@@ -264,6 +277,8 @@ private:
 
     /// A shared frame up to this size is copied: a reference costs an entry and a part of its own in the write.
     static constexpr std::size_t copied_limit = 512;
+    /// An owned frame up to this size is copied, for the same reason. (Control frames are.)
+    static constexpr std::size_t adopted_limit = 2048;
 
     [[nodiscard]] static constexpr bool is_data(opcode op) noexcept {
         return op == opcode::text || op == opcode::binary;
@@ -325,12 +340,6 @@ private:
         detail::errands todo;
         return finish_data(push_frame(data_offer(size, on_done), encode, make, todo), todo);
     }
-    template <class Make>
-    errc push_owned(const detail::offer& what, Make make) {
-        if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
-        detail::entry* owned = make();
-        return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
-    }
     errc queue_owned(detail::offer what, detail::entry* owned) {
         what.size = owned->size;
         detail::errands todo;
@@ -349,7 +358,7 @@ private:
     /// Small frames that no full queue costs the connection.
     template <class Encode>
     errc push_small(detail::offer what, Encode encode) {
-        if (what.done) what.may_displace = drive_.may_displace();
+        what.may_displace = !what.done || drive_.may_displace();
         detail::errands todo;
         return drive_.after(push_frame(what, encode, no_entry, todo), todo);
     }
