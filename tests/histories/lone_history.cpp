@@ -748,7 +748,7 @@ void lone_history::complete_some(seeded& draw, bool whole) {
         const std::size_t share = std::min(rest, each.size());
         for (std::size_t i = 0; i < share; i += 16)
             seen += std::to_integer<unsigned>(each[i]); // read it in any case
-        if (subject_->is_alive() && !dying_) took(reinterpret_cast<const char*>(each.data()), share);
+        if (subject_->is_alive()) took(reinterpret_cast<const char*>(each.data()), share);
         rest -= share;
     }
     say("complete: %zu of %zu bytes, %s (%u)", how.bytes, offered, how.how == taken::ok ? "ok" : "failed",
