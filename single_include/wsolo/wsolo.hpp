@@ -11143,9 +11143,8 @@ public:
         if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
         made.done = account(plan, work, options, how, traits::clock::now());
         made.error = judge(how, work, drain_deadline, tried_);
-        // A write that was cancelled and took everything all the same has not failed.
-        if (is_cancelled() && (made.error != errc::none || how.transferred != plan.bytes()))
-            made.error = cancelled_;
+        // A cancelled write that took something all the same is not blamed: what is left is tried once more.
+        if (is_cancelled() && made.error != errc::none) made.error = cancelled_;
         made.transport_error = how.error;
         drop();
         return made;
@@ -11725,6 +11724,9 @@ public:
     /// writer, or in the thread of its loop), or why not. Needs <wsolo/write/wait.hpp>.
     template <class StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
+        static_assert(
+            requires { sizeof(detail::blocking_waits<Traits>); },
+            "flush(deadline) needs <wsolo/write/wait.hpp>");
         return detail::blocking_waits<Traits>::flush(*this, deadline, stop);
     }
     /// send_text and send_binary that wait for room in the budget, first come, first served: until the deadline
@@ -11732,6 +11734,8 @@ public:
     template <class StopToken = never_stop>
     [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
                                  const StopToken& stop = {}, on_outcome on_done = {}) {
+        static_assert(
+            requires { sizeof(detail::blocking_waits<Traits>); }, "send_wait() needs <wsolo/write/wait.hpp>");
         return detail::blocking_waits<Traits>::send(*this, op, payload, deadline, stop, on_done);
     }
 
