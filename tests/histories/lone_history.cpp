@@ -948,7 +948,8 @@ left lone_history::pump() {
     if (!alive()) return left::finished;
     const bool is_outermost = depth_ == 0 && running_ == &main_ && pumps_ == 0 && calls_ == 0;
     hook_due_ = false;
-    if (is_gated_ && lone_thread::now >= must_end_by_) timed_out_rightly_ = true; // the gate stood for too long
+    if (is_gated_ && lone_thread::now >= must_end_by_)
+        timed_out_rightly_ = true; // the gate stood for too long
     say("pump");
     const unsigned hooks = hooks_, serial = pump_serial_;
     pumped got;
