@@ -1,4 +1,4 @@
-/* write/detail/started_write.hpp: a write that ends in the transport's thread, while the token is parked with it.
+/* write/detail/completion.hpp and driver.hpp: a write that ends in the transport's thread, while the turn is parked with it.
  *
  * Mapping: one atomic block is one hold of the outbox's lock. `stands` is started_ (the owner's), `over` is what the
  * completion notes, `begun` what the device has in hand; `batch` counts the frames of the write. The runs without ABORT show
@@ -21,41 +21,41 @@
 #endif
 #define FREE 0
 #define SCHEDULED 1
-#define PUMPING 2
+#define RUNNING 2
 #define PARKED 3
 #define FINISHED 4
 
-byte token = FREE; bit sealed; bit aborting;
+byte turn = FREE; bit sealed; bit aborting;
 byte incoming; byte flight; byte batch; byte owed; byte timers = 2;
 byte accepted; byte written; byte dropped; byte owners;
 bit stands; bit over; bit begun; bit freed;
 
-inline take_if_free() { if :: token == FREE -> token = SCHEDULED; drive = 1 :: else -> skip fi }
-inline recall() { if :: token == PARKED -> token = FREE :: else -> skip fi }
+inline claim() { if :: turn == FREE -> turn = SCHEDULED; drive = 1 :: else -> skip fi }
+inline recall() { if :: turn == PARKED -> turn = SCHEDULED; drive = 1 :: else -> skip fi }
 inline hook() { if :: drive -> drive = 0; owed++ :: else -> skip fi }
 
-/* What write_is_over() does under the lock. */
+/* What end_started() does under the lock: a run in progress finds it by itself. */
 inline note_over() {
     over = 1;
 #ifndef MUTANT_WAKES_NOBODY
-    recall(); take_if_free();
+    recall();
 #endif
 #ifdef MUTANT_DRIVES_TWICE
-    if :: token == PUMPING -> token = SCHEDULED; drive = 1 :: else -> skip fi;
+    if :: turn == RUNNING -> turn = SCHEDULED; drive = 1 :: else -> skip fi;
 #endif
     skip
 }
 
 proctype producer() {
     bit drive;
-    atomic { if :: !sealed -> incoming++; accepted++; take_if_free() :: else -> skip fi };
+    atomic { if :: !sealed -> incoming++; accepted++; claim() :: else -> skip fi };
     hook()
 }
 
 #ifdef ABORT
 proctype aborter() {
     bit drive;
-    atomic { if :: token != FINISHED -> sealed = 1; aborting = 1; recall(); take_if_free() :: else -> skip fi };
+    atomic { if :: turn != FINISHED -> sealed = 1; aborting = 1; recall(); claim() :: else -> skip fi };
     hook()
 }
 #endif
@@ -79,13 +79,13 @@ end:
     :: atomic { by_hook && owed > 0 -> owed-- };
 again:
         atomic {
-            mine = (token == SCHEDULED || token == PARKED);
-            if :: mine -> token = PUMPING :: else -> skip fi
+            mine = (turn == SCHEDULED || turn == PARKED);
+            if :: mine -> turn = RUNNING :: else -> skip fi
         };
         do
         :: mine ->
             owners++; assert(owners == 1); owners--;
-            assert(token == PUMPING);
+            assert(turn == RUNNING);
             if
 #ifdef MUTANT_GOES_ON
             :: stands -> written = written + batch; flight = flight - batch; stands = 0; over = 0
@@ -94,9 +94,9 @@ again:
             :: stands && !over ->
                 atomic {
 #ifdef MUTANT_PARKS_BLINDLY
-                    token = PARKED; mine = 0
+                    turn = PARKED; mine = 0
 #else
-                    if :: !over -> token = PARKED; mine = 0 :: else -> skip fi
+                    if :: !over -> turn = PARKED; mine = 0 :: else -> skip fi
 #endif
                 };
                 if :: !mine -> break :: else -> goto next fi
@@ -109,14 +109,14 @@ again:
             atomic {
                 flight = flight + incoming; incoming = 0;
                 more = (flight > 0 || aborting || sealed);
-                if :: !more -> token = FREE; mine = 0 :: else -> skip fi
+                if :: !more -> turn = FREE; mine = 0 :: else -> skip fi
             };
             if
             :: !more -> break
             :: more && (aborting || flight == 0) ->
 over_and_out:
                 freed = 1;
-                atomic { dropped = dropped + flight + incoming; flight = 0; incoming = 0; token = FINISHED; sealed = 1; mine = 0 };
+                atomic { dropped = dropped + flight + incoming; flight = 0; incoming = 0; turn = FINISHED; sealed = 1; mine = 0 };
                 break
             :: more && !aborting && flight > 0 ->
                 if
@@ -142,10 +142,10 @@ next:       skip
 
 proctype judge() {
     timeout ->
-    assert(token == FREE || token == FINISHED);
+    assert(turn == FREE || turn == FINISHED);
     assert(accepted == written + dropped && incoming == 0 && flight == 0 && !stands);
 #ifdef ABORT
-    assert(token == FINISHED)
+    assert(turn == FINISHED)
 #endif
     skip
 }

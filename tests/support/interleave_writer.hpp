@@ -20,11 +20,11 @@ using wsolo::pump_status;
 
 /// What one transport was told. Takes everything, but for the first `blocks` writes.
 struct tape {
-    std::array<unsigned char, 128> bytes{};
+    std::array<unsigned char, 1024> bytes{};
     std::size_t size = 0;
     int blocks = 0;          ///< writes that are answered with would_block first
     std::size_t partial = 0; ///< bytes that each of them takes all the same
-    std::size_t most = 128;  ///< bytes that one of the others takes
+    std::size_t most = 1024; ///< bytes that one of the others takes
     bool fails = false;      ///< every write
     int finished = 0;
     bool drained = false;
@@ -49,18 +49,28 @@ struct tape {
         drained = why == wsolo::end_of_write::drained;
     }
 
-    /// The first payload byte of each whole frame, in order ('#' for a Close). Frames here have one-byte
-    /// payloads or none. A rest that is no whole frame counts as '?'.
+    /// The first payload byte of each whole frame, in order ('#' for a Close). Frames here have payloads of one
+    /// byte, said up to 125 times, or none. A rest that is no whole frame counts as '?', and so does a payload in
+    /// which another byte stands.
     [[nodiscard]] std::string frames() const {
         std::string found;
         std::size_t at = 0;
         while (at + 2 <= size && at + 2 + bytes[at + 1] <= size) {
             found += (bytes[at] & 0x0FU) == 8 ? '#'
                      : bytes[at + 1] == 0     ? '.'
-                                              : static_cast<char>(bytes[at + 2]);
+                     : is_even(at)            ? static_cast<char>(bytes[at + 2])
+                                              : '?';
             at += 2U + bytes[at + 1];
         }
         return at == size ? found : found + '?';
+    }
+
+private:
+    [[nodiscard]] bool is_even(std::size_t frame) const {
+        for (std::size_t i = 0; i != bytes[frame + 1]; ++i) {
+            if (bytes[frame + 2 + i] != bytes[frame + 2]) return false;
+        }
+        return true;
     }
 };
 
@@ -72,21 +82,45 @@ struct transport {
     void finish(wsolo::end_of_write why) { to->finish(why); }
 };
 
+/// Counts how often a mark was told of. Plain memory: only the thread whose turn it is tells.
+struct marks {
+    int high = 0, low = 0;
+};
+struct observer {
+    marks* told;
+    void on_finished(const wsolo::drain_report&) const {}
+    void on_high_water() const { ++told->high; }
+    void on_low_water() const { ++told->low; }
+};
+
 template <class Hook>
-using writer_of =
-    wsolo::single_writer<transport, Hook, wsolo::server_side, wsolo::no_observer, interleave::traits>;
+using writer_of = wsolo::single_writer<transport, Hook, wsolo::server_side, observer, interleave::traits>;
+
+/// Counts outcomes: `none` and all others.
+struct tally {
+    interleave::atomic<int> written{0}, dropped{0};
+    wsolo::on_outcome on_done() {
+        return {[](void* context, errc how) noexcept {
+                    auto& self = *static_cast<tally*>(context);
+                    (how == errc::none ? self.written : self.dropped).fetch_add(1);
+                },
+                this};
+    }
+};
 
 /// A writer whose senders ring a bell; serve() is the loop.
 struct deferred {
     tape wire;
     bell ring;
+    marks told;
     std::optional<writer_of<bell::hook>> out;
 
     explicit deferred(const wsolo::writer_options& options = {}) {
-        out.emplace(transport{&wire}, bell::hook{&ring}, options);
+        out.emplace(transport{&wire}, bell::hook{&ring}, options, wsolo::server_side{}, observer{&told});
     }
     deferred(wsolo::born_gated_t gated, const wsolo::writer_options& options = {}) {
-        out.emplace(gated, transport{&wire}, bell::hook{&ring}, options);
+        out.emplace(gated, transport{&wire}, bell::hook{&ring}, options, wsolo::server_side{},
+                    observer{&told});
     }
     /// Pumps when the bell rings, and again where the transport blocked, until `frames` are written or it is
     /// over.
@@ -105,10 +139,12 @@ struct deferred {
 struct direct {
     tape wire;
     bell ring;
+    marks told;
     std::optional<writer_of<wsolo::inline_drive<bell::hook>>> out;
 
     explicit direct(const wsolo::writer_options& options = {}) {
-        out.emplace(transport{&wire}, wsolo::inline_drive<bell::hook>{{&ring}}, options);
+        out.emplace(transport{&wire}, wsolo::inline_drive<bell::hook>{{&ring}}, options, wsolo::server_side{},
+                    observer{&told});
     }
 };
 

@@ -1,7 +1,9 @@
 // The shipped writer, whole, in every schedule within a bound, on the weak memory model, plain memory
-// included. Would catch: two owners of the token, a wake-up lost between an empty queue and its release, a
-// frame behind Close, an item that is neither written nor reported, a parked token that a close does not
-// recall, a cork or a gate that swallows the hook, a handle that outlives its writer.
+// included. Would catch: two threads that run, a wake-up lost between an empty queue and the turn's release, a
+// frame after Close, an item that is neither written nor reported or reported twice, a parked turn that no close,
+// abort or high mark recalls, a run of frames that is miscounted because it grew while it was written, a block
+// that is filled anew while it is still read, a cork or a gate that swallows the hook, a handle that outlives its
+// writer.
 
 #include <support/catch.hpp>
 #include <support/interleave/verdict.hpp>
@@ -90,7 +92,7 @@ TEST_CASE("a Close is the last frame, whatever is sent beside it", "[writer]") {
         stage.thread("loop", [&m] { m.serve(99); });
         stage.finally([&] {
             wires.insert(m.wire.frames());
-            check(m.wire.frames().back() == '#' && m.wire.drained, "something behind Close");
+            check(m.wire.frames().back() == '#' && m.wire.drained, "something after Close");
             settled(m, static_cast<unsigned>(1 + accepted[0] + accepted[1]));
             check(m.out->report().frames_dropped == 0 && m.out->report().clean(),
                   "an orderly end drops nothing");
@@ -100,7 +102,7 @@ TEST_CASE("a Close is the last frame, whatever is sent beside it", "[writer]") {
     CHECK(wires == std::set<std::string>{"#", "a#", "b#", "ab#", "ba#"});
 }
 
-TEST_CASE("a Close beside one sender: behind it, or the sender is refused", "[writer]") {
+TEST_CASE("a Close beside one sender: after it, or the sender is refused", "[writer]") {
     std::set<std::string> wires;
     const result done = explore(bound(2), [&](scenario& stage) {
         auto& m = stage.make<direct>("writer");
@@ -111,7 +113,7 @@ TEST_CASE("a Close beside one sender: behind it, or the sender is refused", "[wr
         });
         stage.finally([&] {
             wires.insert(m.wire.frames());
-            check(m.wire.frames().back() == '#', "something behind Close");
+            check(m.wire.frames().back() == '#', "something after Close");
             settled(m, static_cast<unsigned>(1 + accepted));
         });
     });
@@ -152,7 +154,7 @@ TEST_CASE("an abort ends it once, and what was accepted is reported", "[writer]"
     CHECK(dropped.count(1) == 1);
 }
 
-TEST_CASE("a parked token is taken by writability or by a close that recalls it, once", "[writer]") {
+TEST_CASE("a parked turn is taken by writability or by a close that recalls it, once", "[writer]") {
     const result done = explore(bound(2), [](scenario& stage) {
         auto& m = stage.make<direct>("writer");
         m.wire.blocks = 1;
@@ -208,7 +210,7 @@ TEST_CASE("a cork holds the hook back and then calls it", "[writer]") {
     CHECK(passes(done));
 }
 
-TEST_CASE("a gate that opens lets out what was sent, in order, behind its answer", "[writer]") {
+TEST_CASE("a gate that opens lets out what was sent, in order, after its answer", "[writer]") {
     const result done = explore(bound(2), [](scenario& stage) {
         auto& m = stage.make<deferred>("writer", wsolo::born_gated);
         stage.thread("handshake", [&m] {
@@ -302,7 +304,7 @@ TEST_CASE("a flush returns when its data was written, or at its deadline, and le
         });
         stage.thread("loop", [&m] {
             m.serve(1);
-            static_cast<void>(m.out->pump()); // a mark behind the frame
+            static_cast<void>(m.out->pump()); // a mark after the frame
         });
         stage.finally([&] {
             static_cast<void>(m.out->pump());
@@ -359,7 +361,7 @@ TEST_CASE("a writer's end lets nobody wait who is inside by a handle", "[writer]
     }
 }
 
-TEST_CASE("a sender that waits behind a message is woken when it is given up", "[writer]") {
+TEST_CASE("a sender that waits for a message's end is woken when it is given up", "[writer]") {
     wsolo::writer_options options;
     options.limits.max_bytes = 200;
     const std::array<std::byte, 90> most{}; // more than half of the budget: the other half is the message's
@@ -381,7 +383,7 @@ TEST_CASE("a sender that waits behind a message is woken when it is given up", "
 TEST_CASE("a sender that is refused reads nothing that others write", "[writer]") {
     wsolo::writer_options options;
     options.limits.max_frames = 1;
-    options.limits.high_water = 0; // each frame is a climb, and its end a fall
+    options.limits.high_water = 1; // each frame is a climb, and its end a fall
     const result done = explore(bound(1), [&](scenario& stage) {
         auto& m = stage.make<deferred>("writer", options);
         check(send(m, "a"), "accepted");
@@ -390,6 +392,215 @@ TEST_CASE("a sender that is refused reads nothing that others write", "[writer]"
         stage.finally([&m] {
             static_cast<void>(m.out->pump());
             check(m.out->queued_bytes() == 0, "all of it");
+        });
+    });
+    CHECK(passes(done));
+}
+
+TEST_CASE("a climb to the high mark recalls a parked turn, and is told once", "[writer]") {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 2 * (3 + wsolo::frame_overhead + wsolo::entry_overhead);
+    options.limits.high_water = 100;
+    std::set<int> rings;
+    const result done = explore(bound(2), [&](scenario& stage) {
+        auto& outcomes = stage.make<tally>("outcomes");
+        auto& m = stage.make<deferred>("writer", options);
+        m.wire.blocks = 99;
+        check(m.out->send_text("a", outcomes.on_done()) == errc::none, "accepted");
+        static_cast<void>(m.out->pump());
+        m.ring.rung.store(0);
+        stage.thread("sender",
+                     [&] { check(m.out->send_text("b", outcomes.on_done()) == errc::none, "accepted"); });
+        stage.thread("poller", [&m] { static_cast<void>(m.out->pump()); });
+        stage.finally([&] {
+            rings.insert(m.ring.rung.load());
+            check(m.ring.rung.load() + m.told.high != 0, "a climb that is not told, and has nobody called");
+            static_cast<void>(m.out->pump());
+            check(m.told.high == 1, "once");
+        });
+    });
+    CHECK(passes(done));
+    CHECK(rings == std::set<int>{0, 1});
+}
+
+TEST_CASE("a run that grows while a write names it is counted as it was written", "[writer]") {
+    const result done = explore(bound(2), [](scenario& stage) {
+        auto& m = stage.make<deferred>("writer");
+        m.wire.most = 4; // a frame, and the next one's first byte
+        check(send(m, "a") && send(m, "b"), "accepted");
+        stage.thread("sender", [&m] {
+            check(send(m, "c"), "accepted");
+            check(send(m, "d"), "accepted");
+        });
+        stage.thread("loop", [&m] { m.serve(4); });
+        stage.finally([&] {
+            check(m.wire.frames() == "abcd", "in order");
+            settled(m, 4);
+        });
+    });
+    CHECK(passes(done));
+}
+
+TEST_CASE("blocks are filled anew only when their last byte has left", "[writer]") {
+    const result done = explore(bound(1), [](scenario& stage) {
+        auto& outcomes = stage.make<tally>("outcomes");
+        auto& m = stage.make<deferred>("writer");
+        m.wire.most = 150;
+        const auto text = [&](char of) { check(send(m, std::string(120, of)), "accepted"); };
+        text('a'); // two more of these fill the first block
+        stage.thread("sender", [text] {
+            text('b');
+            text('c');
+            text('d');
+        });
+        stage.thread("other sender", [&] {
+            const std::string payload(120, 'x');
+            check(m.out->send_ping(wsolo::bytes_of(payload), outcomes.on_done()) == errc::none, "accepted");
+            check(m.out->send_text(payload, outcomes.on_done()) == errc::none, "accepted");
+        });
+        stage.thread("loop", [&m] { m.serve(6); });
+        stage.finally([&] {
+            check(m.wire.frames().find('?') == std::string::npos, "a frame was overwritten");
+            check(outcomes.written.load() == 2 && outcomes.dropped.load() == 0, "each told once");
+            settled(m, 6);
+        });
+    });
+    CHECK(passes(done));
+}
+
+TEST_CASE("what gives way beside a write is told once, and its memory goes", "[writer]") {
+    wsolo::writer_options options;
+    options.limits.max_frames = 2;
+    options.limits.when_full = wsolo::overflow::drop_oldest;
+    std::set<int> dropped;
+    const result done = explore(bound(1), [&](scenario& stage) {
+        auto& outcomes = stage.make<tally>("outcomes");
+        auto& m = stage.make<deferred>("writer", options);
+        auto& accepted = stage.make<std::array<int, 2>>("accepted");
+        check(m.out->send_text("a", outcomes.on_done()) == errc::none, "accepted");
+        const auto say = [&](std::string_view text, int& count) {
+            count += m.out->send_text(text, outcomes.on_done()) == errc::none;
+        };
+        stage.thread("sender", [&, say] {
+            say("b", accepted[0]);
+            say("c", accepted[0]);
+        });
+        stage.thread("other sender", [&, say] { say("x", accepted[1]); });
+        stage.thread("loop", [&m] {
+            m.ring.wait();
+            static_cast<void>(m.out->pump());
+        });
+        stage.finally([&] {
+            while (m.out->wants_write()) static_cast<void>(m.out->pump());
+            const int all = 1 + accepted[0] + accepted[1];
+            check(outcomes.written.load() + outcomes.dropped.load() == all, "each told once");
+            check(outcomes.written.load() == static_cast<int>(m.wire.frames().size()), "told as it was");
+            settled(m, static_cast<unsigned>(all));
+            dropped.insert(outcomes.dropped.load());
+        });
+    });
+    CHECK(passes(done));
+    CHECK(dropped == std::set<int>{0, 1, 2});
+}
+
+TEST_CASE("an item of the same key replaces one that no write names", "[writer]") {
+    std::set<std::string> wires;
+    const result done = explore(bound(2), [&](scenario& stage) {
+        auto& outcomes = stage.make<tally>("outcomes");
+        auto& m = stage.make<deferred>("writer");
+        const auto say = [&](std::string_view text) {
+            check(m.out->send_keyed(7, wsolo::opcode::text, wsolo::bytes_of(text), outcomes.on_done()) ==
+                      errc::none,
+                  "accepted");
+        };
+        say("a");
+        stage.thread("sender", [say] { say("b"); });
+        stage.thread("loop", [&m] {
+            m.ring.wait();
+            static_cast<void>(m.out->pump());
+        });
+        stage.finally([&] {
+            while (m.out->wants_write()) static_cast<void>(m.out->pump());
+            wires.insert(m.wire.frames());
+            check(outcomes.written.load() == static_cast<int>(m.wire.frames().size()), "told as it was");
+            check(outcomes.written.load() + outcomes.dropped.load() == 2, "each told once");
+            settled(m, 2);
+        });
+    });
+    CHECK(passes(done));
+    CHECK(wires == std::set<std::string>{"ab", "b"});
+}
+
+TEST_CASE("a gate that opens beside an abort: its answer whole, or nothing", "[writer]") {
+    std::set<std::string> wires;
+    const result done = explore(bound(1), [&](scenario& stage) {
+        auto& m = stage.make<deferred>("writer", wsolo::born_gated);
+        auto& accepted = stage.make<std::array<int, 2>>("accepted");
+        stage.thread("handshake", [&] {
+            wsolo::init_gate gate(*m.out);
+            const std::byte answer[3]{std::byte{0x82}, std::byte{1}, std::byte{'!'}};
+            accepted[0] = gate.acknowledge(answer) == errc::none;
+            gate.open();
+        });
+        stage.thread("aborter", [&m] { m.out->abort(); });
+        stage.thread("sender", [&] { accepted[1] = send(m, "a"); });
+        stage.thread("loop", [&m] { m.serve(99); });
+        stage.finally([&] {
+            wires.insert(m.wire.frames());
+            check(m.out->finished() && m.out->report().reason == errc::aborted, "it ends");
+            settled(m, static_cast<unsigned>(accepted[0] + accepted[1]));
+        });
+    });
+    CHECK(passes(done));
+    CHECK(wires == std::set<std::string>{"", "!", "!a"});
+}
+
+TEST_CASE("a close beside a gate that stays shut until its deadline ends the writer", "[writer]") {
+    std::set<errc> reasons;
+    interleave::config bounds = bound(2);
+    bounds.clock_steps = 1;
+    const result done = explore(bounds, [&](scenario& stage) {
+        auto& m = stage.make<deferred>("writer", wsolo::born_gated);
+        auto& gate = stage.make<wsolo::init_gate<writer_of<bell::hook>>>("gate", *m.out);
+        stage.thread("closer", [&m] {
+            check(m.out->close(wsolo::close_code::normal) == errc::none, "the first close");
+        });
+        stage.thread("handshake", [&gate] { gate.open(); });
+        stage.thread("loop", [&m] {
+            wsolo::pump_result left{};
+            do {
+                m.ring.wait(); // which the closer owes, the gate open or shut
+                left = m.out->pump();
+            } while (left.status == pump_status::idle);
+        });
+        stage.finally([&] {
+            while (m.out->wants_write()) static_cast<void>(m.out->pump());
+            check(m.out->finished(), "it ends");
+            reasons.insert(m.out->report().reason);
+            settled(m, 1);
+        });
+    });
+    CHECK(passes(done));
+    CHECK(reasons == std::set<errc>{errc::none, errc::drain_timed_out});
+}
+
+TEST_CASE("a close beside a pump that finds nothing left: the Close is written", "[writer]") {
+    const result done = explore(bound(2), [](scenario& stage) {
+        auto& m = stage.make<deferred>("writer");
+        check(send(m, "a"), "accepted");
+        stage.thread("closer", [&m] {
+            check(m.out->close(wsolo::close_code::normal) == errc::none, "the first close");
+        });
+        stage.thread("loop", [&m] {
+            m.ring.wait();
+            static_cast<void>(m.out->pump());
+        });
+        stage.thread("other loop", [&m] { static_cast<void>(m.out->pump()); });
+        stage.finally([&] {
+            check(m.out->finished() || m.ring.rung.load() == 1, "a Close that nobody is called for");
+            static_cast<void>(m.out->pump());
+            check(m.wire.frames() == "a#", "both");
+            settled(m, 2);
         });
     });
     CHECK(passes(done));

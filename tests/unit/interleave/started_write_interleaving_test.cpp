@@ -52,7 +52,7 @@ struct device {
 struct transport_of_device {
     device* to;
     void start_write(std::span<const wsolo::const_bytes> parts, wsolo::time_point, wsolo::write_done done) {
-        check(to->wire.finished == 0, "a write behind the end");
+        check(to->wire.finished == 0, "a write after the end");
         to->count = 0;
         for (const wsolo::const_bytes part : parts) to->parts[to->count++] = part;
         to->done = std::move(done);
@@ -66,16 +66,20 @@ struct transport_of_device {
 };
 
 template <class Hook>
-using completing_of = wsolo::single_writer<transport_of_device, Hook, wsolo::server_side, wsolo::no_observer,
-                                           interleave::traits>;
+using completing_of =
+    wsolo::single_writer<transport_of_device, Hook, wsolo::server_side, observer, interleave::traits>;
 
 struct completing {
     device to;
     bell ring;
     std::optional<completing_of<bell::hook>> out;
     tape& wire = to.wire;
+    marks told;
 
-    completing() { out.emplace(transport_of_device{&to}, bell::hook{&ring}); }
+    explicit completing(const wsolo::writer_options& options = {}) {
+        out.emplace(transport_of_device{&to}, bell::hook{&ring}, options, wsolo::server_side{},
+                    observer{&told});
+    }
 
     /// Pumps when the bell rings, and only then, until `frames` are written or it is over.
     void serve(std::uint64_t frames) {
@@ -143,7 +147,7 @@ TEST_CASE("a writer may go while its last write ends", "[started_write]") {
         });
     });
     CHECK(passes(done));
-    CHECK(rings == std::set<std::uint64_t>{1, 2}); // it ended behind the writer, or before
+    CHECK(rings == std::set<std::uint64_t>{1, 2}); // it ended after the writer, or before
 }
 
 TEST_CASE("a write that ends beside a pump is settled once", "[started_write]") {
@@ -180,6 +184,30 @@ TEST_CASE("a writer's end waits for no write, nor lets a flush inside wait for o
             if (m.to.started.load() == 0) return;
             m.to.run_one(); // only now
             check(m.wire.frames() == "a", "its bytes were kept");
+        });
+    });
+    CHECK(passes(done));
+}
+
+TEST_CASE("a climb to the high mark beside a write's end is told once", "[started_write]") {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 2 * (3 + wsolo::frame_overhead + wsolo::entry_overhead);
+    options.limits.high_water = 50;
+    options.limits.low_water = 0;
+    const result done = explore(bound(1), [&](scenario& stage) {
+        auto& m = stage.make<completing>("writer", options);
+        check(m.out->send_ping() == errc::none, "accepted"); // which costs no budget
+        static_cast<void>(m.out->pump());
+        m.ring.rung.store(0);
+        stage.thread("sender", [&m] { check(m.out->send_text("b") == errc::none, "accepted"); });
+        stage.thread("device", [&m] {
+            m.to.run_one();
+            m.to.run_one();
+        });
+        stage.thread("loop", [&m] { m.serve(2); });
+        stage.finally([&] {
+            check(m.told.high == 1 && m.told.low == 1, "each mark once");
+            settled(m, 2);
         });
     });
     CHECK(passes(done));

@@ -1,5 +1,5 @@
 // Would catch: any transition that the table in turn.hpp's head does not name, or one that it names and that does not
-// happen: each of the 6 states with each of the 10 functions.
+// happen: each of the 6 states with each of the 12 functions.
 
 #include <support/catch.hpp>
 
@@ -45,6 +45,7 @@ const transition table[] = {
     {"begin", ask<&turn::begin>, {stays, stays, running, stays, stays, stays}},
     {"resume", ask<&turn::resume>, {stays, stays, stays, stays, running, stays}},
     {"open", ask<&turn::open>, {stays, turn_state::free, stays, stays, stays, stays}},
+    {"revoke", ask<&turn::revoke>, {stays, scheduled, stays, stays, stays, stays}},
     {"expire", ask<&turn::expire>, {stays, running, stays, stays, stays, stays}},
     {"seize", ask<&turn::seize>, {running, running, running, stays, running, stays}},
     {"release", leave<&turn::release>, {stays, stays, stays, turn_state::free, stays, stays}, true},

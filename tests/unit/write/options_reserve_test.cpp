@@ -19,3 +19,19 @@ TEMPLATE_TEST_CASE("with a reserve of a few PONGs the newest replaces the one be
         CHECK(f.out->report().frames_accepted() == 5);
     }
 }
+
+TEMPLATE_TEST_CASE("a PONG queued beside a write that names others can still be replaced", "[write][control]",
+                   server, client) {
+    wsolo::writer_options options;
+    options.limits.control_reserve = 2;
+    writer_fixture<TestType> f(options);
+    f.wire.before_write([&, calls = 0]() mutable {
+        if (++calls != 1) return;
+        REQUIRE(f.out->send(f.pong("b")) == errc::none);
+        REQUIRE(f.out->send(f.pong("c")) == errc::none);
+    });
+    REQUIRE(f.out->send(f.pong("a")) == errc::none);
+    f.pump_all();
+    CHECK(f.payloads(10) == std::vector<std::string>{"a", "c"});
+    CHECK(f.out->report().pongs_replaced == 1);
+}

@@ -1,5 +1,5 @@
 // Would catch: room that was granted to a sender and is never given back, because its push failed for another reason, or
-// was a flush.
+// was a flush; room that a newcomer gets before those who wait for it, or that they get out of turn.
 
 #include <support/writer_fixture.hpp>
 
@@ -77,4 +77,49 @@ TEMPLATE_TEST_CASE("a flush that waited for room holds none", "[write][wait]", s
     CHECK(f.send("c") == errc::none);
     f.pump_all();
     CHECK(f.payloads(1) == std::vector<std::string>{"a", "c"});
+}
+
+namespace {
+
+/// A sender that waits without a thread.
+struct patient : wsolo::detail::room_waiter {
+    patient() {
+        wake = [](room_waiter& self) noexcept { ++static_cast<patient&>(self).woken; };
+    }
+    int woken = 0;
+};
+
+} // namespace
+
+TEMPLATE_TEST_CASE("senders that wait get room in their order", "[write][wait]", server, client) {
+    full<TestType> f;
+    patient first, second;
+    REQUIRE(f.push("b", &first) == errc::queue_full);
+    REQUIRE(f.push("c", &second) == errc::queue_full);
+    f.pump_all();
+    CHECK(first.woken == 1);
+    CHECK(second.woken == 0);
+    REQUIRE(f.push("b", &first) == errc::none);
+    f.pump_all();
+    CHECK(second.woken == 1);
+    REQUIRE(f.push("c", &second) == errc::none);
+    f.pump_all();
+    CHECK(f.payloads(1) == std::vector<std::string>{"a", "b", "c"});
+}
+
+TEMPLATE_TEST_CASE("room that is there goes to who waits, not to a newcomer", "[write][wait]", server,
+                   client) {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 1000;
+    writer_fixture<TestType> f(options);
+    REQUIRE(f.out->send_text(std::string(500, 'a')) == errc::none);
+    patient large;
+    const std::string payload(600, 'b');
+    REQUIRE(access::send(*f.out, wsolo::opcode::text, wsolo::bytes_of(payload), {}, &large) ==
+            errc::queue_full);
+    CHECK(f.out->send_text("c") == errc::queue_full);
+    wsolo::detail::errands todo;
+    wsolo::detail::queue* idle = nullptr;
+    REQUIRE(access::drive(*f.out).box.withdraw(large, todo, idle));
+    CHECK(f.out->send_text("c") == errc::none);
 }

@@ -1,0 +1,55 @@
+// Would catch: a write that is judged late by the clock after it, so that a process that slept blames its peer; a
+// cancelled write that took everything and counts as failed; a completion that says would_block and counts as progress.
+
+#include <support/writer_fixture.hpp>
+
+#include <wsolo/testing/completing_transport.hpp>
+
+TEMPLATE_TEST_CASE("a write is late only when it was tried once more after its time", "[write][deadline]",
+                   server, client) {
+    for (const bool reads_at_last : {true, false}) {
+        writer_fixture<TestType> f;
+        f.wire.then({io_status::would_block, 1, 0});
+        if (!reads_at_last) f.wire.then({io_status::would_block, 0, 0});
+        f.wire.before_write([calls = 0]() mutable {
+            if (++calls == 1) manual_clock::advance(10min); // the process sleeps
+        });
+        REQUIRE(f.out->send_text("a") == errc::none);
+        CHECK(f.out->pump().status == pump_status::blocked);
+        if (reads_at_last) {
+            CHECK(f.out->pump().status == pump_status::idle);
+            CHECK(f.payloads(1) == std::vector<std::string>{"a"});
+        } else {
+            CHECK(f.out->pump().status == pump_status::finished);
+            CHECK(f.out->report().reason == errc::write_timed_out);
+        }
+    }
+}
+
+namespace {
+
+struct completing {
+    struct hook {
+        int* calls;
+        void operator()() const { ++*calls; }
+    };
+    int scheduled = 0;
+    wsolo::testing::completing_wire wire;
+    wsolo::single_writer<wsolo::testing::completing_transport, hook, server, wsolo::no_observer,
+                         manual_traits>
+        out{wsolo::testing::completing_transport(wire), hook{&scheduled}};
+};
+
+} // namespace
+
+TEST_CASE("a cancelled write that took everything has not failed", "[write][completion]") {
+    completing f;
+    REQUIRE(f.out.send_text("a") == errc::none);
+    REQUIRE(f.out.pump().status == pump_status::blocked);
+    manual_clock::advance(10min);
+    CHECK(f.out.pump().deadline == wsolo::no_deadline); // it was cancelled, and its end is waited for
+    CHECK(f.wire.cancels() == 1);
+    f.wire.end(io_status::ok, 3);
+    CHECK(f.out.pump().status == pump_status::idle);
+    CHECK(f.out.report().frames_written == 1);
+}

@@ -1,0 +1,69 @@
+// Would catch: queued data that is dropped for an item that then finds no memory; outcomes of displaced data that displace
+// one another without end.
+
+#include <support/writer_fixture.hpp>
+
+#include <algorithm>
+
+TEST_CASE("what finds no memory displaces nothing", "[write][displacement]") {
+    using wsolo::detail::entry;
+    wsolo::writer_limits limits;
+    limits.max_frames = 1;
+    limits.when_full = wsolo::overflow::drop_oldest;
+    wsolo::detail::outbox<manual_traits> box(limits, wsolo::turn_state::free);
+    const auto push = [&](std::size_t size, entry* made, wsolo::detail::errands& todo) {
+        entry* owned = nullptr;
+        const errc error =
+            box.push({.size = size, .may_displace = true}, owned, [](wsolo::mutable_bytes) {}, [&] { return made; }, todo).error;
+        entry::destroy(owned);
+        return error;
+    };
+    wsolo::detail::errands todo;
+    REQUIRE(push(100, entry::make_own(100), todo) == errc::none);
+    const std::size_t before = box.queued_bytes();
+    CHECK(push(200, nullptr, todo) == errc::out_of_memory);
+    CHECK(todo.empty());
+    CHECK(box.queued_bytes() == before);
+    CHECK(box.report().frames_dropped == 0);
+    CHECK(push(200, entry::make_own(200), todo) == errc::none);
+    CHECK(box.report().frames_dropped == 1);
+}
+
+namespace {
+
+/// Each displaced item has another one sent, which displaces the one that displaced it.
+template <class Side>
+struct chain {
+    writer_fixture<Side> f{of_one()};
+    int depth = 0, deepest = 0;
+    errc last = errc::none;
+
+    errc send() { return f.out->send_text("x", {&on_told, this}); }
+
+private:
+    static wsolo::writer_options of_one() {
+        wsolo::writer_options options;
+        options.limits.max_frames = 1;
+        options.limits.when_full = wsolo::overflow::drop_oldest;
+        return options;
+    }
+    static void on_told(void* context, errc) noexcept {
+        auto& self = *static_cast<chain*>(context);
+        self.deepest = std::max(self.deepest, ++self.depth);
+        if (self.depth < 100 && !self.f.out->finished()) self.last = self.send();
+        --self.depth;
+    }
+};
+
+} // namespace
+
+TEMPLATE_TEST_CASE("outcomes that displace one another end soon, with a full queue", "[write][displacement]",
+                   server, client) {
+    chain<TestType> told;
+    REQUIRE(told.send() == errc::none);
+    CHECK(told.send() == errc::none);
+    CHECK(told.deepest > 1);
+    CHECK(told.deepest < 20);
+    CHECK(told.f.out->queued_frames() == 1);
+    told.depth = 100; // no more of it
+}
