@@ -920,54 +920,8 @@ public:
 template <>
 struct std::is_error_code_enum<wsolo::errc> : std::true_type {};
 
-// ---- wsolo/core/time.hpp
-// Points and spans of time, as everything in wsolo counts them.
-//
-// Laws of this file:
-// - Every deadline is a point of the steady clock: the wall clock may jump.
-// - Arithmetic saturates: a deadline beyond the clock's end is no deadline.
-// - Nothing here reads a clock.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// A point of the steady clock.
-using time_point = std::chrono::steady_clock::time_point;
-/// A span; any std::chrono duration that converts without loss fits.
-using duration = std::chrono::steady_clock::duration;
-
-/// "No deadline", and what a deadline that would overflow saturates to.
-inline constexpr time_point no_deadline = time_point::max();
-
-/// `span` in the clock's own unit; what that can't hold saturates, at either end.
-template <class Rep, class Period>
-[[nodiscard]] constexpr duration saturated(std::chrono::duration<Rep, Period> span) noexcept {
-    using given = std::chrono::duration<Rep, Period>;
-    if constexpr (std::ratio_less_equal_v<Period, duration::period>) { // as fine or finer: it fits
-        return std::chrono::duration_cast<duration>(span);
-    } else {
-        if (span >= std::chrono::duration_cast<given>(duration::max())) return duration::max();
-        if (span <= std::chrono::duration_cast<given>(duration::min())) return duration::min();
-        return std::chrono::duration_cast<duration>(span);
-    }
-}
-
-/// `from` + `span`, saturating at no_deadline and at the clock's beginning.
-[[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
-    const duration since = from.time_since_epoch();
-    if (span.count() > 0 && since > duration::max() - span) return no_deadline;
-    if (span.count() < 0 && since < duration::min() - span) return time_point::min();
-    return from + span;
-}
-template <class Rep, class Period>
-[[nodiscard]] constexpr time_point deadline_after(time_point from,
-                                                  std::chrono::duration<Rep, Period> span) noexcept {
-    return deadline_after(from, saturated(span));
-}
-
-} // namespace wsolo::inline WSOLO_ABI
-
 // ---- wsolo/core/limit.hpp
-// What a zero means for every limit, quantum and timeout of wsolo: none.
+// What a zero means for every limit, quantum and timeout of wsolo: none. (Of a timeout: bound_of in core/time.hpp.)
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -975,12 +929,6 @@ namespace wsolo::inline WSOLO_ABI {
 template <std::unsigned_integral Number>
 [[nodiscard]] constexpr Number bound_of(Number limit) noexcept {
     return limit == 0 ? std::numeric_limits<Number>::max() : limit;
-}
-
-/// The same of a timeout, saturated.
-template <class Rep, class Period>
-[[nodiscard]] constexpr duration bound_of(std::chrono::duration<Rep, Period> timeout) noexcept {
-    return timeout == timeout.zero() ? duration::max() : saturated(timeout);
 }
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -1284,6 +1232,58 @@ private:
 /// The side of a role, with a client's default key source.
 template <role Self>
 using default_side = std::conditional_t<Self == role::server, server_side, client_side<>>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/core/time.hpp
+// Points and spans of time, as everything in wsolo counts them.
+//
+// Laws of this file:
+// - Every deadline is a point of the steady clock: the wall clock may jump.
+// - Arithmetic saturates: a deadline beyond the clock's end is no deadline.
+// - Nothing here reads a clock.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A point of the steady clock.
+using time_point = std::chrono::steady_clock::time_point;
+/// A span; any std::chrono duration that converts without loss fits.
+using duration = std::chrono::steady_clock::duration;
+
+/// "No deadline", and what a deadline that would overflow saturates to.
+inline constexpr time_point no_deadline = time_point::max();
+
+/// `span` in the clock's own unit; what that can't hold saturates, at either end.
+template <class Rep, class Period>
+[[nodiscard]] constexpr duration saturated(std::chrono::duration<Rep, Period> span) noexcept {
+    using given = std::chrono::duration<Rep, Period>;
+    if constexpr (std::ratio_less_equal_v<Period, duration::period>) { // as fine or finer: it fits
+        return std::chrono::duration_cast<duration>(span);
+    } else {
+        if (span >= std::chrono::duration_cast<given>(duration::max())) return duration::max();
+        if (span <= std::chrono::duration_cast<given>(duration::min())) return duration::min();
+        return std::chrono::duration_cast<duration>(span);
+    }
+}
+
+/// A timeout as a bound: 0 bounds nothing, for every timeout of wsolo.
+template <class Rep, class Period>
+[[nodiscard]] constexpr duration bound_of(std::chrono::duration<Rep, Period> timeout) noexcept {
+    return timeout == timeout.zero() ? duration::max() : saturated(timeout);
+}
+
+/// `from` + `span`, saturating at no_deadline and at the clock's beginning.
+[[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
+    const duration since = from.time_since_epoch();
+    if (span.count() > 0 && since > duration::max() - span) return no_deadline;
+    if (span.count() < 0 && since < duration::min() - span) return time_point::min();
+    return from + span;
+}
+template <class Rep, class Period>
+[[nodiscard]] constexpr time_point deadline_after(time_point from,
+                                                  std::chrono::duration<Rep, Period> span) noexcept {
+    return deadline_after(from, saturated(span));
+}
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -3417,7 +3417,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// What one frame may take. A control frame is bound by the RFC's 125 bytes instead.
 struct frame_limits {
-    /// Longest payload of a data frame, in bytes.
+    /// Longest payload of a data frame, in bytes. 0: no limit.
     std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
 };
 
@@ -3454,7 +3454,7 @@ class frame_decoder {
 public:
     /// `allowed_rsv`: the reserved bits that a negotiated extension uses (rsv1_bit ...).
     explicit frame_decoder(frame_limits limits = {}, std::uint8_t allowed_rsv = 0) noexcept
-        : limits_(limits), allowed_rsv_(allowed_rsv) {}
+        : limits_{bound_of(limits.max_frame_size)}, allowed_rsv_(allowed_rsv) {}
 
     /// Takes the next part from the front of `input`, which is advanced past it, and unmasks it where it
     /// lies. Call it until it does not say part. The part lives as long as the bytes of `input`. O(part).
@@ -5612,7 +5612,7 @@ template <detail::growable_bytes Container>
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What a peer may send before it is refused.
+/// What a peer may send before it is refused. A zero means "none": no limit.
 struct handshake_limits {
     /// Bytes of one line, its CR LF included. A request's first line: errc::handshake_target_too_long.
     std::size_t max_line_size = 8 * 1024;
@@ -5633,7 +5633,9 @@ enum class head_kind : std::uint8_t { request, response };
 /// destruction. Not thread-safe.
 class http_head {
 public:
-    http_head(head_kind kind, const handshake_limits& limits) noexcept : limits_(limits), kind_(kind) {}
+    http_head(head_kind kind, const handshake_limits& limits) noexcept
+        : limits_{bound_of(limits.max_line_size), bound_of(limits.max_headers), bound_of(limits.max_size)},
+          kind_(kind) {}
 
     /// Takes bytes from the front of `input` until the head is complete, an error stands, or the input is
     /// used up. O(bytes taken). May allocate, at most twice limits.max_size.
@@ -6672,7 +6674,7 @@ namespace wsolo::inline WSOLO_ABI {
 enum class delivery : std::uint8_t { messages, fragments };
 
 /// The bounds of one connection's input. Every one is judged before the bytes it bounds are kept: sizes by
-/// the frame's header (RFC 6455 §10.4).
+/// the frame's header (RFC 6455 §10.4). A zero means "none": no limit.
 struct read_limits {
     /// Longest payload of a data frame, in bytes: errc::frame_too_big.
     std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
@@ -6703,11 +6705,9 @@ namespace wsolo::inline WSOLO_ABI::detail {
 class message_rules {
 public:
     explicit message_rules(const read_limits& limits) noexcept
-        : max_size_(limits.max_message_size),
-          max_fragments_(limits.max_fragments),
-          short_size_(static_cast<std::uint8_t>(max_size_ < 125 ? max_size_ : 125)) {
-        WSOLO_ASSERT(max_fragments_ > 0, "read_limits::max_fragments: a message has at least one frame");
-    }
+        : max_size_(bound_of(limits.max_message_size)),
+          max_fragments_(bound_of(limits.max_fragments)),
+          short_size_(static_cast<std::uint8_t>(max_size_ < 125 ? max_size_ : 125)) {}
 
     /// Up to this many bytes a message in one frame is within the limits: at most 125.
     [[nodiscard]] std::size_t short_size() const noexcept { return short_size_; }
@@ -10603,7 +10603,8 @@ struct offer {
     lane_id to = lane_id::data;
     message_part part = message_part::none;
     bool is_mark = false;
-    bool may_displace = false;      ///< whether something queued may give way to it
+    bool is_awaited = false;   ///< a mark for which a thread sleeps: there are no more of them than threads
+    bool may_displace = false; ///< whether something queued may give way to it
     room_waiter* waiter = nullptr;  ///< of a sender that waits where there is no room
     const closing* close = nullptr; ///< of a Close frame
 
@@ -10706,7 +10707,6 @@ public:
                   errands& after) noexcept {
         if (what.is_granted()) give_back(*what.waiter);
         if (what.to == lane_id::pong) return replace_newest_pong(books, after);
-        if (what.is_mark) return;
         if (same != nullptr) drop(same, errc::conflated, books, after);
         while (books.admit(held, charge, is_deferred(what, books)) == errc::queue_full) {
             entry* oldest = nullptr;
@@ -10766,6 +10766,20 @@ public:
         // A mark stands after what was accepted before it, and waits for nothing later.
         const bool waits = is_deferred(what, books) && !(what.is_mark && after_message_.empty());
         (waits ? after_message_ : of(what.to).entries).push(owned);
+    }
+
+    /// Takes the mark back whose outcome goes to `context`. False: it has left. O(marks).
+    [[nodiscard]] bool withdraw_mark(const void* context, errands& after) noexcept {
+        entry* before = nullptr;
+        entry* mark = first_mark_;
+        for (; mark != nullptr && mark->done.context != context; mark = mark->next_mark) before = mark;
+        if (mark == nullptr) return false;
+        (before == nullptr ? first_mark_ : before->next_mark) = mark->next_mark;
+        if (last_mark_ == mark) last_mark_ = before;
+        list_of(*mark).unlink(mark);
+        --held.entries;
+        after.free(mark);
+        return true;
     }
 
     /// The open message is over: what waited for that follows it.
@@ -10909,7 +10923,8 @@ private:
     }
 
     [[nodiscard]] verdict judge_other(const offer& what, const accounts& books) const noexcept {
-        if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books)), what.is_granted()};
+        if (what.is_mark)
+            return {what.is_awaited ? errc::none : books.admit_mark(held, is_deferred(what, books))};
         if (what.to == lane_id::pong && books.pongs_full(held))
             return {what.may_displace ? errc::none : errc::queue_full, true};
         return {what.is_close() ? errc::none : books.admit_control(held, what.to, what.size)};
@@ -10948,12 +10963,16 @@ private:
         for_each_waiting([&](entry& item) { return !item.may_drop || visit(item); });
     }
 
+    /// The list that `item`, data, is in. (Where it is neither first nor last, unlinking it from either is the same.)
+    [[nodiscard]] entry_list& list_of(const entry& item) noexcept {
+        const bool is_deferred = &item == after_message_.first() || &item == after_message_.last();
+        return is_deferred ? after_message_ : of(lane_id::data).entries;
+    }
+
     /// One item gives way to a newer one. Each flush after it says so.
     void drop(entry* old, errc why, accounts& books, errands& after) noexcept {
         books.drop(held, old->size);
-        // The list matters at its ends only.
-        const bool is_deferred = old == after_message_.first() || old == after_message_.last();
-        (is_deferred ? after_message_ : of(lane_id::data).entries).unlink(old);
+        list_of(*old).unlink(old);
         for (entry* mark = first_mark_; mark != nullptr; mark = mark->next_mark) {
             const bool is_after = static_cast<std::int32_t>(mark->number - old->number) > 0;
             if (is_after && mark->fate == errc::none) mark->fate = why;
@@ -11170,6 +11189,13 @@ public:
         if (waiter.state != room_state::waits) return false;
         queue_->waiters.remove(waiter);
         waiter.state = room_state::none;
+        pass_on(after, idle);
+        return true;
+    }
+    /// A thread sleeps no more for its flush. True: it has no outcome; false: it has one, or is about to.
+    [[nodiscard]] bool withdraw_mark(const void* context, errands& after, queue*& idle) noexcept {
+        const scoped_hold hold(lock_);
+        if (queue_ == nullptr || !queue_->withdraw_mark(context, after)) return false;
         pass_on(after, idle);
         return true;
     }
@@ -11419,7 +11445,7 @@ private:
             result = {errc::none, turn_after(what)};
         } else if (now.fits.error == errc::queue_full && what.waiter != nullptr) {
             if (!find_queue(fresh)) return {need::queue};
-            queue_->wait(*what.waiter, what.is_mark ? 1 : books_.grantable(accounts::charge_of(what.size)));
+            queue_->wait(*what.waiter, books_.grantable(accounts::charge_of(what.size)));
             // A thread may wait under its own cork: it has the queue driven.
             result = {errc::queue_full, has_work() ? claim_at_once() : wake::nothing};
         } else {
@@ -12506,9 +12532,9 @@ public:
     /// Calls `on_done` when all data accepted before now was written (errc::none), or with why not: the first drop among
     /// it, or the writer's end. It waits for nothing that is accepted later. It costs entry_overhead of budget:
     /// errc::queue_full when the queue is above its bound.
-    [[nodiscard]] errc flush(on_outcome on_done) { return queue_mark(on_done, nullptr); }
+    [[nodiscard]] errc flush(on_outcome on_done) { return queue_mark(on_done, false); }
 
-    /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a callback of this
+    /// Waits for the same; a full queue is no obstacle. errc::timed_out, cancelled, would_deadlock (inside a callback of this
     /// writer, or in the thread of its loop), or why not. Needs <wsolo/write/wait.hpp>.
     template <class StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
@@ -12743,12 +12769,12 @@ private:
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 
-    errc queue_mark(on_outcome on_done, detail::room_waiter* waiter) {
+    errc queue_mark(on_outcome on_done, bool is_awaited) {
         detail::entry* mark = detail::entry::make_mark(on_done);
         if (mark == nullptr) return errc::out_of_memory;
         detail::errands todo;
         const detail::push_result pushed =
-            push_entry({.done = on_done, .is_mark = true, .waiter = waiter}, mark, todo);
+            push_entry({.done = on_done, .is_mark = true, .is_awaited = is_awaited}, mark, todo);
         detail::entry::destroy(mark);
         return drive_.after(pushed, todo);
     }

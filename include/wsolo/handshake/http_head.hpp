@@ -11,12 +11,13 @@
 // - Memory follows the bytes that arrived, up to the limits.
 
 #include "../core/byte_buffer.hpp"
+#include "../core/limit.hpp"
 #include "header_list.hpp"
 #include "start_line.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What a peer may send before it is refused.
+/// What a peer may send before it is refused. A zero means "none": no limit.
 struct handshake_limits {
     /// Bytes of one line, its CR LF included. A request's first line: errc::handshake_target_too_long.
     std::size_t max_line_size = 8 * 1024;
@@ -37,7 +38,9 @@ enum class head_kind : std::uint8_t { request, response };
 /// destruction. Not thread-safe.
 class http_head {
 public:
-    http_head(head_kind kind, const handshake_limits& limits) noexcept : limits_(limits), kind_(kind) {}
+    http_head(head_kind kind, const handshake_limits& limits) noexcept
+        : limits_{bound_of(limits.max_line_size), bound_of(limits.max_headers), bound_of(limits.max_size)},
+          kind_(kind) {}
 
     /// Takes bytes from the front of `input` until the head is complete, an error stands, or the input is
     /// used up. O(bytes taken). May allocate, at most twice limits.max_size.

@@ -154,7 +154,8 @@ TEST_CASE("the header limit is the most fields that pass", "[handshake][http_hea
     CHECK(fed(with_fields(6), limits).status == handshake_status::complete);
     CHECK(fed(with_fields(7), limits).status == handshake_status::complete);
     CHECK(fed(with_fields(8), limits) == failed_after(16 + 8 * 6, errc::handshake_too_many_headers));
-    CHECK(fed(with_fields(0), {.max_headers = 0}).status == handshake_status::complete);
+    CHECK(fed(with_fields(0), {.max_headers = 1}).status == handshake_status::complete);
+    CHECK(fed(with_fields(1000), {.max_headers = 0}).status == handshake_status::complete); // none
 }
 
 TEST_CASE("the size limit is the largest head that passes", "[handshake][http_head]") {
@@ -165,12 +166,14 @@ TEST_CASE("the size limit is the largest head that passes", "[handshake][http_he
     CHECK(fed(text + "rest", {.max_size = n}).status == handshake_status::complete);
     CHECK(fed(text, {.max_size = n - 1}) == failed_after(n, errc::handshake_too_large));
     CHECK(fed("\r\n" + text, {.max_size = n + 1}) == failed_after(n + 2, errc::handshake_too_large));
-    CHECK(fed(text, {.max_size = 0}) == failed_after(1, errc::handshake_target_too_long));
+    CHECK(fed(text, {.max_size = 1}) == failed_after(2, errc::handshake_target_too_long));
     CHECK(fed(text, {.max_size = 19}) == failed_after(20, errc::handshake_target_too_long));
     CHECK(fed(text, {.max_size = 20}) ==
           failed_after(21, errc::handshake_too_large)); // behind the first line
-    CHECK(fed("HTTP/1.1 101 x\r\n", {.max_size = 0}, head_kind::response) ==
-          failed_after(1, errc::handshake_too_large));
+    CHECK(fed("HTTP/1.1 101 x\r\n", {.max_size = 1}, head_kind::response) ==
+          failed_after(2, errc::handshake_too_large));
+    std::string long_head = "GET / HTTP/1.1\r\nA: " + std::string(100'000, 'a') + "\r\n\r\n";
+    CHECK(fed(long_head, {.max_line_size = 0, .max_size = 0}).status == handshake_status::complete); // none
 }
 
 TEST_CASE("a response's folded field is unfolded, however it is split", "[handshake][http_head]") {
