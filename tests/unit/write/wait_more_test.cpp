@@ -1,8 +1,10 @@
 // Would catch: room that was granted to a sender and is never given back, because its push failed for another reason, or
-// was a flush; room that a newcomer gets before those who wait for it, or that they get out of turn.
+// was a flush; room that a newcomer gets before those who wait for it, or that they get out of turn; a
+// sender that waits on after a Close, because a write is in flight.
 
 #include <support/writer_fixture.hpp>
 
+#include <wsolo/testing/completing_transport.hpp>
 #include <wsolo/write/wait.hpp>
 
 namespace {
@@ -122,4 +124,25 @@ TEMPLATE_TEST_CASE("room that is there goes to who waits, not to a newcomer", "[
     wsolo::detail::queue* idle = nullptr;
     REQUIRE(access::drive(*f.out).box.withdraw(large, todo, idle));
     CHECK(f.out->send_text("c") == errc::none);
+}
+
+TEST_CASE("a Close ends the waits for room though a write is in flight", "[write][wait]") {
+    wsolo::writer_options options;
+    options.limits.max_frames = 1;
+    wsolo::testing::completing_wire wire;
+    wsolo::single_writer<wsolo::testing::completing_transport, void (*)(), server, wsolo::no_observer,
+                         manual_traits>
+        out(wsolo::testing::completing_transport(wire), +[] {}, options);
+    REQUIRE(out.send_text("a") == errc::none);
+    REQUIRE(out.pump().status == pump_status::blocked);
+    patient waiter;
+    REQUIRE(access::send(out, wsolo::opcode::text, wsolo::bytes_of("b"), {}, &waiter) == errc::queue_full);
+    REQUIRE(out.close(wsolo::close_code::normal) == errc::none);
+    REQUIRE(out.pump().status == pump_status::blocked);
+    CHECK(waiter.woken == 1);
+    CHECK(waiter.state == wsolo::detail::room_state::ended);
+    wire.end();
+    CHECK(out.pump().status == pump_status::blocked);
+    wire.end();
+    CHECK(out.pump().status == pump_status::finished);
 }

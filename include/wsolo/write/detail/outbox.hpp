@@ -255,7 +255,7 @@ public:
             how.deadline = queue_->deadline();
             how.drain_deadline = queue_->close_deadline;
             if (how.is_blocked) return leave(next_step::parked);
-            if (how.is_used_up && !is_dying_) return leave(next_step::handed_over);
+            if (how.is_used_up) return leave(next_step::handed_over);
             queue_->plan(plan, is_urgent);
             return next_step::write;
         }
@@ -275,7 +275,7 @@ public:
     /// `over` is the write's own flag, which its completion sets under the lock.
     standing look(const bool& over, errands& after) noexcept {
         const scoped_hold hold(lock_);
-        queue_->grant(books_, after.due);
+        serve_waiters(after);
         return {over, is_dying_, queue_->close_deadline <= queue_->write_deadline, books_.take_climb(),
                 queue_->deadline()};
     }
@@ -408,6 +408,13 @@ private:
                (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
     }
 
+    /// Room for those who wait; or, after a Close, the end of their waits.
+    void serve_waiters(errands& after) noexcept {
+        if (sealed_)
+            queue_->end_waits(after.due);
+        else
+            queue_->grant(books_, after.due);
+    }
     /// A sender that waited waits no more.
     void pass_on(errands& after, queue*& idle) noexcept {
         queue_->grant(books_, after.due);
@@ -459,10 +466,7 @@ private:
         if (queue_ == nullptr) return;
         queue_->account(how.done, books_, after);
         how.done = {};
-        if (sealed_)
-            queue_->end_waits(after.due);
-        else
-            queue_->grant(books_, after.due);
+        serve_waiters(after);
         how.high = books_.take_climb();
         how.low = books_.take_fall(queue_->held);
     }

@@ -53,3 +53,13 @@ TEST_CASE("a cancelled write that took everything has not failed", "[write][comp
     CHECK(f.out.pump().status == pump_status::idle);
     CHECK(f.out.report().frames_written == 1);
 }
+
+TEST_CASE("a completion that would block has failed", "[write][completion]") {
+    completing f;
+    REQUIRE(f.out.send_text("a") == errc::none);
+    REQUIRE(f.out.pump().status == pump_status::blocked);
+    f.wire.end(io_status::would_block, 1);
+    CHECK(f.out.pump().status == pump_status::finished);
+    CHECK(f.out.report().reason == errc::write_failed);
+    CHECK(f.out.report().partial_frame);
+}
