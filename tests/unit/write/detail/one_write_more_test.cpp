@@ -1,5 +1,6 @@
 // Would catch: a write that is judged late by the clock after it, so that a process that slept blames its peer; a
-// cancelled write that took everything and counts as failed; a completion that says would_block and counts as progress.
+// cancelled write that took everything and counts as failed; a completion that says would_block and counts as progress; a writer that goes and
+// frees a large frame that the transport still reads.
 
 #include <support/writer_fixture.hpp>
 
@@ -62,4 +63,19 @@ TEST_CASE("a completion that would block has failed", "[write][completion]") {
     CHECK(f.out.pump().status == pump_status::finished);
     CHECK(f.out.report().reason == errc::write_failed);
     CHECK(f.out.report().partial_frame);
+}
+
+TEST_CASE("a writer that goes leaves the transport a large frame as it was", "[write][completion]") {
+    wsolo::testing::completing_wire wire;
+    int scheduled = 0;
+    const std::string payload(3000, 'a');
+    {
+        decltype(completing::out) out(wsolo::testing::completing_transport(wire),
+                                      completing::hook{&scheduled});
+        REQUIRE(out.send_text(payload) == errc::none);
+        REQUIRE(out.pump().status == pump_status::blocked);
+    }
+    const std::vector<std::string> others(100, std::string(3000, 'z')); // where it was, if it had been freed
+    wire.end();
+    CHECK(wire.bytes().substr(4) == payload);
 }
