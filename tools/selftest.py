@@ -119,6 +119,10 @@ class Layers(House):
         self.add_line("include/wsolo/frame/header.hpp", "#include <functional>")
         self.one(check_layers.problems_of(self.root), "<functional> is too dear for frame/")
 
+    def test_umbrella_brings_no_threads(self) -> None:
+        self.add_line("include/wsolo/write/outbox.hpp", "#include <thread>")
+        self.one(check_layers.problems_of(self.root), "outbox.hpp:", "wsolo.hpp must not bring <thread>")
+
     def test_unknown_room_and_missing_header(self) -> None:
         self.write("include/wsolo/attic/old.hpp", "#pragma once\n")
         self.add_line("include/wsolo/frame/header.hpp", '#include "gone.hpp"')

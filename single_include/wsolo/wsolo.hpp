@@ -46,8 +46,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -56,7 +56,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -595,7 +594,6 @@ enum class errc : std::uint8_t {
     message_open,
     message_unfinished,
     handler_failed,
-    superseded,
     cancelled,
     timed_out,
     would_deadlock,
@@ -749,8 +747,6 @@ inline constexpr error_info error_table[] = {
      blame::local, 1011},
     {errc::handler_failed, "handler_failed", "the handler of a message threw", "RFC 6455 §7.4.1",
      blame::local, 1011},
-    {errc::superseded, "superseded", "a newer PING's answer replaced this one", "RFC 6455 §5.5.3",
-     blame::local, 0},
     {errc::cancelled, "cancelled", "cancelled by the stop token", "", blame::local, 0},
     {errc::timed_out, "timed_out", "the deadline passed", "", blame::local, 0},
     {errc::would_deadlock, "would_deadlock", "waiting here would wait for this very caller", "", blame::local,
@@ -818,6 +814,71 @@ public:
 
 template <>
 struct std::is_error_code_enum<wsolo::errc> : std::true_type {};
+
+// ---- wsolo/core/time.hpp
+// Points and spans of time, as everything in wsolo counts them.
+//
+// Laws of this file:
+// - Every deadline is a point of the steady clock: the wall clock may jump.
+// - Arithmetic saturates: a deadline beyond the clock's end is no deadline.
+// - Nothing here reads a clock.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A point of the steady clock.
+using time_point = std::chrono::steady_clock::time_point;
+/// A span; any std::chrono duration that converts without loss fits.
+using duration = std::chrono::steady_clock::duration;
+
+/// "No deadline", and what a deadline that would overflow saturates to.
+inline constexpr time_point no_deadline = time_point::max();
+
+/// `span` in the clock's own unit; what that can't hold saturates, at either end.
+template <class Rep, class Period>
+[[nodiscard]] constexpr duration saturated(std::chrono::duration<Rep, Period> span) noexcept {
+    using given = std::chrono::duration<Rep, Period>;
+    if constexpr (std::ratio_less_equal_v<Period, duration::period>) { // as fine or finer: it fits
+        return std::chrono::duration_cast<duration>(span);
+    } else {
+        if (span >= std::chrono::duration_cast<given>(duration::max())) return duration::max();
+        if (span <= std::chrono::duration_cast<given>(duration::min())) return duration::min();
+        return std::chrono::duration_cast<duration>(span);
+    }
+}
+
+/// `from` + `span`, saturating at no_deadline and at the clock's beginning.
+[[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
+    const duration since = from.time_since_epoch();
+    if (span.count() > 0 && since > duration::max() - span) return no_deadline;
+    if (span.count() < 0 && since < duration::min() - span) return time_point::min();
+    return from + span;
+}
+template <class Rep, class Period>
+[[nodiscard]] constexpr time_point deadline_after(time_point from,
+                                                  std::chrono::duration<Rep, Period> span) noexcept {
+    return deadline_after(from, saturated(span));
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/core/limit.hpp
+// What a zero means for every limit, quantum and timeout of wsolo: none.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// `limit` as a bound that everything can be compared with: 0 bounds nothing.
+template <std::unsigned_integral Number>
+[[nodiscard]] constexpr Number bound_of(Number limit) noexcept {
+    return limit == 0 ? std::numeric_limits<Number>::max() : limit;
+}
+
+/// The same of a timeout, saturated.
+template <class Rep, class Period>
+[[nodiscard]] constexpr duration bound_of(std::chrono::duration<Rep, Period> timeout) noexcept {
+    return timeout == timeout.zero() ? duration::max() : saturated(timeout);
+}
+
+} // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/core/result.hpp
 // A value or the errc that stands in its place. std::expected is C++23; this is the part of it that wsolo
@@ -1062,49 +1123,62 @@ enum class role : std::uint8_t { server, client };
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/core/time.hpp
-// Points and spans of time, as everything in wsolo counts them.
+// ---- wsolo/core/side.hpp
+// Which side of a connection an object is, as one policy for reader, writer and endpoint: the role, and with a client's the
+// key source that it masks with.
 //
 // Laws of this file:
-// - Every deadline is a point of the steady clock: the wall clock may jump.
-// - Arithmetic saturates: a deadline beyond the clock's end is no deadline.
-// - Nothing here reads a clock.
+// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455 §5.1).
+// - An object uses its side from one thread at a time (a writer under its lock), so a key source needs no lock of its own.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A point of the steady clock.
-using time_point = std::chrono::steady_clock::time_point;
-/// A span; any std::chrono duration that converts without loss fits.
-using duration = std::chrono::steady_clock::duration;
+/// A server: what it sends goes out as it is. Empty.
+class server_side {
+public:
+    static constexpr role self = role::server;
 
-/// "No deadline", and what a deadline that would overflow saturates to.
-inline constexpr time_point no_deadline = time_point::max();
-
-/// `span` in the clock's own unit; what that can't hold saturates, at either end.
-template <class Rep, class Period>
-[[nodiscard]] constexpr duration saturated(std::chrono::duration<Rep, Period> span) noexcept {
-    using given = std::chrono::duration<Rep, Period>;
-    if constexpr (std::ratio_less_equal_v<Period, duration::period>) { // as fine or finer: it fits
-        return std::chrono::duration_cast<duration>(span);
-    } else {
-        if (span >= std::chrono::duration_cast<given>(duration::max())) return duration::max();
-        if (span <= std::chrono::duration_cast<given>(duration::min())) return duration::min();
-        return std::chrono::duration_cast<duration>(span);
+    /// Calls use(), and returns its result: encode_frame<self> and the like take no key source of a server.
+    template <class Use>
+    decltype(auto) with_keys(Use use) noexcept {
+        return use();
     }
-}
+    /// The same side for one frame, for another thread.
+    [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
+};
 
-/// `from` + `span`, saturating at no_deadline and at the clock's beginning.
-[[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
-    const duration since = from.time_since_epoch();
-    if (span.count() > 0 && since > duration::max() - span) return no_deadline;
-    if (span.count() < 0 && since < duration::min() - span) return time_point::min();
-    return from + span;
-}
-template <class Rep, class Period>
-[[nodiscard]] constexpr time_point deadline_after(time_point from,
-                                                  std::chrono::duration<Rep, Period> span) noexcept {
-    return deadline_after(from, saturated(span));
-}
+/// A client: each frame that it sends is masked with a fresh key from `Keys`, which is owned (`random_keys`, the default),
+/// or referred to (`random_keys&`: it then outlives this).
+template <class Keys = random_keys>
+class client_side {
+    static_assert(key_source<std::remove_reference_t<Keys>>,
+                  "a client's frames are masked: give it a key source (core/random.hpp)");
+
+public:
+    static constexpr role self = role::client;
+
+    client_side()
+        requires std::default_initializable<Keys>
+    = default;
+    explicit client_side(Keys keys) noexcept : keys_(static_cast<Keys&&>(keys)) {}
+
+    /// Calls use(keys), and returns its result: for encode_frame<self> and the like.
+    template <class Use>
+    decltype(auto) with_keys(Use use) noexcept {
+        return use(keys_);
+    }
+    /// A side for one frame, for another thread. Takes one key.
+    [[nodiscard]] client_side<one_key> for_one_frame() noexcept {
+        return client_side<one_key>(one_key(keys_.next_key()));
+    }
+
+private:
+    Keys keys_{};
+};
+
+/// The side of a role, with a client's default key source.
+template <role Self>
+using default_side = std::conditional_t<Self == role::server, server_side, client_side<>>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -2843,6 +2917,8 @@ public:
 
     /// The encoded frame. Valid while this object is not assigned to, moved from or destroyed.
     [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view().subspan(start_); }
+    /// Bytes of memory that it holds, its frame's included.
+    [[nodiscard]] std::size_t memory() const noexcept { return bytes_.capacity(); }
 
 private:
     explicit owned_frame(byte_buffer&& bytes, std::size_t start = 0) noexcept
@@ -5825,48 +5901,6 @@ struct read_limits {
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/session/detail/reader_keys.hpp
-// A reader's key source: owned, referred to, or none for a server.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// What a server's reader has in a key source's place.
-struct no_keys {};
-
-template <role Role>
-using default_keys = std::conditional_t<masks(Role), random_keys, no_keys>;
-
-/// Keys may be a reference: the source is then the caller's and outlives the reader.
-template <class Keys>
-class reader_keys {
-    static_assert(key_source<std::remove_reference_t<Keys>>,
-                  "a client's replies are masked: give the reader a key source (core/random.hpp)");
-
-public:
-    template <class... Arguments>
-        requires std::constructible_from<Keys, Arguments...>
-    explicit reader_keys(Arguments&&... arguments) noexcept : keys_(std::forward<Arguments>(arguments)...) {}
-
-    template <class Use>
-    void with_keys(Use use) noexcept {
-        use(keys_);
-    }
-
-private:
-    Keys keys_;
-};
-
-template <>
-class reader_keys<no_keys> {
-public:
-    template <class Use>
-    void with_keys(Use use) noexcept {
-        use();
-    }
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
 // ---- wsolo/session/detail/message_rules.hpp
 // What one data frame may follow and what it may add (RFC 6455 §5.4, §10.4): the part of the rules that
 // depends on the frames before it.
@@ -6182,23 +6216,22 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Reads what the peer of `Role` sends. Keys: a client's key source, owned (`random_keys`, the default) or
-/// referred to (`random_keys&`), for the replies that it owes; a server has none. Not thread-safe: one thread
-/// at a time reads, and the same one calls the other members. Movable between reads where Keys is.
-template <role Role, class Keys = detail::default_keys<Role>>
-class basic_reader : private detail::reader_keys<Keys> {
-    static_assert(masks(Role) != std::is_same_v<Keys, detail::no_keys>,
-                  "a client's replies are masked and need a key source; a server's are not and take none");
-
+/// Reads what the peer of `Side` sends. Side: server_side, or client_side<> with the key source for the replies that a client
+/// owes. Not thread-safe: one thread at a time reads, and the same one calls the other members. Movable between reads where
+/// Side is.
+template <class Side>
+class basic_reader {
 public:
     class event_range;
 
-    /// `keys`: what a client's key source is made of, nothing for a default one. With delivery::fragments 125
-    /// bytes are allocated here, and nothing ever after.
-    template <class... KeyArguments>
-        requires std::constructible_from<detail::reader_keys<Keys>, KeyArguments...>
-    explicit basic_reader(const read_limits& limits = {}, KeyArguments&&... keys) noexcept
-        : detail::reader_keys<Keys>(std::forward<KeyArguments>(keys)...), state_(limits) {}
+    using side_type = Side;
+
+    /// With delivery::fragments 125 bytes are allocated here, and nothing ever after.
+    explicit basic_reader(const read_limits& limits = {})
+        requires std::default_initializable<Side>
+        : state_(limits) {}
+    basic_reader(const read_limits& limits, Side side) noexcept
+        : side_(static_cast<Side&&>(side)), state_(limits) {}
 
     /// The events in the next bytes from the peer, found one by one as the range is iterated, once:
     ///
@@ -6246,7 +6279,7 @@ private:
     void settle_reply(event& found) noexcept {
         if (state_.close_sent) return;
         if (found.kind() == event_kind::failure && found.code() == close_code::no_status) return;
-        this->with_keys([&](auto&... keys) { detail::event_access::owe(found, keys...); });
+        side_.with_keys([&](auto&... keys) { detail::event_access::owe(found, keys...); });
     }
 
     /// The next event, or false when the input is used up.
@@ -6257,13 +6290,14 @@ private:
         return true;
     }
 
-    detail::reader_state<Role> state_;
+    [[no_unique_address]] Side side_;
+    detail::reader_state<Side::self> state_;
 };
 
 /// The events of one read(): a single-pass range. Neither copied nor moved; it refers to its reader and to
 /// the bytes that were read.
-template <role Role, class Keys>
-class basic_reader<Role, Keys>::event_range {
+template <class Side>
+class basic_reader<Side>::event_range {
 public:
     struct sentinel {};
 
@@ -6318,9 +6352,9 @@ private:
 };
 
 /// A server's side: reads a client's masked frames.
-using server_reader = basic_reader<role::server>;
+using server_reader = basic_reader<server_side>;
 /// A client's side: reads a server's frames, and owns a generator for the replies' keys (1 KiB).
-using client_reader = basic_reader<role::client>;
+using client_reader = basic_reader<client_side<>>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -6329,10 +6363,10 @@ using client_reader = basic_reader<role::client>;
 // ordered ring that holds such nodes.
 //
 // Laws of this file:
-// - Whoever waits brings the node: nothing here allocates.
+// - Those who wait bring the node: nothing here allocates.
 // - fire() is called at most once, with no lock held, after the node was unlinked; the caller touches the
 //   node no more, so that the node may end in it.
-// - Plain data: the ring belongs to whoever holds the lock around it.
+// - Plain data: a ring belongs to the thread that holds the lock around it.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -6351,7 +6385,8 @@ struct waiter {
     std::uint64_t mark;
     waiter* next = nullptr;
     waiter* previous = nullptr;
-    errc outcome = errc::none; // why it was fired, or why add() refused it
+    const void* taker = nullptr; // the thread that took it, to fire it: see sync/firing.hpp
+    errc outcome = errc::none;   // why it was fired, or why add() refused it
 
 protected:
     ~waiter() = default;
@@ -6359,7 +6394,15 @@ protected:
 
 namespace detail {
 
-/// Links `added` into the ring that starts at `first` (null: empty), by mark, behind equals. Returns the
+/// Links `added` into a ring, before `place`.
+inline void link_before(waiter& place, waiter& added) noexcept {
+    added.previous = place.previous;
+    added.next = &place;
+    place.previous->next = &added;
+    place.previous = &added;
+}
+
+/// Links `added` into the ring that starts at `first` (null: empty), by mark, after equals. Returns the
 /// new first. O(1) when marks grow, else O(waiters with a greater mark).
 [[nodiscard]] inline waiter* link_by_mark(waiter* first, waiter& added) noexcept {
     if (first == nullptr) {
@@ -6372,10 +6415,7 @@ namespace detail {
         leads = before == first;
         before = before->previous;
     }
-    added.previous = before;
-    added.next = before->next;
-    before->next->previous = &added;
-    before->next = &added;
+    link_before(*before->next, added);
     return leads ? &added : first;
 }
 
@@ -6711,24 +6751,24 @@ public:
     basic_handler_scope(const basic_handler_scope&) = delete;
     basic_handler_scope& operator=(const basic_handler_scope&) = delete;
 
-    ~basic_handler_scope() { leave(); }
-
-    /// Ends the scope early. No effect the second time.
-    void leave() noexcept {
-        if (object_ == nullptr) return;
+    ~basic_handler_scope() {
         WSOLO_ASSERT(Traits::thread_slot() == this,
                      "a handler's scope ends in the thread that opened it, before the scopes around it");
         Traits::thread_slot() = outer_;
-        object_ = nullptr;
     }
 
-    /// Whether the calling thread runs an item of `object` numbered `last` or below. O(depth of nesting).
-    [[nodiscard]] static bool is_inside(const void* object, std::uint64_t last = ~std::uint64_t{0}) noexcept {
-        auto* scope = static_cast<const basic_handler_scope*>(Traits::thread_slot());
+    /// The innermost scope in which the calling thread runs an item of `object` numbered `last` or below; null when there
+    /// is none. O(depth of nesting).
+    [[nodiscard]] static basic_handler_scope* innermost(const void* object,
+                                                        std::uint64_t last = ~std::uint64_t{0}) noexcept {
+        auto* scope = static_cast<basic_handler_scope*>(Traits::thread_slot());
         while (scope != nullptr && (scope->object_ != object || scope->number_ > last)) {
-            scope = static_cast<const basic_handler_scope*>(scope->outer_);
+            scope = static_cast<basic_handler_scope*>(scope->outer_);
         }
-        return scope != nullptr;
+        return scope;
+    }
+    [[nodiscard]] static bool is_inside(const void* object, std::uint64_t last = ~std::uint64_t{0}) noexcept {
+        return innermost(object, last) != nullptr;
     }
 
     /// How many items of `object` the calling thread runs, one inside another. O(depth of nesting).
@@ -6741,12 +6781,80 @@ public:
     }
 
 private:
-    const void* object_;
-    std::uint64_t number_;
-    void* outer_;
+    const void* const object_;
+    const std::uint64_t number_;
+    void* const outer_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/firing.hpp
+// The loop in which a thread fires waiters (sync/waiter.hpp) that are due. What a fired waiter runs may make others due, of
+// the same object or of another, and so on without end: beyond max_depth loops one inside another, the innermost of these
+// fires them after the waiter that it is firing, so that a chain of any length needs a constant stack.
+//
+// Laws of this file:
+// - take() comes under the lock of the object that the waiter was unlinked from; run() with no lock held.
+// - Waiters are fired in the order in which they were taken. Each is unlinked first: what one runs may withdraw others.
+// - Nothing here touches the object that a waiter came from, so a fired waiter may destroy it.
+// - Taken waiters belong to the thread that took them: it alone fires them, or withdraws them.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Lives on the stack of the thread that fires. Nothing allocates.
+template <class Traits>
+class firing_loop : basic_handler_scope<Traits> {
+    using scope = basic_handler_scope<Traits>;
+
+public:
+    static constexpr unsigned max_depth = 8;
+
+    firing_loop() noexcept : firing_loop(static_cast<firing_loop*>(scope::innermost(&name))) {}
+    firing_loop(const firing_loop&) = delete;
+    firing_loop& operator=(const firing_loop&) = delete;
+    ~firing_loop() = default;
+
+    /// Precondition: `due` was unlinked under the lock that the caller holds.
+    void take(waiter& due) noexcept {
+        due.taker = &Traits::thread_slot();
+        link_before(*due_, due);
+    }
+
+    /// Fires what was taken, and what becomes due meanwhile beyond max_depth. Too deep, it leaves all to an outer loop.
+    void run() noexcept {
+        while (own_.next != &own_) {
+            waiter& due = *own_.next;
+            static_cast<void>(unlink(&own_, due));
+            due.fire(due);
+        }
+    }
+
+    /// Whether `gone`, of an object whose lock is held, was taken by this thread and not fired. It will not be then.
+    [[nodiscard]] static bool withdraw(waiter& gone) noexcept {
+        if (gone.taker != &Traits::thread_slot() || !gone.is_linked()) return false;
+        static_cast<void>(unlink(nullptr, gone));
+        return true;
+    }
+
+private:
+    explicit firing_loop(firing_loop* outer) noexcept
+        : scope(&name),
+          due_(outer != nullptr && outer->depth_ >= max_depth ? outer->due_ : &own_),
+          depth_(outer == nullptr ? 1 : outer->depth_ + 1) {
+        own_.next = own_.previous = &own_;
+    }
+
+    struct list_head final : waiter {
+        list_head() noexcept : waiter(nullptr) {}
+    };
+    static constexpr char name = 0; // its address is what the scopes of all loops have in common
+
+    list_head own_;
+    waiter* due_; ///< the head of the list to which take() appends
+    unsigned depth_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/sync/inbox_limits.hpp
 // How much one inbox may hold, and what becomes of the next message when that is used up.
@@ -6755,7 +6863,7 @@ private:
 // - What counts is what was accepted and not yet handled, the message in the handler included, plus an
 //   overhead per message: the bound is on memory, not on payload (RFC 6455 §10.4 asks for limits).
 // - Both bounds hold at once: many small messages can't hide behind the bytes, nor large ones behind the
-//   count.
+//   count. A zero means "none": no bound.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -6772,7 +6880,7 @@ struct inbox_limits {
     /// Bytes that may wait, overhead included. With inbox_overflow::pause the message that crosses the
     /// bound is still accepted, so that memory stays below max_bytes plus one message; otherwise it is not.
     std::size_t max_bytes = 1024 * 1024;
-    /// Messages that may wait, the one in the handler included. At least 1.
+    /// Messages that may wait, the one in the handler included.
     std::uint32_t max_messages = 1024;
     inbox_overflow when_full = inbox_overflow::pause;
 };
@@ -6801,7 +6909,7 @@ struct inbox_report {
         return bytes_handled + bytes_dropped;
     }
     /// Whether everything accepted was handled without an error.
-    [[nodiscard]] constexpr bool clean() const noexcept { return reason == errc::none; }
+    [[nodiscard]] constexpr bool is_clean() const noexcept { return reason == errc::none; }
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -6852,6 +6960,84 @@ public:
 
 private:
     Lock& lock_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/turn.hpp
+// Whose turn it is to run an object's work: one value, changed only together with the data that it depends on, under
+// that object's lock. A writer and an inbox each own one.
+//
+//     state      whose turn it is                          leaves by
+//     free       no one's: there is nothing to do          claim: scheduled · seize: running
+//     gated      an owner's, who opens it later            open: free · revoke: scheduled · expire: running ·
+//                                                          seize: running
+//     scheduled  the schedule hook's, which owes a run     begin: running · seize: running
+//     running    the one thread's that runs                release: free · hand_over: scheduled · park: parked ·
+//                                                          finish: finished
+//     parked     an event's: writability, a wish for more  resume: running · recall: scheduled · seize: running
+//     finished   no one's, ever again                      -
+//
+// Laws of this file:
+// - Only the holder of `running` touches what the turn protects; release(), hand_over(), park() and finish() are its own.
+// - The other functions answer whether they changed anything. True of claim(), recall() and revoke(): the caller now owes
+//   a call of the schedule hook, with no lock held.
+// - "Nothing left, so release" and "something new, so claim" can't interleave, because each is one step under the lock
+//   that also guards the data. This is why no wake-up is lost.
+
+namespace wsolo::inline WSOLO_ABI {
+
+enum class turn_state : std::uint8_t { free, gated, scheduled, running, parked, finished };
+
+/// A plain value of one byte. Not thread-safe: the object's lock is held around every call. O(1), never throws.
+class turn {
+public:
+    constexpr explicit turn(turn_state first = turn_state::free) noexcept : state_(first) {}
+
+    [[nodiscard]] constexpr turn_state state() const noexcept { return state_; }
+    [[nodiscard]] constexpr bool is(turn_state wanted) const noexcept { return state_ == wanted; }
+
+    /// There is work now.
+    [[nodiscard]] constexpr bool claim() noexcept { return move(turn_state::free, turn_state::scheduled); }
+    /// What it was parked for came, or something more urgent did.
+    [[nodiscard]] constexpr bool recall() noexcept { return move(turn_state::parked, turn_state::scheduled); }
+
+    /// The run that the hook owes.
+    [[nodiscard]] constexpr bool begin() noexcept { return move(turn_state::scheduled, turn_state::running); }
+    /// A run because the event came.
+    [[nodiscard]] constexpr bool resume() noexcept { return move(turn_state::parked, turn_state::running); }
+
+    /// The owner of the gate lets go.
+    [[nodiscard]] constexpr bool open() noexcept { return move(turn_state::gated, turn_state::free); }
+    /// Something came that does not wait for the gate.
+    [[nodiscard]] constexpr bool revoke() noexcept { return move(turn_state::gated, turn_state::scheduled); }
+    /// The gate stood for too long: the caller runs, to end the object.
+    [[nodiscard]] constexpr bool expire() noexcept { return move(turn_state::gated, turn_state::running); }
+
+    /// The object is being destroyed: the caller runs, unless another thread does or it is over.
+    [[nodiscard]] constexpr bool seize() noexcept {
+        if (is(turn_state::running) || is(turn_state::finished)) return false;
+        state_ = turn_state::running;
+        return true;
+    }
+
+    constexpr void release() noexcept { leave(turn_state::free); }
+    constexpr void hand_over() noexcept { leave(turn_state::scheduled); }
+    constexpr void park() noexcept { leave(turn_state::parked); }
+    constexpr void finish() noexcept { leave(turn_state::finished); }
+
+private:
+    constexpr bool move(turn_state from, turn_state to) noexcept {
+        if (state_ != from) return false;
+        state_ = to;
+        return true;
+    }
+    constexpr void leave(turn_state to) noexcept {
+        WSOLO_ASSERT(state_ == turn_state::running, "only the thread that runs gives the turn away");
+        state_ = to;
+    }
+
+    turn_state state_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -6990,29 +7176,17 @@ private:
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/sync/detail/inbox_box.hpp
-// The messages of one connection that wait for their handler, and who may handle them: both under one short
-// lock, so that "open?", "room?", "queue it" and "am I the one to have it drained?" are a single step.
+// The messages of one connection that wait for their handler, and the turn (sync/turn.hpp) to handle them: both under one
+// short lock, so that "open?", "room?", "queue it" and "must I have it drained?" are a single step.
 //
 // Laws of this file:
-// - Exactly one holder of the turn: only `draining` may touch what front() showed.
-// - A push that finds the turn free takes it and must have the inbox drained; a push that finds it taken
-//   does nothing, because finding the queue empty and giving the turn back are one step under the same
-//   lock. No wake-up can be lost.
+// - Only the thread that runs may touch what front() showed. In an inbox a parked turn waits for the handler's wish.
+// - A push that finds the turn free claims it and must have the inbox drained; a push that finds it taken does nothing,
+//   because finding the queue empty and releasing the turn are one step under the same lock. No wake-up can be lost.
 // - Once sealed nothing is accepted. The first error stands, and what is queued then is dropped.
 // - Under the lock there is no allocation, no system call and no user code but the message's move.
 
-namespace wsolo::inline WSOLO_ABI {
-
-/// Who holds the right to handle messages.
-enum class inbox_turn : std::uint8_t {
-    free,      ///< nobody: the queue is empty
-    scheduled, ///< the schedule hook: drain() is owed
-    draining,  ///< the thread inside drain()
-    resting,   ///< nobody: messages wait, and the handler wants none now
-    finished,  ///< nobody, ever again
-};
-
-namespace detail {
+namespace wsolo::inline WSOLO_ABI::detail {
 
 /// What the drainer has done since it looked last.
 struct handled {
@@ -7030,15 +7204,14 @@ struct [[nodiscard]] inbox_look {
     message_block<Message>* spent = nullptr;
 };
 
-/// What a push or a close came to. `schedule`: the caller took the turn and must call the schedule hook.
+/// What a push or a close came to. `schedule`: the caller claimed the turn and must call the schedule hook.
 struct [[nodiscard]] inbox_change {
     errc error = errc::none;
     bool pause = false;
     bool schedule = false;
 };
 
-/// See the file's laws. Each function takes the lock itself; those marked "drainer" are for the turn's
-/// holder.
+/// See the file's laws. Each function takes the lock itself; those marked "drainer" are for the thread that runs.
 template <class Message, class Traits>
 class inbox_box {
 public:
@@ -7048,15 +7221,15 @@ public:
     static constexpr std::size_t overhead = sizeof(message_slot<Message>);
 
     explicit inbox_box(const inbox_limits& limits) noexcept
-        : max_bytes_(limits.max_bytes),
-          max_messages_(limits.max_messages == 0 ? 1 : limits.max_messages),
+        : max_bytes_(bound_of(limits.max_bytes)),
+          max_messages_(bound_of(limits.max_messages)),
           when_full_(limits.when_full) {}
     inbox_box(const inbox_box&) = delete;
     inbox_box& operator=(const inbox_box&) = delete;
 
     /// `message` is moved from only when the answer is errc::none.
     inbox_change push(Message&& message, std::size_t bytes) noexcept {
-        block_source fresh; // outlives the hold: what is not needed is freed behind the lock
+        block_source fresh; // outlives the hold: what is not needed is freed after the lock
         do {
             const scoped_hold hold(lock_);
             if (const inbox_change refused = judge(bytes); refused.error != errc::none) return refused;
@@ -7068,34 +7241,31 @@ public:
     /// Nothing is accepted any more. An error drops what is queued; errc::none lets it be handled.
     inbox_change close(errc why) noexcept {
         const scoped_hold hold(lock_);
-        if (turn_ == inbox_turn::finished || aborting_ || (sealed_ && why == errc::none))
+        if (turn_.is(turn_state::finished) || aborting_ || (sealed_ && why == errc::none))
             return {errc::closed};
         return {.schedule = end_with(why)};
     }
 
-    /// Takes the turn that a hook owes, and looks. not_owed: it is somebody else's, or nobody's; see
-    /// turn().
+    /// Takes the turn that a hook owes, and looks. not_owed: there is none; see state().
     inbox_look<Message> begin(std::size_t quantum) noexcept {
         const scoped_hold hold(lock_);
-        if (turn_ != inbox_turn::scheduled) return {.step = inbox_step::not_owed};
-        turn_ = inbox_turn::draining;
+        if (!turn_.begin()) return {.step = inbox_step::not_owed};
         return choose(nullptr, quantum);
     }
 
     /// The handler wants messages again. True when the caller must call the schedule hook.
     [[nodiscard]] bool rouse() noexcept {
         const scoped_hold hold(lock_);
-        return take_if(inbox_turn::resting);
+        return turn_.recall();
     }
 
-    /// Drainer: the handler wants none now. The turn rests with what is queued, unless there is an end to make.
+    /// Drainer: the handler wants none now. The turn is parked with what is queued, unless there is an end to make.
     inbox_look<Message> rest() noexcept {
         const scoped_hold hold(lock_);
-        inbox_look<Message> next = choose(nullptr, 0);
-        if (next.step != inbox_step::quantum_used) return next;
-        turn_ = inbox_turn::resting;
-        next.step = inbox_step::rested;
-        return next;
+        const inbox_look<Message> next = choose(nullptr, 1);
+        if (next.step != inbox_step::handle) return next;
+        turn_.park();
+        return {.step = inbox_step::rested};
     }
 
     /// Drainer: settles what it did, and learns what is next. `left` of its quantum remain.
@@ -7125,25 +7295,24 @@ public:
     /// Drainer: the last touch.
     void retire() noexcept {
         const scoped_hold hold(lock_);
-        turn_ = inbox_turn::finished;
+        turn_.finish();
     }
 
-    /// For the destructor: takes the turn from whoever it waits for. False when the inbox is finished.
+    /// For the destructor: takes the turn, whatever it waits for. False when the inbox is finished.
     [[nodiscard]] bool seize(errc why) noexcept {
         const scoped_hold hold(lock_);
-        WSOLO_ASSERT(turn_ != inbox_turn::draining,
+        WSOLO_ASSERT(!turn_.is(turn_state::running),
                      "an inbox is destroyed while another thread, or its own handler, is in drain()");
-        if (turn_ == inbox_turn::finished) return false;
+        if (!turn_.seize()) return false;
         if (!aborting_ && (!sealed_ || !blocks_.empty())) report_.reason = why;
-        turn_ = inbox_turn::draining;
         return true;
     }
 
-    [[nodiscard]] inbox_turn turn() noexcept {
+    [[nodiscard]] turn_state state() noexcept {
         const scoped_hold hold(lock_);
-        return turn_;
+        return turn_.state();
     }
-    [[nodiscard]] bool paused() noexcept {
+    [[nodiscard]] bool is_paused() noexcept {
         const scoped_hold hold(lock_);
         return paused_;
     }
@@ -7200,25 +7369,19 @@ private:
         bytes_ += bytes;
         if (when_full_ == inbox_overflow::pause && (messages_ >= max_messages_ || held() >= max_bytes_))
             paused_ = true;
-        return {errc::none, paused_, take_if(inbox_turn::free)};
+        return {errc::none, paused_, turn_.claim()};
     }
 
-    /// True when the caller took the turn.
+    /// True when the caller claimed the turn.
     bool end_with(errc why) noexcept {
         sealed_ = true;
         if (why != errc::none && !aborting_) {
             aborting_ = true;
             report_.reason = why;
             stop_.store(true, std::memory_order_relaxed);
-            if (take_if(inbox_turn::resting)) return true; // what is queued is not for the handler any more
+            if (turn_.recall()) return true; // what is queued is not for the handler any more
         }
-        return take_if(inbox_turn::free);
-    }
-
-    bool take_if(inbox_turn turn) noexcept {
-        if (turn_ != turn) return false;
-        turn_ = inbox_turn::scheduled;
-        return true;
+        return turn_.claim();
     }
 
     [[nodiscard]] block* settle(const handled& done) noexcept {
@@ -7241,7 +7404,7 @@ private:
             next.step = sealed_ ? inbox_step::end : inbox_step::released;
             if (!sealed_) release(next);
         } else if (left == 0) {
-            turn_ = inbox_turn::scheduled;
+            turn_.hand_over();
             next.step = inbox_step::quantum_used;
         } else {
             const std::uint32_t most = batch();
@@ -7253,7 +7416,7 @@ private:
 
     /// The queue is empty: no heap block stays.
     void release(inbox_look<Message>& next) noexcept {
-        turn_ = inbox_turn::free;
+        turn_.release();
         block* const idle = blocks_.release_idle();
         if (next.spent == nullptr)
             next.spent = idle;
@@ -7278,15 +7441,14 @@ private:
     std::uint32_t messages_ = 0;
     basic_spin_lock<Traits> lock_;
     typename Traits::template atomic<bool> stop_{false}; // aborting_, for the drainer between two messages
-    inbox_turn turn_ = inbox_turn::free;
+    turn turn_;
     inbox_overflow when_full_;
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
     bool paused_ : 1 = false;
 };
 
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
+} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/sync/schedule_hook.hpp
 // How a queue asks its loop for a turn: a function that whoever found the queue idle calls once.
@@ -7330,6 +7492,73 @@ template <schedule_hook Hook>
 } // namespace detail
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/sync/inbox_hooks.hpp
+// What an inbox tells its surroundings, besides asking for a turn: that reading may go on, and that it has ended.
+//
+// Laws of this file:
+// - Both are told or neither: a hook that is misspelt, or can't be called as the inbox would, does not compile.
+// - Each is called with no lock held, by the thread that drains (or destroys).
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// `on_resume()`: once after each pause, when both bounds are half free. What it throws ends the inbox as a handler's
+/// exception does. `on_finished(const inbox_report&)`: once, at the end; what it throws is dropped.
+template <class T>
+concept inbox_observer = requires(T& observer, const inbox_report& report) {
+    { observer.on_resume() } -> std::same_as<void>;
+    { observer.on_finished(report) } -> std::same_as<void>;
+};
+
+/// Wants to know nothing.
+struct no_inbox_observer {
+    void on_resume() noexcept {}
+    void on_finished(const inbox_report&) noexcept {}
+};
+
+namespace detail {
+
+struct inbox_hook_names {
+    void on_resume();
+    void on_finished();
+};
+/// A name that T has, too, is ambiguous here, whatever it stands for.
+template <class T>
+struct with_inbox_hook_names : T, inbox_hook_names {};
+
+/// Whether T has a member that is called as a hook of an inbox is.
+template <class T>
+[[nodiscard]] consteval bool names_an_inbox_hook() noexcept {
+    if constexpr (!std::is_class_v<T>) {
+        return false;
+    } else if constexpr (std::is_final_v<T>) {
+        return requires { &T::on_resume; } || requires { &T::on_finished; };
+    } else {
+        return !requires { &with_inbox_hook_names<T>::on_resume; } ||
+               !requires { &with_inbox_hook_names<T>::on_finished; };
+    }
+}
+
+} // namespace detail
+
+/// The hook of an inbox: called to have it drained, and an inbox_observer as well unless it names neither of these hooks.
+template <class T>
+concept inbox_schedule = schedule_hook<T> && (inbox_observer<T> || !detail::names_an_inbox_hook<T>());
+
+/// Makes such a hook of three functions.
+template <schedule_hook Schedule, std::invocable<> Resume, std::invocable<const inbox_report&> Finished>
+struct inbox_hooks {
+    Schedule schedule;
+    Resume resume;
+    Finished finished;
+    decltype(auto) operator()() { return schedule(); }
+    void on_resume() { resume(); }
+    void on_finished(const inbox_report& report) { finished(report); }
+};
+template <class Schedule, class Resume, class Finished>
+inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finished>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/sync/inbox.hpp
 // The receiving counterpart of the writer: whoever reads pushes messages and goes on reading; one drainer
 // at a time handles them, serially and in order. A slow handler stalls neither the reader nor the
@@ -7370,40 +7599,25 @@ struct inbox_drain {
     std::size_t messages = 0;
 };
 
-/// What an inbox calls, in one object: its loop, whoever reads, and its owner. Every `Schedule` of an inbox
-/// may have on_resume() and on_finished(const inbox_report&); this one makes such a thing of three
-/// functions.
-template <schedule_hook Schedule, std::invocable<> Resume, std::invocable<const inbox_report&> Finished>
-struct inbox_hooks {
-    Schedule schedule;
-    Resume resume;
-    Finished finished;
-    decltype(auto) operator()() { return schedule(); }
-    void on_resume() { resume(); }
-    void on_finished(const inbox_report& report) { finished(report); }
-};
-template <class Schedule, class Resume, class Finished>
-inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finished>;
-
 /// What may handle a message: called with `Message&&`; returns nothing, or the errc that closes the inbox.
 template <class Handler, class Message>
 concept inbox_handler =
     std::invocable<Handler&, Message&&> && (std::same_as<std::invoke_result_t<Handler&, Message&&>, void> ||
                                             std::same_as<std::invoke_result_t<Handler&, Message&&>, errc>);
 
-/// See the file's laws. `Schedule` is the hook, called with no lock held by the thread that pushed or
-/// closed; it may have, called by the thread that drains: `on_resume()`, once after each pause, when both
-/// bounds are half free; and `on_finished(const inbox_report&)`, once, at the end. Neither may throw.
-/// Thread safety: everything but construction and destruction. The destructor drops what is left
-/// (errc::aborted, as an end that on_finished() is told) and must not run inside a handler; no other thread
-/// may be in a call then, and no drain() may come later. Idle it owns no heap block, mutex or thread.
+/// See the file's laws. `Schedule` is the hook, called with no lock held by the thread that pushed or closed; it may be an
+/// inbox_observer as well. Thread safety: everything but construction and destruction. The destructor drops what is left
+/// (errc::aborted, as an end that on_finished() is told) and must not run inside a handler; no other thread may be in a call
+/// then, and no drain() may come later. Idle it owns no heap block, mutex or thread.
 ///
 /// on_resume() may run before push() has told another thread to pause: have it posted to the thread that
-/// reads, or let that thread look at paused() once it has stopped.
+/// reads, or let that thread look at is_paused() once it has stopped.
 template <class Message, schedule_hook Schedule, class Traits = std_traits>
 class inbox {
     static_assert(std::is_nothrow_move_constructible_v<Message> && std::is_nothrow_destructible_v<Message>,
                   "an inbox moves its messages under its lock: let Message's move constructor be noexcept");
+    static_assert(inbox_schedule<Schedule>,
+                  "a hook of an inbox has both on_resume() and on_finished(const inbox_report&), or neither");
 
     using box = detail::inbox_box<Message, Traits>;
 
@@ -7441,9 +7655,9 @@ public:
         return change.error == errc::none;
     }
 
-    /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook
-    /// asked; a call too many is harmless. What a handler throws closes the inbox with errc::handler_failed
-    /// and leaves this call, behind on_finished(). The message is destroyed when its handler returns.
+    /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook asked; a call too
+    /// many is harmless. What the handler throws (or wanted(), or on_resume()) closes the inbox with errc::handler_failed
+    /// and leaves this call, after on_finished(). The message is destroyed when its handler returns.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
         return drain_while(handler, always{}, quantum);
@@ -7456,10 +7670,10 @@ public:
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
         const auto first = box_.begin(at_once<Wanted>(quantum));
         if (first.step != detail::inbox_step::not_owed) return run(handler, wanted, quantum, first);
-        switch (box_.turn()) {
-        case inbox_turn::resting: return {inbox_status::resting};
-        case inbox_turn::draining: return {inbox_status::busy};
-        case inbox_turn::finished: return {inbox_status::finished};
+        switch (box_.state()) {
+        case turn_state::parked: return {inbox_status::resting};
+        case turn_state::running: return {inbox_status::busy};
+        case turn_state::finished: return {inbox_status::finished};
         default: return {inbox_status::idle};
         }
     }
@@ -7471,10 +7685,10 @@ public:
     }
 
     /// Whether reading is to pause: push() said so, and the resume hook was not called since.
-    [[nodiscard]] bool paused() const noexcept { return box_.paused(); }
-    [[nodiscard]] bool finished() const noexcept { return box_.turn() == inbox_turn::finished; }
+    [[nodiscard]] bool is_paused() const noexcept { return box_.is_paused(); }
+    [[nodiscard]] bool is_finished() const noexcept { return box_.state() == turn_state::finished; }
     /// Whether drain() is owed.
-    [[nodiscard]] bool wants_drain() const noexcept { return box_.turn() == inbox_turn::scheduled; }
+    [[nodiscard]] bool is_drain_owed() const noexcept { return box_.state() == turn_state::scheduled; }
     /// What counts against the bounds; overhead and the message in the handler included. What a run of
     /// messages (at most an eighth of the bounds) has handled may still be in it.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }
@@ -7498,11 +7712,12 @@ private:
         using detail::inbox_step;
         for (std::size_t total = 0;;) {
             box::block::destroy(next.spent);
-            if (next.step == inbox_step::handle && !wanted()) next = box_.rest();
             detail::handled done;
+            if (next.step == inbox_step::handle && !or_end(done, [&]() -> bool { return wanted(); }))
+                next = box_.rest();
             switch (next.step) {
-            case inbox_step::handle: handle_or_end(handler, next.run, done); break;
-            case inbox_step::resume: tell_resume(); break;
+            case inbox_step::handle: or_end(done, [&] { handle(handler, next.run, done); }); break;
+            case inbox_step::resume: or_end(done, [&] { tell_resume(); }); break;
             case inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
             case inbox_step::rested: return {inbox_status::resting, total};
             case inbox_step::end: end(); return {inbox_status::finished, total};
@@ -7513,12 +7728,12 @@ private:
         }
     }
 
-    /// What the handler throws leaves here, behind the end.
-    template <class Handler>
-    void handle_or_end(Handler& handler, detail::message_run<Message> run, detail::handled& done) {
+    /// Calls user code. What that throws closes the inbox, and leaves here after the end.
+    template <class Call>
+    std::invoke_result_t<Call&> or_end([[maybe_unused]] const detail::handled& done, Call call) {
 #if WSOLO_HAS_EXCEPTIONS
         try {
-            handle(handler, run, done);
+            return call();
         } catch (...) {
             static_cast<void>(box_.close(errc::handler_failed));
             box::block::destroy(box_.look(done, 0).spent);
@@ -7526,7 +7741,7 @@ private:
             throw;
         }
 #else
-        handle(handler, run, done);
+        return call();
 #endif
     }
 
@@ -7569,12 +7784,20 @@ private:
         box_.retire();
     }
 
-    // A hook that throws here ends the program: there is nobody to throw to.
-    void tell_resume() noexcept {
-        if constexpr (requires { hook_.on_resume(); }) hook_.on_resume();
+    void tell_resume() {
+        if constexpr (inbox_observer<Schedule>) hook_.on_resume();
     }
     void tell_finished() noexcept {
-        if constexpr (requires { hook_.on_finished(inbox_report{}); }) hook_.on_finished(box_.report());
+        if constexpr (inbox_observer<Schedule>) {
+#if WSOLO_HAS_EXCEPTIONS
+            try {
+                hook_.on_finished(box_.report());
+            } catch (...) { // it is over all the same
+            }
+#else
+            hook_.on_finished(box_.report());
+#endif
+        }
     }
 
     mutable box box_;
@@ -7790,7 +8013,7 @@ public:
     /// object is touched no more by them. Otherwise errc::cancelled or errc::timed_out. The caller must not
     /// be inside itself.
     template <stop_token_like StopToken>
-    [[nodiscard]] errc wait(const StopToken& stop, time_point deadline = no_deadline) noexcept {
+    [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
         const std::uint64_t word = word_.load(std::memory_order_acquire);
         if (is_drained(word) && (word & waited_for) == 0)
             return errc::none; // nobody is left to touch this object
@@ -7806,7 +8029,7 @@ public:
         return errc::none;
     }
     [[nodiscard]] errc wait(time_point deadline = no_deadline) noexcept {
-        return wait(never_stop{}, deadline);
+        return wait(deadline, never_stop{});
     }
 
     /// Whether it is closed and all have left. Only wait(), a callback or co_await tell that the object may
@@ -7818,6 +8041,7 @@ public:
     /// Links `added` until the drain; fire() then runs in the thread of the last leave(). False: drained
     /// already, and fire() will not be called.
     [[nodiscard]] bool add(waiter& added) noexcept {
+        added.taker = nullptr;
         waiter* const first = lock_.lock();
         std::uint64_t seen = word_.load(std::memory_order_acquire);
         bool waits = (seen & released) == 0;
@@ -7843,8 +8067,9 @@ public:
                !word_.compare_exchange_weak(seen, seen & ~waited_for, std::memory_order_acq_rel)) {
             stays = is_drained(seen);
         }
+        const bool is_withdrawn = !stays || detail::firing_loop<Traits>::withdraw(gone);
         lock_.unlock(stays ? first : detail::unlink(first, gone));
-        return !stays || remove_from_release(gone);
+        return is_withdrawn;
     }
 
 private:
@@ -7865,30 +8090,17 @@ private:
         basic_parker<Traits> parker;
     };
 
-    /// The ring in the hands of release_waiters(), on its stack.
-    struct ring_head final : waiter {
-        ring_head() noexcept : waiter(nullptr) {}
-    };
-
     void release_waiters() noexcept {
-        const basic_handler_scope<Traits> scope(this);
-        ring_head ring;
-        waiter* const first = lock_.lock();
+        detail::firing_loop<Traits> loop;
+        waiter* first = lock_.lock();
         word_.fetch_or(released, std::memory_order_relaxed);
-        static_cast<void>(detail::link_by_mark(first, ring));
-        lock_.unlock(nullptr); // the last touch: the first one fired may destroy the object
-        while (ring.next != &ring) {
-            waiter& due = *ring.next;
-            static_cast<void>(detail::unlink(&ring, due));
-            due.fire(due);
+        while (first != nullptr) {
+            waiter& due = *first;
+            first = detail::unlink(first, due);
+            loop.take(due);
         }
-    }
-
-    /// A callback that runs in the release may withdraw another that is still to run in it.
-    [[nodiscard]] bool remove_from_release(waiter& gone) noexcept {
-        if (!basic_handler_scope<Traits>::is_inside(this) || !gone.is_linked()) return false;
-        static_cast<void>(detail::unlink(nullptr, gone));
-        return true;
+        lock_.unlock(nullptr); // the last touch: the first one fired may destroy the object
+        loop.run();
     }
 
     typename Traits::template atomic<std::uint64_t> word_{0};
@@ -7932,7 +8144,7 @@ using rundown = basic_rundown<>;
 // A sequence number as an owner: it completes when it goes, on every path out of a handler.
 //
 // Laws of this file:
-// - One number, one complete() or abandon(), by whoever holds it last.
+// - One number, one complete() or abandon(), by the owner that holds it last.
 // - Neither type outlives its barrier. What complete() asks about order and threads holds for their
 //   destructors.
 
@@ -7987,10 +8199,7 @@ public:
     }
     basic_handling(const basic_handling&) = delete;
     basic_handling& operator=(const basic_handling&) = delete;
-    ~basic_handling() {
-        if constexpr (!Barrier::is_serial) scope_.leave();
-        barrier_.complete(number_);
-    }
+    ~basic_handling() { barrier_.complete(number_); }
 
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
 
@@ -8003,15 +8212,14 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/watermark.hpp
-// A number that only grows, and those who wait for it to reach their mark: what both sequence barriers are
-// built on.
+// A number that only grows, and those who wait for it to reach their mark: what the sequence barrier is built on.
 //
 // Laws of this file:
-// - The number and "somebody waits" share one word, and every change is one RMW. A waiter sets the bit by
+// - The number and "there are waiters" share one word, and every change is one RMW. A waiter sets the bit by
 //   the RMW that tells it whether it is too late; the advance that reaches its mark sees the bit. No
 //   wake-up can be lost.
-// - The ring of waiters is changed under lock_ only; nobody is fired, woken or called under it.
-// - One waiter is unlinked and fired at a time, lowest mark first, so that what fire() runs may add and
+// - The ring of waiters is changed under lock_ only; none is fired, woken or called under it.
+// - One waiter is taken and fired at a time (sync/firing.hpp), lowest mark first, so that what fire() runs may add and
 //   remove waiters.
 // - Verdicts: satisfied beats closed beats would_deadlock beats cancelled beats timed_out.
 
@@ -8039,13 +8247,12 @@ public:
     /// handler that this wait would wait for; cancelled; timed_out. Reached already: one load, whatever the
     /// arguments.
     template <stop_token_like StopToken>
-    [[nodiscard]] errc wait_up_to(std::uint64_t mark, const StopToken& stop,
-                                  time_point deadline = no_deadline) noexcept {
+    [[nodiscard]] errc wait_up_to(std::uint64_t mark, time_point deadline, const StopToken& stop) noexcept {
         const std::uint64_t word = word_.load(std::memory_order_acquire);
-        return is_decided(word, mark) ? verdict(word, mark) : wait_slowly(mark, stop, deadline);
+        return is_decided(word, mark) ? verdict(word, mark) : wait_slowly(mark, deadline, stop);
     }
     [[nodiscard]] errc wait_up_to(std::uint64_t mark, time_point deadline = no_deadline) noexcept {
-        return wait_up_to(mark, never_stop{}, deadline);
+        return wait_up_to(mark, deadline, never_stop{});
     }
 
     /// Ends every wait that is not satisfied, now and later, with `error`. The first close counts. Numbers
@@ -8070,6 +8277,7 @@ public:
     /// called. On true `added` may have been fired before this returns. For builders of waiting forms
     /// (sync/callback.hpp, sync/await.hpp).
     [[nodiscard]] bool add(waiter& added) noexcept {
+        added.taker = nullptr;
         waiter* first = detail::link_by_mark(lock_.lock(), added);
         const std::uint64_t word = word_.fetch_or(waited_for, std::memory_order_acq_rel);
         const bool waits = !is_decided(word, added.mark);
@@ -8081,13 +8289,14 @@ public:
         return waits;
     }
 
-    /// True: `gone` was linked, is no more, and will not be fired. False: it was or is being fired.
+    /// True: `gone` waited, does so no more, and will not be fired. False: it was fired, or another thread is about to.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* first = lock_.lock();
-        const bool linked = gone.is_linked();
-        if (linked) first = without(first, gone);
+        const bool waits = gone.taker == nullptr && gone.is_linked();
+        if (waits) first = without(first, gone);
+        const bool is_withdrawn = waits || detail::firing_loop<Traits>::withdraw(gone);
         lock_.unlock(first);
-        return linked;
+        return is_withdrawn;
     }
 
 protected:
@@ -8111,6 +8320,7 @@ protected:
     /// Fires all who are decided. Called with the lock free, after an advance that saw waited_for, and by
     /// close().
     void settle() noexcept {
+        detail::firing_loop<Traits> loop;
         for (bool more = true; more;) {
             waiter* first = lock_.lock();
             const std::uint64_t word = word_.load(std::memory_order_acquire);
@@ -8122,8 +8332,9 @@ protected:
             due.outcome = verdict(word, due.mark);
             first = without(first, due);
             more = first != nullptr && is_decided(word, first->mark);
+            loop.take(due);
             lock_.unlock(first);
-            due.fire(due);
+            loop.run(); // with none left, one that is fired may destroy the barrier
         }
     }
 
@@ -8150,7 +8361,7 @@ private:
     }
 
     template <class StopToken>
-    [[nodiscard]] errc wait_slowly(std::uint64_t mark, const StopToken& stop, time_point deadline) noexcept {
+    [[nodiscard]] errc wait_slowly(std::uint64_t mark, time_point deadline, const StopToken& stop) noexcept {
         if (basic_handler_scope<Traits>::is_inside(this, mark)) return errc::would_deadlock;
         if (stop.stop_requested()) return errc::cancelled;
         sleeper self(mark);
@@ -8161,7 +8372,7 @@ private:
             self.parker.park_until(deadline);
         }
         const bool is_unfired = remove(self);
-        if (!is_unfired) self.parker.park(); // whoever unlinked it is about to release it, or has
+        if (!is_unfired) self.parker.park(); // the thread that took it is about to release it, or has
         const std::uint64_t word = word_.load(std::memory_order_acquire);
         if (is_decided(word, mark)) return verdict(word, mark);
         return stop.stop_requested() ? errc::cancelled : errc::timed_out;
@@ -8178,8 +8389,7 @@ private:
 // mark.
 //
 // Laws of this file:
-// - One drainer completes in the order of the numbers; who hands items to several handlers takes
-//   sync/unordered_barrier.hpp.
+// - One drainer completes in the order of the numbers.
 // - A number is never reused. One whose item was not accepted is abandoned, in any order, by any thread;
 //   waits pass over it as soon as everything else up to them is done.
 // - issue() and complete() are one RMW each while nobody waits and nothing is abandoned; a wait for what is
@@ -8199,10 +8409,6 @@ public:
     using handling = basic_handling<basic_sequence_barrier>;
 
     basic_sequence_barrier() = default;
-
-    /// Callbacks that complete() runs keep the drainer from later numbers: a wait for those there would
-    /// deadlock.
-    static constexpr bool is_serial = true;
 
     /// The next number. Exactly one complete() or abandon() is owed for it.
     [[nodiscard]] std::uint64_t issue() noexcept {
@@ -8298,309 +8504,6 @@ private:
 };
 
 using sequence_barrier = basic_sequence_barrier<>;
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/sync/threaded_inbox.hpp
-// The threaded drive: an inbox and a thread that handles its messages, for servers without a loop of their
-// own, and for handlers that block.
-//
-// Laws of this file:
-// - The thread sleeps while nothing is queued, and ends when the inbox is finished.
-// - What the handler throws does not leave the thread: it closes the inbox, and exception() has it.
-// - The destructor drops what is left and joins; for an orderly end call close() and wait() first.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// An observer that wants to know nothing.
-struct no_inbox_observer {};
-
-/// Owns the inbox, the handler and the thread that it runs in. `Observer` may have `on_resume()` and
-/// `on_finished(const inbox_report&)`, called in that thread. Any thread may call any member; the
-/// destructor not in the handler, and no other thread may be in a call then.
-template <class Message, inbox_handler<Message> Handler, class Observer = no_inbox_observer,
-          class Traits = std_blocking_traits>
-class threaded_inbox {
-    struct wake_hook {
-        threaded_inbox* self;
-        void operator()() const { self->wake(); }
-        void on_resume() const {
-            if constexpr (requires(Observer& to) { to.on_resume(); }) self->observer_.on_resume();
-        }
-        void on_finished([[maybe_unused]] const inbox_report& report) const {
-            if constexpr (requires(Observer& to) { to.on_finished(report); })
-                self->observer_.on_finished(report);
-        }
-    };
-
-public:
-    using inbox_type = inbox<Message, wake_hook, Traits>;
-
-    explicit threaded_inbox(Handler handler, const inbox_limits& limits = {}, Observer observer = {})
-        : handler_(std::move(handler)),
-          observer_(std::move(observer)),
-          inbox_(wake_hook{this}, limits),
-          thread_([this] { run(); }) {}
-    threaded_inbox(const threaded_inbox&) = delete;
-    threaded_inbox& operator=(const threaded_inbox&) = delete;
-    ~threaded_inbox() {
-        WSOLO_ASSERT(!is_own_thread(), "a threaded_inbox is destroyed by its own handler");
-        static_cast<void>(inbox_.close(errc::aborted));
-        thread_.join();
-    }
-
-    /// See inbox::push().
-    inbox_push push(Message&& message, std::size_t bytes) { return inbox_.push(std::move(message), bytes); }
-    /// See inbox::close().
-    bool close(errc why = errc::none) { return inbox_.close(why); }
-
-    /// Waits until the inbox is finished: errc::none, whatever its reason. timed_out; would_deadlock in the
-    /// handler.
-    [[nodiscard]] errc wait(time_point deadline = no_deadline) {
-        if (is_own_thread()) return errc::would_deadlock;
-        std::unique_lock<mutex> hold(mutex_);
-        while (!finished_) {
-            if (deadline == no_deadline) {
-                changed_.wait(hold);
-            } else if (Traits::clock::now() >= deadline) { // asked first: see parker.hpp
-                return errc::timed_out;
-            } else {
-                static_cast<void>(changed_.wait_until(hold, deadline));
-            }
-        }
-        return errc::none;
-    }
-
-    [[nodiscard]] bool paused() const noexcept { return inbox_.paused(); }
-    [[nodiscard]] inbox_report report() const noexcept { return inbox_.report(); }
-    [[nodiscard]] std::size_t queued_bytes() const noexcept { return inbox_.queued_bytes(); }
-    [[nodiscard]] std::size_t queued_messages() const noexcept { return inbox_.queued_messages(); }
-
-    /// What the handler threw, or null. Final once wait() said errc::none.
-    [[nodiscard]] std::exception_ptr exception() const {
-        const std::lock_guard<mutex> hold(mutex_);
-        return thrown_;
-    }
-
-private:
-    using mutex = typename Traits::mutex;
-
-    [[nodiscard]] bool is_own_thread() const noexcept {
-        return std::this_thread::get_id() == thread_.get_id();
-    }
-
-    void run() {
-        std::exception_ptr thrown;
-        while (!drain(thrown)) sleep();
-        const std::lock_guard<mutex> hold(mutex_);
-        thrown_ = thrown;
-        finished_ = true;
-        changed_.notify_all();
-    }
-
-    /// True: finished.
-    [[nodiscard]] bool drain([[maybe_unused]] std::exception_ptr& thrown) {
-#if WSOLO_HAS_EXCEPTIONS
-        try {
-            return inbox_.drain(handler_).status == inbox_status::finished;
-        } catch (...) {
-            thrown = std::current_exception();
-            return true;
-        }
-#else
-        return inbox_.drain(handler_).status == inbox_status::finished;
-#endif
-    }
-
-    void wake() {
-        const std::lock_guard<mutex> hold(mutex_);
-        is_awake_ = true;
-        changed_.notify_all();
-    }
-
-    void sleep() {
-        std::unique_lock<mutex> hold(mutex_);
-        while (!is_awake_) changed_.wait(hold);
-        is_awake_ = false;
-    }
-
-    mutable mutex mutex_;
-    typename Traits::condition_variable changed_;
-    bool is_awake_ = false;
-    bool finished_ = false;
-    std::exception_ptr thrown_;
-    Handler handler_;
-    [[no_unique_address]] Observer observer_;
-    inbox_type inbox_;
-    std::thread thread_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/sync/turn.hpp
-// Whose turn it is to run an object's work: one value, changed only together with the data that it depends on, under
-// that object's lock. A writer and an inbox each own one.
-//
-//     state      whose turn it is                          leaves by
-//     free       no one's: there is nothing to do          claim: scheduled · seize: running
-//     gated      an owner's, who opens it later            open: free · expire: running · seize: running
-//     scheduled  the schedule hook's, which owes a run     begin: running · seize: running
-//     running    the one thread's that runs                release: free · hand_over: scheduled · park: parked ·
-//                                                          finish: finished
-//     parked     an event's: writability, a wish for more  resume: running · recall: scheduled · seize: running
-//     finished   no one's, ever again                      -
-//
-// Laws of this file:
-// - Only the holder of `running` touches what the turn protects; release(), hand_over(), park() and finish() are its own.
-// - The other functions answer whether they changed anything. True of claim() and recall(): the caller now owes a call
-//   of the schedule hook, with no lock held.
-// - "Nothing left, so release" and "something new, so claim" can't interleave, because each is one step under the lock
-//   that also guards the data. This is why no wake-up is lost.
-
-namespace wsolo::inline WSOLO_ABI {
-
-enum class turn_state : std::uint8_t { free, gated, scheduled, running, parked, finished };
-
-/// A plain value of one byte. Not thread-safe: the object's lock is held around every call. O(1), never throws.
-class turn {
-public:
-    constexpr explicit turn(turn_state first = turn_state::free) noexcept : state_(first) {}
-
-    [[nodiscard]] constexpr turn_state state() const noexcept { return state_; }
-    [[nodiscard]] constexpr bool is(turn_state wanted) const noexcept { return state_ == wanted; }
-
-    /// There is work now.
-    [[nodiscard]] constexpr bool claim() noexcept { return move(turn_state::free, turn_state::scheduled); }
-    /// What it was parked for came, or something more urgent did.
-    [[nodiscard]] constexpr bool recall() noexcept { return move(turn_state::parked, turn_state::scheduled); }
-
-    /// The run that the hook owes.
-    [[nodiscard]] constexpr bool begin() noexcept { return move(turn_state::scheduled, turn_state::running); }
-    /// A run because the event came.
-    [[nodiscard]] constexpr bool resume() noexcept { return move(turn_state::parked, turn_state::running); }
-
-    /// The owner of the gate lets go.
-    [[nodiscard]] constexpr bool open() noexcept { return move(turn_state::gated, turn_state::free); }
-    /// The gate stood for too long: the caller runs, to end the object.
-    [[nodiscard]] constexpr bool expire() noexcept { return move(turn_state::gated, turn_state::running); }
-
-    /// The object is being destroyed: the caller runs, unless another thread does or it is over.
-    [[nodiscard]] constexpr bool seize() noexcept {
-        if (is(turn_state::running) || is(turn_state::finished)) return false;
-        state_ = turn_state::running;
-        return true;
-    }
-
-    constexpr void release() noexcept { leave(turn_state::free); }
-    constexpr void hand_over() noexcept { leave(turn_state::scheduled); }
-    constexpr void park() noexcept { leave(turn_state::parked); }
-    constexpr void finish() noexcept { leave(turn_state::finished); }
-
-private:
-    constexpr bool move(turn_state from, turn_state to) noexcept {
-        if (state_ != from) return false;
-        state_ = to;
-        return true;
-    }
-    constexpr void leave(turn_state to) noexcept {
-        WSOLO_ASSERT(state_ == turn_state::running, "only the thread that runs gives the turn away");
-        state_ = to;
-    }
-
-    turn_state state_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/sync/unordered_barrier.hpp
-// The sequence barrier for handlers that finish in any order: a thread pool, coroutines that overlap.
-//
-// Laws of this file:
-// - The watermark passes a number when it and all below it are done; what finishes early is remembered in a
-//   bitmap.
-// - The bitmap is the bound: at most Window numbers are open at once, and issue() says queue_full beyond.
-//   Nothing allocates, and no number is reused.
-// - complete() takes a short lock (two RMWs while free); waits are as in sync/sequence_barrier.hpp.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Any thread may call any member. Numbers start at 1; mark 0 is always reached. 32 bytes and Window bits.
-template <std::size_t Window = 64, class Traits = std_blocking_traits>
-class basic_unordered_barrier : public basic_watermark<Traits> {
-    using base = basic_watermark<Traits>;
-    static_assert(Window > 0 && Window % 64 == 0, "a window is a whole number of 64-bit words");
-
-public:
-    using ticket = basic_ticket<basic_unordered_barrier>;
-    using handling = basic_handling<basic_unordered_barrier>;
-
-    basic_unordered_barrier() = default;
-
-    static constexpr bool is_serial = false;
-    /// How many numbers can be open: issued, and they or one below them not done.
-    static constexpr std::size_t window = Window;
-
-    /// The next number, for which exactly one complete() or abandon() is owed; or errc::queue_full.
-    [[nodiscard]] result<std::uint64_t> issue() noexcept {
-        // The watermark first: an old one can only overstate what is open.
-        const std::uint64_t done = base::value_of(this->word_.load(std::memory_order_acquire));
-        std::uint64_t last = issued_.load(std::memory_order_relaxed);
-        do {
-            if (last - done >= Window) return errc::queue_full;
-        } while (!issued_.compare_exchange_weak(last, last + 1, std::memory_order_relaxed));
-        return last + 1;
-    }
-
-    /// The same as an owner; empty (number 0) when the window is full.
-    [[nodiscard]] ticket issue_ticket() noexcept {
-        const result<std::uint64_t> number = issue();
-        return number ? ticket(*this, *number) : ticket();
-    }
-
-    /// The last number issued so far. 0 before the first.
-    [[nodiscard]] std::uint64_t snapshot() const noexcept { return issued_.load(std::memory_order_relaxed); }
-
-    /// Item `n` is about to be handled. Nothing to note where no order is promised.
-    void begin(std::uint64_t) noexcept {}
-
-    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; callbacks that this
-    /// satisfies run in this call. O(numbers that the watermark passes).
-    void complete(std::uint64_t n) noexcept {
-        waiter* const first = this->lock_.lock();
-        std::uint64_t done = base::value_of(this->word_.load(std::memory_order_relaxed));
-        WSOLO_ASSERT(n > done && n <= snapshot() && !is_done_early(n),
-                     "a number completes once, after it was issued");
-        std::uint64_t step = 0;
-        flip(n);
-        for (; is_done_early(done + 1); ++step) flip(++done);
-        if (step != 0) this->word_.fetch_add(step * base::one, std::memory_order_acq_rel);
-        this->lock_.unlock(first);
-        if (step != 0 && first != nullptr) base::settle();
-    }
-
-    /// Item `n` was numbered but not accepted: the same to those who wait.
-    void abandon(std::uint64_t n) noexcept { complete(n); }
-
-    /// Runs item `n` for the life of the result: completes it at its end, also when the handler throws.
-    /// Inside it this thread's wait for `n` or beyond answers would_deadlock. It stays on the stack of one
-    /// thread.
-    [[nodiscard]] handling handle(std::uint64_t n) noexcept { return handling(*this, n); }
-    [[nodiscard]] handling handle(ticket&& item) noexcept { return handling(*this, item.take()); }
-
-private:
-    [[nodiscard]] bool is_done_early(std::uint64_t n) const noexcept {
-        return (done_early_[n / 64 % done_early_.size()] >> n % 64 & 1) != 0;
-    }
-    void flip(std::uint64_t n) noexcept {
-        done_early_[n / 64 % done_early_.size()] ^= std::uint64_t{1} << n % 64;
-    }
-
-    typename Traits::template atomic<std::uint64_t> issued_{0};
-    std::array<std::uint64_t, Window / 64> done_early_{}; // bit n % Window; under the lock
-};
-
-template <std::size_t Window = 64>
-using unordered_barrier = basic_unordered_barrier<Window>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -8747,11 +8650,11 @@ public:
 
     /// After close(): waits until the last guard is gone. errc::none, cancelled or timed_out.
     template <stop_token_like StopToken>
-    [[nodiscard]] errc wait(const StopToken& stop, time_point deadline = no_deadline) noexcept {
-        return block_ == nullptr ? errc::none : block_->users.wait(stop, deadline);
+    [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
+        return block_ == nullptr ? errc::none : block_->users.wait(deadline, stop);
     }
     [[nodiscard]] errc wait(time_point deadline = no_deadline) noexcept {
-        return wait(never_stop{}, deadline);
+        return wait(deadline, never_stop{});
     }
 
 private:
@@ -8972,7 +8875,7 @@ struct drain_report {
 //
 // Laws of this file:
 // - `transferred` counts bytes that the transport took, whatever the status: a failure after 3 bytes says 3.
-// - A transport is called by one thread at a time, the owner of the write token, and never under a lock.
+// - A transport is called by one thread at a time, the thread whose turn it is, and never under a lock.
 // - The bytes of a started write stay where they are until its write_done was called or destroyed.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -9003,8 +8906,8 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
     { connection.finish(end_of_write::drained) } -> std::same_as<void>;
 };
 
-/// A transport that can also wait until it is writable: what the threaded drive needs of a non-blocking one.
-/// False when the deadline passed first.
+/// A transport that can also wait until it is writable: what the threaded drive needs of a non-blocking one. False when the
+/// deadline passed first. It only waits: another thread may write or finish meanwhile.
 template <class T>
 concept waitable_transport = transport<T> && requires(T& connection, time_point deadline) {
     { connection.wait_writable(deadline) } -> std::same_as<bool>;
@@ -9222,19 +9125,21 @@ struct holdings {
     std::uint32_t reserved_frames = 0;
     std::uint32_t data_frames = 0;
     std::uint32_t entries = 0; ///< of data
-    std::uint32_t control_bytes = 0;
+    /// Bytes of the oldest data entry that the transport took, where they are freed with the rest of it.
+    std::size_t lingering = 0;
+    std::size_t control_bytes = 0;
     std::uint32_t control_frames[lane_count - 1] = {}; ///< greeting, PONG, PING
 
     /// Budget in use: wire bytes plus overhead.
     [[nodiscard]] std::size_t charged() const noexcept {
-        return data_bytes + data_frames * frame_overhead + entries * entry_overhead;
+        return data_bytes + lingering + data_frames * frame_overhead + entries * entry_overhead;
     }
     void add(lane_id to, std::size_t bytes, std::uint32_t frames) noexcept {
         if (to == lane_id::data) {
             data_bytes += bytes;
             data_frames += frames;
         } else {
-            control_bytes += static_cast<std::uint32_t>(bytes);
+            control_bytes += bytes;
             control_frames[static_cast<std::size_t>(to)] += frames;
         }
     }
@@ -9256,8 +9161,8 @@ struct relief {
 class accounts {
 public:
     explicit accounts(const writer_limits& limits) noexcept
-        : max_bytes_(limits.max_bytes == 0 ? static_cast<std::size_t>(-1) / 2 : limits.max_bytes),
-          max_frames_(limits.max_frames == 0 ? UINT32_MAX : limits.max_frames),
+        : max_bytes_(bound_of(limits.max_bytes)),
+          max_frames_(bound_of(limits.max_frames)),
           reserve_(limits.control_reserve == 0 ? 1 : limits.control_reserve),
           high_water_(limits.max_bytes == 0 ? 0 : limits.high_water),
           low_water_(limits.low_water < limits.high_water ? limits.low_water : limits.high_water),
@@ -9286,18 +9191,35 @@ public:
     [[nodiscard]] errc admit_mark(const holdings& held, bool half) const noexcept {
         return held.charged() > byte_bound(half) ? errc::queue_full : errc::none;
     }
-    [[nodiscard]] errc admit_control(const holdings& held, lane_id to) const noexcept {
-        return to == lane_id::ping && held.count(to) >= reserve_ ? errc::queue_full : errc::none;
+    [[nodiscard]] errc admit_control(const holdings& held, lane_id to, std::size_t size) const noexcept {
+        const bool fits =
+            to == lane_id::greeting
+                ? size <= most_greeting -
+                              (held.control_bytes < most_greeting ? held.control_bytes : most_greeting)
+                : to != lane_id::ping || held.count(to) < reserve_;
+        return fits ? errc::none : errc::queue_full;
     }
     [[nodiscard]] bool pongs_full(const holdings& held) const noexcept {
         return held.count(lane_id::pong) >= reserve_;
     }
 
+    /// What a sender that waits is to be granted: never more than there can be.
+    [[nodiscard]] std::size_t grantable(std::size_t charge) const noexcept {
+        return charge < max_bytes_ ? charge : max_bytes_;
+    }
+
+    static constexpr std::uint32_t least_block = 4 * 1024;
+    static constexpr std::uint32_t most_block = 64 * 1024;
     /// The largest block for small frames: what is left open of it stays small beside the budget.
     [[nodiscard]] std::uint32_t largest_block() const noexcept {
-        constexpr std::size_t least = 4 * 1024, most = 64 * 1024;
         const std::size_t share = max_bytes_ / 16;
-        return static_cast<std::uint32_t>(share < least ? least : share < most ? share : most);
+        return share < least_block  ? least_block
+               : share < most_block ? static_cast<std::uint32_t>(share)
+                                    : most_block;
+    }
+    /// Frames up to this size may lie in a block; larger ones own their memory, so that blocks are filled well.
+    [[nodiscard]] std::size_t inline_limit() const noexcept {
+        return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
     /// What a write took leaves the books.
@@ -9374,6 +9296,10 @@ public:
     }
 
 private:
+    static constexpr std::size_t most_inline = 2048;
+    /// Bytes of a handshake's answer that may wait.
+    static constexpr std::size_t most_greeting = 64 * 1024;
+
     [[nodiscard]] std::size_t byte_bound(bool half) const noexcept {
         return half ? max_bytes_ / 2 : max_bytes_;
     }
@@ -9642,6 +9568,7 @@ struct room_waiter {
     void (*wake)(room_waiter& self) noexcept = nullptr;
     std::size_t charge = 0; ///< bytes of budget
     room_waiter* next = nullptr;
+    std::uint32_t number = 0; ///< in the order of coming, modulo 2^32
     room_state state = room_state::none;
 };
 
@@ -9656,11 +9583,13 @@ public:
         *(first_ == nullptr ? &first_ : &last_->next) = &added;
         last_ = &added;
     }
-    /// For one that was granted room which is gone again: it came before those that wait.
-    void push_first(room_waiter& added) noexcept {
-        added.next = first_;
-        if (first_ == nullptr) last_ = &added;
-        first_ = &added;
+    /// At its place by number. O(1) for the newest, else O(waiters).
+    void insert(room_waiter& added) noexcept {
+        if (first_ == nullptr || comes_before(*last_, added)) return push(added);
+        room_waiter** at = &first_;
+        while (comes_before(**at, added)) at = &(*at)->next;
+        added.next = *at;
+        *at = &added;
     }
     [[nodiscard]] room_waiter& pop() noexcept {
         room_waiter& taken = *first_;
@@ -9683,6 +9612,10 @@ public:
     }
 
 private:
+    static bool comes_before(const room_waiter& left, const room_waiter& right) noexcept {
+        return static_cast<std::int32_t>(left.number - right.number) < 0;
+    }
+
     room_waiter* first_ = nullptr;
     room_waiter* last_ = nullptr;
 };
@@ -9711,8 +9644,12 @@ public:
     static constexpr std::uint32_t max_outcomes = 64;
 
     [[nodiscard]] bool has_place() const noexcept { return count_ < max_outcomes; }
+    /// Outcomes to tell.
+    [[nodiscard]] std::uint32_t outcomes() const noexcept { return count_; }
     /// Whether user code, or a thread that waits, is to hear of something.
-    [[nodiscard]] bool must_tell() const noexcept { return count_ != 0 || !due.empty(); }
+    [[nodiscard]] bool must_tell() const noexcept {
+        return count_ != 0 || !due.empty() || !displaced_.empty();
+    }
 
     void free(entry* old) noexcept {
         old->next = entries_;
@@ -9742,7 +9679,7 @@ public:
         count_ = 0;
         while (entry* old = displaced_.pop()) entry::destroy_and_tell(old);
     }
-    [[nodiscard]] bool empty() const noexcept { return !must_tell() && !has_memory() && displaced_.empty(); }
+    [[nodiscard]] bool empty() const noexcept { return !must_tell() && !has_memory(); }
 
 private:
     [[nodiscard]] bool has_memory() const noexcept { return entries_ != nullptr || blocks_ != nullptr; }
@@ -9828,8 +9765,12 @@ struct lane {
         newest.size -= last_size;
         newest.home->used -= static_cast<std::uint32_t>(last_size);
         if (--newest.frames != 0) return nullptr;
-        newest.home->used =
-            static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(&newest) - newest.home->storage());
+        // Up to the end of the entry before it, which may be a run that goes on: no gap between its frames.
+        const entry* const before = newest.previous;
+        const bool goes_on = before != nullptr && before->home == newest.home;
+        newest.home->used = static_cast<std::uint32_t>(
+            goes_on ? before->bytes + before->size - newest.home->storage()
+                    : reinterpret_cast<const std::byte*>(&newest) - newest.home->storage());
         entries.unlink(&newest);
         return &newest;
     }
@@ -9867,9 +9808,6 @@ private:
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// Frames up to this size may lie in a block; larger ones own their memory.
-inline constexpr std::size_t inline_limit = 2048;
-
 [[nodiscard]] constexpr time_point earlier(time_point a, time_point b) noexcept { return a < b ? a : b; }
 
 /// Where a frame stands in a fragmented message.
@@ -9888,7 +9826,7 @@ struct offer {
     lane_id to = lane_id::data;
     message_part part = message_part::none;
     bool is_mark = false;
-    bool may_displace = true;       ///< whether something queued may give way to it
+    bool may_displace = false;      ///< whether something queued may give way to it
     room_waiter* waiter = nullptr;  ///< of a sender that waits where there is no room
     const closing* close = nullptr; ///< of a Close frame
 
@@ -10008,11 +9946,11 @@ public:
         if (lane::fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
         const bool may_take =
-            spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
+            spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= accounts::least_block);
         block* next = may_take && lane::fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
         if (next == nullptr && lane::fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
-            if (what.to == lane_id::data && block_size_ < most_block) block_size_ *= 4;
+            if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
         if (next == nullptr) return false;
         if (to.filling != nullptr && to.filling->entries == 0) recycle(to.filling, after);
@@ -10021,7 +9959,7 @@ public:
     }
     /// Blocks grow while traffic lasts, and start small again after an idle moment.
     [[nodiscard]] std::uint32_t wanted_block(const offer& what, const accounts& books) const noexcept {
-        if (what.to != lane_id::data) return least_block;
+        if (what.to != lane_id::data) return accounts::least_block;
         return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
     }
 
@@ -10059,12 +9997,11 @@ public:
     // ---- senders that wait
 
     void wait(room_waiter& waiter, std::size_t charge) noexcept {
-        if (waiter.state == room_state::granted) {
-            give_back(waiter);
-            waiters.push_first(waiter);
-        } else {
-            waiters.push(waiter);
-        }
+        if (waiter.state == room_state::granted)
+            give_back(waiter); // it came before those that wait
+        else
+            waiter.number = next_waiter_++;
+        waiters.insert(waiter);
         waiter.charge = charge;
         waiter.state = room_state::waits;
     }
@@ -10118,6 +10055,10 @@ public:
             of(id).planned = 0;
             consume(of(id), done[id], after);
         }
+        const lane& data = of(lane_id::data);
+        const entry* oldest = data.entries.first();
+        const bool lingers = oldest != nullptr && oldest->where != entry::memory::in_block;
+        held.lingering = lingers ? data.taken : 0;
         if (done.bytes() != 0) {
             begun_ = done.begun;
             begun_rest_ = done.begun_rest;
@@ -10180,9 +10121,8 @@ private:
         block::destroy(spare_);
     }
 
-    static constexpr std::size_t heap_bytes = 1024;
-    static constexpr std::uint32_t least_block = 4 * 1024;
-    static constexpr std::uint32_t most_block = 64 * 1024;
+    static constexpr std::size_t heap_bytes =
+        1024; // the first small frames lie in what this object leaves of it
 
     [[nodiscard]] lane& of(lane_id id) noexcept { return lanes_[static_cast<std::size_t>(id)]; }
     [[nodiscard]] const lane& of(lane_id id) const noexcept { return lanes_[static_cast<std::size_t>(id)]; }
@@ -10195,7 +10135,7 @@ private:
         if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books)), what.is_granted()};
         if (what.to == lane_id::pong && books.pongs_full(held))
             return {what.may_displace ? errc::none : errc::queue_full, true};
-        return {what.is_close() ? errc::none : books.admit_control(held, what.to)};
+        return {what.is_close() ? errc::none : books.admit_control(held, what.to, what.size)};
     }
     /// With the oldest items gone, as many as it takes.
     [[nodiscard]] errc judge_dropping(std::size_t charge, bool half, const entry* same, relief leaving,
@@ -10241,6 +10181,9 @@ private:
             const bool is_after = static_cast<std::int32_t>(mark->number - old->number) > 0;
             if (is_after && mark->fate == errc::none) mark->fate = why;
         }
+        // A flush that had only this to wait for waits for the message no more.
+        while (after_message_.first() != nullptr && after_message_.first()->kind == entry_kind::mark)
+            of(lane_id::data).entries.push(after_message_.pop());
         old->fate = why;
         if (old->done)
             after.displace(old);
@@ -10312,9 +10255,12 @@ private:
     entry* last_mark_ = nullptr;
     std::size_t begun_rest_ = 0; ///< bytes of the frame in which the wire ends
     std::uint32_t next_number_ = 0;
-    std::uint32_t block_size_ = least_block;
+    std::uint32_t next_waiter_ = 0;
+    std::uint32_t block_size_ = accounts::least_block;
     lane_id begun_ = lane_id::data;
 };
+
+static_assert(batch::max_entries <= errands::max_outcomes, "what one write took is told at once");
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
@@ -10324,10 +10270,11 @@ private:
 //
 // Laws of this file:
 // - push() is one function for everything that is queued. Its steps, in this order: open? - fits? - memory - what gives
-//   way - place - turn. A step that fails undoes nothing, because nothing was done before "what gives way".
+//   way - place - turn. A step that fails undoes nothing, because nothing that counts was done before "what gives way".
 // - Once sealed nothing is accepted, for ever; Close is the push that seals.
 // - "Nothing left, so the turn is free" and "something new, so the turn is claimed" can't interleave.
-// - Under the lock there is no allocation, no deallocation, no system call, no user code and no copy above inline_limit.
+// - Under the lock there is no allocation, no deallocation, no system call, no copy above 2 KiB, and no user code but a
+//   client's key source.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -10379,32 +10326,22 @@ public:
     // ---- any thread
 
     /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
-    /// inline_limit bytes; or, where it must own its memory, the entry that `make()` returns, with the lock free. An entry
+    /// 2 KiB; or, where it must own its memory, the entry that `make()` returns, with the lock free. An entry
     /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
     template <class Encode, class Make>
     push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
-        queue* fresh_queue = nullptr;
-        block* fresh_block = nullptr;
+        fresh_memory fresh;
         push_result result;
         for (;;) {
-            const need missing = try_push(what, owned, encode, fresh_queue, fresh_block, result, after);
-            if (missing.what == need::nothing) break;
-            bool is_found = false;
-            switch (missing.what) {
-            case need::queue: is_found = (fresh_queue = queue::make()) != nullptr; break;
-            case need::block:
-                block::destroy(fresh_block); // the wish may have grown meanwhile
-                is_found = (fresh_block = block::make(missing.bytes)) != nullptr;
-                break;
-            default: is_found = (owned = make()) != nullptr; break;
-            }
+            const need missing = try_push(what, owned, encode, fresh, result, after);
+            if (missing.what == need::nothing) return result;
+            const bool is_found =
+                missing.what == need::entry ? (owned = make()) != nullptr : fresh.find(missing);
             if (is_found) continue;
-            result = {errc::out_of_memory};
-            break;
+            const scoped_hold hold(lock_);
+            drop_unused(fresh.idle);
+            return {errc::out_of_memory};
         }
-        queue::destroy(fresh_queue);
-        block::destroy(fresh_block);
-        return result;
     }
 
     /// Whether an item of `size` bytes might be accepted now: spares the work of encoding it in vain.
@@ -10447,11 +10384,7 @@ public:
         const scoped_hold hold(lock_);
         if (turn_.is(turn_state::finished)) return wake::nothing;
         begin_abort(why == errc::none ? errc::aborted : why, finish_by);
-        if (turn_.expire())
-            turn_.hand_over();
-        else if (!turn_.recall() && !turn_.claim())
-            return wake::nothing;
-        return wake::hook;
+        return turn_.revoke() || turn_.recall() || turn_.claim() ? wake::hook : wake::nothing;
     }
 
     /// Withdraws a sender that waits. False: it was granted room, or the end came, and it is being woken.
@@ -10483,10 +10416,12 @@ public:
         queue_->gate_deadline = deadline;
         return true;
     }
-    [[nodiscard]] wake open_gate() noexcept {
+    [[nodiscard]] wake open_gate(queue*& idle) noexcept {
         const scoped_hold hold(lock_);
-        const bool is_open = turn_.open(); // else its deadline, or an abort, came first
-        return is_open && (sealed_ || has_work()) && turn_.claim() ? wake::hook : wake::nothing;
+        if (!turn_.open()) return wake::nothing; // its deadline, or an abort, came first
+        if ((sealed_ || has_work()) && turn_.claim()) return wake::hook;
+        drop_unused(idle);
+        return wake::nothing;
     }
 
     /// For the destructor: nothing is accepted any more, and no sender waits for room. True when the turn is the caller's;
@@ -10543,12 +10478,12 @@ public:
         }
         return false;
     }
-    /// The gate has stood until its deadline, or a close's: the caller runs, to make the end.
-    [[nodiscard]] bool expire_gate(time_point now) noexcept {
+    /// The gate has stood until its deadline, or a close's: the caller runs, to make the end. What the handshake wrote has
+    /// until `finish_by` to leave.
+    [[nodiscard]] bool expire_gate(time_point now, time_point finish_by) noexcept {
         const scoped_hold hold(lock_);
         if (!turn_.is(turn_state::gated) || now < gate_deadline()) return false;
-        begin_abort(now < queue_->gate_deadline ? errc::drain_timed_out : errc::handshake_timeout,
-                    no_deadline);
+        begin_abort(now < queue_->gate_deadline ? errc::drain_timed_out : errc::handshake_timeout, finish_by);
         deadline_hit_ = true;
         return turn_.expire();
     }
@@ -10561,7 +10496,9 @@ public:
     /// Settles the last write and decides what is next. `after` is to be run in any case.
     next_step next(round& how, batch& plan, errands& after) noexcept {
         const scoped_hold hold(lock_);
-        settle(how, after);
+        how.high = how.low = false;
+        // A used-up quantum ends also what outcomes go on asking for.
+        if (!how.is_used_up || how.done.bytes() != 0) settle(how, after);
         if (after.must_tell() || how.high || how.low) return next_step::tell;
         const bool is_urgent = aborting_;
         if (is_urgent && (is_dying_ || queue_ == nullptr || !queue_->must_finish()))
@@ -10590,7 +10527,7 @@ public:
     /// `over` is the write's own flag, which its completion sets under the lock.
     standing look(const bool& over, errands& after) noexcept {
         const scoped_hold hold(lock_);
-        queue_->grant(books_, after.due);
+        serve_waiters(after);
         return {over, is_dying_, queue_->close_deadline <= queue_->write_deadline, books_.take_climb(),
                 queue_->deadline()};
     }
@@ -10636,17 +10573,18 @@ public:
         const scoped_hold hold(lock_);
         return queue_ != nullptr && queue_->drop_some(reason_ == errc::none ? errc::closed : reason_, after);
     }
-    /// The last touch. The queue is the caller's.
+    /// The last touch of the writer. The queue is the caller's.
     [[nodiscard]] queue* retire() noexcept {
         const scoped_hold hold(lock_);
         turn_.finish();
         return std::exchange(queue_, nullptr);
     }
-    /// The hook refused, so no thread will come: the writer is to end. The caller's begin() takes what turn there is.
-    void refuse() noexcept {
+    /// The hook refused, so no thread will come, and none will look at a deadline: the writer is to end now. The caller's
+    /// begin() takes what turn there is.
+    void refuse(time_point now) noexcept {
         const scoped_hold hold(lock_);
-        begin_abort(errc::schedule_refused, no_deadline);
-        if (turn_.expire()) turn_.hand_over();
+        begin_abort(errc::schedule_refused, now);
+        static_cast<void>(turn_.revoke() || turn_.claim()); // another pump() may have done all, and let go
     }
 
     /// While a write is planned or in flight.
@@ -10658,57 +10596,104 @@ private:
         enum kind : std::uint8_t { nothing, queue, block, entry } what = nothing;
         std::uint32_t bytes = 0;
     };
+    /// What was found.
+    struct fresh_memory {
+        queue* work = nullptr;
+        block* room = nullptr;
+        queue* idle = nullptr; ///< not needed any more
+
+        fresh_memory() = default;
+        fresh_memory(const fresh_memory&) = delete;
+        fresh_memory& operator=(const fresh_memory&) = delete;
+        ~fresh_memory() {
+            queue::destroy(work);
+            block::destroy(room);
+            queue::destroy(idle);
+        }
+        [[nodiscard]] bool find(const need& missing) noexcept {
+            if (missing.what == need::queue) return (work = queue::make()) != nullptr;
+            block::destroy(room); // the wish may have grown meanwhile
+            return (room = block::make(missing.bytes)) != nullptr;
+        }
+    };
+
+    /// An offer as it looks to the queue at this moment.
+    struct draft {
+        bool is_owned = false;
+        bool extends = false; ///< the run before it
+        std::size_t charge = 0;
+        entry* same = nullptr; ///< the queued item that it would replace
+        verdict fits{};
+    };
 
     template <class Encode>
-    need try_push(const offer& what, entry*& owned, Encode& encode, queue*& fresh_queue, block*& fresh_block,
-                  push_result& result, errands& after) noexcept {
+    need try_push(const offer& what, entry*& owned, Encode& encode, fresh_memory& fresh, push_result& result,
+                  errands& after) noexcept {
         const scoped_hold hold(lock_);
-        // open?
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
             result = {errc::closed};
             return {};
         }
-        // fits?
-        const bool is_owned = owned != nullptr;
-        const bool extends = !is_owned && queue_ != nullptr && queue_->extends_run(what);
-        const std::size_t charge = accounts::charge_of(what.size, !extends);
-        entry* same = is_owned && owned->is_keyed && queue_ != nullptr ? queue_->find(owned->key) : nullptr;
-        verdict fits = judge(what, charge, same);
-        if (fits.error == errc::none && fits.displaces && !what.may_displace && !what.is_granted())
-            fits.error = errc::queue_full;
-        if (fits.error != errc::none) {
-            const bool waits = fits.error == errc::queue_full && what.waiter != nullptr;
-            if (waits && queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
-            if (waits) {
-                take(fresh_queue);
-                queue_->wait(*what.waiter, what.is_mark ? 1 : accounts::charge_of(what.size));
-            }
+        const draft now = judge(what, owned);
+        if (now.fits.error == errc::none) {
+            const need missing = find_memory(what, now, fresh, after);
+            if (missing.what != need::nothing) return missing;
+            commit(what, now, owned, encode, after);
+            result = {errc::none, turn_after(what)};
+        } else if (now.fits.error == errc::queue_full && what.waiter != nullptr) {
+            if (!find_queue(fresh)) return {need::queue};
+            queue_->wait(*what.waiter, what.is_mark ? 1 : books_.grantable(accounts::charge_of(what.size)));
             // A thread may wait under its own cork: it has the queue driven.
-            result = {fits.error, waits && has_work() ? claim_at_once() : wake::nothing};
-            return {};
+            result = {errc::queue_full, has_work() ? claim_at_once() : wake::nothing};
+        } else {
+            result = {now.fits.error};
         }
-        // memory
-        if (queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
-        take(fresh_queue);
-        if (!is_owned && must_own(what)) return {need::entry};
-        if (!is_owned && !extends && !queue_->find_room(what, fresh_block, after))
-            return {need::block, queue_->wanted_block(what, books_)};
-        // what gives way
-        if (fits.displaces) queue_->displace(what, charge, same, books_, after);
-        // place
-        if (is_owned) {
+        return {};
+    }
+
+    /// Fits?
+    [[nodiscard]] draft judge(const offer& what, const entry* owned) const noexcept {
+        draft now;
+        now.is_owned = owned != nullptr;
+        now.extends = !now.is_owned && queue_ != nullptr && !must_own(what) && queue_->extends_run(what);
+        now.charge = accounts::charge_of(what.size, !now.extends);
+        if (now.is_owned && owned->is_keyed && queue_ != nullptr) now.same = queue_->find(owned->key);
+        now.fits = judge(what, now.charge, now.same);
+        if (now.fits.error == errc::none && now.fits.displaces && !what.may_displace && !what.is_granted())
+            now.fits.error = errc::queue_full;
+        return now;
+    }
+
+    /// Memory?
+    need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& after) noexcept {
+        if (!find_queue(fresh)) return {need::queue};
+        if (now.is_owned || now.extends) return {};
+        if (must_own(what)) return {need::entry};
+        if (queue_->find_room(what, fresh.room, after)) return {};
+        return {need::block, queue_->wanted_block(what, books_)};
+    }
+    [[nodiscard]] bool find_queue(fresh_memory& fresh) noexcept {
+        if (queue_ == nullptr) queue_ = std::exchange(fresh.work, nullptr);
+        return queue_ != nullptr;
+    }
+
+    /// What gives way; place. Nothing here can fail.
+    template <class Encode>
+    void commit(const offer& what, const draft& now, entry*& owned, Encode& encode, errands& after) noexcept {
+        if (now.fits.displaces) queue_->displace(what, now.charge, now.same, books_, after);
+        // A message of which nothing was sent holds nothing back from a Close.
+        if (what.is_close() && books_.in_message() && !books_.message_begun())
+            static_cast<void>(end_message(after));
+        if (now.is_owned) {
             queue_->place(what, std::exchange(owned, nullptr), books_);
         } else { // the run may have given way; then its place is free
-            const bool in_run = extends && (!fits.displaces || queue_->extends_run(what));
+            const bool in_run = now.extends && (!now.fits.displaces || queue_->extends_run(what));
             encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
         }
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
-        if (what.close != nullptr) seal(*what.close);
-        if (fits.displaces) queue_->grant(books_, after.due); // it may have left more room than was taken
-        // turn
-        result = {errc::none, turn_after(what)};
-        return {};
+        if (what.is_close()) seal(*what.close);
+        if (now.fits.displaces || sealed_) serve_waiters(after);
     }
 
     [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same) const noexcept {
@@ -10718,18 +10703,26 @@ private:
     }
     /// Large frames, and what may leave or wait out of turn.
     [[nodiscard]] bool must_own(const offer& what) const noexcept {
-        return what.size > inline_limit ||
+        return what.size > books_.inline_limit() ||
                (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
     }
 
     /// A sender that waited waits no more.
     void pass_on(errands& after, queue*& idle) noexcept {
-        queue_->grant(books_, after.due);
-        if (turn_.is(turn_state::free) && queue_->is_unused()) idle = std::exchange(queue_, nullptr);
+        serve_waiters(after);
+        drop_unused(idle);
     }
-
-    void take(queue*& fresh) noexcept {
-        if (queue_ == nullptr) queue_ = std::exchange(fresh, nullptr);
+    /// Room for those who wait, as far as there is any; after a Close there is none.
+    void serve_waiters(errands& after) noexcept {
+        if (sealed_)
+            queue_->end_waits(after.due);
+        else
+            queue_->grant(books_, after.due);
+    }
+    /// An idle writer has no queue.
+    void drop_unused(queue*& idle) noexcept {
+        if (turn_.is(turn_state::free) && queue_ != nullptr && queue_->is_unused())
+            idle = std::exchange(queue_, nullptr);
     }
 
     [[nodiscard]] wake turn_after(const offer& what) noexcept {
@@ -10753,7 +10746,7 @@ private:
         if (queue_ == nullptr) return false;
         const bool follows = queue_->has_deferred() && !sealed_; // after a Close nothing follows: it drops
         if (follows) queue_->end_message();
-        queue_->grant(books_, after.due);
+        serve_waiters(after);
         return follows;
     }
 
@@ -10773,10 +10766,7 @@ private:
         if (queue_ == nullptr) return;
         queue_->account(how.done, books_, after);
         how.done = {};
-        if (sealed_)
-            queue_->end_waits(after.due);
-        else
-            queue_->grant(books_, after.due);
+        serve_waiters(after);
         how.high = books_.take_climb();
         how.low = books_.take_fall(queue_->held);
     }
@@ -10814,7 +10804,7 @@ private:
 // Laws of this file:
 // - The sends of all threads are accepted meanwhile, and wait, if the writer was idle: they leave when the last cork goes.
 // - It holds back the hook, nothing else: a thread that pumps, and a write that waits for the transport, go on.
-// - A flush, a close, an abort, and a sender that waits for room call the hook all the same.
+// - A flush, a close, an abort, a gate that opens, and a sender that waits for room call the hook all the same.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -11047,13 +11037,13 @@ struct written {
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
     WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
                  "a transport took nothing and called it ok");
-    if (io.transferred == plan.bytes()) {
+    if (io.transferred >= plan.bytes()) {
         work.write_deadline = no_deadline;
     } else if (io.transferred != 0) {
         const time_point fresh = deadline_after(now, options.write_timeout.get());
         work.write_deadline = earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
     }
-    return plan.take(io.transferred);
+    return plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes());
 }
 
 /// What the answer means, for a write that was tried at `tried`. `drain_deadline`: of a close or an abort.
@@ -11177,8 +11167,6 @@ public:
         rest_ = rest;
         drop();
     }
-    /// Never started.
-    void discard() noexcept { delete this; }
 
     batch plan;
     io_result how;
@@ -11282,18 +11270,19 @@ public:
         if (owed == wake::nothing) return;
         if constexpr (requires { Schedule::writes_inline; }) {
             if (owed == wake::hook) {
-                if (box.begin_claimed() && run().status == pump_status::blocked) call_hook();
+                if (box.begin_claimed() && run().status == pump_status::blocked)
+                    static_cast<void>(call_hook());
                 return;
             }
         }
-        call_hook();
+        static_cast<void>(call_hook());
     }
 
     pump_result pump() {
         pump_result instead;
         if (box.begin(instead)) return run();
         const bool is_due = instead.status == pump_status::busy && instead.deadline != no_deadline;
-        return is_due && box.expire_gate(Traits::clock::now()) ? run() : instead;
+        return is_due && expire_gate() ? run() : instead;
     }
 
     void abort(errc why, duration finish_within) {
@@ -11307,12 +11296,11 @@ public:
     /// its outcome, so that none of them waits for one. Then it waits until they have left.
     void end() {
         WSOLO_ASSERT(!is_here(), "a single_writer is destroyed inside one of its own callbacks");
-        anchor_.close();
         room_queue due;
         const bool is_ours = box.give_up(due);
         due.wake_all();
         if (is_ours) static_cast<void>(run());
-        anchor_ = {};
+        anchor_ = {}; // not before: a write that is cancelled finds the writer by a handle
         WSOLO_ASSERT(box.state() == turn_state::finished,
                      "a single_writer is destroyed while another thread is in its pump()");
     }
@@ -11348,6 +11336,11 @@ public:
     outbox<Traits> box;
 
 private:
+    bool expire_gate() {
+        const time_point now = Traits::clock::now();
+        return box.expire_gate(now, deadline_after(now, options_.drain_timeout.get()));
+    }
+
     /// Precondition: the turn is this thread's.
     pump_result run() {
         const scope inside(this);
@@ -11369,12 +11362,13 @@ private:
             errands todo;
             const next_step step = box.next(now, plan, todo);
             queue::destroy(std::exchange(now.idle, nullptr));
+            if (step == next_step::tell) frames += todo.outcomes(); // they may go on asking for more
             todo.run();
             switch (step) {
             case next_step::released: return {pump_status::idle};
             case next_step::parked: return {pump_status::blocked, now.deadline};
-            case next_step::handed_over: call_hook(); return {pump_status::more};
-            case next_step::drained: return finish({});
+            case next_step::handed_over: return call_hook();
+            case next_step::drained:
             case next_step::aborted: return finish({});
             case next_step::tell:
                 if (now.high) observe([this] { observer_.on_high_water(); });
@@ -11460,14 +11454,13 @@ private:
         const drain_report report = box.report();
         end_transport(report);
         observe([&] { observer_.on_finished(report); });
-        queue* const work = box.retire();
         if constexpr (completes) {
-            if (started_ != nullptr) { // nothing knows when it ends
-                std::exchange(started_, nullptr)->abandon(work);
+            if (started* const left = std::exchange(started_, nullptr)) { // nothing knows when it ends
+                left->abandon(box.retire());
                 return {pump_status::finished};
             }
         }
-        queue::destroy(work);
+        queue::destroy(box.retire());
         return {pump_status::finished};
     }
 
@@ -11497,13 +11490,13 @@ private:
     }
 
     /// The last act of its callers: the thread that the hook wakes may already have destroyed the writer when it returns.
-    void call_hook() {
+    pump_result call_hook() {
         const scope inside(this);
-        if (ask_for_a_turn(schedule_)) return;
+        if (ask_for_a_turn(schedule_)) return {pump_status::more};
         // It refused: no thread will come, so this one makes the end.
-        box.refuse();
-        pump_result ignored;
-        if (box.begin(ignored)) static_cast<void>(run());
+        box.refuse(Traits::clock::now());
+        pump_result instead;
+        return box.begin(instead) ? run() : instead;
     }
 
     drive_options options_;
@@ -11568,64 +11561,6 @@ template <role Self>
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/write/side.hpp
-// The two sides of a writer: a server's frames go out as they are, a client's each take a fresh masking key.
-//
-// Laws of this file:
-// - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455 §5.1).
-// - A side is used under its writer's lock, so a key source needs no lock of its own. What is encoded outside the lock
-//   takes a key under it first.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Encodes a server's frames. Empty.
-class server_side {
-public:
-    static constexpr role self = role::server;
-
-    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
-    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const std::size_t written = detail::write_frame<self>(to.data(), spec, payload);
-        WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
-    }
-    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
-        return make_close<self>(code, reason);
-    }
-    /// An encoder for one frame, for use outside the lock.
-    [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
-};
-
-/// Encodes a client's frames with keys from `Keys`, which it owns.
-template <key_source Keys = random_keys>
-class client_side {
-public:
-    static constexpr role self = role::client;
-
-    client_side()
-        requires std::default_initializable<Keys>
-    = default;
-    explicit client_side(Keys keys) noexcept : keys_(std::move(keys)) {}
-
-    /// Precondition: `to` has exactly encoded_size<self>(payload.size()) bytes.
-    void encode(mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
-        [[maybe_unused]] const std::size_t written =
-            detail::write_frame<self>(to.data(), spec, payload, keys_);
-        WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
-    }
-    [[nodiscard]] result<control_frame> close(close_code code, std::string_view reason) noexcept {
-        return make_close<self>(code, reason, keys_);
-    }
-    /// An encoder for one frame, for use outside the lock. Takes one key.
-    [[nodiscard]] client_side<one_key> for_one_frame() noexcept {
-        return client_side<one_key>(one_key(keys_.next_key()));
-    }
-
-private:
-    Keys keys_{};
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
 // ---- wsolo/write/single_writer.hpp
 // The only way to a connection's write side. Any thread sends; one thread at a time, the one whose turn it is, writes
 // whole frames, coalesced, each write with a deadline of its own; close() drains within a bound and reports.
@@ -11634,7 +11569,8 @@ private:
 // - After construction nothing else can reach the transport: replies and Close go through the same queue.
 // - A send never waits for the transport, unless its name says so: it queues, or says why not, and a refused item is still
 //   the caller's.
-// - The schedule hook is called once for each idle-to-busy transition, outside any lock; pump() is what it owes.
+// - The schedule hook is called outside any lock, once when the idle writer gets work, and when a parked one is to look
+//   again (a close, an abort, a high mark, the end of a started write); pump() is what it owes.
 // - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -11722,15 +11658,22 @@ public:
         const const_bytes bytes = frame.bytes();
         if (bytes.size() <= copied_limit) return send(raw{bytes}, on_done);
         if (!is_whole_frame(bytes)) return errc::raw_frame_malformed;
-        return push_owned({.size = bytes.size(), .done = on_done},
-                          [&] { return detail::entry::make_shared(frame, on_done); });
+        const detail::offer what = data_offer(bytes.size(), on_done);
+        if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
+        detail::entry* owned = detail::entry::make_shared(frame, on_done);
+        return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
     }
 
-    /// Queues an encoded frame with the memory that it lies in: no byte is copied. A refused frame stays in `frame`.
+    /// Queues an encoded frame with the memory that it lies in, where that pays (above 2 KiB, and with little memory to
+    /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not.
     [[nodiscard]] errc send(owned_frame&& frame, on_outcome on_done = {}) {
+        const std::size_t size = frame.bytes().size();
         if (!is_whole_frame(frame.bytes())) return errc::raw_frame_malformed;
-        const opcode op = parse_header(frame.bytes()).header.op;
-        if (is_control(op)) return send(raw{frame.bytes()}, on_done);
+        if (size <= adopted_limit || frame.memory() - size > size / 8) {
+            const errc error = send(raw{frame.bytes()}, on_done);
+            if (error == errc::none) frame = {};
+            return error;
+        }
         detail::entry* owned = detail::entry::make_adopted(std::move(frame), on_done);
         if (owned == nullptr) return errc::out_of_memory;
         detail::errands todo;
@@ -11754,7 +11697,7 @@ public:
         if (payload.size() > max_control_payload) return errc::control_payload_too_big;
         const detail::offer what{
             .size = encoded_size<Side::self>(payload.size()), .done = on_done, .to = detail::lane_id::ping};
-        return push_small(what, [&](mutable_bytes to) { side_.encode(to, opcode::ping, payload); });
+        return push_small(what, [&](mutable_bytes to) { write_frame(side_, to, opcode::ping, payload); });
     }
 
     // ---- anything
@@ -11811,7 +11754,7 @@ public:
     /// invalid_close_code and the like for a body that may not be sent.
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
                              on_outcome on_done = {}) {
-        const auto frame = drive_.box.locked([&] { return side_.close(code, fit_close_reason(reason)); });
+        const auto frame = drive_.box.locked([&] { return close_frame(code, fit_close_reason(reason)); });
         if (!frame) return frame.error();
         return push_close(code, frame->bytes(), drain_within, on_done);
     }
@@ -11820,7 +11763,8 @@ public:
     }
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No Close is sent. A
-    /// frame that was begun is finished if the transport takes it within `finish_within`; with 0 it stays partial.
+    /// frame that was begun is finished if the transport takes it within `finish_within`; with 0 only if it takes it at
+    /// once, else it stays partial.
     void abort(errc why, duration finish_within) { drive_.abort(why, finish_within); }
     void abort(errc why = errc::aborted) { abort(why, drive_.options().drain_timeout.get()); }
 
@@ -11883,6 +11827,8 @@ private:
 
     /// A shared frame up to this size is copied: a reference costs an entry and a part of its own in the write.
     static constexpr std::size_t copied_limit = 512;
+    /// An owned frame up to this size is copied, for the same reason. (Control frames are.)
+    static constexpr std::size_t adopted_limit = 2048;
 
     [[nodiscard]] static constexpr bool is_data(opcode op) noexcept {
         return op == opcode::text || op == opcode::binary;
@@ -11898,6 +11844,18 @@ private:
         return static_cast<close_code>(load_be16(code));
     }
 
+    /// Precondition: `to` has exactly encoded_size<Side::self>(payload.size()) bytes.
+    template <class AnySide>
+    static void write_frame(AnySide& side, mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
+        [[maybe_unused]] const std::size_t written = side.with_keys([&](auto&... keys) {
+            return detail::write_frame<Side::self>(to.data(), spec, payload, keys...);
+        });
+        WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
+    }
+    result<control_frame> close_frame(close_code code, std::string_view reason) noexcept {
+        return side_.with_keys([&](auto&... keys) { return make_close<Side::self>(code, reason, keys...); });
+    }
+
     [[nodiscard]] detail::offer data_offer(std::size_t size, on_outcome on_done) const noexcept {
         detail::offer what{.size = size, .done = on_done};
         what.may_displace = drive_.box.when_full() != overflow::drop_oldest || drive_.may_displace();
@@ -11907,7 +11865,7 @@ private:
     errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
-            [&](mutable_bytes to) { side_.encode(to, op, payload); },
+            [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
             [&] { return encode_apart(op, payload, on_done); });
     }
 
@@ -11932,12 +11890,6 @@ private:
         detail::errands todo;
         return finish_data(push_frame(data_offer(size, on_done), encode, make, todo), todo);
     }
-    template <class Make>
-    errc push_owned(const detail::offer& what, Make make) {
-        if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
-        detail::entry* owned = make();
-        return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
-    }
     errc queue_owned(detail::offer what, detail::entry* owned) {
         what.size = owned->size;
         detail::errands todo;
@@ -11949,14 +11901,14 @@ private:
                                   on_outcome on_done, detail::errands& todo) {
         detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
         what.part = which;
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, spec, part); };
+        const auto encode = [&](mutable_bytes to) { write_frame(side_, to, spec, part); };
         const auto make = [&] { return encode_apart(spec, part, on_done); };
         return push_frame(what, encode, make, todo);
     }
     /// Small frames that no full queue costs the connection.
     template <class Encode>
     errc push_small(detail::offer what, Encode encode) {
-        if (what.done) what.may_displace = drive_.may_displace();
+        what.may_displace = !what.done || drive_.may_displace();
         detail::errands todo;
         return drive_.after(push_frame(what, encode, no_entry, todo), todo);
     }
@@ -11976,8 +11928,8 @@ private:
     detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done) {
         detail::entry* owned = detail::entry::make_own(encoded_size<Side::self>(payload.size()), on_done);
         if (owned == nullptr) return nullptr;
-        auto encoder = drive_.box.locked([&] { return side_.for_one_frame(); });
-        encoder.encode(owned->writable(), spec, payload);
+        auto own_side = drive_.box.locked([&] { return side_.for_one_frame(); });
+        write_frame(own_side, owned->writable(), spec, payload);
         return owned;
     }
 
@@ -12005,7 +11957,7 @@ private:
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.waiter = waiter;
         detail::errands todo;
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+        const auto encode = [&](mutable_bytes to) { write_frame(side_, to, op, payload); };
         const auto make = [&] { return encode_apart(op, payload, on_done); };
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }
@@ -12062,7 +12014,7 @@ public:
     }
 
     /// Adds bytes (a 101 response, an acknowledgement frame) that leave first, in the order of these calls. They are
-    /// copied, and count as one frame in the report. errc::out_of_memory; closed when the writer ended first.
+    /// copied; each call counts as one frame in the report. errc::out_of_memory; queue_full above 64 KiB; closed when the writer ended first.
     [[nodiscard]] errc acknowledge(const_bytes bytes) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "acknowledge() after open() or reject()");
         if (bytes.empty()) return errc::none;
@@ -12077,7 +12029,7 @@ public:
 
     /// Bounds the handshake: the first pump() at `deadline` or later ends the writer with errc::handshake_timeout, and
     /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any other
-    /// deadline: it pumps. The hook is not called. The last call counts. Takes the heap block (1 KiB) that the first frame
+    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Takes the heap block (1 KiB) that the first frame
     /// would. errc::out_of_memory; closed when it is over already.
     [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
@@ -12085,14 +12037,19 @@ public:
         if (fresh == nullptr) return errc::out_of_memory;
         const bool is_bounded = writer_->drive_.box.bound_gate(deadline, fresh);
         detail::queue::destroy(fresh);
-        return is_bounded ? errc::none : errc::closed;
+        if (!is_bounded) return errc::closed;
+        writer_->drive_.rouse(detail::wake::look);
+        return errc::none;
     }
 
     /// Lets the writer go: the acknowledgement leaves, then what was queued, in order.
     void open() {
         WSOLO_ASSERT(writer_ != nullptr, "open() after open() or reject()");
         Writer& writer = *std::exchange(writer_, nullptr);
-        writer.drive_.rouse(writer.drive_.box.open_gate());
+        detail::queue* idle = nullptr;
+        const detail::wake owed = writer.drive_.box.open_gate(idle);
+        detail::queue::destroy(idle);
+        writer.drive_.rouse(owed);
     }
 
     /// Ends the writer: what was acknowledged (an error response, say) still leaves, what was queued is dropped with this
@@ -12216,7 +12173,7 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Copied into the endpoint.
+/// Copied into the endpoint. A zero means "none" for every limit, quantum and timeout.
 struct endpoint_options {
     /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
     read_limits reading{};
@@ -12230,9 +12187,9 @@ struct endpoint_options {
     /// Reading pauses while more than this waits to be written, for peers whose requests make replies: bytes, as
     /// writer_limits::max_bytes counts them, or data frames. Leave room above both in writing.limits for the replies to
     /// what one receive() may bring: the smallest message has 6 bytes, or 2 when a server sent it.
-    std::size_t max_unsent = static_cast<std::size_t>(-1);
+    std::size_t max_unsent = 0;
     std::uint32_t max_unsent_frames = 16'384;
-    /// Messages handled in one turn of the loop, or by one work(). At least 1.
+    /// Messages handled in one turn of the loop, or by one work().
     std::uint32_t handle_quantum = 64;
 };
 
@@ -12294,10 +12251,10 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/endpoint/detail/call_handler.hpp
-// How an endpoint calls its handler: whichever form it has, whatever it does.
+// How an endpoint calls its handler and its hooks: whichever form they have, whatever they do.
 //
 // Laws of this file:
-// - A handler's exception is an error like another: it ends its own connection and unwinds no loop.
+// - An exception of theirs is an error like another: it ends its own connection and unwinds no loop.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -12318,6 +12275,22 @@ errc call_handler_unguarded(Handler& handler, Endpoint& whole, message&& receive
         call();
         return errc::none;
     }
+}
+
+/// Calls a hook, whatever it returns. False: it threw.
+template <class Call>
+[[nodiscard]] bool call_hook(Call call) {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        static_cast<void>(call());
+        return true;
+    } catch (...) {
+        return false;
+    }
+#else
+    static_cast<void>(call());
+    return true;
+#endif
 }
 
 /// errc::handler_failed when it throws.
@@ -12439,9 +12412,9 @@ class endpoint_parts {
         void on_resume() const noexcept { self->wake_or_abort(); }
         void on_finished(const inbox_report& report) const noexcept {
             // What was dropped stays open in the barrier, so whoever waits for it is told why.
-            if (!report.clean()) self->handled_.close(report.reason);
+            if (!report.is_clean()) self->handled_.close(report.reason);
             if constexpr (requires { self->handler_.on_messages_over(report.reason); })
-                self->handler_.on_messages_over(report.reason);
+                static_cast<void>(call_hook([&] { self->handler_.on_messages_over(report.reason); }));
             self->messages_are_over_.store(true, std::memory_order_release);
             self->wake_or_abort();
         }
@@ -12467,10 +12440,10 @@ protected:
                    Side side, Work work, Gated... gated)
         : beat_(options.beating, Traits::clock::now()),
           in_(whole_messages(options.reading)),
-          close_timeout_(options.close_timeout),
-          handle_quantum_(options.handle_quantum == 0 ? 1 : options.handle_quantum),
-          max_unsent_(options.max_unsent),
-          max_unsent_frames_(options.max_unsent_frames),
+          close_timeout_(bound_of(options.close_timeout)),
+          handle_quantum_(bound_of(options.handle_quantum)),
+          max_unsent_(bound_of(options.max_unsent)),
+          max_unsent_frames_(bound_of(options.max_unsent_frames)),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
@@ -12549,14 +12522,14 @@ protected:
     }
 
     heartbeat beat_;
-    basic_reader<Side::self> in_;
+    basic_reader<default_side<Side::self>> in_;
     byte_buffer rest_; ///< bytes behind a pause
     ending_record end_;
     time_point write_deadline_ = no_deadline;
     time_point give_up_at_ = no_deadline;
     time_point close_by_ = no_deadline; ///< while owed_close_ waits for the messages before it
     std::optional<control_frame> owed_close_;
-    const std::chrono::milliseconds close_timeout_;
+    const duration close_timeout_;
     const std::uint32_t handle_quantum_;
     const std::size_t max_unsent_;
     const std::uint32_t max_unsent_frames_;
@@ -12677,11 +12650,11 @@ private:
     // ---- in
 
     void take(mutable_bytes received, time_point now) {
-        if (!rest_.empty() || inbox_.paused()) return keep(received);
+        if (!rest_.empty() || inbox_.is_paused()) return keep(received);
         auto found = in_.read(received);
         for (const event& each : found) {
             meet(each, now);
-            if (inbox_.paused()) return keep(found.unread());
+            if (inbox_.is_paused()) return keep(found.unread());
         }
         if (!in_.open() || input_is_over_) end_messages();
     }
@@ -12695,7 +12668,7 @@ private:
     }
 
     void take_rest(time_point now) {
-        if (rest_.empty() || inbox_.paused()) return;
+        if (rest_.empty() || inbox_.is_paused()) return;
         byte_buffer rest = std::move(rest_);
         take(rest.view(), now);
     }
@@ -12748,8 +12721,10 @@ private:
         next.abandon();
         if (refused == errc::closed) return;
         if (refused != errc::queue_full) return lose(refused);
-        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); })
-            handler_.on_refused(this->whole(), next.take_message());
+        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); }) {
+            if (!call_hook([&] { handler_.on_refused(this->whole(), next.take_message()); }))
+                lose(errc::handler_failed);
+        }
     }
 
     /// A message could not be queued, so none behind it is; those before it are still handled, unless the inbox
@@ -12807,7 +12782,8 @@ private:
             if (error != errc::none) beat_.on_ping_dropped(now);
         }
         if constexpr (requires { handler_.on_beat(this->whole(), due.roll_window); }) {
-            if (due.send_beat) handler_.on_beat(this->whole(), due.roll_window);
+            if (due.send_beat && !call_hook([&] { handler_.on_beat(this->whole(), due.roll_window); }))
+                lose(errc::handler_failed);
         }
         if (due.peer_is_dead) {
             end_.blame(errc::pong_timeout);
@@ -12847,7 +12823,7 @@ private:
             write_is_due_ = true;
             return settle(now);
         }
-        is_listening_ = !input_is_over_ && rest_.empty() && !inbox_.paused() && !has_much_unsent();
+        is_listening_ = !input_is_over_ && rest_.empty() && !inbox_.is_paused() && !has_much_unsent();
         return {.read = is_listening_, .write = is_blocked_, .deadline = earliest()};
     }
 
@@ -12872,7 +12848,7 @@ private:
         if (rest_.empty()) end_messages();
         handle_here();
         // What stands behind a pause still has its turn; the mark that asked for one is gone with handle_here().
-        if (!rest_.empty() && !inbox_.paused()) work_is_due_ = true;
+        if (!rest_.empty() && !inbox_.is_paused()) work_is_due_ = true;
     }
 
     endpoint_wants finish() {
@@ -12881,7 +12857,7 @@ private:
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
         if constexpr (requires { handler_.on_finished(this->whole(), how); })
-            handler_.on_finished(this->whole(), how);
+            static_cast<void>(call_hook([&] { handler_.on_finished(this->whole(), how); })); // it is over anyway
         return {.read = false, .finished = true};
     }
 
@@ -12934,7 +12910,7 @@ class endpoint : private detail::endpoint_turn<endpoint<Transport, Schedule, Han
 public:
     static constexpr role self = Side::self;
     using writer_type = typename core::writer;
-    using reader_type = basic_reader<self>;
+    using reader_type = basic_reader<default_side<self>>;
     using barrier_type = typename core::barrier;
     using inbox_type = typename core::message_inbox;
     using weak_handle = basic_weak_session<endpoint, Traits>;

@@ -1,13 +1,13 @@
-// expect-error: a client's replies are masked and need a key source
+// expect-error: no matching function
 // Would catch: a server's reader whose replies would leave masked, or a client's whose replies would not.
 
 #include <wsolo/session/reader.hpp>
 
 int main() {
 #ifdef WSOLO_TWIN
-    wsolo::basic_reader<wsolo::role::client, wsolo::random_keys> reader;
+    wsolo::basic_reader<wsolo::client_side<>> reader({}, wsolo::client_side<>(wsolo::random_keys()));
 #else
-    wsolo::basic_reader<wsolo::role::server, wsolo::random_keys> reader;
+    wsolo::basic_reader<wsolo::server_side> reader({}, wsolo::server_side(wsolo::random_keys()));
 #endif
     return reader.open() ? 0 : 1;
 }

@@ -28,8 +28,8 @@ struct fixed_key {
 
 template <wsolo::role Role>
 using fuzzed_reader =
-    std::conditional_t<Role == wsolo::role::client, wsolo::basic_reader<wsolo::role::client, fixed_key>,
-                       wsolo::basic_reader<wsolo::role::server>>;
+    std::conditional_t<Role == wsolo::role::client, wsolo::basic_reader<wsolo::client_side<fixed_key>>,
+                       wsolo::server_reader>;
 
 template <wsolo::role Role>
 class listener {

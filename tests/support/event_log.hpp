@@ -77,12 +77,12 @@ struct counted_keys {
 
 template <role Role>
 struct reader_under_test {
-    basic_reader<Role> in;
+    basic_reader<default_side<Role>> in;
     explicit reader_under_test(const read_limits& limits) : in(limits) {}
 };
 template <>
 struct reader_under_test<role::client> {
-    basic_reader<role::client, counted_keys> in;
+    basic_reader<client_side<counted_keys>> in;
     explicit reader_under_test(const read_limits& limits) : in(limits) {}
 };
 

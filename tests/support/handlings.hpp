@@ -25,6 +25,7 @@ class through_the_inbox {
     struct hook {
         through_the_inbox* self;
         void operator()() const { self->is_owed_ = true; }
+        void on_resume() const {}
         void on_finished(const wsolo::inbox_report& report) const { self->told_(report.reason); }
     };
 

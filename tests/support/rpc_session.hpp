@@ -145,7 +145,7 @@ private:
         calls_.erase(found);
     }
 
-    wsolo::basic_reader<wsolo::role::client, counted_keys> in_;
+    wsolo::basic_reader<wsolo::client_side<counted_keys>> in_;
     writer out_;
     Barrier& barrier_;
     handler handle_;

@@ -19,16 +19,18 @@ struct frame {
 
 struct stream {
     std::vector<frame> frames;
-    std::string error;    // empty: every byte belongs to a well-formed frame
-    std::size_t rest = 0; // bytes of an incomplete last frame
+    std::string error;           // empty: every byte belongs to a well-formed frame
+    std::size_t rest = 0;        // bytes of an incomplete last frame
+    bool inside_message = false; // after the last whole frame
 };
 
-inline stream parse(std::string_view wire, bool sender_masks) {
+/// `inside_message`: `wire` goes on in the middle of a fragmented message.
+inline stream parse(std::string_view wire, bool sender_masks, bool inside_message = false) {
     stream out;
+    out.inside_message = inside_message;
     std::size_t at = 0;
     const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(wire[i]); };
     const auto fail = [&](const char* what) { out.error = what + (" at byte " + std::to_string(at)); };
-    bool inside_message = false;
     while (at < wire.size()) {
         const std::size_t left = wire.size() - at;
         if (left < 2) return out.rest = left, out;
@@ -69,6 +71,7 @@ inline stream parse(std::string_view wire, bool sender_masks) {
         for (std::size_t i = 0; i < next.payload.size(); ++i) {
             next.payload[i] = static_cast<char>(static_cast<std::uint8_t>(next.payload[i]) ^ key[i % 4]);
         }
+        out.inside_message = inside_message;
         out.frames.push_back(std::move(next));
         at += header + static_cast<std::size_t>(size);
     }

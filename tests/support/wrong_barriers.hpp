@@ -8,8 +8,8 @@
 #include "step_traits.hpp"
 
 #include <wsolo/sync/sequence_barrier.hpp>
-#include <wsolo/sync/unordered_barrier.hpp>
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -114,9 +114,46 @@ public:
 };
 
 /// Sound for handlers that run in threads of their own, which is the mistake: the order is theirs.
-class any_order : public wsolo::basic_unordered_barrier<64, step_traits> {
+class any_order : public wakeful {
 public:
-    std::uint64_t issue() { return *wsolo::basic_unordered_barrier<64, step_traits>::issue(); }
+    class handling {
+    public:
+        handling(any_order& of, std::uint64_t n) : of_(of), number_(n) {}
+        handling(const handling&) = delete;
+        ~handling() { of_.complete(number_); }
+
+    private:
+        any_order& of_;
+        std::uint64_t number_;
+    };
+
+    std::uint64_t issue() {
+        return change([this] { return open_.insert(open_.end(), ++issued_), issued_; });
+    }
+    void complete(std::uint64_t n) {
+        change([this, n] { return open_.erase(n); });
+    }
+    void abandon(std::uint64_t n) { complete(n); }
+    [[nodiscard]] std::uint64_t snapshot() {
+        return change([this] { return issued_; });
+    }
+    handling handle(std::uint64_t n) { return {*this, n}; }
+    wsolo::errc wait_up_to(std::uint64_t mark, time_point deadline) {
+        const auto is_over = [&] { return open_.empty() || *open_.begin() > mark || why_ != wsolo::errc::none; };
+        const wsolo::errc woken = sleep_until(is_over, deadline);
+        return woken != wsolo::errc::none ? woken
+                                          : change([&] { return open_.empty() || *open_.begin() > mark
+                                                                    ? wsolo::errc::none
+                                                                    : why_; });
+    }
+    void close(wsolo::errc why) {
+        change([&] { return why_ = why; });
+    }
+
+private:
+    std::set<std::uint64_t> open_;
+    std::uint64_t issued_ = 0;
+    wsolo::errc why_ = wsolo::errc::none;
 };
 
 /// A notification that was dropped keeps its number, and nobody ever completes it. (Not a sequence_barrier

@@ -40,7 +40,7 @@ class endpoint : private detail::endpoint_turn<endpoint<Transport, Schedule, Han
 public:
     static constexpr role self = Side::self;
     using writer_type = typename core::writer;
-    using reader_type = basic_reader<self>;
+    using reader_type = basic_reader<default_side<self>>;
     using barrier_type = typename core::barrier;
     using inbox_type = typename core::message_inbox;
     using weak_handle = basic_weak_session<endpoint, Traits>;

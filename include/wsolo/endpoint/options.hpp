@@ -18,7 +18,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Copied into the endpoint.
+/// Copied into the endpoint. A zero means "none" for every limit, quantum and timeout.
 struct endpoint_options {
     /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
     read_limits reading{};
@@ -32,9 +32,9 @@ struct endpoint_options {
     /// Reading pauses while more than this waits to be written, for peers whose requests make replies: bytes, as
     /// writer_limits::max_bytes counts them, or data frames. Leave room above both in writing.limits for the replies to
     /// what one receive() may bring: the smallest message has 6 bytes, or 2 when a server sent it.
-    std::size_t max_unsent = static_cast<std::size_t>(-1);
+    std::size_t max_unsent = 0;
     std::uint32_t max_unsent_frames = 16'384;
-    /// Messages handled in one turn of the loop, or by one work(). At least 1.
+    /// Messages handled in one turn of the loop, or by one work().
     std::uint32_t handle_quantum = 64;
 };
 

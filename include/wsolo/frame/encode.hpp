@@ -58,6 +58,8 @@ public:
 
     /// The encoded frame. Valid while this object is not assigned to, moved from or destroyed.
     [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view().subspan(start_); }
+    /// Bytes of memory that it holds, its frame's included.
+    [[nodiscard]] std::size_t memory() const noexcept { return bytes_.capacity(); }
 
 private:
     explicit owned_frame(byte_buffer&& bytes, std::size_t start = 0) noexcept

@@ -10,7 +10,7 @@
 // - No input is lost in silence: what follows a Close or a failure is counted, and a loop left early must
 //   hand its rest on (event_range::unread) or fails the reader.
 
-#include "detail/reader_keys.hpp"
+#include "../core/side.hpp"
 #include "detail/reader_state.hpp"
 #include "event.hpp"
 #include "limits.hpp"
@@ -19,23 +19,22 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Reads what the peer of `Role` sends. Keys: a client's key source, owned (`random_keys`, the default) or
-/// referred to (`random_keys&`), for the replies that it owes; a server has none. Not thread-safe: one thread
-/// at a time reads, and the same one calls the other members. Movable between reads where Keys is.
-template <role Role, class Keys = detail::default_keys<Role>>
-class basic_reader : private detail::reader_keys<Keys> {
-    static_assert(masks(Role) != std::is_same_v<Keys, detail::no_keys>,
-                  "a client's replies are masked and need a key source; a server's are not and take none");
-
+/// Reads what the peer of `Side` sends. Side: server_side, or client_side<> with the key source for the replies that a client
+/// owes. Not thread-safe: one thread at a time reads, and the same one calls the other members. Movable between reads where
+/// Side is.
+template <class Side>
+class basic_reader {
 public:
     class event_range;
 
-    /// `keys`: what a client's key source is made of, nothing for a default one. With delivery::fragments 125
-    /// bytes are allocated here, and nothing ever after.
-    template <class... KeyArguments>
-        requires std::constructible_from<detail::reader_keys<Keys>, KeyArguments...>
-    explicit basic_reader(const read_limits& limits = {}, KeyArguments&&... keys) noexcept
-        : detail::reader_keys<Keys>(std::forward<KeyArguments>(keys)...), state_(limits) {}
+    using side_type = Side;
+
+    /// With delivery::fragments 125 bytes are allocated here, and nothing ever after.
+    explicit basic_reader(const read_limits& limits = {})
+        requires std::default_initializable<Side>
+        : state_(limits) {}
+    basic_reader(const read_limits& limits, Side side) noexcept
+        : side_(static_cast<Side&&>(side)), state_(limits) {}
 
     /// The events in the next bytes from the peer, found one by one as the range is iterated, once:
     ///
@@ -83,7 +82,7 @@ private:
     void settle_reply(event& found) noexcept {
         if (state_.close_sent) return;
         if (found.kind() == event_kind::failure && found.code() == close_code::no_status) return;
-        this->with_keys([&](auto&... keys) { detail::event_access::owe(found, keys...); });
+        side_.with_keys([&](auto&... keys) { detail::event_access::owe(found, keys...); });
     }
 
     /// The next event, or false when the input is used up.
@@ -94,13 +93,14 @@ private:
         return true;
     }
 
-    detail::reader_state<Role> state_;
+    [[no_unique_address]] Side side_;
+    detail::reader_state<Side::self> state_;
 };
 
 /// The events of one read(): a single-pass range. Neither copied nor moved; it refers to its reader and to
 /// the bytes that were read.
-template <role Role, class Keys>
-class basic_reader<Role, Keys>::event_range {
+template <class Side>
+class basic_reader<Side>::event_range {
 public:
     struct sentinel {};
 
@@ -155,8 +155,8 @@ private:
 };
 
 /// A server's side: reads a client's masked frames.
-using server_reader = basic_reader<role::server>;
+using server_reader = basic_reader<server_side>;
 /// A client's side: reads a server's frames, and owns a generator for the replies' keys (1 KiB).
-using client_reader = basic_reader<role::client>;
+using client_reader = basic_reader<client_side<>>;
 
 } // namespace wsolo::inline WSOLO_ABI

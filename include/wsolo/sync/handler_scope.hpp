@@ -24,24 +24,24 @@ public:
     basic_handler_scope(const basic_handler_scope&) = delete;
     basic_handler_scope& operator=(const basic_handler_scope&) = delete;
 
-    ~basic_handler_scope() { leave(); }
-
-    /// Ends the scope early. No effect the second time.
-    void leave() noexcept {
-        if (object_ == nullptr) return;
+    ~basic_handler_scope() {
         WSOLO_ASSERT(Traits::thread_slot() == this,
                      "a handler's scope ends in the thread that opened it, before the scopes around it");
         Traits::thread_slot() = outer_;
-        object_ = nullptr;
     }
 
-    /// Whether the calling thread runs an item of `object` numbered `last` or below. O(depth of nesting).
-    [[nodiscard]] static bool is_inside(const void* object, std::uint64_t last = ~std::uint64_t{0}) noexcept {
-        auto* scope = static_cast<const basic_handler_scope*>(Traits::thread_slot());
+    /// The innermost scope in which the calling thread runs an item of `object` numbered `last` or below; null when there
+    /// is none. O(depth of nesting).
+    [[nodiscard]] static basic_handler_scope* innermost(const void* object,
+                                                        std::uint64_t last = ~std::uint64_t{0}) noexcept {
+        auto* scope = static_cast<basic_handler_scope*>(Traits::thread_slot());
         while (scope != nullptr && (scope->object_ != object || scope->number_ > last)) {
-            scope = static_cast<const basic_handler_scope*>(scope->outer_);
+            scope = static_cast<basic_handler_scope*>(scope->outer_);
         }
-        return scope != nullptr;
+        return scope;
+    }
+    [[nodiscard]] static bool is_inside(const void* object, std::uint64_t last = ~std::uint64_t{0}) noexcept {
+        return innermost(object, last) != nullptr;
     }
 
     /// How many items of `object` the calling thread runs, one inside another. O(depth of nesting).
@@ -54,9 +54,9 @@ public:
     }
 
 private:
-    const void* object_;
-    std::uint64_t number_;
-    void* outer_;
+    const void* const object_;
+    const std::uint64_t number_;
+    void* const outer_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -12,7 +12,7 @@
 //   reaches the owner by the report. accepted = handled + dropped.
 
 #include "detail/inbox_box.hpp"
-#include "schedule_hook.hpp"
+#include "inbox_hooks.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -41,40 +41,25 @@ struct inbox_drain {
     std::size_t messages = 0;
 };
 
-/// What an inbox calls, in one object: its loop, whoever reads, and its owner. Every `Schedule` of an inbox
-/// may have on_resume() and on_finished(const inbox_report&); this one makes such a thing of three
-/// functions.
-template <schedule_hook Schedule, std::invocable<> Resume, std::invocable<const inbox_report&> Finished>
-struct inbox_hooks {
-    Schedule schedule;
-    Resume resume;
-    Finished finished;
-    decltype(auto) operator()() { return schedule(); }
-    void on_resume() { resume(); }
-    void on_finished(const inbox_report& report) { finished(report); }
-};
-template <class Schedule, class Resume, class Finished>
-inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finished>;
-
 /// What may handle a message: called with `Message&&`; returns nothing, or the errc that closes the inbox.
 template <class Handler, class Message>
 concept inbox_handler =
     std::invocable<Handler&, Message&&> && (std::same_as<std::invoke_result_t<Handler&, Message&&>, void> ||
                                             std::same_as<std::invoke_result_t<Handler&, Message&&>, errc>);
 
-/// See the file's laws. `Schedule` is the hook, called with no lock held by the thread that pushed or
-/// closed; it may have, called by the thread that drains: `on_resume()`, once after each pause, when both
-/// bounds are half free; and `on_finished(const inbox_report&)`, once, at the end. Neither may throw.
-/// Thread safety: everything but construction and destruction. The destructor drops what is left
-/// (errc::aborted, as an end that on_finished() is told) and must not run inside a handler; no other thread
-/// may be in a call then, and no drain() may come later. Idle it owns no heap block, mutex or thread.
+/// See the file's laws. `Schedule` is the hook, called with no lock held by the thread that pushed or closed; it may be an
+/// inbox_observer as well. Thread safety: everything but construction and destruction. The destructor drops what is left
+/// (errc::aborted, as an end that on_finished() is told) and must not run inside a handler; no other thread may be in a call
+/// then, and no drain() may come later. Idle it owns no heap block, mutex or thread.
 ///
 /// on_resume() may run before push() has told another thread to pause: have it posted to the thread that
-/// reads, or let that thread look at paused() once it has stopped.
+/// reads, or let that thread look at is_paused() once it has stopped.
 template <class Message, schedule_hook Schedule, class Traits = std_traits>
 class inbox {
     static_assert(std::is_nothrow_move_constructible_v<Message> && std::is_nothrow_destructible_v<Message>,
                   "an inbox moves its messages under its lock: let Message's move constructor be noexcept");
+    static_assert(inbox_schedule<Schedule>,
+                  "a hook of an inbox has both on_resume() and on_finished(const inbox_report&), or neither");
 
     using box = detail::inbox_box<Message, Traits>;
 
@@ -112,9 +97,9 @@ public:
         return change.error == errc::none;
     }
 
-    /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook
-    /// asked; a call too many is harmless. What a handler throws closes the inbox with errc::handler_failed
-    /// and leaves this call, behind on_finished(). The message is destroyed when its handler returns.
+    /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook asked; a call too
+    /// many is harmless. What the handler throws (or wanted(), or on_resume()) closes the inbox with errc::handler_failed
+    /// and leaves this call, after on_finished(). The message is destroyed when its handler returns.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
         return drain_while(handler, always{}, quantum);
@@ -127,10 +112,10 @@ public:
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
         const auto first = box_.begin(at_once<Wanted>(quantum));
         if (first.step != detail::inbox_step::not_owed) return run(handler, wanted, quantum, first);
-        switch (box_.turn()) {
-        case inbox_turn::resting: return {inbox_status::resting};
-        case inbox_turn::draining: return {inbox_status::busy};
-        case inbox_turn::finished: return {inbox_status::finished};
+        switch (box_.state()) {
+        case turn_state::parked: return {inbox_status::resting};
+        case turn_state::running: return {inbox_status::busy};
+        case turn_state::finished: return {inbox_status::finished};
         default: return {inbox_status::idle};
         }
     }
@@ -142,10 +127,10 @@ public:
     }
 
     /// Whether reading is to pause: push() said so, and the resume hook was not called since.
-    [[nodiscard]] bool paused() const noexcept { return box_.paused(); }
-    [[nodiscard]] bool finished() const noexcept { return box_.turn() == inbox_turn::finished; }
+    [[nodiscard]] bool is_paused() const noexcept { return box_.is_paused(); }
+    [[nodiscard]] bool is_finished() const noexcept { return box_.state() == turn_state::finished; }
     /// Whether drain() is owed.
-    [[nodiscard]] bool wants_drain() const noexcept { return box_.turn() == inbox_turn::scheduled; }
+    [[nodiscard]] bool is_drain_owed() const noexcept { return box_.state() == turn_state::scheduled; }
     /// What counts against the bounds; overhead and the message in the handler included. What a run of
     /// messages (at most an eighth of the bounds) has handled may still be in it.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }
@@ -169,11 +154,12 @@ private:
         using detail::inbox_step;
         for (std::size_t total = 0;;) {
             box::block::destroy(next.spent);
-            if (next.step == inbox_step::handle && !wanted()) next = box_.rest();
             detail::handled done;
+            if (next.step == inbox_step::handle && !or_end(done, [&]() -> bool { return wanted(); }))
+                next = box_.rest();
             switch (next.step) {
-            case inbox_step::handle: handle_or_end(handler, next.run, done); break;
-            case inbox_step::resume: tell_resume(); break;
+            case inbox_step::handle: or_end(done, [&] { handle(handler, next.run, done); }); break;
+            case inbox_step::resume: or_end(done, [&] { tell_resume(); }); break;
             case inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
             case inbox_step::rested: return {inbox_status::resting, total};
             case inbox_step::end: end(); return {inbox_status::finished, total};
@@ -184,12 +170,12 @@ private:
         }
     }
 
-    /// What the handler throws leaves here, behind the end.
-    template <class Handler>
-    void handle_or_end(Handler& handler, detail::message_run<Message> run, detail::handled& done) {
+    /// Calls user code. What that throws closes the inbox, and leaves here after the end.
+    template <class Call>
+    std::invoke_result_t<Call&> or_end([[maybe_unused]] const detail::handled& done, Call call) {
 #if WSOLO_HAS_EXCEPTIONS
         try {
-            handle(handler, run, done);
+            return call();
         } catch (...) {
             static_cast<void>(box_.close(errc::handler_failed));
             box::block::destroy(box_.look(done, 0).spent);
@@ -197,7 +183,7 @@ private:
             throw;
         }
 #else
-        handle(handler, run, done);
+        return call();
 #endif
     }
 
@@ -240,12 +226,20 @@ private:
         box_.retire();
     }
 
-    // A hook that throws here ends the program: there is nobody to throw to.
-    void tell_resume() noexcept {
-        if constexpr (requires { hook_.on_resume(); }) hook_.on_resume();
+    void tell_resume() {
+        if constexpr (inbox_observer<Schedule>) hook_.on_resume();
     }
     void tell_finished() noexcept {
-        if constexpr (requires { hook_.on_finished(inbox_report{}); }) hook_.on_finished(box_.report());
+        if constexpr (inbox_observer<Schedule>) {
+#if WSOLO_HAS_EXCEPTIONS
+            try {
+                hook_.on_finished(box_.report());
+            } catch (...) { // it is over all the same
+            }
+#else
+            hook_.on_finished(box_.report());
+#endif
+        }
     }
 
     mutable box box_;

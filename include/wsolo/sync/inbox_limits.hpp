@@ -5,7 +5,7 @@
 // - What counts is what was accepted and not yet handled, the message in the handler included, plus an
 //   overhead per message: the bound is on memory, not on payload (RFC 6455 §10.4 asks for limits).
 // - Both bounds hold at once: many small messages can't hide behind the bytes, nor large ones behind the
-//   count.
+//   count. A zero means "none": no bound.
 
 #include "../core/config.hpp"
 
@@ -27,7 +27,7 @@ struct inbox_limits {
     /// Bytes that may wait, overhead included. With inbox_overflow::pause the message that crosses the
     /// bound is still accepted, so that memory stays below max_bytes plus one message; otherwise it is not.
     std::size_t max_bytes = 1024 * 1024;
-    /// Messages that may wait, the one in the handler included. At least 1.
+    /// Messages that may wait, the one in the handler included.
     std::uint32_t max_messages = 1024;
     inbox_overflow when_full = inbox_overflow::pause;
 };

@@ -24,7 +24,7 @@ struct inbox_report {
         return bytes_handled + bytes_dropped;
     }
     /// Whether everything accepted was handled without an error.
-    [[nodiscard]] constexpr bool clean() const noexcept { return reason == errc::none; }
+    [[nodiscard]] constexpr bool is_clean() const noexcept { return reason == errc::none; }
 };
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -11,7 +11,7 @@
 //   word first: once the last leaver has seen a waiter, that waiter stays until it is released.
 // - The waiting bit is set and cleared under the ring's lock, and never after the drain.
 
-#include "handler_scope.hpp"
+#include "firing.hpp"
 #include "pointer_lock.hpp"
 #include "stop_hook.hpp"
 #include "waiter.hpp"
@@ -81,7 +81,7 @@ public:
     /// object is touched no more by them. Otherwise errc::cancelled or errc::timed_out. The caller must not
     /// be inside itself.
     template <stop_token_like StopToken>
-    [[nodiscard]] errc wait(const StopToken& stop, time_point deadline = no_deadline) noexcept {
+    [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
         const std::uint64_t word = word_.load(std::memory_order_acquire);
         if (is_drained(word) && (word & waited_for) == 0)
             return errc::none; // nobody is left to touch this object
@@ -97,7 +97,7 @@ public:
         return errc::none;
     }
     [[nodiscard]] errc wait(time_point deadline = no_deadline) noexcept {
-        return wait(never_stop{}, deadline);
+        return wait(deadline, never_stop{});
     }
 
     /// Whether it is closed and all have left. Only wait(), a callback or co_await tell that the object may
@@ -109,6 +109,7 @@ public:
     /// Links `added` until the drain; fire() then runs in the thread of the last leave(). False: drained
     /// already, and fire() will not be called.
     [[nodiscard]] bool add(waiter& added) noexcept {
+        added.taker = nullptr;
         waiter* const first = lock_.lock();
         std::uint64_t seen = word_.load(std::memory_order_acquire);
         bool waits = (seen & released) == 0;
@@ -134,8 +135,9 @@ public:
                !word_.compare_exchange_weak(seen, seen & ~waited_for, std::memory_order_acq_rel)) {
             stays = is_drained(seen);
         }
+        const bool is_withdrawn = !stays || detail::firing_loop<Traits>::withdraw(gone);
         lock_.unlock(stays ? first : detail::unlink(first, gone));
-        return !stays || remove_from_release(gone);
+        return is_withdrawn;
     }
 
 private:
@@ -156,30 +158,17 @@ private:
         basic_parker<Traits> parker;
     };
 
-    /// The ring in the hands of release_waiters(), on its stack.
-    struct ring_head final : waiter {
-        ring_head() noexcept : waiter(nullptr) {}
-    };
-
     void release_waiters() noexcept {
-        const basic_handler_scope<Traits> scope(this);
-        ring_head ring;
-        waiter* const first = lock_.lock();
+        detail::firing_loop<Traits> loop;
+        waiter* first = lock_.lock();
         word_.fetch_or(released, std::memory_order_relaxed);
-        static_cast<void>(detail::link_by_mark(first, ring));
-        lock_.unlock(nullptr); // the last touch: the first one fired may destroy the object
-        while (ring.next != &ring) {
-            waiter& due = *ring.next;
-            static_cast<void>(detail::unlink(&ring, due));
-            due.fire(due);
+        while (first != nullptr) {
+            waiter& due = *first;
+            first = detail::unlink(first, due);
+            loop.take(due);
         }
-    }
-
-    /// A callback that runs in the release may withdraw another that is still to run in it.
-    [[nodiscard]] bool remove_from_release(waiter& gone) noexcept {
-        if (!basic_handler_scope<Traits>::is_inside(this) || !gone.is_linked()) return false;
-        static_cast<void>(detail::unlink(nullptr, gone));
-        return true;
+        lock_.unlock(nullptr); // the last touch: the first one fired may destroy the object
+        loop.run();
     }
 
     typename Traits::template atomic<std::uint64_t> word_{0};

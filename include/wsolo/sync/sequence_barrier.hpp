@@ -4,8 +4,7 @@
 // mark.
 //
 // Laws of this file:
-// - One drainer completes in the order of the numbers; who hands items to several handlers takes
-//   sync/unordered_barrier.hpp.
+// - One drainer completes in the order of the numbers.
 // - A number is never reused. One whose item was not accepted is abandoned, in any order, by any thread;
 //   waits pass over it as soon as everything else up to them is done.
 // - issue() and complete() are one RMW each while nobody waits and nothing is abandoned; a wait for what is
@@ -28,10 +27,6 @@ public:
     using handling = basic_handling<basic_sequence_barrier>;
 
     basic_sequence_barrier() = default;
-
-    /// Callbacks that complete() runs keep the drainer from later numbers: a wait for those there would
-    /// deadlock.
-    static constexpr bool is_serial = true;
 
     /// The next number. Exactly one complete() or abandon() is owed for it.
     [[nodiscard]] std::uint64_t issue() noexcept {

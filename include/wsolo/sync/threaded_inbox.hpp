@@ -1,6 +1,6 @@
 #pragma once
 // The threaded drive: an inbox and a thread that handles its messages, for servers without a loop of their
-// own, and for handlers that block.
+// own, and for handlers that block. Not part of wsolo.hpp: it brings <thread>.
 //
 // Laws of this file:
 // - The thread sleeps while nothing is queued, and ends when the inbox is finished.
@@ -15,25 +15,16 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// An observer that wants to know nothing.
-struct no_inbox_observer {};
-
-/// Owns the inbox, the handler and the thread that it runs in. `Observer` may have `on_resume()` and
-/// `on_finished(const inbox_report&)`, called in that thread. Any thread may call any member; the
-/// destructor not in the handler, and no other thread may be in a call then.
-template <class Message, inbox_handler<Message> Handler, class Observer = no_inbox_observer,
+/// Owns the inbox, the handler and the thread that it runs in; `Observer` is called in that thread. Any thread may call any
+/// member; the destructor not in the handler, and no other thread may be in a call then.
+template <class Message, inbox_handler<Message> Handler, inbox_observer Observer = no_inbox_observer,
           class Traits = std_blocking_traits>
 class threaded_inbox {
     struct wake_hook {
         threaded_inbox* self;
         void operator()() const { self->wake(); }
-        void on_resume() const {
-            if constexpr (requires(Observer& to) { to.on_resume(); }) self->observer_.on_resume();
-        }
-        void on_finished([[maybe_unused]] const inbox_report& report) const {
-            if constexpr (requires(Observer& to) { to.on_finished(report); })
-                self->observer_.on_finished(report);
-        }
+        void on_resume() const { self->observer_.on_resume(); }
+        void on_finished(const inbox_report& report) const { self->observer_.on_finished(report); }
     };
 
 public:
@@ -74,7 +65,7 @@ public:
         return errc::none;
     }
 
-    [[nodiscard]] bool paused() const noexcept { return inbox_.paused(); }
+    [[nodiscard]] bool is_paused() const noexcept { return inbox_.is_paused(); }
     [[nodiscard]] inbox_report report() const noexcept { return inbox_.report(); }
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return inbox_.queued_bytes(); }
     [[nodiscard]] std::size_t queued_messages() const noexcept { return inbox_.queued_messages(); }

@@ -2,7 +2,7 @@
 // A sequence number as an owner: it completes when it goes, on every path out of a handler.
 //
 // Laws of this file:
-// - One number, one complete() or abandon(), by whoever holds it last.
+// - One number, one complete() or abandon(), by the owner that holds it last.
 // - Neither type outlives its barrier. What complete() asks about order and threads holds for their
 //   destructors.
 
@@ -61,10 +61,7 @@ public:
     }
     basic_handling(const basic_handling&) = delete;
     basic_handling& operator=(const basic_handling&) = delete;
-    ~basic_handling() {
-        if constexpr (!Barrier::is_serial) scope_.leave();
-        barrier_.complete(number_);
-    }
+    ~basic_handling() { barrier_.complete(number_); }
 
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
 

@@ -4,7 +4,8 @@
 //
 //     state      whose turn it is                          leaves by
 //     free       no one's: there is nothing to do          claim: scheduled · seize: running
-//     gated      an owner's, who opens it later            open: free · expire: running · seize: running
+//     gated      an owner's, who opens it later            open: free · revoke: scheduled · expire: running ·
+//                                                          seize: running
 //     scheduled  the schedule hook's, which owes a run     begin: running · seize: running
 //     running    the one thread's that runs                release: free · hand_over: scheduled · park: parked ·
 //                                                          finish: finished
@@ -13,8 +14,8 @@
 //
 // Laws of this file:
 // - Only the holder of `running` touches what the turn protects; release(), hand_over(), park() and finish() are its own.
-// - The other functions answer whether they changed anything. True of claim() and recall(): the caller now owes a call
-//   of the schedule hook, with no lock held.
+// - The other functions answer whether they changed anything. True of claim(), recall() and revoke(): the caller now owes
+//   a call of the schedule hook, with no lock held.
 // - "Nothing left, so release" and "something new, so claim" can't interleave, because each is one step under the lock
 //   that also guards the data. This is why no wake-up is lost.
 
@@ -46,6 +47,8 @@ public:
 
     /// The owner of the gate lets go.
     [[nodiscard]] constexpr bool open() noexcept { return move(turn_state::gated, turn_state::free); }
+    /// Something came that does not wait for the gate.
+    [[nodiscard]] constexpr bool revoke() noexcept { return move(turn_state::gated, turn_state::scheduled); }
     /// The gate stood for too long: the caller runs, to end the object.
     [[nodiscard]] constexpr bool expire() noexcept { return move(turn_state::gated, turn_state::running); }
 

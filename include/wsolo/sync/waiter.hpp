@@ -3,10 +3,10 @@
 // ordered ring that holds such nodes.
 //
 // Laws of this file:
-// - Whoever waits brings the node: nothing here allocates.
+// - Those who wait bring the node: nothing here allocates.
 // - fire() is called at most once, with no lock held, after the node was unlinked; the caller touches the
 //   node no more, so that the node may end in it.
-// - Plain data: the ring belongs to whoever holds the lock around it.
+// - Plain data: a ring belongs to the thread that holds the lock around it.
 
 #include "../core/error.hpp"
 
@@ -29,7 +29,8 @@ struct waiter {
     std::uint64_t mark;
     waiter* next = nullptr;
     waiter* previous = nullptr;
-    errc outcome = errc::none; // why it was fired, or why add() refused it
+    const void* taker = nullptr; // the thread that took it, to fire it: see sync/firing.hpp
+    errc outcome = errc::none;   // why it was fired, or why add() refused it
 
 protected:
     ~waiter() = default;
@@ -37,7 +38,15 @@ protected:
 
 namespace detail {
 
-/// Links `added` into the ring that starts at `first` (null: empty), by mark, behind equals. Returns the
+/// Links `added` into a ring, before `place`.
+inline void link_before(waiter& place, waiter& added) noexcept {
+    added.previous = place.previous;
+    added.next = &place;
+    place.previous->next = &added;
+    place.previous = &added;
+}
+
+/// Links `added` into the ring that starts at `first` (null: empty), by mark, after equals. Returns the
 /// new first. O(1) when marks grow, else O(waiters with a greater mark).
 [[nodiscard]] inline waiter* link_by_mark(waiter* first, waiter& added) noexcept {
     if (first == nullptr) {
@@ -50,10 +59,7 @@ namespace detail {
         leads = before == first;
         before = before->previous;
     }
-    added.previous = before;
-    added.next = before->next;
-    before->next->previous = &added;
-    before->next = &added;
+    link_before(*before->next, added);
     return leads ? &added : first;
 }
 

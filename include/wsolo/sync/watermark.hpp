@@ -1,17 +1,16 @@
 #pragma once
-// A number that only grows, and those who wait for it to reach their mark: what both sequence barriers are
-// built on.
+// A number that only grows, and those who wait for it to reach their mark: what the sequence barrier is built on.
 //
 // Laws of this file:
-// - The number and "somebody waits" share one word, and every change is one RMW. A waiter sets the bit by
+// - The number and "there are waiters" share one word, and every change is one RMW. A waiter sets the bit by
 //   the RMW that tells it whether it is too late; the advance that reaches its mark sees the bit. No
 //   wake-up can be lost.
-// - The ring of waiters is changed under lock_ only; nobody is fired, woken or called under it.
-// - One waiter is unlinked and fired at a time, lowest mark first, so that what fire() runs may add and
+// - The ring of waiters is changed under lock_ only; none is fired, woken or called under it.
+// - One waiter is taken and fired at a time (sync/firing.hpp), lowest mark first, so that what fire() runs may add and
 //   remove waiters.
 // - Verdicts: satisfied beats closed beats would_deadlock beats cancelled beats timed_out.
 
-#include "handler_scope.hpp"
+#include "firing.hpp"
 #include "pointer_lock.hpp"
 #include "stop_hook.hpp"
 #include "waiter.hpp"
@@ -40,13 +39,12 @@ public:
     /// handler that this wait would wait for; cancelled; timed_out. Reached already: one load, whatever the
     /// arguments.
     template <stop_token_like StopToken>
-    [[nodiscard]] errc wait_up_to(std::uint64_t mark, const StopToken& stop,
-                                  time_point deadline = no_deadline) noexcept {
+    [[nodiscard]] errc wait_up_to(std::uint64_t mark, time_point deadline, const StopToken& stop) noexcept {
         const std::uint64_t word = word_.load(std::memory_order_acquire);
-        return is_decided(word, mark) ? verdict(word, mark) : wait_slowly(mark, stop, deadline);
+        return is_decided(word, mark) ? verdict(word, mark) : wait_slowly(mark, deadline, stop);
     }
     [[nodiscard]] errc wait_up_to(std::uint64_t mark, time_point deadline = no_deadline) noexcept {
-        return wait_up_to(mark, never_stop{}, deadline);
+        return wait_up_to(mark, deadline, never_stop{});
     }
 
     /// Ends every wait that is not satisfied, now and later, with `error`. The first close counts. Numbers
@@ -71,6 +69,7 @@ public:
     /// called. On true `added` may have been fired before this returns. For builders of waiting forms
     /// (sync/callback.hpp, sync/await.hpp).
     [[nodiscard]] bool add(waiter& added) noexcept {
+        added.taker = nullptr;
         waiter* first = detail::link_by_mark(lock_.lock(), added);
         const std::uint64_t word = word_.fetch_or(waited_for, std::memory_order_acq_rel);
         const bool waits = !is_decided(word, added.mark);
@@ -82,13 +81,14 @@ public:
         return waits;
     }
 
-    /// True: `gone` was linked, is no more, and will not be fired. False: it was or is being fired.
+    /// True: `gone` waited, does so no more, and will not be fired. False: it was fired, or another thread is about to.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* first = lock_.lock();
-        const bool linked = gone.is_linked();
-        if (linked) first = without(first, gone);
+        const bool waits = gone.taker == nullptr && gone.is_linked();
+        if (waits) first = without(first, gone);
+        const bool is_withdrawn = waits || detail::firing_loop<Traits>::withdraw(gone);
         lock_.unlock(first);
-        return linked;
+        return is_withdrawn;
     }
 
 protected:
@@ -112,6 +112,7 @@ protected:
     /// Fires all who are decided. Called with the lock free, after an advance that saw waited_for, and by
     /// close().
     void settle() noexcept {
+        detail::firing_loop<Traits> loop;
         for (bool more = true; more;) {
             waiter* first = lock_.lock();
             const std::uint64_t word = word_.load(std::memory_order_acquire);
@@ -123,8 +124,9 @@ protected:
             due.outcome = verdict(word, due.mark);
             first = without(first, due);
             more = first != nullptr && is_decided(word, first->mark);
+            loop.take(due);
             lock_.unlock(first);
-            due.fire(due);
+            loop.run(); // with none left, one that is fired may destroy the barrier
         }
     }
 
@@ -151,7 +153,7 @@ private:
     }
 
     template <class StopToken>
-    [[nodiscard]] errc wait_slowly(std::uint64_t mark, const StopToken& stop, time_point deadline) noexcept {
+    [[nodiscard]] errc wait_slowly(std::uint64_t mark, time_point deadline, const StopToken& stop) noexcept {
         if (basic_handler_scope<Traits>::is_inside(this, mark)) return errc::would_deadlock;
         if (stop.stop_requested()) return errc::cancelled;
         sleeper self(mark);
@@ -162,7 +164,7 @@ private:
             self.parker.park_until(deadline);
         }
         const bool is_unfired = remove(self);
-        if (!is_unfired) self.parker.park(); // whoever unlinked it is about to release it, or has
+        if (!is_unfired) self.parker.park(); // the thread that took it is about to release it, or has
         const std::uint64_t word = word_.load(std::memory_order_acquire);
         if (is_decided(word, mark)) return verdict(word, mark);
         return stop.stop_requested() ? errc::cancelled : errc::timed_out;

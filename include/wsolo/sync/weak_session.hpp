@@ -146,11 +146,11 @@ public:
 
     /// After close(): waits until the last guard is gone. errc::none, cancelled or timed_out.
     template <stop_token_like StopToken>
-    [[nodiscard]] errc wait(const StopToken& stop, time_point deadline = no_deadline) noexcept {
-        return block_ == nullptr ? errc::none : block_->users.wait(stop, deadline);
+    [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
+        return block_ == nullptr ? errc::none : block_->users.wait(deadline, stop);
     }
     [[nodiscard]] errc wait(time_point deadline = no_deadline) noexcept {
-        return wait(never_stop{}, deadline);
+        return wait(deadline, never_stop{});
     }
 
 private:

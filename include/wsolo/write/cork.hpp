@@ -4,7 +4,7 @@
 // Laws of this file:
 // - The sends of all threads are accepted meanwhile, and wait, if the writer was idle: they leave when the last cork goes.
 // - It holds back the hook, nothing else: a thread that pumps, and a write that waits for the transport, go on.
-// - A flush, a close, an abort, and a sender that waits for room call the hook all the same.
+// - A flush, a close, an abort, a gate that opens, and a sender that waits for room call the hook all the same.
 
 #include "detail/outbox.hpp"
 

@@ -26,7 +26,7 @@ public:
     }
 
     /// Adds bytes (a 101 response, an acknowledgement frame) that leave first, in the order of these calls. They are
-    /// copied, and count as one frame in the report. errc::out_of_memory; closed when the writer ended first.
+    /// copied; each call counts as one frame in the report. errc::out_of_memory; queue_full above 64 KiB; closed when the writer ended first.
     [[nodiscard]] errc acknowledge(const_bytes bytes) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "acknowledge() after open() or reject()");
         if (bytes.empty()) return errc::none;
@@ -41,7 +41,7 @@ public:
 
     /// Bounds the handshake: the first pump() at `deadline` or later ends the writer with errc::handshake_timeout, and
     /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any other
-    /// deadline: it pumps. The hook is not called. The last call counts. Takes the heap block (1 KiB) that the first frame
+    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Takes the heap block (1 KiB) that the first frame
     /// would. errc::out_of_memory; closed when it is over already.
     [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
@@ -49,14 +49,19 @@ public:
         if (fresh == nullptr) return errc::out_of_memory;
         const bool is_bounded = writer_->drive_.box.bound_gate(deadline, fresh);
         detail::queue::destroy(fresh);
-        return is_bounded ? errc::none : errc::closed;
+        if (!is_bounded) return errc::closed;
+        writer_->drive_.rouse(detail::wake::look);
+        return errc::none;
     }
 
     /// Lets the writer go: the acknowledgement leaves, then what was queued, in order.
     void open() {
         WSOLO_ASSERT(writer_ != nullptr, "open() after open() or reject()");
         Writer& writer = *std::exchange(writer_, nullptr);
-        writer.drive_.rouse(writer.drive_.box.open_gate());
+        detail::queue* idle = nullptr;
+        const detail::wake owed = writer.drive_.box.open_gate(idle);
+        detail::queue::destroy(idle);
+        writer.drive_.rouse(owed);
     }
 
     /// Ends the writer: what was acknowledged (an error response, say) still leaves, what was queued is dropped with this

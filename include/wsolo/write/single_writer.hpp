@@ -6,15 +6,17 @@
 // - After construction nothing else can reach the transport: replies and Close go through the same queue.
 // - A send never waits for the transport, unless its name says so: it queues, or says why not, and a refused item is still
 //   the caller's.
-// - The schedule hook is called once for each idle-to-busy transition, outside any lock; pump() is what it owes.
+// - The schedule hook is called outside any lock, once when the idle writer gets work, and when a parked one is to look
+//   again (a close, an abort, a high mark, the end of a started write); pump() is what it owes.
 // - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
 
+#include "../core/side.hpp"
+#include "../frame/control_reply.hpp"
 #include "cork.hpp"
 #include "detail/driver.hpp"
 #include "fragmented_message.hpp"
 #include "handle.hpp"
 #include "outbound.hpp"
-#include "side.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -101,15 +103,22 @@ public:
         const const_bytes bytes = frame.bytes();
         if (bytes.size() <= copied_limit) return send(raw{bytes}, on_done);
         if (!is_whole_frame(bytes)) return errc::raw_frame_malformed;
-        return push_owned({.size = bytes.size(), .done = on_done},
-                          [&] { return detail::entry::make_shared(frame, on_done); });
+        const detail::offer what = data_offer(bytes.size(), on_done);
+        if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
+        detail::entry* owned = detail::entry::make_shared(frame, on_done);
+        return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
     }
 
-    /// Queues an encoded frame with the memory that it lies in: no byte is copied. A refused frame stays in `frame`.
+    /// Queues an encoded frame with the memory that it lies in, where that pays (above 2 KiB, and with little memory to
+    /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not.
     [[nodiscard]] errc send(owned_frame&& frame, on_outcome on_done = {}) {
+        const std::size_t size = frame.bytes().size();
         if (!is_whole_frame(frame.bytes())) return errc::raw_frame_malformed;
-        const opcode op = parse_header(frame.bytes()).header.op;
-        if (is_control(op)) return send(raw{frame.bytes()}, on_done);
+        if (size <= adopted_limit || frame.memory() - size > size / 8) {
+            const errc error = send(raw{frame.bytes()}, on_done);
+            if (error == errc::none) frame = {};
+            return error;
+        }
         detail::entry* owned = detail::entry::make_adopted(std::move(frame), on_done);
         if (owned == nullptr) return errc::out_of_memory;
         detail::errands todo;
@@ -133,7 +142,7 @@ public:
         if (payload.size() > max_control_payload) return errc::control_payload_too_big;
         const detail::offer what{
             .size = encoded_size<Side::self>(payload.size()), .done = on_done, .to = detail::lane_id::ping};
-        return push_small(what, [&](mutable_bytes to) { side_.encode(to, opcode::ping, payload); });
+        return push_small(what, [&](mutable_bytes to) { write_frame(side_, to, opcode::ping, payload); });
     }
 
     // ---- anything
@@ -190,7 +199,7 @@ public:
     /// invalid_close_code and the like for a body that may not be sent.
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
                              on_outcome on_done = {}) {
-        const auto frame = drive_.box.locked([&] { return side_.close(code, fit_close_reason(reason)); });
+        const auto frame = drive_.box.locked([&] { return close_frame(code, fit_close_reason(reason)); });
         if (!frame) return frame.error();
         return push_close(code, frame->bytes(), drain_within, on_done);
     }
@@ -263,6 +272,8 @@ private:
 
     /// A shared frame up to this size is copied: a reference costs an entry and a part of its own in the write.
     static constexpr std::size_t copied_limit = 512;
+    /// An owned frame up to this size is copied, for the same reason. (Control frames are.)
+    static constexpr std::size_t adopted_limit = 2048;
 
     [[nodiscard]] static constexpr bool is_data(opcode op) noexcept {
         return op == opcode::text || op == opcode::binary;
@@ -278,6 +289,18 @@ private:
         return static_cast<close_code>(load_be16(code));
     }
 
+    /// Precondition: `to` has exactly encoded_size<Side::self>(payload.size()) bytes.
+    template <class AnySide>
+    static void write_frame(AnySide& side, mutable_bytes to, frame_spec spec, const_bytes payload) noexcept {
+        [[maybe_unused]] const std::size_t written = side.with_keys([&](auto&... keys) {
+            return detail::write_frame<Side::self>(to.data(), spec, payload, keys...);
+        });
+        WSOLO_ASSERT(written == to.size(), "a writer encodes exactly what it reserved");
+    }
+    result<control_frame> close_frame(close_code code, std::string_view reason) noexcept {
+        return side_.with_keys([&](auto&... keys) { return make_close<Side::self>(code, reason, keys...); });
+    }
+
     [[nodiscard]] detail::offer data_offer(std::size_t size, on_outcome on_done) const noexcept {
         detail::offer what{.size = size, .done = on_done};
         what.may_displace = drive_.box.when_full() != overflow::drop_oldest || drive_.may_displace();
@@ -287,7 +310,7 @@ private:
     errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
-            [&](mutable_bytes to) { side_.encode(to, op, payload); },
+            [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
             [&] { return encode_apart(op, payload, on_done); });
     }
 
@@ -312,12 +335,6 @@ private:
         detail::errands todo;
         return finish_data(push_frame(data_offer(size, on_done), encode, make, todo), todo);
     }
-    template <class Make>
-    errc push_owned(const detail::offer& what, Make make) {
-        if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
-        detail::entry* owned = make();
-        return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
-    }
     errc queue_owned(detail::offer what, detail::entry* owned) {
         what.size = owned->size;
         detail::errands todo;
@@ -329,14 +346,14 @@ private:
                                   on_outcome on_done, detail::errands& todo) {
         detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
         what.part = which;
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, spec, part); };
+        const auto encode = [&](mutable_bytes to) { write_frame(side_, to, spec, part); };
         const auto make = [&] { return encode_apart(spec, part, on_done); };
         return push_frame(what, encode, make, todo);
     }
     /// Small frames that no full queue costs the connection.
     template <class Encode>
     errc push_small(detail::offer what, Encode encode) {
-        if (what.done) what.may_displace = drive_.may_displace();
+        what.may_displace = !what.done || drive_.may_displace();
         detail::errands todo;
         return drive_.after(push_frame(what, encode, no_entry, todo), todo);
     }
@@ -356,8 +373,8 @@ private:
     detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done) {
         detail::entry* owned = detail::entry::make_own(encoded_size<Side::self>(payload.size()), on_done);
         if (owned == nullptr) return nullptr;
-        auto encoder = drive_.box.locked([&] { return side_.for_one_frame(); });
-        encoder.encode(owned->writable(), spec, payload);
+        auto own_side = drive_.box.locked([&] { return side_.for_one_frame(); });
+        write_frame(own_side, owned->writable(), spec, payload);
         return owned;
     }
 
@@ -385,7 +402,7 @@ private:
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.waiter = waiter;
         detail::errands todo;
-        const auto encode = [&](mutable_bytes to) { side_.encode(to, op, payload); };
+        const auto encode = [&](mutable_bytes to) { write_frame(side_, to, op, payload); };
         const auto make = [&] { return encode_apart(op, payload, on_done); };
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }

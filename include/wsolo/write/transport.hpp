@@ -4,7 +4,7 @@
 //
 // Laws of this file:
 // - `transferred` counts bytes that the transport took, whatever the status: a failure after 3 bytes says 3.
-// - A transport is called by one thread at a time, the owner of the write token, and never under a lock.
+// - A transport is called by one thread at a time, the thread whose turn it is, and never under a lock.
 // - The bytes of a started write stay where they are until its write_done was called or destroyed.
 
 #include "../core/bytes.hpp"
@@ -41,8 +41,8 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
     { connection.finish(end_of_write::drained) } -> std::same_as<void>;
 };
 
-/// A transport that can also wait until it is writable: what the threaded drive needs of a non-blocking one.
-/// False when the deadline passed first.
+/// A transport that can also wait until it is writable: what the threaded drive needs of a non-blocking one. False when the
+/// deadline passed first. It only waits: another thread may write or finish meanwhile.
 template <class T>
 concept waitable_transport = transport<T> && requires(T& connection, time_point deadline) {
     { connection.wait_writable(deadline) } -> std::same_as<bool>;

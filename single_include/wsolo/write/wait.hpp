@@ -81,6 +81,22 @@ private:
     typename Traits::template atomic<int> references_{2};
 };
 
+/// Drops its reference when it goes.
+template <class Outcome>
+class outcome_reference {
+public:
+    explicit outcome_reference(Outcome* kept) noexcept : kept_(kept) {}
+    outcome_reference(const outcome_reference&) = delete;
+    outcome_reference& operator=(const outcome_reference&) = delete;
+    ~outcome_reference() {
+        if (kept_ != nullptr) kept_->drop();
+    }
+    Outcome* release() noexcept { return std::exchange(kept_, nullptr); }
+
+private:
+    Outcome* kept_;
+};
+
 /// A thread that waits for room, on its own stack.
 template <class Traits>
 class waiting_thread : public room_waiter {
@@ -94,16 +110,31 @@ public:
     template <class Driver, class StopToken>
     [[nodiscard]] errc wait(Driver& drive, time_point deadline, const StopToken& stop) {
         {
+            struct leaves_if_thrown { // by a stop token's registration
+                waiting_thread* self;
+                Driver& drive;
+                ~leaves_if_thrown() {
+                    if (self != nullptr && self->leave(drive) == errc::none) self->decline(drive);
+                }
+            } guard{this, drive};
             const auto nudge = [this]() noexcept { parker_->nudge(); };
             [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
             parker_->park_until(deadline);
+            guard.self = nullptr;
         }
+        const errc left = leave(drive);
+        return left == errc::timed_out && stop.stop_requested() ? errc::cancelled : left;
+    }
+
+    /// Waits no more. errc::none: room was granted; closed; timed_out: neither came.
+    template <class Driver>
+    [[nodiscard]] errc leave(Driver& drive) noexcept {
         errands todo;
         queue* idle = nullptr;
         const bool is_withdrawn = drive.box.withdraw(*this, todo, idle);
         todo.run();
         queue::destroy(idle);
-        if (is_withdrawn) return stop.stop_requested() ? errc::cancelled : errc::timed_out;
+        if (is_withdrawn) return errc::timed_out;
         parker_->park(); // it is being woken: the waker's touch must be over before the node goes
         return drive.box.state_of(*this) == room_state::granted ? errc::none : errc::closed;
     }
@@ -159,21 +190,19 @@ struct blocking_waits {
     template <class Writer, stop_token_like StopToken>
     [[nodiscard]] static errc flush(Writer& writer, time_point deadline, const StopToken& stop) {
         if (writer_access::drive(writer).is_here()) return errc::would_deadlock;
-        auto* awaited = awaited_outcome<Traits>::make();
+        auto* const awaited = awaited_outcome<Traits>::make();
         if (awaited == nullptr) return errc::out_of_memory;
-        errc outcome = push_when_room(writer, deadline, stop, [&](room_waiter* waiter) {
+        const outcome_reference own{awaited};
+        outcome_reference of_mark{awaited};
+        const errc queued = push_when_room(writer, deadline, stop, [&](room_waiter* waiter) {
             return writer_access::queue_mark(writer, awaited->on_done(), waiter);
         });
-        if (outcome == errc::none) {
-            const auto nudge = [awaited]() noexcept { awaited->nudge(); };
-            [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
-            outcome = awaited->wait(deadline);
-            if (outcome == errc::timed_out && stop.stop_requested()) outcome = errc::cancelled;
-        } else {
-            awaited->drop(); // the mark's reference: it was not queued
-        }
-        awaited->drop();
-        return outcome;
+        if (queued != errc::none) return queued;
+        of_mark.release(); // it has its outcome to come
+        const auto nudge = [awaited]() noexcept { awaited->nudge(); };
+        [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
+        const errc outcome = awaited->wait(deadline);
+        return outcome == errc::timed_out && stop.stop_requested() ? errc::cancelled : outcome;
     }
 };
 
@@ -192,10 +221,12 @@ public:
             error_ = errc::out_of_memory;
             return;
         }
-        owner<state> unsent{made}; // both references, should send() throw
+        detail::outcome_reference own{made};
+        detail::outcome_reference of_item{made}; // should it be refused, or send() throw
         error_ = send(made->on_done());
         if (error_ != errc::none) return;
-        state_ = std::exchange(unsent.kept, nullptr);
+        of_item.release();
+        state_ = own.release();
     }
     basic_outcome_ticket(basic_outcome_ticket&& other) noexcept
         : state_(std::exchange(other.state_, nullptr)), error_(other.error_) {}
@@ -215,16 +246,6 @@ public:
     }
 
 private:
-    template <class State>
-    struct owner {
-        State* kept;
-        ~owner() {
-            if (kept == nullptr) return;
-            kept->drop(); // the item's reference: it has no outcome
-            kept->drop();
-        }
-    };
-
     state* state_ = nullptr;
     errc error_ = errc::none;
 };

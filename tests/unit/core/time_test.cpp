@@ -30,6 +30,7 @@ TEST_CASE("a span in any unit that a user can configure saturates", "[core][time
     CHECK(wsolo::saturated(std::chrono::hours::max()) == wsolo::duration::max());
     CHECK(wsolo::saturated(-3s) == wsolo::duration(-3s));
     CHECK(wsolo::saturated(wsolo::duration::max()) == wsolo::duration::max());
-    CHECK(wsolo::deadline_after(wsolo::time_point{5s}, std::chrono::milliseconds::max()) == wsolo::no_deadline);
+    CHECK(wsolo::deadline_after(wsolo::time_point{5s}, std::chrono::milliseconds::max()) ==
+          wsolo::no_deadline);
     CHECK(wsolo::deadline_after(wsolo::time_point{5s}, 20ms) == wsolo::time_point{5020ms});
 }

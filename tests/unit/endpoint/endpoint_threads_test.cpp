@@ -5,6 +5,7 @@
 
 #include <wsolo/adapt/posix.hpp>
 #include <wsolo/testing/scripted_transport.hpp>
+#include <wsolo/write/wait.hpp>
 
 #include <atomic>
 

@@ -71,7 +71,7 @@ struct room {
     }
     /// What must hold in the end, when `accepted` were accepted and the inbox was closed.
     void finished(std::uint64_t accepted) const {
-        check(in->finished() && ends == 1, "one end");
+        check(in->is_finished() && ends == 1, "one end");
         check(last.messages_handled == count, "the report does not say what was handled");
         check(last.messages_accepted() == accepted, "accepted is not handled plus dropped");
         check(in->queued_messages() == 0 && in->queued_bytes() == 0, "something stays in the queue");
@@ -79,7 +79,7 @@ struct room {
     /// The same when it is open and idle.
     void idle(std::uint64_t accepted) const {
         check(count == accepted && in->report().messages_handled == accepted, "not all were handled");
-        check(!in->wants_drain() && in->queued_messages() == 0, "a drain is still owed");
+        check(!in->is_drain_owed() && in->queued_messages() == 0, "a drain is still owed");
     }
 };
 
@@ -140,7 +140,7 @@ void pause_and_resume(scenario& stage, outcomes&) {
     stage.thread("loop", [&m] { m.serve(4); });
     stage.finally([&m] {
         m.idle(4);
-        check(!m.in->paused() && m.resume.rung.load() == 0, "one resume for one pause");
+        check(!m.in->is_paused() && m.resume.rung.load() == 0, "one resume for one pause");
     });
 }
 
@@ -188,7 +188,7 @@ void orderly_close(scenario& stage, outcomes& counts) {
     stage.thread("loop", [&m] { m.serve(9); });
     stage.finally([&] {
         m.finished(static_cast<std::uint64_t>(accepted[0]));
-        check(m.last.clean() && m.last.messages_dropped == 0, "what was accepted is handled");
+        check(m.last.is_clean() && m.last.messages_dropped == 0, "what was accepted is handled");
         counts.insert(accepted[0]);
     });
 }

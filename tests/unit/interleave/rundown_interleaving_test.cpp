@@ -106,7 +106,7 @@ void wait_until_a_stop(scenario& stage, outcomes& verdicts) {
     stage.thread("user", [&m] { m.close_and_leave(); });
     stage.thread("stopper", [&source] { source.request_stop(); });
     stage.thread("waiter", [&] {
-        const errc first = m.door->wait(source.get_token());
+        const errc first = m.door->wait(wsolo::basic_rundown<traits>::no_deadline, source.get_token());
         verdicts.insert(static_cast<int>(first));
         check(first == errc::cancelled || (first == errc::none && m.work[0] == 1), "another verdict");
         if (first == errc::cancelled) check(m.door->wait() == errc::none, "the second wait");

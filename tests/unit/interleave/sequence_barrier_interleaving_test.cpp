@@ -100,7 +100,7 @@ void stop_while_waiting(scenario& stage, outcomes& verdicts) {
     stage.thread("stopper", [&source] { source.request_stop(); });
     stage.thread("drainer", [&m] { m.handle(1); });
     stage.thread("waiter", [&] {
-        const errc first = m.order.wait_up_to(1, source.get_token());
+        const errc first = m.order.wait_up_to(1, decltype(m.order)::no_deadline, source.get_token());
         verdicts.insert(static_cast<int>(first));
         check(first == errc::cancelled || (first == errc::none && m.all_up_to(1)), "another verdict");
     });

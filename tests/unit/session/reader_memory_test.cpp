@@ -88,7 +88,7 @@ namespace {
 template <role Role>
 std::string without_memory(const stream& sent, std::size_t cut) {
     std::vector<std::byte> received(sent.bytes());
-    basic_reader<Role> in;
+    basic_reader<default_side<Role>> in;
     const char* said = "";
     errc error = errc::none;
     {

@@ -164,7 +164,7 @@ TEST_CASE("a client's replies take their keys from the source it was given", "[s
     sent.frame(0x81, "no reply").frame(0x89, "a").frame(0x8a).frame(0x89, "b").close(1001);
     exact_bytes received{const_bytes(sent.bytes())};
     counted_keys keys;
-    basic_reader<role::client, counted_keys&> in{{}, keys};
+    basic_reader<client_side<counted_keys&>> in{{}, client_side<counted_keys&>(keys)};
     std::vector<unsigned> drawn;
     for (auto& event : in.read(received.view())) {
         const auto reply = event.owed_reply();

@@ -4,7 +4,6 @@
 
 #include <wsolo/sync/blocking_traits.hpp>
 #include <wsolo/sync/sequence_barrier.hpp>
-#include <wsolo/sync/unordered_barrier.hpp>
 #include <wsolo/sync/weak_session.hpp>
 
 #include <type_traits>
@@ -17,7 +16,6 @@ static_assert(std::is_same_v<traits::clock, std::chrono::steady_clock>);
 
 TEST_CASE("idle sync objects are small", "[sync][blocking_traits]") {
     CHECK(sizeof(wsolo::sequence_barrier) <= 64);
-    CHECK(sizeof(wsolo::unordered_barrier<>) <= 64);
     CHECK(sizeof(wsolo::rundown) <= 16);
     CHECK(sizeof(wsolo::weak_session<int>) == sizeof(void*));
     CHECK(sizeof(wsolo::session_anchor<int>) == sizeof(void*));

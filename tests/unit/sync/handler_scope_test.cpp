@@ -17,11 +17,13 @@ TEST_CASE("a thread is inside what it runs up to that number", "[sync][handler_s
         CHECK(scope::is_inside(&barrier, 7));
         CHECK(scope::is_inside(&barrier, 8));
         CHECK_FALSE(scope::is_inside(&other));
-        scope inner(&other, 1);
-        CHECK(scope::is_inside(&other, 1));
-        CHECK(scope::is_inside(&barrier, 7));
-        inner.leave();
-        inner.leave();
+        {
+            const scope inner(&other, 1);
+            CHECK(scope::is_inside(&other, 1));
+            CHECK(scope::is_inside(&barrier, 7));
+            CHECK(scope::innermost(&barrier) == &outer);
+            CHECK(scope::innermost(&other) == &inner);
+        }
         CHECK_FALSE(scope::is_inside(&other));
         CHECK(scope::is_inside(&barrier, 7));
     }

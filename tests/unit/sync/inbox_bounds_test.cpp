@@ -26,7 +26,7 @@ TEST_CASE("pause: the message that reaches the bound is the last one accepted", 
     const inbox_push third = f.push("c");
     CHECK(third.error == errc::none);
     CHECK(third.pause);
-    CHECK(f.in.paused());
+    CHECK(f.in.is_paused());
     std::string refused = "d";
     const inbox_push fourth = f.in.push(std::move(refused), 10);
     CHECK(fourth.error == errc::queue_full);
@@ -46,7 +46,7 @@ TEST_CASE("pause: memory stays below the bound plus one message", "[sync][inbox]
     CHECK(f.in.queued_bytes() == 2 * one - 10 + 1'000'000);
     CHECK(f.drain().messages == 2);
     CHECK(f.resumed == 1);
-    CHECK_FALSE(f.in.paused());
+    CHECK_FALSE(f.in.is_paused());
 
     inbox_fixture g({.max_bytes = 2 * one});
     CHECK_FALSE(g.push("a").pause);
@@ -56,7 +56,7 @@ TEST_CASE("pause: memory stays below the bound plus one message", "[sync][inbox]
 TEST_CASE("pause: one resume when half of both bounds is free", "[sync][inbox]") {
     inbox_fixture f({.max_bytes = 8 * one, .max_messages = 6});
     for (int i = 0; i < 6; ++i) REQUIRE(accepted(f.push(std::to_string(i))));
-    CHECK(f.in.paused());
+    CHECK(f.in.is_paused());
     std::vector<int> resumed_behind;
     static_cast<void>(f.in.drain([&](std::string&&) { resumed_behind.push_back(f.resumed); }));
     CHECK(resumed_behind == std::vector<int>{0, 0, 0, 1, 1, 1}); // three are left when the fourth begins
@@ -68,7 +68,7 @@ TEST_CASE("pause: one resume when half of both bounds is free", "[sync][inbox]")
 
     inbox_fixture bytes({.max_bytes = 4 * one, .max_messages = 100});
     for (int i = 0; i < 4; ++i) REQUIRE(accepted(bytes.push("x")));
-    CHECK(bytes.in.paused());
+    CHECK(bytes.in.is_paused());
     CHECK(bytes.drain(1).messages == 1);
     CHECK(bytes.resumed == 0);
     CHECK(bytes.drain(1).messages == 1);
@@ -76,14 +76,12 @@ TEST_CASE("pause: one resume when half of both bounds is free", "[sync][inbox]")
 }
 
 TEST_CASE("pause: a bound of one message works", "[sync][inbox]") {
-    for (const std::uint32_t bound : {0U, 1U}) {
-        inbox_fixture f({.max_messages = bound});
-        for (int i = 0; i < 3; ++i) {
-            CHECK(f.push("x").pause);
-            CHECK(f.push("y").error == errc::queue_full);
-            CHECK(f.drain().messages == 1);
-            CHECK(f.resumed == i + 1);
-        }
+    inbox_fixture f({.max_messages = 1});
+    for (int i = 0; i < 3; ++i) {
+        CHECK(f.push("x").pause);
+        CHECK(f.push("y").error == errc::queue_full);
+        CHECK(f.drain().messages == 1);
+        CHECK(f.resumed == i + 1);
     }
 }
 

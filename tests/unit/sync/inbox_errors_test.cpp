@@ -4,6 +4,7 @@
 
 #include <support/inbox_fixture.hpp>
 
+#include <memory>
 #include <stdexcept>
 
 using support::inbox_fixture;
@@ -29,10 +30,10 @@ TEST_CASE("a handler's error closes the inbox behind the message that it was", "
     CHECK(f.reports[0].messages_dropped == 2);
     CHECK(f.reports[0].bytes_handled == 20);
     CHECK(f.reports[0].bytes_dropped == 20);
-    CHECK_FALSE(f.reports[0].clean());
+    CHECK_FALSE(f.reports[0].is_clean());
     CHECK(f.push("e").error == errc::closed);
     CHECK(f.drain().status == inbox_status::finished);
-    CHECK(f.in.finished());
+    CHECK(f.in.is_finished());
     CHECK(f.scheduled == 1);
 }
 
@@ -59,7 +60,7 @@ TEST_CASE("close in the handler: no other handler begins", "[sync][inbox]") {
             if (text == "1") f.in.close(by_error ? errc::aborted : errc::none);
         }));
         CHECK(f.handled.size() == (by_error ? 2 : 20));
-        CHECK(f.in.finished());
+        CHECK(f.in.is_finished());
     }
 }
 
@@ -73,7 +74,7 @@ TEST_CASE("what a handler throws closes the inbox and reaches who drains", "[syn
     };
     CHECK_THROWS_AS(f.in.drain(handler), std::runtime_error);
     CHECK(f.handled == texts{"a", "b"});
-    CHECK(f.in.finished());
+    CHECK(f.in.is_finished());
     REQUIRE(f.reports.size() == 1); // before the exception left
     CHECK(f.reports[0].reason == errc::handler_failed);
     CHECK(f.reports[0].messages_handled == 2);
@@ -88,6 +89,85 @@ TEST_CASE("what a handler throws closes the inbox and reaches who drains", "[syn
                     std::runtime_error);
     CHECK(g.in.report().reason == errc::connection_lost);
 }
+
+TEST_CASE("what a wanted() throws ends the inbox as a handler's exception does", "[sync][inbox]") {
+    const int asked_before = GENERATE(0, 1, 2);
+    inbox_fixture f;
+    for (const char* text : {"a", "b", "c"}) REQUIRE(accepted(f.push(text)));
+    int asked = 0;
+    const auto wanted = [&] {
+        if (asked++ == asked_before) throw std::runtime_error("no");
+        return true;
+    };
+    const auto handler = [&](std::string&& text) { f.handled.push_back(std::move(text)); };
+    CHECK_THROWS_AS(f.in.drain_while(handler, wanted), std::runtime_error);
+    CHECK(f.handled.size() == static_cast<std::size_t>(asked_before));
+    CHECK(f.in.is_finished());
+    REQUIRE(f.reports.size() == 1); // before the exception left
+    CHECK(f.reports[0].reason == errc::handler_failed);
+    CHECK(f.reports[0].messages_handled == f.handled.size());
+    CHECK(f.reports[0].messages_accepted() == 3);
+    CHECK(f.drain().status == inbox_status::finished);
+    CHECK(f.push("d").error == errc::closed);
+}
+
+namespace {
+
+/// Hooks that throw where they are told to.
+struct throwing_hooks {
+    bool* resume_throws;
+    bool* finished_throws;
+    int* ends;
+    void operator()() const {}
+    void on_resume() const {
+        if (*resume_throws) throw std::runtime_error("no resume");
+    }
+    void on_finished(const wsolo::inbox_report&) const {
+        ++*ends;
+        if (*finished_throws) throw std::runtime_error("no end");
+    }
+};
+
+} // namespace
+
+TEST_CASE("what the hooks throw leaves no turn behind", "[sync][inbox]") {
+    bool resume_throws = false, finished_throws = false;
+    int ends = 0;
+    const throwing_hooks hooks{&resume_throws, &finished_throws, &ends};
+    const auto held = std::make_shared<int>(0); // a message that is forgotten would keep it
+    using inbox = wsolo::inbox<std::shared_ptr<int>, throwing_hooks>;
+    SECTION("on_resume() is as a handler") {
+        resume_throws = true;
+        finished_throws = GENERATE(false, true);
+        inbox in(hooks, {.max_messages = 4});
+        for (int i = 0; i < 4; ++i) REQUIRE(accepted(in.push(std::shared_ptr<int>(held), 1)));
+        CHECK_THROWS_WITH(in.drain([](std::shared_ptr<int>&&) {}), "no resume");
+        CHECK(in.is_finished());
+        CHECK(in.report().reason == errc::handler_failed);
+        CHECK(in.report().messages_handled == 2);
+        CHECK(in.report().messages_dropped == 2);
+    }
+    SECTION("on_finished() is called once, and then it is over") {
+        finished_throws = true;
+        inbox in(hooks);
+        REQUIRE(accepted(in.push(std::shared_ptr<int>(held), 1)));
+        const bool by_the_handler = GENERATE(false, true);
+        if (by_the_handler) {
+            CHECK_THROWS_WITH(in.drain([](std::shared_ptr<int>&&) { throw std::runtime_error("no"); }), "no");
+        } else {
+            in.close(errc::connection_lost);
+            CHECK(in.drain([](std::shared_ptr<int>&&) {}).status == inbox_status::finished);
+        }
+        CHECK(in.is_finished());
+    }
+    SECTION("in the destructor") {
+        finished_throws = true;
+        inbox in(hooks);
+        REQUIRE(accepted(in.push(std::shared_ptr<int>(held), 1)));
+    }
+    CHECK(ends == 1);
+    CHECK(held.use_count() == 1);
+}
 #endif
 
 TEST_CASE("an orderly close handles what is queued, and accepts nothing more", "[sync][inbox]") {
@@ -97,11 +177,11 @@ TEST_CASE("an orderly close handles what is queued, and accepts nothing more", "
     CHECK_FALSE(f.in.close());
     CHECK(f.push("c").error == errc::closed);
     CHECK(f.drain(1).status == inbox_status::more);
-    CHECK_FALSE(f.in.finished());
+    CHECK_FALSE(f.in.is_finished());
     CHECK(f.drain().status == inbox_status::finished);
     CHECK(f.handled == texts{"a", "b"});
     REQUIRE(f.reports.size() == 1);
-    CHECK(f.reports[0].clean());
+    CHECK(f.reports[0].is_clean());
     CHECK(f.reports[0].messages_accepted() == 2);
 }
 
@@ -133,7 +213,7 @@ TEST_CASE("a hook that refuses ends the inbox", "[sync][inbox]") {
     inbox_fixture f;
     f.refuses = true;
     CHECK(accepted(f.push("a"))); // and counted as dropped
-    CHECK(f.in.finished());
+    CHECK(f.in.is_finished());
     REQUIRE(f.reports.size() == 1);
     CHECK(f.reports[0].reason == errc::schedule_refused);
     CHECK(f.reports[0].messages_dropped == 1);
@@ -180,7 +260,7 @@ TEST_CASE("an inbox that was closed in order and is empty ends in order, drained
         in.close(); // the drain that this asks for does not come
     }
     REQUIRE(notes.reports.size() == 1);
-    CHECK(notes.reports[0].clean());
+    CHECK(notes.reports[0].is_clean());
     CHECK(notes.reports[0].messages_handled == 1);
     {
         wsolo::inbox<std::string, support::inbox_notes::hook> in({&notes});

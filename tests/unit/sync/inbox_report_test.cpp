@@ -12,6 +12,6 @@ TEST_CASE("an inbox_report adds up", "[sync][inbox]") {
                                          .messages_refused = 7};
     CHECK(report.messages_accepted() == 5); // refused ones were never accepted
     CHECK(report.bytes_accepted() == 50);
-    CHECK(report.clean());
-    CHECK_FALSE(wsolo::inbox_report{.reason = wsolo::errc::closed}.clean());
+    CHECK(report.is_clean());
+    CHECK_FALSE(wsolo::inbox_report{.reason = wsolo::errc::closed}.is_clean());
 }

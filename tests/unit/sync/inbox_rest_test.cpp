@@ -35,7 +35,7 @@ TEST_CASE("what is not wanted stays queued, and nobody is asked for a turn", "[s
     CHECK(f.drain_wanted().status == inbox_status::resting);
     CHECK(f.push("5").error == errc::none);
     CHECK(f.scheduled == 1);
-    CHECK_FALSE(f.in.wants_drain());
+    CHECK_FALSE(f.in.is_drain_owed());
 
     f.credit = 9;
     f.in.rouse();
@@ -60,7 +60,7 @@ TEST_CASE("a quantum counts where each message is to be wanted too", "[sync][inb
 TEST_CASE("an inbox at rest: an error ends it, an orderly close waits, a pause ends", "[sync][inbox]") {
     reluctant f({.max_messages = 4});
     for (const char* const each : {"1", "2", "3", "4"}) CHECK(f.push(each).error == errc::none);
-    CHECK(f.in.paused());
+    CHECK(f.in.is_paused());
     SECTION("an error") {
         CHECK(f.drain_wanted().status == inbox_status::resting);
         CHECK(f.in.close(errc::connection_lost));
@@ -82,7 +82,7 @@ TEST_CASE("an inbox at rest: an error ends it, an orderly close waits, a pause e
         f.credit = 2;
         CHECK(f.drain_wanted().status == inbox_status::resting);
         CHECK(f.resumed == 1);
-        CHECK_FALSE(f.in.paused());
+        CHECK_FALSE(f.in.is_paused());
     }
     SECTION("refused when roused") {
         CHECK(f.drain_wanted().status == inbox_status::resting);

@@ -51,7 +51,7 @@ TEST_CASE("many pushes cost one hook call and are handled in order", "[sync][inb
     }
     CHECK(f.scheduled == 1);
     CHECK(f.handled.empty()); // push never calls the handler
-    CHECK(f.in.wants_drain());
+    CHECK(f.in.is_drain_owed());
     const inbox_drain left = f.drain();
     CHECK(left.status == inbox_status::idle);
     CHECK(left.messages == 500);
@@ -102,7 +102,7 @@ TEST_CASE("a quantum hands the turn back to the hook", "[sync][inbox]") {
     CHECK(f.drain(2).status == inbox_status::more);
     CHECK(f.handled == texts{"a", "b"});
     CHECK(f.scheduled == 2);
-    CHECK(f.in.wants_drain());
+    CHECK(f.in.is_drain_owed());
     CHECK(f.drain(2).messages == 2);
     const inbox_drain last = f.drain(1);
     CHECK(last.status == inbox_status::idle); // exactly used up: nothing is owed
@@ -198,7 +198,7 @@ TEST_CASE("whatever happens, accepted is handled plus dropped", "[sync][inbox]")
         std::uint64_t taken = 0;
         std::uint64_t refused = 0;
         texts expected;
-        for (int step = 0; step < 60 && !f.in.finished(); ++step) {
+        for (int step = 0; step < 60 && !f.in.is_finished(); ++step) {
             for (unsigned pushes = any(20); pushes != 0; --pushes) {
                 const std::string text = std::to_string(taken);
                 const inbox_push answer = f.push(text);

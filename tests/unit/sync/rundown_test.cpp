@@ -65,14 +65,14 @@ TEST_CASE("a stop token ends a wait; drained beats cancelled", "[sync][rundown]"
     work.close();
     std::stop_source source;
     errc answer = errc::none;
-    actor waiter([&] { answer = work.wait(source.get_token(), manual_clock::in(1h)); });
+    actor waiter([&] { answer = work.wait(manual_clock::in(1h), source.get_token()); });
     waiter.run();
     CHECK(waiter.is_asleep());
     source.request_stop();
     waiter.join();
     CHECK(answer == errc::cancelled);
     inside.leave();
-    CHECK(work.wait(source.get_token()) == errc::none);
+    CHECK(work.wait(step_rundown::no_deadline, source.get_token()) == errc::none);
 }
 #endif
 

@@ -45,7 +45,7 @@ TEST_CASE("four producers, one handling thread, each producer's order kept", "[s
     CHECK(in.wait() == errc::none);
     CHECK(in_order);
     CHECK(next == std::vector<int>(4, each));
-    CHECK(in.report().clean());
+    CHECK(in.report().is_clean());
     CHECK(in.report().messages_handled == 4 * each);
     CHECK(in.exception() == nullptr);
 }
@@ -54,6 +54,7 @@ TEST_CASE("who paused is resumed", "[sync][threaded_inbox]") {
     struct reader {
         std::atomic<int>* resumed;
         void on_resume() const { ++*resumed; }
+        void on_finished(const wsolo::inbox_report&) const {}
     };
     std::atomic<int> resumed{0};
     int pauses = 0;
@@ -77,6 +78,7 @@ TEST_CASE("who paused is resumed", "[sync][threaded_inbox]") {
 TEST_CASE("the handler's error ends the thread, first error wins", "[sync][threaded_inbox]") {
     struct owner {
         errc* told;
+        void on_resume() const {}
         void on_finished(const wsolo::inbox_report& report) const { *told = report.reason; }
     };
     errc told = errc::none;
@@ -133,6 +135,7 @@ TEST_CASE("a wait until a moment that has passed does not sleep", "[sync][thread
 TEST_CASE("the destructor drops what is queued and joins", "[sync][threaded_inbox]") {
     struct owner {
         wsolo::inbox_report* told;
+        void on_resume() const {}
         void on_finished(const wsolo::inbox_report& report) const { *told = report; }
     };
     wsolo::inbox_report told;

@@ -51,8 +51,8 @@ TEST_CASE("satisfied beats closed beats would_deadlock beats cancelled beats tim
                               : inside  ? errc::would_deadlock
                               : stopped ? errc::cancelled
                                         : errc::timed_out;
-        CHECK(barrier.wait_up_to(mark, fake_stop{stopped},
-                                 late ? manual_clock::now() : manual_clock::in(1h)) == expected);
+        const auto deadline = late ? manual_clock::now() : manual_clock::in(1h);
+        CHECK(barrier.wait_up_to(mark, deadline, fake_stop{stopped}) == expected);
         CHECK_FALSE(barrier.has_waiters());
     }
 }
@@ -238,7 +238,7 @@ TEST_CASE("a stop token ends a sleeping wait and its node is gone", "[sync][wate
     const std::uint64_t mark = barrier.issue();
     std::stop_source source;
     errc answer = errc::none;
-    actor sleeper([&] { answer = barrier.wait_up_to(mark, source.get_token(), manual_clock::in(1h)); });
+    actor sleeper([&] { answer = barrier.wait_up_to(mark, manual_clock::in(1h), source.get_token()); });
     sleeper.run();
     CHECK(sleeper.is_asleep());
     source.request_stop();

@@ -14,10 +14,11 @@ const std::string large(3000, 'l'); // above inline_limit
 /// One whole frame of this side.
 template <class Side>
 std::string framed(wsolo::opcode op, std::string_view payload) {
-    std::string frame(wsolo::encoded_size<Side::self>(payload.size()), '\0');
-    Side side;
-    side.encode(wsolo::mutable_bytes(reinterpret_cast<std::byte*>(frame.data()), frame.size()), op,
-                wsolo::bytes_of(payload));
+    std::string frame;
+    const errc failed = Side().with_keys([&](auto&... keys) {
+        return wsolo::append_frame<Side::self>(frame, op, wsolo::bytes_of(payload), keys...);
+    });
+    REQUIRE(failed == errc::none);
     return frame;
 }
 

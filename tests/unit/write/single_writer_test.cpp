@@ -37,7 +37,7 @@ TEMPLATE_TEST_CASE("sizes around every header and block boundary keep their orde
                    server, client) {
     writer_fixture<TestType> f;
     std::vector<std::string> expected;
-    const std::size_t edge = wsolo::detail::inline_limit;
+    const std::size_t edge = wsolo::detail::accounts(wsolo::writer_limits{}).inline_limit();
     for (const std::size_t size :
          {std::size_t{0}, std::size_t{1}, std::size_t{125}, std::size_t{126}, edge - 9, edge - 8, edge - 4,
           edge - 3, edge, edge + 1, std::size_t{65535}, std::size_t{65536}, std::size_t{3},

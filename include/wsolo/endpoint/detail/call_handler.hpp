@@ -1,8 +1,8 @@
 #pragma once
-// How an endpoint calls its handler: whichever form it has, whatever it does.
+// How an endpoint calls its handler and its hooks: whichever form they have, whatever they do.
 //
 // Laws of this file:
-// - A handler's exception is an error like another: it ends its own connection and unwinds no loop.
+// - An exception of theirs is an error like another: it ends its own connection and unwinds no loop.
 
 #include "../../core/error.hpp"
 #include "../message.hpp"
@@ -29,6 +29,22 @@ errc call_handler_unguarded(Handler& handler, Endpoint& whole, message&& receive
         call();
         return errc::none;
     }
+}
+
+/// Calls a hook, whatever it returns. False: it threw.
+template <class Call>
+[[nodiscard]] bool call_hook(Call call) {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        static_cast<void>(call());
+        return true;
+    } catch (...) {
+        return false;
+    }
+#else
+    static_cast<void>(call());
+    return true;
+#endif
 }
 
 /// errc::handler_failed when it throws.

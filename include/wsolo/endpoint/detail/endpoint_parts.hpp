@@ -8,6 +8,7 @@
 // - What a turn looks at is set before the turn is asked for: the loop may come at once.
 // - What the handler answers ends the connection or does not; it never unwinds a loop.
 
+#include "../../core/limit.hpp"
 #include "../../session/reader.hpp"
 #include "../../sync/inbox.hpp"
 #include "../../sync/sequence_barrier.hpp"
@@ -40,9 +41,9 @@ class endpoint_parts {
         void on_resume() const noexcept { self->wake_or_abort(); }
         void on_finished(const inbox_report& report) const noexcept {
             // What was dropped stays open in the barrier, so whoever waits for it is told why.
-            if (!report.clean()) self->handled_.close(report.reason);
+            if (!report.is_clean()) self->handled_.close(report.reason);
             if constexpr (requires { self->handler_.on_messages_over(report.reason); })
-                self->handler_.on_messages_over(report.reason);
+                static_cast<void>(call_hook([&] { self->handler_.on_messages_over(report.reason); }));
             self->messages_are_over_.store(true, std::memory_order_release);
             self->wake_or_abort();
         }
@@ -68,10 +69,10 @@ protected:
                    Side side, Work work, Gated... gated)
         : beat_(options.beating, Traits::clock::now()),
           in_(whole_messages(options.reading)),
-          close_timeout_(options.close_timeout),
-          handle_quantum_(options.handle_quantum == 0 ? 1 : options.handle_quantum),
-          max_unsent_(options.max_unsent),
-          max_unsent_frames_(options.max_unsent_frames),
+          close_timeout_(bound_of(options.close_timeout)),
+          handle_quantum_(bound_of(options.handle_quantum)),
+          max_unsent_(bound_of(options.max_unsent)),
+          max_unsent_frames_(bound_of(options.max_unsent_frames)),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
@@ -150,14 +151,14 @@ protected:
     }
 
     heartbeat beat_;
-    basic_reader<Side::self> in_;
+    basic_reader<default_side<Side::self>> in_;
     byte_buffer rest_; ///< bytes behind a pause
     ending_record end_;
     time_point write_deadline_ = no_deadline;
     time_point give_up_at_ = no_deadline;
     time_point close_by_ = no_deadline; ///< while owed_close_ waits for the messages before it
     std::optional<control_frame> owed_close_;
-    const std::chrono::milliseconds close_timeout_;
+    const duration close_timeout_;
     const std::uint32_t handle_quantum_;
     const std::size_t max_unsent_;
     const std::uint32_t max_unsent_frames_;

@@ -81,11 +81,11 @@ private:
     // ---- in
 
     void take(mutable_bytes received, time_point now) {
-        if (!rest_.empty() || inbox_.paused()) return keep(received);
+        if (!rest_.empty() || inbox_.is_paused()) return keep(received);
         auto found = in_.read(received);
         for (const event& each : found) {
             meet(each, now);
-            if (inbox_.paused()) return keep(found.unread());
+            if (inbox_.is_paused()) return keep(found.unread());
         }
         if (!in_.open() || input_is_over_) end_messages();
     }
@@ -99,7 +99,7 @@ private:
     }
 
     void take_rest(time_point now) {
-        if (rest_.empty() || inbox_.paused()) return;
+        if (rest_.empty() || inbox_.is_paused()) return;
         byte_buffer rest = std::move(rest_);
         take(rest.view(), now);
     }
@@ -152,8 +152,10 @@ private:
         next.abandon();
         if (refused == errc::closed) return;
         if (refused != errc::queue_full) return lose(refused);
-        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); })
-            handler_.on_refused(this->whole(), next.take_message());
+        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); }) {
+            if (!call_hook([&] { handler_.on_refused(this->whole(), next.take_message()); }))
+                lose(errc::handler_failed);
+        }
     }
 
     /// A message could not be queued, so none behind it is; those before it are still handled, unless the inbox
@@ -211,7 +213,8 @@ private:
             if (error != errc::none) beat_.on_ping_dropped(now);
         }
         if constexpr (requires { handler_.on_beat(this->whole(), due.roll_window); }) {
-            if (due.send_beat) handler_.on_beat(this->whole(), due.roll_window);
+            if (due.send_beat && !call_hook([&] { handler_.on_beat(this->whole(), due.roll_window); }))
+                lose(errc::handler_failed);
         }
         if (due.peer_is_dead) {
             end_.blame(errc::pong_timeout);
@@ -251,7 +254,7 @@ private:
             write_is_due_ = true;
             return settle(now);
         }
-        is_listening_ = !input_is_over_ && rest_.empty() && !inbox_.paused() && !has_much_unsent();
+        is_listening_ = !input_is_over_ && rest_.empty() && !inbox_.is_paused() && !has_much_unsent();
         return {.read = is_listening_, .write = is_blocked_, .deadline = earliest()};
     }
 
@@ -276,7 +279,7 @@ private:
         if (rest_.empty()) end_messages();
         handle_here();
         // What stands behind a pause still has its turn; the mark that asked for one is gone with handle_here().
-        if (!rest_.empty() && !inbox_.paused()) work_is_due_ = true;
+        if (!rest_.empty() && !inbox_.is_paused()) work_is_due_ = true;
     }
 
     endpoint_wants finish() {
@@ -285,7 +288,7 @@ private:
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
         if constexpr (requires { handler_.on_finished(this->whole(), how); })
-            handler_.on_finished(this->whole(), how);
+            static_cast<void>(call_hook([&] { handler_.on_finished(this->whole(), how); })); // it is over anyway
         return {.read = false, .finished = true};
     }
 

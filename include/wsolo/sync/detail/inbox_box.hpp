@@ -1,32 +1,22 @@
 #pragma once
-// The messages of one connection that wait for their handler, and who may handle them: both under one short
-// lock, so that "open?", "room?", "queue it" and "am I the one to have it drained?" are a single step.
+// The messages of one connection that wait for their handler, and the turn (sync/turn.hpp) to handle them: both under one
+// short lock, so that "open?", "room?", "queue it" and "must I have it drained?" are a single step.
 //
 // Laws of this file:
-// - Exactly one holder of the turn: only `draining` may touch what front() showed.
-// - A push that finds the turn free takes it and must have the inbox drained; a push that finds it taken
-//   does nothing, because finding the queue empty and giving the turn back are one step under the same
-//   lock. No wake-up can be lost.
+// - Only the thread that runs may touch what front() showed. In an inbox a parked turn waits for the handler's wish.
+// - A push that finds the turn free claims it and must have the inbox drained; a push that finds it taken does nothing,
+//   because finding the queue empty and releasing the turn are one step under the same lock. No wake-up can be lost.
 // - Once sealed nothing is accepted. The first error stands, and what is queued then is dropped.
 // - Under the lock there is no allocation, no system call and no user code but the message's move.
 
+#include "../../core/limit.hpp"
 #include "../inbox_limits.hpp"
 #include "../inbox_report.hpp"
 #include "../spin_lock.hpp"
+#include "../turn.hpp"
 #include "message_blocks.hpp"
 
-namespace wsolo::inline WSOLO_ABI {
-
-/// Who holds the right to handle messages.
-enum class inbox_turn : std::uint8_t {
-    free,      ///< nobody: the queue is empty
-    scheduled, ///< the schedule hook: drain() is owed
-    draining,  ///< the thread inside drain()
-    resting,   ///< nobody: messages wait, and the handler wants none now
-    finished,  ///< nobody, ever again
-};
-
-namespace detail {
+namespace wsolo::inline WSOLO_ABI::detail {
 
 /// What the drainer has done since it looked last.
 struct handled {
@@ -44,15 +34,14 @@ struct [[nodiscard]] inbox_look {
     message_block<Message>* spent = nullptr;
 };
 
-/// What a push or a close came to. `schedule`: the caller took the turn and must call the schedule hook.
+/// What a push or a close came to. `schedule`: the caller claimed the turn and must call the schedule hook.
 struct [[nodiscard]] inbox_change {
     errc error = errc::none;
     bool pause = false;
     bool schedule = false;
 };
 
-/// See the file's laws. Each function takes the lock itself; those marked "drainer" are for the turn's
-/// holder.
+/// See the file's laws. Each function takes the lock itself; those marked "drainer" are for the thread that runs.
 template <class Message, class Traits>
 class inbox_box {
 public:
@@ -62,15 +51,15 @@ public:
     static constexpr std::size_t overhead = sizeof(message_slot<Message>);
 
     explicit inbox_box(const inbox_limits& limits) noexcept
-        : max_bytes_(limits.max_bytes),
-          max_messages_(limits.max_messages == 0 ? 1 : limits.max_messages),
+        : max_bytes_(bound_of(limits.max_bytes)),
+          max_messages_(bound_of(limits.max_messages)),
           when_full_(limits.when_full) {}
     inbox_box(const inbox_box&) = delete;
     inbox_box& operator=(const inbox_box&) = delete;
 
     /// `message` is moved from only when the answer is errc::none.
     inbox_change push(Message&& message, std::size_t bytes) noexcept {
-        block_source fresh; // outlives the hold: what is not needed is freed behind the lock
+        block_source fresh; // outlives the hold: what is not needed is freed after the lock
         do {
             const scoped_hold hold(lock_);
             if (const inbox_change refused = judge(bytes); refused.error != errc::none) return refused;
@@ -82,34 +71,31 @@ public:
     /// Nothing is accepted any more. An error drops what is queued; errc::none lets it be handled.
     inbox_change close(errc why) noexcept {
         const scoped_hold hold(lock_);
-        if (turn_ == inbox_turn::finished || aborting_ || (sealed_ && why == errc::none))
+        if (turn_.is(turn_state::finished) || aborting_ || (sealed_ && why == errc::none))
             return {errc::closed};
         return {.schedule = end_with(why)};
     }
 
-    /// Takes the turn that a hook owes, and looks. not_owed: it is somebody else's, or nobody's; see
-    /// turn().
+    /// Takes the turn that a hook owes, and looks. not_owed: there is none; see state().
     inbox_look<Message> begin(std::size_t quantum) noexcept {
         const scoped_hold hold(lock_);
-        if (turn_ != inbox_turn::scheduled) return {.step = inbox_step::not_owed};
-        turn_ = inbox_turn::draining;
+        if (!turn_.begin()) return {.step = inbox_step::not_owed};
         return choose(nullptr, quantum);
     }
 
     /// The handler wants messages again. True when the caller must call the schedule hook.
     [[nodiscard]] bool rouse() noexcept {
         const scoped_hold hold(lock_);
-        return take_if(inbox_turn::resting);
+        return turn_.recall();
     }
 
-    /// Drainer: the handler wants none now. The turn rests with what is queued, unless there is an end to make.
+    /// Drainer: the handler wants none now. The turn is parked with what is queued, unless there is an end to make.
     inbox_look<Message> rest() noexcept {
         const scoped_hold hold(lock_);
-        inbox_look<Message> next = choose(nullptr, 0);
-        if (next.step != inbox_step::quantum_used) return next;
-        turn_ = inbox_turn::resting;
-        next.step = inbox_step::rested;
-        return next;
+        const inbox_look<Message> next = choose(nullptr, 1);
+        if (next.step != inbox_step::handle) return next;
+        turn_.park();
+        return {.step = inbox_step::rested};
     }
 
     /// Drainer: settles what it did, and learns what is next. `left` of its quantum remain.
@@ -139,25 +125,24 @@ public:
     /// Drainer: the last touch.
     void retire() noexcept {
         const scoped_hold hold(lock_);
-        turn_ = inbox_turn::finished;
+        turn_.finish();
     }
 
-    /// For the destructor: takes the turn from whoever it waits for. False when the inbox is finished.
+    /// For the destructor: takes the turn, whatever it waits for. False when the inbox is finished.
     [[nodiscard]] bool seize(errc why) noexcept {
         const scoped_hold hold(lock_);
-        WSOLO_ASSERT(turn_ != inbox_turn::draining,
+        WSOLO_ASSERT(!turn_.is(turn_state::running),
                      "an inbox is destroyed while another thread, or its own handler, is in drain()");
-        if (turn_ == inbox_turn::finished) return false;
+        if (!turn_.seize()) return false;
         if (!aborting_ && (!sealed_ || !blocks_.empty())) report_.reason = why;
-        turn_ = inbox_turn::draining;
         return true;
     }
 
-    [[nodiscard]] inbox_turn turn() noexcept {
+    [[nodiscard]] turn_state state() noexcept {
         const scoped_hold hold(lock_);
-        return turn_;
+        return turn_.state();
     }
-    [[nodiscard]] bool paused() noexcept {
+    [[nodiscard]] bool is_paused() noexcept {
         const scoped_hold hold(lock_);
         return paused_;
     }
@@ -214,25 +199,19 @@ private:
         bytes_ += bytes;
         if (when_full_ == inbox_overflow::pause && (messages_ >= max_messages_ || held() >= max_bytes_))
             paused_ = true;
-        return {errc::none, paused_, take_if(inbox_turn::free)};
+        return {errc::none, paused_, turn_.claim()};
     }
 
-    /// True when the caller took the turn.
+    /// True when the caller claimed the turn.
     bool end_with(errc why) noexcept {
         sealed_ = true;
         if (why != errc::none && !aborting_) {
             aborting_ = true;
             report_.reason = why;
             stop_.store(true, std::memory_order_relaxed);
-            if (take_if(inbox_turn::resting)) return true; // what is queued is not for the handler any more
+            if (turn_.recall()) return true; // what is queued is not for the handler any more
         }
-        return take_if(inbox_turn::free);
-    }
-
-    bool take_if(inbox_turn turn) noexcept {
-        if (turn_ != turn) return false;
-        turn_ = inbox_turn::scheduled;
-        return true;
+        return turn_.claim();
     }
 
     [[nodiscard]] block* settle(const handled& done) noexcept {
@@ -255,7 +234,7 @@ private:
             next.step = sealed_ ? inbox_step::end : inbox_step::released;
             if (!sealed_) release(next);
         } else if (left == 0) {
-            turn_ = inbox_turn::scheduled;
+            turn_.hand_over();
             next.step = inbox_step::quantum_used;
         } else {
             const std::uint32_t most = batch();
@@ -267,7 +246,7 @@ private:
 
     /// The queue is empty: no heap block stays.
     void release(inbox_look<Message>& next) noexcept {
-        turn_ = inbox_turn::free;
+        turn_.release();
         block* const idle = blocks_.release_idle();
         if (next.spent == nullptr)
             next.spent = idle;
@@ -292,12 +271,11 @@ private:
     std::uint32_t messages_ = 0;
     basic_spin_lock<Traits> lock_;
     typename Traits::template atomic<bool> stop_{false}; // aborting_, for the drainer between two messages
-    inbox_turn turn_ = inbox_turn::free;
+    turn turn_;
     inbox_overflow when_full_;
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
     bool paused_ : 1 = false;
 };
 
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
+} // namespace wsolo::inline WSOLO_ABI::detail

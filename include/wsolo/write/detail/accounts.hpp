@@ -8,6 +8,7 @@
 // - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close, the handshake's bytes and a
 //   PONG beyond the reserve (which replaces another) are always admitted.
 
+#include "../../core/limit.hpp"
 #include "../options.hpp"
 #include "../report.hpp"
 #include "batch.hpp"
@@ -21,19 +22,21 @@ struct holdings {
     std::uint32_t reserved_frames = 0;
     std::uint32_t data_frames = 0;
     std::uint32_t entries = 0; ///< of data
-    std::uint32_t control_bytes = 0;
+    /// Bytes of the oldest data entry that the transport took, where they are freed with the rest of it.
+    std::size_t lingering = 0;
+    std::size_t control_bytes = 0;
     std::uint32_t control_frames[lane_count - 1] = {}; ///< greeting, PONG, PING
 
     /// Budget in use: wire bytes plus overhead.
     [[nodiscard]] std::size_t charged() const noexcept {
-        return data_bytes + data_frames * frame_overhead + entries * entry_overhead;
+        return data_bytes + lingering + data_frames * frame_overhead + entries * entry_overhead;
     }
     void add(lane_id to, std::size_t bytes, std::uint32_t frames) noexcept {
         if (to == lane_id::data) {
             data_bytes += bytes;
             data_frames += frames;
         } else {
-            control_bytes += static_cast<std::uint32_t>(bytes);
+            control_bytes += bytes;
             control_frames[static_cast<std::size_t>(to)] += frames;
         }
     }
@@ -55,8 +58,8 @@ struct relief {
 class accounts {
 public:
     explicit accounts(const writer_limits& limits) noexcept
-        : max_bytes_(limits.max_bytes == 0 ? static_cast<std::size_t>(-1) / 2 : limits.max_bytes),
-          max_frames_(limits.max_frames == 0 ? UINT32_MAX : limits.max_frames),
+        : max_bytes_(bound_of(limits.max_bytes)),
+          max_frames_(bound_of(limits.max_frames)),
           reserve_(limits.control_reserve == 0 ? 1 : limits.control_reserve),
           high_water_(limits.max_bytes == 0 ? 0 : limits.high_water),
           low_water_(limits.low_water < limits.high_water ? limits.low_water : limits.high_water),
@@ -85,18 +88,35 @@ public:
     [[nodiscard]] errc admit_mark(const holdings& held, bool half) const noexcept {
         return held.charged() > byte_bound(half) ? errc::queue_full : errc::none;
     }
-    [[nodiscard]] errc admit_control(const holdings& held, lane_id to) const noexcept {
-        return to == lane_id::ping && held.count(to) >= reserve_ ? errc::queue_full : errc::none;
+    [[nodiscard]] errc admit_control(const holdings& held, lane_id to, std::size_t size) const noexcept {
+        const bool fits =
+            to == lane_id::greeting
+                ? size <= most_greeting -
+                              (held.control_bytes < most_greeting ? held.control_bytes : most_greeting)
+                : to != lane_id::ping || held.count(to) < reserve_;
+        return fits ? errc::none : errc::queue_full;
     }
     [[nodiscard]] bool pongs_full(const holdings& held) const noexcept {
         return held.count(lane_id::pong) >= reserve_;
     }
 
+    /// What a sender that waits is to be granted: never more than there can be.
+    [[nodiscard]] std::size_t grantable(std::size_t charge) const noexcept {
+        return charge < max_bytes_ ? charge : max_bytes_;
+    }
+
+    static constexpr std::uint32_t least_block = 4 * 1024;
+    static constexpr std::uint32_t most_block = 64 * 1024;
     /// The largest block for small frames: what is left open of it stays small beside the budget.
     [[nodiscard]] std::uint32_t largest_block() const noexcept {
-        constexpr std::size_t least = 4 * 1024, most = 64 * 1024;
         const std::size_t share = max_bytes_ / 16;
-        return static_cast<std::uint32_t>(share < least ? least : share < most ? share : most);
+        return share < least_block  ? least_block
+               : share < most_block ? static_cast<std::uint32_t>(share)
+                                    : most_block;
+    }
+    /// Frames up to this size may lie in a block; larger ones own their memory, so that blocks are filled well.
+    [[nodiscard]] std::size_t inline_limit() const noexcept {
+        return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
     /// What a write took leaves the books.
@@ -173,6 +193,10 @@ public:
     }
 
 private:
+    static constexpr std::size_t most_inline = 2048;
+    /// Bytes of a handshake's answer that may wait.
+    static constexpr std::size_t most_greeting = 64 * 1024;
+
     [[nodiscard]] std::size_t byte_bound(bool half) const noexcept {
         return half ? max_bytes_ / 2 : max_bytes_;
     }

@@ -77,8 +77,6 @@ public:
         rest_ = rest;
         drop();
     }
-    /// Never started.
-    void discard() noexcept { delete this; }
 
     batch plan;
     io_result how;

@@ -107,12 +107,11 @@ public:
     /// its outcome, so that none of them waits for one. Then it waits until they have left.
     void end() {
         WSOLO_ASSERT(!is_here(), "a single_writer is destroyed inside one of its own callbacks");
-        anchor_.close();
         room_queue due;
         const bool is_ours = box.give_up(due);
         due.wake_all();
         if (is_ours) static_cast<void>(run());
-        anchor_ = {};
+        anchor_ = {}; // not before: a write that is cancelled finds the writer by a handle
         WSOLO_ASSERT(box.state() == turn_state::finished,
                      "a single_writer is destroyed while another thread is in its pump()");
     }
@@ -174,12 +173,13 @@ private:
             errands todo;
             const next_step step = box.next(now, plan, todo);
             queue::destroy(std::exchange(now.idle, nullptr));
+            if (step == next_step::tell) frames += todo.outcomes(); // they may go on asking for more
             todo.run();
             switch (step) {
             case next_step::released: return {pump_status::idle};
             case next_step::parked: return {pump_status::blocked, now.deadline};
             case next_step::handed_over: return call_hook();
-            case next_step::drained: return finish({});
+            case next_step::drained:
             case next_step::aborted: return finish({});
             case next_step::tell:
                 if (now.high) observe([this] { observer_.on_high_water(); });
@@ -265,14 +265,13 @@ private:
         const drain_report report = box.report();
         end_transport(report);
         observe([&] { observer_.on_finished(report); });
-        queue* const work = box.retire();
         if constexpr (completes) {
-            if (started_ != nullptr) { // nothing knows when it ends
-                std::exchange(started_, nullptr)->abandon(work);
+            if (started* const left = std::exchange(started_, nullptr)) { // nothing knows when it ends
+                left->abandon(box.retire());
                 return {pump_status::finished};
             }
         }
-        queue::destroy(work);
+        queue::destroy(box.retire());
         return {pump_status::finished};
     }
 

@@ -23,8 +23,12 @@ public:
     static constexpr std::uint32_t max_outcomes = 64;
 
     [[nodiscard]] bool has_place() const noexcept { return count_ < max_outcomes; }
+    /// Outcomes to tell.
+    [[nodiscard]] std::uint32_t outcomes() const noexcept { return count_; }
     /// Whether user code, or a thread that waits, is to hear of something.
-    [[nodiscard]] bool must_tell() const noexcept { return count_ != 0 || !due.empty(); }
+    [[nodiscard]] bool must_tell() const noexcept {
+        return count_ != 0 || !due.empty() || !displaced_.empty();
+    }
 
     void free(entry* old) noexcept {
         old->next = entries_;
@@ -54,7 +58,7 @@ public:
         count_ = 0;
         while (entry* old = displaced_.pop()) entry::destroy_and_tell(old);
     }
-    [[nodiscard]] bool empty() const noexcept { return !must_tell() && !has_memory() && displaced_.empty(); }
+    [[nodiscard]] bool empty() const noexcept { return !must_tell() && !has_memory(); }
 
 private:
     [[nodiscard]] bool has_memory() const noexcept { return entries_ != nullptr || blocks_ != nullptr; }

@@ -67,8 +67,12 @@ struct lane {
         newest.size -= last_size;
         newest.home->used -= static_cast<std::uint32_t>(last_size);
         if (--newest.frames != 0) return nullptr;
-        newest.home->used =
-            static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(&newest) - newest.home->storage());
+        // Up to the end of the entry before it, which may be a run that goes on: no gap between its frames.
+        const entry* const before = newest.previous;
+        const bool goes_on = before != nullptr && before->home == newest.home;
+        newest.home->used = static_cast<std::uint32_t>(
+            goes_on ? before->bytes + before->size - newest.home->storage()
+                    : reinterpret_cast<const std::byte*>(&newest) - newest.home->storage());
         entries.unlink(&newest);
         return &newest;
     }

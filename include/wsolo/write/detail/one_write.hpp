@@ -46,13 +46,13 @@ struct written {
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
     WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
                  "a transport took nothing and called it ok");
-    if (io.transferred == plan.bytes()) {
+    if (io.transferred >= plan.bytes()) {
         work.write_deadline = no_deadline;
     } else if (io.transferred != 0) {
         const time_point fresh = deadline_after(now, options.write_timeout.get());
         work.write_deadline = earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
     }
-    return plan.take(io.transferred);
+    return plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes());
 }
 
 /// What the answer means, for a write that was tried at `tried`. `drain_deadline`: of a close or an abort.

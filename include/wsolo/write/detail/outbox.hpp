@@ -4,10 +4,11 @@
 //
 // Laws of this file:
 // - push() is one function for everything that is queued. Its steps, in this order: open? - fits? - memory - what gives
-//   way - place - turn. A step that fails undoes nothing, because nothing was done before "what gives way".
+//   way - place - turn. A step that fails undoes nothing, because nothing that counts was done before "what gives way".
 // - Once sealed nothing is accepted, for ever; Close is the push that seals.
 // - "Nothing left, so the turn is free" and "something new, so the turn is claimed" can't interleave.
-// - Under the lock there is no allocation, no deallocation, no system call, no user code and no copy above inline_limit.
+// - Under the lock there is no allocation, no deallocation, no system call, no copy above 2 KiB, and no user code but a
+//   client's key source.
 
 #include "../../sync/spin_lock.hpp"
 #include "../../sync/turn.hpp"
@@ -64,32 +65,22 @@ public:
     // ---- any thread
 
     /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
-    /// inline_limit bytes; or, where it must own its memory, the entry that `make()` returns, with the lock free. An entry
+    /// 2 KiB; or, where it must own its memory, the entry that `make()` returns, with the lock free. An entry
     /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
     template <class Encode, class Make>
     push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
-        queue* fresh_queue = nullptr;
-        block* fresh_block = nullptr;
+        fresh_memory fresh;
         push_result result;
         for (;;) {
-            const need missing = try_push(what, owned, encode, fresh_queue, fresh_block, result, after);
-            if (missing.what == need::nothing) break;
-            bool is_found = false;
-            switch (missing.what) {
-            case need::queue: is_found = (fresh_queue = queue::make()) != nullptr; break;
-            case need::block:
-                block::destroy(fresh_block); // the wish may have grown meanwhile
-                is_found = (fresh_block = block::make(missing.bytes)) != nullptr;
-                break;
-            default: is_found = (owned = make()) != nullptr; break;
-            }
+            const need missing = try_push(what, owned, encode, fresh, result, after);
+            if (missing.what == need::nothing) return result;
+            const bool is_found =
+                missing.what == need::entry ? (owned = make()) != nullptr : fresh.find(missing);
             if (is_found) continue;
-            result = {errc::out_of_memory};
-            break;
+            const scoped_hold hold(lock_);
+            drop_unused(fresh.idle);
+            return {errc::out_of_memory};
         }
-        queue::destroy(fresh_queue);
-        block::destroy(fresh_block);
-        return result;
     }
 
     /// Whether an item of `size` bytes might be accepted now: spares the work of encoding it in vain.
@@ -132,11 +123,7 @@ public:
         const scoped_hold hold(lock_);
         if (turn_.is(turn_state::finished)) return wake::nothing;
         begin_abort(why == errc::none ? errc::aborted : why, finish_by);
-        if (turn_.expire())
-            turn_.hand_over();
-        else if (!turn_.recall() && !turn_.claim())
-            return wake::nothing;
-        return wake::hook;
+        return turn_.revoke() || turn_.recall() || turn_.claim() ? wake::hook : wake::nothing;
     }
 
     /// Withdraws a sender that waits. False: it was granted room, or the end came, and it is being woken.
@@ -168,10 +155,12 @@ public:
         queue_->gate_deadline = deadline;
         return true;
     }
-    [[nodiscard]] wake open_gate() noexcept {
+    [[nodiscard]] wake open_gate(queue*& idle) noexcept {
         const scoped_hold hold(lock_);
-        const bool is_open = turn_.open(); // else its deadline, or an abort, came first
-        return is_open && (sealed_ || has_work()) && turn_.claim() ? wake::hook : wake::nothing;
+        if (!turn_.open()) return wake::nothing; // its deadline, or an abort, came first
+        if ((sealed_ || has_work()) && turn_.claim()) return wake::hook;
+        drop_unused(idle);
+        return wake::nothing;
     }
 
     /// For the destructor: nothing is accepted any more, and no sender waits for room. True when the turn is the caller's;
@@ -246,7 +235,9 @@ public:
     /// Settles the last write and decides what is next. `after` is to be run in any case.
     next_step next(round& how, batch& plan, errands& after) noexcept {
         const scoped_hold hold(lock_);
-        settle(how, after);
+        how.high = how.low = false;
+        // A used-up quantum ends also what outcomes go on asking for.
+        if (!how.is_used_up || how.done.bytes() != 0) settle(how, after);
         if (after.must_tell() || how.high || how.low) return next_step::tell;
         const bool is_urgent = aborting_;
         if (is_urgent && (is_dying_ || queue_ == nullptr || !queue_->must_finish()))
@@ -321,7 +312,7 @@ public:
         const scoped_hold hold(lock_);
         return queue_ != nullptr && queue_->drop_some(reason_ == errc::none ? errc::closed : reason_, after);
     }
-    /// The last touch. The queue is the caller's.
+    /// The last touch of the writer. The queue is the caller's.
     [[nodiscard]] queue* retire() noexcept {
         const scoped_hold hold(lock_);
         turn_.finish();
@@ -332,7 +323,7 @@ public:
     void refuse(time_point now) noexcept {
         const scoped_hold hold(lock_);
         begin_abort(errc::schedule_refused, now);
-        if (turn_.expire()) turn_.hand_over();
+        static_cast<void>(turn_.revoke() || turn_.claim()); // another pump() may have done all, and let go
     }
 
     /// While a write is planned or in flight.
@@ -344,57 +335,104 @@ private:
         enum kind : std::uint8_t { nothing, queue, block, entry } what = nothing;
         std::uint32_t bytes = 0;
     };
+    /// What was found.
+    struct fresh_memory {
+        queue* work = nullptr;
+        block* room = nullptr;
+        queue* idle = nullptr; ///< not needed any more
+
+        fresh_memory() = default;
+        fresh_memory(const fresh_memory&) = delete;
+        fresh_memory& operator=(const fresh_memory&) = delete;
+        ~fresh_memory() {
+            queue::destroy(work);
+            block::destroy(room);
+            queue::destroy(idle);
+        }
+        [[nodiscard]] bool find(const need& missing) noexcept {
+            if (missing.what == need::queue) return (work = queue::make()) != nullptr;
+            block::destroy(room); // the wish may have grown meanwhile
+            return (room = block::make(missing.bytes)) != nullptr;
+        }
+    };
+
+    /// An offer as it looks to the queue at this moment.
+    struct draft {
+        bool is_owned = false;
+        bool extends = false; ///< the run before it
+        std::size_t charge = 0;
+        entry* same = nullptr; ///< the queued item that it would replace
+        verdict fits{};
+    };
 
     template <class Encode>
-    need try_push(const offer& what, entry*& owned, Encode& encode, queue*& fresh_queue, block*& fresh_block,
-                  push_result& result, errands& after) noexcept {
+    need try_push(const offer& what, entry*& owned, Encode& encode, fresh_memory& fresh, push_result& result,
+                  errands& after) noexcept {
         const scoped_hold hold(lock_);
-        // open?
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
             result = {errc::closed};
             return {};
         }
-        // fits?
-        const bool is_owned = owned != nullptr;
-        const bool extends = !is_owned && queue_ != nullptr && queue_->extends_run(what);
-        const std::size_t charge = accounts::charge_of(what.size, !extends);
-        entry* same = is_owned && owned->is_keyed && queue_ != nullptr ? queue_->find(owned->key) : nullptr;
-        verdict fits = judge(what, charge, same);
-        if (fits.error == errc::none && fits.displaces && !what.may_displace && !what.is_granted())
-            fits.error = errc::queue_full;
-        if (fits.error != errc::none) {
-            const bool waits = fits.error == errc::queue_full && what.waiter != nullptr;
-            if (waits && queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
-            if (waits) {
-                take(fresh_queue);
-                queue_->wait(*what.waiter, what.is_mark ? 1 : accounts::charge_of(what.size));
-            }
+        const draft now = judge(what, owned);
+        if (now.fits.error == errc::none) {
+            const need missing = find_memory(what, now, fresh, after);
+            if (missing.what != need::nothing) return missing;
+            commit(what, now, owned, encode, after);
+            result = {errc::none, turn_after(what)};
+        } else if (now.fits.error == errc::queue_full && what.waiter != nullptr) {
+            if (!find_queue(fresh)) return {need::queue};
+            queue_->wait(*what.waiter, what.is_mark ? 1 : books_.grantable(accounts::charge_of(what.size)));
             // A thread may wait under its own cork: it has the queue driven.
-            result = {fits.error, waits && has_work() ? claim_at_once() : wake::nothing};
-            return {};
+            result = {errc::queue_full, has_work() ? claim_at_once() : wake::nothing};
+        } else {
+            result = {now.fits.error};
         }
-        // memory
-        if (queue_ == nullptr && fresh_queue == nullptr) return {need::queue};
-        take(fresh_queue);
-        if (!is_owned && must_own(what)) return {need::entry};
-        if (!is_owned && !extends && !queue_->find_room(what, fresh_block, after))
-            return {need::block, queue_->wanted_block(what, books_)};
-        // what gives way
-        if (fits.displaces) queue_->displace(what, charge, same, books_, after);
-        // place
-        if (is_owned) {
+        return {};
+    }
+
+    /// Fits?
+    [[nodiscard]] draft judge(const offer& what, const entry* owned) const noexcept {
+        draft now;
+        now.is_owned = owned != nullptr;
+        now.extends = !now.is_owned && queue_ != nullptr && !must_own(what) && queue_->extends_run(what);
+        now.charge = accounts::charge_of(what.size, !now.extends);
+        if (now.is_owned && owned->is_keyed && queue_ != nullptr) now.same = queue_->find(owned->key);
+        now.fits = judge(what, now.charge, now.same);
+        if (now.fits.error == errc::none && now.fits.displaces && !what.may_displace && !what.is_granted())
+            now.fits.error = errc::queue_full;
+        return now;
+    }
+
+    /// Memory?
+    need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& after) noexcept {
+        if (!find_queue(fresh)) return {need::queue};
+        if (now.is_owned || now.extends) return {};
+        if (must_own(what)) return {need::entry};
+        if (queue_->find_room(what, fresh.room, after)) return {};
+        return {need::block, queue_->wanted_block(what, books_)};
+    }
+    [[nodiscard]] bool find_queue(fresh_memory& fresh) noexcept {
+        if (queue_ == nullptr) queue_ = std::exchange(fresh.work, nullptr);
+        return queue_ != nullptr;
+    }
+
+    /// What gives way; place. Nothing here can fail.
+    template <class Encode>
+    void commit(const offer& what, const draft& now, entry*& owned, Encode& encode, errands& after) noexcept {
+        if (now.fits.displaces) queue_->displace(what, now.charge, now.same, books_, after);
+        // A message of which nothing was sent holds nothing back from a Close.
+        if (what.is_close() && books_.in_message() && !books_.message_begun())
+            static_cast<void>(end_message(after));
+        if (now.is_owned) {
             queue_->place(what, std::exchange(owned, nullptr), books_);
         } else { // the run may have given way; then its place is free
-            const bool in_run = extends && (!fits.displaces || queue_->extends_run(what));
+            const bool in_run = now.extends && (!now.fits.displaces || queue_->extends_run(what));
             encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
         }
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
-        if (what.close != nullptr) seal(*what.close);
-        if (fits.displaces) queue_->grant(books_, after.due); // it may have left more room than was taken
-        // turn
-        result = {errc::none, turn_after(what)};
-        return {};
+        if (what.is_close()) seal(*what.close);
+        if (now.fits.displaces || sealed_) serve_waiters(after);
     }
 
     [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same) const noexcept {
@@ -404,7 +442,7 @@ private:
     }
     /// Large frames, and what may leave or wait out of turn.
     [[nodiscard]] bool must_own(const offer& what) const noexcept {
-        return what.size > inline_limit ||
+        return what.size > books_.inline_limit() ||
                (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
     }
 
@@ -417,12 +455,20 @@ private:
     }
     /// A sender that waited waits no more.
     void pass_on(errands& after, queue*& idle) noexcept {
-        queue_->grant(books_, after.due);
-        if (turn_.is(turn_state::free) && queue_->is_unused()) idle = std::exchange(queue_, nullptr);
+        serve_waiters(after);
+        drop_unused(idle);
     }
-
-    void take(queue*& fresh) noexcept {
-        if (queue_ == nullptr) queue_ = std::exchange(fresh, nullptr);
+    /// Room for those who wait, as far as there is any; after a Close there is none.
+    void serve_waiters(errands& after) noexcept {
+        if (sealed_)
+            queue_->end_waits(after.due);
+        else
+            queue_->grant(books_, after.due);
+    }
+    /// An idle writer has no queue.
+    void drop_unused(queue*& idle) noexcept {
+        if (turn_.is(turn_state::free) && queue_ != nullptr && queue_->is_unused())
+            idle = std::exchange(queue_, nullptr);
     }
 
     [[nodiscard]] wake turn_after(const offer& what) noexcept {
@@ -446,7 +492,7 @@ private:
         if (queue_ == nullptr) return false;
         const bool follows = queue_->has_deferred() && !sealed_; // after a Close nothing follows: it drops
         if (follows) queue_->end_message();
-        queue_->grant(books_, after.due);
+        serve_waiters(after);
         return follows;
     }
 

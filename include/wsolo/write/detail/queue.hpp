@@ -15,9 +15,6 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// Frames up to this size may lie in a block; larger ones own their memory.
-inline constexpr std::size_t inline_limit = 2048;
-
 [[nodiscard]] constexpr time_point earlier(time_point a, time_point b) noexcept { return a < b ? a : b; }
 
 /// Where a frame stands in a fragmented message.
@@ -36,7 +33,7 @@ struct offer {
     lane_id to = lane_id::data;
     message_part part = message_part::none;
     bool is_mark = false;
-    bool may_displace = true;       ///< whether something queued may give way to it
+    bool may_displace = false;      ///< whether something queued may give way to it
     room_waiter* waiter = nullptr;  ///< of a sender that waits where there is no room
     const closing* close = nullptr; ///< of a Close frame
 
@@ -156,11 +153,11 @@ public:
         if (lane::fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
         const bool may_take =
-            spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= least_block);
+            spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= accounts::least_block);
         block* next = may_take && lane::fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
         if (next == nullptr && lane::fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
-            if (what.to == lane_id::data && block_size_ < most_block) block_size_ *= 4;
+            if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
         if (next == nullptr) return false;
         if (to.filling != nullptr && to.filling->entries == 0) recycle(to.filling, after);
@@ -169,7 +166,7 @@ public:
     }
     /// Blocks grow while traffic lasts, and start small again after an idle moment.
     [[nodiscard]] std::uint32_t wanted_block(const offer& what, const accounts& books) const noexcept {
-        if (what.to != lane_id::data) return least_block;
+        if (what.to != lane_id::data) return accounts::least_block;
         return block_size_ < books.largest_block() ? block_size_ : books.largest_block();
     }
 
@@ -207,12 +204,11 @@ public:
     // ---- senders that wait
 
     void wait(room_waiter& waiter, std::size_t charge) noexcept {
-        if (waiter.state == room_state::granted) {
-            give_back(waiter);
-            waiters.push_first(waiter);
-        } else {
-            waiters.push(waiter);
-        }
+        if (waiter.state == room_state::granted)
+            give_back(waiter); // it came before those that wait
+        else
+            waiter.number = next_waiter_++;
+        waiters.insert(waiter);
         waiter.charge = charge;
         waiter.state = room_state::waits;
     }
@@ -266,6 +262,10 @@ public:
             of(id).planned = 0;
             consume(of(id), done[id], after);
         }
+        const lane& data = of(lane_id::data);
+        const entry* oldest = data.entries.first();
+        const bool lingers = oldest != nullptr && oldest->where != entry::memory::in_block;
+        held.lingering = lingers ? data.taken : 0;
         if (done.bytes() != 0) {
             begun_ = done.begun;
             begun_rest_ = done.begun_rest;
@@ -328,9 +328,8 @@ private:
         block::destroy(spare_);
     }
 
-    static constexpr std::size_t heap_bytes = 1024;
-    static constexpr std::uint32_t least_block = 4 * 1024;
-    static constexpr std::uint32_t most_block = 64 * 1024;
+    static constexpr std::size_t heap_bytes =
+        1024; // the first small frames lie in what this object leaves of it
 
     [[nodiscard]] lane& of(lane_id id) noexcept { return lanes_[static_cast<std::size_t>(id)]; }
     [[nodiscard]] const lane& of(lane_id id) const noexcept { return lanes_[static_cast<std::size_t>(id)]; }
@@ -343,7 +342,7 @@ private:
         if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books)), what.is_granted()};
         if (what.to == lane_id::pong && books.pongs_full(held))
             return {what.may_displace ? errc::none : errc::queue_full, true};
-        return {what.is_close() ? errc::none : books.admit_control(held, what.to)};
+        return {what.is_close() ? errc::none : books.admit_control(held, what.to, what.size)};
     }
     /// With the oldest items gone, as many as it takes.
     [[nodiscard]] errc judge_dropping(std::size_t charge, bool half, const entry* same, relief leaving,
@@ -389,6 +388,9 @@ private:
             const bool is_after = static_cast<std::int32_t>(mark->number - old->number) > 0;
             if (is_after && mark->fate == errc::none) mark->fate = why;
         }
+        // A flush that had only this to wait for waits for the message no more.
+        while (after_message_.first() != nullptr && after_message_.first()->kind == entry_kind::mark)
+            of(lane_id::data).entries.push(after_message_.pop());
         old->fate = why;
         if (old->done)
             after.displace(old);
@@ -460,8 +462,11 @@ private:
     entry* last_mark_ = nullptr;
     std::size_t begun_rest_ = 0; ///< bytes of the frame in which the wire ends
     std::uint32_t next_number_ = 0;
-    std::uint32_t block_size_ = least_block;
+    std::uint32_t next_waiter_ = 0;
+    std::uint32_t block_size_ = accounts::least_block;
     lane_id begun_ = lane_id::data;
 };
+
+static_assert(batch::max_entries <= errands::max_outcomes, "what one write took is told at once");
 
 } // namespace wsolo::inline WSOLO_ABI::detail

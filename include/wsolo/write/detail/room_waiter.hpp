@@ -26,6 +26,7 @@ struct room_waiter {
     void (*wake)(room_waiter& self) noexcept = nullptr;
     std::size_t charge = 0; ///< bytes of budget
     room_waiter* next = nullptr;
+    std::uint32_t number = 0; ///< in the order of coming, modulo 2^32
     room_state state = room_state::none;
 };
 
@@ -40,11 +41,13 @@ public:
         *(first_ == nullptr ? &first_ : &last_->next) = &added;
         last_ = &added;
     }
-    /// For one that was granted room which is gone again: it came before those that wait.
-    void push_first(room_waiter& added) noexcept {
-        added.next = first_;
-        if (first_ == nullptr) last_ = &added;
-        first_ = &added;
+    /// At its place by number. O(1) for the newest, else O(waiters).
+    void insert(room_waiter& added) noexcept {
+        if (first_ == nullptr || comes_before(*last_, added)) return push(added);
+        room_waiter** at = &first_;
+        while (comes_before(**at, added)) at = &(*at)->next;
+        added.next = *at;
+        *at = &added;
     }
     [[nodiscard]] room_waiter& pop() noexcept {
         room_waiter& taken = *first_;
@@ -67,6 +70,10 @@ public:
     }
 
 private:
+    static bool comes_before(const room_waiter& left, const room_waiter& right) noexcept {
+        return static_cast<std::int32_t>(left.number - right.number) < 0;
+    }
+
     room_waiter* first_ = nullptr;
     room_waiter* last_ = nullptr;
 };

@@ -310,7 +310,9 @@ TEST_CASE("behind a gate nothing is owed but a look at a new deadline", "[write]
     CHECK(f.box.state() == turn_state::gated);
     REQUIRE(f.box.expire_gate(drain, wsolo::no_deadline));
     CHECK(f.box.state() == turn_state::running);
-    CHECK(f.box.open_gate() == wake::nothing);
+    wsolo::detail::queue* idle = nullptr;
+    CHECK(f.box.open_gate(idle) == wake::nothing);
+    CHECK(idle == nullptr);
     CHECK(f.step() == next_step::aborted);
     CHECK(f.box.report().reason == errc::drain_timed_out);
 }
