@@ -14,7 +14,7 @@ TEST_CASE("what finds no memory displaces nothing", "[write][displacement]") {
     const auto push = [&](std::size_t size, entry* made, wsolo::detail::errands& todo) {
         entry* owned = nullptr;
         const errc error =
-            box.push({.size = size}, owned, [](wsolo::mutable_bytes) {}, [&] { return made; }, todo).error;
+            box.push({.size = size, .may_displace = true}, owned, [](wsolo::mutable_bytes) {}, [&] { return made; }, todo).error;
         entry::destroy(owned);
         return error;
     };

@@ -35,3 +35,16 @@ TEMPLATE_TEST_CASE("a PONG queued beside a write that names others can still be 
     CHECK(f.payloads(10) == std::vector<std::string>{"a", "c"});
     CHECK(f.out->report().pongs_replaced == 1);
 }
+
+TEMPLATE_TEST_CASE("a PONG that takes another's place leaves no gap", "[write][control]", server, client) {
+    wsolo::writer_options options;
+    options.limits.control_reserve = 2;
+    writer_fixture<TestType> f(options);
+    outcome_log log;
+    REQUIRE(f.out->send(f.pong("a")) == errc::none);
+    REQUIRE(f.out->send(f.pong("b"), log.next()) == errc::none);
+    REQUIRE(f.out->send(f.pong("c")) == errc::none); // right after "a"
+    f.pump_all();
+    CHECK(f.payloads(10) == std::vector<std::string>{"a", "c"});
+    CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::conflated}});
+}

@@ -146,3 +146,29 @@ TEST_CASE("a Close ends the waits for room though a write is in flight", "[write
     wire.end();
     CHECK(out.pump().status == pump_status::finished);
 }
+
+TEMPLATE_TEST_CASE("a sender whose room is gone again keeps its place", "[write][wait]", server, client) {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 1000;
+    writer_fixture<TestType> f(options);
+    const std::string payload(600, 'b');
+    const auto push = [&](patient& waiter) {
+        return access::send(*f.out, wsolo::opcode::text, wsolo::bytes_of(payload), {}, &waiter);
+    };
+    patient first, second;
+    REQUIRE(f.out->send_text(payload) == errc::none);
+    REQUIRE(push(first) == errc::queue_full);
+    REQUIRE(push(second) == errc::queue_full);
+    f.pump_all();
+    REQUIRE(first.woken == 1);
+    {
+        const auto message =
+            f.out->begin_message(wsolo::opcode::text); // which leaves others half of the budget
+        REQUIRE(push(first) == errc::queue_full);
+    }
+    CHECK(first.woken == 2);
+    CHECK(second.woken == 0);
+    REQUIRE(push(first) == errc::none);
+    f.pump_all();
+    CHECK(second.woken == 1);
+}

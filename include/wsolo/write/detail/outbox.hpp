@@ -446,13 +446,6 @@ private:
                (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
     }
 
-    /// Room for those who wait; or, after a Close, the end of their waits.
-    void serve_waiters(errands& after) noexcept {
-        if (sealed_)
-            queue_->end_waits(after.due);
-        else
-            queue_->grant(books_, after.due);
-    }
     /// A sender that waited waits no more.
     void pass_on(errands& after, queue*& idle) noexcept {
         serve_waiters(after);

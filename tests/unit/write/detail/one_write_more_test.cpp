@@ -79,3 +79,15 @@ TEST_CASE("a writer that goes leaves the transport a large frame as it was", "[w
     wire.end();
     CHECK(wire.bytes().substr(4) == payload);
 }
+
+TEMPLATE_TEST_CASE("a large frame is charged whole until its last byte left", "[write][budget]", server,
+                   client) {
+    writer_fixture<TestType> f;
+    f.wire.then({io_status::would_block, 50'000, 0});
+    REQUIRE(f.out->send_text(std::string(100'000, 'a')) == errc::none);
+    const std::size_t before = f.out->queued_bytes();
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    CHECK(f.out->queued_bytes() == before); // its memory is all there
+    REQUIRE(f.out->pump().status == pump_status::idle);
+    CHECK(f.out->queued_bytes() == 0);
+}
