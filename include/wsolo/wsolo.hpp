@@ -71,7 +71,6 @@
 #include "sync/traits.hpp"
 #include "sync/turn.hpp"
 #include "sync/waiter.hpp"
-#include "sync/watermark.hpp"
 #include "sync/weak_session.hpp"
 
 #include "write/cork.hpp"

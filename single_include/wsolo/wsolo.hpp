@@ -6359,7 +6359,7 @@ using client_reader = basic_reader<client_side<>>;
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/waiter.hpp
-// What waits for a mark (sync/watermark.hpp) or for a drain (sync/rundown.hpp): an intrusive node, and the
+// What waits for a mark (sync/sequence_barrier.hpp) or for a drain (sync/rundown.hpp): an intrusive node, and the
 // ordered ring that holds such nodes.
 //
 // Laws of this file:
@@ -6437,7 +6437,8 @@ inline void link_before(waiter& place, waiter& added) noexcept {
 //
 // Laws of this file:
 // - The coroutine is resumed once, with no lock held, by the thread that completed the mark or closed the
-//   barrier, inside its complete() or close(). To go elsewhere, post from there.
+//   barrier, inside its complete() or close(). To go elsewhere, post from there. A chain of coroutines each of which makes
+//   the next one due runs in constant stack.
 // - The registration lives in the coroutine's frame: nothing allocates. Destroying a suspended coroutine
 //   withdraws it.
 
@@ -6581,9 +6582,9 @@ struct std_blocking_traits : std_traits {
 // Laws of this file:
 // - release() happens once and is the releaser's last touch: the sleeper may return, and take the parker
 //   with it, as soon as the parker's own mutex is free again. The notification is sent under that mutex for
-//   this reason; it is shared by these two threads only, so nobody else waits behind the system call.
+//   this reason; it is shared by these two threads only, so no other thread waits for the system call.
 // - A deadline that has passed is not slept until: libraries that wait for the difference to now let it overflow.
-// - A nudge wakes but does not release: whoever can still be released must be unlinked before it leaves.
+// - A nudge wakes but does not release: a sleeper that can still be released must be unlinked before it leaves.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -6647,7 +6648,8 @@ private:
 //
 // Laws of this file:
 // - Called exactly once, unless the object goes first: in the thread that made it true, or in the
-//   constructor when it is true already. Never under a lock of wsolo.
+//   constructor when it is true already. Never under a lock of wsolo. A chain of callbacks each of which makes the next one
+//   due runs in constant stack.
 // - After the destructor the function neither runs nor will: it waits for a call in another thread, and
 //   returns at once from inside the call.
 // - No allocation: the object is the registration, and stays where it is.
@@ -6862,14 +6864,14 @@ private:
 // Laws of this file:
 // - What counts is what was accepted and not yet handled, the message in the handler included, plus an
 //   overhead per message: the bound is on memory, not on payload (RFC 6455 §10.4 asks for limits).
-// - Both bounds hold at once: many small messages can't hide behind the bytes, nor large ones behind the
+// - Both bounds hold at once: many small messages do not escape by their bytes, nor large ones by their
 //   count. A zero means "none": no bound.
 
 namespace wsolo::inline WSOLO_ABI {
 
 /// What becomes of a message that finds the inbox full.
 enum class inbox_overflow : std::uint8_t {
-    pause,           ///< backpressure: whoever reads stops until the resume hook is called
+    pause,           ///< backpressure: the reader stops until the resume hook is called
     violate_policy,  ///< the connection fails: errc::inbox_overflow, status code 1008
     try_again_later, ///< the connection fails: errc::inbox_overloaded, status code 1013
     drop_newest,     ///< errc::queue_full; the message is the caller's, and counted as refused
@@ -6920,8 +6922,8 @@ struct inbox_report {
 //
 // Laws of this file:
 // - No user code, system call, allocation or large copy runs while it is held.
-// - unlock() is one release store and touches nothing afterwards, so whoever takes the lock next may destroy
-// it.
+// - unlock() is one release store and touches nothing afterwards, so the thread that takes the lock next may
+//   destroy it.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -7451,11 +7453,11 @@ private:
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/sync/schedule_hook.hpp
-// How a queue asks its loop for a turn: a function that whoever found the queue idle calls once.
+// How a queue asks its loop for a turn: a function that the thread which found the queue idle calls once.
 //
 // Laws of this file:
 // - Called with no lock held, once per idle-to-busy transition, from whichever thread made it.
-// - A hook that returns false, or throws, refuses: nobody will come, and the queue ends.
+// - A hook that returns false, or throws, refuses: no thread will come, and the queue ends.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -7560,7 +7562,7 @@ inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finishe
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/inbox.hpp
-// The receiving counterpart of the writer: whoever reads pushes messages and goes on reading; one drainer
+// The receiving counterpart of the writer: the reader pushes messages and goes on reading; one drainer
 // at a time handles them, serially and in order. A slow handler stalls neither the reader nor the
 // heartbeat.
 //
@@ -7569,7 +7571,7 @@ inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finishe
 // - Never two handlers at once, even if drain() is called from several threads.
 // - The schedule hook is called once per idle-to-busy transition, outside any lock; drain() is what it
 //   owes.
-// - The first error wins: it stops the handling behind the message in progress, drops what is queued, and
+// - The first error wins: it stops the handling after the message in progress, drops what is queued, and
 //   reaches the owner by the report. accepted = handled + dropped.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -7584,7 +7586,7 @@ struct [[nodiscard]] inbox_push {
     bool pause = false;
 };
 
-/// What drain() left behind.
+/// What drain() left.
 enum class inbox_status : std::uint8_t {
     idle,     ///< everything is handled; the next push calls the hook
     more,     ///< the quantum is used up; the hook was called again
@@ -7657,14 +7659,15 @@ public:
 
     /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook asked; a call too
     /// many is harmless. What the handler throws (or wanted(), or on_resume()) closes the inbox with errc::handler_failed
-    /// and leaves this call, after on_finished(). The message is destroyed when its handler returns.
+    /// and leaves this call, after on_finished(). The message is destroyed when its handler returns. A quantum is for hooks
+    /// that post: one that calls drain() itself would nest once for each.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
         return drain_while(handler, always{}, quantum);
     }
 
-    /// The same for a handler that takes messages when it wants to: `wanted()` is asked before each, by whoever
-    /// drains, with no lock held. When it says no the rest stays queued, and no push calls the hook, until rouse() or
+    /// The same for a handler that takes messages when it wants to: `wanted()` is asked before each, by the
+    /// thread that drains, with no lock held. When it says no the rest stays queued, and no push calls the hook, until rouse() or
     /// an error.
     template <inbox_handler<Message> Handler, std::predicate<> Wanted>
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
@@ -7773,7 +7776,7 @@ private:
     /// The caller took the turn off `free`, or gave it back with messages left.
     void schedule() {
         if (detail::ask_for_a_turn(hook_)) return;
-        static_cast<void>(box_.close(errc::schedule_refused)); // nobody will come
+        static_cast<void>(box_.close(errc::schedule_refused)); // no thread will come
         if (box_.begin(0).step == detail::inbox_step::end) end();
     }
 
@@ -7808,13 +7811,13 @@ private:
 
 // ---- wsolo/sync/pointer_lock.hpp
 // A pointer and the lock that guards it, in one word: a pointer while free, the chain of sleeping lockers
-// while somebody holds it (the holder carries the pointer).
+// while it is held (the holder carries the pointer).
 //
 // Laws of this file:
-// - "Held?" and "sleep behind the holder" change in one word by one RMW: no wake-up can be lost.
+// - "Held?" and "sleep until the holder leaves" change in one word by one RMW: no wake-up can be lost.
 // - unlock() is one exchange, and that is its last touch of the word; those whom it wakes touch only their
 //   stacks.
-// - Nobody owns the lock while it sleeps: unlock() frees it and wakes all sleepers, who try again. Sections
+// - A sleeper does not own the lock: unlock() frees it and wakes all sleepers, who try again. Sections
 //   under it are a few list operations, so there is rarely more than one.
 // - 8 bytes. Not a std::mutex because that takes 40, and the types that use this one exist once per
 //   connection.
@@ -7842,7 +7845,7 @@ public:
                 ++looks;
                 Traits::pause();
             } else {
-                sleep_behind(seen);
+                sleep_after(seen);
             }
         }
     }
@@ -7862,7 +7865,7 @@ private:
         sleeper* next = nullptr;
     };
 
-    void sleep_behind(std::uintptr_t seen) noexcept {
+    void sleep_after(std::uintptr_t seen) noexcept {
         sleeper self;
         self.next = reinterpret_cast<sleeper*>(seen & ~held);
         if (word_.compare_exchange_strong(seen, reinterpret_cast<std::uintptr_t>(&self) | held,
@@ -7938,15 +7941,14 @@ using stop_hook = typename detail::stop_callback_type<Token, Function>::type;
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/rundown.hpp
-// Protection against running down: users enter while it is open, close() lets nobody else in, and wait()
+// Protection against running down: users enter while it is open, close() ends that, and wait()
 // returns when the last one has left. What is published after it was entered can always be waited for.
 //
 // Laws of this file:
 // - "Closed?" and "one more inside" change in one word by one CAS: a refused entry was never counted.
-// - leave() is one RMW, and nothing after it touches the object, unless that RMW closed the count with
-//   somebody waiting. Then the object is held by those waiters until the leaver has put the ring's lock
-//   back, its last touch.
-// - So whoever was told "drained" may destroy the object. A wait that is about to time out looks at the
+// - leave() is one RMW, and nothing after it touches the object, unless that RMW drained it while there were
+//   waiters. Then these hold the object until the leaver has put the ring's lock back, its last touch.
+// - So one that was told "drained" may destroy the object. A wait that is about to time out looks at the
 //   word first: once the last leaver has seen a waiter, that waiter stays until it is released.
 // - The waiting bit is set and cleared under the ring's lock, and never after the drain.
 
@@ -7969,7 +7971,7 @@ public:
     basic_rundown& operator=(const basic_rundown&) = delete;
     ~basic_rundown() {
         WSOLO_ASSERT(users_of(word_.load(std::memory_order_acquire)) == 0,
-                     "a rundown was destroyed with somebody inside: close() and wait() first");
+                     "a rundown was destroyed with users inside: close() and wait() first");
     }
 
     /// Enters, for the life of the guard. Empty once closed.
@@ -7985,15 +7987,16 @@ public:
         return true;
     }
 
-    /// Leaves. The last one out after close() releases the waiters and runs their callbacks here.
+    /// Leaves. The last one out after close() releases the waiters and runs their callbacks here (or in the call around
+    /// this one: see sync/firing.hpp).
     void leave() noexcept {
         const std::uint64_t before = word_.fetch_sub(one, std::memory_order_acq_rel);
         WSOLO_ASSERT(users_of(before) != 0, "leave() without enter()");
         if (before == (one | closed | waited_for)) release_waiters();
     }
 
-    /// Lets nobody else in. True: this call closed it. When nobody is inside, waiters are released and
-    /// callbacks run here.
+    /// No one enters any more. True: this call closed it. When there are no users, waiters are released and
+    /// callbacks run here, as in leave().
     bool close() noexcept {
         const std::uint64_t before = word_.fetch_or(closed, std::memory_order_acq_rel);
         if (before == waited_for) release_waiters();
@@ -8016,7 +8019,7 @@ public:
     [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
         const std::uint64_t word = word_.load(std::memory_order_acquire);
         if (is_drained(word) && (word & waited_for) == 0)
-            return errc::none; // nobody is left to touch this object
+            return errc::none; // no thread is left that would touch this object
         sleeper self;
         if (!add(self)) return errc::none;
         {
@@ -8047,7 +8050,7 @@ public:
         bool waits = (seen & released) == 0;
         while (waits && (seen & waited_for) == 0) {
             if (is_drained(seen)) {
-                waits = false; // nobody would come: the last leaver saw no waiter
+                waits = false; // it would not be fired: the last leaver saw no waiter
             } else if (word_.compare_exchange_weak(seen, seen | waited_for, std::memory_order_acq_rel)) {
                 break;
             }
@@ -8107,7 +8110,7 @@ private:
     basic_pointer_lock<waiter, Traits> lock_; // guards the ring
 };
 
-/// Somebody inside. Move-only; leaves when it goes. Empty when the rundown was closed.
+/// One user inside. Move-only; leaves when it goes. Empty when the rundown was closed.
 template <class Traits>
 class [[nodiscard]] basic_rundown<Traits>::guard {
 public:
@@ -8211,31 +8214,95 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/sync/watermark.hpp
-// A number that only grows, and those who wait for it to reach their mark: what the sequence barrier is built on.
+// ---- wsolo/sync/sequence_barrier.hpp
+// Numbers for what was received, and a wait for "everything up to here is handled, and nothing later": each
+// notification is issued a number, each response takes the snapshot() of its moment and waits for that
+// mark.
 //
 // Laws of this file:
-// - The number and "there are waiters" share one word, and every change is one RMW. A waiter sets the bit by
-//   the RMW that tells it whether it is too late; the advance that reaches its mark sees the bit. No
-//   wake-up can be lost.
-// - The ring of waiters is changed under lock_ only; none is fired, woken or called under it.
-// - One waiter is taken and fired at a time (sync/firing.hpp), lowest mark first, so that what fire() runs may add and
-//   remove waiters.
+// - One drainer completes in the order of the numbers. A number is never reused. One whose item was not accepted is
+//   abandoned, in any order, by any thread; waits pass over it as soon as everything else up to them is done.
+// - The number done and "there are waiters" share one word, and every change is one RMW. A waiter sets the bit by the RMW
+//   that tells it whether it is too late; the advance that reaches its mark sees the bit. No wake-up can be lost.
+// - issue() and complete() are one RMW each while there are no waiters and nothing is abandoned; a wait for what is done
+//   already is one load.
+// - The ring of waiters is changed under lock_ only; none is fired, woken or called under it. One waiter is taken and fired
+//   at a time (sync/firing.hpp), lowest mark first, so that what it runs may add and remove waiters.
 // - Verdicts: satisfied beats closed beats would_deadlock beats cancelled beats timed_out.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// The waiting side of a barrier. Any thread may call any public member. It must outlive all calls of its
-/// members and all waiters added to it.
-template <class Traits>
-class basic_watermark {
+/// Waiting for what came before. Any thread may call any member, but complete() and handle(), which one drainer at a time
+/// calls. Numbers start at 1; mark 0 is always reached. It must outlive all calls of its members and all waiters added to
+/// it. No allocation, 40 bytes.
+template <class Traits = std_blocking_traits>
+class basic_sequence_barrier {
 public:
     using traits = Traits;
     using time_point = typename Traits::clock::time_point;
+    using ticket = basic_ticket<basic_sequence_barrier>;
+    using handling = basic_handling<basic_sequence_barrier>;
     static constexpr time_point no_deadline = time_point::max();
 
-    basic_watermark(const basic_watermark&) = delete;
-    basic_watermark& operator=(const basic_watermark&) = delete;
+    basic_sequence_barrier() = default;
+    basic_sequence_barrier(const basic_sequence_barrier&) = delete;
+    basic_sequence_barrier& operator=(const basic_sequence_barrier&) = delete;
+    ~basic_sequence_barrier() {
+        WSOLO_ASSERT((word_.load(std::memory_order_acquire) & waited_for) == 0,
+                     "a barrier must outlive those who wait for it: close() it and let them return first");
+    }
+
+    // ---- numbers
+
+    /// The next number. Exactly one complete() or abandon() is owed for it.
+    [[nodiscard]] std::uint64_t issue() noexcept {
+        return issued_.fetch_add(1, std::memory_order_relaxed) + 1;
+    }
+
+    /// The same as an owner, so that an item's number ends with the item.
+    [[nodiscard]] ticket issue_ticket() noexcept { return ticket(*this, issue()); }
+
+    /// The last number issued so far: the mark of a response received now. 0 before the first.
+    [[nodiscard]] std::uint64_t snapshot() const noexcept { return issued_.load(std::memory_order_relaxed); }
+
+    /// Item `n` is about to be handled: all below it is done. Wakes those who wait for abandoned numbers
+    /// right below it. One load when there are none. handle() calls it.
+    void begin(std::uint64_t n) noexcept {
+        if (!has_reached(n - 1)) pass_gap(n - 1, 0);
+    }
+
+    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run in this call, or,
+    /// where such calls nest eight deep, in the one around it (see sync/firing.hpp). In order: n follows the number completed last, but for abandoned ones. (After close()
+    /// the order is free: what a queue drops on its way out.)
+    void complete(std::uint64_t n) noexcept {
+        if (value_of(word_.load(std::memory_order_relaxed)) + 1 != n) return pass_gap(n, 1);
+        const std::uint64_t before = word_.fetch_add(one, std::memory_order_acq_rel);
+        if ((before & has_gaps) != 0) return pass_trailing_gap();
+        if ((before & waited_for) != 0) settle();
+    }
+
+    /// Item `n` was numbered but not accepted: it will not be handled, and no wait includes it. Any thread,
+    /// any order. May run callbacks, as complete() does.
+    void abandon(std::uint64_t n) noexcept {
+        waiter* const first = lock_.lock();
+        // A complete() before this RMW shows in what it returns; a later one sees the bit and looks again.
+        const std::uint64_t word = word_.fetch_or(has_gaps, std::memory_order_acq_rel);
+        const std::uint64_t done = value_of(word);
+        WSOLO_ASSERT(n > done && n <= snapshot(), "abandon() of a number that is done, or was never issued");
+        const bool is_next = n == done + 1;
+        if (!is_next) ++abandoned_ahead_;
+        advance_to(is_next ? n : done, word | has_gaps);
+        lock_.unlock(first);
+        if (first != nullptr) settle();
+    }
+
+    /// Runs item `n` for the life of the result: begin(n) now, complete(n) at its end, also when the
+    /// handler throws. Inside it this thread's wait for `n` or beyond answers would_deadlock. It stays on
+    /// the stack of one thread; a handler that suspends calls begin() and complete() itself.
+    [[nodiscard]] handling handle(std::uint64_t n) noexcept { return handling(*this, n); }
+    [[nodiscard]] handling handle(ticket&& item) noexcept { return handling(*this, item.take()); }
+
+    // ---- waits
 
     /// Whether everything up to `mark` is done. Acquires what was done. O(1), one load.
     [[nodiscard]] bool has_reached(std::uint64_t mark) const noexcept {
@@ -8300,15 +8367,9 @@ public:
     }
 
 protected:
-    basic_watermark() = default;
-    ~basic_watermark() {
-        WSOLO_ASSERT((word_.load(std::memory_order_acquire) & waited_for) == 0,
-                     "a barrier must outlive those who wait for it: close() it and let them return first");
-    }
-
     // The word: the number above, these below.
     static constexpr std::uint64_t waited_for = 1; // the ring is not empty
-    static constexpr std::uint64_t has_gaps = 2; // the derived barrier has something to settle under the lock
+    static constexpr std::uint64_t has_gaps = 2;   // abandoned numbers are to be passed, under the lock
     static constexpr std::uint64_t closed = 4;
     static constexpr std::uint64_t one = 8;
 
@@ -8317,31 +8378,78 @@ protected:
         return value_of(word) >= mark || (word & closed) != 0;
     }
 
-    /// Fires all who are decided. Called with the lock free, after an advance that saw waited_for, and by
-    /// close().
+    typename Traits::template atomic<std::uint64_t> word_{0};
+
+private:
+    /// Under the lock.
+    [[nodiscard]] bool is_due(const waiter* first) const noexcept {
+        return first != nullptr && is_decided(word_.load(std::memory_order_acquire), first->mark);
+    }
+
+    /// Fires all that are due. Called with the lock free, after an advance that saw waited_for, and by close().
     void settle() noexcept {
+        waiter* const first = lock_.lock();
+        if (is_due(first)) return fire(first);
+        lock_.unlock(first);
+    }
+
+    /// Precondition: `first` is due. The lock is held, and is free afterwards.
+    void fire(waiter* first) noexcept {
         detail::firing_loop<Traits> loop;
-        for (bool more = true; more;) {
-            waiter* first = lock_.lock();
-            const std::uint64_t word = word_.load(std::memory_order_acquire);
-            if (first == nullptr || !is_decided(word, first->mark)) {
-                lock_.unlock(first);
-                return;
-            }
+        for (;;) {
             waiter& due = *first;
-            due.outcome = verdict(word, due.mark);
+            due.outcome = verdict(word_.load(std::memory_order_acquire), due.mark);
             first = without(first, due);
-            more = first != nullptr && is_decided(word, first->mark);
+            const bool more = is_due(first);
             loop.take(due);
             lock_.unlock(first);
             loop.run(); // with none left, one that is fired may destroy the barrier
+            if (!more) return;
+            first = lock_.lock();
+            if (!is_due(first)) return lock_.unlock(first);
         }
     }
 
-    typename Traits::template atomic<std::uint64_t> word_{0};
-    basic_pointer_lock<waiter, Traits> lock_; // guards the ring, error_, and the derived barrier's gaps
+    /// All up to `n` is done; `handled` of it (the last, or none) by a handler, the rest abandoned.
+    void pass_gap(std::uint64_t n, std::uint64_t handled) noexcept {
+        waiter* const first = lock_.lock();
+        const std::uint64_t word = word_.load(std::memory_order_relaxed);
+        const std::uint64_t done = value_of(word);
+        const bool is_closed = (word & closed) != 0;
+        const bool in_order = n >= done + handled && n - done - handled <= abandoned_ahead_;
+        if (in_order && !is_closed) {
+            abandoned_ahead_ -= n - done - handled;
+            advance_to(n, word);
+        }
+        lock_.unlock(first);
+        WSOLO_ASSERT(in_order || is_closed,
+                     "a sequence_barrier's numbers complete once and in order: a lower one is still open");
+        if (is_closed && handled != 0) return abandon(n); // order is free now, so a gap proves nothing
+        if (first != nullptr) settle();
+    }
 
-private:
+    void pass_trailing_gap() noexcept {
+        waiter* const first = lock_.lock();
+        const std::uint64_t word = word_.load(std::memory_order_relaxed);
+        advance_to(value_of(word), word);
+        lock_.unlock(first);
+        if (first != nullptr) settle();
+    }
+
+    /// Moves the number done to `done`, or to the last number issued when only abandoned ones lie between.
+    /// Under the lock. The sum cannot go stale: while an accepted number is open, only its drainer passes
+    /// it.
+    void advance_to(std::uint64_t done, std::uint64_t word) noexcept {
+        const std::uint64_t open_or_abandoned = snapshot() - done;
+        if (open_or_abandoned == abandoned_ahead_) {
+            done += abandoned_ahead_;
+            abandoned_ahead_ = 0;
+        }
+        std::uint64_t step = (done - value_of(word)) * one;
+        if (abandoned_ahead_ == 0) step -= word & has_gaps;
+        if (step != 0) word_.fetch_add(step, std::memory_order_acq_rel);
+    }
+
     struct sleeper final : waiter {
         explicit sleeper(std::uint64_t wanted) noexcept
             : waiter([](waiter& self) noexcept { static_cast<sleeper&>(self).parker.release(); }, wanted) {}
@@ -8378,129 +8486,10 @@ private:
         return stop.stop_requested() ? errc::cancelled : errc::timed_out;
     }
 
-    errc error_ = errc::none;
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/sync/sequence_barrier.hpp
-// Numbers for what was received, and a wait for "everything up to here is handled, and nothing later": each
-// notification is issued a number, each response takes the snapshot() of its moment and waits for that
-// mark.
-//
-// Laws of this file:
-// - One drainer completes in the order of the numbers.
-// - A number is never reused. One whose item was not accepted is abandoned, in any order, by any thread;
-//   waits pass over it as soon as everything else up to them is done.
-// - issue() and complete() are one RMW each while nobody waits and nothing is abandoned; a wait for what is
-//   done already is one load.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Waiting for what came before. issue(), abandon(), snapshot() and everything of basic_watermark may be
-/// called from any thread; complete() and handle() by one drainer at a time. Numbers start at 1; mark 0 is
-/// always reached. No allocation, 40 bytes.
-template <class Traits = std_blocking_traits>
-class basic_sequence_barrier : public basic_watermark<Traits> {
-    using base = basic_watermark<Traits>;
-
-public:
-    using ticket = basic_ticket<basic_sequence_barrier>;
-    using handling = basic_handling<basic_sequence_barrier>;
-
-    basic_sequence_barrier() = default;
-
-    /// The next number. Exactly one complete() or abandon() is owed for it.
-    [[nodiscard]] std::uint64_t issue() noexcept {
-        return issued_.fetch_add(1, std::memory_order_relaxed) + 1;
-    }
-
-    /// The same as an owner, so that an item's number ends with the item.
-    [[nodiscard]] ticket issue_ticket() noexcept { return ticket(*this, issue()); }
-
-    /// The last number issued so far: the mark of a response received now. 0 before the first.
-    [[nodiscard]] std::uint64_t snapshot() const noexcept { return issued_.load(std::memory_order_relaxed); }
-
-    /// Item `n` is about to be handled: all below it is done. Wakes those who wait for abandoned numbers
-    /// right below it. One load when there are none. handle() calls it.
-    void begin(std::uint64_t n) noexcept {
-        if (!base::has_reached(n - 1)) pass_gap(n - 1, 0);
-    }
-
-    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run
-    /// in this call. In order: n follows the number completed last, but for abandoned ones. (After close()
-    /// the order is free: what a queue drops on its way out.)
-    void complete(std::uint64_t n) noexcept {
-        if (base::value_of(this->word_.load(std::memory_order_relaxed)) + 1 != n) return pass_gap(n, 1);
-        const std::uint64_t before = this->word_.fetch_add(base::one, std::memory_order_acq_rel);
-        if ((before & base::has_gaps) != 0) return pass_trailing_gap();
-        if ((before & base::waited_for) != 0) base::settle();
-    }
-
-    /// Item `n` was numbered but not accepted: nobody will handle it, and no wait includes it. Any thread,
-    /// any order. May run callbacks, as complete() does.
-    void abandon(std::uint64_t n) noexcept {
-        waiter* const first = this->lock_.lock();
-        // A complete() before this RMW shows in what it returns; a later one sees the bit and looks again.
-        const std::uint64_t word = this->word_.fetch_or(base::has_gaps, std::memory_order_acq_rel);
-        const std::uint64_t done = base::value_of(word);
-        WSOLO_ASSERT(n > done && n <= snapshot(), "abandon() of a number that is done, or was never issued");
-        const bool is_next = n == done + 1;
-        if (!is_next) ++abandoned_ahead_;
-        advance_to(is_next ? n : done, word | base::has_gaps);
-        this->lock_.unlock(first);
-        if (first != nullptr) base::settle();
-    }
-
-    /// Runs item `n` for the life of the result: begin(n) now, complete(n) at its end, also when the
-    /// handler throws. Inside it this thread's wait for `n` or beyond answers would_deadlock. It stays on
-    /// the stack of one thread; a handler that suspends calls begin() and complete() itself.
-    [[nodiscard]] handling handle(std::uint64_t n) noexcept { return handling(*this, n); }
-    [[nodiscard]] handling handle(ticket&& item) noexcept { return handling(*this, item.take()); }
-
-private:
-    /// All up to `n` is done; `handled` of it (the last, or none) by a handler, the rest abandoned.
-    void pass_gap(std::uint64_t n, std::uint64_t handled) noexcept {
-        waiter* const first = this->lock_.lock();
-        const std::uint64_t word = this->word_.load(std::memory_order_relaxed);
-        const std::uint64_t done = base::value_of(word);
-        const bool is_closed = (word & base::closed) != 0;
-        const bool in_order = n >= done + handled && n - done - handled <= abandoned_ahead_;
-        if (in_order && !is_closed) {
-            abandoned_ahead_ -= n - done - handled;
-            advance_to(n, word);
-        }
-        this->lock_.unlock(first);
-        WSOLO_ASSERT(in_order || is_closed,
-                     "a sequence_barrier's numbers complete once and in order: a lower one is still open");
-        if (is_closed && handled != 0) return abandon(n); // order is free now, so a gap proves nothing
-        if (first != nullptr) base::settle();
-    }
-
-    void pass_trailing_gap() noexcept {
-        waiter* const first = this->lock_.lock();
-        const std::uint64_t word = this->word_.load(std::memory_order_relaxed);
-        advance_to(base::value_of(word), word);
-        this->lock_.unlock(first);
-        if (first != nullptr) base::settle();
-    }
-
-    /// Moves the watermark to `done`, or to the last number issued when only abandoned ones lie between.
-    /// Under the lock. The sum cannot go stale: while an accepted number is open, only its drainer passes
-    /// it.
-    void advance_to(std::uint64_t done, std::uint64_t word) noexcept {
-        const std::uint64_t open_or_abandoned = snapshot() - done;
-        if (open_or_abandoned == abandoned_ahead_) {
-            done += abandoned_ahead_;
-            abandoned_ahead_ = 0;
-        }
-        std::uint64_t step = (done - base::value_of(word)) * base::one;
-        if (abandoned_ahead_ == 0) step -= word & base::has_gaps;
-        if (step != 0) this->word_.fetch_add(step, std::memory_order_acq_rel);
-    }
-
     typename Traits::template atomic<std::uint64_t> issued_{0};
-    std::uint64_t abandoned_ahead_ = 0; // abandoned numbers above the watermark; under the lock
+    std::uint64_t abandoned_ahead_ = 0;       // abandoned numbers above the number done; under the lock
+    basic_pointer_lock<waiter, Traits> lock_; // guards the ring, error_ and abandoned_ahead_
+    errc error_ = errc::none;
 };
 
 using sequence_barrier = basic_sequence_barrier<>;
@@ -11154,9 +11143,8 @@ public:
         if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
         made.done = account(plan, work, options, how, traits::clock::now());
         made.error = judge(how, work, drain_deadline, tried_);
-        // A write that was cancelled and took everything all the same has not failed.
-        if (is_cancelled() && (made.error != errc::none || how.transferred != plan.bytes()))
-            made.error = cancelled_;
+        // A cancelled write that took something all the same is not blamed: what is left is tried once more.
+        if (is_cancelled() && made.error != errc::none) made.error = cancelled_;
         made.transport_error = how.error;
         drop();
         return made;
@@ -11736,6 +11724,9 @@ public:
     /// writer, or in the thread of its loop), or why not. Needs <wsolo/write/wait.hpp>.
     template <class StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
+        static_assert(
+            requires { sizeof(detail::blocking_waits<Traits>); },
+            "flush(deadline) needs <wsolo/write/wait.hpp>");
         return detail::blocking_waits<Traits>::flush(*this, deadline, stop);
     }
     /// send_text and send_binary that wait for room in the budget, first come, first served: until the deadline
@@ -11743,6 +11734,8 @@ public:
     template <class StopToken = never_stop>
     [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
                                  const StopToken& stop = {}, on_outcome on_done = {}) {
+        static_assert(
+            requires { sizeof(detail::blocking_waits<Traits>); }, "send_wait() needs <wsolo/write/wait.hpp>");
         return detail::blocking_waits<Traits>::send(*this, op, payload, deadline, stop, on_done);
     }
 

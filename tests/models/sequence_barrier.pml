@@ -1,4 +1,4 @@
-/* sync/watermark.hpp and sync/sequence_barrier.hpp: one reader numbers, one drainer completes in order, waiters wait.
+/* sync/sequence_barrier.hpp: one reader numbers, one drainer completes in order, waiters wait.
  *
  * Mapping: done, waited, gaps, closed are the fields of word_ (one atomic block is one atomic operation on it); issued
  * is issued_, ahead is abandoned_ahead_, lock/unlock is lock_ (tests/models/pointer_lock.pml). linked[i] and mark[i] are
@@ -112,7 +112,7 @@ inline unlock_and_settle() {
     if :: more -> settle() :: else -> seen = 0 fi
 }
 
-/* advance_to(target), under the lock; `seen` is the watermark as the caller knows it. */
+/* advance_to(target), under the lock; `seen` is the number done as the caller knows it. */
 inline advance_to(target) {
     step = target - seen;
     if

@@ -3,7 +3,8 @@
 //
 // Laws of this file:
 // - The coroutine is resumed once, with no lock held, by the thread that completed the mark or closed the
-//   barrier, inside its complete() or close(). To go elsewhere, post from there.
+//   barrier, inside its complete() or close(). To go elsewhere, post from there. A chain of coroutines each of which makes
+//   the next one due runs in constant stack.
 // - The registration lives in the coroutine's frame: nothing allocates. Destroying a suspended coroutine
 //   withdraws it.
 

@@ -4,7 +4,8 @@
 //
 // Laws of this file:
 // - Called exactly once, unless the object goes first: in the thread that made it true, or in the
-//   constructor when it is true already. Never under a lock of wsolo.
+//   constructor when it is true already. Never under a lock of wsolo. A chain of callbacks each of which makes the next one
+//   due runs in constant stack.
 // - After the destructor the function neither runs nor will: it waits for a call in another thread, and
 //   returns at once from inside the call.
 // - No allocation: the object is the registration, and stays where it is.

@@ -1,5 +1,5 @@
 #pragma once
-// The receiving counterpart of the writer: whoever reads pushes messages and goes on reading; one drainer
+// The receiving counterpart of the writer: the reader pushes messages and goes on reading; one drainer
 // at a time handles them, serially and in order. A slow handler stalls neither the reader nor the
 // heartbeat.
 //
@@ -8,7 +8,7 @@
 // - Never two handlers at once, even if drain() is called from several threads.
 // - The schedule hook is called once per idle-to-busy transition, outside any lock; drain() is what it
 //   owes.
-// - The first error wins: it stops the handling behind the message in progress, drops what is queued, and
+// - The first error wins: it stops the handling after the message in progress, drops what is queued, and
 //   reaches the owner by the report. accepted = handled + dropped.
 
 #include "detail/inbox_box.hpp"
@@ -26,7 +26,7 @@ struct [[nodiscard]] inbox_push {
     bool pause = false;
 };
 
-/// What drain() left behind.
+/// What drain() left.
 enum class inbox_status : std::uint8_t {
     idle,     ///< everything is handled; the next push calls the hook
     more,     ///< the quantum is used up; the hook was called again
@@ -99,14 +99,15 @@ public:
 
     /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook asked; a call too
     /// many is harmless. What the handler throws (or wanted(), or on_resume()) closes the inbox with errc::handler_failed
-    /// and leaves this call, after on_finished(). The message is destroyed when its handler returns.
+    /// and leaves this call, after on_finished(). The message is destroyed when its handler returns. A quantum is for hooks
+    /// that post: one that calls drain() itself would nest once for each.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
         return drain_while(handler, always{}, quantum);
     }
 
-    /// The same for a handler that takes messages when it wants to: `wanted()` is asked before each, by whoever
-    /// drains, with no lock held. When it says no the rest stays queued, and no push calls the hook, until rouse() or
+    /// The same for a handler that takes messages when it wants to: `wanted()` is asked before each, by the
+    /// thread that drains, with no lock held. When it says no the rest stays queued, and no push calls the hook, until rouse() or
     /// an error.
     template <inbox_handler<Message> Handler, std::predicate<> Wanted>
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
@@ -215,7 +216,7 @@ private:
     /// The caller took the turn off `free`, or gave it back with messages left.
     void schedule() {
         if (detail::ask_for_a_turn(hook_)) return;
-        static_cast<void>(box_.close(errc::schedule_refused)); // nobody will come
+        static_cast<void>(box_.close(errc::schedule_refused)); // no thread will come
         if (box_.begin(0).step == detail::inbox_step::end) end();
     }
 

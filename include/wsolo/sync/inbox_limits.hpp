@@ -4,7 +4,7 @@
 // Laws of this file:
 // - What counts is what was accepted and not yet handled, the message in the handler included, plus an
 //   overhead per message: the bound is on memory, not on payload (RFC 6455 §10.4 asks for limits).
-// - Both bounds hold at once: many small messages can't hide behind the bytes, nor large ones behind the
+// - Both bounds hold at once: many small messages do not escape by their bytes, nor large ones by their
 //   count. A zero means "none": no bound.
 
 #include "../core/config.hpp"
@@ -16,7 +16,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// What becomes of a message that finds the inbox full.
 enum class inbox_overflow : std::uint8_t {
-    pause,           ///< backpressure: whoever reads stops until the resume hook is called
+    pause,           ///< backpressure: the reader stops until the resume hook is called
     violate_policy,  ///< the connection fails: errc::inbox_overflow, status code 1008
     try_again_later, ///< the connection fails: errc::inbox_overloaded, status code 1013
     drop_newest,     ///< errc::queue_full; the message is the caller's, and counted as refused

@@ -4,9 +4,9 @@
 // Laws of this file:
 // - release() happens once and is the releaser's last touch: the sleeper may return, and take the parker
 //   with it, as soon as the parker's own mutex is free again. The notification is sent under that mutex for
-//   this reason; it is shared by these two threads only, so nobody else waits behind the system call.
+//   this reason; it is shared by these two threads only, so no other thread waits for the system call.
 // - A deadline that has passed is not slept until: libraries that wait for the difference to now let it overflow.
-// - A nudge wakes but does not release: whoever can still be released must be unlinked before it leaves.
+// - A nudge wakes but does not release: a sleeper that can still be released must be unlinked before it leaves.
 
 #include "blocking_traits.hpp"
 

@@ -1,12 +1,12 @@
 #pragma once
 // A pointer and the lock that guards it, in one word: a pointer while free, the chain of sleeping lockers
-// while somebody holds it (the holder carries the pointer).
+// while it is held (the holder carries the pointer).
 //
 // Laws of this file:
-// - "Held?" and "sleep behind the holder" change in one word by one RMW: no wake-up can be lost.
+// - "Held?" and "sleep until the holder leaves" change in one word by one RMW: no wake-up can be lost.
 // - unlock() is one exchange, and that is its last touch of the word; those whom it wakes touch only their
 //   stacks.
-// - Nobody owns the lock while it sleeps: unlock() frees it and wakes all sleepers, who try again. Sections
+// - A sleeper does not own the lock: unlock() frees it and wakes all sleepers, who try again. Sections
 //   under it are a few list operations, so there is rarely more than one.
 // - 8 bytes. Not a std::mutex because that takes 40, and the types that use this one exist once per
 //   connection.
@@ -38,7 +38,7 @@ public:
                 ++looks;
                 Traits::pause();
             } else {
-                sleep_behind(seen);
+                sleep_after(seen);
             }
         }
     }
@@ -58,7 +58,7 @@ private:
         sleeper* next = nullptr;
     };
 
-    void sleep_behind(std::uintptr_t seen) noexcept {
+    void sleep_after(std::uintptr_t seen) noexcept {
         sleeper self;
         self.next = reinterpret_cast<sleeper*>(seen & ~held);
         if (word_.compare_exchange_strong(seen, reinterpret_cast<std::uintptr_t>(&self) | held,

@@ -1,13 +1,12 @@
 #pragma once
-// Protection against running down: users enter while it is open, close() lets nobody else in, and wait()
+// Protection against running down: users enter while it is open, close() ends that, and wait()
 // returns when the last one has left. What is published after it was entered can always be waited for.
 //
 // Laws of this file:
 // - "Closed?" and "one more inside" change in one word by one CAS: a refused entry was never counted.
-// - leave() is one RMW, and nothing after it touches the object, unless that RMW closed the count with
-//   somebody waiting. Then the object is held by those waiters until the leaver has put the ring's lock
-//   back, its last touch.
-// - So whoever was told "drained" may destroy the object. A wait that is about to time out looks at the
+// - leave() is one RMW, and nothing after it touches the object, unless that RMW drained it while there were
+//   waiters. Then these hold the object until the leaver has put the ring's lock back, its last touch.
+// - So one that was told "drained" may destroy the object. A wait that is about to time out looks at the
 //   word first: once the last leaver has seen a waiter, that waiter stays until it is released.
 // - The waiting bit is set and cleared under the ring's lock, and never after the drain.
 
@@ -37,7 +36,7 @@ public:
     basic_rundown& operator=(const basic_rundown&) = delete;
     ~basic_rundown() {
         WSOLO_ASSERT(users_of(word_.load(std::memory_order_acquire)) == 0,
-                     "a rundown was destroyed with somebody inside: close() and wait() first");
+                     "a rundown was destroyed with users inside: close() and wait() first");
     }
 
     /// Enters, for the life of the guard. Empty once closed.
@@ -53,15 +52,16 @@ public:
         return true;
     }
 
-    /// Leaves. The last one out after close() releases the waiters and runs their callbacks here.
+    /// Leaves. The last one out after close() releases the waiters and runs their callbacks here (or in the call around
+    /// this one: see sync/firing.hpp).
     void leave() noexcept {
         const std::uint64_t before = word_.fetch_sub(one, std::memory_order_acq_rel);
         WSOLO_ASSERT(users_of(before) != 0, "leave() without enter()");
         if (before == (one | closed | waited_for)) release_waiters();
     }
 
-    /// Lets nobody else in. True: this call closed it. When nobody is inside, waiters are released and
-    /// callbacks run here.
+    /// No one enters any more. True: this call closed it. When there are no users, waiters are released and
+    /// callbacks run here, as in leave().
     bool close() noexcept {
         const std::uint64_t before = word_.fetch_or(closed, std::memory_order_acq_rel);
         if (before == waited_for) release_waiters();
@@ -84,7 +84,7 @@ public:
     [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
         const std::uint64_t word = word_.load(std::memory_order_acquire);
         if (is_drained(word) && (word & waited_for) == 0)
-            return errc::none; // nobody is left to touch this object
+            return errc::none; // no thread is left that would touch this object
         sleeper self;
         if (!add(self)) return errc::none;
         {
@@ -115,7 +115,7 @@ public:
         bool waits = (seen & released) == 0;
         while (waits && (seen & waited_for) == 0) {
             if (is_drained(seen)) {
-                waits = false; // nobody would come: the last leaver saw no waiter
+                waits = false; // it would not be fired: the last leaver saw no waiter
             } else if (word_.compare_exchange_weak(seen, seen | waited_for, std::memory_order_acq_rel)) {
                 break;
             }
@@ -175,7 +175,7 @@ private:
     basic_pointer_lock<waiter, Traits> lock_; // guards the ring
 };
 
-/// Somebody inside. Move-only; leaves when it goes. Empty when the rundown was closed.
+/// One user inside. Move-only; leaves when it goes. Empty when the rundown was closed.
 template <class Traits>
 class [[nodiscard]] basic_rundown<Traits>::guard {
 public:

@@ -1,9 +1,9 @@
 #pragma once
-// How a queue asks its loop for a turn: a function that whoever found the queue idle calls once.
+// How a queue asks its loop for a turn: a function that the thread which found the queue idle calls once.
 //
 // Laws of this file:
 // - Called with no lock held, once per idle-to-busy transition, from whichever thread made it.
-// - A hook that returns false, or throws, refuses: nobody will come, and the queue ends.
+// - A hook that returns false, or throws, refuses: no thread will come, and the queue ends.
 
 #include "../core/config.hpp"
 

@@ -4,8 +4,8 @@
 //
 // Laws of this file:
 // - No user code, system call, allocation or large copy runs while it is held.
-// - unlock() is one release store and touches nothing afterwards, so whoever takes the lock next may destroy
-// it.
+// - unlock() is one release store and touches nothing afterwards, so the thread that takes the lock next may
+//   destroy it.
 
 #include "traits.hpp"
 

@@ -1,5 +1,5 @@
 #pragma once
-// What waits for a mark (sync/watermark.hpp) or for a drain (sync/rundown.hpp): an intrusive node, and the
+// What waits for a mark (sync/sequence_barrier.hpp) or for a drain (sync/rundown.hpp): an intrusive node, and the
 // ordered ring that holds such nodes.
 //
 // Laws of this file:

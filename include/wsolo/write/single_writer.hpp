@@ -181,6 +181,9 @@ public:
     /// writer, or in the thread of its loop), or why not. Needs <wsolo/write/wait.hpp>.
     template <class StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
+        static_assert(
+            requires { sizeof(detail::blocking_waits<Traits>); },
+            "flush(deadline) needs <wsolo/write/wait.hpp>");
         return detail::blocking_waits<Traits>::flush(*this, deadline, stop);
     }
     /// send_text and send_binary that wait for room in the budget, first come, first served: until the deadline
@@ -188,6 +191,8 @@ public:
     template <class StopToken = never_stop>
     [[nodiscard]] errc send_wait(opcode op, const_bytes payload, time_point deadline,
                                  const StopToken& stop = {}, on_outcome on_done = {}) {
+        static_assert(
+            requires { sizeof(detail::blocking_waits<Traits>); }, "send_wait() needs <wsolo/write/wait.hpp>");
         return detail::blocking_waits<Traits>::send(*this, op, payload, deadline, stop, on_done);
     }
 

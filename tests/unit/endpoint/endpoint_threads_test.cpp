@@ -3,6 +3,8 @@
 
 #include <support/endpoint_threads.hpp>
 
+#include <wsolo/write/wait.hpp>
+
 #include <wsolo/adapt/posix.hpp>
 #include <wsolo/testing/scripted_transport.hpp>
 #include <wsolo/write/wait.hpp>

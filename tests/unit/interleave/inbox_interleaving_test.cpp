@@ -62,6 +62,11 @@ struct room {
     wsolo::inbox_drain drain(std::size_t quantum = 9) {
         return in->drain([this](message&& item) { handle(std::move(item)); }, quantum);
     }
+    /// The same for a handler that wants `messages` in all.
+    wsolo::inbox_drain drain_up_to(std::size_t messages) {
+        const auto handler = [this](message&& item) { handle(std::move(item)); };
+        return in->drain_while(handler, [this, messages] { return count < messages; });
+    }
     /// The loop: drains when the bell rings, until `messages` are handled or it is over.
     void serve(std::size_t messages, std::size_t quantum = 9) {
         for (;;) {
@@ -211,6 +216,44 @@ void overflow(scenario& stage, outcomes& handled) {
     });
 }
 
+void one_by_one(scenario& stage, outcomes&) {
+    auto& m = stage.make<room>("room");
+    stage.thread("producer", [&m] {
+        for (int i = 0; i < 2; ++i) check(m.push(i) == errc::none, "accepted");
+    });
+    stage.thread("loop", [&m] {
+        for (std::size_t wanted = 1; m.count != 2;) {
+            m.ring.wait();
+            if (m.drain_up_to(wanted).status != inbox_status::resting) continue;
+            check(m.count == wanted, "it rests although a message is wanted");
+            ++wanted;
+            m.in->rouse();
+        }
+    });
+    stage.finally([&m] {
+        m.idle(2);
+        check(m.handled[0] == 0 && m.handled[1] == 1, "the order");
+    });
+}
+
+void error_beside_a_handler_that_wants_none(scenario& stage, outcomes& counts) {
+    auto& m = stage.make<room>("room");
+    auto& accepted = stage.make<std::array<int, 1>>("accepted");
+    stage.thread("producer", [&] {
+        for (int i = 0; i < 2; ++i) accepted[0] += m.push(i) == errc::none;
+    });
+    stage.thread("closer", [&m] { m.in->close(errc::connection_lost); });
+    stage.thread("loop", [&m] {
+        do {
+            m.ring.wait();
+        } while (m.drain_up_to(1).status != inbox_status::finished);
+    });
+    stage.finally([&] {
+        m.finished(static_cast<std::uint64_t>(accepted[0]));
+        counts.insert(static_cast<int>(m.count));
+    });
+}
+
 constexpr int lost = static_cast<int>(errc::connection_lost);
 constexpr int late = static_cast<int>(errc::timed_out);
 constexpr int large = static_cast<int>(errc::message_too_big);
@@ -234,9 +277,16 @@ TEST_CASE("what is accepted before an orderly close is handled", "[inbox]") {
     CHECK(holds(orderly_close, {0, 1, 2}));
 }
 TEST_CASE("an overflow fails the inbox or there was room", "[inbox]") { CHECK(holds(overflow, {0, 1, 2})); }
+TEST_CASE("a handler that takes one message at a time gets all of them", "[inbox]") {
+    CHECK(holds(one_by_one, {}));
+}
+TEST_CASE("an error ends an inbox whose handler wants none, whenever it comes", "[inbox]") {
+    CHECK(holds(error_beside_a_handler_that_wants_none, {0, 1}));
+}
 
 TEST_CASE("the inbox within wider bounds", "[.full]") {
     for (const auto body : {two_producers, one_producer_in_order, two_drainers, a_quantum, pause_and_resume,
-                            closers, handler_error_beside_close, orderly_close, overflow})
+                            closers, handler_error_beside_close, orderly_close, overflow, one_by_one,
+                            error_beside_a_handler_that_wants_none})
         CHECK(holds_widely(body));
 }

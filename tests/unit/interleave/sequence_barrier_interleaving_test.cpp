@@ -1,4 +1,4 @@
-// The shipped sequence_barrier (and the watermark, the lock and the parker under it) in every schedule within
+// The shipped sequence_barrier (and the lock and the parker under it) in every schedule within
 // a bound, on the weak memory model, plain memory included. Would catch: a wait that returns before its items
 // are handled, or without seeing what their handlers wrote; a wake-up lost to a timeout, a close or an
 // abandoned number; a barrier that waits for what came later.
@@ -11,6 +11,8 @@
 
 #include <wsolo/sync/callback.hpp>
 #include <wsolo/sync/sequence_barrier.hpp>
+
+#include <optional>
 
 using namespace interleave;
 using namespace std::chrono_literals;
@@ -159,6 +161,48 @@ void call_back(scenario& stage, outcomes& seen) {
     });
 }
 
+// Callbacks that complete the next number each, one inside the other; the last number's waiters are fired deepest. Nested
+// eight deep, an outer loop of the drainer's fires them, so for a while they are in no ring of the barrier.
+template <std::uint64_t Depth>
+struct chain {
+    wsolo::basic_sequence_barrier<traits> order;
+    int called = 0;
+    int last_called = 0;
+
+    struct link {
+        chain* of;
+        std::uint64_t mark;
+        void operator()(errc) const noexcept {
+            ++of->called;
+            of->order.complete(mark + 1);
+        }
+    };
+    std::array<std::optional<wsolo::basic_callback<wsolo::basic_sequence_barrier<traits>, link>>, Depth>
+        links;
+
+    chain() {
+        for (std::uint64_t n = 0; n <= Depth; ++n) static_cast<void>(order.issue());
+        for (std::uint64_t n = 0; n != Depth; ++n) links[n].emplace(order, n + 1, link{this, n + 1});
+    }
+};
+
+template <std::uint64_t Depth>
+void withdraw_beside_a_chain(scenario& stage, outcomes& calls) {
+    auto& m = stage.make<chain<Depth>>("chain");
+    stage.thread("drainer", [&m] {
+        m.order.complete(1);
+        check(m.called == Depth, "each link once");
+    });
+    stage.thread("waiter", [&m] { check(m.order.wait_up_to(Depth + 1) == errc::none, "the last mark"); });
+    stage.thread("watcher", [&] {
+        {
+            const auto count = [&m](errc) noexcept { ++m.last_called; };
+            const auto bell = wsolo::on_reached(m.order, Depth + 1, count);
+        }
+        calls.insert(m.last_called); // a race here would be a call after the destructor
+    });
+}
+
 void wait_for_oneself(scenario& stage, outcomes&) {
     auto& m = stage.make<line>("line", 2);
     stage.thread("drainer", [&m] {
@@ -208,12 +252,17 @@ TEST_CASE("numbers are issued and abandoned while others are handled", "[barrier
 TEST_CASE("a callback for a mark runs once, and not behind its destructor", "[barrier]") {
     CHECK(holds(call_back, {0, 2, 3}));
 }
+TEST_CASE("a callback that is withdrawn while a chain of others makes it due has run or does not",
+          "[barrier]") {
+    CHECK(holds(withdraw_beside_a_chain<1>, {0, 1}, 1));
+    CHECK(holds(withdraw_beside_a_chain<8>, {0, 1}, 1));
+}
 TEST_CASE("a handler that waits for itself is told so", "[barrier]") { CHECK(holds(wait_for_oneself, {})); }
 
 TEST_CASE("the barrier within wider bounds", "[.full]") {
-    for (const auto body :
-         {two_marks, response_between_notifications, wait_until_a_deadline, close_while_waiting,
-          stop_while_waiting, abandon_one_of_three<1>, abandon_one_of_three<2>, abandon_one_of_three<3>,
-          issue_and_abandon, call_back, wait_for_oneself})
+    for (const auto body : {two_marks, response_between_notifications, wait_until_a_deadline,
+                            close_while_waiting, stop_while_waiting, abandon_one_of_three<1>,
+                            abandon_one_of_three<2>, abandon_one_of_three<3>, issue_and_abandon, call_back,
+                            withdraw_beside_a_chain<1>, withdraw_beside_a_chain<8>, wait_for_oneself})
         CHECK(holds_widely(body));
 }

@@ -64,9 +64,8 @@ public:
         if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
         made.done = account(plan, work, options, how, traits::clock::now());
         made.error = judge(how, work, drain_deadline, tried_);
-        // A write that was cancelled and took everything all the same has not failed.
-        if (is_cancelled() && (made.error != errc::none || how.transferred != plan.bytes()))
-            made.error = cancelled_;
+        // A cancelled write that took something all the same is not blamed: what is left is tried once more.
+        if (is_cancelled() && made.error != errc::none) made.error = cancelled_;
         made.transport_error = how.error;
         drop();
         return made;

@@ -4,7 +4,7 @@
 #include <support/catch.hpp>
 #include <support/sync.hpp>
 
-#include <wsolo/sync/watermark.hpp>
+#include <wsolo/sync/sequence_barrier.hpp>
 
 #include <optional>
 
@@ -30,8 +30,7 @@ struct fake_stop {
 
 } // namespace
 
-TEST_CASE("satisfied beats closed beats would_deadlock beats cancelled beats timed_out",
-          "[sync][watermark]") {
+TEST_CASE("satisfied beats closed beats would_deadlock beats cancelled beats timed_out", "[sync][barrier]") {
     for (int causes = 0; causes < 32; ++causes) {
         const bool satisfied = (causes & 1) != 0;
         const bool closed = (causes & 2) != 0;
@@ -57,7 +56,7 @@ TEST_CASE("satisfied beats closed beats would_deadlock beats cancelled beats tim
     }
 }
 
-TEST_CASE("a wait for what is done is one load; completing for nobody is one RMW", "[sync][watermark]") {
+TEST_CASE("a wait for what is done is one load; completing for nobody is one RMW", "[sync][barrier]") {
     step_barrier barrier;
     const std::uint64_t mark = barrier.issue();
     CHECK(support::steps_of([&] { barrier.complete(mark); }) == 2); // the load checks the order
@@ -66,7 +65,7 @@ TEST_CASE("a wait for what is done is one load; completing for nobody is one RMW
     CHECK(answer == errc::none);
 }
 
-TEST_CASE("no wake-up is lost between looking and sleeping", "[sync][watermark]") {
+TEST_CASE("no wake-up is lost between looking and sleeping", "[sync][barrier]") {
     struct shared {
         step_barrier barrier;
         std::uint64_t mark = barrier.issue();
@@ -89,7 +88,7 @@ TEST_CASE("no wake-up is lost between looking and sleeping", "[sync][watermark]"
     CHECK(tried.stuck == 0);
 }
 
-TEST_CASE("close wakes everybody whenever it comes", "[sync][watermark]") {
+TEST_CASE("close wakes everybody whenever it comes", "[sync][barrier]") {
     struct shared {
         step_barrier barrier;
         std::uint64_t mark = barrier.issue();
@@ -109,7 +108,7 @@ TEST_CASE("close wakes everybody whenever it comes", "[sync][watermark]") {
     CHECK(tried.stuck == 0);
 }
 
-TEST_CASE("a wait that times out while it is satisfied leaves nothing behind", "[sync][watermark]") {
+TEST_CASE("a wait that times out while it is satisfied leaves nothing behind", "[sync][barrier]") {
     struct shared {
         step_barrier barrier;
         std::uint64_t mark = barrier.issue();
@@ -132,7 +131,7 @@ TEST_CASE("a wait that times out while it is satisfied leaves nothing behind", "
     CHECK(tried.stuck == 0);
 }
 
-TEST_CASE("only satisfied waiters wake and the others stay", "[sync][watermark]") {
+TEST_CASE("only satisfied waiters wake and the others stay", "[sync][barrier]") {
     step_barrier barrier;
     const std::uint64_t mark = barrier.issue_many(3);
     errc low = errc::closed, high = errc::closed;
@@ -156,7 +155,7 @@ TEST_CASE("only satisfied waiters wake and the others stay", "[sync][watermark]"
     CHECK_FALSE(barrier.has_waiters());
 }
 
-TEST_CASE("waiters fire once by their marks and may come and go while others fire", "[sync][watermark]") {
+TEST_CASE("waiters fire once by their marks and may come and go while others fire", "[sync][barrier]") {
     std::vector<std::uint64_t> order;
     step_barrier barrier;
     barrier.issue_many(4);
@@ -181,7 +180,7 @@ TEST_CASE("waiters fire once by their marks and may come and go while others fir
     CHECK(late.fired + gone.fired == 0);
 }
 
-TEST_CASE("the first close counts and what completes later is still satisfied", "[sync][watermark]") {
+TEST_CASE("the first close counts and what completes later is still satisfied", "[sync][barrier]") {
     step_barrier barrier;
     const std::uint64_t mark = barrier.issue_many(2);
     CHECK_FALSE(barrier.is_closed());
@@ -196,7 +195,7 @@ TEST_CASE("the first close counts and what completes later is still satisfied", 
     CHECK(barrier.issue() == 3);
 }
 
-TEST_CASE("a mark is reached by the number that bears it", "[sync][watermark]") {
+TEST_CASE("a mark is reached by the number that bears it", "[sync][barrier]") {
     step_barrier barrier;
     CHECK(barrier.has_reached(0));
     CHECK(barrier.wait_up_to(0, manual_clock::now()) == errc::none);
@@ -217,7 +216,7 @@ TEST_CASE("a mark is reached by the number that bears it", "[sync][watermark]") 
     CHECK(barrier.wait_up_to(mark + 1, manual_clock::now()) == errc::aborted);
 }
 
-TEST_CASE("a sleeping wait ends by its deadline and its node is gone", "[sync][watermark]") {
+TEST_CASE("a sleeping wait ends by its deadline and its node is gone", "[sync][barrier]") {
     step_barrier barrier;
     const std::uint64_t mark = barrier.issue();
     errc answer = errc::none;
@@ -233,7 +232,7 @@ TEST_CASE("a sleeping wait ends by its deadline and its node is gone", "[sync][w
 }
 
 #if defined(__cpp_lib_jthread)
-TEST_CASE("a stop token ends a sleeping wait and its node is gone", "[sync][watermark]") {
+TEST_CASE("a stop token ends a sleeping wait and its node is gone", "[sync][barrier]") {
     step_barrier barrier;
     const std::uint64_t mark = barrier.issue();
     std::stop_source source;
