@@ -87,3 +87,16 @@ TEMPLATE_TEST_CASE("what a write does not name can be replaced while it is under
     CHECK(f.wire.calls().size() == 2);
     CHECK(f.payloads(2) == std::vector<std::string>{"new"});
 }
+
+TEMPLATE_TEST_CASE("keyed items give way as all data does", "[write][displacement]", server, client) {
+    wsolo::writer_options options;
+    options.limits.max_frames = 1;
+    options.limits.when_full = wsolo::overflow::drop_oldest;
+    writer_fixture<TestType> f(options);
+    outcome_log log;
+    REQUIRE(f.out->send_keyed(7, wsolo::opcode::text, wsolo::bytes_of("a"), log.next()) == errc::none);
+    REQUIRE(f.out->send_text("b") == errc::none);
+    CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::dropped_oldest}});
+    f.pump_all();
+    CHECK(f.payloads(1) == std::vector<std::string>{"b"});
+}

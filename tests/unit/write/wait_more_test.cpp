@@ -172,3 +172,22 @@ TEMPLATE_TEST_CASE("a sender whose room is gone again keeps its place", "[write]
     f.pump_all();
     CHECK(second.woken == 1);
 }
+
+TEMPLATE_TEST_CASE("room that a smaller item of the same key leaves goes to who waits, at once",
+                   "[write][wait]", server, client) {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 1000;
+    writer_fixture<TestType> f(options);
+    const auto keyed = [&](std::size_t size) {
+        const std::string payload(size, 'k');
+        return f.out->send_keyed(7, wsolo::opcode::text, wsolo::bytes_of(payload));
+    };
+    REQUIRE(keyed(600) == errc::none);
+    patient waiter;
+    const std::string payload(600, 'b');
+    REQUIRE(access::send(*f.out, wsolo::opcode::text, wsolo::bytes_of(payload), {}, &waiter) ==
+            errc::queue_full);
+    REQUIRE(keyed(10) == errc::none);
+    CHECK(waiter.woken == 1);
+    CHECK(access::send(*f.out, wsolo::opcode::text, wsolo::bytes_of(payload), {}, &waiter) == errc::none);
+}
