@@ -191,3 +191,26 @@ TEMPLATE_TEST_CASE("room that a smaller item of the same key leaves goes to who 
     CHECK(waiter.woken == 1);
     CHECK(access::send(*f.out, wsolo::opcode::text, wsolo::bytes_of(payload), {}, &waiter) == errc::none);
 }
+
+TEMPLATE_TEST_CASE("a sender that gives up lets those after it in", "[write][wait]", server, client) {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 1000;
+    writer_fixture<TestType> f(options);
+    const auto push = [&](std::size_t size, patient& waiter) {
+        const std::string payload(size, 'b');
+        return access::send(*f.out, wsolo::opcode::text, wsolo::bytes_of(payload), {}, &waiter);
+    };
+    patient large, small;
+    REQUIRE(f.out->send_text(std::string(500, 'a')) == errc::none);
+    REQUIRE(push(600, large) == errc::queue_full);
+    REQUIRE(push(100, small) == errc::queue_full);
+    {
+        wsolo::detail::errands todo;
+        wsolo::detail::queue* idle = nullptr;
+        REQUIRE(access::drive(*f.out).box.withdraw(large, todo, idle));
+        todo.run();
+        CHECK(idle == nullptr);
+    }
+    CHECK(small.woken == 1);
+    CHECK(push(100, small) == errc::none);
+}
