@@ -1,6 +1,7 @@
 // Would catch: a throw, a try, a dynamic_cast or a typeid anywhere in the library (built with -fno-exceptions
 // -fno-rtti), and a room that only works when they are on. One road through all rooms, both roles.
 
+#include <wsolo/write/threaded.hpp>
 #include <wsolo/wsolo.hpp>
 
 #include <cstdio>
@@ -104,9 +105,9 @@ bool every_drive_writes() {
     if (!frame) return false;
     std::string wires[2];
     wsolo::single_writer completing{later{&wires[0]}, wsolo::inline_drive{[] {}}};
-    auto first = wsolo::observed([&](wsolo::on_outcome told) { return completing.send(*frame, told); });
+    auto first = wsolo::observed([&](wsolo::on_outcome on_done) { return completing.send(*frame, on_done); });
     wsolo::threaded_writer threaded{memory{&wires[1]}};
-    auto second = wsolo::observed([&](wsolo::on_outcome told) { return threaded->send(*frame, told); });
+    auto second = wsolo::observed([&](wsolo::on_outcome on_done) { return threaded->send(*frame, on_done); });
     const bool told = first.wait() == wsolo::errc::none && second.wait() == wsolo::errc::none;
     return told && wires[0] == wires[1] && wires[0].size() == frame->bytes().size();
 }

@@ -131,6 +131,13 @@ private:
     std::atomic<int> replies_{0};
 };
 
+/// Room for the PONGs to all PINGs, should none leave before the last: each is answered, none replaced (RFC 6455 §5.5.3).
+wsolo::writer_options room_for_every_pong() {
+    wsolo::writer_options options;
+    options.limits.control_reserve = pings;
+    return options;
+}
+
 /// wsolo on a transport that takes a few bytes at a time and gives the reader the same chance at every cut.
 class memory_server {
     struct dribble {
@@ -164,7 +171,7 @@ private:
     unsigned cuts_ = 0;
     std::atomic<int> replies_{0};
     std::atomic<int> accepted_{0};
-    wsolo::threaded_writer<dribble> out_{dribble{this}};
+    wsolo::threaded_writer<dribble> out_{dribble{this}, room_for_every_pong()};
 };
 
 /// wsolo on a real socket.
@@ -182,7 +189,8 @@ public:
 private:
     socket_pipe pipe_;
     std::atomic<int> accepted_{0};
-    wsolo::threaded_writer<wsolo::adapt::posix_socket> out_{wsolo::adapt::posix_socket(pipe_.descriptor())};
+    wsolo::threaded_writer<wsolo::adapt::posix_socket> out_{wsolo::adapt::posix_socket(pipe_.descriptor()),
+                                                         room_for_every_pong()};
 };
 
 /// Reads what the client sent and owes it PONGs.

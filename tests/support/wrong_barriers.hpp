@@ -139,12 +139,13 @@ public:
     }
     handling handle(std::uint64_t n) { return {*this, n}; }
     wsolo::errc wait_up_to(std::uint64_t mark, time_point deadline) {
-        const auto is_over = [&] { return open_.empty() || *open_.begin() > mark || why_ != wsolo::errc::none; };
+        const auto is_over = [&] {
+            return open_.empty() || *open_.begin() > mark || why_ != wsolo::errc::none;
+        };
         const wsolo::errc woken = sleep_until(is_over, deadline);
-        return woken != wsolo::errc::none ? woken
-                                          : change([&] { return open_.empty() || *open_.begin() > mark
-                                                                    ? wsolo::errc::none
-                                                                    : why_; });
+        return woken != wsolo::errc::none ? woken : change([&] {
+            return open_.empty() || *open_.begin() > mark ? wsolo::errc::none : why_;
+        });
     }
     void close(wsolo::errc why) {
         change([&] { return why_ = why; });

@@ -14,7 +14,8 @@ TEST_CASE("the default bounds memory and pauses the reader", "[sync][inbox]") {
 }
 
 TEST_CASE("a zero bounds nothing", "[sync][inbox]") {
-    support::inbox_fixture f({.max_bytes = 0, .max_messages = 0, .when_full = wsolo::inbox_overflow::drop_newest});
+    support::inbox_fixture f(
+        {.max_bytes = 0, .max_messages = 0, .when_full = wsolo::inbox_overflow::drop_newest});
     for (int i = 0; i < 3000; ++i) {
         const wsolo::inbox_push pushed = f.in.push("x", 1000);
         REQUIRE(pushed.error == wsolo::errc::none);

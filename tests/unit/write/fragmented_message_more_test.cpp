@@ -118,3 +118,60 @@ TEST_CASE("a message is text or binary, or it is refused", "[write][fragmented_m
     CHECK(f.out->queued_bytes() == 0);
 #endif
 }
+
+TEST_CASE("the oldest gives way first, before what waits for the message too", "[write][fragmented_message]") {
+    wsolo::writer_options options;
+    options.limits.max_frames = 6; // others have half of them meanwhile
+    options.limits.when_full = wsolo::overflow::drop_oldest;
+    writer_fixture<server> f(options);
+    outcome_log log;
+    REQUIRE(f.out->send_text("old", log.next()) == errc::none);
+    auto message = f.out->begin_message(opcode::binary);
+    REQUIRE(f.out->send_text("waits", log.next()) == errc::none);
+    REQUIRE(f.out->send_text("waits too", log.next()) == errc::none);
+    REQUIRE(f.out->send_text("newest", log.next()) == errc::none);
+    CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::dropped_oldest}});
+    REQUIRE(f.out->send_text("newer still") == errc::none);
+    CHECK(log.told.size() == 2);
+    CHECK(log.told.back() == std::pair{1, errc::dropped_oldest});
+    REQUIRE(message.finish() == errc::none);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.payloads(1) == std::vector<std::string>{"waits too", "newest", "newer still"});
+}
+
+TEST_CASE("a message that was moved keeps what its owner chose, and ends once", "[write][fragmented_message]") {
+    for (const auto choice : {wsolo::unfinished::fail, wsolo::unfinished::truncate}) {
+        writer_fixture<server> f;
+        {
+            auto first = f.out->begin_message(opcode::text);
+            first.if_destroyed(choice);
+            REQUIRE(first.write(bytes_of("half")) == errc::none);
+            auto second = std::move(first);
+            CHECK(second);
+        }
+        const bool truncates = choice == wsolo::unfinished::truncate;
+        CHECK(f.pump_all() == (truncates ? pump_status::idle : pump_status::finished));
+        CHECK(f.parsed().error == "");
+        CHECK(f.payloads(0).size() == (truncates ? 1U : 0U));
+        CHECK(f.payloads(8).size() == (truncates ? 0U : 1U));
+    }
+}
+
+TEST_CASE("a flush inside an open message waits for what was sent, and not for the message's end",
+          "[write][fragmented_message]") {
+    writer_fixture<server> f;
+    outcome_log log;
+    auto message = f.out->begin_message(opcode::text);
+    REQUIRE(message.write(bytes_of("part")) == errc::none);
+    REQUIRE(f.out->flush(log.next()) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::idle);
+    CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::none}});
+    REQUIRE(f.out->send_text("waits") == errc::none);
+    REQUIRE(f.out->flush(log.next()) == errc::none); // after data that waits: so does it
+    REQUIRE(f.out->pump().status == pump_status::idle);
+    CHECK(log.told.size() == 1);
+    REQUIRE(message.finish() == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::idle);
+    CHECK(log.told.size() == 2);
+    CHECK(log.told.back() == std::pair{1, errc::none});
+}

@@ -5,6 +5,8 @@
 #include <support/heap.hpp>
 #include <support/writer_fixture.hpp>
 
+#include <wsolo/write/init_gate.hpp>
+
 #include <atomic>
 #include <thread>
 
@@ -22,7 +24,8 @@ std::string four(int i) { return std::to_string(1000 + i); }
 
 } // namespace
 
-TEST_CASE("a frame is charged for the entry that it starts, until it leaves however it leaves", "[write][options]") {
+TEST_CASE("a frame is charged for the entry that it starts, until it leaves however it leaves",
+          "[write][options]") {
     writer_fixture<server> f;
     outcome_log log;
     REQUIRE(f.out->send_text("1234") == errc::none);
@@ -74,7 +77,8 @@ TEST_CASE("for every policy, whatever kinds alternate, the heap stays below the 
         },
         [](fixture& f) { return f.out->send_text({}); },
     };
-    for (const auto policy : {wsolo::overflow::reject, wsolo::overflow::drop_oldest, wsolo::overflow::disconnect}) {
+    for (const auto policy :
+         {wsolo::overflow::reject, wsolo::overflow::drop_oldest, wsolo::overflow::disconnect}) {
         for (const std::size_t budget : {std::size_t{20'000}, std::size_t{400'000}}) {
             for (std::size_t one = 0; one != kinds.size(); ++one) {
                 for (std::size_t other = 0; other != kinds.size(); ++other) {
@@ -84,7 +88,8 @@ TEST_CASE("for every policy, whatever kinds alternate, the heap stays below the 
                         options.limits.max_bytes = budget;
                         options.limits.when_full = policy;
                         fixture f(options);
-                        f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
+                        f.wire.rule(
+                            [] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
                         const long before = support::heap_now().bytes;
                         std::optional<wsolo::fragmented_message<fixture::writer_type>> message;
                         if (in_message) message.emplace(f.out->begin_message(wsolo::opcode::binary));
@@ -96,14 +101,52 @@ TEST_CASE("for every policy, whatever kinds alternate, the heap stays below the 
                             most = std::max(most, support::heap_now().bytes - before);
                             if (i > 1'000 && policy != wsolo::overflow::reject) break;
                         }
-                        INFO("policy " << static_cast<int>(policy) << ", budget " << budget << ", kinds " << one << " and "
-                                       << other << ", in a message: " << in_message);
+                        INFO("policy " << static_cast<int>(policy) << ", budget " << budget << ", kinds "
+                                       << one << " and " << other << ", in a message: " << in_message);
                         REQUIRE(most <= bound_of(options));
                     }
                 }
             }
         }
     }
+}
+
+TEST_CASE("a large frame of which only a byte is left still counts as a whole", "[write][options]") {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 400'000;
+    writer_fixture<server> f(options);
+    const std::string large(390'000, 'l');
+    f.wire.then({io_status::ok, 256 * 1024, 0})
+        .then({io_status::would_block, large.size() - 256 * 1024 + 9, 0});
+    REQUIRE(f.out->send_binary(wsolo::bytes_of(large)) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    CHECK(f.out->send_binary(wsolo::bytes_of(large)) == errc::queue_full);
+    CHECK(f.out->queued_bytes() == large.size() + 10 + wsolo::frame_overhead + wsolo::entry_overhead);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.out->queued_bytes() == 0);
+}
+
+TEST_CASE("a frame made in place brings no hidden memory along", "[write][options]") {
+    if (!WSOLO_TEST_COUNTS_HEAP) return;
+    wsolo::writer_options options;
+    options.limits.max_bytes = 400'000;
+    writer_fixture<server> f(options);
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
+    const long before = support::heap_now().bytes;
+    for (const std::size_t spare : {std::size_t{20}, std::size_t{100'000}}) {
+        for (int i = 0; i < 50; ++i) {
+            wsolo::byte_buffer storage;
+            REQUIRE(storage.reserve(spare + 5000));
+            std::memset(storage.extend(spare + 5000), 'x', spare + 5000);
+            auto frame = wsolo::make_frame_in_place<wsolo::role::server>(std::move(storage), spare,
+                                                                         wsolo::opcode::binary);
+            REQUIRE(frame);
+            const errc sent = f.out->send(std::move(*frame));
+            CHECK(frame->bytes().empty() ==
+                  (sent == errc::none)); // NOLINT(bugprone-use-after-move): what was refused stays
+        }
+    }
+    CHECK(support::heap_now().bytes - before <= bound_of(options));
 }
 
 TEST_CASE("a peer that comes and goes does not make the heap grow either", "[write][options]") {
@@ -113,7 +156,8 @@ TEST_CASE("a peer that comes and goes does not make the heap grow either", "[wri
     writer_fixture<server> f(options);
     f.wire.chaotic(7, 900);
     const auto taken_by_wire = [&] { // its record
-        return static_cast<long>(f.wire.bytes().capacity() + 2 * f.wire.calls().capacity() * sizeof(f.wire.calls()[0]));
+        return static_cast<long>(f.wire.bytes().capacity() +
+                                 2 * f.wire.calls().capacity() * sizeof(f.wire.calls()[0]));
     };
     const wsolo::on_outcome ignore{[](void*, errc) noexcept {}, nullptr};
     const long before = support::heap_now().bytes;
@@ -130,7 +174,8 @@ TEST_CASE("a peer that comes and goes does not make the heap grow either", "[wri
 
 TEST_CASE("without memory nothing happened: nothing gave way, nothing was charged", "[write][options]") {
     if (!WSOLO_TEST_COUNTS_HEAP) return;
-    const auto frame = *wsolo::make_shared_frame(wsolo::opcode::binary, wsolo::bytes_of(std::string(900, 's')));
+    const auto frame =
+        *wsolo::make_shared_frame(wsolo::opcode::binary, wsolo::bytes_of(std::string(900, 's')));
     const std::string large(5000, 'l');
     using fixture = writer_fixture<server>;
     outcome_log log;
@@ -154,7 +199,8 @@ TEST_CASE("without memory nothing happened: nothing gave way, nothing was charge
                 log.told.clear();
                 fixture f(options);
                 if (full) {
-                    REQUIRE(f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of("old"), log.next()) == errc::none);
+                    REQUIRE(f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of("old"), log.next()) ==
+                            errc::none);
                     REQUIRE(f.out->send_text("other", log.next()) == errc::none);
                 }
                 const std::size_t held = f.out->queued_bytes();
@@ -362,4 +408,30 @@ TEST_CASE("what waits behind the next write can still be replaced", "[write][opt
     CHECK(f.out->report().frames_dropped == 2);
     REQUIRE(f.pump_all() == pump_status::idle);
     CHECK(f.payloads(1).size() == 101);
+}
+
+TEST_CASE("an idle writer owns no queue: after a gate without sends, and after a send that found no memory",
+          "[write][options]") {
+    using gated = wsolo::single_writer<wsolo::testing::scripted_transport, void (*)(), server,
+                                       wsolo::no_observer, manual_traits>;
+    wsolo::testing::scripted_wire wire;
+    gated out(wsolo::born_gated, wsolo::testing::scripted_transport(wire), +[] {});
+    const long before = support::heap_now().held;
+    {
+        wsolo::init_gate gate(out);
+        REQUIRE(gate.set_deadline(manual_clock::now() + 5s) == errc::none);
+        gate.open();
+    }
+    CHECK(support::heap_now().held == before);
+    if (!WSOLO_TEST_COUNTS_HEAP) return;
+    const std::string text(1500, 'x'); // does not fit beside the queue: takes a block
+    errc how = errc::none;
+    const long held = support::heap_now().held;
+    {
+        const support::no_heap none(1);
+        how = out.send_text(text);
+    }
+    const long then = support::heap_now().held;
+    CHECK(how == errc::out_of_memory);
+    CHECK(then == held);
 }

@@ -92,3 +92,51 @@ TEST_CASE("what an outcome tells of is off the books already: its callback has t
     }
     CHECK(c.written == 10);
 }
+
+TEST_CASE("a flush says why what it stands for was not written: the first drop before it", "[write][outcome]") {
+    const auto told = [](const outcome_log& log, int number) {
+        for (const auto& [which, how] : log.told) {
+            if (which == number) return how;
+        }
+        return errc::timed_out;
+    };
+    for (const bool in_message : {false, true}) {
+        wsolo::writer_options options;
+        options.limits.max_frames = in_message ? 4 : 2;
+        options.limits.when_full = wsolo::overflow::drop_oldest;
+        writer_fixture<server> f(options);
+        outcome_log log;
+        auto message = in_message ? std::optional(f.out->begin_message(wsolo::opcode::text)) : std::nullopt;
+        REQUIRE(f.out->flush(log.next()) == errc::none); // 0: nothing before it
+        REQUIRE(f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of("a")) == errc::none);
+        REQUIRE(f.out->flush(log.next()) == errc::none);                                        // 1: "a" is conflated
+        REQUIRE(f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of("b")) == errc::none); // and then
+        REQUIRE(f.out->send_text("c") == errc::none);
+        REQUIRE(f.out->flush(log.next()) == errc::none); // 2: "b" gives way
+        REQUIRE(f.out->send_text("d") == errc::none);
+        REQUIRE(f.out->flush(log.next()) == errc::none); // 3: all that was queued then is written
+        if (message) REQUIRE(message->finish() == errc::none);
+        REQUIRE(f.pump_all() == pump_status::idle);
+        INFO("in a message: " << in_message);
+        CHECK(log.told.size() == 4);
+        CHECK(told(log, 0) == errc::none);
+        CHECK(told(log, 1) == errc::conflated);
+        CHECK(told(log, 2) == errc::dropped_oldest);
+        CHECK(told(log, 3) == errc::none);
+        REQUIRE(f.out->flush(log.next()) == errc::none);
+        REQUIRE(f.pump_all() == pump_status::idle);
+        CHECK(told(log, 4) == errc::none);
+    }
+}
+
+TEST_CASE("a flush whose writer ends remembers the drop before it, not the end", "[write][outcome]") {
+    outcome_log log;
+    writer_fixture<server> f;
+    REQUIRE(f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of("a")) == errc::none);
+    REQUIRE(f.out->flush(log.next()) == errc::none);
+    REQUIRE(f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of("b")) == errc::none);
+    REQUIRE(f.out->flush(log.next()) == errc::none);
+    f.out->abort(errc::connection_lost);
+    REQUIRE(f.pump_all() == pump_status::finished);
+    CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::conflated}, {1, errc::connection_lost}});
+}

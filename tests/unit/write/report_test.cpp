@@ -12,6 +12,11 @@ TEST_CASE("a report adds up and is clean only after an orderly Close", "[write][
     report.bytes_dropped = 20;
     CHECK(report.frames_accepted() == 5);
     CHECK(report.bytes_accepted() == 50);
+    report.pongs_replaced = 4; // neither written nor lost
+    report.bytes_replaced = 8;
+    CHECK(report.frames_accepted() == 9);
+    CHECK(report.bytes_accepted() == 58);
+    CHECK(report.close == wsolo::close_code::abnormal);
     CHECK(report.clean());
     report.reason = wsolo::errc::write_failed;
     CHECK_FALSE(report.clean());

@@ -280,6 +280,42 @@ TEST_CASE("a shared frame is queued by reference on many writers, among other fr
     }
 }
 
+TEMPLATE_TEST_CASE("an owned frame is queued with the memory that it lies in", "[write][single_writer]", server,
+                   client) {
+    auto make = [keys = test_keys{}](wsolo::frame_spec spec, std::string_view payload) mutable {
+        if constexpr (TestType::self == wsolo::role::client)
+            return *wsolo::make_frame<wsolo::role::client>(spec, wsolo::bytes_of(payload), keys);
+        else
+            return *wsolo::make_frame<wsolo::role::server>(spec, wsolo::bytes_of(payload));
+    };
+    wsolo::writer_options options;
+    options.limits.max_frames = 3;
+    writer_fixture<TestType> f(options);
+    const std::string large(5000, 'l');
+    for (const std::string_view payload : {std::string_view("small"), std::string_view(large)})
+        REQUIRE(f.out->send(make(wsolo::opcode::text, payload)) == errc::none);
+    outcome_log log;
+    REQUIRE(f.out->send(make(wsolo::opcode::binary, "told"), log.next()) == errc::none);
+    auto refused = make(wsolo::opcode::text, large);
+    const std::byte* const where = refused.bytes().data();
+    CHECK(f.out->send(std::move(refused)) == errc::queue_full);
+    CHECK(refused.bytes().data() == where); // still the caller's
+    CHECK(f.out->send(make(wsolo::opcode::ping, "p")) == errc::none);
+    CHECK(f.out->send(make({wsolo::opcode::text, false}, "a lone fragment")) == errc::raw_frame_malformed);
+    CHECK(f.out->send(wsolo::owned_frame()) == errc::raw_frame_malformed);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.payloads(text_op) == std::vector<std::string>{"small", large});
+    CHECK(f.payloads(ping_op) == std::vector<std::string>{"p"});
+    CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::none}});
+    CHECK(f.out->send(std::move(refused)) == errc::none);
+    CHECK(f.out->close(wsolo::close_code::normal) == errc::none);
+    auto late = make(wsolo::opcode::text, "late");
+    CHECK(f.out->send(std::move(late)) == errc::closed);
+    CHECK_FALSE(late.bytes().empty());
+    REQUIRE(f.pump_all() == pump_status::finished);
+    CHECK(f.payloads(text_op).size() == 3);
+}
+
 TEST_CASE("destroying a writer gives everything left its outcome", "[write][single_writer]") {
     writer_fixture<server> f;
     REQUIRE(f.out->send_text("left") == errc::none);

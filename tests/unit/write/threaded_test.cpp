@@ -106,6 +106,46 @@ TEST_CASE("a pump() of the user's own, even the last one, does not leave the thr
     }
 }
 
+TEST_CASE("a thread that pumps beside the writer's own loses no wake-up", "[write][threaded]") {
+    struct moody { // blocks two times in three
+        std::atomic<unsigned>* calls;
+        wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point) {
+            if (++*calls % 3 != 0) return {wsolo::io_status::would_block, 0, 0};
+            return {wsolo::io_status::ok, parts[0].size(), 0};
+        }
+        bool wait_writable(wsolo::time_point) { return true; }
+        void finish(wsolo::end_of_write) {}
+    };
+    std::atomic<unsigned> calls{0};
+    wsolo::threaded_writer<moody> out{moody{&calls}};
+    std::atomic<bool> over{false};
+    std::thread own([&] {
+        while (!over) static_cast<void>(out->pump());
+    });
+    for (int i = 0; i < 300; ++i) {
+        REQUIRE(out->send_text("x") == errc::none);
+        REQUIRE(out->flush(std::chrono::steady_clock::now() + 20s) == errc::none);
+    }
+    over = true;
+    own.join();
+    REQUIRE(out->send_text("x") == errc::none); // and the writer's own is still there
+    CHECK(out->flush(std::chrono::steady_clock::now() + 20s) == errc::none);
+}
+
+TEST_CASE("destruction does not wait for the time that a close or a write has", "[write][threaded]") {
+    socket_pair sockets;
+    wsolo::writer_options options; // a wait for one of these would never end
+    options.timeouts.write = 0ms;
+    options.timeouts.drain = 0ms;
+    for (const bool closes : {false, true}) {
+        threaded out{wsolo::adapt::posix_socket(sockets.ends[0]), options};
+        const std::string block(1 << 20, 'x');
+        while (out->send_binary(wsolo::bytes_of(block)) == errc::none) {} // nobody reads
+        if (closes) REQUIRE(out->close(wsolo::close_code::normal) == errc::none);
+    }
+    SUCCEED("it came to an end");
+}
+
 TEST_CASE("destruction aborts and joins", "[write][threaded]") {
     socket_pair sockets;
     {
