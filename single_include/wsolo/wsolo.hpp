@@ -11310,7 +11310,7 @@ public:
             how.deadline = queue_->deadline();
             how.drain_deadline = queue_->close_deadline;
             if (how.is_blocked) return leave(next_step::parked);
-            if (how.is_used_up && !is_dying_) return leave(next_step::handed_over);
+            if (how.is_used_up) return leave(next_step::handed_over);
             queue_->plan(plan, is_urgent);
             return next_step::write;
         }
