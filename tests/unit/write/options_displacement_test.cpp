@@ -13,8 +13,10 @@ TEST_CASE("what finds no memory displaces nothing", "[write][displacement]") {
     wsolo::detail::outbox<manual_traits> box(limits, wsolo::turn_state::free);
     const auto push = [&](std::size_t size, entry* made, wsolo::detail::errands& todo) {
         entry* owned = nullptr;
-        const errc error =
-            box.push({.size = size, .may_displace = true}, owned, [](wsolo::mutable_bytes) {}, [&] { return made; }, todo).error;
+        const errc error = box.push(
+                                  {.size = size, .may_displace = true}, owned, [](wsolo::mutable_bytes) {},
+                                  [&] { return made; }, todo)
+                               .error;
         entry::destroy(owned);
         return error;
     };

@@ -22,7 +22,8 @@ std::string four(int i) { return std::to_string(1000 + i); }
 
 } // namespace
 
-TEST_CASE("a frame is charged for the entry that it starts, until it leaves however it leaves", "[write][options]") {
+TEST_CASE("a frame is charged for the entry that it starts, until it leaves however it leaves",
+          "[write][options]") {
     writer_fixture<server> f;
     outcome_log log;
     REQUIRE(f.out->send_text("1234") == errc::none);
@@ -74,7 +75,8 @@ TEST_CASE("for every policy, whatever kinds alternate, the heap stays below the 
         },
         [](fixture& f) { return f.out->send_text({}); },
     };
-    for (const auto policy : {wsolo::overflow::reject, wsolo::overflow::drop_oldest, wsolo::overflow::disconnect}) {
+    for (const auto policy :
+         {wsolo::overflow::reject, wsolo::overflow::drop_oldest, wsolo::overflow::disconnect}) {
         for (const std::size_t budget : {std::size_t{20'000}, std::size_t{400'000}}) {
             for (std::size_t one = 0; one != kinds.size(); ++one) {
                 for (std::size_t other = 0; other != kinds.size(); ++other) {
@@ -84,7 +86,8 @@ TEST_CASE("for every policy, whatever kinds alternate, the heap stays below the 
                         options.limits.max_bytes = budget;
                         options.limits.when_full = policy;
                         fixture f(options);
-                        f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
+                        f.wire.rule(
+                            [] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
                         const long before = support::heap_now().bytes;
                         std::optional<wsolo::fragmented_message<fixture::writer_type>> message;
                         if (in_message) message.emplace(f.out->begin_message(wsolo::opcode::binary));
@@ -96,8 +99,8 @@ TEST_CASE("for every policy, whatever kinds alternate, the heap stays below the 
                             most = std::max(most, support::heap_now().bytes - before);
                             if (i > 1'000 && policy != wsolo::overflow::reject) break;
                         }
-                        INFO("policy " << static_cast<int>(policy) << ", budget " << budget << ", kinds " << one << " and "
-                                       << other << ", in a message: " << in_message);
+                        INFO("policy " << static_cast<int>(policy) << ", budget " << budget << ", kinds "
+                                       << one << " and " << other << ", in a message: " << in_message);
                         REQUIRE(most <= bound_of(options));
                     }
                 }
@@ -113,7 +116,8 @@ TEST_CASE("a peer that comes and goes does not make the heap grow either", "[wri
     writer_fixture<server> f(options);
     f.wire.chaotic(7, 900);
     const auto taken_by_wire = [&] { // its record
-        return static_cast<long>(f.wire.bytes().capacity() + 2 * f.wire.calls().capacity() * sizeof(f.wire.calls()[0]));
+        return static_cast<long>(f.wire.bytes().capacity() +
+                                 2 * f.wire.calls().capacity() * sizeof(f.wire.calls()[0]));
     };
     const wsolo::on_outcome ignore{[](void*, errc) noexcept {}, nullptr};
     const long before = support::heap_now().bytes;
@@ -130,7 +134,8 @@ TEST_CASE("a peer that comes and goes does not make the heap grow either", "[wri
 
 TEST_CASE("without memory nothing happened: nothing gave way, nothing was charged", "[write][options]") {
     if (!WSOLO_TEST_COUNTS_HEAP) return;
-    const auto frame = *wsolo::make_shared_frame(wsolo::opcode::binary, wsolo::bytes_of(std::string(900, 's')));
+    const auto frame =
+        *wsolo::make_shared_frame(wsolo::opcode::binary, wsolo::bytes_of(std::string(900, 's')));
     const std::string large(5000, 'l');
     using fixture = writer_fixture<server>;
     outcome_log log;
@@ -154,7 +159,8 @@ TEST_CASE("without memory nothing happened: nothing gave way, nothing was charge
                 log.told.clear();
                 fixture f(options);
                 if (full) {
-                    REQUIRE(f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of("old"), log.next()) == errc::none);
+                    REQUIRE(f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of("old"), log.next()) ==
+                            errc::none);
                     REQUIRE(f.out->send_text("other", log.next()) == errc::none);
                 }
                 const std::size_t held = f.out->queued_bytes();
