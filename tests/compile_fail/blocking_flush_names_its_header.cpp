@@ -11,6 +11,4 @@ struct transport {
     void finish(wsolo::end_of_write) {}
 };
 
-wsolo::errc flush(wsolo::single_writer<transport, void (*)()>& out) {
-    return out.flush(wsolo::no_deadline);
-}
+wsolo::errc flush(wsolo::single_writer<transport, void (*)()>& out) { return out.flush(wsolo::no_deadline); }

@@ -190,7 +190,7 @@ private:
     socket_pipe pipe_;
     std::atomic<int> accepted_{0};
     wsolo::threaded_writer<wsolo::adapt::posix_socket> out_{wsolo::adapt::posix_socket(pipe_.descriptor()),
-                                                         room_for_every_pong()};
+                                                            room_for_every_pong()};
 };
 
 /// Reads what the client sent and owes it PONGs.

@@ -19,9 +19,9 @@ constexpr std::array all_states{turn_state::free, gated, scheduled, running, par
 
 struct transition {
     const char* name;
-    bool (*call)(turn&); ///< whether it changed anything
+    bool (*call)(turn&);                         ///< whether it changed anything
     std::array<std::optional<turn_state>, 6> to; ///< from each of all_states; none: it stays
-    bool is_runners = false; ///< only the thread that runs may call it
+    bool is_runners = false;                     ///< only the thread that runs may call it
 };
 
 /// A function that answers.

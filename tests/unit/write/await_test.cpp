@@ -96,7 +96,8 @@ TEST_CASE("a parts' coroutine writes a well-formed message under every drive", "
                 [&](wsolo::on_outcome on_done) { return message.write(wsolo::bytes_of("part"), on_done); });
         }
         if (how == errc::none)
-            how = co_await wsolo::written([&](wsolo::on_outcome on_done) { return message.finish({}, on_done); });
+            how = co_await wsolo::written(
+                [&](wsolo::on_outcome on_done) { return message.finish({}, on_done); });
     };
     errc how = errc::none;
     writer_fixture<server> f;
@@ -124,7 +125,8 @@ TEST_CASE("what the send throws is thrown in the coroutine, which waits for noth
     int caught = 0;
     const auto run = [&]() -> fire_and_forget {
         try {
-            static_cast<void>(co_await wsolo::written([](wsolo::on_outcome) -> errc { throw std::runtime_error("x"); }));
+            static_cast<void>(
+                co_await wsolo::written([](wsolo::on_outcome) -> errc { throw std::runtime_error("x"); }));
         } catch (const std::runtime_error&) {
             ++caught;
         }

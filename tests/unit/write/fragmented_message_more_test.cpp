@@ -119,7 +119,8 @@ TEST_CASE("a message is text or binary, or it is refused", "[write][fragmented_m
 #endif
 }
 
-TEST_CASE("the oldest gives way first, before what waits for the message too", "[write][fragmented_message]") {
+TEST_CASE("the oldest gives way first, before what waits for the message too",
+          "[write][fragmented_message]") {
     wsolo::writer_options options;
     options.limits.max_frames = 6; // others have half of them meanwhile
     options.limits.when_full = wsolo::overflow::drop_oldest;
@@ -139,7 +140,8 @@ TEST_CASE("the oldest gives way first, before what waits for the message too", "
     CHECK(f.payloads(1) == std::vector<std::string>{"waits too", "newest", "newer still"});
 }
 
-TEST_CASE("a message that was moved keeps what its owner chose, and ends once", "[write][fragmented_message]") {
+TEST_CASE("a message that was moved keeps what its owner chose, and ends once",
+          "[write][fragmented_message]") {
     for (const auto choice : {wsolo::unfinished::fail, wsolo::unfinished::truncate}) {
         writer_fixture<server> f;
         {

@@ -123,7 +123,8 @@ TEST_CASE("the queue behind a gate is bounded, whatever the policy, and overflow
     }
 }
 
-TEST_CASE("a close during the handshake waits for the gate, within its bound; an abort does not", "[write][init_gate]") {
+TEST_CASE("a close during the handshake waits for the gate, within its bound; an abort does not",
+          "[write][init_gate]") {
     gated closed;
     {
         wsolo::init_gate gate(closed.out);
@@ -180,7 +181,7 @@ TEST_CASE("a handshake that takes too long is rejected by the pump that its dead
 
     CHECK(gate.acknowledge(wsolo::bytes_of(response)) == errc::closed);
     CHECK(gate.set_deadline(wsolo::no_deadline) == errc::closed);
-    gate.open(); // too late
+    gate.open();             // too late
     CHECK(g.scheduled == 1); // by set_deadline(): the loop is to learn of it
     CHECK(g.out.finished());
     CHECK(g.out.pump().status == pump_status::finished);

@@ -75,7 +75,8 @@ TEMPLATE_TEST_CASE("a low mark above the high one is the high one", "[write][opt
     CHECK(f.take(1) == marks{1, 1});
 }
 
-TEMPLATE_TEST_CASE("without a bound, and with a high mark of zero, no mark is told", "[write][options]", server, client) {
+TEMPLATE_TEST_CASE("without a bound, and with a high mark of zero, no mark is told", "[write][options]",
+                   server, client) {
     for (const bool bounded : {false, true}) {
         wsolo::writer_options options;
         options.limits.max_bytes = bounded ? 1000 : 0;

@@ -48,10 +48,14 @@ std::vector<item<Side>> items_of_both_sides() {
         {"control frame", [](fixture& f, on_outcome on_done) { return f.out->send(f.pong("pong"), on_done); },
          false},
         {"close",
-         [](fixture& f, on_outcome on_done) { return f.out->close(wsolo::close_code::normal, "bye", 5s, on_done); },
+         [](fixture& f, on_outcome on_done) {
+             return f.out->close(wsolo::close_code::normal, "bye", 5s, on_done);
+         },
          false},
         {"outbound text",
-         [](fixture& f, on_outcome on_done) { return f.out->send(wsolo::outbound(wsolo::text{"text"}), on_done); }},
+         [](fixture& f, on_outcome on_done) {
+             return f.out->send(wsolo::outbound(wsolo::text{"text"}), on_done);
+         }},
         {"outbound binary",
          [](fixture& f, on_outcome on_done) {
              return f.out->send(wsolo::outbound(wsolo::binary{wsolo::bytes_of(large)}), on_done);

@@ -93,7 +93,8 @@ TEST_CASE("what an outcome tells of is off the books already: its callback has t
     CHECK(c.written == 10);
 }
 
-TEST_CASE("a flush says why what it stands for was not written: the first drop before it", "[write][outcome]") {
+TEST_CASE("a flush says why what it stands for was not written: the first drop before it",
+          "[write][outcome]") {
     const auto told = [](const outcome_log& log, int number) {
         for (const auto& [which, how] : log.told) {
             if (which == number) return how;
@@ -109,7 +110,7 @@ TEST_CASE("a flush says why what it stands for was not written: the first drop b
         auto message = in_message ? std::optional(f.out->begin_message(wsolo::opcode::text)) : std::nullopt;
         REQUIRE(f.out->flush(log.next()) == errc::none); // 0: nothing before it
         REQUIRE(f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of("a")) == errc::none);
-        REQUIRE(f.out->flush(log.next()) == errc::none);                                        // 1: "a" is conflated
+        REQUIRE(f.out->flush(log.next()) == errc::none); // 1: "a" is conflated
         REQUIRE(f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of("b")) == errc::none); // and then
         REQUIRE(f.out->send_text("c") == errc::none);
         REQUIRE(f.out->flush(log.next()) == errc::none); // 2: "b" gives way

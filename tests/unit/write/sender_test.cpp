@@ -8,7 +8,8 @@
 #include <thread>
 
 static_assert(sizeof(wsolo::sender) == 2 * sizeof(void*));
-static_assert(std::is_nothrow_copy_constructible_v<wsolo::sender> && std::is_nothrow_move_constructible_v<wsolo::sender>);
+static_assert(std::is_nothrow_copy_constructible_v<wsolo::sender> &&
+              std::is_nothrow_move_constructible_v<wsolo::sender>);
 
 TEST_CASE("a sender to no writer answers closed", "[write][sender]") {
     const wsolo::sender none;
@@ -21,7 +22,8 @@ TEST_CASE("a sender to no writer answers closed", "[write][sender]") {
     CHECK(copy.is_expired());
 }
 
-TEMPLATE_TEST_CASE("a sender does what its handle does, while the writer lives", "[write][sender]", server, client) {
+TEMPLATE_TEST_CASE("a sender does what its handle does, while the writer lives", "[write][sender]", server,
+                   client) {
     auto f = std::make_unique<writer_fixture<TestType>>();
     outcome_log log;
     wsolo::sender to = f->out->handle();

@@ -21,7 +21,8 @@ wsolo::duration run_loop(Writer& out, const int& scheduled, int seen) {
     wsolo::pump_result left{pump_status::idle, wsolo::no_deadline};
     for (int turns = 0; turns < 100; ++turns) {
         if (scheduled == seen) {
-            REQUIRE((left.status == pump_status::blocked || left.status == pump_status::busy)); // else who would come?
+            REQUIRE((left.status == pump_status::blocked ||
+                     left.status == pump_status::busy)); // else who would come?
             REQUIRE(left.deadline != wsolo::no_deadline);
             manual_clock::current = std::max(manual_clock::current, left.deadline);
         }
@@ -95,18 +96,20 @@ void end_held(end how, const hold& by) {
 
 } // namespace
 
-TEMPLATE_TEST_CASE("every end is bounded, whatever holds the writer", "[write][single_writer]", server, client) {
+TEMPLATE_TEST_CASE("every end is bounded, whatever holds the writer", "[write][single_writer]", server,
+                   client) {
     for (const end how : all_ends) {
         for (unsigned bits = 0; bits != 16; ++bits) {
             const hold by{(bits & 1U) != 0, (bits & 2U) != 0, (bits & 4U) != 0, (bits & 8U) != 0};
-            INFO("end " << static_cast<int>(how) << ", taken " << by.taken << ", corked " << by.corked << ", begun "
-                        << by.begun << ", in a message " << by.in_message);
+            INFO("end " << static_cast<int>(how) << ", taken " << by.taken << ", corked " << by.corked
+                        << ", begun " << by.begun << ", in a message " << by.in_message);
             end_held<TestType>(how, by);
         }
     }
 }
 
-TEST_CASE("behind a shut gate every end is bounded, and the acknowledgement leads", "[write][single_writer]") {
+TEST_CASE("behind a shut gate every end is bounded, and the acknowledgement leads",
+          "[write][single_writer]") {
     struct gated {
         struct hook {
             gated* self;
@@ -115,8 +118,8 @@ TEST_CASE("behind a shut gate every end is bounded, and the acknowledgement lead
         using writer_type =
             wsolo::single_writer<wsolo::testing::scripted_transport, hook, server, recorder, manual_traits>;
         gated() {
-            out.emplace(wsolo::born_gated, wsolo::testing::scripted_transport(wire), hook{this}, three_frames(), server{},
-                        recorder{&told});
+            out.emplace(wsolo::born_gated, wsolo::testing::scripted_transport(wire), hook{this},
+                        three_frames(), server{}, recorder{&told});
         }
         wsolo::testing::scripted_wire wire;
         heard told;
@@ -127,7 +130,8 @@ TEST_CASE("behind a shut gate every end is bounded, and the acknowledgement lead
         for (const bool taken : {false, true}) {
             for (const bool acknowledged : {false, true}) {
                 for (const bool corked : {false, true}) {
-                    INFO("end " << static_cast<int>(how) << ", taken " << taken << ", acknowledged " << acknowledged);
+                    INFO("end " << static_cast<int>(how) << ", taken " << taken << ", acknowledged "
+                                << acknowledged);
                     gated g;
                     if (!taken) g.wire.rule(stands);
                     wsolo::init_gate gate(*g.out);
@@ -177,8 +181,8 @@ TEST_CASE("a writer is destroyed at once, whatever holds it", "[write][single_wr
     }
 }
 
-TEMPLATE_TEST_CASE("disconnect waits for nothing, and heeds every kind of data", "[write][single_writer]", server,
-                   client) {
+TEMPLATE_TEST_CASE("disconnect waits for nothing, and heeds every kind of data", "[write][single_writer]",
+                   server, client) {
     using fixture = writer_fixture<TestType>;
     const std::string large(3000, 'l');
     std::vector<std::function<errc(fixture&)>> kinds{
@@ -248,7 +252,8 @@ TEST_CASE("a Close's reason that is too long is cut at a code point, and closes"
     CHECK(f.out->close(wsolo::close_code(1005)) != errc::none);
 }
 
-TEST_CASE("a hook that refuses while a frame stands half written ends the writer at once", "[write][single_writer]") {
+TEST_CASE("a hook that refuses while a frame stands half written ends the writer at once",
+          "[write][single_writer]") {
     writer_fixture<server> f;
     f.wire.rule(stands);
     f.wire.then({io_status::would_block, 3, 0});

@@ -68,7 +68,8 @@ struct watched_transport {
 struct watched_completing {
     wsolo::testing::completing_transport wire;
     entrance* in;
-    void start_write(std::span<const wsolo::const_bytes> parts, wsolo::time_point deadline, wsolo::write_done done) {
+    void start_write(std::span<const wsolo::const_bytes> parts, wsolo::time_point deadline,
+                     wsolo::write_done done) {
         in->at(place::write);
         wire.start_write(parts, deadline, std::move(done));
     }
@@ -91,15 +92,16 @@ struct item_log {
     errc send(Send call, entrance* in) {
         items.push_back({in});
         item& mine = items.back();
-        return mine.sent = call(wsolo::on_outcome{[](void* context, errc how) noexcept {
-                                                      auto* self = static_cast<item*>(context);
-                                                      ++self->told;
-                                                      self->how = how;
-                                                      const bool is_displaced = how == errc::dropped_oldest ||
-                                                                                how == errc::conflated;
-                                                      self->in->at(is_displaced ? place::displaced : place::outcome);
-                                                  },
-                                                  &mine});
+        return mine.sent =
+                   call(wsolo::on_outcome{[](void* context, errc how) noexcept {
+                                              auto* self = static_cast<item*>(context);
+                                              ++self->told;
+                                              self->how = how;
+                                              const bool is_displaced =
+                                                  how == errc::dropped_oldest || how == errc::conflated;
+                                              self->in->at(is_displaced ? place::displaced : place::outcome);
+                                          },
+                                          &mine});
     }
     std::deque<item> items;
 };
@@ -107,7 +109,8 @@ struct item_log {
 template <class Transport, class Hook>
 struct stage {
     static constexpr bool completes = !wsolo::transport<Transport>;
-    using wire_type = std::conditional_t<completes, wsolo::testing::completing_wire, wsolo::testing::scripted_wire>;
+    using wire_type =
+        std::conditional_t<completes, wsolo::testing::completing_wire, wsolo::testing::scripted_wire>;
     using writer = wsolo::single_writer<Transport, Hook, server, watcher, manual_traits>;
 
     stage(place where, wsolo::overflow policy) {
@@ -133,15 +136,16 @@ struct stage {
         const std::string middle(120, 'm');
         for (int i = 0; i < 3; ++i) {
             static_cast<void>(log.send([&](auto done) { return out->send_text("text", done); }, &in));
-            static_cast<void>(
-                log.send([&](auto done) { return out->send_keyed(7, opcode::text, bytes_of(middle), done); }, &in));
+            static_cast<void>(log.send(
+                [&](auto done) { return out->send_keyed(7, opcode::text, bytes_of(middle), done); }, &in));
             static_cast<void>(log.send([&](auto done) { return out->flush(done); }, &in));
             static_cast<void>(log.send([&](auto done) { return out->send_ping(bytes_of("p"), done); }, &in));
             static_cast<void>(out->send_text("plain"));
             if (reenters) return;
         }
         for (int i = 0; i < 5; ++i)
-            static_cast<void>(log.send([&](auto done) { return out->send_binary(bytes_of(middle), done); }, &in));
+            static_cast<void>(
+                log.send([&](auto done) { return out->send_binary(bytes_of(middle), done); }, &in));
     }
 
     void turn_the_loop() {
@@ -191,7 +195,8 @@ std::vector<std::pair<const char*, std::function<void(Stage&)>>> operations() {
         {"send", [](Stage& s) { s.send_all(true); }},
         {"send much", [](Stage& s) { s.send_all(); }},
         {"large", [](Stage& s) { static_cast<void>(s.out->send_binary(bytes_of(std::string(2500, 'l')))); }},
-        {"PONG", [](Stage& s) { static_cast<void>(s.out->send(*wsolo::make_pong<wsolo::role::server>({}))); }},
+        {"PONG",
+         [](Stage& s) { static_cast<void>(s.out->send(*wsolo::make_pong<wsolo::role::server>({}))); }},
         {"pump", [](Stage& s) { static_cast<void>(s.out->pump()); }},
         {"close", [](Stage& s) { static_cast<void>(s.out->close(wsolo::close_code::going_away)); }},
         {"abort", [](Stage& s) { s.out->abort(); }},
@@ -199,7 +204,8 @@ std::vector<std::pair<const char*, std::function<void(Stage&)>>> operations() {
         {"message",
          [](Stage& s) {
              auto message = s.out->begin_message(opcode::text);
-             static_cast<void>(s.log.send([&](auto done) { return message.write(bytes_of("part"), done); }, &s.in));
+             static_cast<void>(
+                 s.log.send([&](auto done) { return message.write(bytes_of("part"), done); }, &s.in));
              static_cast<void>(s.log.send([&](auto done) { return message.finish({}, done); }, &s.in));
          }},
         {"message given up",
@@ -227,10 +233,12 @@ std::vector<std::pair<const char*, std::function<void(Stage&)>>> operations() {
 template <class Stage>
 int everything_from(place where) {
     int acted = 0;
-    for (const auto policy : {wsolo::overflow::reject, wsolo::overflow::drop_oldest, wsolo::overflow::disconnect}) {
+    for (const auto policy :
+         {wsolo::overflow::reject, wsolo::overflow::drop_oldest, wsolo::overflow::disconnect}) {
         for (const auto& [name, call] : operations<Stage>()) {
             for (const bool corked : {false, true}) {
-                INFO("place " << static_cast<int>(where) << ", policy " << static_cast<int>(policy) << ", " << name);
+                INFO("place " << static_cast<int>(where) << ", policy " << static_cast<int>(policy) << ", "
+                              << name);
                 Stage s(where, policy);
                 s.in.act = [&s, &call = call] { call(s); };
                 {

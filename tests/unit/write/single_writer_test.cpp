@@ -280,8 +280,8 @@ TEST_CASE("a shared frame is queued by reference on many writers, among other fr
     }
 }
 
-TEMPLATE_TEST_CASE("an owned frame is queued with the memory that it lies in", "[write][single_writer]", server,
-                   client) {
+TEMPLATE_TEST_CASE("an owned frame is queued with the memory that it lies in", "[write][single_writer]",
+                   server, client) {
     auto make = [keys = test_keys{}](wsolo::frame_spec spec, std::string_view payload) mutable {
         if constexpr (TestType::self == wsolo::role::client)
             return *wsolo::make_frame<wsolo::role::client>(spec, wsolo::bytes_of(payload), keys);

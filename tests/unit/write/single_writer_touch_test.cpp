@@ -35,13 +35,15 @@ TEST_CASE("outcomes that send, chained, take no stack", "[write][single_writer]"
     options.pump_frames = 0;
     options.pump_quantum = 0;
     wsolo::testing::scripted_wire wire;
-    wsolo::single_writer direct{wsolo::testing::scripted_transport(wire), wsolo::inline_drive{[] {}}, options};
+    wsolo::single_writer direct{wsolo::testing::scripted_transport(wire), wsolo::inline_drive{[] {}},
+                                options};
     run(direct);
     wsolo::single_writer deferred{wsolo::testing::scripted_transport(wire), [] {}, options};
     run(deferred);
     wsolo::testing::completing_wire completing; // each write ends inside of its start
     completing.at_once(true);
-    wsolo::single_writer at_once{wsolo::testing::completing_transport(completing), wsolo::inline_drive{[] {}}, options};
+    wsolo::single_writer at_once{wsolo::testing::completing_transport(completing), wsolo::inline_drive{[] {}},
+                                 options};
     run(at_once);
 }
 
@@ -170,7 +172,8 @@ TEST_CASE("an outcome's next part follows its message, also where the outcome co
     play(direct, [] {}, wire);
 }
 
-TEST_CASE("a part's outcome may write the next part in another thread", "[write][single_writer]") { // a race: TSan's
+TEST_CASE("a part's outcome may write the next part in another thread",
+          "[write][single_writer]") { // a race: TSan's
     wsolo::testing::scripted_wire wire;
     using writer = wsolo::single_writer<wsolo::testing::scripted_transport, void (*)()>;
     writer out{wsolo::testing::scripted_transport(wire), +[] {}};
@@ -186,7 +189,8 @@ TEST_CASE("a part's outcome may write the next part in another thread", "[write]
         REQUIRE(s.message.write(bytes_of("one"), {[](void* context, errc how) noexcept {
                                                       auto* self = static_cast<state*>(context);
                                                       if (how == errc::none)
-                                                          static_cast<void>(self->message.write(bytes_of("two")));
+                                                          static_cast<void>(
+                                                              self->message.write(bytes_of("two")));
                                                       self->told = true;
                                                   },
                                                   &s}) == errc::none);

@@ -36,10 +36,13 @@ constexpr auto stands = [] { return wsolo::testing::scripted_step{io_status::wou
 
 } // namespace
 
-TEMPLATE_TEST_CASE("a smaller value of the same key makes room for who waits", "[write][wait]", server, client) {
+TEMPLATE_TEST_CASE("a smaller value of the same key makes room for who waits", "[write][wait]", server,
+                   client) {
     writer_fixture<TestType> f(bounds(4000));
     f.wire.rule(stands);
-    const auto put = [&](std::size_t size) { return f.out->send_keyed(1, opcode::text, bytes_of(std::string(size, 'k'))); };
+    const auto put = [&](std::size_t size) {
+        return f.out->send_keyed(1, opcode::text, bytes_of(std::string(size, 'k')));
+    };
     sleeper waiting;
     REQUIRE(f.out->send_text(std::string(600, 'f')) == errc::none);
     REQUIRE(f.out->pump().status == pump_status::blocked);
@@ -50,11 +53,13 @@ TEMPLATE_TEST_CASE("a smaller value of the same key makes room for who waits", "
     CHECK(push(f, 1500, waiting) == errc::none);
 }
 
-TEMPLATE_TEST_CASE("a value that needs more room than its older one brings waits its turn", "[write][wait]", server,
-                   client) {
+TEMPLATE_TEST_CASE("a value that needs more room than its older one brings waits its turn", "[write][wait]",
+                   server, client) {
     writer_fixture<TestType> f(bounds(4000));
     f.wire.rule(stands);
-    const auto put = [&](std::size_t size) { return f.out->send_keyed(1, opcode::text, bytes_of(std::string(size, 'k'))); };
+    const auto put = [&](std::size_t size) {
+        return f.out->send_keyed(1, opcode::text, bytes_of(std::string(size, 'k')));
+    };
     sleeper waiting;
     REQUIRE(put(100) == errc::none);
     REQUIRE(f.out->send_text(std::string(600, 'f')) == errc::none);
@@ -64,8 +69,8 @@ TEMPLATE_TEST_CASE("a value that needs more room than its older one brings waits
     CHECK(waiting.woken == 0);
 }
 
-TEMPLATE_TEST_CASE("what gave way may leave room for more than the one it gave way to", "[write][wait]", server,
-                   client) {
+TEMPLATE_TEST_CASE("what gave way may leave room for more than the one it gave way to", "[write][wait]",
+                   server, client) {
     writer_fixture<TestType> f(bounds(4000, 0, wsolo::overflow::drop_oldest));
     f.wire.rule(stands);
     auto message = f.out->begin_message(opcode::binary);
@@ -81,7 +86,8 @@ TEMPLATE_TEST_CASE("what gave way may leave room for more than the one it gave w
     CHECK(push(f, 500, waiting) == errc::none);
 }
 
-TEMPLATE_TEST_CASE("the end of a message makes room for who waits, however it ends", "[write][wait]", server, client) {
+TEMPLATE_TEST_CASE("the end of a message makes room for who waits, however it ends", "[write][wait]", server,
+                   client) {
     for (const int end : {0, 1, 2}) {
         INFO("end " << end);
         writer_fixture<TestType> f(bounds(4000));
@@ -102,8 +108,8 @@ TEMPLATE_TEST_CASE("the end of a message makes room for who waits, however it en
     }
 }
 
-TEMPLATE_TEST_CASE("who waits for a frame is not woken by bytes, and the other way round", "[write][wait]", server,
-                   client) {
+TEMPLATE_TEST_CASE("who waits for a frame is not woken by bytes, and the other way round", "[write][wait]",
+                   server, client) {
     const std::size_t head = wsolo::encoded_size<TestType::self>(0);
     {
         writer_fixture<TestType> f(bounds(0, 2));
@@ -133,7 +139,8 @@ TEMPLATE_TEST_CASE("who waits for a frame is not woken by bytes, and the other w
     CHECK(waiting.woken == 1);
 }
 
-TEMPLATE_TEST_CASE("no kind of newcomer overtakes who waits; control and marks pass", "[write][wait]", server, client) {
+TEMPLATE_TEST_CASE("no kind of newcomer overtakes who waits; control and marks pass", "[write][wait]", server,
+                   client) {
     writer_fixture<TestType> f(bounds(4000));
     f.wire.rule(stands);
     sleeper first, second;

@@ -28,7 +28,9 @@ struct both {
         flushed = out.flush(wsolo::no_deadline);
         sent = out.send_wait(opcode::text, {}, wsolo::no_deadline);
     }
-    [[nodiscard]] bool refused() const { return flushed == errc::would_deadlock && sent == errc::would_deadlock; }
+    [[nodiscard]] bool refused() const {
+        return flushed == errc::would_deadlock && sent == errc::would_deadlock;
+    }
 };
 
 } // namespace
@@ -76,7 +78,8 @@ TEST_CASE("a thread waits for a flush that another thread's pump ends", "[write]
     pumper.join();
 }
 
-TEST_CASE("what the send throws passes through observed(), and leaves nothing", "[write][wait]") { // a leak: ASan's
+TEST_CASE("what the send throws passes through observed(), and leaves nothing",
+          "[write][wait]") { // a leak: ASan's
     CHECK_THROWS_AS(wsolo::observed([](wsolo::on_outcome) -> errc { throw std::runtime_error("x"); }),
                     std::runtime_error);
 }
@@ -87,13 +90,16 @@ TEST_CASE("a waiting sender is woken by room, and gives up at its deadline", "[w
     wsolo::testing::scripted_wire wire;
     plain_writer out{wsolo::testing::scripted_transport(wire), +[] {}, options};
     const auto soon = [] { return std::chrono::steady_clock::now() + 5ms; };
-    CHECK(out.send_wait(opcode::text, bytes_of(std::string(6001, 'x')), wsolo::no_deadline) == errc::too_large);
-    for (const std::size_t size : {std::size_t{1000}, std::size_t{4000}}) { // in a block, and in memory of its own
+    CHECK(out.send_wait(opcode::text, bytes_of(std::string(6001, 'x')), wsolo::no_deadline) ==
+          errc::too_large);
+    for (const std::size_t size :
+         {std::size_t{1000}, std::size_t{4000}}) { // in a block, and in memory of its own
         while (out.send_text(std::string(size, 'a')) == errc::none) {}
         CHECK(out.send_wait(opcode::text, bytes_of(std::string(size, 'b')), soon()) == errc::timed_out);
         errc waited = errc::timed_out;
-        std::thread sender(
-            [&] { waited = out.send_wait(opcode::text, bytes_of(std::string(size, 'c')), wsolo::no_deadline); });
+        std::thread sender([&] {
+            waited = out.send_wait(opcode::text, bytes_of(std::string(size, 'c')), wsolo::no_deadline);
+        });
         std::this_thread::sleep_for(2ms); // most likely waiting by now; sound either way
         while (out.pump().status != pump_status::idle) {}
         sender.join();
@@ -123,7 +129,8 @@ TEST_CASE("senders that wait for more than there will be room for at once are al
     std::vector<std::thread> senders;
     for (int i = 0; i < 3; ++i) {
         senders.emplace_back([&] {
-            accepted += out.send_wait(opcode::text, bytes_of(std::string(6000, 'b')), wsolo::no_deadline) == errc::none;
+            accepted += out.send_wait(opcode::text, bytes_of(std::string(6000, 'b')), wsolo::no_deadline) ==
+                        errc::none;
             ++over;
         });
     }
@@ -158,7 +165,8 @@ TEST_CASE("a stop request ends a wait, and is told as what it is", "[write][wait
         CHECK(sent == errc::cancelled);
         CHECK(flushed == errc::cancelled);
     }
-    CHECK(out.send_wait(opcode::text, {}, std::chrono::steady_clock::now(), std::stop_token{}) == errc::timed_out);
+    CHECK(out.send_wait(opcode::text, {}, std::chrono::steady_clock::now(), std::stop_token{}) ==
+          errc::timed_out);
     CHECK(out.flush(std::chrono::steady_clock::now(), std::stop_token{}) == errc::timed_out);
     while (out.pump().status != pump_status::idle) {}
     CHECK(strict::parse(wire.bytes(), false).frames.size() == 1); // who gave up sent nothing
@@ -242,8 +250,10 @@ TEST_CASE("a wait in every callback of the writer answers would_deadlock", "[wri
         wsolo::testing::scripted_wire wire;
         wsolo::writer_options options;
         options.limits.max_bytes = 200;
-        wsolo::single_writer<wsolo::testing::scripted_transport, calling_hook, server, observer, manual_traits> out{
-            wsolo::testing::scripted_transport(wire), calling_hook{&hook}, options, server{}, observer{&observed}};
+        wsolo::single_writer<wsolo::testing::scripted_transport, calling_hook, server, observer,
+                             manual_traits>
+            out{wsolo::testing::scripted_transport(wire), calling_hook{&hook}, options, server{},
+                observer{&observed}};
         both in_hook, in_observer;
         int refusals = 0;
         hook.act = [&] { in_hook.ask(out); };

@@ -11,8 +11,8 @@ constexpr auto stands = [] { return wsolo::testing::scripted_step{io_status::wou
 
 } // namespace
 
-TEMPLATE_TEST_CASE("after a sleep of any length a write is tried once more, and then judged", "[write][one_write]", server,
-                   client) {
+TEMPLATE_TEST_CASE("after a sleep of any length a write is tried once more, and then judged",
+                   "[write][one_write]", server, client) {
     for (const std::size_t first : {std::size_t{0}, std::size_t{3}}) { // bytes that were taken before
         for (const bool takes : {true, false}) {
             writer_fixture<TestType> f;
@@ -29,8 +29,8 @@ TEMPLATE_TEST_CASE("after a sleep of any length a write is tried once more, and 
     }
 }
 
-TEMPLATE_TEST_CASE("a drain whose time passed in a sleep is tried once more, and then judged", "[write][one_write]",
-                   server, client) {
+TEMPLATE_TEST_CASE("a drain whose time passed in a sleep is tried once more, and then judged",
+                   "[write][one_write]", server, client) {
     for (const bool takes : {true, false}) {
         writer_fixture<TestType> f;
         f.wire.rule(stands);
@@ -62,7 +62,8 @@ TEST_CASE("a frame that an abort lets finish has its one try after a sleep too",
     CHECK(f.out->report().frames_dropped == 1);
 }
 
-TEST_CASE("a peer that takes something after a sleep has time for the rest, by the minimum rate", "[write][one_write]") {
+TEST_CASE("a peer that takes something after a sleep has time for the rest, by the minimum rate",
+          "[write][one_write]") {
     wsolo::writer_options options;
     options.timeouts.write = 10s;
     options.timeouts.min_rate = 1000;
@@ -78,10 +79,10 @@ TEST_CASE("a peer that takes something after a sleep has time for the rest, by t
 }
 
 TEST_CASE("a write in flight that ended while the process slept is not blamed", "[write][completion]") {
-    using writer = wsolo::single_writer<wsolo::testing::completing_transport, void (*)(), server, wsolo::no_observer,
-                                        manual_traits>;
+    using writer = wsolo::single_writer<wsolo::testing::completing_transport, void (*)(), server,
+                                        wsolo::no_observer, manual_traits>;
     const std::string payload(5000, 'x');
-    for (const bool told_first : {true, false}) {                             // the completion, or the timer
+    for (const bool told_first : {true, false}) { // the completion, or the timer
         for (const std::size_t took : {std::size_t{1000}, std::size_t{9999}}) { // a part of it, or all
             INFO("told first " << told_first << ", took " << took);
             wsolo::testing::completing_wire wire;
@@ -109,8 +110,8 @@ TEST_CASE("a write in flight that ended while the process slept is not blamed", 
 }
 
 TEST_CASE("a peer that drips into writes in flight can't hold the writer for ever", "[write][completion]") {
-    using writer = wsolo::single_writer<wsolo::testing::completing_transport, void (*)(), server, wsolo::no_observer,
-                                        manual_traits>;
+    using writer = wsolo::single_writer<wsolo::testing::completing_transport, void (*)(), server,
+                                        wsolo::no_observer, manual_traits>;
     wsolo::writer_options options;
     options.timeouts.write = 10s;
     options.timeouts.min_rate = 1000;
@@ -157,7 +158,8 @@ TEST_CASE("a blocking peer that drips meets the deadline, extended by no more th
         wsolo::writer_options options;
         options.timeouts.write = 10s;
         options.timeouts.min_rate = 1000;
-        using writer = wsolo::single_writer<decltype(transport), void (*)(), server, wsolo::no_observer, manual_traits>;
+        using writer =
+            wsolo::single_writer<decltype(transport), void (*)(), server, wsolo::no_observer, manual_traits>;
         writer out{transport, +[] {}, options};
         const auto start = manual_clock::now();
         REQUIRE(out.send_text(std::string(2000, 'x')) == errc::none);

@@ -16,8 +16,9 @@ namespace {
 
 std::string frame(std::size_t size) {
     std::string bytes(wsolo::encoded_size<wsolo::role::server>(size), 'x');
-    const auto written = wsolo::encode_frame<wsolo::role::server>(
-        std::as_writable_bytes(std::span(bytes)), wsolo::opcode::binary, wsolo::bytes_of(std::string(size, 'p')));
+    const auto written = wsolo::encode_frame<wsolo::role::server>(std::as_writable_bytes(std::span(bytes)),
+                                                                  wsolo::opcode::binary,
+                                                                  wsolo::bytes_of(std::string(size, 'p')));
     REQUIRE(written);
     return bytes;
 }
@@ -87,7 +88,8 @@ TEST_CASE("a write names so many entries and no more, marks among them", "[write
     for (std::size_t entry = 0; entry != batch::max_entries; ++entry) {
         CHECK_FALSE(plan.full());
         const bool is_mark = entry % 2 == 0;
-        plan.add(lane_id::data, is_mark ? wsolo::const_bytes{} : wsolo::bytes_of(small), is_mark ? 0 : 1, true);
+        plan.add(lane_id::data, is_mark ? wsolo::const_bytes{} : wsolo::bytes_of(small), is_mark ? 0 : 1,
+                 true);
     }
     CHECK(plan.full());
     CHECK(plan.parts().size() == batch::max_entries / 2);

@@ -2,38 +2,11 @@
 // nobody, a second write beside the first, a stuck write that no deadline ends, a completion that reaches a
 // writer that has gone.
 
-#include <support/writer_fixture.hpp>
-
-#include <wsolo/testing/completing_transport.hpp>
+#include <support/completing_fixture.hpp>
 
 #include <stdexcept>
 
 namespace {
-
-using wsolo::testing::completing_transport;
-using wsolo::testing::completing_wire;
-
-struct completing_fixture {
-    struct hook {
-        completing_fixture* self;
-        bool operator()() const {
-            ++self->scheduled;
-            return !self->refuse;
-        }
-    };
-    using writer_type = wsolo::single_writer<completing_transport, hook, server, recorder, manual_traits>;
-
-    explicit completing_fixture(const wsolo::writer_options& options = {}) {
-        out.emplace(completing_transport(wire), hook{this}, options, server{}, recorder{&told});
-    }
-    strict::stream parsed() const { return strict::parse(wire.bytes(), false); }
-
-    completing_wire wire;
-    heard told;
-    int scheduled = 0;
-    bool refuse = false;
-    std::optional<writer_type> out;
-};
 
 const std::string large(5000, 'l'); // in memory of its own
 
@@ -138,8 +111,7 @@ TEST_CASE("a failed write, or a completion that is lost, ends the writer", "[wri
     }
 }
 
-TEST_CASE("an abort while a write is in flight keeps its bytes until the completion",
-          "[write][completion]") {
+TEST_CASE("an abort while a write is in flight keeps its bytes until the completion", "[write][completion]") {
     completing_fixture f;
     outcome_log log;
     REQUIRE(f.out->send_text(large, log.next()) == errc::none);
@@ -189,8 +161,7 @@ TEST_CASE("what is in flight at an abort counts as begun: it may end, and nothin
     CHECK(f.wire.cancels() == 0);
 }
 
-TEST_CASE("a write that stands still is cancelled at its deadline, by whoever pumps",
-          "[write][completion]") {
+TEST_CASE("a write that stands still is cancelled at its deadline, by whoever pumps", "[write][completion]") {
     for (const bool closing : {false, true}) {
         wsolo::writer_options options;
         options.timeouts.write = 10s;
@@ -216,8 +187,7 @@ TEST_CASE("a write that stands still is cancelled at its deadline, by whoever pu
     CHECK(f.out->report().reason == errc::write_timed_out);
 }
 
-TEST_CASE("a writer destroyed with a write in flight leaves the transport its bytes",
-          "[write][completion]") {
+TEST_CASE("a writer destroyed with a write in flight leaves the transport its bytes", "[write][completion]") {
     for (const bool obeys : {false, true}) {
         completing_fixture f;
         f.wire.obeys_cancel(obeys);
@@ -243,8 +213,7 @@ TEST_CASE("a writer destroyed with a write in flight leaves the transport its by
     CHECK_FALSE(f.told.reports[0].partial_frame);
 }
 
-TEST_CASE("a hook that refuses ends the writer when the write in flight has ended",
-          "[write][completion]") {
+TEST_CASE("a hook that refuses ends the writer when the write in flight has ended", "[write][completion]") {
     completing_fixture f;
     REQUIRE(f.out->send_text(large) == errc::none);
     REQUIRE(f.out->pump().status == pump_status::blocked);
@@ -364,56 +333,4 @@ TEST_CASE("however writes end, the wire parses and the accounts add up", "[write
         CHECK(f.out->report().bytes_written == f.wire.bytes().size());
         CHECK(f.told.reports.size() == 1);
     }
-}
-
-TEST_CASE("a completion never blocks: it took what it took, and has failed", "[write][completion]") {
-    for (const std::size_t taken : {std::size_t{0}, std::size_t{3}}) {
-        completing_fixture f;
-        REQUIRE(f.out->send_text("message") == errc::none);
-        REQUIRE(f.out->pump().status == pump_status::blocked);
-        f.wire.end(io_status::would_block, taken);
-        CHECK(f.out->pump().status == pump_status::finished);
-        CHECK(f.out->report().reason == errc::write_failed);
-        CHECK(f.out->report().bytes_written == taken);
-    }
-}
-
-TEST_CASE("a cancelled write that took everything all the same is no error", "[write][completion]") {
-    for (const bool closing : {false, true}) {
-        completing_fixture f;
-        outcome_log log;
-        REQUIRE(f.out->send_text("message", log.next()) == errc::none);
-        if (closing) REQUIRE(f.out->close(wsolo::close_code::normal, "", 1s) == errc::none);
-        REQUIRE(f.out->pump().status == pump_status::blocked);
-        manual_clock::advance(30s);
-        REQUIRE(f.out->pump().status == pump_status::blocked);
-        CHECK(f.wire.cancels() == 1);
-        f.wire.end();
-        CHECK(f.out->pump().status == (closing ? pump_status::finished : pump_status::idle));
-        CHECK(f.out->report().reason == errc::none);
-        CHECK_FALSE(f.out->report().deadline_hit);
-        CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::none}});
-    }
-}
-
-TEST_CASE("a PONG that a write in flight names is never replaced", "[write][completion]") {
-    wsolo::writer_options options;
-    options.limits.control_reserve = 2;
-    completing_fixture f(options);
-    const auto pong = [&](std::string_view payload) {
-        return f.out->send(*wsolo::make_pong<wsolo::role::server>(wsolo::bytes_of(payload)));
-    };
-    REQUIRE(pong("a") == errc::none);
-    REQUIRE(pong("b") == errc::none);
-    REQUIRE(f.out->pump().status == pump_status::blocked);
-    for (const char* const payload : {"c", "d", "e"}) REQUIRE(pong(payload) == errc::none);
-    while (f.wire.in_flight()) {
-        f.wire.end();
-        static_cast<void>(f.out->pump());
-    }
-    std::string pongs;
-    for (const strict::frame& frame : f.parsed().frames) pongs += frame.payload;
-    CHECK(pongs == "abe");
-    CHECK(f.out->report().pongs_replaced == 2);
-    CHECK(f.out->report().frames_accepted() == 5);
 }

@@ -26,7 +26,8 @@ constexpr std::size_t overhead = wsolo::frame_overhead + wsolo::entry_overhead;
 struct fixture {
     using outbox = wsolo::detail::outbox<wsolo::std_traits>;
 
-    explicit fixture(const wsolo::writer_limits& limits = {}, turn_state first = turn_state::free) : box(limits, first) {}
+    explicit fixture(const wsolo::writer_limits& limits = {}, turn_state first = turn_state::free)
+        : box(limits, first) {}
 
     /// A frame of `size` bytes, up to 127.
     wsolo::detail::push_result push(lane_id to = lane_id::data, std::size_t size = 10,
@@ -150,7 +151,8 @@ TEST_CASE("an abort never extends the bound of a close, nor a close that of an a
         REQUIRE(f.step(f.plan.take(3), true) == next_step::parked); // begun
         const wsolo::time_point early{seconds(1)}, late{seconds(9)};
         REQUIRE(f.close(abort_is_earlier ? late : early).error == errc::none);
-        CHECK(f.box.abort(errc::aborted, abort_is_earlier ? early : late) == wake::nothing); // the hook is owed already
+        CHECK(f.box.abort(errc::aborted, abort_is_earlier ? early : late) ==
+              wake::nothing); // the hook is owed already
         REQUIRE(f.begin());
         REQUIRE(f.step() == next_step::write);
         CHECK(f.now.drain_deadline == early);
@@ -207,8 +209,8 @@ TEST_CASE("a sender that gives up lets the next one in whose frame fits", "[writ
     CHECK(first.woken == 1);
     CHECK(second.woken == 0); // the first has its room
     CHECK_FALSE(withdraw(first));
-    CHECK(f.push(lane_id::data, 2).error == errc::queue_full);      // reserved
-    CHECK(f.push(lane_id::data, 84, &first).error == errc::none);   // what it was granted
+    CHECK(f.push(lane_id::data, 2).error == errc::queue_full);          // reserved
+    CHECK(f.push(lane_id::data, 84, &first).error == errc::none);       // what it was granted
     CHECK(f.push(lane_id::data, 84, &first).error == errc::queue_full); // once
     REQUIRE(withdraw(second));
     REQUIRE(withdraw(third));
@@ -265,8 +267,8 @@ TEST_CASE("frames are counted wherever a write is cut", "[write][outbox]") {
         static_cast<void>(f.step(done));
         REQUIRE(f.box.report().frames_written == cut / 10);
         REQUIRE(f.box.queued_frames() == 30 - cut / 10);
-        REQUIRE(f.box.queued_bytes() ==
-                300 - cut + (30 - cut / 10) * wsolo::frame_overhead + (cut == 300 ? 0 : wsolo::entry_overhead));
+        REQUIRE(f.box.queued_bytes() == 300 - cut + (30 - cut / 10) * wsolo::frame_overhead +
+                                            (cut == 300 ? 0 : wsolo::entry_overhead));
     }
 }
 
