@@ -1,5 +1,4 @@
-// Would catch: room that was granted to a sender and is never given back, because its push failed for another reason, or
-// was a flush; room that a newcomer gets before those who wait for it, or that they get out of turn; a
+// Would catch: room that was granted to a sender and is never given back, because its push failed for another reason; room that a newcomer gets before those who wait for it, or that they get out of turn; a
 // sender that waits on after a Close, because a write is in flight.
 
 #include <support/writer_fixture.hpp>
@@ -69,16 +68,45 @@ TEMPLATE_TEST_CASE("room that was granted waits for its sender, though the queue
     CHECK(f.payloads(1) == std::vector<std::string>{"a", "b", "c"});
 }
 
-TEMPLATE_TEST_CASE("a flush that waited for room holds none", "[write][wait]", server, client) {
+TEMPLATE_TEST_CASE("a flush that a thread waits for needs no room, and leaves nothing", "[write][wait]",
+                   server, client) {
     full<TestType> f;
     outcome_log log;
     REQUIRE(f.out->flush(log.next()) == errc::none); // one may stand above the bound
-    const auto flush = [&](auto* waiter) { return access::queue_mark(*f.out, log.next(), waiter); };
-    CHECK(f.push_when_room(flush, flush) == errc::none);
-    f.pump_all();
+    CHECK(f.out->flush(log.next()) == errc::queue_full);
+    const std::size_t before = f.out->queued_bytes();
+    for (int i = 0; i < 100; ++i) CHECK(f.out->flush(wsolo::time_point::min()) == errc::timed_out);
+    CHECK(f.out->queued_bytes() == before); // a peer that has stopped is not buried in marks
+    REQUIRE(access::queue_mark(*f.out, log.next()) == errc::none);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::none}, {2, errc::none}});
     CHECK(f.send("c") == errc::none);
-    f.pump_all();
+    REQUIRE(f.pump_all() == pump_status::idle);
     CHECK(f.payloads(1) == std::vector<std::string>{"a", "c"});
+}
+
+TEMPLATE_TEST_CASE("a flush that gave up was first, between or last, in the queue or after a message",
+                   "[write][wait]", server, client) {
+    for (const bool in_message : {false, true}) {
+        writer_fixture<TestType> f;
+        outcome_log log;
+        std::optional<wsolo::fragmented_message<typename writer_fixture<TestType>::writer_type>> message;
+        if (in_message) message.emplace(f.out->begin_message(wsolo::opcode::text));
+        const auto gives_up = [&] { CHECK(f.out->flush(wsolo::time_point::min()) == errc::timed_out); };
+        REQUIRE(f.out->send_text("1") == errc::none);
+        gives_up();
+        REQUIRE(f.out->flush(log.next()) == errc::none);
+        gives_up();
+        REQUIRE(f.out->send_text("2") == errc::none);
+        gives_up();
+        REQUIRE(f.out->flush(log.next()) == errc::none);
+        gives_up();
+        if (in_message) REQUIRE(message->finish() == errc::none);
+        REQUIRE(f.pump_all() == pump_status::idle);
+        CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::none}, {1, errc::none}});
+        CHECK(f.out->queued_bytes() == 0);
+        CHECK(f.payloads(1).back() == "2");
+    }
 }
 
 namespace {
