@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Files stay short: question one at 300 lines, split it at 400. Generated files do not count."""
+"""Length is a smell, not a knife: question a file at 400 lines (is it one noun, one state machine?), split it at 700.
+Generated files do not count."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from typing import List, Tuple
 
 from house import read_lines, report, repository_root
 
-QUESTION = 300
-SPLIT = 400
+QUESTION = 400
+SPLIT = 700
 FOLDERS = ["include", "tests", "bench", "examples", "tools", "scripts", "cmake", "test_package"]
 ENDINGS = {".hpp", ".cpp", ".h", ".c", ".py", ".js", ".cmake", ".sh", ".txt"}
 

@@ -160,11 +160,11 @@ class Mirror(House):
 
 class Length(House):
     def test_long_files(self) -> None:
-        self.write("include/wsolo/frame/header.hpp", "\n" * 400)
-        self.write("tests/unit/frame/header_test.cpp", "\n" * 401)
+        self.write("include/wsolo/frame/header.hpp", "\n" * 700)
+        self.write("tests/unit/frame/header_test.cpp", "\n" * 701)
         errors, warnings = check_length.judge(self.root)
-        self.one(errors, "header_test.cpp: 401")
-        self.one(warnings, "header.hpp: 400")
+        self.one(errors, "header_test.cpp: 701")
+        self.one(warnings, "header.hpp: 700")
 
 
 class Mutants(House):

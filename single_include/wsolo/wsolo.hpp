@@ -384,7 +384,7 @@ inline constexpr std::size_t chacha20_block_size = 64;
 /// generator the order is all one, and a transposition would cost a fifth.
 inline constexpr std::size_t chacha20_group = 4;
 
-#if defined(__GNUC__)
+#if defined(__GNUC__) && (!defined(__i386__) || defined(__SSE2__)) // else a vector can't be passed on
 using chacha20_lanes4 = std::uint32_t __attribute__((vector_size(16)));
 #else
 /// Four words that behave like a vector, where the compiler has none.
@@ -511,11 +511,12 @@ inline void chacha20_run(const chacha20_key& key, std::uint32_t count, std::byte
 
 // ---- wsolo/core/error.hpp
 // One enumerator per violated rule, and one table that says the rest: the sentence, the section, who is to
-// blame, and the close code that the rule's violation is answered with.
+// blame, what kind of end it is, and the close code that the rule's violation is answered with.
 //
 // Laws of this file:
 // - "Need more bytes" is never an error, and no error is ever also a success: `errc::none` is the only
 // non-error.
+// - A sentence that a peer or a user reads names the field and the rule.
 // - Every enumerator has exactly one row, in the enumerators' order (checked at compile time).
 
 namespace wsolo::inline WSOLO_ABI {
@@ -546,30 +547,48 @@ enum class errc : std::uint8_t {
     inbox_overloaded,
     pong_timeout,
     // The opening handshake.
-    handshake_malformed,
     handshake_invalid_character,
     handshake_invalid_line_end,
     handshake_invalid_start_line,
+    handshake_invalid_target,
     handshake_invalid_field_line,
     handshake_obsolete_folding,
+    handshake_target_too_long,
     handshake_line_too_long,
     handshake_too_many_headers,
     handshake_too_large,
+    handshake_incomplete,
     handshake_method_not_get,
     handshake_http_version,
     handshake_missing_host,
+    handshake_duplicate_host,
+    handshake_invalid_host,
+    handshake_invalid_scheme,
     handshake_missing_upgrade,
+    handshake_invalid_upgrade,
+    handshake_duplicate_upgrade,
     handshake_missing_connection,
+    handshake_invalid_connection,
+    handshake_connection_field,
     handshake_missing_key,
+    handshake_duplicate_key,
     handshake_invalid_key,
     handshake_unsupported_version,
-    handshake_duplicate_header,
-    handshake_unexpected_body,
+    handshake_duplicate_version,
+    handshake_duplicate_origin,
     handshake_origin_refused,
-    handshake_unexpected_status,
-    handshake_invalid_accept,
+    handshake_invalid_length,
+    handshake_ambiguous_length,
+    handshake_unexpected_body,
+    handshake_invalid_subprotocol,
+    handshake_duplicate_subprotocol,
     handshake_unrequested_subprotocol,
+    handshake_invalid_extension,
+    handshake_duplicate_extensions,
     handshake_unrequested_extension,
+    handshake_unexpected_status,
+    handshake_duplicate_accept,
+    handshake_invalid_accept,
     handshake_timeout,
     // The connection underneath.
     connection_lost,
@@ -602,6 +621,15 @@ enum class errc : std::uint8_t {
 /// Who broke the rule: our own caller, the peer, or the transport between them.
 enum class blame : std::uint8_t { nobody, local, remote, transport };
 
+/// What kind of end an errc is; each has one.
+enum class error_kind : std::uint8_t {
+    none,
+    violation, ///< a peer's bytes broke a rule of the protocol
+    limit,     ///< a peer kept the protocol's rules and passed a bound, or a policy, of this side
+    refusal,   ///< a call of this side was not granted: nothing was taken, nothing has changed
+    outcome,   ///< what was under way came to an end: an item was dropped, or a connection is over
+};
+
 /// What is known of an errc. `close_status` is the status code to send in a Close frame (RFC 6455 §7.4.1), 0
 /// where no Close frame can or need be sent. The strings are literals.
 struct error_info {
@@ -610,147 +638,213 @@ struct error_info {
     std::string_view text;
     std::string_view section;
     blame who = blame::nobody;
+    error_kind kind = error_kind::none;
     std::uint16_t close_status = 0;
 };
 
 namespace detail {
 
 inline constexpr error_info error_table[] = {
-    {errc::none, "none", "no error", "", blame::nobody, 0},
-
+    {errc::none, "none", "no error", "", blame::nobody, error_kind::none, 0},
     {errc::reserved_bits_set, "reserved_bits_set",
-     "a reserved bit is set and no extension gives it a meaning", "RFC 6455 §5.2", blame::remote, 1002},
+     "a reserved bit is set and no extension gives it a meaning", "RFC 6455 §5.2", blame::remote,
+     error_kind::violation, 1002},
     {errc::reserved_opcode, "reserved_opcode", "the opcode is reserved", "RFC 6455 §5.2", blame::remote,
-     1002},
+     error_kind::violation, 1002},
     {errc::fragmented_control_frame, "fragmented_control_frame", "a control frame is fragmented",
-     "RFC 6455 §5.5", blame::remote, 1002},
+     "RFC 6455 §5.5", blame::remote, error_kind::violation, 1002},
     {errc::oversized_control_frame, "oversized_control_frame", "a control frame's payload exceeds 125 bytes",
-     "RFC 6455 §5.5", blame::remote, 1002},
+     "RFC 6455 §5.5", blame::remote, error_kind::violation, 1002},
     {errc::mask_required, "mask_required", "a client's frame is not masked", "RFC 6455 §5.1", blame::remote,
-     1002},
+     error_kind::violation, 1002},
     {errc::mask_forbidden, "mask_forbidden", "a server's frame is masked", "RFC 6455 §5.1", blame::remote,
-     1002},
+     error_kind::violation, 1002},
     {errc::non_minimal_length, "non_minimal_length", "the payload length is not in its shortest form",
-     "RFC 6455 §5.2", blame::remote, 1002},
+     "RFC 6455 §5.2", blame::remote, error_kind::violation, 1002},
     {errc::length_high_bit_set, "length_high_bit_set", "the payload length's most significant bit is set",
-     "RFC 6455 §5.2", blame::remote, 1002},
+     "RFC 6455 §5.2", blame::remote, error_kind::violation, 1002},
     {errc::unexpected_continuation, "unexpected_continuation", "a continuation frame continues nothing",
-     "RFC 6455 §5.4", blame::remote, 1002},
+     "RFC 6455 §5.4", blame::remote, error_kind::violation, 1002},
     {errc::expected_continuation, "expected_continuation", "a new message began inside a fragmented one",
-     "RFC 6455 §5.4", blame::remote, 1002},
-    {errc::invalid_utf8, "invalid_utf8", "a text message is not UTF-8", "RFC 6455 §8.1", blame::remote, 1007},
+     "RFC 6455 §5.4", blame::remote, error_kind::violation, 1002},
+    {errc::invalid_utf8, "invalid_utf8", "a text message is not UTF-8", "RFC 6455 §8.1", blame::remote,
+     error_kind::violation, 1007},
     {errc::close_body_of_one_byte, "close_body_of_one_byte", "a Close frame's body is a single byte",
-     "RFC 6455 §5.5.1", blame::remote, 1002},
+     "RFC 6455 §5.5.1", blame::remote, error_kind::violation, 1002},
     {errc::invalid_close_code, "invalid_close_code", "a Close frame's status code may not be sent",
-     "RFC 6455 §7.4", blame::remote, 1002},
+     "RFC 6455 §7.4", blame::remote, error_kind::violation, 1002},
     {errc::invalid_close_reason, "invalid_close_reason", "a Close frame's reason is not UTF-8",
-     "RFC 6455 §5.5.1", blame::remote, 1007},
-
+     "RFC 6455 §5.5.1", blame::remote, error_kind::violation, 1007},
     {errc::frame_too_big, "frame_too_big", "a frame exceeds the configured limit", "RFC 6455 §10.4",
-     blame::remote, 1009},
+     blame::remote, error_kind::limit, 1009},
     {errc::message_too_big, "message_too_big", "a message exceeds the configured limit", "RFC 6455 §10.4",
-     blame::remote, 1009},
+     blame::remote, error_kind::limit, 1009},
+    // 1008 and not 1009: nothing was too big to process, a bound on how a message may be cut was passed.
     {errc::too_many_fragments, "too_many_fragments", "a message has more fragments than the configured limit",
-     "RFC 6455 §10.4", blame::remote, 1008},
+     "RFC 6455 §10.4", blame::remote, error_kind::limit, 1008},
     {errc::inbox_overflow, "inbox_overflow", "messages arrive faster than they are handled",
-     "RFC 6455 §7.4.1", blame::remote, 1008},
+     "RFC 6455 §7.4.1", blame::remote, error_kind::limit, 1008},
     {errc::inbox_overloaded, "inbox_overloaded",
-     "this side is busy and holds no more messages: try again later", "RFC 6455 §7.4.1", blame::local, 1013},
+     "this side is busy and holds no more messages: try again later", "the IANA registry of RFC 6455 §11.7",
+     blame::local, error_kind::limit, 1013},
     {errc::pong_timeout, "pong_timeout", "the peer did not answer in time", "RFC 6455 §5.5.2", blame::remote,
-     1011},
-
-    {errc::handshake_malformed, "handshake_malformed",
-     "a header field's value is not of the form that HTTP or RFC 6455 gives it", "RFC 6455 §4.2.1",
-     blame::remote, 0},
+     error_kind::limit, 1011},
     {errc::handshake_invalid_character, "handshake_invalid_character",
-     "the handshake holds a control character", "RFC 9110 §5.5", blame::remote, 0},
+     "the handshake holds a control character", "RFC 9110 §5.5", blame::remote, error_kind::violation, 0},
     {errc::handshake_invalid_line_end, "handshake_invalid_line_end",
-     "a handshake line holds a CR or LF that is not part of a CR LF pair", "RFC 9112 §2.2", blame::remote, 0},
+     "a handshake line holds a CR or LF that is not part of a CR LF pair", "RFC 9112 §2.2", blame::remote,
+     error_kind::violation, 0},
     {errc::handshake_invalid_start_line, "handshake_invalid_start_line",
-     "the handshake's first line is not a legal request or status line", "RFC 9112 §2.1", blame::remote, 0},
+     "the handshake's first line is not a legal request or status line", "RFC 9112 §2.1", blame::remote,
+     error_kind::violation, 0},
+    {errc::handshake_invalid_target, "handshake_invalid_target",
+     "the request's target is neither a path nor an absolute http, https, ws or wss URI", "RFC 6455 §4.2.1",
+     blame::remote, error_kind::violation, 0},
     {errc::handshake_invalid_field_line, "handshake_invalid_field_line",
-     "a handshake line is not a header field: a token, a colon, a value", "RFC 9112 §5", blame::remote, 0},
+     "a handshake line is not a header field: a token, a colon, a value", "RFC 9112 §5", blame::remote,
+     error_kind::violation, 0},
     {errc::handshake_obsolete_folding, "handshake_obsolete_folding",
-     "a header field is folded over several lines", "RFC 9112 §5.2", blame::remote, 0},
+     "a request's header field is folded over several lines", "RFC 9112 §5.2", blame::remote,
+     error_kind::violation, 0},
+    {errc::handshake_target_too_long, "handshake_target_too_long",
+     "the request's first line exceeds the configured limit", "RFC 9112 §3", blame::remote, error_kind::limit,
+     0},
     {errc::handshake_line_too_long, "handshake_line_too_long",
-     "a handshake line exceeds the configured limit", "RFC 9112 §3", blame::remote, 0},
+     "a header field line exceeds the configured limit", "RFC 9110 §5.4", blame::remote, error_kind::limit,
+     0},
     {errc::handshake_too_many_headers, "handshake_too_many_headers",
-     "the handshake has more header fields than the configured limit", "RFC 9110 §5.4", blame::remote, 0},
+     "the handshake has more header fields than the configured limit", "RFC 9110 §5.4", blame::remote,
+     error_kind::limit, 0},
     {errc::handshake_too_large, "handshake_too_large", "the handshake exceeds the configured limit",
-     "RFC 9110 §5.4", blame::remote, 0},
-    {errc::handshake_method_not_get, "handshake_method_not_get", "the handshake's method is not GET",
-     "RFC 6455 §4.1", blame::remote, 0},
-    {errc::handshake_http_version, "handshake_http_version", "the handshake's HTTP version is not 1.1",
-     "RFC 6455 §4.1", blame::remote, 0},
-    {errc::handshake_missing_host, "handshake_missing_host", "the handshake has no Host", "RFC 6455 §4.2.1",
-     blame::remote, 0},
-    {errc::handshake_missing_upgrade, "handshake_missing_upgrade", "the Upgrade header lacks \"websocket\"",
-     "RFC 6455 §4.2.1", blame::remote, 0},
-    {errc::handshake_missing_connection, "handshake_missing_connection",
-     "the Connection header lacks \"Upgrade\"", "RFC 6455 §4.2.1", blame::remote, 0},
-    {errc::handshake_missing_key, "handshake_missing_key", "the handshake has no Sec-WebSocket-Key",
-     "RFC 6455 §4.2.1", blame::remote, 0},
+     "RFC 9110 §5.4", blame::remote, error_kind::limit, 0},
+    {errc::handshake_incomplete, "handshake_incomplete", "the connection ended inside the handshake",
+     "RFC 9112 §8", blame::remote, error_kind::outcome, 0},
+    {errc::handshake_method_not_get, "handshake_method_not_get",
+     "the handshake's method is not GET, or not CONNECT over HTTP/2 and HTTP/3", "RFC 6455 §4.2.1",
+     blame::remote, error_kind::violation, 0},
+    {errc::handshake_http_version, "handshake_http_version",
+     "the HTTP version is not one that WebSocket is spoken over", "RFC 9110 §2.5", blame::remote,
+     error_kind::violation, 0},
+    {errc::handshake_missing_host, "handshake_missing_host", "Host is missing", "RFC 6455 §4.2.1",
+     blame::remote, error_kind::violation, 0},
+    {errc::handshake_duplicate_host, "handshake_duplicate_host", "Host appears more than once",
+     "RFC 9112 §3.2", blame::remote, error_kind::violation, 0},
+    {errc::handshake_invalid_host, "handshake_invalid_host",
+     "Host is not a host name or address with an optional port", "RFC 9110 §7.2", blame::remote,
+     error_kind::violation, 0},
+    {errc::handshake_invalid_scheme, "handshake_invalid_scheme", ":scheme is neither http nor https",
+     "RFC 8441 §5", blame::remote, error_kind::violation, 0},
+    {errc::handshake_missing_upgrade, "handshake_missing_upgrade", "Upgrade lacks \"websocket\"",
+     "RFC 6455 §4.2.1", blame::remote, error_kind::violation, 0},
+    {errc::handshake_invalid_upgrade, "handshake_invalid_upgrade", "Upgrade is not a list of protocols",
+     "RFC 9110 §7.8", blame::remote, error_kind::violation, 0},
+    {errc::handshake_duplicate_upgrade, "handshake_duplicate_upgrade",
+     "Upgrade appears more than once in an answer", "RFC 6455 §4.1", blame::remote, error_kind::violation, 0},
+    {errc::handshake_missing_connection, "handshake_missing_connection", "Connection lacks \"Upgrade\"",
+     "RFC 6455 §4.2.1", blame::remote, error_kind::violation, 0},
+    {errc::handshake_invalid_connection, "handshake_invalid_connection", "Connection is not a list of tokens",
+     "RFC 9110 §7.6.1", blame::remote, error_kind::violation, 0},
+    {errc::handshake_connection_field, "handshake_connection_field",
+     "Connection, Upgrade, Transfer-Encoding or another field of one connection stands in HTTP/2 or HTTP/3",
+     "RFC 9113 §8.2.2", blame::remote, error_kind::violation, 0},
+    {errc::handshake_missing_key, "handshake_missing_key", "Sec-WebSocket-Key is missing", "RFC 6455 §4.2.1",
+     blame::remote, error_kind::violation, 0},
+    {errc::handshake_duplicate_key, "handshake_duplicate_key", "Sec-WebSocket-Key appears more than once",
+     "RFC 6455 §11.3.1", blame::remote, error_kind::violation, 0},
     {errc::handshake_invalid_key, "handshake_invalid_key",
-     "Sec-WebSocket-Key is not the Base64 form of 16 bytes", "RFC 6455 §4.2.1", blame::remote, 0},
+     "Sec-WebSocket-Key is not the Base64 form of 16 bytes", "RFC 6455 §4.2.1", blame::remote,
+     error_kind::violation, 0},
     {errc::handshake_unsupported_version, "handshake_unsupported_version", "Sec-WebSocket-Version is not 13",
-     "RFC 6455 §4.4", blame::remote, 0},
-    {errc::handshake_duplicate_header, "handshake_duplicate_header",
-     "a header field that must be single appears twice", "RFC 6455 §11.3", blame::remote, 0},
-    {errc::handshake_unexpected_body, "handshake_unexpected_body", "the handshake announces a body",
-     "RFC 6455 §4.1", blame::remote, 0},
-    {errc::handshake_origin_refused, "handshake_origin_refused", "the Origin is not accepted here",
-     "RFC 6455 §10.2", blame::remote, 0},
-    {errc::handshake_unexpected_status, "handshake_unexpected_status", "the server's status is not 101",
-     "RFC 6455 §4.1", blame::remote, 0},
-    {errc::handshake_invalid_accept, "handshake_invalid_accept",
-     "Sec-WebSocket-Accept does not answer the key that was sent", "RFC 6455 §4.1", blame::remote, 0},
+     "RFC 6455 §4.4", blame::remote, error_kind::violation, 0},
+    {errc::handshake_duplicate_version, "handshake_duplicate_version",
+     "Sec-WebSocket-Version appears more than once", "RFC 6455 §11.3.5", blame::remote, error_kind::violation,
+     0},
+    {errc::handshake_duplicate_origin, "handshake_duplicate_origin", "Origin appears more than once",
+     "RFC 6454 §7.3", blame::remote, error_kind::violation, 0},
+    {errc::handshake_origin_refused, "handshake_origin_refused", "Origin is not accepted here",
+     "RFC 6455 §10.2", blame::remote, error_kind::limit, 0},
+    {errc::handshake_invalid_length, "handshake_invalid_length", "Content-Length is not one number",
+     "RFC 9110 §8.6", blame::remote, error_kind::violation, 0},
+    {errc::handshake_ambiguous_length, "handshake_ambiguous_length",
+     "Transfer-Encoding stands beside Content-Length, or in HTTP/1.0", "RFC 9112 §6.1", blame::remote,
+     error_kind::violation, 0},
+    {errc::handshake_unexpected_body, "handshake_unexpected_body",
+     "Content-Length or Transfer-Encoding announces a body where none may be", "RFC 9110 §7.8", blame::remote,
+     error_kind::violation, 0},
+    {errc::handshake_invalid_subprotocol, "handshake_invalid_subprotocol",
+     "Sec-WebSocket-Protocol is not a list of tokens", "RFC 6455 §11.3.4", blame::remote,
+     error_kind::violation, 0},
+    {errc::handshake_duplicate_subprotocol, "handshake_duplicate_subprotocol",
+     "Sec-WebSocket-Protocol appears more than once in an answer", "RFC 6455 §11.3.4", blame::remote,
+     error_kind::violation, 0},
     {errc::handshake_unrequested_subprotocol, "handshake_unrequested_subprotocol",
-     "the server chose a subprotocol that was not offered", "RFC 6455 §4.1", blame::remote, 0},
+     "Sec-WebSocket-Protocol names what was not offered", "RFC 6455 §4.1", blame::remote,
+     error_kind::violation, 0},
+    {errc::handshake_invalid_extension, "handshake_invalid_extension",
+     "Sec-WebSocket-Extensions is not a list of extensions with their parameters", "RFC 6455 §9.1",
+     blame::remote, error_kind::violation, 0},
+    {errc::handshake_duplicate_extensions, "handshake_duplicate_extensions",
+     "Sec-WebSocket-Extensions appears more than once in an answer", "RFC 6455 §11.3.2", blame::remote,
+     error_kind::violation, 0},
     {errc::handshake_unrequested_extension, "handshake_unrequested_extension",
-     "the server chose an extension that was not offered", "RFC 6455 §4.1", blame::remote, 0},
-    {errc::handshake_timeout, "handshake_timeout", "the handshake did not finish in time", "RFC 6455 §10.4",
-     blame::remote, 0},
-
+     "Sec-WebSocket-Extensions names what was not offered", "RFC 6455 §4.1", blame::remote,
+     error_kind::violation, 0},
+    {errc::handshake_unexpected_status, "handshake_unexpected_status",
+     "the server's status is not the one that opens a WebSocket", "RFC 6455 §4.1", blame::remote,
+     error_kind::outcome, 0},
+    {errc::handshake_duplicate_accept, "handshake_duplicate_accept",
+     "Sec-WebSocket-Accept appears more than once", "RFC 6455 §11.3.3", blame::remote, error_kind::violation,
+     0},
+    {errc::handshake_invalid_accept, "handshake_invalid_accept",
+     "Sec-WebSocket-Accept does not answer the key that was sent", "RFC 6455 §4.1", blame::remote,
+     error_kind::violation, 0},
+    {errc::handshake_timeout, "handshake_timeout", "the handshake did not finish in time", "RFC 9110 §15.5.9",
+     blame::remote, error_kind::limit, 0},
     {errc::connection_lost, "connection_lost", "the connection ended without a closing handshake",
-     "RFC 6455 §7.1.5", blame::transport, 0},
+     "RFC 6455 §7.1.5", blame::transport, error_kind::outcome, 0},
     {errc::write_failed, "write_failed", "the transport could not write", "RFC 6455 §7.1.7", blame::transport,
-     0},
+     error_kind::outcome, 0},
     {errc::write_timed_out, "write_timed_out", "a write met its deadline", "RFC 6455 §7.1.7",
-     blame::transport, 0},
+     blame::transport, error_kind::outcome, 0},
     {errc::schedule_refused, "schedule_refused", "the schedule hook refused to have the queue driven", "",
-     blame::local, 0},
-
+     blame::local, error_kind::outcome, 0},
     {errc::buffer_too_small, "buffer_too_small", "the destination is smaller than the frame", "",
-     blame::local, 0},
+     blame::local, error_kind::refusal, 0},
     {errc::invalid_header_field, "invalid_header_field",
-     "a header field, target or subprotocol to be sent is not legal, or is the library's own to write",
-     "RFC 9110 §5.5", blame::local, 0},
+     "a header field, host, target or subprotocol to be sent is not legal, or is the library's own to write",
+     "RFC 9110 §5.5", blame::local, error_kind::refusal, 0},
     {errc::control_payload_too_big, "control_payload_too_big", "a control payload may have 125 bytes at most",
-     "RFC 6455 §5.5", blame::local, 0},
+     "RFC 6455 §5.5", blame::local, error_kind::refusal, 0},
     {errc::payload_too_big, "payload_too_big", "a payload length must stay below 2^63", "RFC 6455 §5.2",
-     blame::local, 0},
+     blame::local, error_kind::refusal, 0},
     {errc::raw_frame_malformed, "raw_frame_malformed", "the raw bytes are not one whole frame of this side",
-     "RFC 6455 §5.2", blame::local, 0},
-    {errc::out_of_memory, "out_of_memory", "no memory", "", blame::local, 1011},
+     "RFC 6455 §5.2", blame::local, error_kind::refusal, 0},
+    {errc::out_of_memory, "out_of_memory", "no memory", "", blame::local, error_kind::refusal, 1011},
     {errc::entropy_unavailable, "entropy_unavailable", "the system gave no random bytes", "RFC 6455 §10.3",
-     blame::local, 0},
-    {errc::queue_full, "queue_full", "the queue's budget is used up", "RFC 6455 §7.4.1", blame::local, 1013},
-    {errc::too_large, "too_large", "the item alone exceeds the whole budget", "", blame::local, 0},
-    {errc::closed, "closed", "closed", "RFC 6455 §5.5.1", blame::local, 0},
-    {errc::aborted, "aborted", "aborted by this side", "RFC 6455 §7.1.7", blame::local, 0},
-    {errc::drain_timed_out, "drain_timed_out", "the drain met its deadline", "", blame::transport, 0},
-    {errc::dropped_oldest, "dropped_oldest", "dropped in favour of a newer item", "", blame::local, 0},
-    {errc::conflated, "conflated", "replaced by a newer item of the same key", "", blame::local, 0},
+     blame::local, error_kind::refusal, 0},
+    {errc::queue_full, "queue_full", "the queue's budget is used up", "the IANA registry of RFC 6455 §11.7",
+     blame::local, error_kind::refusal, 1013},
+    {errc::too_large, "too_large", "the item alone exceeds the whole budget", "", blame::local,
+     error_kind::refusal, 0},
+    {errc::closed, "closed", "closed", "RFC 6455 §5.5.1", blame::local, error_kind::refusal, 0},
+    {errc::aborted, "aborted", "aborted by this side", "RFC 6455 §7.1.7", blame::local, error_kind::outcome,
+     0},
+    {errc::drain_timed_out, "drain_timed_out", "the drain met its deadline", "", blame::transport,
+     error_kind::outcome, 0},
+    {errc::dropped_oldest, "dropped_oldest", "dropped in favour of a newer item", "", blame::local,
+     error_kind::outcome, 0},
+    {errc::conflated, "conflated", "replaced by a newer item of the same key", "", blame::local,
+     error_kind::outcome, 0},
     {errc::message_open, "message_open", "another fragmented message is open", "RFC 6455 §5.4", blame::local,
-     0},
+     error_kind::refusal, 0},
     {errc::message_unfinished, "message_unfinished", "a fragmented message was abandoned", "RFC 6455 §5.4",
-     blame::local, 1011},
+     blame::local, error_kind::outcome, 1011},
     {errc::handler_failed, "handler_failed", "the handler of a message threw", "RFC 6455 §7.4.1",
-     blame::local, 1011},
-    {errc::cancelled, "cancelled", "cancelled by the stop token", "", blame::local, 0},
-    {errc::timed_out, "timed_out", "the deadline passed", "", blame::local, 0},
+     blame::local, error_kind::outcome, 1011},
+    {errc::cancelled, "cancelled", "cancelled by the stop token", "", blame::local, error_kind::refusal, 0},
+    {errc::timed_out, "timed_out", "the deadline passed", "", blame::local, error_kind::refusal, 0},
     {errc::would_deadlock, "would_deadlock", "waiting here would wait for this very caller", "", blame::local,
-     0},
+     error_kind::refusal, 0},
 };
 
 consteval bool error_table_is_in_order() {
@@ -777,6 +871,17 @@ static_assert(error_table_is_in_order(), "give every errc its row, in the order 
 [[nodiscard]] constexpr std::string_view section_of(errc code) noexcept { return info(code).section; }
 /// Who broke the rule.
 [[nodiscard]] constexpr blame blame_of(errc code) noexcept { return info(code).who; }
+
+/// Whether the peer broke a rule of the protocol, in a frame or in the handshake.
+[[nodiscard]] constexpr bool is_protocol_violation(errc code) noexcept {
+    return info(code).kind == error_kind::violation;
+}
+/// Whether the peer passed a bound or a policy of this side; what it sent was legal.
+[[nodiscard]] constexpr bool is_limit(errc code) noexcept { return info(code).kind == error_kind::limit; }
+/// Whether a call was not granted. What it was to send is still the caller's: to keep, to change or to drop.
+[[nodiscard]] constexpr bool is_refusal(errc code) noexcept { return info(code).kind == error_kind::refusal; }
+/// Whether it tells how something ended that had been accepted or begun.
+[[nodiscard]] constexpr bool is_outcome(errc code) noexcept { return info(code).kind == error_kind::outcome; }
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -815,54 +920,8 @@ public:
 template <>
 struct std::is_error_code_enum<wsolo::errc> : std::true_type {};
 
-// ---- wsolo/core/time.hpp
-// Points and spans of time, as everything in wsolo counts them.
-//
-// Laws of this file:
-// - Every deadline is a point of the steady clock: the wall clock may jump.
-// - Arithmetic saturates: a deadline beyond the clock's end is no deadline.
-// - Nothing here reads a clock.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// A point of the steady clock.
-using time_point = std::chrono::steady_clock::time_point;
-/// A span; any std::chrono duration that converts without loss fits.
-using duration = std::chrono::steady_clock::duration;
-
-/// "No deadline", and what a deadline that would overflow saturates to.
-inline constexpr time_point no_deadline = time_point::max();
-
-/// `span` in the clock's own unit; what that can't hold saturates, at either end.
-template <class Rep, class Period>
-[[nodiscard]] constexpr duration saturated(std::chrono::duration<Rep, Period> span) noexcept {
-    using given = std::chrono::duration<Rep, Period>;
-    if constexpr (std::ratio_less_equal_v<Period, duration::period>) { // as fine or finer: it fits
-        return std::chrono::duration_cast<duration>(span);
-    } else {
-        if (span >= std::chrono::duration_cast<given>(duration::max())) return duration::max();
-        if (span <= std::chrono::duration_cast<given>(duration::min())) return duration::min();
-        return std::chrono::duration_cast<duration>(span);
-    }
-}
-
-/// `from` + `span`, saturating at no_deadline and at the clock's beginning.
-[[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
-    const duration since = from.time_since_epoch();
-    if (span.count() > 0 && since > duration::max() - span) return no_deadline;
-    if (span.count() < 0 && since < duration::min() - span) return time_point::min();
-    return from + span;
-}
-template <class Rep, class Period>
-[[nodiscard]] constexpr time_point deadline_after(time_point from,
-                                                  std::chrono::duration<Rep, Period> span) noexcept {
-    return deadline_after(from, saturated(span));
-}
-
-} // namespace wsolo::inline WSOLO_ABI
-
 // ---- wsolo/core/limit.hpp
-// What a zero means for every limit, quantum and timeout of wsolo: none.
+// What a zero means for every limit, quantum and timeout of wsolo: none. (Of a timeout: bound_of in core/time.hpp.)
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -870,12 +929,6 @@ namespace wsolo::inline WSOLO_ABI {
 template <std::unsigned_integral Number>
 [[nodiscard]] constexpr Number bound_of(Number limit) noexcept {
     return limit == 0 ? std::numeric_limits<Number>::max() : limit;
-}
-
-/// The same of a timeout, saturated.
-template <class Rep, class Period>
-[[nodiscard]] constexpr duration bound_of(std::chrono::duration<Rep, Period> timeout) noexcept {
-    return timeout == timeout.zero() ? duration::max() : saturated(timeout);
 }
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -1182,6 +1235,58 @@ using default_side = std::conditional_t<Self == role::server, server_side, clien
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/core/time.hpp
+// Points and spans of time, as everything in wsolo counts them.
+//
+// Laws of this file:
+// - Every deadline is a point of the steady clock: the wall clock may jump.
+// - Arithmetic saturates: a deadline beyond the clock's end is no deadline.
+// - Nothing here reads a clock.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A point of the steady clock.
+using time_point = std::chrono::steady_clock::time_point;
+/// A span; any std::chrono duration that converts without loss fits.
+using duration = std::chrono::steady_clock::duration;
+
+/// "No deadline", and what a deadline that would overflow saturates to.
+inline constexpr time_point no_deadline = time_point::max();
+
+/// `span` in the clock's own unit; what that can't hold saturates, at either end.
+template <class Rep, class Period>
+[[nodiscard]] constexpr duration saturated(std::chrono::duration<Rep, Period> span) noexcept {
+    using given = std::chrono::duration<Rep, Period>;
+    if constexpr (std::ratio_less_equal_v<Period, duration::period>) { // as fine or finer: it fits
+        return std::chrono::duration_cast<duration>(span);
+    } else {
+        if (span >= std::chrono::duration_cast<given>(duration::max())) return duration::max();
+        if (span <= std::chrono::duration_cast<given>(duration::min())) return duration::min();
+        return std::chrono::duration_cast<duration>(span);
+    }
+}
+
+/// A timeout as a bound: 0 bounds nothing, for every timeout of wsolo.
+template <class Rep, class Period>
+[[nodiscard]] constexpr duration bound_of(std::chrono::duration<Rep, Period> timeout) noexcept {
+    return timeout == timeout.zero() ? duration::max() : saturated(timeout);
+}
+
+/// `from` + `span`, saturating at no_deadline and at the clock's beginning.
+[[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
+    const duration since = from.time_since_epoch();
+    if (span.count() > 0 && since > duration::max() - span) return no_deadline;
+    if (span.count() < 0 && since < duration::min() - span) return time_point::min();
+    return from + span;
+}
+template <class Rep, class Period>
+[[nodiscard]] constexpr time_point deadline_after(time_point from,
+                                                  std::chrono::duration<Rep, Period> span) noexcept {
+    return deadline_after(from, saturated(span));
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/text/detail/utf8_tables.hpp
 // The tables of the vectorized validator: John Keiser, Daniel Lemire, "Validating UTF-8 In Less Than One
 // Instruction Per Byte" (2021).
@@ -1265,7 +1370,7 @@ struct two_words {
     }
 };
 
-#if defined(__GNUC__)
+#if defined(__GNUC__) && (!defined(__i386__) || defined(__SSE2__)) // else a vector can't be passed on
 using chunk16 = std::uint64_t __attribute__((vector_size(16)));
 #else
 using chunk16 = two_words;
@@ -2914,6 +3019,14 @@ template <role Role>
 class owned_frame {
 public:
     owned_frame() noexcept = default;
+    owned_frame(owned_frame&& other) noexcept
+        : bytes_(std::move(other.bytes_)), start_(std::exchange(other.start_, 0)) {}
+    owned_frame& operator=(owned_frame&& other) noexcept {
+        bytes_ = std::move(other.bytes_);
+        start_ = std::exchange(other.start_, 0);
+        return *this;
+    }
+    ~owned_frame() = default;
 
     /// The encoded frame. Valid while this object is not assigned to, moved from or destroyed.
     [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view().subspan(start_); }
@@ -3304,7 +3417,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// What one frame may take. A control frame is bound by the RFC's 125 bytes instead.
 struct frame_limits {
-    /// Longest payload of a data frame, in bytes.
+    /// Longest payload of a data frame, in bytes. 0: no limit.
     std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
 };
 
@@ -3341,7 +3454,7 @@ class frame_decoder {
 public:
     /// `allowed_rsv`: the reserved bits that a negotiated extension uses (rsv1_bit ...).
     explicit frame_decoder(frame_limits limits = {}, std::uint8_t allowed_rsv = 0) noexcept
-        : limits_(limits), allowed_rsv_(allowed_rsv) {}
+        : limits_{bound_of(limits.max_frame_size)}, allowed_rsv_(allowed_rsv) {}
 
     /// Takes the next part from the front of `input`, which is advanced past it, and unmasks it where it
     /// lies. Call it until it does not say part. The part lives as long as the bytes of `input`. O(part).
@@ -3648,8 +3761,7 @@ private:
 //
 // Laws of this file:
 // - Standard alphabet, padded, no line breaks.
-// - Decoding is strict: exact length, exact padding, and no bits set behind the last byte (RFC 4648 §3.5),
-//   so that every value has exactly one text.
+// - Nothing is decoded: a key is hashed as the text that it is (RFC 6455 §4.2.2), so only its form counts.
 
 namespace wsolo::inline WSOLO_ABI {
 namespace detail {
@@ -3659,15 +3771,6 @@ namespace detail {
 
 inline constexpr std::string_view base64_alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// The value of one character, -1 when it is not of the alphabet.
-[[nodiscard]] constexpr int base64_value(char c) noexcept {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    if (c == '+') return 62;
-    return c == '/' ? 63 : -1;
-}
 
 template <std::size_t Count>
 [[nodiscard]] constexpr std::array<char, base64_size(Count)>
@@ -3685,27 +3788,16 @@ encode_base64(const std::array<std::byte, Count>& bytes) noexcept {
     return text;
 }
 
-/// True when `text` is the one Base64 form of exactly Count bytes, which are then in `bytes`.
-template <std::size_t Count>
-[[nodiscard]] constexpr bool decode_base64(std::string_view text,
-                                           std::array<std::byte, Count>& bytes) noexcept {
-    constexpr std::size_t padding = (3 - Count % 3) % 3;
-    constexpr std::size_t letters = base64_size(Count) - padding;
-    if (text.size() != base64_size(Count)) return false;
-    std::uint32_t bits = 0;
-    int bit_count = 0;
-    std::size_t at = 0;
+/// Whether `text` is Base64 of exactly `count` bytes: its letters, then its padding. Bits of the last letter
+/// that stand for nothing may have any value.
+[[nodiscard]] constexpr bool is_base64_of(std::size_t count, std::string_view text) noexcept {
+    const std::size_t padding = (3 - count % 3) % 3;
+    if (text.size() != base64_size(count)) return false;
+    const std::size_t letters = text.size() - padding;
     for (std::size_t i = 0; i < letters; ++i) {
-        const int value = base64_value(text[i]);
-        if (value < 0) return false;
-        bits = (bits << 6 | static_cast<std::uint32_t>(value)) & 0xffff;
-        bit_count += 6;
-        if (bit_count < 8) continue;
-        bit_count -= 8;
-        bytes[at++] = static_cast<std::byte>(bits >> bit_count);
-        bits &= (1U << bit_count) - 1;
+        if (base64_alphabet.find(text[i]) == std::string_view::npos) return false;
     }
-    return bits == 0 && text.substr(letters) == std::string_view("==").substr(0, padding);
+    return text.substr(letters) == std::string_view("==").substr(0, padding);
 }
 
 } // namespace detail
@@ -3827,56 +3919,8 @@ struct accept_value {
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/handshake/client_key.hpp
-// Sec-WebSocket-Key: 16 random bytes in Base64, new for every connection (RFC 6455 §4.1, §11.3.1).
-//
-// Laws of this file:
-// - Randomness is an argument.
-// - A received key is taken only in its one canonical form: 22 letters, "==", no bits behind the sixteenth
-//   byte.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Anything that fills bytes unpredictably; random_keys does.
-template <class Source>
-concept nonce_source = requires(Source& source, mutable_bytes to) {
-    { source.fill(to) } noexcept;
-};
-
-/// The text of a Sec-WebSocket-Key. A value of 24 characters.
-struct client_key {
-    std::array<char, 24> text{};
-
-    /// Lives as long as this object.
-    [[nodiscard]] constexpr std::string_view view() const& noexcept { return {text.data(), text.size()}; }
-    std::string_view view() const&& = delete; // it would look into a temporary
-    friend constexpr bool operator==(const client_key&, const client_key&) noexcept = default;
-};
-
-/// The key that stands for these 16 bytes.
-[[nodiscard]] constexpr client_key make_client_key(const std::array<std::byte, 16>& nonce) noexcept {
-    return {detail::encode_base64(nonce)};
-}
-
-/// A fresh key. Takes 16 bytes from `source` (RFC 6455 §4.1: "selected randomly for each connection").
-template <nonce_source Source>
-[[nodiscard]] client_key make_client_key(Source& source) noexcept {
-    std::array<std::byte, 16> nonce{};
-    source.fill(nonce);
-    return make_client_key(nonce);
-}
-
-/// Whether a received Sec-WebSocket-Key stands for 16 bytes (RFC 6455 §4.2.1).
-[[nodiscard]] constexpr bool is_client_key(std::string_view text) noexcept {
-    std::array<std::byte, 16> nonce{};
-    return detail::decode_base64(text, nonce);
-}
-
-} // namespace wsolo::inline WSOLO_ABI
-
 // ---- wsolo/handshake/syntax.hpp
-// The small forms of HTTP that a handshake is made of: characters, tokens, hosts, targets, optional
-// whitespace.
+// The small forms of HTTP that a handshake is made of: characters, tokens, values, optional white space.
 //
 // Laws of this file:
 // - ASCII only, whatever the locale; everything is usable in constant expressions.
@@ -3946,69 +3990,16 @@ template <class Predicate>
     return text;
 }
 
-/// A request target's characters: visible ASCII, and no fragment (RFC 9112 §3.2, RFC 6455 §3). Browsers
-/// send `|`, `{` and their like unescaped, so the finer grammar of RFC 3986 is not enforced.
-[[nodiscard]] constexpr bool is_target(std::string_view text) noexcept {
-    return !text.empty() && all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
-}
-
-/// uri-host [ ":" port ] with a host that is not empty (RFC 9110 §7.2, RFC 3986 §3.2.2). No user
-/// information.
-[[nodiscard]] constexpr bool is_host(std::string_view text) noexcept {
-    std::size_t end = 0;
-    if (text.starts_with('[')) {
-        end = text.find(']');
-        if (end == std::string_view::npos || end == 1) return false;
-        const auto is_ip_char = [](char c) {
-            return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f') || c == ':' || c == '.';
-        };
-        if (!all_of(text.substr(1, end - 1), is_ip_char)) return false;
-        ++end;
-    } else {
-        end = text.find(':') < text.size() ? text.find(':') : text.size();
-        const auto is_name_char = [](char c) {
-            return is_letter_or_digit(c) ||
-                   std::string_view("-._~%!$&'()*+,;=").find(c) != std::string_view::npos;
-        };
-        if (end == 0 || !all_of(text.substr(0, end), is_name_char)) return false;
-    }
-    const std::string_view port = text.substr(end);
-    return port.empty() || (port.front() == ':' && all_of(port.substr(1), is_digit));
-}
-
-/// A target cut into the host that it names ("" in origin-form) and the resource name (RFC 6455 §3, RFC
-/// 9112 §3.2).
-struct target_parts {
-    std::string_view host;
-    std::string_view resource;
-    bool legal = false;
-};
-
-/// origin-form ("/chat?x") or absolute-form ("http://host/chat"); the other forms are not legal for an
-/// upgrade.
-[[nodiscard]] constexpr target_parts split_target(std::string_view target) noexcept {
-    if (!is_target(target)) return {};
-    if (target.front() == '/') return {{}, target, true};
-    for (const std::string_view scheme : {std::string_view("http://"), std::string_view("https://")}) {
-        if (!equals_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
-        const std::string_view rest = target.substr(scheme.size());
-        const std::size_t end = rest.find_first_of("/?");
-        const std::string_view host = rest.substr(0, end);
-        return {host, end < rest.size() ? rest.substr(end) : std::string_view("/"), is_host(host)};
-    }
-    return {};
-}
-
 } // namespace detail
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/handshake/header_list.hpp
-// Header fields as views over a head that was checked before: walked in order, found by name, split at
-// commas.
+// Header fields as views, over a head that was checked before or over what another parser found: walked in
+// order, found by name, split at commas.
 //
 // Laws of this file:
-// - No table is kept: a lookup walks the head, O(its bytes), which the limits keep small. So any number of
-//   fields costs no memory.
+// - No table is kept: a lookup walks the fields, O(their bytes), which the limits keep small. So any number
+//   of fields costs no memory. What a peer can lengthen is never walked once for each of its own elements.
 // - Names compare without regard to case, values come without the whitespace around them (RFC 9110 §5).
 // - All views point into the head and live as long as it does.
 
@@ -4025,7 +4016,7 @@ struct header_field {
     friend constexpr bool operator==(const header_field&, const header_field&) noexcept = default;
 };
 
-/// The fields of one head, in their order. A range of header_field; a view.
+/// The fields of one message, in their order. A range of header_field; a view.
 class header_list {
 public:
     class iterator {
@@ -4034,35 +4025,48 @@ public:
         using difference_type = std::ptrdiff_t;
 
         constexpr iterator() = default;
-        constexpr explicit iterator(std::string_view lines) noexcept : rest_(lines) { ++*this; }
+        constexpr iterator(std::string_view lines, std::span<const header_field> parsed) noexcept
+            : rest_(lines), parsed_(parsed), ended_(false) {
+            ++*this;
+        }
         [[nodiscard]] constexpr const header_field& operator*() const noexcept { return field_; }
         [[nodiscard]] constexpr const header_field* operator->() const noexcept { return &field_; }
         constexpr iterator& operator++() noexcept {
+            if (!parsed_.empty()) {
+                field_ = {parsed_.front().name, detail::trim(parsed_.front().value)};
+                parsed_ = parsed_.subspan(1);
+                return *this;
+            }
             const std::size_t end = rest_.find('\r'); // a legal head has it nowhere else
+            ended_ = end == std::string_view::npos;
+            if (ended_) return *this;
             const std::string_view line = rest_.substr(0, end);
             const std::size_t colon = line.find(':');
-            field_ = {};
-            if (colon != std::string_view::npos) {
-                field_ = {line.substr(0, colon), detail::trim(line.substr(colon + 1))};
-            }
-            rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 2);
+            field_ = {line.substr(0, colon), detail::trim(line.substr(colon + 1))};
+            rest_.remove_prefix(end + 2);
             return *this;
         }
         constexpr void operator++(int) noexcept { ++*this; }
-        friend constexpr bool operator==(const iterator& at, list_end) noexcept {
-            return at.field_.name.empty();
-        }
+        friend constexpr bool operator==(const iterator& at, list_end) noexcept { return at.ended_; }
 
     private:
         std::string_view rest_;
+        std::span<const header_field> parsed_;
         header_field field_;
+        bool ended_ = true;
     };
 
     constexpr header_list() = default;
     /// `lines`: field lines that were found legal, each with its CR LF.
     constexpr explicit header_list(std::string_view lines) noexcept : lines_(lines) {}
+    /// `fields`: what another parser found, an array or vector of header_field that lives as long as this list.
+    /// White space around values is left out here too.
+    template <class Fields>
+        requires(!std::same_as<Fields, header_list> &&
+                 std::convertible_to<const Fields&, std::span<const header_field>>)
+    constexpr header_list(const Fields& fields) noexcept : parsed_(fields) {}
 
-    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(lines_); }
+    [[nodiscard]] constexpr iterator begin() const noexcept { return {lines_, parsed_}; }
     [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
 
     /// The first field of this name.
@@ -4083,7 +4087,8 @@ public:
     }
 
 private:
-    std::string_view lines_;
+    std::string_view lines_; // one of the two is empty
+    std::span<const header_field> parsed_;
 };
 
 /// The elements of a comma-separated list, of one text or of all fields of one name together, which mean
@@ -4181,6 +4186,183 @@ template <class Predicate>
 } // namespace detail
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/handshake/message_writer.hpp
+// Writes heads: into a span, or behind the contents of a container.
+//
+// Laws of this file:
+// - Composed twice, first only counted: so a destination that is too small is left untouched, and a
+//   container grows once.
+// - Nothing that could end a line or a head early is written: names are tokens, values have no control
+//   characters.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+/// Counts what is written, and stores it unless it was made without a destination.
+class message_writer {
+public:
+    message_writer() = default;
+    explicit message_writer(std::byte* to) noexcept : to_(to) {}
+
+    void text(std::string_view text) noexcept {
+        if (to_ != nullptr && !text.empty()) std::memcpy(to_ + size_, text.data(), text.size());
+        // The same text may be passed many times: on a 32-bit machine the sum could wrap.
+        const std::size_t sum = size_ + text.size();
+        size_ = sum < size_ ? static_cast<std::size_t>(-1) : sum;
+    }
+    void number(std::size_t value) noexcept {
+        char digits[20];
+        std::size_t at = sizeof digits;
+        do {
+            digits[--at] = static_cast<char>('0' + value % 10);
+            value /= 10;
+        } while (value != 0);
+        text({digits + at, sizeof digits - at});
+    }
+    void field(std::string_view name, std::string_view value) noexcept {
+        text(name);
+        text(": ");
+        text(value);
+        text("\r\n");
+    }
+    /// Left out when it has no value.
+    void optional_field(std::string_view name, std::string_view value) noexcept {
+        if (!value.empty()) field(name, value);
+    }
+    void fields(std::span<const header_field> all) noexcept {
+        for (const header_field& each : all) field(each.name, each.value);
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+private:
+    std::byte* to_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/// A string or vector of bytes or characters.
+template <class Container>
+concept resizable_text = requires(Container& out, std::size_t size) {
+    out.resize(size);
+    { out.size() } -> std::convertible_to<std::size_t>;
+    requires sizeof(*out.data()) == 1;
+};
+
+/// What append_x functions append to.
+template <class Container>
+concept growable_bytes = std::same_as<Container, byte_buffer> || resizable_text<Container>;
+
+/// Lengthens `out` by `count` bytes; nullptr when there is no memory, and then it is as it was.
+template <growable_bytes Container>
+[[nodiscard]] std::byte* lengthen(Container& out, std::size_t count) noexcept {
+    if constexpr (std::same_as<Container, byte_buffer>) {
+        return out.extend(count);
+    } else {
+        const std::size_t size = out.size();
+        if (count > static_cast<std::size_t>(-1) - size) return nullptr;
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            out.resize(size + count);
+        } catch (...) { // bad_alloc or length_error
+            return nullptr;
+        }
+#else
+        out.resize(size + count);
+#endif
+        return reinterpret_cast<std::byte*>(out.data()) + size;
+    }
+}
+
+/// The bytes written; errc::buffer_too_small when they do not fit, and then nothing is.
+template <class Compose>
+[[nodiscard]] result<std::size_t> write_message(mutable_bytes to, const Compose& compose) noexcept {
+    message_writer counted;
+    compose(counted);
+    if (counted.size() > to.size()) return errc::buffer_too_small;
+    message_writer writer(to.data());
+    compose(writer);
+    return writer.size();
+}
+
+template <growable_bytes Container, class Compose>
+[[nodiscard]] errc append_message(Container& out, const Compose& compose) noexcept {
+    message_writer counted;
+    compose(counted);
+    std::byte* to = lengthen(out, counted.size());
+    if (to == nullptr) return errc::out_of_memory;
+    message_writer writer(to);
+    compose(writer);
+    return errc::none;
+}
+
+/// Fields that the handshake writes itself, or whose presence would change how the message ends.
+[[nodiscard]] constexpr bool is_own_field(std::string_view name) noexcept {
+    for (const std::string_view own :
+         {"Host", "Origin", "Upgrade", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding",
+          "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol",
+          "Sec-WebSocket-Extensions"}) {
+        if (equals_ignoring_case(name, own)) return true;
+    }
+    return false;
+}
+
+/// Whether a caller's further fields may be sent as they are.
+[[nodiscard]] constexpr bool are_extra_fields(std::span<const header_field> fields) noexcept {
+    for (const header_field& field : fields) {
+        if (!is_token(field.name) || is_own_field(field.name) || !is_field_value(field.value)) return false;
+    }
+    return true;
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/client_key.hpp
+// Sec-WebSocket-Key: 16 random bytes in Base64, new for every connection (RFC 6455 §4.1, §11.3.1).
+//
+// Laws of this file:
+// - Randomness is an argument.
+// - A received key is 22 letters and "==". The last letter's lowest four bits stand for nothing and may be
+//   set, as in the RFC's own example (§4.1: "AQIDBAUGBwgJCgsMDQ4PEC=="); RFC 4648 §3.5 leaves that to the
+//   receiver, and no other server refuses it.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Anything that fills bytes unpredictably; random_keys does.
+template <class Source>
+concept nonce_source = requires(Source& source, mutable_bytes to) {
+    { source.fill(to) } noexcept;
+};
+
+/// The text of a Sec-WebSocket-Key. A value of 24 characters.
+struct client_key {
+    std::array<char, 24> text{};
+
+    /// Lives as long as this object.
+    [[nodiscard]] constexpr std::string_view view() const& noexcept { return {text.data(), text.size()}; }
+    std::string_view view() const&& = delete; // it would look into a temporary
+    friend constexpr bool operator==(const client_key&, const client_key&) noexcept = default;
+};
+
+/// The key that stands for these 16 bytes.
+[[nodiscard]] constexpr client_key make_client_key(const std::array<std::byte, 16>& nonce) noexcept {
+    return {detail::encode_base64(nonce)};
+}
+
+/// A fresh key. Takes 16 bytes from `source` (RFC 6455 §4.1: "selected randomly for each connection").
+template <nonce_source Source>
+[[nodiscard]] client_key make_client_key(Source& source) noexcept {
+    std::array<std::byte, 16> nonce{};
+    source.fill(nonce);
+    return make_client_key(nonce);
+}
+
+/// Whether a received Sec-WebSocket-Key stands for 16 bytes (RFC 6455 §4.2.1).
+[[nodiscard]] constexpr bool is_client_key(std::string_view text) noexcept {
+    return detail::is_base64_of(16, text);
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/handshake/extension.hpp
 // Sec-WebSocket-Extensions (RFC 6455 §9.1): a list of extensions, each a name and its parameters.
 //
@@ -4191,11 +4373,89 @@ template <class Predicate>
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// One parameter of an extension. Two views.
+/// A parameter's value: a token, which a quoted-string may hold with backslashes that count for nothing (RFC
+/// 6455 §9.1: `"1\0"` is 10). A range of char, unescaped; a view.
+class param_value {
+public:
+    class iterator {
+    public:
+        using value_type = char;
+        using difference_type = std::ptrdiff_t;
+
+        constexpr iterator() = default;
+        constexpr explicit iterator(std::string_view text) noexcept
+            : at_(text.data()), end_(text.data() + text.size()) {
+            skip();
+        }
+        [[nodiscard]] constexpr char operator*() const noexcept { return *at_; }
+        constexpr iterator& operator++() noexcept {
+            ++at_;
+            skip();
+            return *this;
+        }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator& left, const iterator& right) noexcept {
+            return left.at_ == right.at_;
+        }
+
+    private:
+        /// A backslash says only that the next character is itself.
+        constexpr void skip() noexcept {
+            if (end_ - at_ > 1 && *at_ == '\\') ++at_;
+        }
+
+        const char* at_ = nullptr;
+        const char* end_ = nullptr;
+    };
+
+    constexpr param_value() = default;
+    /// `text`: a token, or a quoted-string with its quotes.
+    constexpr explicit param_value(std::string_view text) noexcept : text_(text) {
+        const bool quoted = text.size() >= 2 && text.front() == '"' && text.back() == '"';
+        if (quoted) text_ = text.substr(1, text.size() - 2);
+    }
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(text_); }
+    [[nodiscard]] constexpr iterator end() const noexcept { return iterator(text_.substr(text_.size())); }
+    [[nodiscard]] constexpr bool empty() const noexcept { return text_.empty(); }
+    /// As it was sent, without the quotes.
+    [[nodiscard]] constexpr std::string_view raw() const noexcept { return text_; }
+
+    /// Whether it is this token, however it was escaped.
+    friend constexpr bool operator==(const param_value& value, std::string_view token) noexcept {
+        for (const char c : value) {
+            if (!token.starts_with(c)) return false;
+            token.remove_prefix(1);
+        }
+        return token.empty();
+    }
+
+    /// The number that its digits are; nothing for another token, a leading zero (RFC 7692 §7.1.2 refuses
+    /// them) or more than nine digits.
+    [[nodiscard]] constexpr std::optional<std::uint32_t> number() const noexcept {
+        std::uint32_t value = 0;
+        int digits = 0;
+        for (const char c : *this) {
+            if (!detail::is_digit(c) || digits == 9 || (digits == 1 && value == 0)) return std::nullopt;
+            value = value * 10 + static_cast<std::uint32_t>(c - '0');
+            ++digits;
+        }
+        return digits == 0 ? std::nullopt : std::optional(value);
+    }
+
+private:
+    std::string_view text_;
+};
+
+/// One parameter of an extension. Views.
 struct extension_param {
     std::string_view name;
-    /// Without the quotes. A backslash inside quotes, which no token needs, is left as it was sent.
-    std::string_view value;
+    /// Without quotes and escapes.
+    param_value value;
     /// False for a parameter that is a name alone.
     bool has_value = false;
 };
@@ -4220,18 +4480,13 @@ public:
             rest_.remove_prefix(text.size());
             const std::size_t equals = text.find('=');
             param_ = {detail::trim(text.substr(0, equals)), {}, equals != std::string_view::npos};
-            if (param_.has_value) param_.value = unquote(detail::trim(text.substr(equals + 1)));
+            if (param_.has_value) param_.value = param_value(detail::trim(text.substr(equals + 1)));
             return *this;
         }
         constexpr void operator++(int) noexcept { ++*this; }
         friend constexpr bool operator==(const iterator& at, list_end) noexcept { return at.ended_; }
 
     private:
-        static constexpr std::string_view unquote(std::string_view value) noexcept {
-            const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
-            return quoted ? value.substr(1, value.size() - 2) : value;
-        }
-
         std::string_view rest_;
         extension_param param_;
         bool ended_ = true;
@@ -4321,6 +4576,26 @@ private:
 
 namespace detail {
 
+/// Whether each of `chosen` has the name of one that was offered. The search for one goes on where the last one
+/// was found: O(both) in the offer's order, which a server that takes what it is offered keeps.
+[[nodiscard]] constexpr bool are_all_offered(const extension_list& chosen,
+                                             const extension_list& offered) noexcept {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const extension each : offered) ++count;
+    extension_list::iterator at = offered.begin();
+    for (const extension each : chosen) {
+        const std::string_view name = each.name();
+        std::size_t left = count;
+        for (; left > 0; --left) {
+            if (at == offered.end()) at = offered.begin();
+            if ((*at).name() == name) break;
+            ++at;
+        }
+        if (left == 0) return false;
+    }
+    return true;
+}
+
 /// A quoted-string's inside that is a token once its escapes are undone (RFC 6455 §9.1).
 [[nodiscard]] constexpr bool is_escaped_token(std::string_view text) noexcept {
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -4353,131 +4628,885 @@ namespace detail {
 } // namespace detail
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/handshake/message_writer.hpp
-// Writes heads: into a span, or behind the contents of a container.
+// ---- wsolo/handshake/host.hpp
+// Hosts as URIs and the Host field have them: a name or an address, and perhaps a port (RFC 3986 §3.2.2, RFC
+// 9110 §7.2).
 //
 // Laws of this file:
-// - Composed twice, first only counted: so a destination that is too small is left untouched, and a
-//   container grows once.
-// - Nothing that could end a line or a head early is written: names are tokens, values have no control
-//   characters.
+// - A form is accepted exactly as its grammar has it: escapes are whole, addresses have all their groups. No
+//   user information, and no zone (RFC 9844 took it out of URIs).
+// - Nothing is resolved or normalized; names compare without regard to case (RFC 9110 §4.2.3).
 
 namespace wsolo::inline WSOLO_ABI {
 namespace detail {
 
-/// Counts what is written, and stores it unless it was made without a destination.
-class message_writer {
-public:
-    message_writer() = default;
-    explicit message_writer(std::byte* to) noexcept : to_(to) {}
-
-    void text(std::string_view text) noexcept {
-        if (to_ != nullptr && !text.empty()) std::memcpy(to_ + size_, text.data(), text.size());
-        size_ += text.size();
-    }
-    void number(std::size_t value) noexcept {
-        char digits[20];
-        std::size_t at = sizeof digits;
-        do {
-            digits[--at] = static_cast<char>('0' + value % 10);
-            value /= 10;
-        } while (value != 0);
-        text({digits + at, sizeof digits - at});
-    }
-    void field(std::string_view name, std::string_view value) noexcept {
-        text(name);
-        text(": ");
-        text(value);
-        text("\r\n");
-    }
-    /// Left out when it has no value.
-    void optional_field(std::string_view name, std::string_view value) noexcept {
-        if (!value.empty()) field(name, value);
-    }
-    void fields(std::span<const header_field> all) noexcept {
-        for (const header_field& each : all) field(each.name, each.value);
-    }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-
-private:
-    std::byte* to_ = nullptr;
-    std::size_t size_ = 0;
-};
-
-/// A string or vector of bytes or characters.
-template <class Container>
-concept resizable_text = requires(Container& out, std::size_t size) {
-    out.resize(size);
-    { out.size() } -> std::convertible_to<std::size_t>;
-    requires sizeof(*out.data()) == 1;
-};
-
-/// What append_x functions append to.
-template <class Container>
-concept growable_bytes = std::same_as<Container, byte_buffer> || resizable_text<Container>;
-
-/// Lengthens `out` by `count` bytes; nullptr when there is no memory, and then it is as it was.
-template <growable_bytes Container>
-[[nodiscard]] std::byte* lengthen(Container& out, std::size_t count) noexcept {
-    if constexpr (std::same_as<Container, byte_buffer>) {
-        return out.extend(count);
-    } else {
-        const std::size_t size = out.size();
-#if WSOLO_HAS_EXCEPTIONS
-        try {
-            out.resize(size + count);
-        } catch (...) { // bad_alloc or length_error
-            return nullptr;
-        }
-#else
-        out.resize(size + count);
-#endif
-        return reinterpret_cast<std::byte*>(out.data()) + size;
-    }
+[[nodiscard]] constexpr bool is_hex_digit(char c) noexcept {
+    return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f');
 }
 
-/// The bytes written; errc::buffer_too_small when they do not fit, and then nothing is.
-template <class Compose>
-[[nodiscard]] result<std::size_t> write_message(mutable_bytes to, const Compose& compose) noexcept {
-    message_writer counted;
-    compose(counted);
-    if (counted.size() > to.size()) return errc::buffer_too_small;
-    message_writer writer(to.data());
-    compose(writer);
-    return writer.size();
+/// unreserved / sub-delims (RFC 3986 §2.2, §2.3)
+[[nodiscard]] constexpr bool is_plain_host_char(char c) noexcept {
+    return is_letter_or_digit(c) || std::string_view("-._~!$&'()*+,;=").find(c) != std::string_view::npos;
 }
 
-template <growable_bytes Container, class Compose>
-[[nodiscard]] errc append_message(Container& out, const Compose& compose) noexcept {
-    message_writer counted;
-    compose(counted);
-    std::byte* to = lengthen(out, counted.size());
-    if (to == nullptr) return errc::out_of_memory;
-    message_writer writer(to);
-    compose(writer);
-    return errc::none;
-}
-
-/// Fields that the handshake writes itself, or whose presence would change how the message ends.
-[[nodiscard]] constexpr bool is_own_field(std::string_view name) noexcept {
-    for (const std::string_view own :
-         {"Host", "Origin", "Upgrade", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding",
-          "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol",
-          "Sec-WebSocket-Extensions"}) {
-        if (equals_ignoring_case(name, own)) return true;
-    }
-    return false;
-}
-
-/// Whether a caller's further fields may be sent as they are.
-[[nodiscard]] constexpr bool are_extra_fields(std::span<const header_field> fields) noexcept {
-    for (const header_field& field : fields) {
-        if (!is_token(field.name) || is_own_field(field.name) || !is_field_value(field.value)) return false;
+/// reg-name, but not the empty one: *( unreserved / pct-encoded / sub-delims )
+[[nodiscard]] constexpr bool is_reg_name(std::string_view text) noexcept {
+    if (text.empty()) return false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (is_plain_host_char(text[i])) continue;
+        const bool escape = text[i] == '%' && text.size() - i > 2;
+        if (!escape || !is_hex_digit(text[i + 1]) || !is_hex_digit(text[i + 2])) return false;
+        i += 2;
     }
     return true;
 }
 
+/// IPv4address: four dec-octets, without leading zeros.
+[[nodiscard]] constexpr bool is_ipv4(std::string_view text) noexcept {
+    for (int octet = 0; octet < 4; ++octet) {
+        const std::size_t dot = octet < 3 ? text.find('.') : text.size();
+        if (dot == std::string_view::npos || dot == 0 || dot > 3) return false;
+        const std::string_view digits = text.substr(0, dot);
+        if (!is_number(digits) || (dot > 1 && digits.front() == '0')) return false;
+        if (dot == 3 && digits > "255") return false;
+        text.remove_prefix(octet < 3 ? dot + 1 : dot);
+    }
+    return true;
+}
+
+/// IPv6address: eight groups of up to four digits, of which one run may be left out as "::"; the last two
+/// may be an IPv4address.
+[[nodiscard]] constexpr bool is_ipv6(std::string_view text) noexcept {
+    int groups = 0;
+    bool elided = text.starts_with("::");
+    if (elided) text.remove_prefix(2);
+    while (!(elided && text.empty())) {
+        const std::size_t colon = text.find(':');
+        const std::string_view group = text.substr(0, colon);
+        if (colon == std::string_view::npos && is_ipv4(group)) {
+            groups += 2;
+            break;
+        }
+        if (group.empty() || group.size() > 4 || !all_of(group, is_hex_digit)) return false;
+        ++groups;
+        if (colon == std::string_view::npos) break;
+        text.remove_prefix(colon + 1);
+        if (!text.starts_with(':')) {
+            if (text.empty()) return false; // a colon at the end
+            continue;
+        }
+        if (elided) return false;
+        elided = true;
+        text.remove_prefix(1);
+    }
+    return elided ? groups <= 7 : groups == 8;
+}
+
+/// IPvFuture: "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" )
+[[nodiscard]] constexpr bool is_ip_future(std::string_view text) noexcept {
+    const std::size_t dot = text.find('.');
+    if (text.empty() || to_lower(text.front()) != 'v' || dot == std::string_view::npos || dot < 2)
+        return false;
+    const std::string_view address = text.substr(dot + 1);
+    return all_of(text.substr(1, dot - 1), is_hex_digit) && !address.empty() &&
+           all_of(address, [](char c) { return c == ':' || is_plain_host_char(c); });
+}
+
+/// uri-host [ ":" port ], cut in two.
+struct host_parts {
+    std::string_view host; ///< with the brackets of an address
+    std::string_view port; ///< empty when there is none
+    bool legal = false;
+};
+
+[[nodiscard]] constexpr host_parts split_host(std::string_view text) noexcept {
+    const std::size_t bracket = text.find(']');
+    const bool literal = text.starts_with('[');
+    if (literal && bracket == std::string_view::npos) return {};
+    const std::size_t colon = text.find(':', literal ? bracket : 0);
+    const std::string_view host = text.substr(0, colon);
+    const std::string_view port =
+        colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
+    bool legal = all_of(port, is_digit);
+    if (literal) {
+        const std::string_view address = host.substr(1, bracket - 1);
+        legal = legal && host.size() == bracket + 1 && (is_ipv6(address) || is_ip_future(address));
+    } else {
+        legal = legal && is_reg_name(host);
+    }
+    return {host, port, legal};
+}
+
+/// A host that is not empty, with or without a port.
+[[nodiscard]] constexpr bool is_host(std::string_view text) noexcept { return split_host(text).legal; }
+
+/// The port as a number, `without` where the text has none; -1 beyond 65535.
+[[nodiscard]] constexpr std::int32_t port_number(std::string_view digits, std::int32_t without) noexcept {
+    if (digits.empty()) return without;
+    std::int32_t port = 0;
+    for (const char c : digits) {
+        port = port * 10 + (c - '0');
+        if (port > 65535) return -1;
+    }
+    return port;
+}
+
 } // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/target.hpp
+// What a request asks for: its target, and the resource name in it (RFC 6455 §3, RFC 9112 §3.2).
+//
+// Laws of this file:
+// - A path, or an absolute URI of the schemes http, https, ws and wss. RFC 6455 §4.2.1 names the first two;
+//   the others name the same resource in WebSocket's own words, RFC 9112 §3.2.2 wants absolute targets
+//   taken, and every other server takes them. A client sends only the two.
+// - Browsers send `|`, `{` and their like unescaped, so the finer grammar of RFC 3986 is not enforced.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Path and query (RFC 6455 §3). Two views of the target, for in "http://h?x=1" they don't stand together:
+/// the name of that resource is "/?x=1".
+class resource_view {
+public:
+    constexpr resource_view() = default;
+    /// `text`: what follows the authority, or a whole target of another form.
+    constexpr explicit resource_view(std::string_view text) noexcept {
+        const std::size_t mark = text.find('?');
+        path_ = mark == 0 || text.empty() ? std::string_view("/") : text.substr(0, mark);
+        if (mark == std::string_view::npos) return;
+        query_ = text.substr(mark + 1);
+        has_query_ = true;
+    }
+
+    /// "/" when the target has none.
+    [[nodiscard]] constexpr std::string_view path() const noexcept { return path_; }
+    /// What follows the question mark, if there is one.
+    [[nodiscard]] constexpr std::string_view query() const noexcept { return query_; }
+    [[nodiscard]] constexpr bool has_query() const noexcept { return has_query_; }
+
+    /// Whether the whole name is `text`, query included.
+    friend constexpr bool operator==(const resource_view& name, std::string_view text) noexcept {
+        if (!text.starts_with(name.path_)) return false;
+        text.remove_prefix(name.path_.size());
+        if (!name.has_query_) return text.empty();
+        return text.starts_with('?') && text.substr(1) == name.query_;
+    }
+
+private:
+    std::string_view path_ = "/";
+    std::string_view query_;
+    bool has_query_ = false;
+};
+
+namespace detail {
+
+/// A request target's characters: visible ASCII, and no fragment (RFC 9112 §3.2, RFC 6455 §3).
+[[nodiscard]] constexpr bool is_target(std::string_view text) noexcept {
+    return !text.empty() && all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
+}
+
+/// A target cut into the host that it names ("" in origin-form) and the resource.
+struct target_parts {
+    std::string_view host;
+    resource_view resource;
+    bool legal = false;
+    bool absolute = false;
+};
+
+/// origin-form ("/chat?x") or absolute-form ("http://host/chat") of one of `schemes`; the other forms are not
+/// legal for an upgrade.
+[[nodiscard]] constexpr target_parts split_target(std::string_view target,
+                                                  std::initializer_list<std::string_view> schemes = {
+                                                      "http", "https", "ws", "wss"}) noexcept {
+    if (!is_target(target)) return {};
+    if (target.front() == '/') return {{}, resource_view(target), true, false};
+    const std::size_t scheme_end = target.find("://");
+    if (scheme_end == std::string_view::npos) return {};
+    for (const std::string_view scheme : schemes) {
+        if (!equals_ignoring_case(target.substr(0, scheme_end), scheme)) continue;
+        const std::string_view rest = target.substr(scheme_end + 3);
+        const std::size_t end = rest.find_first_of("/?");
+        const std::string_view host = rest.substr(0, end);
+        const std::string_view resource = end < rest.size() ? rest.substr(end) : std::string_view();
+        return {host, resource_view(resource), is_host(host), true};
+    }
+    return {};
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/start_line.hpp
+// The first line of a head: a request line or a status line (RFC 9112 §3, §4).
+//
+// Laws of this file:
+// - Exactly one space between the parts, none elsewhere; "HTTP" in capitals.
+// - Any HTTP/1.x is read here; who needs 1.1 asks for the version.
+// - A status line may lack its last space with the phrase, as every client takes it.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What a message's version means (RFC 9110 §2.5: a higher minor version counts as the highest known). Over
+/// HTTP/2 and HTTP/3 a WebSocket is asked for by an extended CONNECT (RFC 8441, RFC 9220).
+enum class http_version : std::uint8_t { v1_0, v1_1, v2, v3 };
+
+namespace detail {
+
+struct request_line {
+    std::string_view method;
+    std::string_view target;
+    http_version version = http_version::v1_1;
+};
+
+struct status_line {
+    http_version version = http_version::v1_1;
+    int status = 0;
+    std::string_view reason;
+};
+
+/// HTTP-version (RFC 9112 §2.3); errc::handshake_http_version for another major one than 1.
+[[nodiscard]] constexpr result<http_version> parse_http_version(std::string_view text) noexcept {
+    const bool legal = text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' &&
+                       is_digit(text[7]);
+    if (!legal) return errc::handshake_invalid_start_line;
+    if (text[5] != '1') return errc::handshake_http_version;
+    return text[7] == '0' ? http_version::v1_0 : http_version::v1_1;
+}
+
+/// method SP request-target SP HTTP-version. Any method and any form of target that HTTP knows.
+[[nodiscard]] constexpr result<request_line> parse_request_line(std::string_view line) noexcept {
+    const std::size_t method_end = line.find(' ');
+    const std::size_t target_end = line.rfind(' ');
+    if (method_end == target_end) return errc::handshake_invalid_start_line;
+    request_line parsed;
+    parsed.method = line.substr(0, method_end);
+    parsed.target = line.substr(method_end + 1, target_end - method_end - 1);
+    if (!is_token(parsed.method) || !is_target(parsed.target)) return errc::handshake_invalid_start_line;
+    const result<http_version> version = parse_http_version(line.substr(target_end + 1));
+    if (!version) return version.error();
+    parsed.version = *version;
+    return parsed;
+}
+
+/// HTTP-version SP 3DIGIT [ SP [ reason-phrase ] ]
+[[nodiscard]] constexpr result<status_line> parse_status_line(std::string_view line) noexcept {
+    constexpr std::size_t version_size = 8;
+    constexpr std::size_t digits_end = version_size + 1 + 3;
+    const result<http_version> version = parse_http_version(line.substr(0, version_size));
+    if (!version) return version.error();
+    const bool phrase = line.size() > digits_end;
+    if (line.size() < digits_end || line[version_size] != ' ' || (phrase && line[digits_end] != ' ')) {
+        return errc::handshake_invalid_start_line;
+    }
+    const std::string_view digits = line.substr(version_size + 1, 3);
+    const std::string_view reason = phrase ? line.substr(digits_end + 1) : std::string_view();
+    if (!is_number(digits) || digits[0] == '0' || !is_field_value(reason)) {
+        return errc::handshake_invalid_start_line;
+    }
+    const int status = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0');
+    return status_line{*version, status, reason};
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/request.hpp
+// What a client asked for: a view over a request's head, and the rules that make it an upgrade to
+// WebSocket.
+//
+// Laws of this file:
+// - Well-formed HTTP is judged for every request, RFC 6455 only for those that ask for WebSocket; so a
+//   plain request is never an error here, and the server can answer it with a page.
+// - Lenient only where HTTP says so (the case of names and of "websocket" and "Upgrade", lists over several
+//   fields, empty list elements), and for an empty list of offers.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A request as some parser found it. Views.
+struct http_request {
+    std::string_view method = "GET";
+    /// As it was sent; over HTTP/2 and HTTP/3 what `:path` says.
+    std::string_view target = "/";
+    http_version version = http_version::v1_1;
+    /// In their order, fields of one name not joined unless the parser has joined them; without HTTP/2's
+    /// pseudo fields.
+    header_list fields{};
+    /// `:protocol`, `:scheme` and `:authority` of HTTP/2 and HTTP/3 (RFC 8441 §4, RFC 9220); empty where
+    /// there is none.
+    std::string_view protocol = {};
+    std::string_view scheme = {};
+    std::string_view authority = {};
+};
+
+/// A request's head. A view: it lives as long as the server_handshake it came from, or as what judge() was
+/// given, and so does what it returns.
+class upgrade_request {
+public:
+    upgrade_request() = default;
+    constexpr explicit upgrade_request(const http_request& parts) noexcept : parts_(parts) {}
+
+    /// Whether this asks for WebSocket, well or badly: an Upgrade that lists "websocket", or a
+    /// Sec-WebSocket-Key or -Version, which a proxy that forgot to pass Upgrade on leaves behind; over HTTP/2
+    /// and HTTP/3 a CONNECT with the protocol "websocket" (RFC 8441 §5). Never in HTTP/1.0, where Upgrade
+    /// means nothing (RFC 9110 §7.8). False: a plain HTTP request.
+    [[nodiscard]] constexpr bool is_upgrade() const noexcept {
+        if (is_extended_connect()) return true;
+        if (parts_.version != http_version::v1_1) return false;
+        return element_list(parts_.fields, "Upgrade").contains_ignoring_case("websocket") ||
+               parts_.fields.find("Sec-WebSocket-Key") || parts_.fields.find("Sec-WebSocket-Version");
+    }
+    /// Whether it is asked for in the way of HTTP/2 and HTTP/3: without a key, and answered by 200.
+    [[nodiscard]] constexpr bool is_extended_connect() const noexcept {
+        return parts_.version >= http_version::v2 && parts_.method == "CONNECT" &&
+               detail::equals_ignoring_case(parts_.protocol, "websocket");
+    }
+
+    [[nodiscard]] constexpr std::string_view method() const noexcept { return parts_.method; }
+    /// As it was sent, in any of HTTP's forms.
+    [[nodiscard]] constexpr std::string_view target() const noexcept { return parts_.target; }
+    /// Path and query (RFC 6455 §3), also when the target is absolute; the target itself when it has
+    /// neither form.
+    [[nodiscard]] constexpr resource_view resource_name() const noexcept {
+        const detail::target_parts parts = detail::split_target(parts_.target);
+        return parts.legal ? parts.resource : resource_view(parts_.target);
+    }
+    /// The target's host if it names one (RFC 9112 §3.2.2), else `:authority` or the Host field; with the
+    /// port, if one was sent. Empty when there is none.
+    [[nodiscard]] constexpr std::string_view host() const noexcept {
+        if (!parts_.authority.empty()) return parts_.authority;
+        const detail::target_parts parts = detail::split_target(parts_.target);
+        if (parts.legal && parts.absolute) return parts.host;
+        return parts_.fields.find("Host").value_or(std::string_view());
+    }
+    /// `:scheme`; empty in HTTP/1.1, where only the transport knows.
+    [[nodiscard]] constexpr std::string_view scheme() const noexcept { return parts_.scheme; }
+    /// Who the browser acts for (RFC 6455 §10.2). Other clients mostly send none.
+    [[nodiscard]] constexpr std::optional<std::string_view> origin() const noexcept {
+        return parts_.fields.find("Origin");
+    }
+    /// Sec-WebSocket-Key as it was sent; empty when it is missing, as it is over HTTP/2 and HTTP/3.
+    [[nodiscard]] constexpr std::string_view key() const noexcept {
+        return parts_.fields.find("Sec-WebSocket-Key").value_or(std::string_view());
+    }
+    [[nodiscard]] constexpr wsolo::http_version http_version() const noexcept { return parts_.version; }
+    /// Sec-WebSocket-Version as it was sent ("13" in every accepted upgrade); empty when it is missing.
+    [[nodiscard]] constexpr std::string_view version() const noexcept {
+        return parts_.fields.find("Sec-WebSocket-Version").value_or(std::string_view());
+    }
+    /// The offered subprotocols, the client's favourite first (RFC 6455 §11.3.4).
+    [[nodiscard]] constexpr element_list subprotocols() const noexcept {
+        return {parts_.fields, "Sec-WebSocket-Protocol"};
+    }
+    /// The offered extensions, the client's favourite first (RFC 6455 §9.1).
+    [[nodiscard]] constexpr extension_list extensions() const noexcept {
+        return extension_list(element_list(parts_.fields, "Sec-WebSocket-Extensions"));
+    }
+    /// The first field of this name, whatever the name's case.
+    [[nodiscard]] constexpr std::optional<std::string_view> header(std::string_view name) const noexcept {
+        return parts_.fields.find(name);
+    }
+    [[nodiscard]] constexpr header_list headers() const noexcept { return parts_.fields; }
+
+    /// Whether the connection must end with the answer: HTTP/1.0, or the client says so (RFC 9112 §9.6).
+    [[nodiscard]] constexpr bool wants_close() const noexcept {
+        return parts_.version == http_version::v1_0 ||
+               element_list(parts_.fields, "Connection").contains_ignoring_case("close");
+    }
+
+private:
+    http_request parts_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/answer.hpp
+// A server's answer without its bytes: the status and the fields, for servers that write their own heads, and
+// for response.hpp, which writes them.
+//
+// Laws of this file:
+// - Nothing is agreed to that the client did not offer (RFC 6455 §4.2.2).
+// - A refusal says why: the status that HTTP has for it, what the client would have to send, and a sentence.
+// - Over HTTP/2 and HTTP/3 a WebSocket opens with 200, names are in lower case, and no field belongs to the
+//   connection (RFC 8441 §5, RFC 9113 §8.2).
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What an accepting answer adds. Views, needed only during the call; never into the container appended to.
+struct accept_options {
+    /// One of those offered (choose_subprotocol), or empty.
+    std::string_view subprotocol = {};
+    /// The agreed extensions as header text (choose_extension), each of them offered; or empty.
+    std::string_view extensions = {};
+    /// Further fields, for instance Set-Cookie.
+    std::span<const header_field> headers = {};
+};
+
+/// A status and the fields that the handshake needs, in order: `for (header_field field : answer) ...`. Views
+/// of what it was made of, of literals, and of itself: they live as long as both.
+class upgrade_answer {
+public:
+    class iterator {
+    public:
+        using value_type = header_field;
+        using difference_type = std::ptrdiff_t;
+
+        constexpr iterator() = default;
+        constexpr iterator(const upgrade_answer& answer, std::size_t at) noexcept
+            : answer_(&answer), at_(at) {}
+        [[nodiscard]] constexpr header_field operator*() const noexcept { return (*answer_)[at_]; }
+        constexpr iterator& operator++() noexcept {
+            ++at_;
+            return *this;
+        }
+        constexpr void operator++(int) noexcept { ++*this; }
+        friend constexpr bool operator==(const iterator& left, const iterator& right) noexcept {
+            return left.at_ == right.at_;
+        }
+
+    private:
+        const upgrade_answer* answer_ = nullptr;
+        std::size_t at_ = 0;
+    };
+
+    constexpr upgrade_answer() = default;
+    constexpr explicit upgrade_answer(int status) noexcept : status_(status) {}
+
+    [[nodiscard]] constexpr int status() const noexcept { return status_; }
+    /// A refusal's sentence, for its body; empty for an acceptance.
+    [[nodiscard]] constexpr std::string_view text() const noexcept { return text_; }
+
+    [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] constexpr header_field operator[](std::size_t at) const noexcept {
+        return at == accept_at_ ? header_field{fields_[at].name, accept_.view()} : fields_[at];
+    }
+    [[nodiscard]] constexpr iterator begin() const noexcept { return {*this, 0}; }
+    [[nodiscard]] constexpr iterator end() const noexcept { return {*this, size_}; }
+
+    /// One more field; left out when it has no value. Precondition: fewer than five.
+    constexpr void add(std::string_view name, std::string_view value) noexcept {
+        if (!value.empty()) fields_[size_++] = {name, value};
+    }
+    /// Sec-WebSocket-Accept, which is kept here.
+    constexpr void add_accept(const accept_value& accept) noexcept {
+        accept_ = accept;
+        accept_at_ = size_;
+        fields_[size_++] = {"Sec-WebSocket-Accept", {}};
+    }
+    constexpr void say(std::string_view text) noexcept { text_ = text; }
+
+private:
+    static constexpr std::size_t capacity = 5;
+
+    std::array<header_field, capacity> fields_{};
+    std::size_t size_ = 0;
+    std::size_t accept_at_ = capacity;
+    accept_value accept_{};
+    std::string_view text_;
+    int status_ = 0;
+};
+
+/// The status to refuse a handshake with (RFC 6455 §4.2.2, §4.4; RFC 9110 §15.5). 426 is HTTP/1.1's alone,
+/// for it must carry Upgrade (RFC 9110 §15.5.22).
+[[nodiscard]] constexpr int http_status_for(errc why, http_version version = http_version::v1_1) noexcept {
+    const int upgrade_required = version >= http_version::v2 ? 400 : 426;
+    switch (why) {
+    case errc::handshake_origin_refused: return 403;
+    case errc::handshake_method_not_get: return 405;
+    case errc::handshake_timeout: return 408;
+    case errc::handshake_target_too_long: return 414;
+    case errc::handshake_missing_upgrade:
+    case errc::handshake_unsupported_version: return upgrade_required;
+    case errc::handshake_line_too_long:
+    case errc::handshake_too_many_headers:
+    case errc::handshake_too_large: return 431;
+    case errc::handshake_http_version: return 505;
+    case errc::queue_full:
+    case errc::closed:
+    case errc::aborted: return 503;
+    case errc::connection_lost: return 400; // the request was cut off (RFC 9112 §8)
+    default: return blame_of(why) == blame::remote ? 400 : 500;
+    }
+}
+
+namespace detail {
+
+[[nodiscard]] constexpr errc check_accept(const upgrade_request& request,
+                                          const accept_options& options) noexcept {
+    if (!options.subprotocol.empty() && !request.subprotocols().contains(options.subprotocol)) {
+        return errc::handshake_unrequested_subprotocol;
+    }
+    const element_list agreed(options.extensions);
+    if (!options.extensions.empty() && !is_list_of(agreed, is_extension)) return errc::invalid_header_field;
+    if (!are_all_offered(extension_list(agreed), request.extensions())) {
+        return errc::handshake_unrequested_extension;
+    }
+    return are_extra_fields(options.headers) ? errc::none : errc::invalid_header_field;
+}
+
+/// What a status owes beside its body: 426 says what to ask for (RFC 9110 §15.5.22, RFC 6455 §4.4), 405 what
+/// may be asked (RFC 9110 §15.5.6).
+constexpr void add_owed_fields(upgrade_answer& answer) noexcept {
+    if (answer.status() == 426) {
+        answer.add("Upgrade", "websocket");
+        answer.add("Sec-WebSocket-Version", "13");
+    }
+    if (answer.status() == 405) answer.add("Allow", "GET");
+}
+
+} // namespace detail
+
+/// The answer that opens the WebSocket: 101 with its fields, or over HTTP/2 and HTTP/3 200, and then `options`'
+/// further fields are the caller's to add. Errors: errc::handshake_unrequested_subprotocol or _extension for
+/// one that was not offered, errc::invalid_header_field. Precondition: judge() or a server_handshake found the
+/// request legal, and request.is_upgrade(). The views of `options` must outlive the answer.
+[[nodiscard]] constexpr result<upgrade_answer> accept_answer(const upgrade_request& request,
+                                                             const accept_options& options = {}) noexcept {
+    WSOLO_ASSERT(request.is_upgrade(), "only a request for WebSocket is accepted");
+    if (const errc error = detail::check_accept(request, options); error != errc::none) return error;
+    if (request.is_extended_connect()) {
+        upgrade_answer answer(200);
+        answer.add("sec-websocket-protocol", options.subprotocol);
+        answer.add("sec-websocket-extensions", options.extensions);
+        return answer;
+    }
+    upgrade_answer answer(101);
+    answer.add("Upgrade", "websocket");
+    answer.add("Connection", "Upgrade");
+    answer.add_accept(accept_key(request.key()));
+    answer.add("Sec-WebSocket-Protocol", options.subprotocol);
+    answer.add("Sec-WebSocket-Extensions", options.extensions);
+    return answer;
+}
+
+/// The refusal that `why` calls for: its status, what that status owes, and its sentence.
+[[nodiscard]] constexpr upgrade_answer refusal_answer(errc why,
+                                                      http_version version = http_version::v1_1) noexcept {
+    upgrade_answer answer(http_status_for(why, version));
+    answer.say(to_string(why));
+    if (version < http_version::v2) {
+        detail::add_owed_fields(answer);
+        if (answer.status() == 426) answer.add("Connection", "Upgrade"); // RFC 9110 §7.8
+    } else if (why == errc::handshake_unsupported_version) {
+        answer.add("sec-websocket-version", "13");
+    }
+    return answer;
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/judge.hpp
+// The server's verdict on a request, whoever parsed it: the byte parser of this room (server.hpp), another
+// HTTP/1.1 server, or one of HTTP/2 or HTTP/3 (RFC 6455 §4.2.1, RFC 8441, RFC 9220).
+//
+// Laws of this file:
+// - One judge: the byte parser calls the same functions.
+// - The order of the rules is fixed, so that one request has one verdict.
+// - Over HTTP/2 and HTTP/3 there is no key and no Upgrade; subprotocols, extensions, origin and version are
+//   judged as ever (RFC 8441 §5). Frames stay as they are.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+/// protocol = token [ "/" token ] (RFC 9110 §7.8)
+[[nodiscard]] constexpr bool is_protocol(std::string_view text) noexcept {
+    const std::size_t slash = text.find('/');
+    if (slash == std::string_view::npos) return is_token(text);
+    return is_token(text.substr(0, slash)) && is_token(text.substr(slash + 1));
+}
+
+/// #element: any number of elements, each legal. RFC 6455 wants at least one subprotocol or extension in
+/// its lists, but clients exist that send an empty list when they have nothing to offer, and it can mean
+/// only that.
+template <class Predicate>
+[[nodiscard]] constexpr bool lists_only(header_list headers, std::string_view name,
+                                        Predicate is_legal) noexcept {
+    for (const std::string_view element : element_list(headers, name)) {
+        if (!is_legal(element)) return false;
+    }
+    return true;
+}
+
+/// How the body, if any, is delimited: two answers to that are how requests get smuggled (RFC 9112 §6.1,
+/// §6.3).
+[[nodiscard]] constexpr errc check_body_framing(const upgrade_request& request) noexcept {
+    const header_list headers = request.headers();
+    const std::optional<std::string_view> length = headers.find("Content-Length");
+    if (headers.count("Content-Length") > 1) return errc::handshake_invalid_length;
+    if (length && !is_number(*length)) return errc::handshake_invalid_length;
+    const bool has_codings = headers.find("Transfer-Encoding").has_value();
+    if (has_codings && (length || request.http_version() == http_version::v1_0)) {
+        return errc::handshake_ambiguous_length;
+    }
+    return errc::none;
+}
+
+/// What holds for any HTTP/1.x request (RFC 9112 §3.2, RFC 9110 §7.8).
+[[nodiscard]] constexpr errc check_http1(const upgrade_request& request) noexcept {
+    const header_list headers = request.headers();
+    const bool old = request.http_version() == http_version::v1_0;
+    if (headers.count("Host") > 1) return errc::handshake_duplicate_host;
+    const std::optional<std::string_view> host = headers.find("Host");
+    if (!host && !old) return errc::handshake_missing_host;
+    if (host && !host->empty() && !is_host(*host)) return errc::handshake_invalid_host;
+    if (!lists_only(headers, "Connection", is_token)) return errc::handshake_invalid_connection;
+    // RFC 9110 §7.8: Upgrade in HTTP/1.0 is ignored.
+    if (!old && !lists_only(headers, "Upgrade", is_protocol)) return errc::handshake_invalid_upgrade;
+    return check_body_framing(request);
+}
+
+/// Whether a field belongs to one connection, so that HTTP/2 and HTTP/3 have none of it (RFC 9113 §8.2.2, RFC
+/// 9114 §4.2).
+[[nodiscard]] constexpr bool has_connection_field(header_list headers) noexcept {
+    for (const header_field& field : headers) {
+        for (const std::string_view name :
+             {"Connection", "Upgrade", "Transfer-Encoding", "Keep-Alive", "Proxy-Connection"}) {
+            if (equals_ignoring_case(field.name, name)) return true;
+        }
+        const bool te = equals_ignoring_case(field.name, "TE");
+        if (te && !equals_ignoring_case(field.value, "trailers")) return true;
+    }
+    return false;
+}
+
+/// What holds for any HTTP/2 or HTTP/3 request (RFC 9113 §8.3.1).
+[[nodiscard]] constexpr errc check_http2(const upgrade_request& request) noexcept {
+    const header_list headers = request.headers();
+    if (has_connection_field(headers)) return errc::handshake_connection_field;
+    if (headers.count("Host") > 1) return errc::handshake_duplicate_host;
+    const std::string_view host = request.host();
+    if (!host.empty() && !is_host(host)) return errc::handshake_invalid_host;
+    const std::optional<std::string_view> field = headers.find("Host");
+    if (field && !equals_ignoring_case(*field, host)) return errc::handshake_invalid_host;
+    return check_body_framing(request);
+}
+
+/// A framing that announces bytes: the protocol can't change in the middle of a message (RFC 9110 §7.8), and
+/// they would be read as frames.
+[[nodiscard]] constexpr bool announces_body(header_list headers) noexcept {
+    if (headers.find("Transfer-Encoding")) return true;
+    const std::string_view length = headers.find("Content-Length").value_or("0");
+    return length.find_first_not_of('0') != std::string_view::npos;
+}
+
+/// The key, which only HTTP/1.1 has (RFC 6455 §4.2.1 point 5, §11.3.1).
+[[nodiscard]] constexpr errc check_key(const upgrade_request& request) noexcept {
+    const std::size_t count = request.headers().count("Sec-WebSocket-Key");
+    if (count == 0) return errc::handshake_missing_key;
+    if (count > 1) return errc::handshake_duplicate_key;
+    return is_client_key(request.key()) ? errc::none : errc::handshake_invalid_key;
+}
+
+/// What the fields of the upgrade itself must be (RFC 6455 §4.2.1, §11.3).
+[[nodiscard]] constexpr errc check_websocket_fields(const upgrade_request& request) noexcept {
+    const header_list headers = request.headers();
+    if (headers.count("Sec-WebSocket-Version") > 1) return errc::handshake_duplicate_version;
+    if (request.version() != "13") return errc::handshake_unsupported_version;
+    if (!request.is_extended_connect()) {
+        if (const errc error = check_key(request); error != errc::none) return error;
+    }
+    if (headers.count("Origin") > 1) return errc::handshake_duplicate_origin;
+    if (!lists_only(headers, "Sec-WebSocket-Protocol", is_token)) return errc::handshake_invalid_subprotocol;
+    if (!lists_only(headers, "Sec-WebSocket-Extensions", is_extension)) {
+        return errc::handshake_invalid_extension;
+    }
+    return errc::none;
+}
+
+/// The way that HTTP/1.1 asks (RFC 6455 §4.2.1 points 1 to 4).
+[[nodiscard]] constexpr errc check_upgrade_way(const upgrade_request& request) noexcept {
+    const header_list headers = request.headers();
+    if (request.method() != "GET") return errc::handshake_method_not_get;
+    if (!split_target(request.target()).legal) return errc::handshake_invalid_target;
+    if (request.host().empty()) return errc::handshake_missing_host;
+    if (!element_list(headers, "Upgrade").contains_ignoring_case("websocket")) {
+        return errc::handshake_missing_upgrade;
+    }
+    if (!element_list(headers, "Connection").contains_ignoring_case("Upgrade")) {
+        return errc::handshake_missing_connection;
+    }
+    return errc::none;
+}
+
+/// The way that HTTP/2 and HTTP/3 ask (RFC 8441 §4, §5).
+[[nodiscard]] constexpr errc check_connect_way(const upgrade_request& request) noexcept {
+    const bool known =
+        equals_ignoring_case(request.scheme(), "http") || equals_ignoring_case(request.scheme(), "https");
+    if (!known) return errc::handshake_invalid_scheme;
+    if (!is_target(request.target()) || request.target().front() != '/')
+        return errc::handshake_invalid_target;
+    return request.host().empty() ? errc::handshake_missing_host : errc::none;
+}
+
+/// A request that asks for WebSocket, after the checks of its HTTP.
+[[nodiscard]] constexpr errc check_upgrade(const upgrade_request& request) noexcept {
+    const errc error =
+        request.is_extended_connect() ? check_connect_way(request) : check_upgrade_way(request);
+    if (error != errc::none) return error;
+    if (announces_body(request.headers())) return errc::handshake_unexpected_body;
+    return check_websocket_fields(request);
+}
+
+/// The whole verdict on a request whose characters are known to be legal.
+[[nodiscard]] constexpr errc check_request(const upgrade_request& request) noexcept {
+    const errc error =
+        request.http_version() >= http_version::v2 ? check_http2(request) : check_http1(request);
+    return error == errc::none && request.is_upgrade() ? check_upgrade(request) : error;
+}
+
+/// What the byte parser has seen to already, for fields that another parser found.
+[[nodiscard]] constexpr errc check_fields(header_list fields) noexcept {
+    for (const header_field& field : fields) {
+        if (!is_token(field.name)) return errc::handshake_invalid_field_line;
+        if (!is_field_value(field.value)) return errc::handshake_invalid_character;
+    }
+    return errc::none;
+}
+
+} // namespace detail
+
+/// Judges a request that another server's parser found. A plain request passes too: ask is_upgrade(). Nothing
+/// is trusted: what a lenient parser let through is refused here. The views of `parsed` must outlive the
+/// result. Errors: as server_handshake's, and to be answered by refusal_answer() (answer.hpp). O(bytes of the
+/// head), no allocation.
+[[nodiscard]] constexpr result<upgrade_request> judge(const http_request& parsed) noexcept {
+    if (!detail::is_token(parsed.method)) return errc::handshake_invalid_start_line;
+    const upgrade_request request(parsed);
+    if (const errc error = detail::check_fields(parsed.fields); error != errc::none) return error;
+    if (const errc error = detail::check_request(request); error != errc::none) return error;
+    return request;
+}
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/handshake/client_judge.hpp
+// The client's verdict on an answer, whoever parsed it: the byte parser of this room (client.hpp), or another
+// client of HTTP/1.1, HTTP/2 or HTTP/3 (RFC 6455 §4.1, RFC 8441 §5).
+//
+// Laws of this file:
+// - One judge: the byte parser calls the same function.
+// - Nothing is taken that was not offered.
+// - Over HTTP/2 and HTTP/3 any 2xx opens the WebSocket, and there is no key to answer.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// An answer as some parser found it. Views.
+struct http_answer {
+    int status = 0;
+    http_version version = http_version::v1_1;
+    /// In their order; without HTTP/2's `:status`.
+    header_list fields{};
+    std::string_view reason = {};
+};
+
+/// What the request had offered. Views.
+struct upgrade_offer {
+    /// Sec-WebSocket-Key as it was sent; not used over HTTP/2 and HTTP/3.
+    std::string_view key = {};
+    /// As header text; empty when nothing was offered.
+    std::string_view subprotocols = {};
+    std::string_view extensions = {};
+};
+
+/// An answer's head. A view: it lives as long as the client_handshake it came from, or as what judge() was
+/// given, and so does what it returns.
+class upgrade_response {
+public:
+    upgrade_response() = default;
+    constexpr explicit upgrade_response(const http_answer& parts) noexcept : parts_(parts) {}
+
+    [[nodiscard]] constexpr int status() const noexcept { return parts_.status; }
+    [[nodiscard]] constexpr std::string_view reason() const noexcept { return parts_.reason; }
+    [[nodiscard]] constexpr wsolo::http_version http_version() const noexcept { return parts_.version; }
+    /// The subprotocol that the server chose; empty when it chose none.
+    [[nodiscard]] constexpr std::string_view subprotocol() const noexcept {
+        return parts_.fields.find("Sec-WebSocket-Protocol").value_or(std::string_view());
+    }
+    /// The extensions that the server agreed to. Their parameters are for the caller to judge.
+    [[nodiscard]] constexpr extension_list extensions() const noexcept {
+        return extension_list(element_list(parts_.fields, "Sec-WebSocket-Extensions"));
+    }
+    /// The first field of this name, whatever the name's case.
+    [[nodiscard]] constexpr std::optional<std::string_view> header(std::string_view name) const noexcept {
+        return parts_.fields.find(name);
+    }
+    [[nodiscard]] constexpr header_list headers() const noexcept { return parts_.fields; }
+
+private:
+    http_answer parts_;
+};
+
+namespace detail {
+
+/// Subprotocol and extensions: only what was offered (RFC 6455 §4.1, points 5 and 6 of the answer's checks).
+/// At worst O(answer * our offered elements), never of their fields.
+[[nodiscard]] constexpr errc check_agreement(const upgrade_response& response,
+                                             const upgrade_offer& offered) noexcept {
+    const header_list headers = response.headers();
+    const std::size_t subprotocols = headers.count("Sec-WebSocket-Protocol");
+    if (subprotocols > 1) return errc::handshake_duplicate_subprotocol;
+    if (subprotocols == 1 && !element_list(offered.subprotocols).contains(response.subprotocol())) {
+        return errc::handshake_unrequested_subprotocol;
+    }
+    const std::size_t extensions = headers.count("Sec-WebSocket-Extensions");
+    if (extensions == 0) return errc::none;
+    if (extensions > 1) return errc::handshake_duplicate_extensions;
+    if (!is_list_of(element_list(headers, "Sec-WebSocket-Extensions"), is_extension)) {
+        return errc::handshake_invalid_extension;
+    }
+    const extension_list asked{element_list(offered.extensions)};
+    const bool offered_all = are_all_offered(response.extensions(), asked);
+    return offered_all ? errc::none : errc::handshake_unrequested_extension;
+}
+
+/// The way that HTTP/1.1 opens (RFC 6455 §4.1, points 1 to 4): 101, Upgrade, Connection, Accept.
+[[nodiscard]] constexpr errc check_switch(const upgrade_response& response,
+                                          const accept_value& expected) noexcept {
+    const header_list headers = response.headers();
+    if (response.status() != 101) return errc::handshake_unexpected_status;
+    // RFC 9110 §15.2: HTTP/1.0 has no 1xx.
+    if (response.http_version() == http_version::v1_0) return errc::handshake_http_version;
+    if (headers.count("Upgrade") > 1) return errc::handshake_duplicate_upgrade;
+    if (headers.count("Sec-WebSocket-Accept") > 1) return errc::handshake_duplicate_accept;
+    // Here Upgrade is one value, not a list with the value in it.
+    if (!equals_ignoring_case(headers.find("Upgrade").value_or(std::string_view()), "websocket")) {
+        return errc::handshake_missing_upgrade;
+    }
+    const element_list options(headers, "Connection");
+    if (!options.contains_ignoring_case("Upgrade")) return errc::handshake_missing_connection;
+    if (!is_list_of(options, is_token)) return errc::handshake_invalid_connection;
+    const bool answers = headers.find("Sec-WebSocket-Accept") == expected.view();
+    return answers ? errc::none : errc::handshake_invalid_accept;
+}
+
+/// The way that HTTP/2 and HTTP/3 open (RFC 8441 §5).
+[[nodiscard]] constexpr errc check_tunnel(const upgrade_response& response) noexcept {
+    if (response.status() / 100 != 2) return errc::handshake_unexpected_status;
+    return has_connection_field(response.headers()) ? errc::handshake_connection_field : errc::none;
+}
+
+/// The whole verdict on a final answer whose characters are known to be legal.
+[[nodiscard]] constexpr errc check_answer(const upgrade_response& response,
+                                          const upgrade_offer& offered) noexcept {
+    const errc error = response.http_version() >= http_version::v2
+                           ? check_tunnel(response)
+                           : check_switch(response, accept_key(offered.key));
+    return error != errc::none ? error : check_agreement(response, offered);
+}
+
+} // namespace detail
+
+/// Judges a final answer that another client's parser found. Nothing is trusted: what a lenient parser let
+/// through is refused here. The views of `parsed` must outlive the result. Errors: as client_handshake's;
+/// errc::handshake_unexpected_status for a refusal. O(bytes of the head * offered elements), no allocation.
+[[nodiscard]] constexpr result<upgrade_response> judge(const http_answer& parsed,
+                                                       const upgrade_offer& offered) noexcept {
+    const upgrade_response response(parsed);
+    if (const errc error = detail::check_fields(parsed.fields); error != errc::none) return error;
+    if (const errc error = detail::check_answer(response, offered); error != errc::none) return error;
+    return response;
+}
+
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/handshake/client_request.hpp
@@ -4521,7 +5550,8 @@ namespace detail {
 
 [[nodiscard]] constexpr errc check_client_request(const client_request& request) noexcept {
     const bool legal =
-        is_host(request.host) && split_target(request.target).legal && is_field_value(request.origin) &&
+        is_host(request.host) && split_target(request.target, {"http", "https"}).legal &&
+        is_field_value(request.origin) &&
         (request.subprotocols.empty() || are_subprotocols(request.subprotocols)) &&
         (request.extensions.empty() || is_list_of(element_list(request.extensions), is_extension)) &&
         are_extra_fields(request.headers);
@@ -4568,74 +5598,6 @@ template <detail::growable_bytes Container>
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/handshake/start_line.hpp
-// The first line of a head: a request line or a status line (RFC 9112 §3, §4).
-//
-// Laws of this file:
-// - Exactly one space between the parts, none elsewhere; "HTTP" in capitals.
-// - Any HTTP/1.x is read here; who needs 1.1 asks for the minor version.
-
-namespace wsolo::inline WSOLO_ABI {
-namespace detail {
-
-struct request_line {
-    std::string_view method;
-    std::string_view target;
-    int minor_version = 1;
-};
-
-struct status_line {
-    int minor_version = 1;
-    int status = 0;
-    std::string_view reason;
-};
-
-/// HTTP-version (RFC 9112 §2.3): the minor version of HTTP/1.x, errc::handshake_http_version for another
-/// major one.
-[[nodiscard]] constexpr result<int> parse_http_version(std::string_view text) noexcept {
-    const bool legal = text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' &&
-                       is_digit(text[7]);
-    if (!legal) return errc::handshake_invalid_start_line;
-    if (text[5] != '1') return errc::handshake_http_version;
-    return text[7] - '0';
-}
-
-/// method SP request-target SP HTTP-version. Any method and any form of target that HTTP knows.
-[[nodiscard]] constexpr result<request_line> parse_request_line(std::string_view line) noexcept {
-    const std::size_t method_end = line.find(' ');
-    const std::size_t target_end = line.rfind(' ');
-    if (method_end == target_end) return errc::handshake_invalid_start_line;
-    request_line parsed;
-    parsed.method = line.substr(0, method_end);
-    parsed.target = line.substr(method_end + 1, target_end - method_end - 1);
-    if (!is_token(parsed.method) || !is_target(parsed.target)) return errc::handshake_invalid_start_line;
-    const result<int> minor_version = parse_http_version(line.substr(target_end + 1));
-    if (!minor_version) return minor_version.error();
-    parsed.minor_version = *minor_version;
-    return parsed;
-}
-
-/// HTTP-version SP 3DIGIT SP [ reason-phrase ]
-[[nodiscard]] constexpr result<status_line> parse_status_line(std::string_view line) noexcept {
-    constexpr std::size_t version_size = 8;
-    constexpr std::size_t reason_at = 13;
-    const result<int> minor_version = parse_http_version(line.substr(0, version_size));
-    if (!minor_version) return minor_version.error();
-    if (line.size() < reason_at || line[version_size] != ' ' || line[reason_at - 1] != ' ') {
-        return errc::handshake_invalid_start_line;
-    }
-    const std::string_view digits = line.substr(version_size + 1, 3);
-    const std::string_view reason = line.substr(reason_at);
-    if (!is_number(digits) || digits[0] == '0' || !is_field_value(reason)) {
-        return errc::handshake_invalid_start_line;
-    }
-    const int status = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0');
-    return status_line{*minor_version, status, reason};
-}
-
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
-
 // ---- wsolo/handshake/http_head.hpp
 // The head of an HTTP/1.1 message, read byte by byte as it arrives: start line, field lines, empty line.
 //
@@ -4643,15 +5605,16 @@ struct status_line {
 // - Any split of the input gives the same result, and every error stands at one byte, so nothing behind it
 //   counts.
 // - Not a byte behind the head is taken: what is left of the input belongs to whoever comes next.
-// - Lines end in CR LF and nothing else; no control characters, no folding, no space before a colon. These
-//   are the places where two parsers that disagree let a request be smuggled (RFC 9112 §11.2).
+// - Lines end in CR LF and nothing else; no control characters, no space before a colon, no folding in a
+//   request. These are the places where two parsers that disagree let a request be smuggled (RFC 9112 §11.2).
+//   A folded field of a response is unfolded, as RFC 9112 §5.2 has it of a user agent.
 // - Memory follows the bytes that arrived, up to the limits.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What a peer may send before it is refused.
+/// What a peer may send before it is refused. A zero means "none": no limit.
 struct handshake_limits {
-    /// Bytes of one line, its CR LF included.
+    /// Bytes of one line, its CR LF included. A request's first line: errc::handshake_target_too_long.
     std::size_t max_line_size = 8 * 1024;
     /// Header fields of the head.
     std::size_t max_headers = 100;
@@ -4670,7 +5633,9 @@ enum class head_kind : std::uint8_t { request, response };
 /// destruction. Not thread-safe.
 class http_head {
 public:
-    http_head(head_kind kind, const handshake_limits& limits) noexcept : limits_(limits), kind_(kind) {}
+    http_head(head_kind kind, const handshake_limits& limits) noexcept
+        : limits_{bound_of(limits.max_line_size), bound_of(limits.max_headers), bound_of(limits.max_size)},
+          kind_(kind) {}
 
     /// Takes bytes from the front of `input` until the head is complete, an error stands, or the input is
     /// used up. O(bytes taken). May allocate, at most twice limits.max_size.
@@ -4685,11 +5650,19 @@ public:
     [[nodiscard]] handshake_status status() const noexcept { return status_; }
     /// The reason for `failed`, errc::none otherwise.
     [[nodiscard]] errc error() const noexcept { return error_; }
-    /// Without its CR LF. Once complete.
+    /// Whether the start line was read and found legal; later lines may have failed since.
+    [[nodiscard]] bool has_start_line() const noexcept { return fields_begin_ != 0; }
+    /// Without its CR LF. Precondition: has_start_line().
     [[nodiscard]] std::string_view start_line() const noexcept { return text().substr(0, fields_begin_ - 2); }
     /// Once complete.
     [[nodiscard]] header_list headers() const noexcept {
         return header_list(text().substr(fields_begin_, line_begin_ - fields_begin_));
+    }
+
+    /// There will be no more bytes: a head that is not complete fails.
+    handshake_status end_of_input() noexcept {
+        if (status_ == handshake_status::need_more) fail(errc::handshake_incomplete);
+        return status_;
     }
 
     /// Forgets the head and is ready for the next one. `max_size` goes on counting unless it is told not
@@ -4717,18 +5690,26 @@ private:
         }
         if (!buffer_.append(input.first(count))) error = errc::out_of_memory;
         if (error == errc::none && line_ended) error = end_line();
-        if (error != errc::none) {
-            error_ = error;
-            status_ = handshake_status::failed;
-        }
+        if (error != errc::none) fail(error);
         return count;
+    }
+
+    void fail(errc error) noexcept {
+        error_ = error;
+        status_ = handshake_status::failed;
     }
 
     errc check_char(char c) noexcept {
         ++line_size_;
         ++total_size_;
-        if (line_size_ > limits_.max_line_size) return errc::handshake_line_too_long;
-        if (total_size_ > limits_.max_size) return errc::handshake_too_large;
+        const bool in_target =
+            kind_ == head_kind::request && fields_begin_ == 0; // it has a status of its own
+        if (line_size_ > limits_.max_line_size) {
+            return in_target ? errc::handshake_target_too_long : errc::handshake_line_too_long;
+        }
+        if (total_size_ > limits_.max_size) {
+            return in_target ? errc::handshake_target_too_long : errc::handshake_too_large;
+        }
         const bool after_cr = previous_ == '\r';
         previous_ = c;
         if (after_cr != (c == '\n')) return errc::handshake_invalid_line_end;
@@ -4743,8 +5724,20 @@ private:
             status_ = handshake_status::complete; // line_begin_ stays at the end of the fields
             return errc::none;
         }
+        const errc error = is_space(line.front()) ? unfold() : check_field_line(line);
         next_line();
-        return check_field_line(line);
+        return error;
+    }
+
+    static constexpr bool is_space(char c) noexcept { return c == ' ' || c == '\t'; }
+
+    /// obs-fold: spaces in place of the line end before this line (RFC 9112 §5.2). Before the first field there
+    /// is nothing to continue (§2.2).
+    errc unfold() noexcept {
+        if (kind_ == head_kind::request || header_count_ == 0) return errc::handshake_obsolete_folding;
+        buffer_.view()[line_begin_ - 2] = std::byte{' '};
+        buffer_.view()[line_begin_ - 1] = std::byte{' '};
+        return errc::none;
     }
 
     errc end_start_line(std::string_view line) noexcept {
@@ -4755,15 +5748,15 @@ private:
             next_line();
             return errc::none;
         }
+        const errc error =
+            kind_ == head_kind::request ? parse_request_line(line).error() : parse_status_line(line).error();
         next_line();
-        fields_begin_ = line_begin_;
-        return kind_ == head_kind::request ? parse_request_line(line).error()
-                                           : parse_status_line(line).error();
+        if (error == errc::none) fields_begin_ = line_begin_;
+        return error;
     }
 
     /// field-name ":" OWS field-value OWS (RFC 9112 §5); the value's characters were checked as they came.
     errc check_field_line(std::string_view line) noexcept {
-        if (line.front() == ' ' || line.front() == '\t') return errc::handshake_obsolete_folding;
         const std::size_t colon = line.find(':');
         if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
             return errc::handshake_invalid_field_line;
@@ -4809,83 +5802,6 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// An answer's head. A view: it lives as long as the client_handshake it came from, and so does what it
-/// returns.
-class upgrade_response {
-public:
-    upgrade_response() = default;
-    constexpr upgrade_response(detail::status_line line, header_list headers) noexcept
-        : line_(line), headers_(headers) {}
-
-    [[nodiscard]] constexpr int status() const noexcept { return line_.status; }
-    [[nodiscard]] constexpr std::string_view reason() const noexcept { return line_.reason; }
-    /// The minor version of HTTP/1.x.
-    [[nodiscard]] constexpr int http_minor_version() const noexcept { return line_.minor_version; }
-    /// The subprotocol that the server chose; empty when it chose none.
-    [[nodiscard]] constexpr std::string_view subprotocol() const noexcept {
-        return headers_.find("Sec-WebSocket-Protocol").value_or(std::string_view());
-    }
-    /// The extensions that the server agreed to. Their parameters are for the caller to judge.
-    [[nodiscard]] constexpr extension_list extensions() const noexcept {
-        return extension_list(element_list(headers_, "Sec-WebSocket-Extensions"));
-    }
-    /// The first field of this name, whatever the name's case.
-    [[nodiscard]] constexpr std::optional<std::string_view> header(std::string_view name) const noexcept {
-        return headers_.find(name);
-    }
-    [[nodiscard]] constexpr header_list headers() const noexcept { return headers_; }
-
-private:
-    detail::status_line line_;
-    header_list headers_;
-};
-
-namespace detail {
-
-/// Subprotocol and extensions: only what was offered (RFC 6455 §4.1, points 5 and 6 of the answer's
-/// checks).
-[[nodiscard]] constexpr errc check_agreement(const upgrade_response& response, header_list offered) noexcept {
-    const header_list headers = response.headers();
-    for (const std::string_view name : {"Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"}) {
-        if (headers.count(name) > 1) return errc::handshake_duplicate_header;
-    }
-    if (headers.find("Sec-WebSocket-Protocol") &&
-        !element_list(offered, "Sec-WebSocket-Protocol").contains(response.subprotocol())) {
-        return errc::handshake_unrequested_subprotocol;
-    }
-    if (!headers.find("Sec-WebSocket-Extensions")) return errc::none;
-    if (!is_list_of(element_list(headers, "Sec-WebSocket-Extensions"), is_extension)) {
-        return errc::handshake_malformed;
-    }
-    const extension_list asked(element_list(offered, "Sec-WebSocket-Extensions"));
-    for (const extension each : response.extensions()) {
-        if (!asked.find(each.name())) return errc::handshake_unrequested_extension;
-    }
-    return errc::none;
-}
-
-/// A final answer (RFC 6455 §4.1): 101, Upgrade, Connection, Accept, then what was agreed on.
-[[nodiscard]] constexpr errc check_answer(const upgrade_response& response, header_list offered,
-                                          std::string_view expected_accept) noexcept {
-    const header_list headers = response.headers();
-    if (response.status() != 101) return errc::handshake_unexpected_status;
-    if (response.http_minor_version() == 0) return errc::handshake_http_version;
-    for (const std::string_view name : {"Upgrade", "Sec-WebSocket-Accept"}) {
-        if (headers.count(name) > 1) return errc::handshake_duplicate_header;
-    }
-    // Here Upgrade is one value, not a list with the value in it.
-    if (!equals_ignoring_case(headers.find("Upgrade").value_or(std::string_view()), "websocket")) {
-        return errc::handshake_missing_upgrade;
-    }
-    const element_list options(headers, "Connection");
-    if (!options.contains_ignoring_case("Upgrade")) return errc::handshake_missing_connection;
-    if (!is_list_of(options, is_token)) return errc::handshake_malformed;
-    if (headers.find("Sec-WebSocket-Accept") != expected_accept) return errc::handshake_invalid_accept;
-    return check_agreement(response, offered);
-}
-
-} // namespace detail
-
 /// Asks once and judges the answer. Movable; not thread-safe. Owns two buffers: the request, and the
 /// answer's head up to twice limits.max_size.
 class client_handshake {
@@ -4904,7 +5820,7 @@ public:
         request_.clear();
         head_.restart(true);
         status_ = handshake_status::need_more;
-        accept_ = accept_key(key.view());
+        key_ = key;
         error_ = append_client_request(request_, request, key);
         if (error_ != errc::none) status_ = handshake_status::failed;
         return error_;
@@ -4925,6 +5841,15 @@ public:
     /// The broken rule once `failed`, errc::none before.
     [[nodiscard]] errc error() const noexcept { return error_; }
 
+    /// The server will send no more: an answer that is not complete fails with errc::handshake_incomplete.
+    handshake_status end_of_input() noexcept {
+        if (status_ == handshake_status::need_more) {
+            head_.end_of_input();
+            fail(head_.error());
+        }
+        return status_;
+    }
+
     /// Whether there is an answer to look at: after `complete`, and after `failed` if the head itself was
     /// legal. So a redirect or a demand for credentials (errc::handshake_unexpected_status) can be
     /// followed.
@@ -4933,7 +5858,8 @@ public:
     /// Precondition: has_response().
     [[nodiscard]] upgrade_response response() const noexcept {
         WSOLO_ASSERT(has_response(), "client_handshake::response() before the head is complete");
-        return {detail::parse_status_line(head_.start_line()).value(), head_.headers()};
+        const detail::status_line line = detail::parse_status_line(head_.start_line()).value();
+        return upgrade_response({line.status, line.version, head_.headers(), line.reason});
     }
 
 private:
@@ -4955,7 +5881,7 @@ private:
             head_.restart(false);
             return;
         }
-        const errc error = detail::check_answer(response(), offered(), accept_.view());
+        const errc error = detail::check_answer(response(), offered());
         if (error != errc::none) return fail(error);
         status_ = handshake_status::complete;
     }
@@ -4965,184 +5891,22 @@ private:
         status_ = handshake_status::failed;
     }
 
-    /// The fields of our own request: what stands between its first line and its empty one.
-    [[nodiscard]] header_list offered() const noexcept {
+    /// What our own request says, found once: between its first line and its empty one.
+    [[nodiscard]] upgrade_offer offered() const noexcept {
         const std::string_view text = text_of(request_.view());
         const std::size_t fields_at = text.find("\r\n") + 2;
-        return header_list(text.substr(fields_at, text.size() - 2 - fields_at));
+        const header_list fields(text.substr(fields_at, text.size() - 2 - fields_at));
+        return {key_.view(), fields.find("Sec-WebSocket-Protocol").value_or(std::string_view()),
+                fields.find("Sec-WebSocket-Extensions").value_or(std::string_view())};
     }
 
     detail::http_head head_;
     byte_buffer request_;
-    accept_value accept_{};
+    client_key key_{};
     handshake_status status_ = handshake_status::need_more;
     errc error_ = errc::none;
 };
 
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/handshake/request.hpp
-// What a client asked for: a view over a request's head, and the rules that make it an upgrade to
-// WebSocket.
-//
-// Laws of this file:
-// - Well-formed HTTP is judged for every request, RFC 6455 only for those that ask for WebSocket; so a
-//   plain request is never an error here, and the server can answer it with a page.
-// - Lenient only where HTTP says so (the case of names and of "websocket" and "Upgrade", lists over several
-//   fields, empty list elements), and for an empty list of offers.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// A request's head. A view: it lives as long as the server_handshake it came from, and so does what it
-/// returns.
-class upgrade_request {
-public:
-    upgrade_request() = default;
-    constexpr upgrade_request(detail::request_line line, header_list headers) noexcept
-        : line_(line), headers_(headers) {}
-
-    /// Whether this asks for WebSocket, well or badly: an Upgrade that lists "websocket", or a
-    /// Sec-WebSocket-Key or -Version, which a proxy that forgot to pass Upgrade on leaves behind. False: a
-    /// plain HTTP request.
-    [[nodiscard]] constexpr bool is_upgrade() const noexcept {
-        return element_list(headers_, "Upgrade").contains_ignoring_case("websocket") ||
-               headers_.find("Sec-WebSocket-Key") || headers_.find("Sec-WebSocket-Version");
-    }
-
-    [[nodiscard]] constexpr std::string_view method() const noexcept { return line_.method; }
-    /// As it was sent, in any of HTTP's forms.
-    [[nodiscard]] constexpr std::string_view target() const noexcept { return line_.target; }
-    /// Path and query (RFC 6455 §3), also when the target is absolute; the target itself when it has
-    /// neither form.
-    [[nodiscard]] constexpr std::string_view resource_name() const noexcept {
-        const detail::target_parts parts = detail::split_target(line_.target);
-        return parts.legal ? parts.resource : line_.target;
-    }
-    /// The target's host if it names one, else the Host field (RFC 9112 §3.2.2); with the port, if one was
-    /// sent. Empty when there is neither.
-    [[nodiscard]] constexpr std::string_view host() const noexcept {
-        const detail::target_parts parts = detail::split_target(line_.target);
-        if (parts.legal && !parts.host.empty()) return parts.host;
-        return headers_.find("Host").value_or(std::string_view());
-    }
-    /// Who the browser acts for (RFC 6455 §10.2). Other clients mostly send none.
-    [[nodiscard]] constexpr std::optional<std::string_view> origin() const noexcept {
-        return headers_.find("Origin");
-    }
-    /// Sec-WebSocket-Key as it was sent; empty when it is missing.
-    [[nodiscard]] constexpr std::string_view key() const noexcept {
-        return headers_.find("Sec-WebSocket-Key").value_or(std::string_view());
-    }
-    /// The minor version of HTTP/1.x.
-    [[nodiscard]] constexpr int http_minor_version() const noexcept { return line_.minor_version; }
-    /// Sec-WebSocket-Version as it was sent ("13" in every accepted upgrade); empty when it is missing.
-    [[nodiscard]] constexpr std::string_view version() const noexcept {
-        return headers_.find("Sec-WebSocket-Version").value_or(std::string_view());
-    }
-    /// The offered subprotocols, the client's favourite first (RFC 6455 §11.3.4).
-    [[nodiscard]] constexpr element_list subprotocols() const noexcept {
-        return {headers_, "Sec-WebSocket-Protocol"};
-    }
-    /// The offered extensions, the client's favourite first (RFC 6455 §9.1).
-    [[nodiscard]] constexpr extension_list extensions() const noexcept {
-        return extension_list(element_list(headers_, "Sec-WebSocket-Extensions"));
-    }
-    /// The first field of this name, whatever the name's case.
-    [[nodiscard]] constexpr std::optional<std::string_view> header(std::string_view name) const noexcept {
-        return headers_.find(name);
-    }
-    [[nodiscard]] constexpr header_list headers() const noexcept { return headers_; }
-
-private:
-    detail::request_line line_;
-    header_list headers_;
-};
-
-namespace detail {
-
-/// protocol = token [ "/" token ] (RFC 9110 §7.8)
-[[nodiscard]] constexpr bool is_protocol(std::string_view text) noexcept {
-    const std::size_t slash = text.find('/');
-    if (slash == std::string_view::npos) return is_token(text);
-    return is_token(text.substr(0, slash)) && is_token(text.substr(slash + 1));
-}
-
-/// #element: any number of elements, each legal. RFC 6455 wants at least one subprotocol or extension in
-/// its lists, but clients exist that send an empty list when they have nothing to offer, and it can mean
-/// only that.
-template <class Predicate>
-[[nodiscard]] constexpr bool lists_only(header_list headers, std::string_view name,
-                                        Predicate is_legal) noexcept {
-    for (const std::string_view element : element_list(headers, name)) {
-        if (!is_legal(element)) return false;
-    }
-    return true;
-}
-
-/// How the body, if any, is delimited: two answers to that are how requests get smuggled (RFC 9112 §6.1,
-/// §6.3).
-[[nodiscard]] constexpr errc check_body_framing(const upgrade_request& request) noexcept {
-    const header_list headers = request.headers();
-    if (headers.count("Content-Length") > 1) return errc::handshake_duplicate_header;
-    const std::optional<std::string_view> length = headers.find("Content-Length");
-    if (length && !is_number(*length)) return errc::handshake_malformed;
-    const bool has_codings = headers.find("Transfer-Encoding").has_value();
-    if (has_codings && (length || request.http_minor_version() == 0)) return errc::handshake_malformed;
-    return errc::none;
-}
-
-/// What holds for any HTTP/1.x request (RFC 9112 §3.2, RFC 9110 §7.8).
-[[nodiscard]] constexpr errc check_http(const upgrade_request& request) noexcept {
-    const header_list headers = request.headers();
-    if (headers.count("Host") > 1) return errc::handshake_duplicate_header;
-    const std::optional<std::string_view> host = headers.find("Host");
-    if (!host && request.http_minor_version() > 0) return errc::handshake_missing_host;
-    if (host && !host->empty() && !is_host(*host)) return errc::handshake_malformed;
-    if (!lists_only(headers, "Connection", is_token)) return errc::handshake_malformed;
-    if (!lists_only(headers, "Upgrade", is_protocol)) return errc::handshake_malformed;
-    return check_body_framing(request);
-}
-
-/// A GET's framing that announces bytes: RFC 6455 §4.1 has no place for them, and they would be read as
-/// frames.
-[[nodiscard]] constexpr bool announces_body(header_list headers) noexcept {
-    if (headers.find("Transfer-Encoding")) return true;
-    const std::string_view length = headers.find("Content-Length").value_or("0");
-    return length.find_first_not_of('0') != std::string_view::npos;
-}
-
-/// What the fields of the upgrade itself must be (RFC 6455 §4.2.1, §11.3).
-[[nodiscard]] constexpr errc check_websocket_fields(const upgrade_request& request) noexcept {
-    const header_list headers = request.headers();
-    for (const std::string_view name : {"Sec-WebSocket-Version", "Sec-WebSocket-Key", "Origin"}) {
-        if (headers.count(name) > 1) return errc::handshake_duplicate_header;
-    }
-    if (request.version() != "13") return errc::handshake_unsupported_version;
-    if (!headers.find("Sec-WebSocket-Key")) return errc::handshake_missing_key;
-    if (!is_client_key(request.key())) return errc::handshake_invalid_key;
-    const bool lists_legal = lists_only(headers, "Sec-WebSocket-Protocol", is_token) &&
-                             lists_only(headers, "Sec-WebSocket-Extensions", is_extension);
-    return lists_legal ? errc::none : errc::handshake_malformed;
-}
-
-/// A request that asks for WebSocket, after check_http (RFC 6455 §4.2.1).
-[[nodiscard]] constexpr errc check_upgrade(const upgrade_request& request) noexcept {
-    const header_list headers = request.headers();
-    if (request.method() != "GET") return errc::handshake_method_not_get;
-    if (request.http_minor_version() == 0) return errc::handshake_http_version;
-    if (!split_target(request.target()).legal) return errc::handshake_invalid_start_line;
-    if (request.host().empty()) return errc::handshake_missing_host;
-    if (!element_list(headers, "Upgrade").contains_ignoring_case("websocket")) {
-        return errc::handshake_missing_upgrade;
-    }
-    if (!element_list(headers, "Connection").contains_ignoring_case("Upgrade")) {
-        return errc::handshake_missing_connection;
-    }
-    if (announces_body(headers)) return errc::handshake_unexpected_body;
-    return check_websocket_fields(request);
-}
-
-} // namespace detail
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/handshake/negotiate.hpp
@@ -5204,13 +5968,22 @@ template <class Allowed>
 }
 
 /// Whether the Origin's host and port are those that the request was sent to: the usual defence against a
-/// foreign page that uses its visitor's cookies. Schemes are not compared, for TLS often ends before the
-/// server. False when there is no Origin, and for "null".
+/// foreign page that uses its visitor's cookies. A port that is not said is the default of the Origin's scheme
+/// (RFC 6454 §4); the schemes themselves are not compared, for TLS often ends before the server. Addresses
+/// compare as text, which browsers normalize. False when there is no Origin, and for "null".
 [[nodiscard]] constexpr bool is_same_origin(const upgrade_request& request) noexcept {
     const std::string_view origin = request.origin().value_or(std::string_view());
-    const std::size_t host_at = origin.find("://");
-    return host_at != std::string_view::npos &&
-           detail::equals_ignoring_case(origin.substr(host_at + 3), request.host());
+    const std::size_t scheme_end = origin.find("://");
+    if (scheme_end == std::string_view::npos) return false;
+    const std::string_view scheme = origin.substr(0, scheme_end);
+    const detail::host_parts from = detail::split_host(origin.substr(scheme_end + 3));
+    const detail::host_parts to = detail::split_host(request.host());
+    if (!from.legal || !to.legal || !detail::equals_ignoring_case(from.host, to.host)) return false;
+    const std::int32_t usual = detail::equals_ignoring_case(scheme, "https")  ? 443
+                               : detail::equals_ignoring_case(scheme, "http") ? 80
+                                                                              : 0;
+    const std::int32_t port = detail::port_number(from.port, usual);
+    return port >= 0 && port == detail::port_number(to.port, usual);
 }
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -5229,18 +6002,7 @@ template <class Allowed>
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What an accepting answer adds. Views, needed only during the call; never into the container appended to.
-struct accept_options {
-    /// One of those offered (choose_subprotocol), or empty.
-    std::string_view subprotocol = {};
-    /// The agreed extensions as header text (choose_extension), each of them offered; or empty.
-    std::string_view extensions = {};
-    /// Further fields, for instance Set-Cookie.
-    std::span<const header_field> headers = {};
-};
-
-/// An ordinary HTTP answer, after which the connection closes. Views, needed only during the call; never
-/// into the container appended to.
+/// An ordinary HTTP answer. Views, needed only during the call; never into the container appended to.
 struct http_response {
     /// 200-599.
     int status = 200;
@@ -5252,31 +6014,16 @@ struct http_response {
     std::span<const header_field> headers = {};
     /// For an answer to HEAD: the body's length is announced, the body is not sent.
     bool omit_body = false;
+    /// Whether the connection ends with this answer, which then says so (RFC 9112 §9.6). When it stays open,
+    /// server_handshake::reset() makes ready for the next request.
+    bool close = true;
 };
-
-/// The status to refuse a handshake with (RFC 6455 §4.2.2, §4.4; RFC 9110 §15.5).
-[[nodiscard]] constexpr int http_status_for(errc why) noexcept {
-    switch (why) {
-    case errc::handshake_origin_refused: return 403;
-    case errc::handshake_method_not_get: return 405;
-    case errc::handshake_timeout: return 408;
-    case errc::handshake_missing_upgrade:
-    case errc::handshake_unsupported_version: return 426;
-    case errc::handshake_line_too_long:
-    case errc::handshake_too_many_headers:
-    case errc::handshake_too_large: return 431;
-    case errc::handshake_http_version: return 505;
-    case errc::queue_full:
-    case errc::closed:
-    case errc::aborted: return 503;
-    default: return blame_of(why) == blame::remote ? 400 : 500;
-    }
-}
 
 namespace detail {
 
 [[nodiscard]] constexpr std::string_view usual_reason(int status) noexcept {
     switch (status) {
+    case 101: return "Switching Protocols";
     case 200: return "OK";
     case 204: return "No Content";
     case 301: return "Moved Permanently";
@@ -5289,6 +6036,7 @@ namespace detail {
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
     case 408: return "Request Timeout";
+    case 414: return "URI Too Long";
     case 426: return "Upgrade Required";
     case 429: return "Too Many Requests";
     case 431: return "Request Header Fields Too Large";
@@ -5299,29 +6047,18 @@ namespace detail {
     }
 }
 
-inline constexpr header_field allow_get[] = {{"Allow", "GET"}};
-
-[[nodiscard]] constexpr errc check_accept(const upgrade_request& request,
-                                          const accept_options& options) noexcept {
-    if (!options.subprotocol.empty() && !request.subprotocols().contains(options.subprotocol)) {
-        return errc::handshake_unrequested_subprotocol;
-    }
-    const element_list agreed(options.extensions);
-    if (!options.extensions.empty() && !is_list_of(agreed, is_extension)) return errc::invalid_header_field;
-    for (const extension each : extension_list(agreed)) {
-        if (!request.extensions().find(each.name())) return errc::handshake_unrequested_extension;
-    }
-    return are_extra_fields(options.headers) ? errc::none : errc::invalid_header_field;
+inline void compose_start(message_writer& out, int status, std::string_view reason) noexcept {
+    out.text("HTTP/1.1 ");
+    out.number(static_cast<std::size_t>(status));
+    out.text(" ");
+    out.text(reason.empty() ? usual_reason(status) : reason);
+    out.text("\r\n");
 }
 
-inline void compose_accept(message_writer& out, const accept_value& accept,
+inline void compose_accept(message_writer& out, const upgrade_answer& answer,
                            const accept_options& options) noexcept {
-    out.text("HTTP/1.1 101 Switching Protocols\r\n");
-    out.field("Upgrade", "websocket");
-    out.field("Connection", "Upgrade");
-    out.field("Sec-WebSocket-Accept", accept.view());
-    out.optional_field("Sec-WebSocket-Protocol", options.subprotocol);
-    out.optional_field("Sec-WebSocket-Extensions", options.extensions);
+    compose_start(out, answer.status(), {});
+    for (const header_field field : answer) out.field(field.name, field.value);
     out.fields(options.headers);
     out.text("\r\n");
 }
@@ -5333,18 +6070,15 @@ inline void compose_accept(message_writer& out, const accept_value& accept,
 }
 
 inline void compose_response(message_writer& out, const http_response& response) noexcept {
-    const bool upgrade_required = response.status == 426;
+    const bool upgrades = response.status == 426; // RFC 9110 §7.8: then Connection names the field
     const bool has_content = response.status != 204 && response.status != 304;
-    out.text("HTTP/1.1 ");
-    out.number(static_cast<std::size_t>(response.status));
-    out.text(" ");
-    out.text(response.reason.empty() ? usual_reason(response.status) : response.reason);
-    out.text("\r\n");
-    if (upgrade_required) { // what the client has to ask for (RFC 9110 §15.5.22, RFC 6455 §4.4)
-        out.field("Upgrade", "websocket");
-        out.field("Sec-WebSocket-Version", "13");
+    compose_start(out, response.status, response.reason);
+    upgrade_answer owed(response.status);
+    add_owed_fields(owed);
+    for (const header_field field : owed) out.field(field.name, field.value);
+    if (upgrades || response.close) {
+        out.field("Connection", !upgrades ? "close" : response.close ? "Upgrade, close" : "Upgrade");
     }
-    out.field("Connection", upgrade_required ? "Upgrade, close" : "close");
     if (has_content) {
         if (!response.body.empty()) out.optional_field("Content-Type", response.content_type);
         out.text("Content-Length: ");
@@ -5356,13 +6090,20 @@ inline void compose_response(message_writer& out, const http_response& response)
     if (has_content && !response.omit_body) out.text(response.body);
 }
 
+/// As `request` must have it answered.
+[[nodiscard]] constexpr http_response fitted(http_response response,
+                                             const upgrade_request& request) noexcept {
+    response.omit_body = response.omit_body || request.method() == "HEAD"; // RFC 9110 §9.3.2
+    response.close = response.close || request.wants_close();
+    return response;
+}
+
 } // namespace detail
 
-/// The refusal that `why` calls for: its status, and its sentence as the body.
+/// The refusal that `why` calls for: its status, and its sentence as the body. For a request that could be
+/// read server_handshake::refusal() is better, which knows what HEAD gets.
 [[nodiscard]] constexpr http_response rejection(errc why) noexcept {
-    http_response refused{.status = http_status_for(why), .body = to_string(why)};
-    if (refused.status == 405) refused.headers = detail::allow_get;
-    return refused;
+    return {.status = http_status_for(why), .body = to_string(why)};
 }
 
 /// Writes the 101 answer to a request that was found legal, and returns its size (RFC 6455 §4.2.2). Errors:
@@ -5372,11 +6113,10 @@ inline void compose_response(message_writer& out, const http_response& response)
 [[nodiscard]] inline result<std::size_t> write_accept_response(mutable_bytes to,
                                                                const upgrade_request& request,
                                                                const accept_options& options = {}) noexcept {
-    WSOLO_ASSERT(request.is_upgrade(), "only a request for WebSocket is answered with 101");
-    if (const errc error = detail::check_accept(request, options); error != errc::none) return error;
-    const accept_value accept = accept_key(request.key());
+    const result<upgrade_answer> answer = accept_answer(request, options);
+    if (!answer) return answer.error();
     return detail::write_message(
-        to, [&](detail::message_writer& out) { detail::compose_accept(out, accept, options); });
+        to, [&](detail::message_writer& out) { detail::compose_accept(out, *answer, options); });
 }
 
 /// The same behind the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
@@ -5384,16 +6124,15 @@ inline void compose_response(message_writer& out, const http_response& response)
 template <detail::growable_bytes Container>
 [[nodiscard]] errc append_accept_response(Container& out, const upgrade_request& request,
                                           const accept_options& options = {}) noexcept {
-    WSOLO_ASSERT(request.is_upgrade(), "only a request for WebSocket is answered with 101");
-    if (const errc error = detail::check_accept(request, options); error != errc::none) return error;
-    const accept_value accept = accept_key(request.key());
+    const result<upgrade_answer> answer = accept_answer(request, options);
+    if (!answer) return answer.error();
     return detail::append_message(
-        out, [&](detail::message_writer& to) { detail::compose_accept(to, accept, options); });
+        out, [&](detail::message_writer& to) { detail::compose_accept(to, *answer, options); });
 }
 
 /// Writes a whole ordinary answer, a refusal or a page, and returns its size. Errors:
 /// errc::invalid_header_field, errc::buffer_too_small. A 426 says by itself which protocol and version are
-/// spoken here.
+/// spoken here, a 405 which method.
 [[nodiscard]] inline result<std::size_t> write_response(mutable_bytes to,
                                                         const http_response& response) noexcept {
     WSOLO_ASSERT(response.status >= 200 && response.status <= 599, "a final HTTP status is 200-599");
@@ -5409,6 +6148,18 @@ template <detail::growable_bytes Container>
     if (const errc error = detail::check_response(response); error != errc::none) return error;
     return detail::append_message(
         out, [&](detail::message_writer& to) { detail::compose_response(to, response); });
+}
+
+/// The same in answer to `request`: HEAD gets no body, and a client that closes, or speaks HTTP/1.0, is told
+/// `Connection: close`.
+[[nodiscard]] inline result<std::size_t> write_response(mutable_bytes to, const upgrade_request& request,
+                                                        const http_response& response) noexcept {
+    return write_response(to, detail::fitted(response, request));
+}
+template <detail::growable_bytes Container>
+[[nodiscard]] errc append_response(Container& out, const upgrade_request& request,
+                                   const http_response& response) noexcept {
+    return append_response(out, detail::fitted(response, request));
 }
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -5428,7 +6179,7 @@ namespace wsolo::inline WSOLO_ABI {
 ///
 ///     switch (handshake.feed(input)) {
 ///     case handshake_status::need_more: return;               // read on
-///     case handshake_status::failed: append_response(out, rejection(handshake.error())); break;
+///     case handshake_status::failed: append_response(out, handshake.refusal()); break;
 ///     case handshake_status::complete: append_accept_response(out, handshake.request()); break;
 ///     }                                                       // input: the first bytes of the first frame
 class server_handshake {
@@ -5443,8 +6194,7 @@ public:
     handshake_status feed(const_bytes& input) noexcept { return feed_any(input); }
 
     [[nodiscard]] handshake_status status() const noexcept { return status_; }
-    /// The broken rule once `failed`, errc::none before. http_status_for() and rejection() turn it into an
-    /// answer.
+    /// The broken rule once `failed`, errc::none before. refusal() turns it into an answer.
     [[nodiscard]] errc error() const noexcept { return error_; }
 
     /// Whether there is a request to look at: after `complete`, and after `failed` if the head itself was
@@ -5454,20 +6204,61 @@ public:
     /// included. Precondition: has_request().
     [[nodiscard]] upgrade_request request() const noexcept {
         WSOLO_ASSERT(has_request(), "server_handshake::request() before the head is complete");
-        return {detail::parse_request_line(head_.start_line()).value(), head_.headers()};
+        const detail::request_line line = detail::parse_request_line(head_.start_line()).value();
+        return upgrade_request({line.method, line.target, line.version, head_.headers()});
     }
 
-    /// Ready for another request on the same connection, after a plain one was answered. Keeps the buffer.
-    void reset() noexcept {
+    /// The refusal that error() calls for, also of a head that broke off: HEAD gets no body. Precondition:
+    /// failed.
+    [[nodiscard]] http_response refusal() const noexcept {
+        http_response refused = rejection(error_);
+        refused.omit_body = head_.has_start_line() && head_.start_line().starts_with("HEAD ");
+        return refused;
+    }
+
+    /// The client will send no more: a request that is not complete fails with errc::handshake_incomplete.
+    handshake_status end_of_input() noexcept {
+        if (status_ != handshake_status::need_more) return status_;
+        status_ = head_.end_of_input();
+        error_ = head_.error();
+        return status_;
+    }
+
+    /// The bytes that follow a complete request's head as its body; nothing for one of a length that only its
+    /// coding tells (Transfer-Encoding).
+    [[nodiscard]] std::optional<std::uint64_t> body_size() const noexcept {
+        const header_list headers = request().headers();
+        if (headers.find("Transfer-Encoding")) return std::nullopt;
+        std::uint64_t size = 0;
+        for (const char c : headers.find("Content-Length").value_or("0")) {
+            const auto digit = static_cast<std::uint64_t>(c - '0');
+            size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit; // so long it never ends
+        }
+        return size;
+    }
+
+    /// Ready for another request on the same connection, after a plain one was answered and the connection
+    /// stays open. What is left of that one's body is skipped by the next feed(): `body_taken` bytes of it the
+    /// caller has taken from the input. A body whose length is not known can't be skipped, and the next
+    /// request fails with errc::handshake_unexpected_body. Keeps the buffer. Precondition: complete.
+    void reset(std::uint64_t body_taken = 0) noexcept {
+        WSOLO_ASSERT(status_ == handshake_status::complete,
+                     "server_handshake::reset() after a whole request");
+        const std::optional<std::uint64_t> body = body_size();
+        WSOLO_ASSERT(!body || body_taken <= *body, "server_handshake::reset(): more than the body was taken");
+        skip_ = body ? *body - body_taken : 0;
+        error_ = body ? errc::none : errc::handshake_unexpected_body;
+        status_ = body ? handshake_status::need_more : handshake_status::failed;
         head_.restart(true);
-        status_ = handshake_status::need_more;
-        error_ = errc::none;
     }
 
 private:
     template <class Byte>
     handshake_status feed_any(std::span<Byte>& input) noexcept {
         if (status_ != handshake_status::need_more) return status_;
+        const auto skipped = static_cast<std::size_t>(skip_ < input.size() ? skip_ : input.size());
+        input = input.subspan(skipped);
+        skip_ -= skipped;
         status_ = head_.feed(input);
         error_ = head_.error();
         if (status_ == handshake_status::complete) judge();
@@ -5475,13 +6266,12 @@ private:
     }
 
     void judge() noexcept {
-        const upgrade_request asked = request();
-        error_ = detail::check_http(asked);
-        if (error_ == errc::none && asked.is_upgrade()) error_ = detail::check_upgrade(asked);
+        error_ = detail::check_request(request());
         if (error_ != errc::none) status_ = handshake_status::failed;
     }
 
     detail::http_head head_;
+    std::uint64_t skip_ = 0; // of the body before the next head
     handshake_status status_ = handshake_status::need_more;
     errc error_ = errc::none;
 };
@@ -5884,7 +6674,7 @@ namespace wsolo::inline WSOLO_ABI {
 enum class delivery : std::uint8_t { messages, fragments };
 
 /// The bounds of one connection's input. Every one is judged before the bytes it bounds are kept: sizes by
-/// the frame's header (RFC 6455 §10.4).
+/// the frame's header (RFC 6455 §10.4). A zero means "none": no limit.
 struct read_limits {
     /// Longest payload of a data frame, in bytes: errc::frame_too_big.
     std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
@@ -5915,11 +6705,9 @@ namespace wsolo::inline WSOLO_ABI::detail {
 class message_rules {
 public:
     explicit message_rules(const read_limits& limits) noexcept
-        : max_size_(limits.max_message_size),
-          max_fragments_(limits.max_fragments),
-          short_size_(static_cast<std::uint8_t>(max_size_ < 125 ? max_size_ : 125)) {
-        WSOLO_ASSERT(max_fragments_ > 0, "read_limits::max_fragments: a message has at least one frame");
-    }
+        : max_size_(bound_of(limits.max_message_size)),
+          max_fragments_(bound_of(limits.max_fragments)),
+          short_size_(static_cast<std::uint8_t>(max_size_ < 125 ? max_size_ : 125)) {}
 
     /// Up to this many bytes a message in one frame is within the limits: at most 125.
     [[nodiscard]] std::size_t short_size() const noexcept { return short_size_; }
@@ -9815,7 +10603,8 @@ struct offer {
     lane_id to = lane_id::data;
     message_part part = message_part::none;
     bool is_mark = false;
-    bool may_displace = false;      ///< whether something queued may give way to it
+    bool is_awaited = false;   ///< a mark for which a thread sleeps: there are no more of them than threads
+    bool may_displace = false; ///< whether something queued may give way to it
     room_waiter* waiter = nullptr;  ///< of a sender that waits where there is no room
     const closing* close = nullptr; ///< of a Close frame
 
@@ -9918,7 +10707,6 @@ public:
                   errands& after) noexcept {
         if (what.is_granted()) give_back(*what.waiter);
         if (what.to == lane_id::pong) return replace_newest_pong(books, after);
-        if (what.is_mark) return;
         if (same != nullptr) drop(same, errc::conflated, books, after);
         while (books.admit(held, charge, is_deferred(what, books)) == errc::queue_full) {
             entry* oldest = nullptr;
@@ -9978,6 +10766,20 @@ public:
         // A mark stands after what was accepted before it, and waits for nothing later.
         const bool waits = is_deferred(what, books) && !(what.is_mark && after_message_.empty());
         (waits ? after_message_ : of(what.to).entries).push(owned);
+    }
+
+    /// Takes the mark back whose outcome goes to `context`. False: it has left. O(marks).
+    [[nodiscard]] bool withdraw_mark(const void* context, errands& after) noexcept {
+        entry* before = nullptr;
+        entry* mark = first_mark_;
+        for (; mark != nullptr && mark->done.context != context; mark = mark->next_mark) before = mark;
+        if (mark == nullptr) return false;
+        (before == nullptr ? first_mark_ : before->next_mark) = mark->next_mark;
+        if (last_mark_ == mark) last_mark_ = before;
+        list_of(*mark).unlink(mark);
+        --held.entries;
+        after.free(mark);
+        return true;
     }
 
     /// The open message is over: what waited for that follows it.
@@ -10121,7 +10923,8 @@ private:
     }
 
     [[nodiscard]] verdict judge_other(const offer& what, const accounts& books) const noexcept {
-        if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books)), what.is_granted()};
+        if (what.is_mark)
+            return {what.is_awaited ? errc::none : books.admit_mark(held, is_deferred(what, books))};
         if (what.to == lane_id::pong && books.pongs_full(held))
             return {what.may_displace ? errc::none : errc::queue_full, true};
         return {what.is_close() ? errc::none : books.admit_control(held, what.to, what.size)};
@@ -10160,12 +10963,16 @@ private:
         for_each_waiting([&](entry& item) { return !item.may_drop || visit(item); });
     }
 
+    /// The list that `item`, data, is in. (Where it is neither first nor last, unlinking it from either is the same.)
+    [[nodiscard]] entry_list& list_of(const entry& item) noexcept {
+        const bool is_deferred = &item == after_message_.first() || &item == after_message_.last();
+        return is_deferred ? after_message_ : of(lane_id::data).entries;
+    }
+
     /// One item gives way to a newer one. Each flush after it says so.
     void drop(entry* old, errc why, accounts& books, errands& after) noexcept {
         books.drop(held, old->size);
-        // The list matters at its ends only.
-        const bool is_deferred = old == after_message_.first() || old == after_message_.last();
-        (is_deferred ? after_message_ : of(lane_id::data).entries).unlink(old);
+        list_of(*old).unlink(old);
         for (entry* mark = first_mark_; mark != nullptr; mark = mark->next_mark) {
             const bool is_after = static_cast<std::int32_t>(mark->number - old->number) > 0;
             if (is_after && mark->fate == errc::none) mark->fate = why;
@@ -10385,6 +11192,13 @@ public:
         pass_on(after, idle);
         return true;
     }
+    /// A thread sleeps no more for its flush. True: it has no outcome; false: it has one, or is about to.
+    [[nodiscard]] bool withdraw_mark(const void* context, errands& after, queue*& idle) noexcept {
+        const scoped_hold hold(lock_);
+        if (queue_ == nullptr || !queue_->withdraw_mark(context, after)) return false;
+        pass_on(after, idle);
+        return true;
+    }
     /// A sender was refused for another reason than a full queue: what it was granted is room for the others.
     void decline(room_waiter& waiter, errands& after, queue*& idle) noexcept {
         const scoped_hold hold(lock_);
@@ -10496,7 +11310,7 @@ public:
             how.deadline = queue_->deadline();
             how.drain_deadline = queue_->close_deadline;
             if (how.is_blocked) return leave(next_step::parked);
-            if (how.is_used_up && !is_dying_) return leave(next_step::handed_over);
+            if (how.is_used_up) return leave(next_step::handed_over);
             queue_->plan(plan, is_urgent);
             return next_step::write;
         }
@@ -10631,7 +11445,7 @@ private:
             result = {errc::none, turn_after(what)};
         } else if (now.fits.error == errc::queue_full && what.waiter != nullptr) {
             if (!find_queue(fresh)) return {need::queue};
-            queue_->wait(*what.waiter, what.is_mark ? 1 : books_.grantable(accounts::charge_of(what.size)));
+            queue_->wait(*what.waiter, books_.grantable(accounts::charge_of(what.size)));
             // A thread may wait under its own cork: it has the queue driven.
             result = {errc::queue_full, has_work() ? claim_at_once() : wake::nothing};
         } else {
@@ -11718,9 +12532,9 @@ public:
     /// Calls `on_done` when all data accepted before now was written (errc::none), or with why not: the first drop among
     /// it, or the writer's end. It waits for nothing that is accepted later. It costs entry_overhead of budget:
     /// errc::queue_full when the queue is above its bound.
-    [[nodiscard]] errc flush(on_outcome on_done) { return queue_mark(on_done, nullptr); }
+    [[nodiscard]] errc flush(on_outcome on_done) { return queue_mark(on_done, false); }
 
-    /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a callback of this
+    /// Waits for the same; a full queue is no obstacle. errc::timed_out, cancelled, would_deadlock (inside a callback of this
     /// writer, or in the thread of its loop), or why not. Needs <wsolo/write/wait.hpp>.
     template <class StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
@@ -11955,12 +12769,12 @@ private:
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 
-    errc queue_mark(on_outcome on_done, detail::room_waiter* waiter) {
+    errc queue_mark(on_outcome on_done, bool is_awaited) {
         detail::entry* mark = detail::entry::make_mark(on_done);
         if (mark == nullptr) return errc::out_of_memory;
         detail::errands todo;
         const detail::push_result pushed =
-            push_entry({.done = on_done, .is_mark = true, .waiter = waiter}, mark, todo);
+            push_entry({.done = on_done, .is_mark = true, .is_awaited = is_awaited}, mark, todo);
         detail::entry::destroy(mark);
         return drive_.after(pushed, todo);
     }

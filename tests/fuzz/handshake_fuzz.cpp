@@ -46,7 +46,11 @@ std::string shown(const wsolo::header_list& headers, const wsolo::extension_list
     for (const wsolo::extension each : extensions) {
         out.append(each.name());
         for (const wsolo::extension_param& param : each.params()) {
-            out.append(";").append(param.name).append(param.has_value ? "=" : "").append(param.value);
+            out.append(";").append(param.name).append(param.has_value ? "=" : "");
+            out.append(param.value.begin(), param.value.end());
+            require(param.value == std::string(param.value.begin(), param.value.end()),
+                    "a value is not what it compares to");
+            if (const auto number = param.value.number()) out.append(std::to_string(*number));
         }
     }
     return out;
@@ -57,8 +61,8 @@ std::string shown(const wsolo::server_handshake& handshake) {
     const wsolo::upgrade_request request = handshake.request();
     std::string out = shown(request.headers(), request.extensions());
     for (const std::string_view part :
-         {request.method(), request.target(), request.resource_name(), request.host(), request.key(),
-          request.version(), request.origin().value_or("-"),
+         {request.method(), request.target(), request.resource_name().path(), request.resource_name().query(),
+          request.host(), request.key(), request.version(), request.origin().value_or("-"),
           std::string_view(wsolo::is_same_origin(request) ? "same" : "other")}) {
         out.append("|").append(part);
     }
@@ -110,10 +114,12 @@ void require_accepted(const wsolo::upgrade_request& request) {
     require(client.response().subprotocol() == subprotocol, "another subprotocol arrived");
 }
 
-void require_refused(wsolo::errc why) {
+void require_refused(const wsolo::server_handshake& server) {
+    const wsolo::errc why = server.error();
     std::string answer;
-    require(wsolo::append_response(answer, wsolo::rejection(why)) == wsolo::errc::none,
+    require(wsolo::append_response(answer, server.refusal()) == wsolo::errc::none,
             "no refusal for this error");
+    require(wsolo::refusal_answer(why).status() == wsolo::http_status_for(why), "two statuses for one error");
     wsolo::client_handshake client;
     require(client.start({.host = "h"}, wsolo::client_key{}) == wsolo::errc::none, "no request");
     feed_whole(client, answer);
@@ -121,12 +127,26 @@ void require_refused(wsolo::errc why) {
     require(client.response().status() == wsolo::http_status_for(why), "another status arrived");
 }
 
+/// The same fields, handed over by another parser, have the same verdict.
+void require_same_verdict(const wsolo::server_handshake& server) {
+    const wsolo::upgrade_request seen = server.request();
+    std::vector<wsolo::header_field> fields;
+    for (const wsolo::header_field& field : seen.headers()) fields.push_back(field);
+    const auto judged = wsolo::judge(wsolo::http_request{
+        .method = seen.method(), .target = seen.target(), .version = seen.http_version(), .fields = fields});
+    require(judged.error() == server.error(), "judge() and the byte parser disagree");
+    if (!judged) return;
+    require(judged->is_upgrade() == seen.is_upgrade(), "an upgrade for one of the two only");
+    require(judged->host() == seen.host() && judged->key() == seen.key(), "two hosts, or two keys");
+}
+
 void fuzz_server(std::uint8_t mode, chunking chunks, const std::string& text) {
     wsolo::server_handshake whole(limits_of(mode));
     wsolo::server_handshake chunked(limits_of(mode));
     const std::size_t whole_taken = feed_whole(whole, text);
     require_same(whole, whole_taken, chunked, feed_chunks(chunked, text, chunks));
-    if (whole.status() == wsolo::handshake_status::failed) require_refused(whole.error());
+    if (whole.status() == wsolo::handshake_status::failed) require_refused(whole);
+    if (whole.has_request()) require_same_verdict(whole);
     if (whole.status() != wsolo::handshake_status::complete) return;
     if (whole.request().is_upgrade()) require_accepted(whole.request());
     whole.reset();
@@ -145,6 +165,14 @@ void fuzz_client(std::uint8_t mode, chunking chunks, const std::string& text) {
             "no request");
     const std::size_t whole_taken = feed_whole(whole, text);
     require_same(whole, whole_taken, chunked, feed_chunks(chunked, text, chunks));
+    if (!whole.has_response()) return;
+    const wsolo::upgrade_response seen = whole.response();
+    std::vector<wsolo::header_field> fields;
+    for (const wsolo::header_field& field : seen.headers()) fields.push_back(field);
+    const auto judged = wsolo::judge(
+        wsolo::http_answer{.status = seen.status(), .version = seen.http_version(), .fields = fields},
+        {.key = key.view(), .subprotocols = request.subprotocols, .extensions = request.extensions});
+    require(judged.error() == whole.error(), "judge() and the byte parser disagree");
 }
 
 /// The next piece of the text, up to a unit separator (0x1f): so that pieces can hold CR and LF.

@@ -15,6 +15,9 @@
 
 #if WSOLO_TEST_ASAN || defined(__SANITIZE_THREAD__)
 extern "C" void __sanitizer_set_death_callback(void (*callback)());
+// UBSan knows nothing of that callback; an abort says the seed too.
+extern "C" const char* __ubsan_default_options();
+extern "C" const char* __ubsan_default_options() { return "abort_on_error=1"; }
 #endif
 
 namespace histories::journal {

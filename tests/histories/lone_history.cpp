@@ -336,6 +336,9 @@ bool lone_history::perform(operation which, seeded& draw) {
             else
                 send_one(draw);
         }
+        if (how_.when_full == policy::drop_oldest && how_.max_bytes > 400 && alive() &&
+            draw.chance(40)) // much gives way
+            send_item(kind_of_send::text, how_.max_bytes * 9 / 10 - 150, draw);
         return true;
     }
     case operation::begin_message: {
@@ -460,6 +463,9 @@ bool lone_history::perform(operation which, seeded& draw) {
     case operation::send_wait:
         if (how_.when_full == policy::drop_oldest && draw.chance(80)) return false;
         {
+            if (draw.chance(40))
+                send_item(kind_of_send::keyed, std::max(smallest, how_.max_bytes * 2 / 5), draw);
+            if (!alive()) return true;
             const std::size_t held = subject_->queued_bytes();
             const std::size_t room = how_.max_bytes > held ? how_.max_bytes - held : 0;
             const std::size_t most = how_.max_bytes > 300 ? how_.max_bytes - 200 : 100;
@@ -742,7 +748,7 @@ void lone_history::complete_some(seeded& draw, bool whole) {
         const std::size_t share = std::min(rest, each.size());
         for (std::size_t i = 0; i < share; i += 16)
             seen += std::to_integer<unsigned>(each[i]); // read it in any case
-        if (subject_->is_alive() && !dying_) took(reinterpret_cast<const char*>(each.data()), share);
+        if (subject_->is_alive()) took(reinterpret_cast<const char*>(each.data()), share);
         rest -= share;
     }
     say("complete: %zu of %zu bytes, %s (%u)", how.bytes, offered, how.how == taken::ok ? "ok" : "failed",
@@ -849,6 +855,16 @@ void lone_history::told(item& whom) {
         return;
     }
     callback("outcome");
+    seeded draw(seed_, 0x9000'0000ULL + ++callbacks_);
+    if (whom.outcome == errc::dropped_oldest && reenters_ != 0 && alive() && !ending_ && draw.chance(30)) {
+        // Another thread pumps while the send that displaced it is under way.
+        thread other;
+        thread* const before = std::exchange(running_, &other);
+        lone_thread::word = &other.word;
+        static_cast<void>(pump());
+        running_ = before;
+        lone_thread::word = &before->word;
+    }
 }
 
 void lone_history::wake(const void* sleeper) {
@@ -932,6 +948,8 @@ left lone_history::pump() {
     if (!alive()) return left::finished;
     const bool is_outermost = depth_ == 0 && running_ == &main_ && pumps_ == 0 && calls_ == 0;
     hook_due_ = false;
+    if (is_gated_ && lone_thread::now >= must_end_by_)
+        timed_out_rightly_ = true; // the gate stood for too long
     say("pump");
     const unsigned hooks = hooks_, serial = pump_serial_;
     pumped got;

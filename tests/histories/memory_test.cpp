@@ -35,7 +35,7 @@ std::size_t run_short_of_memory(std::uint64_t seed, std::size_t& runs) {
 } // namespace
 
 TEST_CASE("a writer keeps its rules whichever of its allocations fails", "[history][memory]") {
-    const range seeds = range_of_environment(40);
+    const range seeds = range_of_environment(80);
     std::size_t runs = 0;
     if (wants_survey())
         return survey("[memory]", seeds, [&](std::uint64_t seed) {
@@ -50,7 +50,9 @@ TEST_CASE("a writer keeps its rules whichever of its allocations fails", "[histo
                                        << journal::broken_how());
     }
     CHECK(runs > 2 * seeds.count);
-    if (seeds.count >= 40) CHECK(lone_history::never_performed() == "");
+    const std::string missing = lone_history::never_performed();
+    // A lost completion is rare, and asks for no memory.
+    if (seeds.count >= 80) CHECK((missing == "" || missing == " lose"));
 }
 
 #endif

@@ -135,10 +135,13 @@ void shared_history::run() {
 void shared_history::end_of_history(seeded& draw) {
     healthy_ = true;
     const bool waits = draw.chance(70);
-    const auto until = [&](auto holds) {
+    const auto until = [&](auto holds) { // a handle's user goes on sending: once is enough
         const time_point patience = now() + 5s;
-        while (!holds() && now() < patience && !journal::is_broken()) std::this_thread::sleep_for(200us);
-        return holds();
+        for (;;) {
+            if (holds()) return true;
+            if (now() >= patience || journal::is_broken()) return false;
+            std::this_thread::sleep_for(200us);
+        }
     };
     if (waits && !until([&] { return subject_->finished() || subject_->queued_bytes() == 0; }))
         broke("lost_wakeup", std::to_string(subject_->queued_bytes()) +

@@ -433,8 +433,8 @@ private:
     static fire_and_forget await_flush(writer& to, ask whom) {
         heap::is_inside = true;
         errc refused = errc::none;
-        const errc how =
-            co_await wsolo::written([&](wsolo::on_outcome on_done) { return note(to.flush(on_done), refused); });
+        const errc how = co_await wsolo::written(
+            [&](wsolo::on_outcome on_done) { return note(to.flush(on_done), refused); });
         tell(whom, how, refused);
     }
     static fire_and_forget await_send(writer& to, std::string_view payload, ask whom) {

@@ -63,7 +63,7 @@ inline abort() {
         sealed = 1; aborting = 1;
         if
 #ifndef MUTANT_ABORT_WAITS
-        :: turn == GATED -> turn = SCHEDULED; drive = 1 /* expire, and hand over */
+        :: turn == GATED -> turn = SCHEDULED; drive = 1 /* revoke() */
 #endif
         :: else -> claim()
         fi

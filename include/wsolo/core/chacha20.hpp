@@ -24,7 +24,7 @@ inline constexpr std::size_t chacha20_block_size = 64;
 /// generator the order is all one, and a transposition would cost a fifth.
 inline constexpr std::size_t chacha20_group = 4;
 
-#if defined(__GNUC__)
+#if defined(__GNUC__) && (!defined(__i386__) || defined(__SSE2__)) // else a vector can't be passed on
 using chacha20_lanes4 = std::uint32_t __attribute__((vector_size(16)));
 #else
 /// Four words that behave like a vector, where the compiler has none.

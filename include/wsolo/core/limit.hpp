@@ -1,7 +1,7 @@
 #pragma once
-// What a zero means for every limit, quantum and timeout of wsolo: none.
+// What a zero means for every limit, quantum and timeout of wsolo: none. (Of a timeout: bound_of in core/time.hpp.)
 
-#include "time.hpp"
+#include "config.hpp"
 
 #include <concepts>
 #include <limits>
@@ -12,12 +12,6 @@ namespace wsolo::inline WSOLO_ABI {
 template <std::unsigned_integral Number>
 [[nodiscard]] constexpr Number bound_of(Number limit) noexcept {
     return limit == 0 ? std::numeric_limits<Number>::max() : limit;
-}
-
-/// The same of a timeout, saturated.
-template <class Rep, class Period>
-[[nodiscard]] constexpr duration bound_of(std::chrono::duration<Rep, Period> timeout) noexcept {
-    return timeout == timeout.zero() ? duration::max() : saturated(timeout);
 }
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -33,6 +33,12 @@ template <class Rep, class Period>
     }
 }
 
+/// A timeout as a bound: 0 bounds nothing, for every timeout of wsolo.
+template <class Rep, class Period>
+[[nodiscard]] constexpr duration bound_of(std::chrono::duration<Rep, Period> timeout) noexcept {
+    return timeout == timeout.zero() ? duration::max() : saturated(timeout);
+}
+
 /// `from` + `span`, saturating at no_deadline and at the clock's beginning.
 [[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
     const duration since = from.time_since_epoch();

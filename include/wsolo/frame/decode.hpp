@@ -9,6 +9,7 @@
 // - What depends on earlier frames (the order of fragments, a message's size) is the caller's to know; it may
 // hand its rules in, so that they too are judged byte by byte. UTF-8 and Close bodies are the reader's.
 
+#include "../core/limit.hpp"
 #include "../core/role.hpp"
 #include "check.hpp"
 #include "detail/copy.hpp"
@@ -19,7 +20,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// What one frame may take. A control frame is bound by the RFC's 125 bytes instead.
 struct frame_limits {
-    /// Longest payload of a data frame, in bytes.
+    /// Longest payload of a data frame, in bytes. 0: no limit.
     std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
 };
 
@@ -56,7 +57,7 @@ class frame_decoder {
 public:
     /// `allowed_rsv`: the reserved bits that a negotiated extension uses (rsv1_bit ...).
     explicit frame_decoder(frame_limits limits = {}, std::uint8_t allowed_rsv = 0) noexcept
-        : limits_(limits), allowed_rsv_(allowed_rsv) {}
+        : limits_{bound_of(limits.max_frame_size)}, allowed_rsv_(allowed_rsv) {}
 
     /// Takes the next part from the front of `input`, which is advanced past it, and unmasks it where it
     /// lies. Call it until it does not say part. The part lives as long as the bytes of `input`. O(part).

@@ -55,6 +55,14 @@ template <role Role>
 class owned_frame {
 public:
     owned_frame() noexcept = default;
+    owned_frame(owned_frame&& other) noexcept
+        : bytes_(std::move(other.bytes_)), start_(std::exchange(other.start_, 0)) {}
+    owned_frame& operator=(owned_frame&& other) noexcept {
+        bytes_ = std::move(other.bytes_);
+        start_ = std::exchange(other.start_, 0);
+        return *this;
+    }
+    ~owned_frame() = default;
 
     /// The encoded frame. Valid while this object is not assigned to, moved from or destroyed.
     [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view().subspan(start_); }

@@ -3,8 +3,7 @@
 //
 // Laws of this file:
 // - Standard alphabet, padded, no line breaks.
-// - Decoding is strict: exact length, exact padding, and no bits set behind the last byte (RFC 4648 §3.5),
-//   so that every value has exactly one text.
+// - Nothing is decoded: a key is hashed as the text that it is (RFC 6455 §4.2.2), so only its form counts.
 
 #include "../core/bytes.hpp"
 
@@ -18,15 +17,6 @@ namespace detail {
 
 inline constexpr std::string_view base64_alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// The value of one character, -1 when it is not of the alphabet.
-[[nodiscard]] constexpr int base64_value(char c) noexcept {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    if (c == '+') return 62;
-    return c == '/' ? 63 : -1;
-}
 
 template <std::size_t Count>
 [[nodiscard]] constexpr std::array<char, base64_size(Count)>
@@ -44,27 +34,16 @@ encode_base64(const std::array<std::byte, Count>& bytes) noexcept {
     return text;
 }
 
-/// True when `text` is the one Base64 form of exactly Count bytes, which are then in `bytes`.
-template <std::size_t Count>
-[[nodiscard]] constexpr bool decode_base64(std::string_view text,
-                                           std::array<std::byte, Count>& bytes) noexcept {
-    constexpr std::size_t padding = (3 - Count % 3) % 3;
-    constexpr std::size_t letters = base64_size(Count) - padding;
-    if (text.size() != base64_size(Count)) return false;
-    std::uint32_t bits = 0;
-    int bit_count = 0;
-    std::size_t at = 0;
+/// Whether `text` is Base64 of exactly `count` bytes: its letters, then its padding. Bits of the last letter
+/// that stand for nothing may have any value.
+[[nodiscard]] constexpr bool is_base64_of(std::size_t count, std::string_view text) noexcept {
+    const std::size_t padding = (3 - count % 3) % 3;
+    if (text.size() != base64_size(count)) return false;
+    const std::size_t letters = text.size() - padding;
     for (std::size_t i = 0; i < letters; ++i) {
-        const int value = base64_value(text[i]);
-        if (value < 0) return false;
-        bits = (bits << 6 | static_cast<std::uint32_t>(value)) & 0xffff;
-        bit_count += 6;
-        if (bit_count < 8) continue;
-        bit_count -= 8;
-        bytes[at++] = static_cast<std::byte>(bits >> bit_count);
-        bits &= (1U << bit_count) - 1;
+        if (base64_alphabet.find(text[i]) == std::string_view::npos) return false;
     }
-    return bits == 0 && text.substr(letters) == std::string_view("==").substr(0, padding);
+    return text.substr(letters) == std::string_view("==").substr(0, padding);
 }
 
 } // namespace detail

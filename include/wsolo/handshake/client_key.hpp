@@ -3,8 +3,9 @@
 //
 // Laws of this file:
 // - Randomness is an argument.
-// - A received key is taken only in its one canonical form: 22 letters, "==", no bits behind the sixteenth
-//   byte.
+// - A received key is 22 letters and "==". The last letter's lowest four bits stand for nothing and may be
+//   set, as in the RFC's own example (§4.1: "AQIDBAUGBwgJCgsMDQ4PEC=="); RFC 4648 §3.5 leaves that to the
+//   receiver, and no other server refuses it.
 
 #include "../core/random.hpp"
 #include "base64.hpp"
@@ -42,8 +43,7 @@ template <nonce_source Source>
 
 /// Whether a received Sec-WebSocket-Key stands for 16 bytes (RFC 6455 §4.2.1).
 [[nodiscard]] constexpr bool is_client_key(std::string_view text) noexcept {
-    std::array<std::byte, 16> nonce{};
-    return detail::decode_base64(text, nonce);
+    return detail::is_base64_of(16, text);
 }
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -9,6 +9,7 @@
 #include "client_key.hpp"
 #include "extension.hpp"
 #include "message_writer.hpp"
+#include "target.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -43,7 +44,8 @@ namespace detail {
 
 [[nodiscard]] constexpr errc check_client_request(const client_request& request) noexcept {
     const bool legal =
-        is_host(request.host) && split_target(request.target).legal && is_field_value(request.origin) &&
+        is_host(request.host) && split_target(request.target, {"http", "https"}).legal &&
+        is_field_value(request.origin) &&
         (request.subprotocols.empty() || are_subprotocols(request.subprotocols)) &&
         (request.extensions.empty() || is_list_of(element_list(request.extensions), is_extension)) &&
         are_extra_fields(request.headers);

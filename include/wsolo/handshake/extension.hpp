@@ -8,13 +8,93 @@
 
 #include "header_list.hpp"
 
+#include <cstdint>
+
 namespace wsolo::inline WSOLO_ABI {
 
-/// One parameter of an extension. Two views.
+/// A parameter's value: a token, which a quoted-string may hold with backslashes that count for nothing (RFC
+/// 6455 §9.1: `"1\0"` is 10). A range of char, unescaped; a view.
+class param_value {
+public:
+    class iterator {
+    public:
+        using value_type = char;
+        using difference_type = std::ptrdiff_t;
+
+        constexpr iterator() = default;
+        constexpr explicit iterator(std::string_view text) noexcept
+            : at_(text.data()), end_(text.data() + text.size()) {
+            skip();
+        }
+        [[nodiscard]] constexpr char operator*() const noexcept { return *at_; }
+        constexpr iterator& operator++() noexcept {
+            ++at_;
+            skip();
+            return *this;
+        }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator& left, const iterator& right) noexcept {
+            return left.at_ == right.at_;
+        }
+
+    private:
+        /// A backslash says only that the next character is itself.
+        constexpr void skip() noexcept {
+            if (end_ - at_ > 1 && *at_ == '\\') ++at_;
+        }
+
+        const char* at_ = nullptr;
+        const char* end_ = nullptr;
+    };
+
+    constexpr param_value() = default;
+    /// `text`: a token, or a quoted-string with its quotes.
+    constexpr explicit param_value(std::string_view text) noexcept : text_(text) {
+        const bool quoted = text.size() >= 2 && text.front() == '"' && text.back() == '"';
+        if (quoted) text_ = text.substr(1, text.size() - 2);
+    }
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(text_); }
+    [[nodiscard]] constexpr iterator end() const noexcept { return iterator(text_.substr(text_.size())); }
+    [[nodiscard]] constexpr bool empty() const noexcept { return text_.empty(); }
+    /// As it was sent, without the quotes.
+    [[nodiscard]] constexpr std::string_view raw() const noexcept { return text_; }
+
+    /// Whether it is this token, however it was escaped.
+    friend constexpr bool operator==(const param_value& value, std::string_view token) noexcept {
+        for (const char c : value) {
+            if (!token.starts_with(c)) return false;
+            token.remove_prefix(1);
+        }
+        return token.empty();
+    }
+
+    /// The number that its digits are; nothing for another token, a leading zero (RFC 7692 §7.1.2 refuses
+    /// them) or more than nine digits.
+    [[nodiscard]] constexpr std::optional<std::uint32_t> number() const noexcept {
+        std::uint32_t value = 0;
+        int digits = 0;
+        for (const char c : *this) {
+            if (!detail::is_digit(c) || digits == 9 || (digits == 1 && value == 0)) return std::nullopt;
+            value = value * 10 + static_cast<std::uint32_t>(c - '0');
+            ++digits;
+        }
+        return digits == 0 ? std::nullopt : std::optional(value);
+    }
+
+private:
+    std::string_view text_;
+};
+
+/// One parameter of an extension. Views.
 struct extension_param {
     std::string_view name;
-    /// Without the quotes. A backslash inside quotes, which no token needs, is left as it was sent.
-    std::string_view value;
+    /// Without quotes and escapes.
+    param_value value;
     /// False for a parameter that is a name alone.
     bool has_value = false;
 };
@@ -39,18 +119,13 @@ public:
             rest_.remove_prefix(text.size());
             const std::size_t equals = text.find('=');
             param_ = {detail::trim(text.substr(0, equals)), {}, equals != std::string_view::npos};
-            if (param_.has_value) param_.value = unquote(detail::trim(text.substr(equals + 1)));
+            if (param_.has_value) param_.value = param_value(detail::trim(text.substr(equals + 1)));
             return *this;
         }
         constexpr void operator++(int) noexcept { ++*this; }
         friend constexpr bool operator==(const iterator& at, list_end) noexcept { return at.ended_; }
 
     private:
-        static constexpr std::string_view unquote(std::string_view value) noexcept {
-            const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
-            return quoted ? value.substr(1, value.size() - 2) : value;
-        }
-
         std::string_view rest_;
         extension_param param_;
         bool ended_ = true;
@@ -139,6 +214,26 @@ private:
 };
 
 namespace detail {
+
+/// Whether each of `chosen` has the name of one that was offered. The search for one goes on where the last one
+/// was found: O(both) in the offer's order, which a server that takes what it is offered keeps.
+[[nodiscard]] constexpr bool are_all_offered(const extension_list& chosen,
+                                             const extension_list& offered) noexcept {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const extension each : offered) ++count;
+    extension_list::iterator at = offered.begin();
+    for (const extension each : chosen) {
+        const std::string_view name = each.name();
+        std::size_t left = count;
+        for (; left > 0; --left) {
+            if (at == offered.end()) at = offered.begin();
+            if ((*at).name() == name) break;
+            ++at;
+        }
+        if (left == 0) return false;
+    }
+    return true;
+}
 
 /// A quoted-string's inside that is a token once its escapes are undone (RFC 6455 §9.1).
 [[nodiscard]] constexpr bool is_escaped_token(std::string_view text) noexcept {

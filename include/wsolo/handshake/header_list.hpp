@@ -1,16 +1,18 @@
 #pragma once
-// Header fields as views over a head that was checked before: walked in order, found by name, split at
-// commas.
+// Header fields as views, over a head that was checked before or over what another parser found: walked in
+// order, found by name, split at commas.
 //
 // Laws of this file:
-// - No table is kept: a lookup walks the head, O(its bytes), which the limits keep small. So any number of
-//   fields costs no memory.
+// - No table is kept: a lookup walks the fields, O(their bytes), which the limits keep small. So any number
+//   of fields costs no memory. What a peer can lengthen is never walked once for each of its own elements.
 // - Names compare without regard to case, values come without the whitespace around them (RFC 9110 §5).
 // - All views point into the head and live as long as it does.
 
 #include "syntax.hpp"
 
+#include <concepts>
 #include <optional>
+#include <span>
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -25,7 +27,7 @@ struct header_field {
     friend constexpr bool operator==(const header_field&, const header_field&) noexcept = default;
 };
 
-/// The fields of one head, in their order. A range of header_field; a view.
+/// The fields of one message, in their order. A range of header_field; a view.
 class header_list {
 public:
     class iterator {
@@ -34,35 +36,48 @@ public:
         using difference_type = std::ptrdiff_t;
 
         constexpr iterator() = default;
-        constexpr explicit iterator(std::string_view lines) noexcept : rest_(lines) { ++*this; }
+        constexpr iterator(std::string_view lines, std::span<const header_field> parsed) noexcept
+            : rest_(lines), parsed_(parsed), ended_(false) {
+            ++*this;
+        }
         [[nodiscard]] constexpr const header_field& operator*() const noexcept { return field_; }
         [[nodiscard]] constexpr const header_field* operator->() const noexcept { return &field_; }
         constexpr iterator& operator++() noexcept {
+            if (!parsed_.empty()) {
+                field_ = {parsed_.front().name, detail::trim(parsed_.front().value)};
+                parsed_ = parsed_.subspan(1);
+                return *this;
+            }
             const std::size_t end = rest_.find('\r'); // a legal head has it nowhere else
+            ended_ = end == std::string_view::npos;
+            if (ended_) return *this;
             const std::string_view line = rest_.substr(0, end);
             const std::size_t colon = line.find(':');
-            field_ = {};
-            if (colon != std::string_view::npos) {
-                field_ = {line.substr(0, colon), detail::trim(line.substr(colon + 1))};
-            }
-            rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 2);
+            field_ = {line.substr(0, colon), detail::trim(line.substr(colon + 1))};
+            rest_.remove_prefix(end + 2);
             return *this;
         }
         constexpr void operator++(int) noexcept { ++*this; }
-        friend constexpr bool operator==(const iterator& at, list_end) noexcept {
-            return at.field_.name.empty();
-        }
+        friend constexpr bool operator==(const iterator& at, list_end) noexcept { return at.ended_; }
 
     private:
         std::string_view rest_;
+        std::span<const header_field> parsed_;
         header_field field_;
+        bool ended_ = true;
     };
 
     constexpr header_list() = default;
     /// `lines`: field lines that were found legal, each with its CR LF.
     constexpr explicit header_list(std::string_view lines) noexcept : lines_(lines) {}
+    /// `fields`: what another parser found, an array or vector of header_field that lives as long as this list.
+    /// White space around values is left out here too.
+    template <class Fields>
+        requires(!std::same_as<Fields, header_list> &&
+                 std::convertible_to<const Fields&, std::span<const header_field>>)
+    constexpr header_list(const Fields& fields) noexcept : parsed_(fields) {}
 
-    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(lines_); }
+    [[nodiscard]] constexpr iterator begin() const noexcept { return {lines_, parsed_}; }
     [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
 
     /// The first field of this name.
@@ -83,7 +98,8 @@ public:
     }
 
 private:
-    std::string_view lines_;
+    std::string_view lines_; // one of the two is empty
+    std::span<const header_field> parsed_;
 };
 
 /// The elements of a comma-separated list, of one text or of all fields of one name together, which mean

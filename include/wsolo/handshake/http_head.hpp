@@ -5,19 +5,21 @@
 // - Any split of the input gives the same result, and every error stands at one byte, so nothing behind it
 //   counts.
 // - Not a byte behind the head is taken: what is left of the input belongs to whoever comes next.
-// - Lines end in CR LF and nothing else; no control characters, no folding, no space before a colon. These
-//   are the places where two parsers that disagree let a request be smuggled (RFC 9112 §11.2).
+// - Lines end in CR LF and nothing else; no control characters, no space before a colon, no folding in a
+//   request. These are the places where two parsers that disagree let a request be smuggled (RFC 9112 §11.2).
+//   A folded field of a response is unfolded, as RFC 9112 §5.2 has it of a user agent.
 // - Memory follows the bytes that arrived, up to the limits.
 
 #include "../core/byte_buffer.hpp"
+#include "../core/limit.hpp"
 #include "header_list.hpp"
 #include "start_line.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What a peer may send before it is refused.
+/// What a peer may send before it is refused. A zero means "none": no limit.
 struct handshake_limits {
-    /// Bytes of one line, its CR LF included.
+    /// Bytes of one line, its CR LF included. A request's first line: errc::handshake_target_too_long.
     std::size_t max_line_size = 8 * 1024;
     /// Header fields of the head.
     std::size_t max_headers = 100;
@@ -36,7 +38,9 @@ enum class head_kind : std::uint8_t { request, response };
 /// destruction. Not thread-safe.
 class http_head {
 public:
-    http_head(head_kind kind, const handshake_limits& limits) noexcept : limits_(limits), kind_(kind) {}
+    http_head(head_kind kind, const handshake_limits& limits) noexcept
+        : limits_{bound_of(limits.max_line_size), bound_of(limits.max_headers), bound_of(limits.max_size)},
+          kind_(kind) {}
 
     /// Takes bytes from the front of `input` until the head is complete, an error stands, or the input is
     /// used up. O(bytes taken). May allocate, at most twice limits.max_size.
@@ -51,11 +55,19 @@ public:
     [[nodiscard]] handshake_status status() const noexcept { return status_; }
     /// The reason for `failed`, errc::none otherwise.
     [[nodiscard]] errc error() const noexcept { return error_; }
-    /// Without its CR LF. Once complete.
+    /// Whether the start line was read and found legal; later lines may have failed since.
+    [[nodiscard]] bool has_start_line() const noexcept { return fields_begin_ != 0; }
+    /// Without its CR LF. Precondition: has_start_line().
     [[nodiscard]] std::string_view start_line() const noexcept { return text().substr(0, fields_begin_ - 2); }
     /// Once complete.
     [[nodiscard]] header_list headers() const noexcept {
         return header_list(text().substr(fields_begin_, line_begin_ - fields_begin_));
+    }
+
+    /// There will be no more bytes: a head that is not complete fails.
+    handshake_status end_of_input() noexcept {
+        if (status_ == handshake_status::need_more) fail(errc::handshake_incomplete);
+        return status_;
     }
 
     /// Forgets the head and is ready for the next one. `max_size` goes on counting unless it is told not
@@ -83,18 +95,26 @@ private:
         }
         if (!buffer_.append(input.first(count))) error = errc::out_of_memory;
         if (error == errc::none && line_ended) error = end_line();
-        if (error != errc::none) {
-            error_ = error;
-            status_ = handshake_status::failed;
-        }
+        if (error != errc::none) fail(error);
         return count;
+    }
+
+    void fail(errc error) noexcept {
+        error_ = error;
+        status_ = handshake_status::failed;
     }
 
     errc check_char(char c) noexcept {
         ++line_size_;
         ++total_size_;
-        if (line_size_ > limits_.max_line_size) return errc::handshake_line_too_long;
-        if (total_size_ > limits_.max_size) return errc::handshake_too_large;
+        const bool in_target =
+            kind_ == head_kind::request && fields_begin_ == 0; // it has a status of its own
+        if (line_size_ > limits_.max_line_size) {
+            return in_target ? errc::handshake_target_too_long : errc::handshake_line_too_long;
+        }
+        if (total_size_ > limits_.max_size) {
+            return in_target ? errc::handshake_target_too_long : errc::handshake_too_large;
+        }
         const bool after_cr = previous_ == '\r';
         previous_ = c;
         if (after_cr != (c == '\n')) return errc::handshake_invalid_line_end;
@@ -109,8 +129,20 @@ private:
             status_ = handshake_status::complete; // line_begin_ stays at the end of the fields
             return errc::none;
         }
+        const errc error = is_space(line.front()) ? unfold() : check_field_line(line);
         next_line();
-        return check_field_line(line);
+        return error;
+    }
+
+    static constexpr bool is_space(char c) noexcept { return c == ' ' || c == '\t'; }
+
+    /// obs-fold: spaces in place of the line end before this line (RFC 9112 §5.2). Before the first field there
+    /// is nothing to continue (§2.2).
+    errc unfold() noexcept {
+        if (kind_ == head_kind::request || header_count_ == 0) return errc::handshake_obsolete_folding;
+        buffer_.view()[line_begin_ - 2] = std::byte{' '};
+        buffer_.view()[line_begin_ - 1] = std::byte{' '};
+        return errc::none;
     }
 
     errc end_start_line(std::string_view line) noexcept {
@@ -121,15 +153,15 @@ private:
             next_line();
             return errc::none;
         }
+        const errc error =
+            kind_ == head_kind::request ? parse_request_line(line).error() : parse_status_line(line).error();
         next_line();
-        fields_begin_ = line_begin_;
-        return kind_ == head_kind::request ? parse_request_line(line).error()
-                                           : parse_status_line(line).error();
+        if (error == errc::none) fields_begin_ = line_begin_;
+        return error;
     }
 
     /// field-name ":" OWS field-value OWS (RFC 9112 §5); the value's characters were checked as they came.
     errc check_field_line(std::string_view line) noexcept {
-        if (line.front() == ' ' || line.front() == '\t') return errc::handshake_obsolete_folding;
         const std::size_t colon = line.find(':');
         if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
             return errc::handshake_invalid_field_line;

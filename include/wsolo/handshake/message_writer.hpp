@@ -26,7 +26,9 @@ public:
 
     void text(std::string_view text) noexcept {
         if (to_ != nullptr && !text.empty()) std::memcpy(to_ + size_, text.data(), text.size());
-        size_ += text.size();
+        // The same text may be passed many times: on a 32-bit machine the sum could wrap.
+        const std::size_t sum = size_ + text.size();
+        size_ = sum < size_ ? static_cast<std::size_t>(-1) : sum;
     }
     void number(std::size_t value) noexcept {
         char digits[20];
@@ -76,6 +78,7 @@ template <growable_bytes Container>
         return out.extend(count);
     } else {
         const std::size_t size = out.size();
+        if (count > static_cast<std::size_t>(-1) - size) return nullptr;
 #if WSOLO_HAS_EXCEPTIONS
         try {
             out.resize(size + count);

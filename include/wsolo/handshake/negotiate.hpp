@@ -63,13 +63,22 @@ template <class Allowed>
 }
 
 /// Whether the Origin's host and port are those that the request was sent to: the usual defence against a
-/// foreign page that uses its visitor's cookies. Schemes are not compared, for TLS often ends before the
-/// server. False when there is no Origin, and for "null".
+/// foreign page that uses its visitor's cookies. A port that is not said is the default of the Origin's scheme
+/// (RFC 6454 §4); the schemes themselves are not compared, for TLS often ends before the server. Addresses
+/// compare as text, which browsers normalize. False when there is no Origin, and for "null".
 [[nodiscard]] constexpr bool is_same_origin(const upgrade_request& request) noexcept {
     const std::string_view origin = request.origin().value_or(std::string_view());
-    const std::size_t host_at = origin.find("://");
-    return host_at != std::string_view::npos &&
-           detail::equals_ignoring_case(origin.substr(host_at + 3), request.host());
+    const std::size_t scheme_end = origin.find("://");
+    if (scheme_end == std::string_view::npos) return false;
+    const std::string_view scheme = origin.substr(0, scheme_end);
+    const detail::host_parts from = detail::split_host(origin.substr(scheme_end + 3));
+    const detail::host_parts to = detail::split_host(request.host());
+    if (!from.legal || !to.legal || !detail::equals_ignoring_case(from.host, to.host)) return false;
+    const std::int32_t usual = detail::equals_ignoring_case(scheme, "https")  ? 443
+                               : detail::equals_ignoring_case(scheme, "http") ? 80
+                                                                              : 0;
+    const std::int32_t port = detail::port_number(from.port, usual);
+    return port >= 0 && port == detail::port_number(to.port, usual);
 }
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -10,24 +10,11 @@
 // - Nothing the caller passes can end a line early; fields that these functions write themselves are
 //   refused.
 
-#include "accept_key.hpp"
-#include "message_writer.hpp"
-#include "request.hpp"
+#include "answer.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What an accepting answer adds. Views, needed only during the call; never into the container appended to.
-struct accept_options {
-    /// One of those offered (choose_subprotocol), or empty.
-    std::string_view subprotocol = {};
-    /// The agreed extensions as header text (choose_extension), each of them offered; or empty.
-    std::string_view extensions = {};
-    /// Further fields, for instance Set-Cookie.
-    std::span<const header_field> headers = {};
-};
-
-/// An ordinary HTTP answer, after which the connection closes. Views, needed only during the call; never
-/// into the container appended to.
+/// An ordinary HTTP answer. Views, needed only during the call; never into the container appended to.
 struct http_response {
     /// 200-599.
     int status = 200;
@@ -39,31 +26,16 @@ struct http_response {
     std::span<const header_field> headers = {};
     /// For an answer to HEAD: the body's length is announced, the body is not sent.
     bool omit_body = false;
+    /// Whether the connection ends with this answer, which then says so (RFC 9112 §9.6). When it stays open,
+    /// server_handshake::reset() makes ready for the next request.
+    bool close = true;
 };
-
-/// The status to refuse a handshake with (RFC 6455 §4.2.2, §4.4; RFC 9110 §15.5).
-[[nodiscard]] constexpr int http_status_for(errc why) noexcept {
-    switch (why) {
-    case errc::handshake_origin_refused: return 403;
-    case errc::handshake_method_not_get: return 405;
-    case errc::handshake_timeout: return 408;
-    case errc::handshake_missing_upgrade:
-    case errc::handshake_unsupported_version: return 426;
-    case errc::handshake_line_too_long:
-    case errc::handshake_too_many_headers:
-    case errc::handshake_too_large: return 431;
-    case errc::handshake_http_version: return 505;
-    case errc::queue_full:
-    case errc::closed:
-    case errc::aborted: return 503;
-    default: return blame_of(why) == blame::remote ? 400 : 500;
-    }
-}
 
 namespace detail {
 
 [[nodiscard]] constexpr std::string_view usual_reason(int status) noexcept {
     switch (status) {
+    case 101: return "Switching Protocols";
     case 200: return "OK";
     case 204: return "No Content";
     case 301: return "Moved Permanently";
@@ -76,6 +48,7 @@ namespace detail {
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
     case 408: return "Request Timeout";
+    case 414: return "URI Too Long";
     case 426: return "Upgrade Required";
     case 429: return "Too Many Requests";
     case 431: return "Request Header Fields Too Large";
@@ -86,29 +59,18 @@ namespace detail {
     }
 }
 
-inline constexpr header_field allow_get[] = {{"Allow", "GET"}};
-
-[[nodiscard]] constexpr errc check_accept(const upgrade_request& request,
-                                          const accept_options& options) noexcept {
-    if (!options.subprotocol.empty() && !request.subprotocols().contains(options.subprotocol)) {
-        return errc::handshake_unrequested_subprotocol;
-    }
-    const element_list agreed(options.extensions);
-    if (!options.extensions.empty() && !is_list_of(agreed, is_extension)) return errc::invalid_header_field;
-    for (const extension each : extension_list(agreed)) {
-        if (!request.extensions().find(each.name())) return errc::handshake_unrequested_extension;
-    }
-    return are_extra_fields(options.headers) ? errc::none : errc::invalid_header_field;
+inline void compose_start(message_writer& out, int status, std::string_view reason) noexcept {
+    out.text("HTTP/1.1 ");
+    out.number(static_cast<std::size_t>(status));
+    out.text(" ");
+    out.text(reason.empty() ? usual_reason(status) : reason);
+    out.text("\r\n");
 }
 
-inline void compose_accept(message_writer& out, const accept_value& accept,
+inline void compose_accept(message_writer& out, const upgrade_answer& answer,
                            const accept_options& options) noexcept {
-    out.text("HTTP/1.1 101 Switching Protocols\r\n");
-    out.field("Upgrade", "websocket");
-    out.field("Connection", "Upgrade");
-    out.field("Sec-WebSocket-Accept", accept.view());
-    out.optional_field("Sec-WebSocket-Protocol", options.subprotocol);
-    out.optional_field("Sec-WebSocket-Extensions", options.extensions);
+    compose_start(out, answer.status(), {});
+    for (const header_field field : answer) out.field(field.name, field.value);
     out.fields(options.headers);
     out.text("\r\n");
 }
@@ -120,18 +82,15 @@ inline void compose_accept(message_writer& out, const accept_value& accept,
 }
 
 inline void compose_response(message_writer& out, const http_response& response) noexcept {
-    const bool upgrade_required = response.status == 426;
+    const bool upgrades = response.status == 426; // RFC 9110 §7.8: then Connection names the field
     const bool has_content = response.status != 204 && response.status != 304;
-    out.text("HTTP/1.1 ");
-    out.number(static_cast<std::size_t>(response.status));
-    out.text(" ");
-    out.text(response.reason.empty() ? usual_reason(response.status) : response.reason);
-    out.text("\r\n");
-    if (upgrade_required) { // what the client has to ask for (RFC 9110 §15.5.22, RFC 6455 §4.4)
-        out.field("Upgrade", "websocket");
-        out.field("Sec-WebSocket-Version", "13");
+    compose_start(out, response.status, response.reason);
+    upgrade_answer owed(response.status);
+    add_owed_fields(owed);
+    for (const header_field field : owed) out.field(field.name, field.value);
+    if (upgrades || response.close) {
+        out.field("Connection", !upgrades ? "close" : response.close ? "Upgrade, close" : "Upgrade");
     }
-    out.field("Connection", upgrade_required ? "Upgrade, close" : "close");
     if (has_content) {
         if (!response.body.empty()) out.optional_field("Content-Type", response.content_type);
         out.text("Content-Length: ");
@@ -143,13 +102,20 @@ inline void compose_response(message_writer& out, const http_response& response)
     if (has_content && !response.omit_body) out.text(response.body);
 }
 
+/// As `request` must have it answered.
+[[nodiscard]] constexpr http_response fitted(http_response response,
+                                             const upgrade_request& request) noexcept {
+    response.omit_body = response.omit_body || request.method() == "HEAD"; // RFC 9110 §9.3.2
+    response.close = response.close || request.wants_close();
+    return response;
+}
+
 } // namespace detail
 
-/// The refusal that `why` calls for: its status, and its sentence as the body.
+/// The refusal that `why` calls for: its status, and its sentence as the body. For a request that could be
+/// read server_handshake::refusal() is better, which knows what HEAD gets.
 [[nodiscard]] constexpr http_response rejection(errc why) noexcept {
-    http_response refused{.status = http_status_for(why), .body = to_string(why)};
-    if (refused.status == 405) refused.headers = detail::allow_get;
-    return refused;
+    return {.status = http_status_for(why), .body = to_string(why)};
 }
 
 /// Writes the 101 answer to a request that was found legal, and returns its size (RFC 6455 §4.2.2). Errors:
@@ -159,11 +125,10 @@ inline void compose_response(message_writer& out, const http_response& response)
 [[nodiscard]] inline result<std::size_t> write_accept_response(mutable_bytes to,
                                                                const upgrade_request& request,
                                                                const accept_options& options = {}) noexcept {
-    WSOLO_ASSERT(request.is_upgrade(), "only a request for WebSocket is answered with 101");
-    if (const errc error = detail::check_accept(request, options); error != errc::none) return error;
-    const accept_value accept = accept_key(request.key());
+    const result<upgrade_answer> answer = accept_answer(request, options);
+    if (!answer) return answer.error();
     return detail::write_message(
-        to, [&](detail::message_writer& out) { detail::compose_accept(out, accept, options); });
+        to, [&](detail::message_writer& out) { detail::compose_accept(out, *answer, options); });
 }
 
 /// The same behind the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
@@ -171,16 +136,15 @@ inline void compose_response(message_writer& out, const http_response& response)
 template <detail::growable_bytes Container>
 [[nodiscard]] errc append_accept_response(Container& out, const upgrade_request& request,
                                           const accept_options& options = {}) noexcept {
-    WSOLO_ASSERT(request.is_upgrade(), "only a request for WebSocket is answered with 101");
-    if (const errc error = detail::check_accept(request, options); error != errc::none) return error;
-    const accept_value accept = accept_key(request.key());
+    const result<upgrade_answer> answer = accept_answer(request, options);
+    if (!answer) return answer.error();
     return detail::append_message(
-        out, [&](detail::message_writer& to) { detail::compose_accept(to, accept, options); });
+        out, [&](detail::message_writer& to) { detail::compose_accept(to, *answer, options); });
 }
 
 /// Writes a whole ordinary answer, a refusal or a page, and returns its size. Errors:
 /// errc::invalid_header_field, errc::buffer_too_small. A 426 says by itself which protocol and version are
-/// spoken here.
+/// spoken here, a 405 which method.
 [[nodiscard]] inline result<std::size_t> write_response(mutable_bytes to,
                                                         const http_response& response) noexcept {
     WSOLO_ASSERT(response.status >= 200 && response.status <= 599, "a final HTTP status is 200-599");
@@ -196,6 +160,18 @@ template <detail::growable_bytes Container>
     if (const errc error = detail::check_response(response); error != errc::none) return error;
     return detail::append_message(
         out, [&](detail::message_writer& to) { detail::compose_response(to, response); });
+}
+
+/// The same in answer to `request`: HEAD gets no body, and a client that closes, or speaks HTTP/1.0, is told
+/// `Connection: close`.
+[[nodiscard]] inline result<std::size_t> write_response(mutable_bytes to, const upgrade_request& request,
+                                                        const http_response& response) noexcept {
+    return write_response(to, detail::fitted(response, request));
+}
+template <detail::growable_bytes Container>
+[[nodiscard]] errc append_response(Container& out, const upgrade_request& request,
+                                   const http_response& response) noexcept {
+    return append_response(out, detail::fitted(response, request));
 }
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -7,7 +7,8 @@
 // - Complete means that it can be answered: with 101 when request().is_upgrade(), with a page when not.
 
 #include "http_head.hpp"
-#include "request.hpp"
+#include "judge.hpp"
+#include "response.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -16,7 +17,7 @@ namespace wsolo::inline WSOLO_ABI {
 ///
 ///     switch (handshake.feed(input)) {
 ///     case handshake_status::need_more: return;               // read on
-///     case handshake_status::failed: append_response(out, rejection(handshake.error())); break;
+///     case handshake_status::failed: append_response(out, handshake.refusal()); break;
 ///     case handshake_status::complete: append_accept_response(out, handshake.request()); break;
 ///     }                                                       // input: the first bytes of the first frame
 class server_handshake {
@@ -31,8 +32,7 @@ public:
     handshake_status feed(const_bytes& input) noexcept { return feed_any(input); }
 
     [[nodiscard]] handshake_status status() const noexcept { return status_; }
-    /// The broken rule once `failed`, errc::none before. http_status_for() and rejection() turn it into an
-    /// answer.
+    /// The broken rule once `failed`, errc::none before. refusal() turns it into an answer.
     [[nodiscard]] errc error() const noexcept { return error_; }
 
     /// Whether there is a request to look at: after `complete`, and after `failed` if the head itself was
@@ -42,20 +42,61 @@ public:
     /// included. Precondition: has_request().
     [[nodiscard]] upgrade_request request() const noexcept {
         WSOLO_ASSERT(has_request(), "server_handshake::request() before the head is complete");
-        return {detail::parse_request_line(head_.start_line()).value(), head_.headers()};
+        const detail::request_line line = detail::parse_request_line(head_.start_line()).value();
+        return upgrade_request({line.method, line.target, line.version, head_.headers()});
     }
 
-    /// Ready for another request on the same connection, after a plain one was answered. Keeps the buffer.
-    void reset() noexcept {
+    /// The refusal that error() calls for, also of a head that broke off: HEAD gets no body. Precondition:
+    /// failed.
+    [[nodiscard]] http_response refusal() const noexcept {
+        http_response refused = rejection(error_);
+        refused.omit_body = head_.has_start_line() && head_.start_line().starts_with("HEAD ");
+        return refused;
+    }
+
+    /// The client will send no more: a request that is not complete fails with errc::handshake_incomplete.
+    handshake_status end_of_input() noexcept {
+        if (status_ != handshake_status::need_more) return status_;
+        status_ = head_.end_of_input();
+        error_ = head_.error();
+        return status_;
+    }
+
+    /// The bytes that follow a complete request's head as its body; nothing for one of a length that only its
+    /// coding tells (Transfer-Encoding).
+    [[nodiscard]] std::optional<std::uint64_t> body_size() const noexcept {
+        const header_list headers = request().headers();
+        if (headers.find("Transfer-Encoding")) return std::nullopt;
+        std::uint64_t size = 0;
+        for (const char c : headers.find("Content-Length").value_or("0")) {
+            const auto digit = static_cast<std::uint64_t>(c - '0');
+            size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit; // so long it never ends
+        }
+        return size;
+    }
+
+    /// Ready for another request on the same connection, after a plain one was answered and the connection
+    /// stays open. What is left of that one's body is skipped by the next feed(): `body_taken` bytes of it the
+    /// caller has taken from the input. A body whose length is not known can't be skipped, and the next
+    /// request fails with errc::handshake_unexpected_body. Keeps the buffer. Precondition: complete.
+    void reset(std::uint64_t body_taken = 0) noexcept {
+        WSOLO_ASSERT(status_ == handshake_status::complete,
+                     "server_handshake::reset() after a whole request");
+        const std::optional<std::uint64_t> body = body_size();
+        WSOLO_ASSERT(!body || body_taken <= *body, "server_handshake::reset(): more than the body was taken");
+        skip_ = body ? *body - body_taken : 0;
+        error_ = body ? errc::none : errc::handshake_unexpected_body;
+        status_ = body ? handshake_status::need_more : handshake_status::failed;
         head_.restart(true);
-        status_ = handshake_status::need_more;
-        error_ = errc::none;
     }
 
 private:
     template <class Byte>
     handshake_status feed_any(std::span<Byte>& input) noexcept {
         if (status_ != handshake_status::need_more) return status_;
+        const auto skipped = static_cast<std::size_t>(skip_ < input.size() ? skip_ : input.size());
+        input = input.subspan(skipped);
+        skip_ -= skipped;
         status_ = head_.feed(input);
         error_ = head_.error();
         if (status_ == handshake_status::complete) judge();
@@ -63,13 +104,12 @@ private:
     }
 
     void judge() noexcept {
-        const upgrade_request asked = request();
-        error_ = detail::check_http(asked);
-        if (error_ == errc::none && asked.is_upgrade()) error_ = detail::check_upgrade(asked);
+        error_ = detail::check_request(request());
         if (error_ != errc::none) status_ = handshake_status::failed;
     }
 
     detail::http_head head_;
+    std::uint64_t skip_ = 0; // of the body before the next head
     handshake_status status_ = handshake_status::need_more;
     errc error_ = errc::none;
 };

@@ -3,34 +3,39 @@
 //
 // Laws of this file:
 // - Exactly one space between the parts, none elsewhere; "HTTP" in capitals.
-// - Any HTTP/1.x is read here; who needs 1.1 asks for the minor version.
+// - Any HTTP/1.x is read here; who needs 1.1 asks for the version.
+// - A status line may lack its last space with the phrase, as every client takes it.
 
 #include "../core/result.hpp"
-#include "syntax.hpp"
+#include "target.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
+
+/// What a message's version means (RFC 9110 §2.5: a higher minor version counts as the highest known). Over
+/// HTTP/2 and HTTP/3 a WebSocket is asked for by an extended CONNECT (RFC 8441, RFC 9220).
+enum class http_version : std::uint8_t { v1_0, v1_1, v2, v3 };
+
 namespace detail {
 
 struct request_line {
     std::string_view method;
     std::string_view target;
-    int minor_version = 1;
+    http_version version = http_version::v1_1;
 };
 
 struct status_line {
-    int minor_version = 1;
+    http_version version = http_version::v1_1;
     int status = 0;
     std::string_view reason;
 };
 
-/// HTTP-version (RFC 9112 §2.3): the minor version of HTTP/1.x, errc::handshake_http_version for another
-/// major one.
-[[nodiscard]] constexpr result<int> parse_http_version(std::string_view text) noexcept {
+/// HTTP-version (RFC 9112 §2.3); errc::handshake_http_version for another major one than 1.
+[[nodiscard]] constexpr result<http_version> parse_http_version(std::string_view text) noexcept {
     const bool legal = text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' &&
                        is_digit(text[7]);
     if (!legal) return errc::handshake_invalid_start_line;
     if (text[5] != '1') return errc::handshake_http_version;
-    return text[7] - '0';
+    return text[7] == '0' ? http_version::v1_0 : http_version::v1_1;
 }
 
 /// method SP request-target SP HTTP-version. Any method and any form of target that HTTP knows.
@@ -42,28 +47,29 @@ struct status_line {
     parsed.method = line.substr(0, method_end);
     parsed.target = line.substr(method_end + 1, target_end - method_end - 1);
     if (!is_token(parsed.method) || !is_target(parsed.target)) return errc::handshake_invalid_start_line;
-    const result<int> minor_version = parse_http_version(line.substr(target_end + 1));
-    if (!minor_version) return minor_version.error();
-    parsed.minor_version = *minor_version;
+    const result<http_version> version = parse_http_version(line.substr(target_end + 1));
+    if (!version) return version.error();
+    parsed.version = *version;
     return parsed;
 }
 
-/// HTTP-version SP 3DIGIT SP [ reason-phrase ]
+/// HTTP-version SP 3DIGIT [ SP [ reason-phrase ] ]
 [[nodiscard]] constexpr result<status_line> parse_status_line(std::string_view line) noexcept {
     constexpr std::size_t version_size = 8;
-    constexpr std::size_t reason_at = 13;
-    const result<int> minor_version = parse_http_version(line.substr(0, version_size));
-    if (!minor_version) return minor_version.error();
-    if (line.size() < reason_at || line[version_size] != ' ' || line[reason_at - 1] != ' ') {
+    constexpr std::size_t digits_end = version_size + 1 + 3;
+    const result<http_version> version = parse_http_version(line.substr(0, version_size));
+    if (!version) return version.error();
+    const bool phrase = line.size() > digits_end;
+    if (line.size() < digits_end || line[version_size] != ' ' || (phrase && line[digits_end] != ' ')) {
         return errc::handshake_invalid_start_line;
     }
     const std::string_view digits = line.substr(version_size + 1, 3);
-    const std::string_view reason = line.substr(reason_at);
+    const std::string_view reason = phrase ? line.substr(digits_end + 1) : std::string_view();
     if (!is_number(digits) || digits[0] == '0' || !is_field_value(reason)) {
         return errc::handshake_invalid_start_line;
     }
     const int status = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0');
-    return status_line{*minor_version, status, reason};
+    return status_line{*version, status, reason};
 }
 
 } // namespace detail

@@ -1,6 +1,5 @@
 #pragma once
-// The small forms of HTTP that a handshake is made of: characters, tokens, hosts, targets, optional
-// whitespace.
+// The small forms of HTTP that a handshake is made of: characters, tokens, values, optional white space.
 //
 // Laws of this file:
 // - ASCII only, whatever the locale; everything is usable in constant expressions.
@@ -74,59 +73,6 @@ template <class Predicate>
     while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
     while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
     return text;
-}
-
-/// A request target's characters: visible ASCII, and no fragment (RFC 9112 §3.2, RFC 6455 §3). Browsers
-/// send `|`, `{` and their like unescaped, so the finer grammar of RFC 3986 is not enforced.
-[[nodiscard]] constexpr bool is_target(std::string_view text) noexcept {
-    return !text.empty() && all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
-}
-
-/// uri-host [ ":" port ] with a host that is not empty (RFC 9110 §7.2, RFC 3986 §3.2.2). No user
-/// information.
-[[nodiscard]] constexpr bool is_host(std::string_view text) noexcept {
-    std::size_t end = 0;
-    if (text.starts_with('[')) {
-        end = text.find(']');
-        if (end == std::string_view::npos || end == 1) return false;
-        const auto is_ip_char = [](char c) {
-            return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f') || c == ':' || c == '.';
-        };
-        if (!all_of(text.substr(1, end - 1), is_ip_char)) return false;
-        ++end;
-    } else {
-        end = text.find(':') < text.size() ? text.find(':') : text.size();
-        const auto is_name_char = [](char c) {
-            return is_letter_or_digit(c) ||
-                   std::string_view("-._~%!$&'()*+,;=").find(c) != std::string_view::npos;
-        };
-        if (end == 0 || !all_of(text.substr(0, end), is_name_char)) return false;
-    }
-    const std::string_view port = text.substr(end);
-    return port.empty() || (port.front() == ':' && all_of(port.substr(1), is_digit));
-}
-
-/// A target cut into the host that it names ("" in origin-form) and the resource name (RFC 6455 §3, RFC
-/// 9112 §3.2).
-struct target_parts {
-    std::string_view host;
-    std::string_view resource;
-    bool legal = false;
-};
-
-/// origin-form ("/chat?x") or absolute-form ("http://host/chat"); the other forms are not legal for an
-/// upgrade.
-[[nodiscard]] constexpr target_parts split_target(std::string_view target) noexcept {
-    if (!is_target(target)) return {};
-    if (target.front() == '/') return {{}, target, true};
-    for (const std::string_view scheme : {std::string_view("http://"), std::string_view("https://")}) {
-        if (!equals_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
-        const std::string_view rest = target.substr(scheme.size());
-        const std::size_t end = rest.find_first_of("/?");
-        const std::string_view host = rest.substr(0, end);
-        return {host, end < rest.size() ? rest.substr(end) : std::string_view("/"), is_host(host)};
-    }
-    return {};
 }
 
 } // namespace detail

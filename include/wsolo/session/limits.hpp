@@ -12,7 +12,7 @@ namespace wsolo::inline WSOLO_ABI {
 enum class delivery : std::uint8_t { messages, fragments };
 
 /// The bounds of one connection's input. Every one is judged before the bytes it bounds are kept: sizes by
-/// the frame's header (RFC 6455 §10.4).
+/// the frame's header (RFC 6455 §10.4). A zero means "none": no limit.
 struct read_limits {
     /// Longest payload of a data frame, in bytes: errc::frame_too_big.
     std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;

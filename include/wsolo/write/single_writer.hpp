@@ -175,9 +175,9 @@ public:
     /// Calls `on_done` when all data accepted before now was written (errc::none), or with why not: the first drop among
     /// it, or the writer's end. It waits for nothing that is accepted later. It costs entry_overhead of budget:
     /// errc::queue_full when the queue is above its bound.
-    [[nodiscard]] errc flush(on_outcome on_done) { return queue_mark(on_done, nullptr); }
+    [[nodiscard]] errc flush(on_outcome on_done) { return queue_mark(on_done, false); }
 
-    /// Waits for the same, and for room if need be. errc::timed_out, cancelled, would_deadlock (inside a callback of this
+    /// Waits for the same; a full queue is no obstacle. errc::timed_out, cancelled, would_deadlock (inside a callback of this
     /// writer, or in the thread of its loop), or why not. Needs <wsolo/write/wait.hpp>.
     template <class StopToken = never_stop>
     [[nodiscard]] errc flush(time_point deadline, const StopToken& stop = {}) {
@@ -412,12 +412,12 @@ private:
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 
-    errc queue_mark(on_outcome on_done, detail::room_waiter* waiter) {
+    errc queue_mark(on_outcome on_done, bool is_awaited) {
         detail::entry* mark = detail::entry::make_mark(on_done);
         if (mark == nullptr) return errc::out_of_memory;
         detail::errands todo;
         const detail::push_result pushed =
-            push_entry({.done = on_done, .is_mark = true, .waiter = waiter}, mark, todo);
+            push_entry({.done = on_done, .is_mark = true, .is_awaited = is_awaited}, mark, todo);
         detail::entry::destroy(mark);
         return drive_.after(pushed, todo);
     }

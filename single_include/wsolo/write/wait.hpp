@@ -34,8 +34,8 @@ struct writer_access {
         return writer.drive_;
     }
     template <class Writer>
-    static errc queue_mark(Writer& writer, on_outcome on_done, room_waiter* waiter) {
-        return writer.queue_mark(on_done, waiter);
+    static errc queue_mark(Writer& writer, on_outcome on_done) {
+        return writer.queue_mark(on_done, true);
     }
     template <class Writer>
     static errc send(Writer& writer, opcode op, const_bytes payload, on_outcome on_done,
@@ -156,6 +156,20 @@ private:
     std::optional<basic_parker<Traits>> parker_;
 };
 
+/// However a wait for a flush ends, it leaves no mark in the queue: a peer that has stopped would be buried in them.
+template <class Writer, class Outcome>
+struct withdrawal {
+    Writer& writer;
+    Outcome* awaited;
+    ~withdrawal() {
+        errands todo;
+        queue* idle = nullptr;
+        if (writer_access::drive(writer).box.withdraw_mark(awaited, todo, idle)) awaited->drop();
+        todo.run();
+        queue::destroy(idle);
+    }
+};
+
 template <class Traits>
 struct blocking_waits {
     /// push(room_waiter*) until it is accepted, or refused for another reason than a full queue.
@@ -194,11 +208,10 @@ struct blocking_waits {
         if (awaited == nullptr) return errc::out_of_memory;
         const outcome_reference own{awaited};
         outcome_reference of_mark{awaited};
-        const errc queued = push_when_room(writer, deadline, stop, [&](room_waiter* waiter) {
-            return writer_access::queue_mark(writer, awaited->on_done(), waiter);
-        });
-        if (queued != errc::none) return queued;
+        if (const errc error = writer_access::queue_mark(writer, awaited->on_done()); error != errc::none)
+            return error;
         of_mark.release(); // it has its outcome to come
+        const withdrawal<Writer, awaited_outcome<Traits>> at_last{writer, awaited};
         const auto nudge = [awaited]() noexcept { awaited->nudge(); };
         [[maybe_unused]] const stop_hook<StopToken, decltype(nudge)> hook(stop, nudge);
         const errc outcome = awaited->wait(deadline);

@@ -34,3 +34,11 @@ TEST_CASE("a span in any unit that a user can configure saturates", "[core][time
           wsolo::no_deadline);
     CHECK(wsolo::deadline_after(wsolo::time_point{5s}, 20ms) == wsolo::time_point{5020ms});
 }
+
+TEST_CASE("no timeout never comes, any other is itself", "[core][time]") {
+    CHECK(wsolo::bound_of(0ms) == wsolo::duration::max());
+    CHECK(wsolo::bound_of(1ms) == wsolo::duration(1ms));
+    CHECK(wsolo::bound_of(-1s) == wsolo::duration(-1s));
+    CHECK(wsolo::bound_of(std::chrono::hours::max()) == wsolo::duration::max());
+    CHECK(wsolo::deadline_after(wsolo::time_point{5s}, wsolo::bound_of(0ms)) == wsolo::no_deadline);
+}

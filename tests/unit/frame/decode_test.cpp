@@ -201,3 +201,48 @@ TEST_CASE("an announced length costs nothing", "[frame][decode]") {
     CHECK_FALSE(part.ends);
     CHECK(decoder.remaining() == max_payload_size - 2);
 }
+
+namespace {
+
+/// A caller that knows what came before: no binary message now, and at most three bytes.
+struct strict_rules {
+    static constexpr errc check_first(std::byte first) noexcept {
+        return first == std::byte{0x82} ? errc::expected_continuation : errc::none;
+    }
+    static constexpr errc check_size(std::byte, std::uint64_t least) noexcept {
+        return least > 3 ? errc::message_too_big : errc::none;
+    }
+};
+
+/// The error, and the bytes that it took; `step` bytes at a time.
+std::pair<errc, std::size_t> judged(std::vector<std::byte> bytes, std::size_t step) {
+    frame_decoder<role::client> decoder;
+    std::size_t taken = 0;
+    while (taken < bytes.size()) {
+        const std::size_t count = std::min(step, bytes.size() - taken);
+        mutable_bytes input(bytes.data() + taken, count);
+        while (true) {
+            const decoded part = decoder.next_masked(input, strict_rules());
+            if (part.status == decode_status::failed) return {part.error, taken + count - input.size()};
+            if (part.status == decode_status::need_more) break;
+        }
+        taken += count;
+    }
+    return {errc::none, taken};
+}
+
+} // namespace
+
+TEST_CASE("a caller's own rules are judged at the byte that breaks them too", "[frame][decode]") {
+    for (const std::size_t step : {1U, 2U, 3U, 100U}) {
+        INFO(step);
+        CHECK(judged(support::from_hex("81 03 61 62 63 89 04 70 69 6e 67"), step) ==
+              std::pair(errc::none, std::size_t{11})); // control frames are not asked about
+        CHECK(judged(support::from_hex("81 01 61 82 01 62"), step) ==
+              std::pair(errc::expected_continuation, std::size_t{4}));
+        CHECK(judged(support::from_hex("81 04 61 62 63 64"), step) ==
+              std::pair(errc::message_too_big, std::size_t{2}));
+        CHECK(judged(support::from_hex("01 7f 00 00 00 00 00 01 00 00 61"), step) ==
+              std::pair(errc::message_too_big, std::size_t{8}));
+    }
+}

@@ -85,3 +85,18 @@ TEST_CASE("a buffer without the headroom stays the caller's", "[frame][encode]")
     CHECK(std::to_integer<int>(storage.view()[2]) == 0xa5);
     CHECK(wsolo::text_of(storage.view()).substr(3) == std::string(126, 'p'));
 }
+
+TEST_CASE("a frame that was moved from is empty, wherever it began", "[frame][encode]") {
+    byte_buffer storage = with_headroom(20, std::string(50, 'p'));
+    auto made = wsolo::make_frame_in_place<role::server>(std::move(storage), 20, opcode::binary);
+    REQUIRE(made);
+    wsolo::owned_frame first = std::move(*made);
+    CHECK(made->bytes().empty()); // NOLINT(bugprone-use-after-move): that is the point
+    CHECK(first.bytes().size() == 52);
+    wsolo::owned_frame second;
+    second = std::move(first);
+    CHECK(first.bytes().empty()); // NOLINT(bugprone-use-after-move)
+    CHECK(second.bytes().size() == 52);
+    second = {};
+    CHECK(second.bytes().empty());
+}

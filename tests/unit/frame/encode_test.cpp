@@ -277,13 +277,16 @@ TEST_CASE("no memory is an answer", "[frame][encode]") {
     CHECK(append_frame<role::server>(none, opcode::text, payload_of(5000)) == errc::out_of_memory);
     CHECK(append_frame<role::client>(none, opcode::text, payload_of(5000), keys) == errc::out_of_memory);
     CHECK(none.empty());
-    const std::byte nothing{};
-    const const_bytes endless(&nothing, SIZE_MAX / 2 - max_header_size); // never looked at
-    byte_buffer buffer;
-    CHECK(append_frame<role::server>(buffer, opcode::binary, endless) == errc::out_of_memory);
-    CHECK(buffer.empty());
-    CHECK(make_frame<role::server>(opcode::binary, endless).error() == errc::out_of_memory);
-    CHECK(make_frame<role::client>(opcode::binary, endless, keys).error() == errc::out_of_memory);
+    CHECK(keys.taken == 0);
+    if constexpr (sizeof(std::size_t) >= 8) { // where half of the address space can't be had
+        const std::byte nothing{};
+        const const_bytes endless(&nothing, SIZE_MAX / 2 - max_header_size); // never looked at
+        byte_buffer buffer;
+        CHECK(append_frame<role::server>(buffer, opcode::binary, endless) == errc::out_of_memory);
+        CHECK(buffer.empty());
+        CHECK(make_frame<role::server>(opcode::binary, endless).error() == errc::out_of_memory);
+        CHECK(make_frame<role::client>(opcode::binary, endless, keys).error() == errc::out_of_memory);
+    }
     CHECK(keys.taken == 0);
 }
 

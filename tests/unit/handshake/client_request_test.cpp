@@ -83,6 +83,9 @@ TEST_CASE("an argument that would not be legal is refused", "[handshake][client_
         {.host = "a b"},
         {.host = "a\r\nX: y"},
         {.host = "user@a"},
+        {.host = "%zz"},
+        {.host = "[1]"},
+        {.host = "a", .target = "ws://a/b"}, // RFC 6455 §4.1: "an absolute http/https URI"
         {.host = "a", .target = ""},
         {.host = "a", .target = "chat"},
         {.host = "a", .target = "*"},

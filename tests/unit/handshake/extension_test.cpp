@@ -1,4 +1,4 @@
-// Would catch: a parameter lost at either end, quotes left on a value, a grammar that takes an empty
+// Would catch: a parameter lost at either end, quotes or backslashes left on a value, a number that is wrong, a grammar that takes an empty
 // parameter, a half-quoted value, or a quoted value that is no token.
 
 #include <support/catch.hpp>
@@ -20,7 +20,7 @@ std::string shown(const extension& each) {
     std::string out(each.name());
     for (const wsolo::extension_param& param : each.params()) {
         out += "|" + std::string(param.name);
-        if (param.has_value) out += "=" + std::string(param.value);
+        if (param.has_value) out += "=" + std::string(param.value.begin(), param.value.end());
     }
     return out;
 }
@@ -50,7 +50,8 @@ TEST_CASE("quotes and white space are not part of anything", "[handshake][extens
     CHECK(shown("permessage-deflate; client_max_window_bits=\"10\"") ==
           texts{"permessage-deflate|client_max_window_bits=10"});
     CHECK(shown(" a\t;\tb\t=\t\"c\" ; d ") == texts{"a|b=c|d"});
-    CHECK(shown("a;b=\"c\\d\"") == texts{"a|b=c\\d"}); // documented: a needless escape stays
+    CHECK(shown("a;b=\"c\\d\"") == texts{"a|b=cd"}); // RFC 6455 §9.1: "after quoted-string unescaping"
+    CHECK(shown("a;b=\"\\1\\0\"") == texts{"a|b=10"});
 }
 
 TEST_CASE("half a pair of quotes is part of the value", "[handshake][extension]") {
@@ -58,6 +59,31 @@ TEST_CASE("half a pair of quotes is part of the value", "[handshake][extension]"
     CHECK(shown("a;b=\"c") == texts{"a|b=\"c"});
     CHECK(shown("a;b=c\"") == texts{"a|b=c\""});
     CHECK(shown("a;b=\"") == texts{"a|b=\""});
+}
+
+TEST_CASE("a value is compared and counted without its escapes", "[handshake][extension]") {
+    using wsolo::param_value;
+    const param_value plain("15");
+    const param_value escaped("\"1\\5\"");
+    CHECK(plain == "15");
+    CHECK(escaped == "15");
+    CHECK_FALSE(escaped == "1\\5");
+    CHECK_FALSE(escaped == "1");
+    CHECK_FALSE(escaped == "155");
+    CHECK(escaped.raw() == "1\\5");
+    CHECK(plain.number() == 15U);
+    CHECK(escaped.number() == 15U);
+    CHECK(param_value("0").number() == 0U);
+    CHECK(param_value("999999999").number() == 999999999U);
+    for (const char* none : {"", "\"\"", "015", "00", "1234567890", "1a", "-1", "+1", "1.0"}) {
+        INFO(none);
+        CHECK_FALSE(param_value(none).number());
+    }
+    CHECK(param_value().empty());
+    CHECK(param_value() == "");
+    auto at = escaped.begin();
+    CHECK(*at++ == '1');
+    CHECK(*at == '5');
 }
 
 TEST_CASE("extensions and parameters are found by name", "[handshake][extension]") {
@@ -71,6 +97,26 @@ TEST_CASE("extensions and parameters are found by name", "[handshake][extension]
     CHECK_FALSE(list.empty());
     CHECK(extension_list().empty());
     CHECK(extension().params().begin() == extension().params().end());
+}
+
+TEST_CASE("what is chosen must be offered, in any order and any number", "[handshake][extension]") {
+    const auto all = [](std::string_view chosen, std::string_view offered) {
+        return wsolo::detail::are_all_offered(extension_list(element_list(chosen)),
+                                              extension_list(element_list(offered)));
+    };
+    CHECK(all("", ""));
+    CHECK(all("", "a"));
+    CHECK(all("a", "a; p"));
+    CHECK(all("a; q, b", "a, b"));
+    CHECK(all("b, a", "a, b"));
+    CHECK(all("c, a, c, b, b, a", "a, b, c"));
+    CHECK(all("a, a, a", "a"));
+    CHECK_FALSE(all("a", ""));
+    CHECK_FALSE(all("b", "a"));
+    CHECK_FALSE(all("A", "a"));
+    CHECK_FALSE(all("a, d", "a, b, c"));
+    CHECK_FALSE(all("d, a", "a, b, c"));
+    CHECK_FALSE(all("c, d", "a, b, c"));
 }
 
 TEST_CASE("the grammar of one extension", "[handshake][extension]") {
@@ -87,6 +133,7 @@ TEST_CASE("the grammar of one extension", "[handshake][extension]") {
         INFO(illegal);
         CHECK_FALSE(wsolo::detail::is_extension(illegal));
     }
+    CHECK(extension("a;b=\"1\\0\"").param("b")->value.number() == 10U);
     // The character behind the view is not looked at.
     CHECK_FALSE(wsolo::detail::is_escaped_token(std::string_view("c\\d").substr(0, 2)));
 }

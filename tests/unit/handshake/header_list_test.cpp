@@ -93,6 +93,20 @@ TEST_CASE("1#element needs at least one, and every one legal", "[handshake][head
     CHECK_FALSE(is_list_of(element_list(" , "), is_token));
 }
 
+TEST_CASE("what another parser found is walked like a head", "[handshake][header_list]") {
+    const std::vector<header_field> parsed{
+        {"Host", " a:80\t"}, {"X", ""}, {"connection", "a, b"}, {"Connection", "c"}};
+    const header_list list = parsed;
+    CHECK(list.find("HOST") == std::string_view("a:80"));
+    CHECK(list.find("x") == std::string_view(""));
+    CHECK(list.count("Connection") == 2);
+    CHECK(elements(element_list(list, "Connection")) == texts{"a", "b", "c"});
+    CHECK(header_list(std::vector<header_field>()).begin() == header_list().end());
+    // An illegal name is for judge() to find; it must not end the walk.
+    const header_field odd[] = {{"", "hidden"}, {"Host", "a"}};
+    CHECK(header_list(odd).find("Host") == std::string_view("a"));
+}
+
 TEST_CASE("iterators step in both spellings", "[handshake][header_list]") {
     const header_list list("A: b, c\r\nD: e\r\n");
     auto field = list.begin();

@@ -1,6 +1,6 @@
 // Would catch: a byte behind the head that is swallowed, an error that depends on the split, a limit that
-// is off by one, bare CR or LF taken for a line's end, a folded line, white space before a colon, growth
-// without bound.
+// is off by one, bare CR or LF taken for a line's end, a folded line in a request or one lost in a response,
+// white space before a colon, growth without bound.
 
 #include <support/catch.hpp>
 #include <support/handshake.hpp>
@@ -95,7 +95,7 @@ TEST_CASE("each broken head fails at its byte", "[handshake][http_head]") {
         {start + "A: b", std::string(1, '\0'), errc::handshake_invalid_character}, // RFC 9110 §5.5
         {start + "A: b", "\x7f", errc::handshake_invalid_character},
         {start + "A: b", "\x1b", errc::handshake_invalid_character},
-        {start + "A: b\r\n", " folded\r\n", errc::handshake_obsolete_folding}, // RFC 9112 §5.2
+        {start + "A: b\r\n", " folded\r\n", errc::handshake_obsolete_folding}, // RFC 9112 §5.2: a server MUST
         {start + "A: b\r\n", "\tfolded: c\r\n", errc::handshake_obsolete_folding},
         {start, " A: b\r\n", errc::handshake_obsolete_folding},   // RFC 9112 §2.2: smuggling's favourite
         {start, "A : b\r\n", errc::handshake_invalid_field_line}, // RFC 9112 §5.1
@@ -135,8 +135,13 @@ TEST_CASE("the line limit is the longest line that passes, CR LF included", "[ha
     CHECK(fed(with_field_of(n), limits).status == handshake_status::complete);
     CHECK(fed(with_field_of(n + 1), limits) == failed_after(2 * n + 1, errc::handshake_line_too_long));
     CHECK(fed(with_field_of(n + 2), limits) == failed_after(2 * n + 1, errc::handshake_line_too_long));
-    CHECK(fed(start + "\r\n", {.max_line_size = n - 1}) == failed_after(n, errc::handshake_line_too_long));
-    CHECK(fed(std::string(1000, 'G'), limits) == failed_after(n + 1, errc::handshake_line_too_long));
+    CHECK(fed(start + "\r\n", {.max_line_size = n - 1}) ==
+          failed_after(n, errc::handshake_target_too_long)); // RFC 9112 §3: 414
+    CHECK(fed(std::string(1000, 'G'), limits) == failed_after(n + 1, errc::handshake_target_too_long));
+    CHECK(fed("\r\n" + start + "\r\n", {.max_line_size = n - 1}) ==
+          failed_after(n + 2, errc::handshake_target_too_long));
+    CHECK(fed("HTTP/1.1 101 Switching Protocols\r\n", {.max_line_size = 20}, head_kind::response) ==
+          failed_after(21, errc::handshake_line_too_long));
 }
 
 TEST_CASE("the header limit is the most fields that pass", "[handshake][http_head]") {
@@ -149,7 +154,8 @@ TEST_CASE("the header limit is the most fields that pass", "[handshake][http_hea
     CHECK(fed(with_fields(6), limits).status == handshake_status::complete);
     CHECK(fed(with_fields(7), limits).status == handshake_status::complete);
     CHECK(fed(with_fields(8), limits) == failed_after(16 + 8 * 6, errc::handshake_too_many_headers));
-    CHECK(fed(with_fields(0), {.max_headers = 0}).status == handshake_status::complete);
+    CHECK(fed(with_fields(0), {.max_headers = 1}).status == handshake_status::complete);
+    CHECK(fed(with_fields(1000), {.max_headers = 0}).status == handshake_status::complete); // none
 }
 
 TEST_CASE("the size limit is the largest head that passes", "[handshake][http_head]") {
@@ -160,7 +166,56 @@ TEST_CASE("the size limit is the largest head that passes", "[handshake][http_he
     CHECK(fed(text + "rest", {.max_size = n}).status == handshake_status::complete);
     CHECK(fed(text, {.max_size = n - 1}) == failed_after(n, errc::handshake_too_large));
     CHECK(fed("\r\n" + text, {.max_size = n + 1}) == failed_after(n + 2, errc::handshake_too_large));
-    CHECK(fed(text, {.max_size = 0}) == failed_after(1, errc::handshake_too_large));
+    CHECK(fed(text, {.max_size = 1}) == failed_after(2, errc::handshake_target_too_long));
+    CHECK(fed(text, {.max_size = 19}) == failed_after(20, errc::handshake_target_too_long));
+    CHECK(fed(text, {.max_size = 20}) ==
+          failed_after(21, errc::handshake_too_large)); // behind the first line
+    CHECK(fed("HTTP/1.1 101 x\r\n", {.max_size = 1}, head_kind::response) ==
+          failed_after(2, errc::handshake_too_large));
+    std::string long_head = "GET / HTTP/1.1\r\nA: " + std::string(100'000, 'a') + "\r\n\r\n";
+    CHECK(fed(long_head, {.max_line_size = 0, .max_size = 0}).status == handshake_status::complete); // none
+}
+
+TEST_CASE("a response's folded field is unfolded, however it is split", "[handshake][http_head]") {
+    const std::string start = "HTTP/1.1 101 x\r\n"; // RFC 9112 §5.2: "a user agent ... MUST replace"
+    const auto value_of = [&](const std::string& fields) {
+        const std::string text = start + fields + "\r\n";
+        CHECK(fed(text, {}, head_kind::response) ==
+              outcome{handshake_status::complete, errc::none, text.size()});
+        http_head parser(head_kind::response, {});
+        feed_bytewise(parser, text);
+        return std::string(parser.headers().find("A").value_or("none"));
+    };
+    CHECK(value_of("A: b\r\n c\r\n") == "b   c");
+    CHECK(value_of("A: b\r\n\tc\r\nB: d\r\n") == "b  \tc");
+    CHECK(value_of("A:\r\n b\r\n") == "b");
+    CHECK(value_of("A: b\r\n \r\n\t\r\n") == "b");
+    CHECK(value_of("A: b\r\n c: d\r\n e\r\n") == "b   c: d   e");
+    CHECK(value_of("B: x\r\nA: b\r\n c\r\n") == "b   c");
+    const handshake_limits one{.max_headers = 1};
+    CHECK(fed(start + "A: b\r\n c\r\n\r\n", one, head_kind::response).status == handshake_status::complete);
+    // §2.2: before the first field there is nothing that a line could continue
+    CHECK(fed(start + " A: b\r\n\r\n", {}, head_kind::response) ==
+          failed_after(start.size() + 7, errc::handshake_obsolete_folding));
+    CHECK(fed(start + "A: b\r\n c\x01", {}, head_kind::response).error == errc::handshake_invalid_character);
+}
+
+TEST_CASE("a head that was cut off is incomplete", "[handshake][http_head]") {
+    const std::string text = rfc_request().text();
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{30}, text.size() - 1}) {
+        http_head parser = request_head();
+        feed_whole(parser, text.substr(0, size));
+        CHECK(parser.end_of_input() == handshake_status::failed); // RFC 9112 §8
+        CHECK(parser.error() == errc::handshake_incomplete);
+        CHECK(feed_whole(parser, text.substr(size)).status == handshake_status::failed);
+    }
+    http_head whole = request_head();
+    feed_whole(whole, text);
+    CHECK(whole.end_of_input() == handshake_status::complete);
+    http_head broken = request_head();
+    feed_whole(broken, "\n");
+    CHECK(broken.end_of_input() == handshake_status::failed);
+    CHECK(broken.error() == errc::handshake_invalid_line_end);
 }
 
 TEST_CASE("an endless head stops at the defaults", "[handshake][http_head]") {
@@ -187,7 +242,7 @@ TEST_CASE("a head is forgotten whole", "[handshake][http_head]") {
     CHECK(feed_whole(parser, "\r\n" + text).status == handshake_status::complete);
     CHECK(parser.start_line() == "GET /chat HTTP/1.1");
     parser.restart(false);
-    CHECK(feed_whole(parser, text).error == errc::handshake_too_large);
+    CHECK(feed_whole(parser, text) == failed_after(1, errc::handshake_target_too_long));
 }
 
 TEST_CASE("views stay with the head through a move", "[handshake][http_head]") {

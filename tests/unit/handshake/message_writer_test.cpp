@@ -21,7 +21,7 @@ void compose(message_writer& out) {
     out.text("S ");
     out.number(0);
     out.text(" ");
-    out.number(18446744073709551615U);
+    out.number(SIZE_MAX);
     out.text("\r\n");
     out.field("A", "b");
     out.optional_field("Never", "");
@@ -30,7 +30,7 @@ void compose(message_writer& out) {
     out.text("");
 }
 
-const std::string composed = "S 0 18446744073709551615\r\nA: b\r\nC: d\r\nX: 1\r\nY: \r\n";
+const std::string composed = "S 0 " + std::to_string(SIZE_MAX) + "\r\nA: b\r\nC: d\r\nX: 1\r\nY: \r\n";
 
 /// Has no memory to give.
 struct poor_string : std::string {
@@ -117,4 +117,39 @@ TEST_CASE("further fields can neither break the head nor double the handshake's 
         const header_field second[] = {{"X", "1"}, each};
         CHECK_FALSE(are_extra_fields(second));
     }
+}
+
+TEST_CASE("sizes that no memory has do not wrap", "[handshake][message_writer]") {
+    const char nothing = 0;
+    message_writer counted;
+    counted.text({&nothing, SIZE_MAX - 5}); // never looked at
+    CHECK(counted.size() == SIZE_MAX - 5);
+    counted.text("123456");
+    CHECK(counted.size() == SIZE_MAX);
+    counted.text({&nothing, SIZE_MAX / 2});
+    CHECK(counted.size() == SIZE_MAX);
+    std::string text = "kept";
+    std::vector<char> bytes{'k'};
+    wsolo::byte_buffer buffer;
+    for (const std::size_t count : {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 4, SIZE_MAX / 2 + 1}) {
+        CHECK(wsolo::detail::lengthen(text, count) == nullptr);
+        CHECK(wsolo::detail::lengthen(bytes, count) == nullptr);
+        CHECK(wsolo::detail::lengthen(buffer, count) == nullptr);
+    }
+    CHECK(text == "kept");
+    CHECK(bytes.size() == 1);
+}
+
+TEST_CASE("the same long text passed many times is no memory, not a short answer",
+          "[handshake][message_writer]") {
+    const std::string long_text(1000, 'x');
+    const std::string_view impossible(long_text.data(), SIZE_MAX / 4); // only counted
+    const auto compose = [&](message_writer& out) {
+        for (int i = 0; i < 5; ++i) out.text(impossible);
+    };
+    std::string out = "kept";
+    CHECK(wsolo::detail::append_message(out, compose) == wsolo::errc::out_of_memory);
+    CHECK(out == "kept");
+    std::byte room[64];
+    CHECK(wsolo::detail::write_message(room, compose).error() == wsolo::errc::buffer_too_small);
 }

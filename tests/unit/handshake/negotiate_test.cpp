@@ -1,5 +1,6 @@
 // Would catch: a subprotocol chosen that was not offered, the server's order taken for the client's, a hook
-// that is asked after it said yes, an origin check that a prefix or a missing Origin passes.
+// that is asked after it said yes, an origin check that a prefix or a missing Origin passes, or
+// that a default port, said or not, fails.
 
 #include <support/catch.hpp>
 #include <support/handshake.hpp>
@@ -100,6 +101,22 @@ TEST_CASE("the same origin is the host that was asked", "[handshake][negotiate]"
         {"https://example.com.evil.test", "example.com", false},
         {"https://evil.test", "example.com", false},
         {"https://example.com", "example.com.evil.test", false},
+        // RFC 6454 §4: a port that is not said is the scheme's
+        {"https://example.com", "example.com:443", true},
+        {"https://example.com:443", "example.com", true},
+        {"http://[::1]", "[::1]:80", true},
+        {"http://example.com:80", "example.com:", true},
+        {"http://example.com:080", "example.com", true},
+        {"http://example.com", "example.com:443", false},
+        {"https://example.com", "example.com:80", false},
+        {"https://example.com:80", "example.com", false},
+        {"chrome-extension://abc", "abc", true},
+        {"chrome-extension://abc", "abc:80", false},
+        {"http://example.com:65616", "example.com", false}, // 80 in 16 bits
+        {"http://example.com:4294967376", "example.com:80", false},
+        {"https://example.com/", "example.com", false},
+        {"https://u@example.com", "example.com", false},
+        {"http://[::1]", "[::2]", false},
         {"null", "null", false},
         {"example.com", "example.com", false},
         {"", "example.com", false},
@@ -111,4 +128,6 @@ TEST_CASE("the same origin is the host that was asked", "[handshake][negotiate]"
         CHECK(wsolo::is_same_origin(handshake.request()) == each.same);
     }
     CHECK_FALSE(wsolo::is_same_origin(accepted(rfc_request().without("Origin")).request()));
+    const head nowhere = head("GET / HTTP/1.0").with("Origin", "http://a"); // HTTP/1.0 needs no Host
+    CHECK_FALSE(wsolo::is_same_origin(accepted(nowhere).request()));
 }

@@ -1,5 +1,6 @@
 // Would catch: a request that passes in one split and fails in another, first frames lost behind the head,
-// a plain page request that is refused, a failure that can be fed away, a view that dies before its parser.
+// a plain page request that is refused, a failure that can be fed away, a view that dies before its parser,
+// a body that is read as the next request.
 
 #include <support/catch.hpp>
 #include <support/handshake.hpp>
@@ -81,7 +82,7 @@ TEST_CASE("failures do not depend on the split", "[handshake][server]") {
           errc::handshake_unexpected_body);
     CHECK(fed(rfc_request().with("Transfer-Encoding", "chunked").with("Content-Length", "0").text() +
               "0\r\n\r\nGET /admin HTTP/1.1\r\n\r\n")
-              .error == errc::handshake_malformed);
+              .error == errc::handshake_ambiguous_length);
     CHECK(fed("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding\r\n : chunked\r\n\r\n").error ==
           errc::handshake_invalid_field_line);
 }
@@ -118,6 +119,105 @@ TEST_CASE("after a page the same connection may ask for an upgrade", "[handshake
     CHECK(handshake.feed(input) == handshake_status::complete);
     CHECK(handshake.request().is_upgrade());
     CHECK(input.empty());
+}
+
+TEST_CASE("a page's body is not taken for the next request", "[handshake][server]") {
+    const std::string post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 34\r\n\r\n";
+    const std::string body = "GET /admin HTTP/1.1\r\nHost: a\r\n\r\n\r\n"; // smuggled
+    REQUIRE(body.size() == 34);
+    const std::string text = post + body + rfc_request().text();
+    for (std::size_t first = post.size(); first <= text.size(); ++first) {
+        server_handshake handshake;
+        wsolo::const_bytes input = wsolo::bytes_of(std::string_view(text).substr(0, first));
+        REQUIRE(handshake.feed(input) == handshake_status::complete);
+        CHECK(handshake.body_size() == 34U);
+        handshake.reset();
+        handshake.feed(input);
+        input = wsolo::bytes_of(std::string_view(text).substr(first));
+        CHECK(handshake.feed(input) == handshake_status::complete);
+        CHECK(handshake.request().resource_name() == "/chat");
+        CHECK(input.empty());
+    }
+    server_handshake handshake;
+    wsolo::const_bytes input = wsolo::bytes_of(text);
+    REQUIRE(handshake.feed(input) == handshake_status::complete);
+    input = input.subspan(30); // the caller read 30 bytes of it
+    handshake.reset(30);
+    CHECK(handshake.feed(input) == handshake_status::complete);
+    CHECK(handshake.request().resource_name() == "/chat");
+}
+
+TEST_CASE("a body whose length is not known ends the connection", "[handshake][server]") {
+    server_handshake handshake;
+    feed_whole(handshake, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    REQUIRE(handshake.status() == handshake_status::complete);
+    CHECK_FALSE(handshake.body_size());
+    handshake.reset();
+    CHECK(feed_whole(handshake, "0\r\n\r\n" + rfc_request().text()) ==
+          outcome{handshake_status::failed, errc::handshake_unexpected_body, 0});
+    CHECK_FALSE(handshake.has_request());
+    server_handshake endless;
+    feed_whole(endless, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n");
+    CHECK(endless.body_size() == UINT64_MAX);
+    endless.reset();
+    CHECK(feed_whole(endless, rfc_request().text()).status == handshake_status::need_more);
+    server_handshake largest;
+    feed_whole(largest, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 018446744073709551615\r\n\r\n");
+    CHECK(largest.body_size() == UINT64_MAX);
+    server_handshake none;
+    feed_whole(none, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK(none.body_size() == 0U);
+}
+
+TEST_CASE("HEAD is refused without a body, also when its head breaks off", "[handshake][server]") {
+    const auto refusal_of = [](const std::string& text, errc why) {
+        server_handshake handshake;
+        CHECK(feed_whole(handshake, text).error == why);
+        std::string out;
+        REQUIRE(wsolo::append_response(out, handshake.refusal()) == errc::none);
+        CHECK(out.find("\r\nContent-Length: " + std::to_string(wsolo::to_string(why).size()) + "\r\n") !=
+              std::string::npos);
+        return out;
+    };
+    const head asked = rfc_request();
+    CHECK(refusal_of(asked.start("HEAD /chat HTTP/1.1").text(), errc::handshake_method_not_get)
+              .ends_with("\r\n\r\n"));
+    CHECK(
+        refusal_of("HEAD / HTTP/1.1\r\nA : b\r\n", errc::handshake_invalid_field_line).ends_with("\r\n\r\n"));
+    CHECK(refusal_of(asked.start("POST /chat HTTP/1.1").text(), errc::handshake_method_not_get)
+              .ends_with(wsolo::to_string(errc::handshake_method_not_get)));
+    CHECK(refusal_of("HEAD\r\n", errc::handshake_invalid_start_line)
+              .ends_with(wsolo::to_string(errc::handshake_invalid_start_line)));
+}
+
+TEST_CASE("a request that is cut off is the client's fault", "[handshake][server]") {
+    const std::string text = rfc_request().text();
+    for (std::size_t size = 0; size < text.size(); ++size) {
+        server_handshake handshake;
+        feed_whole(handshake, text.substr(0, size));
+        CHECK(handshake.end_of_input() == handshake_status::failed);
+        CHECK(handshake.error() == errc::handshake_incomplete);
+        CHECK(handshake.refusal().status == 400);
+    }
+    server_handshake whole;
+    feed_whole(whole, text);
+    CHECK(whole.end_of_input() == handshake_status::complete);
+}
+
+TEST_CASE("a target that is too long has its own status", "[handshake][server]") {
+    server_handshake handshake({.max_line_size = 100});
+    CHECK(feed_whole(handshake, "GET /" + std::string(100, 'a')).error == errc::handshake_target_too_long);
+    CHECK(handshake.refusal().status == 414); // RFC 9112 §3
+}
+
+TEST_CASE("HTTP/1.0 asks for a page, whatever its Upgrade says", "[handshake][server]") {
+    server_handshake handshake;
+    CHECK(feed_whole(handshake, rfc_request().start("GET /chat HTTP/1.0").text()).status ==
+          handshake_status::complete);
+    CHECK_FALSE(handshake.request().is_upgrade());
+    server_handshake later;
+    CHECK(feed_whole(later, "GET / HTTP/3.0\r\n").error == errc::handshake_http_version);
+    CHECK(later.refusal().status == 505);
 }
 
 TEST_CASE("nothing fed is nothing learnt", "[handshake][server]") {

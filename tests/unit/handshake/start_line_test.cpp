@@ -8,6 +8,7 @@
 #include <string>
 
 using wsolo::errc;
+using wsolo::http_version;
 using wsolo::detail::parse_request_line;
 using wsolo::detail::parse_status_line;
 
@@ -16,9 +17,9 @@ TEST_CASE("request lines", "[handshake][start_line]") {
     REQUIRE(line);
     CHECK(line->method == "GET");
     CHECK(line->target == "/chat?x");
-    CHECK(line->minor_version == 1);
-    CHECK(parse_request_line("get / HTTP/1.0")->minor_version == 0);
-    CHECK(parse_request_line("GET / HTTP/1.9")->minor_version == 9);
+    CHECK(line->version == http_version::v1_1);
+    CHECK(parse_request_line("get / HTTP/1.0")->version == http_version::v1_0);
+    CHECK(parse_request_line("GET / HTTP/1.9")->version == http_version::v1_1);
     CHECK(parse_request_line("OPTIONS * HTTP/1.1")->target == "*");
     CHECK(parse_request_line("CONNECT host:80 HTTP/1.1")->target == "host:80");
     CHECK(parse_request_line("M-SEARCH * HTTP/1.1")->method == "M-SEARCH");
@@ -61,15 +62,19 @@ TEST_CASE("status lines", "[handshake][start_line]") {
     REQUIRE(line);
     CHECK(line->status == 101);
     CHECK(line->reason == "Switching Protocols");
-    CHECK(line->minor_version == 1);
+    CHECK(line->version == http_version::v1_1);
     CHECK(parse_status_line("HTTP/1.0 404 ")->reason.empty()); // RFC 9112 §4: the phrase may be empty
-    CHECK(parse_status_line("HTTP/1.0 404 ")->minor_version == 0);
+    CHECK(parse_status_line("HTTP/1.0 404 ")->version == http_version::v1_0);
+    const auto bare = parse_status_line("HTTP/1.1 101"); // without the space, as every client takes it
+    REQUIRE(bare);
+    CHECK(bare->status == 101);
+    CHECK(bare->reason.empty());
     CHECK(parse_status_line("HTTP/1.1 999 caf\xc3\xa9\t!")->status == 999);
 }
 
 TEST_CASE("broken status lines", "[handshake][start_line]") {
     for (const char* broken :
-         {"", "HTTP/1.1", "HTTP/1.1 ", "HTTP/1.1 101", "HTTP/1.1 10 OK", "HTTP/1.1 1010 OK",
+         {"", "HTTP/1.1", "HTTP/1.1 ", "HTTP/1.1 10", "HTTP/1.1 101x", "HTTP/1.1 10 OK", "HTTP/1.1 1010 OK",
           "HTTP/1.1  101 OK", "HTTP/1.1 +10 OK", "HTTP/1.1 1a1 OK", "HTTP/1.1 001 OK", "http/1.1 101 OK",
           "HTTP/1.1\t101 OK", "HTTP/1.1 101\tOK", "101 OK", "HTTP/1.1 101 O\x01K", "ICY 200 OK"}) {
         INFO(broken);

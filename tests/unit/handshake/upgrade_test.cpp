@@ -59,7 +59,8 @@ TEST_CASE("what the server refuses, the client sees refused, with the reason", "
         {rfc_request().replace("Sec-WebSocket-Version", "8"), 426},
         {rfc_request().replace("Sec-WebSocket-Key", "short"), 400},
         {rfc_request().start("POST /chat HTTP/1.1"), 405},
-        {rfc_request().start("GET /chat HTTP/1.0"), 505},
+        {rfc_request().start("GET /chat HTTP/4.0"), 505},
+        {rfc_request().start("GET /" + std::string(9000, 'x') + " HTTP/1.1"), 414},
         {rfc_request().with("X-Long", std::string(9000, 'x')), 431},
     };
     wsolo::random_keys source;

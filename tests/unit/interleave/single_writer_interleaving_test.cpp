@@ -248,7 +248,7 @@ TEST_CASE("a gate that opens at its deadline: one of the two, whole", "[writer]"
             const wsolo::drain_report report = m.out->report();
             check(report.reason == errc::none || report.reason == errc::handshake_timeout, "no other end");
             check(m.out->finished() == (report.reason != errc::none), "over only when its time was");
-            check(!m.out->finished() || m.ring.rung.load() == 0, "a gate that has opened stays open");
+            check(!m.out->finished() || m.ring.rung.load() <= 1, "a gate that has opened stays open");
             check(m.out->finished() ? m.wire.size == 0 : m.wire.frames() == "a", "all of it, or nothing");
             ends.insert(m.out->finished() ? "rejected" : "open");
         });

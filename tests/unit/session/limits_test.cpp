@@ -44,11 +44,20 @@ void check_sizes() {
     CHECK(lines_within<Role>(messages, [](stream& s) { s.frame(0x01, "0123456789").frame(0x80); }) ==
           lines{"text 0123456789"});
 
-    read_limits nothing;
-    nothing.max_message_size = 0;
-    CHECK(lines_within<Role>(nothing, [](stream& s) {
-              s.frame(0x81).frame(0x02).frame(0x80).frame(0x82, "x");
+    read_limits little;
+    little.max_message_size = 1;
+    CHECK(lines_within<Role>(little, [](stream& s) {
+              s.frame(0x81).frame(0x02).frame(0x80).frame(0x82, "xy");
           }) == lines{"text ", "binary ", "failed message_too_big -> Close 1009"});
+
+    read_limits none;
+    none.max_frame_size = none.max_message_size = none.max_fragments = 0;
+    CHECK(lines_within<Role>(none, [](stream& s) {
+              s.frame(0x82, std::string(300'000, 'x'));
+              s.frame(0x02);
+              for (int i = 0; i < 5000; ++i) s.frame(0x00, "y");
+              s.frame(0x80);
+          }).size() == 2);
 }
 
 template <role Role>

@@ -105,7 +105,7 @@ TEST_CASE("every width finds every sequence of edge bytes that is wrong", "[text
 
 TEST_CASE("every width finds one bad byte anywhere in real text", "[text][utf8]") {
     for (std::uint64_t seed = 1; seed <= 40; ++seed) {
-        const std::string text = utf8_text(90 + seed * 5, seed);
+        const std::string text = utf8_text(static_cast<std::size_t>(90 + seed * 5), seed);
         random_numbers numbers(seed);
         for (std::size_t at = 0; at < text.size(); ++at) {
             std::string bad = text;

@@ -163,7 +163,7 @@ TEST_CASE("every split of short texts gives the same answer, masked or not", "[t
         }
     }
     for (std::uint64_t seed = 0; seed < 60; ++seed) {
-        const std::string text = support::utf8_text(seed, seed);
+        const std::string text = support::utf8_text(static_cast<std::size_t>(seed), seed);
         for (std::size_t first = 0; first <= text.size(); ++first) {
             check_split(text, first, (first + text.size()) / 2, seed % 5);
             check_split(text.substr(0, first), first / 2, first, 4 - seed % 5);

@@ -69,3 +69,34 @@ TEMPLATE_TEST_CASE("outcomes that displace one another end soon, with a full que
     CHECK(told.f.out->queued_frames() == 1);
     told.depth = 100; // no more of it
 }
+
+TEMPLATE_TEST_CASE("what a write does not name can be replaced while it is under way",
+                   "[write][displacement]", server, client) {
+    writer_fixture<TestType> f;
+    outcome_log log;
+    const auto keyed = [&](std::string_view payload) {
+        return f.out->send_keyed(7, wsolo::opcode::binary, wsolo::bytes_of(payload));
+    };
+    for (int i = 0; i < 100; ++i)
+        REQUIRE(f.out->send_text("a", log.next()) == errc::none); // more than it can name
+    REQUIRE(keyed("old") == errc::none);
+    f.wire.before_write([&, calls = 0]() mutable {
+        if (++calls == 1) REQUIRE(keyed("new") == errc::none);
+    });
+    f.pump_all();
+    CHECK(f.wire.calls().size() == 2);
+    CHECK(f.payloads(2) == std::vector<std::string>{"new"});
+}
+
+TEMPLATE_TEST_CASE("keyed items give way as all data does", "[write][displacement]", server, client) {
+    wsolo::writer_options options;
+    options.limits.max_frames = 1;
+    options.limits.when_full = wsolo::overflow::drop_oldest;
+    writer_fixture<TestType> f(options);
+    outcome_log log;
+    REQUIRE(f.out->send_keyed(7, wsolo::opcode::text, wsolo::bytes_of("a"), log.next()) == errc::none);
+    REQUIRE(f.out->send_text("b") == errc::none);
+    CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::dropped_oldest}});
+    f.pump_all();
+    CHECK(f.payloads(1) == std::vector<std::string>{"b"});
+}

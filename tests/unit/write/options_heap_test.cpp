@@ -5,6 +5,8 @@
 #include <support/heap.hpp>
 #include <support/writer_fixture.hpp>
 
+#include <wsolo/write/init_gate.hpp>
+
 #include <atomic>
 #include <thread>
 
@@ -107,6 +109,44 @@ TEST_CASE("for every policy, whatever kinds alternate, the heap stays below the 
             }
         }
     }
+}
+
+TEST_CASE("a large frame of which only a byte is left still counts as a whole", "[write][options]") {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 400'000;
+    writer_fixture<server> f(options);
+    const std::string large(390'000, 'l');
+    f.wire.then({io_status::ok, 256 * 1024, 0})
+        .then({io_status::would_block, large.size() - 256 * 1024 + 9, 0});
+    REQUIRE(f.out->send_binary(wsolo::bytes_of(large)) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    CHECK(f.out->send_binary(wsolo::bytes_of(large)) == errc::queue_full);
+    CHECK(f.out->queued_bytes() == large.size() + 10 + wsolo::frame_overhead + wsolo::entry_overhead);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.out->queued_bytes() == 0);
+}
+
+TEST_CASE("a frame made in place brings no hidden memory along", "[write][options]") {
+    if (!WSOLO_TEST_COUNTS_HEAP) return;
+    wsolo::writer_options options;
+    options.limits.max_bytes = 400'000;
+    writer_fixture<server> f(options);
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
+    const long before = support::heap_now().bytes;
+    for (const std::size_t spare : {std::size_t{20}, std::size_t{100'000}}) {
+        for (int i = 0; i < 50; ++i) {
+            wsolo::byte_buffer storage;
+            REQUIRE(storage.reserve(spare + 5000));
+            std::memset(storage.extend(spare + 5000), 'x', spare + 5000);
+            auto frame = wsolo::make_frame_in_place<wsolo::role::server>(std::move(storage), spare,
+                                                                         wsolo::opcode::binary);
+            REQUIRE(frame);
+            const errc sent = f.out->send(std::move(*frame));
+            CHECK(frame->bytes().empty() ==
+                  (sent == errc::none)); // NOLINT(bugprone-use-after-move): what was refused stays
+        }
+    }
+    CHECK(support::heap_now().bytes - before <= bound_of(options));
 }
 
 TEST_CASE("a peer that comes and goes does not make the heap grow either", "[write][options]") {
@@ -368,4 +408,30 @@ TEST_CASE("what waits behind the next write can still be replaced", "[write][opt
     CHECK(f.out->report().frames_dropped == 2);
     REQUIRE(f.pump_all() == pump_status::idle);
     CHECK(f.payloads(1).size() == 101);
+}
+
+TEST_CASE("an idle writer owns no queue: after a gate without sends, and after a send that found no memory",
+          "[write][options]") {
+    using gated = wsolo::single_writer<wsolo::testing::scripted_transport, void (*)(), server,
+                                       wsolo::no_observer, manual_traits>;
+    wsolo::testing::scripted_wire wire;
+    gated out(wsolo::born_gated, wsolo::testing::scripted_transport(wire), +[] {});
+    const long before = support::heap_now().held;
+    {
+        wsolo::init_gate gate(out);
+        REQUIRE(gate.set_deadline(manual_clock::now() + 5s) == errc::none);
+        gate.open();
+    }
+    CHECK(support::heap_now().held == before);
+    if (!WSOLO_TEST_COUNTS_HEAP) return;
+    const std::string text(1500, 'x'); // does not fit beside the queue: takes a block
+    errc how = errc::none;
+    const long held = support::heap_now().held;
+    {
+        const support::no_heap none(1);
+        how = out.send_text(text);
+    }
+    const long then = support::heap_now().held;
+    CHECK(how == errc::out_of_memory);
+    CHECK(then == held);
 }

@@ -35,3 +35,20 @@ TEMPLATE_TEST_CASE("a PONG queued beside a write that names others can still be 
     CHECK(f.payloads(10) == std::vector<std::string>{"a", "c"});
     CHECK(f.out->report().pongs_replaced == 1);
 }
+
+TEMPLATE_TEST_CASE("a PONG that takes another's place leaves no gap", "[write][control]", server, client) {
+    wsolo::writer_options options;
+    options.limits.control_reserve = 2;
+    writer_fixture<TestType> f(options);
+    f.wire.then({io_status::would_block, 1, 0});
+    f.wire.before_write([&, calls = 0]() mutable {
+        if (++calls == 1)
+            REQUIRE(f.out->send(f.pong("b")) == errc::none); // not in the run that a write names
+    });
+    REQUIRE(f.out->send(f.pong("a")) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    REQUIRE(f.out->send(f.pong("c")) == errc::none); // in the run of "a"
+    f.pump_all();
+    CHECK(f.payloads(10) == std::vector<std::string>{"a", "c"});
+    CHECK(f.out->report().pongs_replaced == 1);
+}

@@ -27,7 +27,7 @@ struct two_words {
     }
 };
 
-#if defined(__GNUC__)
+#if defined(__GNUC__) && (!defined(__i386__) || defined(__SSE2__)) // else a vector can't be passed on
 using chunk16 = std::uint64_t __attribute__((vector_size(16)));
 #else
 using chunk16 = two_words;

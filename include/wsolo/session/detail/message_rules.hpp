@@ -6,6 +6,7 @@
 // - Judged from the header, by the byte that proves it and before any payload is kept.
 // - Sums are judged as `need > limit - have`, which cannot wrap.
 
+#include "../../core/limit.hpp"
 #include "../../frame/header.hpp"
 #include "../limits.hpp"
 
@@ -15,11 +16,9 @@ namespace wsolo::inline WSOLO_ABI::detail {
 class message_rules {
 public:
     explicit message_rules(const read_limits& limits) noexcept
-        : max_size_(limits.max_message_size),
-          max_fragments_(limits.max_fragments),
-          short_size_(static_cast<std::uint8_t>(max_size_ < 125 ? max_size_ : 125)) {
-        WSOLO_ASSERT(max_fragments_ > 0, "read_limits::max_fragments: a message has at least one frame");
-    }
+        : max_size_(bound_of(limits.max_message_size)),
+          max_fragments_(bound_of(limits.max_fragments)),
+          short_size_(static_cast<std::uint8_t>(max_size_ < 125 ? max_size_ : 125)) {}
 
     /// Up to this many bytes a message in one frame is within the limits: at most 125.
     [[nodiscard]] std::size_t short_size() const noexcept { return short_size_; }

@@ -135,6 +135,13 @@ public:
         pass_on(after, idle);
         return true;
     }
+    /// A thread sleeps no more for its flush. True: it has no outcome; false: it has one, or is about to.
+    [[nodiscard]] bool withdraw_mark(const void* context, errands& after, queue*& idle) noexcept {
+        const scoped_hold hold(lock_);
+        if (queue_ == nullptr || !queue_->withdraw_mark(context, after)) return false;
+        pass_on(after, idle);
+        return true;
+    }
     /// A sender was refused for another reason than a full queue: what it was granted is room for the others.
     void decline(room_waiter& waiter, errands& after, queue*& idle) noexcept {
         const scoped_hold hold(lock_);
@@ -246,7 +253,7 @@ public:
             how.deadline = queue_->deadline();
             how.drain_deadline = queue_->close_deadline;
             if (how.is_blocked) return leave(next_step::parked);
-            if (how.is_used_up && !is_dying_) return leave(next_step::handed_over);
+            if (how.is_used_up) return leave(next_step::handed_over);
             queue_->plan(plan, is_urgent);
             return next_step::write;
         }
@@ -381,7 +388,7 @@ private:
             result = {errc::none, turn_after(what)};
         } else if (now.fits.error == errc::queue_full && what.waiter != nullptr) {
             if (!find_queue(fresh)) return {need::queue};
-            queue_->wait(*what.waiter, what.is_mark ? 1 : books_.grantable(accounts::charge_of(what.size)));
+            queue_->wait(*what.waiter, books_.grantable(accounts::charge_of(what.size)));
             // A thread may wait under its own cork: it has the queue driven.
             result = {errc::queue_full, has_work() ? claim_at_once() : wake::nothing};
         } else {

@@ -33,7 +33,8 @@ struct offer {
     lane_id to = lane_id::data;
     message_part part = message_part::none;
     bool is_mark = false;
-    bool may_displace = false;      ///< whether something queued may give way to it
+    bool is_awaited = false;   ///< a mark for which a thread sleeps: there are no more of them than threads
+    bool may_displace = false; ///< whether something queued may give way to it
     room_waiter* waiter = nullptr;  ///< of a sender that waits where there is no room
     const closing* close = nullptr; ///< of a Close frame
 
@@ -136,7 +137,6 @@ public:
                   errands& after) noexcept {
         if (what.is_granted()) give_back(*what.waiter);
         if (what.to == lane_id::pong) return replace_newest_pong(books, after);
-        if (what.is_mark) return;
         if (same != nullptr) drop(same, errc::conflated, books, after);
         while (books.admit(held, charge, is_deferred(what, books)) == errc::queue_full) {
             entry* oldest = nullptr;
@@ -196,6 +196,20 @@ public:
         // A mark stands after what was accepted before it, and waits for nothing later.
         const bool waits = is_deferred(what, books) && !(what.is_mark && after_message_.empty());
         (waits ? after_message_ : of(what.to).entries).push(owned);
+    }
+
+    /// Takes the mark back whose outcome goes to `context`. False: it has left. O(marks).
+    [[nodiscard]] bool withdraw_mark(const void* context, errands& after) noexcept {
+        entry* before = nullptr;
+        entry* mark = first_mark_;
+        for (; mark != nullptr && mark->done.context != context; mark = mark->next_mark) before = mark;
+        if (mark == nullptr) return false;
+        (before == nullptr ? first_mark_ : before->next_mark) = mark->next_mark;
+        if (last_mark_ == mark) last_mark_ = before;
+        list_of(*mark).unlink(mark);
+        --held.entries;
+        after.free(mark);
+        return true;
     }
 
     /// The open message is over: what waited for that follows it.
@@ -339,7 +353,8 @@ private:
     }
 
     [[nodiscard]] verdict judge_other(const offer& what, const accounts& books) const noexcept {
-        if (what.is_mark) return {books.admit_mark(held, is_deferred(what, books)), what.is_granted()};
+        if (what.is_mark)
+            return {what.is_awaited ? errc::none : books.admit_mark(held, is_deferred(what, books))};
         if (what.to == lane_id::pong && books.pongs_full(held))
             return {what.may_displace ? errc::none : errc::queue_full, true};
         return {what.is_close() ? errc::none : books.admit_control(held, what.to, what.size)};
@@ -378,12 +393,16 @@ private:
         for_each_waiting([&](entry& item) { return !item.may_drop || visit(item); });
     }
 
+    /// The list that `item`, data, is in. (Where it is neither first nor last, unlinking it from either is the same.)
+    [[nodiscard]] entry_list& list_of(const entry& item) noexcept {
+        const bool is_deferred = &item == after_message_.first() || &item == after_message_.last();
+        return is_deferred ? after_message_ : of(lane_id::data).entries;
+    }
+
     /// One item gives way to a newer one. Each flush after it says so.
     void drop(entry* old, errc why, accounts& books, errands& after) noexcept {
         books.drop(held, old->size);
-        // The list matters at its ends only.
-        const bool is_deferred = old == after_message_.first() || old == after_message_.last();
-        (is_deferred ? after_message_ : of(lane_id::data).entries).unlink(old);
+        list_of(*old).unlink(old);
         for (entry* mark = first_mark_; mark != nullptr; mark = mark->next_mark) {
             const bool is_after = static_cast<std::int32_t>(mark->number - old->number) > 0;
             if (is_after && mark->fate == errc::none) mark->fate = why;
