@@ -69,148 +69,17 @@ TEMPLATE_TEST_CASE("room that was granted waits for its sender, though the queue
     CHECK(f.payloads(1) == std::vector<std::string>{"a", "b", "c"});
 }
 
-TEMPLATE_TEST_CASE("a flush that waited for room holds none", "[write][wait]", server, client) {
+TEMPLATE_TEST_CASE("a flush that a thread waits for needs no room, and takes none from others",
+                   "[write][wait]", server, client) {
     full<TestType> f;
     outcome_log log;
     REQUIRE(f.out->flush(log.next()) == errc::none); // one may stand above the bound
-    const auto flush = [&](auto* waiter) { return access::queue_mark(*f.out, log.next(), waiter); };
-    CHECK(f.push_when_room(flush, flush) == errc::none);
+    CHECK(f.out->flush(log.next()) == errc::queue_full);
+    for (int i = 0; i < 3; ++i) CHECK(access::queue_mark(*f.out, log.next()) == errc::none);
     f.pump_all();
+    CHECK(log.told.size() == 4);
+    CHECK(f.out->queued_bytes() == 0);
     CHECK(f.send("c") == errc::none);
     f.pump_all();
     CHECK(f.payloads(1) == std::vector<std::string>{"a", "c"});
-}
-
-namespace {
-
-/// A sender that waits without a thread.
-struct patient : wsolo::detail::room_waiter {
-    patient() {
-        wake = [](room_waiter& self) noexcept { ++static_cast<patient&>(self).woken; };
-    }
-    int woken = 0;
-};
-
-} // namespace
-
-TEMPLATE_TEST_CASE("senders that wait get room in their order", "[write][wait]", server, client) {
-    patient first, second;
-    full<TestType> f;
-    REQUIRE(f.push("b", &first) == errc::queue_full);
-    REQUIRE(f.push("c", &second) == errc::queue_full);
-    f.pump_all();
-    CHECK(first.woken == 1);
-    CHECK(second.woken == 0);
-    REQUIRE(f.push("b", &first) == errc::none);
-    f.pump_all();
-    CHECK(second.woken == 1);
-    REQUIRE(f.push("c", &second) == errc::none);
-    f.pump_all();
-    CHECK(f.payloads(1) == std::vector<std::string>{"a", "b", "c"});
-}
-
-TEMPLATE_TEST_CASE("room that is there goes to who waits, not to a newcomer", "[write][wait]", server,
-                   client) {
-    wsolo::writer_options options;
-    options.limits.max_bytes = 1000;
-    patient large;
-    writer_fixture<TestType> f(options);
-    REQUIRE(f.out->send_text(std::string(500, 'a')) == errc::none);
-    const std::string payload(600, 'b');
-    REQUIRE(access::send(*f.out, wsolo::opcode::text, wsolo::bytes_of(payload), {}, &large) ==
-            errc::queue_full);
-    CHECK(f.out->send_text("c") == errc::queue_full);
-    wsolo::detail::errands todo;
-    wsolo::detail::queue* idle = nullptr;
-    REQUIRE(access::drive(*f.out).box.withdraw(large, todo, idle));
-    CHECK(f.out->send_text("c") == errc::none);
-}
-
-TEST_CASE("a Close ends the waits for room though a write is in flight", "[write][wait]") {
-    wsolo::writer_options options;
-    options.limits.max_frames = 1;
-    patient waiter;
-    wsolo::testing::completing_wire wire;
-    wsolo::single_writer<wsolo::testing::completing_transport, void (*)(), server, wsolo::no_observer,
-                         manual_traits>
-        out(wsolo::testing::completing_transport(wire), +[] {}, options);
-    REQUIRE(out.send_text("a") == errc::none);
-    REQUIRE(out.pump().status == pump_status::blocked);
-    REQUIRE(access::send(out, wsolo::opcode::text, wsolo::bytes_of("b"), {}, &waiter) == errc::queue_full);
-    REQUIRE(out.close(wsolo::close_code::normal) == errc::none);
-    REQUIRE(out.pump().status == pump_status::blocked);
-    CHECK(waiter.woken == 1);
-    CHECK(waiter.state == wsolo::detail::room_state::ended);
-    wire.end();
-    CHECK(out.pump().status == pump_status::blocked);
-    wire.end();
-    CHECK(out.pump().status == pump_status::finished);
-}
-
-TEMPLATE_TEST_CASE("a sender whose room is gone again keeps its place", "[write][wait]", server, client) {
-    wsolo::writer_options options;
-    options.limits.max_bytes = 1000;
-    patient first, second;
-    writer_fixture<TestType> f(options);
-    const std::string payload(600, 'b');
-    const auto push = [&](patient& waiter) {
-        return access::send(*f.out, wsolo::opcode::text, wsolo::bytes_of(payload), {}, &waiter);
-    };
-    REQUIRE(f.out->send_text(payload) == errc::none);
-    REQUIRE(push(first) == errc::queue_full);
-    REQUIRE(push(second) == errc::queue_full);
-    f.pump_all();
-    REQUIRE(first.woken == 1);
-    {
-        const auto message =
-            f.out->begin_message(wsolo::opcode::text); // which leaves others half of the budget
-        REQUIRE(push(first) == errc::queue_full);
-    }
-    CHECK(first.woken == 2);
-    CHECK(second.woken == 0);
-    REQUIRE(push(first) == errc::none);
-    f.pump_all();
-    CHECK(second.woken == 1);
-}
-
-TEMPLATE_TEST_CASE("room that a smaller item of the same key leaves goes to who waits, at once",
-                   "[write][wait]", server, client) {
-    wsolo::writer_options options;
-    options.limits.max_bytes = 1000;
-    patient waiter;
-    writer_fixture<TestType> f(options);
-    const auto keyed = [&](std::size_t size) {
-        const std::string payload(size, 'k');
-        return f.out->send_keyed(7, wsolo::opcode::text, wsolo::bytes_of(payload));
-    };
-    REQUIRE(keyed(600) == errc::none);
-    const std::string payload(600, 'b');
-    REQUIRE(access::send(*f.out, wsolo::opcode::text, wsolo::bytes_of(payload), {}, &waiter) ==
-            errc::queue_full);
-    REQUIRE(keyed(10) == errc::none);
-    CHECK(waiter.woken == 1);
-    CHECK(access::send(*f.out, wsolo::opcode::text, wsolo::bytes_of(payload), {}, &waiter) == errc::none);
-}
-
-TEMPLATE_TEST_CASE("a sender that gives up lets those after it in", "[write][wait]", server, client) {
-    wsolo::writer_options options;
-    options.limits.max_bytes = 1000;
-    patient large, small;
-    writer_fixture<TestType> f(options);
-    const auto push = [&](std::size_t size, patient& waiter) {
-        const std::string payload(size, 'b');
-        return access::send(*f.out, wsolo::opcode::text, wsolo::bytes_of(payload), {}, &waiter);
-    };
-    REQUIRE(f.out->send_text(std::string(500, 'a')) == errc::none);
-    REQUIRE(push(600, large) == errc::queue_full);
-    REQUIRE(push(100, small) == errc::queue_full);
-    {
-        wsolo::detail::errands todo;
-        wsolo::detail::queue* idle = nullptr;
-        REQUIRE(access::drive(*f.out).box.withdraw(large, todo, idle));
-        todo.run();
-        CHECK(idle == nullptr);
-    }
-    CHECK(small.woken == 1);
-    CHECK(push(100, small) == errc::none);
 }
