@@ -134,7 +134,6 @@ private:
 /// Room for the PONGs to all PINGs, should none leave before the last: each is answered, none replaced (RFC 6455 §5.5.3).
 wsolo::writer_options room_for_every_pong() {
     wsolo::writer_options options;
-    options.limits.control_reserve = pings;
     return options;
 }
 

@@ -35,13 +35,13 @@ enum class overflow : std::uint8_t {
 struct writer_limits {
     /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is refused with
     /// errc::queue_full (it may fit later) or errc::too_large (it never will). The heap that the queue holds stays
-    /// below this x 1.25 + 64 KiB.
+    /// below this x 1.25 + 64 KiB, and the control reserve has its own (up to 256 bytes for each frame in it).
     std::size_t max_bytes = 4 * 1024 * 1024;
     /// Data frames that may be queued or in flight.
     std::uint32_t max_frames = 65'536;
     /// PONGs and PINGs that may wait, each kind; at least 1. Every PING is answered while there is room; beyond it the
     /// newest PONG replaces the one before it (RFC 6455 §5.5.3), and a PING of our own is refused with errc::queue_full.
-    std::uint16_t control_reserve = 128;
+    std::uint16_t control_reserve = 256;
     overflow when_full = overflow::reject;
     /// Percent of max_bytes at which the observer is told that the queue is high, and, after that, low again. A low mark
     /// above the high one counts as equal to it.

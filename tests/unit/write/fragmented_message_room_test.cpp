@@ -21,14 +21,3 @@ TEMPLATE_TEST_CASE("flushes that wait for a message's end leave it room to end i
     CHECK(f.payloads(1) == std::vector<std::string>{"other"});
     CHECK(log.told.size() == static_cast<std::size_t>(flushes));
 }
-
-TEMPLATE_TEST_CASE("a message of which nothing was sent holds nothing back from a Close", "[write][message]",
-                   server, client) {
-    writer_fixture<TestType> f;
-    const auto message = f.out->begin_message(wsolo::opcode::binary);
-    REQUIRE(f.out->send_text("other") == errc::none);
-    REQUIRE(f.out->close(wsolo::close_code::normal) == errc::none);
-    CHECK(f.pump_all() == pump_status::finished);
-    CHECK(f.payloads(1) == std::vector<std::string>{"other"});
-    CHECK(f.out->report().clean());
-}

@@ -237,7 +237,7 @@ TEST_CASE("a flush costs budget: marks are bounded, a full queue can be flushed 
     REQUIRE(f.out->flush(log.next()) == errc::none);
     CHECK(f.out->queued_bytes() == full + wsolo::entry_overhead);
     CHECK(f.out->flush(log.next()) == errc::queue_full);
-    CHECK(f.out->flush(manual_clock::now() - 1s) == errc::timed_out); // it waits for room
+    CHECK(f.out->flush(manual_clock::now() - 1s) == errc::timed_out); // it needs none
     REQUIRE(f.pump_all() == pump_status::idle);
     CHECK(f.out->queued_bytes() == 0);
     CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::none}});

@@ -78,9 +78,10 @@ TEST_CASE("a writer may be ended by the thread that its hook woke, before that h
         std::atomic<bool>* destroyed;
         bool* waits;
         void operator()() const {
-            const bool is_pumps = *waits; // the first call is the send's
+            const bool is_pumps = *waits;                  // the first call is the send's
+            const std::atomic<bool>& is_gone = *destroyed; // the hook goes with the writer
             *asked = true;
-            while (is_pumps && !*destroyed) std::this_thread::yield();
+            while (is_pumps && !is_gone) std::this_thread::yield();
         }
     };
     for (int round = 0; round < 20; ++round) {
