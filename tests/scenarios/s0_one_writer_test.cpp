@@ -131,12 +131,6 @@ private:
     std::atomic<int> replies_{0};
 };
 
-/// Room for the PONGs to all PINGs, should none leave before the last: each is answered, none replaced (RFC 6455 §5.5.3).
-wsolo::writer_options room_for_every_pong() {
-    wsolo::writer_options options;
-    return options;
-}
-
 /// wsolo on a transport that takes a few bytes at a time and gives the reader the same chance at every cut.
 class memory_server {
     struct dribble {
@@ -170,7 +164,7 @@ private:
     unsigned cuts_ = 0;
     std::atomic<int> replies_{0};
     std::atomic<int> accepted_{0};
-    wsolo::threaded_writer<dribble> out_{dribble{this}, room_for_every_pong()};
+    wsolo::threaded_writer<dribble> out_{dribble{this}};
 };
 
 /// wsolo on a real socket.
@@ -189,7 +183,7 @@ private:
     socket_pipe pipe_;
     std::atomic<int> accepted_{0};
     wsolo::threaded_writer<wsolo::adapt::posix_socket> out_{wsolo::adapt::posix_socket(pipe_.descriptor()),
-                                                            room_for_every_pong()};
+                                                            {}};
 };
 
 /// Reads what the client sent and owes it PONGs.
