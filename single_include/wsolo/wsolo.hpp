@@ -11458,7 +11458,8 @@ private:
     [[nodiscard]] draft judge(const offer& what, const entry* owned) const noexcept {
         draft now;
         now.is_owned = owned != nullptr;
-        now.extends = !now.is_owned && queue_ != nullptr && !must_own(what) && queue_->extends_run(what);
+        now.extends = !now.is_owned && queue_ != nullptr && !must_own(what) && !ends_message(what) &&
+                      queue_->extends_run(what);
         now.charge = accounts::charge_of(what.size, !now.extends);
         if (now.is_owned && owned->is_keyed && queue_ != nullptr) now.same = queue_->find(owned->key);
         now.fits = judge(what, now.charge, now.same);
@@ -11484,9 +11485,7 @@ private:
     template <class Encode>
     void commit(const offer& what, const draft& now, entry*& owned, Encode& encode, errands& after) noexcept {
         if (now.fits.displaces) queue_->displace(what, now.charge, now.same, books_, after);
-        // A message of which nothing was sent holds nothing back from a Close.
-        if (what.is_close() && books_.in_message() && !books_.message_begun())
-            static_cast<void>(end_message(after));
+        if (ends_message(what)) static_cast<void>(end_message(after));
         if (now.is_owned) {
             queue_->place(what, std::exchange(owned, nullptr), books_);
         } else { // the run may have given way; then its place is free
@@ -11503,6 +11502,10 @@ private:
         if (queue_ != nullptr) return queue_->judge(what, charge, same, books_);
         if (what.to != lane_id::data || what.is_close() || what.is_mark) return {};
         return {books_.admit({}, charge, queue::is_deferred(what, books_))};
+    }
+    /// A Close for which a message of which nothing was sent holds nothing back: what waits for that goes before it.
+    [[nodiscard]] bool ends_message(const offer& what) const noexcept {
+        return what.is_close() && books_.in_message() && !books_.message_begun();
     }
     /// Large frames, and what may leave or wait out of turn.
     [[nodiscard]] bool must_own(const offer& what) const noexcept {

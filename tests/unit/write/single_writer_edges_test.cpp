@@ -77,7 +77,13 @@ TEST_CASE("a hook that refuses makes the end also where another pump had written
 
 TEMPLATE_TEST_CASE("a message of which nothing was sent holds nothing back from a Close",
                    "[write][single_writer]", server, client) {
+    const bool after_a_run = GENERATE(false, true); // which the Close would have joined
     writer_fixture<TestType> f;
+    std::vector<std::string> expected{"before the Close"};
+    if (after_a_run) {
+        REQUIRE(f.out->send_text("plain") == errc::none);
+        expected.insert(expected.begin(), "plain");
+    }
     {
         auto message = f.out->begin_message(opcode::text);
         REQUIRE(f.out->send_text("before the Close") == errc::none);
@@ -85,7 +91,7 @@ TEMPLATE_TEST_CASE("a message of which nothing was sent holds nothing back from 
         CHECK(message.write(bytes_of("too late")) == errc::closed);
     }
     REQUIRE(f.pump_all() == pump_status::finished);
-    CHECK(f.payloads(1) == std::vector<std::string>{"before the Close"});
+    CHECK(f.payloads(1) == expected);
     CHECK(f.parsed().frames.back().opcode == 8);
     CHECK(f.reports.at(0).reason == errc::none);
     CHECK(f.reports.at(0).frames_dropped == 0);
