@@ -100,7 +100,7 @@ public:
         must(writer_.close(wsolo::close_code::normal, {}, std::chrono::seconds(100)) == wsolo::errc::none);
         loop_.wake(); // inline, the close may have been written here, and the loop not asked for anything
         thread_.join();
-        must(writer_.report().clean() && writer_.report().frames_dropped == 0);
+        must(writer_.report().is_clean() && writer_.report().frames_dropped == 0);
     }
 
 private:
@@ -130,7 +130,7 @@ public:
     bool try_send(wsolo::const_bytes payload) { return offer(writer_.writer(), payload); }
     void finish() {
         must(writer_->close(wsolo::close_code::normal, {}, std::chrono::seconds(100)) == wsolo::errc::none);
-        must(writer_.wait() && writer_->report().clean() && writer_->report().frames_dropped == 0);
+        must(writer_.wait() && writer_->report().is_clean() && writer_->report().frames_dropped == 0);
     }
 
 private:

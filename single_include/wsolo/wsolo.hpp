@@ -9641,7 +9641,7 @@ struct drain_report {
         return bytes_written + bytes_dropped + bytes_replaced;
     }
     /// Whether the connection was closed in order. (Data that gave way to newer data counts as dropped even so.)
-    [[nodiscard]] constexpr bool clean() const noexcept { return reason == errc::none; }
+    [[nodiscard]] constexpr bool is_clean() const noexcept { return reason == errc::none; }
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -12270,7 +12270,7 @@ private:
     }
 
     void end_transport(const drain_report& report) noexcept {
-        const end_of_write how = report.clean() ? end_of_write::drained : end_of_write::broken;
+        const end_of_write how = report.is_clean() ? end_of_write::drained : end_of_write::broken;
 #if WSOLO_HAS_EXCEPTIONS
         try {
             transport_.finish(how);
@@ -12608,9 +12608,9 @@ public:
 
     /// What became of everything so far; final once pump() said finished.
     [[nodiscard]] drain_report report() const noexcept { return drive_.box.report(); }
-    [[nodiscard]] bool finished() const noexcept { return drive_.box.state() == turn_state::finished; }
+    [[nodiscard]] bool is_finished() const noexcept { return drive_.box.state() == turn_state::finished; }
     /// Whether pump() is owed, by the hook or by writability.
-    [[nodiscard]] bool wants_write() const noexcept {
+    [[nodiscard]] bool is_pump_owed() const noexcept {
         const turn_state now = drive_.box.state();
         return now == turn_state::scheduled || now == turn_state::parked;
     }
@@ -13646,7 +13646,7 @@ private:
     /// Whether the writer is over, and nothing more is to be expected of the peer.
     bool is_input_over(time_point now) {
         if (!writer_is_over_) return false;
-        if (input_is_over_ || in_.peer_closed() || !out_.report().clean()) return true;
+        if (input_is_over_ || in_.peer_closed() || !out_.report().is_clean()) return true;
         if (now < give_up_at_) return false;
         end_.blame(errc::timed_out); // no answer to our Close
         return true;
@@ -13667,7 +13667,8 @@ private:
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
         if constexpr (requires { handler_.on_finished(this->whole(), how); })
-            static_cast<void>(call_hook([&] { handler_.on_finished(this->whole(), how); })); // it is over anyway
+            static_cast<void>(
+                call_hook([&] { handler_.on_finished(this->whole(), how); })); // it is over anyway
         return {.read = false, .finished = true};
     }
 

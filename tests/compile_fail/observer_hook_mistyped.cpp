@@ -20,4 +20,4 @@ struct observer {
 
 using writer = wsolo::single_writer<transport, void (*)(), wsolo::server_side, observer>;
 
-bool finished(const writer& out) { return out.finished(); }
+bool finished(const writer& out) { return out.is_finished(); }

@@ -266,7 +266,8 @@ bool lone_history::sleep(const void* sleeper, time_point deadline) {
             }
             if (!go_on() || !alive()) break;
             // Is there room for the one that waits for it, and for nobody before it?
-            if (me.needs != 0 && sleepers_.front() == &me && sleepers_.size() == 1 && !subject_->finished()) {
+            if (me.needs != 0 && sleepers_.front() == &me && sleepers_.size() == 1 &&
+                !subject_->is_finished()) {
                 const std::size_t bound = open_record_ != 0 ? how_.max_bytes / 2 : how_.max_bytes;
                 const std::uint32_t frames = open_record_ != 0 ? how_.max_frames / 2 : how_.max_frames;
                 if (subject_->queued_bytes() + me.needs <= bound && subject_->queued_frames() < frames &&

@@ -116,7 +116,7 @@ left lone_history::pump() {
         nothing_is_left(open_record_ != 0, subject_->queued_frames() == 0);
     if ((got.status == left::blocked || got.status == left::busy) && !in_flight_ && !hook_due_ &&
         must_end_by_ != time_point::max() && lone_thread::now < must_end_by_ && got.deadline > must_end_by_ &&
-        !subject_->finished())
+        !subject_->is_finished())
         broke("bound", std::string("pump() does not say when the end is due: ") +
                            statuses[static_cast<unsigned>(got.status)]);
     return got.status;
@@ -137,7 +137,7 @@ void lone_history::settle() {
     }
     if (!alive() || journal::is_broken() || hook_due_ || blocked_ || in_flight_ || is_corked() || is_gated_)
         return;
-    if (!subject_->finished() && open_record_ == 0 && subject_->queued_bytes() != 0)
+    if (!subject_->is_finished() && open_record_ == 0 && subject_->queued_bytes() != 0)
         broke("lost_wakeup",
               std::to_string(subject_->queued_bytes()) + " bytes are queued, and nobody is asked to pump");
 }
@@ -160,7 +160,7 @@ void lone_history::advance(span_of_time by) {
     for (unsigned i = 0;
          i < 4 && alive() && !in_flight_ && pump() != left::finished && !journal::is_broken();)
         if (!hook_due_) ++i;
-    if (alive() && !in_flight_ && !subject_->finished() && !journal::is_broken())
+    if (alive() && !in_flight_ && !subject_->is_finished() && !journal::is_broken())
         broke("bound",
               std::string(
                   "the bound of the end has passed, pump() was called, and the writer is not finished") +
@@ -257,7 +257,7 @@ void lone_history::end_of_history() {
     const bool unsure = in_flight_;
     if (subject_->is_alive()) {
         say("destroy");
-        const bool was_finished = subject_->finished();
+        const bool was_finished = subject_->is_finished();
         dying_ = true;
         subject_->destroy();
         dying_ = false;

@@ -143,7 +143,7 @@ void shared_history::end_of_history(seeded& draw) {
             std::this_thread::sleep_for(200us);
         }
     };
-    if (waits && !until([&] { return subject_->finished() || subject_->queued_bytes() == 0; }))
+    if (waits && !until([&] { return subject_->is_finished() || subject_->queued_bytes() == 0; }))
         broke("lost_wakeup", std::to_string(subject_->queued_bytes()) +
                                  " bytes stay in the queue, and the transport takes everything");
     if (draw.chance(70)) {
@@ -154,7 +154,7 @@ void shared_history::end_of_history(seeded& draw) {
         journal::line(0, "abort");
         subject_->abort(0ms);
     }
-    if (!until([&] { return subject_->finished(); }) && !journal::is_broken())
+    if (!until([&] { return subject_->is_finished(); }) && !journal::is_broken())
         broke("bound", "closed or aborted, and 5 s later not finished");
 }
 

@@ -173,7 +173,7 @@ public:
     [[nodiscard]] virtual bool is_alive() const = 0;
 
     [[nodiscard]] virtual totals report() const = 0;
-    [[nodiscard]] virtual bool finished() const = 0;
+    [[nodiscard]] virtual bool is_finished() const = 0;
     [[nodiscard]] virtual std::size_t queued_bytes() const = 0;
     [[nodiscard]] virtual std::uint32_t queued_frames() const = 0;
 };

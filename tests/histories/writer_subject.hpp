@@ -60,7 +60,7 @@ inline totals translate(const wsolo::drain_report& report) {
     out.bytes_replaced = report.bytes_replaced;
     out.partial_frame = report.partial_frame;
     out.reason = report.reason;
-    out.clean = report.clean();
+    out.clean = report.is_clean();
     out.close = static_cast<unsigned>(report.close);
     return out;
 }
@@ -405,7 +405,7 @@ public:
     bool is_alive() const override { return alive_; }
 
     totals report() const override { return translate(out().report()); }
-    bool finished() const override { return out().finished(); }
+    bool is_finished() const override { return out().is_finished(); }
     std::size_t queued_bytes() const override { return out().queued_bytes(); }
     std::uint32_t queued_frames() const override { return out().queued_frames(); }
 

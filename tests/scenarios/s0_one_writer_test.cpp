@@ -154,7 +154,7 @@ public:
     std::string finish() {
         CHECK(out_->close(wsolo::close_code::going_away, "restart", 30s) == wsolo::errc::none);
         CHECK(out_.wait());
-        CHECK(out_->report().clean());
+        CHECK(out_->report().is_clean());
         CHECK(out_->report().frames_written == static_cast<std::uint64_t>(accepted_) + 1);
         return pipe_.take_all();
     }

@@ -46,7 +46,7 @@ public:
     }
     void close() { static_cast<void>(out_.close(wsolo::close_code::going_away)); }
     [[nodiscard]] wsolo::drain_report report() const { return out_.report(); }
-    [[nodiscard]] bool finished() const { return out_.finished(); }
+    [[nodiscard]] bool is_finished() const { return out_.is_finished(); }
     [[nodiscard]] auto handle() { return out_.handle(); }
 
 private:
@@ -69,7 +69,7 @@ public:
     void refuse(wsolo::errc) { static_cast<void>(out_.close(wsolo::close_code::policy_violation, "init")); }
     void close() { static_cast<void>(out_.close(wsolo::close_code::going_away)); }
     [[nodiscard]] wsolo::drain_report report() const { return out_.report(); }
-    [[nodiscard]] bool finished() const { return out_.finished(); }
+    [[nodiscard]] bool is_finished() const { return out_.is_finished(); }
 
 protected:
     gate_writer<Transport, Traits> out_;

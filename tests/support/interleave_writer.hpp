@@ -157,8 +157,8 @@ void settled(Room& m, std::uint64_t accepted) {
     check(m.wire.frames().size() == report.frames_written, "the report does not say what is on the wire");
     check(report.bytes_written == m.wire.size, "bytes were counted that are not on the wire");
     check(m.out->queued_bytes() == 0, "something stays in the queue");
-    check(!m.out->wants_write(), "a pump is still owed");
-    check(m.out->finished() == (m.wire.finished == 1), "the transport's end is not the writer's");
+    check(!m.out->is_pump_owed(), "a pump is still owed");
+    check(m.out->is_finished() == (m.wire.finished == 1), "the transport's end is not the writer's");
 }
 
 } // namespace checked

@@ -98,7 +98,7 @@ public:
         const std::lock_guard hold(mutex_);
         for (const auto& each : guests_) each->look(now);
         std::erase_if(guests_, [](const auto& each) {
-            return each->stands() == standing::refused && each->gate().finished();
+            return each->stands() == standing::refused && each->gate().is_finished();
         });
     }
     void close() {

@@ -52,7 +52,7 @@ public:
     /// Everything that the peer saw. The connection was closed before.
     std::string finish() {
         CHECK(out_.wait());
-        CHECK(out_->report().clean());
+        CHECK(out_->report().is_clean());
         CHECK(out_->report().frames_dropped == 0);
         return line_.seen();
     }

@@ -22,8 +22,8 @@ public:
     /// Tries what is left over.
     void pump() { static_cast<void>(out_.pump()); }
     /// Whether something is left over that the transport did not take.
-    [[nodiscard]] bool is_held_up() const { return out_.wants_write(); }
-    [[nodiscard]] bool is_over() const { return out_.finished(); }
+    [[nodiscard]] bool is_held_up() const { return out_.is_pump_owed(); }
+    [[nodiscard]] bool is_over() const { return out_.is_finished(); }
     [[nodiscard]] wsolo::errc reason() const { return out_.report().reason; }
 
 private:

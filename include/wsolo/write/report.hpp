@@ -33,7 +33,7 @@ struct drain_report {
         return bytes_written + bytes_dropped + bytes_replaced;
     }
     /// Whether the connection was closed in order. (Data that gave way to newer data counts as dropped even so.)
-    [[nodiscard]] constexpr bool clean() const noexcept { return reason == errc::none; }
+    [[nodiscard]] constexpr bool is_clean() const noexcept { return reason == errc::none; }
 };
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -248,9 +248,9 @@ public:
 
     /// What became of everything so far; final once pump() said finished.
     [[nodiscard]] drain_report report() const noexcept { return drive_.box.report(); }
-    [[nodiscard]] bool finished() const noexcept { return drive_.box.state() == turn_state::finished; }
+    [[nodiscard]] bool is_finished() const noexcept { return drive_.box.state() == turn_state::finished; }
     /// Whether pump() is owed, by the hook or by writability.
-    [[nodiscard]] bool wants_write() const noexcept {
+    [[nodiscard]] bool is_pump_owed() const noexcept {
         const turn_state now = drive_.box.state();
         return now == turn_state::scheduled || now == turn_state::parked;
     }

@@ -84,7 +84,7 @@ TEST_CASE("an endpoint made without memory ends", "[endpoint][memory]") {
     CHECK(whole->run().finished);
     CHECK(kept.work_asked == 0); // there is no handle to come by
     CHECK(kept.endings.at(0).reason == errc::out_of_memory);
-    CHECK(whole->how_it_ended().written.clean() == false);
+    CHECK(whole->how_it_ended().written.is_clean() == false);
 }
 
 #endif

@@ -94,7 +94,7 @@ TEST_CASE("a Close is the last frame, whatever is sent beside it", "[writer]") {
             wires.insert(m.wire.frames());
             check(m.wire.frames().back() == '#' && m.wire.drained, "something after Close");
             settled(m, static_cast<unsigned>(1 + accepted[0] + accepted[1]));
-            check(m.out->report().frames_dropped == 0 && m.out->report().clean(),
+            check(m.out->report().frames_dropped == 0 && m.out->report().is_clean(),
                   "an orderly end drops nothing");
         });
     });
@@ -144,7 +144,7 @@ TEST_CASE("an abort ends it once, and what was accepted is reported", "[writer]"
         stage.thread("sender", [&] { accepted = send(m, "a") + send(m, "b"); });
         stage.thread("aborter", [&m] { m.out->abort(); });
         stage.finally([&] {
-            check(m.out->finished() && !m.wire.drained, "an abort ends the transport");
+            check(m.out->is_finished() && !m.wire.drained, "an abort ends the transport");
             settled(m, static_cast<unsigned>(accepted));
             dropped.insert(m.out->report().frames_dropped);
         });
@@ -170,7 +170,7 @@ TEST_CASE("a parked turn is taken by writability or by a close that recalls it, 
             check(m.out->close(wsolo::close_code::normal) == errc::none, "the first close");
         });
         stage.finally([&] {
-            if (!m.out->finished())
+            if (!m.out->is_finished())
                 static_cast<void>(m.out->pump()); // the poller met the writer before it blocked
             check(m.wire.frames() == "a#" || m.wire.frames() == "#", "a frame was torn");
         });
@@ -244,13 +244,13 @@ TEST_CASE("a gate that opens at its deadline: one of the two, whole", "[writer]"
         stage.thread("sender", [&m] { static_cast<void>(send(m, "a")); });
         stage.thread("loop", [&m] { static_cast<void>(m.out->pump()); });
         stage.finally([&] {
-            while (m.out->wants_write()) static_cast<void>(m.out->pump());
+            while (m.out->is_pump_owed()) static_cast<void>(m.out->pump());
             const wsolo::drain_report report = m.out->report();
             check(report.reason == errc::none || report.reason == errc::handshake_timeout, "no other end");
-            check(m.out->finished() == (report.reason != errc::none), "over only when its time was");
-            check(!m.out->finished() || m.ring.rung.load() <= 1, "a gate that has opened stays open");
-            check(m.out->finished() ? m.wire.size == 0 : m.wire.frames() == "a", "all of it, or nothing");
-            ends.insert(m.out->finished() ? "rejected" : "open");
+            check(m.out->is_finished() == (report.reason != errc::none), "over only when its time was");
+            check(!m.out->is_finished() || m.ring.rung.load() <= 1, "a gate that has opened stays open");
+            check(m.out->is_finished() ? m.wire.size == 0 : m.wire.frames() == "a", "all of it, or nothing");
+            ends.insert(m.out->is_finished() ? "rejected" : "open");
         });
     });
     CHECK(passes(done));
@@ -491,7 +491,7 @@ TEST_CASE("what gives way beside a write is told once, and its memory goes", "[w
             static_cast<void>(m.out->pump());
         });
         stage.finally([&] {
-            while (m.out->wants_write()) static_cast<void>(m.out->pump());
+            while (m.out->is_pump_owed()) static_cast<void>(m.out->pump());
             const int all = 1 + accepted[0] + accepted[1];
             check(outcomes.written.load() + outcomes.dropped.load() == all, "each told once");
             check(outcomes.written.load() == static_cast<int>(m.wire.frames().size()), "told as it was");
@@ -520,7 +520,7 @@ TEST_CASE("an item of the same key replaces one that no write names", "[writer]"
             static_cast<void>(m.out->pump());
         });
         stage.finally([&] {
-            while (m.out->wants_write()) static_cast<void>(m.out->pump());
+            while (m.out->is_pump_owed()) static_cast<void>(m.out->pump());
             wires.insert(m.wire.frames());
             check(outcomes.written.load() == static_cast<int>(m.wire.frames().size()), "told as it was");
             check(outcomes.written.load() + outcomes.dropped.load() == 2, "each told once");
@@ -547,7 +547,7 @@ TEST_CASE("a gate that opens beside an abort: its answer whole, or nothing", "[w
         stage.thread("loop", [&m] { m.serve(99); });
         stage.finally([&] {
             wires.insert(m.wire.frames());
-            check(m.out->finished() && m.out->report().reason == errc::aborted, "it ends");
+            check(m.out->is_finished() && m.out->report().reason == errc::aborted, "it ends");
             settled(m, static_cast<unsigned>(accepted[0] + accepted[1]));
         });
     });
@@ -574,8 +574,8 @@ TEST_CASE("a close beside a gate that stays shut until its deadline ends the wri
             } while (left.status == pump_status::idle);
         });
         stage.finally([&] {
-            while (m.out->wants_write()) static_cast<void>(m.out->pump());
-            check(m.out->finished(), "it ends");
+            while (m.out->is_pump_owed()) static_cast<void>(m.out->pump());
+            check(m.out->is_finished(), "it ends");
             reasons.insert(m.out->report().reason);
             settled(m, 1);
         });
@@ -597,7 +597,7 @@ TEST_CASE("a close beside a pump that finds nothing left: the Close is written",
         });
         stage.thread("other loop", [&m] { static_cast<void>(m.out->pump()); });
         stage.finally([&] {
-            check(m.out->finished() || m.ring.rung.load() == 1, "a Close that nobody is called for");
+            check(m.out->is_finished() || m.ring.rung.load() == 1, "a Close that nobody is called for");
             static_cast<void>(m.out->pump());
             check(m.wire.frames() == "a#", "both");
             settled(m, 2);

@@ -86,7 +86,7 @@ struct completing {
         for (;;) {
             ring.wait();
             while (out->pump().status == pump_status::more) {}
-            if (out->finished() || out->report().frames_written == frames) return;
+            if (out->is_finished() || out->report().frames_written == frames) return;
         }
     }
 };

@@ -41,7 +41,7 @@ TEST_CASE("a cork does not hold back the Close of a write that has begun", "[wri
     REQUIRE(f.out->close(wsolo::close_code::normal) == errc::none);
     CHECK(f.scheduled == 2);
     CHECK(f.out->pump().status == pump_status::finished);
-    CHECK(f.out->report().clean());
+    CHECK(f.out->report().is_clean());
 }
 
 TEST_CASE("a cork too many holds nothing back, and the others still do", "[write][cork]") {
@@ -66,7 +66,7 @@ TEST_CASE("a cork does not hold back a Close: its bound is kept, and nothing is 
         REQUIRE(f.out->close(wsolo::close_code::normal, "", 100ms) == errc::none);
         CHECK(f.scheduled == 1);
         CHECK(f.out->pump().status == pump_status::finished);
-        CHECK(f.out->report().clean());
+        CHECK(f.out->report().is_clean());
         CHECK(f.payloads(1) == std::vector<std::string>{"before"});
     }
     CHECK(f.scheduled == 1);

@@ -140,7 +140,7 @@ TEST_CASE("a close during the handshake waits for the gate, within its bound; an
     }
     CHECK(closed.out.pump().status == pump_status::finished);
     CHECK(closed.wire.bytes() == "ack\x88\x02\x03\xe9");
-    CHECK(closed.out.report().clean());
+    CHECK(closed.out.report().is_clean());
 
     gated aborted;
     {
@@ -183,7 +183,7 @@ TEST_CASE("a handshake that takes too long is rejected by the pump that its dead
     CHECK(gate.set_deadline(wsolo::no_deadline) == errc::closed);
     gate.open();             // too late
     CHECK(g.scheduled == 1); // by set_deadline(): the loop is to learn of it
-    CHECK(g.out.finished());
+    CHECK(g.out.is_finished());
     CHECK(g.out.pump().status == pump_status::finished);
     CHECK(g.wire.finishes() == 1);
 }

@@ -52,7 +52,7 @@ private:
     static void on_told(void* context, errc) noexcept {
         auto& self = *static_cast<chain*>(context);
         self.deepest = std::max(self.deepest, ++self.depth);
-        if (self.depth < 100 && !self.f.out->finished()) self.last = self.send();
+        if (self.depth < 100 && !self.f.out->is_finished()) self.last = self.send();
         --self.depth;
     }
 };

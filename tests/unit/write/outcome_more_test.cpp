@@ -207,7 +207,7 @@ TEMPLATE_TEST_CASE("a told Close seals, is the last frame, and keeps its bound",
     REQUIRE(f.out->pump().status == pump_status::finished);
     CHECK(log.told == told_list{{0, errc::none}});
     CHECK(f.parsed().frames.back().opcode == 8);
-    CHECK(f.out->report().clean());
+    CHECK(f.out->report().is_clean());
     CHECK(f.out->report().close == wsolo::close_code::normal);
 
     writer_fixture<TestType> late;

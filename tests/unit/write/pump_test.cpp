@@ -10,32 +10,32 @@ TEST_CASE("each status is said of the state that pump() left", "[write][pump]") 
     options.pump_frames = 1;
     writer_fixture<server> f(options);
     CHECK(f.out->pump().status == pump_status::idle);
-    CHECK_FALSE(f.out->wants_write());
+    CHECK_FALSE(f.out->is_pump_owed());
     f.wire.rule([] { return wsolo::testing::scripted_step{io_status::ok, 3, 0}; });
     REQUIRE(f.out->send_text("1") == errc::none);
     REQUIRE(f.out->send_text("2") == errc::none);
-    CHECK(f.out->wants_write());
+    CHECK(f.out->is_pump_owed());
     const auto more = f.out->pump();
     CHECK(more.status == pump_status::more);
     CHECK(more.deadline == wsolo::no_deadline);
-    CHECK(f.out->wants_write());
+    CHECK(f.out->is_pump_owed());
     f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
     const auto blocked = f.out->pump();
     CHECK(blocked.status == pump_status::blocked);
     CHECK(blocked.deadline == manual_clock::now() + 30s);
-    CHECK(f.out->wants_write());
+    CHECK(f.out->is_pump_owed());
     f.wire.before_write([&] {
         const auto busy = f.out->pump();
         CHECK(busy.status == pump_status::busy);
         CHECK(busy.deadline == wsolo::no_deadline);
-        CHECK_FALSE(f.out->wants_write());
+        CHECK_FALSE(f.out->is_pump_owed());
     });
     CHECK(f.out->pump().status == pump_status::blocked);
     f.wire.before_write({});
     f.out->abort();
     CHECK(f.out->pump().status == pump_status::finished);
     CHECK(f.out->pump().status == pump_status::finished);
-    CHECK(f.out->finished());
+    CHECK(f.out->is_finished());
 }
 
 TEST_CASE("no timeout is no deadline: a zero means none", "[write][pump]") {
@@ -54,7 +54,7 @@ TEST_CASE("no timeout is no deadline: a zero means none", "[write][pump]") {
     CHECK(f.out->pump().status == pump_status::blocked);
     f.wire.rule({});
     CHECK(f.out->pump().status == pump_status::finished);
-    CHECK(f.out->report().clean());
+    CHECK(f.out->report().is_clean());
 
     f.make({});
     f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
@@ -97,7 +97,7 @@ TEST_CASE("an inline drive answers as its hook does", "[write][pump]") {
     wire.then({io_status::would_block, 1, 0}).then({io_status::would_block, 0, 0});
     wsolo::single_writer out{wsolo::testing::scripted_transport(wire), refusing};
     CHECK(out.send_text("x") == errc::none); // accepted, and accounted for:
-    CHECK(out.finished());
+    CHECK(out.is_finished());
     CHECK(out.report().reason == errc::schedule_refused);
     CHECK(out.report().partial_frame);
     CHECK(out.report().frames_dropped == 1);

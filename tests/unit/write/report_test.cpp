@@ -17,7 +17,7 @@ TEST_CASE("a report adds up and is clean only after an orderly Close", "[write][
     CHECK(report.frames_accepted() == 9);
     CHECK(report.bytes_accepted() == 58);
     CHECK(report.close == wsolo::close_code::abnormal);
-    CHECK(report.clean());
+    CHECK(report.is_clean());
     report.reason = wsolo::errc::write_failed;
-    CHECK_FALSE(report.clean());
+    CHECK_FALSE(report.is_clean());
 }

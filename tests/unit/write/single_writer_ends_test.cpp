@@ -261,7 +261,7 @@ TEST_CASE("a hook that refuses while a frame stands half written ends the writer
     REQUIRE(f.out->pump().status == pump_status::blocked);
     f.refuse = true;
     REQUIRE(f.out->close(wsolo::close_code::normal, "", 1h) == errc::none); // accepted, and accounted for:
-    CHECK(f.out->finished());
+    CHECK(f.out->is_finished());
     CHECK(f.out->report().reason == errc::schedule_refused);
     CHECK(f.out->report().partial_frame);
     CHECK(f.out->report().frames_dropped == 2);

@@ -166,7 +166,7 @@ struct stage {
         turn_the_loop();
         static_cast<void>(out->close(wsolo::close_code::normal));
         turn_the_loop();
-        REQUIRE(out->finished());
+        REQUIRE(out->is_finished());
         const auto report = out->report();
         REQUIRE(told.reports.size() == 1);
         CHECK(out->queued_bytes() == 0);
@@ -221,8 +221,8 @@ std::vector<std::pair<const char*, std::function<void(Stage&)>>> operations() {
         {"ask",
          [](Stage& s) {
              static_cast<void>(s.out->report());
-             static_cast<void>(s.out->finished());
-             static_cast<void>(s.out->wants_write());
+             static_cast<void>(s.out->is_finished());
+             static_cast<void>(s.out->is_pump_owed());
              static_cast<void>(s.out->queued_bytes());
              static_cast<void>(wsolo::sender(s.out->handle()).send_text("by a sender"));
          }},

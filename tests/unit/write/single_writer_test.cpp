@@ -101,7 +101,7 @@ TEMPLATE_TEST_CASE("Close is the last frame, and nothing is accepted behind it",
     CHECK(close_status(wire.frames[1].payload) == 1001);
     CHECK(wire.frames[1].payload.substr(2) == "restart");
     REQUIRE(f.reports.size() == 1);
-    CHECK(f.reports[0].clean());
+    CHECK(f.reports[0].is_clean());
     CHECK(f.reports[0].frames_written == 2);
     CHECK(f.reports[0].frames_dropped == 0);
     CHECK(f.wire.finishes() == 1);
@@ -174,7 +174,7 @@ TEST_CASE("an abort for no reason is an abort, not an end in order", "[write][si
     f.out->abort(errc::none);
     CHECK(f.out->pump().status == pump_status::finished);
     CHECK(f.out->report().reason == errc::aborted);
-    CHECK_FALSE(f.out->report().clean());
+    CHECK_FALSE(f.out->report().is_clean());
     CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
 }
 
@@ -235,7 +235,7 @@ TEST_CASE("the inline drive writes at once, and hands over what is left", "[writ
     while (out.pump().status != pump_status::idle) {}
     CHECK(strict::parse(wire.bytes(), false).frames.size() == 4);
     REQUIRE(out.close(wsolo::close_code::normal) == errc::none);
-    CHECK(out.finished());
+    CHECK(out.is_finished());
 }
 
 TEST_CASE("raw is exactly one whole frame of this side", "[write][single_writer]") {
@@ -282,7 +282,8 @@ TEST_CASE("a shared frame is queued by reference on many writers, among other fr
 
 TEMPLATE_TEST_CASE("an owned frame is queued with the memory that it lies in", "[write][single_writer]",
                    server, client) {
-    auto make = [keys = test_keys{}](wsolo::frame_spec spec, std::string_view payload) mutable {
+    [[maybe_unused]] test_keys keys;
+    const auto make = [&](wsolo::frame_spec spec, std::string_view payload) {
         if constexpr (TestType::self == wsolo::role::client)
             return *wsolo::make_frame<wsolo::role::client>(spec, wsolo::bytes_of(payload), keys);
         else

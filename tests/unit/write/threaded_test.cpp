@@ -58,7 +58,7 @@ TEST_CASE("four producers, one writing thread, every frame whole and in its prod
         rejected = refused;
         CHECK(out->close(wsolo::close_code::normal, "done", 20s) == errc::none);
         CHECK(out.wait());
-        CHECK(out->report().clean());
+        CHECK(out->report().is_clean());
         CHECK(out->report().frames_written == 2001);
     }
     reader.join();
@@ -140,7 +140,7 @@ TEST_CASE("destruction does not wait for the time that a close or a write has", 
         socket_pair sockets;
         threaded out{wsolo::adapt::posix_socket(sockets.ends[0]), options};
         const std::string block(1 << 20, 'x');
-        while (out->send_binary(wsolo::bytes_of(block)) == errc::none) {} // nobody reads
+        while (out->send_binary(wsolo::bytes_of(block)) == errc::none) {}   // nobody reads
         while (out->report().bytes_written == 0) std::this_thread::yield(); // a frame stands half written
         if (closes) REQUIRE(out->close(wsolo::close_code::normal) == errc::none);
     }

@@ -267,7 +267,7 @@ private:
     /// Whether the writer is over, and nothing more is to be expected of the peer.
     bool is_input_over(time_point now) {
         if (!writer_is_over_) return false;
-        if (input_is_over_ || in_.peer_closed() || !out_.report().clean()) return true;
+        if (input_is_over_ || in_.peer_closed() || !out_.report().is_clean()) return true;
         if (now < give_up_at_) return false;
         end_.blame(errc::timed_out); // no answer to our Close
         return true;
@@ -288,7 +288,8 @@ private:
         const ending& how = end_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
         if constexpr (requires { handler_.on_finished(this->whole(), how); })
-            static_cast<void>(call_hook([&] { handler_.on_finished(this->whole(), how); })); // it is over anyway
+            static_cast<void>(
+                call_hook([&] { handler_.on_finished(this->whole(), how); })); // it is over anyway
         return {.read = false, .finished = true};
     }
 

@@ -276,7 +276,7 @@ private:
     }
 
     void end_transport(const drain_report& report) noexcept {
-        const end_of_write how = report.clean() ? end_of_write::drained : end_of_write::broken;
+        const end_of_write how = report.is_clean() ? end_of_write::drained : end_of_write::broken;
 #if WSOLO_HAS_EXCEPTIONS
         try {
             transport_.finish(how);

@@ -40,7 +40,7 @@ TEMPLATE_TEST_CASE("a drain whose time passed in a sleep is tried once more, and
         manual_clock::advance(8h);
         if (takes) f.wire.rule({});
         CHECK(f.out->pump().status == pump_status::finished);
-        CHECK(f.out->report().clean() == takes);
+        CHECK(f.out->report().is_clean() == takes);
         if (!takes) CHECK(f.out->report().deadline_hit);
         CHECK(f.payloads(1).size() == (takes ? 1U : 0U));
     }
@@ -163,7 +163,7 @@ TEST_CASE("a blocking peer that drips meets the deadline, extended by no more th
         writer out{transport, +[] {}, options};
         const auto start = manual_clock::now();
         REQUIRE(out.send_text(std::string(2000, 'x')) == errc::none);
-        for (int turns = 0; turns < 1000 && !out.finished(); ++turns) static_cast<void>(out.pump());
+        for (int turns = 0; turns < 1000 && !out.is_finished(); ++turns) static_cast<void>(out.pump());
         CHECK(out.report().reason == errc::write_timed_out);
         CHECK(manual_clock::now() - start < 15s);
         CHECK(calls < 20);

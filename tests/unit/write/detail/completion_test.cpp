@@ -40,7 +40,7 @@ TEST_CASE("a started write parks the token, and its end has the writer driven", 
     REQUIRE(f.out->pump().status == pump_status::blocked);
     f.wire.end();
     CHECK(f.out->pump().status == pump_status::finished);
-    CHECK(f.out->report().clean());
+    CHECK(f.out->report().is_clean());
     CHECK(f.parsed().error == "");
     CHECK(f.parsed().frames.size() == 4);
     CHECK(f.wire.finishes() == 1);
@@ -85,7 +85,7 @@ TEST_CASE("writes that end at once need no completion from elsewhere, deferred o
     CHECK(wire.in_flight());
     CHECK(hooked == 2);
     wire.end();
-    CHECK_FALSE(out.wants_write());
+    CHECK_FALSE(out.is_pump_owed());
     CHECK(strict::parse(wire.bytes(), false).frames.size() == 2);
 }
 

@@ -71,7 +71,7 @@ TEST_CASE("a used-up quantum hands the token to the hook, still held", "[write][
     CHECK(f.wire.bytes().size() == 1200);
     REQUIRE(f.out->send_text("behind") == errc::none);
     CHECK(f.scheduled == 2);
-    CHECK(f.out->wants_write());
+    CHECK(f.out->is_pump_owed());
     REQUIRE(f.pump_all() == pump_status::idle);
     CHECK(f.payloads(1).back() == "behind");
 }
@@ -114,7 +114,7 @@ TEST_CASE("a transport that throws at its end has ended", "[write][driver]") {
     REQUIRE(out.close(wsolo::close_code::normal) == errc::none);
     CHECK(out.pump().status == pump_status::finished);
     CHECK(told.reports.size() == 1);
-    CHECK(out.finished());
+    CHECK(out.is_finished());
 }
 
 TEST_CASE("a pump that finds its hook refusing says that it is over", "[write][driver]") {
