@@ -1182,6 +1182,7 @@ enum class role : std::uint8_t { server, client };
 //
 // Laws of this file:
 // - The side is a type: a server has no key source to misuse, a client can't be made without one (RFC 6455 §5.1).
+// - An endpoint's replies (PONG, Close) are its reader's, masked by a default key source of the reader's own.
 // - An object uses its side from one thread at a time (a writer under its lock), so a key source needs no lock of its own.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -1256,12 +1257,12 @@ inline constexpr time_point no_deadline = time_point::max();
 /// `span` in the clock's own unit; what that can't hold saturates, at either end.
 template <class Rep, class Period>
 [[nodiscard]] constexpr duration saturated(std::chrono::duration<Rep, Period> span) noexcept {
-    using given = std::chrono::duration<Rep, Period>;
-    if constexpr (std::ratio_less_equal_v<Period, duration::period>) { // as fine or finer: it fits
-        return std::chrono::duration_cast<duration>(span);
-    } else {
-        if (span >= std::chrono::duration_cast<given>(duration::max())) return duration::max();
-        if (span <= std::chrono::duration_cast<given>(duration::min())) return duration::min();
+    if constexpr (std::is_same_v<Rep, duration::rep> && std::ratio_less_equal_v<Period, duration::period>) {
+        return std::chrono::duration_cast<duration>(span); // as fine or finer: it fits
+    } else { // compared in a type that holds every span of any unit and number, NaN included
+        const std::chrono::duration<long double, Period> wide(span);
+        if (!(wide < std::chrono::duration<long double, Period>(duration::max()))) return duration::max();
+        if (wide <= std::chrono::duration<long double, Period>(duration::min())) return duration::min();
         return std::chrono::duration_cast<duration>(span);
     }
 }
@@ -3161,11 +3162,11 @@ template <role Role, class... Keys>
 result<owned_frame> make_frame_in_place(byte_buffer&& storage, std::size_t payload_offset, frame_spec spec,
                                         Keys&... keys) noexcept {
     if (payload_offset > storage.size()) return errc::buffer_too_small;
-    storage.shrink();
     const auto frame =
         encode_in_place<Role>(storage.view(), payload_offset, storage.size() - payload_offset, spec, keys...);
     if (!frame) return frame.error();
     const auto start = static_cast<std::size_t>(frame->data() - storage.data());
+    storage.shrink();
     return owned_frame(std::move(storage), start);
 }
 
@@ -7461,11 +7462,12 @@ public:
     basic_callback& operator=(const basic_callback&) = delete;
 
     ~basic_callback() {
-        if (has_run() || source_.remove(*this)) return;
-        if (runner_.load(std::memory_order_relaxed) == this_thread()) {
+        if (has_run()) return;
+        if (runner_.load(std::memory_order_relaxed) == this_thread()) { // inside the call; the source may be gone
             *gone_ = true;
             return;
         }
+        if (source_.remove(*this)) return;
         parker self;
         std::uintptr_t expected = pending;
         if (state_.compare_exchange_strong(expected, reinterpret_cast<std::uintptr_t>(&self),
@@ -8416,7 +8418,7 @@ public:
 
     /// Charged for each message on top of the bytes that push() is told: its place in the inbox.
     static constexpr std::size_t message_overhead = box::overhead;
-    static constexpr std::size_t no_quantum = static_cast<std::size_t>(-1);
+    static constexpr std::size_t no_quantum = 0;
 
     explicit inbox(Schedule hook, const inbox_limits& limits = {}) : box_(limits), hook_(std::move(hook)) {}
     inbox(const inbox&) = delete;
@@ -8445,7 +8447,7 @@ public:
         return change.error == errc::none;
     }
 
-    /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook asked; a call too
+    /// Handles messages until the queue is empty or `quantum` of them (0: any number) are done. Call it when the hook asked; a call too
     /// many is harmless. What the handler throws (or wanted(), or on_resume()) closes the inbox with errc::handler_failed
     /// and leaves this call, after on_finished(). The message is destroyed when its handler returns. A quantum is for hooks
     /// that post: one that calls drain() itself would nest once for each.
@@ -8459,6 +8461,7 @@ public:
     /// an error.
     template <inbox_handler<Message> Handler, std::predicate<> Wanted>
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
+        quantum = bound_of(quantum);
         const auto first = box_.begin(at_once<Wanted>(quantum));
         if (first.step != detail::inbox_step::not_owed) return run(handler, wanted, quantum, first);
         switch (box_.state()) {
@@ -8509,7 +8512,8 @@ private:
             switch (next.step) {
             case inbox_step::handle: or_end(done, [&] { handle(handler, next.run, done); }); break;
             case inbox_step::resume: or_end(done, [&] { tell_resume(); }); break;
-            case inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
+            case inbox_step::quantum_used:
+                return {schedule() ? inbox_status::more : inbox_status::finished, total};
             case inbox_step::rested: return {inbox_status::resting, total};
             case inbox_step::end: end(); return {inbox_status::finished, total};
             default: return {inbox_status::idle, total}; // the last touch was in there
@@ -8562,10 +8566,12 @@ private:
     };
 
     /// The caller took the turn off `free`, or gave it back with messages left.
-    void schedule() {
-        if (detail::ask_for_a_turn(hook_)) return;
+    /// False: the hook refused, and this was the end.
+    bool schedule() {
+        if (detail::ask_for_a_turn(hook_)) return true;
         static_cast<void>(box_.close(errc::schedule_refused)); // no thread will come
         if (box_.begin(0).step == detail::inbox_step::end) end();
+        return false;
     }
 
     /// Holds the turn, for the last time.
@@ -9009,7 +9015,8 @@ private:
 //
 // Laws of this file:
 // - One drainer completes in the order of the numbers. A number is never reused. One whose item was not accepted is
-//   abandoned, in any order, by any thread; waits pass over it as soon as everything else up to them is done.
+//   abandoned, in any order, by any thread. Waits pass over it when the next number that was accepted begins, or when
+//   nothing that was issued after it is still to come.
 // - The number done and "there are waiters" share one word, and every change is one RMW. A waiter sets the bit by the RMW
 //   that tells it whether it is too late; the advance that reaches its mark sees the bit. No wake-up can be lost.
 // - issue() and complete() are one RMW each while there are no waiters and nothing is abandoned; a wait for what is done

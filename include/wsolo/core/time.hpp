@@ -23,12 +23,12 @@ inline constexpr time_point no_deadline = time_point::max();
 /// `span` in the clock's own unit; what that can't hold saturates, at either end.
 template <class Rep, class Period>
 [[nodiscard]] constexpr duration saturated(std::chrono::duration<Rep, Period> span) noexcept {
-    using given = std::chrono::duration<Rep, Period>;
-    if constexpr (std::ratio_less_equal_v<Period, duration::period>) { // as fine or finer: it fits
-        return std::chrono::duration_cast<duration>(span);
-    } else {
-        if (span >= std::chrono::duration_cast<given>(duration::max())) return duration::max();
-        if (span <= std::chrono::duration_cast<given>(duration::min())) return duration::min();
+    if constexpr (std::is_same_v<Rep, duration::rep> && std::ratio_less_equal_v<Period, duration::period>) {
+        return std::chrono::duration_cast<duration>(span); // as fine or finer: it fits
+    } else { // compared in a type that holds every span of any unit and number, NaN included
+        const std::chrono::duration<long double, Period> wide(span);
+        if (!(wide < std::chrono::duration<long double, Period>(duration::max()))) return duration::max();
+        if (wide <= std::chrono::duration<long double, Period>(duration::min())) return duration::min();
         return std::chrono::duration_cast<duration>(span);
     }
 }

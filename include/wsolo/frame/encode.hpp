@@ -197,11 +197,11 @@ template <role Role, class... Keys>
 result<owned_frame> make_frame_in_place(byte_buffer&& storage, std::size_t payload_offset, frame_spec spec,
                                         Keys&... keys) noexcept {
     if (payload_offset > storage.size()) return errc::buffer_too_small;
-    storage.shrink();
     const auto frame =
         encode_in_place<Role>(storage.view(), payload_offset, storage.size() - payload_offset, spec, keys...);
     if (!frame) return frame.error();
     const auto start = static_cast<std::size_t>(frame->data() - storage.data());
+    storage.shrink();
     return owned_frame(std::move(storage), start);
 }
 

@@ -35,11 +35,12 @@ public:
     basic_callback& operator=(const basic_callback&) = delete;
 
     ~basic_callback() {
-        if (has_run() || source_.remove(*this)) return;
-        if (runner_.load(std::memory_order_relaxed) == this_thread()) {
+        if (has_run()) return;
+        if (runner_.load(std::memory_order_relaxed) == this_thread()) { // inside the call; the source may be gone
             *gone_ = true;
             return;
         }
+        if (source_.remove(*this)) return;
         parker self;
         std::uintptr_t expected = pending;
         if (state_.compare_exchange_strong(expected, reinterpret_cast<std::uintptr_t>(&self),

@@ -68,7 +68,7 @@ public:
 
     /// Charged for each message on top of the bytes that push() is told: its place in the inbox.
     static constexpr std::size_t message_overhead = box::overhead;
-    static constexpr std::size_t no_quantum = static_cast<std::size_t>(-1);
+    static constexpr std::size_t no_quantum = 0;
 
     explicit inbox(Schedule hook, const inbox_limits& limits = {}) : box_(limits), hook_(std::move(hook)) {}
     inbox(const inbox&) = delete;
@@ -97,7 +97,7 @@ public:
         return change.error == errc::none;
     }
 
-    /// Handles messages until the queue is empty or `quantum` of them are done. Call it when the hook asked; a call too
+    /// Handles messages until the queue is empty or `quantum` of them (0: any number) are done. Call it when the hook asked; a call too
     /// many is harmless. What the handler throws (or wanted(), or on_resume()) closes the inbox with errc::handler_failed
     /// and leaves this call, after on_finished(). The message is destroyed when its handler returns. A quantum is for hooks
     /// that post: one that calls drain() itself would nest once for each.
@@ -111,6 +111,7 @@ public:
     /// an error.
     template <inbox_handler<Message> Handler, std::predicate<> Wanted>
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
+        quantum = bound_of(quantum);
         const auto first = box_.begin(at_once<Wanted>(quantum));
         if (first.step != detail::inbox_step::not_owed) return run(handler, wanted, quantum, first);
         switch (box_.state()) {
@@ -161,7 +162,8 @@ private:
             switch (next.step) {
             case inbox_step::handle: or_end(done, [&] { handle(handler, next.run, done); }); break;
             case inbox_step::resume: or_end(done, [&] { tell_resume(); }); break;
-            case inbox_step::quantum_used: schedule(); return {inbox_status::more, total};
+            case inbox_step::quantum_used:
+                return {schedule() ? inbox_status::more : inbox_status::finished, total};
             case inbox_step::rested: return {inbox_status::resting, total};
             case inbox_step::end: end(); return {inbox_status::finished, total};
             default: return {inbox_status::idle, total}; // the last touch was in there
@@ -214,10 +216,12 @@ private:
     };
 
     /// The caller took the turn off `free`, or gave it back with messages left.
-    void schedule() {
-        if (detail::ask_for_a_turn(hook_)) return;
+    /// False: the hook refused, and this was the end.
+    bool schedule() {
+        if (detail::ask_for_a_turn(hook_)) return true;
         static_cast<void>(box_.close(errc::schedule_refused)); // no thread will come
         if (box_.begin(0).step == detail::inbox_step::end) end();
+        return false;
     }
 
     /// Holds the turn, for the last time.

@@ -5,7 +5,8 @@
 //
 // Laws of this file:
 // - One drainer completes in the order of the numbers. A number is never reused. One whose item was not accepted is
-//   abandoned, in any order, by any thread; waits pass over it as soon as everything else up to them is done.
+//   abandoned, in any order, by any thread. Waits pass over it when the next number that was accepted begins, or when
+//   nothing that was issued after it is still to come.
 // - The number done and "there are waiters" share one word, and every change is one RMW. A waiter sets the bit by the RMW
 //   that tells it whether it is too late; the advance that reaches its mark sees the bit. No wake-up can be lost.
 // - issue() and complete() are one RMW each while there are no waiters and nothing is abandoned; a wait for what is done

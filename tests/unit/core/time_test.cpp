@@ -4,6 +4,9 @@
 
 #include <wsolo/core/time.hpp>
 
+#include <cstdint>
+#include <limits>
+
 using namespace std::chrono_literals;
 
 TEST_CASE("deadlines saturate instead of wrapping", "[core][time]") {
@@ -30,6 +33,15 @@ TEST_CASE("a span in any unit that a user can configure saturates", "[core][time
     CHECK(wsolo::saturated(std::chrono::hours::max()) == wsolo::duration::max());
     CHECK(wsolo::saturated(-3s) == wsolo::duration(-3s));
     CHECK(wsolo::saturated(wsolo::duration::max()) == wsolo::duration::max());
+    CHECK(wsolo::saturated(std::chrono::duration<unsigned>{5}) == 5s); // narrow, unsigned
+    CHECK(wsolo::saturated(std::chrono::duration<std::int32_t, std::milli>{-7}) == -7ms);
+    CHECK(wsolo::saturated(std::chrono::duration<std::uint64_t, std::nano>{UINT64_MAX}) ==
+          wsolo::duration::max());
+    CHECK(wsolo::saturated(std::chrono::duration<double>{1.5}) == 1500ms);
+    using fine = std::chrono::duration<double, std::nano>;
+    CHECK(wsolo::saturated(fine{std::numeric_limits<double>::infinity()}) == wsolo::duration::max());
+    CHECK(wsolo::saturated(fine{-std::numeric_limits<double>::infinity()}) == wsolo::duration::min());
+    CHECK(wsolo::saturated(fine{std::numeric_limits<double>::quiet_NaN()}) == wsolo::duration::max());
     CHECK(wsolo::deadline_after(wsolo::time_point{5s}, std::chrono::milliseconds::max()) ==
           wsolo::no_deadline);
     CHECK(wsolo::deadline_after(wsolo::time_point{5s}, 20ms) == wsolo::time_point{5020ms});

@@ -57,6 +57,21 @@ TEST_CASE("a callback may use the barrier and destroy other callbacks and itself
     CHECK(inner->has_run());
 }
 
+TEST_CASE("a callback may go inside its own call when its source is gone already", "[sync][callback]") {
+    using watch = wsolo::basic_callback<step_rundown, std::function<void(errc)>>;
+    support::destructible<step_rundown> rundown;
+    std::optional<watch> own;
+    int calls = 0;
+    own.emplace(*rundown, std::uint64_t{0}, [&](errc) {
+        ++calls;
+        rundown.destroy(); // drained, so it may go
+        own.reset();       // must not ask it
+    });
+    rundown->close();
+    CHECK(calls == 1);
+    CHECK_FALSE(own.has_value());
+}
+
 TEST_CASE("a drain's callback may destroy the others and the rundown", "[sync][callback]") {
     using watch = wsolo::basic_callback<step_rundown, std::function<void(errc)>>;
     support::destructible<step_rundown> rundown;

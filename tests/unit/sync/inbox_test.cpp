@@ -225,3 +225,21 @@ TEST_CASE("whatever happens, accepted is handled plus dropped", "[sync][inbox]")
         REQUIRE(f.handled == expected);
     }
 }
+
+TEST_CASE("a quantum of none bounds nothing", "[sync][inbox]") {
+    inbox_fixture f;
+    for (int i = 0; i < 100; ++i) static_cast<void>(f.push("x"));
+    CHECK(f.drain(0).messages == 100);
+}
+
+TEST_CASE("a drain whose hook refuses says that it made the end", "[sync][inbox]") {
+    inbox_fixture f;
+    static_cast<void>(f.push("1"));
+    static_cast<void>(f.push("2"));
+    f.refuses = true;
+    const wsolo::inbox_drain left = f.drain(1);
+    CHECK(left.status == wsolo::inbox_status::finished);
+    CHECK(left.messages == 1);
+    REQUIRE(f.reports.size() == 1);
+    CHECK(f.reports[0].reason == wsolo::errc::schedule_refused);
+}
