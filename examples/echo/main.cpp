@@ -23,6 +23,7 @@ int serve(const echo::options& how) {
         .with("accepted", account.frames_accepted)
         .with("written", account.frames_written)
         .with("dropped", account.frames_dropped)
+        .with("replaced", account.pongs_replaced)
         .with("adds_up", account.adds_up ? "yes" : "no");
     return account.adds_up ? 0 : 1;
 }

@@ -133,6 +133,7 @@ void server<Work>::retire(peer_id id, peer_session& peer) {
             .with("accepted", came_to.accepted)
             .with("written", how.written.frames_written)
             .with("dropped", how.written.frames_dropped)
+            .with("replaced", how.written.pongs_replaced)
             .with("bytes", how.written.bytes_written)
             .with("partial", how.written.partial_frame ? "yes" : "no");
     }
@@ -144,6 +145,7 @@ void server<Work>::retire(peer_id id, peer_session& peer) {
     account_.frames_accepted += came_to.accepted;
     account_.frames_written += how.written.frames_written;
     account_.frames_dropped += how.written.frames_dropped;
+    account_.pongs_replaced += how.written.pongs_replaced;
     account_.adds_up = account_.adds_up && came_to.adds_up();
     timers_.set(id, wsolo::no_deadline);
     sessions_.erase(id); // closes its socket, which ends the watch

@@ -24,6 +24,7 @@ struct totals {
     std::uint64_t frames_accepted = 0; ///< as counted by who sent them
     std::uint64_t frames_written = 0;
     std::uint64_t frames_dropped = 0;
+    std::uint64_t pongs_replaced = 0;
     bool adds_up = true; ///< each of them
 };
 

@@ -19,12 +19,13 @@ int serve(const relay::options& how) {
     pushing.stop();
 
     const relay::totals& account = server.account();
-    const bool adds_up = account.accepted == account.written + account.dropped;
+    const bool adds_up = account.accepted == account.written + account.dropped + account.replaced;
     loop::report_line("total")
         .with("connections", account.connections)
         .with("accepted", account.accepted.load())
         .with("written", account.written)
         .with("dropped", account.dropped)
+        .with("replaced", account.replaced)
         .with("writes", account.write_calls)
         .with("adds_up", adds_up ? "yes" : "no");
     return adds_up ? 0 : 1;

@@ -135,8 +135,8 @@ class Demo:
         total = next(iter(server.all_of("total")), {})
         self.require(status == 0 and total.get("adds_up") == "yes", f"the server ended with {status}: {total}")
         print(
-            "   {connections} connections: {accepted} frames accepted = {written} written + {dropped} dropped".format_map(
-                {"connections": "?", "accepted": "?", "written": "?", "dropped": "?", **total}
+            "   {connections} connections: {accepted} frames accepted = {written} written + {dropped} dropped + {replaced} replaced".format_map(
+                {"connections": "?", "accepted": "?", "written": "?", "dropped": "?", "replaced": "?", **total}
             )
         )
 

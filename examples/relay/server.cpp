@@ -153,6 +153,7 @@ void server::retire(connection& peer) {
         .with("accepted", report.frames_accepted())
         .with("written", report.frames_written)
         .with("dropped", report.frames_dropped)
+        .with("replaced", report.pongs_replaced)
         .with("bytes_written", report.bytes_written)
         .with("bytes_dropped", report.bytes_dropped)
         .with("partial", report.partial_frame ? "yes" : "no")
@@ -162,6 +163,7 @@ void server::retire(connection& peer) {
     account_.accepted += how.control_frames;
     account_.written += report.frames_written;
     account_.dropped += report.frames_dropped;
+    account_.replaced += report.pongs_replaced;
     account_.write_calls += peer.write_calls();
     timers_.set(peer.id(), wsolo::no_deadline);
     peer.close_socket(); // now, although a worker may hold the connection a little longer

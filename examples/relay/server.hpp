@@ -22,13 +22,14 @@ using loop::roster;
 using loop::stop_signals;
 using loop::timers;
 
-/// Frames, over all connections. accepted = written + dropped, or something is lost.
+/// Frames, over all connections. accepted = written + dropped + replaced, or something is lost.
 struct totals {
     std::atomic<std::uint64_t> accepted =
         0; ///< counted where they were offered: by a worker, an echo, an endpoint
     std::uint64_t connections = 0;
     std::uint64_t written = 0;
     std::uint64_t dropped = 0;
+    std::uint64_t replaced = 0; ///< PONGs, by a newer one
     std::uint64_t write_calls = 0;
 };
 

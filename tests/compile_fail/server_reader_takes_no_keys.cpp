@@ -1,4 +1,4 @@
-// expect-error: no matching function
+// expect-error: no matching|too many initializers
 // Would catch: a server's reader whose replies would leave masked, or a client's whose replies would not.
 
 #include <wsolo/session/reader.hpp>

@@ -100,4 +100,4 @@ def reasons_of(ends):
 
 def adds_up(end):
     """Of a connection's report, or the total's."""
-    return int(end["accepted"]) == int(end["written"]) + int(end["dropped"])
+    return int(end["accepted"]) == sum(int(end[part]) for part in ("written", "dropped", "replaced"))

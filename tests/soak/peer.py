@@ -288,7 +288,7 @@ class Peer:
         numbers = {name: int(value) for name, value in report.items() if value.isdigit()}
         if numbers["received"] != numbers["handled"] + numbers["unhandled"]:
             raise Wrong("received is not handled + unhandled")
-        if numbers["accepted"] != numbers["written"] + numbers["dropped"]:
+        if numbers["accepted"] != numbers["written"] + numbers["dropped"] + numbers["replaced"]:
             raise Wrong("accepted is not written + dropped")
         if numbers["received"] > self.counts["said"] + self.counts["flooded"]:
             raise Wrong("more messages received than were sent")

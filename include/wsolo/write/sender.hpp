@@ -5,7 +5,9 @@
 // - As a writer_handle it is weak: after the writer is gone it answers errc::closed, and it can't dangle.
 // - Two words, no allocation, one indirect call.
 
+#include "../frame/close_code.hpp"
 #include "handle.hpp"
+#include "outbound.hpp"
 
 #include <memory>
 

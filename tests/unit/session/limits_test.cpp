@@ -52,12 +52,16 @@ void check_sizes() {
 
     read_limits none;
     none.max_frame_size = none.max_message_size = none.max_fragments = 0;
-    CHECK(lines_within<Role>(none, [](stream& s) {
-              s.frame(0x82, std::string(300'000, 'x'));
-              s.frame(0x02);
-              for (int i = 0; i < 5000; ++i) s.frame(0x00, "y");
-              s.frame(0x80);
-          }).size() == 2);
+    stream sent(peer_of(Role));
+    sent.frame(0x82, std::string(300'000, 'x')).frame(0x02);
+    for (int i = 0; i < 5000; ++i) sent.frame(0x00, "y");
+    sent.frame(0x80);
+    basic_reader<default_side<Role>> in(none);
+    int messages = 0;
+    std::vector<std::byte> bytes = sent.bytes();
+    for (const event& each : in.read(mutable_bytes(bytes))) messages += each.is_message() ? 1 : 0;
+    CHECK(messages == 2);
+    CHECK(in.open());
 }
 
 template <role Role>
