@@ -4875,7 +4875,7 @@ struct status_line {
     return text[7] == '0' ? http_version::v1_0 : http_version::v1_1;
 }
 
-/// method SP request-target SP HTTP-version. Any method and any form of target that HTTP knows.
+/// method SP request-target SP HTTP-version. Any method; the target is any visible ASCII without "#".
 [[nodiscard]] constexpr result<request_line> parse_request_line(std::string_view line) noexcept {
     const std::size_t method_end = line.find(' ');
     const std::size_t target_end = line.rfind(' ');
@@ -4934,7 +4934,7 @@ struct http_request {
     /// pseudo fields.
     header_list fields{};
     /// `:protocol`, `:scheme` and `:authority` of HTTP/2 and HTTP/3 (RFC 8441 §4, RFC 9220); empty where
-    /// there is none.
+    /// there is none, and not looked at in HTTP/1.x.
     std::string_view protocol = {};
     std::string_view scheme = {};
     std::string_view authority = {};
@@ -4949,7 +4949,7 @@ public:
 
     /// Whether this asks for WebSocket, well or badly: an Upgrade that lists "websocket", or a
     /// Sec-WebSocket-Key or -Version, which a proxy that forgot to pass Upgrade on leaves behind; over HTTP/2
-    /// and HTTP/3 a CONNECT with the protocol "websocket" (RFC 8441 §5). Never in HTTP/1.0, where Upgrade
+    /// and HTTP/3 the protocol "websocket" (RFC 8441 §5). Never in HTTP/1.0, where Upgrade
     /// means nothing (RFC 9110 §7.8). False: a plain HTTP request.
     [[nodiscard]] constexpr bool is_upgrade() const noexcept {
         if (is_extended_connect()) return true;
@@ -4957,9 +4957,10 @@ public:
         return element_list(parts_.fields, "Upgrade").contains_ignoring_case("websocket") ||
                parts_.fields.find("Sec-WebSocket-Key") || parts_.fields.find("Sec-WebSocket-Version");
     }
-    /// Whether it is asked for in the way of HTTP/2 and HTTP/3: without a key, and answered by 200.
+    /// Whether it is asked for in the way of HTTP/2 and HTTP/3: without a key, and answered by 200. The protocol
+    /// alone says so; another method than CONNECT makes it a bad one.
     [[nodiscard]] constexpr bool is_extended_connect() const noexcept {
-        return parts_.version >= http_version::v2 && parts_.method == "CONNECT" &&
+        return parts_.version >= http_version::v2 &&
                detail::equals_ignoring_case(parts_.protocol, "websocket");
     }
 
@@ -4972,10 +4973,10 @@ public:
         const detail::target_parts parts = detail::split_target(parts_.target);
         return parts.legal ? parts.resource : resource_view(parts_.target);
     }
-    /// The target's host if it names one (RFC 9112 §3.2.2), else `:authority` or the Host field; with the
-    /// port, if one was sent. Empty when there is none.
+    /// The target's host if it names one (RFC 9112 §3.2.2), else the Host field; over HTTP/2 and HTTP/3
+    /// `:authority` before both. With the port, if one was sent. Empty when there is none.
     [[nodiscard]] constexpr std::string_view host() const noexcept {
-        if (!parts_.authority.empty()) return parts_.authority;
+        if (parts_.version >= http_version::v2 && !parts_.authority.empty()) return parts_.authority;
         const detail::target_parts parts = detail::split_target(parts_.target);
         if (parts.legal && parts.absolute) return parts.host;
         return parts_.fields.find("Host").value_or(std::string_view());
@@ -5084,12 +5085,16 @@ public:
     [[nodiscard]] constexpr iterator begin() const noexcept { return {*this, 0}; }
     [[nodiscard]] constexpr iterator end() const noexcept { return {*this, size_}; }
 
-    /// One more field; left out when it has no value. Precondition: fewer than five.
+    /// One more field; left out when it has no value. Precondition: fewer than five; a sixth is left out.
     constexpr void add(std::string_view name, std::string_view value) noexcept {
-        if (!value.empty()) fields_[size_++] = {name, value};
+        if (value.empty()) return;
+        WSOLO_ASSERT(size_ < capacity, "an upgrade_answer has five fields at most");
+        if (size_ < capacity) fields_[size_++] = {name, value};
     }
     /// Sec-WebSocket-Accept, which is kept here.
     constexpr void add_accept(const accept_value& accept) noexcept {
+        WSOLO_ASSERT(size_ < capacity, "an upgrade_answer has five fields at most");
+        if (size_ == capacity) return;
         accept_ = accept;
         accept_at_ = size_;
         fields_[size_++] = {"Sec-WebSocket-Accept", {}};
@@ -5157,8 +5162,8 @@ constexpr void add_owed_fields(upgrade_answer& answer) noexcept {
 
 } // namespace detail
 
-/// The answer that opens the WebSocket: 101 with its fields, or over HTTP/2 and HTTP/3 200, and then `options`'
-/// further fields are the caller's to add. Errors: errc::handshake_unrequested_subprotocol or _extension for
+/// The answer that opens the WebSocket: 101 with its fields, or over HTTP/2 and HTTP/3 200. In
+/// either case `options`' further fields are judged only, and the caller's to add. Errors: errc::handshake_unrequested_subprotocol or _extension for
 /// one that was not offered, errc::invalid_header_field. Precondition: judge() or a server_handshake found the
 /// request legal, and request.is_upgrade(). The views of `options` must outlive the answer.
 [[nodiscard]] constexpr result<upgrade_answer> accept_answer(const upgrade_request& request,
@@ -5188,6 +5193,8 @@ constexpr void add_owed_fields(upgrade_answer& answer) noexcept {
     if (version < http_version::v2) {
         detail::add_owed_fields(answer);
         if (answer.status() == 426) answer.add("Connection", "Upgrade"); // RFC 9110 §7.8
+    } else if (why == errc::handshake_method_not_get) {
+        answer.add("allow", "CONNECT"); // RFC 9110 §15.5.6, RFC 8441 §4
     } else if (why == errc::handshake_unsupported_version) {
         answer.add("sec-websocket-version", "13");
     }
@@ -5228,6 +5235,18 @@ template <class Predicate>
     return true;
 }
 
+/// Whether the last coding, and no other, is chunked: else a request's body has no end that is known (RFC 9112
+/// §6.1, §6.3).
+[[nodiscard]] constexpr bool ends_in_chunks(header_list headers) noexcept {
+    int chunked = 0;
+    bool last = false;
+    for (const std::string_view coding : element_list(headers, "Transfer-Encoding")) {
+        last = equals_ignoring_case(coding, "chunked");
+        if (last) ++chunked;
+    }
+    return last && chunked == 1;
+}
+
 /// How the body, if any, is delimited: two answers to that are how requests get smuggled (RFC 9112 §6.1,
 /// §6.3).
 [[nodiscard]] constexpr errc check_body_framing(const upgrade_request& request) noexcept {
@@ -5236,10 +5255,9 @@ template <class Predicate>
     if (headers.count("Content-Length") > 1) return errc::handshake_invalid_length;
     if (length && !is_number(*length)) return errc::handshake_invalid_length;
     const bool has_codings = headers.find("Transfer-Encoding").has_value();
-    if (has_codings && (length || request.http_version() == http_version::v1_0)) {
-        return errc::handshake_ambiguous_length;
-    }
-    return errc::none;
+    if (!has_codings) return errc::none;
+    const bool clear = !length && request.http_version() != http_version::v1_0 && ends_in_chunks(headers);
+    return clear ? errc::none : errc::handshake_ambiguous_length;
 }
 
 /// What holds for any HTTP/1.x request (RFC 9112 §3.2, RFC 9110 §7.8).
@@ -5270,9 +5288,11 @@ template <class Predicate>
     return false;
 }
 
-/// What holds for any HTTP/2 or HTTP/3 request (RFC 9113 §8.3.1).
+/// What holds for any HTTP/2 or HTTP/3 request (RFC 9113 §8.3.1). A plain CONNECT has no `:path` (§8.5).
 [[nodiscard]] constexpr errc check_http2(const upgrade_request& request) noexcept {
     const header_list headers = request.headers();
+    const bool pathless = request.method() == "CONNECT" && request.target().empty();
+    if (!pathless && !is_target(request.target())) return errc::handshake_invalid_target;
     if (has_connection_field(headers)) return errc::handshake_connection_field;
     if (headers.count("Host") > 1) return errc::handshake_duplicate_host;
     const std::string_view host = request.host();
@@ -5331,6 +5351,7 @@ template <class Predicate>
 
 /// The way that HTTP/2 and HTTP/3 ask (RFC 8441 §4, §5).
 [[nodiscard]] constexpr errc check_connect_way(const upgrade_request& request) noexcept {
+    if (request.method() != "CONNECT") return errc::handshake_method_not_get;
     const bool known =
         equals_ignoring_case(request.scheme(), "http") || equals_ignoring_case(request.scheme(), "https");
     if (!known) return errc::handshake_invalid_scheme;
@@ -5355,10 +5376,15 @@ template <class Predicate>
     return error == errc::none && request.is_upgrade() ? check_upgrade(request) : error;
 }
 
-/// What the byte parser has seen to already, for fields that another parser found.
-[[nodiscard]] constexpr errc check_fields(header_list fields) noexcept {
+/// What the byte parser has seen to already, for fields that another parser found. Over HTTP/2 and HTTP/3 a
+/// name in upper case is malformed (RFC 9113 §8.2.1, RFC 9114 §4.2).
+[[nodiscard]] constexpr errc check_fields(header_list fields, http_version version) noexcept {
+    const auto is_lower = [](char c) { return c == to_lower(c); };
     for (const header_field& field : fields) {
         if (!is_token(field.name)) return errc::handshake_invalid_field_line;
+        if (version >= http_version::v2 && !all_of(field.name, is_lower)) {
+            return errc::handshake_invalid_field_line;
+        }
         if (!is_field_value(field.value)) return errc::handshake_invalid_character;
     }
     return errc::none;
@@ -5372,8 +5398,13 @@ template <class Predicate>
 /// head), no allocation.
 [[nodiscard]] constexpr result<upgrade_request> judge(const http_request& parsed) noexcept {
     if (!detail::is_token(parsed.method)) return errc::handshake_invalid_start_line;
+    // In HTTP/1.x the target is a part of the start line.
+    if (parsed.version < http_version::v2 && !detail::is_target(parsed.target)) {
+        return errc::handshake_invalid_start_line;
+    }
     const upgrade_request request(parsed);
-    if (const errc error = detail::check_fields(parsed.fields); error != errc::none) return error;
+    if (const errc error = detail::check_fields(parsed.fields, parsed.version); error != errc::none)
+        return error;
     if (const errc error = detail::check_request(request); error != errc::none) return error;
     return request;
 }
@@ -5503,7 +5534,10 @@ namespace detail {
 [[nodiscard]] constexpr result<upgrade_response> judge(const http_answer& parsed,
                                                        const upgrade_offer& offered) noexcept {
     const upgrade_response response(parsed);
-    if (const errc error = detail::check_fields(parsed.fields); error != errc::none) return error;
+    if (!detail::is_field_value(parsed.reason)) return errc::handshake_invalid_start_line;
+    if (const errc error = detail::check_fields(parsed.fields, parsed.version); error != errc::none) {
+        return error;
+    }
     if (const errc error = detail::check_answer(response, offered); error != errc::none) return error;
     return response;
 }
@@ -5516,7 +5550,7 @@ namespace detail {
 // Laws of this file:
 // - Bytes out, no I/O; on an error nothing is written.
 // - Only what a strict server accepts is written: server_handshake takes every request that comes from
-//   here.
+//   here and is within its limits.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -5630,13 +5664,39 @@ namespace detail {
 
 enum class head_kind : std::uint8_t { request, response };
 
-/// Collects one head. Movable; the views it gives stay valid through a move and until restart() or
+/// How far a head has come.
+struct head_progress {
+    std::size_t line_begin_ = 0;   // in the buffer
+    std::size_t fields_begin_ = 0; // in the buffer; 0 until the start line is whole
+    std::size_t line_size_ = 0;
+    std::size_t total_size_ = 0;
+    std::size_t header_count_ = 0;
+    char previous_ = '\0';
+    bool skipped_empty_line_ = false;
+    handshake_status status_ = handshake_status::need_more;
+    errc error_ = errc::none;
+};
+
+/// Collects one head. Movable, and the source begins anew; the views it gives stay valid through a move and until restart() or
 /// destruction. Not thread-safe.
-class http_head {
+class http_head : head_progress {
 public:
     http_head(head_kind kind, const handshake_limits& limits) noexcept
         : limits_{bound_of(limits.max_line_size), bound_of(limits.max_headers), bound_of(limits.max_size)},
           kind_(kind) {}
+    http_head(http_head&& other) noexcept
+        : head_progress(other.take_progress()),
+          limits_(other.limits_),
+          buffer_(std::move(other.buffer_)),
+          kind_(other.kind_) {}
+    http_head& operator=(http_head&& other) noexcept {
+        static_cast<head_progress&>(*this) = other.take_progress();
+        limits_ = other.limits_;
+        buffer_ = std::move(other.buffer_);
+        kind_ = other.kind_;
+        return *this;
+    }
+    ~http_head() = default;
 
     /// Takes bytes from the front of `input` until the head is complete, an error stands, or the input is
     /// used up. O(bytes taken). May allocate, at most twice limits.max_size.
@@ -5653,6 +5713,8 @@ public:
     [[nodiscard]] errc error() const noexcept { return error_; }
     /// Whether the start line was read and found legal; later lines may have failed since.
     [[nodiscard]] bool has_start_line() const noexcept { return fields_begin_ != 0; }
+    /// Whether a byte of the head has come; an empty line in front of a request does not count.
+    [[nodiscard]] bool has_begun() const noexcept { return !buffer_.empty(); }
     /// Without its CR LF. Precondition: has_start_line().
     [[nodiscard]] std::string_view start_line() const noexcept { return text().substr(0, fields_begin_ - 2); }
     /// Once complete.
@@ -5670,15 +5732,16 @@ public:
     /// to.
     void restart(bool count_anew) noexcept {
         buffer_.clear();
-        line_begin_ = fields_begin_ = line_size_ = header_count_ = 0;
-        if (count_anew) total_size_ = 0;
-        previous_ = '\0';
-        skipped_empty_line_ = false;
-        status_ = handshake_status::need_more;
-        error_ = errc::none;
+        const std::size_t counted = count_anew ? 0 : total_size_;
+        take_progress();
+        total_size_ = counted;
     }
 
 private:
+    head_progress take_progress() noexcept {
+        return std::exchange(static_cast<head_progress&>(*this), head_progress());
+    }
+
     /// Takes bytes up to the end of the line at most, and judges the line when it is whole.
     std::size_t take_line_part(const_bytes input) noexcept {
         errc error = errc::none;
@@ -5775,16 +5838,7 @@ private:
 
     handshake_limits limits_;
     byte_buffer buffer_;
-    std::size_t line_begin_ = 0;   // in buffer_
-    std::size_t fields_begin_ = 0; // in buffer_; 0 until the start line is whole
-    std::size_t line_size_ = 0;
-    std::size_t total_size_ = 0;
-    std::size_t header_count_ = 0;
-    char previous_ = '\0';
     head_kind kind_;
-    bool skipped_empty_line_ = false;
-    handshake_status status_ = handshake_status::need_more;
-    errc error_ = errc::none;
 };
 
 } // namespace detail
@@ -6064,6 +6118,14 @@ inline void compose_accept(message_writer& out, const upgrade_answer& answer,
     out.text("\r\n");
 }
 
+/// accept_answer() for an answer that is going to be bytes.
+[[nodiscard]] constexpr result<upgrade_answer> switching_answer(const upgrade_request& request,
+                                                                const accept_options& options) noexcept {
+    WSOLO_ASSERT(!request.is_extended_connect(),
+                 "an extended CONNECT is answered by its own HTTP: accept_answer()");
+    return accept_answer(request, options);
+}
+
 [[nodiscard]] constexpr errc check_response(const http_response& response) noexcept {
     const bool legal = is_field_value(response.reason) && is_field_value(response.content_type) &&
                        are_extra_fields(response.headers);
@@ -6095,7 +6157,8 @@ inline void compose_response(message_writer& out, const http_response& response)
 [[nodiscard]] constexpr http_response fitted(http_response response,
                                              const upgrade_request& request) noexcept {
     response.omit_body = response.omit_body || request.method() == "HEAD"; // RFC 9110 §9.3.2
-    response.close = response.close || request.wants_close();
+    // A body of unknown length can't be skipped, and what follows it would be read from its middle.
+    response.close = response.close || request.wants_close() || request.header("Transfer-Encoding");
     return response;
 }
 
@@ -6107,14 +6170,14 @@ inline void compose_response(message_writer& out, const http_response& response)
     return {.status = http_status_for(why), .body = to_string(why)};
 }
 
-/// Writes the 101 answer to a request that was found legal, and returns its size (RFC 6455 §4.2.2). Errors:
+/// Writes the 101 answer to a request of HTTP/1.1 that was found legal, and returns its size (RFC 6455 §4.2.2). Errors:
 /// errc::handshake_unrequested_subprotocol or _extension for one that was not offered,
 /// errc::invalid_header_field, errc::buffer_too_small. Precondition: the server_handshake is complete and
 /// request.is_upgrade().
 [[nodiscard]] inline result<std::size_t> write_accept_response(mutable_bytes to,
                                                                const upgrade_request& request,
                                                                const accept_options& options = {}) noexcept {
-    const result<upgrade_answer> answer = accept_answer(request, options);
+    const result<upgrade_answer> answer = detail::switching_answer(request, options);
     if (!answer) return answer.error();
     return detail::write_message(
         to, [&](detail::message_writer& out) { detail::compose_accept(out, *answer, options); });
@@ -6125,7 +6188,7 @@ inline void compose_response(message_writer& out, const http_response& response)
 template <detail::growable_bytes Container>
 [[nodiscard]] errc append_accept_response(Container& out, const upgrade_request& request,
                                           const accept_options& options = {}) noexcept {
-    const result<upgrade_answer> answer = accept_answer(request, options);
+    const result<upgrade_answer> answer = detail::switching_answer(request, options);
     if (!answer) return answer.error();
     return detail::append_message(
         out, [&](detail::message_writer& to) { detail::compose_accept(to, *answer, options); });
@@ -6151,8 +6214,8 @@ template <detail::growable_bytes Container>
         out, [&](detail::message_writer& to) { detail::compose_response(to, response); });
 }
 
-/// The same in answer to `request`: HEAD gets no body, and a client that closes, or speaks HTTP/1.0, is told
-/// `Connection: close`.
+/// The same in answer to `request`: HEAD gets no body, and a client that closes, speaks HTTP/1.0, or
+/// sends a body of unknown length, is told `Connection: close`; end the connection then.
 [[nodiscard]] inline result<std::size_t> write_response(mutable_bytes to, const upgrade_request& request,
                                                         const http_response& response) noexcept {
     return write_response(to, detail::fitted(response, request));
@@ -6176,7 +6239,8 @@ template <detail::growable_bytes Container>
 namespace wsolo::inline WSOLO_ABI {
 
 /// Reads one request. Movable; not thread-safe. Owns one buffer, which grows with the bytes that arrive to
-/// at most twice limits.max_size; destroying the object, or moving from it, gives it up.
+/// at most twice limits.max_size; destroying the object, or moving from it, gives it up. One that was moved
+/// from begins anew.
 ///
 ///     switch (handshake.feed(input)) {
 ///     case handshake_status::need_more: return;               // read on
@@ -6187,6 +6251,19 @@ class server_handshake {
 public:
     explicit server_handshake(const handshake_limits& limits = {}) noexcept
         : head_(detail::head_kind::request, limits) {}
+    server_handshake(server_handshake&& other) noexcept
+        : head_(std::move(other.head_)),
+          skip_(std::exchange(other.skip_, 0)),
+          status_(std::exchange(other.status_, handshake_status::need_more)),
+          error_(std::exchange(other.error_, errc::none)) {}
+    server_handshake& operator=(server_handshake&& other) noexcept {
+        head_ = std::move(other.head_);
+        skip_ = std::exchange(other.skip_, 0);
+        status_ = std::exchange(other.status_, handshake_status::need_more);
+        error_ = std::exchange(other.error_, errc::none);
+        return *this;
+    }
+    ~server_handshake() = default;
 
     /// Takes the head's bytes from the front of `input` and leaves what follows. Any split of the bytes
     /// gives the same result. After `complete` or `failed` it takes nothing more. O(bytes taken) and, at
@@ -6217,7 +6294,12 @@ public:
         return refused;
     }
 
-    /// The client will send no more: a request that is not complete fails with errc::handshake_incomplete.
+    /// Whether bytes of a request have arrived, or of the body before it are missing. When not, a connection
+    /// may end here in good order (RFC 9112 §9.6): nothing was cut off, and there is nothing to answer.
+    [[nodiscard]] bool has_begun() const noexcept { return skip_ != 0 || head_.has_begun(); }
+
+    /// The client will send no more: a request that is not complete fails with errc::handshake_incomplete,
+    /// also one that never began; has_begun() tells these apart, before and after.
     handshake_status end_of_input() noexcept {
         if (status_ != handshake_status::need_more) return status_;
         status_ = head_.end_of_input();
@@ -6226,7 +6308,7 @@ public:
     }
 
     /// The bytes that follow a complete request's head as its body; nothing for one of a length that only its
-    /// coding tells (Transfer-Encoding).
+    /// coding tells (Transfer-Encoding). Precondition: has_request(), and the head's lengths were found legal.
     [[nodiscard]] std::optional<std::uint64_t> body_size() const noexcept {
         const header_list headers = request().headers();
         if (headers.find("Transfer-Encoding")) return std::nullopt;
@@ -6904,7 +6986,13 @@ private:
         const result<close_body> parsed = parse_close_body(unmasked_bytes(body));
         if (!parsed) return fail(parsed.error(), found);
         phase = read_phase::peer_closed;
-        if (delivered_) deliver_kept_from(0); // a message cut off by the Close goes with it
+        // A message cut off by the Close goes with it; what is kept has to outlive the event only if the Close
+        // lies there.
+        if (delivered_) {
+            deliver_kept_from(0);
+        } else {
+            kept_.release();
+        }
         event_access::close(found, body, parsed->code);
         return true;
     }

@@ -65,12 +65,16 @@ public:
     [[nodiscard]] constexpr iterator begin() const noexcept { return {*this, 0}; }
     [[nodiscard]] constexpr iterator end() const noexcept { return {*this, size_}; }
 
-    /// One more field; left out when it has no value. Precondition: fewer than five.
+    /// One more field; left out when it has no value. Precondition: fewer than five; a sixth is left out.
     constexpr void add(std::string_view name, std::string_view value) noexcept {
-        if (!value.empty()) fields_[size_++] = {name, value};
+        if (value.empty()) return;
+        WSOLO_ASSERT(size_ < capacity, "an upgrade_answer has five fields at most");
+        if (size_ < capacity) fields_[size_++] = {name, value};
     }
     /// Sec-WebSocket-Accept, which is kept here.
     constexpr void add_accept(const accept_value& accept) noexcept {
+        WSOLO_ASSERT(size_ < capacity, "an upgrade_answer has five fields at most");
+        if (size_ == capacity) return;
         accept_ = accept;
         accept_at_ = size_;
         fields_[size_++] = {"Sec-WebSocket-Accept", {}};
@@ -138,8 +142,8 @@ constexpr void add_owed_fields(upgrade_answer& answer) noexcept {
 
 } // namespace detail
 
-/// The answer that opens the WebSocket: 101 with its fields, or over HTTP/2 and HTTP/3 200, and then `options`'
-/// further fields are the caller's to add. Errors: errc::handshake_unrequested_subprotocol or _extension for
+/// The answer that opens the WebSocket: 101 with its fields, or over HTTP/2 and HTTP/3 200. In
+/// either case `options`' further fields are judged only, and the caller's to add. Errors: errc::handshake_unrequested_subprotocol or _extension for
 /// one that was not offered, errc::invalid_header_field. Precondition: judge() or a server_handshake found the
 /// request legal, and request.is_upgrade(). The views of `options` must outlive the answer.
 [[nodiscard]] constexpr result<upgrade_answer> accept_answer(const upgrade_request& request,
@@ -169,6 +173,8 @@ constexpr void add_owed_fields(upgrade_answer& answer) noexcept {
     if (version < http_version::v2) {
         detail::add_owed_fields(answer);
         if (answer.status() == 426) answer.add("Connection", "Upgrade"); // RFC 9110 §7.8
+    } else if (why == errc::handshake_method_not_get) {
+        answer.add("allow", "CONNECT"); // RFC 9110 §15.5.6, RFC 8441 §4
     } else if (why == errc::handshake_unsupported_version) {
         answer.add("sec-websocket-version", "13");
     }

@@ -124,7 +124,10 @@ namespace detail {
 [[nodiscard]] constexpr result<upgrade_response> judge(const http_answer& parsed,
                                                        const upgrade_offer& offered) noexcept {
     const upgrade_response response(parsed);
-    if (const errc error = detail::check_fields(parsed.fields); error != errc::none) return error;
+    if (!detail::is_field_value(parsed.reason)) return errc::handshake_invalid_start_line;
+    if (const errc error = detail::check_fields(parsed.fields, parsed.version); error != errc::none) {
+        return error;
+    }
     if (const errc error = detail::check_answer(response, offered); error != errc::none) return error;
     return response;
 }

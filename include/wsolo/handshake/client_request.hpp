@@ -4,7 +4,7 @@
 // Laws of this file:
 // - Bytes out, no I/O; on an error nothing is written.
 // - Only what a strict server accepts is written: server_handshake takes every request that comes from
-//   here.
+//   here and is within its limits.
 
 #include "client_key.hpp"
 #include "extension.hpp"

@@ -34,13 +34,39 @@ namespace detail {
 
 enum class head_kind : std::uint8_t { request, response };
 
-/// Collects one head. Movable; the views it gives stay valid through a move and until restart() or
+/// How far a head has come.
+struct head_progress {
+    std::size_t line_begin_ = 0;   // in the buffer
+    std::size_t fields_begin_ = 0; // in the buffer; 0 until the start line is whole
+    std::size_t line_size_ = 0;
+    std::size_t total_size_ = 0;
+    std::size_t header_count_ = 0;
+    char previous_ = '\0';
+    bool skipped_empty_line_ = false;
+    handshake_status status_ = handshake_status::need_more;
+    errc error_ = errc::none;
+};
+
+/// Collects one head. Movable, and the source begins anew; the views it gives stay valid through a move and until restart() or
 /// destruction. Not thread-safe.
-class http_head {
+class http_head : head_progress {
 public:
     http_head(head_kind kind, const handshake_limits& limits) noexcept
         : limits_{bound_of(limits.max_line_size), bound_of(limits.max_headers), bound_of(limits.max_size)},
           kind_(kind) {}
+    http_head(http_head&& other) noexcept
+        : head_progress(other.take_progress()),
+          limits_(other.limits_),
+          buffer_(std::move(other.buffer_)),
+          kind_(other.kind_) {}
+    http_head& operator=(http_head&& other) noexcept {
+        static_cast<head_progress&>(*this) = other.take_progress();
+        limits_ = other.limits_;
+        buffer_ = std::move(other.buffer_);
+        kind_ = other.kind_;
+        return *this;
+    }
+    ~http_head() = default;
 
     /// Takes bytes from the front of `input` until the head is complete, an error stands, or the input is
     /// used up. O(bytes taken). May allocate, at most twice limits.max_size.
@@ -57,6 +83,8 @@ public:
     [[nodiscard]] errc error() const noexcept { return error_; }
     /// Whether the start line was read and found legal; later lines may have failed since.
     [[nodiscard]] bool has_start_line() const noexcept { return fields_begin_ != 0; }
+    /// Whether a byte of the head has come; an empty line in front of a request does not count.
+    [[nodiscard]] bool has_begun() const noexcept { return !buffer_.empty(); }
     /// Without its CR LF. Precondition: has_start_line().
     [[nodiscard]] std::string_view start_line() const noexcept { return text().substr(0, fields_begin_ - 2); }
     /// Once complete.
@@ -74,15 +102,16 @@ public:
     /// to.
     void restart(bool count_anew) noexcept {
         buffer_.clear();
-        line_begin_ = fields_begin_ = line_size_ = header_count_ = 0;
-        if (count_anew) total_size_ = 0;
-        previous_ = '\0';
-        skipped_empty_line_ = false;
-        status_ = handshake_status::need_more;
-        error_ = errc::none;
+        const std::size_t counted = count_anew ? 0 : total_size_;
+        take_progress();
+        total_size_ = counted;
     }
 
 private:
+    head_progress take_progress() noexcept {
+        return std::exchange(static_cast<head_progress&>(*this), head_progress());
+    }
+
     /// Takes bytes up to the end of the line at most, and judges the line when it is whole.
     std::size_t take_line_part(const_bytes input) noexcept {
         errc error = errc::none;
@@ -179,16 +208,7 @@ private:
 
     handshake_limits limits_;
     byte_buffer buffer_;
-    std::size_t line_begin_ = 0;   // in buffer_
-    std::size_t fields_begin_ = 0; // in buffer_; 0 until the start line is whole
-    std::size_t line_size_ = 0;
-    std::size_t total_size_ = 0;
-    std::size_t header_count_ = 0;
-    char previous_ = '\0';
     head_kind kind_;
-    bool skipped_empty_line_ = false;
-    handshake_status status_ = handshake_status::need_more;
-    errc error_ = errc::none;
 };
 
 } // namespace detail

@@ -32,6 +32,18 @@ template <class Predicate>
     return true;
 }
 
+/// Whether the last coding, and no other, is chunked: else a request's body has no end that is known (RFC 9112
+/// §6.1, §6.3).
+[[nodiscard]] constexpr bool ends_in_chunks(header_list headers) noexcept {
+    int chunked = 0;
+    bool last = false;
+    for (const std::string_view coding : element_list(headers, "Transfer-Encoding")) {
+        last = equals_ignoring_case(coding, "chunked");
+        if (last) ++chunked;
+    }
+    return last && chunked == 1;
+}
+
 /// How the body, if any, is delimited: two answers to that are how requests get smuggled (RFC 9112 §6.1,
 /// §6.3).
 [[nodiscard]] constexpr errc check_body_framing(const upgrade_request& request) noexcept {
@@ -40,10 +52,9 @@ template <class Predicate>
     if (headers.count("Content-Length") > 1) return errc::handshake_invalid_length;
     if (length && !is_number(*length)) return errc::handshake_invalid_length;
     const bool has_codings = headers.find("Transfer-Encoding").has_value();
-    if (has_codings && (length || request.http_version() == http_version::v1_0)) {
-        return errc::handshake_ambiguous_length;
-    }
-    return errc::none;
+    if (!has_codings) return errc::none;
+    const bool clear = !length && request.http_version() != http_version::v1_0 && ends_in_chunks(headers);
+    return clear ? errc::none : errc::handshake_ambiguous_length;
 }
 
 /// What holds for any HTTP/1.x request (RFC 9112 §3.2, RFC 9110 §7.8).
@@ -74,9 +85,11 @@ template <class Predicate>
     return false;
 }
 
-/// What holds for any HTTP/2 or HTTP/3 request (RFC 9113 §8.3.1).
+/// What holds for any HTTP/2 or HTTP/3 request (RFC 9113 §8.3.1). A plain CONNECT has no `:path` (§8.5).
 [[nodiscard]] constexpr errc check_http2(const upgrade_request& request) noexcept {
     const header_list headers = request.headers();
+    const bool pathless = request.method() == "CONNECT" && request.target().empty();
+    if (!pathless && !is_target(request.target())) return errc::handshake_invalid_target;
     if (has_connection_field(headers)) return errc::handshake_connection_field;
     if (headers.count("Host") > 1) return errc::handshake_duplicate_host;
     const std::string_view host = request.host();
@@ -135,6 +148,7 @@ template <class Predicate>
 
 /// The way that HTTP/2 and HTTP/3 ask (RFC 8441 §4, §5).
 [[nodiscard]] constexpr errc check_connect_way(const upgrade_request& request) noexcept {
+    if (request.method() != "CONNECT") return errc::handshake_method_not_get;
     const bool known =
         equals_ignoring_case(request.scheme(), "http") || equals_ignoring_case(request.scheme(), "https");
     if (!known) return errc::handshake_invalid_scheme;
@@ -159,10 +173,15 @@ template <class Predicate>
     return error == errc::none && request.is_upgrade() ? check_upgrade(request) : error;
 }
 
-/// What the byte parser has seen to already, for fields that another parser found.
-[[nodiscard]] constexpr errc check_fields(header_list fields) noexcept {
+/// What the byte parser has seen to already, for fields that another parser found. Over HTTP/2 and HTTP/3 a
+/// name in upper case is malformed (RFC 9113 §8.2.1, RFC 9114 §4.2).
+[[nodiscard]] constexpr errc check_fields(header_list fields, http_version version) noexcept {
+    const auto is_lower = [](char c) { return c == to_lower(c); };
     for (const header_field& field : fields) {
         if (!is_token(field.name)) return errc::handshake_invalid_field_line;
+        if (version >= http_version::v2 && !all_of(field.name, is_lower)) {
+            return errc::handshake_invalid_field_line;
+        }
         if (!is_field_value(field.value)) return errc::handshake_invalid_character;
     }
     return errc::none;
@@ -176,8 +195,13 @@ template <class Predicate>
 /// head), no allocation.
 [[nodiscard]] constexpr result<upgrade_request> judge(const http_request& parsed) noexcept {
     if (!detail::is_token(parsed.method)) return errc::handshake_invalid_start_line;
+    // In HTTP/1.x the target is a part of the start line.
+    if (parsed.version < http_version::v2 && !detail::is_target(parsed.target)) {
+        return errc::handshake_invalid_start_line;
+    }
     const upgrade_request request(parsed);
-    if (const errc error = detail::check_fields(parsed.fields); error != errc::none) return error;
+    if (const errc error = detail::check_fields(parsed.fields, parsed.version); error != errc::none)
+        return error;
     if (const errc error = detail::check_request(request); error != errc::none) return error;
     return request;
 }

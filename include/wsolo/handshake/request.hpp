@@ -24,7 +24,7 @@ struct http_request {
     /// pseudo fields.
     header_list fields{};
     /// `:protocol`, `:scheme` and `:authority` of HTTP/2 and HTTP/3 (RFC 8441 §4, RFC 9220); empty where
-    /// there is none.
+    /// there is none, and not looked at in HTTP/1.x.
     std::string_view protocol = {};
     std::string_view scheme = {};
     std::string_view authority = {};
@@ -39,7 +39,7 @@ public:
 
     /// Whether this asks for WebSocket, well or badly: an Upgrade that lists "websocket", or a
     /// Sec-WebSocket-Key or -Version, which a proxy that forgot to pass Upgrade on leaves behind; over HTTP/2
-    /// and HTTP/3 a CONNECT with the protocol "websocket" (RFC 8441 §5). Never in HTTP/1.0, where Upgrade
+    /// and HTTP/3 the protocol "websocket" (RFC 8441 §5). Never in HTTP/1.0, where Upgrade
     /// means nothing (RFC 9110 §7.8). False: a plain HTTP request.
     [[nodiscard]] constexpr bool is_upgrade() const noexcept {
         if (is_extended_connect()) return true;
@@ -47,9 +47,10 @@ public:
         return element_list(parts_.fields, "Upgrade").contains_ignoring_case("websocket") ||
                parts_.fields.find("Sec-WebSocket-Key") || parts_.fields.find("Sec-WebSocket-Version");
     }
-    /// Whether it is asked for in the way of HTTP/2 and HTTP/3: without a key, and answered by 200.
+    /// Whether it is asked for in the way of HTTP/2 and HTTP/3: without a key, and answered by 200. The protocol
+    /// alone says so; another method than CONNECT makes it a bad one.
     [[nodiscard]] constexpr bool is_extended_connect() const noexcept {
-        return parts_.version >= http_version::v2 && parts_.method == "CONNECT" &&
+        return parts_.version >= http_version::v2 &&
                detail::equals_ignoring_case(parts_.protocol, "websocket");
     }
 
@@ -62,10 +63,10 @@ public:
         const detail::target_parts parts = detail::split_target(parts_.target);
         return parts.legal ? parts.resource : resource_view(parts_.target);
     }
-    /// The target's host if it names one (RFC 9112 §3.2.2), else `:authority` or the Host field; with the
-    /// port, if one was sent. Empty when there is none.
+    /// The target's host if it names one (RFC 9112 §3.2.2), else the Host field; over HTTP/2 and HTTP/3
+    /// `:authority` before both. With the port, if one was sent. Empty when there is none.
     [[nodiscard]] constexpr std::string_view host() const noexcept {
-        if (!parts_.authority.empty()) return parts_.authority;
+        if (parts_.version >= http_version::v2 && !parts_.authority.empty()) return parts_.authority;
         const detail::target_parts parts = detail::split_target(parts_.target);
         if (parts.legal && parts.absolute) return parts.host;
         return parts_.fields.find("Host").value_or(std::string_view());

@@ -75,6 +75,14 @@ inline void compose_accept(message_writer& out, const upgrade_answer& answer,
     out.text("\r\n");
 }
 
+/// accept_answer() for an answer that is going to be bytes.
+[[nodiscard]] constexpr result<upgrade_answer> switching_answer(const upgrade_request& request,
+                                                                const accept_options& options) noexcept {
+    WSOLO_ASSERT(!request.is_extended_connect(),
+                 "an extended CONNECT is answered by its own HTTP: accept_answer()");
+    return accept_answer(request, options);
+}
+
 [[nodiscard]] constexpr errc check_response(const http_response& response) noexcept {
     const bool legal = is_field_value(response.reason) && is_field_value(response.content_type) &&
                        are_extra_fields(response.headers);
@@ -106,7 +114,8 @@ inline void compose_response(message_writer& out, const http_response& response)
 [[nodiscard]] constexpr http_response fitted(http_response response,
                                              const upgrade_request& request) noexcept {
     response.omit_body = response.omit_body || request.method() == "HEAD"; // RFC 9110 §9.3.2
-    response.close = response.close || request.wants_close();
+    // A body of unknown length can't be skipped, and what follows it would be read from its middle.
+    response.close = response.close || request.wants_close() || request.header("Transfer-Encoding");
     return response;
 }
 
@@ -118,14 +127,14 @@ inline void compose_response(message_writer& out, const http_response& response)
     return {.status = http_status_for(why), .body = to_string(why)};
 }
 
-/// Writes the 101 answer to a request that was found legal, and returns its size (RFC 6455 §4.2.2). Errors:
+/// Writes the 101 answer to a request of HTTP/1.1 that was found legal, and returns its size (RFC 6455 §4.2.2). Errors:
 /// errc::handshake_unrequested_subprotocol or _extension for one that was not offered,
 /// errc::invalid_header_field, errc::buffer_too_small. Precondition: the server_handshake is complete and
 /// request.is_upgrade().
 [[nodiscard]] inline result<std::size_t> write_accept_response(mutable_bytes to,
                                                                const upgrade_request& request,
                                                                const accept_options& options = {}) noexcept {
-    const result<upgrade_answer> answer = accept_answer(request, options);
+    const result<upgrade_answer> answer = detail::switching_answer(request, options);
     if (!answer) return answer.error();
     return detail::write_message(
         to, [&](detail::message_writer& out) { detail::compose_accept(out, *answer, options); });
@@ -136,7 +145,7 @@ inline void compose_response(message_writer& out, const http_response& response)
 template <detail::growable_bytes Container>
 [[nodiscard]] errc append_accept_response(Container& out, const upgrade_request& request,
                                           const accept_options& options = {}) noexcept {
-    const result<upgrade_answer> answer = accept_answer(request, options);
+    const result<upgrade_answer> answer = detail::switching_answer(request, options);
     if (!answer) return answer.error();
     return detail::append_message(
         out, [&](detail::message_writer& to) { detail::compose_accept(to, *answer, options); });
@@ -162,8 +171,8 @@ template <detail::growable_bytes Container>
         out, [&](detail::message_writer& to) { detail::compose_response(to, response); });
 }
 
-/// The same in answer to `request`: HEAD gets no body, and a client that closes, or speaks HTTP/1.0, is told
-/// `Connection: close`.
+/// The same in answer to `request`: HEAD gets no body, and a client that closes, speaks HTTP/1.0, or
+/// sends a body of unknown length, is told `Connection: close`; end the connection then.
 [[nodiscard]] inline result<std::size_t> write_response(mutable_bytes to, const upgrade_request& request,
                                                         const http_response& response) noexcept {
     return write_response(to, detail::fitted(response, request));

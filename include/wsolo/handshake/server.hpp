@@ -13,7 +13,8 @@
 namespace wsolo::inline WSOLO_ABI {
 
 /// Reads one request. Movable; not thread-safe. Owns one buffer, which grows with the bytes that arrive to
-/// at most twice limits.max_size; destroying the object, or moving from it, gives it up.
+/// at most twice limits.max_size; destroying the object, or moving from it, gives it up. One that was moved
+/// from begins anew.
 ///
 ///     switch (handshake.feed(input)) {
 ///     case handshake_status::need_more: return;               // read on
@@ -24,6 +25,19 @@ class server_handshake {
 public:
     explicit server_handshake(const handshake_limits& limits = {}) noexcept
         : head_(detail::head_kind::request, limits) {}
+    server_handshake(server_handshake&& other) noexcept
+        : head_(std::move(other.head_)),
+          skip_(std::exchange(other.skip_, 0)),
+          status_(std::exchange(other.status_, handshake_status::need_more)),
+          error_(std::exchange(other.error_, errc::none)) {}
+    server_handshake& operator=(server_handshake&& other) noexcept {
+        head_ = std::move(other.head_);
+        skip_ = std::exchange(other.skip_, 0);
+        status_ = std::exchange(other.status_, handshake_status::need_more);
+        error_ = std::exchange(other.error_, errc::none);
+        return *this;
+    }
+    ~server_handshake() = default;
 
     /// Takes the head's bytes from the front of `input` and leaves what follows. Any split of the bytes
     /// gives the same result. After `complete` or `failed` it takes nothing more. O(bytes taken) and, at
@@ -54,7 +68,12 @@ public:
         return refused;
     }
 
-    /// The client will send no more: a request that is not complete fails with errc::handshake_incomplete.
+    /// Whether bytes of a request have arrived, or of the body before it are missing. When not, a connection
+    /// may end here in good order (RFC 9112 §9.6): nothing was cut off, and there is nothing to answer.
+    [[nodiscard]] bool has_begun() const noexcept { return skip_ != 0 || head_.has_begun(); }
+
+    /// The client will send no more: a request that is not complete fails with errc::handshake_incomplete,
+    /// also one that never began; has_begun() tells these apart, before and after.
     handshake_status end_of_input() noexcept {
         if (status_ != handshake_status::need_more) return status_;
         status_ = head_.end_of_input();
@@ -63,7 +82,7 @@ public:
     }
 
     /// The bytes that follow a complete request's head as its body; nothing for one of a length that only its
-    /// coding tells (Transfer-Encoding).
+    /// coding tells (Transfer-Encoding). Precondition: has_request(), and the head's lengths were found legal.
     [[nodiscard]] std::optional<std::uint64_t> body_size() const noexcept {
         const header_list headers = request().headers();
         if (headers.find("Transfer-Encoding")) return std::nullopt;

@@ -38,7 +38,7 @@ struct status_line {
     return text[7] == '0' ? http_version::v1_0 : http_version::v1_1;
 }
 
-/// method SP request-target SP HTTP-version. Any method and any form of target that HTTP knows.
+/// method SP request-target SP HTTP-version. Any method; the target is any visible ASCII without "#".
 [[nodiscard]] constexpr result<request_line> parse_request_line(std::string_view line) noexcept {
     const std::size_t method_end = line.find(' ');
     const std::size_t target_end = line.rfind(' ');

@@ -90,7 +90,8 @@ TEST_CASE("over HTTP/2 and HTTP/3 it is 200, in lower case, without the connecti
               "400|sec-websocket-version=13");
         CHECK(shown(wsolo::refusal_answer(errc::handshake_missing_upgrade, version)) == "400");
         CHECK(shown(wsolo::refusal_answer(errc::handshake_origin_refused, version)) == "403");
-        CHECK(shown(wsolo::refusal_answer(errc::handshake_method_not_get, version)) == "405");
+        CHECK(shown(wsolo::refusal_answer(errc::handshake_method_not_get, version)) ==
+              "405|allow=CONNECT"); // RFC 9110 §15.5.6
     }
 }
 

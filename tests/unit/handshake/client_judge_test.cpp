@@ -52,6 +52,12 @@ TEST_CASE("an answer that another client's parser found", "[handshake][client_ju
     CHECK(verdict(101, with(rfc_fields, "X", "a\r\nb")) == errc::handshake_invalid_character);
     CHECK(verdict(101, with(rfc_fields, "", "a")) == errc::handshake_invalid_field_line);
     CHECK(verdict(101, {}) == errc::handshake_missing_upgrade);
+    const auto with_reason = [](std::string_view reason) {
+        return wsolo::judge(http_answer{.status = 101, .fields = rfc_fields, .reason = reason}, offer)
+            .error();
+    };
+    CHECK(with_reason("Switching Protocols") == errc::none);
+    CHECK(with_reason("a\r\nX: y") == errc::handshake_invalid_start_line);
     upgrade_offer other = offer;
     other.key = "x3JJHMbDL1EzLkh9GBhXDw==";
     CHECK(wsolo::judge(http_answer{.status = 101, .fields = rfc_fields}, other).error() ==
@@ -99,7 +105,7 @@ TEST_CASE("HTTP/2 and HTTP/3 open with any 2xx, and without a key", "[handshake]
         CHECK(verdict(300, fields, version) == errc::handshake_unexpected_status);
         CHECK(verdict(199, fields, version) == errc::handshake_unexpected_status);
         CHECK(verdict(501, fields, version) == errc::handshake_unexpected_status);
-        CHECK(verdict(200, rfc_fields, version) == errc::handshake_connection_field);
+        CHECK(verdict(200, rfc_fields, version) == errc::handshake_invalid_field_line); // RFC 9113 §8.2.1
         CHECK(verdict(200, with(fields, "sec-websocket-accept", "anything"), version) == errc::none);
         CHECK(verdict(200, with(fields, "sec-websocket-extensions", "x-c"), version) ==
               errc::handshake_unrequested_extension);

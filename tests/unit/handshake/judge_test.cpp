@@ -6,6 +6,7 @@
 #include <support/handshake.hpp>
 
 #include <wsolo/handshake/judge.hpp>
+#include <wsolo/handshake/negotiate.hpp>
 #include <wsolo/handshake/server.hpp>
 
 using namespace handshake_samples;
@@ -71,6 +72,15 @@ TEST_CASE("a body has one length or none", "[handshake][judge]") {
     CHECK(error_of(page.with("Content-Length", "5").with("Transfer-Encoding", "chunked")) ==
           errc::handshake_ambiguous_length); // RFC 9112 §6.1
     CHECK(error_of(head("GET / HTTP/1.0").with("Transfer-Encoding", "chunked")) ==
+          errc::handshake_ambiguous_length);
+    CHECK(error_of(page.with("Transfer-Encoding", "gzip, Chunked")) == errc::none);
+    for (const char* codings : {"gzip", "chunked, gzip", "chunked, chunked", "chunked;a=b", "", "xchunked"}) {
+        INFO(codings); // RFC 9112 §6.3: where the body ends is not known
+        CHECK(error_of(page.with("Transfer-Encoding", codings)) == errc::handshake_ambiguous_length);
+    }
+    CHECK(error_of(page.with("Transfer-Encoding", "gzip").with("Transfer-Encoding", "chunked")) ==
+          errc::none);
+    CHECK(error_of(page.with("Transfer-Encoding", "chunked").with("Transfer-Encoding", "gzip")) ==
           errc::handshake_ambiguous_length);
     for (const char* length : {"", "+5", "-5", "5, 5", "0x5", "5 5", "5a"}) {
         INFO(length);
@@ -145,7 +155,7 @@ TEST_CASE("each missing, doubled or wrong field of an upgrade has its errc", "[h
         {good.with("Content-Length", "5"), errc::handshake_unexpected_body},
         {good.with("Content-Length", "18446744073709551616"), errc::handshake_unexpected_body},
         {good.with("Transfer-Encoding", "chunked"), errc::handshake_unexpected_body},
-        {good.with("Transfer-Encoding", "identity"), errc::handshake_unexpected_body},
+        {good.with("Transfer-Encoding", "identity"), errc::handshake_ambiguous_length},
     };
     for (const row& each : rows) {
         INFO(each.request.text());
@@ -176,8 +186,28 @@ TEST_CASE("what another parser let through is judged again", "[handshake][judge]
     CHECK(wsolo::judge(http_request{.fields = untrimmed}).error() == errc::none);
     CHECK(wsolo::judge(http_request{.target = "chat", .fields = untrimmed}).error() ==
           errc::handshake_invalid_target);
-    CHECK(wsolo::judge(http_request{.target = "", .fields = untrimmed}).error() ==
-          errc::handshake_invalid_target);
+    for (const char* target : {"", "/a b", "/a\r\nX: y", "/#part"}) {
+        INFO(target); // as the byte parser has it, for a plain request too
+        const header_field host[] = {{"Host", "a"}};
+        CHECK(wsolo::judge(http_request{.target = target, .fields = untrimmed}).error() ==
+              errc::handshake_invalid_start_line);
+        CHECK(wsolo::judge(http_request{.target = target, .fields = host}).error() ==
+              errc::handshake_invalid_start_line);
+        CHECK(wsolo::judge(http_request{.target = target, .version = http_version::v2}).error() ==
+              errc::handshake_invalid_target);
+    }
+    // RFC 9113 §8.5: a plain CONNECT has no :path.
+    CHECK(wsolo::judge(
+              http_request{.method = "CONNECT", .target = "", .version = http_version::v2, .authority = "a"})
+              .error() == errc::none);
+}
+
+TEST_CASE("an authority says nothing in HTTP/1.1", "[handshake][judge]") {
+    const header_field fields[] = {{"Host", "a.example"}, {"Origin", "https://b.example"}};
+    const auto asked = wsolo::judge(http_request{.fields = fields, .authority = "b.example"});
+    REQUIRE(asked);
+    CHECK(asked->host() == "a.example");
+    CHECK_FALSE(wsolo::is_same_origin(*asked));
 }
 
 namespace {
@@ -251,11 +281,22 @@ TEST_CASE("an extended CONNECT of HTTP/2 or HTTP/3, each rule", "[handshake][jud
           errc::handshake_duplicate_host);
     // RFC 9113 §8.2.2
     for (const char* name :
-         {"connection", "Upgrade", "transfer-encoding", "keep-alive", "proxy-connection"}) {
+         {"connection", "upgrade", "transfer-encoding", "keep-alive", "proxy-connection"}) {
         INFO(name);
         CHECK(good.with(name, "x").error() == errc::handshake_connection_field);
     }
     CHECK(good.with("te", "trailers").error() == errc::none);
+    // RFC 9113 §8.2.1: a name in upper case is malformed
+    CHECK(good.with("Cookie", "x").error() == errc::handshake_invalid_field_line);
+    // RFC 8441 §4: :protocol is CONNECT's
+    CHECK(good.but([](auto& r) { r.method = "GET"; }).error() == errc::handshake_method_not_get);
+    CHECK(good.but([](auto& r) {
+                  r.method = "GET";
+                  r.scheme = "";
+              })
+              .error() == errc::handshake_method_not_get);
+    CHECK(wsolo::judge({.method = "GET", .version = http_version::v2, .protocol = "websocket"}).error() ==
+          errc::handshake_method_not_get);
     CHECK(good.with("te", "gzip").error() == errc::handshake_connection_field);
     CHECK(good.with("content-length", "5").error() == errc::handshake_unexpected_body);
     CHECK(good.with("content-length", "x").error() == errc::handshake_invalid_length);

@@ -187,6 +187,8 @@ TEST_CASE("an answer fits its request", "[handshake][response]") {
     CHECK(answer_to(get.start("HEAD / HTTP/1.1")) == open); // RFC 9110 §9.3.2
     CHECK(answer_to(get.start("GET / HTTP/1.0")) == closes + "<p>hi");
     CHECK(answer_to(get.with("Connection", "close")) == closes + "<p>hi"); // RFC 9112 §9.6
+    // Its body can't be skipped, and must not be read as a request.
+    CHECK(answer_to(get.with("Transfer-Encoding", "chunked")) == closes + "<p>hi");
     // What the caller has decided stands.
     const server_handshake handshake = accepted(get);
     std::string out;

@@ -108,6 +108,56 @@ TEST_CASE("the request survives a move of its handshake", "[handshake][server]")
     CHECK(moved.request().key().data() == before.key().data());
 }
 
+TEST_CASE("a handshake that was moved from begins anew", "[handshake][server]") {
+    const std::string post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";
+    const auto check_anew = [](server_handshake& left) {
+        CHECK(left.status() == handshake_status::need_more);
+        CHECK(left.error() == errc::none);
+        CHECK_FALSE(left.has_request());
+        CHECK_FALSE(left.has_begun());
+        CHECK(feed_whole(left, rfc_request().text()).status == handshake_status::complete);
+        CHECK(left.request().is_upgrade());
+    };
+    server_handshake complete;
+    REQUIRE(feed_whole(complete, post).status == handshake_status::complete);
+    server_handshake taken = std::move(complete);
+    check_anew(complete);
+    taken.reset(); // five bytes of a body are to be skipped
+    server_handshake skips;
+    skips = std::move(taken);
+    check_anew(taken);
+    CHECK(feed_whole(skips, "12345" + post).status == handshake_status::complete);
+    server_handshake failed;
+    REQUIRE(feed_whole(failed, "GET\r\n").status == handshake_status::failed);
+    const server_handshake fails = std::move(failed);
+    CHECK(fails.error() == errc::handshake_invalid_start_line);
+    check_anew(failed);
+    server_handshake half;
+    feed_whole(half, "GET / HT");
+    server_handshake rest = std::move(half);
+    check_anew(half);
+    CHECK(feed_whole(rest, "TP/1.1\r\nHost: a\r\n\r\n").status == handshake_status::complete);
+}
+
+TEST_CASE("a connection that ends between two requests cut nothing off", "[handshake][server]") {
+    server_handshake handshake;
+    CHECK_FALSE(handshake.has_begun());
+    feed_whole(handshake, "P");
+    CHECK(handshake.has_begun());
+    feed_whole(handshake, "OST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n");
+    CHECK(handshake.has_begun());
+    handshake.reset();
+    CHECK(handshake.has_begun()); // the body is
+    feed_whole(handshake, "1");
+    CHECK(handshake.has_begun());
+    feed_whole(handshake, "2");
+    CHECK_FALSE(handshake.has_begun());
+    feed_whole(handshake, "\r\n"); // RFC 9112 §2.2: may precede a request
+    CHECK_FALSE(handshake.has_begun());
+    CHECK(handshake.end_of_input() == handshake_status::failed);
+    CHECK_FALSE(handshake.has_begun());
+}
+
 TEST_CASE("after a page the same connection may ask for an upgrade", "[handshake][server]") {
     const std::string both = "GET / HTTP/1.1\r\nHost: a\r\n\r\n" + rfc_request().text();
     server_handshake handshake({.max_size = rfc_request().text().size()});

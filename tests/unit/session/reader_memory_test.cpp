@@ -73,6 +73,29 @@ TEST_CASE("an idle reader holds no memory, whatever it read before", "[session][
     CHECK(sizeof(server_reader) <= 160);
 }
 
+TEST_CASE("a message that a Close cuts off is given back", "[session][reader]") {
+    stream sent(role::client);
+    sent.frame(0x01, std::string(5000, 'x'));
+    const std::size_t first = sent.size();
+    sent.close(1000, "bye");
+    for (const bool cut : {false, true}) {
+        std::vector<std::byte> received(sent.bytes());
+        const mutable_bytes all(received);
+        server_reader in;
+        const heap_counts before = heap_now();
+        for (auto& event : in.read(all.first(first))) FAIL(event.payload().size());
+        if (cut) {
+            for (auto& event : in.read(all.subspan(first, 3))) FAIL(event.payload().size());
+        }
+        bool closed = false;
+        for (auto& event : in.read(all.subspan(first + (cut ? 3 : 0)))) {
+            closed = event.kind() == event_kind::peer_close;
+        }
+        CHECK(closed);
+        CHECK(heap_now().held == before.held);
+    }
+}
+
 TEST_CASE("a copy that finds no memory is refused", "[session][event]") {
     const std::byte nothing{};
     wsolo::event found;

@@ -137,7 +137,13 @@ private:
         const result<close_body> parsed = parse_close_body(unmasked_bytes(body));
         if (!parsed) return fail(parsed.error(), found);
         phase = read_phase::peer_closed;
-        if (delivered_) deliver_kept_from(0); // a message cut off by the Close goes with it
+        // A message cut off by the Close goes with it; what is kept has to outlive the event only if the Close
+        // lies there.
+        if (delivered_) {
+            deliver_kept_from(0);
+        } else {
+            kept_.release();
+        }
         event_access::close(found, body, parsed->code);
         return true;
     }
