@@ -57,10 +57,10 @@ void check_sizes() {
     for (int i = 0; i < 5000; ++i) sent.frame(0x00, "y");
     sent.frame(0x80);
     basic_reader<default_side<Role>> in(none);
-    int messages = 0;
+    int whole = 0;
     std::vector<std::byte> bytes = sent.bytes();
-    for (const event& each : in.read(mutable_bytes(bytes))) messages += each.is_message() ? 1 : 0;
-    CHECK(messages == 2);
+    for (const event& each : in.read(mutable_bytes(bytes))) whole += each.is_message() ? 1 : 0;
+    CHECK(whole == 2);
     CHECK(in.open());
 }
 
