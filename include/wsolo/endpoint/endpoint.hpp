@@ -544,7 +544,7 @@ private:
     void keep_alive(time_point now) {
         if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
         if (!is_listening_) beat_.on_not_listening(now);
-        if (beat_.is_awaiting_pong() && peer_took_some(now, 0)) beat_.on_progress(now);
+        if (beat_.is_awaiting_pong() && peer_took_some(now)) beat_.on_progress(now);
         const heartbeat_actions due = beat_.tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
@@ -562,18 +562,25 @@ private:
     }
     /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
     static void on_ping_told(void* context, errc outcome) noexcept {
-        if (outcome == errc::none)
-            static_cast<endpoint*>(context)->beat_.on_ping_written(Traits::clock::now());
+        if (outcome != errc::none) return;
+        auto& whole = *static_cast<endpoint*>(context);
+        const time_point now = Traits::clock::now();
+        whole.note_taken(now);
+        whole.beat_.on_ping_written(now);
     }
 
-    /// Whether the peer took bytes of ours since the last look that said so: `rate` bytes per second, at least one.
-    bool peer_took_some(time_point now, std::uint32_t rate) {
-        const std::uint64_t taken = out_.connection().taken();
-        const auto elapsed = std::chrono::duration<double>(now - taken_at_).count();
-        const auto delta = static_cast<std::int64_t>(taken - taken_);
-        if (delta <= 0 || static_cast<double>(delta) < elapsed * rate) return false;
-        taken_ = taken;
+    /// From here on it counts what the peer takes.
+    void note_taken(time_point now) {
+        taken_ = out_.connection().taken();
         taken_at_ = now;
+    }
+    /// Whether the peer has taken bytes of ours since then, at min_rate at least. (Less than that a dead peer's system may
+    /// still take.)
+    bool peer_took_some(time_point now) {
+        const auto bytes = static_cast<std::int64_t>(out_.connection().taken() - taken_);
+        const double seconds = std::chrono::duration<double>(now - taken_at_).count();
+        if (bytes <= 0 || static_cast<double>(bytes) < seconds * min_rate_) return false;
+        note_taken(now);
         return true;
     }
 
@@ -595,8 +602,7 @@ private:
         is_blocked_ = false;
         write_deadline_ = no_deadline;
         const drain_report report = out_.report();
-        taken_ = out_.connection().taken();
-        taken_at_ = now;
+        note_taken(now);
         switch (report.reason) {
         case errc::none:
         case errc::write_failed:
@@ -638,7 +644,7 @@ private:
     bool step_end(time_point now) {
         if (!writer_is_over_) return false;
         if (end_.is_waiting() &&
-            (peer_took_some(now, min_rate_) || (!is_listening_ && !end_.is_discarding() && kept() != 0)))
+            (peer_took_some(now) || (!is_listening_ && !end_.is_discarding() && kept() != 0)))
             end_.on_progress(now);
         const end_actions due = end_.next(now);
         if (end_.missed_close()) blame(errc::timed_out);
