@@ -84,6 +84,7 @@ public:
                                   on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_keyed() sends a text or a binary message");
         if (!is_data(op)) return errc::raw_frame_malformed;
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         detail::offer what{.size = encoded_size<Side::self>(payload.size()), .done = on_done};
         what.may_displace = drive_.may_displace();
         // Before the work, and again after it.
@@ -102,7 +103,7 @@ public:
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
         if (bytes.size() <= copied_limit) return send(raw{bytes}, on_done);
-        if (!is_whole_frame(bytes)) return errc::raw_frame_malformed;
+        if (const errc error = judge_frame(bytes); error != errc::none) return error;
         const detail::offer what = data_offer(bytes.size(), on_done);
         if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
         detail::entry* owned = detail::entry::make_shared(frame, on_done);
@@ -113,7 +114,7 @@ public:
     /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not.
     [[nodiscard]] errc send(owned_frame&& frame, on_outcome on_done = {}) {
         const std::size_t size = frame.bytes().size();
-        if (!is_whole_frame(frame.bytes())) return errc::raw_frame_malformed;
+        if (const errc error = judge_frame(frame.bytes()); error != errc::none) return error;
         if (size <= adopted_limit || frame.memory() - size > size / 8) {
             const errc error = send(raw{frame.bytes()}, on_done);
             if (error == errc::none) frame = {};
@@ -153,6 +154,8 @@ public:
         if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
         if (is_control(parsed.header.op))
             return send_control(parsed.header.op, close_code_in(parsed, frame.bytes), frame.bytes, on_done);
+        if (const errc error = drive_.box.judge_length(parsed.header.payload_size); error != errc::none)
+            return error;
         return push_data(
             frame.bytes.size(), on_done,
             [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
@@ -286,8 +289,12 @@ private:
     [[nodiscard]] static constexpr bool is_data(opcode op) noexcept {
         return op == opcode::text || op == opcode::binary;
     }
-    [[nodiscard]] static bool is_whole_frame(const_bytes bytes) noexcept {
-        return detail::is_one_whole_frame<Side::self>(parse_header(bytes), bytes);
+    /// Whether `bytes` are one whole frame, not too long.
+    [[nodiscard]] errc judge_frame(const_bytes bytes) const noexcept {
+        const header_parse parsed = parse_header(bytes);
+        return detail::is_one_whole_frame<Side::self>(parsed, bytes)
+                   ? drive_.box.judge_length(parsed.header.payload_size)
+                   : errc::raw_frame_malformed;
     }
     /// Of a foreign Close frame; no_status when it carries none (RFC 6455 §7.1.5).
     [[nodiscard]] static close_code close_code_in(const header_parse& parsed, const_bytes frame) noexcept {
@@ -316,6 +323,7 @@ private:
     }
 
     errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
             [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
@@ -407,6 +415,7 @@ private:
     }
 
     errc send_waiting(opcode op, const_bytes payload, on_outcome on_done, detail::room_waiter* waiter) {
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.waiter = waiter;
         detail::errands todo;

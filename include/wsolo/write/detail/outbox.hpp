@@ -57,7 +57,8 @@ struct round {
 template <class Traits>
 class outbox {
 public:
-    outbox(const writer_limits& limits, turn_state first) noexcept : books_(limits), turn_(first) {}
+    outbox(const writer_limits& limits, turn_state first) noexcept
+        : books_(limits), turn_(first), max_message_(bound_of(limits.max_message)) {}
     outbox(const outbox&) = delete;
     outbox& operator=(const outbox&) = delete;
     ~outbox() { queue::destroy(queue_); }
@@ -197,6 +198,10 @@ public:
         return locked([this] { return queue_ == nullptr ? 0 : queue_->held.data_frames; });
     }
     [[nodiscard]] overflow when_full() const noexcept { return books_.when_full(); }
+    /// Whether a message may have so many bytes of payload. Without the lock: it never changes.
+    [[nodiscard]] errc judge_length(std::uint64_t payload) const noexcept {
+        return payload > max_message_ ? errc::too_large : errc::none;
+    }
 
     [[nodiscard]] drain_report report() noexcept {
         return locked([this] {
@@ -543,6 +548,7 @@ private:
     bool partial_frame_ : 1 = false;
     bool deadline_hit_ : 1 = false;
     int transport_error_ = 0;
+    const std::uint32_t max_message_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
