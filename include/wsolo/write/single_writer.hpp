@@ -243,7 +243,7 @@ public:
 
     // ---- asking
 
-    /// For the owner of the stream's end (see `stream`), in the thread that pumps: it writes nothing.
+    /// For the owner of the stream's end (see `byte_stream`), in the thread that pumps: it writes nothing.
     [[nodiscard]] Transport& connection() noexcept { return drive_.connection(); }
 
     /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (32
