@@ -337,8 +337,22 @@ private:
     /// A data frame of `size` bytes: written by encode() under the lock, or made by make() outside of it.
     template <class Encode, class Make>
     errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
+        detail::wake owed{};
+        if (!drive_.box.lock_and_follow(size, on_done, encode, owed))
+            return push_data_locked(size, on_done, encode, make);
+        drive_.rouse(owed);
+        return errc::none;
+    }
+    /// The same, with the outbox's lock held, which it gives back. Not inlined: it is not what most sends do.
+    template <class Encode, class Make>
+    [[gnu::noinline]] errc push_data_locked(std::size_t size, on_outcome on_done, Encode& encode,
+                                            Make& make) {
+        detail::entry* owned = nullptr;
         detail::errands todo;
-        return finish_data(push_frame(data_offer(size, on_done), encode, make, todo), todo);
+        const detail::push_result pushed =
+            drive_.box.push_locked(data_offer(size, on_done), owned, encode, make, todo);
+        detail::entry::destroy(owned);
+        return finish_data(pushed, todo);
     }
     errc queue_owned(detail::offer what, detail::entry* owned) {
         what.size = owned->size;

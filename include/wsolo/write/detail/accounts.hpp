@@ -66,6 +66,10 @@ public:
           when_full_(limits.when_full) {}
 
     [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
+    /// Whether plain data leaves in the order in which it comes: no open message holds it back, and none may be dropped.
+    [[nodiscard]] bool keeps_order() const noexcept {
+        return !in_message_ && when_full_ != overflow::drop_oldest;
+    }
 
     /// What a data frame costs, in an entry of its own or in the one before it.
     [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size,

@@ -69,10 +69,31 @@ public:
     /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
     template <class Encode, class Make>
     push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
+        lock_.lock();
+        return push_locked(what, owned, encode, make, after);
+    }
+
+    /// The straight path: takes the lock, and queues a small data frame where nothing has to be decided. False: it did
+    /// nothing, and the lock is held for push_locked().
+    template <class Encode>
+    [[nodiscard]] bool lock_and_follow(std::size_t size, const on_outcome& done, Encode& encode,
+                                       wake& owed) noexcept {
+        lock_.lock();
+        if (sealed_ || queue_ == nullptr || !queue_->follows(size, done, books_)) return false;
+        encode(mutable_bytes(queue_->follow(size), size));
+        owed = turn_after_data();
+        lock_.unlock();
+        return true;
+    }
+    /// push(), with the lock held already. It is free afterwards.
+    template <class Encode, class Make>
+    push_result push_locked(const offer& what, entry*& owned, Encode& encode, Make& make,
+                                              errands& after) noexcept {
         fresh_memory fresh;
         push_result result;
-        for (;;) {
+        for (;; lock_.lock()) {
             const need missing = try_push(what, owned, encode, fresh, result, after);
+            lock_.unlock();
             if (missing.what == need::nothing) return result;
             const bool is_found =
                 missing.what == need::entry ? (owned = make()) != nullptr : fresh.find(missing);
@@ -375,7 +396,6 @@ private:
     template <class Encode>
     need try_push(const offer& what, entry*& owned, Encode& encode, fresh_memory& fresh, push_result& result,
                   errands& after) noexcept {
-        const scoped_hold hold(lock_);
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
             result = {errc::closed};
             return {};
@@ -453,7 +473,7 @@ private:
     /// Large frames, and what may leave or wait out of turn.
     [[nodiscard]] bool must_own(const offer& what) const noexcept {
         return what.size > books_.inline_limit() ||
-               (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
+               (what.is_plain_data() && !books_.keeps_order());
     }
 
     /// A sender that waited waits no more.
@@ -475,11 +495,12 @@ private:
     }
 
     [[nodiscard]] wake turn_after(const offer& what) noexcept {
-        if (what.is_close()) return claim_at_once();
+        return what.is_close() || what.is_mark ? claim_at_once() : turn_after_data();
+    }
+    [[nodiscard]] wake turn_after_data() noexcept {
         // A parked writer's loop is to tell the observer of a climb.
         const bool is_high = books_.climbed(queue_->held) && turn_.is(turn_state::parked);
-        if (is_high || what.is_mark) return claim_at_once();
-        return claim();
+        return is_high ? claim_at_once() : claim();
     }
     /// What no cork holds back.
     [[nodiscard]] wake claim_at_once() noexcept {

@@ -101,6 +101,20 @@ public:
         return of(what.to).extends_run(what.size, what.done, what.to != lane_id::data);
     }
 
+    /// Whether a plain data frame is accepted without more ado: it follows the newest ones in the same entry, fits, and
+    /// overtakes nothing.
+    [[nodiscard]] bool follows(std::size_t size, const on_outcome& done,
+                               const accounts& books) const noexcept {
+        return of(lane_id::data).extends_run(size, done, false) && size <= books.inline_limit() &&
+               books.keeps_order() && waiters.empty() &&
+               books.admit(held, accounts::charge_of(size, false), false) == errc::none;
+    }
+    /// Where to write it.
+    [[nodiscard]] std::byte* follow(std::size_t size) noexcept {
+        held.add(lane_id::data, size, 1);
+        return of(lane_id::data).extend(size);
+    }
+
     /// Whether it fits: errc::none, queue_full or too_large; and whether displace() is to make its room. `same`: the queued
     /// item that it would replace. Changes nothing. O(1); O(entries) where items would give way.
     [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same,
