@@ -123,6 +123,13 @@ public:
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
+    /// Bytes of free memory that may be kept beside what is queued: what the budget leaves, and at most a quarter of it.
+    [[nodiscard]] std::size_t left_to_keep(const holdings& held) const noexcept {
+        const std::size_t in_use = held.charged();
+        const std::size_t left = in_use < max_bytes_ ? max_bytes_ - in_use : 0;
+        return left < max_bytes_ / 4 ? left : max_bytes_ / 4;
+    }
+
     /// What a write took leaves the books.
     void settle(holdings& held, const taken& done) noexcept {
         for (const lane_id from : all_lanes) held.remove(from, done[from].bytes, done[from].frames);

@@ -65,7 +65,8 @@ public:
     // ---- any thread
 
     /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
-    /// 2 KiB; or, where it must own its memory, the entry that `make()` returns, with the lock free. An entry
+    /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of `kept`, where
+    /// that is not null). An entry
     /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
     template <class Encode, class Make>
     push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
@@ -88,15 +89,16 @@ public:
     /// push(), with the lock held already. It is free afterwards.
     template <class Encode, class Make>
     push_result push_locked(const offer& what, entry*& owned, Encode& encode, Make& make,
-                                              errands& after) noexcept {
+                            errands& after) noexcept {
         fresh_memory fresh;
         push_result result;
         for (;; lock_.lock()) {
             const need missing = try_push(what, owned, encode, fresh, result, after);
             lock_.unlock();
             if (missing.what == need::nothing) return result;
-            const bool is_found =
-                missing.what == need::entry ? (owned = make()) != nullptr : fresh.find(missing);
+            const bool is_found = missing.what == need::entry
+                                      ? (owned = make(std::exchange(fresh.kept, nullptr))) != nullptr
+                                      : fresh.find(missing);
             if (is_found) continue;
             const scoped_hold hold(lock_);
             drop_unused(fresh.idle);
@@ -367,6 +369,7 @@ private:
     struct fresh_memory {
         queue* work = nullptr;
         block* room = nullptr;
+        entry* kept = nullptr; ///< an old one's memory, for make()
         queue* idle = nullptr; ///< not needed any more
 
         fresh_memory() = default;
@@ -375,6 +378,7 @@ private:
         ~fresh_memory() {
             queue::destroy(work);
             block::destroy(room);
+            entry::destroy(kept);
             queue::destroy(idle);
         }
         [[nodiscard]] bool find(const need& missing) noexcept {
@@ -435,7 +439,10 @@ private:
     need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& after) noexcept {
         if (!find_queue(fresh)) return {need::queue};
         if (now.is_owned || now.extends) return {};
-        if (must_own(what)) return {need::entry};
+        if (must_own(what)) {
+            fresh.kept = queue_->take_kept(what.size);
+            return {need::entry};
+        }
         if (queue_->find_room(what, fresh.room, after)) return {};
         return {need::block, queue_->wanted_block(what, books_)};
     }
@@ -458,6 +465,7 @@ private:
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
         if (what.is_close()) seal(*what.close);
+        queue_->shrink_spares(books_, after);
         if (now.fits.displaces || sealed_) serve_waiters(after);
     }
 
@@ -472,8 +480,7 @@ private:
     }
     /// Large frames, and what may leave or wait out of turn.
     [[nodiscard]] bool must_own(const offer& what) const noexcept {
-        return what.size > books_.inline_limit() ||
-               (what.is_plain_data() && !books_.keeps_order());
+        return what.size > books_.inline_limit() || (what.is_plain_data() && !books_.keeps_order());
     }
 
     /// A sender that waited waits no more.
