@@ -116,14 +116,14 @@ public:
 
     [[nodiscard]] explicit operator bool() const noexcept { return member_ != nullptr; }
 
-    /// In each turn of the member's loop: closes the member if that is due. When to come again; no_deadline: an
-    /// ask_for_turn() will say. O(1): a load.
-    [[nodiscard]] time_point tick(time_point now) {
-        if (member_ == nullptr) return no_deadline;
-        const time_point at = member_->close_at();
-        if (now < at) return at;
-        if (member_->take_close()) member_->roll().close(*member_, now);
-        return no_deadline;
+    /// In each turn of the member's loop: closes the member if that is due. O(1): a load.
+    void tick(time_point now) {
+        if (member_ != nullptr && now >= member_->close_at() && member_->take_close())
+            member_->roll().close(*member_, now);
+    }
+    /// When tick() has something to do; any thread's close_all() may change it, and asks for a turn then.
+    [[nodiscard]] time_point deadline() const noexcept {
+        return member_ == nullptr ? no_deadline : member_->close_at();
     }
 
     /// The connection ended: its numbers are added to the group's. Nothing when it had left.

@@ -141,7 +141,7 @@ void run_loop(wsolo::connection_group& everyone, sums& adds, std::uint32_t seed)
         for (std::size_t i = members.size(); i-- > 0;) {
             member<Self>& one = *members[i];
             static_cast<void>(one.is_asked());
-            static_cast<void>(one.seat.tick(std::chrono::steady_clock::now()));
+            one.seat.tick(std::chrono::steady_clock::now());
             if (!one.is_over()) continue;
             end(one);
             members.erase(members.begin() + static_cast<std::ptrdiff_t>(i));

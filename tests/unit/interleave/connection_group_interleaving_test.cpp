@@ -116,8 +116,7 @@ void hurry_beside_a_loop(scenario& stage, outcomes& verdicts) {
     });
     stage.thread("hurrying", [close] { static_cast<void>(close(2s)); });
     stage.thread("loop", [&m] {
-        for (auto& one : {&m.members[0], &m.members[1]})
-            static_cast<void>((*one)->seat.tick(interleave::clock::now() + 1h));
+        for (auto& one : {&m.members[0], &m.members[1]}) (*one)->seat.tick(interleave::clock::now() + 1h);
     });
     stage.finally([&m] {
         for (auto& one : {&m.members[0], &m.members[1]})
