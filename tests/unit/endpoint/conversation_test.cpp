@@ -5,38 +5,36 @@
 #include <support/fire_and_forget.hpp>
 #include <support/task.hpp>
 
-#include <wsolo/endpoint/message_source.hpp>
+#include <wsolo/endpoint/conversation.hpp>
 #include <wsolo/sync/await.hpp>
 #include <wsolo/sync/sequence_barrier.hpp>
 
 namespace {
 
 template <class Side>
-using source_fixture = endpoint_fixture<Side, wsolo::in_the_loop, wsolo::message_source>;
+using talking = endpoint_fixture<Side, wsolo::in_the_loop, wsolo::in_a_coroutine>;
 
 struct reading {
     std::vector<std::string> got;
     errc ended = errc::none;
 };
 
-template <class Endpoint>
-fire_and_forget read_all(Endpoint& e, reading& into) {
+fire_and_forget read_all(wsolo::conversation ws, reading& into) {
     for (;;) {
-        wsolo::result<wsolo::message> next = co_await e.handler().next();
+        wsolo::result<wsolo::message> next = co_await ws.next();
         if (!next) {
             into.ended = next.error();
             co_return;
         }
         into.got.emplace_back(next->text());
-        if (e.send_text(next->text()) != errc::none) into.got.emplace_back("(refused)");
+        if (co_await ws.send(*next) != errc::none) into.got.emplace_back("(refused)");
     }
 }
 
 /// Takes one message, then waits for `gate` before it asks for the next.
-template <class Endpoint>
-fire_and_forget read_behind(Endpoint& e, wsolo::sequence_barrier& gate, reading& into) {
+fire_and_forget read_behind(wsolo::conversation ws, wsolo::sequence_barrier& gate, reading& into) {
     for (std::uint64_t mark = 1;; ++mark) {
-        wsolo::result<wsolo::message> next = co_await e.handler().next();
+        wsolo::result<wsolo::message> next = co_await ws.next();
         if (!next) {
             into.ended = next.error();
             co_return;
@@ -46,13 +44,18 @@ fire_and_forget read_behind(Endpoint& e, wsolo::sequence_barrier& gate, reading&
     }
 }
 
+support::task read_one(wsolo::conversation ws, std::vector<std::string>& got) {
+    wsolo::result<wsolo::message> next = co_await ws.next();
+    got.emplace_back(next ? next->text() : wsolo::to_string(next.error()));
+}
+
 } // namespace
 
-TEMPLATE_TEST_CASE("a coroutine gets the messages in order, then the end", "[endpoint][message_source]",
+TEMPLATE_TEST_CASE("a coroutine gets the messages in order, then the end", "[endpoint][conversation]",
                    server, client) {
-    source_fixture<TestType> f;
+    talking<TestType> f;
     reading seen;
-    read_all(*f.whole, seen);
+    read_all(wsolo::conversation(*f.whole), seen);
     f.receive(f.text("one") + f.text("two"));
     f.run_until_quiet();
     CHECK(seen.got == std::vector<std::string>{"one", "two"});
@@ -65,14 +68,14 @@ TEMPLATE_TEST_CASE("a coroutine gets the messages in order, then the end", "[end
     CHECK(f.sent().back().first == 8);
 }
 
-TEMPLATE_TEST_CASE("while the coroutine is busy the inbox keeps the rest", "[endpoint][message_source]",
+TEMPLATE_TEST_CASE("while the coroutine is busy the inbox keeps the rest", "[endpoint][conversation]",
                    server, client) {
-    auto options = source_fixture<TestType>::quiet();
+    auto options = talking<TestType>::quiet();
     options.handling.max_messages = 3;
-    source_fixture<TestType> f(options);
+    talking<TestType> f(options);
     wsolo::sequence_barrier gate;
     reading seen;
-    read_behind(*f.whole, gate, seen);
+    read_behind(wsolo::conversation(*f.whole), gate, seen);
     std::string input;
     for (int i = 1; i <= 6; ++i) input += f.text(std::to_string(i));
     f.receive(input);
@@ -92,12 +95,12 @@ TEMPLATE_TEST_CASE("while the coroutine is busy the inbox keeps the rest", "[end
     CHECK(f.wants.finished);
 }
 
-TEMPLATE_TEST_CASE("an error ends a busy coroutine's endpoint too", "[endpoint][message_source]", server,
+TEMPLATE_TEST_CASE("an error ends a busy coroutine's endpoint too", "[endpoint][conversation]", server,
                    client) {
-    source_fixture<TestType> f;
+    talking<TestType> f;
     wsolo::sequence_barrier gate;
     reading seen;
-    read_behind(*f.whole, gate, seen);
+    read_behind(wsolo::conversation(*f.whole), gate, seen);
     f.receive(f.text("1") + f.text("2"));
     f.run_until_quiet();
     f.whole->abort();
@@ -110,12 +113,12 @@ TEMPLATE_TEST_CASE("an error ends a busy coroutine's endpoint too", "[endpoint][
     CHECK(f.whole->how_it_ended().handled.messages_dropped == 1);
 }
 
-TEMPLATE_TEST_CASE("beside a pool nobody is asked for what is not wanted", "[endpoint][message_source]",
+TEMPLATE_TEST_CASE("beside a pool nobody is asked for what is not wanted", "[endpoint][conversation]",
                    server, client) {
-    endpoint_fixture<TestType, counted_work, wsolo::message_source> f;
+    endpoint_fixture<TestType, counted_work, wsolo::in_a_coroutine> f;
     wsolo::sequence_barrier gate;
     reading seen;
-    read_behind(*f.whole, gate, seen);
+    read_behind(wsolo::conversation(*f.whole), gate, seen);
     f.receive(f.text("1") + f.text("2") + f.text("3"));
     CHECK(f.log.work_asked == 1);
     f.whole->work();
@@ -154,36 +157,33 @@ TEMPLATE_TEST_CASE("beside a pool nobody is asked for what is not wanted", "[end
 }
 
 TEMPLATE_TEST_CASE("a coroutine destroyed while it waits is not resumed, and loses no message",
-                   "[endpoint][message_source]", server, client) {
-    source_fixture<TestType> f;
-    const auto read_one = [](auto& e, std::vector<std::string>& got) -> support::task {
-        wsolo::result<wsolo::message> next = co_await e.handler().next();
-        got.emplace_back(next ? next->text() : "(none)");
-    };
+                   "[endpoint][conversation]", server, client) {
+    talking<TestType> f;
+    const wsolo::conversation kept(*f.whole); // by another owner
     std::vector<std::string> first, second;
-    support::task waiting = read_one(*f.whole, first);
+    support::task waiting = read_one(kept, first);
     CHECK(f.whole->handler().wants_message());
     waiting.destroy();
     CHECK_FALSE(f.whole->handler().wants_message());
     f.receive(f.text("1"));
     f.run_until_quiet();
     CHECK(first.empty());
-    support::task next = read_one(*f.whole, second);
+    support::task next = read_one(kept, second);
     f.run_until_quiet();
     CHECK(next.is_done());
     CHECK(second == std::vector<std::string>{"1"});
 
-    support::task last = read_one(*f.whole, second);
+    support::task last = read_one(kept, second);
     last.destroy();
     f.whole.reset(); // nor at the end
     CHECK(second.size() == 1);
 }
 
-TEST_CASE("destroying the endpoint resumes who waits", "[endpoint][message_source]") {
+TEST_CASE("destroying the endpoint resumes who waits", "[endpoint][conversation]") {
     reading seen;
     {
-        source_fixture<server> f;
-        read_all(*f.whole, seen);
+        talking<server> f;
+        read_all(wsolo::conversation(*f.whole), seen);
     }
     CHECK(seen.ended == errc::aborted);
 }
