@@ -115,7 +115,9 @@ public:
                 is_held_ = true;
                 asking.got.emplace(*std::exchange(kept_, std::nullopt));
             } else if (over_ != errc::none || !whole || asking_ != nullptr) {
-                asking.got.emplace(over_ != errc::none ? over_ : !whole ? errc::aborted : errc::would_deadlock);
+                asking.got.emplace(over_ != errc::none ? over_
+                                   : !whole            ? errc::aborted
+                                                       : errc::would_deadlock);
             } else {
                 asking_ = &asking;
             }
@@ -192,7 +194,8 @@ public:
             if (due != nullptr)
                 due->got.emplace(std::move(received));
             else
-                kept_.emplace(std::move(received)); // the coroutine was destroyed a moment ago: for the next that asks
+                kept_.emplace(
+                    std::move(received)); // the coroutine was destroyed a moment ago: for the next that asks
         }
         if (due != nullptr) due->caller.resume(); // the last touch: the frame may be gone, or wait again
         return true;
@@ -216,7 +219,9 @@ private:
             return new (std::nothrow) registration(link, whose);
         }
         /// The wait, for the one that is to resume or withdraw it.
-        [[nodiscard]] write_wait* take() noexcept { return waiting_.exchange(nullptr, std::memory_order_acq_rel); }
+        [[nodiscard]] write_wait* take() noexcept {
+            return waiting_.exchange(nullptr, std::memory_order_acq_rel);
+        }
         void drop() noexcept {
             if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
         }
@@ -254,7 +259,7 @@ private:
             if (due == nullptr) return;
             due->outcome = how;
             due->registered = nullptr;
-            drop(); // the coroutine's
+            drop();               // the coroutine's
             due->caller.resume(); // the last touch
         }
 

@@ -29,7 +29,8 @@ struct writer_access {
     /// A flush is not waited for any more. True: it has no outcome. False: it has one, or is about to.
     template <class Driver>
     [[nodiscard]] static bool withdraw_mark(Driver& drive, const void* context) noexcept {
-        return settle([&](errands& todo, queue*& idle) { return drive.box.withdraw_mark(context, todo, idle); });
+        return settle(
+            [&](errands& todo, queue*& idle) { return drive.box.withdraw_mark(context, todo, idle); });
     }
     /// A sender waits no more. False: it was granted room, or the end came, and it is being woken.
     template <class Driver>
