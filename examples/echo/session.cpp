@@ -18,7 +18,7 @@ wsolo::endpoint_options endpoint_options_of(const options& how) {
     chosen.writing.timeouts.write = how.write_timeout;
     chosen.writing.timeouts.drain = how.close_timeout;
     chosen.max_unsent = how.max_unsent;
-    chosen.close_timeout = how.close_timeout;
+    chosen.ending.close_timeout = how.close_timeout;
     chosen.beating.ping_interval = how.ping_interval;
     return chosen;
 }

@@ -21,7 +21,7 @@ wsolo::endpoint_options connection::options_of(const options& how) {
     chosen.writing.limits.max_bytes = how.max_queue;
     chosen.writing.timeouts.write = how.write_timeout;
     chosen.writing.timeouts.drain = how.drain_timeout;
-    chosen.close_timeout = how.linger;
+    chosen.ending.close_timeout = how.linger;
     return chosen;
 }
 

@@ -73,6 +73,7 @@ public:
     constexpr void on_received(time_point now) noexcept {
         if (!pong_only_) live(now);
     }
+    constexpr void on_progress(time_point now) noexcept { live(now); }
     /// A PONG arrived, whichever PING it answers; on_received() need not be called for it.
     constexpr void on_pong(time_point now) noexcept { live(now); }
 

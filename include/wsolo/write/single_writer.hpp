@@ -240,6 +240,9 @@ public:
 
     // ---- asking
 
+    /// For the owner of the stream's end (see `stream`), in the thread that pumps: it writes nothing.
+    [[nodiscard]] Transport& connection() noexcept { return drive_.connection(); }
+
     /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (32
     /// bytes); without memory the handle answers errc::closed.
     [[nodiscard]] writer_handle<single_writer> handle() {

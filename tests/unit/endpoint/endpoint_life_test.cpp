@@ -85,5 +85,5 @@ TEMPLATE_TEST_CASE("a dead peer is given no time to take the rest", "[endpoint]"
     CHECK(f.run().finished);
     CHECK(f.log.endings.at(0).reason == errc::pong_timeout);
     CHECK(f.log.endings.at(0).written.frames_dropped == 1);
-    CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
+    CHECK(f.wire.finished_as() == wsolo::end_of_write::aborted);
 }

@@ -163,7 +163,7 @@ TEMPLATE_TEST_CASE("destroying it asks nobody for anything", "[endpoint][pool]",
     CHECK(f.log.work_asked == asked);
     CHECK(f.log.messages.empty());
     CHECK(f.log.endings.empty()); // nothing is told by a destructor
-    CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
+    CHECK(f.wire.finished_as() == wsolo::end_of_write::aborted);
 }
 
 TEMPLATE_TEST_CASE("a quantum of none bounds nothing", "[endpoint][pool]", server, client) {

@@ -133,7 +133,7 @@ TEMPLATE_TEST_CASE("a peer that does not read is not read from", "[endpoint]", s
 
 TEMPLATE_TEST_CASE("many small answers that wait pause reading too", "[endpoint]", server, client) {
     auto options = endpoint_fixture<TestType>::quiet();
-    options.max_unsent_frames = 2;
+    options.max_unsent_replies = 2;
     endpoint_fixture<TestType> f(options);
     echo(f);
     f.wire.then({io_status::would_block, 0, 0}).then({io_status::would_block, 0, 0});
@@ -144,7 +144,7 @@ TEMPLATE_TEST_CASE("many small answers that wait pause reading too", "[endpoint]
     CHECK_FALSE(f.wants.read);
     CHECK(f.run().read);
     CHECK(f.sent().size() == 3);
-    CHECK(wsolo::endpoint_options{}.max_unsent_frames <= wsolo::writer_limits{}.max_frames / 2);
+    CHECK(wsolo::endpoint_options{}.max_unsent_replies <= wsolo::writer_limits{}.max_frames / 2);
 }
 
 TEMPLATE_TEST_CASE("a peer that is not read from is not blamed for its silence", "[endpoint]", server,

@@ -71,7 +71,7 @@ TEST_CASE("disconnect aborts a writer whose peer is too slow", "[write][options]
     CHECK(f.out->pump().status == pump_status::finished);
     CHECK(f.out->report().reason == errc::queue_full);
     CHECK(f.out->report().frames_dropped == 3);
-    CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
+    CHECK(f.wire.finished_as() == wsolo::end_of_write::aborted);
 }
 
 TEST_CASE("a keyed item replaces its predecessor, in the budget too", "[write][options]") {
