@@ -165,7 +165,10 @@ public:
             }
             moved = n > 0 || was_refused;
         }
-        if (waiting_.empty() && std::exchange(ends_, false)) ::shutdown(socket_.get(), SHUT_WR);
+        if (waiting_.empty() && std::exchange(ends_, false)) {
+            ::shutdown(socket_.get(), SHUT_WR);
+            moved = true;
+        }
         return reads && read(64 * 1024) ? true : moved;
     }
     /// So many bytes at most. False: there was nothing to read.
