@@ -52,8 +52,9 @@ struct in_the_loop {};
 template <any_transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
           class Work = in_the_loop, class Traits = std_blocking_traits>
 class endpoint {
-    static_assert(stream<Transport>,
-                  "an endpoint ends its byte stream itself: give its transport end_output() and disconnect()");
+    static_assert(
+        stream<Transport>,
+        "an endpoint ends its byte stream itself: give its transport end_output() and disconnect()");
 
     struct writer_hook {
         endpoint* self;
@@ -81,8 +82,8 @@ public:
 
     explicit endpoint(Transport connection, Schedule hook, Handler handler,
                       const endpoint_options& options = {}, Side side = {}, Work work = {})
-        : endpoint(std::move(handler), std::move(hook), std::move(work), options, metered(std::move(connection)),
-                   writer_hook{this}, options.writing, std::move(side)) {}
+        : endpoint(std::move(handler), std::move(hook), std::move(work), options,
+                   metered(std::move(connection)), writer_hook{this}, options.writing, std::move(side)) {}
     /// The writer is born closed, until its init_gate opens (write/init_gate.hpp): `init_gate gate(e.writer())`.
     endpoint(born_gated_t, Transport connection, Schedule hook, Handler handler,
              const endpoint_options& options = {}, Side side = {}, Work work = {})
@@ -355,11 +356,9 @@ private:
     }
     void meet_pong(const event& found, time_point now) {
         ++counters_.pongs_received;
-        [[maybe_unused]] const duration since =
-            beat_.is_awaiting_pong() ? now - ping_written_at_ : duration::zero();
-        beat_.on_pong(now);
+        [[maybe_unused]] const std::optional<duration> round_trip = beat_.on_pong(now, found.payload());
         if constexpr (detail::has_on_pong<Handler, endpoint>)
-            guard([&] { handler_.on_pong(*this, found.payload(), since); });
+            guard([&] { handler_.on_pong(*this, found.payload(), round_trip); });
     }
     void meet_close(const event& found, time_point now) {
         how_.peer_closed = true;
@@ -404,7 +403,8 @@ private:
     void end_reading(time_point now) {
         if (in_.open()) {
             blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
-            owes_lost_close_ = input_error_ == errc::none; // the other direction can still say what is wrong with that
+            owes_lost_close_ =
+                input_error_ == errc::none; // the other direction can still say what is wrong with that
             close_by_ = deadline_after(now, close_timeout_);
         }
         end_messages();
@@ -496,7 +496,8 @@ private:
     void fail(errc why) {
         blame(why);
         const close_code known = close_code_for(why);
-        const errc error = close(known == close_code::no_status ? close_code::internal_error : known, to_string(why));
+        const errc error =
+            close(known == close_code::no_status ? close_code::internal_error : known, to_string(why));
         if (error != errc::none && error != errc::closed) abort(why);
     }
     void abort_output(errc why) { out_.abort(why, duration::zero()); }
@@ -546,7 +547,7 @@ private:
         if (beat_.is_awaiting_pong() && peer_took_some(now, 0)) beat_.on_progress(now);
         const heartbeat_actions due = beat_.tick(now);
         if (due.send_ping) {
-            const errc error = out_.send_ping({}, {&endpoint::on_ping_told, this});
+            const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
             if (error == errc::none) ++how_.control_frames;
             if (error == errc::closed) beat_.on_closing();
             if (error != errc::none) beat_.on_ping_dropped(now);
@@ -561,10 +562,8 @@ private:
     }
     /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
     static void on_ping_told(void* context, errc outcome) noexcept {
-        if (outcome != errc::none) return;
-        auto& whole = *static_cast<endpoint*>(context);
-        whole.ping_written_at_ = Traits::clock::now();
-        whole.beat_.on_ping_written(whole.ping_written_at_);
+        if (outcome == errc::none)
+            static_cast<endpoint*>(context)->beat_.on_ping_written(Traits::clock::now());
     }
 
     /// Whether the peer took bytes of ours since the last look that said so: `rate` bytes per second, at least one.
@@ -613,7 +612,8 @@ private:
         if (!replies_.wants_mark()) return;
         replies_.begin_mark();
         const errc error = out_.flush({&endpoint::on_mark_passed, this});
-        if (error != errc::none) replies_.drop_mark(); // no room for it now; or the end, which clears everything
+        if (error != errc::none)
+            replies_.drop_mark(); // no room for it now; or the end, which clears everything
     }
     static void on_mark_passed(void* context, errc) noexcept {
         static_cast<endpoint*>(context)->replies_.pass_mark();
@@ -637,7 +637,8 @@ private:
     /// True: it is over.
     bool step_end(time_point now) {
         if (!writer_is_over_) return false;
-        if (end_.is_waiting() && (peer_took_some(now, min_rate_) || (!is_listening_ && !end_.is_discarding() && kept() != 0)))
+        if (end_.is_waiting() &&
+            (peer_took_some(now, min_rate_) || (!is_listening_ && !end_.is_discarding() && kept() != 0)))
             end_.on_progress(now);
         const end_actions due = end_.next(now);
         if (end_.missed_close()) blame(errc::timed_out);
@@ -654,7 +655,8 @@ private:
         if (!end_.is_gone()) return false;
         if (messages_are_over()) return true;
         const std::uint64_t handled = inbox_.report().messages_handled;
-        if (std::exchange(handled_before_, handled) != handled) handler_by_ = deadline_after(now, close_timeout_);
+        if (std::exchange(handled_before_, handled) != handled)
+            handler_by_ = deadline_after(now, close_timeout_);
         if (now < handler_by_) return false;
         how_.handler_still_runs = true;
         blame(errc::timed_out);
@@ -669,10 +671,12 @@ private:
         how_.handled = inbox_.report();
         blame(how_.handled.reason);
         if (how_.written.close != close_code::abnormal) ++how_.control_frames;
-        if (!how_.peer_closed) how_.code = how_.written.is_clean() ? how_.written.close : close_code::abnormal;
+        if (!how_.peer_closed)
+            how_.code = how_.written.is_clean() ? how_.written.close : close_code::abnormal;
         handled_.close(how_.reason == errc::none ? errc::closed : how_.reason);
         if constexpr (detail::has_on_finished<Handler, endpoint>)
-            static_cast<void>(detail::call_hook([&] { handler_.on_finished(*this, how_); })); // it is over anyway
+            static_cast<void>(
+                detail::call_hook([&] { handler_.on_finished(*this, how_); })); // it is over anyway
         return {.read = false, .finished = true};
     }
 
@@ -702,7 +706,6 @@ private:
     time_point told_deadline_ = no_deadline;
     time_point close_by_ = no_deadline;   ///< while an owed Close waits for the messages before it
     time_point handler_by_ = no_deadline; ///< while only a handler is waited for
-    time_point ping_written_at_{};
     time_point taken_at_{};
     std::uint64_t taken_ = 0;
     std::uint64_t handled_before_ = 0;
@@ -727,7 +730,8 @@ private:
     typename Traits::template atomic<bool> is_going_{false}; ///< the destructor runs: no thread is asked
     typename Traits::template atomic<bool> wants_room_{false};
     typename Traits::template atomic<std::uint64_t> sends_refused_{0};
-    typename Traits::template atomic<std::uint64_t> held_{0}; ///< the number of the message that a coroutine holds
+    typename Traits::template atomic<std::uint64_t> held_{
+        0}; ///< the number of the message that a coroutine holds
     detail::unsent_replies<Traits> replies_;
 
     Handler handler_;

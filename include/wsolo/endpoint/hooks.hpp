@@ -13,6 +13,7 @@
 #include "options.hpp"
 
 #include <concepts>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 
@@ -22,7 +23,7 @@ namespace wsolo::inline WSOLO_ABI {
 //
 //     on_message(e, message&&)                        void, or the errc that ends the connection
 //     on_ping(e, const_bytes payload)                 it was answered already
-//     on_pong(e, const_bytes payload, duration)       the time since the endpoint's own PING left; zero: none was awaited
+//     on_pong(e, const_bytes payload, std::optional<duration>)   with the round trip, if it answers the endpoint's own PING
 //     on_peer_close(e, close_code, std::string_view)  it will be answered, after the messages before it
 //     on_room(e)                                      a send was refused with queue_full; half of the bounds is free now
 //     on_beat(e, bool window_rolled)                  heartbeat_options::beat_interval
@@ -75,8 +76,9 @@ concept has_on_message = requires(Handler& h, Endpoint& e, message&& m) { h.on_m
 template <class Handler, class Endpoint>
 concept has_on_ping = requires(Handler& h, Endpoint& e, const_bytes b) { h.on_ping(e, b); };
 template <class Handler, class Endpoint>
-concept has_on_pong =
-    requires(Handler& h, Endpoint& e, const_bytes b, duration round_trip) { h.on_pong(e, b, round_trip); };
+concept has_on_pong = requires(Handler& h, Endpoint& e, const_bytes b, std::optional<duration> round_trip) {
+    h.on_pong(e, b, round_trip);
+};
 template <class Handler, class Endpoint>
 concept has_on_peer_close = requires(Handler& h, Endpoint& e, close_code code, std::string_view reason) {
     h.on_peer_close(e, code, reason);
@@ -97,8 +99,9 @@ consteval void check_hooks() noexcept {
                   "a handler has on_message(auto& endpoint, message&&), or is a callable of these");
     static_assert(!names_on_ping<Handler>() || has_on_ping<Handler, Endpoint>,
                   "on_ping is called as on_ping(endpoint&, const_bytes payload)");
-    static_assert(!names_on_pong<Handler>() || has_on_pong<Handler, Endpoint>,
-                  "on_pong is called as on_pong(endpoint&, const_bytes payload, duration round_trip)");
+    static_assert(
+        !names_on_pong<Handler>() || has_on_pong<Handler, Endpoint>,
+        "on_pong is called as on_pong(endpoint&, const_bytes payload, std::optional<duration> round_trip)");
     static_assert(!names_on_peer_close<Handler>() || has_on_peer_close<Handler, Endpoint>,
                   "on_peer_close is called as on_peer_close(endpoint&, close_code, std::string_view reason)");
     static_assert(!names_on_room<Handler>() || has_on_room<Handler, Endpoint>,
@@ -114,9 +117,10 @@ consteval void check_hooks() noexcept {
                   "an endpoint knows no such hook: messages of both kinds come to on_message");
     static_assert(!names_on_open<Handler>(),
                   "an endpoint knows no on_open: it is open when it is made, or when its init_gate opens");
-    static_assert(!names_on_close<Handler>() && !names_on_closed<Handler>() && !names_on_error<Handler>() &&
-                      !names_on_finish<Handler>() && !names_on_end<Handler>(),
-                  "an endpoint knows no such hook: on_peer_close tells of the peer's Close, on_finished of the end");
+    static_assert(
+        !names_on_close<Handler>() && !names_on_closed<Handler>() && !names_on_error<Handler>() &&
+            !names_on_finish<Handler>() && !names_on_end<Handler>(),
+        "an endpoint knows no such hook: on_peer_close tells of the peer's Close, on_finished of the end");
     static_assert(!names_on_drain<Handler>() && !names_on_writable<Handler>(),
                   "an endpoint knows no such hook: on_room tells that a refused send may be tried again");
     static_assert(!names_on_heartbeat<Handler>() && !names_on_refuse<Handler>(),

@@ -37,8 +37,8 @@ struct end_options {
 
 /// What is to be done now.
 struct [[nodiscard]] end_actions {
-    bool end_output = false; ///< send our FIN. Told once
-    bool disconnect = false; ///< end both directions. Told once, after end_output if both are due
+    bool end_output = false;           ///< send our FIN. Told once
+    bool disconnect = false;           ///< end both directions. Told once, after end_output if both are due
     time_point deadline = no_deadline; ///< when to ask again; an event may change it
 };
 
@@ -122,9 +122,9 @@ private:
 
     constexpr void advance(time_point now) noexcept {
         if (stage_ == stage::gone || output_ == output::open) return;
-        const stage next = input_ == input::open                                    ? stage::await_close
+        const stage next = input_ == input::open                                ? stage::await_close
                            : input_ == input::over || output_ == output::failed ? stage::gone
-                                                                                     : stage::await_end;
+                                                                                : stage::await_end;
         if (next == stage_) return;
         stage_ = next;
         since_ = now;

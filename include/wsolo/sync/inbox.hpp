@@ -159,7 +159,8 @@ private:
             case inbox_step::quantum_used:
                 return {schedule() ? inbox_status::more : inbox_status::finished, total};
             case inbox_step::rested:
-                if (wanted()) rouse(); // it changed its mind before the turn was parked: its rouse() found nothing
+                if (wanted())
+                    rouse(); // it changed its mind before the turn was parked: its rouse() found nothing
                 return {inbox_status::resting, total};
             case inbox_step::end: end(); return {inbox_status::finished, total};
             default: return {inbox_status::idle, total}; // the last touch was in there

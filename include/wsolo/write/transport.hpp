@@ -28,7 +28,7 @@ struct [[nodiscard]] io_result {
 /// How a writer ended, as its transport is told.
 enum class end_of_write : std::uint8_t {
     drained, ///< a Close was the last thing written; the stream goes on until its owner ends it (endpoint/stream_end.hpp)
-    failed,  ///< a write failed, or took too long: nothing more can be written, the peer's bytes can still be read
+    failed, ///< a write failed, or took too long: nothing more can be written, the peer's bytes can still be read
     aborted, ///< the connection is to go: a transport that can ends both directions, so that a blocked reader wakes
 };
 
