@@ -121,6 +121,7 @@ private:
         if (opening_ == nullptr) return {.read = false, .finished = true};
         auto& common = opening_->common;
         if (is_asking() && common.now() >= common.by) opening_->expire();
+        if (common.state == detail::opening_state::refused) common.end.on_discarded(rest.size());
         if (common.step()) return open(rest);
         if (!common.keep(rest)) static_cast<void>(common.step());
         return common.wants();
@@ -139,8 +140,9 @@ private:
                 whole_->abort(errc::handler_failed);
         }
         if (!early.empty()) static_cast<void>(whole_->receive(early.view()));
-        const endpoint_wants wants = rest.empty() ? whole_->run() : whole_->receive(rest);
-        return input_is_over ? whole_->end_of_input(input_error) : wants;
+        if (!rest.empty()) static_cast<void>(whole_->receive(rest));
+        if (input_is_over) static_cast<void>(whole_->end_of_input(input_error));
+        return whole_->run();
     }
 
     std::unique_ptr<Opening> opening_; ///< until it is open

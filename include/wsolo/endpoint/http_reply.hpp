@@ -6,6 +6,7 @@
 // - The last call counts. Without one the request is answered as the judge has it: an upgrade with 101, any other with 426.
 // - Every answer but a 101 ends the connection, and says so.
 
+#include "../handshake/negotiate.hpp"
 #include "../handshake/response.hpp"
 
 namespace wsolo::inline WSOLO_ABI {

@@ -79,9 +79,14 @@ public:
     void blame(errc why) noexcept {
         if (reason == errc::none) reason = why;
     }
-    /// What came after the handshake, or instead of an end. False: there is no memory for it, and the connection goes.
+    /// The peer's stream ended, or broke.
+    void end_input(errc why) {
+        input_is_over = true;
+        input_error = why;
+        if (state == opening_state::refused) end.on_input_over(now());
+    }
+    /// What follows the handshake, while `out` is on its way. False: there is no memory for it, and the connection goes.
     [[nodiscard]] bool keep(const_bytes rest) {
-        if (state == opening_state::refused) end.on_discarded(rest.size());
         if (state != opening_state::agreed || early.append(rest)) return true;
         give_up(errc::out_of_memory);
         return false;
