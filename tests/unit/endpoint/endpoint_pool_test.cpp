@@ -22,7 +22,7 @@ TEMPLATE_TEST_CASE("a loop that comes at once finds the messages over", "[endpoi
     f.loop_at_once();
     f.whole->work();
     CHECK(f.sent() == sent_frames{{text_op, "last words"}, {close_op, "\x03\xe8"}});
-    CHECK(f.wants.finished);
+    CHECK(f.end_of_input().finished);
     CHECK(f.log.endings.size() == 1);
 }
 
