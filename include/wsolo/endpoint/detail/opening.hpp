@@ -35,7 +35,7 @@ template <class Parts, class Traits>
 class opening {
     using transport_type = decltype(Parts::connection);
     static_assert(
-        stream<transport_type>,
+        byte_stream<transport_type>,
         "a connection ends its byte stream itself: give its transport end_output() and disconnect()");
     using anchor = basic_session_anchor<opening, Traits>;
 
