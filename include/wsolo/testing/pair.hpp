@@ -111,10 +111,14 @@ public:
     [[nodiscard]] std::string receive(std::size_t at_most = static_cast<std::size_t>(-1)) {
         return in_->read(at_most, virtual_clock::now());
     }
+    /// Bytes that have arrived and were not read.
+    [[nodiscard]] std::size_t unread() const noexcept { return in_->readable(); }
     /// Everything was read, and the peer ended its direction (or a reset did).
     [[nodiscard]] bool is_at_end() const noexcept { return in_->is_at_end(); }
     /// A reset arrived: nothing can be written, and after what has arrived there is nothing to read.
     [[nodiscard]] bool is_reset() const noexcept { return is_broken_; }
+    /// The output has ended, by whichever call.
+    [[nodiscard]] bool has_ended_output() const noexcept { return has_ended_; }
     /// Ends the output (FIN).
     void end_output() {
         if (!is_broken_ && !std::exchange(has_ended_, true)) out_->end(virtual_clock::now());
