@@ -74,7 +74,8 @@ void endpoint_history::draw_options(side& of) {
     how.writing.limits.control_reserve = draws_.one_of<std::uint16_t>({1, 2, 256});
     how.writing.pump_quantum = draws_.one_of<std::uint32_t>({1, 1'000, 1 << 20});
     how.writing.pump_frames = draws_.one_of<std::uint16_t>({1, 2, 16'384});
-    set_unsent(how, draws_.one_of<std::size_t>({0, 1, 10'000, 100'000}), draws_.one_of<std::uint32_t>({0, 1, 8, 16'384}));
+    set_unsent(how, draws_.one_of<std::size_t>({0, 1, 10'000, 100'000}),
+               draws_.one_of<std::uint32_t>({0, 1, 8, 16'384}));
     how.beating.ping_interval = draws_.one_of({0ms, 300ms, 1000ms, 20'000ms});
     how.beating.beat_interval = draws_.one_of({0ms, 0ms, 1000ms, 7000ms});
     how.beating.pong_only = draws_.chance(10);
@@ -87,14 +88,15 @@ void endpoint_history::draw_options(side& of) {
     const auto all = std::chrono::duration_cast<span_of_time>(
         std::chrono::duration<double>(4.0 * static_cast<double>(budget_ + 100'000) / least) + 60s);
     // A healthy peer may be silent for that long: one delivery's worth of replies, a handler, the latency.
-    const auto silence = std::chrono::duration_cast<span_of_time>(
-        std::chrono::duration<double>(2.0 * 140'000 / least) + 4s);
+    const auto silence =
+        std::chrono::duration_cast<span_of_time>(std::chrono::duration<double>(2.0 * 140'000 / least) + 4s);
     const bool answers = of.replies != 0 || of.peer->replies != 0;
 
     if (is_healthy_) {
         how.beating.pong_timeout = draws_.one_of({2'000ms, 4'000ms, rounded(silence)});
         if (how.beating.pong_only) how.beating.pong_timeout = rounded(all);
-        how.writing.timeouts.write = answers ? rounded(silence + all) : draws_.one_of({4'000ms, 30'000ms, 0ms});
+        how.writing.timeouts.write =
+            answers ? rounded(silence + all) : draws_.one_of({4'000ms, 30'000ms, 0ms});
         how.writing.timeouts.drain = draws_.one_of({0ms, rounded(all)});
         how.writing.timeouts.min_rate = draws_.one_of<std::uint32_t>({0, 1'024});
         of.close_timeout = draws_.one_of({rounded(all), rounded(2 * all)});
@@ -108,12 +110,12 @@ void endpoint_history::draw_options(side& of) {
         how.writing.timeouts.min_rate = draws_.one_of<std::uint32_t>({0, 1'024, 100'000});
         of.close_timeout = draws_.one_of({50ms, 1'000ms, 5'000ms});
         of.linger_timeout = draws_.one_of({50ms, 1'000ms, 5'000ms});
-        how.writing.limits.when_full =
-            draws_.one_of({wsolo::overflow::reject, wsolo::overflow::drop_oldest, wsolo::overflow::disconnect});
+        how.writing.limits.when_full = draws_.one_of(
+            {wsolo::overflow::reject, wsolo::overflow::drop_oldest, wsolo::overflow::disconnect});
         if (draws_.chance(50)) how.writing.limits.max_bytes = draws_.one_of<std::size_t>({300, 3'000});
-        how.handling.when_full = draws_.one_of({wsolo::inbox_overflow::pause, wsolo::inbox_overflow::violate_policy,
-                                                wsolo::inbox_overflow::try_again_later,
-                                                wsolo::inbox_overflow::drop_newest});
+        how.handling.when_full =
+            draws_.one_of({wsolo::inbox_overflow::pause, wsolo::inbox_overflow::violate_policy,
+                           wsolo::inbox_overflow::try_again_later, wsolo::inbox_overflow::drop_newest});
         if (draws_.chance(20)) how.reading.max_message_size = 60;
         of.fails_messages = draws_.one_of({0U, 0U, 0U, 3U});
         of.throws_messages = draws_.one_of({0U, 0U, 0U, 3U});
@@ -123,8 +125,10 @@ void endpoint_history::draw_options(side& of) {
     set_times(how, rounded(of.close_timeout), rounded(of.linger_timeout));
 
     journal::line(0,
-                  "%s: %s, late by %u ms, sleeps %u%%, answers %u%% with %zu; inbox %u/%zu policy %d, quantum %u; writer %zu/%u "
-                  "policy %d, reserve %u, pump %u/%u, unsent %zu; ping %d ms, pong %d ms%s, beat %d ms; write %d ms, drain %d "
+                  "%s: %s, late by %u ms, sleeps %u%%, answers %u%% with %zu; inbox %u/%zu policy %d, "
+                  "quantum %u; writer %zu/%u "
+                  "policy %d, reserve %u, pump %u/%u, unsent %zu; ping %d ms, pong %d ms%s, beat %d ms; "
+                  "write %d ms, drain %d "
                   "ms, rate %u; close %d ms, linger %d ms",
                   of.name,
                   of.where == handled_by::loop   ? "loop"
@@ -153,16 +157,17 @@ void endpoint_history::draw() {
     draw_options(client_);
     reenters_ = draws_.one_of({0U, 5U, 15U, 40U});
     wanted_ = draws_.one_of({4U, 12U, 30U, 30U, 80U});
-    static constexpr unsigned usual[operations] = {20, 12, 3, 3, 4, 1, 1, 2, 1, 4, 1, 1, 20, 2, 2, 2, 4, 1, 1, 1, 1, 2};
+    static constexpr unsigned usual[operations] = {20, 12, 3, 3, 4, 1, 1, 2, 1, 4, 1,
+                                                   1,  20, 2, 2, 2, 4, 1, 1, 1, 1, 2};
     for (std::size_t i = 0; i < operations; ++i) weights_[i] = usual[i] * draws_.one_of({0U, 1U, 1U, 3U});
     weights_[static_cast<std::size_t>(operation::pass_time)] = 20;
     const auto leave_out = [&](std::initializer_list<operation> these) {
         for (const operation each : these) weights_[static_cast<std::size_t>(each)] = 0;
     };
     if (is_healthy_)
-        leave_out({operation::close, operation::close_by_handle, operation::abort, operation::destroy, operation::sleep,
-               operation::stall, operation::resume, operation::reset, operation::reset_end, operation::half_close,
-               operation::hangups});
+        leave_out({operation::close, operation::close_by_handle, operation::abort, operation::destroy,
+                   operation::sleep, operation::stall, operation::resume, operation::reset,
+                   operation::reset_end, operation::half_close, operation::hangups});
     if (is_healthy_ && !may_jump_) leave_out({operation::jump});
     for (const auto* each : {&links_.to_server, &links_.to_client})
         journal::line(0, "%s: latency %d us, rate %llu, buffers %zu/%zu, cut %zu%s%s",
@@ -207,20 +212,29 @@ void endpoint_history::do_work(side& of) {
 
 void endpoint_history::pass(span_of_time span) {
     const time_point last = clock::now() + span;
-    for (bool is_over = false; !is_over && !journal::is_broken();) {
-        time_point next = last;
+    const auto next = [&] {
+        time_point first = last;
         for (const side* each : {&server_, &client_}) {
-            if (!each->work_due.empty()) next = std::min(next, *each->work_due.begin());
-            if (each->resume_due) next = std::min(next, *each->resume_due);
+            if (!each->work_due.empty()) first = std::min(first, *each->work_due.begin());
+            if (each->resume_due) first = std::min(first, *each->resume_due);
             if (each->is_running() && clock::now() <= each->must_finish_by) // looked at when it passes
-                next = std::min(next, wsolo::deadline_after(each->must_finish_by, 1ns));
+                first = std::min(first, wsolo::deadline_after(each->must_finish_by, 1ns));
         }
-        net_->run_for(std::max(next - clock::now(), span_of_time::zero()));
+        return first;
+    };
+    for (bool is_over = false; !is_over && !journal::is_broken();) {
+        // At each instant what is due in the two loops comes first.
+        const time_point target = next();
+        static_cast<void>(net_->run_until([&] { return next() < target; },
+                                          std::max(target - clock::now(), span_of_time::zero())));
+        net_->settle();
         if (net_->has_spun()) broke(server_, "spin", "a side asks to be run at one instant for ever");
+        check_rest(server_);
+        check_rest(client_);
+        check_heap();
         const time_point now = clock::now();
         is_over = now >= last;
         for (side* each : {&server_, &client_}) {
-            check_rest(*each);
             if (!each->work_due.empty() && *each->work_due.begin() <= now) {
                 each->work_due.erase(each->work_due.begin());
                 is_over = false;
@@ -233,7 +247,6 @@ void endpoint_history::pass(span_of_time span) {
                 each->subject->resume_coroutine();
             }
         }
-        check_heap();
     }
 }
 
@@ -250,7 +263,8 @@ void endpoint_history::end_of_history() {
             pass(draw.one_of({0ms, 1ms, 30ms, 400ms}));
             if (first.peer->is_running()) do_close(*first.peer, draw);
         }
-        for (int i = 0; i < 100'000 && (server_.is_running() || client_.is_running()) && !journal::is_broken(); ++i)
+        for (int i = 0;
+             i < 100'000 && (server_.is_running() || client_.is_running()) && !journal::is_broken(); ++i)
             pass(10s);
     } else {
         if (is_stalled_ && draw.chance(70)) {
@@ -277,7 +291,8 @@ void endpoint_history::end_of_history() {
             each->end_is_due();
             each->subject->abort();
         }
-        for (int i = 0; i < 1'000 && (server_.is_running() || client_.is_running()) && !journal::is_broken(); ++i)
+        for (int i = 0; i < 1'000 && (server_.is_running() || client_.is_running()) && !journal::is_broken();
+             ++i)
             pass(10s);
     }
     if (journal::is_broken()) return;
@@ -307,8 +322,9 @@ void endpoint_history::end_of_history() {
     }
     net_.reset();
     if (heap::held_blocks() != 0)
-        broke(server_, "leak", std::to_string(heap::held_bytes()) + " bytes in " +
-                                   std::to_string(heap::held_blocks()) + " blocks are left");
+        broke(server_, "leak",
+              std::to_string(heap::held_bytes()) + " bytes in " + std::to_string(heap::held_blocks()) +
+                  " blocks are left");
 }
 
 } // namespace histories

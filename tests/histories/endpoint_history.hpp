@@ -72,7 +72,8 @@ private:
     /// One side, and what is known of it.
     class side final : public endpoint_surroundings {
     public:
-        side(endpoint_history& of, const char* called, bool client) : all(of), name(called), is_client(client) {}
+        side(endpoint_history& of, const char* called, bool client)
+            : all(of), name(called), is_client(client) {}
 
         void before_write() override;
         void wrote(std::string_view bytes) override;
@@ -99,7 +100,9 @@ private:
 
         [[gnu::format(printf, 2, 3)]] void say(const char* format, ...) const;
 
-        [[nodiscard]] bool is_running() const { return subject && subject->is_alive() && !is_dying && !is_finished; }
+        [[nodiscard]] bool is_running() const {
+            return subject && subject->is_alive() && !is_dying && !is_finished;
+        }
         /// From now it is to finish within the bounds that its options set.
         void end_is_due();
         [[nodiscard]] span_of_time longest_end() const;
@@ -120,8 +123,8 @@ private:
         // What was drawn.
         unsigned replies = 0; ///< percent of the messages that are answered by one
         std::size_t reply_size = 8;
-        unsigned lateness_ms = 0; ///< of the pool, and of what a coroutine waits for
-        unsigned handler_sleeps = 0; ///< percent, in a pool
+        unsigned lateness_ms = 0;                         ///< of the pool, and of what a coroutine waits for
+        unsigned handler_sleeps = 0;                      ///< percent, in a pool
         unsigned fails_messages = 0, throws_messages = 0; ///< percent
 
         // What it did.
@@ -139,6 +142,7 @@ private:
         std::size_t next_expected = 0; ///< number of the peer's next message
         std::uint64_t delivered = 0, refused = 0;
         std::uint64_t bytes_received = 0;
+        mutable std::size_t bytes_untold = 0; ///< since the last line of the journal
         bool input_ended = false;
 
         // Its stream.

@@ -14,9 +14,10 @@ namespace histories {
 using namespace std::chrono_literals;
 
 const char* const endpoint_history::names[] = {
-    "send",       "burst",   "send_parts",     "send_shared",     "ping",    "close",       "abort", "take_handle",
-    "drop_handle", "send_by_handle", "close_by_handle", "destroy", "pass_time", "jump",  "sleep",       "stall",
-    "resume",     "reset",   "reset_end",      "half_close",      "hangups", "extra_worker"};
+    "send",        "burst",       "send_parts",     "send_shared",     "ping",      "close",      "abort",
+    "take_handle", "drop_handle", "send_by_handle", "close_by_handle", "destroy",   "pass_time",  "jump",
+    "sleep",       "stall",       "resume",         "reset",           "reset_end", "half_close", "hangups",
+    "extra_worker"};
 
 namespace {
 
@@ -35,13 +36,15 @@ std::string payload_of(bool is_client, std::size_t number, std::size_t size) {
 
 void endpoint_history::side::say(const char* format, ...) const {
     char line[300];
-    const int size = std::snprintf(line, sizeof line, "%s ", name);
+    const int size = bytes_untold == 0 ? std::snprintf(line, sizeof line, "%s ", name)
+                                       : std::snprintf(line, sizeof line, "%s (got %zu bytes) ", name,
+                                                       std::exchange(bytes_untold, 0));
     std::va_list values;
     va_start(values, format);
     std::vsnprintf(line + size, sizeof line - static_cast<std::size_t>(size), format, values);
     va_end(values);
-    journal::line(all.depth_, "%9.3f %s", static_cast<double>(clock::now().time_since_epoch() % 1000h / 1us) / 1000.0,
-                  line);
+    journal::line(all.depth_, "%9.3f %s",
+                  static_cast<double>(clock::now().time_since_epoch() % 1000h / 1us) / 1000.0, line);
 }
 
 void endpoint_history::broke(const side& of, const char* rule, const std::string& how) const {
@@ -56,7 +59,8 @@ std::string endpoint_history::never_performed() {
 }
 
 std::size_t endpoint_history::draw_size(seeded& draw) const {
-    return draw.chance(70) ? draw.between(smallest, 40) : draw.between(smallest, std::max(biggest_, smallest));
+    return draw.chance(70) ? draw.between(smallest, 40)
+                           : draw.between(smallest, std::max(biggest_, smallest));
 }
 
 // ---- operations
@@ -83,9 +87,9 @@ void endpoint_history::nested(side& of, unsigned most) {
     const raised deeper(depth_, 1U);
     for (std::size_t count = draw.between(1, most); count != 0; --count) {
         ++nested_operations_;
-        operation which = draw.one_of({operation::send, operation::send, operation::burst, operation::send_parts,
-                                       operation::send_shared, operation::ping, operation::send_by_handle,
-                                       operation::close, operation::abort});
+        operation which = draw.one_of({operation::send, operation::send, operation::burst,
+                                       operation::send_parts, operation::send_shared, operation::ping,
+                                       operation::send_by_handle, operation::close, operation::abort});
         if (weights_[static_cast<std::size_t>(which)] == 0) which = operation::send;
         if (which == operation::abort && draw.chance(70)) which = operation::send;
         side& whom = draw.chance(80) ? of : *of.peer;
@@ -109,7 +113,8 @@ errc endpoint_history::send_one(side& from, seeded& draw, operation how, std::si
     switch (how) {
     case operation::send_parts: {
         frames = 0;
-        error = from.subject->send_parts(is_text, payload, std::max<std::size_t>(1, size / draw.between(1, 5)), frames);
+        error = from.subject->send_parts(is_text, payload,
+                                         std::max<std::size_t>(1, size / draw.between(1, 5)), frames);
         if (error != errc::none && frames != 0) { // it ends the connection
             ++from.broken_messages;
             from.failed = true;
@@ -220,9 +225,7 @@ bool endpoint_history::perform(operation which, side& of, seeded& draw) {
         if (!is_outside || !of.subject->is_alive()) return false;
         do_destroy(of);
         return true;
-    case operation::pass_time:
-        pass(draw.one_of({1ms, 10ms, 100ms, 700ms, 3'000ms}));
-        return true;
+    case operation::pass_time: pass(draw.one_of({1ms, 10ms, 100ms, 700ms, 3'000ms})); return true;
     case operation::jump: {
         const span_of_time span = draw.one_of<span_of_time>({1s, 30s, 3600s});
         of.say("%u: both sleep %d s", number_, static_cast<int>(span / 1s));
@@ -267,9 +270,7 @@ bool endpoint_history::perform(operation which, side& of, seeded& draw) {
         was_disturbed_ = true;
         of.end->end_output();
         return true;
-    case operation::hangups:
-        of.end->tell_hangups(true);
-        return true;
+    case operation::hangups: of.end->tell_hangups(true); return true;
     case operation::extra_worker:
         if (!is_outside || of.where != handled_by::pool || !of.is_running()) return false;
         do_work(of);
@@ -285,7 +286,9 @@ void endpoint_history::side::before_write() { all.nested(*this, 2); }
 void endpoint_history::side::wrote(std::string_view bytes) {
     if (close_ends_at != 0 && !bytes.empty()) all.broke(*this, "wire", "bytes after the Close");
     wire += bytes;
-    const auto byte = [&](std::size_t at) { return static_cast<std::size_t>(static_cast<unsigned char>(wire[at])); };
+    const auto byte = [&](std::size_t at) {
+        return static_cast<std::size_t>(static_cast<unsigned char>(wire[at]));
+    };
     while (next_frame_at + 2 <= wire.size()) {
         std::size_t header = 2;
         std::size_t size = byte(next_frame_at + 1) & 0x7f;
@@ -309,7 +312,8 @@ void endpoint_history::side::wrote(std::string_view bytes) {
 }
 
 void endpoint_history::side::ended_output() {
-    say("FIN%s%s", has_read_close() ? ", the peer's Close was read" : "", input_ended ? ", its stream has ended" : "");
+    say("FIN%s%s", has_read_close() ? ", the peer's Close was read" : "",
+        input_ended ? ", its stream has ended" : "");
     if (input_ended || was_aborted || is_dying || early_fin != "") return;
     const time_point now = clock::now();
     if (!has_read_close()) {
@@ -330,7 +334,7 @@ void endpoint_history::side::writer_finished() {
 void endpoint_history::side::receives(std::size_t bytes) {
     const bool had_close = has_read_close();
     bytes_received += bytes;
-    say("receives %zu", bytes);
+    bytes_untold += bytes;
     if (!had_close && has_read_close()) end_is_due();
 }
 
@@ -364,7 +368,8 @@ errc endpoint_history::side::on_message(bool is_text, std::string_view payload) 
     if (is_finished && !is_dying) all.broke(*this, "finished", "a message is handled after the end");
     if (handles) all.broke(*this, "order", "two messages are handled at a time");
     std::size_t number = 0;
-    for (std::size_t i = 1; i < 7 && i < payload.size(); ++i) number = number * 10 + static_cast<std::size_t>(payload[i] - '0');
+    for (std::size_t i = 1; i < 7 && i < payload.size(); ++i)
+        number = number * 10 + static_cast<std::size_t>(payload[i] - '0');
     say("message %zu (%zu)", number, payload.size());
     ++delivered;
     if (number >= peer->sent.size() || payload.size() < smallest) {
@@ -374,12 +379,14 @@ errc endpoint_history::side::on_message(bool is_text, std::string_view payload) 
     record& it = peer->sent[number];
     if (payload != payload_of(peer->is_client, number, it.size) || it.is_text != is_text)
         all.broke(*this, "content", "message " + std::to_string(number) + " is not what was sent");
-    if (!it.is_accepted) all.broke(*this, "content", "message " + std::to_string(number) + " was refused, and arrives");
+    if (!it.is_accepted)
+        all.broke(*this, "content", "message " + std::to_string(number) + " was refused, and arrives");
     if (it.is_delivered || number < next_expected)
         all.broke(*this, "order", "message " + std::to_string(number) + " comes again, or late");
     for (std::size_t i = next_expected; i < number; ++i)
         if (peer->sent[i].is_accepted && !peer->sent[i].is_refused && !peer->may_lose)
-            all.broke(*this, "lost", "message " + std::to_string(i) + " is missing before " + std::to_string(number));
+            all.broke(*this, "lost",
+                      "message " + std::to_string(i) + " is missing before " + std::to_string(number));
     it.is_delivered = true;
     next_expected = number + 1;
 
@@ -447,7 +454,8 @@ void endpoint_history::side::on_room() { all.callback(*this, "room"); }
 void endpoint_history::side::on_beat() { all.nested(*this, 1); }
 void endpoint_history::side::on_refused(std::string_view payload) {
     std::size_t number = 0;
-    for (std::size_t i = 1; i < 7 && i < payload.size(); ++i) number = number * 10 + static_cast<std::size_t>(payload[i] - '0');
+    for (std::size_t i = 1; i < 7 && i < payload.size(); ++i)
+        number = number * 10 + static_cast<std::size_t>(payload[i] - '0');
     say("refused message %zu", number);
     ++refused;
     if (number < peer->sent.size()) peer->sent[number].is_refused = true;
@@ -482,16 +490,19 @@ void endpoint_history::check_rest(side& of) {
     if (std::exchange(of.arrived, arrived) != arrived && of.must_finish_by != time_point::max())
         of.must_finish_by = wsolo::deadline_after(now, of.longest_end());
     if (now > of.must_finish_by && now > of.asleep_until)
-        broke(of, "bound", "not finished when all the options' bounds have passed" +
-                               std::string(of.handles ? " (a handler holds a message)" : ""));
+        broke(of, "bound",
+              "not finished when all the options' bounds have passed" +
+                  std::string(of.handles ? " (a handler holds a message)" : ""));
     if (depth_ != 0 || now < of.asleep_until) return;
     const wsolo::endpoint_wants& wants = of.end->wants();
     if (of.subject->queued_frames() != 0 && !wants.write)
-        broke(of, "lost_wakeup", std::to_string(of.subject->queued_frames()) + " frames wait, and nothing is asked for");
-    if (of.where == handled_by::loop && of.subject->queued_messages() != 0 && of.subject->queued_frames() == 0)
-        broke(of, "lost_wakeup", "messages wait for the loop, and nothing is asked for");
-    if (of.where == handled_by::pool && of.subject->queued_messages() != 0 && of.work_due.empty() && !of.handles &&
+        broke(of, "lost_wakeup",
+              std::to_string(of.subject->queued_frames()) + " frames wait, and nothing is asked for");
+    if (of.where == handled_by::loop && of.subject->queued_messages() != 0 &&
         of.subject->queued_frames() == 0)
+        broke(of, "lost_wakeup", "messages wait for the loop, and nothing is asked for");
+    if (of.where == handled_by::pool && of.subject->queued_messages() != 0 && of.work_due.empty() &&
+        !of.handles && of.subject->queued_frames() == 0)
         broke(of, "lost_wakeup", "messages wait, and no work was asked for");
 }
 
@@ -500,16 +511,20 @@ void endpoint_history::check_ending(side& of) {
     const wsolo::ending& how = of.ending;
     const auto number = [](std::uint64_t value) { return std::to_string(value); };
     if (of.own_frames + how.control_frames != how.written.frames_accepted() && of.broken_messages == 0)
-        broke(of, "counts", number(of.own_frames) + " frames were accepted, and " + number(how.control_frames) +
-                                " of its own; the report knows " + number(how.written.frames_accepted()));
+        broke(of, "counts",
+              number(of.own_frames) + " frames were accepted, and " + number(how.control_frames) +
+                  " of its own; the report knows " + number(how.written.frames_accepted()));
     if (how.handled.messages_handled != of.delivered)
-        broke(of, "counts", number(of.delivered) + " messages were handled, the report says " +
-                                number(how.handled.messages_handled));
-    if (how.handled.messages_refused != of.refused)
-        broke(of, "counts", number(of.refused) + " messages were refused, the report says " +
-                                number(how.handled.messages_refused));
-    const bool reads_on = how.reason == errc::none || how.reason == errc::write_failed ||
-                          how.reason == errc::connection_lost;
+        broke(of, "counts",
+              number(of.delivered) + " messages were handled, the report says " +
+                  number(how.handled.messages_handled));
+    if (how.handled.messages_refused != of.refused &&
+        of.how.handling.when_full == wsolo::inbox_overflow::drop_newest)
+        broke(of, "counts",
+              number(of.refused) + " messages were refused, the report says " +
+                  number(how.handled.messages_refused));
+    const bool reads_on =
+        how.reason == errc::none || how.reason == errc::write_failed || how.reason == errc::connection_lost;
     if (reads_on && of.unread != 0 && !of.was_aborted)
         broke(of, "unread", number(of.unread) + " bytes that have arrived are not read: " + str(how.reason));
     if (reads_on && !of.was_aborted && !of.failed && of.how.reading.max_message_size > 1'000) {
@@ -517,12 +532,14 @@ void endpoint_history::check_ending(side& of) {
             std::upper_bound(of.peer->message_ends.begin(), of.peer->message_ends.end(), of.bytes_received) -
             of.peer->message_ends.begin());
         if (came != of.delivered + of.refused + (of.handles ? 1U : 0U) && came != of.delivered + of.refused)
-            broke(of, "unhandled", number(came) + " messages were read, and " + number(of.delivered) +
-                                       " handled: " + str(how.reason));
+            broke(of, "unhandled",
+                  number(came) + " messages were read, and " + number(of.delivered) +
+                      " handled: " + str(how.reason));
     }
     if (how.reason == errc::none && (!how.peer_closed || !how.written.is_clean()))
         broke(of, "ending", "in order, without both Closes");
-    if (how.peer_closed && !of.has_read_close()) broke(of, "ending", "a Close of the peer that it did not send");
+    if (how.peer_closed && !of.has_read_close())
+        broke(of, "ending", "a Close of the peer that it did not send");
     if (of.early_fin != "" && (how.reason == errc::none || of.failed)) broke(of, "fin", of.early_fin);
     if (is_healthy_ && !was_disturbed_ && how.reason != errc::none)
         broke(of, how.reason == errc::pong_timeout || how.reason == errc::write_timed_out ? "cut" : "ending",
@@ -543,13 +560,15 @@ void endpoint_history::check_wire(side& of) {
         while (next < of.sent.size() &&
                (!of.sent[next].is_accepted || payload != payload_of(of.is_client, next, of.sent[next].size)))
             if (of.sent[next++].is_accepted && !of.may_lose)
-                broke(of, "wire", "message " + std::to_string(next - 1) + " is not on the wire, later ones are");
+                broke(of, "wire",
+                      "message " + std::to_string(next - 1) + " is not on the wire, later ones are");
         if (next++ >= of.sent.size()) broke(of, "wire", "a message that was not accepted");
         payload.clear();
     }
     if (of.finishes == 1 && frames != of.ending.written.frames_written)
-        broke(of, "counts", std::to_string(frames) + " frames are on the wire, the report says " +
-                                std::to_string(of.ending.written.frames_written));
+        broke(of, "counts",
+              std::to_string(frames) + " frames are on the wire, the report says " +
+                  std::to_string(of.ending.written.frames_written));
     if (of.finishes == 1 && (all.rest != 0) != of.ending.written.partial_frame)
         broke(of, "counts", "the report is wrong about half a frame");
 }
@@ -559,32 +578,38 @@ void endpoint_history::check_healthy(side& of) {
     const wsolo::ending& how = of.ending;
     for (std::size_t i = 0; i < from.sent.size(); ++i)
         if (from.sent[i].is_accepted && !from.sent[i].is_delivered) {
-            broke(of, "lost", "message " + std::to_string(i) + " of " + std::to_string(from.sent.size()) +
-                                  " was accepted, and did not come");
+            broke(of, "lost",
+                  "message " + std::to_string(i) + " of " + std::to_string(from.sent.size()) +
+                      " was accepted, and did not come");
             break;
         }
     if (how.written.frames_dropped != 0 || how.handled.messages_dropped != 0)
-        broke(of, "lost", "the report knows of " + std::to_string(how.written.frames_dropped) + " frames and " +
-                              std::to_string(how.handled.messages_dropped) + " messages dropped");
+        broke(of, "lost",
+              "the report knows of " + std::to_string(how.written.frames_dropped) + " frames and " +
+                  std::to_string(how.handled.messages_dropped) + " messages dropped");
     const unsigned theirs = from.has_closed ? from.closed_with : of.closed_with;
     if (how.peer_closed && static_cast<unsigned>(how.code) != theirs && !(from.has_closed && of.has_closed))
-        broke(of, "code", "the peer closed with " + std::to_string(theirs) + ", and the ending says " +
-                              std::to_string(static_cast<unsigned>(how.code)));
+        broke(of, "code",
+              "the peer closed with " + std::to_string(theirs) + ", and the ending says " +
+                  std::to_string(static_cast<unsigned>(how.code)));
     const wsolo::testing::stream_link& link = of.is_client ? net_->to_client() : net_->to_server();
-    if (link.lost() != 0) broke(of, "reset", std::to_string(link.lost()) + " bytes on their way to it were lost");
+    if (link.lost() != 0)
+        broke(of, "reset", std::to_string(link.lost()) + " bytes on their way to it were lost");
 }
 
 void endpoint_history::check_heap() {
     std::size_t allowed = 200'000;
     for (const side* each : {&server_, &client_}) {
         const wsolo::endpoint_options& how = each->how;
-        allowed += how.writing.limits.max_bytes * 5 / 4 + 64 * 1024 + how.writing.limits.control_reserve * 512U;
+        allowed +=
+            how.writing.limits.max_bytes * 5 / 4 + 64 * 1024 + how.writing.limits.control_reserve * 512U;
         allowed += 2 * how.handling.max_bytes + how.handling.max_messages * 64U;
         allowed += 4 * std::max(biggest_, each->peer->reply_size) + 130'000;
     }
     if (heap::held_bytes() > allowed)
-        broke(server_, "heap", std::to_string(heap::held_bytes()) + " bytes of heap, " + std::to_string(allowed) +
-                                   " are allowed");
+        broke(server_, "heap",
+              std::to_string(heap::held_bytes()) + " bytes of heap, " + std::to_string(allowed) +
+                  " are allowed");
 }
 
 } // namespace histories

@@ -86,7 +86,8 @@ public:
     virtual errc send_shared(std::string_view payload) = 0; ///< of a client: as send()
     virtual errc send_parts(bool is_text, std::string_view payload, std::size_t cut, unsigned& frames) = 0;
     virtual errc send_ping(std::string_view payload) = 0;
-    virtual errc close(unsigned code, std::string_view reason, span_of_time within) = 0; ///< zero: the default bound
+    virtual errc close(unsigned code, std::string_view reason,
+                       span_of_time within) = 0; ///< zero: the default bound
     virtual void abort() = 0;
     virtual void work() = 0;
     virtual void take_handle() = 0;
@@ -106,7 +107,8 @@ public:
 };
 
 /// Drives it on that end, from now on.
-std::unique_ptr<endpoint_subject> make_endpoint(bool is_client, handled_by where, const wsolo::endpoint_options& how,
+std::unique_ptr<endpoint_subject> make_endpoint(bool is_client, handled_by where,
+                                                const wsolo::endpoint_options& how,
                                                 wsolo::testing::pair_end& end, endpoint_surroundings& around);
 
 } // namespace histories

@@ -119,7 +119,8 @@ template <class Side, handled_by Where>
 class subject_of final : public endpoint_subject {
     using handler = std::conditional_t<Where == handled_by::coroutine, telling_source, telling_handler>;
     using work_hook = std::conditional_t<Where == handled_by::pool, pool_of_the_history, wsolo::in_the_loop>;
-    using whole = wsolo::endpoint<telling_transport, telling_schedule, handler, Side, work_hook, played_traits>;
+    using whole =
+        wsolo::endpoint<telling_transport, telling_schedule, handler, Side, work_hook, played_traits>;
     using handle_type = typename whole::weak_handle;
 
 public:
@@ -312,8 +313,10 @@ std::unique_ptr<endpoint_subject> make_of(handled_by where, const wsolo::endpoin
 
 } // namespace
 
-std::unique_ptr<endpoint_subject> make_endpoint(bool is_client, handled_by where, const wsolo::endpoint_options& how,
-                                                wsolo::testing::pair_end& end, endpoint_surroundings& around) {
+std::unique_ptr<endpoint_subject> make_endpoint(bool is_client, handled_by where,
+                                                const wsolo::endpoint_options& how,
+                                                wsolo::testing::pair_end& end,
+                                                endpoint_surroundings& around) {
     return is_client ? make_of<wsolo::client_side<>>(where, how, end, around)
                      : make_of<wsolo::server_side>(where, how, end, around);
 }
