@@ -31,6 +31,13 @@ void set_unsent(Options& how, std::size_t bytes, std::uint32_t frames) {
         how.max_unsent_frames = frames;
 }
 
+/// One window of bytes leaves in each latency, at most.
+double bytes_per_second(const wsolo::testing::link_options& link) {
+    const double latency = std::max(1e-6, std::chrono::duration<double>(link.latency).count());
+    const double rate = link.rate == 0 ? 1e9 : static_cast<double>(link.rate);
+    return std::min(rate, static_cast<double>(std::min(link.send_buffer, link.receive_buffer)) / latency);
+}
+
 std::chrono::milliseconds rounded(span_of_time span) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(span) + 1ms;
 }
@@ -53,20 +60,18 @@ void endpoint_history::draw_links() {
         each->receive_buffer = draws_.one_of<std::size_t>({64, 2'000, 16'000, 64'000, 256'000});
         each->cut = draws_.one_of<std::size_t>({0, 0, 1, 7, 100, 1500});
         each->seed = draws_.chance(50) ? draws_.next() : 0;
+        while (is_healthy_ && bytes_per_second(*each) < 8'000) { // well above min_rate
+            each->send_buffer *= 2;
+            each->receive_buffer *= 2;
+        }
     }
     links_.proxy = draws_.chance(30);
 }
 
 void endpoint_history::draw_options(side& of) {
-    of.where = draws_.one_of({handled_by::loop, handled_by::loop, handled_by::pool, handled_by::coroutine});
-    of.lateness_ms = draws_.one_of({0U, 1U, 20U, 150U});
     of.handler_sleeps = draws_.one_of({0U, 0U, 20U, 100U});
-    of.replies = draws_.one_of({0U, 0U, 20U, 100U});
-    if (of.replies == 100 && of.peer->replies != 0) of.replies = 0; // not for ever
-    of.reply_size = draw_size(draws_);
 
     wsolo::endpoint_options& how = of.how;
-    how.handling.max_messages = draws_.one_of<std::uint32_t>({1, 2, 8, 1024});
     how.handling.max_bytes = draws_.one_of<std::size_t>({500, 20'000, 1'000'000});
     how.handle_quantum = draws_.one_of<std::uint32_t>({0, 1, 2, 64});
     how.writing.limits.max_bytes = draws_.one_of<std::size_t>({200'000, 1'000'000, 4'000'000});
@@ -74,31 +79,38 @@ void endpoint_history::draw_options(side& of) {
     how.writing.limits.control_reserve = draws_.one_of<std::uint16_t>({1, 2, 256});
     how.writing.pump_quantum = draws_.one_of<std::uint32_t>({1, 1'000, 1 << 20});
     how.writing.pump_frames = draws_.one_of<std::uint16_t>({1, 2, 16'384});
-    set_unsent(how, draws_.one_of<std::size_t>({0, 1, 10'000, 100'000}),
-               draws_.one_of<std::uint32_t>({0, 1, 8, 16'384}));
+    const bool both_answer = reenters_ != 0 || (of.replies != 0 && of.peer->replies != 0);
+    of.unsent_replies = draws_.one_of<std::uint32_t>({0, 1, 8, 16'384});
+    std::size_t unsent = draws_.one_of<std::size_t>({0, 1, 10'000, 100'000});
+    // Two sides that answer each other's answers may well wait for each other, if they have no room for them.
+    if (is_healthy_ && both_answer) unsent = of.unsent_replies = 0;
+    set_unsent(how, unsent, of.unsent_replies);
     how.beating.ping_interval = draws_.one_of({0ms, 300ms, 1000ms, 20'000ms});
     how.beating.beat_interval = draws_.one_of({0ms, 0ms, 1000ms, 7000ms});
     how.beating.pong_only = draws_.chance(10);
 
     // How long everything takes that this history may send, on these links, with these handlers.
-    const auto slowest = [](const wsolo::testing::link_options& link) {
-        return link.rate == 0 ? 1e9 : static_cast<double>(link.rate);
-    };
-    const double least = std::min(slowest(links_.to_server), slowest(links_.to_client));
-    const auto all = std::chrono::duration_cast<span_of_time>(
-        std::chrono::duration<double>(4.0 * static_cast<double>(budget_ + 100'000) / least) + 60s);
-    // A healthy peer may be silent for that long: one delivery's worth of replies, a handler, the latency.
-    const auto silence =
-        std::chrono::duration_cast<span_of_time>(std::chrono::duration<double>(2.0 * 140'000 / least) + 4s);
+    const double least = std::min(bytes_per_second(links_.to_server), bytes_per_second(links_.to_client));
+    const double most_messages = static_cast<double>(budget_) / 8;
+    const double late = std::max(of.lateness_ms, of.peer->lateness_ms) / 1000.0;
+    const auto all = std::chrono::duration_cast<span_of_time>(std::chrono::duration<double>(
+        4.0 * static_cast<double>(budget_ + 100'000) / least + 2.0 * most_messages * late + 60.0));
+    // A healthy peer may take nothing for that long: one delivery's worth of replies, a full inbox, the latency.
+    const double most_waiting =
+        std::min(most_messages, static_cast<double>(of.peer->how.handling.max_messages));
+    const auto silence = std::chrono::duration_cast<span_of_time>(
+        std::chrono::duration<double>(2.0 * 140'000 / least + 2.0 * most_waiting * late + 4.0));
     const bool answers = of.replies != 0 || of.peer->replies != 0;
 
     if (is_healthy_) {
-        how.beating.pong_timeout = draws_.one_of({2'000ms, 4'000ms, rounded(silence)});
+        how.beating.pong_timeout =
+            late == 0 ? draws_.one_of({2'000ms, 4'000ms, rounded(silence)}) : rounded(silence);
         if (how.beating.pong_only) how.beating.pong_timeout = rounded(all);
-        how.writing.timeouts.write =
-            answers ? rounded(silence + all) : draws_.one_of({4'000ms, 30'000ms, 0ms});
+        how.writing.timeouts.write = answers     ? rounded(silence + all)
+                                     : late == 0 ? draws_.one_of({4'000ms, 30'000ms, 0ms})
+                                                 : rounded(silence);
         how.writing.timeouts.drain = draws_.one_of({0ms, rounded(all)});
-        how.writing.timeouts.min_rate = draws_.one_of<std::uint32_t>({0, 1'024});
+        how.writing.timeouts.min_rate = late == 0 ? draws_.one_of<std::uint32_t>({0, 1'024}) : 0;
         of.close_timeout = draws_.one_of({rounded(all), rounded(2 * all)});
         of.linger_timeout = of.close_timeout;
         how.writing.limits.when_full = wsolo::overflow::reject;
@@ -127,7 +139,7 @@ void endpoint_history::draw_options(side& of) {
     journal::line(0,
                   "%s: %s, late by %u ms, sleeps %u%%, answers %u%% with %zu; inbox %u/%zu policy %d, "
                   "quantum %u; writer %zu/%u "
-                  "policy %d, reserve %u, pump %u/%u, unsent %zu; ping %d ms, pong %d ms%s, beat %d ms; "
+                  "policy %d, reserve %u, pump %u/%u, unsent %zu/%u; ping %d ms, pong %d ms%s, beat %d ms; "
                   "write %d ms, drain %d "
                   "ms, rate %u; close %d ms, linger %d ms",
                   of.name,
@@ -138,7 +150,7 @@ void endpoint_history::draw_options(side& of) {
                   how.handling.max_bytes, static_cast<int>(how.handling.when_full), how.handle_quantum,
                   how.writing.limits.max_bytes, how.writing.limits.max_frames,
                   static_cast<int>(how.writing.limits.when_full), how.writing.limits.control_reserve,
-                  how.writing.pump_quantum, how.writing.pump_frames, how.max_unsent,
+                  how.writing.pump_quantum, how.writing.pump_frames, how.max_unsent, of.unsent_replies,
                   static_cast<int>(how.beating.ping_interval.count()),
                   static_cast<int>(how.beating.pong_timeout.count()), how.beating.pong_only ? " only" : "",
                   static_cast<int>(how.beating.beat_interval.count()),
@@ -152,10 +164,19 @@ void endpoint_history::draw() {
     may_jump_ = is_healthy_ && draws_.chance(15);
     biggest_ = draws_.one_of<std::size_t>({20, 200, 3'000, 30'000, 70'000});
     budget_ = draws_.one_of<std::uint64_t>({2'000, 50'000, 200'000, 200'000});
+    reenters_ = draws_.one_of({0U, 0U, 5U, 15U, 40U});
     draw_links();
+    for (side* each : {&server_, &client_}) {
+        each->replies = draws_.one_of({0U, 0U, 20U, 100U});
+        each->reply_size = draw_size(draws_);
+        each->where =
+            draws_.one_of({handled_by::loop, handled_by::loop, handled_by::pool, handled_by::coroutine});
+        each->lateness_ms = draws_.one_of({0U, 0U, 1U, 20U, 150U});
+        each->how.handling.max_messages = draws_.one_of<std::uint32_t>({1, 2, 8, 1024});
+    }
+    if (server_.replies == 100 && client_.replies == 100) client_.replies = 0; // not for ever
     draw_options(server_);
     draw_options(client_);
-    reenters_ = draws_.one_of({0U, 5U, 15U, 40U});
     wanted_ = draws_.one_of({4U, 12U, 30U, 30U, 80U});
     static constexpr unsigned usual[operations] = {20, 12, 3, 3, 4, 1, 1, 2, 1, 4, 1,
                                                    1,  20, 2, 2, 2, 4, 1, 1, 1, 1, 2};

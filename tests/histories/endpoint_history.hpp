@@ -123,6 +123,7 @@ private:
         // What was drawn.
         unsigned replies = 0; ///< percent of the messages that are answered by one
         std::size_t reply_size = 8;
+        std::uint32_t unsent_replies = 0;
         unsigned lateness_ms = 0;                         ///< of the pool, and of what a coroutine waits for
         unsigned handler_sleeps = 0;                      ///< percent, in a pool
         unsigned fails_messages = 0, throws_messages = 0; ///< percent
@@ -151,6 +152,7 @@ private:
         std::vector<std::size_t> message_ends; ///< in the wire
         std::size_t close_ends_at = 0;         ///< in the wire; 0: no Close yet
         time_point close_written_at = time_point::max();
+        time_point writer_over_at = time_point::max();
         std::uint64_t arrived = 0; ///< of its bytes, in the peer's kernel
         std::string early_fin;     ///< what is wrong with it, if the ending does not explain it
 

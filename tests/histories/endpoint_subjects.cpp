@@ -81,7 +81,7 @@ struct telling_hooks {
         const heap::outside out;
         around->on_ping();
     }
-    void on_pong(auto&, wsolo::const_bytes, wsolo::duration) const {
+    void on_pong(auto&, wsolo::const_bytes, std::optional<wsolo::duration>) const {
         const heap::outside out;
         around->on_pong();
     }
