@@ -34,6 +34,7 @@ wsolo::endpoint_options conversation::options_of(mode how) {
     chosen.reading = {
         .max_frame_size = max_message, .max_message_size = max_message, .max_fragments = max_fragments};
     chosen.writing.limits.max_bytes = 2 * max_message + 4 * max_unsent;
+    chosen.writing.limits.max_message = 0; // what it echoes is bounded by what it reads
     if (how == mode::echo) chosen.max_unsent = max_unsent;
     return chosen;
 }

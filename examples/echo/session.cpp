@@ -15,10 +15,11 @@ wsolo::endpoint_options endpoint_options_of(const options& how) {
                       .max_fragments = how.max_fragments};
     // What is unsent when reading stops, and the echo of what was read until then.
     chosen.writing.limits.max_bytes = how.max_unsent + 2 * how.max_message + 4 * 1024 * 1024;
+    chosen.writing.limits.max_message = 0; // what it echoes is bounded by what it reads
     chosen.writing.timeouts.write = how.write_timeout;
     chosen.writing.timeouts.drain = how.close_timeout;
     chosen.max_unsent = how.max_unsent;
-    chosen.close_timeout = how.close_timeout;
+    chosen.ending.close_timeout = how.close_timeout;
     chosen.beating.ping_interval = how.ping_interval;
     return chosen;
 }

@@ -5,7 +5,7 @@
 using namespace std::chrono_literals;
 struct clock : std::chrono::steady_clock {};
 
-void send_ping() {}
+void send_ping(wsolo::const_bytes) {}
 void send_text(int) {}
 int metrics(bool window_is_over) { return window_is_over ? 1 : 0; }
 void fail(wsolo::errc) {}

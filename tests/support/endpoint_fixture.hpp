@@ -98,6 +98,18 @@ struct endpoint_fixture {
         return wants = whole->end_of_input(why);
     }
 
+    /// What a loop does for so long: it comes at each deadline.
+    const wsolo::endpoint_wants& live_for(wsolo::duration span) {
+        const wsolo::time_point last = manual_clock::now() + span;
+        while (!wants.finished && wants.deadline <= last) {
+            if (wants.deadline > manual_clock::now())
+                manual_clock::advance(wants.deadline - manual_clock::now());
+            run();
+        }
+        if (manual_clock::now() < last) manual_clock::advance(last - manual_clock::now());
+        return wants;
+    }
+
     /// What a loop does: as long as the hook asks.
     void run_until_quiet() {
         while (std::exchange(log.scheduled, 0) != 0) run();
@@ -110,6 +122,14 @@ struct endpoint_fixture {
         CHECK(all.rest == 0);
         std::vector<std::pair<int, std::string>> found;
         for (const strict::frame& each : all.frames) found.emplace_back(each.opcode, each.payload);
+        return found;
+    }
+
+    /// The same without the payload of the endpoint's own PINGs.
+    std::vector<std::pair<int, std::string>> sent_with_plain_pings() const {
+        auto found = sent();
+        for (auto& [op, payload] : found)
+            if (op == 9) payload.clear();
         return found;
     }
 

@@ -50,7 +50,7 @@ public:
     void send(const wsolo::control_frame& frame) { write(frame.bytes()); }
     void abort(wsolo::errc why) {
         reason_ = why;
-        to_.finish(wsolo::end_of_write::broken);
+        to_.finish(wsolo::end_of_write::aborted);
     }
     void close(wsolo::close_code) { abort(wsolo::errc::closed); }
     void pump() {}

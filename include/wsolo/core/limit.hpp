@@ -1,9 +1,11 @@
 #pragma once
-// What a zero means for every limit, quantum and timeout of wsolo: none. (Of a timeout: bound_of in core/time.hpp.)
+// What a zero means for every limit, quantum and timeout of wsolo: none. (Of a timeout: bound_of in core/time.hpp.) And the
+// one default that two sides must agree on.
 
 #include "config.hpp"
 
 #include <concepts>
+#include <cstddef>
 #include <limits>
 
 namespace wsolo::inline WSOLO_ABI {
@@ -13,5 +15,9 @@ template <std::unsigned_integral Number>
 [[nodiscard]] constexpr Number bound_of(Number limit) noexcept {
     return limit == 0 ? std::numeric_limits<Number>::max() : limit;
 }
+
+/// The longest message, in bytes of payload, that a reader takes and a writer sends unless it is told otherwise: two sides
+/// with the defaults can exchange whatever either accepts.
+inline constexpr std::size_t default_max_message = std::size_t{4} * 1024 * 1024;
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -9,6 +9,7 @@
 #include "config.hpp"
 
 #include <chrono>
+#include <cstdint>
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -51,5 +52,26 @@ template <class Rep, class Period>
                                                   std::chrono::duration<Rep, Period> span) noexcept {
     return deadline_after(from, saturated(span));
 }
+
+namespace detail {
+
+/// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; what is negative counts as the shortest.
+class short_duration {
+public:
+    explicit constexpr short_duration(std::chrono::milliseconds span) noexcept
+        : milliseconds_(span.count() < 0            ? 1
+                        : span.count() > UINT32_MAX ? 0
+                                                    : static_cast<std::uint32_t>(span.count())) {}
+
+    /// duration::max() where there is none.
+    [[nodiscard]] constexpr duration get() const noexcept {
+        return milliseconds_ == 0 ? duration::max() : duration(std::chrono::milliseconds(milliseconds_));
+    }
+
+private:
+    std::uint32_t milliseconds_;
+};
+
+} // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -1,114 +1,788 @@
 #pragma once
-// One whole side of a connection behind its handshake: reader, writer, inbox, barrier, heartbeat and weak handles,
-// wired so that replies are sent, failures are answered, and the end comes within a bound.
+// One whole side of a connection after its handshake: reader, writer, inbox, barrier, heartbeat, end and weak handles,
+// wired so that replies are sent, failures are answered, healthy peers live, and the end comes within a bound.
+//
+// The loop, in six lines:
+// - readable, and wants.read: receive() what one read brings; its end: end_of_input(); its error: end_of_input(why). In this
+//   order also after a hang-up: what is readable first. While wants.read is false look at none of these (take the socket
+//   out of the poll set, which tells hang-ups unasked): a receive() then is kept, within handling.max_bytes, or fails (1008).
+// - the schedule hook was called; writable, and wants.write; or wants.deadline has passed: run(), after receive().
+// - each answers what is wanted until the next call. finished: destroy it, outside of its callbacks, and close the socket.
 //
 // Laws of this file:
-// - receive(), end_of_input() and run() belong to the loop's thread, one call at a time. Sending, close(), abort()
-//   and handle() may be called from any thread.
-// - It reads and writes nothing by itself but through the transport; it says what it wants to be called for.
-// - The receive side only receives and pushes. Messages are handled serially and in order, by the loop or, with a
-//   `Work` hook, by whoever calls work(); a handler that waits stalls neither PONGs nor heartbeats.
+// - receive(), end_of_input() and run() belong to the loop's thread, one call at a time. Sends, close(), abort() and
+//   handle() may be called from any thread.
+// - It reads and writes nothing by itself but through the transport. The receive side only receives and pushes; messages
+//   are handled one at a time and in order, by the loop or, with a `Work` hook, by a thread that calls work().
+// - What came before a Close, or before a broken rule, or before the stream's end, is answered before it is.
+// - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's end
+//   does what they ask for: no loop wakes itself. What a turn looks at is set before the turn is asked for.
 // - The first thing that went wrong names the end, and on_finished() is told of it once.
 
+#include "../core/limit.hpp"
+#include "../session/reader.hpp"
+#include "../sync/inbox.hpp"
+#include "../sync/sequence_barrier.hpp"
 #include "../write/init_gate.hpp"
-#include "detail/endpoint_turn.hpp"
+#include "../write/single_writer.hpp"
+#include "detail/metered_transport.hpp"
+#include "detail/received_item.hpp"
+#include "detail/unsent_replies.hpp"
+#include "hooks.hpp"
+#include "options.hpp"
+#include "stream_end.hpp"
+
+#include <memory>
+#include <optional>
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// See the file's laws. `Schedule` is called to have run() called soon, from any thread, by several at once.
-///
-/// `Handler` is called as `on_message(endpoint&, message)`, or is a callable of these, and returns nothing or an errc.
-/// An errc ends the connection, as does throwing (errc::handler_failed); but errc::closed, a send's answer once this
-/// side's Close is queued, is no failure. It may also have, called in the loop's thread: `on_beat(endpoint&, bool
-/// window_rolled)`, when the application's heartbeat is due; `on_refused(endpoint&, message)`, for a message that
-/// inbox_overflow::drop_newest did not let in; and `on_finished(endpoint&, const ending&)`, once, when no handler runs.
-///
-/// `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
+/// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
+struct in_the_loop {};
+
+/// See the file's laws. `Transport` is a transport or a completion_transport that is a `byte_stream`. `Schedule` is called to have
+/// run() called soon, from any thread, by several at once. `Handler`: endpoint/hooks.hpp; what it answers, or that it
+/// throws (errc::handler_failed), ends the connection; but errc::closed, a send's answer once this side's Close is queued,
+/// is no failure. `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
 /// idle-to-busy transition, from any thread, by several at once. Like Schedule it refuses by returning false.
 ///
 /// The destructor drops what is left: call it when `finished`, or to cut the connection off. It calls no hook and no
-/// on_finished, tells who waits in the barrier or the writer, and waits for work() and for what handles have in
+/// on_finished, tells those who wait in the barrier or the writer, and waits for work() and for what handles have in
 /// progress. No other thread may be in a direct call then, and it must not run inside a callback.
-template <transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
+template <any_transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
           class Work = in_the_loop, class Traits = std_blocking_traits>
-class endpoint : private detail::endpoint_turn<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
-                                               Transport, Schedule, Handler, Side, Work, Traits> {
-    using core = detail::endpoint_turn<endpoint, Transport, Schedule, Handler, Side, Work, Traits>;
-    friend core;
-    friend typename core::parts;
+class endpoint {
+    static_assert(
+        byte_stream<Transport>,
+        "an endpoint ends its byte stream itself: give its transport end_output() and disconnect()");
+
+    struct writer_hook {
+        endpoint* self;
+        bool operator()() const { return self->wake(self->write_is_due_); }
+    };
+    struct inbox_hook {
+        endpoint* self;
+        bool operator()() const { return self->ask_for_work(); }
+        void on_resume() const noexcept { self->wake_or_abort(); }
+        void on_finished(const inbox_report& report) const noexcept { self->end_handling(report); }
+    };
+
+    using metered = detail::metered_transport<Transport>;
+    using anchor = basic_session_anchor<endpoint, Traits>;
+    using loop_scope = basic_handler_scope<Traits>;
+    static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
 
 public:
     static constexpr role self = Side::self;
-    using writer_type = typename core::writer;
+    using writer_type = single_writer<metered, writer_hook, Side, no_observer, Traits>;
     using reader_type = basic_reader<default_side<self>>;
-    using barrier_type = typename core::barrier;
-    using inbox_type = typename core::message_inbox;
+    using barrier_type = basic_sequence_barrier<Traits>;
+    using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
     using weak_handle = basic_weak_session<endpoint, Traits>;
 
     explicit endpoint(Transport connection, Schedule hook, Handler handler,
                       const endpoint_options& options = {}, Side side = {}, Work work = {})
-        : core(std::move(connection), std::move(hook), std::move(handler), options, std::move(side),
-               std::move(work)) {}
+        : endpoint(std::move(handler), std::move(hook), std::move(work), options,
+                   metered(std::move(connection)), writer_hook{this}, options.writing, std::move(side)) {}
     /// The writer is born closed, until its init_gate opens (write/init_gate.hpp): `init_gate gate(e.writer())`.
     endpoint(born_gated_t, Transport connection, Schedule hook, Handler handler,
              const endpoint_options& options = {}, Side side = {}, Work work = {})
-        : core(std::move(connection), std::move(hook), std::move(handler), options, std::move(side),
-               std::move(work), born_gated) {}
+        : endpoint(std::move(handler), std::move(hook), std::move(work), options, born_gated,
+                   metered(std::move(connection)), writer_hook{this}, options.writing, std::move(side)) {}
 
     endpoint(const endpoint&) = delete;
     endpoint& operator=(const endpoint&) = delete;
-    ~endpoint() = default;
+    ~endpoint() {
+        WSOLO_ASSERT(!loop_scope::is_inside(this) && !loop_scope::is_inside(&handled_),
+                     "an endpoint is destroyed by one of its own callbacks");
+        is_going_.store(true, std::memory_order_relaxed);
+        abort(errc::aborted);           // a handler that waits for messages, or for room, is told so
+        static_cast<void>(out_.pump()); // not but by the writer's end
+        anchor_ = {};                   // waits for work(), and for what handles have in progress
+    }
 
     // ---- the loop's
 
     /// Bytes from the peer, which are unmasked in place; they are the caller's again when this returns. Replies are
-    /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written.
-    endpoint_wants receive(mutable_bytes received) { return this->on_bytes(received); }
+    /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written. O(n).
+    endpoint_wants receive(mutable_bytes received) {
+        const time_point now = Traits::clock::now();
+        beat_.on_received(now);
+        {
+            const in_the_turn inside(*this);
+            take(received, now);
+            handle_here();
+        }
+        return settle(now);
+    }
 
     /// The transport gives no more bytes. errc::none: the peer ended its direction; without a Close before it, it is
-    /// told so (1002), behind what was queued for it. Otherwise: what broke.
-    endpoint_wants end_of_input(errc why = errc::none) { return this->on_end(why); }
+    /// told so (1002), after what came before was handled and answered. Otherwise: what broke.
+    endpoint_wants end_of_input(errc why = errc::none) {
+        const time_point now = Traits::clock::now();
+        write_is_due_ = true;
+        {
+            const in_the_turn inside(*this);
+            end_input(why, now);
+            handle_here();
+        }
+        return settle(now);
+    }
 
     /// What the hook, a writable transport and a deadline ask for. A call too many is harmless.
-    endpoint_wants run() { return this->on_turn(); }
+    endpoint_wants run() {
+        const time_point now = Traits::clock::now();
+        write_is_due_ = true;
+        {
+            const in_the_turn inside(*this);
+            take_rest(now);
+            handle_here();
+        }
+        return settle(now);
+    }
 
-    // ---- whoever handles
+    // ---- the handling thread's
 
     /// Handles what is queued, up to the quantum; what the `Work` hook asks for. One caller at a time gets to it.
     void work()
-        requires(!core::handles_here)
+        requires(!handles_here)
     {
-        this->handle_some();
+        handle_some();
     }
 
-    /// For a handler that takes messages when it wants to (endpoint/message_source.hpp): it wants one now.
-    void ask_for_messages() { this->inbox_.rouse(); }
+    /// For a handler that takes messages when it wants to (endpoint/message_source.hpp): it is done with the last message,
+    /// and wants one now.
+    void ask_for_messages() {
+        if (const std::uint64_t done = held_.exchange(0, std::memory_order_acq_rel); done != 0) {
+            handled_.complete(done);
+            if (inbox_.is_finished()) return note_messages_over();
+        }
+        inbox_.rouse();
+    }
 
-    // ---- any thread's
+    // ---- any thread's: sends
 
-    /// See single_writer's functions of these names.
-    [[nodiscard]] errc send_text(std::string_view payload) { return this->out_.send_text(payload); }
-    [[nodiscard]] errc send_binary(const_bytes payload) { return this->out_.send_binary(payload); }
-    /// Begins the closing handshake. Messages that the peer sent before it saw this are still handled.
+    /// See single_writer's functions of these names. What a handler sends while it handles counts as a reply:
+    /// endpoint_options::max_unsent.
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done = {}) {
+        return count(payload.size(), out_.send_text(payload, on_done));
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome on_done = {}) {
+        return count(payload.size(), out_.send_binary(payload, on_done));
+    }
+    /// A received message goes out again as it is: text as text.
+    [[nodiscard]] errc send(const message& what, on_outcome on_done = {}) {
+        return what.is_text() ? send_text(what.text(), on_done) : send_binary(what.bytes(), on_done);
+    }
+    [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
+        return count(frame.bytes().size(), out_.send(frame, on_done));
+    }
+    /// A PING of the application's own. on_pong() tells of its answer.
+    [[nodiscard]] errc send_ping(const_bytes payload = {}) { return out_.send_ping(payload); }
+
+    /// Begins the closing handshake: what was sent before leaves within `within` (writing.timeouts.drain, unless said). Messages
+    /// that the peer sent before it saw this are still handled. A reason that is too long is cut at a code point.
     [[nodiscard]] errc close(close_code code = close_code::normal, std::string_view reason = {}) {
-        return this->begin_close(code, reason);
+        return begin_close(out_.close(code, reason));
+    }
+    [[nodiscard]] errc close(close_code code, std::string_view reason, duration within) {
+        return begin_close(out_.close(code, reason, within));
     }
     /// Ends the connection without a Close; what is queued on either side is dropped and counted.
-    void abort(errc why = errc::aborted) { core::abort(why); }
+    void abort(errc why = errc::aborted) {
+        if (why == errc::none) why = errc::aborted; // none is for an end in order
+        out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
+        handled_.close(why);
+        static_cast<void>(inbox_.close(why));
+    }
     /// For threads that may outlive this: `if (auto live = weak.try_use()) live->send_text(...)`.
-    [[nodiscard]] weak_handle handle() const noexcept { return this->anchor_.handle(); }
+    [[nodiscard]] weak_handle handle() const noexcept { return anchor_.handle(); }
 
-    /// The parts. The reader and the heartbeat are the loop's.
-    [[nodiscard]] writer_type& writer() noexcept { return this->out_; }
-    [[nodiscard]] const reader_type& reader() const noexcept { return this->in_; }
-    [[nodiscard]] const inbox_type& messages() const noexcept { return this->inbox_; }
-    [[nodiscard]] const heartbeat& beat() const noexcept { return this->beat_; }
+    // ---- the parts. The reader, the heartbeat and the counters are the loop's.
+
+    [[nodiscard]] writer_type& writer() noexcept { return out_; }
+    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }
+    [[nodiscard]] const inbox_type& messages() const noexcept { return inbox_; }
+    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }
     /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
     /// waits until these are handled (sync/sequence_barrier.hpp).
-    [[nodiscard]] barrier_type& handled() noexcept { return this->handled_; }
-    [[nodiscard]] Handler& handler() noexcept { return this->handler_; }
+    [[nodiscard]] barrier_type& handled() noexcept { return handled_; }
+    [[nodiscard]] Handler& handler() noexcept { return handler_; }
+    [[nodiscard]] Transport& transport() noexcept { return out_.connection().transport_itself(); }
+    [[nodiscard]] endpoint_counters counters() const noexcept {
+        endpoint_counters now = counters_;
+        now.sends_refused = sends_refused_.load(std::memory_order_relaxed);
+        return now;
+    }
     /// Complete once `finished`. The loop's.
-    [[nodiscard]] const ending& how_it_ended() const noexcept { return this->end_.how(); }
+    [[nodiscard]] const ending& how_it_ended() const noexcept { return how_; }
+
+private:
+    /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
+    struct in_the_turn {
+        explicit in_the_turn(endpoint& self) noexcept : whole(&self), writing(self.out_.loop_scope()) {}
+        loop_scope whole, writing;
+    };
+
+    template <class... Writer>
+    endpoint(Handler handler, Schedule hook, Work work, const endpoint_options& options, Writer&&... writer)
+        : beat_(options.beating, Traits::clock::now()),
+          in_(whole_messages(options.reading)),
+          end_(self, options.ending),
+          close_timeout_(bound_of(options.ending.close_timeout)),
+          handle_quantum_(bound_of(options.handle_quantum)),
+          min_rate_(options.writing.timeouts.min_rate),
+          max_kept_(bound_of(options.handling.max_bytes)),
+          room_at_bytes_(bound_of(options.writing.limits.max_bytes) / 2),
+          room_at_frames_(bound_of(options.writing.limits.max_frames) / 2),
+          replies_(options.max_unsent, options.max_unsent_replies),
+          handler_(std::move(handler)),
+          schedule_(std::move(hook)),
+          work_(std::move(work)),
+          inbox_(inbox_hook{this}, options.handling),
+          out_(std::forward<Writer>(writer)...) {
+        detail::check_hooks<Handler, endpoint>();
+        if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
+        auto made = anchor::make(*this);
+        if (made) anchor_ = std::move(*made);
+        const time_point now = Traits::clock::now();
+        if (const reading_rate& rate = options.rate; has_rates(rate))
+            rates_.reset(new (std::nothrow) rates{
+                rate_limit(rate.messages, now), rate_limit(rate.bytes, now), rate_limit(rate.control_frames, now)});
+        if (!made || (!rates_ && has_rates(options.rate))) abort(errc::out_of_memory);
+    }
+
+    struct rates {
+        rate_limit messages, bytes, control_frames;
+    };
+    static bool has_rates(const reading_rate& of) noexcept {
+        return (of.messages.per_second | of.bytes.per_second | of.control_frames.per_second) != 0;
+    }
+
+    static read_limits whole_messages(read_limits limits) noexcept {
+        limits.deliver = delivery::messages;
+        return limits;
+    }
+
+    // ---- asking for turns
+
+    /// Has run() called soon: by this turn's own end where the loop itself asks.
+    bool wake(bool& is_due) {
+        if (loop_scope::is_inside(this)) return is_due = true;
+        return is_going_.load(std::memory_order_relaxed) || detail::ask_for_a_turn(schedule_);
+    }
+    void wake_or_abort() {
+        if (!wake(work_is_due_)) abort(errc::schedule_refused);
+    }
+    /// False: no thread will come.
+    bool ask_for_work() {
+        if (is_going_.load(std::memory_order_relaxed)) return false;
+        if constexpr (handles_here) {
+            return wake(work_is_due_);
+        } else {
+            if (!anchor_) return false; // made without memory: there is no handle to come by
+            auto call = [this] { return work_(anchor_.handle()); };
+            return detail::ask_for_a_turn(call);
+        }
+    }
+
+    // ---- in
+
+    void take(mutable_bytes received, time_point now) {
+        if (end_.is_discarding()) return end_.on_discarded(received.size());
+        if (rates_ && !rates_->bytes.take(received.size(), now)) return stop_reading(errc::rate_exceeded, now);
+        if (kept() != 0 || is_held_back()) return keep(received, !is_listening_, now);
+        if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false, now);
+    }
+
+    /// Reads until it is held back: what is left.
+    mutable_bytes read(mutable_bytes received, time_point now) {
+        auto found = in_.read(received);
+        for (const event& each : found) {
+            meet(each, now);
+            if (has_stopped_reading_) break;
+            if (is_held_back()) return found.unread();
+        }
+        static_cast<void>(found.unread()); // none, but after stop_reading()
+        return {};
+    }
+
+    /// Whether nothing is read now: what was read fills the inbox, or is answered faster than the answers leave.
+    [[nodiscard]] bool is_held_back() const noexcept { return inbox_.is_paused() || replies_.is_full(); }
+
+    [[nodiscard]] std::size_t kept() const noexcept { return rest_.size() - rest_at_; }
+
+    /// No more than one receive() brings, if the loop listens.
+    void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
+        if (is_unasked && kept() + bytes.size() > max_kept_) return give_up_rest(errc::inbox_overflow, now);
+        if (rest_at_ > rest_.size() / 2) { // each byte is moved once, at most, for each that was read
+            byte_buffer fresh;
+            if (!fresh.append(rest_.view().subspan(rest_at_))) return give_up_rest(errc::out_of_memory, now);
+            rest_ = std::move(fresh);
+            rest_at_ = 0;
+        }
+        if (!rest_.append(bytes)) give_up_rest(errc::out_of_memory, now);
+    }
+    void give_up_rest(errc why, time_point now) {
+        rest_at_ = 0;
+        rest_.release();
+        stop_reading(why, now);
+    }
+    /// What follows is not looked at: there is a gap, or no more is wanted.
+    void stop_reading(errc why, time_point now) {
+        has_stopped_reading_ = true;
+        end_.on_unreadable(now);
+        end_messages();
+        fail(why);
+    }
+    /// False: it comes faster than it may, and that was the end of reading.
+    bool is_in_rate(rate_limit rates::* which, time_point now) {
+        if (!rates_ || (rates_.get()->*which).take(1, now)) return true;
+        stop_reading(errc::rate_exceeded, now);
+        return false;
+    }
+
+    void take_rest(time_point now) {
+        if (kept() == 0 || is_held_back()) return;
+        const std::size_t left = read(rest_.view().subspan(rest_at_), now).size();
+        rest_at_ = rest_.size() - left;
+        if (left != 0) return;
+        rest_at_ = 0;
+        rest_.release();
+        if (input_is_over_) end_reading(now);
+    }
+
+    void meet(const event& found, time_point now) {
+        switch (found.kind()) {
+        case event_kind::message: return deliver(found, now);
+        case event_kind::fragment: return; // not with delivery::messages
+        case event_kind::ping: return meet_ping(found, now);
+        case event_kind::pong: return meet_pong(found, now);
+        case event_kind::peer_close: meet_close(found, now); break;
+        case event_kind::failure:
+            blame(found.error());
+            end_.on_unreadable(now);
+            if (!found.owes_reply() && !in_.close_sent()) return abort_output(found.error());
+            break;
+        }
+        owe_close(found.owed_reply(), now);
+        end_messages();
+    }
+
+    void meet_ping(const event& found, time_point now) {
+        if (!is_in_rate(&rates::control_frames, now)) return;
+        ++counters_.pings_received;
+        if (const auto reply = found.owed_reply()) answer(*reply);
+        if constexpr (detail::has_on_ping<Handler, endpoint>)
+            guard([&] { handler_.on_ping(*this, found.payload()); });
+    }
+    void meet_pong(const event& found, time_point now) {
+        if (!is_in_rate(&rates::control_frames, now)) return;
+        ++counters_.pongs_received;
+        [[maybe_unused]] const std::optional<duration> round_trip = beat_.on_pong(now, found.payload());
+        if constexpr (detail::has_on_pong<Handler, endpoint>)
+            guard([&] { handler_.on_pong(*this, found.payload(), round_trip); });
+    }
+    void meet_close(const event& found, time_point now) {
+        how_.peer_closed = true;
+        how_.code = found.code();
+        end_.on_peer_close(now);
+        if constexpr (detail::has_on_peer_close<Handler, endpoint>)
+            guard([&] { handler_.on_peer_close(*this, found.code(), found.reason()); });
+    }
+
+    void deliver(const event& found, time_point now) {
+        if (!is_in_rate(&rates::messages, now)) return;
+        ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
+        counters_.bytes_received += found.payload().size();
+        byte_buffer bytes;
+        if (!bytes.append(found.payload())) return lose(errc::out_of_memory);
+        const std::size_t size = bytes.size();
+        detail::received_item next(message(found.is_text(), std::move(bytes)), handled_);
+        const errc refused = inbox_.push(std::move(next), size).error;
+        if (refused == errc::none) return;
+        next.abandon();
+        if (refused == errc::closed) return;
+        if (refused != errc::queue_full) return lose(refused);
+        if constexpr (detail::has_on_refused<Handler, endpoint>)
+            guard([&] { handler_.on_refused(*this, next.take_message()); });
+    }
+
+    /// A message could not be queued, so none after it is; those before it are still handled, unless the inbox
+    /// itself says otherwise.
+    void lose(errc why) {
+        handled_.close(why);
+        end_messages();
+        fail(why);
+    }
+
+    void end_input(errc why, time_point now) {
+        if (std::exchange(input_is_over_, true)) return;
+        input_error_ = why;
+        end_.on_input_over(now);
+        if (kept() == 0) end_reading(now);
+        if (why != errc::none) abort_output(why);
+    }
+    /// The stream is over, and all of it was read.
+    void end_reading(time_point now) {
+        if (in_.open()) {
+            blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
+            owes_lost_close_ =
+                input_error_ == errc::none; // the other direction can still say what is wrong with that
+            close_by_ = deadline_after(now, close_timeout_);
+        }
+        end_messages();
+    }
+
+    /// Nothing more will be pushed; what was is still handled.
+    void end_messages() { static_cast<void>(inbox_.close()); }
+
+    // ---- handling
+
+    void handle_here() {
+        if constexpr (handles_here) {
+            work_is_due_ = false;
+            handle_some();
+        }
+    }
+
+    void handle_some() {
+        const auto handle = [this](detail::received_item<barrier_type>&& next) {
+            errc error = errc::none;
+            {
+                auto numbered = handled_.handle(next.take_ticket());
+                if constexpr (requires { Handler::holds_message; })
+                    held_.store(numbered.defer(), std::memory_order_release);
+                error = detail::call_handler(handler_, *this, next.take_message());
+            }
+            if (error == errc::none || error == errc::closed) return errc::none;
+            handled_.close(error);
+            return error;
+        };
+        static_cast<void>(inbox_.drain_while(handle, [this] { return wants_messages(); }, handle_quantum_));
+    }
+
+    [[nodiscard]] bool wants_messages() {
+        if constexpr (requires { handler_.wants_message(); }) {
+            if (!handler_.wants_message()) return false;
+        }
+        return !replies_.is_full();
+    }
+
+    /// The inbox is over: any thread.
+    void end_handling(const inbox_report& report) noexcept {
+        // What was dropped stays open in the barrier, so that those who wait for it are told why.
+        if (!report.is_clean()) handled_.close(report.reason);
+        if constexpr (requires { handler_.on_messages_over(report.reason); })
+            static_cast<void>(detail::call_hook([&] { handler_.on_messages_over(report.reason); }));
+        if (held_.load(std::memory_order_acquire) == 0) note_messages_over();
+    }
+    void note_messages_over() noexcept {
+        messages_are_over_.store(true, std::memory_order_release);
+        wake_or_abort();
+    }
+    /// No handler runs, or ever will.
+    [[nodiscard]] bool messages_are_over() const noexcept {
+        return messages_are_over_.load(std::memory_order_acquire);
+    }
+
+    template <class Call>
+    void guard(Call call) {
+        if (!detail::call_hook(call)) lose(errc::handler_failed);
+    }
+
+    // ---- out
+
+    /// Counts what this side's user sent.
+    errc count(std::size_t bytes, errc answer) {
+        if (answer == errc::none) {
+            if (loop_scope::is_inside(&handled_)) replies_.add(bytes);
+        } else if (answer == errc::queue_full) {
+            sends_refused_.fetch_add(1, std::memory_order_relaxed);
+            wants_room_.store(true, std::memory_order_relaxed);
+        }
+        return answer;
+    }
+
+    void answer(const control_frame& reply) {
+        const errc error = out_.send(reply);
+        if (error == errc::none && reply.op() != opcode::close) ++how_.control_frames;
+        if (error == errc::closed || (error == errc::none && reply.op() == opcode::close))
+            return in_.note_close_sent();
+        if (error != errc::none) fail(error);
+    }
+
+    errc begin_close(errc answer) {
+        if (answer == errc::none) is_closing_.store(true, std::memory_order_relaxed);
+        return answer;
+    }
+    /// Ends the connection for a reason of this side's: with a Close that says so, if one can still be sent.
+    void fail(errc why) {
+        blame(why);
+        const close_code known = close_code_for(why);
+        const errc error =
+            close(known == close_code::no_status ? close_code::internal_error : known, to_string(why));
+        if (error != errc::none && error != errc::closed) abort(why);
+    }
+    void abort_output(errc why) { out_.abort(why, duration::zero()); }
+    void blame(errc why) noexcept {
+        if (how_.reason == errc::none) how_.reason = why;
+    }
+
+    /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
+    void owe_close(const std::optional<control_frame>& reply, time_point now) {
+        if (!reply) return;
+        close_by_ = deadline_after(now, close_timeout_);
+        owed_close_.reset(new (std::nothrow) control_frame(*reply));
+        if (!owed_close_) answer(*reply); // without memory it can't wait
+    }
+    void answer_close(time_point now) {
+        if (!owes_close() || (!messages_are_over() && now < close_by_)) return;
+        if (const auto reply = std::exchange(owed_close_, nullptr)) answer(*reply);
+        if (std::exchange(owes_lost_close_, false))
+            static_cast<void>(close(close_code::protocol_error, "the stream ended without a Close frame"));
+    }
+    [[nodiscard]] bool owes_close() const noexcept { return owed_close_ || owes_lost_close_; }
+
+    // ---- the turn's end
+
+    endpoint_wants settle(time_point now) {
+        if (is_finished_) return {.read = false, .finished = true};
+        {
+            const in_the_turn inside(*this);
+            if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
+            judge_age(now);
+            keep_alive(now);
+            answer_close(now);
+        }
+        pump(now);
+        if (step_end(now)) return finish();
+        if (std::exchange(work_is_due_, false) && !detail::ask_for_a_turn(schedule_)) {
+            abort(errc::schedule_refused);
+            write_is_due_ = true;
+            return settle(now);
+        }
+        is_listening_ = end_.wants_input() && (end_.is_discarding() || (kept() == 0 && !is_held_back()));
+        return {.read = is_listening_, .write = is_blocked_, .deadline = lazy(earliest(), now)};
+    }
+
+    /// An unfinished message may be too old.
+    void judge_age(time_point now) {
+        if (!is_listening_) in_.note_not_listening(now);
+        message_by_ = in_.tick(now);
+        if (message_by_ <= now) static_cast<void>(read({}, now));
+    }
+
+    void keep_alive(time_point now) {
+        if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
+        if (!is_listening_) beat_.on_not_listening(now);
+        if (beat_.is_awaiting_pong() && peer_took_some(now)) beat_.on_progress(now);
+        const heartbeat_actions due = beat_.tick(now);
+        if (due.send_ping) {
+            const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
+            if (error == errc::none) ++how_.control_frames;
+            if (error == errc::closed) beat_.on_closing();
+            if (error != errc::none) beat_.on_ping_dropped(now);
+        }
+        if constexpr (detail::has_on_beat<Handler, endpoint>) {
+            if (due.send_beat) guard([&] { handler_.on_beat(*this, due.roll_window); });
+        }
+        if (due.peer_is_dead) {
+            blame(errc::pong_timeout);
+            abort_output(errc::pong_timeout);
+        }
+    }
+    /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
+    static void on_ping_told(void* context, errc outcome) noexcept {
+        if (outcome != errc::none) return;
+        auto& whole = *static_cast<endpoint*>(context);
+        const time_point now = Traits::clock::now();
+        whole.note_taken(now);
+        whole.beat_.on_ping_written(now);
+    }
+
+    /// From here on it counts what the peer takes.
+    void note_taken(time_point now) {
+        taken_ = out_.connection().taken();
+        taken_at_ = now;
+    }
+    /// Whether the peer has taken bytes of ours since then, at min_rate at least. (Less than that a dead peer's system may
+    /// still take.)
+    bool peer_took_some(time_point now) {
+        const auto bytes = static_cast<std::int64_t>(out_.connection().taken() - taken_);
+        const double seconds = std::chrono::duration<double>(now - taken_at_).count();
+        if (bytes <= 0 || static_cast<double>(bytes) < seconds * min_rate_) return false;
+        note_taken(now);
+        return true;
+    }
+
+    void pump(time_point now) {
+        if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
+        mark_replies();
+        const pump_result left = out_.pump();
+        is_blocked_ = left.status == pump_status::blocked;
+        write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
+        if (out_.queued_frames() == 0) replies_.clear();
+        if (replies_.take_room()) {
+            const in_the_turn inside(*this);
+            inbox_.rouse();
+            work_is_due_ = true; // what was kept is read on
+        }
+        tell_room();
+        if (left.status != pump_status::finished) return;
+        writer_is_over_ = true;
+        is_blocked_ = false;
+        write_deadline_ = no_deadline;
+        const drain_report report = out_.report();
+        note_taken(now);
+        switch (report.reason) {
+        case errc::none:
+        case errc::write_failed:
+        case errc::write_timed_out:
+        case errc::drain_timed_out: end_.on_output_over(report.is_clean(), now); break;
+        default: end_.on_abort();
+        }
+        blame(report.reason);
+        replies_.clear();
+    }
+
+    void mark_replies() {
+        if (!replies_.wants_mark()) return;
+        replies_.begin_mark();
+        const errc error = out_.flush({&endpoint::on_mark_passed, this});
+        if (error != errc::none)
+            replies_.drop_mark(); // no room for it now; or the end, which clears everything
+    }
+    static void on_mark_passed(void* context, errc) noexcept {
+        static_cast<endpoint*>(context)->replies_.pass_mark();
+    }
+
+    void tell_room() {
+        if constexpr (detail::has_on_room<Handler, endpoint>) {
+            if (!wants_room_.load(std::memory_order_relaxed) || out_.queued_bytes() > room_at_bytes_ ||
+                out_.queued_frames() > room_at_frames_)
+                return;
+            wants_room_.store(false, std::memory_order_relaxed);
+            const in_the_turn inside(*this);
+            guard([&] { handler_.on_room(*this); });
+            write_is_due_ = true; // what it sent
+            work_is_due_ = true;
+        }
+    }
+
+    // ---- the end
+
+    /// True: it is over.
+    bool step_end(time_point now) {
+        if (!writer_is_over_) return false;
+        if (end_.is_waiting() &&
+            (peer_took_some(now) || (!is_listening_ && !end_.is_discarding() && kept() != 0)))
+            end_.on_progress(now);
+        const end_actions due = end_.next(now);
+        if (end_.missed_close()) blame(errc::timed_out);
+        if (due.end_output) out_.connection().end_output();
+        if (due.disconnect) {
+            out_.connection().disconnect();
+            const in_the_turn inside(*this);
+            input_is_over_ = true;
+            if (kept() == 0) end_messages();
+            handle_here();
+            if (kept() != 0 && !is_held_back()) work_is_due_ = true; // it still has its turn
+            handler_by_ = deadline_after(now, close_timeout_);
+        }
+        if (!end_.is_gone()) return false;
+        if (messages_are_over()) return true;
+        const std::uint64_t handled = inbox_.report().messages_handled;
+        if (std::exchange(handled_before_, handled) != handled)
+            handler_by_ = deadline_after(now, close_timeout_);
+        if (now < handler_by_) return false;
+        how_.handler_still_runs = true;
+        blame(errc::timed_out);
+        static_cast<void>(inbox_.close(errc::timed_out)); // no more of them
+        return true;
+    }
+
+    endpoint_wants finish() {
+        const in_the_turn inside(*this);
+        is_finished_ = true;
+        how_.written = out_.report();
+        how_.handled = inbox_.report();
+        blame(how_.handled.reason);
+        if (how_.written.close != close_code::abnormal) ++how_.control_frames;
+        if (!how_.peer_closed)
+            how_.code = how_.written.is_clean() ? how_.written.close : close_code::abnormal;
+        handled_.close(how_.reason == errc::none ? errc::closed : how_.reason);
+        if constexpr (detail::has_on_finished<Handler, endpoint>)
+            static_cast<void>(
+                detail::call_hook([&] { handler_.on_finished(*this, how_); })); // it is over anyway
+        return {.read = false, .finished = true};
+    }
+
+    [[nodiscard]] time_point earliest() const noexcept {
+        time_point first = beat_.deadline();
+        const auto also = [&](time_point next) { first = next < first ? next : first; };
+        also(write_deadline_);
+        if (in_.open()) also(message_by_);
+        also(end_.deadline());
+        if (owes_close()) also(close_by_);
+        if (end_.is_gone()) also(handler_by_);
+        return first;
+    }
+    /// A timer that fires too early costs a call; one that moves with every message costs a call for each.
+    [[nodiscard]] time_point lazy(time_point due, time_point now) noexcept {
+        if (due < told_deadline_ || told_deadline_ <= now || due == no_deadline) told_deadline_ = due;
+        return told_deadline_;
+    }
+
+    heartbeat beat_;
+    reader_type in_;
+    stream_end end_;
+    ending how_;
+    endpoint_counters counters_;
+    byte_buffer rest_;        ///< what came while reading was held back
+    std::size_t rest_at_ = 0; ///< its first byte that was not read
+    std::unique_ptr<rates> rates_; ///< where there are any
+    time_point write_deadline_ = no_deadline;
+    time_point message_by_ = no_deadline; ///< of an unfinished message
+    time_point told_deadline_ = no_deadline;
+    time_point close_by_ = no_deadline;   ///< while an owed Close waits for the messages before it
+    time_point handler_by_ = no_deadline; ///< while only a handler is waited for
+    time_point taken_at_{};
+    std::uint64_t taken_ = 0;
+    std::uint64_t handled_before_ = 0;
+    std::unique_ptr<control_frame> owed_close_; ///< the reply to the peer's Close, or to what it broke
+    const duration close_timeout_;
+    const std::uint32_t handle_quantum_;
+    const std::uint32_t min_rate_;
+    const std::size_t max_kept_;
+    const std::size_t room_at_bytes_;
+    const std::uint32_t room_at_frames_;
+    errc input_error_ = errc::none;
+    bool has_stopped_reading_ = false;
+    bool owes_lost_close_ = false; ///< the stream ended without a Close
+    bool write_is_due_ = false;
+    bool work_is_due_ = false;
+    bool is_blocked_ = false;
+    bool writer_is_over_ = false;
+    bool input_is_over_ = false;
+    bool is_finished_ = false;
+    bool is_listening_ = true;                                        ///< what the loop was told last
+    typename Traits::template atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
+    typename Traits::template atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
+    typename Traits::template atomic<bool> is_going_{false}; ///< the destructor runs: no thread is asked
+    typename Traits::template atomic<bool> wants_room_{false};
+    typename Traits::template atomic<std::uint64_t> sends_refused_{0};
+    typename Traits::template atomic<std::uint64_t> held_{
+        0}; ///< the number of the message that a coroutine holds
+    detail::unsent_replies<Traits> replies_;
+
+    Handler handler_;
+    [[no_unique_address]] Schedule schedule_;
+    [[no_unique_address]] Work work_;
+    barrier_type handled_;
+    inbox_type inbox_;
+    writer_type out_;
+    anchor anchor_; ///< the last, so that nothing goes while work() is inside
 };
 
 template <class Transport, class Schedule, class Handler>

@@ -3,7 +3,7 @@
 //
 // Laws of this file:
 // - A message leaves the inbox when the coroutine asks for it, and not before: while it is busy, or waits for something
-//   else, the inbox's bounds hold.
+//   else, the inbox's bounds hold. It is handled when the next one is asked for: until then a Close waits for its answer.
 // - The coroutine runs where messages are handled: in the loop, or in work(). It is resumed with no lock held, inside
 //   the handling of the message it gets.
 // - One coroutine at a time waits.
@@ -36,6 +36,8 @@ public:
         ask_ = [](void* of) { static_cast<Endpoint*>(of)->ask_for_messages(); };
     }
     [[nodiscard]] bool wants_message() const noexcept { return waiting_ != nullptr; }
+    /// Tells the endpoint that a message is handled when the next one is asked for, and not when on_message() returns.
+    static constexpr bool holds_message = true;
     void on_message(auto&, message&& received) { give(std::move(received)); }
     void on_messages_over(errc why) {
         over_ = why == errc::none ? errc::closed : why;
@@ -62,8 +64,10 @@ public:
     }
 
     [[nodiscard]] bool await_ready() noexcept {
-        if (from_.over_ != errc::none) got_.emplace(from_.over_);
-        return got_.has_value();
+        if (from_.over_ == errc::none) return false;
+        from_.ask_(from_.whole_); // the last message is handled
+        got_.emplace(from_.over_);
+        return true;
     }
     void await_suspend(std::coroutine_handle<> caller) {
         WSOLO_ASSERT(from_.waiting_ == nullptr, "two coroutines wait for the messages of one endpoint");

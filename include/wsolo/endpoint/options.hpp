@@ -1,60 +1,88 @@
 #pragma once
-// How one endpoint behaves, and what it tells the loop that drives it.
+// How one endpoint behaves, what it tells the loop that drives it, and how it ended.
 //
 // Laws of this file:
 // - Every default suits a public server: bounded memory, bounded silence, a bounded end.
+// - A zero means "none" for every limit, quantum and timeout.
 
-#include "../core/time.hpp"
 #include "../frame/close_code.hpp"
 #include "../session/heartbeat.hpp"
 #include "../session/limits.hpp"
+#include "../session/rate_limit.hpp"
 #include "../sync/inbox_limits.hpp"
 #include "../sync/inbox_report.hpp"
 #include "../write/options.hpp"
 #include "../write/report.hpp"
+#include "stream_end.hpp"
 
 #include <cstddef>
 #include <cstdint>
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Copied into the endpoint. A zero means "none" for every limit, quantum and timeout.
+/// Copied into the endpoint.
 struct endpoint_options {
     /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
     read_limits reading{};
+    /// How much may come in a second. Beyond it the connection ends with errc::rate_exceeded (1008).
+    reading_rate rate{};
     writer_options writing{};
     /// What may wait for the handler. With drop_newest the handler's on_refused() is told of each message that was not
     /// let in; without one only ending::handled.messages_refused counts it.
     inbox_limits handling{};
     heartbeat_options beating{};
-    /// How long the peer may take to answer our Close, and to end the stream behind a failure.
-    std::chrono::milliseconds close_timeout{5'000};
-    /// Reading pauses while more than this waits to be written, for peers whose requests make replies: bytes, as
-    /// writer_limits::max_bytes counts them, or data frames. Leave room above both in writing.limits for the replies to
-    /// what one receive() may bring: the smallest message has 6 bytes, or 2 when a server sent it.
-    std::size_t max_unsent = 0;
-    std::uint32_t max_unsent_frames = 16'384;
+    end_options ending{};
+    /// Replies that may wait to be written: what handlers sent while they handled, in payload bytes and in messages. Beyond
+    /// it no message is handled and nothing is read, until they are on their way. What is pushed at other times does
+    /// not count: two sides that push to each other read on. Keep it below writing.limits by the longest reply.
+    std::size_t max_unsent = 1024 * 1024;
+    std::uint32_t max_unsent_replies = 16'384;
     /// Messages handled in one turn of the loop, or by one work().
     std::uint32_t handle_quantum = 64;
 };
 
 /// What an endpoint wants of its loop until the next call. Level-triggered: watch for exactly this.
 struct [[nodiscard]] endpoint_wants {
-    bool read = true;      ///< bytes, for receive()
-    bool write = false;    ///< run() when the transport is writable
+    bool read = true;   ///< bytes, for receive(). While it is false look neither for input nor for a hang-up
+    bool write = false; ///< run() when the transport is writable
     bool finished = false; ///< over: on_finished() was called; nothing more is wanted, it may be destroyed
-    time_point deadline = no_deadline; ///< run() at this time
+    /// run() at this time. It moves to be earlier, or once it has passed: a loop sets its timer again rarely.
+    time_point deadline = no_deadline;
+};
+
+/// What went through an endpoint. Plain numbers, which may be summed over many. (Of what was sent: ending::written, or
+/// writer().report().)
+struct endpoint_counters {
+    std::uint64_t texts_received = 0;
+    std::uint64_t binaries_received = 0;
+    std::uint64_t bytes_received = 0; ///< payload of messages
+    std::uint64_t pings_received = 0;
+    std::uint64_t pongs_received = 0;
+    std::uint64_t sends_refused = 0; ///< queue_full, by the endpoint's own functions
+
+    constexpr endpoint_counters& operator+=(const endpoint_counters& more) noexcept {
+        texts_received += more.texts_received;
+        binaries_received += more.binaries_received;
+        bytes_received += more.bytes_received;
+        pings_received += more.pings_received;
+        pongs_received += more.pongs_received;
+        sends_refused += more.sends_refused;
+        return *this;
+    }
 };
 
 /// How a connection ended.
 struct ending {
     /// The first thing that went wrong; none: both sides closed in order.
     errc reason = errc::none;
-    /// The status code of the Close that was received, or else of the one that was sent. abnormal: neither
+    /// The status code of the Close that was received, or else of the one that was written to its last byte. abnormal: neither
     /// (RFC 6455 §7.1.5).
     close_code code = close_code::abnormal;
     /// The peer's Close arrived.
     bool peer_closed = false;
+    /// A handler did not return (or a coroutine held a message) for end_options::close_timeout after everything else was
+    /// over: it may still run.
+    bool handler_still_runs = false;
     /// PONGs and PINGs that the endpoint queued by itself, and the Close, whoever asked for it: with the caller's
     /// own accepted frames they add up to written.frames_accepted().
     std::uint64_t control_frames = 0;

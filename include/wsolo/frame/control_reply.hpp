@@ -171,14 +171,14 @@ template <role Role, class... Keys>
     return detail::control_frame_of<Role>(opcode::pong, unmasked_bytes(payload), keys...);
 }
 
-/// A Close with a status code and a reason of up to 123 bytes of UTF-8 (fit_close_reason cuts one). Errors: invalid_close_code for a code
-/// that may not be sent (no_status included: see the form without one), invalid_close_reason,
-/// control_payload_too_big.
+/// A Close with a status code and a reason in UTF-8, of which fit_close_reason() leaves up to 123 bytes: an end is
+/// never refused for its reason's length. Errors: invalid_close_code for a code that may not be sent (no_status
+/// included: see the form without one), invalid_close_reason.
 template <role Role, class... Keys>
     requires keys_for<Role, Keys...>
 [[nodiscard]] result<control_frame> make_close(close_code code, std::string_view reason,
                                                Keys&... keys) noexcept {
-    if (reason.size() > max_close_reason) return errc::control_payload_too_big;
+    reason = fit_close_reason(reason);
     std::array<std::byte, max_control_payload> body;
     store_be16(body.data(), static_cast<std::uint16_t>(code));
     if (!reason.empty()) std::memcpy(body.data() + 2, reason.data(), reason.size());

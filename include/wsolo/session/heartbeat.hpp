@@ -7,13 +7,19 @@
 //   to come again.
 // - The pong timer starts when the PING was written. One that waits in a queue proves nothing about the
 //   peer.
-// - A clock that jumps, or a process that slept, gives one beat, never a burst, and no verdict on a peer
-//   that nobody was listening to. A clock that runs backwards delays nothing by more than one interval.
+// - Life has two directions: bytes from the peer prove it, and so does that the peer takes ours.
+// - A verdict takes two looks, one within the last quarter of the pong timeout and one at its end: what
+//   arrived while the process slept is read between them. Who slept through them, or did not listen, does
+//   not judge. A clock that jumps gives one beat, never a burst; one that runs backwards delays nothing by
+//   more than one interval.
 // - Once closing, or dead, it asks for nothing ever again.
 
+#include "../core/bytes.hpp"
 #include "../core/time.hpp"
 
+#include <array>
 #include <cstdint>
+#include <optional>
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -27,7 +33,9 @@ struct heartbeat_options {
     std::chrono::milliseconds pong_timeout{20'000};
     /// The window of the application's metrics. While it is not 0, a beat is due every beat_period() of it.
     std::chrono::milliseconds beat_interval{0};
-    /// Only a PONG is a sign of life. Otherwise any byte is, control frames and halves of frames included.
+    /// Only a PONG is a sign of life. Otherwise any byte is, control frames and halves of frames included, and so
+    /// is that the peer takes bytes of ours. With pong_only that only puts the verdict off, because the PING may
+    /// still lie after those bytes: a peer that takes them and never answers is found once it takes none.
     bool pong_only = false;
 };
 
@@ -40,8 +48,9 @@ struct heartbeat_options {
 
 /// What is due now. Nothing, one, or several of them at once.
 struct [[nodiscard]] heartbeat_actions {
-    bool send_ping = false;    ///< queue a PING, and tell on_ping_written() when it left
-    bool send_beat = false;    ///< queue the application's beat
+    bool send_ping = false;                  ///< queue a PING, and tell on_ping_written() when it left
+    std::array<std::byte, 2> ping_payload{}; ///< of that PING, by which on_pong() knows its answer
+    bool send_beat = false;                  ///< queue the application's beat
     bool roll_window = false;  ///< with send_beat, once per full beat_interval: the metrics' window ends here
     bool peer_is_dead = false; ///< fail the connection with errc::pong_timeout. Told once; nothing follows
     time_point deadline = no_deadline; ///< when to call tick() again; an event may change it
@@ -51,7 +60,7 @@ struct [[nodiscard]] heartbeat_actions {
 };
 
 /// See the file's laws. Not thread-safe; every function O(1), constexpr, and free of side effects
-/// elsewhere. 48 bytes.
+/// elsewhere. 56 bytes.
 ///
 /// A loop calls on_received() for what it read before it calls tick(): what the peer said in time must not
 /// be found too late.
@@ -73,19 +82,45 @@ public:
     constexpr void on_received(time_point now) noexcept {
         if (!pong_only_) live(now);
     }
+    /// The peer took bytes of ours, at any pace: a sign of life as well, but see heartbeat_options::pong_only.
+    /// Not that the transport took them, which a buffer with room does for a dead peer too: that a full one has
+    /// room again, or that less lies in it unacknowledged.
+    constexpr void on_progress(time_point now) noexcept {
+        if (!pong_only_) {
+            live(now);
+        } else if (phase_ == phase::awaiting_pong) {
+            wait_from(now);
+        }
+    }
     /// A PONG arrived, whichever PING it answers; on_received() need not be called for it.
     constexpr void on_pong(time_point now) noexcept { live(now); }
+    /// The same, and the time since the PING that it answers was written. Empty for a PONG that answers another
+    /// PING than the last that tick() asked for, one of the application's or none, and for all but the first answer.
+    [[nodiscard]] constexpr std::optional<duration> on_pong(time_point now, const_bytes payload) noexcept {
+        live(now);
+        if (payload.size() != 2 || std::array{payload[0], payload[1]} != ping_payload()) return std::nullopt;
+        const bool is_timed = is_written_;
+        is_asked_ = is_written_ = false;
+        if (!is_timed) return std::nullopt; // it overtook the news of the PING's writing, or came unasked
+        return now < written_at_ ? duration::zero() : now - written_at_;
+    }
 
     /// The transport took a PING, at `when`: the pong timer starts there. One of the application's own
-    /// counts as well; a timer that runs is not extended. A sign of life that overtook this news from
-    /// another thread stands.
+    /// counts as well, and is taken for the one that was asked for while there is such a one; a timer that runs
+    /// is not extended. A sign of life that overtook this news from another thread stands.
     constexpr void on_ping_written(time_point when) noexcept {
-        if (phase_ == phase::stopped || phase_ == phase::awaiting_pong) return;
+        if (phase_ == phase::stopped) return;
+        if (is_asked_) {
+            is_asked_ = false;
+            is_written_ = true;
+            written_at_ = when;
+        }
+        if (phase_ == phase::awaiting_pong) return;
         if (pong_timeout_ == 0) {
             alive_at_ = later(alive_at_, when); // the next PING an interval later
         } else if (phase_ == phase::quiet || alive_at_ < when) {
             phase_ = phase::awaiting_pong;
-            dead_at_ = deadline_after(when, span_of(pong_timeout_));
+            wait_from(when);
             return;
         }
         phase_ = phase::quiet;
@@ -94,13 +129,14 @@ public:
     constexpr void on_ping_dropped(time_point now) noexcept {
         if (phase_ != phase::ping_asked) return;
         phase_ = phase::quiet;
+        is_asked_ = false;
         alive_at_ = later(alive_at_, now);
     }
 
     /// This side did not read until now: a peer that was not listened to is not blamed for silence, and the pong timer
     /// starts anew. PINGs go on.
     constexpr void on_not_listening(time_point now) noexcept {
-        if (phase_ == phase::awaiting_pong) dead_at_ = deadline_after(now, span_of(pong_timeout_));
+        if (phase_ == phase::awaiting_pong) wait_from(now);
     }
 
     /// The closing handshake began, or the connection ended: nothing is due any more.
@@ -121,8 +157,8 @@ public:
     /// When tick() will next have something to do; an event may have changed it. no_deadline: never.
     [[nodiscard]] constexpr time_point deadline() const noexcept {
         if (phase_ == phase::stopped) return no_deadline;
-        const time_point peer = phase_ == phase::awaiting_pong ? dead_at_
-                                : phase_ == phase::quiet       ? ping_at()
+        const time_point peer = phase_ == phase::awaiting_pong ? has_looked_ ? dead_at_ : look_at()
+                                : phase_ == phase::quiet ? ping_at()
                                                                : no_deadline;
         return peer < beat_at_ ? peer : beat_at_;
     }
@@ -152,10 +188,25 @@ private:
         return ping_interval_ == 0 ? no_deadline : deadline_after(alive_at_, span_of(ping_interval_));
     }
 
+    /// When the first of the two looks is due.
+    [[nodiscard]] constexpr time_point look_at() const noexcept {
+        return dead_at_ == no_deadline ? no_deadline : deadline_after(dead_at_, -quarter());
+    }
+    [[nodiscard]] constexpr duration quarter() const noexcept { return span_of(pong_timeout_) / 4; }
+    /// Of the PING that was asked for last.
+    [[nodiscard]] constexpr std::array<std::byte, 2> ping_payload() const noexcept {
+        return {static_cast<std::byte>(ping_number_ >> 8), static_cast<std::byte>(ping_number_ & 0xff)};
+    }
+
+    /// The peer's silence counts from here.
+    constexpr void wait_from(time_point now) noexcept {
+        dead_at_ = deadline_after(now, span_of(pong_timeout_));
+        has_looked_ = false;
+    }
     constexpr void live(time_point now) noexcept {
         alive_at_ = later(alive_at_, now);
         if (phase_ == phase::awaiting_pong) phase_ = phase::quiet;
-        was_late_ = false;
+        has_slept_ = false;
     }
 
     /// No deadline lies further ahead than its span: heals what a clock that ran ahead has left.
@@ -169,16 +220,23 @@ private:
 
     constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
         if (phase_ == phase::awaiting_pong && now >= dead_at_) {
-            // This late nobody was listening either (the process slept): ask again, once.
-            const bool late = now >= deadline_after(dead_at_, span_of(pong_timeout_));
-            due.send_ping = late && !was_late_;
+            // The first look, or this one, comes so late that nobody was listening either: ask again, once.
+            const bool slept = !has_looked_ || now >= deadline_after(dead_at_, quarter());
+            due.send_ping = slept && !has_slept_;
             due.peer_is_dead = !due.send_ping;
-            was_late_ = late;
+            has_slept_ = slept;
             phase_ = due.send_ping ? phase::ping_asked : phase::stopped;
+        } else if (phase_ == phase::awaiting_pong && now >= look_at()) {
+            has_looked_ = true;
         } else if (phase_ == phase::quiet && now >= ping_at()) {
             due.send_ping = true;
             phase_ = phase::ping_asked;
         }
+        if (!due.send_ping) return;
+        ++ping_number_;
+        due.ping_payload = ping_payload();
+        is_asked_ = true;
+        is_written_ = false;
     }
 
     constexpr void beat(time_point now, heartbeat_actions& due) noexcept {
@@ -195,14 +253,19 @@ private:
 
     time_point alive_at_;
     time_point dead_at_ = no_deadline; ///< while awaiting a PONG
+    time_point written_at_{};          ///< of the PING that was asked for last
     time_point beat_at_ = no_deadline;
     time_point roll_at_ = no_deadline;
     std::uint32_t ping_interval_;
     std::uint32_t pong_timeout_;
     std::uint32_t beat_interval_;
+    std::uint16_t ping_number_ = 0;
     phase phase_ = phase::quiet;
-    bool pong_only_;
-    bool was_late_ = false;
+    bool pong_only_ : 1;
+    bool has_looked_ : 1 = false; ///< within the timeout's last quarter
+    bool has_slept_ : 1 = false;  ///< through a verdict, since the last sign of life
+    bool is_asked_ : 1 = false;   ///< the last PING: not written yet
+    bool is_written_ : 1 = false; ///< the last PING: not answered yet
 };
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -1,7 +1,8 @@
 #pragma once
 // What a peer may make a reader take, and how messages are handed over.
 
-#include "../core/config.hpp"
+#include "../core/limit.hpp"
+#include "../core/time.hpp"
 
 #include <cstdint>
 
@@ -14,12 +15,16 @@ enum class delivery : std::uint8_t { messages, fragments };
 /// The bounds of one connection's input. Every one is judged before the bytes it bounds are kept: sizes by
 /// the frame's header (RFC 6455 §10.4). A zero means "none": no limit.
 struct read_limits {
-    /// Longest payload of a data frame, in bytes: errc::frame_too_big.
-    std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
+    /// Longest payload of a data frame, in bytes: errc::frame_too_big. None: its message's bound holds for each frame.
+    std::uint64_t max_frame_size = 0;
     /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries.
-    std::uint64_t max_message_size = std::uint64_t{16} * 1024 * 1024;
-    /// Most frames of one message, the empty ones included: errc::too_many_fragments.
-    std::uint32_t max_fragments = 4096;
+    std::uint64_t max_message_size = default_max_message;
+    /// Most frames of one message, the empty ones included: errc::too_many_fragments. None: a fragment costs time to read
+    /// and no memory, and a writer's fragmented_message has as many as it likes.
+    std::uint32_t max_fragments = 0;
+    /// How long a message, or a frame, may be under way: errc::message_timeout, after that and up to a quarter more.
+    /// For basic_reader::tick(), without which there is no bound. (Above 49 days it is none.)
+    std::chrono::milliseconds max_message_age{0};
     delivery deliver = delivery::messages;
     /// Reserved bits that a negotiated extension gives a meaning on a message's first frame (rsv1_bit ...,
     /// frame/header.hpp). A text message with one of them set is not validated here: what it carries is the

@@ -7,6 +7,7 @@
 //   is put together in memory that grows only by bytes that arrived; a control frame cut by a read is kept
 //   behind it.
 // - Nothing is written and no clock is read. What this side owes the peer is part of the event.
+// - Once the peer closed, or the reading failed, nothing of an unfinished message is kept.
 // - No input is lost in silence: what follows a Close or a failure is counted, and a loop left early must
 //   hand its rest on (event_range::unread) or fails the reader.
 
@@ -42,7 +43,8 @@ public:
     ///
     /// The bytes are unmasked in place, and stay the caller's. An event is valid until the iterator advances.
     /// A loop that ends early takes events.unread() and passes it to a later read(); destroying the range
-    /// with input left, and no end of the connection seen, makes the next read() fail with errc::aborted.
+    /// with input left, and no end of the connection seen, ends its event and makes the next read() fail with
+    /// errc::aborted.
     /// O(n).
     [[nodiscard]] event_range read(mutable_bytes received) noexcept { return event_range(*this, received); }
     [[nodiscard]] event_range read(std::span<char> received) noexcept {
@@ -58,6 +60,15 @@ public:
         if (state_.phase == detail::read_phase::peer_closed) return errc::none;
         return state_.error != errc::none ? state_.error : errc::connection_lost;
     }
+
+    /// The time, for read_limits::max_message_age. Call it after each read(), and when the point that it returned has
+    /// come; no_deadline: nothing is unfinished, or there is no limit. A returned point that is not after `now` says
+    /// that the reader failed: the next read(), if need be of no bytes, gives errc::message_timeout as its event. It
+    /// takes two calls, the second a quarter of the age after the first: what arrived while this process slept is read
+    /// between them. Not while an event is in use. O(1).
+    [[nodiscard]] time_point tick(time_point now) noexcept { return state_.tick(now); }
+    /// This side did not read until now: an unfinished message counts as begun now.
+    void note_not_listening(time_point now) noexcept { state_.note_not_listening(now); }
 
     /// This side's Close frame was accepted for sending: from now on no event owes a reply, neither a Close
     /// nor a PONG, since nothing may follow our Close. A PING is still reported, and messages still arrive

@@ -112,7 +112,7 @@ public:
     template <inbox_handler<Message> Handler, std::predicate<> Wanted>
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
         quantum = bound_of(quantum);
-        const auto first = box_.begin(at_once<Wanted>(quantum));
+        const auto first = box_.begin(quantum);
         if (first.step != detail::inbox_step::not_owed) return run(handler, wanted, quantum, first);
         switch (box_.state()) {
         case turn_state::parked: return {inbox_status::resting};
@@ -122,8 +122,8 @@ public:
         }
     }
 
-    /// The handler of drain_while() wants messages again: has the hook called if some are left. To be called where
-    /// messages are handled: in another thread it might come just before the drain that finds them unwanted rests.
+    /// The handler of drain_while() wants messages again: has the hook called if some are left. What wanted() answers is to
+    /// change before this call.
     void rouse() {
         if (box_.rouse()) schedule();
     }
@@ -144,12 +144,6 @@ private:
     struct always {
         constexpr bool operator()() const noexcept { return true; }
     };
-    /// How many messages may be handled before the next look: one, where each is to be wanted.
-    template <class Wanted>
-    static constexpr std::size_t at_once(std::size_t left) noexcept {
-        return std::same_as<Wanted, always> || left == 0 ? left : 1;
-    }
-
     /// Holds the turn: it leaves by being released, handed over, put to rest or finished.
     template <class Handler, class Wanted>
     inbox_drain run(Handler& handler, Wanted& wanted, std::size_t quantum, detail::inbox_look<Message> next) {
@@ -160,16 +154,19 @@ private:
             if (next.step == inbox_step::handle && !or_end(done, [&]() -> bool { return wanted(); }))
                 next = box_.rest();
             switch (next.step) {
-            case inbox_step::handle: or_end(done, [&] { handle(handler, next.run, done); }); break;
+            case inbox_step::handle: or_end(done, [&] { handle(handler, wanted, next.run, done); }); break;
             case inbox_step::resume: or_end(done, [&] { tell_resume(); }); break;
             case inbox_step::quantum_used:
                 return {schedule() ? inbox_status::more : inbox_status::finished, total};
-            case inbox_step::rested: return {inbox_status::resting, total};
+            case inbox_step::rested:
+                if (wanted())
+                    rouse(); // it changed its mind before the turn was parked: its rouse() found nothing
+                return {inbox_status::resting, total};
             case inbox_step::end: end(); return {inbox_status::finished, total};
             default: return {inbox_status::idle, total}; // the last touch was in there
             }
             total += done.messages;
-            next = box_.look(done, at_once<Wanted>(quantum - total));
+            next = box_.look(done, quantum - total);
         }
     }
 
@@ -190,8 +187,8 @@ private:
 #endif
     }
 
-    template <class Handler>
-    void handle(Handler& handler, detail::message_run<Message> run, detail::handled& done) {
+    template <class Handler, class Wanted>
+    void handle(Handler& handler, Wanted& wanted, detail::message_run<Message> run, detail::handled& done) {
         do {
             const in_progress current(*run.first++, done);
             if constexpr (std::same_as<std::invoke_result_t<Handler&, Message&&>, errc>) {
@@ -200,7 +197,7 @@ private:
             } else {
                 handler(std::move(current.slot.message()));
             }
-        } while (--run.count != 0 && !box_.must_look(done));
+        } while (--run.count != 0 && !box_.must_look(done) && wanted());
     }
 
     /// The message in the handler: counted, and destroyed on every path out of it.

@@ -61,9 +61,13 @@ public:
     }
     basic_handling(const basic_handling&) = delete;
     basic_handling& operator=(const basic_handling&) = delete;
-    ~basic_handling() { barrier_.complete(number_); }
+    ~basic_handling() {
+        if (number_ != 0) barrier_.complete(number_);
+    }
 
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+    /// The item is not done when this scope ends: the caller owes complete() of its number.
+    [[nodiscard]] std::uint64_t defer() noexcept { return std::exchange(number_, 0); }
 
 private:
     Barrier& barrier_;

@@ -35,6 +35,7 @@ public:
     }
     fragmented_message(fragmented_message&& other) noexcept
         : writer_(std::exchange(other.writer_, nullptr)),
+          size_(other.size_),
           next_(other.next_),
           error_(other.error_),
           if_unfinished_(other.if_unfinished_) {}
@@ -51,7 +52,7 @@ public:
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as send_text's;
-    /// after queue_full the part may be tried again. `on_done` is called once with what became of this part.
+    /// after queue_full the part may be tried again, after too_large only a shorter one. `on_done` is called once with what became of this part.
     [[nodiscard]] errc write(const_bytes part, on_outcome on_done = {}) { return push(part, false, on_done); }
 
     /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `on_done` is called
@@ -65,6 +66,9 @@ private:
     errc push(const_bytes part, bool is_last, on_outcome on_done) {
         if (writer_ == nullptr) return error_ == errc::none ? errc::closed : error_;
         Writer& writer = *writer_;
+        if (const errc error = writer.drive_.box.judge_length(size_ + part.size()); error != errc::none)
+            return error;
+        size_ += part.size();
         const frame_spec spec(next_, is_last);
         const opcode before = std::exchange(next_, opcode::continuation);
         if (is_last) writer_ = nullptr;
@@ -72,6 +76,7 @@ private:
         const detail::push_result pushed = writer.push_part(
             spec, part, is_last ? detail::message_part::last : detail::message_part::part, on_done, todo);
         if (pushed.error != errc::none) { // it was not queued, so nothing has heard of it
+            size_ -= part.size();
             next_ = before;
             writer_ = &writer;
         }
@@ -92,6 +97,7 @@ private:
     }
 
     Writer* writer_;
+    std::uint64_t size_ = 0; ///< of the parts so far
     opcode next_;
     errc error_ = errc::none;
     unfinished if_unfinished_ = unfinished::fail;

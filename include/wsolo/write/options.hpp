@@ -7,6 +7,7 @@
 // - Control frames have a reserve of their own: data can't starve a PONG, and a flood of PINGs can't grow memory.
 // - A zero means "none" for every limit, quantum and timeout here: no bound.
 
+#include "../core/limit.hpp"
 #include "../core/time.hpp"
 
 #include <cstddef>
@@ -36,7 +37,11 @@ struct writer_limits {
     /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is refused with
     /// errc::queue_full (it may fit later) or errc::too_large (it never will). The heap that the queue holds stays
     /// below this x 1.25 + 64 KiB, and the control reserve has its own (up to 256 bytes for each frame in it).
-    std::size_t max_bytes = 4 * 1024 * 1024;
+    /// The default always has room for the longest default message in an empty queue.
+    std::size_t max_bytes = default_max_message + 64 * 1024;
+    /// Bytes of payload that one message may have, in all its frames: errc::too_large above. The default is what a peer's
+    /// reader takes by default.
+    std::uint32_t max_message = default_max_message;
     /// Data frames that may be queued or in flight.
     std::uint32_t max_frames = 65'536;
     /// PONGs and PINGs that may wait, each kind; at least 1. Every PING is answered while there is room; beyond it the
@@ -72,23 +77,6 @@ struct writer_options {
 };
 
 namespace detail {
-
-/// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; what is negative counts as the shortest.
-class short_duration {
-public:
-    explicit constexpr short_duration(std::chrono::milliseconds span) noexcept
-        : milliseconds_(span.count() < 0            ? 1
-                        : span.count() > UINT32_MAX ? 0
-                                                    : static_cast<std::uint32_t>(span.count())) {}
-
-    /// duration::max() where there is none.
-    [[nodiscard]] constexpr duration get() const noexcept {
-        return milliseconds_ == 0 ? duration::max() : duration(std::chrono::milliseconds(milliseconds_));
-    }
-
-private:
-    std::uint32_t milliseconds_;
-};
 
 /// A number of bytes in 16 bits: exact below 2048, above that within a thousandth, never more.
 class short_size {

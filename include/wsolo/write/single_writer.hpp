@@ -84,6 +84,7 @@ public:
                                   on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_keyed() sends a text or a binary message");
         if (!is_data(op)) return errc::raw_frame_malformed;
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         detail::offer what{.size = encoded_size<Side::self>(payload.size()), .done = on_done};
         what.may_displace = drive_.may_displace();
         // Before the work, and again after it.
@@ -102,7 +103,7 @@ public:
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
         if (bytes.size() <= copied_limit) return send(raw{bytes}, on_done);
-        if (!is_whole_frame(bytes)) return errc::raw_frame_malformed;
+        if (const errc error = judge_frame(bytes); error != errc::none) return error;
         const detail::offer what = data_offer(bytes.size(), on_done);
         if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
         detail::entry* owned = detail::entry::make_shared(frame, on_done);
@@ -113,7 +114,7 @@ public:
     /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not.
     [[nodiscard]] errc send(owned_frame&& frame, on_outcome on_done = {}) {
         const std::size_t size = frame.bytes().size();
-        if (!is_whole_frame(frame.bytes())) return errc::raw_frame_malformed;
+        if (const errc error = judge_frame(frame.bytes()); error != errc::none) return error;
         if (size <= adopted_limit || frame.memory() - size > size / 8) {
             const errc error = send(raw{frame.bytes()}, on_done);
             if (error == errc::none) frame = {};
@@ -153,10 +154,12 @@ public:
         if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
         if (is_control(parsed.header.op))
             return send_control(parsed.header.op, close_code_in(parsed, frame.bytes), frame.bytes, on_done);
+        if (const errc error = drive_.box.judge_length(parsed.header.payload_size); error != errc::none)
+            return error;
         return push_data(
             frame.bytes.size(), on_done,
             [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
-            [&] { return detail::entry::make_copy(frame.bytes, on_done); });
+            [&](detail::entry* kept) { return detail::entry::make_copy(frame.bytes, on_done, kept); });
     }
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
@@ -204,7 +207,7 @@ public:
     /// invalid_close_code and the like for a body that may not be sent.
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
                              on_outcome on_done = {}) {
-        const auto frame = drive_.box.locked([&] { return close_frame(code, fit_close_reason(reason)); });
+        const auto frame = drive_.box.locked([&] { return close_frame(code, reason); });
         if (!frame) return frame.error();
         return push_close(code, frame->bytes(), drain_within, on_done);
     }
@@ -239,6 +242,9 @@ public:
     }
 
     // ---- asking
+
+    /// For the owner of the stream's end (see `byte_stream`), in the thread that pumps: it writes nothing.
+    [[nodiscard]] Transport& connection() noexcept { return drive_.connection(); }
 
     /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (32
     /// bytes); without memory the handle answers errc::closed.
@@ -283,8 +289,12 @@ private:
     [[nodiscard]] static constexpr bool is_data(opcode op) noexcept {
         return op == opcode::text || op == opcode::binary;
     }
-    [[nodiscard]] static bool is_whole_frame(const_bytes bytes) noexcept {
-        return detail::is_one_whole_frame<Side::self>(parse_header(bytes), bytes);
+    /// Whether `bytes` are one whole frame, not too long.
+    [[nodiscard]] errc judge_frame(const_bytes bytes) const noexcept {
+        const header_parse parsed = parse_header(bytes);
+        return detail::is_one_whole_frame<Side::self>(parsed, bytes)
+                   ? drive_.box.judge_length(parsed.header.payload_size)
+                   : errc::raw_frame_malformed;
     }
     /// Of a foreign Close frame; no_status when it carries none (RFC 6455 §7.1.5).
     [[nodiscard]] static close_code close_code_in(const header_parse& parsed, const_bytes frame) noexcept {
@@ -313,10 +323,11 @@ private:
     }
 
     errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
             [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
-            [&] { return encode_apart(op, payload, on_done); });
+            [&](detail::entry* kept) { return encode_apart(op, payload, on_done, kept); });
     }
 
     /// A frame that encode() writes under the lock, or, if it must own its memory, make() outside of it.
@@ -328,7 +339,7 @@ private:
         detail::entry::destroy(owned);
         return pushed;
     }
-    static detail::entry* no_entry() noexcept { return nullptr; }
+    static detail::entry* no_entry(detail::entry*) noexcept { return nullptr; }
     /// An entry that owns its memory. What was not taken over stays the caller's.
     detail::push_result push_entry(const detail::offer& what, detail::entry*& owned, detail::errands& todo) {
         return drive_.box.push(what, owned, [](mutable_bytes) {}, no_entry, todo);
@@ -337,8 +348,22 @@ private:
     /// A data frame of `size` bytes: written by encode() under the lock, or made by make() outside of it.
     template <class Encode, class Make>
     errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
+        detail::wake owed{};
+        if (!drive_.box.lock_and_follow(size, on_done, encode, owed))
+            return push_data_locked(size, on_done, encode, make);
+        drive_.rouse(owed);
+        return errc::none;
+    }
+    /// The same, with the outbox's lock held, which it gives back. Not inlined: it is not what most sends do.
+    template <class Encode, class Make>
+    [[gnu::noinline]] errc push_data_locked(std::size_t size, on_outcome on_done, Encode& encode,
+                                            Make& make) {
+        detail::entry* owned = nullptr;
         detail::errands todo;
-        return finish_data(push_frame(data_offer(size, on_done), encode, make, todo), todo);
+        const detail::push_result pushed =
+            drive_.box.push_locked(data_offer(size, on_done), owned, encode, make, todo);
+        detail::entry::destroy(owned);
+        return finish_data(pushed, todo);
     }
     errc queue_owned(detail::offer what, detail::entry* owned) {
         what.size = owned->size;
@@ -352,7 +377,7 @@ private:
         detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
         what.part = which;
         const auto encode = [&](mutable_bytes to) { write_frame(side_, to, spec, part); };
-        const auto make = [&] { return encode_apart(spec, part, on_done); };
+        const auto make = [&](detail::entry* kept) { return encode_apart(spec, part, on_done, kept); };
         return push_frame(what, encode, make, todo);
     }
     /// Small frames that no full queue costs the connection.
@@ -374,12 +399,18 @@ private:
         return error;
     }
 
-    /// Encodes into memory of its own, with no lock held.
-    detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done) {
-        detail::entry* owned = detail::entry::make_own(encoded_size<Side::self>(payload.size()), on_done);
+    /// Encodes into memory of its own, or that of `kept`, with no lock held.
+    detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done,
+                                detail::entry* kept = nullptr) {
+        const std::size_t size = encoded_size<Side::self>(payload.size());
+        detail::entry* owned = detail::entry::make_own(size, on_done, kept);
         if (owned == nullptr) return nullptr;
-        auto own_side = drive_.box.locked([&] { return side_.for_one_frame(); });
-        write_frame(own_side, owned->writable(), spec, payload);
+        if constexpr (masks(Side::self)) {
+            auto own_side = drive_.box.locked([&] { return side_.for_one_frame(); });
+            write_frame(own_side, owned->writable(), spec, payload);
+        } else {
+            write_frame(side_, owned->writable(), spec, payload);
+        }
         return owned;
     }
 
@@ -404,11 +435,12 @@ private:
     }
 
     errc send_waiting(opcode op, const_bytes payload, on_outcome on_done, detail::room_waiter* waiter) {
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.waiter = waiter;
         detail::errands todo;
         const auto encode = [&](mutable_bytes to) { write_frame(side_, to, op, payload); };
-        const auto make = [&] { return encode_apart(op, payload, on_done); };
+        const auto make = [&](detail::entry* kept) { return encode_apart(op, payload, on_done, kept); };
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 

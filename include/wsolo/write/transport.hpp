@@ -25,20 +25,35 @@ struct [[nodiscard]] io_result {
     int error = 0;
 };
 
-/// Why the writer ends a transport: everything accepted was written, or something broke or was dropped.
-enum class end_of_write : std::uint8_t { drained, broken };
+/// How a writer ended, as its transport is told.
+enum class end_of_write : std::uint8_t {
+    drained, ///< a Close was the last thing written; the stream goes on until its owner ends it (endpoint/stream_end.hpp)
+    failed, ///< a write failed, or took too long: nothing more can be written, the peer's bytes can still be read
+    aborted, ///< the connection is to go: a transport that can ends both directions, so that a blocked reader wakes
+};
 
 /// A connection's write side.
 /// - `write(parts, deadline)`: writes from the parts, in order, as one gather write. It may take fewer bytes
 ///   than offered. A non-blocking transport ignores the deadline and answers would_block; a blocking one
 ///   waits until the deadline and answers timed_out. The parts are valid during the call only; there is at
 ///   least one, none is empty.
-/// - `finish(why)`: called exactly once, last. For a socket: shut down the sending direction when drained
-///   (the peer's Close is still to be read), both when broken.
+/// - `finish(why)`: called exactly once, as the writer's last call: a notice. Only `aborted` asks for something.
 template <class T>
 concept transport = requires(T& connection, std::span<const const_bytes> parts, time_point deadline) {
     { connection.write(parts, deadline) } -> std::same_as<io_result>;
     { connection.finish(end_of_write::drained) } -> std::same_as<void>;
+};
+
+/// A transport whose byte stream can be ended in two steps, by the owner of the connection (an endpoint, or the user of a
+/// stream_end) and after the writer's finish(), in the thread that pumps:
+/// - `end_output()`: our FIN. The peer's bytes can still be read. At most once.
+/// - `disconnect()`: both directions end. At most once, last.
+/// It may have `unsent()` as well: how many bytes it took that the peer has not acknowledged yet. Then a peer that takes
+/// what lies in the system's buffer is known to be alive.
+template <class T>
+concept byte_stream = requires(T& connection) {
+    { connection.end_output() } -> std::same_as<void>;
+    { connection.disconnect() } -> std::same_as<void>;
 };
 
 /// A transport that can also wait until it is writable: what the threaded drive needs of a non-blocking one. False when the

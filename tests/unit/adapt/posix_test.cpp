@@ -99,7 +99,7 @@ TEST_CASE("drained ends the sending direction only, broken ends both", "[adapt][
     CHECK(::read(drained.ends[0], &byte, 1) == 1); // the peer's Close can still be read
 
     socket_pair broken;
-    posix_socket(broken.ends[0]).finish(wsolo::end_of_write::broken);
+    posix_socket(broken.ends[0]).finish(wsolo::end_of_write::aborted);
     CHECK(::read(broken.ends[1], &byte, 1) == 0);
     CHECK(::read(broken.ends[0], &byte, 1) == 0);
 }

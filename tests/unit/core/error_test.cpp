@@ -58,6 +58,10 @@ TEST_CASE("each errc is of one kind, and its blame agrees", "[core][error]") {
     CHECK(wsolo::is_protocol_violation(errc::handshake_invalid_accept));
     CHECK(wsolo::is_limit(errc::message_too_big)); // legal, and more than we take
     CHECK(wsolo::is_limit(errc::handshake_origin_refused));
+    for (const errc slow_or_fast : {errc::message_timeout, errc::rate_exceeded}) {
+        CHECK(wsolo::is_limit(slow_or_fast));
+        CHECK(wsolo::info(slow_or_fast).close_status == 1008);
+    }
     CHECK(wsolo::is_refusal(errc::queue_full));
     CHECK(wsolo::is_refusal(errc::closed));
     CHECK(wsolo::is_outcome(errc::write_failed));

@@ -28,7 +28,8 @@ TEMPLATE_TEST_CASE("a Close waits for the answers to what came before it", "[end
         f.whole->work();
         f.run_until_quiet();
         CHECK(f.sent() == sent_frames{{text_op, "last words"}, {close_op, "\x03\xe8"}});
-        CHECK(f.wants.finished);
+        CHECK_FALSE(f.wants.finished); // the peer's end is waited for
+        CHECK(f.end_of_input().finished);
         CHECK(f.log.endings.at(0).peer_closed);
         CHECK(f.log.endings.at(0).code == wsolo::close_code::normal);
     }
@@ -40,7 +41,7 @@ TEMPLATE_TEST_CASE("a Close waits for the answers to what came before it", "[end
         f.whole->work();
         f.run_until_quiet();
         CHECK(f.log.messages.size() == 1);
-        CHECK(f.wants.finished);
+        CHECK(f.end_of_input().finished);
         CHECK(f.log.endings.at(0).reason == errc::none);
     }
 }
@@ -58,9 +59,8 @@ TEMPLATE_TEST_CASE("a broken rule is answered behind what came before it", "[end
 
     SECTION("the peer ends the stream") { CHECK(f.end_of_input().finished); }
     SECTION("the peer does not") {
-        CHECK(f.wants.deadline == manual_clock::now() + 5s);
-        manual_clock::advance(5s);
-        CHECK(f.run().finished);
+        CHECK_FALSE(f.live_for(5s - 1ms).finished);
+        CHECK(f.live_for(1ms).finished);
     }
     CHECK(f.log.endings.at(0).reason == errc::reserved_opcode);
     CHECK(f.log.endings.at(0).code == wsolo::close_code::protocol_error);
@@ -81,14 +81,15 @@ TEMPLATE_TEST_CASE("our Close: what the peer had sent is handled, and its Close 
     SECTION("answered") {
         f.receive(f.text("on its way") + f.close_frame("\x03\xe9"));
         CHECK(f.log.messages == std::vector<std::string>{"on its way"}); // its echo was refused: no failure
-        CHECK(f.wants.finished);
+        CHECK_FALSE(f.wants.finished);
+        CHECK(f.wants.read);
+        CHECK(f.end_of_input().finished);
         CHECK(f.log.endings.at(0).reason == errc::none);
         CHECK(f.log.endings.at(0).peer_closed);
     }
     SECTION("not answered") {
-        CHECK(f.wants.deadline == manual_clock::now() + 5s);
-        manual_clock::advance(5s);
-        CHECK(f.run().finished);
+        CHECK_FALSE(f.live_for(5s - 1ms).finished);
+        CHECK(f.live_for(1ms).finished);
         CHECK(f.log.endings.at(0).reason == errc::timed_out);
         CHECK(f.log.endings.at(0).code == wsolo::close_code::going_away);
     }
@@ -131,7 +132,8 @@ TEMPLATE_TEST_CASE("input behind a pause does not keep a connection whose transp
     f.wire.then({io_status::failed, 1, 104});
     f.receive(f.text("1") + f.text("2") + f.text("3") + f.text("4")); // the last two stand behind the pause
     f.run_until_quiet();
-    REQUIRE(f.wants.finished);
+    REQUIRE_FALSE(f.wants.finished); // what the peer still says is read
+    REQUIRE(f.live_for(5s).finished);
     CHECK(f.log.messages.size() == 4);
     CHECK(f.log.endings.at(0).reason == errc::write_failed);
 }
@@ -141,7 +143,10 @@ TEMPLATE_TEST_CASE("a transport that fails ends it with its error", "[endpoint]"
     f.wire.then({io_status::failed, 1, 104});
     REQUIRE(f.whole->send_text("lost") == errc::none);
     f.run_until_quiet();
-    CHECK(f.wants.finished);
+    CHECK(f.wants.read);
+    CHECK(f.end_of_input(errc::connection_lost).finished);
+    CHECK_FALSE(f.wire.output_ended()); // no end can follow half a frame
+    CHECK(f.wire.disconnected());
     CHECK(f.log.endings.at(0).reason == errc::write_failed);
     CHECK(f.log.endings.at(0).written.transport_error == 104);
     CHECK(f.log.endings.at(0).written.frames_dropped == 1);
@@ -163,7 +168,7 @@ TEMPLATE_TEST_CASE("a blocked write is retried when writable and bound by its de
 
     manual_clock::advance(f.wants.deadline - manual_clock::now());
     f.run();
-    CHECK(f.wants.finished);
+    CHECK(f.live_for(5s).finished);
     CHECK(f.log.endings.at(0).reason == errc::write_timed_out);
 }
 
@@ -202,18 +207,21 @@ TEMPLATE_TEST_CASE("the status code is the one that was received", "[endpoint]",
         REQUIRE(f.whole->close(wsolo::close_code::going_away) == errc::none);
         f.run_until_quiet();
         f.receive(f.close_frame("\x03\xe8"));
+        f.end_of_input();
         CHECK(f.log.endings.at(0).code == wsolo::close_code::normal);
     }
     SECTION("on its way while ours was") {
         REQUIRE(f.whole->close(wsolo::close_code::going_away) == errc::none);
         f.receive(f.close_frame("\x03\xf0"));
         f.run_until_quiet();
+        f.end_of_input();
         CHECK(f.log.endings.at(0).code == wsolo::close_code::policy_violation);
     }
     SECTION("even if it is none") {
         REQUIRE(f.whole->close(wsolo::close_code::going_away) == errc::none);
         f.run_until_quiet();
         f.receive(f.close_frame(""));
+        f.end_of_input();
         CHECK(f.log.endings.at(0).code == wsolo::close_code::no_status);
     }
     CHECK(f.wants.finished);
@@ -227,7 +235,7 @@ TEMPLATE_TEST_CASE("an end in order ends the waits for messages that never came"
     errc told = errc::none;
     const auto waiting = wsolo::on_reached(f.whole->handled(), 2, [&told](errc why) { told = why; });
     f.receive(f.text("1") + f.close_frame());
-    REQUIRE(f.wants.finished);
+    REQUIRE(f.end_of_input().finished);
     REQUIRE(f.log.endings.at(0).reason == errc::none);
     CHECK(told == errc::closed);
     CHECK(f.whole->handled().is_closed());

@@ -65,7 +65,7 @@ TEMPLATE_TEST_CASE("bytes that could not be kept end the input", "[endpoint][mem
     }
     REQUIRE(f.sent().size() == 2);
     CHECK(f.sent()[1].second.substr(0, 2) == "\x03\xf3"); // 1011
-    CHECK(f.wants.finished);
+    CHECK(f.end_of_input().finished);
     CHECK(f.log.endings.at(0).reason == errc::out_of_memory);
     CHECK(f.log.endings.at(0).handled.messages_accepted() == 1);
 }

@@ -22,7 +22,7 @@ TEMPLATE_TEST_CASE("a loop that comes at once finds the messages over", "[endpoi
     f.loop_at_once();
     f.whole->work();
     CHECK(f.sent() == sent_frames{{text_op, "last words"}, {close_op, "\x03\xe8"}});
-    CHECK(f.wants.finished);
+    CHECK(f.end_of_input().finished);
     CHECK(f.log.endings.size() == 1);
 }
 
@@ -163,7 +163,7 @@ TEMPLATE_TEST_CASE("destroying it asks nobody for anything", "[endpoint][pool]",
     CHECK(f.log.work_asked == asked);
     CHECK(f.log.messages.empty());
     CHECK(f.log.endings.empty()); // nothing is told by a destructor
-    CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
+    CHECK(f.wire.finished_as() == wsolo::end_of_write::aborted);
 }
 
 TEMPLATE_TEST_CASE("a quantum of none bounds nothing", "[endpoint][pool]", server, client) {

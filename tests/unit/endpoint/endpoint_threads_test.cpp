@@ -41,7 +41,7 @@ wsolo::endpoint_options narrow() {
     options.handling.max_messages = 8; // pauses and resumes all the time
     options.handle_quantum = 5;
     options.max_unsent = 4000;
-    options.close_timeout = 2s;
+    options.ending.close_timeout = 2s;
     return options;
 }
 

@@ -13,7 +13,7 @@ TEST_CASE("by default memory, silence and the end are bounded", "[endpoint][opti
     CHECK(usual.handling.max_bytes <= 64 * 1024 * 1024);
     CHECK(usual.beating.ping_interval > 0ms);
     CHECK(usual.beating.pong_timeout > 0ms);
-    CHECK(usual.close_timeout > 0ms);
+    CHECK(usual.ending.close_timeout > 0ms);
     CHECK(usual.handle_quantum > 0);
 }
 

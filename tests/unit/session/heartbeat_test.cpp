@@ -1,6 +1,7 @@
 // Would catch: a pong timer that starts when the PING was queued, a peer called dead for bytes that it did
 // send (or not called dead at all), a burst of beats after a jump of the clock, beats that drift, a window
-// rolled with every beat, a clock of its own, anything due after the close.
+// rolled with every beat, a clock of its own, anything due after the close; a download that is cut off because its
+// PING lies after it, a peer that is blamed for a process that slept, a round trip of another PING's answer.
 
 #include <support/catch.hpp>
 
@@ -14,7 +15,7 @@ using wsolo::heartbeat;
 using wsolo::heartbeat_options;
 using wsolo::time_point;
 
-static_assert(sizeof(heartbeat) <= 48);
+static_assert(sizeof(heartbeat) <= 56);
 static_assert(std::is_trivially_copyable_v<heartbeat>);
 static_assert(std::is_same_v<time_point::clock, std::chrono::steady_clock>);
 
@@ -23,7 +24,7 @@ namespace {
 constexpr time_point start{100h};
 constexpr time_point at(int second) { return start + std::chrono::seconds(second); }
 
-enum class what { tick, timer, bytes, pong, written, dropped, closing, deaf };
+enum class what { tick, timer, bytes, progress, pong, written, dropped, closing, deaf };
 
 /// Something that happens in that second. `timer`: until then tick() is called whenever it wants to be.
 struct event {
@@ -61,6 +62,7 @@ constexpr trace play(const heartbeat_options& options, const event (&script)[Cou
             while (pulse.deadline() <= now) write_down(pulse.tick(pulse.deadline()), log);
             break;
         case what::bytes: pulse.on_received(now); break;
+        case what::progress: pulse.on_progress(now); break;
         case what::pong: pulse.on_pong(now); break;
         case what::written: pulse.on_ping_written(now); break;
         case what::dropped: pulse.on_ping_dropped(now); break;
@@ -102,14 +104,14 @@ TEST_CASE("the pong timer starts when the PING was written, not when it was aske
           "[session][heartbeat]") {
     CHECK_PLAY(usual, "P....D", {tick, 20}, {tick, 30}, {tick, 31}, {tick, 1000}, {written, 1000},
                {tick, 1009}, {tick, 1010});
-    CHECK_PLAY(usual, "PD", {timer, 20}, {written, 25}, {timer, 34}, {timer, 35}, {timer, 2000});
+    CHECK_PLAY(usual, "P.D", {timer, 20}, {written, 25}, {timer, 34}, {timer, 35}, {timer, 2000});
 }
 
 TEST_CASE("any byte after the PING is a sign of life, the next PING comes an interval later",
           "[session][heartbeat]") {
     CHECK_PLAY(usual, "P..P", {tick, 20}, {written, 20}, {bytes, 29}, {tick, 31}, {tick, 48}, {tick, 49});
     CHECK_PLAY(usual, "P.P", {tick, 20}, {written, 20}, {pong, 29}, {tick, 48}, {tick, 49});
-    CHECK_PLAY(usual, "PD", {tick, 20}, {bytes, 20}, {written, 21},
+    CHECK_PLAY(usual, "P.D", {tick, 20}, {bytes, 20}, {written, 21}, {tick, 29},
                {tick, 31}); // what came before it proves nothing
 }
 
@@ -119,8 +121,8 @@ TEST_CASE("pong_only takes nothing but a PONG for a sign of life", "[session][he
 }
 
 TEST_CASE("the peer is called dead once, and nothing follows", "[session][heartbeat]") {
-    CHECK_PLAY(both, "PrD..", {tick, 20}, {written, 20}, {tick, 30}, {tick, 30}, {bytes, 31}, {written, 32},
-               {tick, 3600});
+    CHECK_PLAY(both, "PrbD..", {tick, 20}, {written, 20}, {tick, 28}, {tick, 30}, {tick, 30}, {bytes, 31},
+               {written, 32}, {tick, 3600});
 }
 
 TEST_CASE("without a pong timeout PINGs go on, an interval after each other, and silence is fine",
@@ -189,8 +191,19 @@ TEST_CASE("whoever slept through the timeout asks the peer once more before it c
     CHECK_PLAY(usual, "PPD", {tick, 20}, {written, 20}, {tick, 3600}, {written, 3600}, {tick, 7200}); // once
     CHECK_PLAY(usual, "PP.PP", {tick, 20}, {written, 20}, {tick, 3600}, {written, 3600}, {pong, 3601},
                {tick, 3620}, {tick, 3621}, {written, 3621},
-               {tick, 7200});                                       // it lives: the patience is renewed
-    CHECK_PLAY(usual, "PD", {tick, 20}, {written, 20}, {tick, 39}); // late, but not that late
+               {tick, 7200}); // it lives: the patience is renewed
+    // Through the first look: what came meanwhile may not have been read yet.
+    CHECK_PLAY(usual, "PP", {tick, 20}, {written, 20}, {tick, 30});
+    CHECK_PLAY(usual, "PP.P", {tick, 20}, {written, 20}, {tick, 31}, {bytes, 31}, {written, 31}, {tick, 41},
+               {tick, 51});
+    CHECK_PLAY(usual, "P.P.D", {tick, 20}, {written, 20}, {tick, 27}, {tick, 30}, {written, 30}, {tick, 38},
+               {tick, 40});
+    CHECK_PLAY(usual, "P.PP", {tick, 20}, {written, 20}, {tick, 28}, {bytes, 29}, {tick, 49}, {written, 49},
+               {tick, 59}); // the look at the last PING was at that one
+    // Through the second.
+    CHECK_PLAY(usual, "P.D", {tick, 20}, {written, 20}, {tick, 28}, {tick, 32}); // a busy loop's delay
+    CHECK_PLAY(usual, "P.P.D", {tick, 20}, {written, 20}, {tick, 28}, {tick, 33}, {written, 33}, {tick, 41},
+               {tick, 43});
 }
 
 TEST_CASE("a clock that ran ahead and came back costs one interval at most", "[session][heartbeat]") {
@@ -242,7 +255,9 @@ TEST_CASE("it says when to come again", "[session][heartbeat]") {
     pulse.on_ping_written(at(21));
     CHECK(pulse.is_awaiting_pong());
     CHECK(pulse.deadline() == at(25));
-    CHECK(pulse.tick(at(25)).deadline == at(30));
+    CHECK(pulse.tick(at(25)).deadline == at(28) + 500ms); // a first look
+    CHECK(pulse.tick(at(28) + 499ms).deadline == at(28) + 500ms);
+    CHECK(pulse.tick(at(28) + 500ms).deadline == at(30));
     CHECK(pulse.tick(at(30)).deadline == at(31)); // the peer's
     pulse.on_received(at(30));
     CHECK_FALSE(pulse.is_awaiting_pong());
@@ -252,7 +267,8 @@ TEST_CASE("it says when to come again", "[session][heartbeat]") {
     CHECK(idle.deadline() == at(20));
     CHECK(idle.tick(at(20)).deadline == wsolo::no_deadline); // nothing before the PING is written
     idle.on_ping_written(at(50));
-    CHECK(idle.deadline() == at(60));
+    CHECK(idle.deadline() == at(57) + 500ms);
+    CHECK(idle.tick(at(58)).deadline == at(60));
 }
 
 TEST_CASE("times at the clock's end do not overflow", "[session][heartbeat]") {
@@ -275,9 +291,87 @@ TEST_CASE("who did not listen does not judge", "[session][heartbeat]") {
         play(options, {{what::tick, 20}, {what::written, 20}, {what::deaf, 29}, {what::tick, 30}}).view() ==
         "P.");
     constexpr event heard_again[]{{what::tick, 20}, {what::written, 20}, {what::deaf, 29}, {what::timer, 60}};
-    STATIC_REQUIRE(play(options, heard_again).view() == "PD"); // from then on the silence counts
+    STATIC_REQUIRE(play(options, heard_again).view() == "P.D"); // from then on the silence counts
     constexpr event nothing_asked[]{{what::deaf, 10}, {what::tick, 19}, {what::tick, 20}, {what::deaf, 21}};
     STATIC_REQUIRE(play(options, nothing_asked).view() == ".P"); // PINGs go on
+}
+
+TEST_CASE("a peer that takes our bytes lives", "[session][heartbeat]") {
+    // A PING that lies after megabytes: as long as they flow there is no verdict, and no PING besides.
+    CHECK_PLAY(usual, "P...P..D", {tick, 20}, {written, 20}, {progress, 29}, {tick, 31}, {progress, 40},
+               {tick, 49}, {progress, 55}, {tick, 74}, {tick, 75}, {written, 75}, {tick, 82}, {tick, 84},
+               {tick, 85});
+    CHECK_PLAY(usual, "..P", {progress, 15}, {tick, 20}, {tick, 34}, {tick, 35});
+    CHECK_PLAY(usual, "P.D", {tick, 20}, {progress, 20}, {written, 21}, {tick, 29}, {tick, 31}); // before it
+    CHECK_PLAY(usual, "P.", {tick, 20}, {written, 20}, {progress, 30}, {tick, 30}); // at its last instant
+    CHECK_PLAY(usual, "P", {tick, 20}, {closing, 21}, {progress, 22}, {timer, 3600});
+}
+
+TEST_CASE("with pong_only a peer that takes our bytes is judged later, and asked no less",
+          "[session][heartbeat]") {
+    CHECK_PLAY(pongs, "P...D", {tick, 20}, {written, 20}, {progress, 29}, {tick, 31}, {progress, 38},
+               {tick, 40}, {tick, 46}, {tick, 48});
+    CHECK_PLAY(pongs, "P.P", {tick, 20}, {written, 20}, {progress, 29}, {pong, 35}, {tick, 54}, {tick, 55});
+    CHECK_PLAY(pongs, "P", {progress, 15}, {tick, 20}); // what no PING waits after puts none off
+}
+
+TEST_CASE("a PONG tells the round trip of the PING that it answers", "[session][heartbeat]") {
+    constexpr auto round_trip = [](auto&&... steps) {
+        heartbeat pulse(usual, start);
+        const auto asked = pulse.tick(at(20)).ping_payload;
+        std::optional<wsolo::duration> told;
+        (steps(pulse, asked, told), ...);
+        return told;
+    };
+    constexpr auto written = [](int second) {
+        return [second](heartbeat& pulse, auto&, auto&) { pulse.on_ping_written(at(second)); };
+    };
+    constexpr auto pong = [](int second) {
+        return
+            [second](heartbeat& pulse, auto& asked, auto& told) { told = pulse.on_pong(at(second), asked); };
+    };
+    CHECK(round_trip(written(21), pong(24)) == 3s);
+    CHECK(round_trip(written(21), pong(21)) == 0s);
+    CHECK(round_trip(written(21), pong(20)) == 0s);                     // another thread's clock reading
+    CHECK(round_trip(written(21), pong(24), pong(25)) == std::nullopt); // told once
+    CHECK(round_trip(pong(24)) == std::nullopt);                        // it overtook the news of the writing
+    CHECK(round_trip(pong(24), written(21), pong(25)) == std::nullopt);
+    CHECK(round_trip(written(21), written(23), pong(24)) == 3s); // the application's own came later
+    constexpr auto bytes = [](heartbeat& pulse, auto&, auto&) { pulse.on_received(at(22)); };
+    CHECK(round_trip(written(21), bytes, pong(24)) == 3s); // life ends the wait, not the measuring
+    constexpr auto foreign = [](heartbeat& pulse, auto& asked, auto& told) {
+        const std::byte other[] = {asked[0], asked[1] ^ std::byte{1}, std::byte{}};
+        told = pulse.on_pong(at(23), wsolo::const_bytes(other).first(2));
+        if (!told) told = pulse.on_pong(at(23), other);
+        if (!told) told = pulse.on_pong(at(23), {});
+        if (!told) told = pulse.on_pong(at(23), wsolo::const_bytes(other).first(1));
+    };
+    CHECK(round_trip(written(21), foreign) == std::nullopt);
+    CHECK(round_trip(written(21), foreign, pong(24)) == 3s); // the foreign one took nothing away
+    constexpr auto dropped = [](heartbeat& pulse, auto&, auto&) {
+        pulse.on_ping_dropped(at(21));
+        pulse.on_ping_written(at(22)); // the application's own
+    };
+    CHECK(round_trip(dropped, pong(24)) == std::nullopt);
+}
+
+TEST_CASE("each PING has a number of its own, and any PONG is a sign of life", "[session][heartbeat]") {
+    constexpr heartbeat_options options{.ping_interval = 1s, .pong_timeout = 10s, .pong_only = true};
+    heartbeat pulse(options, time_point{});
+    CHECK_FALSE(
+        pulse.on_pong(time_point{}, wsolo::heartbeat_actions{}.ping_payload)); // before the first PING
+    std::array<std::byte, 2> last{};
+    time_point now{};
+    for (int i = 0; i < 70'000; ++i) { // the numbers wrap around
+        const auto due = pulse.tick(now += 1s);
+        REQUIRE(due.send_ping);
+        REQUIRE(due.ping_payload != last);
+        pulse.on_ping_written(now);
+        REQUIRE_FALSE(pulse.on_pong(now, last)); // late, and a PONG all the same
+        REQUIRE_FALSE(pulse.is_awaiting_pong());
+        last = due.ping_payload;
+    }
+    CHECK(pulse.on_pong(now + 5ms, last) == 5ms);
 }
 
 TEST_CASE("a span below zero is none, one beyond 49 days is that", "[session][heartbeat]") {

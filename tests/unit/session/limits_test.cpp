@@ -155,9 +155,11 @@ TEST_CASE("an extension's bit belongs to a message's first frame", "[session][li
 
 TEST_CASE("the defaults are bounded", "[session][limits]") {
     const read_limits limits;
-    CHECK(limits.max_frame_size == 16u << 20);
-    CHECK(limits.max_message_size == 16u << 20);
-    CHECK(limits.max_fragments == 4096);
+    CHECK(limits.max_frame_size == 0);
+    CHECK(limits.max_message_size == 4u << 20);
+    CHECK(limits.max_message_size == default_max_message);
+    CHECK(limits.max_fragments == 0);
+    CHECK(limits.max_message_age.count() == 0);
     CHECK(limits.deliver == delivery::messages);
     CHECK(limits.allowed_rsv == 0);
 }

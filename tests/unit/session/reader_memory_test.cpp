@@ -96,6 +96,122 @@ TEST_CASE("a message that a Close cuts off is given back", "[session][reader]") 
     }
 }
 
+TEST_CASE("a message that was late is given back at once", "[session][reader]") {
+    using namespace std::chrono_literals;
+    constexpr time_point start{100h};
+    std::vector<std::byte> received;
+    {
+        stream sent(role::client);
+        sent.frame(0x01, std::string(50'000, 'x'));
+        received = sent.bytes();
+    }
+    read_limits limits;
+    limits.max_message_age = std::chrono::seconds(20);
+    server_reader in(limits);
+    const heap_counts before = heap_now();
+    for (auto& event : in.read(mutable_bytes(received))) FAIL(event.payload().size());
+    static_cast<void>(in.tick(start));
+    static_cast<void>(in.tick(start + 20s));
+    CHECK(in.tick(start + 25s) == start + 25s);
+    CHECK(heap_now().held == before.held);
+}
+
+#if WSOLO_TEST_COUNTS_HEAP
+namespace {
+
+/// Reads half a message and what `write` adds to it, cut `cut` bytes into that; says what is kept of it in the end,
+/// while the last event is still in use.
+template <role Role>
+long kept_after(void (*write)(stream&), std::size_t cut, event_kind end) {
+    stream sent(peer_of(Role));
+    sent.frame(0x01, std::string(500'000, 'x'));
+    const std::size_t first = sent.size();
+    write(sent);
+    std::vector<std::byte> received(sent.bytes());
+    const mutable_bytes all(received);
+    basic_reader<default_side<Role>> in;
+    const heap_counts before = heap_now();
+    for (auto& event : in.read(all.first(first + cut))) static_cast<void>(event);
+    auto events = in.read(all.subspan(first + cut));
+    auto last = events.begin();
+    while (last != events.end() && last->kind() != end) ++last;
+    if (!(last != events.end())) return -1;
+    return heap_now().bytes - before.bytes;
+}
+
+template <role Role>
+void check_nothing_kept() {
+    const auto close = [](stream& s) { s.close(1000, "bye").frame(0x81, "more"); };
+    const auto broken = [](stream& s) { s.frame(0x82, "not a continuation").frame(0x81, "more"); };
+    const auto control = [](stream& s) { s.frame(0x89, "ping").frame(0x83, "reserved"); };
+    for (std::size_t cut = 0; cut < 7; ++cut) {
+        INFO("cut " << cut << " bytes into it");
+        const long of_close = kept_after<Role>(close, cut, event_kind::peer_close);
+        CHECK(of_close >= 0);
+        CHECK(of_close < 200);  // a Close that was cut has to lie somewhere
+        if (cut != 0) continue; // found before the cut
+        CHECK(kept_after<Role>(broken, cut, event_kind::failure) == 0);
+        CHECK(kept_after<Role>(control, cut, event_kind::failure) == 0);
+    }
+    CHECK(kept_after<Role>(control, 4, event_kind::failure) == 0);
+}
+
+template <role Role>
+void check_given_up() {
+    for (const std::size_t cut : {0U, 4U}) { // the PING whole in the input, or kept with the message
+        stream sent(peer_of(Role));
+        sent.frame(0x01, std::string(500'000, 'x'));
+        const std::size_t first = sent.size();
+        sent.frame(0x89, "ping").frame(0x80, "the rest");
+        std::vector<std::byte> received(sent.bytes());
+        const mutable_bytes all(received);
+        basic_reader<default_side<Role>> in;
+        const heap_counts before = heap_now();
+        for (auto& event : in.read(all.first(first + cut))) static_cast<void>(event);
+        for (auto& event : in.read(all.subspan(first + cut))) {
+            if (event.kind() == event_kind::ping) break; // and the rest is never asked for
+        }
+        CHECK(in.error() == errc::aborted);
+        CHECK(heap_now().held == before.held);
+    }
+}
+
+} // namespace
+
+TEST_CASE("nothing of an unfinished message outlives the peer's Close or a failure", "[session][reader]") {
+    SECTION("a server reads") { check_nothing_kept<role::server>(); }
+    SECTION("a client reads") { check_nothing_kept<role::client>(); }
+}
+
+TEST_CASE("an unfinished message goes with the input that was given up", "[session][reader]") {
+    SECTION("a server reads") { check_given_up<role::server>(); }
+    SECTION("a client reads") { check_given_up<role::client>(); }
+}
+
+TEST_CASE("fragments cost no memory, however many there are", "[session][reader]") {
+    for (const delivery deliver : {delivery::messages, delivery::fragments}) {
+        read_limits limits;
+        limits.deliver = deliver;
+        server_reader in(limits);
+        stream begin(role::client);
+        begin.frame(0x02, "x");
+        std::vector<std::byte> first(begin.bytes());
+        for (auto& event : in.read(mutable_bytes(first))) static_cast<void>(event);
+        const heap_counts before = heap_now();
+        stream empty(role::client);
+        for (int i = 0; i < 1000; ++i) empty.frame(0x00);
+        const heap_counts with_input = heap_now();
+        for (int i = 0; i < 100; ++i) {
+            std::vector<std::byte> received(empty.bytes());
+            for (auto& event : in.read(mutable_bytes(received))) static_cast<void>(event);
+        }
+        CHECK(in.open());
+        CHECK(heap_now().bytes == with_input.bytes);
+        CHECK(before.held < with_input.held);
+    }
+}
+#endif
+
 TEST_CASE("a copy that finds no memory is refused", "[session][event]") {
     const std::byte nothing{};
     wsolo::event found;

@@ -44,9 +44,9 @@ TEST_CASE("the script is followed to the byte, then the rule", "[testing][script
     REQUIRE(wire.calls().size() == 4);
     CHECK(wire.calls()[0].offered == 6);
     CHECK(wire.calls()[0].parts == 2);
-    transport.finish(wsolo::end_of_write::broken);
+    transport.finish(wsolo::end_of_write::aborted);
     CHECK(wire.finishes() == 1);
-    CHECK(wire.finished_as() == wsolo::end_of_write::broken);
+    CHECK(wire.finished_as() == wsolo::end_of_write::aborted);
 }
 
 TEST_CASE("the same seed does the same thing, another does not", "[testing][scripted_transport]") {

@@ -5,7 +5,8 @@
 
 TEST_CASE("the defaults bound everything", "[write][options]") {
     const wsolo::writer_options options;
-    CHECK(options.limits.max_bytes == 4U * 1024 * 1024);
+    CHECK(options.limits.max_bytes == (4U * 1024 + 64) * 1024);
+    CHECK(options.limits.max_message == 4U * 1024 * 1024);
     CHECK(options.limits.max_frames > 0);
     CHECK(options.limits.control_reserve == 256);
     CHECK(options.timeouts.write > 0s);
@@ -71,7 +72,7 @@ TEST_CASE("disconnect aborts a writer whose peer is too slow", "[write][options]
     CHECK(f.out->pump().status == pump_status::finished);
     CHECK(f.out->report().reason == errc::queue_full);
     CHECK(f.out->report().frames_dropped == 3);
-    CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
+    CHECK(f.wire.finished_as() == wsolo::end_of_write::aborted);
 }
 
 TEST_CASE("a keyed item replaces its predecessor, in the budget too", "[write][options]") {

@@ -138,7 +138,7 @@ TEST_CASE("abort ends at the next frame boundary and sends no Close", "[write][s
     CHECK(report.frames_written == 1);
     CHECK(report.frames_dropped == 1);
     CHECK_FALSE(report.partial_frame);
-    CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
+    CHECK(f.wire.finished_as() == wsolo::end_of_write::aborted);
 }
 
 TEST_CASE("an abort waits for a begun frame no longer than it says", "[write][single_writer]") {
@@ -175,7 +175,7 @@ TEST_CASE("an abort for no reason is an abort, not an end in order", "[write][si
     CHECK(f.out->pump().status == pump_status::finished);
     CHECK(f.out->report().reason == errc::aborted);
     CHECK_FALSE(f.out->report().is_clean());
-    CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
+    CHECK(f.wire.finished_as() == wsolo::end_of_write::aborted);
 }
 
 TEST_CASE("after a failed write nothing follows, and everything held is dropped", "[write][single_writer]") {

@@ -20,6 +20,7 @@ struct reader_state {
     explicit reader_state(const read_limits& limits) noexcept
         : decoder_({limits.max_frame_size}, limits.allowed_rsv),
           rules_(limits),
+          max_age_(limits.max_message_age),
           by_fragments_(limits.deliver == delivery::fragments) {
         if (by_fragments_) static_cast<void>(kept_.reserve(max_control_payload)); // retried when it is needed
     }
@@ -46,10 +47,26 @@ struct reader_state {
     /// Input that nobody will look at: the stream has a hole now.
     void give_up(mutable_bytes input) noexcept {
         ignored += input.size();
-        if (phase != read_phase::open) return;
-        phase = read_phase::failed;
-        error = errc::aborted;
-        failure_untold_ = true;
+        if (phase == read_phase::open) fail_untold(errc::aborted);
+    }
+
+    /// basic_reader::tick()
+    time_point tick(time_point now) noexcept {
+        const duration max_age = max_age_.get();
+        if (phase != read_phase::open || max_age == duration::max() || !is_unfinished()) return no_deadline;
+        const time_point from_now = deadline_after(now, max_age);
+        if (!is_dated_) begin_age(from_now);
+        if (from_now < late_at_) late_at_ = from_now; // what a clock that ran ahead has left
+        if (now < late_at_) return late_at_;
+        if (has_looked_) {
+            fail_untold(errc::message_timeout);
+            return now;
+        }
+        has_looked_ = true;
+        return late_at_ = deadline_after(now, max_age / 4);
+    }
+    void note_not_listening(time_point now) noexcept {
+        if (is_dated_) begin_age(deadline_after(now, max_age_.get()));
     }
 
     read_phase phase = read_phase::open;
@@ -78,12 +95,16 @@ private:
     [[gnu::noinline]] bool take(decoded part, event& found) noexcept {
         const unsigned first = std::to_integer<unsigned>(decoder_.first_byte());
         const auto op = static_cast<opcode>(first & 0x0Fu);
-        if (is_control(op)) return take_control(op, part, found);
+        if (is_control(op)) {
+            if (part.ends && !rules_.open()) is_dated_ = false;
+            return take_control(op, part, found);
+        }
         if (part.begins) {
             rules_.begin_frame(decoder_.first_byte(), decoder_.payload_size());
             if (op != opcode::continuation) piece_begins_ = true;
         }
         const bool ended = part.ends && rules_.end_frame();
+        if (ended) is_dated_ = false;
         const bool validates = rules_.is_text() && rules_.rsv() == 0;
         if (validates) {
             const std::uint64_t before = text_.valid_up_to();
@@ -99,7 +120,8 @@ private:
         if (!unmasked) unmask(payload);
         if (payload.empty() && !ended) return false;
         event_access::data(found, event_kind::fragment, payload,
-                           {rules_.is_text(), std::exchange(piece_begins_, false), ended, rules_.rsv()});
+                           {rules_.is_text(), piece_begins_, ended, rules_.rsv()});
+        piece_begins_ = false;
         return true;
     }
 
@@ -137,12 +159,16 @@ private:
         const result<close_body> parsed = parse_close_body(unmasked_bytes(body));
         if (!parsed) return fail(parsed.error(), found);
         phase = read_phase::peer_closed;
-        // A message cut off by the Close goes with it; what is kept has to outlive the event only if the Close
-        // lies there.
-        if (delivered_) {
-            deliver_kept_from(0);
-        } else {
+        // A message cut off by the Close goes with it. A Close that was kept behind it is moved away from it first.
+        if (!delivered_) {
             kept_.release();
+        } else if (tail_at_ != 0) {
+            byte_buffer alone;
+            if (alone.append(body)) {
+                kept_ = std::move(alone);
+                body = std::as_const(kept_).view();
+            }
+            deliver_kept_from(0);
         }
         event_access::close(found, body, parsed->code);
         return true;
@@ -159,6 +185,22 @@ private:
         return true;
     }
 
+    /// The same, outside of an event: the next read() tells it.
+    void fail_untold(errc why) noexcept {
+        phase = read_phase::failed;
+        error = why;
+        kept_.release();
+        delivered_ = false;
+        failure_untold_ = true;
+    }
+
+    [[nodiscard]] bool is_unfinished() const noexcept { return rules_.open() || !decoder_.at_boundary(); }
+    void begin_age(time_point late_at) noexcept {
+        late_at_ = late_at;
+        is_dated_ = true;
+        has_looked_ = false;
+    }
+
     /// The bad byte is the first behind those that were valid, unless the text only stops too early.
     [[gnu::noinline]] bool fail_text(const utf8_validator& text, std::uint64_t before, std::size_t size,
                                      event& found) noexcept {
@@ -170,7 +212,8 @@ private:
     bool refuse(mutable_bytes& input, event& found) noexcept {
         ignored += input.size();
         input = {};
-        if (!std::exchange(failure_untold_, false)) return false;
+        if (!failure_untold_) return false;
+        failure_untold_ = false;
         return fail(error, found);
     }
 
@@ -222,10 +265,14 @@ private:
     utf8_validator text_; // between messages it stands between code points: a text that ended was complete
     byte_buffer kept_;
     std::size_t tail_at_ = 0;
+    time_point late_at_{}; ///< while what is unfinished has a date
+    short_duration max_age_;
     bool by_fragments_;
     bool delivered_ = false;
-    bool piece_begins_ = false;
-    bool failure_untold_ = false;
+    bool piece_begins_ : 1 = false;
+    bool failure_untold_ : 1 = false;
+    bool is_dated_ : 1 = false;   ///< what was unfinished at the last tick() still is
+    bool has_looked_ : 1 = false; ///< a tick() saw it late
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -142,7 +142,7 @@ TEST_CASE("an abort while a write is in flight keeps its bytes until the complet
     CHECK(report.bytes_written == 3000);
     CHECK(report.frames_dropped == 2);
     CHECK(log.told.size() == 2);
-    CHECK(f.wire.finished_as() == wsolo::end_of_write::broken);
+    CHECK(f.wire.finished_as() == wsolo::end_of_write::aborted);
 }
 
 TEST_CASE("what is in flight at an abort counts as begun: it may end, and nothing follows",

@@ -1,0 +1,68 @@
+#pragma once
+// An endpoint's transport, with a count of what it took: how the endpoint knows that the peer takes what is sent to it.
+//
+// Laws of this file:
+// - The count is for progress. Of a completion_transport a write counts when the next one begins: it took something.
+// - Everything belongs to the thread that pumps.
+
+#include "../../write/transport.hpp"
+
+#include <cstdint>
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <any_transport Transport>
+class metered_transport {
+public:
+    explicit metered_transport(Transport to) noexcept(std::is_nothrow_move_constructible_v<Transport>)
+        : to_(std::move(to)) {}
+
+    io_result write(std::span<const const_bytes> parts, time_point deadline)
+        requires transport<Transport>
+    {
+        const io_result how = to_.write(parts, deadline);
+        transferred_ += how.transferred;
+        return how;
+    }
+    [[nodiscard]] bool wait_writable(time_point deadline)
+        requires waitable_transport<Transport>
+    {
+        return to_.wait_writable(deadline);
+    }
+    void start_write(std::span<const const_bytes> parts, time_point deadline, write_done done)
+        requires completion_transport<Transport>
+    {
+        transferred_ += started_;
+        started_ = 0;
+        for (const const_bytes part : parts) started_ += part.size();
+        to_.start_write(parts, deadline, std::move(done));
+    }
+    void cancel_write()
+        requires completion_transport<Transport>
+    {
+        to_.cancel_write();
+    }
+    void finish(end_of_write why) { to_.finish(why); }
+
+    void end_output() { to_.end_output(); }
+    void disconnect() { to_.disconnect(); }
+
+    /// Bytes that the peer has taken, as far as this side can know. Only ever compared with an earlier answer.
+    [[nodiscard]] std::uint64_t taken() {
+        if constexpr (requires {
+                          { to_.unsent() } -> std::convertible_to<std::uint64_t>;
+                      }) {
+            return transferred_ - to_.unsent();
+        } else {
+            return transferred_;
+        }
+    }
+    [[nodiscard]] Transport& transport_itself() noexcept { return to_; }
+
+private:
+    [[no_unique_address]] Transport to_;
+    std::uint64_t transferred_ = 0;
+    std::uint64_t started_ = 0; ///< by the write in flight
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
