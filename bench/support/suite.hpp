@@ -48,7 +48,8 @@ struct observed {
 
 class suite {
 public:
-    /// Options: --json FILE, --runs N, --case NAME, --impl NAME (both may repeat), --quick, --all.
+    /// Options: --json FILE, --runs N, --quick, --all, and which rows: --case NAME, --impl NAME, --size BYTES, --threads N
+    /// (each may repeat).
     suite(int argc, char** argv) {
         for (int i = 1; i < argc; ++i) {
             const std::string_view option = argv[i];
@@ -65,21 +66,24 @@ public:
                 cases_.push_back(value());
             else if (option == "--impl")
                 impls_.push_back(value());
+            else if (option == "--size")
+                sizes_.push_back(std::strtoull(value().c_str(), nullptr, 10));
+            else if (option == "--threads")
+                threads_.push_back(std::atoi(value().c_str()));
             else if (option == "--quick")
                 quick_ = true;
             else if (option == "--all")
                 all_ = true;
             else {
                 std::cerr << argv[0] << ": unknown option " << option
-                          << "\noptions: --json FILE, --runs N, --case NAME, --impl NAME, --quick, --all\n";
+                          << "\noptions: --json FILE, --runs N, --quick, --all, --case NAME, --impl NAME, --size BYTES, "
+                             "--threads N\n";
                 std::exit(2);
             }
         }
     }
 
-    [[nodiscard]] bool wants(std::string_view name) const {
-        return cases_.empty() || std::find(cases_.begin(), cases_.end(), name) != cases_.end();
-    }
+    [[nodiscard]] bool wants(std::string_view name) const { return is_chosen(cases_, name); }
     /// Less work per run: shows that everything works, measures nothing worth quoting.
     [[nodiscard]] bool quick() const { return quick_; }
     /// Every configuration that the benchmark knows, not only those that it quotes.
@@ -98,11 +102,10 @@ public:
 
     /// The same for several figures a run: a row for each. --case names the group.
     void observe(const std::string& group, std::size_t size, int threads, const std::vector<observed>& all) {
-        if (!wants(group)) return;
+        if (!wants(group) || !is_chosen(sizes_, size) || !is_chosen(threads_, threads)) return;
         std::vector<const observed*> chosen;
         for (const observed& one : all) {
-            if (impls_.empty() || std::find(impls_.begin(), impls_.end(), one.impl) != impls_.end())
-                chosen.push_back(&one);
+            if (is_chosen(impls_, one.impl)) chosen.push_back(&one);
         }
         if (!quick_) {
             for (const observed* one : chosen) one->run(); // warm-up
@@ -151,6 +154,12 @@ public:
     }
 
 private:
+    /// Whether an option that may repeat names it; unsaid, it names everything.
+    template <class Chosen, class Value>
+    [[nodiscard]] static bool is_chosen(const Chosen& chosen, const Value& value) {
+        return chosen.empty() || std::find(chosen.begin(), chosen.end(), value) != chosen.end();
+    }
+
     void summarize(const std::string& impl, std::size_t size, int threads,
                    const std::vector<std::vector<figure>>& runs) {
         for (std::size_t f = 0; f < runs.front().size(); ++f) {
@@ -164,6 +173,8 @@ private:
 
     std::string json_;
     std::vector<std::string> cases_, impls_;
+    std::vector<std::size_t> sizes_;
+    std::vector<int> threads_;
     int runs_ = 9;
     bool quick_ = false, all_ = false;
     std::vector<row> rows_;

@@ -35,7 +35,7 @@ inline double seconds(const timespec& time) {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-/// Two connected TCP sockets, without Nagle's delay.
+/// Two connected TCP sockets, without Nagle's delay, under cubic: bbr paces, and would be what is measured.
 inline std::pair<int, int> loopback() {
     const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
@@ -46,6 +46,7 @@ inline std::pair<int, int> loopback() {
     must(::bind(listener, generic, size) == 0 && ::listen(listener, 1) == 0 &&
          ::getsockname(listener, generic, &size) == 0);
     const int from = ::socket(AF_INET, SOCK_STREAM, 0);
+    must(::setsockopt(from, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) == 0);
     must(::connect(from, generic, size) == 0);
     const int to = ::accept(listener, nullptr, nullptr);
     const int on = 1;

@@ -9604,6 +9604,130 @@ using sequence_barrier = basic_sequence_barrier<>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/sync/detail/guard_list.hpp
+// The guards of one session, in checked builds: so that a thread which destroys the session with a guard of it in its own
+// hands is told, instead of waiting for itself for ever.
+//
+// Laws of this file:
+// - A guard counts as the calling thread's when it lies on this thread's stack: in a call that can't return before the
+//   destructor does. So one that was handed to another thread raises no false alarm, wherever it was made; one that lies
+//   elsewhere (a heap block, a coroutine's frame) is not noticed.
+// - In unchecked builds nothing of it is there.
+
+#if WSOLO_ENABLE_ASSERTS && (defined(__linux__) || defined(__APPLE__))
+#include <pthread.h>
+#endif
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+#if WSOLO_ENABLE_ASSERTS
+
+/// The calling thread's stack; empty where that can't be told.
+class this_stack {
+public:
+    this_stack() noexcept {
+#if defined(__linux__)
+        pthread_attr_t attributes;
+        if (::pthread_getattr_np(::pthread_self(), &attributes) != 0) return;
+        void* bottom = nullptr;
+        std::size_t size = 0;
+        if (::pthread_attr_getstack(&attributes, &bottom, &size) == 0) {
+            bottom_ = reinterpret_cast<std::uintptr_t>(bottom);
+            size_ = size;
+        }
+        ::pthread_attr_destroy(&attributes);
+#elif defined(__APPLE__)
+        size_ = ::pthread_get_stacksize_np(::pthread_self());
+        bottom_ = reinterpret_cast<std::uintptr_t>(::pthread_get_stackaddr_np(::pthread_self())) - size_;
+#endif
+    }
+    [[nodiscard]] bool has(const void* object) const noexcept {
+        return reinterpret_cast<std::uintptr_t>(object) - bottom_ < size_; // below it the difference is huge
+    }
+
+private:
+    std::uintptr_t bottom_ = 0;
+    std::size_t size_ = 0;
+};
+
+/// Any thread.
+template <class Traits>
+class guard_list {
+public:
+    /// One guard's place in the list. It moves with the guard; not thread-safe itself.
+    class place {
+    public:
+        place() = default;
+        explicit place(guard_list* list) noexcept : list_(list) { enter(); }
+        place(place&& other) noexcept : list_(other.leave()) { enter(); }
+        place& operator=(place&& other) noexcept {
+            if (this == &other) return *this;
+            static_cast<void>(leave());
+            list_ = other.leave();
+            enter();
+            return *this;
+        }
+        ~place() { static_cast<void>(leave()); }
+
+    private:
+        friend guard_list;
+
+        void enter() noexcept {
+            if (list_ == nullptr) return;
+            next_ = list_->lock_.lock();
+            if (next_ != nullptr) next_->previous_ = this;
+            list_->lock_.unlock(this);
+        }
+        guard_list* leave() noexcept {
+            if (list_ == nullptr) return nullptr;
+            place* const first = list_->lock_.lock();
+            if (next_ != nullptr) next_->previous_ = previous_;
+            if (previous_ != nullptr) previous_->next_ = next_;
+            list_->lock_.unlock(first == this ? next_ : first);
+            next_ = previous_ = nullptr;
+            return std::exchange(list_, nullptr);
+        }
+
+        guard_list* list_ = nullptr;
+        place* next_ = nullptr;
+        place* previous_ = nullptr;
+    };
+
+    /// Whether the calling thread has one in a call that it is in. O(guards).
+    [[nodiscard]] bool has_own() noexcept {
+        if (!has([](const place&) { return true; })) return false;
+        const this_stack mine; // it takes system calls
+        return has([&](const place& each) { return mine.has(&each); });
+    }
+
+private:
+    template <class Search>
+    bool has(Search is_it) noexcept {
+        place* const first = lock_.lock();
+        const place* each = first;
+        while (each != nullptr && !is_it(*each)) each = each->next_;
+        lock_.unlock(first);
+        return each != nullptr;
+    }
+
+    basic_pointer_lock<place, Traits> lock_;
+};
+
+#else
+
+template <class Traits>
+class guard_list {
+public:
+    struct place {
+        place() = default;
+        explicit place(guard_list*) noexcept {}
+    };
+};
+
+#endif
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/sync/weak_session.hpp
 // Handles to a session for other threads: they can try to use it, and cannot dangle.
 //
@@ -9618,7 +9742,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 namespace detail {
 
-/// What an anchor and its handles share: one allocation of 32 bytes.
+/// What an anchor and its handles share: one allocation of 32 bytes (40 in checked builds).
 template <class T, class Traits>
 struct session_block {
     explicit session_block(T& to) noexcept : target(&to) {}
@@ -9631,23 +9755,32 @@ struct session_block {
     basic_rundown<Traits> users;
     T* const target;
     typename Traits::template atomic<std::uint32_t> references{1};
+    [[no_unique_address]] guard_list<Traits> guards;
 };
 
 } // namespace detail
 
 /// A session in use. Move-only; empty when the session had closed. Keep it short: close() of the session
-/// waits for it.
+/// waits for it. The thread that has it must not be the one that destroys the session: checked builds say so.
 template <class T, class Traits = std_blocking_traits>
 class [[nodiscard]] basic_session_guard {
+    using block = detail::session_block<T, Traits>;
+
 public:
     basic_session_guard() = default;
-    basic_session_guard(typename basic_rundown<Traits>::guard inside, T* target) noexcept
-        : inside_(std::move(inside)), target_(inside_ ? target : nullptr) {}
+    basic_session_guard(typename basic_rundown<Traits>::guard inside, block& of) noexcept
+        : inside_(std::move(inside)),
+          place_(inside_ ? &of.guards : nullptr),
+          target_(inside_ ? of.target : nullptr) {}
     basic_session_guard(basic_session_guard&& other) noexcept
-        : inside_(std::move(other.inside_)), target_(std::exchange(other.target_, nullptr)) {}
+        : inside_(std::move(other.inside_)),
+          place_(std::move(other.place_)),
+          target_(std::exchange(other.target_, nullptr)) {}
     basic_session_guard& operator=(basic_session_guard&& other) noexcept {
+        if (this == &other) return *this;
+        place_ = std::move(other.place_); // while both sessions are still held
         inside_ = std::move(other.inside_);
-        target_ = this == &other ? target_ : std::exchange(other.target_, nullptr);
+        target_ = std::exchange(other.target_, nullptr);
         return *this;
     }
     ~basic_session_guard() = default;
@@ -9663,6 +9796,7 @@ public:
 
 private:
     typename basic_rundown<Traits>::guard inside_;
+    [[no_unique_address]] typename detail::guard_list<Traits>::place place_; ///< goes before it leaves
     T* target_ = nullptr;
 };
 
@@ -9693,7 +9827,7 @@ public:
     /// The session, for the life of the guard; empty once it closed. Never waits. The guard does not need
     /// this handle.
     [[nodiscard]] guard try_use() const noexcept {
-        return block_ == nullptr ? guard() : guard(block_->users.try_enter(), block_->target);
+        return block_ == nullptr ? guard() : guard(block_->users.try_enter(), *block_);
     }
 
     /// Whether try_use() cannot succeed any more.
@@ -9758,6 +9892,9 @@ private:
     void reset() noexcept {
         if (block_ == nullptr) return;
         close();
+        WSOLO_ASSERT(
+            !block_->guards.has_own(),
+            "a session is destroyed by a thread that has a guard of it in use: it would wait for itself");
         static_cast<void>(wait()); // without a deadline it can only end drained
         std::exchange(block_, nullptr)->release();
     }
@@ -10000,7 +10137,7 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
 /// It may have `unsent()` as well: how many bytes it took that the peer has not acknowledged yet. Then a peer that takes
 /// what lies in the system's buffer is known to be alive.
 template <class T>
-concept stream = requires(T& connection) {
+concept byte_stream = requires(T& connection) {
     { connection.end_output() } -> std::same_as<void>;
     { connection.disconnect() } -> std::same_as<void>;
 };
@@ -10268,6 +10405,10 @@ public:
           when_full_(limits.when_full) {}
 
     [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
+    /// Whether plain data leaves in the order in which it comes: no open message holds it back, and none may be dropped.
+    [[nodiscard]] bool keeps_order() const noexcept {
+        return !in_message_ && when_full_ != overflow::drop_oldest;
+    }
 
     /// What a data frame costs, in an entry of its own or in the one before it.
     [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size,
@@ -10319,6 +10460,13 @@ public:
     /// Frames up to this size may lie in a block; larger ones own their memory, so that blocks are filled well.
     [[nodiscard]] std::size_t inline_limit() const noexcept {
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
+    }
+
+    /// Bytes of free memory that may be kept beside what is queued: what the budget leaves, and at most a quarter of it.
+    [[nodiscard]] std::size_t left_to_keep(const holdings& held) const noexcept {
+        const std::size_t in_use = held.charged();
+        const std::size_t left = in_use < max_bytes_ ? max_bytes_ - in_use : 0;
+        return left < max_bytes_ / 4 ? left : max_bytes_ / 4;
     }
 
     /// What a write took leaves the books.
@@ -10512,6 +10660,7 @@ struct entry {
         block* home = nullptr; ///< in a block
         std::uint64_t key;     ///< keyed, and so never in a block
         entry* next_mark;      ///< of a mark: the flush after this one
+        std::size_t room;      ///< of one frame in memory of its own: the bytes after this header
     };
     std::uint32_t frames = 0; ///< not yet taken to their last byte
     std::uint32_t number = 0; ///< in the order of acceptance, modulo 2^32
@@ -10521,18 +10670,22 @@ struct entry {
     bool is_keyed = false;
     bool may_drop = false; ///< for newer data
 
-    /// One frame of `size` bytes in memory of its own, which the caller writes before it is queued. nullptr when there
-    /// is no memory; so for the next three.
-    [[nodiscard]] static entry* make_own(std::size_t size, on_outcome done = {}) noexcept {
+    /// One frame of `size` bytes in memory of its own, which the caller writes before it is queued; in that of `kept`, an
+    /// entry with room for it, where there is one. nullptr when there is no memory; so for the next three.
+    [[nodiscard]] static entry* make_own(std::size_t size, on_outcome done = {},
+                                         entry* kept = nullptr) noexcept {
         if (size > static_cast<std::size_t>(-1) / 2) return nullptr;
-        entry* made = allocate(size, memory::own, done);
+        const std::size_t room = kept == nullptr ? size : kept->room;
+        entry* made = kept == nullptr ? allocate(size, memory::own, done) : start(kept, memory::own, done);
         if (made == nullptr) return nullptr;
         made->bytes = made->after();
         made->size = size;
+        made->room = room;
         return made;
     }
-    [[nodiscard]] static entry* make_copy(const_bytes frame, on_outcome done = {}) noexcept {
-        entry* made = make_own(frame.size(), done);
+    [[nodiscard]] static entry* make_copy(const_bytes frame, on_outcome done = {},
+                                          entry* kept = nullptr) noexcept {
+        entry* made = make_own(frame.size(), done, kept);
         if (made != nullptr) std::memcpy(made->after(), frame.data(), frame.size());
         return made;
     }
@@ -10578,7 +10731,9 @@ struct entry {
 private:
     static entry* allocate(std::size_t more, memory where, on_outcome done) noexcept {
         void* memory = std::malloc(sizeof(entry) + more);
-        if (memory == nullptr) return nullptr;
+        return memory == nullptr ? nullptr : start(memory, where, done);
+    }
+    static entry* start(void* memory, entry::memory where, on_outcome done) noexcept {
         auto* made = ::new (memory) entry;
         made->where = where;
         made->done = done;
@@ -10640,6 +10795,102 @@ public:
 private:
     entry* first_ = nullptr;
     entry* last_ = nullptr;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/lane.hpp
+// One FIFO of a connection: its entries, and the block in which its small frames lie back to back.
+//
+// Laws of this file:
+// - Entries leave from the front, as bytes are taken; only the newest frame can be taken back.
+// - A lane fills one block at a time. An older block holds no room, and goes when its last entry left.
+// - The outbox's lock is held around every call.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+struct lane {
+    entry_list entries;
+    block* filling = nullptr;  ///< where the next small frame goes
+    std::size_t taken = 0;     ///< bytes of the first entry
+    std::size_t last_size = 0; ///< of the newest frame
+    std::uint32_t planned = 0; ///< entries from the first that a write names
+
+    /// Whether a frame follows the newest ones in the same entry. A `closed` lane's entries do not grow while a write names
+    /// them, so that its newest frame can still be taken back.
+    [[nodiscard]] bool extends_run(std::size_t size, const on_outcome& done, bool closed) const noexcept {
+        const entry* last = entries.last();
+        return !done && last != nullptr && last->kind == entry_kind::run && last->home == filling &&
+               filling->left() >= size && (!closed || planned == 0);
+    }
+    [[nodiscard]] static bool fits(const block* in, std::size_t size) noexcept {
+        return in != nullptr && aligned(in->used) + sizeof(entry) + size <= in->capacity;
+    }
+
+    /// Where to write a frame that extends_run().
+    [[nodiscard]] std::byte* extend(std::size_t size) noexcept {
+        entry& run = *entries.last();
+        std::byte* const at = filling->storage() + filling->used;
+        run.size += size;
+        ++run.frames;
+        filling->used += static_cast<std::uint32_t>(size);
+        last_size = size;
+        return at;
+    }
+    /// A new entry, with its bytes after it, in the block, which has room for it.
+    [[nodiscard]] entry* append(std::size_t size, const on_outcome& done) noexcept {
+        auto* made = ::new (static_cast<void*>(filling->storage() + aligned(filling->used))) entry;
+        made->bytes = made->after();
+        made->size = size;
+        made->done = done;
+        made->home = filling;
+        made->frames = 1;
+        made->kind = done ? entry_kind::item : entry_kind::run;
+        filling->used = aligned(filling->used) + static_cast<std::uint32_t>(sizeof(entry) + size);
+        ++filling->entries;
+        last_size = size;
+        entries.push(made);
+        return made;
+    }
+
+    /// Whether the newest frame is neither named by a write nor begun. O(entries).
+    [[nodiscard]] bool can_take_back(bool is_begun) const noexcept {
+        std::uint32_t count = 0;
+        for (const entry* at = entries.first(); at != nullptr; at = at->next) ++count;
+        return count > planned && !(is_begun && count == 1 && entries.first()->frames == 1);
+    }
+    /// Takes the newest frame out of its entry, which is returned, unlinked, when that was its last frame.
+    [[nodiscard]] entry* take_back() noexcept {
+        entry& newest = *entries.last();
+        newest.size -= last_size;
+        newest.home->used -= static_cast<std::uint32_t>(last_size);
+        if (--newest.frames != 0) return nullptr;
+        // Up to the end of the entry before it, which may be a run that goes on: no gap between its frames.
+        const entry* const before = newest.previous;
+        const bool goes_on = before != nullptr && before->home == newest.home;
+        newest.home->used = static_cast<std::uint32_t>(
+            goes_on ? before->bytes + before->size - newest.home->storage()
+                    : reinterpret_cast<const std::byte*>(&newest) - newest.home->storage());
+        entries.unlink(&newest);
+        return &newest;
+    }
+
+    /// Names what a write may offer, after the `begun_rest` bytes of a frame that is named already.
+    void plan(batch& out, lane_id id, std::size_t begun_rest) noexcept {
+        std::size_t offset = taken + begun_rest;
+        std::uint32_t frames_begun = begun_rest != 0 ? 1 : 0;
+        planned = 0;
+        for (const entry* item = entries.first(); item != nullptr && !out.full(); item = item->next) {
+            const bool is_one = item->kind != entry_kind::run;
+            out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
+            ++planned;
+            offset = frames_begun = 0;
+        }
+        if (begun_rest != 0 && planned == 0) planned = 1;
+    }
+
+private:
+    [[nodiscard]] static std::uint32_t aligned(std::uint32_t used) noexcept { return (used + 7U) & ~7U; }
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -10798,98 +11049,92 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/write/detail/lane.hpp
-// One FIFO of a connection: its entries, and the block in which its small frames lie back to back.
+// ---- wsolo/write/detail/spares.hpp
+// Memory that frames left, kept for the next ones while the writer is busy. A general allocator gives the top of its heap
+// back to the system after each burst, and the next burst pays a page fault for every 4 KiB of its frames.
 //
 // Laws of this file:
-// - Entries leave from the front, as bytes are taken; only the newest frame can be taken back.
-// - A lane fills one block at a time. An older block holds no room, and goes when its last entry left.
-// - The outbox's lock is held around every call.
+// - Never more than may be kept: with what is queued it stays within the budget, and it goes when the writer is idle.
+// - Last in, first out: what left last is still in the cache.
+// - The outbox's lock is held around every call: what is not kept goes to the errands.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-struct lane {
-    entry_list entries;
-    block* filling = nullptr;  ///< where the next small frame goes
-    std::size_t taken = 0;     ///< bytes of the first entry
-    std::size_t last_size = 0; ///< of the newest frame
-    std::uint32_t planned = 0; ///< entries from the first that a write names
-
-    /// Whether a frame follows the newest ones in the same entry. A `closed` lane's entries do not grow while a write names
-    /// them, so that its newest frame can still be taken back.
-    [[nodiscard]] bool extends_run(std::size_t size, const on_outcome& done, bool closed) const noexcept {
-        const entry* last = entries.last();
-        return !done && last != nullptr && last->kind == entry_kind::run && last->home == filling &&
-               filling->left() >= size && (!closed || planned == 0);
-    }
-    [[nodiscard]] static bool fits(const block* in, std::size_t size) noexcept {
-        return in != nullptr && aligned(in->used) + sizeof(entry) + size <= in->capacity;
+class spares {
+public:
+    /// `first`: an empty block, which costs nothing to keep.
+    explicit spares(block* first) noexcept : blocks_(first) {}
+    spares(const spares&) = delete;
+    spares& operator=(const spares&) = delete;
+    ~spares() {
+        while (block* old = pop(blocks_)) block::destroy(old);
+        while (entry* old = pop(entries_)) entry::destroy(old);
     }
 
-    /// Where to write a frame that extends_run().
-    [[nodiscard]] std::byte* extend(std::size_t size) noexcept {
-        entry& run = *entries.last();
-        std::byte* const at = filling->storage() + filling->used;
-        run.size += size;
-        ++run.frames;
-        filling->used += static_cast<std::uint32_t>(size);
-        last_size = size;
-        return at;
-    }
-    /// A new entry, with its bytes after it, in the block, which has room for it.
-    [[nodiscard]] entry* append(std::size_t size, const on_outcome& done) noexcept {
-        auto* made = ::new (static_cast<void*>(filling->storage() + aligned(filling->used))) entry;
-        made->bytes = made->after();
-        made->size = size;
-        made->done = done;
-        made->home = filling;
-        made->frames = 1;
-        made->kind = done ? entry_kind::item : entry_kind::run;
-        filling->used = aligned(filling->used) + static_cast<std::uint32_t>(sizeof(entry) + size);
-        ++filling->entries;
-        last_size = size;
-        entries.push(made);
-        return made;
+    /// Bytes that are kept, but for one block.
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    /// Of the blocks; 0 where there is none.
+    [[nodiscard]] std::uint32_t block_capacity() const noexcept {
+        return blocks_ == nullptr ? 0 : blocks_->capacity;
     }
 
-    /// Whether the newest frame is neither named by a write nor begun. O(entries).
-    [[nodiscard]] bool can_take_back(bool is_begun) const noexcept {
-        std::uint32_t count = 0;
-        for (const entry* at = entries.first(); at != nullptr; at = at->next) ++count;
-        return count > planned && !(is_begun && count == 1 && entries.first()->frames == 1);
+    /// Precondition: there is one.
+    [[nodiscard]] block* take_block() noexcept {
+        block* const taken = pop(blocks_);
+        if (blocks_ != nullptr) bytes_ -= blocks_->capacity;
+        return taken;
     }
-    /// Takes the newest frame out of its entry, which is returned, unlinked, when that was its last frame.
-    [[nodiscard]] entry* take_back() noexcept {
-        entry& newest = *entries.last();
-        newest.size -= last_size;
-        newest.home->used -= static_cast<std::uint32_t>(last_size);
-        if (--newest.frames != 0) return nullptr;
-        // Up to the end of the entry before it, which may be a run that goes on: no gap between its frames.
-        const entry* const before = newest.previous;
-        const bool goes_on = before != nullptr && before->home == newest.home;
-        newest.home->used = static_cast<std::uint32_t>(
-            goes_on ? before->bytes + before->size - newest.home->storage()
-                    : reinterpret_cast<const std::byte*>(&newest) - newest.home->storage());
-        entries.unlink(&newest);
-        return &newest;
+    /// An entry with memory for `size` bytes after it, and little more; nullptr where the newest one is none.
+    [[nodiscard]] entry* take_entry(std::size_t size) noexcept {
+        if (entries_ == nullptr || entries_->room < size || entries_->room - size > size / 8) return nullptr;
+        bytes_ -= entries_->room;
+        return pop(entries_);
     }
 
-    /// Names what a write may offer, after the `begun_rest` bytes of a frame that is named already.
-    void plan(batch& out, lane_id id, std::size_t begun_rest) noexcept {
-        std::size_t offset = taken + begun_rest;
-        std::uint32_t frames_begun = begun_rest != 0 ? 1 : 0;
-        planned = 0;
-        for (const entry* item = entries.first(); item != nullptr && !out.full(); item = item->next) {
-            const bool is_one = item->kind != entry_kind::run;
-            out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
-            ++planned;
-            offset = frames_begun = 0;
+    /// Blocks of one capacity are kept, the greatest that came.
+    void keep(block* empty, std::size_t most, errands& after) noexcept {
+        empty->used = 0;
+        if (empty->capacity > block_capacity()) {
+            while (blocks_ != nullptr) free(take_block(), after);
+        } else if (empty->capacity < block_capacity() || !has_room(empty->capacity, most)) {
+            return free(empty, after);
         }
-        if (begun_rest != 0 && planned == 0) planned = 1;
+        if (blocks_ != nullptr) bytes_ += empty->capacity;
+        empty->next = std::exchange(blocks_, empty);
+    }
+    /// Precondition: in memory of its own, without a key, and unlinked.
+    void keep(entry* old, std::size_t most, errands& after) noexcept {
+        if (!has_room(old->room, most)) return after.free(old);
+        bytes_ += old->room;
+        old->next = std::exchange(entries_, old);
+    }
+
+    /// What is kept makes place for what came.
+    void shrink(std::size_t most, errands& after) noexcept {
+        while (bytes_ > most && entries_ != nullptr) {
+            bytes_ -= entries_->room;
+            after.free(pop(entries_));
+        }
+        while (bytes_ > most) free(take_block(), after);
     }
 
 private:
-    [[nodiscard]] static std::uint32_t aligned(std::uint32_t used) noexcept { return (used + 7U) & ~7U; }
+    [[nodiscard]] bool has_room(std::size_t bytes, std::size_t most) const noexcept {
+        return bytes <= most && bytes_ <= most - bytes;
+    }
+    static void free(block* old, errands& after) noexcept {
+        if (!old->is_placed) after.free(old);
+    }
+    template <class Node>
+    [[nodiscard]] static Node* pop(Node*& first) noexcept {
+        Node* const taken = first;
+        if (taken != nullptr) first = taken->next;
+        return taken;
+    }
+
+    block* blocks_;
+    entry* entries_ = nullptr;
+    std::size_t bytes_ = 0;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -10993,6 +11238,20 @@ public:
         return of(what.to).extends_run(what.size, what.done, what.to != lane_id::data);
     }
 
+    /// Whether a plain data frame is accepted without more ado: it follows the newest ones in the same entry, fits, and
+    /// overtakes nothing.
+    [[nodiscard]] bool follows(std::size_t size, const on_outcome& done,
+                               const accounts& books) const noexcept {
+        return of(lane_id::data).extends_run(size, done, false) && size <= books.inline_limit() &&
+               books.keeps_order() && waiters.empty() &&
+               books.admit(held, accounts::charge_of(size, false), false) == errc::none;
+    }
+    /// Where to write it.
+    [[nodiscard]] std::byte* follow(std::size_t size) noexcept {
+        held.add(lane_id::data, size, 1);
+        return of(lane_id::data).extend(size);
+    }
+
     /// Whether it fits: errc::none, queue_full or too_large; and whether displace() is to make its room. `same`: the queued
     /// item that it would replace. Changes nothing. O(1); O(entries) where items would give way.
     [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same,
@@ -11044,18 +11303,26 @@ public:
         lane& to = of(what.to);
         if (lane::fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
-        const bool may_take =
-            spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= accounts::least_block);
-        block* next = may_take && lane::fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
+        const bool may_take = sizeof(entry) + what.size <= spares_.block_capacity() &&
+                              (what.to == lane_id::data || spares_.block_capacity() <= accounts::least_block);
+        block* next = may_take ? spares_.take_block() : nullptr;
         if (next == nullptr && lane::fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
             if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
         if (next == nullptr) return false;
-        if (to.filling != nullptr && to.filling->entries == 0) recycle(to.filling, after);
+        if (to.filling != nullptr && to.filling->entries == 0) spares_.keep(to.filling, may_keep_, after);
         to.filling = next;
         return true;
     }
+    /// Memory that a large frame left, for another one. nullptr: there is none of that size.
+    [[nodiscard]] entry* take_kept(std::size_t size) noexcept { return spares_.take_entry(size); }
+    /// What is kept gives way to what was queued.
+    void shrink_spares(const accounts& books, errands& after) noexcept {
+        may_keep_ = books.left_to_keep(held);
+        if (spares_.bytes() > may_keep_) spares_.shrink(may_keep_, after);
+    }
+
     /// Blocks grow while traffic lasts, and start small again after an idle moment.
     [[nodiscard]] std::uint32_t wanted_block(const offer& what, const accounts& books) const noexcept {
         if (what.to != lane_id::data) return accounts::least_block;
@@ -11164,6 +11431,7 @@ public:
     /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
     void account(const taken& done, accounts& books, errands& after) noexcept {
         books.settle(held, done);
+        may_keep_ = books.left_to_keep(held);
         for (const lane_id id : all_lanes) {
             of(id).planned = 0;
             consume(of(id), done[id], after);
@@ -11218,7 +11486,7 @@ public:
     time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
 
 private:
-    queue() noexcept : spare_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
+    queue() noexcept : spares_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
     ~queue() {
         for (lane& each : lanes_) {
             while (entry* item = each.entries.pop()) {
@@ -11231,7 +11499,6 @@ private:
             block::destroy(each.filling);
         }
         while (entry* item = after_message_.pop()) entry::destroy(item);
-        block::destroy(spare_);
     }
 
     static constexpr std::size_t heap_bytes =
@@ -11350,25 +11617,22 @@ private:
         if (old->kind == entry_kind::mark) { // marks leave in the order in which they came
             first_mark_ = old->next_mark;
             if (first_mark_ == nullptr) last_mark_ = nullptr;
+            return after.free(old);
         }
+        if (old->where == entry::memory::own && !old->is_keyed) return spares_.keep(old, may_keep_, after);
         if (old->where != entry::memory::in_block) return after.free(old);
         block* const home = old->home;
         if (--home->entries != 0) return;
         if (from != nullptr && home == from->filling)
             home->used = 0;
         else
-            recycle(home, after);
-    }
-    /// Keeps the roomier one to be filled again.
-    void recycle(block* empty, errands& after) noexcept {
-        empty->used = 0;
-        if (spare_ == nullptr || spare_->capacity < empty->capacity) std::swap(spare_, empty);
-        if (empty != nullptr && !empty->is_placed) after.free(empty);
+            spares_.keep(home, may_keep_, after);
     }
 
     lane lanes_[lane_count];
     entry_list after_message_; ///< data that waits for a fragmented message to end
-    block* spare_;             ///< an empty one
+    spares spares_;
+    std::size_t may_keep_ = 0; ///< bytes of them
     entry* first_mark_ = nullptr;
     entry* last_mark_ = nullptr;
     std::size_t begun_rest_ = 0; ///< bytes of the frame in which the wire ends
@@ -11445,17 +11709,40 @@ public:
     // ---- any thread
 
     /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
-    /// 2 KiB; or, where it must own its memory, the entry that `make()` returns, with the lock free. An entry
+    /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of `kept`, where
+    /// that is not null). An entry
     /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
     template <class Encode, class Make>
     push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
+        lock_.lock();
+        return push_locked(what, owned, encode, make, after);
+    }
+
+    /// The straight path: takes the lock, and queues a small data frame where nothing has to be decided. False: it did
+    /// nothing, and the lock is held for push_locked().
+    template <class Encode>
+    [[nodiscard]] bool lock_and_follow(std::size_t size, const on_outcome& done, Encode& encode,
+                                       wake& owed) noexcept {
+        lock_.lock();
+        if (sealed_ || queue_ == nullptr || !queue_->follows(size, done, books_)) return false;
+        encode(mutable_bytes(queue_->follow(size), size));
+        owed = turn_after_data();
+        lock_.unlock();
+        return true;
+    }
+    /// push(), with the lock held already. It is free afterwards.
+    template <class Encode, class Make>
+    push_result push_locked(const offer& what, entry*& owned, Encode& encode, Make& make,
+                            errands& after) noexcept {
         fresh_memory fresh;
         push_result result;
-        for (;;) {
+        for (;; lock_.lock()) {
             const need missing = try_push(what, owned, encode, fresh, result, after);
+            lock_.unlock();
             if (missing.what == need::nothing) return result;
-            const bool is_found =
-                missing.what == need::entry ? (owned = make()) != nullptr : fresh.find(missing);
+            const bool is_found = missing.what == need::entry
+                                      ? (owned = make(std::exchange(fresh.kept, nullptr))) != nullptr
+                                      : fresh.find(missing);
             if (is_found) continue;
             const scoped_hold hold(lock_);
             drop_unused(fresh.idle);
@@ -11730,6 +12017,7 @@ private:
     struct fresh_memory {
         queue* work = nullptr;
         block* room = nullptr;
+        entry* kept = nullptr; ///< an old one's memory, for make()
         queue* idle = nullptr; ///< not needed any more
 
         fresh_memory() = default;
@@ -11738,6 +12026,7 @@ private:
         ~fresh_memory() {
             queue::destroy(work);
             block::destroy(room);
+            entry::destroy(kept);
             queue::destroy(idle);
         }
         [[nodiscard]] bool find(const need& missing) noexcept {
@@ -11759,7 +12048,6 @@ private:
     template <class Encode>
     need try_push(const offer& what, entry*& owned, Encode& encode, fresh_memory& fresh, push_result& result,
                   errands& after) noexcept {
-        const scoped_hold hold(lock_);
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
             result = {errc::closed};
             return {};
@@ -11799,7 +12087,10 @@ private:
     need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& after) noexcept {
         if (!find_queue(fresh)) return {need::queue};
         if (now.is_owned || now.extends) return {};
-        if (must_own(what)) return {need::entry};
+        if (must_own(what)) {
+            fresh.kept = queue_->take_kept(what.size);
+            return {need::entry};
+        }
         if (queue_->find_room(what, fresh.room, after)) return {};
         return {need::block, queue_->wanted_block(what, books_)};
     }
@@ -11822,6 +12113,7 @@ private:
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
         if (what.is_close()) seal(*what.close);
+        queue_->shrink_spares(books_, after);
         if (now.fits.displaces || sealed_) serve_waiters(after);
     }
 
@@ -11836,8 +12128,7 @@ private:
     }
     /// Large frames, and what may leave or wait out of turn.
     [[nodiscard]] bool must_own(const offer& what) const noexcept {
-        return what.size > books_.inline_limit() ||
-               (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
+        return what.size > books_.inline_limit() || (what.is_plain_data() && !books_.keeps_order());
     }
 
     /// A sender that waited waits no more.
@@ -11859,11 +12150,12 @@ private:
     }
 
     [[nodiscard]] wake turn_after(const offer& what) noexcept {
-        if (what.is_close()) return claim_at_once();
+        return what.is_close() || what.is_mark ? claim_at_once() : turn_after_data();
+    }
+    [[nodiscard]] wake turn_after_data() noexcept {
         // A parked writer's loop is to tell the observer of a climb.
         const bool is_high = books_.climbed(queue_->held) && turn_.is(turn_state::parked);
-        if (is_high || what.is_mark) return claim_at_once();
-        return claim();
+        return is_high ? claim_at_once() : claim();
     }
     /// What no cork holds back.
     [[nodiscard]] wake claim_at_once() noexcept {
@@ -12862,7 +13154,7 @@ public:
         return push_data(
             frame.bytes.size(), on_done,
             [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
-            [&] { return detail::entry::make_copy(frame.bytes, on_done); });
+            [&](detail::entry* kept) { return detail::entry::make_copy(frame.bytes, on_done, kept); });
     }
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
@@ -12946,7 +13238,7 @@ public:
 
     // ---- asking
 
-    /// For the owner of the stream's end (see `stream`), in the thread that pumps: it writes nothing.
+    /// For the owner of the stream's end (see `byte_stream`), in the thread that pumps: it writes nothing.
     [[nodiscard]] Transport& connection() noexcept { return drive_.connection(); }
 
     /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (32
@@ -13030,7 +13322,7 @@ private:
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
             [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
-            [&] { return encode_apart(op, payload, on_done); });
+            [&](detail::entry* kept) { return encode_apart(op, payload, on_done, kept); });
     }
 
     /// A frame that encode() writes under the lock, or, if it must own its memory, make() outside of it.
@@ -13042,7 +13334,7 @@ private:
         detail::entry::destroy(owned);
         return pushed;
     }
-    static detail::entry* no_entry() noexcept { return nullptr; }
+    static detail::entry* no_entry(detail::entry*) noexcept { return nullptr; }
     /// An entry that owns its memory. What was not taken over stays the caller's.
     detail::push_result push_entry(const detail::offer& what, detail::entry*& owned, detail::errands& todo) {
         return drive_.box.push(what, owned, [](mutable_bytes) {}, no_entry, todo);
@@ -13051,8 +13343,22 @@ private:
     /// A data frame of `size` bytes: written by encode() under the lock, or made by make() outside of it.
     template <class Encode, class Make>
     errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
+        detail::wake owed{};
+        if (!drive_.box.lock_and_follow(size, on_done, encode, owed))
+            return push_data_locked(size, on_done, encode, make);
+        drive_.rouse(owed);
+        return errc::none;
+    }
+    /// The same, with the outbox's lock held, which it gives back. Not inlined: it is not what most sends do.
+    template <class Encode, class Make>
+    [[gnu::noinline]] errc push_data_locked(std::size_t size, on_outcome on_done, Encode& encode,
+                                            Make& make) {
+        detail::entry* owned = nullptr;
         detail::errands todo;
-        return finish_data(push_frame(data_offer(size, on_done), encode, make, todo), todo);
+        const detail::push_result pushed =
+            drive_.box.push_locked(data_offer(size, on_done), owned, encode, make, todo);
+        detail::entry::destroy(owned);
+        return finish_data(pushed, todo);
     }
     errc queue_owned(detail::offer what, detail::entry* owned) {
         what.size = owned->size;
@@ -13066,7 +13372,7 @@ private:
         detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
         what.part = which;
         const auto encode = [&](mutable_bytes to) { write_frame(side_, to, spec, part); };
-        const auto make = [&] { return encode_apart(spec, part, on_done); };
+        const auto make = [&](detail::entry* kept) { return encode_apart(spec, part, on_done, kept); };
         return push_frame(what, encode, make, todo);
     }
     /// Small frames that no full queue costs the connection.
@@ -13088,12 +13394,18 @@ private:
         return error;
     }
 
-    /// Encodes into memory of its own, with no lock held.
-    detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done) {
-        detail::entry* owned = detail::entry::make_own(encoded_size<Side::self>(payload.size()), on_done);
+    /// Encodes into memory of its own, or that of `kept`, with no lock held.
+    detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done,
+                                detail::entry* kept = nullptr) {
+        const std::size_t size = encoded_size<Side::self>(payload.size());
+        detail::entry* owned = detail::entry::make_own(size, on_done, kept);
         if (owned == nullptr) return nullptr;
-        auto own_side = drive_.box.locked([&] { return side_.for_one_frame(); });
-        write_frame(own_side, owned->writable(), spec, payload);
+        if constexpr (masks(Side::self)) {
+            auto own_side = drive_.box.locked([&] { return side_.for_one_frame(); });
+            write_frame(own_side, owned->writable(), spec, payload);
+        } else {
+            write_frame(side_, owned->writable(), spec, payload);
+        }
         return owned;
     }
 
@@ -13123,7 +13435,7 @@ private:
         what.waiter = waiter;
         detail::errands todo;
         const auto encode = [&](mutable_bytes to) { write_frame(side_, to, op, payload); };
-        const auto make = [&] { return encode_apart(op, payload, on_done); };
+        const auto make = [&](detail::entry* kept) { return encode_apart(op, payload, on_done, kept); };
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 
@@ -13543,6 +13855,7 @@ private:
 // - Our FIN leaves when everything of ours was written and the peer's Close was read, or its stream ended, or is unreadable, or
 //   a bound passed. A client waits for the server's end besides; a server ends first.
 // - After a failed write there is nothing more to say, but what the peer still says is read: to its Close, its end, or a bound.
+// - A verdict on the peer takes two looks, a quarter of the bound apart: what arrived while the process slept is read first.
 // - After our FIN, or the peer's Close, input is taken and thrown away until its end or a bound, so that no reset destroys what
 //   is on its way. Then the connection is gone, and that is the end.
 //
@@ -13598,7 +13911,7 @@ public:
     /// The connection is to go at once.
     constexpr void on_abort() noexcept { stage_ = stage::gone; }
     /// The peer took bytes of ours, or this side did not read: the bound of the wait in progress starts anew.
-    constexpr void on_progress(time_point now) noexcept { since_ = now; }
+    constexpr void on_progress(time_point now) noexcept { wait_from(now); }
     /// Bytes came that is_discarding() says are thrown away.
     constexpr void on_discarded(std::uint64_t bytes) noexcept {
         bytes_left_ -= bytes < bytes_left_ ? bytes : bytes_left_;
@@ -13608,7 +13921,7 @@ public:
 
     /// What is due at `now`. A call too many is harmless.
     constexpr end_actions next(time_point now) noexcept {
-        if (is_waiting() && (now >= deadline() || bytes_left_ == 0)) {
+        if (is_waiting() && (has_passed(now) || bytes_left_ == 0)) {
             missed_close_ = stage_ == stage::await_close && output_ == output::drained;
             stage_ = stage::gone;
         }
@@ -13621,9 +13934,8 @@ public:
 
     /// When next() will have something to do.
     [[nodiscard]] constexpr time_point deadline() const noexcept {
-        if (stage_ == stage::await_close) return deadline_after(since_, close_timeout_);
-        if (stage_ == stage::await_end) return deadline_after(since_, linger_timeout_);
-        return no_deadline;
+        if (!is_waiting() || until() == no_deadline) return no_deadline;
+        return has_looked_ ? until() : deadline_after(until(), -quarter());
     }
     /// Whether what comes is to be read from the transport (and thrown away if is_discarding()).
     [[nodiscard]] constexpr bool wants_input() const noexcept { return !is_gone() && input_ != input::over; }
@@ -13657,7 +13969,27 @@ private:
                                                                                 : stage::await_end;
         if (next == stage_) return;
         stage_ = next;
+        wait_from(now);
+    }
+
+    // ---- the wait
+
+    constexpr void wait_from(time_point now) noexcept {
         since_ = now;
+        has_looked_ = has_slept_ = false;
+    }
+    [[nodiscard]] constexpr duration bound() const noexcept {
+        return stage_ == stage::await_close ? close_timeout_ : linger_timeout_;
+    }
+    [[nodiscard]] constexpr duration quarter() const noexcept { return bound() / 4; }
+    [[nodiscard]] constexpr time_point until() const noexcept { return deadline_after(since_, bound()); }
+
+    /// Whether the bound is over. A look that comes too late says that this process slept: a quarter more, once.
+    constexpr bool has_passed(time_point now) noexcept {
+        if (now < deadline()) return false;
+        const bool slept = now >= (has_looked_ ? deadline_after(until(), quarter()) : until());
+        if (slept && !std::exchange(has_slept_, true)) since_ = deadline_after(now, quarter() - bound());
+        return std::exchange(has_looked_, true) && now >= until();
     }
 
     [[nodiscard]] constexpr bool is_fin_due() const noexcept {
@@ -13676,6 +14008,8 @@ private:
     bool fin_told_ = false;
     bool gone_told_ = false;
     bool missed_close_ = false;
+    bool has_looked_ = false; ///< within the bound's last quarter
+    bool has_slept_ = false;  ///< through a verdict of this wait
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -13693,6 +14027,8 @@ namespace wsolo::inline WSOLO_ABI {
 struct endpoint_options {
     /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
     read_limits reading{};
+    /// How much may come in a second. Beyond it the connection ends with errc::rate_exceeded (1008).
+    reading_rate rate{};
     writer_options writing{};
     /// What may wait for the handler. With drop_newest the handler's on_refused() is told of each message that was not
     /// let in; without one only ending::handled.messages_refused counts it.
@@ -13945,7 +14281,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
 struct in_the_loop {};
 
-/// See the file's laws. `Transport` is a transport or a completion_transport that is a `stream`. `Schedule` is called to have
+/// See the file's laws. `Transport` is a transport or a completion_transport that is a `byte_stream`. `Schedule` is called to have
 /// run() called soon, from any thread, by several at once. `Handler`: endpoint/hooks.hpp; what it answers, or that it
 /// throws (errc::handler_failed), ends the connection; but errc::closed, a send's answer once this side's Close is queued,
 /// is no failure. `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
@@ -13958,7 +14294,7 @@ template <any_transport Transport, schedule_hook Schedule, class Handler, class 
           class Work = in_the_loop, class Traits = std_blocking_traits>
 class endpoint {
     static_assert(
-        stream<Transport>,
+        byte_stream<Transport>,
         "an endpoint ends its byte stream itself: give its transport end_output() and disconnect()");
 
     struct writer_hook {
@@ -14162,12 +14498,20 @@ private:
           out_(std::forward<Writer>(writer)...) {
         detail::check_hooks<Handler, endpoint>();
         auto made = anchor::make(*this);
-        if (made) {
-            anchor_ = std::move(*made);
-        } else {
-            abort(errc::out_of_memory);
-        }
+        if (made) anchor_ = std::move(*made);
+        const time_point now = Traits::clock::now();
+        if (const reading_rate& rate = options.rate; has_rates(rate))
+            rates_.reset(new (std::nothrow) rates{
+                rate_limit(rate.messages, now), rate_limit(rate.bytes, now), rate_limit(rate.control_frames, now)});
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
+        if (!made || (!rates_ && has_rates(options.rate))) abort(errc::out_of_memory);
+    }
+
+    struct rates {
+        rate_limit messages, bytes, control_frames;
+    };
+    static bool has_rates(const reading_rate& of) noexcept {
+        return (of.messages.per_second | of.bytes.per_second | of.control_frames.per_second) != 0;
     }
 
     static read_limits whole_messages(read_limits limits) noexcept {
@@ -14201,8 +14545,9 @@ private:
 
     void take(mutable_bytes received, time_point now) {
         if (end_.is_discarding()) return end_.on_discarded(received.size());
-        if (kept() != 0 || is_held_back()) return keep(received, !is_listening_);
-        if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false);
+        if (rates_ && !rates_->bytes.take(received.size(), now)) return stop_reading(errc::rate_exceeded, now);
+        if (kept() != 0 || is_held_back()) return keep(received, !is_listening_, now);
+        if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false, now);
     }
 
     /// Reads until it is held back: what is left.
@@ -14210,8 +14555,10 @@ private:
         auto found = in_.read(received);
         for (const event& each : found) {
             meet(each, now);
+            if (has_stopped_reading_) break;
             if (is_held_back()) return found.unread();
         }
+        static_cast<void>(found.unread()); // none, but after stop_reading()
         return {};
     }
 
@@ -14221,23 +14568,33 @@ private:
     [[nodiscard]] std::size_t kept() const noexcept { return rest_.size() - rest_at_; }
 
     /// No more than one receive() brings, if the loop listens.
-    void keep(mutable_bytes bytes, bool is_unasked) {
-        if (is_unasked && kept() + bytes.size() > max_kept_) return stop_reading(errc::inbox_overflow);
+    void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
+        if (is_unasked && kept() + bytes.size() > max_kept_) return give_up_rest(errc::inbox_overflow, now);
         if (rest_at_ > rest_.size() / 2) { // each byte is moved once, at most, for each that was read
             byte_buffer fresh;
-            if (!fresh.append(rest_.view().subspan(rest_at_))) return stop_reading(errc::out_of_memory);
+            if (!fresh.append(rest_.view().subspan(rest_at_))) return give_up_rest(errc::out_of_memory, now);
             rest_ = std::move(fresh);
             rest_at_ = 0;
         }
-        if (!rest_.append(bytes)) stop_reading(errc::out_of_memory);
+        if (!rest_.append(bytes)) give_up_rest(errc::out_of_memory, now);
     }
-    /// There is a gap now: nothing after it is a frame.
-    void stop_reading(errc why) {
-        fail(why);
-        end_.on_unreadable(Traits::clock::now());
+    void give_up_rest(errc why, time_point now) {
         rest_at_ = 0;
         rest_.release();
+        stop_reading(why, now);
+    }
+    /// What follows is not looked at: there is a gap, or no more is wanted.
+    void stop_reading(errc why, time_point now) {
+        has_stopped_reading_ = true;
+        end_.on_unreadable(now);
         end_messages();
+        fail(why);
+    }
+    /// False: it comes faster than it may, and that was the end of reading.
+    bool is_in_rate(rate_limit rates::* which, time_point now) {
+        if (!rates_ || (rates_.get()->*which).take(1, now)) return true;
+        stop_reading(errc::rate_exceeded, now);
+        return false;
     }
 
     void take_rest(time_point now) {
@@ -14252,9 +14609,9 @@ private:
 
     void meet(const event& found, time_point now) {
         switch (found.kind()) {
-        case event_kind::message: return deliver(found);
+        case event_kind::message: return deliver(found, now);
         case event_kind::fragment: return; // not with delivery::messages
-        case event_kind::ping: return meet_ping(found);
+        case event_kind::ping: return meet_ping(found, now);
         case event_kind::pong: return meet_pong(found, now);
         case event_kind::peer_close: meet_close(found, now); break;
         case event_kind::failure:
@@ -14267,13 +14624,15 @@ private:
         end_messages();
     }
 
-    void meet_ping(const event& found) {
+    void meet_ping(const event& found, time_point now) {
+        if (!is_in_rate(&rates::control_frames, now)) return;
         ++counters_.pings_received;
         if (const auto reply = found.owed_reply()) answer(*reply);
         if constexpr (detail::has_on_ping<Handler, endpoint>)
             guard([&] { handler_.on_ping(*this, found.payload()); });
     }
     void meet_pong(const event& found, time_point now) {
+        if (!is_in_rate(&rates::control_frames, now)) return;
         ++counters_.pongs_received;
         [[maybe_unused]] const std::optional<duration> round_trip = beat_.on_pong(now, found.payload());
         if constexpr (detail::has_on_pong<Handler, endpoint>)
@@ -14287,7 +14646,8 @@ private:
             guard([&] { handler_.on_peer_close(*this, found.code(), found.reason()); });
     }
 
-    void deliver(const event& found) {
+    void deliver(const event& found, time_point now) {
+        if (!is_in_rate(&rates::messages, now)) return;
         ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
         counters_.bytes_received += found.payload().size();
         byte_buffer bytes;
@@ -14448,6 +14808,7 @@ private:
         {
             const in_the_turn inside(*this);
             if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
+            judge_age(now);
             keep_alive(now);
             answer_close(now);
         }
@@ -14460,6 +14821,13 @@ private:
         }
         is_listening_ = end_.wants_input() && (end_.is_discarding() || (kept() == 0 && !is_held_back()));
         return {.read = is_listening_, .write = is_blocked_, .deadline = lazy(earliest(), now)};
+    }
+
+    /// An unfinished message may be too old.
+    void judge_age(time_point now) {
+        if (!is_listening_) in_.note_not_listening(now);
+        message_by_ = in_.tick(now);
+        if (message_by_ <= now) static_cast<void>(read({}, now));
     }
 
     void keep_alive(time_point now) {
@@ -14611,6 +14979,7 @@ private:
         time_point first = beat_.deadline();
         const auto also = [&](time_point next) { first = next < first ? next : first; };
         also(write_deadline_);
+        if (in_.open()) also(message_by_);
         also(end_.deadline());
         if (owes_close()) also(close_by_);
         if (end_.is_gone()) also(handler_by_);
@@ -14629,7 +14998,9 @@ private:
     endpoint_counters counters_;
     byte_buffer rest_;        ///< what came while reading was held back
     std::size_t rest_at_ = 0; ///< its first byte that was not read
+    std::unique_ptr<rates> rates_; ///< where there are any
     time_point write_deadline_ = no_deadline;
+    time_point message_by_ = no_deadline; ///< of an unfinished message
     time_point told_deadline_ = no_deadline;
     time_point close_by_ = no_deadline;   ///< while an owed Close waits for the messages before it
     time_point handler_by_ = no_deadline; ///< while only a handler is waited for
@@ -14644,6 +15015,7 @@ private:
     const std::size_t room_at_bytes_;
     const std::uint32_t room_at_frames_;
     errc input_error_ = errc::none;
+    bool has_stopped_reading_ = false;
     bool owes_lost_close_ = false; ///< the stream ended without a Close
     bool write_is_due_ = false;
     bool work_is_due_ = false;

@@ -40,7 +40,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
 struct in_the_loop {};
 
-/// See the file's laws. `Transport` is a transport or a completion_transport that is a `stream`. `Schedule` is called to have
+/// See the file's laws. `Transport` is a transport or a completion_transport that is a `byte_stream`. `Schedule` is called to have
 /// run() called soon, from any thread, by several at once. `Handler`: endpoint/hooks.hpp; what it answers, or that it
 /// throws (errc::handler_failed), ends the connection; but errc::closed, a send's answer once this side's Close is queued,
 /// is no failure. `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
@@ -53,7 +53,7 @@ template <any_transport Transport, schedule_hook Schedule, class Handler, class 
           class Work = in_the_loop, class Traits = std_blocking_traits>
 class endpoint {
     static_assert(
-        stream<Transport>,
+        byte_stream<Transport>,
         "an endpoint ends its byte stream itself: give its transport end_output() and disconnect()");
 
     struct writer_hook {
@@ -257,12 +257,20 @@ private:
           out_(std::forward<Writer>(writer)...) {
         detail::check_hooks<Handler, endpoint>();
         auto made = anchor::make(*this);
-        if (made) {
-            anchor_ = std::move(*made);
-        } else {
-            abort(errc::out_of_memory);
-        }
+        if (made) anchor_ = std::move(*made);
+        const time_point now = Traits::clock::now();
+        if (const reading_rate& rate = options.rate; has_rates(rate))
+            rates_.reset(new (std::nothrow) rates{
+                rate_limit(rate.messages, now), rate_limit(rate.bytes, now), rate_limit(rate.control_frames, now)});
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
+        if (!made || (!rates_ && has_rates(options.rate))) abort(errc::out_of_memory);
+    }
+
+    struct rates {
+        rate_limit messages, bytes, control_frames;
+    };
+    static bool has_rates(const reading_rate& of) noexcept {
+        return (of.messages.per_second | of.bytes.per_second | of.control_frames.per_second) != 0;
     }
 
     static read_limits whole_messages(read_limits limits) noexcept {
@@ -296,8 +304,9 @@ private:
 
     void take(mutable_bytes received, time_point now) {
         if (end_.is_discarding()) return end_.on_discarded(received.size());
-        if (kept() != 0 || is_held_back()) return keep(received, !is_listening_);
-        if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false);
+        if (rates_ && !rates_->bytes.take(received.size(), now)) return stop_reading(errc::rate_exceeded, now);
+        if (kept() != 0 || is_held_back()) return keep(received, !is_listening_, now);
+        if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false, now);
     }
 
     /// Reads until it is held back: what is left.
@@ -305,8 +314,10 @@ private:
         auto found = in_.read(received);
         for (const event& each : found) {
             meet(each, now);
+            if (has_stopped_reading_) break;
             if (is_held_back()) return found.unread();
         }
+        static_cast<void>(found.unread()); // none, but after stop_reading()
         return {};
     }
 
@@ -316,23 +327,33 @@ private:
     [[nodiscard]] std::size_t kept() const noexcept { return rest_.size() - rest_at_; }
 
     /// No more than one receive() brings, if the loop listens.
-    void keep(mutable_bytes bytes, bool is_unasked) {
-        if (is_unasked && kept() + bytes.size() > max_kept_) return stop_reading(errc::inbox_overflow);
+    void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
+        if (is_unasked && kept() + bytes.size() > max_kept_) return give_up_rest(errc::inbox_overflow, now);
         if (rest_at_ > rest_.size() / 2) { // each byte is moved once, at most, for each that was read
             byte_buffer fresh;
-            if (!fresh.append(rest_.view().subspan(rest_at_))) return stop_reading(errc::out_of_memory);
+            if (!fresh.append(rest_.view().subspan(rest_at_))) return give_up_rest(errc::out_of_memory, now);
             rest_ = std::move(fresh);
             rest_at_ = 0;
         }
-        if (!rest_.append(bytes)) stop_reading(errc::out_of_memory);
+        if (!rest_.append(bytes)) give_up_rest(errc::out_of_memory, now);
     }
-    /// There is a gap now: nothing after it is a frame.
-    void stop_reading(errc why) {
-        fail(why);
-        end_.on_unreadable(Traits::clock::now());
+    void give_up_rest(errc why, time_point now) {
         rest_at_ = 0;
         rest_.release();
+        stop_reading(why, now);
+    }
+    /// What follows is not looked at: there is a gap, or no more is wanted.
+    void stop_reading(errc why, time_point now) {
+        has_stopped_reading_ = true;
+        end_.on_unreadable(now);
         end_messages();
+        fail(why);
+    }
+    /// False: it comes faster than it may, and that was the end of reading.
+    bool is_in_rate(rate_limit rates::* which, time_point now) {
+        if (!rates_ || (rates_.get()->*which).take(1, now)) return true;
+        stop_reading(errc::rate_exceeded, now);
+        return false;
     }
 
     void take_rest(time_point now) {
@@ -347,9 +368,9 @@ private:
 
     void meet(const event& found, time_point now) {
         switch (found.kind()) {
-        case event_kind::message: return deliver(found);
+        case event_kind::message: return deliver(found, now);
         case event_kind::fragment: return; // not with delivery::messages
-        case event_kind::ping: return meet_ping(found);
+        case event_kind::ping: return meet_ping(found, now);
         case event_kind::pong: return meet_pong(found, now);
         case event_kind::peer_close: meet_close(found, now); break;
         case event_kind::failure:
@@ -362,13 +383,15 @@ private:
         end_messages();
     }
 
-    void meet_ping(const event& found) {
+    void meet_ping(const event& found, time_point now) {
+        if (!is_in_rate(&rates::control_frames, now)) return;
         ++counters_.pings_received;
         if (const auto reply = found.owed_reply()) answer(*reply);
         if constexpr (detail::has_on_ping<Handler, endpoint>)
             guard([&] { handler_.on_ping(*this, found.payload()); });
     }
     void meet_pong(const event& found, time_point now) {
+        if (!is_in_rate(&rates::control_frames, now)) return;
         ++counters_.pongs_received;
         [[maybe_unused]] const std::optional<duration> round_trip = beat_.on_pong(now, found.payload());
         if constexpr (detail::has_on_pong<Handler, endpoint>)
@@ -382,7 +405,8 @@ private:
             guard([&] { handler_.on_peer_close(*this, found.code(), found.reason()); });
     }
 
-    void deliver(const event& found) {
+    void deliver(const event& found, time_point now) {
+        if (!is_in_rate(&rates::messages, now)) return;
         ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
         counters_.bytes_received += found.payload().size();
         byte_buffer bytes;
@@ -543,6 +567,7 @@ private:
         {
             const in_the_turn inside(*this);
             if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
+            judge_age(now);
             keep_alive(now);
             answer_close(now);
         }
@@ -555,6 +580,13 @@ private:
         }
         is_listening_ = end_.wants_input() && (end_.is_discarding() || (kept() == 0 && !is_held_back()));
         return {.read = is_listening_, .write = is_blocked_, .deadline = lazy(earliest(), now)};
+    }
+
+    /// An unfinished message may be too old.
+    void judge_age(time_point now) {
+        if (!is_listening_) in_.note_not_listening(now);
+        message_by_ = in_.tick(now);
+        if (message_by_ <= now) static_cast<void>(read({}, now));
     }
 
     void keep_alive(time_point now) {
@@ -706,6 +738,7 @@ private:
         time_point first = beat_.deadline();
         const auto also = [&](time_point next) { first = next < first ? next : first; };
         also(write_deadline_);
+        if (in_.open()) also(message_by_);
         also(end_.deadline());
         if (owes_close()) also(close_by_);
         if (end_.is_gone()) also(handler_by_);
@@ -724,7 +757,9 @@ private:
     endpoint_counters counters_;
     byte_buffer rest_;        ///< what came while reading was held back
     std::size_t rest_at_ = 0; ///< its first byte that was not read
+    std::unique_ptr<rates> rates_; ///< where there are any
     time_point write_deadline_ = no_deadline;
+    time_point message_by_ = no_deadline; ///< of an unfinished message
     time_point told_deadline_ = no_deadline;
     time_point close_by_ = no_deadline;   ///< while an owed Close waits for the messages before it
     time_point handler_by_ = no_deadline; ///< while only a handler is waited for
@@ -739,6 +774,7 @@ private:
     const std::size_t room_at_bytes_;
     const std::uint32_t room_at_frames_;
     errc input_error_ = errc::none;
+    bool has_stopped_reading_ = false;
     bool owes_lost_close_ = false; ///< the stream ended without a Close
     bool write_is_due_ = false;
     bool work_is_due_ = false;

@@ -8,6 +8,7 @@
 #include "../frame/close_code.hpp"
 #include "../session/heartbeat.hpp"
 #include "../session/limits.hpp"
+#include "../session/rate_limit.hpp"
 #include "../sync/inbox_limits.hpp"
 #include "../sync/inbox_report.hpp"
 #include "../write/options.hpp"
@@ -23,6 +24,8 @@ namespace wsolo::inline WSOLO_ABI {
 struct endpoint_options {
     /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
     read_limits reading{};
+    /// How much may come in a second. Beyond it the connection ends with errc::rate_exceeded (1008).
+    reading_rate rate{};
     writer_options writing{};
     /// What may wait for the handler. With drop_newest the handler's on_refused() is told of each message that was not
     /// let in; without one only ending::handled.messages_refused counts it.

@@ -6,6 +6,7 @@
 // - Our FIN leaves when everything of ours was written and the peer's Close was read, or its stream ended, or is unreadable, or
 //   a bound passed. A client waits for the server's end besides; a server ends first.
 // - After a failed write there is nothing more to say, but what the peer still says is read: to its Close, its end, or a bound.
+// - A verdict on the peer takes two looks, a quarter of the bound apart: what arrived while the process slept is read first.
 // - After our FIN, or the peer's Close, input is taken and thrown away until its end or a bound, so that no reset destroys what
 //   is on its way. Then the connection is gone, and that is the end.
 //
@@ -68,7 +69,7 @@ public:
     /// The connection is to go at once.
     constexpr void on_abort() noexcept { stage_ = stage::gone; }
     /// The peer took bytes of ours, or this side did not read: the bound of the wait in progress starts anew.
-    constexpr void on_progress(time_point now) noexcept { since_ = now; }
+    constexpr void on_progress(time_point now) noexcept { wait_from(now); }
     /// Bytes came that is_discarding() says are thrown away.
     constexpr void on_discarded(std::uint64_t bytes) noexcept {
         bytes_left_ -= bytes < bytes_left_ ? bytes : bytes_left_;
@@ -78,7 +79,7 @@ public:
 
     /// What is due at `now`. A call too many is harmless.
     constexpr end_actions next(time_point now) noexcept {
-        if (is_waiting() && (now >= deadline() || bytes_left_ == 0)) {
+        if (is_waiting() && (has_passed(now) || bytes_left_ == 0)) {
             missed_close_ = stage_ == stage::await_close && output_ == output::drained;
             stage_ = stage::gone;
         }
@@ -91,9 +92,8 @@ public:
 
     /// When next() will have something to do.
     [[nodiscard]] constexpr time_point deadline() const noexcept {
-        if (stage_ == stage::await_close) return deadline_after(since_, close_timeout_);
-        if (stage_ == stage::await_end) return deadline_after(since_, linger_timeout_);
-        return no_deadline;
+        if (!is_waiting() || until() == no_deadline) return no_deadline;
+        return has_looked_ ? until() : deadline_after(until(), -quarter());
     }
     /// Whether what comes is to be read from the transport (and thrown away if is_discarding()).
     [[nodiscard]] constexpr bool wants_input() const noexcept { return !is_gone() && input_ != input::over; }
@@ -127,7 +127,27 @@ private:
                                                                                 : stage::await_end;
         if (next == stage_) return;
         stage_ = next;
+        wait_from(now);
+    }
+
+    // ---- the wait
+
+    constexpr void wait_from(time_point now) noexcept {
         since_ = now;
+        has_looked_ = has_slept_ = false;
+    }
+    [[nodiscard]] constexpr duration bound() const noexcept {
+        return stage_ == stage::await_close ? close_timeout_ : linger_timeout_;
+    }
+    [[nodiscard]] constexpr duration quarter() const noexcept { return bound() / 4; }
+    [[nodiscard]] constexpr time_point until() const noexcept { return deadline_after(since_, bound()); }
+
+    /// Whether the bound is over. A look that comes too late says that this process slept: a quarter more, once.
+    constexpr bool has_passed(time_point now) noexcept {
+        if (now < deadline()) return false;
+        const bool slept = now >= (has_looked_ ? deadline_after(until(), quarter()) : until());
+        if (slept && !std::exchange(has_slept_, true)) since_ = deadline_after(now, quarter() - bound());
+        return std::exchange(has_looked_, true) && now >= until();
     }
 
     [[nodiscard]] constexpr bool is_fin_due() const noexcept {
@@ -146,6 +166,8 @@ private:
     bool fin_told_ = false;
     bool gone_told_ = false;
     bool missed_close_ = false;
+    bool has_looked_ = false; ///< within the bound's last quarter
+    bool has_slept_ = false;  ///< through a verdict of this wait
 };
 
 } // namespace wsolo::inline WSOLO_ABI

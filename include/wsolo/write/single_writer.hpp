@@ -159,7 +159,7 @@ public:
         return push_data(
             frame.bytes.size(), on_done,
             [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
-            [&] { return detail::entry::make_copy(frame.bytes, on_done); });
+            [&](detail::entry* kept) { return detail::entry::make_copy(frame.bytes, on_done, kept); });
     }
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
@@ -243,7 +243,7 @@ public:
 
     // ---- asking
 
-    /// For the owner of the stream's end (see `stream`), in the thread that pumps: it writes nothing.
+    /// For the owner of the stream's end (see `byte_stream`), in the thread that pumps: it writes nothing.
     [[nodiscard]] Transport& connection() noexcept { return drive_.connection(); }
 
     /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (32
@@ -327,7 +327,7 @@ private:
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
             [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
-            [&] { return encode_apart(op, payload, on_done); });
+            [&](detail::entry* kept) { return encode_apart(op, payload, on_done, kept); });
     }
 
     /// A frame that encode() writes under the lock, or, if it must own its memory, make() outside of it.
@@ -339,7 +339,7 @@ private:
         detail::entry::destroy(owned);
         return pushed;
     }
-    static detail::entry* no_entry() noexcept { return nullptr; }
+    static detail::entry* no_entry(detail::entry*) noexcept { return nullptr; }
     /// An entry that owns its memory. What was not taken over stays the caller's.
     detail::push_result push_entry(const detail::offer& what, detail::entry*& owned, detail::errands& todo) {
         return drive_.box.push(what, owned, [](mutable_bytes) {}, no_entry, todo);
@@ -348,8 +348,22 @@ private:
     /// A data frame of `size` bytes: written by encode() under the lock, or made by make() outside of it.
     template <class Encode, class Make>
     errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
+        detail::wake owed{};
+        if (!drive_.box.lock_and_follow(size, on_done, encode, owed))
+            return push_data_locked(size, on_done, encode, make);
+        drive_.rouse(owed);
+        return errc::none;
+    }
+    /// The same, with the outbox's lock held, which it gives back. Not inlined: it is not what most sends do.
+    template <class Encode, class Make>
+    [[gnu::noinline]] errc push_data_locked(std::size_t size, on_outcome on_done, Encode& encode,
+                                            Make& make) {
+        detail::entry* owned = nullptr;
         detail::errands todo;
-        return finish_data(push_frame(data_offer(size, on_done), encode, make, todo), todo);
+        const detail::push_result pushed =
+            drive_.box.push_locked(data_offer(size, on_done), owned, encode, make, todo);
+        detail::entry::destroy(owned);
+        return finish_data(pushed, todo);
     }
     errc queue_owned(detail::offer what, detail::entry* owned) {
         what.size = owned->size;
@@ -363,7 +377,7 @@ private:
         detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
         what.part = which;
         const auto encode = [&](mutable_bytes to) { write_frame(side_, to, spec, part); };
-        const auto make = [&] { return encode_apart(spec, part, on_done); };
+        const auto make = [&](detail::entry* kept) { return encode_apart(spec, part, on_done, kept); };
         return push_frame(what, encode, make, todo);
     }
     /// Small frames that no full queue costs the connection.
@@ -385,12 +399,18 @@ private:
         return error;
     }
 
-    /// Encodes into memory of its own, with no lock held.
-    detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done) {
-        detail::entry* owned = detail::entry::make_own(encoded_size<Side::self>(payload.size()), on_done);
+    /// Encodes into memory of its own, or that of `kept`, with no lock held.
+    detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done,
+                                detail::entry* kept = nullptr) {
+        const std::size_t size = encoded_size<Side::self>(payload.size());
+        detail::entry* owned = detail::entry::make_own(size, on_done, kept);
         if (owned == nullptr) return nullptr;
-        auto own_side = drive_.box.locked([&] { return side_.for_one_frame(); });
-        write_frame(own_side, owned->writable(), spec, payload);
+        if constexpr (masks(Side::self)) {
+            auto own_side = drive_.box.locked([&] { return side_.for_one_frame(); });
+            write_frame(own_side, owned->writable(), spec, payload);
+        } else {
+            write_frame(side_, owned->writable(), spec, payload);
+        }
         return owned;
     }
 
@@ -420,7 +440,7 @@ private:
         what.waiter = waiter;
         detail::errands todo;
         const auto encode = [&](mutable_bytes to) { write_frame(side_, to, op, payload); };
-        const auto make = [&] { return encode_apart(op, payload, on_done); };
+        const auto make = [&](detail::entry* kept) { return encode_apart(op, payload, on_done, kept); };
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 

@@ -51,7 +51,7 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
 /// It may have `unsent()` as well: how many bytes it took that the peer has not acknowledged yet. Then a peer that takes
 /// what lies in the system's buffer is known to be alive.
 template <class T>
-concept stream = requires(T& connection) {
+concept byte_stream = requires(T& connection) {
     { connection.end_output() } -> std::same_as<void>;
     { connection.disconnect() } -> std::same_as<void>;
 };

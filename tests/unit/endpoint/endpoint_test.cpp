@@ -221,7 +221,7 @@ TEMPLATE_TEST_CASE("silence brings a PING, then the end", "[endpoint]", server, 
         f.run();
         CHECK(f.sent().size() == 1);
         CHECK(f.sent()[0].first == close_op);
-        CHECK(f.wants.deadline == manual_clock::now() + 5s);
+        CHECK(f.wants.deadline <= manual_clock::now() + 5s);
     }
 }
 

@@ -15,7 +15,7 @@ TEST_CASE("what finds no memory displaces nothing", "[write][displacement]") {
         entry* owned = nullptr;
         const errc error = box.push(
                                   {.size = size, .may_displace = true}, owned, [](wsolo::mutable_bytes) {},
-                                  [&] { return made; }, todo)
+                                  [&](wsolo::detail::entry*) { return made; }, todo)
                                .error;
         entry::destroy(owned);
         return error;

@@ -357,6 +357,100 @@ TEST_CASE("an idle writer owns no heap block, whatever it did before", "[write][
     CHECK(held() <= before); // the wire's own record may have moved
 }
 
+namespace {
+
+/// Takes everything but the last byte, so that the writer is never idle; nothing while it `stands`. It records nothing.
+struct leaves_a_byte {
+    const bool* stands;
+    [[nodiscard]] wsolo::io_result write(std::span<const wsolo::const_bytes> parts,
+                                         wsolo::time_point) const noexcept {
+        std::size_t offered = 0;
+        for (const wsolo::const_bytes part : parts) offered += part.size();
+        return {io_status::would_block, *stands ? 0 : offered - 1, 0};
+    }
+    void finish(wsolo::end_of_write) const noexcept {}
+};
+struct no_hook {
+    void operator()() const noexcept {}
+};
+
+struct busy_writer {
+    explicit busy_writer(std::size_t max_bytes) : out(leaves_a_byte{&stands}, no_hook{}, bounds(max_bytes)) {}
+    static wsolo::writer_options bounds(std::size_t max_bytes) {
+        wsolo::writer_options options;
+        options.limits.max_bytes = max_bytes;
+        return options;
+    }
+    /// Until a byte is left of what is queued, or of the last frame.
+    void write_most() {
+        do {
+            REQUIRE(out.pump().status == pump_status::blocked);
+        } while (out.queued_frames() > 1);
+    }
+
+    bool stands = false;
+    wsolo::single_writer<leaves_a_byte, no_hook> out;
+};
+
+} // namespace
+
+TEST_CASE("a busy writer takes no memory for frames like those that left", "[write][options]") {
+    if (!WSOLO_TEST_COUNTS_HEAP) return;
+    const std::string small(300, 's'), large(3000, 'l');
+    busy_writer busy(2'000'000);
+    const auto burst = [&] {
+        int refused = 0;
+        for (int i = 0; i != 60; ++i)
+            for (const std::string& payload : {std::cref(small), std::cref(large)})
+                refused += busy.out.send_text(payload) != errc::none;
+        busy.write_most();
+        return refused;
+    };
+    REQUIRE(burst() == 0);
+    REQUIRE(burst() == 0); // blocks grow at first
+    REQUIRE(burst() == 0);
+    const long before = support::heap_now().taken;
+    const int refused = burst();
+    const long taken = support::heap_now().taken - before;
+    CHECK(refused == 0);
+    CHECK(taken == 0);
+}
+
+TEST_CASE("the memory that frames left makes room for what comes", "[write][options]") {
+    if (!WSOLO_TEST_COUNTS_HEAP) return;
+    const std::string small(300, 's'), large(5000, 'l'), larger(9000, 'L');
+    busy_writer busy(400'000);
+    const long before = support::heap_now().bytes;
+    long most = 0;
+    for (const std::string& payload :
+         {std::cref(small), std::cref(large), std::cref(larger), std::cref(small)}) {
+        busy.stands = true;
+        while (busy.out.send_text(payload) == errc::none) {
+            most = std::max(most, support::heap_now().bytes - before);
+            REQUIRE(busy.out.pump().status == pump_status::blocked);
+        }
+        busy.stands = false;
+        busy.write_most();
+        CHECK(support::heap_now().bytes - before < 400'000 / 4 + 64 * 1024 + 10'000);
+    }
+    CHECK(most <= bound_of(busy_writer::bounds(400'000)));
+}
+
+TEST_CASE("a value's key is not taken for the size of its memory", "[write][options]") {
+    if (!WSOLO_TEST_COUNTS_HEAP) return;
+    const std::string large(3000, 'l');
+    busy_writer busy(400'000);
+    REQUIRE(busy.out.send_text("stays") == errc::none);
+    REQUIRE(busy.out.send_keyed(3004, wsolo::opcode::text, wsolo::bytes_of("k")) == errc::none);
+    REQUIRE(busy.out.send_text("after it") == errc::none);
+    REQUIRE(busy.out.pump().status == pump_status::blocked);
+    const long before = support::heap_now().taken;
+    const errc sent = busy.out.send_text(large);
+    const long taken = support::heap_now().taken - before;
+    CHECK(sent == errc::none);
+    CHECK(taken == 1);
+}
+
 TEST_CASE("drop_oldest bounds the heap of a peer that has stopped, however much gives way",
           "[write][options]") {
     if (!WSOLO_TEST_COUNTS_HEAP) return;

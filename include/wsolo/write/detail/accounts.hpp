@@ -66,6 +66,10 @@ public:
           when_full_(limits.when_full) {}
 
     [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
+    /// Whether plain data leaves in the order in which it comes: no open message holds it back, and none may be dropped.
+    [[nodiscard]] bool keeps_order() const noexcept {
+        return !in_message_ && when_full_ != overflow::drop_oldest;
+    }
 
     /// What a data frame costs, in an entry of its own or in the one before it.
     [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size,
@@ -117,6 +121,13 @@ public:
     /// Frames up to this size may lie in a block; larger ones own their memory, so that blocks are filled well.
     [[nodiscard]] std::size_t inline_limit() const noexcept {
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
+    }
+
+    /// Bytes of free memory that may be kept beside what is queued: what the budget leaves, and at most a quarter of it.
+    [[nodiscard]] std::size_t left_to_keep(const holdings& held) const noexcept {
+        const std::size_t in_use = held.charged();
+        const std::size_t left = in_use < max_bytes_ ? max_bytes_ - in_use : 0;
+        return left < max_bytes_ / 4 ? left : max_bytes_ / 4;
     }
 
     /// What a write took leaves the books.

@@ -63,6 +63,7 @@ struct entry {
         block* home = nullptr; ///< in a block
         std::uint64_t key;     ///< keyed, and so never in a block
         entry* next_mark;      ///< of a mark: the flush after this one
+        std::size_t room;      ///< of one frame in memory of its own: the bytes after this header
     };
     std::uint32_t frames = 0; ///< not yet taken to their last byte
     std::uint32_t number = 0; ///< in the order of acceptance, modulo 2^32
@@ -72,18 +73,22 @@ struct entry {
     bool is_keyed = false;
     bool may_drop = false; ///< for newer data
 
-    /// One frame of `size` bytes in memory of its own, which the caller writes before it is queued. nullptr when there
-    /// is no memory; so for the next three.
-    [[nodiscard]] static entry* make_own(std::size_t size, on_outcome done = {}) noexcept {
+    /// One frame of `size` bytes in memory of its own, which the caller writes before it is queued; in that of `kept`, an
+    /// entry with room for it, where there is one. nullptr when there is no memory; so for the next three.
+    [[nodiscard]] static entry* make_own(std::size_t size, on_outcome done = {},
+                                         entry* kept = nullptr) noexcept {
         if (size > static_cast<std::size_t>(-1) / 2) return nullptr;
-        entry* made = allocate(size, memory::own, done);
+        const std::size_t room = kept == nullptr ? size : kept->room;
+        entry* made = kept == nullptr ? allocate(size, memory::own, done) : start(kept, memory::own, done);
         if (made == nullptr) return nullptr;
         made->bytes = made->after();
         made->size = size;
+        made->room = room;
         return made;
     }
-    [[nodiscard]] static entry* make_copy(const_bytes frame, on_outcome done = {}) noexcept {
-        entry* made = make_own(frame.size(), done);
+    [[nodiscard]] static entry* make_copy(const_bytes frame, on_outcome done = {},
+                                          entry* kept = nullptr) noexcept {
+        entry* made = make_own(frame.size(), done, kept);
         if (made != nullptr) std::memcpy(made->after(), frame.data(), frame.size());
         return made;
     }
@@ -129,7 +134,9 @@ struct entry {
 private:
     static entry* allocate(std::size_t more, memory where, on_outcome done) noexcept {
         void* memory = std::malloc(sizeof(entry) + more);
-        if (memory == nullptr) return nullptr;
+        return memory == nullptr ? nullptr : start(memory, where, done);
+    }
+    static entry* start(void* memory, entry::memory where, on_outcome done) noexcept {
         auto* made = ::new (memory) entry;
         made->where = where;
         made->done = done;

@@ -66,17 +66,40 @@ public:
     // ---- any thread
 
     /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
-    /// 2 KiB; or, where it must own its memory, the entry that `make()` returns, with the lock free. An entry
+    /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of `kept`, where
+    /// that is not null). An entry
     /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
     template <class Encode, class Make>
     push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
+        lock_.lock();
+        return push_locked(what, owned, encode, make, after);
+    }
+
+    /// The straight path: takes the lock, and queues a small data frame where nothing has to be decided. False: it did
+    /// nothing, and the lock is held for push_locked().
+    template <class Encode>
+    [[nodiscard]] bool lock_and_follow(std::size_t size, const on_outcome& done, Encode& encode,
+                                       wake& owed) noexcept {
+        lock_.lock();
+        if (sealed_ || queue_ == nullptr || !queue_->follows(size, done, books_)) return false;
+        encode(mutable_bytes(queue_->follow(size), size));
+        owed = turn_after_data();
+        lock_.unlock();
+        return true;
+    }
+    /// push(), with the lock held already. It is free afterwards.
+    template <class Encode, class Make>
+    push_result push_locked(const offer& what, entry*& owned, Encode& encode, Make& make,
+                            errands& after) noexcept {
         fresh_memory fresh;
         push_result result;
-        for (;;) {
+        for (;; lock_.lock()) {
             const need missing = try_push(what, owned, encode, fresh, result, after);
+            lock_.unlock();
             if (missing.what == need::nothing) return result;
-            const bool is_found =
-                missing.what == need::entry ? (owned = make()) != nullptr : fresh.find(missing);
+            const bool is_found = missing.what == need::entry
+                                      ? (owned = make(std::exchange(fresh.kept, nullptr))) != nullptr
+                                      : fresh.find(missing);
             if (is_found) continue;
             const scoped_hold hold(lock_);
             drop_unused(fresh.idle);
@@ -351,6 +374,7 @@ private:
     struct fresh_memory {
         queue* work = nullptr;
         block* room = nullptr;
+        entry* kept = nullptr; ///< an old one's memory, for make()
         queue* idle = nullptr; ///< not needed any more
 
         fresh_memory() = default;
@@ -359,6 +383,7 @@ private:
         ~fresh_memory() {
             queue::destroy(work);
             block::destroy(room);
+            entry::destroy(kept);
             queue::destroy(idle);
         }
         [[nodiscard]] bool find(const need& missing) noexcept {
@@ -380,7 +405,6 @@ private:
     template <class Encode>
     need try_push(const offer& what, entry*& owned, Encode& encode, fresh_memory& fresh, push_result& result,
                   errands& after) noexcept {
-        const scoped_hold hold(lock_);
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
             result = {errc::closed};
             return {};
@@ -420,7 +444,10 @@ private:
     need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& after) noexcept {
         if (!find_queue(fresh)) return {need::queue};
         if (now.is_owned || now.extends) return {};
-        if (must_own(what)) return {need::entry};
+        if (must_own(what)) {
+            fresh.kept = queue_->take_kept(what.size);
+            return {need::entry};
+        }
         if (queue_->find_room(what, fresh.room, after)) return {};
         return {need::block, queue_->wanted_block(what, books_)};
     }
@@ -443,6 +470,7 @@ private:
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
         if (what.is_close()) seal(*what.close);
+        queue_->shrink_spares(books_, after);
         if (now.fits.displaces || sealed_) serve_waiters(after);
     }
 
@@ -457,8 +485,7 @@ private:
     }
     /// Large frames, and what may leave or wait out of turn.
     [[nodiscard]] bool must_own(const offer& what) const noexcept {
-        return what.size > books_.inline_limit() ||
-               (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
+        return what.size > books_.inline_limit() || (what.is_plain_data() && !books_.keeps_order());
     }
 
     /// A sender that waited waits no more.
@@ -480,11 +507,12 @@ private:
     }
 
     [[nodiscard]] wake turn_after(const offer& what) noexcept {
-        if (what.is_close()) return claim_at_once();
+        return what.is_close() || what.is_mark ? claim_at_once() : turn_after_data();
+    }
+    [[nodiscard]] wake turn_after_data() noexcept {
         // A parked writer's loop is to tell the observer of a climb.
         const bool is_high = books_.climbed(queue_->held) && turn_.is(turn_state::parked);
-        if (is_high || what.is_mark) return claim_at_once();
-        return claim();
+        return is_high ? claim_at_once() : claim();
     }
     /// What no cork holds back.
     [[nodiscard]] wake claim_at_once() noexcept {

@@ -10,8 +10,8 @@
 // - An entry owns its memory when it may leave or wait out of turn; all others lie in their lane's blocks, in order.
 
 #include "accounts.hpp"
-#include "errands.hpp"
 #include "lane.hpp"
+#include "spares.hpp"
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -101,6 +101,20 @@ public:
         return of(what.to).extends_run(what.size, what.done, what.to != lane_id::data);
     }
 
+    /// Whether a plain data frame is accepted without more ado: it follows the newest ones in the same entry, fits, and
+    /// overtakes nothing.
+    [[nodiscard]] bool follows(std::size_t size, const on_outcome& done,
+                               const accounts& books) const noexcept {
+        return of(lane_id::data).extends_run(size, done, false) && size <= books.inline_limit() &&
+               books.keeps_order() && waiters.empty() &&
+               books.admit(held, accounts::charge_of(size, false), false) == errc::none;
+    }
+    /// Where to write it.
+    [[nodiscard]] std::byte* follow(std::size_t size) noexcept {
+        held.add(lane_id::data, size, 1);
+        return of(lane_id::data).extend(size);
+    }
+
     /// Whether it fits: errc::none, queue_full or too_large; and whether displace() is to make its room. `same`: the queued
     /// item that it would replace. Changes nothing. O(1); O(entries) where items would give way.
     [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same,
@@ -152,18 +166,26 @@ public:
         lane& to = of(what.to);
         if (lane::fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
-        const bool may_take =
-            spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= accounts::least_block);
-        block* next = may_take && lane::fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
+        const bool may_take = sizeof(entry) + what.size <= spares_.block_capacity() &&
+                              (what.to == lane_id::data || spares_.block_capacity() <= accounts::least_block);
+        block* next = may_take ? spares_.take_block() : nullptr;
         if (next == nullptr && lane::fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
             if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
         if (next == nullptr) return false;
-        if (to.filling != nullptr && to.filling->entries == 0) recycle(to.filling, after);
+        if (to.filling != nullptr && to.filling->entries == 0) spares_.keep(to.filling, may_keep_, after);
         to.filling = next;
         return true;
     }
+    /// Memory that a large frame left, for another one. nullptr: there is none of that size.
+    [[nodiscard]] entry* take_kept(std::size_t size) noexcept { return spares_.take_entry(size); }
+    /// What is kept gives way to what was queued.
+    void shrink_spares(const accounts& books, errands& after) noexcept {
+        may_keep_ = books.left_to_keep(held);
+        if (spares_.bytes() > may_keep_) spares_.shrink(may_keep_, after);
+    }
+
     /// Blocks grow while traffic lasts, and start small again after an idle moment.
     [[nodiscard]] std::uint32_t wanted_block(const offer& what, const accounts& books) const noexcept {
         if (what.to != lane_id::data) return accounts::least_block;
@@ -272,6 +294,7 @@ public:
     /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
     void account(const taken& done, accounts& books, errands& after) noexcept {
         books.settle(held, done);
+        may_keep_ = books.left_to_keep(held);
         for (const lane_id id : all_lanes) {
             of(id).planned = 0;
             consume(of(id), done[id], after);
@@ -326,7 +349,7 @@ public:
     time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
 
 private:
-    queue() noexcept : spare_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
+    queue() noexcept : spares_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
     ~queue() {
         for (lane& each : lanes_) {
             while (entry* item = each.entries.pop()) {
@@ -339,7 +362,6 @@ private:
             block::destroy(each.filling);
         }
         while (entry* item = after_message_.pop()) entry::destroy(item);
-        block::destroy(spare_);
     }
 
     static constexpr std::size_t heap_bytes =
@@ -458,25 +480,22 @@ private:
         if (old->kind == entry_kind::mark) { // marks leave in the order in which they came
             first_mark_ = old->next_mark;
             if (first_mark_ == nullptr) last_mark_ = nullptr;
+            return after.free(old);
         }
+        if (old->where == entry::memory::own && !old->is_keyed) return spares_.keep(old, may_keep_, after);
         if (old->where != entry::memory::in_block) return after.free(old);
         block* const home = old->home;
         if (--home->entries != 0) return;
         if (from != nullptr && home == from->filling)
             home->used = 0;
         else
-            recycle(home, after);
-    }
-    /// Keeps the roomier one to be filled again.
-    void recycle(block* empty, errands& after) noexcept {
-        empty->used = 0;
-        if (spare_ == nullptr || spare_->capacity < empty->capacity) std::swap(spare_, empty);
-        if (empty != nullptr && !empty->is_placed) after.free(empty);
+            spares_.keep(home, may_keep_, after);
     }
 
     lane lanes_[lane_count];
     entry_list after_message_; ///< data that waits for a fragmented message to end
-    block* spare_;             ///< an empty one
+    spares spares_;
+    std::size_t may_keep_ = 0; ///< bytes of them
     entry* first_mark_ = nullptr;
     entry* last_mark_ = nullptr;
     std::size_t begun_rest_ = 0; ///< bytes of the frame in which the wire ends

@@ -45,9 +45,23 @@ struct fixture {
             std::memset(at.data(), 0, at.size());
             at[1] = static_cast<std::byte>(at.size() - 2);
         };
-        const auto pushed = box.push(what, none, encode, []() -> entry* { return nullptr; }, todo);
+        const auto pushed = box.push(what, none, encode, [](entry*) -> entry* { return nullptr; }, todo);
         todo.run();
         return pushed;
+    }
+
+    /// Queues a plain data frame as a send does. Whether it took the straight path.
+    bool follow(std::size_t size, const wsolo::on_outcome& done = {}, errc expected = errc::none) {
+        const auto encode = [](wsolo::mutable_bytes at) { std::memset(at.data(), 0, at.size()); };
+        const auto make = [&](entry* kept) { return entry::make_own(size, done, kept); };
+        wake owed{};
+        if (box.lock_and_follow(size, done, encode, owed)) return true;
+        errands todo;
+        entry* owned = nullptr;
+        CHECK(box.push_locked({.size = size, .done = done}, owned, encode, make, todo).error == expected);
+        entry::destroy(owned);
+        todo.run();
+        return false;
     }
 
     bool begin() { return box.begin(instead); }
@@ -97,6 +111,76 @@ TEST_CASE("the first push takes the turn, and only the first", "[write][outbox]"
     CHECK(f.step(f.write_all()) == next_step::released);
     CHECK(f.push().owed == wake::hook);
     CHECK(f.box.report().frames_written == 4);
+}
+
+TEST_CASE("a frame takes the straight path where nothing has to be decided, and nowhere else",
+          "[write][outbox]") {
+    const wsolo::on_outcome asked{[](void*, errc) noexcept {}, nullptr};
+    { // in the entry of the frame before it, up to the size that may be copied under the lock
+        fixture f;
+        CHECK_FALSE(f.follow(10));
+        CHECK(f.follow(10));
+        CHECK_FALSE(f.follow(10, asked));
+        CHECK_FALSE(f.follow(10)); // an entry that has an outcome is one frame's
+        CHECK(f.follow(10));
+        const std::size_t limit = wsolo::detail::accounts({}).inline_limit();
+        CHECK_FALSE(f.follow(limit)); // the next block
+        CHECK(f.follow(10));
+        REQUIRE(f.begin());
+        CHECK(f.step() == next_step::write);
+        CHECK(f.follow(10)); // also while a write names it
+        CHECK(f.box.queued_frames() == 8);
+        CHECK_FALSE(f.follow(limit + 1)); // after what the transport reads
+        const std::size_t overheads = 9 * wsolo::frame_overhead + 5 * wsolo::entry_overhead;
+        CHECK(f.box.queued_bytes() == 7 * 10 + limit + limit + 1 + overheads);
+    }
+    { // no frame above the size that may be copied, though the block has room for it
+        fixture f;
+        const std::size_t limit = wsolo::detail::accounts({}).inline_limit();
+        for (int i = 0; i != 2; ++i) CHECK_FALSE(f.follow(limit)); // the greater blocks
+        CHECK(f.follow(limit));
+        CHECK_FALSE(f.follow(limit + 1));
+    }
+    { // within the budget
+        wsolo::writer_limits limits;
+        limits.max_bytes = 1000;
+        fixture f(limits);
+        CHECK_FALSE(f.follow(10));
+        while (f.box.queued_bytes() + 10 + wsolo::frame_overhead <= 1000) CHECK(f.follow(10));
+        CHECK_FALSE(f.follow(10, {}, errc::queue_full));
+    }
+    { // in no other message
+        fixture f;
+        CHECK_FALSE(f.follow(10));
+        REQUIRE(f.box.open_message() == errc::none);
+        CHECK_FALSE(f.follow(10));
+    }
+    { // where it may be dropped, it owns its memory
+        wsolo::writer_limits limits;
+        limits.when_full = wsolo::overflow::drop_oldest;
+        fixture f(limits);
+        REQUIRE(f.push({.size = 10, .part = wsolo::detail::message_part::last}).error == errc::none);
+        CHECK_FALSE(f.follow(10));
+    }
+    { // before no sender that waits
+        wsolo::writer_limits limits;
+        limits.max_bytes = 1000;
+        fixture f(limits);
+        sleeper large;
+        CHECK_FALSE(f.follow(100));
+        REQUIRE(f.push(lane_id::data, 800, &large).error == errc::queue_full);
+        CHECK_FALSE(f.follow(10, {}, errc::queue_full));
+        errands todo;
+        wsolo::detail::queue* idle = nullptr;
+        CHECK(f.box.withdraw(large, todo, idle));
+        CHECK(f.follow(10));
+    }
+    { // after no Close
+        fixture f;
+        CHECK_FALSE(f.follow(10));
+        REQUIRE(f.close(wsolo::no_deadline).error == errc::none);
+        CHECK_FALSE(f.follow(10, {}, errc::closed));
+    }
 }
 
 TEST_CASE("a parked turn is taken by pump or recalled by close, never by a push", "[write][outbox]") {

@@ -1,0 +1,181 @@
+// Would catch: two sides that push to each other and both stop reading, input that is lost because a host can't stop at once,
+// replies that pile up although the peer does not read, reading that is not taken up again, input beyond a rate, and a slow
+// download that is taken for a dead peer.
+
+#include <support/endpoint_fixture.hpp>
+
+#include <wsolo/testing/pair.hpp>
+
+namespace {
+
+using wsolo::testing::link_options;
+using wsolo::testing::paired;
+using wsolo::testing::virtual_clock;
+
+struct counting {
+    std::uint64_t* count;
+    void on_message(auto&, wsolo::message&&) const { ++*count; }
+};
+struct echoing {
+    std::uint64_t* refused;
+    errc on_message(auto& e, wsolo::message&& received) const {
+        const errc answer = e.send(received);
+        *refused += answer == errc::queue_full ? 1 : 0;
+        return answer;
+    }
+};
+
+} // namespace
+
+TEST_CASE("two sides that push to each other read on", "[endpoint][flow]") {
+    wsolo::testing::pair net(link_options{.latency = 1ms, .send_buffer = 20'000, .receive_buffer = 20'000});
+    std::uint64_t at_server = 0, at_client = 0;
+    paired<counting> one(net.server.transport(), net.server.wake(), counting{&at_server});
+    paired<counting, client> other(net.client.transport(), net.client.wake(), counting{&at_client});
+    net.server.drive(one);
+    net.client.drive(other);
+    const std::string text(40, 'q');
+    constexpr std::uint64_t total = 400'000;
+    std::uint64_t sent = 0, sent_back = 0;
+    const auto push = [&] {
+        while (sent < total && one.send_text(text) == errc::none) ++sent;
+        while (sent_back < total && other.send_text(text) == errc::none) ++sent_back;
+        return at_server == total && at_client == total;
+    };
+    CHECK(net.run_until(push, 1h));
+    CHECK(at_server == total);
+    CHECK(at_client == total);
+    REQUIRE(one.close() == errc::none);
+    CHECK(net.run_to_the_end());
+    CHECK(one.how_it_ended().reason == errc::none);
+    CHECK(other.how_it_ended().reason == errc::none);
+}
+
+TEMPLATE_TEST_CASE("what a host receives although it should not is kept within the inbox's bound", "[endpoint][flow]",
+                   server, client) {
+    auto options = endpoint_fixture<TestType>::quiet();
+    options.max_unsent = 1000;
+    options.handling.max_bytes = 100'000;
+    std::uint64_t refused = 0;
+    endpoint_fixture<TestType> f(options);
+    f.log.on_message = [&](const wsolo::message& received) {
+        const errc answer = f.whole->send(received);
+        refused += answer == errc::queue_full ? 1 : 0;
+        return answer;
+    };
+    bool is_full = true;
+    f.wire.rule([&is_full] {
+        return wsolo::testing::scripted_step{is_full ? io_status::would_block : io_status::ok,
+                                             is_full ? std::size_t{0} : static_cast<std::size_t>(-1), 0};
+    });
+    std::size_t count = 0;
+    for (std::size_t bytes = 0; bytes < 90'000; bytes += 310, ++count) f.receive(f.text(std::string(300, 'x')));
+    CHECK_FALSE(f.wants.read);
+    CHECK(f.log.messages.size() <= 5);
+    SECTION("nothing is lost") {
+        is_full = false;
+        f.run();
+        f.run_until_quiet();
+        CHECK(f.wants.read);
+        CHECK(f.log.messages.size() == count);
+        CHECK(f.sent().size() == count);
+        CHECK(refused == 0);
+    }
+    SECTION("beyond the bound it fails") {
+        for (int i = 0; i < 100; ++i) f.receive(f.text(std::string(300, 'x')));
+        is_full = false;
+        f.run();
+        f.run_until_quiet();
+        CHECK(f.end_of_input().finished);
+        CHECK(f.log.endings.at(0).reason == errc::inbox_overflow);
+        CHECK(f.sent().back().second.substr(0, 2) == "\x03\xf0"); // 1008
+    }
+}
+
+TEST_CASE("replies wait for a peer that does not read, and none is refused", "[endpoint][flow]") {
+    wsolo::testing::pair net(link_options{.send_buffer = 4096, .receive_buffer = 4096});
+    wsolo::endpoint_options options;
+    options.max_unsent = 10'000;
+    options.writing.limits.max_bytes = 40'000;
+    std::uint64_t refused = 0, got = 0;
+    paired<echoing> one(net.server.transport(), net.server.wake(), echoing{&refused}, options);
+    paired<counting, client> other(net.client.transport(), net.client.wake(), counting{&got});
+    net.server.drive(one);
+    net.client.drive(other);
+    std::uint64_t sent = 0;
+    const std::string text(3000, 'q');
+    const auto push = [&] {
+        while (sent < 500 && other.send_text(text) == errc::none) ++sent;
+        return got == 500;
+    };
+    net.client.sleep_for(5s); // the process does not read for a while
+    CHECK(net.run_until(push, 1h));
+    CHECK(refused == 0);
+    CHECK(one.how_it_ended().reason == errc::none);
+}
+
+TEST_CASE("a download that goes on slowly is alive, however long", "[endpoint][flow]") {
+    // 60 KB/s, and megabytes in the kernel's buffer: the PING comes to the peer a minute after it left.
+    wsolo::testing::pair net(wsolo::testing::pair_options{
+        .to_client = {.latency = 10ms, .rate = 60'000, .send_buffer = 4 * 1024 * 1024}});
+    std::uint64_t at_server = 0, got = 0;
+    paired<counting> one(net.server.transport(), net.server.wake(), counting{&at_server});
+    paired<counting, client> other(net.client.transport(), net.client.wake(), counting{&got});
+    net.server.drive(one);
+    net.client.drive(other);
+    const std::string chunk(30'000, 'd');
+    const wsolo::time_point last = virtual_clock::now() + 10min;
+    net.run_until(
+        [&] {
+            while (one.writer().queued_bytes() < 256 * 1024 && one.send_text(chunk) == errc::none) {}
+            return net.server.is_finished() || virtual_clock::now() >= last;
+        },
+        10min);
+    CHECK_FALSE(net.server.is_finished());
+    CHECK_FALSE(net.client.is_finished());
+    CHECK(got > 1000);
+}
+
+TEMPLATE_TEST_CASE("what comes faster than its rate ends the connection", "[endpoint][flow]", server, client) {
+    auto options = endpoint_fixture<TestType>::quiet();
+    options.rate = {.messages = {3, 2}, .bytes = {1000, 0}, .control_frames = {2, 1}};
+    endpoint_fixture<TestType> f(options);
+    std::string over;
+    SECTION("messages") {
+        for (int i = 0; i < 6; ++i) over += f.text("m");
+    }
+    SECTION("bytes") { over = f.text(std::string(1001, 'x')); }
+    SECTION("control frames") {
+        for (int i = 0; i < 4; ++i) over += f.frame(wsolo::opcode::pong, "");
+    }
+    SECTION("in time they may come") {
+        for (int i = 0; i < 20; ++i) {
+            manual_clock::advance(1s);
+            f.receive(f.text("m") + f.text("m") + f.frame(wsolo::opcode::pong, ""));
+        }
+        CHECK(f.log.messages.size() == 40);
+        return;
+    }
+    f.receive(over + f.text("not looked at"));
+    CHECK(f.log.messages.size() <= 5);
+    CHECK(f.sent().back().second.substr(0, 2) == "\x03\xf0"); // 1008
+    f.receive(f.text("nor this"));
+    CHECK(f.end_of_input().finished);
+    CHECK(f.log.endings.at(0).reason == errc::rate_exceeded);
+}
+
+TEMPLATE_TEST_CASE("a message that never ends has an age", "[endpoint][flow]", server, client) {
+    auto options = endpoint_fixture<TestType>::quiet();
+    options.reading.max_message_age = 10s;
+    endpoint_fixture<TestType> f(options);
+    f.receive(f.frame({wsolo::opcode::text, false}, "begun"));
+    for (int i = 0; i < 4; ++i) {
+        CHECK_FALSE(f.live_for(2s).finished);
+        f.receive(f.frame({wsolo::opcode::continuation, false}, "."));
+    }
+    f.live_for(5s);
+    f.run_until_quiet();
+    CHECK(f.sent().at(0).second.substr(0, 2) == "\x03\xf0"); // 1008
+    CHECK(f.end_of_input().finished);
+    CHECK(f.log.endings.at(0).reason == errc::message_timeout);
+}
