@@ -265,8 +265,8 @@ private:
         detail::check_hooks<Handler, endpoint>();
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
-        if (!made || !rates_.is_whole()) abort(errc::out_of_memory);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
+        if (!made || !rates_.is_whole()) abort(errc::out_of_memory);
     }
 
     static read_limits whole_messages(read_limits limits) noexcept {
