@@ -54,6 +54,7 @@
 #include "session/event.hpp"
 #include "session/heartbeat.hpp"
 #include "session/limits.hpp"
+#include "session/rate_limit.hpp"
 #include "session/reader.hpp"
 
 #include "sync/await.hpp"
@@ -92,6 +93,7 @@
 #include "write/transport.hpp"
 
 #include "endpoint/endpoint.hpp"
+#include "endpoint/hooks.hpp"
 #include "endpoint/message.hpp"
-#include "endpoint/message_source.hpp"
 #include "endpoint/options.hpp"
+#include "endpoint/stream_end.hpp"

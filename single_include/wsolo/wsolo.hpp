@@ -543,6 +543,8 @@ enum class errc : std::uint8_t {
     frame_too_big,
     message_too_big,
     too_many_fragments,
+    message_timeout,
+    rate_exceeded,
     inbox_overflow,
     inbox_overloaded,
     pong_timeout,
@@ -682,6 +684,10 @@ inline constexpr error_info error_table[] = {
     // 1008 and not 1009: nothing was too big to process, a bound on how a message may be cut was passed.
     {errc::too_many_fragments, "too_many_fragments", "a message has more fragments than the configured limit",
      "RFC 6455 §10.4", blame::remote, error_kind::limit, 1008},
+    {errc::message_timeout, "message_timeout", "a message was not complete in time", "RFC 6455 §10.4",
+     blame::remote, error_kind::limit, 1008},
+    {errc::rate_exceeded, "rate_exceeded", "more arrives in a second than the configured rate",
+     "RFC 6455 §7.4.1", blame::remote, error_kind::limit, 1008},
     {errc::inbox_overflow, "inbox_overflow", "messages arrive faster than they are handled",
      "RFC 6455 §7.4.1", blame::remote, error_kind::limit, 1008},
     {errc::inbox_overloaded, "inbox_overloaded",
@@ -824,7 +830,8 @@ inline constexpr error_info error_table[] = {
      blame::local, error_kind::refusal, 0},
     {errc::queue_full, "queue_full", "the queue's budget is used up", "the IANA registry of RFC 6455 §11.7",
      blame::local, error_kind::refusal, 1013},
-    {errc::too_large, "too_large", "the item alone exceeds the whole budget", "", blame::local,
+    {errc::too_large, "too_large",
+     "the message is longer than the configured limit, or alone exceeds the whole budget", "", blame::local,
      error_kind::refusal, 0},
     {errc::closed, "closed", "closed", "RFC 6455 §5.5.1", blame::local, error_kind::refusal, 0},
     {errc::aborted, "aborted", "aborted by this side", "RFC 6455 §7.1.7", blame::local, error_kind::outcome,
@@ -921,7 +928,8 @@ template <>
 struct std::is_error_code_enum<wsolo::errc> : std::true_type {};
 
 // ---- wsolo/core/limit.hpp
-// What a zero means for every limit, quantum and timeout of wsolo: none. (Of a timeout: bound_of in core/time.hpp.)
+// What a zero means for every limit, quantum and timeout of wsolo: none. (Of a timeout: bound_of in core/time.hpp.) And the
+// one default that two sides must agree on.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -930,6 +938,10 @@ template <std::unsigned_integral Number>
 [[nodiscard]] constexpr Number bound_of(Number limit) noexcept {
     return limit == 0 ? std::numeric_limits<Number>::max() : limit;
 }
+
+/// The longest message, in bytes of payload, that a reader takes and a writer sends unless it is told otherwise: two sides
+/// with the defaults can exchange whatever either accepts.
+inline constexpr std::size_t default_max_message = std::size_t{4} * 1024 * 1024;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -1285,6 +1297,27 @@ template <class Rep, class Period>
                                                   std::chrono::duration<Rep, Period> span) noexcept {
     return deadline_after(from, saturated(span));
 }
+
+namespace detail {
+
+/// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; what is negative counts as the shortest.
+class short_duration {
+public:
+    explicit constexpr short_duration(std::chrono::milliseconds span) noexcept
+        : milliseconds_(span.count() < 0            ? 1
+                        : span.count() > UINT32_MAX ? 0
+                                                    : static_cast<std::uint32_t>(span.count())) {}
+
+    /// duration::max() where there is none.
+    [[nodiscard]] constexpr duration get() const noexcept {
+        return milliseconds_ == 0 ? duration::max() : duration(std::chrono::milliseconds(milliseconds_));
+    }
+
+private:
+    std::uint32_t milliseconds_;
+};
+
+} // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -3379,14 +3412,14 @@ template <role Role, class... Keys>
     return detail::control_frame_of<Role>(opcode::pong, unmasked_bytes(payload), keys...);
 }
 
-/// A Close with a status code and a reason of up to 123 bytes of UTF-8 (fit_close_reason cuts one). Errors: invalid_close_code for a code
-/// that may not be sent (no_status included: see the form without one), invalid_close_reason,
-/// control_payload_too_big.
+/// A Close with a status code and a reason in UTF-8, of which fit_close_reason() leaves up to 123 bytes: an end is
+/// never refused for its reason's length. Errors: invalid_close_code for a code that may not be sent (no_status
+/// included: see the form without one), invalid_close_reason.
 template <role Role, class... Keys>
     requires keys_for<Role, Keys...>
 [[nodiscard]] result<control_frame> make_close(close_code code, std::string_view reason,
                                                Keys&... keys) noexcept {
-    if (reason.size() > max_close_reason) return errc::control_payload_too_big;
+    reason = fit_close_reason(reason);
     std::array<std::byte, max_control_payload> body;
     store_be16(body.data(), static_cast<std::uint16_t>(code));
     if (!reason.empty()) std::memcpy(body.data() + 2, reason.data(), reason.size());
@@ -6551,8 +6584,11 @@ struct event_access {
 //   to come again.
 // - The pong timer starts when the PING was written. One that waits in a queue proves nothing about the
 //   peer.
-// - A clock that jumps, or a process that slept, gives one beat, never a burst, and no verdict on a peer
-//   that nobody was listening to. A clock that runs backwards delays nothing by more than one interval.
+// - Life has two directions: bytes from the peer prove it, and so does that the peer takes ours.
+// - A verdict takes two looks, one within the last quarter of the pong timeout and one at its end: what
+//   arrived while the process slept is read between them. Who slept through them, or did not listen, does
+//   not judge. A clock that jumps gives one beat, never a burst; one that runs backwards delays nothing by
+//   more than one interval.
 // - Once closing, or dead, it asks for nothing ever again.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -6567,7 +6603,9 @@ struct heartbeat_options {
     std::chrono::milliseconds pong_timeout{20'000};
     /// The window of the application's metrics. While it is not 0, a beat is due every beat_period() of it.
     std::chrono::milliseconds beat_interval{0};
-    /// Only a PONG is a sign of life. Otherwise any byte is, control frames and halves of frames included.
+    /// Only a PONG is a sign of life. Otherwise any byte is, control frames and halves of frames included, and so
+    /// is that the peer takes bytes of ours. With pong_only that only puts the verdict off, because the PING may
+    /// still lie after those bytes: a peer that takes them and never answers is found once it takes none.
     bool pong_only = false;
 };
 
@@ -6580,8 +6618,9 @@ struct heartbeat_options {
 
 /// What is due now. Nothing, one, or several of them at once.
 struct [[nodiscard]] heartbeat_actions {
-    bool send_ping = false;    ///< queue a PING, and tell on_ping_written() when it left
-    bool send_beat = false;    ///< queue the application's beat
+    bool send_ping = false;                  ///< queue a PING, and tell on_ping_written() when it left
+    std::array<std::byte, 2> ping_payload{}; ///< of that PING, by which on_pong() knows its answer
+    bool send_beat = false;                  ///< queue the application's beat
     bool roll_window = false;  ///< with send_beat, once per full beat_interval: the metrics' window ends here
     bool peer_is_dead = false; ///< fail the connection with errc::pong_timeout. Told once; nothing follows
     time_point deadline = no_deadline; ///< when to call tick() again; an event may change it
@@ -6591,7 +6630,7 @@ struct [[nodiscard]] heartbeat_actions {
 };
 
 /// See the file's laws. Not thread-safe; every function O(1), constexpr, and free of side effects
-/// elsewhere. 48 bytes.
+/// elsewhere. 56 bytes.
 ///
 /// A loop calls on_received() for what it read before it calls tick(): what the peer said in time must not
 /// be found too late.
@@ -6613,19 +6652,45 @@ public:
     constexpr void on_received(time_point now) noexcept {
         if (!pong_only_) live(now);
     }
+    /// The peer took bytes of ours, at any pace: a sign of life as well, but see heartbeat_options::pong_only.
+    /// Not that the transport took them, which a buffer with room does for a dead peer too: that a full one has
+    /// room again, or that less lies in it unacknowledged.
+    constexpr void on_progress(time_point now) noexcept {
+        if (!pong_only_) {
+            live(now);
+        } else if (phase_ == phase::awaiting_pong) {
+            wait_from(now);
+        }
+    }
     /// A PONG arrived, whichever PING it answers; on_received() need not be called for it.
     constexpr void on_pong(time_point now) noexcept { live(now); }
+    /// The same, and the time since the PING that it answers was written. Empty for a PONG that answers another
+    /// PING than the last that tick() asked for, one of the application's or none, and for all but the first answer.
+    [[nodiscard]] constexpr std::optional<duration> on_pong(time_point now, const_bytes payload) noexcept {
+        live(now);
+        if (payload.size() != 2 || std::array{payload[0], payload[1]} != ping_payload()) return std::nullopt;
+        const bool is_timed = is_written_;
+        is_asked_ = is_written_ = false;
+        if (!is_timed) return std::nullopt; // it overtook the news of the PING's writing, or came unasked
+        return now < written_at_ ? duration::zero() : now - written_at_;
+    }
 
     /// The transport took a PING, at `when`: the pong timer starts there. One of the application's own
-    /// counts as well; a timer that runs is not extended. A sign of life that overtook this news from
-    /// another thread stands.
+    /// counts as well, and is taken for the one that was asked for while there is such a one; a timer that runs
+    /// is not extended. A sign of life that overtook this news from another thread stands.
     constexpr void on_ping_written(time_point when) noexcept {
-        if (phase_ == phase::stopped || phase_ == phase::awaiting_pong) return;
+        if (phase_ == phase::stopped) return;
+        if (is_asked_) {
+            is_asked_ = false;
+            is_written_ = true;
+            written_at_ = when;
+        }
+        if (phase_ == phase::awaiting_pong) return;
         if (pong_timeout_ == 0) {
             alive_at_ = later(alive_at_, when); // the next PING an interval later
         } else if (phase_ == phase::quiet || alive_at_ < when) {
             phase_ = phase::awaiting_pong;
-            dead_at_ = deadline_after(when, span_of(pong_timeout_));
+            wait_from(when);
             return;
         }
         phase_ = phase::quiet;
@@ -6634,13 +6699,14 @@ public:
     constexpr void on_ping_dropped(time_point now) noexcept {
         if (phase_ != phase::ping_asked) return;
         phase_ = phase::quiet;
+        is_asked_ = false;
         alive_at_ = later(alive_at_, now);
     }
 
     /// This side did not read until now: a peer that was not listened to is not blamed for silence, and the pong timer
     /// starts anew. PINGs go on.
     constexpr void on_not_listening(time_point now) noexcept {
-        if (phase_ == phase::awaiting_pong) dead_at_ = deadline_after(now, span_of(pong_timeout_));
+        if (phase_ == phase::awaiting_pong) wait_from(now);
     }
 
     /// The closing handshake began, or the connection ended: nothing is due any more.
@@ -6661,8 +6727,8 @@ public:
     /// When tick() will next have something to do; an event may have changed it. no_deadline: never.
     [[nodiscard]] constexpr time_point deadline() const noexcept {
         if (phase_ == phase::stopped) return no_deadline;
-        const time_point peer = phase_ == phase::awaiting_pong ? dead_at_
-                                : phase_ == phase::quiet       ? ping_at()
+        const time_point peer = phase_ == phase::awaiting_pong ? has_looked_ ? dead_at_ : look_at()
+                                : phase_ == phase::quiet ? ping_at()
                                                                : no_deadline;
         return peer < beat_at_ ? peer : beat_at_;
     }
@@ -6692,10 +6758,25 @@ private:
         return ping_interval_ == 0 ? no_deadline : deadline_after(alive_at_, span_of(ping_interval_));
     }
 
+    /// When the first of the two looks is due.
+    [[nodiscard]] constexpr time_point look_at() const noexcept {
+        return dead_at_ == no_deadline ? no_deadline : deadline_after(dead_at_, -quarter());
+    }
+    [[nodiscard]] constexpr duration quarter() const noexcept { return span_of(pong_timeout_) / 4; }
+    /// Of the PING that was asked for last.
+    [[nodiscard]] constexpr std::array<std::byte, 2> ping_payload() const noexcept {
+        return {static_cast<std::byte>(ping_number_ >> 8), static_cast<std::byte>(ping_number_ & 0xff)};
+    }
+
+    /// The peer's silence counts from here.
+    constexpr void wait_from(time_point now) noexcept {
+        dead_at_ = deadline_after(now, span_of(pong_timeout_));
+        has_looked_ = false;
+    }
     constexpr void live(time_point now) noexcept {
         alive_at_ = later(alive_at_, now);
         if (phase_ == phase::awaiting_pong) phase_ = phase::quiet;
-        was_late_ = false;
+        has_slept_ = false;
     }
 
     /// No deadline lies further ahead than its span: heals what a clock that ran ahead has left.
@@ -6709,16 +6790,23 @@ private:
 
     constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
         if (phase_ == phase::awaiting_pong && now >= dead_at_) {
-            // This late nobody was listening either (the process slept): ask again, once.
-            const bool late = now >= deadline_after(dead_at_, span_of(pong_timeout_));
-            due.send_ping = late && !was_late_;
+            // The first look, or this one, comes so late that nobody was listening either: ask again, once.
+            const bool slept = !has_looked_ || now >= deadline_after(dead_at_, quarter());
+            due.send_ping = slept && !has_slept_;
             due.peer_is_dead = !due.send_ping;
-            was_late_ = late;
+            has_slept_ = slept;
             phase_ = due.send_ping ? phase::ping_asked : phase::stopped;
+        } else if (phase_ == phase::awaiting_pong && now >= look_at()) {
+            has_looked_ = true;
         } else if (phase_ == phase::quiet && now >= ping_at()) {
             due.send_ping = true;
             phase_ = phase::ping_asked;
         }
+        if (!due.send_ping) return;
+        ++ping_number_;
+        due.ping_payload = ping_payload();
+        is_asked_ = true;
+        is_written_ = false;
     }
 
     constexpr void beat(time_point now, heartbeat_actions& due) noexcept {
@@ -6735,14 +6823,19 @@ private:
 
     time_point alive_at_;
     time_point dead_at_ = no_deadline; ///< while awaiting a PONG
+    time_point written_at_{};          ///< of the PING that was asked for last
     time_point beat_at_ = no_deadline;
     time_point roll_at_ = no_deadline;
     std::uint32_t ping_interval_;
     std::uint32_t pong_timeout_;
     std::uint32_t beat_interval_;
+    std::uint16_t ping_number_ = 0;
     phase phase_ = phase::quiet;
-    bool pong_only_;
-    bool was_late_ = false;
+    bool pong_only_ : 1;
+    bool has_looked_ : 1 = false; ///< within the timeout's last quarter
+    bool has_slept_ : 1 = false;  ///< through a verdict, since the last sign of life
+    bool is_asked_ : 1 = false;   ///< the last PING: not written yet
+    bool is_written_ : 1 = false; ///< the last PING: not answered yet
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -6759,17 +6852,90 @@ enum class delivery : std::uint8_t { messages, fragments };
 /// The bounds of one connection's input. Every one is judged before the bytes it bounds are kept: sizes by
 /// the frame's header (RFC 6455 §10.4). A zero means "none": no limit.
 struct read_limits {
-    /// Longest payload of a data frame, in bytes: errc::frame_too_big.
-    std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
+    /// Longest payload of a data frame, in bytes: errc::frame_too_big. None: its message's bound holds for each frame.
+    std::uint64_t max_frame_size = 0;
     /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries.
-    std::uint64_t max_message_size = std::uint64_t{16} * 1024 * 1024;
-    /// Most frames of one message, the empty ones included: errc::too_many_fragments.
-    std::uint32_t max_fragments = 4096;
+    std::uint64_t max_message_size = default_max_message;
+    /// Most frames of one message, the empty ones included: errc::too_many_fragments. None: a fragment costs time to read
+    /// and no memory, and a writer's fragmented_message has as many as it likes.
+    std::uint32_t max_fragments = 0;
+    /// How long a message, or a frame, may be under way: errc::message_timeout, after that and up to a quarter more.
+    /// For basic_reader::tick(), without which there is no bound. (Above 49 days it is none.)
+    std::chrono::milliseconds max_message_age{0};
     delivery deliver = delivery::messages;
     /// Reserved bits that a negotiated extension gives a meaning on a message's first frame (rsv1_bit ...,
     /// frame/header.hpp). A text message with one of them set is not validated here: what it carries is the
     /// extension's to decode.
     std::uint8_t allowed_rsv = 0;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/session/rate_limit.hpp
+// How much may come in a second: a token bucket over points in time that the caller passes in.
+//
+// Laws of this file:
+// - It reads no clock and allocates nothing. What is refused takes nothing.
+// - Exact: over any time, what was granted stays within the rate times that time and one full bucket, however small the
+//   steps and the amounts. All arithmetic saturates.
+// - A zero rate means "none": everything is granted.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A bound on messages, bytes or frames.
+struct rate {
+    /// How many a second, in the long run. 0: no bound.
+    std::uint32_t per_second = 0;
+    /// How many more than a second's worth may come at once. 0: none.
+    std::uint32_t burst = 0;
+};
+
+/// The rates of one connection's input; what passes one is answered with errc::rate_exceeded (1008).
+struct reading_rate {
+    rate messages{};
+    /// As they come from the transport, headers included. Let one second's worth and the burst hold one read.
+    rate bytes{};
+    /// PINGs and PONGs.
+    rate control_frames{};
+};
+
+/// A bucket, full at the start. Not thread-safe; O(1), constexpr. 24 bytes.
+class rate_limit {
+public:
+    constexpr rate_limit(const rate& bound, time_point start) noexcept
+        : level_((std::uint64_t{bound.per_second} + bound.burst) * one), at_(start), bound_(bound) {}
+
+    /// Whether `count` more may come at `now`; then they are taken. More than a second's worth and the burst never
+    /// may. A clock that runs backwards brings nothing, and what it runs forward after that counts.
+    [[nodiscard]] constexpr bool take(std::uint64_t count, time_point now) noexcept {
+        if (bound_.per_second == 0) return true;
+        refill(now);
+        if (count > level_ / one) return false;
+        level_ -= count * one;
+        return true;
+    }
+
+private:
+    /// What one counts as: a nanosecond at a rate of one in a second brings 1.
+    static constexpr std::uint64_t one = 1'000'000'000;
+    static_assert(duration::period::num == 1 && duration::period::den <= one &&
+                  one % duration::period::den == 0);
+
+    constexpr void refill(time_point now) noexcept {
+        const time_point before = at_;
+        at_ = now;
+        if (now <= before) return;
+        // From below zero to above it the span itself may be too long for its type.
+        const std::uint64_t ticks = static_cast<std::uint64_t>(now.time_since_epoch().count()) -
+                                    static_cast<std::uint64_t>(before.time_since_epoch().count());
+        const std::uint64_t a_tick = std::uint64_t{bound_.per_second} * (one / duration::period::den);
+        const std::uint64_t missing = (std::uint64_t{bound_.per_second} + bound_.burst) * one - level_;
+        level_ += ticks <= missing / a_tick ? ticks * a_tick : missing;
+    }
+
+    std::uint64_t level_; ///< at most 2^33 seconds' worth of one: below 2^63
+    time_point at_;
+    rate bound_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -6869,6 +7035,7 @@ struct reader_state {
     explicit reader_state(const read_limits& limits) noexcept
         : decoder_({limits.max_frame_size}, limits.allowed_rsv),
           rules_(limits),
+          max_age_(limits.max_message_age),
           by_fragments_(limits.deliver == delivery::fragments) {
         if (by_fragments_) static_cast<void>(kept_.reserve(max_control_payload)); // retried when it is needed
     }
@@ -6895,10 +7062,26 @@ struct reader_state {
     /// Input that nobody will look at: the stream has a hole now.
     void give_up(mutable_bytes input) noexcept {
         ignored += input.size();
-        if (phase != read_phase::open) return;
-        phase = read_phase::failed;
-        error = errc::aborted;
-        failure_untold_ = true;
+        if (phase == read_phase::open) fail_untold(errc::aborted);
+    }
+
+    /// basic_reader::tick()
+    time_point tick(time_point now) noexcept {
+        const duration max_age = max_age_.get();
+        if (phase != read_phase::open || max_age == duration::max() || !is_unfinished()) return no_deadline;
+        const time_point from_now = deadline_after(now, max_age);
+        if (!is_dated_) begin_age(from_now);
+        if (from_now < late_at_) late_at_ = from_now; // what a clock that ran ahead has left
+        if (now < late_at_) return late_at_;
+        if (has_looked_) {
+            fail_untold(errc::message_timeout);
+            return now;
+        }
+        has_looked_ = true;
+        return late_at_ = deadline_after(now, max_age / 4);
+    }
+    void note_not_listening(time_point now) noexcept {
+        if (is_dated_) begin_age(deadline_after(now, max_age_.get()));
     }
 
     read_phase phase = read_phase::open;
@@ -6927,12 +7110,16 @@ private:
     [[gnu::noinline]] bool take(decoded part, event& found) noexcept {
         const unsigned first = std::to_integer<unsigned>(decoder_.first_byte());
         const auto op = static_cast<opcode>(first & 0x0Fu);
-        if (is_control(op)) return take_control(op, part, found);
+        if (is_control(op)) {
+            if (part.ends && !rules_.open()) is_dated_ = false;
+            return take_control(op, part, found);
+        }
         if (part.begins) {
             rules_.begin_frame(decoder_.first_byte(), decoder_.payload_size());
             if (op != opcode::continuation) piece_begins_ = true;
         }
         const bool ended = part.ends && rules_.end_frame();
+        if (ended) is_dated_ = false;
         const bool validates = rules_.is_text() && rules_.rsv() == 0;
         if (validates) {
             const std::uint64_t before = text_.valid_up_to();
@@ -6948,7 +7135,8 @@ private:
         if (!unmasked) unmask(payload);
         if (payload.empty() && !ended) return false;
         event_access::data(found, event_kind::fragment, payload,
-                           {rules_.is_text(), std::exchange(piece_begins_, false), ended, rules_.rsv()});
+                           {rules_.is_text(), piece_begins_, ended, rules_.rsv()});
+        piece_begins_ = false;
         return true;
     }
 
@@ -6986,12 +7174,16 @@ private:
         const result<close_body> parsed = parse_close_body(unmasked_bytes(body));
         if (!parsed) return fail(parsed.error(), found);
         phase = read_phase::peer_closed;
-        // A message cut off by the Close goes with it; what is kept has to outlive the event only if the Close
-        // lies there.
-        if (delivered_) {
-            deliver_kept_from(0);
-        } else {
+        // A message cut off by the Close goes with it. A Close that was kept behind it is moved away from it first.
+        if (!delivered_) {
             kept_.release();
+        } else if (tail_at_ != 0) {
+            byte_buffer alone;
+            if (alone.append(body)) {
+                kept_ = std::move(alone);
+                body = std::as_const(kept_).view();
+            }
+            deliver_kept_from(0);
         }
         event_access::close(found, body, parsed->code);
         return true;
@@ -7008,6 +7200,22 @@ private:
         return true;
     }
 
+    /// The same, outside of an event: the next read() tells it.
+    void fail_untold(errc why) noexcept {
+        phase = read_phase::failed;
+        error = why;
+        kept_.release();
+        delivered_ = false;
+        failure_untold_ = true;
+    }
+
+    [[nodiscard]] bool is_unfinished() const noexcept { return rules_.open() || !decoder_.at_boundary(); }
+    void begin_age(time_point late_at) noexcept {
+        late_at_ = late_at;
+        is_dated_ = true;
+        has_looked_ = false;
+    }
+
     /// The bad byte is the first behind those that were valid, unless the text only stops too early.
     [[gnu::noinline]] bool fail_text(const utf8_validator& text, std::uint64_t before, std::size_t size,
                                      event& found) noexcept {
@@ -7019,7 +7227,8 @@ private:
     bool refuse(mutable_bytes& input, event& found) noexcept {
         ignored += input.size();
         input = {};
-        if (!std::exchange(failure_untold_, false)) return false;
+        if (!failure_untold_) return false;
+        failure_untold_ = false;
         return fail(error, found);
     }
 
@@ -7071,10 +7280,14 @@ private:
     utf8_validator text_; // between messages it stands between code points: a text that ended was complete
     byte_buffer kept_;
     std::size_t tail_at_ = 0;
+    time_point late_at_{}; ///< while what is unfinished has a date
+    short_duration max_age_;
     bool by_fragments_;
     bool delivered_ = false;
-    bool piece_begins_ = false;
-    bool failure_untold_ = false;
+    bool piece_begins_ : 1 = false;
+    bool failure_untold_ : 1 = false;
+    bool is_dated_ : 1 = false;   ///< what was unfinished at the last tick() still is
+    bool has_looked_ : 1 = false; ///< a tick() saw it late
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -7088,6 +7301,7 @@ private:
 //   is put together in memory that grows only by bytes that arrived; a control frame cut by a read is kept
 //   behind it.
 // - Nothing is written and no clock is read. What this side owes the peer is part of the event.
+// - Once the peer closed, or the reading failed, nothing of an unfinished message is kept.
 // - No input is lost in silence: what follows a Close or a failure is counted, and a loop left early must
 //   hand its rest on (event_range::unread) or fails the reader.
 
@@ -7116,7 +7330,8 @@ public:
     ///
     /// The bytes are unmasked in place, and stay the caller's. An event is valid until the iterator advances.
     /// A loop that ends early takes events.unread() and passes it to a later read(); destroying the range
-    /// with input left, and no end of the connection seen, makes the next read() fail with errc::aborted.
+    /// with input left, and no end of the connection seen, ends its event and makes the next read() fail with
+    /// errc::aborted.
     /// O(n).
     [[nodiscard]] event_range read(mutable_bytes received) noexcept { return event_range(*this, received); }
     [[nodiscard]] event_range read(std::span<char> received) noexcept {
@@ -7132,6 +7347,15 @@ public:
         if (state_.phase == detail::read_phase::peer_closed) return errc::none;
         return state_.error != errc::none ? state_.error : errc::connection_lost;
     }
+
+    /// The time, for read_limits::max_message_age. Call it after each read(), and when the point that it returned has
+    /// come; no_deadline: nothing is unfinished, or there is no limit. A returned point that is not after `now` says
+    /// that the reader failed: the next read(), if need be of no bytes, gives errc::message_timeout as its event. It
+    /// takes two calls, the second a quarter of the age after the first: what arrived while this process slept is read
+    /// between them. Not while an event is in use. O(1).
+    [[nodiscard]] time_point tick(time_point now) noexcept { return state_.tick(now); }
+    /// This side did not read until now: an unfinished message counts as begun now.
+    void note_not_listening(time_point now) noexcept { state_.note_not_listening(now); }
 
     /// This side's Close frame was accepted for sending: from now on no event owes a reply, neither a Close
     /// nor a PONG, since nothing may follow our Close. A PING is still reported, and messages still arrive
@@ -8550,7 +8774,7 @@ public:
     template <inbox_handler<Message> Handler, std::predicate<> Wanted>
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
         quantum = bound_of(quantum);
-        const auto first = box_.begin(at_once<Wanted>(quantum));
+        const auto first = box_.begin(quantum);
         if (first.step != detail::inbox_step::not_owed) return run(handler, wanted, quantum, first);
         switch (box_.state()) {
         case turn_state::parked: return {inbox_status::resting};
@@ -8560,8 +8784,8 @@ public:
         }
     }
 
-    /// The handler of drain_while() wants messages again: has the hook called if some are left. To be called where
-    /// messages are handled: in another thread it might come just before the drain that finds them unwanted rests.
+    /// The handler of drain_while() wants messages again: has the hook called if some are left. What wanted() answers is to
+    /// change before this call.
     void rouse() {
         if (box_.rouse()) schedule();
     }
@@ -8582,12 +8806,6 @@ private:
     struct always {
         constexpr bool operator()() const noexcept { return true; }
     };
-    /// How many messages may be handled before the next look: one, where each is to be wanted.
-    template <class Wanted>
-    static constexpr std::size_t at_once(std::size_t left) noexcept {
-        return std::same_as<Wanted, always> || left == 0 ? left : 1;
-    }
-
     /// Holds the turn: it leaves by being released, handed over, put to rest or finished.
     template <class Handler, class Wanted>
     inbox_drain run(Handler& handler, Wanted& wanted, std::size_t quantum, detail::inbox_look<Message> next) {
@@ -8598,16 +8816,19 @@ private:
             if (next.step == inbox_step::handle && !or_end(done, [&]() -> bool { return wanted(); }))
                 next = box_.rest();
             switch (next.step) {
-            case inbox_step::handle: or_end(done, [&] { handle(handler, next.run, done); }); break;
+            case inbox_step::handle: or_end(done, [&] { handle(handler, wanted, next.run, done); }); break;
             case inbox_step::resume: or_end(done, [&] { tell_resume(); }); break;
             case inbox_step::quantum_used:
                 return {schedule() ? inbox_status::more : inbox_status::finished, total};
-            case inbox_step::rested: return {inbox_status::resting, total};
+            case inbox_step::rested:
+                if (wanted())
+                    rouse(); // it changed its mind before the turn was parked: its rouse() found nothing
+                return {inbox_status::resting, total};
             case inbox_step::end: end(); return {inbox_status::finished, total};
             default: return {inbox_status::idle, total}; // the last touch was in there
             }
             total += done.messages;
-            next = box_.look(done, at_once<Wanted>(quantum - total));
+            next = box_.look(done, quantum - total);
         }
     }
 
@@ -8628,8 +8849,8 @@ private:
 #endif
     }
 
-    template <class Handler>
-    void handle(Handler& handler, detail::message_run<Message> run, detail::handled& done) {
+    template <class Handler, class Wanted>
+    void handle(Handler& handler, Wanted& wanted, detail::message_run<Message> run, detail::handled& done) {
         do {
             const in_progress current(*run.first++, done);
             if constexpr (std::same_as<std::invoke_result_t<Handler&, Message&&>, errc>) {
@@ -8638,7 +8859,7 @@ private:
             } else {
                 handler(std::move(current.slot.message()));
             }
-        } while (--run.count != 0 && !box_.must_look(done));
+        } while (--run.count != 0 && !box_.must_look(done) && wanted());
     }
 
     /// The message in the handler: counted, and destroyed on every path out of it.
@@ -9084,9 +9305,13 @@ public:
     }
     basic_handling(const basic_handling&) = delete;
     basic_handling& operator=(const basic_handling&) = delete;
-    ~basic_handling() { barrier_.complete(number_); }
+    ~basic_handling() {
+        if (number_ != 0) barrier_.complete(number_);
+    }
 
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+    /// The item is not done when this scope ends: the caller owes complete() of its number.
+    [[nodiscard]] std::uint64_t defer() noexcept { return std::exchange(number_, 0); }
 
 private:
     Barrier& barrier_;
@@ -9616,7 +9841,11 @@ struct writer_limits {
     /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is refused with
     /// errc::queue_full (it may fit later) or errc::too_large (it never will). The heap that the queue holds stays
     /// below this x 1.25 + 64 KiB, and the control reserve has its own (up to 256 bytes for each frame in it).
-    std::size_t max_bytes = 4 * 1024 * 1024;
+    /// The default always has room for the longest default message in an empty queue.
+    std::size_t max_bytes = default_max_message + 64 * 1024;
+    /// Bytes of payload that one message may have, in all its frames: errc::too_large above. The default is what a peer's
+    /// reader takes by default.
+    std::uint32_t max_message = default_max_message;
     /// Data frames that may be queued or in flight.
     std::uint32_t max_frames = 65'536;
     /// PONGs and PINGs that may wait, each kind; at least 1. Every PING is answered while there is room; beyond it the
@@ -9652,23 +9881,6 @@ struct writer_options {
 };
 
 namespace detail {
-
-/// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; what is negative counts as the shortest.
-class short_duration {
-public:
-    explicit constexpr short_duration(std::chrono::milliseconds span) noexcept
-        : milliseconds_(span.count() < 0            ? 1
-                        : span.count() > UINT32_MAX ? 0
-                                                    : static_cast<std::uint32_t>(span.count())) {}
-
-    /// duration::max() where there is none.
-    [[nodiscard]] constexpr duration get() const noexcept {
-        return milliseconds_ == 0 ? duration::max() : duration(std::chrono::milliseconds(milliseconds_));
-    }
-
-private:
-    std::uint32_t milliseconds_;
-};
 
 /// A number of bytes in 16 bits: exact below 2048, above that within a thousandth, never more.
 class short_size {
@@ -9762,20 +9974,35 @@ struct [[nodiscard]] io_result {
     int error = 0;
 };
 
-/// Why the writer ends a transport: everything accepted was written, or something broke or was dropped.
-enum class end_of_write : std::uint8_t { drained, broken };
+/// How a writer ended, as its transport is told.
+enum class end_of_write : std::uint8_t {
+    drained, ///< a Close was the last thing written; the stream goes on until its owner ends it (endpoint/stream_end.hpp)
+    failed, ///< a write failed, or took too long: nothing more can be written, the peer's bytes can still be read
+    aborted, ///< the connection is to go: a transport that can ends both directions, so that a blocked reader wakes
+};
 
 /// A connection's write side.
 /// - `write(parts, deadline)`: writes from the parts, in order, as one gather write. It may take fewer bytes
 ///   than offered. A non-blocking transport ignores the deadline and answers would_block; a blocking one
 ///   waits until the deadline and answers timed_out. The parts are valid during the call only; there is at
 ///   least one, none is empty.
-/// - `finish(why)`: called exactly once, last. For a socket: shut down the sending direction when drained
-///   (the peer's Close is still to be read), both when broken.
+/// - `finish(why)`: called exactly once, as the writer's last call: a notice. Only `aborted` asks for something.
 template <class T>
 concept transport = requires(T& connection, std::span<const const_bytes> parts, time_point deadline) {
     { connection.write(parts, deadline) } -> std::same_as<io_result>;
     { connection.finish(end_of_write::drained) } -> std::same_as<void>;
+};
+
+/// A transport whose byte stream can be ended in two steps, by the owner of the connection (an endpoint, or the user of a
+/// stream_end) and after the writer's finish(), in the thread that pumps:
+/// - `end_output()`: our FIN. The peer's bytes can still be read. At most once.
+/// - `disconnect()`: both directions end. At most once, last.
+/// It may have `unsent()` as well: how many bytes it took that the peer has not acknowledged yet. Then a peer that takes
+/// what lies in the system's buffer is known to be alive.
+template <class T>
+concept stream = requires(T& connection) {
+    { connection.end_output() } -> std::same_as<void>;
+    { connection.disconnect() } -> std::same_as<void>;
 };
 
 /// A transport that can also wait until it is writable: what the threaded drive needs of a non-blocking one. False when the
@@ -11209,7 +11436,8 @@ struct round {
 template <class Traits>
 class outbox {
 public:
-    outbox(const writer_limits& limits, turn_state first) noexcept : books_(limits), turn_(first) {}
+    outbox(const writer_limits& limits, turn_state first) noexcept
+        : books_(limits), turn_(first), max_message_(bound_of(limits.max_message)) {}
     outbox(const outbox&) = delete;
     outbox& operator=(const outbox&) = delete;
     ~outbox() { queue::destroy(queue_); }
@@ -11349,6 +11577,10 @@ public:
         return locked([this] { return queue_ == nullptr ? 0 : queue_->held.data_frames; });
     }
     [[nodiscard]] overflow when_full() const noexcept { return books_.when_full(); }
+    /// Whether a message may have so many bytes of payload. Without the lock: it never changes.
+    [[nodiscard]] errc judge_length(std::uint64_t payload) const noexcept {
+        return payload > max_message_ ? errc::too_large : errc::none;
+    }
 
     [[nodiscard]] drain_report report() noexcept {
         return locked([this] {
@@ -11695,6 +11927,7 @@ private:
     bool partial_frame_ : 1 = false;
     bool deadline_hit_ : 1 = false;
     int transport_error_ = 0;
+    const std::uint32_t max_message_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -11759,6 +11992,7 @@ public:
     }
     fragmented_message(fragmented_message&& other) noexcept
         : writer_(std::exchange(other.writer_, nullptr)),
+          size_(other.size_),
           next_(other.next_),
           error_(other.error_),
           if_unfinished_(other.if_unfinished_) {}
@@ -11775,7 +12009,7 @@ public:
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as send_text's;
-    /// after queue_full the part may be tried again. `on_done` is called once with what became of this part.
+    /// after queue_full the part may be tried again, after too_large only a shorter one. `on_done` is called once with what became of this part.
     [[nodiscard]] errc write(const_bytes part, on_outcome on_done = {}) { return push(part, false, on_done); }
 
     /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `on_done` is called
@@ -11789,6 +12023,9 @@ private:
     errc push(const_bytes part, bool is_last, on_outcome on_done) {
         if (writer_ == nullptr) return error_ == errc::none ? errc::closed : error_;
         Writer& writer = *writer_;
+        if (const errc error = writer.drive_.box.judge_length(size_ + part.size()); error != errc::none)
+            return error;
+        size_ += part.size();
         const frame_spec spec(next_, is_last);
         const opcode before = std::exchange(next_, opcode::continuation);
         if (is_last) writer_ = nullptr;
@@ -11796,6 +12033,7 @@ private:
         const detail::push_result pushed = writer.push_part(
             spec, part, is_last ? detail::message_part::last : detail::message_part::part, on_done, todo);
         if (pushed.error != errc::none) { // it was not queued, so nothing has heard of it
+            size_ -= part.size();
             next_ = before;
             writer_ = &writer;
         }
@@ -11816,6 +12054,7 @@ private:
     }
 
     Writer* writer_;
+    std::uint64_t size_ = 0; ///< of the parts so far
     opcode next_;
     errc error_ = errc::none;
     unfinished if_unfinished_ = unfinished::fail;
@@ -12364,8 +12603,17 @@ private:
         return {pump_status::finished};
     }
 
+    static end_of_write end_as(const drain_report& report) noexcept {
+        switch (report.reason) {
+        case errc::none: return end_of_write::drained;
+        case errc::write_failed:
+        case errc::write_timed_out:
+        case errc::drain_timed_out: return end_of_write::failed;
+        default: return end_of_write::aborted;
+        }
+    }
     void end_transport(const drain_report& report) noexcept {
-        const end_of_write how = report.is_clean() ? end_of_write::drained : end_of_write::broken;
+        const end_of_write how = end_as(report);
 #if WSOLO_HAS_EXCEPTIONS
         try {
             transport_.finish(how);
@@ -12539,6 +12787,7 @@ public:
                                   on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_keyed() sends a text or a binary message");
         if (!is_data(op)) return errc::raw_frame_malformed;
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         detail::offer what{.size = encoded_size<Side::self>(payload.size()), .done = on_done};
         what.may_displace = drive_.may_displace();
         // Before the work, and again after it.
@@ -12557,7 +12806,7 @@ public:
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
         if (bytes.size() <= copied_limit) return send(raw{bytes}, on_done);
-        if (!is_whole_frame(bytes)) return errc::raw_frame_malformed;
+        if (const errc error = judge_frame(bytes); error != errc::none) return error;
         const detail::offer what = data_offer(bytes.size(), on_done);
         if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
         detail::entry* owned = detail::entry::make_shared(frame, on_done);
@@ -12568,7 +12817,7 @@ public:
     /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not.
     [[nodiscard]] errc send(owned_frame&& frame, on_outcome on_done = {}) {
         const std::size_t size = frame.bytes().size();
-        if (!is_whole_frame(frame.bytes())) return errc::raw_frame_malformed;
+        if (const errc error = judge_frame(frame.bytes()); error != errc::none) return error;
         if (size <= adopted_limit || frame.memory() - size > size / 8) {
             const errc error = send(raw{frame.bytes()}, on_done);
             if (error == errc::none) frame = {};
@@ -12608,6 +12857,8 @@ public:
         if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
         if (is_control(parsed.header.op))
             return send_control(parsed.header.op, close_code_in(parsed, frame.bytes), frame.bytes, on_done);
+        if (const errc error = drive_.box.judge_length(parsed.header.payload_size); error != errc::none)
+            return error;
         return push_data(
             frame.bytes.size(), on_done,
             [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
@@ -12659,7 +12910,7 @@ public:
     /// invalid_close_code and the like for a body that may not be sent.
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
                              on_outcome on_done = {}) {
-        const auto frame = drive_.box.locked([&] { return close_frame(code, fit_close_reason(reason)); });
+        const auto frame = drive_.box.locked([&] { return close_frame(code, reason); });
         if (!frame) return frame.error();
         return push_close(code, frame->bytes(), drain_within, on_done);
     }
@@ -12694,6 +12945,9 @@ public:
     }
 
     // ---- asking
+
+    /// For the owner of the stream's end (see `stream`), in the thread that pumps: it writes nothing.
+    [[nodiscard]] Transport& connection() noexcept { return drive_.connection(); }
 
     /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (32
     /// bytes); without memory the handle answers errc::closed.
@@ -12738,8 +12992,12 @@ private:
     [[nodiscard]] static constexpr bool is_data(opcode op) noexcept {
         return op == opcode::text || op == opcode::binary;
     }
-    [[nodiscard]] static bool is_whole_frame(const_bytes bytes) noexcept {
-        return detail::is_one_whole_frame<Side::self>(parse_header(bytes), bytes);
+    /// Whether `bytes` are one whole frame, not too long.
+    [[nodiscard]] errc judge_frame(const_bytes bytes) const noexcept {
+        const header_parse parsed = parse_header(bytes);
+        return detail::is_one_whole_frame<Side::self>(parsed, bytes)
+                   ? drive_.box.judge_length(parsed.header.payload_size)
+                   : errc::raw_frame_malformed;
     }
     /// Of a foreign Close frame; no_status when it carries none (RFC 6455 §7.1.5).
     [[nodiscard]] static close_code close_code_in(const header_parse& parsed, const_bytes frame) noexcept {
@@ -12768,6 +13026,7 @@ private:
     }
 
     errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
             [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
@@ -12859,6 +13118,7 @@ private:
     }
 
     errc send_waiting(opcode op, const_bytes payload, on_outcome on_done, detail::room_waiter* waiter) {
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.waiter = waiter;
         detail::errands todo;
@@ -13070,59 +13330,70 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/endpoint/options.hpp
-// How one endpoint behaves, and what it tells the loop that drives it.
+// ---- wsolo/endpoint/detail/metered_transport.hpp
+// An endpoint's transport, with a count of what it took: how the endpoint knows that the peer takes what is sent to it.
 //
 // Laws of this file:
-// - Every default suits a public server: bounded memory, bounded silence, a bounded end.
+// - The count is for progress. Of a completion_transport a write counts when the next one begins: it took something.
+// - Everything belongs to the thread that pumps.
 
-namespace wsolo::inline WSOLO_ABI {
+namespace wsolo::inline WSOLO_ABI::detail {
 
-/// Copied into the endpoint. A zero means "none" for every limit, quantum and timeout.
-struct endpoint_options {
-    /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
-    read_limits reading{};
-    writer_options writing{};
-    /// What may wait for the handler. With drop_newest the handler's on_refused() is told of each message that was not
-    /// let in; without one only ending::handled.messages_refused counts it.
-    inbox_limits handling{};
-    heartbeat_options beating{};
-    /// How long the peer may take to answer our Close, and to end the stream behind a failure.
-    std::chrono::milliseconds close_timeout{5'000};
-    /// Reading pauses while more than this waits to be written, for peers whose requests make replies: bytes, as
-    /// writer_limits::max_bytes counts them, or data frames. Leave room above both in writing.limits for the replies to
-    /// what one receive() may bring: the smallest message has 6 bytes, or 2 when a server sent it.
-    std::size_t max_unsent = 0;
-    std::uint32_t max_unsent_frames = 16'384;
-    /// Messages handled in one turn of the loop, or by one work().
-    std::uint32_t handle_quantum = 64;
+template <any_transport Transport>
+class metered_transport {
+public:
+    explicit metered_transport(Transport to) noexcept(std::is_nothrow_move_constructible_v<Transport>)
+        : to_(std::move(to)) {}
+
+    io_result write(std::span<const const_bytes> parts, time_point deadline)
+        requires transport<Transport>
+    {
+        const io_result how = to_.write(parts, deadline);
+        transferred_ += how.transferred;
+        return how;
+    }
+    [[nodiscard]] bool wait_writable(time_point deadline)
+        requires waitable_transport<Transport>
+    {
+        return to_.wait_writable(deadline);
+    }
+    void start_write(std::span<const const_bytes> parts, time_point deadline, write_done done)
+        requires completion_transport<Transport>
+    {
+        transferred_ += started_;
+        started_ = 0;
+        for (const const_bytes part : parts) started_ += part.size();
+        to_.start_write(parts, deadline, std::move(done));
+    }
+    void cancel_write()
+        requires completion_transport<Transport>
+    {
+        to_.cancel_write();
+    }
+    void finish(end_of_write why) { to_.finish(why); }
+
+    void end_output() { to_.end_output(); }
+    void disconnect() { to_.disconnect(); }
+
+    /// Bytes that the peer has taken, as far as this side can know. Only ever compared with an earlier answer.
+    [[nodiscard]] std::uint64_t taken() {
+        if constexpr (requires {
+                          { to_.unsent() } -> std::convertible_to<std::uint64_t>;
+                      }) {
+            return transferred_ - to_.unsent();
+        } else {
+            return transferred_;
+        }
+    }
+    [[nodiscard]] Transport& transport_itself() noexcept { return to_; }
+
+private:
+    [[no_unique_address]] Transport to_;
+    std::uint64_t transferred_ = 0;
+    std::uint64_t started_ = 0; ///< by the write in flight
 };
 
-/// What an endpoint wants of its loop until the next call. Level-triggered: watch for exactly this.
-struct [[nodiscard]] endpoint_wants {
-    bool read = true;      ///< bytes, for receive()
-    bool write = false;    ///< run() when the transport is writable
-    bool finished = false; ///< over: on_finished() was called; nothing more is wanted, it may be destroyed
-    time_point deadline = no_deadline; ///< run() at this time
-};
-
-/// How a connection ended.
-struct ending {
-    /// The first thing that went wrong; none: both sides closed in order.
-    errc reason = errc::none;
-    /// The status code of the Close that was received, or else of the one that was sent. abnormal: neither
-    /// (RFC 6455 §7.1.5).
-    close_code code = close_code::abnormal;
-    /// The peer's Close arrived.
-    bool peer_closed = false;
-    /// PONGs and PINGs that the endpoint queued by itself, and the Close, whoever asked for it: with the caller's
-    /// own accepted frames they add up to written.frames_accepted().
-    std::uint64_t control_frames = 0;
-    drain_report written{};
-    inbox_report handled{};
-};
-
-} // namespace wsolo::inline WSOLO_ABI
+} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/endpoint/message.hpp
 // A received message that outlives the read.
@@ -13155,104 +13426,6 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/endpoint/detail/call_handler.hpp
-// How an endpoint calls its handler and its hooks: whichever form they have, whatever they do.
-//
-// Laws of this file:
-// - An exception of theirs is an error like another: it ends its own connection and unwinds no loop.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-template <class Handler, class Endpoint>
-errc call_handler_unguarded(Handler& handler, Endpoint& whole, message&& received) {
-    const auto call = [&]() -> decltype(auto) {
-        if constexpr (requires { handler.on_message(whole, std::move(received)); }) {
-            return handler.on_message(whole, std::move(received));
-        } else {
-            return handler(whole, std::move(received));
-        }
-    };
-    if constexpr (std::is_same_v<decltype(call()), errc>) {
-        return call();
-    } else {
-        static_assert(std::is_void_v<decltype(call())>,
-                      "a message handler returns nothing, or the errc that ends the connection");
-        call();
-        return errc::none;
-    }
-}
-
-/// Calls a hook, whatever it returns. False: it threw.
-template <class Call>
-[[nodiscard]] bool call_hook(Call call) {
-#if WSOLO_HAS_EXCEPTIONS
-    try {
-        static_cast<void>(call());
-        return true;
-    } catch (...) {
-        return false;
-    }
-#else
-    static_cast<void>(call());
-    return true;
-#endif
-}
-
-/// errc::handler_failed when it throws.
-template <class Handler, class Endpoint>
-errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
-#if WSOLO_HAS_EXCEPTIONS
-    try {
-        return call_handler_unguarded(handler, whole, std::move(received));
-    } catch (...) {
-        return errc::handler_failed;
-    }
-#else
-    return call_handler_unguarded(handler, whole, std::move(received));
-#endif
-}
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/detail/ending_record.hpp
-// How a connection ends, as it becomes known.
-//
-// Laws of this file:
-// - The first reason stands. The peer's status code stands above ours: it is the one that was received.
-// - All of it is the loop's. What other threads may cause, a Close, is read from the writer, which knows it in one step.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-class ending_record {
-public:
-    void blame(errc why) noexcept {
-        if (how_.reason == errc::none) how_.reason = why;
-    }
-    void peer_closed(close_code code) noexcept {
-        how_.peer_closed = true;
-        how_.code = code;
-    }
-    /// The writer accepted a PING or a PONG of the endpoint's own.
-    void count_control() noexcept { ++how_.control_frames; }
-
-    const ending& finish(const drain_report& written, const inbox_report& handled) noexcept {
-        how_.written = written;
-        how_.handled = handled;
-        blame(written.reason);
-        blame(handled.reason);
-        if (written.close != close_code::abnormal) ++how_.control_frames;
-        if (!how_.peer_closed) how_.code = written.close;
-        return how_;
-    }
-
-    [[nodiscard]] const ending& how() const noexcept { return how_; }
-
-private:
-    ending how_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
 // ---- wsolo/endpoint/detail/received_item.hpp
 // A message on its way to the handler, with its number in the barrier.
 //
@@ -13284,87 +13457,551 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/endpoint/detail/endpoint_parts.hpp
-// What an endpoint is made of, and what may be asked of it from any thread: close, abort, handling, and a turn of its
-// loop.
+// ---- wsolo/endpoint/detail/unsent_replies.hpp
+// How much of what handlers answered still waits to be written: what an endpoint holds its input back for.
 //
 // Laws of this file:
-// - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's
-//   end does what they ask for: no loop wakes itself.
-// - What a turn looks at is set before the turn is asked for: the loop may come at once.
-// - What the handler answers ends the connection or does not; it never unwinds a loop.
+// - Replies are counted, not located. A mark in the writer's queue (a flush) says when those before it are on their way: one
+//   mark for each half of the bound, so that handling goes on while the first half leaves.
+// - Any thread adds and asks; one thread, the loop's, places marks. A mark may pass in any thread.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// The bounds are payload bytes and messages; 0: none.
+template <class Traits>
+class unsent_replies {
+public:
+    unsent_replies(std::size_t max_bytes, std::uint32_t max_count) noexcept
+        : max_bytes_(bound_of(max_bytes)), max_count_(bound_of(max_count)) {}
+
+    void add(std::size_t bytes) noexcept {
+        bytes_.fetch_add(bytes);
+        count_.fetch_add(1);
+    }
+    /// Whether no more is to be handled now.
+    [[nodiscard]] bool is_full() const noexcept { return are_full(marked_bytes_.load(), marked_count_.load()); }
+
+    // ---- the loop's
+
+    /// Whether a mark is due: half of a bound is used, and none is out.
+    [[nodiscard]] bool wants_mark() const noexcept {
+        return marked_count_.load() == 0 && (bytes_.load() > max_bytes_ / 2 || count_.load() > max_count_ / 2);
+    }
+    /// A mark is about to be queued after what was counted so far.
+    void begin_mark() noexcept {
+        marked_bytes_.store(bytes_.load());
+        marked_count_.store(count_.load());
+        bytes_.fetch_sub(marked_bytes_.load());
+        count_.fetch_sub(marked_count_.load());
+    }
+    /// It was not accepted.
+    void drop_mark() noexcept {
+        bytes_.fetch_add(marked_bytes_.exchange(0));
+        count_.fetch_add(marked_count_.exchange(0));
+    }
+    /// Nothing waits to be written any more. (What a handler counts only now is too much, until the next mark.)
+    void clear() noexcept {
+        if (count_.load() == 0) return;
+        const std::size_t bytes = bytes_.exchange(0);
+        const std::uint32_t count = count_.exchange(0);
+        if (are_full(bytes + marked_bytes_.load(), count + marked_count_.load())) has_room_again_.store(true);
+    }
+    /// Whether there is room where there was none: what was held back is to be roused.
+    [[nodiscard]] bool take_room() noexcept { return has_room_again_.load() && has_room_again_.exchange(false); }
+
+    // ---- any thread's
+
+    /// What stood before the mark is on its way, or lost.
+    void pass_mark() noexcept {
+        const std::size_t bytes = marked_bytes_.exchange(0);
+        const std::uint32_t count = marked_count_.exchange(0);
+        // After the exchange: a handler that found it full before has counted what this finds.
+        if (are_full(bytes, count)) has_room_again_.store(true);
+    }
+
+private:
+    [[nodiscard]] bool are_full(std::size_t marked_bytes, std::uint32_t marked_count) const noexcept {
+        return bytes_.load() + marked_bytes > max_bytes_ || count_.load() + marked_count > max_count_;
+    }
+
+    const std::size_t max_bytes_;
+    const std::uint32_t max_count_;
+    typename Traits::template atomic<std::uint32_t> count_{0};
+    typename Traits::template atomic<std::uint32_t> marked_count_{0};
+    typename Traits::template atomic<std::size_t> bytes_{0}; ///< after the mark
+    typename Traits::template atomic<std::size_t> marked_bytes_{0};
+    typename Traits::template atomic<bool> has_room_again_{false};
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/stream_end.hpp
+// How a connection's byte stream ends: when our FIN leaves, how long input is still taken, when the connection is gone.
+// A pure state machine: events and times in, what is to be done out. Usable without an endpoint.
+//
+// Laws of this file (RFC 6455 §7.1.1, §7.1.7):
+// - Our FIN leaves when everything of ours was written and the peer's Close was read, or its stream ended, or is unreadable, or
+//   a bound passed. A client waits for the server's end besides; a server ends first.
+// - After a failed write there is nothing more to say, but what the peer still says is read: to its Close, its end, or a bound.
+// - After our FIN, or the peer's Close, input is taken and thrown away until its end or a bound, so that no reset destroys what
+//   is on its way. Then the connection is gone, and that is the end.
+//
+//   output \ input | open                  | closed (its Close was read)     | unreadable       | over
+//   ---------------+-----------------------+---------------------------------+------------------+-----------
+//   open           | -                     | -                               | -                | -
+//   drained        | await_close           | FIN (server), await_end         | FIN, await_end   | FIN, gone
+//   failed         | await_close           | gone                            | gone             | gone
+//   await_close and await_end: FIN (if drained) and gone when their bound passes. An abort: gone, from everywhere.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// How long an end may take. A zero means "none" for each: no bound.
+struct end_options {
+    /// The peer's answer to our Close. Also how long the answer to its own waits for the handler.
+    std::chrono::milliseconds close_timeout{5'000};
+    /// The end of the peer's stream, once nothing that it says is of interest any more.
+    std::chrono::milliseconds linger_timeout{5'000};
+    /// Bytes that are thrown away meanwhile.
+    std::uint64_t linger_bytes = std::uint64_t{64} * 1024 * 1024;
+};
+
+/// What is to be done now.
+struct [[nodiscard]] end_actions {
+    bool end_output = false;           ///< send our FIN. Told once
+    bool disconnect = false;           ///< end both directions. Told once, after end_output if both are due
+    time_point deadline = no_deadline; ///< when to ask again; an event may change it
+};
+
+/// Not thread-safe; every function O(1), constexpr, no side effects elsewhere.
+class stream_end {
+public:
+    constexpr stream_end(role self, const end_options& options) noexcept
+        : close_timeout_(bound_of(options.close_timeout)),
+          linger_timeout_(bound_of(options.linger_timeout)),
+          bytes_left_(bound_of(options.linger_bytes)),
+          self_(self) {}
+
+    // ---- events
+
+    /// The writer finished: with our Close as the last thing written, or otherwise.
+    constexpr void on_output_over(bool is_drained, time_point now) noexcept {
+        if (output_ != output::open) return;
+        output_ = is_drained ? output::drained : output::failed;
+        advance(now);
+    }
+    /// The peer's Close was read: what follows it is thrown away.
+    constexpr void on_peer_close(time_point now) noexcept { to(input::closed, now); }
+    /// The peer broke a rule, or its input is not wanted any more: what follows is thrown away.
+    constexpr void on_unreadable(time_point now) noexcept { to(input::unreadable, now); }
+    /// The peer's stream ended, or broke: no byte will come.
+    constexpr void on_input_over(time_point now) noexcept { to(input::over, now); }
+    /// The connection is to go at once.
+    constexpr void on_abort() noexcept { stage_ = stage::gone; }
+    /// The peer took bytes of ours, or this side did not read: the bound of the wait in progress starts anew.
+    constexpr void on_progress(time_point now) noexcept { since_ = now; }
+    /// Bytes came that is_discarding() says are thrown away.
+    constexpr void on_discarded(std::uint64_t bytes) noexcept {
+        bytes_left_ -= bytes < bytes_left_ ? bytes : bytes_left_;
+    }
+
+    // ---- answers
+
+    /// What is due at `now`. A call too many is harmless.
+    constexpr end_actions next(time_point now) noexcept {
+        if (is_waiting() && (now >= deadline() || bytes_left_ == 0)) {
+            missed_close_ = stage_ == stage::await_close && output_ == output::drained;
+            stage_ = stage::gone;
+        }
+        end_actions due;
+        due.end_output = is_fin_due() && !std::exchange(fin_told_, true);
+        due.disconnect = is_gone() && !std::exchange(gone_told_, true);
+        due.deadline = deadline();
+        return due;
+    }
+
+    /// When next() will have something to do.
+    [[nodiscard]] constexpr time_point deadline() const noexcept {
+        if (stage_ == stage::await_close) return deadline_after(since_, close_timeout_);
+        if (stage_ == stage::await_end) return deadline_after(since_, linger_timeout_);
+        return no_deadline;
+    }
+    /// Whether what comes is to be read from the transport (and thrown away if is_discarding()).
+    [[nodiscard]] constexpr bool wants_input() const noexcept { return !is_gone() && input_ != input::over; }
+    /// Whether what comes is of no interest: it is read and thrown away.
+    [[nodiscard]] constexpr bool is_discarding() const noexcept { return input_ != input::open; }
+    /// Whether disconnect is due, or was told.
+    [[nodiscard]] constexpr bool is_gone() const noexcept { return stage_ == stage::gone; }
+    /// Whether it waits for the peer: our side of the output is over, the connection not gone.
+    [[nodiscard]] constexpr bool is_waiting() const noexcept {
+        return stage_ == stage::await_close || stage_ == stage::await_end;
+    }
+    /// Whether the peer did not answer our Close within its time.
+    [[nodiscard]] constexpr bool missed_close() const noexcept { return missed_close_; }
+
+private:
+    enum class output : std::uint8_t { open, drained, failed };
+    enum class input : std::uint8_t { open, closed, unreadable, over };
+    enum class stage : std::uint8_t { running, await_close, await_end, gone };
+
+    /// Input only gets worse: a Close that stands in unreadable input was not read.
+    constexpr void to(input next, time_point now) noexcept {
+        if (next <= input_ || (next == input::unreadable && input_ == input::closed)) return;
+        input_ = next;
+        advance(now);
+    }
+
+    constexpr void advance(time_point now) noexcept {
+        if (stage_ == stage::gone || output_ == output::open) return;
+        const stage next = input_ == input::open                                ? stage::await_close
+                           : input_ == input::over || output_ == output::failed ? stage::gone
+                                                                                : stage::await_end;
+        if (next == stage_) return;
+        stage_ = next;
+        since_ = now;
+    }
+
+    [[nodiscard]] constexpr bool is_fin_due() const noexcept {
+        if (output_ != output::drained) return false;
+        return is_gone() || input_ == input::unreadable || (input_ == input::closed && self_ == role::server);
+    }
+
+    time_point since_{};
+    duration close_timeout_;
+    duration linger_timeout_;
+    std::uint64_t bytes_left_;
+    role self_;
+    output output_ = output::open;
+    input input_ = input::open;
+    stage stage_ = stage::running;
+    bool fin_told_ = false;
+    bool gone_told_ = false;
+    bool missed_close_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/options.hpp
+// How one endpoint behaves, what it tells the loop that drives it, and how it ended.
+//
+// Laws of this file:
+// - Every default suits a public server: bounded memory, bounded silence, a bounded end.
+// - A zero means "none" for every limit, quantum and timeout.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Copied into the endpoint.
+struct endpoint_options {
+    /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
+    read_limits reading{};
+    writer_options writing{};
+    /// What may wait for the handler. With drop_newest the handler's on_refused() is told of each message that was not
+    /// let in; without one only ending::handled.messages_refused counts it.
+    inbox_limits handling{};
+    heartbeat_options beating{};
+    end_options ending{};
+    /// Replies that may wait to be written: what handlers sent while they handled, in payload bytes and in messages. Beyond
+    /// it no message is handled and nothing is read, until they are on their way. What is pushed at other times does
+    /// not count: two sides that push to each other read on. Keep it below writing.limits by the longest reply.
+    std::size_t max_unsent = 1024 * 1024;
+    std::uint32_t max_unsent_replies = 16'384;
+    /// Messages handled in one turn of the loop, or by one work().
+    std::uint32_t handle_quantum = 64;
+};
+
+/// What an endpoint wants of its loop until the next call. Level-triggered: watch for exactly this.
+struct [[nodiscard]] endpoint_wants {
+    bool read = true;   ///< bytes, for receive(). While it is false look neither for input nor for a hang-up
+    bool write = false; ///< run() when the transport is writable
+    bool finished = false; ///< over: on_finished() was called; nothing more is wanted, it may be destroyed
+    /// run() at this time. It moves to be earlier, or once it has passed: a loop sets its timer again rarely.
+    time_point deadline = no_deadline;
+};
+
+/// What went through an endpoint. Plain numbers, which may be summed over many. (Of what was sent: ending::written, or
+/// writer().report().)
+struct endpoint_counters {
+    std::uint64_t texts_received = 0;
+    std::uint64_t binaries_received = 0;
+    std::uint64_t bytes_received = 0; ///< payload of messages
+    std::uint64_t pings_received = 0;
+    std::uint64_t pongs_received = 0;
+    std::uint64_t sends_refused = 0; ///< queue_full, by the endpoint's own functions
+
+    constexpr endpoint_counters& operator+=(const endpoint_counters& more) noexcept {
+        texts_received += more.texts_received;
+        binaries_received += more.binaries_received;
+        bytes_received += more.bytes_received;
+        pings_received += more.pings_received;
+        pongs_received += more.pongs_received;
+        sends_refused += more.sends_refused;
+        return *this;
+    }
+};
+
+/// How a connection ended.
+struct ending {
+    /// The first thing that went wrong; none: both sides closed in order.
+    errc reason = errc::none;
+    /// The status code of the Close that was received, or else of the one that was written to its last byte. abnormal: neither
+    /// (RFC 6455 §7.1.5).
+    close_code code = close_code::abnormal;
+    /// The peer's Close arrived.
+    bool peer_closed = false;
+    /// A handler did not return (or a coroutine held a message) for end_options::close_timeout after everything else was
+    /// over: it may still run.
+    bool handler_still_runs = false;
+    /// PONGs and PINGs that the endpoint queued by itself, and the Close, whoever asked for it: with the caller's
+    /// own accepted frames they add up to written.frames_accepted().
+    std::uint64_t control_frames = 0;
+    drain_report written{};
+    inbox_report handled{};
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/hooks.hpp
+// What an endpoint may tell its handler, and how it calls it: checked by the compiler, guarded against exceptions.
+//
+// Laws of this file:
+// - A hook that is there is called as documented, or does not compile: a mistyped one is never skipped in silence.
+// - A name that people try and that is none of these does not compile either.
+// - An exception of a hook is an error like another: it ends its own connection and unwinds no loop.
+
+namespace wsolo::inline WSOLO_ABI {
+
+// The hooks of a handler, all but the first optional. `e` is the endpoint; each is called with no lock held.
+//
+//     on_message(e, message&&)                        void, or the errc that ends the connection
+//     on_ping(e, const_bytes payload)                 it was answered already
+//     on_pong(e, const_bytes payload, std::optional<duration>)   with the round trip, if it answers the endpoint's own PING
+//     on_peer_close(e, close_code, std::string_view)  it will be answered, after the messages before it
+//     on_room(e)                                      a send was refused with queue_full; half of the bounds is free now
+//     on_beat(e, bool window_rolled)                  heartbeat_options::beat_interval
+//     on_refused(e, message&&)                        inbox_overflow::drop_newest did not let it in
+//     on_finished(e, const ending&)                   once, last
+//
+// Without on_message a handler is a callable of (e, message&&). on_message runs where messages are handled (the loop, or
+// work()), the others in the loop.
+
+namespace detail {
+
+// clang-format off
+#define WSOLO_DETECT_MEMBER(name)                                                                            \
+    struct named_##name { void name(); };                                                                    \
+    template <class T> struct with_##name : T, named_##name {};                                              \
+    template <class T> [[nodiscard]] consteval bool names_##name() noexcept {                                \
+        if constexpr (!std::is_class_v<T>) return false;                                                     \
+        else if constexpr (std::is_final_v<T>) return requires { &T::name; };                                \
+        else return !requires { &with_##name<T>::name; };                                                    \
+    }
+WSOLO_DETECT_MEMBER(on_message)
+WSOLO_DETECT_MEMBER(on_ping)
+WSOLO_DETECT_MEMBER(on_pong)
+WSOLO_DETECT_MEMBER(on_peer_close)
+WSOLO_DETECT_MEMBER(on_room)
+WSOLO_DETECT_MEMBER(on_beat)
+WSOLO_DETECT_MEMBER(on_refused)
+WSOLO_DETECT_MEMBER(on_finished)
+WSOLO_DETECT_MEMBER(on_open)
+WSOLO_DETECT_MEMBER(on_close)
+WSOLO_DETECT_MEMBER(on_closed)
+WSOLO_DETECT_MEMBER(on_error)
+WSOLO_DETECT_MEMBER(on_text)
+WSOLO_DETECT_MEMBER(on_binary)
+WSOLO_DETECT_MEMBER(on_data)
+WSOLO_DETECT_MEMBER(on_msg)
+WSOLO_DETECT_MEMBER(on_mesage)
+WSOLO_DETECT_MEMBER(on_messages)
+WSOLO_DETECT_MEMBER(on_finish)
+WSOLO_DETECT_MEMBER(on_end)
+WSOLO_DETECT_MEMBER(on_drain)
+WSOLO_DETECT_MEMBER(on_writable)
+WSOLO_DETECT_MEMBER(on_heartbeat)
+WSOLO_DETECT_MEMBER(on_refuse)
+#undef WSOLO_DETECT_MEMBER
+// clang-format on
+
+template <class Handler, class Endpoint>
+concept has_on_message = requires(Handler& h, Endpoint& e, message&& m) { h.on_message(e, std::move(m)); };
+template <class Handler, class Endpoint>
+concept has_on_ping = requires(Handler& h, Endpoint& e, const_bytes b) { h.on_ping(e, b); };
+template <class Handler, class Endpoint>
+concept has_on_pong = requires(Handler& h, Endpoint& e, const_bytes b, std::optional<duration> round_trip) {
+    h.on_pong(e, b, round_trip);
+};
+template <class Handler, class Endpoint>
+concept has_on_peer_close = requires(Handler& h, Endpoint& e, close_code code, std::string_view reason) {
+    h.on_peer_close(e, code, reason);
+};
+template <class Handler, class Endpoint>
+concept has_on_room = requires(Handler& h, Endpoint& e) { h.on_room(e); };
+template <class Handler, class Endpoint>
+concept has_on_beat = requires(Handler& h, Endpoint& e, bool rolled) { h.on_beat(e, rolled); };
+template <class Handler, class Endpoint>
+concept has_on_refused = requires(Handler& h, Endpoint& e, message&& m) { h.on_refused(e, std::move(m)); };
+template <class Handler, class Endpoint>
+concept has_on_finished = requires(Handler& h, Endpoint& e, const ending& how) { h.on_finished(e, how); };
+
+/// Refuses a handler whose hooks would not be called.
+template <class Handler, class Endpoint>
+consteval void check_hooks() noexcept {
+    static_assert(has_on_message<Handler, Endpoint> || std::invocable<Handler&, Endpoint&, message&&>,
+                  "a handler has on_message(auto& endpoint, message&&), or is a callable of these");
+    static_assert(!names_on_ping<Handler>() || has_on_ping<Handler, Endpoint>,
+                  "on_ping is called as on_ping(endpoint&, const_bytes payload)");
+    static_assert(
+        !names_on_pong<Handler>() || has_on_pong<Handler, Endpoint>,
+        "on_pong is called as on_pong(endpoint&, const_bytes payload, std::optional<duration> round_trip)");
+    static_assert(!names_on_peer_close<Handler>() || has_on_peer_close<Handler, Endpoint>,
+                  "on_peer_close is called as on_peer_close(endpoint&, close_code, std::string_view reason)");
+    static_assert(!names_on_room<Handler>() || has_on_room<Handler, Endpoint>,
+                  "on_room is called as on_room(endpoint&)");
+    static_assert(!names_on_beat<Handler>() || has_on_beat<Handler, Endpoint>,
+                  "on_beat is called as on_beat(endpoint&, bool window_rolled)");
+    static_assert(!names_on_refused<Handler>() || has_on_refused<Handler, Endpoint>,
+                  "on_refused is called as on_refused(endpoint&, message&&)");
+    static_assert(!names_on_finished<Handler>() || has_on_finished<Handler, Endpoint>,
+                  "on_finished is called as on_finished(endpoint&, const ending&)");
+    static_assert(!names_on_msg<Handler>() && !names_on_mesage<Handler>() && !names_on_messages<Handler>() &&
+                      !names_on_text<Handler>() && !names_on_binary<Handler>() && !names_on_data<Handler>(),
+                  "an endpoint knows no such hook: messages of both kinds come to on_message");
+    static_assert(!names_on_open<Handler>(),
+                  "an endpoint knows no on_open: it is open when it is made, or when its init_gate opens");
+    static_assert(
+        !names_on_close<Handler>() && !names_on_closed<Handler>() && !names_on_error<Handler>() &&
+            !names_on_finish<Handler>() && !names_on_end<Handler>(),
+        "an endpoint knows no such hook: on_peer_close tells of the peer's Close, on_finished of the end");
+    static_assert(!names_on_drain<Handler>() && !names_on_writable<Handler>(),
+                  "an endpoint knows no such hook: on_room tells that a refused send may be tried again");
+    static_assert(!names_on_heartbeat<Handler>() && !names_on_refuse<Handler>(),
+                  "an endpoint knows no such hook: on_beat and on_refused are the names");
+}
+
+/// Calls a hook, whatever it returns. False: it threw.
+template <class Call>
+[[nodiscard]] bool call_hook(Call call) {
+#if WSOLO_HAS_EXCEPTIONS
+    try {
+        static_cast<void>(call());
+        return true;
+    } catch (...) {
+        return false;
+    }
+#else
+    static_cast<void>(call());
+    return true;
+#endif
+}
+
+/// Has the handler handle a message: its answer, or errc::handler_failed when it throws.
+template <class Handler, class Endpoint>
+[[nodiscard]] errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
+    const auto call = [&]() -> decltype(auto) {
+        if constexpr (has_on_message<Handler, Endpoint>) {
+            return handler.on_message(whole, std::move(received));
+        } else {
+            return handler(whole, std::move(received));
+        }
+    };
+    errc answer = errc::none;
+    const bool returned = call_hook([&] {
+        if constexpr (std::is_same_v<decltype(call()), errc>) {
+            answer = call();
+        } else {
+            static_assert(std::is_void_v<decltype(call())>,
+                          "a message handler returns nothing, or the errc that ends the connection");
+            call();
+        }
+    });
+    return returned ? answer : errc::handler_failed;
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/endpoint.hpp
+// One whole side of a connection after its handshake: reader, writer, inbox, barrier, heartbeat, end and weak handles,
+// wired so that replies are sent, failures are answered, healthy peers live, and the end comes within a bound.
+//
+// The loop, in six lines:
+// - readable, and wants.read: receive() what one read brings; its end: end_of_input(); its error: end_of_input(why). In this
+//   order also after a hang-up: what is readable first. While wants.read is false look at none of these (take the socket
+//   out of the poll set, which tells hang-ups unasked): a receive() then is kept, within handling.max_bytes, or fails (1008).
+// - the schedule hook was called; writable, and wants.write; or wants.deadline has passed: run(), after receive().
+// - each answers what is wanted until the next call. finished: destroy it, outside of its callbacks, and close the socket.
+//
+// Laws of this file:
+// - receive(), end_of_input() and run() belong to the loop's thread, one call at a time. Sends, close(), abort() and
+//   handle() may be called from any thread.
+// - It reads and writes nothing by itself but through the transport. The receive side only receives and pushes; messages
+//   are handled one at a time and in order, by the loop or, with a `Work` hook, by a thread that calls work().
+// - What came before a Close, or before a broken rule, or before the stream's end, is answered before it is.
+// - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's end
+//   does what they ask for: no loop wakes itself. What a turn looks at is set before the turn is asked for.
+// - The first thing that went wrong names the end, and on_finished() is told of it once.
 
 namespace wsolo::inline WSOLO_ABI {
 
 /// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
 struct in_the_loop {};
 
-namespace detail {
-
-/// `Whole` is the endpoint, which derives from this.
-template <class Whole, transport Transport, schedule_hook Schedule, class Handler, class Side, class Work,
-          class Traits>
-class endpoint_parts {
-    using anchor = basic_session_anchor<Whole, Traits>;
+/// See the file's laws. `Transport` is a transport or a completion_transport that is a `stream`. `Schedule` is called to have
+/// run() called soon, from any thread, by several at once. `Handler`: endpoint/hooks.hpp; what it answers, or that it
+/// throws (errc::handler_failed), ends the connection; but errc::closed, a send's answer once this side's Close is queued,
+/// is no failure. `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
+/// idle-to-busy transition, from any thread, by several at once. Like Schedule it refuses by returning false.
+///
+/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It calls no hook and no
+/// on_finished, tells those who wait in the barrier or the writer, and waits for work() and for what handles have in
+/// progress. No other thread may be in a direct call then, and it must not run inside a callback.
+template <any_transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
+          class Work = in_the_loop, class Traits = std_blocking_traits>
+class endpoint {
+    static_assert(
+        stream<Transport>,
+        "an endpoint ends its byte stream itself: give its transport end_output() and disconnect()");
 
     struct writer_hook {
-        endpoint_parts* self;
+        endpoint* self;
         bool operator()() const { return self->wake(self->write_is_due_); }
     };
     struct inbox_hook {
-        endpoint_parts* self;
+        endpoint* self;
         bool operator()() const { return self->ask_for_work(); }
         void on_resume() const noexcept { self->wake_or_abort(); }
-        void on_finished(const inbox_report& report) const noexcept {
-            // What was dropped stays open in the barrier, so whoever waits for it is told why.
-            if (!report.is_clean()) self->handled_.close(report.reason);
-            if constexpr (requires { self->handler_.on_messages_over(report.reason); })
-                static_cast<void>(call_hook([&] { self->handler_.on_messages_over(report.reason); }));
-            self->messages_are_over_.store(true, std::memory_order_release);
-            self->wake_or_abort();
-        }
+        void on_finished(const inbox_report& report) const noexcept { self->end_handling(report); }
     };
 
-protected:
+    using metered = detail::metered_transport<Transport>;
+    using anchor = basic_session_anchor<endpoint, Traits>;
     using loop_scope = basic_handler_scope<Traits>;
-    using writer = single_writer<Transport, writer_hook, Side, no_observer, Traits>;
-    using barrier = basic_sequence_barrier<Traits>;
-    using item = received_item<barrier>;
-    using message_inbox = inbox<item, inbox_hook, Traits>;
-
-    /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
-    struct in_the_turn {
-        explicit in_the_turn(endpoint_parts& self) noexcept : whole(&self), writing(self.out_.loop_scope()) {}
-        loop_scope whole, writing;
-    };
-
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
+    static constexpr bool holds_messages = requires { Handler::holds_message; };
+    /// In held_, beside a message's number.
+    static constexpr std::uint64_t messages_over = std::uint64_t{1} << 63;
+    struct nothing {};
 
-    template <class... Gated>
-    endpoint_parts(Transport connection, Schedule hook, Handler handler, const endpoint_options& options,
-                   Side side, Work work, Gated... gated)
-        : beat_(options.beating, Traits::clock::now()),
-          in_(whole_messages(options.reading)),
-          close_timeout_(bound_of(options.close_timeout)),
-          handle_quantum_(bound_of(options.handle_quantum)),
-          max_unsent_(bound_of(options.max_unsent)),
-          max_unsent_frames_(bound_of(options.max_unsent_frames)),
-          handler_(std::move(handler)),
-          schedule_(std::move(hook)),
-          work_(std::move(work)),
-          inbox_(inbox_hook{this}, options.handling),
-          out_(gated..., std::move(connection), writer_hook{this}, options.writing, std::move(side)) {
-        if constexpr (requires { handler_.attach(whole()); }) handler_.attach(whole());
-        auto made = anchor::make(whole());
-        if (made) {
-            anchor_ = std::move(*made);
-        } else {
-            abort(errc::out_of_memory);
-        }
-    }
-    endpoint_parts(const endpoint_parts&) = delete;
-    endpoint_parts& operator=(const endpoint_parts&) = delete;
-    ~endpoint_parts() {
+public:
+    static constexpr role self = Side::self;
+    using writer_type = single_writer<metered, writer_hook, Side, no_observer, Traits>;
+    using reader_type = basic_reader<default_side<self>>;
+    using barrier_type = basic_sequence_barrier<Traits>;
+    using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
+    using weak_handle = basic_weak_session<endpoint, Traits>;
+
+    explicit endpoint(Transport connection, Schedule hook, Handler handler,
+                      const endpoint_options& options = {}, Side side = {}, Work work = {})
+        : endpoint(std::move(handler), std::move(hook), std::move(work), options,
+                   metered(std::move(connection)), writer_hook{this}, options.writing, std::move(side)) {}
+    /// The writer is born closed, until its init_gate opens (write/init_gate.hpp): `init_gate gate(e.writer())`.
+    endpoint(born_gated_t, Transport connection, Schedule hook, Handler handler,
+             const endpoint_options& options = {}, Side side = {}, Work work = {})
+        : endpoint(std::move(handler), std::move(hook), std::move(work), options, born_gated,
+                   metered(std::move(connection)), writer_hook{this}, options.writing, std::move(side)) {}
+
+    endpoint(const endpoint&) = delete;
+    endpoint& operator=(const endpoint&) = delete;
+    ~endpoint() {
         WSOLO_ASSERT(!loop_scope::is_inside(this) && !loop_scope::is_inside(&handled_),
                      "an endpoint is destroyed by one of its own callbacks");
         is_going_.store(true, std::memory_order_relaxed);
@@ -13373,174 +14010,36 @@ protected:
         anchor_ = {};                   // waits for work(), and for what handles have in progress
     }
 
-    [[nodiscard]] Whole& whole() noexcept { return static_cast<Whole&>(*this); }
+    // ---- the loop's
 
-    static read_limits whole_messages(read_limits limits) noexcept {
-        limits.deliver = delivery::messages;
-        return limits;
-    }
-
-    errc begin_close(close_code code, std::string_view reason) {
-        const errc error = out_.close(code, reason);
-        if (error == errc::none) is_closing_.store(true, std::memory_order_relaxed);
-        return error;
-    }
-    /// The same when there must be an end, whatever happens.
-    void close_or_abort(close_code code, std::string_view reason, errc why) {
-        const errc error = begin_close(code, reason);
-        if (error != errc::none && error != errc::closed) abort(why);
-    }
-
-    void abort(errc why) {
-        if (why == errc::none) why = errc::aborted; // none is for an end in order
-        out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
-        handled_.close(why);
-        static_cast<void>(inbox_.close(why));
-    }
-
-    void handle_some() {
-        const auto handle = [this](item&& next) {
-            errc error = errc::none;
-            {
-                [[maybe_unused]] const auto numbered = handled_.handle(next.take_ticket());
-                error = call_handler(handler_, whole(), next.take_message());
-            }
-            if (error == errc::none || error == errc::closed) return errc::none;
-            handled_.close(error);
-            return error;
-        };
-        if constexpr (requires { handler_.wants_message(); }) {
-            static_cast<void>(
-                inbox_.drain_while(handle, [this] { return handler_.wants_message(); }, handle_quantum_));
-        } else {
-            static_cast<void>(inbox_.drain(handle, handle_quantum_));
-        }
-    }
-
-    /// Has run() called soon: by this turn's own end where the loop itself asks.
-    bool wake(bool& is_due) {
-        if (loop_scope::is_inside(this)) return is_due = true;
-        return is_going_.load(std::memory_order_relaxed) || ask_for_a_turn(schedule_);
-    }
-    void wake_or_abort() {
-        if (!wake(work_is_due_)) abort(errc::schedule_refused);
-    }
-
-    heartbeat beat_;
-    basic_reader<default_side<Side::self>> in_;
-    byte_buffer rest_; ///< bytes behind a pause
-    ending_record end_;
-    time_point write_deadline_ = no_deadline;
-    time_point give_up_at_ = no_deadline;
-    time_point close_by_ = no_deadline; ///< while owed_close_ waits for the messages before it
-    std::optional<control_frame> owed_close_;
-    const duration close_timeout_;
-    const std::uint32_t handle_quantum_;
-    const std::size_t max_unsent_;
-    const std::uint32_t max_unsent_frames_;
-    bool write_is_due_ = false;
-    bool work_is_due_ = false;
-    bool is_blocked_ = false;
-    bool writer_is_over_ = false;
-    bool input_is_over_ = false;
-    bool is_finished_ = false;
-    bool is_listening_ = true;                                        ///< what the loop was told last
-    typename Traits::template atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
-    typename Traits::template atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
-    typename Traits::template atomic<bool> is_going_{false}; ///< the destructor runs: nobody is asked
-
-    Handler handler_;
-    [[no_unique_address]] Schedule schedule_;
-    [[no_unique_address]] Work work_;
-    barrier handled_;
-    message_inbox inbox_;
-    writer out_;
-    anchor anchor_; ///< the last, so that nothing goes while work() is inside
-
-private:
-    /// False: nobody will come.
-    bool ask_for_work() {
-        if (is_going_.load(std::memory_order_relaxed)) return false;
-        if constexpr (handles_here) {
-            return wake(work_is_due_);
-        } else {
-            if (!anchor_) return false; // made without memory: there is no handle to come by
-            auto call = [this] { return work_(anchor_.handle()); };
-            return ask_for_a_turn(call);
-        }
-    }
-};
-
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/endpoint/detail/endpoint_turn.hpp
-// What an endpoint does in a turn of its loop: input to events, events to replies and messages, then the handler, the
-// heartbeat, the writer, and the question whether it is over.
-//
-// Laws of this file:
-// - Everything here belongs to the loop's thread.
-// - What came before a Close, or before a broken rule, is answered before it is.
-// - The first thing that went wrong names the end.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-template <class Whole, transport Transport, schedule_hook Schedule, class Handler, class Side, class Work,
-          class Traits>
-class endpoint_turn : protected endpoint_parts<Whole, Transport, Schedule, Handler, Side, Work, Traits> {
-protected:
-    using parts = endpoint_parts<Whole, Transport, Schedule, Handler, Side, Work, Traits>;
-    using parts::beat_;
-    using parts::close_by_;
-    using parts::close_timeout_;
-    using parts::end_;
-    using parts::give_up_at_;
-    using parts::handled_;
-    using parts::handler_;
-    using parts::in_;
-    using parts::inbox_;
-    using parts::input_is_over_;
-    using parts::is_blocked_;
-    using parts::is_closing_;
-    using parts::is_finished_;
-    using parts::is_listening_;
-    using parts::max_unsent_;
-    using parts::max_unsent_frames_;
-    using parts::messages_are_over_;
-    using parts::out_;
-    using parts::owed_close_;
-    using parts::parts;
-    using parts::rest_;
-    using parts::schedule_;
-    using parts::work_is_due_;
-    using parts::write_deadline_;
-    using parts::write_is_due_;
-    using parts::writer_is_over_;
-    using typename parts::in_the_turn;
-
-    endpoint_wants on_bytes(mutable_bytes received) {
+    /// Bytes from the peer, which are unmasked in place; they are the caller's again when this returns. Replies are
+    /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written. O(n).
+    endpoint_wants receive(mutable_bytes received) {
         const time_point now = Traits::clock::now();
         beat_.on_received(now);
         {
             const in_the_turn inside(*this);
-            if (!input_is_over_) take(received, now);
+            take(received, now);
             handle_here();
         }
         return settle(now);
     }
 
-    endpoint_wants on_end(errc why) {
+    /// The transport gives no more bytes. errc::none: the peer ended its direction; without a Close before it, it is
+    /// told so (1002), after what came before was handled and answered. Otherwise: what broke.
+    endpoint_wants end_of_input(errc why = errc::none) {
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
         {
             const in_the_turn inside(*this);
-            end_input(why);
+            end_input(why, now);
             handle_here();
         }
         return settle(now);
     }
 
-    endpoint_wants on_turn() {
+    /// What the hook, a writable transport and a deadline ask for. A call too many is harmless.
+    endpoint_wants run() {
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
         {
@@ -13551,88 +14050,260 @@ protected:
         return settle(now);
     }
 
+    // ---- the handling thread's
+
+    /// Handles what is queued, up to the quantum; what the `Work` hook asks for. One caller at a time gets to it.
+    void work()
+        requires(!handles_here)
+    {
+        handle_some();
+    }
+
+    // ---- any thread's: for a handler that takes messages when it wants to (endpoint/conversation.hpp)
+
+    /// The last message that on_message() was given is handled.
+    void message_done()
+        requires(holds_messages)
+    {
+        const std::uint64_t before = held_.fetch_and(messages_over, std::memory_order_acq_rel);
+        if (const std::uint64_t done = before & ~messages_over; done != 0) {
+            handled_.complete(done);
+            if ((before & messages_over) != 0) note_messages_over();
+        }
+    }
+    /// wants_message() says yes now.
+    void want_messages() { inbox_.rouse(); }
+    /// The handler takes what is queued, and no more: closes, unless the end has begun.
+    void want_no_more_messages() {
+        if (inbox_.close()) static_cast<void>(close());
+        inbox_.rouse();
+    }
+
+    // ---- any thread's: sends
+
+    /// See single_writer's functions of these names. What a handler sends while it handles counts as a reply:
+    /// endpoint_options::max_unsent.
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done = {}) {
+        return count(payload.size(), out_.send_text(payload, on_done));
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome on_done = {}) {
+        return count(payload.size(), out_.send_binary(payload, on_done));
+    }
+    /// A received message goes out again as it is: text as text.
+    [[nodiscard]] errc send(const message& what, on_outcome on_done = {}) {
+        return what.is_text() ? send_text(what.text(), on_done) : send_binary(what.bytes(), on_done);
+    }
+    [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
+        return count(frame.bytes().size(), out_.send(frame, on_done));
+    }
+    /// A PING of the application's own. on_pong() tells of its answer.
+    [[nodiscard]] errc send_ping(const_bytes payload = {}) { return out_.send_ping(payload); }
+
+    /// Begins the closing handshake: what was sent before leaves within `within` (writing.timeouts.drain, unless said). Messages
+    /// that the peer sent before it saw this are still handled. A reason that is too long is cut at a code point.
+    [[nodiscard]] errc close(close_code code = close_code::normal, std::string_view reason = {}) {
+        return begin_close(out_.close(code, reason));
+    }
+    [[nodiscard]] errc close(close_code code, std::string_view reason, duration within) {
+        return begin_close(out_.close(code, reason, within));
+    }
+    /// Ends the connection without a Close; what is queued on either side is dropped and counted.
+    void abort(errc why = errc::aborted) {
+        if (why == errc::none) why = errc::aborted; // none is for an end in order
+        out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
+        handled_.close(why);
+        static_cast<void>(inbox_.close(why));
+    }
+    /// For threads that may outlive this: `if (auto live = weak.try_use()) live->send_text(...)`.
+    [[nodiscard]] weak_handle handle() const noexcept { return anchor_.handle(); }
+
+    // ---- the parts. The reader, the heartbeat and the counters are the loop's.
+
+    [[nodiscard]] writer_type& writer() noexcept { return out_; }
+    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }
+    [[nodiscard]] const inbox_type& messages() const noexcept { return inbox_; }
+    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }
+    /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
+    /// waits until these are handled (sync/sequence_barrier.hpp).
+    [[nodiscard]] barrier_type& handled() noexcept { return handled_; }
+    [[nodiscard]] Handler& handler() noexcept { return handler_; }
+    [[nodiscard]] Transport& transport() noexcept { return out_.connection().transport_itself(); }
+    [[nodiscard]] endpoint_counters counters() const noexcept {
+        endpoint_counters now = counters_;
+        now.sends_refused = sends_refused_.load(std::memory_order_relaxed);
+        return now;
+    }
+    /// Complete once `finished`. The loop's.
+    [[nodiscard]] const ending& how_it_ended() const noexcept { return how_; }
+
 private:
+    /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
+    struct in_the_turn {
+        explicit in_the_turn(endpoint& self) noexcept : whole(&self), writing(self.out_.loop_scope()) {}
+        loop_scope whole, writing;
+    };
+
+    template <class... Writer>
+    endpoint(Handler handler, Schedule hook, Work work, const endpoint_options& options, Writer&&... writer)
+        : beat_(options.beating, Traits::clock::now()),
+          in_(whole_messages(options.reading)),
+          end_(self, options.ending),
+          close_timeout_(bound_of(options.ending.close_timeout)),
+          handle_quantum_(bound_of(options.handle_quantum)),
+          min_rate_(options.writing.timeouts.min_rate),
+          max_kept_(bound_of(options.handling.max_bytes)),
+          room_at_bytes_(bound_of(options.writing.limits.max_bytes) / 2),
+          room_at_frames_(bound_of(options.writing.limits.max_frames) / 2),
+          replies_(options.max_unsent, options.max_unsent_replies),
+          handler_(std::move(handler)),
+          schedule_(std::move(hook)),
+          work_(std::move(work)),
+          inbox_(inbox_hook{this}, options.handling),
+          out_(std::forward<Writer>(writer)...) {
+        detail::check_hooks<Handler, endpoint>();
+        auto made = anchor::make(*this);
+        if (made) {
+            anchor_ = std::move(*made);
+        } else {
+            abort(errc::out_of_memory);
+        }
+        if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
+    }
+
+    static read_limits whole_messages(read_limits limits) noexcept {
+        limits.deliver = delivery::messages;
+        return limits;
+    }
+
+    // ---- asking for turns
+
+    /// Has run() called soon: by this turn's own end where the loop itself asks.
+    bool wake(bool& is_due) {
+        if (loop_scope::is_inside(this)) return is_due = true;
+        return is_going_.load(std::memory_order_relaxed) || detail::ask_for_a_turn(schedule_);
+    }
+    void wake_or_abort() {
+        if (!wake(work_is_due_)) abort(errc::schedule_refused);
+    }
+    /// False: no thread will come.
+    bool ask_for_work() {
+        if (is_going_.load(std::memory_order_relaxed)) return false;
+        if constexpr (handles_here) {
+            return wake(work_is_due_);
+        } else {
+            if (!anchor_) return false; // made without memory: there is no handle to come by
+            auto call = [this] { return work_(anchor_.handle()); };
+            return detail::ask_for_a_turn(call);
+        }
+    }
+
     // ---- in
 
     void take(mutable_bytes received, time_point now) {
-        if (!rest_.empty() || inbox_.is_paused()) return keep(received);
+        if (end_.is_discarding()) return end_.on_discarded(received.size());
+        if (kept() != 0 || is_held_back()) return keep(received, !is_listening_);
+        if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false);
+    }
+
+    /// Reads until it is held back: what is left.
+    mutable_bytes read(mutable_bytes received, time_point now) {
         auto found = in_.read(received);
         for (const event& each : found) {
             meet(each, now);
-            if (inbox_.is_paused()) return keep(found.unread());
+            if (is_held_back()) return found.unread();
         }
-        if (!in_.open() || input_is_over_) end_messages();
+        return {};
     }
 
-    /// What came before the pause was heard of: no more than one receive() brings, if the loop listens.
-    void keep(mutable_bytes bytes) {
-        if (rest_.append(bytes)) return;
-        fail(errc::out_of_memory);
-        input_is_over_ = true; // behind a gap nothing is a frame
-        if (rest_.empty()) end_messages();
+    /// Whether nothing is read now: what was read fills the inbox, or is answered faster than the answers leave.
+    [[nodiscard]] bool is_held_back() const noexcept { return inbox_.is_paused() || replies_.is_full(); }
+
+    [[nodiscard]] std::size_t kept() const noexcept { return rest_.size() - rest_at_; }
+
+    /// No more than one receive() brings, if the loop listens.
+    void keep(mutable_bytes bytes, bool is_unasked) {
+        if (is_unasked && kept() + bytes.size() > max_kept_) return stop_reading(errc::inbox_overflow);
+        if (rest_at_ > rest_.size() / 2) { // each byte is moved once, at most, for each that was read
+            byte_buffer fresh;
+            if (!fresh.append(rest_.view().subspan(rest_at_))) return stop_reading(errc::out_of_memory);
+            rest_ = std::move(fresh);
+            rest_at_ = 0;
+        }
+        if (!rest_.append(bytes)) stop_reading(errc::out_of_memory);
+    }
+    /// There is a gap now: nothing after it is a frame.
+    void stop_reading(errc why) {
+        fail(why);
+        end_.on_unreadable(Traits::clock::now());
+        rest_at_ = 0;
+        rest_.release();
+        end_messages();
     }
 
     void take_rest(time_point now) {
-        if (rest_.empty() || inbox_.is_paused()) return;
-        byte_buffer rest = std::move(rest_);
-        take(rest.view(), now);
+        if (kept() == 0 || is_held_back()) return;
+        const std::size_t left = read(rest_.view().subspan(rest_at_), now).size();
+        rest_at_ = rest_.size() - left;
+        if (left != 0) return;
+        rest_at_ = 0;
+        rest_.release();
+        if (input_is_over_) end_reading(now);
     }
 
     void meet(const event& found, time_point now) {
         switch (found.kind()) {
         case event_kind::message: return deliver(found);
         case event_kind::fragment: return; // not with delivery::messages
-        case event_kind::ping:
-            if (const auto reply = found.owed_reply()) answer(*reply);
-            return;
-        case event_kind::pong: return beat_.on_pong(now);
-        case event_kind::peer_close: end_.peer_closed(found.code()); break;
+        case event_kind::ping: return meet_ping(found);
+        case event_kind::pong: return meet_pong(found, now);
+        case event_kind::peer_close: meet_close(found, now); break;
         case event_kind::failure:
-            end_.blame(found.error());
-            if (!found.owes_reply() && !in_.close_sent()) return out_.abort(found.error());
+            blame(found.error());
+            end_.on_unreadable(now);
+            if (!found.owes_reply() && !in_.close_sent()) return abort_output(found.error());
             break;
         }
-        // What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
-        owed_close_ = found.owed_reply();
-        close_by_ = deadline_after(now, close_timeout_);
+        owe_close(found.owed_reply(), now);
+        end_messages();
     }
 
-    void answer_close(time_point now) {
-        if (!owed_close_ || (!messages_are_over() && now < close_by_)) return;
-        answer(*owed_close_);
-        owed_close_.reset();
+    void meet_ping(const event& found) {
+        ++counters_.pings_received;
+        if (const auto reply = found.owed_reply()) answer(*reply);
+        if constexpr (detail::has_on_ping<Handler, endpoint>)
+            guard([&] { handler_.on_ping(*this, found.payload()); });
     }
-
-    void answer(const control_frame& reply) {
-        const errc error = out_.send(reply);
-        if (error == errc::none && reply.op() != opcode::close) end_.count_control();
-        if (error == errc::closed || (error == errc::none && reply.op() == opcode::close))
-            return in_.note_close_sent();
-        if (error != errc::none) fail(error);
+    void meet_pong(const event& found, time_point now) {
+        ++counters_.pongs_received;
+        [[maybe_unused]] const std::optional<duration> round_trip = beat_.on_pong(now, found.payload());
+        if constexpr (detail::has_on_pong<Handler, endpoint>)
+            guard([&] { handler_.on_pong(*this, found.payload(), round_trip); });
     }
-
-    /// No handler runs, or ever will.
-    [[nodiscard]] bool messages_are_over() const noexcept {
-        return messages_are_over_.load(std::memory_order_acquire);
+    void meet_close(const event& found, time_point now) {
+        how_.peer_closed = true;
+        how_.code = found.code();
+        end_.on_peer_close(now);
+        if constexpr (detail::has_on_peer_close<Handler, endpoint>)
+            guard([&] { handler_.on_peer_close(*this, found.code(), found.reason()); });
     }
 
     void deliver(const event& found) {
+        ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
+        counters_.bytes_received += found.payload().size();
         byte_buffer bytes;
         if (!bytes.append(found.payload())) return lose(errc::out_of_memory);
         const std::size_t size = bytes.size();
-        typename parts::item next(message(found.is_text(), std::move(bytes)), handled_);
+        detail::received_item next(message(found.is_text(), std::move(bytes)), handled_);
         const errc refused = inbox_.push(std::move(next), size).error;
         if (refused == errc::none) return;
         next.abandon();
         if (refused == errc::closed) return;
         if (refused != errc::queue_full) return lose(refused);
-        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); }) {
-            if (!call_hook([&] { handler_.on_refused(this->whole(), next.take_message()); }))
-                lose(errc::handler_failed);
-        }
+        if constexpr (detail::has_on_refused<Handler, endpoint>)
+            guard([&] { handler_.on_refused(*this, next.take_message()); });
     }
 
-    /// A message could not be queued, so none behind it is; those before it are still handled, unless the inbox
+    /// A message could not be queued, so none after it is; those before it are still handled, unless the inbox
     /// itself says otherwise.
     void lose(errc why) {
         handled_.close(why);
@@ -13640,18 +14311,22 @@ private:
         fail(why);
     }
 
-    void end_input(errc why) {
+    void end_input(errc why, time_point now) {
         if (std::exchange(input_is_over_, true)) return;
-        if (in_.open() && !in_.peer_closed()) {
-            end_.blame(why == errc::none ? errc::connection_lost : why);
-            if (why != errc::none) {
-                out_.abort(why);
-            } else { // only one direction is over, so the other can still say what is wrong with that
-                this->close_or_abort(close_code::protocol_error, "the stream ended without a Close frame",
-                                     errc::connection_lost);
-            }
+        input_error_ = why;
+        end_.on_input_over(now);
+        if (kept() == 0) end_reading(now);
+        if (why != errc::none) abort_output(why);
+    }
+    /// The stream is over, and all of it was read.
+    void end_reading(time_point now) {
+        if (in_.open()) {
+            blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
+            owes_lost_close_ =
+                input_error_ == errc::none; // the other direction can still say what is wrong with that
+            close_by_ = deadline_after(now, close_timeout_);
         }
-        if (rest_.empty()) end_messages();
+        end_messages();
     }
 
     /// Nothing more will be pushed; what was is still handled.
@@ -13660,57 +14335,113 @@ private:
     // ---- handling
 
     void handle_here() {
-        if constexpr (parts::handles_here) {
+        if constexpr (handles_here) {
             work_is_due_ = false;
-            this->handle_some();
+            handle_some();
         }
     }
 
-    // ---- the turn's end
+    void handle_some() {
+        const auto handle = [this](detail::received_item<barrier_type>&& next) {
+            errc error = errc::none;
+            {
+                auto numbered = handled_.handle(next.take_ticket());
+                if constexpr (holds_messages) held_.store(numbered.defer(), std::memory_order_release);
+                error = detail::call_handler(handler_, *this, next.take_message());
+            }
+            if (error == errc::none || error == errc::closed) return errc::none;
+            handled_.close(error);
+            return error;
+        };
+        static_cast<void>(inbox_.drain_while(handle, [this] { return wants_messages(); }, handle_quantum_));
+    }
 
+    [[nodiscard]] bool wants_messages() {
+        if constexpr (requires { handler_.wants_message(); }) {
+            if (!handler_.wants_message()) return false;
+        }
+        return !replies_.is_full();
+    }
+
+    /// The inbox is over: any thread.
+    void end_handling(const inbox_report& report) noexcept {
+        // What was dropped stays open in the barrier, so that those who wait for it are told why.
+        if (!report.is_clean()) handled_.close(report.reason);
+        if constexpr (requires { handler_.on_messages_over(report.reason); })
+            static_cast<void>(detail::call_hook([&] { handler_.on_messages_over(report.reason); }));
+        if constexpr (holds_messages) {
+            if (held_.fetch_or(messages_over, std::memory_order_acq_rel) != 0) return;
+        }
+        note_messages_over();
+    }
+    void note_messages_over() noexcept {
+        messages_are_over_.store(true, std::memory_order_release);
+        wake_or_abort();
+    }
+    /// No handler runs, or ever will.
+    [[nodiscard]] bool messages_are_over() const noexcept {
+        return messages_are_over_.load(std::memory_order_acquire);
+    }
+
+    template <class Call>
+    void guard(Call call) {
+        if (!detail::call_hook(call)) lose(errc::handler_failed);
+    }
+
+    // ---- out
+
+    /// Counts what this side's user sent.
+    errc count(std::size_t bytes, errc answer) {
+        if (answer == errc::none) {
+            if (loop_scope::is_inside(&handled_)) replies_.add(bytes);
+        } else if (answer == errc::queue_full) {
+            sends_refused_.fetch_add(1, std::memory_order_relaxed);
+            wants_room_.store(true, std::memory_order_relaxed);
+        }
+        return answer;
+    }
+
+    void answer(const control_frame& reply) {
+        const errc error = out_.send(reply);
+        if (error == errc::none && reply.op() != opcode::close) ++how_.control_frames;
+        if (error == errc::closed || (error == errc::none && reply.op() == opcode::close))
+            return in_.note_close_sent();
+        if (error != errc::none) fail(error);
+    }
+
+    errc begin_close(errc answer) {
+        if (answer == errc::none) is_closing_.store(true, std::memory_order_relaxed);
+        return answer;
+    }
     /// Ends the connection for a reason of this side's: with a Close that says so, if one can still be sent.
     void fail(errc why) {
-        end_.blame(why);
+        blame(why);
         const close_code known = close_code_for(why);
-        this->close_or_abort(known == close_code::no_status ? close_code::internal_error : known,
-                             to_string(why), why);
+        const errc error =
+            close(known == close_code::no_status ? close_code::internal_error : known, to_string(why));
+        if (error != errc::none && error != errc::closed) abort(why);
+    }
+    void abort_output(errc why) { out_.abort(why, duration::zero()); }
+    void blame(errc why) noexcept {
+        if (how_.reason == errc::none) how_.reason = why;
     }
 
-    void keep_alive(time_point now) {
-        if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
-        if (!is_listening_) beat_.on_not_listening(now);
-        const heartbeat_actions due = beat_.tick(now);
-        if (due.send_ping) {
-            const errc error = out_.send_ping({}, {&endpoint_turn::on_ping_told, this});
-            if (error == errc::none) end_.count_control();
-            if (error == errc::closed) beat_.on_closing();
-            if (error != errc::none) beat_.on_ping_dropped(now);
-        }
-        if constexpr (requires { handler_.on_beat(this->whole(), due.roll_window); }) {
-            if (due.send_beat && !call_hook([&] { handler_.on_beat(this->whole(), due.roll_window); }))
-                lose(errc::handler_failed);
-        }
-        if (due.peer_is_dead) {
-            end_.blame(errc::pong_timeout);
-            out_.abort(errc::pong_timeout, duration::zero());
-        }
+    /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
+    void owe_close(const std::optional<control_frame>& reply, time_point now) {
+        if (!reply) return;
+        close_by_ = deadline_after(now, close_timeout_);
+        owed_close_.reset(new (std::nothrow) control_frame(*reply));
+        if (!owed_close_) answer(*reply); // without memory it can't wait
     }
+    void answer_close(time_point now) {
+        if (!owes_close() || (!messages_are_over() && now < close_by_)) return;
+        if (const auto reply = std::exchange(owed_close_, nullptr)) answer(*reply);
+        if (std::exchange(owes_lost_close_, false))
+            static_cast<void>(close(close_code::protocol_error, "the stream ended without a Close frame"));
+    }
+    [[nodiscard]] bool owes_close() const noexcept { return owed_close_ || owes_lost_close_; }
 
-    /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
-    static void on_ping_told(void* context, errc outcome) noexcept {
-        if (outcome == errc::none)
-            static_cast<endpoint_turn*>(context)->beat_.on_ping_written(Traits::clock::now());
-    }
-
-    void pump(time_point now) {
-        if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
-        const pump_result left = out_.pump();
-        is_blocked_ = left.status == pump_status::blocked;
-        write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
-        if (left.status != pump_status::finished) return;
-        writer_is_over_ = true;
-        give_up_at_ = deadline_after(now, close_timeout_);
-    }
+    // ---- the turn's end
 
     endpoint_wants settle(time_point now) {
         if (is_finished_) return {.read = false, .finished = true};
@@ -13721,266 +14452,228 @@ private:
             answer_close(now);
         }
         pump(now);
-        if (is_input_over(now)) end_here();
-        if (writer_is_over_ && input_is_over_ && messages_are_over()) return finish();
-        if (std::exchange(work_is_due_, false) && !ask_for_a_turn(schedule_)) {
-            this->abort(errc::schedule_refused);
+        if (step_end(now)) return finish();
+        if (std::exchange(work_is_due_, false) && !detail::ask_for_a_turn(schedule_)) {
+            abort(errc::schedule_refused);
             write_is_due_ = true;
             return settle(now);
         }
-        is_listening_ = !input_is_over_ && rest_.empty() && !inbox_.is_paused() && !has_much_unsent();
-        return {.read = is_listening_, .write = is_blocked_, .deadline = earliest()};
+        is_listening_ = end_.wants_input() && (end_.is_discarding() || (kept() == 0 && !is_held_back()));
+        return {.read = is_listening_, .write = is_blocked_, .deadline = lazy(earliest(), now)};
     }
 
-    [[nodiscard]] bool has_much_unsent() const noexcept {
-        return out_.queued_bytes() > max_unsent_ || out_.queued_frames() > max_unsent_frames_;
+    void keep_alive(time_point now) {
+        if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
+        if (!is_listening_) beat_.on_not_listening(now);
+        if (beat_.is_awaiting_pong() && peer_took_some(now)) beat_.on_progress(now);
+        const heartbeat_actions due = beat_.tick(now);
+        if (due.send_ping) {
+            const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
+            if (error == errc::none) ++how_.control_frames;
+            if (error == errc::closed) beat_.on_closing();
+            if (error != errc::none) beat_.on_ping_dropped(now);
+        }
+        if constexpr (detail::has_on_beat<Handler, endpoint>) {
+            if (due.send_beat) guard([&] { handler_.on_beat(*this, due.roll_window); });
+        }
+        if (due.peer_is_dead) {
+            blame(errc::pong_timeout);
+            abort_output(errc::pong_timeout);
+        }
+    }
+    /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
+    static void on_ping_told(void* context, errc outcome) noexcept {
+        if (outcome != errc::none) return;
+        auto& whole = *static_cast<endpoint*>(context);
+        const time_point now = Traits::clock::now();
+        whole.note_taken(now);
+        whole.beat_.on_ping_written(now);
+    }
+
+    /// From here on it counts what the peer takes.
+    void note_taken(time_point now) {
+        taken_ = out_.connection().taken();
+        taken_at_ = now;
+    }
+    /// Whether the peer has taken bytes of ours since then, at min_rate at least. (Less than that a dead peer's system may
+    /// still take.)
+    bool peer_took_some(time_point now) {
+        const auto bytes = static_cast<std::int64_t>(out_.connection().taken() - taken_);
+        const double seconds = std::chrono::duration<double>(now - taken_at_).count();
+        if (bytes <= 0 || static_cast<double>(bytes) < seconds * min_rate_) return false;
+        note_taken(now);
+        return true;
+    }
+
+    void pump(time_point now) {
+        if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
+        mark_replies();
+        const pump_result left = out_.pump();
+        is_blocked_ = left.status == pump_status::blocked;
+        write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
+        if (out_.queued_frames() == 0) replies_.clear();
+        if (replies_.take_room()) {
+            const in_the_turn inside(*this);
+            inbox_.rouse();
+            work_is_due_ = true; // what was kept is read on
+        }
+        tell_room();
+        if (left.status != pump_status::finished) return;
+        writer_is_over_ = true;
+        is_blocked_ = false;
+        write_deadline_ = no_deadline;
+        const drain_report report = out_.report();
+        note_taken(now);
+        switch (report.reason) {
+        case errc::none:
+        case errc::write_failed:
+        case errc::write_timed_out:
+        case errc::drain_timed_out: end_.on_output_over(report.is_clean(), now); break;
+        default: end_.on_abort();
+        }
+        blame(report.reason);
+        replies_.clear();
+    }
+
+    void mark_replies() {
+        if (!replies_.wants_mark()) return;
+        replies_.begin_mark();
+        const errc error = out_.flush({&endpoint::on_mark_passed, this});
+        if (error != errc::none)
+            replies_.drop_mark(); // no room for it now; or the end, which clears everything
+    }
+    static void on_mark_passed(void* context, errc) noexcept {
+        static_cast<endpoint*>(context)->replies_.pass_mark();
+    }
+
+    void tell_room() {
+        if constexpr (detail::has_on_room<Handler, endpoint>) {
+            if (!wants_room_.load(std::memory_order_relaxed) || out_.queued_bytes() > room_at_bytes_ ||
+                out_.queued_frames() > room_at_frames_)
+                return;
+            wants_room_.store(false, std::memory_order_relaxed);
+            const in_the_turn inside(*this);
+            guard([&] { handler_.on_room(*this); });
+            write_is_due_ = true; // what it sent
+            work_is_due_ = true;
+        }
     }
 
     // ---- the end
 
-    /// Whether the writer is over, and nothing more is to be expected of the peer.
-    bool is_input_over(time_point now) {
+    /// True: it is over.
+    bool step_end(time_point now) {
         if (!writer_is_over_) return false;
-        if (input_is_over_ || in_.peer_closed() || !out_.report().is_clean()) return true;
-        if (now < give_up_at_) return false;
-        end_.blame(errc::timed_out); // no answer to our Close
+        if (end_.is_waiting() &&
+            (peer_took_some(now) || (!is_listening_ && !end_.is_discarding() && kept() != 0)))
+            end_.on_progress(now);
+        const end_actions due = end_.next(now);
+        if (end_.missed_close()) blame(errc::timed_out);
+        if (due.end_output) out_.connection().end_output();
+        if (due.disconnect) {
+            out_.connection().disconnect();
+            const in_the_turn inside(*this);
+            input_is_over_ = true;
+            if (kept() == 0) end_messages();
+            handle_here();
+            if (kept() != 0 && !is_held_back()) work_is_due_ = true; // it still has its turn
+            handler_by_ = deadline_after(now, close_timeout_);
+        }
+        if (!end_.is_gone()) return false;
+        if (messages_are_over()) return true;
+        const std::uint64_t handled = inbox_.report().messages_handled;
+        if (std::exchange(handled_before_, handled) != handled)
+            handler_by_ = deadline_after(now, close_timeout_);
+        if (now < handler_by_) return false;
+        how_.handler_still_runs = true;
+        blame(errc::timed_out);
+        static_cast<void>(inbox_.close(errc::timed_out)); // no more of them
         return true;
-    }
-
-    void end_here() {
-        const in_the_turn inside(*this);
-        input_is_over_ = true;
-        if (rest_.empty()) end_messages();
-        handle_here();
-        // What stands behind a pause still has its turn; the mark that asked for one is gone with handle_here().
-        if (!rest_.empty() && !inbox_.is_paused()) work_is_due_ = true;
     }
 
     endpoint_wants finish() {
         const in_the_turn inside(*this);
         is_finished_ = true;
-        const ending& how = end_.finish(out_.report(), inbox_.report());
-        handled_.close(how.reason == errc::none ? errc::closed : how.reason);
-        if constexpr (requires { handler_.on_finished(this->whole(), how); })
+        how_.written = out_.report();
+        how_.handled = inbox_.report();
+        blame(how_.handled.reason);
+        if (how_.written.close != close_code::abnormal) ++how_.control_frames;
+        if (!how_.peer_closed)
+            how_.code = how_.written.is_clean() ? how_.written.close : close_code::abnormal;
+        handled_.close(how_.reason == errc::none ? errc::closed : how_.reason);
+        if constexpr (detail::has_on_finished<Handler, endpoint>)
             static_cast<void>(
-                call_hook([&] { handler_.on_finished(this->whole(), how); })); // it is over anyway
+                detail::call_hook([&] { handler_.on_finished(*this, how_); })); // it is over anyway
         return {.read = false, .finished = true};
     }
 
     [[nodiscard]] time_point earliest() const noexcept {
-        time_point first = beat_.deadline() < write_deadline_ ? beat_.deadline() : write_deadline_;
-        if (writer_is_over_ && !input_is_over_ && give_up_at_ < first) first = give_up_at_;
-        if (owed_close_ && close_by_ < first) first = close_by_;
+        time_point first = beat_.deadline();
+        const auto also = [&](time_point next) { first = next < first ? next : first; };
+        also(write_deadline_);
+        also(end_.deadline());
+        if (owes_close()) also(close_by_);
+        if (end_.is_gone()) also(handler_by_);
         return first;
     }
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/endpoint.hpp
-// One whole side of a connection behind its handshake: reader, writer, inbox, barrier, heartbeat and weak handles,
-// wired so that replies are sent, failures are answered, and the end comes within a bound.
-//
-// Laws of this file:
-// - receive(), end_of_input() and run() belong to the loop's thread, one call at a time. Sending, close(), abort()
-//   and handle() may be called from any thread.
-// - It reads and writes nothing by itself but through the transport; it says what it wants to be called for.
-// - The receive side only receives and pushes. Messages are handled serially and in order, by the loop or, with a
-//   `Work` hook, by whoever calls work(); a handler that waits stalls neither PONGs nor heartbeats.
-// - The first thing that went wrong names the end, and on_finished() is told of it once.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// See the file's laws. `Schedule` is called to have run() called soon, from any thread, by several at once.
-///
-/// `Handler` is called as `on_message(endpoint&, message)`, or is a callable of these, and returns nothing or an errc.
-/// An errc ends the connection, as does throwing (errc::handler_failed); but errc::closed, a send's answer once this
-/// side's Close is queued, is no failure. It may also have, called in the loop's thread: `on_beat(endpoint&, bool
-/// window_rolled)`, when the application's heartbeat is due; `on_refused(endpoint&, message)`, for a message that
-/// inbox_overflow::drop_newest did not let in; and `on_finished(endpoint&, const ending&)`, once, when no handler runs.
-///
-/// `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
-/// idle-to-busy transition, from any thread, by several at once. Like Schedule it refuses by returning false.
-///
-/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It calls no hook and no
-/// on_finished, tells who waits in the barrier or the writer, and waits for work() and for what handles have in
-/// progress. No other thread may be in a direct call then, and it must not run inside a callback.
-template <transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
-          class Work = in_the_loop, class Traits = std_blocking_traits>
-class endpoint : private detail::endpoint_turn<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
-                                               Transport, Schedule, Handler, Side, Work, Traits> {
-    using core = detail::endpoint_turn<endpoint, Transport, Schedule, Handler, Side, Work, Traits>;
-    friend core;
-    friend typename core::parts;
-
-public:
-    static constexpr role self = Side::self;
-    using writer_type = typename core::writer;
-    using reader_type = basic_reader<default_side<self>>;
-    using barrier_type = typename core::barrier;
-    using inbox_type = typename core::message_inbox;
-    using weak_handle = basic_weak_session<endpoint, Traits>;
-
-    explicit endpoint(Transport connection, Schedule hook, Handler handler,
-                      const endpoint_options& options = {}, Side side = {}, Work work = {})
-        : core(std::move(connection), std::move(hook), std::move(handler), options, std::move(side),
-               std::move(work)) {}
-    /// The writer is born closed, until its init_gate opens (write/init_gate.hpp): `init_gate gate(e.writer())`.
-    endpoint(born_gated_t, Transport connection, Schedule hook, Handler handler,
-             const endpoint_options& options = {}, Side side = {}, Work work = {})
-        : core(std::move(connection), std::move(hook), std::move(handler), options, std::move(side),
-               std::move(work), born_gated) {}
-
-    endpoint(const endpoint&) = delete;
-    endpoint& operator=(const endpoint&) = delete;
-    ~endpoint() = default;
-
-    // ---- the loop's
-
-    /// Bytes from the peer, which are unmasked in place; they are the caller's again when this returns. Replies are
-    /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written.
-    endpoint_wants receive(mutable_bytes received) { return this->on_bytes(received); }
-
-    /// The transport gives no more bytes. errc::none: the peer ended its direction; without a Close before it, it is
-    /// told so (1002), behind what was queued for it. Otherwise: what broke.
-    endpoint_wants end_of_input(errc why = errc::none) { return this->on_end(why); }
-
-    /// What the hook, a writable transport and a deadline ask for. A call too many is harmless.
-    endpoint_wants run() { return this->on_turn(); }
-
-    // ---- whoever handles
-
-    /// Handles what is queued, up to the quantum; what the `Work` hook asks for. One caller at a time gets to it.
-    void work()
-        requires(!core::handles_here)
-    {
-        this->handle_some();
+    /// A timer that fires too early costs a call; one that moves with every message costs a call for each.
+    [[nodiscard]] time_point lazy(time_point due, time_point now) noexcept {
+        if (due < told_deadline_ || told_deadline_ <= now || due == no_deadline) told_deadline_ = due;
+        return told_deadline_;
     }
 
-    /// For a handler that takes messages when it wants to (endpoint/message_source.hpp): it wants one now.
-    void ask_for_messages() { this->inbox_.rouse(); }
+    heartbeat beat_;
+    reader_type in_;
+    stream_end end_;
+    ending how_;
+    endpoint_counters counters_;
+    byte_buffer rest_;        ///< what came while reading was held back
+    std::size_t rest_at_ = 0; ///< its first byte that was not read
+    time_point write_deadline_ = no_deadline;
+    time_point told_deadline_ = no_deadline;
+    time_point close_by_ = no_deadline;   ///< while an owed Close waits for the messages before it
+    time_point handler_by_ = no_deadline; ///< while only a handler is waited for
+    time_point taken_at_{};
+    std::uint64_t taken_ = 0;
+    std::uint64_t handled_before_ = 0;
+    std::unique_ptr<control_frame> owed_close_; ///< the reply to the peer's Close, or to what it broke
+    const duration close_timeout_;
+    const std::uint32_t handle_quantum_;
+    const std::uint32_t min_rate_;
+    const std::size_t max_kept_;
+    const std::size_t room_at_bytes_;
+    const std::uint32_t room_at_frames_;
+    errc input_error_ = errc::none;
+    bool owes_lost_close_ = false; ///< the stream ended without a Close
+    bool write_is_due_ = false;
+    bool work_is_due_ = false;
+    bool is_blocked_ = false;
+    bool writer_is_over_ = false;
+    bool input_is_over_ = false;
+    bool is_finished_ = false;
+    bool is_listening_ = true;                                        ///< what the loop was told last
+    typename Traits::template atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
+    typename Traits::template atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
+    typename Traits::template atomic<bool> is_going_{false}; ///< the destructor runs: no thread is asked
+    typename Traits::template atomic<bool> wants_room_{false};
+    typename Traits::template atomic<std::uint64_t> sends_refused_{0};
+    /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
+    /// to come is the one to tell.
+    [[no_unique_address]]
+    std::conditional_t<holds_messages, typename Traits::template atomic<std::uint64_t>, nothing> held_{};
+    detail::unsent_replies<Traits> replies_;
 
-    // ---- any thread's
-
-    /// See single_writer's functions of these names.
-    [[nodiscard]] errc send_text(std::string_view payload) { return this->out_.send_text(payload); }
-    [[nodiscard]] errc send_binary(const_bytes payload) { return this->out_.send_binary(payload); }
-    /// Begins the closing handshake. Messages that the peer sent before it saw this are still handled.
-    [[nodiscard]] errc close(close_code code = close_code::normal, std::string_view reason = {}) {
-        return this->begin_close(code, reason);
-    }
-    /// Ends the connection without a Close; what is queued on either side is dropped and counted.
-    void abort(errc why = errc::aborted) { core::abort(why); }
-    /// For threads that may outlive this: `if (auto live = weak.try_use()) live->send_text(...)`.
-    [[nodiscard]] weak_handle handle() const noexcept { return this->anchor_.handle(); }
-
-    /// The parts. The reader and the heartbeat are the loop's.
-    [[nodiscard]] writer_type& writer() noexcept { return this->out_; }
-    [[nodiscard]] const reader_type& reader() const noexcept { return this->in_; }
-    [[nodiscard]] const inbox_type& messages() const noexcept { return this->inbox_; }
-    [[nodiscard]] const heartbeat& beat() const noexcept { return this->beat_; }
-    /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
-    /// waits until these are handled (sync/sequence_barrier.hpp).
-    [[nodiscard]] barrier_type& handled() noexcept { return this->handled_; }
-    [[nodiscard]] Handler& handler() noexcept { return this->handler_; }
-    /// Complete once `finished`. The loop's.
-    [[nodiscard]] const ending& how_it_ended() const noexcept { return this->end_.how(); }
+    Handler handler_;
+    [[no_unique_address]] Schedule schedule_;
+    [[no_unique_address]] Work work_;
+    barrier_type handled_;
+    inbox_type inbox_;
+    writer_type out_;
+    anchor anchor_; ///< the last, so that nothing goes while work() is inside
 };
 
 template <class Transport, class Schedule, class Handler>
 endpoint(Transport, Schedule, Handler) -> endpoint<Transport, Schedule, Handler>;
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/endpoint/message_source.hpp
-// An endpoint's messages for a coroutine: `wsolo::result<wsolo::message> got = co_await e.handler().next();`
-//
-// Laws of this file:
-// - A message leaves the inbox when the coroutine asks for it, and not before: while it is busy, or waits for something
-//   else, the inbox's bounds hold.
-// - The coroutine runs where messages are handled: in the loop, or in work(). It is resumed with no lock held, inside
-//   the handling of the message it gets.
-// - One coroutine at a time waits.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// The `Handler` of an endpoint whose messages a coroutine takes. Not thread-safe: next() is called where messages are
-/// handled (in the loop, or within work() where a pool does it), or before the first is received. A coroutine that
-/// awaits other things as well comes back there before it asks for the next message, which a loop can arrange and a
-/// pool can't.
-class message_source {
-public:
-    class [[nodiscard]] awaiter;
-
-    /// co_await gives the next message, or why there is none: errc::closed behind the last one, or the error that
-    /// ended the handling. When the endpoint is being destroyed, errc::aborted: the coroutine must then not touch it.
-    awaiter next() noexcept;
-
-    // The endpoint's.
-
-    template <class Endpoint>
-    void attach(Endpoint& whole) noexcept {
-        whole_ = &whole;
-        ask_ = [](void* of) { static_cast<Endpoint*>(of)->ask_for_messages(); };
-    }
-    [[nodiscard]] bool wants_message() const noexcept { return waiting_ != nullptr; }
-    void on_message(auto&, message&& received) { give(std::move(received)); }
-    void on_messages_over(errc why) {
-        over_ = why == errc::none ? errc::closed : why;
-        if (waiting_ != nullptr) give(over_);
-    }
-
-private:
-    void give(result<message> what);
-
-    void* whole_ = nullptr;
-    void (*ask_)(void*) = nullptr;
-    awaiter* waiting_ = nullptr;
-    errc over_ = errc::none;
-};
-
-/// What co_await takes. Lives in the coroutine's frame; destroying the suspended coroutine withdraws it.
-class message_source::awaiter {
-public:
-    explicit awaiter(message_source& from) noexcept : from_(from) {}
-    awaiter(const awaiter&) = delete;
-    awaiter& operator=(const awaiter&) = delete;
-    ~awaiter() {
-        if (from_.waiting_ == this) from_.waiting_ = nullptr;
-    }
-
-    [[nodiscard]] bool await_ready() noexcept {
-        if (from_.over_ != errc::none) got_.emplace(from_.over_);
-        return got_.has_value();
-    }
-    void await_suspend(std::coroutine_handle<> caller) {
-        WSOLO_ASSERT(from_.waiting_ == nullptr, "two coroutines wait for the messages of one endpoint");
-        WSOLO_ASSERT(from_.whole_ != nullptr,
-                     "a message_source belongs into an endpoint before next() is awaited");
-        caller_ = caller;
-        from_.waiting_ = this;
-        from_.ask_(from_.whole_);
-    }
-    [[nodiscard]] result<message> await_resume() noexcept {
-        // NOLINTNEXTLINE(bugprone-unchecked-optional-access): whoever resumes has put it there
-        return std::move(*got_);
-    }
-
-private:
-    friend message_source;
-
-    message_source& from_;
-    std::coroutine_handle<> caller_;
-    std::optional<result<message>> got_;
-};
-
-inline message_source::awaiter message_source::next() noexcept { return awaiter(*this); }
-
-inline void message_source::give(result<message> what) {
-    awaiter& due = *std::exchange(waiting_, nullptr);
-    due.got_.emplace(std::move(what));
-    due.caller_.resume(); // the last touch: the frame may be gone, or wait again
-}
 
 } // namespace wsolo::inline WSOLO_ABI
 

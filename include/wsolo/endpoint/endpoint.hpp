@@ -78,6 +78,10 @@ class endpoint {
     using atomic = typename Traits::template atomic<T>;
     using rate_of = detail::input_rates::kind;
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
+    static constexpr bool holds_messages = requires { Handler::holds_message; };
+    /// In held_, beside a message's number.
+    static constexpr std::uint64_t messages_over = std::uint64_t{1} << 63;
+    struct nothing {};
 
 public:
     static constexpr role self = Side::self;
@@ -157,13 +161,23 @@ public:
         handle_some();
     }
 
-    /// For a handler that takes messages when it wants to (endpoint/message_source.hpp): it is done with the last message,
-    /// and wants one now.
-    void ask_for_messages() {
-        if (const std::uint64_t done = held_.exchange(0, std::memory_order_acq_rel); done != 0) {
+    // ---- any thread's: for a handler that takes messages when it wants to (endpoint/conversation.hpp)
+
+    /// The last message that on_message() was given is handled.
+    void message_done()
+        requires(holds_messages)
+    {
+        const std::uint64_t before = held_.fetch_and(messages_over, std::memory_order_acq_rel);
+        if (const std::uint64_t done = before & ~messages_over; done != 0) {
             handled_.complete(done);
-            if (inbox_.is_finished()) return note_messages_over();
+            if ((before & messages_over) != 0) note_messages_over();
         }
+    }
+    /// wants_message() says yes now.
+    void want_messages() { inbox_.rouse(); }
+    /// The handler takes what is queued, and no more: closes, unless the end has begun.
+    void want_no_more_messages() {
+        if (inbox_.close()) static_cast<void>(close());
         inbox_.rouse();
     }
 
@@ -249,10 +263,10 @@ private:
           inbox_(inbox_hook{this}, options.handling),
           out_(std::forward<Writer>(writer)...) {
         detail::check_hooks<Handler, endpoint>();
-        if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if (!made || !rates_.is_whole()) abort(errc::out_of_memory);
+        if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
     }
 
     static read_limits whole_messages(read_limits limits) noexcept {
@@ -431,8 +445,7 @@ private:
             errc error = errc::none;
             {
                 auto numbered = handled_.handle(next.take_ticket());
-                if constexpr (requires { Handler::holds_message; })
-                    held_.store(numbered.defer(), std::memory_order_release);
+                if constexpr (holds_messages) held_.store(numbered.defer(), std::memory_order_release);
                 error = detail::call_handler(handler_, *this, next.take_message());
             }
             if (error == errc::none || error == errc::closed) return errc::none;
@@ -455,7 +468,10 @@ private:
         if (!report.is_clean()) handled_.close(report.reason);
         if constexpr (requires { handler_.on_messages_over(report.reason); })
             static_cast<void>(detail::call_hook([&] { handler_.on_messages_over(report.reason); }));
-        if (held_.load(std::memory_order_acquire) == 0) note_messages_over();
+        if constexpr (holds_messages) {
+            if (held_.fetch_or(messages_over, std::memory_order_acq_rel) != 0) return;
+        }
+        note_messages_over();
     }
     void note_messages_over() noexcept {
         messages_are_over_.store(true, std::memory_order_release);
@@ -694,7 +710,9 @@ private:
     atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
     atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
     atomic<bool> is_going_{false};          ///< the destructor runs: no thread is asked
-    atomic<std::uint64_t> held_{0};         ///< the number of the message that a coroutine holds
+    /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
+    /// to come is the one to tell.
+    [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
     detail::room_notice<Traits> room_;
     detail::unsent_replies<Traits> replies_;
 
