@@ -30,13 +30,16 @@ MORE_PINGS = 4000  # half a megabyte of them
 
 SERVER_ROWS = {}
 CLIENT_ROWS = {}
+WITHOUT_A_BOX = set()  # rows that ask too much of a proxy
 
 
-def row(where, name):
+def row(where, name, through_boxes=True):
     """Registers the function below it."""
 
     def register(act):
         where[name] = act
+        if not through_boxes:
+            WITHOUT_A_BOX.add(act)
         return act
 
     return register
@@ -92,7 +95,9 @@ def _(port, _echo):
     return 1, 4003
 
 
-@row(SERVER_ROWS, "the peer closes right after 3 MiB, goes on with PINGs, and reads late")
+# nginx and haproxy reset such a peer themselves, whatever is behind them: at the server's end, which comes first (RFC 6455
+# §7.1.1), they close with the peer's PINGs unread.
+@row(SERVER_ROWS, "the peer closes right after 3 MiB, goes on with PINGs, and reads late", through_boxes=False)
 def _(port, _echo):
     with dial(port) as peer:
         peer.send(peer.serialized(TEXT, TALK), peer.close_frame(4004))
@@ -399,6 +404,9 @@ def main():
                 def box(upstream, kind=kind):
                     return Box(kind, programs[kind], options.work / kind, upstream, environment)
 
+                if kind != "none" and act in WITHOUT_A_BOX:
+                    cells.append("not tried")
+                    continue
                 began = time.monotonic()
                 if side == "server":
                     wrong = verdict_of(lambda act=act, box=box: run_server_row(act, options, box))
