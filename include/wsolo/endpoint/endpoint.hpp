@@ -640,7 +640,11 @@ private:
         case errc::write_failed:
         case errc::write_timed_out:
         case errc::drain_timed_out: end_.on_output_over(report.is_clean(), now); break;
-        default: end_.on_abort();
+        default:
+            if (report.ends_with_close())
+                end_.on_output_over(true, now);
+            else
+                end_.on_abort();
         }
         blame(report.reason);
         replies_.clear();
@@ -710,7 +714,7 @@ private:
         blame(how_.handled.reason);
         if (how_.written.close != close_code::abnormal) ++how_.control_frames;
         if (!how_.peer_closed)
-            how_.code = how_.written.is_clean() ? how_.written.close : close_code::abnormal;
+            how_.code = how_.written.ends_with_close() ? how_.written.close : close_code::abnormal;
         handled_.close(how_.reason == errc::none ? errc::closed : how_.reason);
         if constexpr (detail::has_on_finished<Handler, endpoint>)
             static_cast<void>(

@@ -276,8 +276,8 @@ private:
     }
 
     static end_of_write end_as(const drain_report& report) noexcept {
+        if (report.ends_with_close()) return end_of_write::drained;
         switch (report.reason) {
-        case errc::none: return end_of_write::drained;
         case errc::write_failed:
         case errc::write_timed_out:
         case errc::drain_timed_out: return end_of_write::failed;
