@@ -10041,6 +10041,10 @@ public:
           when_full_(limits.when_full) {}
 
     [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
+    /// Whether plain data leaves in the order in which it comes: no open message holds it back, and none may be dropped.
+    [[nodiscard]] bool keeps_order() const noexcept {
+        return !in_message_ && when_full_ != overflow::drop_oldest;
+    }
 
     /// What a data frame costs, in an entry of its own or in the one before it.
     [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size,
@@ -10094,11 +10098,14 @@ public:
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
-    /// What a write took leaves the books.
-    void settle(holdings& held, const taken& done) noexcept {
-        for (const lane_id from : all_lanes) held.remove(from, done[from].bytes, done[from].frames);
-        frames_written_ += done.frames();
-        bytes_written_ += done.bytes();
+    /// Bytes of free memory that a busy writer may keep beside what is queued.
+    [[nodiscard]] std::size_t most_kept() const noexcept { return max_bytes_ / 8; }
+
+    /// What a write took of a lane leaves the books.
+    void settle(holdings& held, lane_id from, const taken::share& done) noexcept {
+        held.remove(from, done.bytes, done.frames);
+        frames_written_ += done.frames;
+        bytes_written_ += done.bytes;
     }
     /// A queued data frame leaves, unwritten.
     void drop(holdings& held, std::size_t size) noexcept {
@@ -10285,6 +10292,7 @@ struct entry {
         block* home = nullptr; ///< in a block
         std::uint64_t key;     ///< keyed, and so never in a block
         entry* next_mark;      ///< of a mark: the flush after this one
+        std::size_t room;      ///< of one frame in memory of its own: the bytes after this header
     };
     std::uint32_t frames = 0; ///< not yet taken to their last byte
     std::uint32_t number = 0; ///< in the order of acceptance, modulo 2^32
@@ -10294,18 +10302,22 @@ struct entry {
     bool is_keyed = false;
     bool may_drop = false; ///< for newer data
 
-    /// One frame of `size` bytes in memory of its own, which the caller writes before it is queued. nullptr when there
-    /// is no memory; so for the next three.
-    [[nodiscard]] static entry* make_own(std::size_t size, on_outcome done = {}) noexcept {
+    /// One frame of `size` bytes in memory of its own, which the caller writes before it is queued; in that of `kept`, an
+    /// entry with room for it, where there is one. nullptr when there is no memory; so for the next three.
+    [[nodiscard]] static entry* make_own(std::size_t size, on_outcome done = {},
+                                         entry* kept = nullptr) noexcept {
         if (size > static_cast<std::size_t>(-1) / 2) return nullptr;
-        entry* made = allocate(size, memory::own, done);
+        const std::size_t room = kept == nullptr ? size : kept->room;
+        entry* made = kept == nullptr ? allocate(size, memory::own, done) : start(kept, memory::own, done);
         if (made == nullptr) return nullptr;
         made->bytes = made->after();
         made->size = size;
+        made->room = room;
         return made;
     }
-    [[nodiscard]] static entry* make_copy(const_bytes frame, on_outcome done = {}) noexcept {
-        entry* made = make_own(frame.size(), done);
+    [[nodiscard]] static entry* make_copy(const_bytes frame, on_outcome done = {},
+                                          entry* kept = nullptr) noexcept {
+        entry* made = make_own(frame.size(), done, kept);
         if (made != nullptr) std::memcpy(made->after(), frame.data(), frame.size());
         return made;
     }
@@ -10351,7 +10363,9 @@ struct entry {
 private:
     static entry* allocate(std::size_t more, memory where, on_outcome done) noexcept {
         void* memory = std::malloc(sizeof(entry) + more);
-        if (memory == nullptr) return nullptr;
+        return memory == nullptr ? nullptr : start(memory, where, done);
+    }
+    static entry* start(void* memory, entry::memory where, on_outcome done) noexcept {
         auto* made = ::new (memory) entry;
         made->where = where;
         made->done = done;
@@ -10413,6 +10427,102 @@ public:
 private:
     entry* first_ = nullptr;
     entry* last_ = nullptr;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/lane.hpp
+// One FIFO of a connection: its entries, and the block in which its small frames lie back to back.
+//
+// Laws of this file:
+// - Entries leave from the front, as bytes are taken; only the newest frame can be taken back.
+// - A lane fills one block at a time. An older block holds no room, and goes when its last entry left.
+// - The outbox's lock is held around every call.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+struct lane {
+    entry_list entries;
+    block* filling = nullptr;  ///< where the next small frame goes
+    std::size_t taken = 0;     ///< bytes of the first entry
+    std::size_t last_size = 0; ///< of the newest frame
+    std::uint32_t planned = 0; ///< entries from the first that a write names
+
+    /// Whether a frame follows the newest ones in the same entry. A `closed` lane's entries do not grow while a write names
+    /// them, so that its newest frame can still be taken back.
+    [[nodiscard]] bool extends_run(std::size_t size, const on_outcome& done, bool closed) const noexcept {
+        const entry* last = entries.last();
+        return !done && last != nullptr && last->kind == entry_kind::run && last->home == filling &&
+               filling->left() >= size && (!closed || planned == 0);
+    }
+    [[nodiscard]] static bool fits(const block* in, std::size_t size) noexcept {
+        return in != nullptr && aligned(in->used) + sizeof(entry) + size <= in->capacity;
+    }
+
+    /// Where to write a frame that extends_run().
+    [[nodiscard]] std::byte* extend(std::size_t size) noexcept {
+        entry& run = *entries.last();
+        std::byte* const at = filling->storage() + filling->used;
+        run.size += size;
+        ++run.frames;
+        filling->used += static_cast<std::uint32_t>(size);
+        last_size = size;
+        return at;
+    }
+    /// A new entry, with its bytes after it, in the block, which has room for it.
+    [[nodiscard]] entry* append(std::size_t size, const on_outcome& done) noexcept {
+        auto* made = ::new (static_cast<void*>(filling->storage() + aligned(filling->used))) entry;
+        made->bytes = made->after();
+        made->size = size;
+        made->done = done;
+        made->home = filling;
+        made->frames = 1;
+        made->kind = done ? entry_kind::item : entry_kind::run;
+        filling->used = aligned(filling->used) + static_cast<std::uint32_t>(sizeof(entry) + size);
+        ++filling->entries;
+        last_size = size;
+        entries.push(made);
+        return made;
+    }
+
+    /// Whether the newest frame is neither named by a write nor begun. O(entries).
+    [[nodiscard]] bool can_take_back(bool is_begun) const noexcept {
+        std::uint32_t count = 0;
+        for (const entry* at = entries.first(); at != nullptr; at = at->next) ++count;
+        return count > planned && !(is_begun && count == 1 && entries.first()->frames == 1);
+    }
+    /// Takes the newest frame out of its entry, which is returned, unlinked, when that was its last frame.
+    [[nodiscard]] entry* take_back() noexcept {
+        entry& newest = *entries.last();
+        newest.size -= last_size;
+        newest.home->used -= static_cast<std::uint32_t>(last_size);
+        if (--newest.frames != 0) return nullptr;
+        // Up to the end of the entry before it, which may be a run that goes on: no gap between its frames.
+        const entry* const before = newest.previous;
+        const bool goes_on = before != nullptr && before->home == newest.home;
+        newest.home->used = static_cast<std::uint32_t>(
+            goes_on ? before->bytes + before->size - newest.home->storage()
+                    : reinterpret_cast<const std::byte*>(&newest) - newest.home->storage());
+        entries.unlink(&newest);
+        return &newest;
+    }
+
+    /// Names what a write may offer, after the `begun_rest` bytes of a frame that is named already.
+    void plan(batch& out, lane_id id, std::size_t begun_rest) noexcept {
+        std::size_t offset = taken + begun_rest;
+        std::uint32_t frames_begun = begun_rest != 0 ? 1 : 0;
+        planned = 0;
+        for (const entry* item = entries.first(); item != nullptr && !out.full(); item = item->next) {
+            const bool is_one = item->kind != entry_kind::run;
+            out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
+            ++planned;
+            offset = frames_begun = 0;
+        }
+        if (begun_rest != 0 && planned == 0) planned = 1;
+    }
+
+private:
+    [[nodiscard]] static std::uint32_t aligned(std::uint32_t used) noexcept { return (used + 7U) & ~7U; }
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -10545,7 +10655,7 @@ public:
 
     /// No lock is held. Owner of nothing afterwards.
     void run() noexcept {
-        free_memory();
+        if (has_memory()) free_memory();
         due.wake_all();
         for (std::uint32_t at = 0; at != count_; ++at) calls_[at](contexts_[at], outcomes_[at]);
         count_ = 0;
@@ -10571,98 +10681,83 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/write/detail/lane.hpp
-// One FIFO of a connection: its entries, and the block in which its small frames lie back to back.
+// ---- wsolo/write/detail/spares.hpp
+// Memory that frames left, kept for the next ones while the writer is busy. A general allocator gives the top of its heap
+// back to the system after each burst, and the next burst pays a page fault for every 4 KiB of its frames.
 //
 // Laws of this file:
-// - Entries leave from the front, as bytes are taken; only the newest frame can be taken back.
-// - A lane fills one block at a time. An older block holds no room, and goes when its last entry left.
-// - The outbox's lock is held around every call.
+// - Never more than may be kept, a small part of the budget; and it goes when the writer is idle.
+// - Last in, first out: what left last is still in the cache.
+// - The outbox's lock is held around every call: what is not kept goes to the errands.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-struct lane {
-    entry_list entries;
-    block* filling = nullptr;  ///< where the next small frame goes
-    std::size_t taken = 0;     ///< bytes of the first entry
-    std::size_t last_size = 0; ///< of the newest frame
-    std::uint32_t planned = 0; ///< entries from the first that a write names
-
-    /// Whether a frame follows the newest ones in the same entry. A `closed` lane's entries do not grow while a write names
-    /// them, so that its newest frame can still be taken back.
-    [[nodiscard]] bool extends_run(std::size_t size, const on_outcome& done, bool closed) const noexcept {
-        const entry* last = entries.last();
-        return !done && last != nullptr && last->kind == entry_kind::run && last->home == filling &&
-               filling->left() >= size && (!closed || planned == 0);
-    }
-    [[nodiscard]] static bool fits(const block* in, std::size_t size) noexcept {
-        return in != nullptr && aligned(in->used) + sizeof(entry) + size <= in->capacity;
+class spares {
+public:
+    /// `first`: an empty block, which costs nothing to keep.
+    explicit spares(block* first) noexcept : blocks_(first) {}
+    spares(const spares&) = delete;
+    spares& operator=(const spares&) = delete;
+    ~spares() {
+        while (block* old = pop(blocks_)) block::destroy(old);
+        while (entry* old = pop(entries_)) entry::destroy(old);
     }
 
-    /// Where to write a frame that extends_run().
-    [[nodiscard]] std::byte* extend(std::size_t size) noexcept {
-        entry& run = *entries.last();
-        std::byte* const at = filling->storage() + filling->used;
-        run.size += size;
-        ++run.frames;
-        filling->used += static_cast<std::uint32_t>(size);
-        last_size = size;
-        return at;
-    }
-    /// A new entry, with its bytes after it, in the block, which has room for it.
-    [[nodiscard]] entry* append(std::size_t size, const on_outcome& done) noexcept {
-        auto* made = ::new (static_cast<void*>(filling->storage() + aligned(filling->used))) entry;
-        made->bytes = made->after();
-        made->size = size;
-        made->done = done;
-        made->home = filling;
-        made->frames = 1;
-        made->kind = done ? entry_kind::item : entry_kind::run;
-        filling->used = aligned(filling->used) + static_cast<std::uint32_t>(sizeof(entry) + size);
-        ++filling->entries;
-        last_size = size;
-        entries.push(made);
-        return made;
+    /// Bytes that are kept, but for one block.
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    /// Of the blocks; 0 where there is none.
+    [[nodiscard]] std::uint32_t block_capacity() const noexcept {
+        return blocks_ == nullptr ? 0 : blocks_->capacity;
     }
 
-    /// Whether the newest frame is neither named by a write nor begun. O(entries).
-    [[nodiscard]] bool can_take_back(bool is_begun) const noexcept {
-        std::uint32_t count = 0;
-        for (const entry* at = entries.first(); at != nullptr; at = at->next) ++count;
-        return count > planned && !(is_begun && count == 1 && entries.first()->frames == 1);
+    /// Precondition: there is one.
+    [[nodiscard]] block* take_block() noexcept {
+        block* const taken = pop(blocks_);
+        if (blocks_ != nullptr) bytes_ -= blocks_->capacity;
+        return taken;
     }
-    /// Takes the newest frame out of its entry, which is returned, unlinked, when that was its last frame.
-    [[nodiscard]] entry* take_back() noexcept {
-        entry& newest = *entries.last();
-        newest.size -= last_size;
-        newest.home->used -= static_cast<std::uint32_t>(last_size);
-        if (--newest.frames != 0) return nullptr;
-        // Up to the end of the entry before it, which may be a run that goes on: no gap between its frames.
-        const entry* const before = newest.previous;
-        const bool goes_on = before != nullptr && before->home == newest.home;
-        newest.home->used = static_cast<std::uint32_t>(
-            goes_on ? before->bytes + before->size - newest.home->storage()
-                    : reinterpret_cast<const std::byte*>(&newest) - newest.home->storage());
-        entries.unlink(&newest);
-        return &newest;
+    /// An entry with memory for `size` bytes after it, and little more; nullptr where the newest one is none.
+    [[nodiscard]] entry* take_entry(std::size_t size) noexcept {
+        if (entries_ == nullptr || entries_->room < size || entries_->room - size > size / 8) return nullptr;
+        bytes_ -= entries_->room;
+        return pop(entries_);
     }
 
-    /// Names what a write may offer, after the `begun_rest` bytes of a frame that is named already.
-    void plan(batch& out, lane_id id, std::size_t begun_rest) noexcept {
-        std::size_t offset = taken + begun_rest;
-        std::uint32_t frames_begun = begun_rest != 0 ? 1 : 0;
-        planned = 0;
-        for (const entry* item = entries.first(); item != nullptr && !out.full(); item = item->next) {
-            const bool is_one = item->kind != entry_kind::run;
-            out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
-            ++planned;
-            offset = frames_begun = 0;
+    /// Blocks of one capacity are kept, the greatest that came.
+    void keep(block* empty, std::size_t most, errands& after) noexcept {
+        empty->used = 0;
+        if (empty->capacity > block_capacity()) {
+            while (blocks_ != nullptr) free(take_block(), after);
+        } else if (empty->capacity < block_capacity() || !has_room(empty->capacity, most)) {
+            return free(empty, after);
         }
-        if (begun_rest != 0 && planned == 0) planned = 1;
+        if (blocks_ != nullptr) bytes_ += empty->capacity;
+        empty->next = std::exchange(blocks_, empty);
+    }
+    /// Precondition: in memory of its own, without a key, and unlinked.
+    void keep(entry* old, std::size_t most, errands& after) noexcept {
+        if (!has_room(old->room, most)) return after.free(old);
+        bytes_ += old->room;
+        old->next = std::exchange(entries_, old);
     }
 
 private:
-    [[nodiscard]] static std::uint32_t aligned(std::uint32_t used) noexcept { return (used + 7U) & ~7U; }
+    [[nodiscard]] bool has_room(std::size_t bytes, std::size_t most) const noexcept {
+        return bytes <= most && bytes_ <= most - bytes;
+    }
+    static void free(block* old, errands& after) noexcept {
+        if (!old->is_placed) after.free(old);
+    }
+    template <class Node>
+    [[nodiscard]] static Node* pop(Node*& first) noexcept {
+        Node* const taken = first;
+        if (taken != nullptr) first = taken->next;
+        return taken;
+    }
+
+    block* blocks_;
+    entry* entries_ = nullptr;
+    std::size_t bytes_ = 0;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -10766,6 +10861,20 @@ public:
         return of(what.to).extends_run(what.size, what.done, what.to != lane_id::data);
     }
 
+    /// Whether a plain data frame is accepted without more ado: it follows the newest ones in the same entry, fits, and
+    /// overtakes nothing.
+    [[nodiscard]] bool follows(std::size_t size, const on_outcome& done,
+                               const accounts& books) const noexcept {
+        return of(lane_id::data).extends_run(size, done, false) && size <= books.inline_limit() &&
+               books.keeps_order() && waiters.empty() &&
+               books.admit(held, accounts::charge_of(size, false), false) == errc::none;
+    }
+    /// Where to write it.
+    [[nodiscard]] std::byte* follow(std::size_t size) noexcept {
+        held.add(lane_id::data, size, 1);
+        return of(lane_id::data).extend(size);
+    }
+
     /// Whether it fits: errc::none, queue_full or too_large; and whether displace() is to make its room. `same`: the queued
     /// item that it would replace. Changes nothing. O(1); O(entries) where items would give way.
     [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same,
@@ -10817,18 +10926,21 @@ public:
         lane& to = of(what.to);
         if (lane::fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
-        const bool may_take =
-            spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= accounts::least_block);
-        block* next = may_take && lane::fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
+        const bool may_take = sizeof(entry) + what.size <= spares_.block_capacity() &&
+                              (what.to == lane_id::data || spares_.block_capacity() <= accounts::least_block);
+        block* next = may_take ? spares_.take_block() : nullptr;
         if (next == nullptr && lane::fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
             if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
         if (next == nullptr) return false;
-        if (to.filling != nullptr && to.filling->entries == 0) recycle(to.filling, after);
+        if (to.filling != nullptr && to.filling->entries == 0) spares_.keep(to.filling, may_keep_, after);
         to.filling = next;
         return true;
     }
+    /// Memory that a large frame left, for another one. nullptr: there is none of that size.
+    [[nodiscard]] entry* take_kept(std::size_t size) noexcept { return spares_.take_entry(size); }
+
     /// Blocks grow while traffic lasts, and start small again after an idle moment.
     [[nodiscard]] std::uint32_t wanted_block(const offer& what, const accounts& books) const noexcept {
         if (what.to != lane_id::data) return accounts::least_block;
@@ -10936,10 +11048,13 @@ public:
 
     /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
     void account(const taken& done, accounts& books, errands& after) noexcept {
-        books.settle(held, done);
+        may_keep_ = books.most_kept();
         for (const lane_id id : all_lanes) {
-            of(id).planned = 0;
-            consume(of(id), done[id], after);
+            lane& from = of(id);
+            if (from.entries.empty()) continue;
+            from.planned = 0;
+            books.settle(held, id, done[id]);
+            consume(from, done[id], after);
         }
         const lane& data = of(lane_id::data);
         const entry* oldest = data.entries.first();
@@ -10991,7 +11106,7 @@ public:
     time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
 
 private:
-    queue() noexcept : spare_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
+    queue() noexcept : spares_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
     ~queue() {
         for (lane& each : lanes_) {
             while (entry* item = each.entries.pop()) {
@@ -11004,7 +11119,6 @@ private:
             block::destroy(each.filling);
         }
         while (entry* item = after_message_.pop()) entry::destroy(item);
-        block::destroy(spare_);
     }
 
     static constexpr std::size_t heap_bytes =
@@ -11123,25 +11237,22 @@ private:
         if (old->kind == entry_kind::mark) { // marks leave in the order in which they came
             first_mark_ = old->next_mark;
             if (first_mark_ == nullptr) last_mark_ = nullptr;
+            return after.free(old);
         }
+        if (old->where == entry::memory::own && !old->is_keyed) return spares_.keep(old, may_keep_, after);
         if (old->where != entry::memory::in_block) return after.free(old);
         block* const home = old->home;
         if (--home->entries != 0) return;
         if (from != nullptr && home == from->filling)
             home->used = 0;
         else
-            recycle(home, after);
-    }
-    /// Keeps the roomier one to be filled again.
-    void recycle(block* empty, errands& after) noexcept {
-        empty->used = 0;
-        if (spare_ == nullptr || spare_->capacity < empty->capacity) std::swap(spare_, empty);
-        if (empty != nullptr && !empty->is_placed) after.free(empty);
+            spares_.keep(home, may_keep_, after);
     }
 
     lane lanes_[lane_count];
     entry_list after_message_; ///< data that waits for a fragmented message to end
-    block* spare_;             ///< an empty one
+    spares spares_;
+    std::size_t may_keep_ = 0; ///< bytes of them
     entry* first_mark_ = nullptr;
     entry* last_mark_ = nullptr;
     std::size_t begun_rest_ = 0; ///< bytes of the frame in which the wire ends
@@ -11217,17 +11328,40 @@ public:
     // ---- any thread
 
     /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
-    /// 2 KiB; or, where it must own its memory, the entry that `make()` returns, with the lock free. An entry
+    /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of `kept`, where
+    /// that is not null). An entry
     /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
     template <class Encode, class Make>
     push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
+        lock_.lock();
+        return push_locked(what, owned, encode, make, after);
+    }
+
+    /// The straight path: takes the lock, and queues a small data frame where nothing has to be decided. False: it did
+    /// nothing, and the lock is held for push_locked().
+    template <class Encode>
+    [[nodiscard]] bool lock_and_follow(std::size_t size, const on_outcome& done, Encode& encode,
+                                       wake& owed) noexcept {
+        lock_.lock();
+        if (sealed_ || queue_ == nullptr || !queue_->follows(size, done, books_)) return false;
+        encode(mutable_bytes(queue_->follow(size), size));
+        owed = turn_after_data();
+        lock_.unlock();
+        return true;
+    }
+    /// push(), with the lock held already. It is free afterwards.
+    template <class Encode, class Make>
+    push_result push_locked(const offer& what, entry*& owned, Encode& encode, Make& make,
+                            errands& after) noexcept {
         fresh_memory fresh;
         push_result result;
-        for (;;) {
+        for (;; lock_.lock()) {
             const need missing = try_push(what, owned, encode, fresh, result, after);
+            lock_.unlock();
             if (missing.what == need::nothing) return result;
-            const bool is_found =
-                missing.what == need::entry ? (owned = make()) != nullptr : fresh.find(missing);
+            const bool is_found = missing.what == need::entry
+                                      ? (owned = make(std::exchange(fresh.kept, nullptr))) != nullptr
+                                      : fresh.find(missing);
             if (is_found) continue;
             const scoped_hold hold(lock_);
             drop_unused(fresh.idle);
@@ -11498,6 +11632,7 @@ private:
     struct fresh_memory {
         queue* work = nullptr;
         block* room = nullptr;
+        entry* kept = nullptr; ///< an old one's memory, for make()
         queue* idle = nullptr; ///< not needed any more
 
         fresh_memory() = default;
@@ -11506,6 +11641,7 @@ private:
         ~fresh_memory() {
             queue::destroy(work);
             block::destroy(room);
+            entry::destroy(kept);
             queue::destroy(idle);
         }
         [[nodiscard]] bool find(const need& missing) noexcept {
@@ -11527,7 +11663,6 @@ private:
     template <class Encode>
     need try_push(const offer& what, entry*& owned, Encode& encode, fresh_memory& fresh, push_result& result,
                   errands& after) noexcept {
-        const scoped_hold hold(lock_);
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
             result = {errc::closed};
             return {};
@@ -11567,7 +11702,10 @@ private:
     need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& after) noexcept {
         if (!find_queue(fresh)) return {need::queue};
         if (now.is_owned || now.extends) return {};
-        if (must_own(what)) return {need::entry};
+        if (must_own(what)) {
+            fresh.kept = queue_->take_kept(what.size);
+            return {need::entry};
+        }
         if (queue_->find_room(what, fresh.room, after)) return {};
         return {need::block, queue_->wanted_block(what, books_)};
     }
@@ -11604,8 +11742,7 @@ private:
     }
     /// Large frames, and what may leave or wait out of turn.
     [[nodiscard]] bool must_own(const offer& what) const noexcept {
-        return what.size > books_.inline_limit() ||
-               (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
+        return what.size > books_.inline_limit() || (what.is_plain_data() && !books_.keeps_order());
     }
 
     /// A sender that waited waits no more.
@@ -11627,11 +11764,12 @@ private:
     }
 
     [[nodiscard]] wake turn_after(const offer& what) noexcept {
-        if (what.is_close()) return claim_at_once();
+        return what.is_close() || what.is_mark ? claim_at_once() : turn_after_data();
+    }
+    [[nodiscard]] wake turn_after_data() noexcept {
         // A parked writer's loop is to tell the observer of a climb.
         const bool is_high = books_.climbed(queue_->held) && turn_.is(turn_state::parked);
-        if (is_high || what.is_mark) return claim_at_once();
-        return claim();
+        return is_high ? claim_at_once() : claim();
     }
     /// What no cork holds back.
     [[nodiscard]] wake claim_at_once() noexcept {
@@ -12611,7 +12749,7 @@ public:
         return push_data(
             frame.bytes.size(), on_done,
             [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
-            [&] { return detail::entry::make_copy(frame.bytes, on_done); });
+            [&](detail::entry* kept) { return detail::entry::make_copy(frame.bytes, on_done, kept); });
     }
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
@@ -12771,7 +12909,7 @@ private:
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
             [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
-            [&] { return encode_apart(op, payload, on_done); });
+            [&](detail::entry* kept) { return encode_apart(op, payload, on_done, kept); });
     }
 
     /// A frame that encode() writes under the lock, or, if it must own its memory, make() outside of it.
@@ -12783,7 +12921,7 @@ private:
         detail::entry::destroy(owned);
         return pushed;
     }
-    static detail::entry* no_entry() noexcept { return nullptr; }
+    static detail::entry* no_entry(detail::entry*) noexcept { return nullptr; }
     /// An entry that owns its memory. What was not taken over stays the caller's.
     detail::push_result push_entry(const detail::offer& what, detail::entry*& owned, detail::errands& todo) {
         return drive_.box.push(what, owned, [](mutable_bytes) {}, no_entry, todo);
@@ -12792,8 +12930,22 @@ private:
     /// A data frame of `size` bytes: written by encode() under the lock, or made by make() outside of it.
     template <class Encode, class Make>
     errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
+        detail::wake owed{};
+        if (!drive_.box.lock_and_follow(size, on_done, encode, owed))
+            return push_data_locked(size, on_done, encode, make);
+        drive_.rouse(owed);
+        return errc::none;
+    }
+    /// The same, with the outbox's lock held, which it gives back. Not inlined: it is not what most sends do.
+    template <class Encode, class Make>
+    [[gnu::noinline]] errc push_data_locked(std::size_t size, on_outcome on_done, Encode& encode,
+                                            Make& make) {
+        detail::entry* owned = nullptr;
         detail::errands todo;
-        return finish_data(push_frame(data_offer(size, on_done), encode, make, todo), todo);
+        const detail::push_result pushed =
+            drive_.box.push_locked(data_offer(size, on_done), owned, encode, make, todo);
+        detail::entry::destroy(owned);
+        return finish_data(pushed, todo);
     }
     errc queue_owned(detail::offer what, detail::entry* owned) {
         what.size = owned->size;
@@ -12807,7 +12959,7 @@ private:
         detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
         what.part = which;
         const auto encode = [&](mutable_bytes to) { write_frame(side_, to, spec, part); };
-        const auto make = [&] { return encode_apart(spec, part, on_done); };
+        const auto make = [&](detail::entry* kept) { return encode_apart(spec, part, on_done, kept); };
         return push_frame(what, encode, make, todo);
     }
     /// Small frames that no full queue costs the connection.
@@ -12829,12 +12981,18 @@ private:
         return error;
     }
 
-    /// Encodes into memory of its own, with no lock held.
-    detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done) {
-        detail::entry* owned = detail::entry::make_own(encoded_size<Side::self>(payload.size()), on_done);
+    /// Encodes into memory of its own, or that of `kept`, with no lock held.
+    detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done,
+                                detail::entry* kept = nullptr) {
+        const std::size_t size = encoded_size<Side::self>(payload.size());
+        detail::entry* owned = detail::entry::make_own(size, on_done, kept);
         if (owned == nullptr) return nullptr;
-        auto own_side = drive_.box.locked([&] { return side_.for_one_frame(); });
-        write_frame(own_side, owned->writable(), spec, payload);
+        if constexpr (masks(Side::self)) {
+            auto own_side = drive_.box.locked([&] { return side_.for_one_frame(); });
+            write_frame(own_side, owned->writable(), spec, payload);
+        } else {
+            write_frame(side_, owned->writable(), spec, payload);
+        }
         return owned;
     }
 
@@ -12863,7 +13021,7 @@ private:
         what.waiter = waiter;
         detail::errands todo;
         const auto encode = [&](mutable_bytes to) { write_frame(side_, to, op, payload); };
-        const auto make = [&] { return encode_apart(op, payload, on_done); };
+        const auto make = [&](detail::entry* kept) { return encode_apart(op, payload, on_done, kept); };
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 
