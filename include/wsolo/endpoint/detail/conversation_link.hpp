@@ -277,9 +277,8 @@ private:
     }
     void abandon() noexcept {
         const auto whole = endpoint_.try_use();
-        while (take_held() || take_kept())
-            if (whole)
-                whole->message_done(); // before another one is thrown away, which would be handled first
+        while (take_held() || take_kept()) // before another one is thrown away, which would be handled first
+            if (whole) whole->message_done();
         if (whole) whole->want_no_more_messages();
     }
     /// Whether there is a message that was kept. There is none then. If there was none, none is kept from now on.
