@@ -1,0 +1,48 @@
+#pragma once
+// How a connection ends, as it becomes known.
+//
+// Laws of this file:
+// - The first reason stands. The peer's status code stands above ours, and ours counts when it was written.
+// - All of it is the loop's. What other threads may cause, a Close, is read from the writer, which knows it in one step.
+
+#include "../options.hpp"
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class ending_record {
+public:
+    void blame(errc why) noexcept {
+        if (reason_ == errc::none) reason_ = why;
+    }
+    void peer_closed(close_code code) noexcept {
+        peer_closed_ = true;
+        code_ = code;
+    }
+    void handler_still_runs() noexcept { handler_still_runs_ = true; }
+    /// The writer accepted a PING or a PONG of the endpoint's own.
+    void count_control() noexcept { ++control_frames_; }
+
+    [[nodiscard]] ending how(const drain_report& written, const inbox_report& handled) const noexcept {
+        ending how{.reason = reason_,
+                   .code = code_,
+                   .peer_closed = peer_closed_,
+                   .handler_still_runs = handler_still_runs_,
+                   .control_frames = control_frames_,
+                   .written = written,
+                   .handled = handled};
+        if (how.reason == errc::none)
+            how.reason = written.reason != errc::none ? written.reason : handled.reason;
+        if (written.close != close_code::abnormal) ++how.control_frames;
+        if (!peer_closed_ && written.ends_with_close()) how.code = written.close;
+        return how;
+    }
+
+private:
+    std::uint64_t control_frames_ = 0;
+    errc reason_ = errc::none;
+    close_code code_ = close_code::abnormal;
+    bool peer_closed_ = false;
+    bool handler_still_runs_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
