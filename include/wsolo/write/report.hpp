@@ -34,6 +34,10 @@ struct drain_report {
     }
     /// Whether the connection was closed in order. (Data that gave way to newer data counts as dropped even so.)
     [[nodiscard]] constexpr bool is_clean() const noexcept { return reason == errc::none; }
+    /// Whether a Close was the last thing written, also if it tells the peer that a message was left unfinished.
+    [[nodiscard]] constexpr bool ends_with_close() const noexcept {
+        return is_clean() || (reason == errc::message_unfinished && close != close_code::abnormal);
+    }
 };
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -35,8 +35,8 @@ enum class end_of_write : std::uint8_t {
 
 /// What the transport of a writer with this report is told.
 [[nodiscard]] constexpr end_of_write end_as(const drain_report& report) noexcept {
+    if (report.ends_with_close()) return end_of_write::drained;
     switch (report.reason) {
-    case errc::none: return end_of_write::drained;
     case errc::write_failed:
     case errc::write_timed_out:
     case errc::drain_timed_out: return end_of_write::failed;

@@ -111,6 +111,6 @@ private:
     int descriptor_;
 };
 
-static_assert(waitable_transport<posix_socket> && stream<posix_socket>);
+static_assert(waitable_transport<posix_socket> && byte_stream<posix_socket>);
 
 } // namespace wsolo::inline WSOLO_ABI::adapt

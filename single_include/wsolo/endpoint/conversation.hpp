@@ -150,8 +150,7 @@ public:
     }
 
 protected:
-    conversation_awaiter(conversation_link* link, Wait what) noexcept
-        : wait_(std::move(what)), link_(link) {}
+    conversation_awaiter(conversation_link* link, Wait what) noexcept : wait_(std::move(what)), link_(link) {}
     ~conversation_awaiter() {
         if (!is_suspended_) return;
         [[maybe_unused]] const bool is_withdrawn = withdraw();
@@ -172,7 +171,8 @@ private:
 } // namespace detail
 
 /// What co_await takes. Lives in the coroutine's frame.
-class [[nodiscard]] conversation::message_awaiter final : public detail::conversation_awaiter<detail::message_wait> {
+class [[nodiscard]] conversation::message_awaiter final
+    : public detail::conversation_awaiter<detail::message_wait> {
 public:
     [[nodiscard]] result<message> await_resume() noexcept {
         std::optional<result<message>>& got = resumed().got;
@@ -186,7 +186,8 @@ private:
 };
 
 /// The same for what concerns the writer.
-class [[nodiscard]] conversation::write_awaiter final : public detail::conversation_awaiter<detail::write_wait> {
+class [[nodiscard]] conversation::write_awaiter final
+    : public detail::conversation_awaiter<detail::write_wait> {
 public:
     [[nodiscard]] errc await_resume() noexcept { return resumed().outcome; }
 
@@ -209,8 +210,6 @@ inline conversation::write_awaiter conversation::send_binary(const_bytes payload
 inline conversation::write_awaiter conversation::send(const message& what) const noexcept {
     return {link_, what.is_text() ? opcode::text : opcode::binary, what.bytes()};
 }
-inline conversation::write_awaiter conversation::flushed() const noexcept {
-    return write_awaiter(link_);
-}
+inline conversation::write_awaiter conversation::flushed() const noexcept { return write_awaiter(link_); }
 
 } // namespace wsolo::inline WSOLO_ABI
