@@ -163,7 +163,8 @@ TEST_CASE("every answer but a 101 ends the connection, and lingers", "[connectio
         CHECK_FALSE(s.wire.disconnected());
         CHECK_FALSE(s.wants.finished);
         CHECK(s.wants.read); // what comes is thrown away
-        CHECK(s.wants.deadline == manual_clock::now() + 5s);
+        CHECK(s.wants.deadline > manual_clock::now());
+        CHECK(s.wants.deadline <= manual_clock::now() + 5s);
         for (int i = 0; i < 100; ++i) s.receive(std::string(1000, 'x'));
         CHECK_FALSE(s.wants.finished);
         s.end_of_input();
