@@ -259,6 +259,23 @@ TEST_CASE("a request that comes with the last of its time is served", "[connecti
     CHECK(s.whole->opened() != nullptr);
 }
 
+TEST_CASE("a process that slept looks once more before it says 408", "[connection][server]") {
+    serving s;
+    manual_clock::advance(1h);
+    CHECK(s.run().read); // the timer came first
+    CHECK(s.wants.deadline == manual_clock::now() + 2500ms);
+    CHECK(s.wire.bytes().empty());
+    SECTION("and finds the request") {
+        s.receive(request);
+        CHECK(s.whole->opened() != nullptr);
+    }
+    SECTION("or does not") {
+        manual_clock::advance(1h);
+        s.run();
+        CHECK(s.seen().status() == "HTTP/1.1 408");
+    }
+}
+
 TEST_CASE("no timeout: no deadline", "[connection][server]") {
     auto options = quiet_options::server();
     options.handshake_timeout = 0s;
