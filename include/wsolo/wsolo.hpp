@@ -54,6 +54,7 @@
 #include "session/event.hpp"
 #include "session/heartbeat.hpp"
 #include "session/limits.hpp"
+#include "session/rate_limit.hpp"
 #include "session/reader.hpp"
 
 #include "sync/await.hpp"
@@ -91,6 +92,7 @@
 #include "write/single_writer.hpp"
 #include "write/transport.hpp"
 
+#include "endpoint/connection_group.hpp"
 #include "endpoint/endpoint.hpp"
 #include "endpoint/message.hpp"
 #include "endpoint/message_source.hpp"

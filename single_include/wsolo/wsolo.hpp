@@ -543,6 +543,8 @@ enum class errc : std::uint8_t {
     frame_too_big,
     message_too_big,
     too_many_fragments,
+    message_timeout,
+    rate_exceeded,
     inbox_overflow,
     inbox_overloaded,
     pong_timeout,
@@ -682,6 +684,10 @@ inline constexpr error_info error_table[] = {
     // 1008 and not 1009: nothing was too big to process, a bound on how a message may be cut was passed.
     {errc::too_many_fragments, "too_many_fragments", "a message has more fragments than the configured limit",
      "RFC 6455 §10.4", blame::remote, error_kind::limit, 1008},
+    {errc::message_timeout, "message_timeout", "a message was not complete in time", "RFC 6455 §10.4",
+     blame::remote, error_kind::limit, 1008},
+    {errc::rate_exceeded, "rate_exceeded", "more arrives in a second than the configured rate",
+     "RFC 6455 §7.4.1", blame::remote, error_kind::limit, 1008},
     {errc::inbox_overflow, "inbox_overflow", "messages arrive faster than they are handled",
      "RFC 6455 §7.4.1", blame::remote, error_kind::limit, 1008},
     {errc::inbox_overloaded, "inbox_overloaded",
@@ -824,7 +830,8 @@ inline constexpr error_info error_table[] = {
      blame::local, error_kind::refusal, 0},
     {errc::queue_full, "queue_full", "the queue's budget is used up", "the IANA registry of RFC 6455 §11.7",
      blame::local, error_kind::refusal, 1013},
-    {errc::too_large, "too_large", "the item alone exceeds the whole budget", "", blame::local,
+    {errc::too_large, "too_large",
+     "the message is longer than the configured limit, or alone exceeds the whole budget", "", blame::local,
      error_kind::refusal, 0},
     {errc::closed, "closed", "closed", "RFC 6455 §5.5.1", blame::local, error_kind::refusal, 0},
     {errc::aborted, "aborted", "aborted by this side", "RFC 6455 §7.1.7", blame::local, error_kind::outcome,
@@ -921,7 +928,8 @@ template <>
 struct std::is_error_code_enum<wsolo::errc> : std::true_type {};
 
 // ---- wsolo/core/limit.hpp
-// What a zero means for every limit, quantum and timeout of wsolo: none. (Of a timeout: bound_of in core/time.hpp.)
+// What a zero means for every limit, quantum and timeout of wsolo: none. (Of a timeout: bound_of in core/time.hpp.) And the
+// one default that two sides must agree on.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -930,6 +938,10 @@ template <std::unsigned_integral Number>
 [[nodiscard]] constexpr Number bound_of(Number limit) noexcept {
     return limit == 0 ? std::numeric_limits<Number>::max() : limit;
 }
+
+/// The longest message, in bytes of payload, that a reader takes and a writer sends unless it is told otherwise: two sides
+/// with the defaults can exchange whatever either accepts.
+inline constexpr std::size_t default_max_message = std::size_t{4} * 1024 * 1024;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -1285,6 +1297,27 @@ template <class Rep, class Period>
                                                   std::chrono::duration<Rep, Period> span) noexcept {
     return deadline_after(from, saturated(span));
 }
+
+namespace detail {
+
+/// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; what is negative counts as the shortest.
+class short_duration {
+public:
+    explicit constexpr short_duration(std::chrono::milliseconds span) noexcept
+        : milliseconds_(span.count() < 0            ? 1
+                        : span.count() > UINT32_MAX ? 0
+                                                    : static_cast<std::uint32_t>(span.count())) {}
+
+    /// duration::max() where there is none.
+    [[nodiscard]] constexpr duration get() const noexcept {
+        return milliseconds_ == 0 ? duration::max() : duration(std::chrono::milliseconds(milliseconds_));
+    }
+
+private:
+    std::uint32_t milliseconds_;
+};
+
+} // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -3379,14 +3412,14 @@ template <role Role, class... Keys>
     return detail::control_frame_of<Role>(opcode::pong, unmasked_bytes(payload), keys...);
 }
 
-/// A Close with a status code and a reason of up to 123 bytes of UTF-8 (fit_close_reason cuts one). Errors: invalid_close_code for a code
-/// that may not be sent (no_status included: see the form without one), invalid_close_reason,
-/// control_payload_too_big.
+/// A Close with a status code and a reason in UTF-8, of which fit_close_reason() leaves up to 123 bytes: an end is
+/// never refused for its reason's length. Errors: invalid_close_code for a code that may not be sent (no_status
+/// included: see the form without one), invalid_close_reason.
 template <role Role, class... Keys>
     requires keys_for<Role, Keys...>
 [[nodiscard]] result<control_frame> make_close(close_code code, std::string_view reason,
                                                Keys&... keys) noexcept {
-    if (reason.size() > max_close_reason) return errc::control_payload_too_big;
+    reason = fit_close_reason(reason);
     std::array<std::byte, max_control_payload> body;
     store_be16(body.data(), static_cast<std::uint16_t>(code));
     if (!reason.empty()) std::memcpy(body.data() + 2, reason.data(), reason.size());
@@ -6551,8 +6584,11 @@ struct event_access {
 //   to come again.
 // - The pong timer starts when the PING was written. One that waits in a queue proves nothing about the
 //   peer.
-// - A clock that jumps, or a process that slept, gives one beat, never a burst, and no verdict on a peer
-//   that nobody was listening to. A clock that runs backwards delays nothing by more than one interval.
+// - Life has two directions: bytes from the peer prove it, and so does that the peer takes ours.
+// - A verdict takes two looks, one within the last quarter of the pong timeout and one at its end: what
+//   arrived while the process slept is read between them. Who slept through them, or did not listen, does
+//   not judge. A clock that jumps gives one beat, never a burst; one that runs backwards delays nothing by
+//   more than one interval.
 // - Once closing, or dead, it asks for nothing ever again.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -6567,7 +6603,9 @@ struct heartbeat_options {
     std::chrono::milliseconds pong_timeout{20'000};
     /// The window of the application's metrics. While it is not 0, a beat is due every beat_period() of it.
     std::chrono::milliseconds beat_interval{0};
-    /// Only a PONG is a sign of life. Otherwise any byte is, control frames and halves of frames included.
+    /// Only a PONG is a sign of life. Otherwise any byte is, control frames and halves of frames included, and so
+    /// is that the peer takes bytes of ours. With pong_only that only puts the verdict off, because the PING may
+    /// still lie after those bytes: a peer that takes them and never answers is found once it takes none.
     bool pong_only = false;
 };
 
@@ -6580,8 +6618,9 @@ struct heartbeat_options {
 
 /// What is due now. Nothing, one, or several of them at once.
 struct [[nodiscard]] heartbeat_actions {
-    bool send_ping = false;    ///< queue a PING, and tell on_ping_written() when it left
-    bool send_beat = false;    ///< queue the application's beat
+    bool send_ping = false;                  ///< queue a PING, and tell on_ping_written() when it left
+    std::array<std::byte, 2> ping_payload{}; ///< of that PING, by which on_pong() knows its answer
+    bool send_beat = false;                  ///< queue the application's beat
     bool roll_window = false;  ///< with send_beat, once per full beat_interval: the metrics' window ends here
     bool peer_is_dead = false; ///< fail the connection with errc::pong_timeout. Told once; nothing follows
     time_point deadline = no_deadline; ///< when to call tick() again; an event may change it
@@ -6591,7 +6630,7 @@ struct [[nodiscard]] heartbeat_actions {
 };
 
 /// See the file's laws. Not thread-safe; every function O(1), constexpr, and free of side effects
-/// elsewhere. 48 bytes.
+/// elsewhere. 56 bytes.
 ///
 /// A loop calls on_received() for what it read before it calls tick(): what the peer said in time must not
 /// be found too late.
@@ -6613,19 +6652,45 @@ public:
     constexpr void on_received(time_point now) noexcept {
         if (!pong_only_) live(now);
     }
+    /// The peer took bytes of ours, at any pace: a sign of life as well, but see heartbeat_options::pong_only.
+    /// Not that the transport took them, which a buffer with room does for a dead peer too: that a full one has
+    /// room again, or that less lies in it unacknowledged.
+    constexpr void on_progress(time_point now) noexcept {
+        if (!pong_only_) {
+            live(now);
+        } else if (phase_ == phase::awaiting_pong) {
+            wait_from(now);
+        }
+    }
     /// A PONG arrived, whichever PING it answers; on_received() need not be called for it.
     constexpr void on_pong(time_point now) noexcept { live(now); }
+    /// The same, and the time since the PING that it answers was written. Empty for a PONG that answers another
+    /// PING than the last that tick() asked for, one of the application's or none, and for all but the first answer.
+    [[nodiscard]] constexpr std::optional<duration> on_pong(time_point now, const_bytes payload) noexcept {
+        live(now);
+        if (payload.size() != 2 || std::array{payload[0], payload[1]} != ping_payload()) return std::nullopt;
+        const bool is_timed = is_written_;
+        is_asked_ = is_written_ = false;
+        if (!is_timed) return std::nullopt; // it overtook the news of the PING's writing, or came unasked
+        return now < written_at_ ? duration::zero() : now - written_at_;
+    }
 
     /// The transport took a PING, at `when`: the pong timer starts there. One of the application's own
-    /// counts as well; a timer that runs is not extended. A sign of life that overtook this news from
-    /// another thread stands.
+    /// counts as well, and is taken for the one that was asked for while there is such a one; a timer that runs
+    /// is not extended. A sign of life that overtook this news from another thread stands.
     constexpr void on_ping_written(time_point when) noexcept {
-        if (phase_ == phase::stopped || phase_ == phase::awaiting_pong) return;
+        if (phase_ == phase::stopped) return;
+        if (is_asked_) {
+            is_asked_ = false;
+            is_written_ = true;
+            written_at_ = when;
+        }
+        if (phase_ == phase::awaiting_pong) return;
         if (pong_timeout_ == 0) {
             alive_at_ = later(alive_at_, when); // the next PING an interval later
         } else if (phase_ == phase::quiet || alive_at_ < when) {
             phase_ = phase::awaiting_pong;
-            dead_at_ = deadline_after(when, span_of(pong_timeout_));
+            wait_from(when);
             return;
         }
         phase_ = phase::quiet;
@@ -6634,13 +6699,14 @@ public:
     constexpr void on_ping_dropped(time_point now) noexcept {
         if (phase_ != phase::ping_asked) return;
         phase_ = phase::quiet;
+        is_asked_ = false;
         alive_at_ = later(alive_at_, now);
     }
 
     /// This side did not read until now: a peer that was not listened to is not blamed for silence, and the pong timer
     /// starts anew. PINGs go on.
     constexpr void on_not_listening(time_point now) noexcept {
-        if (phase_ == phase::awaiting_pong) dead_at_ = deadline_after(now, span_of(pong_timeout_));
+        if (phase_ == phase::awaiting_pong) wait_from(now);
     }
 
     /// The closing handshake began, or the connection ended: nothing is due any more.
@@ -6661,8 +6727,8 @@ public:
     /// When tick() will next have something to do; an event may have changed it. no_deadline: never.
     [[nodiscard]] constexpr time_point deadline() const noexcept {
         if (phase_ == phase::stopped) return no_deadline;
-        const time_point peer = phase_ == phase::awaiting_pong ? dead_at_
-                                : phase_ == phase::quiet       ? ping_at()
+        const time_point peer = phase_ == phase::awaiting_pong ? has_looked_ ? dead_at_ : look_at()
+                                : phase_ == phase::quiet ? ping_at()
                                                                : no_deadline;
         return peer < beat_at_ ? peer : beat_at_;
     }
@@ -6692,10 +6758,25 @@ private:
         return ping_interval_ == 0 ? no_deadline : deadline_after(alive_at_, span_of(ping_interval_));
     }
 
+    /// When the first of the two looks is due.
+    [[nodiscard]] constexpr time_point look_at() const noexcept {
+        return dead_at_ == no_deadline ? no_deadline : deadline_after(dead_at_, -quarter());
+    }
+    [[nodiscard]] constexpr duration quarter() const noexcept { return span_of(pong_timeout_) / 4; }
+    /// Of the PING that was asked for last.
+    [[nodiscard]] constexpr std::array<std::byte, 2> ping_payload() const noexcept {
+        return {static_cast<std::byte>(ping_number_ >> 8), static_cast<std::byte>(ping_number_ & 0xff)};
+    }
+
+    /// The peer's silence counts from here.
+    constexpr void wait_from(time_point now) noexcept {
+        dead_at_ = deadline_after(now, span_of(pong_timeout_));
+        has_looked_ = false;
+    }
     constexpr void live(time_point now) noexcept {
         alive_at_ = later(alive_at_, now);
         if (phase_ == phase::awaiting_pong) phase_ = phase::quiet;
-        was_late_ = false;
+        has_slept_ = false;
     }
 
     /// No deadline lies further ahead than its span: heals what a clock that ran ahead has left.
@@ -6709,16 +6790,23 @@ private:
 
     constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
         if (phase_ == phase::awaiting_pong && now >= dead_at_) {
-            // This late nobody was listening either (the process slept): ask again, once.
-            const bool late = now >= deadline_after(dead_at_, span_of(pong_timeout_));
-            due.send_ping = late && !was_late_;
+            // The first look, or this one, comes so late that nobody was listening either: ask again, once.
+            const bool slept = !has_looked_ || now >= deadline_after(dead_at_, quarter());
+            due.send_ping = slept && !has_slept_;
             due.peer_is_dead = !due.send_ping;
-            was_late_ = late;
+            has_slept_ = slept;
             phase_ = due.send_ping ? phase::ping_asked : phase::stopped;
+        } else if (phase_ == phase::awaiting_pong && now >= look_at()) {
+            has_looked_ = true;
         } else if (phase_ == phase::quiet && now >= ping_at()) {
             due.send_ping = true;
             phase_ = phase::ping_asked;
         }
+        if (!due.send_ping) return;
+        ++ping_number_;
+        due.ping_payload = ping_payload();
+        is_asked_ = true;
+        is_written_ = false;
     }
 
     constexpr void beat(time_point now, heartbeat_actions& due) noexcept {
@@ -6735,14 +6823,19 @@ private:
 
     time_point alive_at_;
     time_point dead_at_ = no_deadline; ///< while awaiting a PONG
+    time_point written_at_{};          ///< of the PING that was asked for last
     time_point beat_at_ = no_deadline;
     time_point roll_at_ = no_deadline;
     std::uint32_t ping_interval_;
     std::uint32_t pong_timeout_;
     std::uint32_t beat_interval_;
+    std::uint16_t ping_number_ = 0;
     phase phase_ = phase::quiet;
-    bool pong_only_;
-    bool was_late_ = false;
+    bool pong_only_ : 1;
+    bool has_looked_ : 1 = false; ///< within the timeout's last quarter
+    bool has_slept_ : 1 = false;  ///< through a verdict, since the last sign of life
+    bool is_asked_ : 1 = false;   ///< the last PING: not written yet
+    bool is_written_ : 1 = false; ///< the last PING: not answered yet
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -6759,17 +6852,90 @@ enum class delivery : std::uint8_t { messages, fragments };
 /// The bounds of one connection's input. Every one is judged before the bytes it bounds are kept: sizes by
 /// the frame's header (RFC 6455 §10.4). A zero means "none": no limit.
 struct read_limits {
-    /// Longest payload of a data frame, in bytes: errc::frame_too_big.
-    std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
+    /// Longest payload of a data frame, in bytes: errc::frame_too_big. None: its message's bound holds for each frame.
+    std::uint64_t max_frame_size = 0;
     /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries.
-    std::uint64_t max_message_size = std::uint64_t{16} * 1024 * 1024;
-    /// Most frames of one message, the empty ones included: errc::too_many_fragments.
-    std::uint32_t max_fragments = 4096;
+    std::uint64_t max_message_size = default_max_message;
+    /// Most frames of one message, the empty ones included: errc::too_many_fragments. None: a fragment costs time to read
+    /// and no memory, and a writer's fragmented_message has as many as it likes.
+    std::uint32_t max_fragments = 0;
+    /// How long a message, or a frame, may be under way: errc::message_timeout, after that and up to a quarter more.
+    /// For basic_reader::tick(), without which there is no bound. (Above 49 days it is none.)
+    std::chrono::milliseconds max_message_age{0};
     delivery deliver = delivery::messages;
     /// Reserved bits that a negotiated extension gives a meaning on a message's first frame (rsv1_bit ...,
     /// frame/header.hpp). A text message with one of them set is not validated here: what it carries is the
     /// extension's to decode.
     std::uint8_t allowed_rsv = 0;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/session/rate_limit.hpp
+// How much may come in a second: a token bucket over points in time that the caller passes in.
+//
+// Laws of this file:
+// - It reads no clock and allocates nothing. What is refused takes nothing.
+// - Exact: over any time, what was granted stays within the rate times that time and one full bucket, however small the
+//   steps and the amounts. All arithmetic saturates.
+// - A zero rate means "none": everything is granted.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A bound on messages, bytes or frames.
+struct rate {
+    /// How many a second, in the long run. 0: no bound.
+    std::uint32_t per_second = 0;
+    /// How many more than a second's worth may come at once. 0: none.
+    std::uint32_t burst = 0;
+};
+
+/// The rates of one connection's input; what passes one is answered with errc::rate_exceeded (1008).
+struct reading_rate {
+    rate messages{};
+    /// As they come from the transport, headers included. Let one second's worth and the burst hold one read.
+    rate bytes{};
+    /// PINGs and PONGs.
+    rate control_frames{};
+};
+
+/// A bucket, full at the start. Not thread-safe; O(1), constexpr. 24 bytes.
+class rate_limit {
+public:
+    constexpr rate_limit(const rate& bound, time_point start) noexcept
+        : level_((std::uint64_t{bound.per_second} + bound.burst) * one), at_(start), bound_(bound) {}
+
+    /// Whether `count` more may come at `now`; then they are taken. More than a second's worth and the burst never
+    /// may. A clock that runs backwards brings nothing, and what it runs forward after that counts.
+    [[nodiscard]] constexpr bool take(std::uint64_t count, time_point now) noexcept {
+        if (bound_.per_second == 0) return true;
+        refill(now);
+        if (count > level_ / one) return false;
+        level_ -= count * one;
+        return true;
+    }
+
+private:
+    /// What one counts as: a nanosecond at a rate of one in a second brings 1.
+    static constexpr std::uint64_t one = 1'000'000'000;
+    static_assert(duration::period::num == 1 && duration::period::den <= one &&
+                  one % duration::period::den == 0);
+
+    constexpr void refill(time_point now) noexcept {
+        const time_point before = at_;
+        at_ = now;
+        if (now <= before) return;
+        // From below zero to above it the span itself may be too long for its type.
+        const std::uint64_t ticks = static_cast<std::uint64_t>(now.time_since_epoch().count()) -
+                                    static_cast<std::uint64_t>(before.time_since_epoch().count());
+        const std::uint64_t a_tick = std::uint64_t{bound_.per_second} * (one / duration::period::den);
+        const std::uint64_t missing = (std::uint64_t{bound_.per_second} + bound_.burst) * one - level_;
+        level_ += ticks <= missing / a_tick ? ticks * a_tick : missing;
+    }
+
+    std::uint64_t level_; ///< at most 2^33 seconds' worth of one: below 2^63
+    time_point at_;
+    rate bound_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -6869,6 +7035,7 @@ struct reader_state {
     explicit reader_state(const read_limits& limits) noexcept
         : decoder_({limits.max_frame_size}, limits.allowed_rsv),
           rules_(limits),
+          max_age_(limits.max_message_age),
           by_fragments_(limits.deliver == delivery::fragments) {
         if (by_fragments_) static_cast<void>(kept_.reserve(max_control_payload)); // retried when it is needed
     }
@@ -6895,10 +7062,26 @@ struct reader_state {
     /// Input that nobody will look at: the stream has a hole now.
     void give_up(mutable_bytes input) noexcept {
         ignored += input.size();
-        if (phase != read_phase::open) return;
-        phase = read_phase::failed;
-        error = errc::aborted;
-        failure_untold_ = true;
+        if (phase == read_phase::open) fail_untold(errc::aborted);
+    }
+
+    /// basic_reader::tick()
+    time_point tick(time_point now) noexcept {
+        const duration max_age = max_age_.get();
+        if (phase != read_phase::open || max_age == duration::max() || !is_unfinished()) return no_deadline;
+        const time_point from_now = deadline_after(now, max_age);
+        if (!is_dated_) begin_age(from_now);
+        if (from_now < late_at_) late_at_ = from_now; // what a clock that ran ahead has left
+        if (now < late_at_) return late_at_;
+        if (has_looked_) {
+            fail_untold(errc::message_timeout);
+            return now;
+        }
+        has_looked_ = true;
+        return late_at_ = deadline_after(now, max_age / 4);
+    }
+    void note_not_listening(time_point now) noexcept {
+        if (is_dated_) begin_age(deadline_after(now, max_age_.get()));
     }
 
     read_phase phase = read_phase::open;
@@ -6927,12 +7110,16 @@ private:
     [[gnu::noinline]] bool take(decoded part, event& found) noexcept {
         const unsigned first = std::to_integer<unsigned>(decoder_.first_byte());
         const auto op = static_cast<opcode>(first & 0x0Fu);
-        if (is_control(op)) return take_control(op, part, found);
+        if (is_control(op)) {
+            if (part.ends && !rules_.open()) is_dated_ = false;
+            return take_control(op, part, found);
+        }
         if (part.begins) {
             rules_.begin_frame(decoder_.first_byte(), decoder_.payload_size());
             if (op != opcode::continuation) piece_begins_ = true;
         }
         const bool ended = part.ends && rules_.end_frame();
+        if (ended) is_dated_ = false;
         const bool validates = rules_.is_text() && rules_.rsv() == 0;
         if (validates) {
             const std::uint64_t before = text_.valid_up_to();
@@ -6948,7 +7135,8 @@ private:
         if (!unmasked) unmask(payload);
         if (payload.empty() && !ended) return false;
         event_access::data(found, event_kind::fragment, payload,
-                           {rules_.is_text(), std::exchange(piece_begins_, false), ended, rules_.rsv()});
+                           {rules_.is_text(), piece_begins_, ended, rules_.rsv()});
+        piece_begins_ = false;
         return true;
     }
 
@@ -6986,12 +7174,16 @@ private:
         const result<close_body> parsed = parse_close_body(unmasked_bytes(body));
         if (!parsed) return fail(parsed.error(), found);
         phase = read_phase::peer_closed;
-        // A message cut off by the Close goes with it; what is kept has to outlive the event only if the Close
-        // lies there.
-        if (delivered_) {
-            deliver_kept_from(0);
-        } else {
+        // A message cut off by the Close goes with it. A Close that was kept behind it is moved away from it first.
+        if (!delivered_) {
             kept_.release();
+        } else if (tail_at_ != 0) {
+            byte_buffer alone;
+            if (alone.append(body)) {
+                kept_ = std::move(alone);
+                body = std::as_const(kept_).view();
+            }
+            deliver_kept_from(0);
         }
         event_access::close(found, body, parsed->code);
         return true;
@@ -7008,6 +7200,22 @@ private:
         return true;
     }
 
+    /// The same, outside of an event: the next read() tells it.
+    void fail_untold(errc why) noexcept {
+        phase = read_phase::failed;
+        error = why;
+        kept_.release();
+        delivered_ = false;
+        failure_untold_ = true;
+    }
+
+    [[nodiscard]] bool is_unfinished() const noexcept { return rules_.open() || !decoder_.at_boundary(); }
+    void begin_age(time_point late_at) noexcept {
+        late_at_ = late_at;
+        is_dated_ = true;
+        has_looked_ = false;
+    }
+
     /// The bad byte is the first behind those that were valid, unless the text only stops too early.
     [[gnu::noinline]] bool fail_text(const utf8_validator& text, std::uint64_t before, std::size_t size,
                                      event& found) noexcept {
@@ -7019,7 +7227,8 @@ private:
     bool refuse(mutable_bytes& input, event& found) noexcept {
         ignored += input.size();
         input = {};
-        if (!std::exchange(failure_untold_, false)) return false;
+        if (!failure_untold_) return false;
+        failure_untold_ = false;
         return fail(error, found);
     }
 
@@ -7071,10 +7280,14 @@ private:
     utf8_validator text_; // between messages it stands between code points: a text that ended was complete
     byte_buffer kept_;
     std::size_t tail_at_ = 0;
+    time_point late_at_{}; ///< while what is unfinished has a date
+    short_duration max_age_;
     bool by_fragments_;
     bool delivered_ = false;
-    bool piece_begins_ = false;
-    bool failure_untold_ = false;
+    bool piece_begins_ : 1 = false;
+    bool failure_untold_ : 1 = false;
+    bool is_dated_ : 1 = false;   ///< what was unfinished at the last tick() still is
+    bool has_looked_ : 1 = false; ///< a tick() saw it late
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -7088,6 +7301,7 @@ private:
 //   is put together in memory that grows only by bytes that arrived; a control frame cut by a read is kept
 //   behind it.
 // - Nothing is written and no clock is read. What this side owes the peer is part of the event.
+// - Once the peer closed, or the reading failed, nothing of an unfinished message is kept.
 // - No input is lost in silence: what follows a Close or a failure is counted, and a loop left early must
 //   hand its rest on (event_range::unread) or fails the reader.
 
@@ -7116,7 +7330,8 @@ public:
     ///
     /// The bytes are unmasked in place, and stay the caller's. An event is valid until the iterator advances.
     /// A loop that ends early takes events.unread() and passes it to a later read(); destroying the range
-    /// with input left, and no end of the connection seen, makes the next read() fail with errc::aborted.
+    /// with input left, and no end of the connection seen, ends its event and makes the next read() fail with
+    /// errc::aborted.
     /// O(n).
     [[nodiscard]] event_range read(mutable_bytes received) noexcept { return event_range(*this, received); }
     [[nodiscard]] event_range read(std::span<char> received) noexcept {
@@ -7132,6 +7347,15 @@ public:
         if (state_.phase == detail::read_phase::peer_closed) return errc::none;
         return state_.error != errc::none ? state_.error : errc::connection_lost;
     }
+
+    /// The time, for read_limits::max_message_age. Call it after each read(), and when the point that it returned has
+    /// come; no_deadline: nothing is unfinished, or there is no limit. A returned point that is not after `now` says
+    /// that the reader failed: the next read(), if need be of no bytes, gives errc::message_timeout as its event. It
+    /// takes two calls, the second a quarter of the age after the first: what arrived while this process slept is read
+    /// between them. Not while an event is in use. O(1).
+    [[nodiscard]] time_point tick(time_point now) noexcept { return state_.tick(now); }
+    /// This side did not read until now: an unfinished message counts as begun now.
+    void note_not_listening(time_point now) noexcept { state_.note_not_listening(now); }
 
     /// This side's Close frame was accepted for sending: from now on no event owes a reply, neither a Close
     /// nor a PONG, since nothing may follow our Close. A PING is still reported, and messages still arrive
@@ -9616,7 +9840,11 @@ struct writer_limits {
     /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is refused with
     /// errc::queue_full (it may fit later) or errc::too_large (it never will). The heap that the queue holds stays
     /// below this x 1.25 + 64 KiB, and the control reserve has its own (up to 256 bytes for each frame in it).
-    std::size_t max_bytes = 4 * 1024 * 1024;
+    /// The default always has room for the longest default message in an empty queue.
+    std::size_t max_bytes = default_max_message + 64 * 1024;
+    /// Bytes of payload that one message may have, in all its frames: errc::too_large above. The default is what a peer's
+    /// reader takes by default.
+    std::uint32_t max_message = default_max_message;
     /// Data frames that may be queued or in flight.
     std::uint32_t max_frames = 65'536;
     /// PONGs and PINGs that may wait, each kind; at least 1. Every PING is answered while there is room; beyond it the
@@ -9652,23 +9880,6 @@ struct writer_options {
 };
 
 namespace detail {
-
-/// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; what is negative counts as the shortest.
-class short_duration {
-public:
-    explicit constexpr short_duration(std::chrono::milliseconds span) noexcept
-        : milliseconds_(span.count() < 0            ? 1
-                        : span.count() > UINT32_MAX ? 0
-                                                    : static_cast<std::uint32_t>(span.count())) {}
-
-    /// duration::max() where there is none.
-    [[nodiscard]] constexpr duration get() const noexcept {
-        return milliseconds_ == 0 ? duration::max() : duration(std::chrono::milliseconds(milliseconds_));
-    }
-
-private:
-    std::uint32_t milliseconds_;
-};
 
 /// A number of bytes in 16 bits: exact below 2048, above that within a thousandth, never more.
 class short_size {
@@ -11209,7 +11420,8 @@ struct round {
 template <class Traits>
 class outbox {
 public:
-    outbox(const writer_limits& limits, turn_state first) noexcept : books_(limits), turn_(first) {}
+    outbox(const writer_limits& limits, turn_state first) noexcept
+        : books_(limits), turn_(first), max_message_(bound_of(limits.max_message)) {}
     outbox(const outbox&) = delete;
     outbox& operator=(const outbox&) = delete;
     ~outbox() { queue::destroy(queue_); }
@@ -11349,6 +11561,10 @@ public:
         return locked([this] { return queue_ == nullptr ? 0 : queue_->held.data_frames; });
     }
     [[nodiscard]] overflow when_full() const noexcept { return books_.when_full(); }
+    /// Whether a message may have so many bytes of payload. Without the lock: it never changes.
+    [[nodiscard]] errc judge_length(std::uint64_t payload) const noexcept {
+        return payload > max_message_ ? errc::too_large : errc::none;
+    }
 
     [[nodiscard]] drain_report report() noexcept {
         return locked([this] {
@@ -11695,6 +11911,7 @@ private:
     bool partial_frame_ : 1 = false;
     bool deadline_hit_ : 1 = false;
     int transport_error_ = 0;
+    const std::uint32_t max_message_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -11759,6 +11976,7 @@ public:
     }
     fragmented_message(fragmented_message&& other) noexcept
         : writer_(std::exchange(other.writer_, nullptr)),
+          size_(other.size_),
           next_(other.next_),
           error_(other.error_),
           if_unfinished_(other.if_unfinished_) {}
@@ -11775,7 +11993,7 @@ public:
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as send_text's;
-    /// after queue_full the part may be tried again. `on_done` is called once with what became of this part.
+    /// after queue_full the part may be tried again, after too_large only a shorter one. `on_done` is called once with what became of this part.
     [[nodiscard]] errc write(const_bytes part, on_outcome on_done = {}) { return push(part, false, on_done); }
 
     /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `on_done` is called
@@ -11789,6 +12007,9 @@ private:
     errc push(const_bytes part, bool is_last, on_outcome on_done) {
         if (writer_ == nullptr) return error_ == errc::none ? errc::closed : error_;
         Writer& writer = *writer_;
+        if (const errc error = writer.drive_.box.judge_length(size_ + part.size()); error != errc::none)
+            return error;
+        size_ += part.size();
         const frame_spec spec(next_, is_last);
         const opcode before = std::exchange(next_, opcode::continuation);
         if (is_last) writer_ = nullptr;
@@ -11796,6 +12017,7 @@ private:
         const detail::push_result pushed = writer.push_part(
             spec, part, is_last ? detail::message_part::last : detail::message_part::part, on_done, todo);
         if (pushed.error != errc::none) { // it was not queued, so nothing has heard of it
+            size_ -= part.size();
             next_ = before;
             writer_ = &writer;
         }
@@ -11816,6 +12038,7 @@ private:
     }
 
     Writer* writer_;
+    std::uint64_t size_ = 0; ///< of the parts so far
     opcode next_;
     errc error_ = errc::none;
     unfinished if_unfinished_ = unfinished::fail;
@@ -12539,6 +12762,7 @@ public:
                                   on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_keyed() sends a text or a binary message");
         if (!is_data(op)) return errc::raw_frame_malformed;
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         detail::offer what{.size = encoded_size<Side::self>(payload.size()), .done = on_done};
         what.may_displace = drive_.may_displace();
         // Before the work, and again after it.
@@ -12557,7 +12781,7 @@ public:
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
         if (bytes.size() <= copied_limit) return send(raw{bytes}, on_done);
-        if (!is_whole_frame(bytes)) return errc::raw_frame_malformed;
+        if (const errc error = judge_frame(bytes); error != errc::none) return error;
         const detail::offer what = data_offer(bytes.size(), on_done);
         if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
         detail::entry* owned = detail::entry::make_shared(frame, on_done);
@@ -12568,7 +12792,7 @@ public:
     /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not.
     [[nodiscard]] errc send(owned_frame&& frame, on_outcome on_done = {}) {
         const std::size_t size = frame.bytes().size();
-        if (!is_whole_frame(frame.bytes())) return errc::raw_frame_malformed;
+        if (const errc error = judge_frame(frame.bytes()); error != errc::none) return error;
         if (size <= adopted_limit || frame.memory() - size > size / 8) {
             const errc error = send(raw{frame.bytes()}, on_done);
             if (error == errc::none) frame = {};
@@ -12608,6 +12832,8 @@ public:
         if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
         if (is_control(parsed.header.op))
             return send_control(parsed.header.op, close_code_in(parsed, frame.bytes), frame.bytes, on_done);
+        if (const errc error = drive_.box.judge_length(parsed.header.payload_size); error != errc::none)
+            return error;
         return push_data(
             frame.bytes.size(), on_done,
             [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
@@ -12659,7 +12885,7 @@ public:
     /// invalid_close_code and the like for a body that may not be sent.
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
                              on_outcome on_done = {}) {
-        const auto frame = drive_.box.locked([&] { return close_frame(code, fit_close_reason(reason)); });
+        const auto frame = drive_.box.locked([&] { return close_frame(code, reason); });
         if (!frame) return frame.error();
         return push_close(code, frame->bytes(), drain_within, on_done);
     }
@@ -12738,8 +12964,12 @@ private:
     [[nodiscard]] static constexpr bool is_data(opcode op) noexcept {
         return op == opcode::text || op == opcode::binary;
     }
-    [[nodiscard]] static bool is_whole_frame(const_bytes bytes) noexcept {
-        return detail::is_one_whole_frame<Side::self>(parse_header(bytes), bytes);
+    /// Whether `bytes` are one whole frame, not too long.
+    [[nodiscard]] errc judge_frame(const_bytes bytes) const noexcept {
+        const header_parse parsed = parse_header(bytes);
+        return detail::is_one_whole_frame<Side::self>(parsed, bytes)
+                   ? drive_.box.judge_length(parsed.header.payload_size)
+                   : errc::raw_frame_malformed;
     }
     /// Of a foreign Close frame; no_status when it carries none (RFC 6455 §7.1.5).
     [[nodiscard]] static close_code close_code_in(const header_parse& parsed, const_bytes frame) noexcept {
@@ -12768,6 +12998,7 @@ private:
     }
 
     errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
             [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
@@ -12859,6 +13090,7 @@ private:
     }
 
     errc send_waiting(opcode op, const_bytes payload, on_outcome on_done, detail::room_waiter* waiter) {
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.waiter = waiter;
         detail::errands todo;
@@ -13121,6 +13353,584 @@ struct ending {
     drain_report written{};
     inbox_report handled{};
 };
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/detail/group_roll.hpp
+// Who belongs to a connection_group: a ring of members, and how a thread walks along it while others join and leave.
+//
+// Laws of this file:
+// - No member is called under the lock, and none is waited for: a walk takes references to a few members at a time, and
+//   its place in the ring is a link of its own.
+// - Who joins is linked where every walk has passed: a walk ends, however many join meanwhile.
+// - The roll is shared by the group and its members' seats. The last of them frees it.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What became of a group's members so far, and of what they accepted: the sum of their endings.
+struct group_report {
+    std::uint64_t joined = 0;
+    std::uint64_t present = 0;         ///< members now
+    std::uint64_t closed_in_order = 0; ///< ended without a reason: both sides closed
+    std::uint64_t failed = 0;          ///< ended with a reason
+    std::uint64_t gone = 0;            ///< left before they ended, or were destroyed
+    errc first_failure = errc::none;   ///< the reason of the first that failed
+    /// How often a member had no room for what was sent to all.
+    std::uint64_t times_full = 0;
+    std::uint64_t frames_written = 0;
+    std::uint64_t frames_dropped = 0;
+    std::uint64_t bytes_written = 0;
+    std::uint64_t bytes_dropped = 0;
+    std::uint64_t messages_handled = 0;
+    std::uint64_t messages_dropped = 0;
+};
+
+namespace detail {
+
+/// What a group asks of a member, through a weak handle: when the member is gone these do nothing.
+struct group_calls {
+    errc (*send)(const std::byte* to, const shared_frame& frame);
+    errc (*close)(const std::byte* to, close_code code, std::string_view reason, duration within);
+    void (*abort)(const std::byte* to, errc why);
+    void (*ask_for_turn)(const std::byte* to);
+    void (*destroy)(std::byte* old) noexcept;
+};
+
+template <class Traits>
+class group_roll {
+    /// In the ring: the head, members, and walks.
+    struct link {
+        link* before = this;
+        link* after = this;
+        const bool is_member = false;
+
+        void insert_before(link& place) noexcept {
+            before = place.before;
+            after = &place;
+            before->after = after->before = this;
+        }
+        void unlink() noexcept {
+            before->after = after;
+            after->before = before;
+            before = after = this;
+        }
+    };
+    using rep = duration::rep;
+
+public:
+    /// One membership. Its seat has a reference, and each walk that is about to call it.
+    class member : link {
+    public:
+        template <class Handle>
+        member(group_roll& roll, Handle handle, const group_calls& calls) noexcept
+            : link{.is_member = true}, roll_(roll), calls_(calls) {
+            static_assert(sizeof handle == sizeof handle_ && alignof(Handle) <= alignof(void*));
+            ::new (static_cast<void*>(handle_)) Handle(std::move(handle));
+        }
+        member(const member&) = delete;
+        member& operator=(const member&) = delete;
+
+        [[nodiscard]] group_roll& roll() const noexcept { return roll_; }
+
+        errc send(const shared_frame& frame) { return calls_.send(handle_, frame); }
+        void abort(errc why) { calls_.abort(handle_, why); }
+        void ask_for_turn() { calls_.ask_for_turn(handle_); }
+        void close(close_code code, std::string_view reason, duration within) {
+            const errc error = calls_.close(handle_, code, reason, within);
+            if (error != errc::none && error != errc::closed) abort(error); // it ends in any case
+        }
+
+        /// When its own loop is to close it.
+        [[nodiscard]] time_point close_at() const noexcept {
+            return time_point(duration(close_at_.load(std::memory_order_acquire)));
+        }
+        /// True: it was to be closed, and the caller does it.
+        [[nodiscard]] bool take_close() noexcept {
+            return close_at_.exchange(never, std::memory_order_acq_rel) != never;
+        }
+
+        void drop() noexcept {
+            if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+        }
+
+    private:
+        friend group_roll;
+        static constexpr rep never = no_deadline.time_since_epoch().count();
+
+        ~member() { calls_.destroy(handle_); }
+
+        group_roll& roll_;
+        const group_calls& calls_;
+        alignas(void*) std::byte handle_[sizeof(void*)];
+        typename Traits::template atomic<rep> close_at_{never};
+        typename Traits::template atomic<std::uint32_t> references_{1};
+    };
+
+    /// nullptr when there is no memory. One reference, the caller's.
+    [[nodiscard]] static group_roll* make() noexcept { return new (std::nothrow) group_roll; }
+    void drop() noexcept {
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+    group_roll(const group_roll&) = delete;
+    group_roll& operator=(const group_roll&) = delete;
+
+    /// Links `fresh`, which has a reference to this from now on. False: the group closes.
+    [[nodiscard]] bool join(member& fresh) noexcept {
+        const scoped_hold hold(lock_);
+        if (is_closing_ || !present_.enter()) return false;
+        references_.fetch_add(1, std::memory_order_relaxed);
+        fresh.insert_before(*head_.after);
+        ++report_.joined;
+        ++report_.present;
+        return true;
+    }
+    /// The member's own end, with how its connection ended, if it did. Drops its references; this may be gone after it.
+    void leave(member& gone, const ending* how) noexcept {
+        {
+            const scoped_hold hold(lock_);
+            gone.unlink();
+            --report_.present;
+            add(how);
+        }
+        gone.drop();
+        present_.leave(); // those who wait for the last one go on
+        drop();
+    }
+
+    /// Calls visit(member&) for each member, without a lock. One that joins meanwhile is not visited; one that leaves may
+    /// still be.
+    template <class Visit>
+    void for_each(Visit visit) {
+        walk steps(*this);
+        while (member* next = steps.next()) visit(*next);
+    }
+
+    struct closing {
+        bool is_first = false;
+        std::uint64_t members = 0;
+    };
+    /// No one joins any more. Only the first call says how it closes; each may make it sooner.
+    closing begin_close(close_code code, std::string_view reason, time_point done_by) noexcept {
+        closing begun;
+        {
+            const scoped_hold hold(lock_);
+            begun = {!is_closing_, report_.present};
+            if (done_by < done_by_) done_by_ = done_by;
+            is_hurried_ = is_closing_;
+            if (begun.is_first) {
+                code_ = code;
+                reason_size_ = reason.copy(reason_, max_close_reason);
+                is_closing_ = true;
+            }
+        }
+        static_cast<void>(present_.close()); // may run callbacks, so with the lock free
+        return begun;
+    }
+    /// Closes a member as the first begin_close() said, within what is left of the time.
+    void close(member& one, time_point now) {
+        char reason[max_close_reason];
+        std::size_t reason_size = 0;
+        close_code code{};
+        duration within{};
+        {
+            const scoped_hold hold(lock_);
+            code = code_;
+            reason_size = reason_size_;
+            std::memcpy(reason, reason_, reason_size);
+            within = done_by_ == no_deadline     ? duration::zero() // no bound
+                     : done_by_ - now < shortest ? shortest
+                                                 : done_by_ - now;
+        }
+        one.close(code, {reason, reason_size}, within);
+    }
+
+    /// Leaves it to the member's own loop, unless the group was hurried meanwhile: then it begins now.
+    void close_later(member& one, time_point at, time_point now) {
+        bool is_late = false;
+        {
+            const scoped_hold hold(lock_);
+            is_late = is_hurried_; // otherwise the walk of the call that hurries finds what is set here
+            if (!is_late) one.close_at_.store(at.time_since_epoch().count(), std::memory_order_release);
+        }
+        if (is_late) return close(one, now);
+        one.ask_for_turn();
+    }
+
+    void count_full(std::uint64_t times) noexcept {
+        if (times == 0) return;
+        const scoped_hold hold(lock_);
+        report_.times_full += times;
+    }
+    [[nodiscard]] group_report report() noexcept {
+        const scoped_hold hold(lock_);
+        return report_;
+    }
+    template <class StopToken>
+    [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
+        return present_.wait(deadline, stop);
+    }
+
+private:
+    static constexpr duration shortest = std::chrono::milliseconds(1); // zero would be no bound
+
+    /// A place in the ring, between the members that were visited and those that were not.
+    class walk : link {
+    public:
+        explicit walk(group_roll& roll) noexcept : roll_(roll) {
+            const scoped_hold hold(roll_.lock_);
+            this->insert_before(*roll_.head_.after);
+        }
+        walk(const walk&) = delete;
+        walk& operator=(const walk&) = delete;
+        ~walk() {
+            drop_last();
+            while (at_ < count_) some_[at_++]->drop();
+            const scoped_hold hold(roll_.lock_);
+            this->unlink();
+        }
+
+        /// The next member, which is kept until the next call; nullptr at the end.
+        [[nodiscard]] member* next() noexcept {
+            drop_last();
+            if (at_ == count_) fetch();
+            return at_ == count_ ? nullptr : last_ = some_[at_++];
+        }
+
+    private:
+        /// How many are looked at in one go: the lock is held for no more than that.
+        static constexpr std::size_t most = 16;
+
+        void fetch() noexcept {
+            at_ = count_ = 0;
+            const scoped_hold hold(roll_.lock_);
+            link* place = this->after;
+            for (; place != &roll_.head_ && count_ < most; place = place->after) {
+                if (!place->is_member) continue; // another walk
+                some_[count_] = static_cast<member*>(place);
+                some_[count_++]->references_.fetch_add(1, std::memory_order_relaxed);
+            }
+            this->unlink();
+            this->insert_before(*place);
+        }
+        void drop_last() noexcept {
+            if (last_ != nullptr) std::exchange(last_, nullptr)->drop();
+        }
+
+        group_roll& roll_;
+        member* last_ = nullptr;
+        member* some_[most];
+        std::size_t at_ = 0;
+        std::size_t count_ = 0;
+    };
+
+    group_roll() = default;
+    ~group_roll() = default;
+
+    void add(const ending* how) noexcept {
+        if (how == nullptr) {
+            ++report_.gone;
+            return;
+        }
+        if (how->reason == errc::none) {
+            ++report_.closed_in_order;
+        } else {
+            if (report_.failed++ == 0) report_.first_failure = how->reason;
+        }
+        report_.frames_written += how->written.frames_written;
+        report_.frames_dropped += how->written.frames_dropped;
+        report_.bytes_written += how->written.bytes_written;
+        report_.bytes_dropped += how->written.bytes_dropped;
+        report_.messages_handled += how->handled.messages_handled;
+        report_.messages_dropped += how->handled.messages_dropped;
+    }
+
+    basic_spin_lock<Traits> lock_;
+    bool is_closing_ = false;
+    bool is_hurried_ = false; ///< a second begin_close() came
+    close_code code_{};
+    char reason_[max_close_reason];
+    std::size_t reason_size_ = 0;
+    time_point done_by_ = no_deadline;
+    link head_;
+    group_report report_;
+    basic_rundown<Traits> present_;
+    typename Traits::template atomic<std::uint32_t> references_{1};
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/connection_group.hpp
+// Who is there: connections of any type, in any number of loops and threads, that are sent to together and closed together.
+//
+//     wsolo::connection_group everyone;
+//     auto seat = everyone.join(connection.handle());              // an endpoint's own loop; it leaves with its seat
+//     everyone.send_text("tick");                                  // any thread; one frame for all
+//     everyone.close_all(wsolo::close_code::service_restart, "deploy", 30s, 20s);
+//     const wsolo::errc how = everyone.wait(deadline);             // until the last one has left; then report()
+//
+// Laws of this file:
+// - No member is waited for. What is sent to all is queued with each, or counted as not; one that is slow, hung or about to
+//   go holds up neither the sender nor the other members.
+// - No member is kept alive, and none is called under a lock. A member that is destroyed leaves.
+// - It starts no thread and sets no timer: closes that are spread over time are begun by each member's own loop, at the
+//   deadline that its seat tells it.
+// - Once it closes, no one joins.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What becomes of a member whose queue has no room for what is sent to all. It is counted in either case.
+enum class when_member_full : std::uint8_t {
+    skip,       ///< it does not get this message
+    disconnect, ///< it is aborted (errc::queue_full): a peer this slow is worse than none
+};
+
+/// What can be a member: an endpoint, or what has these functions of its, callable by any thread. A server takes the shared
+/// frame itself; a client sends what is in it, masked by a key of its own.
+template <class T>
+concept group_member =
+    requires(T& member, close_code code, std::string_view reason, duration within, errc why) {
+        { member.close(code, reason, within) } -> std::same_as<errc>;
+        { member.abort(why) };
+        { member.ask_for_turn() }; // run() is to be called soon: the seat has news
+        requires std::same_as<std::remove_cv_t<decltype(T::self)>, role>;
+    } && (T::self == role::server ? requires(T& member, const shared_frame& frame) {
+        { member.send(frame) } -> std::same_as<errc>;
+    } : requires(T& member, std::string_view text, const_bytes bytes) {
+        { member.send_text(text) } -> std::same_as<errc>;
+        { member.send_binary(bytes) } -> std::same_as<errc>;
+    });
+
+/// What came of a message to all. Members that were closing already, or gone, are not counted.
+struct [[nodiscard]] sent_to_all {
+    std::size_t accepted = 0; ///< queued
+    std::size_t full = 0;     ///< had no room
+    std::size_t refused = 0;  ///< did not take it for another reason
+    /// Why there was no frame to send, or why the first of `refused` did not take it.
+    errc error = errc::none;
+};
+
+namespace detail {
+
+template <class T>
+errc send_to_member(T& to, const shared_frame& frame) {
+    if constexpr (T::self == role::server) {
+        return to.send(frame);
+    } else {
+        const header_parse parsed = parse_header(frame.bytes());
+        const frame_header& header = parsed.header;
+        if (!is_one_whole_frame<role::server>(parsed, frame.bytes()) || header.rsv1 || is_control(header.op))
+            return errc::raw_frame_malformed;
+        const const_bytes payload = frame.bytes().subspan(parsed.size);
+        return header.op == opcode::text ? to.send_text(text_of(payload)) : to.send_binary(payload);
+    }
+}
+
+template <class T, class HandleTraits>
+struct calls_by {
+    using handle = basic_weak_session<T, HandleTraits>;
+
+    static auto use(const std::byte* to) noexcept {
+        return std::launder(reinterpret_cast<const handle*>(to))->try_use();
+    }
+    static constexpr group_calls table{
+        [](const std::byte* to, const shared_frame& frame) {
+            const auto live = use(to);
+            return live ? send_to_member(*live, frame) : errc::closed;
+        },
+        [](const std::byte* to, close_code code, std::string_view reason, duration within) {
+            const auto live = use(to);
+            return live ? live->close(code, reason, within) : errc::closed;
+        },
+        [](const std::byte* to, errc why) {
+            if (const auto live = use(to)) live->abort(why);
+        },
+        [](const std::byte* to) {
+            if (const auto live = use(to)) live->ask_for_turn();
+        },
+        [](std::byte* old) noexcept { std::destroy_at(std::launder(reinterpret_cast<handle*>(old))); }};
+};
+
+} // namespace detail
+
+template <class Traits>
+class basic_connection_group;
+
+/// A member's place in a group. It is the member's loop's: kept beside the connection, or in it, and not thread-safe.
+/// Move-only, 8 bytes; leaves when it goes. It may outlive the group.
+template <class Traits>
+class [[nodiscard]] basic_group_seat {
+public:
+    /// In no group.
+    basic_group_seat() = default;
+    basic_group_seat(basic_group_seat&& other) noexcept : member_(std::exchange(other.member_, nullptr)) {}
+    basic_group_seat& operator=(basic_group_seat&& other) noexcept {
+        if (this != &other) {
+            leave();
+            member_ = std::exchange(other.member_, nullptr);
+        }
+        return *this;
+    }
+    ~basic_group_seat() { leave(); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return member_ != nullptr; }
+
+    /// In each turn of the member's loop: closes the member if that is due. O(1): a load.
+    void tick(time_point now) {
+        if (member_ != nullptr && now >= member_->close_at() && member_->take_close())
+            member_->roll().close(*member_, now);
+    }
+    /// When tick() has something to do; any thread's close_all() may change it, and asks for a turn then.
+    [[nodiscard]] time_point deadline() const noexcept {
+        return member_ == nullptr ? no_deadline : member_->close_at();
+    }
+
+    /// The connection ended: its numbers are added to the group's. Nothing when it had left.
+    void leave(const ending& how) noexcept { leave(&how); }
+    /// Leaves before it ended. What is being sent to all may still reach it; what is sent after this does not.
+    void leave() noexcept { leave(nullptr); }
+
+private:
+    friend basic_connection_group<Traits>;
+    using member = typename detail::group_roll<Traits>::member;
+
+    explicit basic_group_seat(member* joined) noexcept : member_(joined) {}
+    void leave(const ending* how) noexcept {
+        if (member_ == nullptr) return;
+        member& gone = *std::exchange(member_, nullptr);
+        gone.roll().leave(gone, how);
+    }
+
+    member* member_ = nullptr;
+};
+
+/// See the file's laws. Any thread may call any member function, also from within its members' callbacks; wait() not in a
+/// loop that a member needs. Its members may outlive it. One allocation, and one of 64 bytes for each member.
+template <class Traits>
+class basic_connection_group {
+    using roll = detail::group_roll<Traits>;
+    using member = typename roll::member;
+
+public:
+    using seat = basic_group_seat<Traits>;
+
+    explicit basic_connection_group(when_member_full policy = when_member_full::skip) noexcept
+        : roll_(roll::make()), policy_(policy) {}
+    basic_connection_group(const basic_connection_group&) = delete;
+    basic_connection_group& operator=(const basic_connection_group&) = delete;
+    ~basic_connection_group() {
+        if (roll_ != nullptr) roll_->drop();
+    }
+
+    /// A new member, of any type. It gets what is sent from now on, until its seat leaves. Errors: closed once the group
+    /// closes, or when there is no connection any more; out_of_memory. O(1).
+    template <group_member T, class HandleTraits>
+    [[nodiscard]] result<seat> join(basic_weak_session<T, HandleTraits> connection) noexcept {
+        if (connection.is_expired()) return errc::closed;
+        if (roll_ == nullptr) return errc::out_of_memory;
+        auto* fresh = new (std::nothrow)
+            member(*roll_, std::move(connection), detail::calls_by<T, HandleTraits>::table);
+        if (fresh == nullptr) return errc::out_of_memory;
+        if (roll_->join(*fresh)) return seat(fresh);
+        fresh->drop();
+        return errc::closed;
+    }
+
+    /// Members now: old at once.
+    [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(report().present); }
+    /// Sums so far; complete when wait() said errc::none.
+    [[nodiscard]] group_report report() const noexcept {
+        return roll_ == nullptr ? group_report{} : roll_->report();
+    }
+
+    /// Queues one message with every member: encoded once, and copied for none of the servers where it is larger than 512
+    /// bytes. Each member gets what one thread sends in that order. The caller vouches that a text is UTF-8. O(members).
+    sent_to_all send_text(std::string_view payload) {
+        WSOLO_ASSERT(is_valid_utf8(bytes_of(payload)), "a text message is UTF-8 (RFC 6455 §5.6)");
+        return send_message(opcode::text, bytes_of(payload));
+    }
+    sent_to_all send_binary(const_bytes payload) { return send_message(opcode::binary, payload); }
+    sent_to_all send(const shared_frame& frame) {
+        sent_to_all sum;
+        if (!frame) return {.error = errc::raw_frame_malformed};
+        if (roll_ == nullptr) return sum;
+        roll_->for_each([&](member& each) {
+            const errc answer = each.send(frame);
+            if (answer == errc::none) {
+                ++sum.accepted;
+            } else if (answer == errc::queue_full) {
+                ++sum.full;
+                if (policy_ == when_member_full::disconnect) each.abort(errc::queue_full);
+            } else if (answer != errc::closed && sum.refused++ == 0) {
+                sum.error = answer;
+            }
+        });
+        roll_->count_full(sum.full);
+        return sum;
+    }
+
+    /// Closes the group and all of its members: each with this Close, after what was queued for it, within `within` from now
+    /// (0: no bound), and then by its own times (the peer's answer, the stream's end). They begin evenly spread over `spread`,
+    /// so that not all peers come back at once, but over half of `within` at most. errc::closed: the group closed
+    /// before; then those that have yet to begin do so now, and within the shorter of the times. Errors, with nothing
+    /// done: invalid_close_code, invalid_close_reason. A reason that is too long is cut at a code point.
+    [[nodiscard]] errc close_all(close_code code, std::string_view reason, duration within,
+                                 duration spread = duration::zero()) {
+        reason = fit_close_reason(reason);
+        if (!may_be_sent(code)) return errc::invalid_close_code;
+        if (!is_valid_utf8(bytes_of(reason))) return errc::invalid_close_reason;
+        if (roll_ == nullptr) return errc::none;
+        const time_point now = Traits::clock::now();
+        const auto begun = roll_->begin_close(code, reason, deadline_after(now, bound_of(within)));
+        if (!begun.is_first) {
+            roll_->for_each([&](member& each) {
+                if (each.take_close()) roll_->close(each, now);
+            });
+            return errc::closed;
+        }
+        if (within != duration::zero() && spread > within / 2) spread = within / 2;
+        close_spread(now, begun.members == 0 ? spread : spread / static_cast<duration::rep>(begun.members));
+        return errc::none;
+    }
+
+    /// Ends every member without a Close: for those that are left when patience is over. Others may join, unless the group
+    /// closed.
+    void abort_all(errc why = errc::aborted) {
+        if (roll_ != nullptr) roll_->for_each([&](member& each) { each.abort(why); });
+    }
+
+    /// Waits until the group closed and the last member has left: errc::none. Otherwise timed_out or cancelled.
+    template <stop_token_like StopToken = never_stop>
+    [[nodiscard]] errc wait(time_point deadline = no_deadline, const StopToken& stop = {}) noexcept {
+        return roll_ == nullptr ? errc::none : roll_->wait(deadline, stop);
+    }
+
+private:
+    sent_to_all send_message(opcode op, const_bytes payload) {
+        const auto frame = make_shared_frame(op, payload);
+        if (!frame) return {.error = frame.error()};
+        return send(*frame);
+    }
+
+    /// The first begins now, each other one a `step` after the one before it.
+    void close_spread(time_point now, duration step) {
+        time_point begin = now;
+        roll_->for_each([&](member& each) {
+            if (begin <= now) {
+                roll_->close(each, now);
+            } else {
+                roll_->close_later(each, begin, now);
+            }
+            if (step > duration::zero()) begin = deadline_after(begin, step);
+        });
+    }
+
+    roll* const roll_;
+    const when_member_full policy_;
+};
+
+using connection_group = basic_connection_group<std_blocking_traits>;
+using group_seat = basic_group_seat<std_blocking_traits>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
