@@ -423,7 +423,7 @@ void endpoint_history::side::answers() {
     seeded draw(all.seed_, 4'000'000 + ++all.callbacks_);
     if (where == handled_by::coroutine) all.nested(*this, 3);
     const bool held = std::exchange(handles, true);
-    if (is_running() && draw.chance(replies)) {
+    if (is_running() && draw.chance(replies) && all.spent_ < 2 * all.budget_) {
         say("answer %zu (%zu)", sent.size(), reply_size);
         const errc error = all.send_one(*this, draw, operation::send, reply_size);
         if (error != errc::none) {
