@@ -10,6 +10,7 @@
 #   make_venv REQUIREMENT..  a Python environment in build/venv that has these
 #   make_npm NAME VERSION    a package of npm's in build/node; make_npm_ws for ws
 #   make_autobahn            the conformance suite in build/autobahn/suite
+#   make_boxes               nginx and haproxy where they are missing, unpacked into build/boxes; find_box NAME prints a path
 #   build_examples TARGET..  builds these for Release, and sets `examples` to the folder of their folders
 #   build_sanitized_examples address|thread TARGET..   the same under a sanitizer
 
@@ -102,22 +103,46 @@ make_autobahn() {
     )
 }
 
+# Unpacked, not installed: a package that is installed starts its server as a service. Each by itself, with what it
+# depends on; false where one of them can't be had.
+make_boxes() {
+    for box in nginx haproxy; do
+        if find_box "$box" >/dev/null; then continue; fi
+        if [ "$install" = no ] || ! command -v apt-get >/dev/null 2>&1; then return 1; fi
+        say "unpacking into build/boxes: $box"
+        mkdir -p build/boxes/debs/partial
+        fetch_box "$box" || { update_packages && fetch_box "$box"; } || return 1
+        for package in build/boxes/debs/*.deb; do dpkg-deb -x "$package" build/boxes/root || return 1; done
+    done
+}
+
+fetch_box() {
+    apt-get install -y -qq --no-install-recommends --download-only -o Debug::NoLocking=1 \
+        -o Dir::Cache::archives="$PWD/build/boxes/debs" "$1" >/dev/null
+}
+
+find_box() { first_of "$1" "/usr/sbin/$1" "$PWD/build/boxes/root/usr/sbin/$1"; }
+
 install_wanted() {
     [ -n "$wanted" ] || return 0
     if [ "$install" = no ] || ! command -v apt-get >/dev/null 2>&1; then
         die "please install these first (names as in Debian):$wanted"
     fi
-    as_root=""
-    if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null 2>&1 || die "neither root nor sudo; please install:$wanted"
-        as_root="sudo"
-    fi
+    find_root || die "neither root nor sudo; please install:$wanted"
     say "installing$wanted"
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    update_packages
     # shellcheck disable=SC2086
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null
     wanted=""
 }
+
+# Sets what a command is run by that needs to be root's.
+find_root() {
+    as_root=""
+    [ "$(id -u)" -eq 0 ] || { command -v sudo >/dev/null 2>&1 && as_root="sudo"; }
+}
+
+update_packages() { find_root && $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq; }
 
 # Each by itself: a release of Debian's that lacks one may have the others.
 install_optional() {

@@ -1,5 +1,6 @@
 # Other people's peers at the other end of a socket, label peer: the Autobahn suite without its section 9, and the clients
-# that are quickly had. Under `ctest -C full` all of Autobahn, every client, hostile peers and the soak.
+# that are quickly had. Under `ctest -C full` all of Autobahn, every client, middle boxes (alone: `ctest -C full -L boxes`),
+# hostile peers and the soak.
 #
 # Each takes what scripts/test has installed and is skipped where something is missing, and runs alone: a suite whose timers
 # are short is on the other side.
@@ -23,6 +24,8 @@ if(WSOLO_BUILD_EXAMPLES)
     wsolo_add_peer_test(peer.clients "" 300 "${scripts}/clients" --no-install ${built_here} websockets ws)
 endif()
 wsolo_add_peer_test(full.clients full 1800 "${scripts}/clients" --no-install)
+wsolo_add_peer_test(full.boxes full 900 "${scripts}/boxes" --no-install)
+set_tests_properties("${WSOLO_TEST_PREFIX}full.boxes" PROPERTIES LABELS "full;boxes")
 wsolo_add_peer_test(full.hostile full 1800 "${scripts}/hostile" --no-install)
 wsolo_add_peer_test(full.hostile_threads full 1800 "${scripts}/hostile" --no-install --threads 3)
 wsolo_add_peer_test(full.soak full 1800 "${scripts}/soak" --no-install --minutes 2)

@@ -3,12 +3,14 @@
 //
 // Laws of this file:
 // - One thread: the schedule hook only leaves a mark, which the loop sees before it waits.
+// - Nothing that is typed leaves before the handshake is over.
 // - End of standard input begins the closing handshake; what the server still has to say is printed.
 
-#include "dial.hpp"
+#include "loop/descriptor.hpp"
+#include "url.hpp"
 
 #include <wsolo/adapt/posix.hpp>
-#include <wsolo/endpoint/endpoint.hpp>
+#include <wsolo/endpoint/client_connection.hpp>
 
 namespace client {
 
@@ -20,10 +22,13 @@ enum class mode : std::uint8_t {
 
 class conversation {
 public:
-    conversation(dialled connection, mode how);
+    /// `socket`: connected, and not blocking.
+    conversation(loop::descriptor socket, const url& to, mode how);
 
     /// Until the connection has ended. Returns how.
-    const wsolo::ending& run();
+    wsolo::ending run();
+    /// The status of the server's answer; 0: there was none.
+    [[nodiscard]] int status() const noexcept { return connection_.status(); }
 
 private:
     struct mark_due {
@@ -33,26 +38,24 @@ private:
     struct answering {
         mode how;
         wsolo::errc on_message(auto& connection, const wsolo::message& received) {
-            if (how != mode::echo) return print(received);
-            return received.is_text() ? connection.send_text(received.text())
-                                      : connection.send_binary(received.bytes());
+            return how == mode::echo ? connection.send(received) : print(received);
         }
     };
     static wsolo::errc print(const wsolo::message& received);
-    static wsolo::endpoint_options options_of(mode how);
+    static wsolo::client_options options_of();
 
     void read_socket();
     void read_input();
     void send_line(std::string_view line);
     [[nodiscard]] bool wants_input() const noexcept;
 
-    dialled dialled_;
+    loop::descriptor socket_;
     mode mode_;
     bool is_due_ = false;
     bool input_is_over_;
     std::string typed_;
     wsolo::byte_buffer buffer_;
-    wsolo::endpoint<wsolo::adapt::posix_socket, mark_due, answering, wsolo::client_side<>> connection_;
+    wsolo::client_connection<wsolo::adapt::posix_socket, mark_due, answering> connection_;
     wsolo::endpoint_wants wants_;
 };
 

@@ -1,6 +1,7 @@
 // A WebSocket client for the command line: what the conformance suite runs, and something to try a server with.
 
 #include "conversation.hpp"
+#include "dial.hpp"
 
 #include <cstdio>
 #include <exception>
@@ -18,10 +19,11 @@ int usage() {
 
 int talk(const client::url& to, client::mode how) {
     constexpr std::chrono::seconds patience{10};
-    client::conversation with(client::dial(to, std::chrono::steady_clock::now() + patience), how);
-    const wsolo::ending& ended = with.run();
+    client::conversation with(client::dial(to, std::chrono::steady_clock::now() + patience), to, how);
+    const wsolo::ending ended = with.run();
     if (ended.reason == wsolo::errc::none) return 0;
-    std::fprintf(stderr, "client: %s (status code %u)\n", std::string(to_string(ended.reason)).c_str(),
+    std::fprintf(stderr, "client: %s (HTTP %d, status code %u)\n",
+                 std::string(to_string(ended.reason)).c_str(), with.status(),
                  static_cast<unsigned>(ended.code));
     return 1;
 }

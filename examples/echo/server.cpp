@@ -53,13 +53,8 @@ void server<Work>::dispatch(peer_id id, std::uint32_t happened) {
     if (found == sessions_.end()) return;
     peer_session& peer = found->second;
     const bool was_upgraded = peer.upgraded();
-    if ((happened & EPOLLIN) != 0) {
-        peer.on_readable(buffer_);
-        if (!was_upgraded && peer.upgraded()) admin_.add(peer.handle());
-    } else if ((happened & (EPOLLERR | EPOLLHUP)) != 0) {
-        peer.on_broken();
-    }
-    if ((happened & EPOLLOUT) != 0 && !peer.gone()) peer.on_turn();
+    peer.on_event(happened, buffer_);
+    if (!was_upgraded && peer.upgraded()) admin_.add(peer.handle());
     settle(id, peer);
 }
 
@@ -69,7 +64,7 @@ void server<Work>::accept_some() {
         loop::accepted next = listener_.accept(SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (next.status == accept_status::none_waiting) return;
         if (next.status == accept_status::stuck) {
-            poller_.change(listener_.get(), from_listener, 0);
+            static_cast<void>(poller_.change(listener_.get(), from_listener, EPOLLIN, 0));
             return timers_.set(from_listener, steady_clock::now() + accept_pause);
         }
         if (next.status != accept_status::accepted) continue;
@@ -101,7 +96,7 @@ void server<Work>::expire() {
         if (id == from_signals) {
             end_all();
         } else if (id == from_listener) {
-            poller_.change(listener_.get(), from_listener, EPOLLIN);
+            static_cast<void>(poller_.change(listener_.get(), from_listener, 0, EPOLLIN));
         } else if (const auto found = sessions_.find(id); found != sessions_.end()) {
             found->second.on_turn();
             settle(id, found->second);
@@ -111,10 +106,9 @@ void server<Work>::expire() {
 
 template <class Work>
 void server<Work>::settle(peer_id id, peer_session& peer) {
+    if (!peer.gone() && !poller_.change(peer.socket(), id, peer.watched, peer.interest())) peer.cut_off();
     if (peer.gone()) return retire(id, peer);
-    const std::uint32_t interest = peer.interest();
-    if (interest != peer.watched) poller_.change(peer.socket(), id, interest);
-    peer.watched = interest;
+    peer.watched = peer.interest();
     timers_.set(id, peer.deadline());
 }
 
@@ -138,7 +132,7 @@ void server<Work>::retire(peer_id id, peer_session& peer) {
             .with("partial", how.written.partial_frame ? "yes" : "no");
     }
     ++account_.connections;
-    account_.refused += peer.upgraded() ? 0U : 1U;
+    account_.refused += came_to.upgraded ? 0U : 1U;
     account_.received += how.handled.messages_accepted();
     account_.handled += came_to.handled;
     account_.dropped += how.handled.messages_dropped;

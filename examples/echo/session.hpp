@@ -1,11 +1,9 @@
 #pragma once
-// One peer, from accept to its end: a handshake, then an endpoint that sends every message back.
+// One peer, from accept to its end: a connection that sends every message back.
 //
 // Laws of this file:
-// - The endpoint exists from the first byte on, its writer held by the init gate: the handshake's answer leaves by
-//   the same writer as all that follows it, or nothing follows it.
 // - A peer that does not read its echoes is not read from: that is the whole flow control.
-// - What the endpoint reports stands beside what was counted here, send by send.
+// - What the connection reports stands beside what was counted here, send by send.
 
 #include "loop/descriptor.hpp"
 #include "loop/ready_list.hpp"
@@ -14,15 +12,14 @@
 #include "work.hpp"
 
 #include <wsolo/adapt/posix.hpp>
-#include <wsolo/handshake/upgrade.hpp>
-
-#include <optional>
+#include <wsolo/endpoint/server_connection.hpp>
 
 namespace echo {
 
 /// What a connection came to.
 struct account {
     wsolo::ending how;
+    bool upgraded = false;      ///< the handshake succeeded
     std::uint64_t handled = 0;  ///< messages, as the handler counted them
     std::uint64_t accepted = 0; ///< frames, as those counted them who sent them
 
@@ -45,13 +42,11 @@ class session {
 
         wsolo::errc on_message(auto& connection, const wsolo::message& received) {
             counts->count_handled();
-            return counts->count_sent(received.is_text() ? connection.send_text(received.text())
-                                                         : connection.send_binary(received.bytes()));
+            return counts->count_sent(connection.send(received));
         }
     };
 
-    using connection =
-        wsolo::endpoint<wsolo::adapt::posix_socket, wake_loop, echoing, wsolo::server_side, Work>;
+    using connection = wsolo::server_connection<wsolo::adapt::posix_socket, wake_loop, echoing, Work>;
 
 public:
     using weak_handle = typename connection::weak_handle;
@@ -59,27 +54,25 @@ public:
     session(loop::peer_id id, loop::descriptor socket, std::uint16_t port, loop::ready_list& ready,
             const options& how, Work work);
 
-    /// `buffer` is lent for the call.
-    void on_readable(wsolo::mutable_bytes buffer);
-    /// The socket has an error, or both of its directions are over.
-    void on_broken();
-    /// What the schedule hook, a writable socket and a deadline ask for.
-    void on_turn();
-    /// Ends it in order where it is past its handshake, and at once where not.
-    void close(wsolo::close_code code, std::string_view reason);
+    /// epoll's word. `buffer` is lent for the call.
+    void on_event(std::uint32_t happened, wsolo::mutable_bytes buffer);
+    /// What the schedule hook and a deadline ask for.
+    void on_turn() { wants_ = connection_->run(); }
+    /// Ends it in order.
+    void close(wsolo::close_code code, std::string_view reason) { wants_ = connection_->close(code, reason); }
     /// Ends it now: gone() holds afterwards.
-    void cut_off();
+    void cut_off() { wants_ = connection_->abort(); }
 
     [[nodiscard]] std::uint32_t interest() const noexcept;
-    [[nodiscard]] wsolo::time_point deadline() const noexcept;
+    [[nodiscard]] wsolo::time_point deadline() const noexcept { return wants_.deadline; }
     [[nodiscard]] bool gone() const noexcept { return wants_.finished; }
 
     /// Whether the handshake succeeded.
-    [[nodiscard]] bool upgraded() const noexcept { return upgraded_; }
+    [[nodiscard]] bool upgraded() const noexcept { return connection_->opened() != nullptr; }
     /// Precondition: gone(), and not called before. Waits for threads that are inside the endpoint.
     [[nodiscard]] account settle();
     /// For other threads, once upgraded().
-    [[nodiscard]] weak_handle handle() const noexcept { return connection_->handle(); }
+    [[nodiscard]] weak_handle handle() const noexcept { return connection_->opened()->handle(); }
     [[nodiscard]] int socket() const noexcept { return socket_.get(); }
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
 
@@ -87,18 +80,12 @@ public:
     std::uint32_t watched = 0;
 
 private:
-    void take(wsolo::mutable_bytes received);
-    void shake_hands(wsolo::mutable_bytes& received);
-    void refuse(wsolo::errc why);
+    void read(wsolo::mutable_bytes buffer);
 
     loop::descriptor socket_;
     std::uint16_t port_;
-    bool upgraded_ = false;
-    wsolo::time_point handshake_deadline_;
-    wsolo::server_handshake handshake_;
     tally counts_;
-    std::optional<connection> connection_;                                   ///< until settle()
-    std::optional<wsolo::init_gate<typename connection::writer_type>> gate_; ///< until the handshake is over
+    std::optional<connection> connection_; ///< until settle()
     wsolo::endpoint_wants wants_;
 };
 

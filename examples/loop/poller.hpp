@@ -25,8 +25,13 @@ public:
     [[nodiscard]] bool watch(int socket, peer_id id, std::uint32_t interest) noexcept {
         return control(EPOLL_CTL_ADD, socket, id, interest);
     }
-    void change(int socket, peer_id id, std::uint32_t interest) noexcept {
-        control(EPOLL_CTL_MOD, socket, id, interest);
+    /// Watches for `interest` instead of `watched`, what it was asked for last. None: out of the set, which would tell
+    /// hang-ups unasked, again and again. False as above.
+    [[nodiscard]] bool change(int socket, peer_id id, std::uint32_t watched,
+                              std::uint32_t interest) noexcept {
+        if (interest == watched) return true;
+        const int operation = watched == 0 ? EPOLL_CTL_ADD : interest == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+        return control(operation, socket, id, interest);
     }
     void forget(int socket) noexcept { control(EPOLL_CTL_DEL, socket, 0, 0); }
 

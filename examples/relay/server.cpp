@@ -32,7 +32,7 @@ server::server(const options& how)
 }
 
 void server::run() {
-    while (!stopping_ || !connections_.empty()) {
+    while (!stopping_ || !peers_.empty()) {
         for (const epoll_event& event : poller_.wait(timers_.next())) dispatch(event.data.u64, event.events);
         pump_ready();
         expire();
@@ -43,22 +43,10 @@ void server::dispatch(peer_id id, std::uint32_t happened) {
     if (id == from_listener) return accept_some();
     if (id == from_signals) return on_signal();
     if (id == from_ready_list) return; // pump_ready() comes next in any case
-    const bool broken = (happened & (EPOLLERR | EPOLLHUP)) != 0;
-    const bool readable = broken || (happened & EPOLLIN) != 0;
-    const bool writable = broken || (happened & EPOLLOUT) != 0;
-    if (const auto peer = connections_.find(id)) {
-        if ((happened & EPOLLIN) != 0) {
-            peer->on_readable(buffer_); // which also finds what broke
-        } else if (broken) {
-            peer->on_broken();
-        }
-        if ((happened & EPOLLOUT) != 0) peer->run();
-        settle(*peer);
-    } else if (const auto found = visitors_.find(id); found != visitors_.end()) {
-        if (writable) found->second.on_writable();
-        if (readable) found->second.on_readable(buffer_);
-        settle(found->second);
-    }
+    const auto found = peers_.find(id);
+    if (found == peers_.end()) return;
+    found->second->on_event(happened, buffer_);
+    settle(*found->second);
 }
 
 void server::accept_some() {
@@ -70,25 +58,26 @@ void server::accept_some() {
         if (next.status != accept_status::accepted) continue;
         const peer_id id = next_id_++;
         if (!poller_.watch(next.socket.get(), id, EPOLLIN)) continue;
-        visitor& added =
-            visitors_.try_emplace(id, id, std::move(next.socket), next.peer_port, how_).first->second;
-        added.watched = EPOLLIN;
-        timers_.set(id, added.deadline());
+        const auto made = std::make_shared<connection>(id, std::move(next.socket), next.peer_port, ready_,
+                                                       how_, account_.accepted);
+        made->watched = EPOLLIN;
+        peers_.emplace(id, made);
+        settle(*made);
     }
 }
 
 void server::pause_accepting() {
-    poller_.change(listener_.get(), from_listener, 0);
+    static_cast<void>(poller_.change(listener_.get(), from_listener, EPOLLIN, 0));
     timers_.set(from_listener, steady_clock::now() + accept_pause);
 }
 
 void server::pump_ready() {
     ready_.take(due_);
     for (const peer_id id : due_) {
-        const auto peer = connections_.find(id);
-        if (peer == nullptr) continue;
-        peer->run();
-        settle(*peer);
+        const auto found = peers_.find(id);
+        if (found == peers_.end()) continue;
+        found->second->run();
+        settle(*found->second);
     }
 }
 
@@ -98,53 +87,37 @@ void server::expire() {
         if (id == from_signals) {
             end_all();
         } else if (id == from_listener) {
-            poller_.change(listener_.get(), from_listener, EPOLLIN);
-        } else if (const auto peer = connections_.find(id)) {
-            peer->run();
-            settle(*peer);
-        } else if (const auto found = visitors_.find(id); found != visitors_.end()) {
-            found->second.on_deadline();
-            settle(found->second);
+            static_cast<void>(poller_.change(listener_.get(), from_listener, 0, EPOLLIN));
+        } else if (const auto found = peers_.find(id); found != peers_.end()) {
+            found->second->run();
+            settle(*found->second);
         }
     }
 }
 
 // ---- from one state to the next
 
-template <class Peer>
-void server::watch(Peer& peer) {
-    const std::uint32_t interest = peer.interest();
-    if (interest != peer.watched) poller_.change(peer.socket(), peer.id(), interest);
-    peer.watched = interest;
+void server::settle(connection& peer) {
+    if (peer.was_opened() && !peer.gone() && !std::exchange(peer.is_in_audience, true))
+        audience_.add(peer.id(), peers_.at(peer.id())); // from here on the workers see it
+    if (!peer.gone() && !poller_.change(peer.socket(), peer.id(), peer.watched, peer.interest()))
+        peer.cut_off();
+    if (peer.gone()) return retire(peer);
+    peer.watched = peer.interest();
     timers_.set(peer.id(), peer.deadline());
 }
 
-void server::settle(visitor& peer) {
-    if (peer.upgraded()) return promote(peer);
-    if (!peer.gone()) return watch(peer);
-    peer.report();
-    timers_.set(peer.id(), wsolo::no_deadline);
-    visitors_.erase(peer.id()); // closes its socket, which ends the watch
-}
-
-void server::promote(visitor& from) {
-    const peer_id id = from.id();
-    const auto made =
-        std::make_shared<connection>(id, from.take_socket(), from.port(), ready_, how_, account_.accepted);
-    made->watched = from.watched;
-    made->take(from.early_bytes());
-    visitors_.erase(id);
-    connections_.add(id, made); // from here on the workers see it
-    settle(*made);
-}
-
-void server::settle(connection& peer) {
-    if (peer.gone()) return retire(peer);
-    watch(peer);
-}
-
 void server::retire(connection& peer) {
-    const wsolo::ending& how = peer.how_it_ended();
+    timers_.set(peer.id(), wsolo::no_deadline);
+    if (!peer.was_opened()) {
+        report_line("visitor")
+            .with("peer", peer.port())
+            .with("cause", peer.cause())
+            .with("status", peer.status());
+        peers_.erase(peer.id());
+        return;
+    }
+    const wsolo::ending how = peer.how_it_ended();
     const wsolo::drain_report& report = how.written;
     report_line("end")
         .with("peer", peer.port())
@@ -165,9 +138,9 @@ void server::retire(connection& peer) {
     account_.dropped += report.frames_dropped;
     account_.replaced += report.pongs_replaced;
     account_.write_calls += peer.write_calls();
-    timers_.set(peer.id(), wsolo::no_deadline);
     peer.close_socket(); // now, although a worker may hold the connection a little longer
-    connections_.remove(peer.id());
+    audience_.remove(peer.id());
+    peers_.erase(peer.id());
 }
 
 // ---- the end
@@ -186,24 +159,25 @@ void server::begin_stop() {
     stopping_ = true;
     listener_.close();
     timers_.set(from_listener, wsolo::no_deadline);
-    for (const auto& [id, visiting] : visitors_) timers_.set(id, wsolo::no_deadline);
-    visitors_.clear();
     timers_.set(from_signals, steady_clock::now() + how_.drain_timeout + how_.linger);
-    std::vector<std::shared_ptr<connection>> open;
-    connections_.copy_to(open);
-    for (const auto& peer : open) {
+    for (const auto& peer : present()) {
         peer->close();
         settle(*peer);
     }
 }
 
 void server::end_all() {
-    std::vector<std::shared_ptr<connection>> left;
-    connections_.copy_to(left);
-    for (const auto& peer : left) {
+    for (const auto& peer : present()) {
         peer->cut_off();
         settle(*peer);
     }
+}
+
+std::vector<std::shared_ptr<connection>> server::present() const {
+    std::vector<std::shared_ptr<connection>> all;
+    all.reserve(peers_.size());
+    for (const auto& [id, peer] : peers_) all.push_back(peer);
+    return all;
 }
 
 } // namespace relay

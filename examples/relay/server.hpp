@@ -12,7 +12,6 @@
 #include "loop/poller.hpp"
 #include "loop/signals.hpp"
 #include "loop/timers.hpp"
-#include "visitor.hpp"
 
 namespace relay {
 
@@ -40,7 +39,7 @@ public:
 
     [[nodiscard]] std::uint16_t port() const noexcept { return listener_.port(); }
     /// For the workers, who must have stopped before the server is destroyed.
-    [[nodiscard]] const roster<connection>& audience() const noexcept { return connections_; }
+    [[nodiscard]] const roster<connection>& audience() const noexcept { return audience_; }
 
     /// Serves until SIGINT or SIGTERM and the drain that follows; a second signal cuts the drain short.
     void run();
@@ -58,12 +57,10 @@ private:
     void begin_stop();
     void end_all();
 
-    void settle(visitor& peer);
     void settle(connection& peer);
-    template <class Peer>
-    void watch(Peer& peer);
-    void promote(visitor& from);
     void retire(connection& peer);
+    /// All that are not gone, to be walked while some of them go.
+    [[nodiscard]] std::vector<std::shared_ptr<connection>> present() const;
 
     const options how_;
     stop_signals signals_;
@@ -71,8 +68,8 @@ private:
     poller poller_;
     ready_list ready_;
     timers timers_;
-    roster<connection> connections_;
-    std::unordered_map<peer_id, visitor> visitors_;
+    std::unordered_map<peer_id, std::shared_ptr<connection>> peers_;
+    roster<connection> audience_;   ///< of the workers: those that are open
     std::vector<std::byte> buffer_; ///< every recv's
     std::vector<peer_id> due_;      ///< from the ready list and the timers
     peer_id next_id_;

@@ -54,6 +54,7 @@
 #include "session/event.hpp"
 #include "session/heartbeat.hpp"
 #include "session/limits.hpp"
+#include "session/rate_limit.hpp"
 #include "session/reader.hpp"
 
 #include "sync/await.hpp"
@@ -91,7 +92,13 @@
 #include "write/single_writer.hpp"
 #include "write/transport.hpp"
 
+#include "endpoint/client_connection.hpp"
+#include "endpoint/connection.hpp"
+#include "endpoint/connection_group.hpp"
 #include "endpoint/endpoint.hpp"
+#include "endpoint/hooks.hpp"
+#include "endpoint/http_reply.hpp"
 #include "endpoint/message.hpp"
-#include "endpoint/message_source.hpp"
 #include "endpoint/options.hpp"
+#include "endpoint/server_connection.hpp"
+#include "endpoint/stream_end.hpp"

@@ -543,6 +543,8 @@ enum class errc : std::uint8_t {
     frame_too_big,
     message_too_big,
     too_many_fragments,
+    message_timeout,
+    rate_exceeded,
     inbox_overflow,
     inbox_overloaded,
     pong_timeout,
@@ -682,6 +684,10 @@ inline constexpr error_info error_table[] = {
     // 1008 and not 1009: nothing was too big to process, a bound on how a message may be cut was passed.
     {errc::too_many_fragments, "too_many_fragments", "a message has more fragments than the configured limit",
      "RFC 6455 §10.4", blame::remote, error_kind::limit, 1008},
+    {errc::message_timeout, "message_timeout", "a message was not complete in time", "RFC 6455 §10.4",
+     blame::remote, error_kind::limit, 1008},
+    {errc::rate_exceeded, "rate_exceeded", "more arrives in a second than the configured rate",
+     "RFC 6455 §7.4.1", blame::remote, error_kind::limit, 1008},
     {errc::inbox_overflow, "inbox_overflow", "messages arrive faster than they are handled",
      "RFC 6455 §7.4.1", blame::remote, error_kind::limit, 1008},
     {errc::inbox_overloaded, "inbox_overloaded",
@@ -824,7 +830,8 @@ inline constexpr error_info error_table[] = {
      blame::local, error_kind::refusal, 0},
     {errc::queue_full, "queue_full", "the queue's budget is used up", "the IANA registry of RFC 6455 §11.7",
      blame::local, error_kind::refusal, 1013},
-    {errc::too_large, "too_large", "the item alone exceeds the whole budget", "", blame::local,
+    {errc::too_large, "too_large",
+     "the message is longer than the configured limit, or alone exceeds the whole budget", "", blame::local,
      error_kind::refusal, 0},
     {errc::closed, "closed", "closed", "RFC 6455 §5.5.1", blame::local, error_kind::refusal, 0},
     {errc::aborted, "aborted", "aborted by this side", "RFC 6455 §7.1.7", blame::local, error_kind::outcome,
@@ -921,7 +928,8 @@ template <>
 struct std::is_error_code_enum<wsolo::errc> : std::true_type {};
 
 // ---- wsolo/core/limit.hpp
-// What a zero means for every limit, quantum and timeout of wsolo: none. (Of a timeout: bound_of in core/time.hpp.)
+// What a zero means for every limit, quantum and timeout of wsolo: none. (Of a timeout: bound_of in core/time.hpp.) And the
+// one default that two sides must agree on.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -930,6 +938,10 @@ template <std::unsigned_integral Number>
 [[nodiscard]] constexpr Number bound_of(Number limit) noexcept {
     return limit == 0 ? std::numeric_limits<Number>::max() : limit;
 }
+
+/// The longest message, in bytes of payload, that a reader takes and a writer sends unless it is told otherwise: two sides
+/// with the defaults can exchange whatever either accepts.
+inline constexpr std::size_t default_max_message = std::size_t{4} * 1024 * 1024;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -1285,6 +1297,27 @@ template <class Rep, class Period>
                                                   std::chrono::duration<Rep, Period> span) noexcept {
     return deadline_after(from, saturated(span));
 }
+
+namespace detail {
+
+/// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; what is negative counts as the shortest.
+class short_duration {
+public:
+    explicit constexpr short_duration(std::chrono::milliseconds span) noexcept
+        : milliseconds_(span.count() < 0            ? 1
+                        : span.count() > UINT32_MAX ? 0
+                                                    : static_cast<std::uint32_t>(span.count())) {}
+
+    /// duration::max() where there is none.
+    [[nodiscard]] constexpr duration get() const noexcept {
+        return milliseconds_ == 0 ? duration::max() : duration(std::chrono::milliseconds(milliseconds_));
+    }
+
+private:
+    std::uint32_t milliseconds_;
+};
+
+} // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -3379,14 +3412,14 @@ template <role Role, class... Keys>
     return detail::control_frame_of<Role>(opcode::pong, unmasked_bytes(payload), keys...);
 }
 
-/// A Close with a status code and a reason of up to 123 bytes of UTF-8 (fit_close_reason cuts one). Errors: invalid_close_code for a code
-/// that may not be sent (no_status included: see the form without one), invalid_close_reason,
-/// control_payload_too_big.
+/// A Close with a status code and a reason in UTF-8, of which fit_close_reason() leaves up to 123 bytes: an end is
+/// never refused for its reason's length. Errors: invalid_close_code for a code that may not be sent (no_status
+/// included: see the form without one), invalid_close_reason.
 template <role Role, class... Keys>
     requires keys_for<Role, Keys...>
 [[nodiscard]] result<control_frame> make_close(close_code code, std::string_view reason,
                                                Keys&... keys) noexcept {
-    if (reason.size() > max_close_reason) return errc::control_payload_too_big;
+    reason = fit_close_reason(reason);
     std::array<std::byte, max_control_payload> body;
     store_be16(body.data(), static_cast<std::uint16_t>(code));
     if (!reason.empty()) std::memcpy(body.data() + 2, reason.data(), reason.size());
@@ -6551,8 +6584,11 @@ struct event_access {
 //   to come again.
 // - The pong timer starts when the PING was written. One that waits in a queue proves nothing about the
 //   peer.
-// - A clock that jumps, or a process that slept, gives one beat, never a burst, and no verdict on a peer
-//   that nobody was listening to. A clock that runs backwards delays nothing by more than one interval.
+// - Life has two directions: bytes from the peer prove it, and so does that the peer takes ours.
+// - A verdict takes two looks, one within the last quarter of the pong timeout and one at its end: what
+//   arrived while the process slept is read between them. Who slept through them, or did not listen, does
+//   not judge. A clock that jumps gives one beat, never a burst; one that runs backwards delays nothing by
+//   more than one interval.
 // - Once closing, or dead, it asks for nothing ever again.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -6567,7 +6603,9 @@ struct heartbeat_options {
     std::chrono::milliseconds pong_timeout{20'000};
     /// The window of the application's metrics. While it is not 0, a beat is due every beat_period() of it.
     std::chrono::milliseconds beat_interval{0};
-    /// Only a PONG is a sign of life. Otherwise any byte is, control frames and halves of frames included.
+    /// Only a PONG is a sign of life. Otherwise any byte is, control frames and halves of frames included, and so
+    /// is that the peer takes bytes of ours. With pong_only that only puts the verdict off, because the PING may
+    /// still lie after those bytes: a peer that takes them and never answers is found once it takes none.
     bool pong_only = false;
 };
 
@@ -6580,8 +6618,9 @@ struct heartbeat_options {
 
 /// What is due now. Nothing, one, or several of them at once.
 struct [[nodiscard]] heartbeat_actions {
-    bool send_ping = false;    ///< queue a PING, and tell on_ping_written() when it left
-    bool send_beat = false;    ///< queue the application's beat
+    bool send_ping = false;                  ///< queue a PING, and tell on_ping_written() when it left
+    std::array<std::byte, 2> ping_payload{}; ///< of that PING, by which on_pong() knows its answer
+    bool send_beat = false;                  ///< queue the application's beat
     bool roll_window = false;  ///< with send_beat, once per full beat_interval: the metrics' window ends here
     bool peer_is_dead = false; ///< fail the connection with errc::pong_timeout. Told once; nothing follows
     time_point deadline = no_deadline; ///< when to call tick() again; an event may change it
@@ -6591,7 +6630,7 @@ struct [[nodiscard]] heartbeat_actions {
 };
 
 /// See the file's laws. Not thread-safe; every function O(1), constexpr, and free of side effects
-/// elsewhere. 48 bytes.
+/// elsewhere. 56 bytes.
 ///
 /// A loop calls on_received() for what it read before it calls tick(): what the peer said in time must not
 /// be found too late.
@@ -6613,19 +6652,45 @@ public:
     constexpr void on_received(time_point now) noexcept {
         if (!pong_only_) live(now);
     }
+    /// The peer took bytes of ours, at any pace: a sign of life as well, but see heartbeat_options::pong_only.
+    /// Not that the transport took them, which a buffer with room does for a dead peer too: that a full one has
+    /// room again, or that less lies in it unacknowledged.
+    constexpr void on_progress(time_point now) noexcept {
+        if (!pong_only_) {
+            live(now);
+        } else if (phase_ == phase::awaiting_pong) {
+            wait_from(now);
+        }
+    }
     /// A PONG arrived, whichever PING it answers; on_received() need not be called for it.
     constexpr void on_pong(time_point now) noexcept { live(now); }
+    /// The same, and the time since the PING that it answers was written. Empty for a PONG that answers another
+    /// PING than the last that tick() asked for, one of the application's or none, and for all but the first answer.
+    [[nodiscard]] constexpr std::optional<duration> on_pong(time_point now, const_bytes payload) noexcept {
+        live(now);
+        if (payload.size() != 2 || std::array{payload[0], payload[1]} != ping_payload()) return std::nullopt;
+        const bool is_timed = is_written_;
+        is_asked_ = is_written_ = false;
+        if (!is_timed) return std::nullopt; // it overtook the news of the PING's writing, or came unasked
+        return now < written_at_ ? duration::zero() : now - written_at_;
+    }
 
     /// The transport took a PING, at `when`: the pong timer starts there. One of the application's own
-    /// counts as well; a timer that runs is not extended. A sign of life that overtook this news from
-    /// another thread stands.
+    /// counts as well, and is taken for the one that was asked for while there is such a one; a timer that runs
+    /// is not extended. A sign of life that overtook this news from another thread stands.
     constexpr void on_ping_written(time_point when) noexcept {
-        if (phase_ == phase::stopped || phase_ == phase::awaiting_pong) return;
+        if (phase_ == phase::stopped) return;
+        if (is_asked_) {
+            is_asked_ = false;
+            is_written_ = true;
+            written_at_ = when;
+        }
+        if (phase_ == phase::awaiting_pong) return;
         if (pong_timeout_ == 0) {
             alive_at_ = later(alive_at_, when); // the next PING an interval later
         } else if (phase_ == phase::quiet || alive_at_ < when) {
             phase_ = phase::awaiting_pong;
-            dead_at_ = deadline_after(when, span_of(pong_timeout_));
+            wait_from(when);
             return;
         }
         phase_ = phase::quiet;
@@ -6634,13 +6699,14 @@ public:
     constexpr void on_ping_dropped(time_point now) noexcept {
         if (phase_ != phase::ping_asked) return;
         phase_ = phase::quiet;
+        is_asked_ = false;
         alive_at_ = later(alive_at_, now);
     }
 
     /// This side did not read until now: a peer that was not listened to is not blamed for silence, and the pong timer
     /// starts anew. PINGs go on.
     constexpr void on_not_listening(time_point now) noexcept {
-        if (phase_ == phase::awaiting_pong) dead_at_ = deadline_after(now, span_of(pong_timeout_));
+        if (phase_ == phase::awaiting_pong) wait_from(now);
     }
 
     /// The closing handshake began, or the connection ended: nothing is due any more.
@@ -6661,8 +6727,8 @@ public:
     /// When tick() will next have something to do; an event may have changed it. no_deadline: never.
     [[nodiscard]] constexpr time_point deadline() const noexcept {
         if (phase_ == phase::stopped) return no_deadline;
-        const time_point peer = phase_ == phase::awaiting_pong ? dead_at_
-                                : phase_ == phase::quiet       ? ping_at()
+        const time_point peer = phase_ == phase::awaiting_pong ? has_looked_ ? dead_at_ : look_at()
+                                : phase_ == phase::quiet ? ping_at()
                                                                : no_deadline;
         return peer < beat_at_ ? peer : beat_at_;
     }
@@ -6692,10 +6758,25 @@ private:
         return ping_interval_ == 0 ? no_deadline : deadline_after(alive_at_, span_of(ping_interval_));
     }
 
+    /// When the first of the two looks is due.
+    [[nodiscard]] constexpr time_point look_at() const noexcept {
+        return dead_at_ == no_deadline ? no_deadline : deadline_after(dead_at_, -quarter());
+    }
+    [[nodiscard]] constexpr duration quarter() const noexcept { return span_of(pong_timeout_) / 4; }
+    /// Of the PING that was asked for last.
+    [[nodiscard]] constexpr std::array<std::byte, 2> ping_payload() const noexcept {
+        return {static_cast<std::byte>(ping_number_ >> 8), static_cast<std::byte>(ping_number_ & 0xff)};
+    }
+
+    /// The peer's silence counts from here.
+    constexpr void wait_from(time_point now) noexcept {
+        dead_at_ = deadline_after(now, span_of(pong_timeout_));
+        has_looked_ = false;
+    }
     constexpr void live(time_point now) noexcept {
         alive_at_ = later(alive_at_, now);
         if (phase_ == phase::awaiting_pong) phase_ = phase::quiet;
-        was_late_ = false;
+        has_slept_ = false;
     }
 
     /// No deadline lies further ahead than its span: heals what a clock that ran ahead has left.
@@ -6709,16 +6790,23 @@ private:
 
     constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
         if (phase_ == phase::awaiting_pong && now >= dead_at_) {
-            // This late nobody was listening either (the process slept): ask again, once.
-            const bool late = now >= deadline_after(dead_at_, span_of(pong_timeout_));
-            due.send_ping = late && !was_late_;
+            // The first look, or this one, comes so late that nobody was listening either: ask again, once.
+            const bool slept = !has_looked_ || now >= deadline_after(dead_at_, quarter());
+            due.send_ping = slept && !has_slept_;
             due.peer_is_dead = !due.send_ping;
-            was_late_ = late;
+            has_slept_ = slept;
             phase_ = due.send_ping ? phase::ping_asked : phase::stopped;
+        } else if (phase_ == phase::awaiting_pong && now >= look_at()) {
+            has_looked_ = true;
         } else if (phase_ == phase::quiet && now >= ping_at()) {
             due.send_ping = true;
             phase_ = phase::ping_asked;
         }
+        if (!due.send_ping) return;
+        ++ping_number_;
+        due.ping_payload = ping_payload();
+        is_asked_ = true;
+        is_written_ = false;
     }
 
     constexpr void beat(time_point now, heartbeat_actions& due) noexcept {
@@ -6735,14 +6823,19 @@ private:
 
     time_point alive_at_;
     time_point dead_at_ = no_deadline; ///< while awaiting a PONG
+    time_point written_at_{};          ///< of the PING that was asked for last
     time_point beat_at_ = no_deadline;
     time_point roll_at_ = no_deadline;
     std::uint32_t ping_interval_;
     std::uint32_t pong_timeout_;
     std::uint32_t beat_interval_;
+    std::uint16_t ping_number_ = 0;
     phase phase_ = phase::quiet;
-    bool pong_only_;
-    bool was_late_ = false;
+    bool pong_only_ : 1;
+    bool has_looked_ : 1 = false; ///< within the timeout's last quarter
+    bool has_slept_ : 1 = false;  ///< through a verdict, since the last sign of life
+    bool is_asked_ : 1 = false;   ///< the last PING: not written yet
+    bool is_written_ : 1 = false; ///< the last PING: not answered yet
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -6759,17 +6852,90 @@ enum class delivery : std::uint8_t { messages, fragments };
 /// The bounds of one connection's input. Every one is judged before the bytes it bounds are kept: sizes by
 /// the frame's header (RFC 6455 §10.4). A zero means "none": no limit.
 struct read_limits {
-    /// Longest payload of a data frame, in bytes: errc::frame_too_big.
-    std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
+    /// Longest payload of a data frame, in bytes: errc::frame_too_big. None: its message's bound holds for each frame.
+    std::uint64_t max_frame_size = 0;
     /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries.
-    std::uint64_t max_message_size = std::uint64_t{16} * 1024 * 1024;
-    /// Most frames of one message, the empty ones included: errc::too_many_fragments.
-    std::uint32_t max_fragments = 4096;
+    std::uint64_t max_message_size = default_max_message;
+    /// Most frames of one message, the empty ones included: errc::too_many_fragments. None: a fragment costs time to read
+    /// and no memory, and a writer's fragmented_message has as many as it likes.
+    std::uint32_t max_fragments = 0;
+    /// How long a message, or a frame, may be under way: errc::message_timeout, after that and up to a quarter more.
+    /// For basic_reader::tick(), without which there is no bound. (Above 49 days it is none.)
+    std::chrono::milliseconds max_message_age{0};
     delivery deliver = delivery::messages;
     /// Reserved bits that a negotiated extension gives a meaning on a message's first frame (rsv1_bit ...,
     /// frame/header.hpp). A text message with one of them set is not validated here: what it carries is the
     /// extension's to decode.
     std::uint8_t allowed_rsv = 0;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/session/rate_limit.hpp
+// How much may come in a second: a token bucket over points in time that the caller passes in.
+//
+// Laws of this file:
+// - It reads no clock and allocates nothing. What is refused takes nothing.
+// - Exact: over any time, what was granted stays within the rate times that time and one full bucket, however small the
+//   steps and the amounts. All arithmetic saturates.
+// - A zero rate means "none": everything is granted.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// A bound on messages, bytes or frames.
+struct rate {
+    /// How many a second, in the long run. 0: no bound.
+    std::uint32_t per_second = 0;
+    /// How many more than a second's worth may come at once. 0: none.
+    std::uint32_t burst = 0;
+};
+
+/// The rates of one connection's input; what passes one is answered with errc::rate_exceeded (1008).
+struct reading_rate {
+    rate messages{};
+    /// As they come from the transport, headers included. Let one second's worth and the burst hold one read.
+    rate bytes{};
+    /// PINGs and PONGs.
+    rate control_frames{};
+};
+
+/// A bucket, full at the start. Not thread-safe; O(1), constexpr. 24 bytes.
+class rate_limit {
+public:
+    constexpr rate_limit(const rate& bound, time_point start) noexcept
+        : level_((std::uint64_t{bound.per_second} + bound.burst) * one), at_(start), bound_(bound) {}
+
+    /// Whether `count` more may come at `now`; then they are taken. More than a second's worth and the burst never
+    /// may. A clock that runs backwards brings nothing, and what it runs forward after that counts.
+    [[nodiscard]] constexpr bool take(std::uint64_t count, time_point now) noexcept {
+        if (bound_.per_second == 0) return true;
+        refill(now);
+        if (count > level_ / one) return false;
+        level_ -= count * one;
+        return true;
+    }
+
+private:
+    /// What one counts as: a nanosecond at a rate of one in a second brings 1.
+    static constexpr std::uint64_t one = 1'000'000'000;
+    static_assert(duration::period::num == 1 && duration::period::den <= one &&
+                  one % duration::period::den == 0);
+
+    constexpr void refill(time_point now) noexcept {
+        const time_point before = at_;
+        at_ = now;
+        if (now <= before) return;
+        // From below zero to above it the span itself may be too long for its type.
+        const std::uint64_t ticks = static_cast<std::uint64_t>(now.time_since_epoch().count()) -
+                                    static_cast<std::uint64_t>(before.time_since_epoch().count());
+        const std::uint64_t a_tick = std::uint64_t{bound_.per_second} * (one / duration::period::den);
+        const std::uint64_t missing = (std::uint64_t{bound_.per_second} + bound_.burst) * one - level_;
+        level_ += ticks <= missing / a_tick ? ticks * a_tick : missing;
+    }
+
+    std::uint64_t level_; ///< at most 2^33 seconds' worth of one: below 2^63
+    time_point at_;
+    rate bound_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -6869,6 +7035,7 @@ struct reader_state {
     explicit reader_state(const read_limits& limits) noexcept
         : decoder_({limits.max_frame_size}, limits.allowed_rsv),
           rules_(limits),
+          max_age_(limits.max_message_age),
           by_fragments_(limits.deliver == delivery::fragments) {
         if (by_fragments_) static_cast<void>(kept_.reserve(max_control_payload)); // retried when it is needed
     }
@@ -6895,10 +7062,26 @@ struct reader_state {
     /// Input that nobody will look at: the stream has a hole now.
     void give_up(mutable_bytes input) noexcept {
         ignored += input.size();
-        if (phase != read_phase::open) return;
-        phase = read_phase::failed;
-        error = errc::aborted;
-        failure_untold_ = true;
+        if (phase == read_phase::open) fail_untold(errc::aborted);
+    }
+
+    /// basic_reader::tick()
+    time_point tick(time_point now) noexcept {
+        const duration max_age = max_age_.get();
+        if (phase != read_phase::open || max_age == duration::max() || !is_unfinished()) return no_deadline;
+        const time_point from_now = deadline_after(now, max_age);
+        if (!is_dated_) begin_age(from_now);
+        if (from_now < late_at_) late_at_ = from_now; // what a clock that ran ahead has left
+        if (now < late_at_) return late_at_;
+        if (has_looked_) {
+            fail_untold(errc::message_timeout);
+            return now;
+        }
+        has_looked_ = true;
+        return late_at_ = deadline_after(now, max_age / 4);
+    }
+    void note_not_listening(time_point now) noexcept {
+        if (is_dated_) begin_age(deadline_after(now, max_age_.get()));
     }
 
     read_phase phase = read_phase::open;
@@ -6927,12 +7110,16 @@ private:
     [[gnu::noinline]] bool take(decoded part, event& found) noexcept {
         const unsigned first = std::to_integer<unsigned>(decoder_.first_byte());
         const auto op = static_cast<opcode>(first & 0x0Fu);
-        if (is_control(op)) return take_control(op, part, found);
+        if (is_control(op)) {
+            if (part.ends && !rules_.open()) is_dated_ = false;
+            return take_control(op, part, found);
+        }
         if (part.begins) {
             rules_.begin_frame(decoder_.first_byte(), decoder_.payload_size());
             if (op != opcode::continuation) piece_begins_ = true;
         }
         const bool ended = part.ends && rules_.end_frame();
+        if (ended) is_dated_ = false;
         const bool validates = rules_.is_text() && rules_.rsv() == 0;
         if (validates) {
             const std::uint64_t before = text_.valid_up_to();
@@ -6948,7 +7135,8 @@ private:
         if (!unmasked) unmask(payload);
         if (payload.empty() && !ended) return false;
         event_access::data(found, event_kind::fragment, payload,
-                           {rules_.is_text(), std::exchange(piece_begins_, false), ended, rules_.rsv()});
+                           {rules_.is_text(), piece_begins_, ended, rules_.rsv()});
+        piece_begins_ = false;
         return true;
     }
 
@@ -6986,12 +7174,16 @@ private:
         const result<close_body> parsed = parse_close_body(unmasked_bytes(body));
         if (!parsed) return fail(parsed.error(), found);
         phase = read_phase::peer_closed;
-        // A message cut off by the Close goes with it; what is kept has to outlive the event only if the Close
-        // lies there.
-        if (delivered_) {
-            deliver_kept_from(0);
-        } else {
+        // A message cut off by the Close goes with it. A Close that was kept behind it is moved away from it first.
+        if (!delivered_) {
             kept_.release();
+        } else if (tail_at_ != 0) {
+            byte_buffer alone;
+            if (alone.append(body)) {
+                kept_ = std::move(alone);
+                body = std::as_const(kept_).view();
+            }
+            deliver_kept_from(0);
         }
         event_access::close(found, body, parsed->code);
         return true;
@@ -7008,6 +7200,22 @@ private:
         return true;
     }
 
+    /// The same, outside of an event: the next read() tells it.
+    void fail_untold(errc why) noexcept {
+        phase = read_phase::failed;
+        error = why;
+        kept_.release();
+        delivered_ = false;
+        failure_untold_ = true;
+    }
+
+    [[nodiscard]] bool is_unfinished() const noexcept { return rules_.open() || !decoder_.at_boundary(); }
+    void begin_age(time_point late_at) noexcept {
+        late_at_ = late_at;
+        is_dated_ = true;
+        has_looked_ = false;
+    }
+
     /// The bad byte is the first behind those that were valid, unless the text only stops too early.
     [[gnu::noinline]] bool fail_text(const utf8_validator& text, std::uint64_t before, std::size_t size,
                                      event& found) noexcept {
@@ -7019,7 +7227,8 @@ private:
     bool refuse(mutable_bytes& input, event& found) noexcept {
         ignored += input.size();
         input = {};
-        if (!std::exchange(failure_untold_, false)) return false;
+        if (!failure_untold_) return false;
+        failure_untold_ = false;
         return fail(error, found);
     }
 
@@ -7071,10 +7280,14 @@ private:
     utf8_validator text_; // between messages it stands between code points: a text that ended was complete
     byte_buffer kept_;
     std::size_t tail_at_ = 0;
+    time_point late_at_{}; ///< while what is unfinished has a date
+    short_duration max_age_;
     bool by_fragments_;
     bool delivered_ = false;
-    bool piece_begins_ = false;
-    bool failure_untold_ = false;
+    bool piece_begins_ : 1 = false;
+    bool failure_untold_ : 1 = false;
+    bool is_dated_ : 1 = false;   ///< what was unfinished at the last tick() still is
+    bool has_looked_ : 1 = false; ///< a tick() saw it late
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -7088,6 +7301,7 @@ private:
 //   is put together in memory that grows only by bytes that arrived; a control frame cut by a read is kept
 //   behind it.
 // - Nothing is written and no clock is read. What this side owes the peer is part of the event.
+// - Once the peer closed, or the reading failed, nothing of an unfinished message is kept.
 // - No input is lost in silence: what follows a Close or a failure is counted, and a loop left early must
 //   hand its rest on (event_range::unread) or fails the reader.
 
@@ -7116,7 +7330,8 @@ public:
     ///
     /// The bytes are unmasked in place, and stay the caller's. An event is valid until the iterator advances.
     /// A loop that ends early takes events.unread() and passes it to a later read(); destroying the range
-    /// with input left, and no end of the connection seen, makes the next read() fail with errc::aborted.
+    /// with input left, and no end of the connection seen, ends its event and makes the next read() fail with
+    /// errc::aborted.
     /// O(n).
     [[nodiscard]] event_range read(mutable_bytes received) noexcept { return event_range(*this, received); }
     [[nodiscard]] event_range read(std::span<char> received) noexcept {
@@ -7132,6 +7347,15 @@ public:
         if (state_.phase == detail::read_phase::peer_closed) return errc::none;
         return state_.error != errc::none ? state_.error : errc::connection_lost;
     }
+
+    /// The time, for read_limits::max_message_age. Call it after each read(), and when the point that it returned has
+    /// come; no_deadline: nothing is unfinished, or there is no limit. A returned point that is not after `now` says
+    /// that the reader failed: the next read(), if need be of no bytes, gives errc::message_timeout as its event. It
+    /// takes two calls, the second a quarter of the age after the first: what arrived while this process slept is read
+    /// between them. Not while an event is in use. O(1).
+    [[nodiscard]] time_point tick(time_point now) noexcept { return state_.tick(now); }
+    /// This side did not read until now: an unfinished message counts as begun now.
+    void note_not_listening(time_point now) noexcept { state_.note_not_listening(now); }
 
     /// This side's Close frame was accepted for sending: from now on no event owes a reply, neither a Close
     /// nor a PONG, since nothing may follow our Close. A PING is still reported, and messages still arrive
@@ -8550,7 +8774,7 @@ public:
     template <inbox_handler<Message> Handler, std::predicate<> Wanted>
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
         quantum = bound_of(quantum);
-        const auto first = box_.begin(at_once<Wanted>(quantum));
+        const auto first = box_.begin(quantum);
         if (first.step != detail::inbox_step::not_owed) return run(handler, wanted, quantum, first);
         switch (box_.state()) {
         case turn_state::parked: return {inbox_status::resting};
@@ -8560,8 +8784,8 @@ public:
         }
     }
 
-    /// The handler of drain_while() wants messages again: has the hook called if some are left. To be called where
-    /// messages are handled: in another thread it might come just before the drain that finds them unwanted rests.
+    /// The handler of drain_while() wants messages again: has the hook called if some are left. What wanted() answers is to
+    /// change before this call.
     void rouse() {
         if (box_.rouse()) schedule();
     }
@@ -8582,12 +8806,6 @@ private:
     struct always {
         constexpr bool operator()() const noexcept { return true; }
     };
-    /// How many messages may be handled before the next look: one, where each is to be wanted.
-    template <class Wanted>
-    static constexpr std::size_t at_once(std::size_t left) noexcept {
-        return std::same_as<Wanted, always> || left == 0 ? left : 1;
-    }
-
     /// Holds the turn: it leaves by being released, handed over, put to rest or finished.
     template <class Handler, class Wanted>
     inbox_drain run(Handler& handler, Wanted& wanted, std::size_t quantum, detail::inbox_look<Message> next) {
@@ -8598,16 +8816,19 @@ private:
             if (next.step == inbox_step::handle && !or_end(done, [&]() -> bool { return wanted(); }))
                 next = box_.rest();
             switch (next.step) {
-            case inbox_step::handle: or_end(done, [&] { handle(handler, next.run, done); }); break;
+            case inbox_step::handle: or_end(done, [&] { handle(handler, wanted, next.run, done); }); break;
             case inbox_step::resume: or_end(done, [&] { tell_resume(); }); break;
             case inbox_step::quantum_used:
                 return {schedule() ? inbox_status::more : inbox_status::finished, total};
-            case inbox_step::rested: return {inbox_status::resting, total};
+            case inbox_step::rested:
+                if (wanted())
+                    rouse(); // it changed its mind before the turn was parked: its rouse() found nothing
+                return {inbox_status::resting, total};
             case inbox_step::end: end(); return {inbox_status::finished, total};
             default: return {inbox_status::idle, total}; // the last touch was in there
             }
             total += done.messages;
-            next = box_.look(done, at_once<Wanted>(quantum - total));
+            next = box_.look(done, quantum - total);
         }
     }
 
@@ -8628,8 +8849,8 @@ private:
 #endif
     }
 
-    template <class Handler>
-    void handle(Handler& handler, detail::message_run<Message> run, detail::handled& done) {
+    template <class Handler, class Wanted>
+    void handle(Handler& handler, Wanted& wanted, detail::message_run<Message> run, detail::handled& done) {
         do {
             const in_progress current(*run.first++, done);
             if constexpr (std::same_as<std::invoke_result_t<Handler&, Message&&>, errc>) {
@@ -8638,7 +8859,7 @@ private:
             } else {
                 handler(std::move(current.slot.message()));
             }
-        } while (--run.count != 0 && !box_.must_look(done));
+        } while (--run.count != 0 && !box_.must_look(done) && wanted());
     }
 
     /// The message in the handler: counted, and destroyed on every path out of it.
@@ -9084,9 +9305,13 @@ public:
     }
     basic_handling(const basic_handling&) = delete;
     basic_handling& operator=(const basic_handling&) = delete;
-    ~basic_handling() { barrier_.complete(number_); }
+    ~basic_handling() {
+        if (number_ != 0) barrier_.complete(number_);
+    }
 
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+    /// The item is not done when this scope ends: the caller owes complete() of its number.
+    [[nodiscard]] std::uint64_t defer() noexcept { return std::exchange(number_, 0); }
 
 private:
     Barrier& barrier_;
@@ -9379,6 +9604,130 @@ using sequence_barrier = basic_sequence_barrier<>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/sync/detail/guard_list.hpp
+// The guards of one session, in checked builds: so that a thread which destroys the session with a guard of it in its own
+// hands is told, instead of waiting for itself for ever.
+//
+// Laws of this file:
+// - A guard counts as the calling thread's when it lies on this thread's stack: in a call that can't return before the
+//   destructor does. So one that was handed to another thread raises no false alarm, wherever it was made; one that lies
+//   elsewhere (a heap block, a coroutine's frame) is not noticed.
+// - In unchecked builds nothing of it is there.
+
+#if WSOLO_ENABLE_ASSERTS && (defined(__linux__) || defined(__APPLE__))
+#include <pthread.h>
+#endif
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+#if WSOLO_ENABLE_ASSERTS
+
+/// The calling thread's stack; empty where that can't be told.
+class this_stack {
+public:
+    this_stack() noexcept {
+#if defined(__linux__)
+        pthread_attr_t attributes;
+        if (::pthread_getattr_np(::pthread_self(), &attributes) != 0) return;
+        void* bottom = nullptr;
+        std::size_t size = 0;
+        if (::pthread_attr_getstack(&attributes, &bottom, &size) == 0) {
+            bottom_ = reinterpret_cast<std::uintptr_t>(bottom);
+            size_ = size;
+        }
+        ::pthread_attr_destroy(&attributes);
+#elif defined(__APPLE__)
+        size_ = ::pthread_get_stacksize_np(::pthread_self());
+        bottom_ = reinterpret_cast<std::uintptr_t>(::pthread_get_stackaddr_np(::pthread_self())) - size_;
+#endif
+    }
+    [[nodiscard]] bool has(const void* object) const noexcept {
+        return reinterpret_cast<std::uintptr_t>(object) - bottom_ < size_; // below it the difference is huge
+    }
+
+private:
+    std::uintptr_t bottom_ = 0;
+    std::size_t size_ = 0;
+};
+
+/// Any thread.
+template <class Traits>
+class guard_list {
+public:
+    /// One guard's place in the list. It moves with the guard; not thread-safe itself.
+    class place {
+    public:
+        place() = default;
+        explicit place(guard_list* list) noexcept : list_(list) { enter(); }
+        place(place&& other) noexcept : list_(other.leave()) { enter(); }
+        place& operator=(place&& other) noexcept {
+            if (this == &other) return *this;
+            static_cast<void>(leave());
+            list_ = other.leave();
+            enter();
+            return *this;
+        }
+        ~place() { static_cast<void>(leave()); }
+
+    private:
+        friend guard_list;
+
+        void enter() noexcept {
+            if (list_ == nullptr) return;
+            next_ = list_->lock_.lock();
+            if (next_ != nullptr) next_->previous_ = this;
+            list_->lock_.unlock(this);
+        }
+        guard_list* leave() noexcept {
+            if (list_ == nullptr) return nullptr;
+            place* const first = list_->lock_.lock();
+            if (next_ != nullptr) next_->previous_ = previous_;
+            if (previous_ != nullptr) previous_->next_ = next_;
+            list_->lock_.unlock(first == this ? next_ : first);
+            next_ = previous_ = nullptr;
+            return std::exchange(list_, nullptr);
+        }
+
+        guard_list* list_ = nullptr;
+        place* next_ = nullptr;
+        place* previous_ = nullptr;
+    };
+
+    /// Whether the calling thread has one in a call that it is in. O(guards).
+    [[nodiscard]] bool has_own() noexcept {
+        if (!has([](const place&) { return true; })) return false;
+        const this_stack mine; // it takes system calls
+        return has([&](const place& each) { return mine.has(&each); });
+    }
+
+private:
+    template <class Search>
+    bool has(Search is_it) noexcept {
+        place* const first = lock_.lock();
+        const place* each = first;
+        while (each != nullptr && !is_it(*each)) each = each->next_;
+        lock_.unlock(first);
+        return each != nullptr;
+    }
+
+    basic_pointer_lock<place, Traits> lock_;
+};
+
+#else
+
+template <class Traits>
+class guard_list {
+public:
+    struct place {
+        place() = default;
+        explicit place(guard_list*) noexcept {}
+    };
+};
+
+#endif
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/sync/weak_session.hpp
 // Handles to a session for other threads: they can try to use it, and cannot dangle.
 //
@@ -9393,7 +9742,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 namespace detail {
 
-/// What an anchor and its handles share: one allocation of 32 bytes.
+/// What an anchor and its handles share: one allocation of 32 bytes (40 in checked builds).
 template <class T, class Traits>
 struct session_block {
     explicit session_block(T& to) noexcept : target(&to) {}
@@ -9406,23 +9755,32 @@ struct session_block {
     basic_rundown<Traits> users;
     T* const target;
     typename Traits::template atomic<std::uint32_t> references{1};
+    [[no_unique_address]] guard_list<Traits> guards;
 };
 
 } // namespace detail
 
 /// A session in use. Move-only; empty when the session had closed. Keep it short: close() of the session
-/// waits for it.
+/// waits for it. The thread that has it must not be the one that destroys the session: checked builds say so.
 template <class T, class Traits = std_blocking_traits>
 class [[nodiscard]] basic_session_guard {
+    using block = detail::session_block<T, Traits>;
+
 public:
     basic_session_guard() = default;
-    basic_session_guard(typename basic_rundown<Traits>::guard inside, T* target) noexcept
-        : inside_(std::move(inside)), target_(inside_ ? target : nullptr) {}
+    basic_session_guard(typename basic_rundown<Traits>::guard inside, block& of) noexcept
+        : inside_(std::move(inside)),
+          place_(inside_ ? &of.guards : nullptr),
+          target_(inside_ ? of.target : nullptr) {}
     basic_session_guard(basic_session_guard&& other) noexcept
-        : inside_(std::move(other.inside_)), target_(std::exchange(other.target_, nullptr)) {}
+        : inside_(std::move(other.inside_)),
+          place_(std::move(other.place_)),
+          target_(std::exchange(other.target_, nullptr)) {}
     basic_session_guard& operator=(basic_session_guard&& other) noexcept {
+        if (this == &other) return *this;
+        place_ = std::move(other.place_); // while both sessions are still held
         inside_ = std::move(other.inside_);
-        target_ = this == &other ? target_ : std::exchange(other.target_, nullptr);
+        target_ = std::exchange(other.target_, nullptr);
         return *this;
     }
     ~basic_session_guard() = default;
@@ -9438,6 +9796,7 @@ public:
 
 private:
     typename basic_rundown<Traits>::guard inside_;
+    [[no_unique_address]] typename detail::guard_list<Traits>::place place_; ///< goes before it leaves
     T* target_ = nullptr;
 };
 
@@ -9468,7 +9827,7 @@ public:
     /// The session, for the life of the guard; empty once it closed. Never waits. The guard does not need
     /// this handle.
     [[nodiscard]] guard try_use() const noexcept {
-        return block_ == nullptr ? guard() : guard(block_->users.try_enter(), block_->target);
+        return block_ == nullptr ? guard() : guard(block_->users.try_enter(), *block_);
     }
 
     /// Whether try_use() cannot succeed any more.
@@ -9533,6 +9892,9 @@ private:
     void reset() noexcept {
         if (block_ == nullptr) return;
         close();
+        WSOLO_ASSERT(
+            !block_->guards.has_own(),
+            "a session is destroyed by a thread that has a guard of it in use: it would wait for itself");
         static_cast<void>(wait()); // without a deadline it can only end drained
         std::exchange(block_, nullptr)->release();
     }
@@ -9616,7 +9978,11 @@ struct writer_limits {
     /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is refused with
     /// errc::queue_full (it may fit later) or errc::too_large (it never will). The heap that the queue holds stays
     /// below this x 1.25 + 64 KiB, and the control reserve has its own (up to 256 bytes for each frame in it).
-    std::size_t max_bytes = 4 * 1024 * 1024;
+    /// The default always has room for the longest default message in an empty queue.
+    std::size_t max_bytes = 2 * default_max_message;
+    /// Bytes of payload that one message may have, in all its frames: errc::too_large above. The default is what a peer's
+    /// reader takes by default.
+    std::uint32_t max_message = default_max_message;
     /// Data frames that may be queued or in flight.
     std::uint32_t max_frames = 65'536;
     /// PONGs and PINGs that may wait, each kind; at least 1. Every PING is answered while there is room; beyond it the
@@ -9652,23 +10018,6 @@ struct writer_options {
 };
 
 namespace detail {
-
-/// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; what is negative counts as the shortest.
-class short_duration {
-public:
-    explicit constexpr short_duration(std::chrono::milliseconds span) noexcept
-        : milliseconds_(span.count() < 0            ? 1
-                        : span.count() > UINT32_MAX ? 0
-                                                    : static_cast<std::uint32_t>(span.count())) {}
-
-    /// duration::max() where there is none.
-    [[nodiscard]] constexpr duration get() const noexcept {
-        return milliseconds_ == 0 ? duration::max() : duration(std::chrono::milliseconds(milliseconds_));
-    }
-
-private:
-    std::uint32_t milliseconds_;
-};
 
 /// A number of bytes in 16 bits: exact below 2048, above that within a thousandth, never more.
 class short_size {
@@ -9762,20 +10111,46 @@ struct [[nodiscard]] io_result {
     int error = 0;
 };
 
-/// Why the writer ends a transport: everything accepted was written, or something broke or was dropped.
-enum class end_of_write : std::uint8_t { drained, broken };
+/// How a writer ended, as its transport is told.
+enum class end_of_write : std::uint8_t {
+    drained, ///< a Close was the last thing written; the stream goes on until its owner ends it (endpoint/stream_end.hpp)
+    failed, ///< a write failed, or took too long: nothing more can be written, the peer's bytes can still be read
+    aborted, ///< the connection is to go: a transport that can ends both directions, so that a blocked reader wakes
+};
+
+/// What the transport of a writer with this report is told.
+[[nodiscard]] constexpr end_of_write end_as(const drain_report& report) noexcept {
+    switch (report.reason) {
+    case errc::none: return end_of_write::drained;
+    case errc::write_failed:
+    case errc::write_timed_out:
+    case errc::drain_timed_out: return end_of_write::failed;
+    default: return end_of_write::aborted;
+    }
+}
 
 /// A connection's write side.
 /// - `write(parts, deadline)`: writes from the parts, in order, as one gather write. It may take fewer bytes
 ///   than offered. A non-blocking transport ignores the deadline and answers would_block; a blocking one
 ///   waits until the deadline and answers timed_out. The parts are valid during the call only; there is at
 ///   least one, none is empty.
-/// - `finish(why)`: called exactly once, last. For a socket: shut down the sending direction when drained
-///   (the peer's Close is still to be read), both when broken.
+/// - `finish(why)`: called exactly once, as the writer's last call: a notice. Only `aborted` asks for something.
 template <class T>
 concept transport = requires(T& connection, std::span<const const_bytes> parts, time_point deadline) {
     { connection.write(parts, deadline) } -> std::same_as<io_result>;
     { connection.finish(end_of_write::drained) } -> std::same_as<void>;
+};
+
+/// A transport whose byte stream can be ended in two steps, by the owner of the connection (an endpoint, or the user of a
+/// stream_end) and after the writer's finish(), in the thread that pumps:
+/// - `end_output()`: our FIN. The peer's bytes can still be read. At most once.
+/// - `disconnect()`: both directions end. At most once, last.
+/// It may have `unsent()` as well: how many bytes it took that the peer has not acknowledged yet. Then a peer that takes
+/// what lies in the system's buffer is known to be alive.
+template <class T>
+concept byte_stream = requires(T& connection) {
+    { connection.end_output() } -> std::same_as<void>;
+    { connection.disconnect() } -> std::same_as<void>;
 };
 
 /// A transport that can also wait until it is writable: what the threaded drive needs of a non-blocking one. False when the
@@ -10041,6 +10416,10 @@ public:
           when_full_(limits.when_full) {}
 
     [[nodiscard]] overflow when_full() const noexcept { return when_full_; }
+    /// Whether plain data leaves in the order in which it comes: no open message holds it back, and none may be dropped.
+    [[nodiscard]] bool keeps_order() const noexcept {
+        return !in_message_ && when_full_ != overflow::drop_oldest;
+    }
 
     /// What a data frame costs, in an entry of its own or in the one before it.
     [[nodiscard]] static constexpr std::size_t charge_of(std::size_t size,
@@ -10092,6 +10471,13 @@ public:
     /// Frames up to this size may lie in a block; larger ones own their memory, so that blocks are filled well.
     [[nodiscard]] std::size_t inline_limit() const noexcept {
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
+    }
+
+    /// Bytes of free memory that may be kept beside what is queued: what the budget leaves, and at most a quarter of it.
+    [[nodiscard]] std::size_t left_to_keep(const holdings& held) const noexcept {
+        const std::size_t in_use = held.charged();
+        const std::size_t left = in_use < max_bytes_ ? max_bytes_ - in_use : 0;
+        return left < max_bytes_ / 4 ? left : max_bytes_ / 4;
     }
 
     /// What a write took leaves the books.
@@ -10285,6 +10671,7 @@ struct entry {
         block* home = nullptr; ///< in a block
         std::uint64_t key;     ///< keyed, and so never in a block
         entry* next_mark;      ///< of a mark: the flush after this one
+        std::size_t room;      ///< of one frame in memory of its own: the bytes after this header
     };
     std::uint32_t frames = 0; ///< not yet taken to their last byte
     std::uint32_t number = 0; ///< in the order of acceptance, modulo 2^32
@@ -10294,18 +10681,22 @@ struct entry {
     bool is_keyed = false;
     bool may_drop = false; ///< for newer data
 
-    /// One frame of `size` bytes in memory of its own, which the caller writes before it is queued. nullptr when there
-    /// is no memory; so for the next three.
-    [[nodiscard]] static entry* make_own(std::size_t size, on_outcome done = {}) noexcept {
+    /// One frame of `size` bytes in memory of its own, which the caller writes before it is queued; in that of `kept`, an
+    /// entry with room for it, where there is one. nullptr when there is no memory; so for the next three.
+    [[nodiscard]] static entry* make_own(std::size_t size, on_outcome done = {},
+                                         entry* kept = nullptr) noexcept {
         if (size > static_cast<std::size_t>(-1) / 2) return nullptr;
-        entry* made = allocate(size, memory::own, done);
+        const std::size_t room = kept == nullptr ? size : kept->room;
+        entry* made = kept == nullptr ? allocate(size, memory::own, done) : start(kept, memory::own, done);
         if (made == nullptr) return nullptr;
         made->bytes = made->after();
         made->size = size;
+        made->room = room;
         return made;
     }
-    [[nodiscard]] static entry* make_copy(const_bytes frame, on_outcome done = {}) noexcept {
-        entry* made = make_own(frame.size(), done);
+    [[nodiscard]] static entry* make_copy(const_bytes frame, on_outcome done = {},
+                                          entry* kept = nullptr) noexcept {
+        entry* made = make_own(frame.size(), done, kept);
         if (made != nullptr) std::memcpy(made->after(), frame.data(), frame.size());
         return made;
     }
@@ -10351,7 +10742,9 @@ struct entry {
 private:
     static entry* allocate(std::size_t more, memory where, on_outcome done) noexcept {
         void* memory = std::malloc(sizeof(entry) + more);
-        if (memory == nullptr) return nullptr;
+        return memory == nullptr ? nullptr : start(memory, where, done);
+    }
+    static entry* start(void* memory, entry::memory where, on_outcome done) noexcept {
         auto* made = ::new (memory) entry;
         made->where = where;
         made->done = done;
@@ -10413,6 +10806,102 @@ public:
 private:
     entry* first_ = nullptr;
     entry* last_ = nullptr;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/write/detail/lane.hpp
+// One FIFO of a connection: its entries, and the block in which its small frames lie back to back.
+//
+// Laws of this file:
+// - Entries leave from the front, as bytes are taken; only the newest frame can be taken back.
+// - A lane fills one block at a time. An older block holds no room, and goes when its last entry left.
+// - The outbox's lock is held around every call.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+struct lane {
+    entry_list entries;
+    block* filling = nullptr;  ///< where the next small frame goes
+    std::size_t taken = 0;     ///< bytes of the first entry
+    std::size_t last_size = 0; ///< of the newest frame
+    std::uint32_t planned = 0; ///< entries from the first that a write names
+
+    /// Whether a frame follows the newest ones in the same entry. A `closed` lane's entries do not grow while a write names
+    /// them, so that its newest frame can still be taken back.
+    [[nodiscard]] bool extends_run(std::size_t size, const on_outcome& done, bool closed) const noexcept {
+        const entry* last = entries.last();
+        return !done && last != nullptr && last->kind == entry_kind::run && last->home == filling &&
+               filling->left() >= size && (!closed || planned == 0);
+    }
+    [[nodiscard]] static bool fits(const block* in, std::size_t size) noexcept {
+        return in != nullptr && aligned(in->used) + sizeof(entry) + size <= in->capacity;
+    }
+
+    /// Where to write a frame that extends_run().
+    [[nodiscard]] std::byte* extend(std::size_t size) noexcept {
+        entry& run = *entries.last();
+        std::byte* const at = filling->storage() + filling->used;
+        run.size += size;
+        ++run.frames;
+        filling->used += static_cast<std::uint32_t>(size);
+        last_size = size;
+        return at;
+    }
+    /// A new entry, with its bytes after it, in the block, which has room for it.
+    [[nodiscard]] entry* append(std::size_t size, const on_outcome& done) noexcept {
+        auto* made = ::new (static_cast<void*>(filling->storage() + aligned(filling->used))) entry;
+        made->bytes = made->after();
+        made->size = size;
+        made->done = done;
+        made->home = filling;
+        made->frames = 1;
+        made->kind = done ? entry_kind::item : entry_kind::run;
+        filling->used = aligned(filling->used) + static_cast<std::uint32_t>(sizeof(entry) + size);
+        ++filling->entries;
+        last_size = size;
+        entries.push(made);
+        return made;
+    }
+
+    /// Whether the newest frame is neither named by a write nor begun. O(entries).
+    [[nodiscard]] bool can_take_back(bool is_begun) const noexcept {
+        std::uint32_t count = 0;
+        for (const entry* at = entries.first(); at != nullptr; at = at->next) ++count;
+        return count > planned && !(is_begun && count == 1 && entries.first()->frames == 1);
+    }
+    /// Takes the newest frame out of its entry, which is returned, unlinked, when that was its last frame.
+    [[nodiscard]] entry* take_back() noexcept {
+        entry& newest = *entries.last();
+        newest.size -= last_size;
+        newest.home->used -= static_cast<std::uint32_t>(last_size);
+        if (--newest.frames != 0) return nullptr;
+        // Up to the end of the entry before it, which may be a run that goes on: no gap between its frames.
+        const entry* const before = newest.previous;
+        const bool goes_on = before != nullptr && before->home == newest.home;
+        newest.home->used = static_cast<std::uint32_t>(
+            goes_on ? before->bytes + before->size - newest.home->storage()
+                    : reinterpret_cast<const std::byte*>(&newest) - newest.home->storage());
+        entries.unlink(&newest);
+        return &newest;
+    }
+
+    /// Names what a write may offer, after the `begun_rest` bytes of a frame that is named already.
+    void plan(batch& out, lane_id id, std::size_t begun_rest) noexcept {
+        std::size_t offset = taken + begun_rest;
+        std::uint32_t frames_begun = begun_rest != 0 ? 1 : 0;
+        planned = 0;
+        for (const entry* item = entries.first(); item != nullptr && !out.full(); item = item->next) {
+            const bool is_one = item->kind != entry_kind::run;
+            out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
+            ++planned;
+            offset = frames_begun = 0;
+        }
+        if (begun_rest != 0 && planned == 0) planned = 1;
+    }
+
+private:
+    [[nodiscard]] static std::uint32_t aligned(std::uint32_t used) noexcept { return (used + 7U) & ~7U; }
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -10571,98 +11060,92 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/write/detail/lane.hpp
-// One FIFO of a connection: its entries, and the block in which its small frames lie back to back.
+// ---- wsolo/write/detail/spares.hpp
+// Memory that frames left, kept for the next ones while the writer is busy. A general allocator gives the top of its heap
+// back to the system after each burst, and the next burst pays a page fault for every 4 KiB of its frames.
 //
 // Laws of this file:
-// - Entries leave from the front, as bytes are taken; only the newest frame can be taken back.
-// - A lane fills one block at a time. An older block holds no room, and goes when its last entry left.
-// - The outbox's lock is held around every call.
+// - Never more than may be kept: with what is queued it stays within the budget, and it goes when the writer is idle.
+// - Last in, first out: what left last is still in the cache.
+// - The outbox's lock is held around every call: what is not kept goes to the errands.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-struct lane {
-    entry_list entries;
-    block* filling = nullptr;  ///< where the next small frame goes
-    std::size_t taken = 0;     ///< bytes of the first entry
-    std::size_t last_size = 0; ///< of the newest frame
-    std::uint32_t planned = 0; ///< entries from the first that a write names
-
-    /// Whether a frame follows the newest ones in the same entry. A `closed` lane's entries do not grow while a write names
-    /// them, so that its newest frame can still be taken back.
-    [[nodiscard]] bool extends_run(std::size_t size, const on_outcome& done, bool closed) const noexcept {
-        const entry* last = entries.last();
-        return !done && last != nullptr && last->kind == entry_kind::run && last->home == filling &&
-               filling->left() >= size && (!closed || planned == 0);
-    }
-    [[nodiscard]] static bool fits(const block* in, std::size_t size) noexcept {
-        return in != nullptr && aligned(in->used) + sizeof(entry) + size <= in->capacity;
+class spares {
+public:
+    /// `first`: an empty block, which costs nothing to keep.
+    explicit spares(block* first) noexcept : blocks_(first) {}
+    spares(const spares&) = delete;
+    spares& operator=(const spares&) = delete;
+    ~spares() {
+        while (block* old = pop(blocks_)) block::destroy(old);
+        while (entry* old = pop(entries_)) entry::destroy(old);
     }
 
-    /// Where to write a frame that extends_run().
-    [[nodiscard]] std::byte* extend(std::size_t size) noexcept {
-        entry& run = *entries.last();
-        std::byte* const at = filling->storage() + filling->used;
-        run.size += size;
-        ++run.frames;
-        filling->used += static_cast<std::uint32_t>(size);
-        last_size = size;
-        return at;
-    }
-    /// A new entry, with its bytes after it, in the block, which has room for it.
-    [[nodiscard]] entry* append(std::size_t size, const on_outcome& done) noexcept {
-        auto* made = ::new (static_cast<void*>(filling->storage() + aligned(filling->used))) entry;
-        made->bytes = made->after();
-        made->size = size;
-        made->done = done;
-        made->home = filling;
-        made->frames = 1;
-        made->kind = done ? entry_kind::item : entry_kind::run;
-        filling->used = aligned(filling->used) + static_cast<std::uint32_t>(sizeof(entry) + size);
-        ++filling->entries;
-        last_size = size;
-        entries.push(made);
-        return made;
+    /// Bytes that are kept, but for one block.
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    /// Of the blocks; 0 where there is none.
+    [[nodiscard]] std::uint32_t block_capacity() const noexcept {
+        return blocks_ == nullptr ? 0 : blocks_->capacity;
     }
 
-    /// Whether the newest frame is neither named by a write nor begun. O(entries).
-    [[nodiscard]] bool can_take_back(bool is_begun) const noexcept {
-        std::uint32_t count = 0;
-        for (const entry* at = entries.first(); at != nullptr; at = at->next) ++count;
-        return count > planned && !(is_begun && count == 1 && entries.first()->frames == 1);
+    /// Precondition: there is one.
+    [[nodiscard]] block* take_block() noexcept {
+        block* const taken = pop(blocks_);
+        if (blocks_ != nullptr) bytes_ -= blocks_->capacity;
+        return taken;
     }
-    /// Takes the newest frame out of its entry, which is returned, unlinked, when that was its last frame.
-    [[nodiscard]] entry* take_back() noexcept {
-        entry& newest = *entries.last();
-        newest.size -= last_size;
-        newest.home->used -= static_cast<std::uint32_t>(last_size);
-        if (--newest.frames != 0) return nullptr;
-        // Up to the end of the entry before it, which may be a run that goes on: no gap between its frames.
-        const entry* const before = newest.previous;
-        const bool goes_on = before != nullptr && before->home == newest.home;
-        newest.home->used = static_cast<std::uint32_t>(
-            goes_on ? before->bytes + before->size - newest.home->storage()
-                    : reinterpret_cast<const std::byte*>(&newest) - newest.home->storage());
-        entries.unlink(&newest);
-        return &newest;
+    /// An entry with memory for `size` bytes after it, and little more; nullptr where the newest one is none.
+    [[nodiscard]] entry* take_entry(std::size_t size) noexcept {
+        if (entries_ == nullptr || entries_->room < size || entries_->room - size > size / 8) return nullptr;
+        bytes_ -= entries_->room;
+        return pop(entries_);
     }
 
-    /// Names what a write may offer, after the `begun_rest` bytes of a frame that is named already.
-    void plan(batch& out, lane_id id, std::size_t begun_rest) noexcept {
-        std::size_t offset = taken + begun_rest;
-        std::uint32_t frames_begun = begun_rest != 0 ? 1 : 0;
-        planned = 0;
-        for (const entry* item = entries.first(); item != nullptr && !out.full(); item = item->next) {
-            const bool is_one = item->kind != entry_kind::run;
-            out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
-            ++planned;
-            offset = frames_begun = 0;
+    /// Blocks of one capacity are kept, the greatest that came.
+    void keep(block* empty, std::size_t most, errands& after) noexcept {
+        empty->used = 0;
+        if (empty->capacity > block_capacity()) {
+            while (blocks_ != nullptr) free(take_block(), after);
+        } else if (empty->capacity < block_capacity() || !has_room(empty->capacity, most)) {
+            return free(empty, after);
         }
-        if (begun_rest != 0 && planned == 0) planned = 1;
+        if (blocks_ != nullptr) bytes_ += empty->capacity;
+        empty->next = std::exchange(blocks_, empty);
+    }
+    /// Precondition: in memory of its own, without a key, and unlinked.
+    void keep(entry* old, std::size_t most, errands& after) noexcept {
+        if (!has_room(old->room, most)) return after.free(old);
+        bytes_ += old->room;
+        old->next = std::exchange(entries_, old);
+    }
+
+    /// What is kept makes place for what came.
+    void shrink(std::size_t most, errands& after) noexcept {
+        while (bytes_ > most && entries_ != nullptr) {
+            bytes_ -= entries_->room;
+            after.free(pop(entries_));
+        }
+        while (bytes_ > most) free(take_block(), after);
     }
 
 private:
-    [[nodiscard]] static std::uint32_t aligned(std::uint32_t used) noexcept { return (used + 7U) & ~7U; }
+    [[nodiscard]] bool has_room(std::size_t bytes, std::size_t most) const noexcept {
+        return bytes <= most && bytes_ <= most - bytes;
+    }
+    static void free(block* old, errands& after) noexcept {
+        if (!old->is_placed) after.free(old);
+    }
+    template <class Node>
+    [[nodiscard]] static Node* pop(Node*& first) noexcept {
+        Node* const taken = first;
+        if (taken != nullptr) first = taken->next;
+        return taken;
+    }
+
+    block* blocks_;
+    entry* entries_ = nullptr;
+    std::size_t bytes_ = 0;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -10766,6 +11249,20 @@ public:
         return of(what.to).extends_run(what.size, what.done, what.to != lane_id::data);
     }
 
+    /// Whether a plain data frame is accepted without more ado: it follows the newest ones in the same entry, fits, and
+    /// overtakes nothing.
+    [[nodiscard]] bool follows(std::size_t size, const on_outcome& done,
+                               const accounts& books) const noexcept {
+        return of(lane_id::data).extends_run(size, done, false) && size <= books.inline_limit() &&
+               books.keeps_order() && waiters.empty() &&
+               books.admit(held, accounts::charge_of(size, false), false) == errc::none;
+    }
+    /// Where to write it.
+    [[nodiscard]] std::byte* follow(std::size_t size) noexcept {
+        held.add(lane_id::data, size, 1);
+        return of(lane_id::data).extend(size);
+    }
+
     /// Whether it fits: errc::none, queue_full or too_large; and whether displace() is to make its room. `same`: the queued
     /// item that it would replace. Changes nothing. O(1); O(entries) where items would give way.
     [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same,
@@ -10817,18 +11314,26 @@ public:
         lane& to = of(what.to);
         if (lane::fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
-        const bool may_take =
-            spare_ != nullptr && (what.to == lane_id::data || spare_->capacity <= accounts::least_block);
-        block* next = may_take && lane::fits(spare_, what.size) ? std::exchange(spare_, nullptr) : nullptr;
+        const bool may_take = sizeof(entry) + what.size <= spares_.block_capacity() &&
+                              (what.to == lane_id::data || spares_.block_capacity() <= accounts::least_block);
+        block* next = may_take ? spares_.take_block() : nullptr;
         if (next == nullptr && lane::fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
             if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
         if (next == nullptr) return false;
-        if (to.filling != nullptr && to.filling->entries == 0) recycle(to.filling, after);
+        if (to.filling != nullptr && to.filling->entries == 0) spares_.keep(to.filling, may_keep_, after);
         to.filling = next;
         return true;
     }
+    /// Memory that a large frame left, for another one. nullptr: there is none of that size.
+    [[nodiscard]] entry* take_kept(std::size_t size) noexcept { return spares_.take_entry(size); }
+    /// What is kept gives way to what was queued.
+    void shrink_spares(const accounts& books, errands& after) noexcept {
+        may_keep_ = books.left_to_keep(held);
+        if (spares_.bytes() > may_keep_) spares_.shrink(may_keep_, after);
+    }
+
     /// Blocks grow while traffic lasts, and start small again after an idle moment.
     [[nodiscard]] std::uint32_t wanted_block(const offer& what, const accounts& books) const noexcept {
         if (what.to != lane_id::data) return accounts::least_block;
@@ -10937,6 +11442,7 @@ public:
     /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
     void account(const taken& done, accounts& books, errands& after) noexcept {
         books.settle(held, done);
+        may_keep_ = books.left_to_keep(held);
         for (const lane_id id : all_lanes) {
             of(id).planned = 0;
             consume(of(id), done[id], after);
@@ -10991,7 +11497,7 @@ public:
     time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
 
 private:
-    queue() noexcept : spare_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
+    queue() noexcept : spares_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
     ~queue() {
         for (lane& each : lanes_) {
             while (entry* item = each.entries.pop()) {
@@ -11004,7 +11510,6 @@ private:
             block::destroy(each.filling);
         }
         while (entry* item = after_message_.pop()) entry::destroy(item);
-        block::destroy(spare_);
     }
 
     static constexpr std::size_t heap_bytes =
@@ -11123,25 +11628,22 @@ private:
         if (old->kind == entry_kind::mark) { // marks leave in the order in which they came
             first_mark_ = old->next_mark;
             if (first_mark_ == nullptr) last_mark_ = nullptr;
+            return after.free(old);
         }
+        if (old->where == entry::memory::own && !old->is_keyed) return spares_.keep(old, may_keep_, after);
         if (old->where != entry::memory::in_block) return after.free(old);
         block* const home = old->home;
         if (--home->entries != 0) return;
         if (from != nullptr && home == from->filling)
             home->used = 0;
         else
-            recycle(home, after);
-    }
-    /// Keeps the roomier one to be filled again.
-    void recycle(block* empty, errands& after) noexcept {
-        empty->used = 0;
-        if (spare_ == nullptr || spare_->capacity < empty->capacity) std::swap(spare_, empty);
-        if (empty != nullptr && !empty->is_placed) after.free(empty);
+            spares_.keep(home, may_keep_, after);
     }
 
     lane lanes_[lane_count];
     entry_list after_message_; ///< data that waits for a fragmented message to end
-    block* spare_;             ///< an empty one
+    spares spares_;
+    std::size_t may_keep_ = 0; ///< bytes of them
     entry* first_mark_ = nullptr;
     entry* last_mark_ = nullptr;
     std::size_t begun_rest_ = 0; ///< bytes of the frame in which the wire ends
@@ -11209,7 +11711,8 @@ struct round {
 template <class Traits>
 class outbox {
 public:
-    outbox(const writer_limits& limits, turn_state first) noexcept : books_(limits), turn_(first) {}
+    outbox(const writer_limits& limits, turn_state first) noexcept
+        : books_(limits), turn_(first), max_message_(bound_of(limits.max_message)) {}
     outbox(const outbox&) = delete;
     outbox& operator=(const outbox&) = delete;
     ~outbox() { queue::destroy(queue_); }
@@ -11217,17 +11720,40 @@ public:
     // ---- any thread
 
     /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
-    /// 2 KiB; or, where it must own its memory, the entry that `make()` returns, with the lock free. An entry
+    /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of `kept`, where
+    /// that is not null). An entry
     /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
     template <class Encode, class Make>
     push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
+        lock_.lock();
+        return push_locked(what, owned, encode, make, after);
+    }
+
+    /// The straight path: takes the lock, and queues a small data frame where nothing has to be decided. False: it did
+    /// nothing, and the lock is held for push_locked().
+    template <class Encode>
+    [[nodiscard]] bool lock_and_follow(std::size_t size, const on_outcome& done, Encode& encode,
+                                       wake& owed) noexcept {
+        lock_.lock();
+        if (sealed_ || queue_ == nullptr || !queue_->follows(size, done, books_)) return false;
+        encode(mutable_bytes(queue_->follow(size), size));
+        owed = turn_after_data();
+        lock_.unlock();
+        return true;
+    }
+    /// push(), with the lock held already. It is free afterwards.
+    template <class Encode, class Make>
+    push_result push_locked(const offer& what, entry*& owned, Encode& encode, Make& make,
+                            errands& after) noexcept {
         fresh_memory fresh;
         push_result result;
-        for (;;) {
+        for (;; lock_.lock()) {
             const need missing = try_push(what, owned, encode, fresh, result, after);
+            lock_.unlock();
             if (missing.what == need::nothing) return result;
-            const bool is_found =
-                missing.what == need::entry ? (owned = make()) != nullptr : fresh.find(missing);
+            const bool is_found = missing.what == need::entry
+                                      ? (owned = make(std::exchange(fresh.kept, nullptr))) != nullptr
+                                      : fresh.find(missing);
             if (is_found) continue;
             const scoped_hold hold(lock_);
             drop_unused(fresh.idle);
@@ -11349,6 +11875,10 @@ public:
         return locked([this] { return queue_ == nullptr ? 0 : queue_->held.data_frames; });
     }
     [[nodiscard]] overflow when_full() const noexcept { return books_.when_full(); }
+    /// Whether a message may have so many bytes of payload. Without the lock: it never changes.
+    [[nodiscard]] errc judge_length(std::uint64_t payload) const noexcept {
+        return payload > max_message_ ? errc::too_large : errc::none;
+    }
 
     [[nodiscard]] drain_report report() noexcept {
         return locked([this] {
@@ -11498,6 +12028,7 @@ private:
     struct fresh_memory {
         queue* work = nullptr;
         block* room = nullptr;
+        entry* kept = nullptr; ///< an old one's memory, for make()
         queue* idle = nullptr; ///< not needed any more
 
         fresh_memory() = default;
@@ -11506,6 +12037,7 @@ private:
         ~fresh_memory() {
             queue::destroy(work);
             block::destroy(room);
+            entry::destroy(kept);
             queue::destroy(idle);
         }
         [[nodiscard]] bool find(const need& missing) noexcept {
@@ -11527,7 +12059,6 @@ private:
     template <class Encode>
     need try_push(const offer& what, entry*& owned, Encode& encode, fresh_memory& fresh, push_result& result,
                   errands& after) noexcept {
-        const scoped_hold hold(lock_);
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
             result = {errc::closed};
             return {};
@@ -11567,7 +12098,10 @@ private:
     need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& after) noexcept {
         if (!find_queue(fresh)) return {need::queue};
         if (now.is_owned || now.extends) return {};
-        if (must_own(what)) return {need::entry};
+        if (must_own(what)) {
+            fresh.kept = queue_->take_kept(what.size);
+            return {need::entry};
+        }
         if (queue_->find_room(what, fresh.room, after)) return {};
         return {need::block, queue_->wanted_block(what, books_)};
     }
@@ -11590,6 +12124,7 @@ private:
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
         if (what.is_close()) seal(*what.close);
+        queue_->shrink_spares(books_, after);
         if (now.fits.displaces || sealed_) serve_waiters(after);
     }
 
@@ -11604,8 +12139,7 @@ private:
     }
     /// Large frames, and what may leave or wait out of turn.
     [[nodiscard]] bool must_own(const offer& what) const noexcept {
-        return what.size > books_.inline_limit() ||
-               (what.is_plain_data() && (books_.in_message() || books_.when_full() == overflow::drop_oldest));
+        return what.size > books_.inline_limit() || (what.is_plain_data() && !books_.keeps_order());
     }
 
     /// A sender that waited waits no more.
@@ -11627,11 +12161,12 @@ private:
     }
 
     [[nodiscard]] wake turn_after(const offer& what) noexcept {
-        if (what.is_close()) return claim_at_once();
+        return what.is_close() || what.is_mark ? claim_at_once() : turn_after_data();
+    }
+    [[nodiscard]] wake turn_after_data() noexcept {
         // A parked writer's loop is to tell the observer of a climb.
         const bool is_high = books_.climbed(queue_->held) && turn_.is(turn_state::parked);
-        if (is_high || what.is_mark) return claim_at_once();
-        return claim();
+        return is_high ? claim_at_once() : claim();
     }
     /// What no cork holds back.
     [[nodiscard]] wake claim_at_once() noexcept {
@@ -11695,6 +12230,7 @@ private:
     bool partial_frame_ : 1 = false;
     bool deadline_hit_ : 1 = false;
     int transport_error_ = 0;
+    const std::uint32_t max_message_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -11759,6 +12295,7 @@ public:
     }
     fragmented_message(fragmented_message&& other) noexcept
         : writer_(std::exchange(other.writer_, nullptr)),
+          size_(other.size_),
           next_(other.next_),
           error_(other.error_),
           if_unfinished_(other.if_unfinished_) {}
@@ -11775,7 +12312,7 @@ public:
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as send_text's;
-    /// after queue_full the part may be tried again. `on_done` is called once with what became of this part.
+    /// after queue_full the part may be tried again, after too_large only a shorter one. `on_done` is called once with what became of this part.
     [[nodiscard]] errc write(const_bytes part, on_outcome on_done = {}) { return push(part, false, on_done); }
 
     /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `on_done` is called
@@ -11789,6 +12326,9 @@ private:
     errc push(const_bytes part, bool is_last, on_outcome on_done) {
         if (writer_ == nullptr) return error_ == errc::none ? errc::closed : error_;
         Writer& writer = *writer_;
+        if (const errc error = writer.drive_.box.judge_length(size_ + part.size()); error != errc::none)
+            return error;
+        size_ += part.size();
         const frame_spec spec(next_, is_last);
         const opcode before = std::exchange(next_, opcode::continuation);
         if (is_last) writer_ = nullptr;
@@ -11796,6 +12336,7 @@ private:
         const detail::push_result pushed = writer.push_part(
             spec, part, is_last ? detail::message_part::last : detail::message_part::part, on_done, todo);
         if (pushed.error != errc::none) { // it was not queued, so nothing has heard of it
+            size_ -= part.size();
             next_ = before;
             writer_ = &writer;
         }
@@ -11816,6 +12357,7 @@ private:
     }
 
     Writer* writer_;
+    std::uint64_t size_ = 0; ///< of the parts so far
     opcode next_;
     errc error_ = errc::none;
     unfinished if_unfinished_ = unfinished::fail;
@@ -12365,7 +12907,7 @@ private:
     }
 
     void end_transport(const drain_report& report) noexcept {
-        const end_of_write how = report.is_clean() ? end_of_write::drained : end_of_write::broken;
+        const end_of_write how = end_as(report);
 #if WSOLO_HAS_EXCEPTIONS
         try {
             transport_.finish(how);
@@ -12539,6 +13081,7 @@ public:
                                   on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_keyed() sends a text or a binary message");
         if (!is_data(op)) return errc::raw_frame_malformed;
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         detail::offer what{.size = encoded_size<Side::self>(payload.size()), .done = on_done};
         what.may_displace = drive_.may_displace();
         // Before the work, and again after it.
@@ -12557,7 +13100,7 @@ public:
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
         if (bytes.size() <= copied_limit) return send(raw{bytes}, on_done);
-        if (!is_whole_frame(bytes)) return errc::raw_frame_malformed;
+        if (const errc error = judge_frame(bytes); error != errc::none) return error;
         const detail::offer what = data_offer(bytes.size(), on_done);
         if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
         detail::entry* owned = detail::entry::make_shared(frame, on_done);
@@ -12568,7 +13111,7 @@ public:
     /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not.
     [[nodiscard]] errc send(owned_frame&& frame, on_outcome on_done = {}) {
         const std::size_t size = frame.bytes().size();
-        if (!is_whole_frame(frame.bytes())) return errc::raw_frame_malformed;
+        if (const errc error = judge_frame(frame.bytes()); error != errc::none) return error;
         if (size <= adopted_limit || frame.memory() - size > size / 8) {
             const errc error = send(raw{frame.bytes()}, on_done);
             if (error == errc::none) frame = {};
@@ -12608,10 +13151,12 @@ public:
         if (!detail::is_one_whole_frame<Side::self>(parsed, frame.bytes)) return errc::raw_frame_malformed;
         if (is_control(parsed.header.op))
             return send_control(parsed.header.op, close_code_in(parsed, frame.bytes), frame.bytes, on_done);
+        if (const errc error = drive_.box.judge_length(parsed.header.payload_size); error != errc::none)
+            return error;
         return push_data(
             frame.bytes.size(), on_done,
             [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
-            [&] { return detail::entry::make_copy(frame.bytes, on_done); });
+            [&](detail::entry* kept) { return detail::entry::make_copy(frame.bytes, on_done, kept); });
     }
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
@@ -12659,7 +13204,7 @@ public:
     /// invalid_close_code and the like for a body that may not be sent.
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration drain_within,
                              on_outcome on_done = {}) {
-        const auto frame = drive_.box.locked([&] { return close_frame(code, fit_close_reason(reason)); });
+        const auto frame = drive_.box.locked([&] { return close_frame(code, reason); });
         if (!frame) return frame.error();
         return push_close(code, frame->bytes(), drain_within, on_done);
     }
@@ -12694,6 +13239,9 @@ public:
     }
 
     // ---- asking
+
+    /// For the owner of the stream's end (see `byte_stream`), in the thread that pumps: it writes nothing.
+    [[nodiscard]] Transport& connection() noexcept { return drive_.connection(); }
 
     /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (32
     /// bytes); without memory the handle answers errc::closed.
@@ -12738,8 +13286,12 @@ private:
     [[nodiscard]] static constexpr bool is_data(opcode op) noexcept {
         return op == opcode::text || op == opcode::binary;
     }
-    [[nodiscard]] static bool is_whole_frame(const_bytes bytes) noexcept {
-        return detail::is_one_whole_frame<Side::self>(parse_header(bytes), bytes);
+    /// Whether `bytes` are one whole frame, not too long.
+    [[nodiscard]] errc judge_frame(const_bytes bytes) const noexcept {
+        const header_parse parsed = parse_header(bytes);
+        return detail::is_one_whole_frame<Side::self>(parsed, bytes)
+                   ? drive_.box.judge_length(parsed.header.payload_size)
+                   : errc::raw_frame_malformed;
     }
     /// Of a foreign Close frame; no_status when it carries none (RFC 6455 §7.1.5).
     [[nodiscard]] static close_code close_code_in(const header_parse& parsed, const_bytes frame) noexcept {
@@ -12768,10 +13320,11 @@ private:
     }
 
     errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
             [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
-            [&] { return encode_apart(op, payload, on_done); });
+            [&](detail::entry* kept) { return encode_apart(op, payload, on_done, kept); });
     }
 
     /// A frame that encode() writes under the lock, or, if it must own its memory, make() outside of it.
@@ -12783,7 +13336,7 @@ private:
         detail::entry::destroy(owned);
         return pushed;
     }
-    static detail::entry* no_entry() noexcept { return nullptr; }
+    static detail::entry* no_entry(detail::entry*) noexcept { return nullptr; }
     /// An entry that owns its memory. What was not taken over stays the caller's.
     detail::push_result push_entry(const detail::offer& what, detail::entry*& owned, detail::errands& todo) {
         return drive_.box.push(what, owned, [](mutable_bytes) {}, no_entry, todo);
@@ -12792,8 +13345,22 @@ private:
     /// A data frame of `size` bytes: written by encode() under the lock, or made by make() outside of it.
     template <class Encode, class Make>
     errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
+        detail::wake owed{};
+        if (!drive_.box.lock_and_follow(size, on_done, encode, owed))
+            return push_data_locked(size, on_done, encode, make);
+        drive_.rouse(owed);
+        return errc::none;
+    }
+    /// The same, with the outbox's lock held, which it gives back. Not inlined: it is not what most sends do.
+    template <class Encode, class Make>
+    [[gnu::noinline]] errc push_data_locked(std::size_t size, on_outcome on_done, Encode& encode,
+                                            Make& make) {
+        detail::entry* owned = nullptr;
         detail::errands todo;
-        return finish_data(push_frame(data_offer(size, on_done), encode, make, todo), todo);
+        const detail::push_result pushed =
+            drive_.box.push_locked(data_offer(size, on_done), owned, encode, make, todo);
+        detail::entry::destroy(owned);
+        return finish_data(pushed, todo);
     }
     errc queue_owned(detail::offer what, detail::entry* owned) {
         what.size = owned->size;
@@ -12807,7 +13374,7 @@ private:
         detail::offer what = data_offer(encoded_size<Side::self>(part.size()), on_done);
         what.part = which;
         const auto encode = [&](mutable_bytes to) { write_frame(side_, to, spec, part); };
-        const auto make = [&] { return encode_apart(spec, part, on_done); };
+        const auto make = [&](detail::entry* kept) { return encode_apart(spec, part, on_done, kept); };
         return push_frame(what, encode, make, todo);
     }
     /// Small frames that no full queue costs the connection.
@@ -12829,12 +13396,18 @@ private:
         return error;
     }
 
-    /// Encodes into memory of its own, with no lock held.
-    detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done) {
-        detail::entry* owned = detail::entry::make_own(encoded_size<Side::self>(payload.size()), on_done);
+    /// Encodes into memory of its own, or that of `kept`, with no lock held.
+    detail::entry* encode_apart(frame_spec spec, const_bytes payload, on_outcome on_done,
+                                detail::entry* kept = nullptr) {
+        const std::size_t size = encoded_size<Side::self>(payload.size());
+        detail::entry* owned = detail::entry::make_own(size, on_done, kept);
         if (owned == nullptr) return nullptr;
-        auto own_side = drive_.box.locked([&] { return side_.for_one_frame(); });
-        write_frame(own_side, owned->writable(), spec, payload);
+        if constexpr (masks(Side::self)) {
+            auto own_side = drive_.box.locked([&] { return side_.for_one_frame(); });
+            write_frame(own_side, owned->writable(), spec, payload);
+        } else {
+            write_frame(side_, owned->writable(), spec, payload);
+        }
         return owned;
     }
 
@@ -12859,11 +13432,12 @@ private:
     }
 
     errc send_waiting(opcode op, const_bytes payload, on_outcome on_done, detail::room_waiter* waiter) {
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.waiter = waiter;
         detail::errands todo;
         const auto encode = [&](mutable_bytes to) { write_frame(side_, to, op, payload); };
-        const auto make = [&] { return encode_apart(op, payload, on_done); };
+        const auto make = [&](detail::entry* kept) { return encode_apart(op, payload, on_done, kept); };
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 
@@ -13070,51 +13644,245 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/endpoint/options.hpp
-// How one endpoint behaves, and what it tells the loop that drives it.
+// ---- wsolo/endpoint/stream_end.hpp
+// How a connection's byte stream ends: when our FIN leaves, how long input is still taken, when the connection is gone.
+// A pure state machine: events and times in, what is to be done out. Usable without an endpoint.
 //
-// Laws of this file:
-// - Every default suits a public server: bounded memory, bounded silence, a bounded end.
+// Laws of this file (RFC 6455 §7.1.1, §7.1.7):
+// - Our FIN leaves when everything of ours was written and the peer's Close was read, or its stream ended, or is unreadable, or
+//   a bound passed. A client waits for the server's end besides; a server ends first.
+// - After a failed write there is nothing more to say, but what the peer still says is read: to its Close, its end, or a bound.
+// - A verdict on the peer takes two looks, a quarter of the bound apart: what arrived while the process slept is read first.
+// - After our FIN, or the peer's Close, input is taken and thrown away until its end or a bound, so that no reset destroys what
+//   is on its way. Then the connection is gone, and that is the end.
+//
+//   output \ input | open                  | closed (its Close was read)     | unreadable       | over
+//   ---------------+-----------------------+---------------------------------+------------------+-----------
+//   open           | -                     | -                               | -                | -
+//   drained        | await_close           | FIN (server), await_end         | FIN, await_end   | FIN, gone
+//   failed         | await_close           | gone                            | gone             | gone
+//   await_close and await_end: FIN (if drained) and gone when their bound passes. An abort: gone, from everywhere.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Copied into the endpoint. A zero means "none" for every limit, quantum and timeout.
+/// How long an end may take. A zero means "none" for each: no bound.
+struct end_options {
+    /// The peer's answer to our Close. Also how long the answer to its own waits for the handler.
+    std::chrono::milliseconds close_timeout{5'000};
+    /// The end of the peer's stream, once nothing that it says is of interest any more.
+    std::chrono::milliseconds linger_timeout{5'000};
+    /// Bytes that are thrown away meanwhile.
+    std::uint64_t linger_bytes = std::uint64_t{64} * 1024 * 1024;
+};
+
+/// What is to be done now.
+struct [[nodiscard]] end_actions {
+    bool end_output = false;           ///< send our FIN. Told once
+    bool disconnect = false;           ///< end both directions. Told once, after end_output if both are due
+    time_point deadline = no_deadline; ///< when to ask again; an event may change it
+};
+
+/// Not thread-safe; every function O(1), constexpr, no side effects elsewhere.
+class stream_end {
+public:
+    constexpr stream_end(role self, const end_options& options) noexcept
+        : close_timeout_(bound_of(options.close_timeout)),
+          linger_timeout_(bound_of(options.linger_timeout)),
+          bytes_left_(bound_of(options.linger_bytes)),
+          self_(self) {}
+
+    // ---- events
+
+    /// The writer finished: with our Close as the last thing written, or otherwise.
+    constexpr void on_output_over(bool is_drained, time_point now) noexcept {
+        if (output_ != output::open) return;
+        output_ = is_drained ? output::drained : output::failed;
+        advance(now);
+    }
+    /// The peer's Close was read: what follows it is thrown away.
+    constexpr void on_peer_close(time_point now) noexcept { to(input::closed, now); }
+    /// The peer broke a rule, or its input is not wanted any more: what follows is thrown away.
+    constexpr void on_unreadable(time_point now) noexcept { to(input::unreadable, now); }
+    /// The peer's stream ended, or broke: no byte will come.
+    constexpr void on_input_over(time_point now) noexcept { to(input::over, now); }
+    /// The connection is to go at once.
+    constexpr void on_abort() noexcept { stage_ = stage::gone; }
+    /// The peer took bytes of ours, or this side did not read: the bound of the wait in progress starts anew.
+    constexpr void on_progress(time_point now) noexcept { wait_from(now); }
+    /// Bytes came that is_discarding() says are thrown away.
+    constexpr void on_discarded(std::uint64_t bytes) noexcept {
+        bytes_left_ -= bytes < bytes_left_ ? bytes : bytes_left_;
+    }
+
+    // ---- answers
+
+    /// What is due at `now`. A call too many is harmless.
+    constexpr end_actions next(time_point now) noexcept {
+        if (is_waiting() && (has_passed(now) || bytes_left_ == 0)) {
+            missed_close_ = stage_ == stage::await_close && output_ == output::drained;
+            stage_ = stage::gone;
+        }
+        end_actions due;
+        due.end_output = is_fin_due() && !std::exchange(fin_told_, true);
+        due.disconnect = is_gone() && !std::exchange(gone_told_, true);
+        due.deadline = deadline();
+        return due;
+    }
+
+    /// When next() will have something to do.
+    [[nodiscard]] constexpr time_point deadline() const noexcept {
+        if (!is_waiting() || until() == no_deadline) return no_deadline;
+        return has_looked_ ? until() : deadline_after(until(), -quarter());
+    }
+    /// Whether what comes is to be read from the transport (and thrown away if is_discarding()).
+    [[nodiscard]] constexpr bool wants_input() const noexcept { return !is_gone() && input_ != input::over; }
+    /// Whether what comes is of no interest: it is read and thrown away.
+    [[nodiscard]] constexpr bool is_discarding() const noexcept { return input_ != input::open; }
+    /// Whether disconnect is due, or was told.
+    [[nodiscard]] constexpr bool is_gone() const noexcept { return stage_ == stage::gone; }
+    /// Whether it waits for the peer: our side of the output is over, the connection not gone.
+    [[nodiscard]] constexpr bool is_waiting() const noexcept {
+        return stage_ == stage::await_close || stage_ == stage::await_end;
+    }
+    /// Whether the peer did not answer our Close within its time.
+    [[nodiscard]] constexpr bool missed_close() const noexcept { return missed_close_; }
+
+private:
+    enum class output : std::uint8_t { open, drained, failed };
+    enum class input : std::uint8_t { open, closed, unreadable, over };
+    enum class stage : std::uint8_t { running, await_close, await_end, gone };
+
+    /// Input only gets worse: a Close that stands in unreadable input was not read.
+    constexpr void to(input next, time_point now) noexcept {
+        if (next <= input_ || (next == input::unreadable && input_ == input::closed)) return;
+        input_ = next;
+        advance(now);
+    }
+
+    constexpr void advance(time_point now) noexcept {
+        if (stage_ == stage::gone || output_ == output::open) return;
+        const stage next = input_ == input::open                                ? stage::await_close
+                           : input_ == input::over || output_ == output::failed ? stage::gone
+                                                                                : stage::await_end;
+        if (next == stage_) return;
+        stage_ = next;
+        wait_from(now);
+    }
+
+    // ---- the wait
+
+    constexpr void wait_from(time_point now) noexcept {
+        since_ = now;
+        has_looked_ = has_slept_ = false;
+    }
+    [[nodiscard]] constexpr duration bound() const noexcept {
+        return stage_ == stage::await_close ? close_timeout_ : linger_timeout_;
+    }
+    [[nodiscard]] constexpr duration quarter() const noexcept { return bound() / 4; }
+    [[nodiscard]] constexpr time_point until() const noexcept { return deadline_after(since_, bound()); }
+
+    /// Whether the bound is over. A look that comes too late says that this process slept: a quarter more, once.
+    constexpr bool has_passed(time_point now) noexcept {
+        if (now < deadline()) return false;
+        const bool slept = now >= (has_looked_ ? deadline_after(until(), quarter()) : until());
+        if (slept && !std::exchange(has_slept_, true)) since_ = deadline_after(now, quarter() - bound());
+        return std::exchange(has_looked_, true) && now >= until();
+    }
+
+    [[nodiscard]] constexpr bool is_fin_due() const noexcept {
+        if (output_ != output::drained) return false;
+        return is_gone() || input_ == input::unreadable || (input_ == input::closed && self_ == role::server);
+    }
+
+    time_point since_{};
+    duration close_timeout_;
+    duration linger_timeout_;
+    std::uint64_t bytes_left_;
+    role self_;
+    output output_ = output::open;
+    input input_ = input::open;
+    stage stage_ = stage::running;
+    bool fin_told_ = false;
+    bool gone_told_ = false;
+    bool missed_close_ = false;
+    bool has_looked_ = false; ///< within the bound's last quarter
+    bool has_slept_ = false;  ///< through a verdict of this wait
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/options.hpp
+// How one endpoint behaves, what it tells the loop that drives it, and how it ended.
+//
+// Laws of this file:
+// - Every default suits a public server: bounded memory, bounded silence, a bounded end.
+// - A zero means "none" for every limit, quantum and timeout.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Copied into the endpoint.
 struct endpoint_options {
     /// What the peer may make this side take. `deliver` is ignored: an endpoint hands out whole messages.
     read_limits reading{};
+    /// How much may come in a second. Beyond it the connection ends with errc::rate_exceeded (1008).
+    reading_rate rate{};
     writer_options writing{};
     /// What may wait for the handler. With drop_newest the handler's on_refused() is told of each message that was not
     /// let in; without one only ending::handled.messages_refused counts it.
     inbox_limits handling{};
     heartbeat_options beating{};
-    /// How long the peer may take to answer our Close, and to end the stream behind a failure.
-    std::chrono::milliseconds close_timeout{5'000};
-    /// Reading pauses while more than this waits to be written, for peers whose requests make replies: bytes, as
-    /// writer_limits::max_bytes counts them, or data frames. Leave room above both in writing.limits for the replies to
-    /// what one receive() may bring: the smallest message has 6 bytes, or 2 when a server sent it.
-    std::size_t max_unsent = 0;
-    std::uint32_t max_unsent_frames = 16'384;
+    end_options ending{};
+    /// Replies that may wait to be written: what handlers sent while they handled, in payload bytes and in messages. Beyond
+    /// it no message is handled and nothing is read, until they are on their way. What is pushed at other times does
+    /// not count: two sides that push to each other read on. Keep it below writing.limits by the longest reply.
+    std::size_t max_unsent = 1024 * 1024;
+    std::uint32_t max_unsent_replies = 16'384;
     /// Messages handled in one turn of the loop, or by one work().
     std::uint32_t handle_quantum = 64;
 };
 
 /// What an endpoint wants of its loop until the next call. Level-triggered: watch for exactly this.
 struct [[nodiscard]] endpoint_wants {
-    bool read = true;      ///< bytes, for receive()
-    bool write = false;    ///< run() when the transport is writable
+    bool read = true;   ///< bytes, for receive(). While it is false look neither for input nor for a hang-up
+    bool write = false; ///< run() when the transport is writable
     bool finished = false; ///< over: on_finished() was called; nothing more is wanted, it may be destroyed
-    time_point deadline = no_deadline; ///< run() at this time
+    /// run() at this time. It moves to be earlier, or once it has passed: a loop sets its timer again rarely.
+    time_point deadline = no_deadline;
+};
+
+/// What went through an endpoint. Plain numbers, which may be summed over many. (Of what was sent: ending::written, or
+/// writer().report().)
+struct endpoint_counters {
+    std::uint64_t texts_received = 0;
+    std::uint64_t binaries_received = 0;
+    std::uint64_t bytes_received = 0; ///< payload of messages
+    std::uint64_t pings_received = 0;
+    std::uint64_t pongs_received = 0;
+    std::uint64_t sends_refused = 0; ///< queue_full, by the endpoint's own functions
+
+    constexpr endpoint_counters& operator+=(const endpoint_counters& more) noexcept {
+        texts_received += more.texts_received;
+        binaries_received += more.binaries_received;
+        bytes_received += more.bytes_received;
+        pings_received += more.pings_received;
+        pongs_received += more.pongs_received;
+        sends_refused += more.sends_refused;
+        return *this;
+    }
 };
 
 /// How a connection ended.
 struct ending {
     /// The first thing that went wrong; none: both sides closed in order.
     errc reason = errc::none;
-    /// The status code of the Close that was received, or else of the one that was sent. abnormal: neither
+    /// The status code of the Close that was received, or else of the one that was written to its last byte. abnormal: neither
     /// (RFC 6455 §7.1.5).
     close_code code = close_code::abnormal;
     /// The peer's Close arrived.
     bool peer_closed = false;
+    /// A handler did not return (or a coroutine held a message) for end_options::close_timeout after everything else was
+    /// over: it may still run.
+    bool handler_still_runs = false;
     /// PONGs and PINGs that the endpoint queued by itself, and the Close, whoever asked for it: with the caller's
     /// own accepted frames they add up to written.frames_accepted().
     std::uint64_t control_frames = 0;
@@ -13155,31 +13923,122 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/endpoint/detail/call_handler.hpp
-// How an endpoint calls its handler and its hooks: whichever form they have, whatever they do.
+// ---- wsolo/endpoint/hooks.hpp
+// What an endpoint may tell its handler, and how it calls it: checked by the compiler, guarded against exceptions.
 //
 // Laws of this file:
-// - An exception of theirs is an error like another: it ends its own connection and unwinds no loop.
+// - A hook that is there is called as documented, or does not compile: a mistyped one is never skipped in silence.
+// - A name that people try and that is none of these does not compile either.
+// - An exception of a hook is an error like another: it ends its own connection and unwinds no loop.
 
-namespace wsolo::inline WSOLO_ABI::detail {
+namespace wsolo::inline WSOLO_ABI {
+
+// The hooks of a handler, all but the first optional. `e` is the endpoint; each is called with no lock held.
+//
+//     on_message(e, message&&)                        void, or the errc that ends the connection
+//     on_ping(e, const_bytes payload)                 it was answered already
+//     on_pong(e, const_bytes payload, std::optional<duration>)   with the round trip, if it answers the endpoint's own PING
+//     on_peer_close(e, close_code, std::string_view)  it will be answered, after the messages before it
+//     on_room(e)                                      a send was refused with queue_full; half of the bounds is free now
+//     on_beat(e, bool window_rolled)                  heartbeat_options::beat_interval
+//     on_refused(e, message&&)                        inbox_overflow::drop_newest did not let it in
+//     on_finished(e, const ending&)                   once, last
+//
+// Without on_message a handler is a callable of (e, message&&). on_message runs where messages are handled (the loop, or
+// work()), the others in the loop.
+
+namespace detail {
+
+// clang-format off
+#define WSOLO_DETECT_MEMBER(name)                                                                            \
+    struct named_##name { void name(); };                                                                    \
+    template <class T> struct with_##name : T, named_##name {};                                              \
+    template <class T> [[nodiscard]] consteval bool names_##name() noexcept {                                \
+        if constexpr (!std::is_class_v<T>) return false;                                                     \
+        else if constexpr (std::is_final_v<T>) return requires { &T::name; };                                \
+        else return !requires { &with_##name<T>::name; };                                                    \
+    }
+WSOLO_DETECT_MEMBER(on_message)
+WSOLO_DETECT_MEMBER(on_ping)
+WSOLO_DETECT_MEMBER(on_pong)
+WSOLO_DETECT_MEMBER(on_peer_close)
+WSOLO_DETECT_MEMBER(on_room)
+WSOLO_DETECT_MEMBER(on_beat)
+WSOLO_DETECT_MEMBER(on_refused)
+WSOLO_DETECT_MEMBER(on_finished)
+WSOLO_DETECT_MEMBER(on_open)
+WSOLO_DETECT_MEMBER(on_close)
+WSOLO_DETECT_MEMBER(on_closed)
+WSOLO_DETECT_MEMBER(on_error)
+WSOLO_DETECT_MEMBER(on_text)
+WSOLO_DETECT_MEMBER(on_binary)
+WSOLO_DETECT_MEMBER(on_data)
+WSOLO_DETECT_MEMBER(on_msg)
+WSOLO_DETECT_MEMBER(on_mesage)
+WSOLO_DETECT_MEMBER(on_messages)
+WSOLO_DETECT_MEMBER(on_finish)
+WSOLO_DETECT_MEMBER(on_end)
+WSOLO_DETECT_MEMBER(on_drain)
+WSOLO_DETECT_MEMBER(on_writable)
+WSOLO_DETECT_MEMBER(on_heartbeat)
+WSOLO_DETECT_MEMBER(on_refuse)
+#undef WSOLO_DETECT_MEMBER
+// clang-format on
 
 template <class Handler, class Endpoint>
-errc call_handler_unguarded(Handler& handler, Endpoint& whole, message&& received) {
-    const auto call = [&]() -> decltype(auto) {
-        if constexpr (requires { handler.on_message(whole, std::move(received)); }) {
-            return handler.on_message(whole, std::move(received));
-        } else {
-            return handler(whole, std::move(received));
-        }
-    };
-    if constexpr (std::is_same_v<decltype(call()), errc>) {
-        return call();
-    } else {
-        static_assert(std::is_void_v<decltype(call())>,
-                      "a message handler returns nothing, or the errc that ends the connection");
-        call();
-        return errc::none;
-    }
+concept has_on_message = requires(Handler& h, Endpoint& e, message&& m) { h.on_message(e, std::move(m)); };
+template <class Handler, class Endpoint>
+concept has_on_ping = requires(Handler& h, Endpoint& e, const_bytes b) { h.on_ping(e, b); };
+template <class Handler, class Endpoint>
+concept has_on_pong = requires(Handler& h, Endpoint& e, const_bytes b, std::optional<duration> round_trip) {
+    h.on_pong(e, b, round_trip);
+};
+template <class Handler, class Endpoint>
+concept has_on_peer_close = requires(Handler& h, Endpoint& e, close_code code, std::string_view reason) {
+    h.on_peer_close(e, code, reason);
+};
+template <class Handler, class Endpoint>
+concept has_on_room = requires(Handler& h, Endpoint& e) { h.on_room(e); };
+template <class Handler, class Endpoint>
+concept has_on_beat = requires(Handler& h, Endpoint& e, bool rolled) { h.on_beat(e, rolled); };
+template <class Handler, class Endpoint>
+concept has_on_refused = requires(Handler& h, Endpoint& e, message&& m) { h.on_refused(e, std::move(m)); };
+template <class Handler, class Endpoint>
+concept has_on_finished = requires(Handler& h, Endpoint& e, const ending& how) { h.on_finished(e, how); };
+
+/// Refuses a handler whose hooks would not be called.
+template <class Handler, class Endpoint>
+consteval void check_hooks() noexcept {
+    static_assert(has_on_message<Handler, Endpoint> || std::invocable<Handler&, Endpoint&, message&&>,
+                  "a handler has on_message(auto& endpoint, message&&), or is a callable of these");
+    static_assert(!names_on_ping<Handler>() || has_on_ping<Handler, Endpoint>,
+                  "on_ping is called as on_ping(endpoint&, const_bytes payload)");
+    static_assert(
+        !names_on_pong<Handler>() || has_on_pong<Handler, Endpoint>,
+        "on_pong is called as on_pong(endpoint&, const_bytes payload, std::optional<duration> round_trip)");
+    static_assert(!names_on_peer_close<Handler>() || has_on_peer_close<Handler, Endpoint>,
+                  "on_peer_close is called as on_peer_close(endpoint&, close_code, std::string_view reason)");
+    static_assert(!names_on_room<Handler>() || has_on_room<Handler, Endpoint>,
+                  "on_room is called as on_room(endpoint&)");
+    static_assert(!names_on_beat<Handler>() || has_on_beat<Handler, Endpoint>,
+                  "on_beat is called as on_beat(endpoint&, bool window_rolled)");
+    static_assert(!names_on_refused<Handler>() || has_on_refused<Handler, Endpoint>,
+                  "on_refused is called as on_refused(endpoint&, message&&)");
+    static_assert(!names_on_finished<Handler>() || has_on_finished<Handler, Endpoint>,
+                  "on_finished is called as on_finished(endpoint&, const ending&)");
+    static_assert(!names_on_msg<Handler>() && !names_on_mesage<Handler>() && !names_on_messages<Handler>() &&
+                      !names_on_text<Handler>() && !names_on_binary<Handler>() && !names_on_data<Handler>(),
+                  "an endpoint knows no such hook: messages of both kinds come to on_message");
+    static_assert(!names_on_open<Handler>(),
+                  "an endpoint knows no on_open: it is open when it is made, or when its init_gate opens");
+    static_assert(
+        !names_on_close<Handler>() && !names_on_closed<Handler>() && !names_on_error<Handler>() &&
+            !names_on_finish<Handler>() && !names_on_end<Handler>(),
+        "an endpoint knows no such hook: on_peer_close tells of the peer's Close, on_finished of the end");
+    static_assert(!names_on_drain<Handler>() && !names_on_writable<Handler>(),
+                  "an endpoint knows no such hook: on_room tells that a refused send may be tried again");
+    static_assert(!names_on_heartbeat<Handler>() && !names_on_refuse<Handler>(),
+                  "an endpoint knows no such hook: on_beat and on_refused are the names");
 }
 
 /// Calls a hook, whatever it returns. False: it threw.
@@ -13198,18 +14057,382 @@ template <class Call>
 #endif
 }
 
-/// errc::handler_failed when it throws.
+/// Has the handler handle a message: its answer, or errc::handler_failed when it throws.
 template <class Handler, class Endpoint>
-errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
-#if WSOLO_HAS_EXCEPTIONS
-    try {
-        return call_handler_unguarded(handler, whole, std::move(received));
-    } catch (...) {
-        return errc::handler_failed;
+[[nodiscard]] errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
+    const auto call = [&]() -> decltype(auto) {
+        if constexpr (has_on_message<Handler, Endpoint>) {
+            return handler.on_message(whole, std::move(received));
+        } else {
+            return handler(whole, std::move(received));
+        }
+    };
+    errc answer = errc::none;
+    const bool returned = call_hook([&] {
+        if constexpr (std::is_same_v<decltype(call()), errc>) {
+            answer = call();
+        } else {
+            static_assert(std::is_void_v<decltype(call())>,
+                          "a message handler returns nothing, or the errc that ends the connection");
+            call();
+        }
+    });
+    return returned ? answer : errc::handler_failed;
+}
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/detail/head_output.hpp
+// Bytes of HTTP that leave before a WebSocket, or instead of one: a request, a 101, a page. Over both kinds of transport.
+//
+// Laws of this file:
+// - It is the loop's. Only a completion comes in another thread: it leaves its mark and asks the owner for a turn.
+// - The bytes of a started write outlive their owner, because the transport may still read them.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+enum class head_status : std::uint8_t { written, blocked, failed };
+
+/// Of a transport whose writes are over when they return. `Owner` is not asked for turns.
+template <any_transport Transport, class Owner, class Traits>
+class head_output {
+public:
+    /// What is to leave. Filled once, before the first step().
+    [[nodiscard]] byte_buffer& bytes() noexcept { return bytes_; }
+
+    head_status step(Transport& to, time_point by, Owner&) {
+        while (at_ < bytes_.size()) {
+            const const_bytes rest = std::as_const(bytes_).view().subspan(at_);
+            io_result how;
+            if (!call_hook([&] { return how = to.write({&rest, 1}, by); })) how = {};
+            at_ += how.transferred;
+            if (how.status == io_status::would_block) return head_status::blocked;
+            if (how.status != io_status::ok) return head_status::failed;
+        }
+        return head_status::written;
     }
-#else
-    return call_handler_unguarded(handler, whole, std::move(received));
-#endif
+
+private:
+    byte_buffer bytes_;
+    std::size_t at_ = 0;
+};
+
+/// Of a transport that says later what it took. `Owner` has handle() and ask().
+template <completion_transport Transport, class Owner, class Traits>
+    requires(!transport<Transport>)
+class head_output<Transport, Owner, Traits> {
+    /// Two references: ours, and the write's.
+    struct flight final : write_target {
+        explicit flight(byte_buffer what) noexcept : write_target{&on_over}, bytes(std::move(what)) {}
+
+        static void on_over(write_target& self, const io_result& how) noexcept {
+            auto& ended = static_cast<flight&>(self);
+            ended.how = how;
+            ended.is_over.store(true, std::memory_order_release);
+            if (const auto live = ended.owner.try_use()) live->ask();
+            ended.drop();
+        }
+        void drop() noexcept {
+            if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+        }
+
+        byte_buffer bytes;
+        std::size_t at = 0;
+        io_result how{io_status::ok, 0, 0};
+        typename Owner::weak_handle owner;
+        typename Traits::template atomic<bool> is_over{true};
+        typename Traits::template atomic<int> references{1};
+    };
+
+public:
+    head_output() = default;
+    head_output(const head_output&) = delete;
+    head_output& operator=(const head_output&) = delete;
+    ~head_output() {
+        if (flight_ != nullptr) flight_->drop();
+    }
+
+    [[nodiscard]] byte_buffer& bytes() noexcept { return bytes_; }
+
+    head_status step(Transport& to, time_point by, Owner& owner) {
+        if (flight_ == nullptr) {
+            if (bytes_.empty()) return head_status::written;
+            flight_ = new (std::nothrow) flight(std::move(bytes_));
+            if (flight_ == nullptr) return head_status::failed;
+            flight_->owner = owner.handle();
+        }
+        while (flight_->is_over.load(std::memory_order_acquire)) {
+            const io_result how = flight_->how;
+            if (how.status != io_status::ok) return head_status::failed;
+            flight_->how.transferred = 0;
+            flight_->at += how.transferred;
+            const const_bytes rest = std::as_const(flight_->bytes).view().subspan(flight_->at);
+            if (rest.empty()) return head_status::written;
+            flight_->is_over.store(false, std::memory_order_relaxed);
+            flight_->references.fetch_add(1, std::memory_order_relaxed);
+            // A write_done that is destroyed on the way out of a throw says that it failed.
+            static_cast<void>(call_hook([&] { to.start_write({&rest, 1}, by, write_done(*flight_)); }));
+        }
+        return head_status::blocked;
+    }
+
+private:
+    byte_buffer bytes_;
+    flight* flight_ = nullptr;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/opening.hpp
+// A connection until it is a WebSocket, or instead of becoming one: the bytes of HTTP that leave, the bounds, the end.
+//
+// Laws of this file:
+// - It is the loop's, and gives its memory back when the connection is open: everything that only a handshake needs is here.
+// - Every state has a bound: the handshake's timeout, the time that an answer may take to leave, the linger.
+// - After an answer that ends the connection input is read and thrown away, so that closing with unread bytes does not
+//   reset the connection under the answer (RFC 9112 §9.6).
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Where it stands. `asking`: the request, or the answer to it, is not complete. `agreed`: it is, and what answers it is on its
+/// way; then the connection is open. `refused`: something else is on its way, or nothing is.
+enum class opening_state : std::uint8_t { asking, agreed, refused };
+
+/// What the endpoint is made of, and kept for it.
+template <any_transport Transport, schedule_hook Schedule, class Handler, class Side, class Work>
+struct opening_parts {
+    Transport connection;
+    Schedule hook;
+    Handler handler;
+    endpoint_options options;
+    [[no_unique_address]] Side side;
+    [[no_unique_address]] Work work;
+};
+
+template <class Parts, class Traits>
+class opening {
+    using transport_type = decltype(Parts::connection);
+    static_assert(
+        byte_stream<transport_type>,
+        "a connection ends its byte stream itself: give its transport end_output() and disconnect()");
+    using anchor = basic_session_anchor<opening, Traits>;
+
+public:
+    using weak_handle = basic_weak_session<opening, Traits>;
+
+    opening(role self, Parts kept, std::chrono::milliseconds timeout)
+        : parts(std::move(kept)),
+          end(self, parts.options.ending),
+          by(deadline_after(now(), bound_of(timeout))) {
+        if constexpr (!transport<transport_type>) {
+            if (auto made = anchor::make(*this)) anchor_ = std::move(*made);
+        }
+    }
+
+    [[nodiscard]] static time_point now() noexcept { return Traits::clock::now(); }
+
+    // ---- what became of it
+
+    /// `out` is to leave, by `by`.
+    void begin_output() { is_writing = true; }
+    /// The handshake succeeded: once `out` has left the connection is open.
+    void agree(int with) {
+        state = opening_state::agreed;
+        status = with;
+    }
+    /// `out` is all that the peer will get, because `why`.
+    void answer(int with, errc why) {
+        blame(why);
+        state = opening_state::refused;
+        status = with;
+        end.on_unreadable(now());
+    }
+    /// The connection goes, without another byte.
+    void give_up(errc why) {
+        blame(why);
+        state = opening_state::refused;
+        is_writing = false;
+        end.on_abort();
+    }
+    void blame(errc why) noexcept {
+        if (reason == errc::none) reason = why;
+    }
+    /// The peer's stream ended, or broke.
+    void end_input(errc why) {
+        input_is_over = true;
+        input_error = why;
+        if (state == opening_state::refused) end.on_input_over(now());
+    }
+    /// What follows the handshake, while `out` is on its way. False: there is no memory for it, and the connection goes.
+    [[nodiscard]] bool keep(const_bytes rest) {
+        if (state != opening_state::agreed || early.append(rest)) return true;
+        give_up(errc::out_of_memory);
+        return false;
+    }
+    /// As long as a write may stand, and what the minimum rate makes of its size.
+    void bound_output() {
+        const writer_timeouts& times = parts.options.writing.timeouts;
+        const time_point least = deadline_after(now(), bound_of(times.write));
+        by = least == no_deadline ? least : extended(least, out.bytes().size(), times.min_rate);
+    }
+
+    // ---- a turn
+
+    /// Writes what can be written, ends what has to end. True: the connection is open now.
+    bool step() {
+        if (is_writing) write();
+        const end_actions due = end.next(now());
+        if (due.end_output) parts.connection.end_output();
+        if (due.disconnect) parts.connection.disconnect();
+        return state == opening_state::agreed && !is_writing;
+    }
+
+    [[nodiscard]] endpoint_wants wants() const noexcept {
+        if (end.is_gone()) return {.read = false, .finished = true};
+        return {.read = state != opening_state::agreed && !input_is_over,
+                .write = is_writing && transport<transport_type>,
+                .deadline = state == opening_state::refused && !is_writing ? end.deadline() : by};
+    }
+
+    // ---- for a completion that comes in another thread
+
+    [[nodiscard]] weak_handle handle() const noexcept { return anchor_.handle(); }
+    void ask() { static_cast<void>(ask_for_a_turn(parts.hook)); }
+
+    Parts parts;
+    head_output<transport_type, opening, Traits> out;
+    byte_buffer early; ///< what came after the handshake, while `out` was on its way
+    stream_end end;
+    time_point by; ///< of the handshake, then of what leaves after it
+    int status = 0;
+    errc reason = errc::none;
+    errc input_error = errc::none;
+    opening_state state = opening_state::asking;
+    bool is_writing = false;
+    bool input_is_over = false;
+
+private:
+    void write() {
+        const time_point tried = now();
+        const head_status left = out.step(parts.connection, by, *this);
+        if (left == head_status::failed) return give_up(errc::write_failed);
+        if (left == head_status::blocked) return tried >= by ? give_up(errc::write_timed_out) : void();
+        is_writing = false;
+        if (state == opening_state::refused) end.on_output_over(true, tried);
+    }
+
+    anchor anchor_; ///< the last: a completion may be inside ask()
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/http_reply.hpp
+// What a server's handler decides about one request: accept it, refuse it, or answer it with a page.
+//
+// Laws of this file:
+// - Each call composes the whole answer at once: views that it is given are needed only during the call.
+// - The last call counts. Without one the request is answered as the judge has it: an upgrade with 101, any other with 426.
+// - Every answer but a 101 ends the connection, and says so.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Lent to the handler's on_request(). Not thread-safe.
+class http_reply {
+public:
+    http_reply(const upgrade_request& asked, byte_buffer& out) noexcept : asked_(asked), out_(out) {}
+    http_reply(const http_reply&) = delete;
+    http_reply& operator=(const http_reply&) = delete;
+
+    /// Opens the WebSocket. Precondition: asked.is_upgrade(). What can't be agreed to, because it was not offered or is
+    /// no legal field, is answered by 500.
+    void accept(const accept_options& options = {}) noexcept {
+        WSOLO_ASSERT(asked_.is_upgrade(), "only a request for WebSocket can be accepted");
+        if (!asked_.is_upgrade()) return refuse(errc::handshake_missing_upgrade);
+        out_.clear();
+        settle(append_accept_response(out_, asked_, options), 101);
+    }
+    /// The status and the sentence that `why` has; errc::aborted, for instance, is a 503.
+    void refuse(errc why) noexcept {
+        respond(rejection(why));
+        if (why_ == errc::none) why_ = why;
+    }
+    /// A page, a redirect, or a refusal in other words. HEAD gets no body.
+    void respond(const http_response& answer) noexcept {
+        http_response last = answer;
+        last.close = true;
+        out_.clear();
+        settle(append_response(out_, asked_, last), answer.status);
+    }
+
+    /// The status that was decided on; 0: none yet, or there is no memory for an answer.
+    [[nodiscard]] int status() const noexcept { return status_; }
+    /// Why it is a refusal; none: it is not, or respond() said it in other words.
+    [[nodiscard]] errc why() const noexcept { return why_; }
+
+private:
+    void settle(errc composed, int status) noexcept {
+        why_ = composed;
+        status_ = status;
+        if (composed == errc::none) return;
+        const errc error = append_response(out_, asked_, {.status = 500, .body = to_string(composed)});
+        status_ = error == errc::none ? 500 : 0;
+    }
+
+    const upgrade_request& asked_;
+    byte_buffer& out_;
+    int status_ = 0;
+    errc why_ = errc::none;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/detail/opening_hooks.hpp
+// The hooks of a handler whose connection has its handshake in front, checked as those of an endpoint are (hooks.hpp).
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+// clang-format off
+#define WSOLO_DETECT_MEMBER(name)                                                                            \
+    struct named_##name { void name(); };                                                                    \
+    template <class T> struct with_##name : T, named_##name {};                                              \
+    template <class T> [[nodiscard]] consteval bool names_##name() noexcept {                                \
+        if constexpr (!std::is_class_v<T>) return false;                                                     \
+        else if constexpr (std::is_final_v<T>) return requires { &T::name; };                                \
+        else return !requires { &with_##name<T>::name; };                                                    \
+    }
+WSOLO_DETECT_MEMBER(on_request)
+WSOLO_DETECT_MEMBER(on_response)
+WSOLO_DETECT_MEMBER(on_upgraded)
+WSOLO_DETECT_MEMBER(on_upgrade)
+#undef WSOLO_DETECT_MEMBER
+// clang-format on
+
+template <class Handler>
+concept has_on_request =
+    requires(Handler& h, const upgrade_request& asked, http_reply& reply) { h.on_request(asked, reply); };
+template <class Handler>
+concept has_on_response = requires(Handler& h, const upgrade_response& answer, errc verdict) {
+    { h.on_response(answer, verdict) } -> std::same_as<errc>;
+};
+template <class Handler, class Endpoint>
+concept has_on_upgraded = requires(Handler& h, Endpoint& e) { h.on_upgraded(e); };
+
+/// Refuses a handler whose hooks would not be called.
+template <class Handler, class Endpoint>
+consteval void check_opening_hooks() noexcept {
+    if constexpr (Endpoint::self == role::server) {
+        static_assert(!names_on_request<Handler>() || has_on_request<Handler>,
+                      "on_request is called as on_request(const upgrade_request&, http_reply&)");
+        static_assert(!names_on_response<Handler>(), "a server knows no on_response: its hook is on_request");
+    } else {
+        static_assert(!names_on_response<Handler>() || has_on_response<Handler>,
+                      "on_response is called as errc on_response(const upgrade_response&, errc verdict)");
+        static_assert(!names_on_request<Handler>(), "a client knows no on_request: its hook is on_response");
+    }
+    static_assert(!names_on_upgraded<Handler>() || has_on_upgraded<Handler, Endpoint>,
+                  "on_upgraded is called as on_upgraded(endpoint&)");
+    static_assert(!names_on_upgrade<Handler>(), "a connection knows no on_upgrade: on_upgraded is the name");
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -13218,7 +14441,7 @@ errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
 // How a connection ends, as it becomes known.
 //
 // Laws of this file:
-// - The first reason stands. The peer's status code stands above ours: it is the one that was received.
+// - The first reason stands. The peer's status code stands above ours, and ours counts when it was written.
 // - All of it is the loop's. What other threads may cause, a Close, is read from the writer, which knows it in one step.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -13232,6 +14455,7 @@ public:
         how_.peer_closed = true;
         how_.code = code;
     }
+    void handler_still_runs() noexcept { how_.handler_still_runs = true; }
     /// The writer accepted a PING or a PONG of the endpoint's own.
     void count_control() noexcept { ++how_.control_frames; }
 
@@ -13241,7 +14465,7 @@ public:
         blame(written.reason);
         blame(handled.reason);
         if (written.close != close_code::abnormal) ++how_.control_frames;
-        if (!how_.peer_closed) how_.code = written.close;
+        if (!how_.peer_closed) how_.code = written.is_clean() ? written.close : close_code::abnormal;
         return how_;
     }
 
@@ -13249,6 +14473,219 @@ public:
 
 private:
     ending how_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/input_rates.hpp
+// The rates that an endpoint's input is held to, where there are any.
+//
+// Laws of this file:
+// - Without a rate it is a null pointer, and asks nothing.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class input_rates {
+public:
+    enum class kind : std::uint8_t { messages, bytes, control_frames };
+
+    input_rates(const reading_rate& bound, time_point start) noexcept
+        : wanted_((bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) !=
+                  0) {
+        if (wanted_) limits_.reset(new (std::nothrow) limits(bound, start));
+    }
+
+    /// False: there was no memory for it.
+    [[nodiscard]] bool is_whole() const noexcept { return !wanted_ || limits_ != nullptr; }
+
+    /// False: it comes faster than it may.
+    [[nodiscard]] bool take(kind of, std::uint64_t count, time_point now) noexcept {
+        if (!limits_) return true;
+        rate_limit& limit = of == kind::messages ? limits_->messages
+                            : of == kind::bytes  ? limits_->bytes
+                                                 : limits_->control_frames;
+        return limit.take(count, now);
+    }
+
+private:
+    struct limits {
+        limits(const reading_rate& bound, time_point start) noexcept
+            : messages(bound.messages, start),
+              bytes(bound.bytes, start),
+              control_frames(bound.control_frames, start) {}
+        rate_limit messages, bytes, control_frames;
+    };
+
+    std::unique_ptr<limits> limits_;
+    bool wanted_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/kept_input.hpp
+// Input that an endpoint received while it was held back, until it reads on.
+//
+// Laws of this file:
+// - Each byte is copied in once, and moved at most once for each that was read: a pause after every message costs no more.
+// - Its memory goes when its last byte was read.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class kept_input {
+public:
+    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size() - at_; }
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+    /// What was not read. Valid until the next call that changes it.
+    [[nodiscard]] mutable_bytes view() noexcept { return bytes_.view().subspan(at_); }
+
+    /// False when there is no memory; nothing changed.
+    [[nodiscard]] bool append(const_bytes more) noexcept {
+        if (at_ > bytes_.size() / 2) {
+            byte_buffer fresh;
+            if (!fresh.append(view())) return false;
+            bytes_ = std::move(fresh);
+            at_ = 0;
+        }
+        return bytes_.append(more);
+    }
+    /// All but the last `left` bytes were read.
+    void keep_last(std::size_t left) noexcept {
+        at_ = bytes_.size() - left;
+        if (left == 0) release();
+    }
+    void release() noexcept {
+        bytes_.release();
+        at_ = 0;
+    }
+
+private:
+    byte_buffer bytes_;
+    std::size_t at_ = 0; ///< the first byte that was not read
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/lazy_deadline.hpp
+// The deadline that a loop is told: a timer that fires too early costs one call, one that moves with every message a call each.
+//
+// Laws of this file:
+// - It is never later than what is due. It moves only to be earlier, or once it has passed.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class lazy_deadline {
+public:
+    [[nodiscard]] constexpr time_point tell(time_point due, time_point now) noexcept {
+        if (due < told_ || told_ <= now || due == no_deadline) told_ = due;
+        return told_;
+    }
+
+private:
+    time_point told_ = no_deadline;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/metered_transport.hpp
+// An endpoint's transport, with a count of what it took: how the endpoint knows that the peer takes what is sent to it.
+//
+// Laws of this file:
+// - The count is for progress. Of a completion_transport a write counts when the next one begins: it took something.
+// - Everything belongs to the thread that pumps.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <any_transport Transport>
+class metered_transport {
+public:
+    explicit metered_transport(Transport to) noexcept(std::is_nothrow_move_constructible_v<Transport>)
+        : to_(std::move(to)) {}
+
+    io_result write(std::span<const const_bytes> parts, time_point deadline)
+        requires transport<Transport>
+    {
+        const io_result how = to_.write(parts, deadline);
+        transferred_ += how.transferred;
+        return how;
+    }
+    [[nodiscard]] bool wait_writable(time_point deadline)
+        requires waitable_transport<Transport>
+    {
+        return to_.wait_writable(deadline);
+    }
+    void start_write(std::span<const const_bytes> parts, time_point deadline, write_done done)
+        requires completion_transport<Transport>
+    {
+        transferred_ += started_;
+        started_ = 0;
+        for (const const_bytes part : parts) started_ += part.size();
+        to_.start_write(parts, deadline, std::move(done));
+    }
+    void cancel_write()
+        requires completion_transport<Transport>
+    {
+        to_.cancel_write();
+    }
+    void finish(end_of_write why) { to_.finish(why); }
+
+    void end_output() { to_.end_output(); }
+    void disconnect() { to_.disconnect(); }
+
+    /// Bytes that the peer has taken, as far as this side can know. Only ever compared with an earlier answer.
+    [[nodiscard]] std::uint64_t taken() {
+        if constexpr (requires {
+                          { to_.unsent() } -> std::convertible_to<std::uint64_t>;
+                      }) {
+            return transferred_ - to_.unsent();
+        } else {
+            return transferred_;
+        }
+    }
+    [[nodiscard]] Transport& transport_itself() noexcept { return to_; }
+
+private:
+    [[no_unique_address]] Transport to_;
+    std::uint64_t transferred_ = 0;
+    std::uint64_t started_ = 0; ///< by the write in flight
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/owed_close.hpp
+// The Close that an endpoint owes its peer: it leaves when the messages before it are handled, or at a deadline.
+//
+// Laws of this file:
+// - Owed is a reply to the peer's Close or to what it broke, or the word that its stream ended without one.
+// - It takes memory only while it is owed. Without memory it can't wait: owe() gives it back.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class owed_close {
+public:
+    /// False: there was no memory, and it is to be answered now.
+    [[nodiscard]] bool owe(const control_frame& reply, time_point by) noexcept {
+        by_ = by;
+        reply_.reset(new (std::nothrow) control_frame(reply));
+        return reply_ != nullptr;
+    }
+    void owe_lost(time_point by) noexcept {
+        by_ = by;
+        is_lost_ = true;
+    }
+
+    [[nodiscard]] bool is_due(bool messages_are_over, time_point now) const noexcept {
+        return (reply_ || is_lost_) && (messages_are_over || now >= by_);
+    }
+    /// When it leaves at the latest.
+    [[nodiscard]] time_point deadline() const noexcept { return reply_ || is_lost_ ? by_ : no_deadline; }
+
+    [[nodiscard]] std::unique_ptr<control_frame> take_reply() noexcept { return std::move(reply_); }
+    [[nodiscard]] bool take_lost() noexcept { return std::exchange(is_lost_, false); }
+
+private:
+    std::unique_ptr<control_frame> reply_;
+    time_point by_ = no_deadline;
+    bool is_lost_ = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -13284,87 +14721,261 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/endpoint/detail/endpoint_parts.hpp
-// What an endpoint is made of, and what may be asked of it from any thread: close, abort, handling, and a turn of its
-// loop.
+// ---- wsolo/endpoint/detail/room_notice.hpp
+// Whether a send was refused for want of room, and when room is back: what on_room() tells.
 //
 // Laws of this file:
-// - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's
-//   end does what they ask for: no loop wakes itself.
-// - What a turn looks at is set before the turn is asked for: the loop may come at once.
-// - What the handler answers ends the connection or does not; it never unwinds a loop.
+// - Any thread notes a refusal; the loop asks. Room is back when half of both bounds is free, and told once.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Traits>
+class room_notice {
+public:
+    explicit room_notice(const writer_limits& limits) noexcept
+        : bytes_(bound_of(limits.max_bytes) / 2), frames_(bound_of(limits.max_frames) / 2) {}
+
+    void note_refusal() noexcept {
+        refusals_.fetch_add(1, std::memory_order_relaxed);
+        is_wanted_.store(true, std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::uint64_t refusals() const noexcept {
+        return refusals_.load(std::memory_order_relaxed);
+    }
+
+    /// Whether to tell now.
+    template <class Writer>
+    [[nodiscard]] bool is_back(const Writer& out) noexcept {
+        if (!is_wanted_.load(std::memory_order_relaxed) || out.queued_bytes() > bytes_ ||
+            out.queued_frames() > frames_)
+            return false;
+        is_wanted_.store(false, std::memory_order_relaxed);
+        return true;
+    }
+
+private:
+    const std::size_t bytes_;
+    const std::uint32_t frames_;
+    typename Traits::template atomic<bool> is_wanted_{false};
+    typename Traits::template atomic<std::uint64_t> refusals_{0};
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/taken_meter.hpp
+// Whether the peer takes what is sent to it: the second of life's two directions.
+//
+// Laws of this file:
+// - Only a pace counts: at least `min_rate` bytes a second since the last answer that said yes. Less than that the system of a
+//   dead peer may still take.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// `taken` counts bytes that the peer took, as far as the transport knows (metered_transport::taken()).
+class taken_meter {
+public:
+    explicit constexpr taken_meter(std::uint32_t min_rate) noexcept : min_rate_(min_rate) {}
+
+    /// From here on it counts.
+    constexpr void start(std::uint64_t taken, time_point now) noexcept {
+        taken_ = taken;
+        at_ = now;
+    }
+    /// Whether the peer took bytes since then, fast enough; then it counts from here.
+    constexpr bool has_moved(std::uint64_t taken, time_point now) noexcept {
+        const auto bytes = static_cast<std::int64_t>(taken - taken_);
+        const double seconds = std::chrono::duration<double>(now - at_).count();
+        if (bytes <= 0 || static_cast<double>(bytes) < seconds * min_rate_) return false;
+        start(taken, now);
+        return true;
+    }
+
+private:
+    std::uint64_t taken_ = 0;
+    time_point at_{};
+    std::uint32_t min_rate_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/unsent_replies.hpp
+// How much of what handlers answered still waits to be written: what an endpoint holds its input back for.
+//
+// Laws of this file:
+// - Replies are counted, not located. A mark in the writer's queue (a flush) says when those before it are on their way: one
+//   mark for each half of the bound, so that handling goes on while the first half leaves.
+// - Any thread adds and asks; one thread, the loop's, places marks. A mark may pass in any thread.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// The bounds are payload bytes and messages; 0: none.
+template <class Traits>
+class unsent_replies {
+public:
+    unsent_replies(std::size_t max_bytes, std::uint32_t max_count) noexcept
+        : max_bytes_(bound_of(max_bytes)), max_count_(bound_of(max_count)) {}
+
+    void add(std::size_t bytes) noexcept {
+        bytes_.fetch_add(bytes);
+        count_.fetch_add(1);
+    }
+    /// Whether no more is to be handled now.
+    [[nodiscard]] bool is_full() const noexcept {
+        return are_full(marked_bytes_.load(), marked_count_.load());
+    }
+
+    // ---- the loop's
+
+    /// Queues a mark if one is due: half of a bound is used, and none is out.
+    template <class Writer>
+    void mark(Writer& out) {
+        if (!wants_mark()) return;
+        begin_mark();
+        const auto on_passed = [](void* context, errc) noexcept {
+            static_cast<unsent_replies*>(context)->pass_mark();
+        };
+        if (out.flush({on_passed, this}) != errc::none)
+            drop_mark(); // no room now, or the end, which clears everything
+    }
+
+    [[nodiscard]] bool wants_mark() const noexcept {
+        return marked_count_.load() == 0 &&
+               (bytes_.load() > max_bytes_ / 2 || count_.load() > max_count_ / 2);
+    }
+    /// A mark is about to be queued after what was counted so far.
+    void begin_mark() noexcept {
+        marked_bytes_.store(bytes_.load());
+        marked_count_.store(count_.load());
+        bytes_.fetch_sub(marked_bytes_.load());
+        count_.fetch_sub(marked_count_.load());
+    }
+    /// It was not accepted.
+    void drop_mark() noexcept {
+        bytes_.fetch_add(marked_bytes_.exchange(0));
+        count_.fetch_add(marked_count_.exchange(0));
+    }
+    /// Nothing waits to be written any more. (What a handler counts only now is too much, until the next mark.)
+    void clear() noexcept {
+        if (count_.load() == 0) return;
+        const std::size_t bytes = bytes_.exchange(0);
+        const std::uint32_t count = count_.exchange(0);
+        if (are_full(bytes + marked_bytes_.load(), count + marked_count_.load())) has_room_again_.store(true);
+    }
+    /// Whether there is room where there was none: what was held back is to be roused.
+    [[nodiscard]] bool take_room() noexcept {
+        return has_room_again_.load() && has_room_again_.exchange(false);
+    }
+
+    // ---- any thread's
+
+    /// What stood before the mark is on its way, or lost.
+    void pass_mark() noexcept {
+        const std::size_t bytes = marked_bytes_.exchange(0);
+        const std::uint32_t count = marked_count_.exchange(0);
+        // After the exchange: a handler that found it full before has counted what this finds.
+        if (are_full(bytes, count)) has_room_again_.store(true);
+    }
+
+private:
+    [[nodiscard]] bool are_full(std::size_t marked_bytes, std::uint32_t marked_count) const noexcept {
+        return bytes_.load() + marked_bytes > max_bytes_ || count_.load() + marked_count > max_count_;
+    }
+
+    const std::size_t max_bytes_;
+    const std::uint32_t max_count_;
+    typename Traits::template atomic<std::uint32_t> count_{0};
+    typename Traits::template atomic<std::uint32_t> marked_count_{0};
+    typename Traits::template atomic<std::size_t> bytes_{0}; ///< after the mark
+    typename Traits::template atomic<std::size_t> marked_bytes_{0};
+    typename Traits::template atomic<bool> has_room_again_{false};
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/endpoint.hpp
+// One whole side of a connection after its handshake: reader, writer, inbox, barrier, heartbeat, end and weak handles,
+// wired so that replies are sent, failures are answered, healthy peers live, and the end comes within a bound.
+//
+// The loop, in six lines:
+// - readable, and wants.read: receive() what one read brings; its end: end_of_input(); its error: end_of_input(why). In this
+//   order also after a hang-up: what is readable first. While wants.read is false look at none of these (take the socket
+//   out of the poll set, which tells hang-ups unasked): a receive() then is kept, within handling.max_bytes, or fails (1008).
+// - the schedule hook was called; writable, and wants.write; or wants.deadline has passed: run(), after receive().
+// - each answers what is wanted until the next call. finished: destroy it, outside of its callbacks, and close the socket.
+//
+// Laws of this file:
+// - receive(), end_of_input() and run() belong to the loop's thread, one call at a time. Sends, close(), abort() and
+//   handle() may be called from any thread.
+// - Messages are handled one at a time and in order, by the loop or, with a `Work` hook, by a thread that calls work().
+// - What came before a Close, or before a broken rule, or before the stream's end, is answered before it is.
+// - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's end
+//   does what they ask for: no loop wakes itself. What a turn looks at is set before the turn is asked for.
+// - The first thing that went wrong names the end, and on_finished() is told of it once.
 
 namespace wsolo::inline WSOLO_ABI {
 
 /// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
 struct in_the_loop {};
 
-namespace detail {
-
-/// `Whole` is the endpoint, which derives from this.
-template <class Whole, transport Transport, schedule_hook Schedule, class Handler, class Side, class Work,
-          class Traits>
-class endpoint_parts {
-    using anchor = basic_session_anchor<Whole, Traits>;
+/// See the file's laws. `Transport` is a transport or a completion_transport that is a `byte_stream`. `Schedule` is called to have
+/// run() called soon, from any thread, by several at once. `Handler`: endpoint/hooks.hpp; what it answers, or that it
+/// throws (errc::handler_failed), ends the connection; but errc::closed, a send's answer once this side's Close is queued,
+/// is no failure. `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
+/// idle-to-busy transition, from any thread, by several at once. Like Schedule it refuses by returning false.
+///
+/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It calls no hook and no
+/// on_finished, tells those who wait in the barrier or the writer, and waits for work() and for what handles have in
+/// progress. No other thread may be in a direct call then, and it must not run inside a callback.
+template <any_transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
+          class Work = in_the_loop, class Traits = std_blocking_traits>
+class endpoint {
+    static_assert(byte_stream<Transport>,
+                  "an endpoint ends its stream itself: give its transport end_output() and disconnect()");
 
     struct writer_hook {
-        endpoint_parts* self;
+        endpoint* self;
         bool operator()() const { return self->wake(self->write_is_due_); }
     };
     struct inbox_hook {
-        endpoint_parts* self;
+        endpoint* self;
         bool operator()() const { return self->ask_for_work(); }
         void on_resume() const noexcept { self->wake_or_abort(); }
-        void on_finished(const inbox_report& report) const noexcept {
-            // What was dropped stays open in the barrier, so whoever waits for it is told why.
-            if (!report.is_clean()) self->handled_.close(report.reason);
-            if constexpr (requires { self->handler_.on_messages_over(report.reason); })
-                static_cast<void>(call_hook([&] { self->handler_.on_messages_over(report.reason); }));
-            self->messages_are_over_.store(true, std::memory_order_release);
-            self->wake_or_abort();
-        }
+        void on_finished(const inbox_report& report) const noexcept { self->end_handling(report); }
     };
 
-protected:
+    using metered = detail::metered_transport<Transport>;
+    using anchor = basic_session_anchor<endpoint, Traits>;
     using loop_scope = basic_handler_scope<Traits>;
-    using writer = single_writer<Transport, writer_hook, Side, no_observer, Traits>;
-    using barrier = basic_sequence_barrier<Traits>;
-    using item = received_item<barrier>;
-    using message_inbox = inbox<item, inbox_hook, Traits>;
-
-    /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
-    struct in_the_turn {
-        explicit in_the_turn(endpoint_parts& self) noexcept : whole(&self), writing(self.out_.loop_scope()) {}
-        loop_scope whole, writing;
-    };
-
+    template <class T>
+    using atomic = typename Traits::template atomic<T>;
+    using rate_of = detail::input_rates::kind;
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
+    static constexpr bool holds_messages = requires { Handler::holds_message; };
+    /// In held_, beside a message's number.
+    static constexpr std::uint64_t messages_over = std::uint64_t{1} << 63;
+    struct nothing {};
 
-    template <class... Gated>
-    endpoint_parts(Transport connection, Schedule hook, Handler handler, const endpoint_options& options,
-                   Side side, Work work, Gated... gated)
-        : beat_(options.beating, Traits::clock::now()),
-          in_(whole_messages(options.reading)),
-          close_timeout_(bound_of(options.close_timeout)),
-          handle_quantum_(bound_of(options.handle_quantum)),
-          max_unsent_(bound_of(options.max_unsent)),
-          max_unsent_frames_(bound_of(options.max_unsent_frames)),
-          handler_(std::move(handler)),
-          schedule_(std::move(hook)),
-          work_(std::move(work)),
-          inbox_(inbox_hook{this}, options.handling),
-          out_(gated..., std::move(connection), writer_hook{this}, options.writing, std::move(side)) {
-        if constexpr (requires { handler_.attach(whole()); }) handler_.attach(whole());
-        auto made = anchor::make(whole());
-        if (made) {
-            anchor_ = std::move(*made);
-        } else {
-            abort(errc::out_of_memory);
-        }
-    }
-    endpoint_parts(const endpoint_parts&) = delete;
-    endpoint_parts& operator=(const endpoint_parts&) = delete;
-    ~endpoint_parts() {
+public:
+    static constexpr role self = Side::self;
+    using writer_type = single_writer<metered, writer_hook, Side, no_observer, Traits>;
+    using reader_type = basic_reader<default_side<self>>;
+    using barrier_type = basic_sequence_barrier<Traits>;
+    using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
+    using weak_handle = basic_weak_session<endpoint, Traits>;
+
+    explicit endpoint(Transport connection, Schedule hook, Handler handler,
+                      const endpoint_options& options = {}, Side side = {}, Work work = {})
+        : endpoint(std::move(handler), std::move(hook), std::move(work), options,
+                   metered(std::move(connection)), writer_hook{this}, options.writing, std::move(side)) {}
+    /// The writer is born closed, until its init_gate opens (write/init_gate.hpp): `init_gate gate(e.writer())`.
+    endpoint(born_gated_t, Transport connection, Schedule hook, Handler handler,
+             const endpoint_options& options = {}, Side side = {}, Work work = {})
+        : endpoint(std::move(handler), std::move(hook), std::move(work), options, born_gated,
+                   metered(std::move(connection)), writer_hook{this}, options.writing, std::move(side)) {}
+
+    endpoint(const endpoint&) = delete;
+    endpoint& operator=(const endpoint&) = delete;
+    ~endpoint() {
         WSOLO_ASSERT(!loop_scope::is_inside(this) && !loop_scope::is_inside(&handled_),
                      "an endpoint is destroyed by one of its own callbacks");
         is_going_.store(true, std::memory_order_relaxed);
@@ -13373,174 +14984,36 @@ protected:
         anchor_ = {};                   // waits for work(), and for what handles have in progress
     }
 
-    [[nodiscard]] Whole& whole() noexcept { return static_cast<Whole&>(*this); }
+    // ---- the loop's
 
-    static read_limits whole_messages(read_limits limits) noexcept {
-        limits.deliver = delivery::messages;
-        return limits;
-    }
-
-    errc begin_close(close_code code, std::string_view reason) {
-        const errc error = out_.close(code, reason);
-        if (error == errc::none) is_closing_.store(true, std::memory_order_relaxed);
-        return error;
-    }
-    /// The same when there must be an end, whatever happens.
-    void close_or_abort(close_code code, std::string_view reason, errc why) {
-        const errc error = begin_close(code, reason);
-        if (error != errc::none && error != errc::closed) abort(why);
-    }
-
-    void abort(errc why) {
-        if (why == errc::none) why = errc::aborted; // none is for an end in order
-        out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
-        handled_.close(why);
-        static_cast<void>(inbox_.close(why));
-    }
-
-    void handle_some() {
-        const auto handle = [this](item&& next) {
-            errc error = errc::none;
-            {
-                [[maybe_unused]] const auto numbered = handled_.handle(next.take_ticket());
-                error = call_handler(handler_, whole(), next.take_message());
-            }
-            if (error == errc::none || error == errc::closed) return errc::none;
-            handled_.close(error);
-            return error;
-        };
-        if constexpr (requires { handler_.wants_message(); }) {
-            static_cast<void>(
-                inbox_.drain_while(handle, [this] { return handler_.wants_message(); }, handle_quantum_));
-        } else {
-            static_cast<void>(inbox_.drain(handle, handle_quantum_));
-        }
-    }
-
-    /// Has run() called soon: by this turn's own end where the loop itself asks.
-    bool wake(bool& is_due) {
-        if (loop_scope::is_inside(this)) return is_due = true;
-        return is_going_.load(std::memory_order_relaxed) || ask_for_a_turn(schedule_);
-    }
-    void wake_or_abort() {
-        if (!wake(work_is_due_)) abort(errc::schedule_refused);
-    }
-
-    heartbeat beat_;
-    basic_reader<default_side<Side::self>> in_;
-    byte_buffer rest_; ///< bytes behind a pause
-    ending_record end_;
-    time_point write_deadline_ = no_deadline;
-    time_point give_up_at_ = no_deadline;
-    time_point close_by_ = no_deadline; ///< while owed_close_ waits for the messages before it
-    std::optional<control_frame> owed_close_;
-    const duration close_timeout_;
-    const std::uint32_t handle_quantum_;
-    const std::size_t max_unsent_;
-    const std::uint32_t max_unsent_frames_;
-    bool write_is_due_ = false;
-    bool work_is_due_ = false;
-    bool is_blocked_ = false;
-    bool writer_is_over_ = false;
-    bool input_is_over_ = false;
-    bool is_finished_ = false;
-    bool is_listening_ = true;                                        ///< what the loop was told last
-    typename Traits::template atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
-    typename Traits::template atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
-    typename Traits::template atomic<bool> is_going_{false}; ///< the destructor runs: nobody is asked
-
-    Handler handler_;
-    [[no_unique_address]] Schedule schedule_;
-    [[no_unique_address]] Work work_;
-    barrier handled_;
-    message_inbox inbox_;
-    writer out_;
-    anchor anchor_; ///< the last, so that nothing goes while work() is inside
-
-private:
-    /// False: nobody will come.
-    bool ask_for_work() {
-        if (is_going_.load(std::memory_order_relaxed)) return false;
-        if constexpr (handles_here) {
-            return wake(work_is_due_);
-        } else {
-            if (!anchor_) return false; // made without memory: there is no handle to come by
-            auto call = [this] { return work_(anchor_.handle()); };
-            return ask_for_a_turn(call);
-        }
-    }
-};
-
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/endpoint/detail/endpoint_turn.hpp
-// What an endpoint does in a turn of its loop: input to events, events to replies and messages, then the handler, the
-// heartbeat, the writer, and the question whether it is over.
-//
-// Laws of this file:
-// - Everything here belongs to the loop's thread.
-// - What came before a Close, or before a broken rule, is answered before it is.
-// - The first thing that went wrong names the end.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-template <class Whole, transport Transport, schedule_hook Schedule, class Handler, class Side, class Work,
-          class Traits>
-class endpoint_turn : protected endpoint_parts<Whole, Transport, Schedule, Handler, Side, Work, Traits> {
-protected:
-    using parts = endpoint_parts<Whole, Transport, Schedule, Handler, Side, Work, Traits>;
-    using parts::beat_;
-    using parts::close_by_;
-    using parts::close_timeout_;
-    using parts::end_;
-    using parts::give_up_at_;
-    using parts::handled_;
-    using parts::handler_;
-    using parts::in_;
-    using parts::inbox_;
-    using parts::input_is_over_;
-    using parts::is_blocked_;
-    using parts::is_closing_;
-    using parts::is_finished_;
-    using parts::is_listening_;
-    using parts::max_unsent_;
-    using parts::max_unsent_frames_;
-    using parts::messages_are_over_;
-    using parts::out_;
-    using parts::owed_close_;
-    using parts::parts;
-    using parts::rest_;
-    using parts::schedule_;
-    using parts::work_is_due_;
-    using parts::write_deadline_;
-    using parts::write_is_due_;
-    using parts::writer_is_over_;
-    using typename parts::in_the_turn;
-
-    endpoint_wants on_bytes(mutable_bytes received) {
+    /// Bytes from the peer, which are unmasked in place; they are the caller's again when this returns. Replies are
+    /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written. O(n).
+    endpoint_wants receive(mutable_bytes received) {
         const time_point now = Traits::clock::now();
         beat_.on_received(now);
         {
             const in_the_turn inside(*this);
-            if (!input_is_over_) take(received, now);
+            take(received, now);
             handle_here();
         }
         return settle(now);
     }
 
-    endpoint_wants on_end(errc why) {
+    /// The transport gives no more bytes. errc::none: the peer ended its direction; without a Close before it, it is
+    /// told so (1002), after what came before was handled and answered. Otherwise: what broke.
+    endpoint_wants end_of_input(errc why = errc::none) {
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
         {
             const in_the_turn inside(*this);
-            end_input(why);
+            end_input(why, now);
             handle_here();
         }
         return settle(now);
     }
 
-    endpoint_wants on_turn() {
+    /// What the hook, a writable transport and a deadline ask for. A call too many is harmless.
+    endpoint_wants run() {
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
         {
@@ -13551,88 +15024,259 @@ protected:
         return settle(now);
     }
 
+    // ---- the handling thread's
+
+    /// Handles what is queued, up to the quantum; what the `Work` hook asks for. One caller at a time gets to it.
+    void work()
+        requires(!handles_here)
+    {
+        handle_some();
+    }
+
+    // ---- any thread's: for a handler that takes messages when it wants to (endpoint/conversation.hpp)
+
+    /// The last message that on_message() was given is handled.
+    void message_done()
+        requires(holds_messages)
+    {
+        const std::uint64_t before = held_.fetch_and(messages_over, std::memory_order_acq_rel);
+        if (const std::uint64_t done = before & ~messages_over; done != 0) {
+            handled_.complete(done);
+            if ((before & messages_over) != 0) note_messages_over();
+        }
+    }
+    /// wants_message() says yes now.
+    void want_messages() { inbox_.rouse(); }
+    /// The handler takes what is queued, and no more: closes, unless the end has begun.
+    void want_no_more_messages() {
+        if (inbox_.close()) static_cast<void>(close());
+        inbox_.rouse();
+    }
+
+    // ---- any thread's: sends
+
+    /// See single_writer's functions of these names. What a handler sends while it handles counts as a reply:
+    /// endpoint_options::max_unsent.
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done = {}) {
+        return count(payload.size(), out_.send_text(payload, on_done));
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome on_done = {}) {
+        return count(payload.size(), out_.send_binary(payload, on_done));
+    }
+    /// A received message goes out again as it is: text as text.
+    [[nodiscard]] errc send(const message& what, on_outcome on_done = {}) {
+        return what.is_text() ? send_text(what.text(), on_done) : send_binary(what.bytes(), on_done);
+    }
+    [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
+        return count(frame.bytes().size(), out_.send(frame, on_done));
+    }
+    /// A PING of the application's own. on_pong() tells of its answer.
+    [[nodiscard]] errc send_ping(const_bytes payload = {}) { return out_.send_ping(payload); }
+
+    /// Begins the closing handshake: what was sent before leaves within `within` (writing.timeouts.drain, unless said). Messages
+    /// that the peer sent before it saw this are still handled. A reason that is too long is cut at a code point.
+    [[nodiscard]] errc close(close_code code = close_code::normal, std::string_view reason = {}) {
+        return begin_close(out_.close(code, reason));
+    }
+    [[nodiscard]] errc close(close_code code, std::string_view reason, duration within) {
+        return begin_close(out_.close(code, reason, within));
+    }
+    /// Ends the connection without a Close; what is queued on either side is dropped and counted.
+    void abort(errc why = errc::aborted) {
+        if (why == errc::none) why = errc::aborted; // none is for an end in order
+        out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
+        handled_.close(why);
+        static_cast<void>(inbox_.close(why));
+    }
+    /// For threads that may outlive this: `if (auto live = weak.try_use()) live->send_text(...)`.
+    [[nodiscard]] weak_handle handle() const noexcept { return anchor_.handle(); }
+
+    // ---- the parts. The reader, the heartbeat and the counters are the loop's.
+
+    [[nodiscard]] writer_type& writer() noexcept { return out_; }
+    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }
+    [[nodiscard]] const inbox_type& messages() const noexcept { return inbox_; }
+    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }
+    /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
+    /// waits until these are handled (sync/sequence_barrier.hpp).
+    [[nodiscard]] barrier_type& handled() noexcept { return handled_; }
+    [[nodiscard]] Handler& handler() noexcept { return handler_; }
+    [[nodiscard]] Transport& transport() noexcept { return out_.connection().transport_itself(); }
+    [[nodiscard]] endpoint_counters counters() const noexcept {
+        endpoint_counters now = counters_;
+        now.sends_refused = room_.refusals();
+        return now;
+    }
+    /// Complete once `finished`. The loop's.
+    [[nodiscard]] const ending& how_it_ended() const noexcept { return ending_.how(); }
+
 private:
+    /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
+    struct in_the_turn {
+        explicit in_the_turn(endpoint& self) noexcept : whole(&self), writing(self.out_.loop_scope()) {}
+        loop_scope whole, writing;
+    };
+
+    template <class... Writer>
+    endpoint(Handler handler, Schedule hook, Work work, const endpoint_options& options, Writer&&... writer)
+        : beat_(options.beating, Traits::clock::now()),
+          in_(whole_messages(options.reading)),
+          end_(self, options.ending),
+          rates_(options.rate, Traits::clock::now()),
+          taken_(options.writing.timeouts.min_rate),
+          close_timeout_(bound_of(options.ending.close_timeout)),
+          handle_quantum_(bound_of(options.handle_quantum)),
+          max_kept_(bound_of(options.handling.max_bytes)),
+          room_(options.writing.limits),
+          replies_(options.max_unsent, options.max_unsent_replies),
+          handler_(std::move(handler)),
+          schedule_(std::move(hook)),
+          work_(std::move(work)),
+          inbox_(inbox_hook{this}, options.handling),
+          out_(std::forward<Writer>(writer)...) {
+        detail::check_hooks<Handler, endpoint>();
+        auto made = anchor::make(*this);
+        if (made) anchor_ = std::move(*made);
+        if (!made || !rates_.is_whole()) abort(errc::out_of_memory);
+        if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
+    }
+
+    static read_limits whole_messages(read_limits limits) noexcept {
+        limits.deliver = delivery::messages;
+        return limits;
+    }
+
+    // ---- asking for turns
+
+    /// Has run() called soon: by this turn's own end where the loop itself asks.
+    bool wake(bool& is_due) {
+        if (loop_scope::is_inside(this)) return is_due = true;
+        return is_going_.load(std::memory_order_relaxed) || detail::ask_for_a_turn(schedule_);
+    }
+    void wake_or_abort() {
+        if (!wake(work_is_due_)) abort(errc::schedule_refused);
+    }
+    /// False: no thread will come.
+    bool ask_for_work() {
+        if (is_going_.load(std::memory_order_relaxed)) return false;
+        if constexpr (handles_here) {
+            return wake(work_is_due_);
+        } else {
+            if (!anchor_) return false; // made without memory: there is no handle to come by
+            auto call = [this] { return work_(anchor_.handle()); };
+            return detail::ask_for_a_turn(call);
+        }
+    }
+
     // ---- in
 
     void take(mutable_bytes received, time_point now) {
-        if (!rest_.empty() || inbox_.is_paused()) return keep(received);
+        if (end_.is_discarding()) return end_.on_discarded(received.size());
+        if (!is_in_rate(rate_of::bytes, received.size(), now)) return;
+        if (!kept_.empty() || is_held_back()) return keep(received, !is_listening_, now);
+        if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false, now);
+    }
+
+    /// Reads until it is held back: what is left.
+    mutable_bytes read(mutable_bytes received, time_point now) {
         auto found = in_.read(received);
         for (const event& each : found) {
             meet(each, now);
-            if (inbox_.is_paused()) return keep(found.unread());
+            if (has_stopped_reading_) break;
+            if (is_held_back()) return found.unread();
         }
-        if (!in_.open() || input_is_over_) end_messages();
+        static_cast<void>(found.unread()); // none, but after stop_reading()
+        return {};
     }
 
-    /// What came before the pause was heard of: no more than one receive() brings, if the loop listens.
-    void keep(mutable_bytes bytes) {
-        if (rest_.append(bytes)) return;
-        fail(errc::out_of_memory);
-        input_is_over_ = true; // behind a gap nothing is a frame
-        if (rest_.empty()) end_messages();
+    /// Whether nothing is read now: what was read fills the inbox, or is answered faster than the answers leave.
+    [[nodiscard]] bool is_held_back() const noexcept { return inbox_.is_paused() || replies_.is_full(); }
+
+    /// No more than one receive() brings, if the loop listens.
+    void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
+        const errc error = is_unasked && kept_.size() + bytes.size() > max_kept_ ? errc::inbox_overflow
+                           : kept_.append(bytes)                                 ? errc::none
+                                                                                 : errc::out_of_memory;
+        if (error == errc::none) return;
+        kept_.release();
+        stop_reading(error, now);
+    }
+    /// What follows is not looked at: there is a gap, or no more is wanted.
+    void stop_reading(errc why, time_point now) {
+        has_stopped_reading_ = true;
+        end_.on_unreadable(now);
+        end_messages();
+        fail(why);
+    }
+    /// False: it comes faster than it may, and that was the end of reading.
+    bool is_in_rate(rate_of which, std::uint64_t count, time_point now) {
+        if (rates_.take(which, count, now)) return true;
+        stop_reading(errc::rate_exceeded, now);
+        return false;
     }
 
     void take_rest(time_point now) {
-        if (rest_.empty() || inbox_.is_paused()) return;
-        byte_buffer rest = std::move(rest_);
-        take(rest.view(), now);
+        if (kept_.empty() || is_held_back()) return;
+        kept_.keep_last(read(kept_.view(), now).size());
+        if (kept_.empty() && input_is_over_) end_reading(now);
     }
 
     void meet(const event& found, time_point now) {
         switch (found.kind()) {
-        case event_kind::message: return deliver(found);
+        case event_kind::message: return deliver(found, now);
         case event_kind::fragment: return; // not with delivery::messages
-        case event_kind::ping:
-            if (const auto reply = found.owed_reply()) answer(*reply);
-            return;
-        case event_kind::pong: return beat_.on_pong(now);
-        case event_kind::peer_close: end_.peer_closed(found.code()); break;
+        case event_kind::ping: return meet_ping(found, now);
+        case event_kind::pong: return meet_pong(found, now);
+        case event_kind::peer_close: meet_close(found, now); break;
         case event_kind::failure:
-            end_.blame(found.error());
-            if (!found.owes_reply() && !in_.close_sent()) return out_.abort(found.error());
+            ending_.blame(found.error());
+            end_.on_unreadable(now);
+            if (!found.owes_reply() && !in_.close_sent()) return abort_output(found.error());
             break;
         }
-        // What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
-        owed_close_ = found.owed_reply();
-        close_by_ = deadline_after(now, close_timeout_);
+        owe_close(found.owed_reply(), now);
+        end_messages();
     }
 
-    void answer_close(time_point now) {
-        if (!owed_close_ || (!messages_are_over() && now < close_by_)) return;
-        answer(*owed_close_);
-        owed_close_.reset();
+    void meet_ping(const event& found, time_point now) {
+        if (!is_in_rate(rate_of::control_frames, 1, now)) return;
+        ++counters_.pings_received;
+        if (const auto reply = found.owed_reply()) answer(*reply);
+        if constexpr (detail::has_on_ping<Handler, endpoint>)
+            guard([&] { handler_.on_ping(*this, found.payload()); });
+    }
+    void meet_pong(const event& found, time_point now) {
+        if (!is_in_rate(rate_of::control_frames, 1, now)) return;
+        ++counters_.pongs_received;
+        [[maybe_unused]] const std::optional<duration> round_trip = beat_.on_pong(now, found.payload());
+        if constexpr (detail::has_on_pong<Handler, endpoint>)
+            guard([&] { handler_.on_pong(*this, found.payload(), round_trip); });
+    }
+    void meet_close(const event& found, time_point now) {
+        ending_.peer_closed(found.code());
+        end_.on_peer_close(now);
+        if constexpr (detail::has_on_peer_close<Handler, endpoint>)
+            guard([&] { handler_.on_peer_close(*this, found.code(), found.reason()); });
     }
 
-    void answer(const control_frame& reply) {
-        const errc error = out_.send(reply);
-        if (error == errc::none && reply.op() != opcode::close) end_.count_control();
-        if (error == errc::closed || (error == errc::none && reply.op() == opcode::close))
-            return in_.note_close_sent();
-        if (error != errc::none) fail(error);
-    }
-
-    /// No handler runs, or ever will.
-    [[nodiscard]] bool messages_are_over() const noexcept {
-        return messages_are_over_.load(std::memory_order_acquire);
-    }
-
-    void deliver(const event& found) {
+    void deliver(const event& found, time_point now) {
+        if (!is_in_rate(rate_of::messages, 1, now)) return;
+        ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
+        counters_.bytes_received += found.payload().size();
         byte_buffer bytes;
         if (!bytes.append(found.payload())) return lose(errc::out_of_memory);
         const std::size_t size = bytes.size();
-        typename parts::item next(message(found.is_text(), std::move(bytes)), handled_);
+        detail::received_item next(message(found.is_text(), std::move(bytes)), handled_);
         const errc refused = inbox_.push(std::move(next), size).error;
         if (refused == errc::none) return;
         next.abandon();
         if (refused == errc::closed) return;
         if (refused != errc::queue_full) return lose(refused);
-        if constexpr (requires { handler_.on_refused(this->whole(), next.take_message()); }) {
-            if (!call_hook([&] { handler_.on_refused(this->whole(), next.take_message()); }))
-                lose(errc::handler_failed);
-        }
+        if constexpr (detail::has_on_refused<Handler, endpoint>)
+            guard([&] { handler_.on_refused(*this, next.take_message()); });
     }
 
-    /// A message could not be queued, so none behind it is; those before it are still handled, unless the inbox
+    /// A message could not be queued, so none after it is; those before it are still handled, unless the inbox
     /// itself says otherwise.
     void lose(errc why) {
         handled_.close(why);
@@ -13640,251 +15284,317 @@ private:
         fail(why);
     }
 
-    void end_input(errc why) {
+    void end_input(errc why, time_point now) {
         if (std::exchange(input_is_over_, true)) return;
-        if (in_.open() && !in_.peer_closed()) {
-            end_.blame(why == errc::none ? errc::connection_lost : why);
-            if (why != errc::none) {
-                out_.abort(why);
-            } else { // only one direction is over, so the other can still say what is wrong with that
-                this->close_or_abort(close_code::protocol_error, "the stream ended without a Close frame",
-                                     errc::connection_lost);
-            }
+        input_error_ = why;
+        end_.on_input_over(now);
+        if (kept_.empty()) end_reading(now);
+        if (why != errc::none) abort_output(why);
+    }
+    /// The stream is over, and all of it was read.
+    void end_reading(time_point now) {
+        if (in_.open()) {
+            ending_.blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
+            // The other direction can still say what is wrong with that.
+            if (input_error_ == errc::none) owed_.owe_lost(deadline_after(now, close_timeout_));
         }
-        if (rest_.empty()) end_messages();
+        end_messages();
     }
 
-    /// Nothing more will be pushed; what was is still handled.
-    void end_messages() { static_cast<void>(inbox_.close()); }
+    void end_messages() { static_cast<void>(inbox_.close()); } // what was pushed is still handled
 
     // ---- handling
 
     void handle_here() {
-        if constexpr (parts::handles_here) {
+        if constexpr (handles_here) {
             work_is_due_ = false;
-            this->handle_some();
+            handle_some();
         }
+    }
+
+    void handle_some() {
+        const auto handle = [this](detail::received_item<barrier_type>&& next) {
+            errc error = errc::none;
+            {
+                auto numbered = handled_.handle(next.take_ticket());
+                if constexpr (holds_messages) held_.store(numbered.defer(), std::memory_order_release);
+                error = detail::call_handler(handler_, *this, next.take_message());
+            }
+            if (error == errc::none || error == errc::closed) return errc::none;
+            handled_.close(error);
+            return error;
+        };
+        static_cast<void>(inbox_.drain_while(handle, [this] { return wants_messages(); }, handle_quantum_));
+    }
+
+    [[nodiscard]] bool wants_messages() {
+        if constexpr (requires { handler_.wants_message(); }) {
+            if (!handler_.wants_message()) return false;
+        }
+        return !replies_.is_full();
+    }
+
+    /// The inbox is over: any thread.
+    void end_handling(const inbox_report& report) noexcept {
+        // What was dropped stays open in the barrier, so that those who wait for it are told why.
+        if (!report.is_clean()) handled_.close(report.reason);
+        if constexpr (requires { handler_.on_messages_over(report.reason); })
+            static_cast<void>(detail::call_hook([&] { handler_.on_messages_over(report.reason); }));
+        if constexpr (holds_messages) {
+            if (held_.fetch_or(messages_over, std::memory_order_acq_rel) != 0) return;
+        }
+        note_messages_over();
+    }
+    void note_messages_over() noexcept {
+        messages_are_over_.store(true, std::memory_order_release);
+        wake_or_abort();
+    }
+    [[nodiscard]] bool messages_are_over() const noexcept {
+        return messages_are_over_.load(std::memory_order_acquire);
+    }
+
+    template <class Call>
+    void guard(Call call) {
+        if (!detail::call_hook(call)) lose(errc::handler_failed);
+    }
+
+    // ---- out
+
+    /// Counts what this side's user sent.
+    errc count(std::size_t bytes, errc answer) {
+        if (answer == errc::none) {
+            if (loop_scope::is_inside(&handled_)) replies_.add(bytes);
+        } else if (answer == errc::queue_full) {
+            room_.note_refusal();
+        }
+        return answer;
+    }
+
+    void answer(const control_frame& reply) {
+        const errc error = out_.send(reply);
+        if (error == errc::none && reply.op() != opcode::close) ending_.count_control();
+        if (error == errc::closed || (error == errc::none && reply.op() == opcode::close))
+            return in_.note_close_sent();
+        if (error != errc::none) fail(error);
+    }
+
+    errc begin_close(errc answer) {
+        if (answer == errc::none) is_closing_.store(true, std::memory_order_relaxed);
+        return answer;
+    }
+    /// Ends the connection for a reason of this side's: with a Close that says so, if one can still be sent.
+    void fail(errc why) {
+        ending_.blame(why);
+        const close_code known = close_code_for(why);
+        const errc error =
+            close(known == close_code::no_status ? close_code::internal_error : known, to_string(why));
+        if (error != errc::none && error != errc::closed) abort(why);
+    }
+    void abort_output(errc why) { out_.abort(why, duration::zero()); }
+
+    /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
+    void owe_close(const std::optional<control_frame>& reply, time_point now) {
+        if (reply && !owed_.owe(*reply, deadline_after(now, close_timeout_))) answer(*reply);
+    }
+    void answer_close(time_point now) {
+        if (!owed_.is_due(messages_are_over(), now)) return;
+        if (const auto reply = owed_.take_reply()) answer(*reply);
+        if (owed_.take_lost())
+            static_cast<void>(close(close_code::protocol_error, "the stream ended without a Close frame"));
     }
 
     // ---- the turn's end
-
-    /// Ends the connection for a reason of this side's: with a Close that says so, if one can still be sent.
-    void fail(errc why) {
-        end_.blame(why);
-        const close_code known = close_code_for(why);
-        this->close_or_abort(known == close_code::no_status ? close_code::internal_error : known,
-                             to_string(why), why);
-    }
-
-    void keep_alive(time_point now) {
-        if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
-        if (!is_listening_) beat_.on_not_listening(now);
-        const heartbeat_actions due = beat_.tick(now);
-        if (due.send_ping) {
-            const errc error = out_.send_ping({}, {&endpoint_turn::on_ping_told, this});
-            if (error == errc::none) end_.count_control();
-            if (error == errc::closed) beat_.on_closing();
-            if (error != errc::none) beat_.on_ping_dropped(now);
-        }
-        if constexpr (requires { handler_.on_beat(this->whole(), due.roll_window); }) {
-            if (due.send_beat && !call_hook([&] { handler_.on_beat(this->whole(), due.roll_window); }))
-                lose(errc::handler_failed);
-        }
-        if (due.peer_is_dead) {
-            end_.blame(errc::pong_timeout);
-            out_.abort(errc::pong_timeout, duration::zero());
-        }
-    }
-
-    /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
-    static void on_ping_told(void* context, errc outcome) noexcept {
-        if (outcome == errc::none)
-            static_cast<endpoint_turn*>(context)->beat_.on_ping_written(Traits::clock::now());
-    }
-
-    void pump(time_point now) {
-        if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
-        const pump_result left = out_.pump();
-        is_blocked_ = left.status == pump_status::blocked;
-        write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
-        if (left.status != pump_status::finished) return;
-        writer_is_over_ = true;
-        give_up_at_ = deadline_after(now, close_timeout_);
-    }
 
     endpoint_wants settle(time_point now) {
         if (is_finished_) return {.read = false, .finished = true};
         {
             const in_the_turn inside(*this);
             if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
+            judge_age(now);
             keep_alive(now);
             answer_close(now);
         }
         pump(now);
-        if (is_input_over(now)) end_here();
-        if (writer_is_over_ && input_is_over_ && messages_are_over()) return finish();
-        if (std::exchange(work_is_due_, false) && !ask_for_a_turn(schedule_)) {
-            this->abort(errc::schedule_refused);
+        if (step_end(now)) return finish();
+        if (std::exchange(work_is_due_, false) && !detail::ask_for_a_turn(schedule_)) {
+            abort(errc::schedule_refused);
             write_is_due_ = true;
             return settle(now);
         }
-        is_listening_ = !input_is_over_ && rest_.empty() && !inbox_.is_paused() && !has_much_unsent();
-        return {.read = is_listening_, .write = is_blocked_, .deadline = earliest()};
+        is_listening_ = end_.wants_input() && (end_.is_discarding() || (kept_.empty() && !is_held_back()));
+        return {
+            .read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(earliest(), now)};
     }
 
-    [[nodiscard]] bool has_much_unsent() const noexcept {
-        return out_.queued_bytes() > max_unsent_ || out_.queued_frames() > max_unsent_frames_;
+    /// An unfinished message may be too old.
+    void judge_age(time_point now) {
+        if (!is_listening_) in_.note_not_listening(now);
+        message_by_ = in_.tick(now);
+        if (message_by_ <= now) static_cast<void>(read({}, now));
+    }
+
+    void keep_alive(time_point now) {
+        if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
+        if (!is_listening_) beat_.on_not_listening(now);
+        if (beat_.is_awaiting_pong() && taken_.has_moved(out_.connection().taken(), now))
+            beat_.on_progress(now);
+        const heartbeat_actions due = beat_.tick(now);
+        if (due.send_ping) {
+            const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
+            if (error == errc::none) ending_.count_control();
+            if (error == errc::closed) beat_.on_closing();
+            if (error != errc::none) beat_.on_ping_dropped(now);
+        }
+        if constexpr (detail::has_on_beat<Handler, endpoint>) {
+            if (due.send_beat) guard([&] { handler_.on_beat(*this, due.roll_window); });
+        }
+        if (due.peer_is_dead) {
+            ending_.blame(errc::pong_timeout);
+            abort_output(errc::pong_timeout);
+        }
+    }
+    /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
+    static void on_ping_told(void* context, errc outcome) noexcept {
+        if (outcome != errc::none) return;
+        auto& whole = *static_cast<endpoint*>(context);
+        const time_point now = Traits::clock::now();
+        whole.taken_.start(whole.out_.connection().taken(), now);
+        whole.beat_.on_ping_written(now);
+    }
+
+    void pump(time_point now) {
+        if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
+        replies_.mark(out_);
+        const pump_result left = out_.pump();
+        is_blocked_ = left.status == pump_status::blocked;
+        write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
+        if (out_.queued_frames() == 0) replies_.clear();
+        if (replies_.take_room()) {
+            const in_the_turn inside(*this);
+            inbox_.rouse();
+            work_is_due_ = true; // what was kept is read on
+        }
+        tell_room();
+        if (left.status != pump_status::finished) return;
+        writer_is_over_ = true;
+        is_blocked_ = false;
+        write_deadline_ = no_deadline;
+        const drain_report report = out_.report();
+        taken_.start(out_.connection().taken(), now);
+        if (const end_of_write how = end_as(report); how == end_of_write::aborted) {
+            end_.on_abort();
+        } else {
+            end_.on_output_over(how == end_of_write::drained, now);
+        }
+        ending_.blame(report.reason);
+        replies_.clear();
+    }
+
+    void tell_room() {
+        if constexpr (detail::has_on_room<Handler, endpoint>) {
+            if (!room_.is_back(out_)) return;
+            const in_the_turn inside(*this);
+            guard([&] { handler_.on_room(*this); });
+            write_is_due_ = true; // what it sent
+            work_is_due_ = true;
+        }
     }
 
     // ---- the end
 
-    /// Whether the writer is over, and nothing more is to be expected of the peer.
-    bool is_input_over(time_point now) {
+    /// True: it is over.
+    bool step_end(time_point now) {
         if (!writer_is_over_) return false;
-        if (input_is_over_ || in_.peer_closed() || !out_.report().is_clean()) return true;
-        if (now < give_up_at_) return false;
-        end_.blame(errc::timed_out); // no answer to our Close
+        if (end_.is_waiting() && (taken_.has_moved(out_.connection().taken(), now) ||
+                                  (!is_listening_ && !end_.is_discarding() && !kept_.empty())))
+            end_.on_progress(now);
+        const end_actions due = end_.next(now);
+        if (end_.missed_close()) ending_.blame(errc::timed_out);
+        if (due.end_output) out_.connection().end_output();
+        if (due.disconnect) {
+            out_.connection().disconnect();
+            const in_the_turn inside(*this);
+            input_is_over_ = true;
+            if (kept_.empty()) end_messages();
+            handle_here();
+            if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
+            handler_by_ = deadline_after(now, close_timeout_);
+        }
+        if (!end_.is_gone()) return false;
+        if (messages_are_over()) return true;
+        const std::uint64_t handled = inbox_.report().messages_handled;
+        if (std::exchange(handled_before_, handled) != handled)
+            handler_by_ = deadline_after(now, close_timeout_);
+        if (now < handler_by_) return false;
+        ending_.handler_still_runs();
+        ending_.blame(errc::timed_out);
+        static_cast<void>(inbox_.close(errc::timed_out)); // no more of them
         return true;
-    }
-
-    void end_here() {
-        const in_the_turn inside(*this);
-        input_is_over_ = true;
-        if (rest_.empty()) end_messages();
-        handle_here();
-        // What stands behind a pause still has its turn; the mark that asked for one is gone with handle_here().
-        if (!rest_.empty() && !inbox_.is_paused()) work_is_due_ = true;
     }
 
     endpoint_wants finish() {
         const in_the_turn inside(*this);
         is_finished_ = true;
-        const ending& how = end_.finish(out_.report(), inbox_.report());
+        const ending& how = ending_.finish(out_.report(), inbox_.report());
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
-        if constexpr (requires { handler_.on_finished(this->whole(), how); })
-            static_cast<void>(
-                call_hook([&] { handler_.on_finished(this->whole(), how); })); // it is over anyway
+        if constexpr (detail::has_on_finished<Handler, endpoint>)
+            static_cast<void>(detail::call_hook([&] { handler_.on_finished(*this, how); }));
         return {.read = false, .finished = true};
     }
 
     [[nodiscard]] time_point earliest() const noexcept {
-        time_point first = beat_.deadline() < write_deadline_ ? beat_.deadline() : write_deadline_;
-        if (writer_is_over_ && !input_is_over_ && give_up_at_ < first) first = give_up_at_;
-        if (owed_close_ && close_by_ < first) first = close_by_;
+        time_point first = beat_.deadline();
+        const auto also = [&](time_point next) { first = next < first ? next : first; };
+        also(write_deadline_);
+        if (in_.open()) also(message_by_);
+        also(end_.deadline());
+        also(owed_.deadline());
+        if (end_.is_gone()) also(handler_by_);
         return first;
     }
-};
 
-} // namespace wsolo::inline WSOLO_ABI::detail
+    heartbeat beat_;
+    reader_type in_;
+    stream_end end_;
+    detail::ending_record ending_;
+    endpoint_counters counters_;
+    detail::kept_input kept_; ///< what came while reading was held back
+    detail::input_rates rates_;
+    time_point write_deadline_ = no_deadline;
+    time_point message_by_ = no_deadline; ///< of an unfinished message
+    detail::lazy_deadline told_deadline_;
+    time_point handler_by_ = no_deadline; ///< while only a handler is waited for
+    detail::taken_meter taken_;
+    std::uint64_t handled_before_ = 0;
+    detail::owed_close owed_;
+    const duration close_timeout_;
+    const std::uint32_t handle_quantum_;
+    const std::size_t max_kept_;
+    errc input_error_ = errc::none;
+    bool has_stopped_reading_ = false;
+    bool write_is_due_ = false;
+    bool work_is_due_ = false;
+    bool is_blocked_ = false;
+    bool writer_is_over_ = false;
+    bool input_is_over_ = false;
+    bool is_finished_ = false;
+    bool is_listening_ = true;              ///< what the loop was told last
+    atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
+    atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
+    atomic<bool> is_going_{false};          ///< the destructor runs: no thread is asked
+    /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
+    /// to come is the one to tell.
+    [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
+    detail::room_notice<Traits> room_;
+    detail::unsent_replies<Traits> replies_;
 
-// ---- wsolo/endpoint/endpoint.hpp
-// One whole side of a connection behind its handshake: reader, writer, inbox, barrier, heartbeat and weak handles,
-// wired so that replies are sent, failures are answered, and the end comes within a bound.
-//
-// Laws of this file:
-// - receive(), end_of_input() and run() belong to the loop's thread, one call at a time. Sending, close(), abort()
-//   and handle() may be called from any thread.
-// - It reads and writes nothing by itself but through the transport; it says what it wants to be called for.
-// - The receive side only receives and pushes. Messages are handled serially and in order, by the loop or, with a
-//   `Work` hook, by whoever calls work(); a handler that waits stalls neither PONGs nor heartbeats.
-// - The first thing that went wrong names the end, and on_finished() is told of it once.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// See the file's laws. `Schedule` is called to have run() called soon, from any thread, by several at once.
-///
-/// `Handler` is called as `on_message(endpoint&, message)`, or is a callable of these, and returns nothing or an errc.
-/// An errc ends the connection, as does throwing (errc::handler_failed); but errc::closed, a send's answer once this
-/// side's Close is queued, is no failure. It may also have, called in the loop's thread: `on_beat(endpoint&, bool
-/// window_rolled)`, when the application's heartbeat is due; `on_refused(endpoint&, message)`, for a message that
-/// inbox_overflow::drop_newest did not let in; and `on_finished(endpoint&, const ending&)`, once, when no handler runs.
-///
-/// `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
-/// idle-to-busy transition, from any thread, by several at once. Like Schedule it refuses by returning false.
-///
-/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It calls no hook and no
-/// on_finished, tells who waits in the barrier or the writer, and waits for work() and for what handles have in
-/// progress. No other thread may be in a direct call then, and it must not run inside a callback.
-template <transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
-          class Work = in_the_loop, class Traits = std_blocking_traits>
-class endpoint : private detail::endpoint_turn<endpoint<Transport, Schedule, Handler, Side, Work, Traits>,
-                                               Transport, Schedule, Handler, Side, Work, Traits> {
-    using core = detail::endpoint_turn<endpoint, Transport, Schedule, Handler, Side, Work, Traits>;
-    friend core;
-    friend typename core::parts;
-
-public:
-    static constexpr role self = Side::self;
-    using writer_type = typename core::writer;
-    using reader_type = basic_reader<default_side<self>>;
-    using barrier_type = typename core::barrier;
-    using inbox_type = typename core::message_inbox;
-    using weak_handle = basic_weak_session<endpoint, Traits>;
-
-    explicit endpoint(Transport connection, Schedule hook, Handler handler,
-                      const endpoint_options& options = {}, Side side = {}, Work work = {})
-        : core(std::move(connection), std::move(hook), std::move(handler), options, std::move(side),
-               std::move(work)) {}
-    /// The writer is born closed, until its init_gate opens (write/init_gate.hpp): `init_gate gate(e.writer())`.
-    endpoint(born_gated_t, Transport connection, Schedule hook, Handler handler,
-             const endpoint_options& options = {}, Side side = {}, Work work = {})
-        : core(std::move(connection), std::move(hook), std::move(handler), options, std::move(side),
-               std::move(work), born_gated) {}
-
-    endpoint(const endpoint&) = delete;
-    endpoint& operator=(const endpoint&) = delete;
-    ~endpoint() = default;
-
-    // ---- the loop's
-
-    /// Bytes from the peer, which are unmasked in place; they are the caller's again when this returns. Replies are
-    /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written.
-    endpoint_wants receive(mutable_bytes received) { return this->on_bytes(received); }
-
-    /// The transport gives no more bytes. errc::none: the peer ended its direction; without a Close before it, it is
-    /// told so (1002), behind what was queued for it. Otherwise: what broke.
-    endpoint_wants end_of_input(errc why = errc::none) { return this->on_end(why); }
-
-    /// What the hook, a writable transport and a deadline ask for. A call too many is harmless.
-    endpoint_wants run() { return this->on_turn(); }
-
-    // ---- whoever handles
-
-    /// Handles what is queued, up to the quantum; what the `Work` hook asks for. One caller at a time gets to it.
-    void work()
-        requires(!core::handles_here)
-    {
-        this->handle_some();
-    }
-
-    /// For a handler that takes messages when it wants to (endpoint/message_source.hpp): it wants one now.
-    void ask_for_messages() { this->inbox_.rouse(); }
-
-    // ---- any thread's
-
-    /// See single_writer's functions of these names.
-    [[nodiscard]] errc send_text(std::string_view payload) { return this->out_.send_text(payload); }
-    [[nodiscard]] errc send_binary(const_bytes payload) { return this->out_.send_binary(payload); }
-    /// Begins the closing handshake. Messages that the peer sent before it saw this are still handled.
-    [[nodiscard]] errc close(close_code code = close_code::normal, std::string_view reason = {}) {
-        return this->begin_close(code, reason);
-    }
-    /// Ends the connection without a Close; what is queued on either side is dropped and counted.
-    void abort(errc why = errc::aborted) { core::abort(why); }
-    /// For threads that may outlive this: `if (auto live = weak.try_use()) live->send_text(...)`.
-    [[nodiscard]] weak_handle handle() const noexcept { return this->anchor_.handle(); }
-
-    /// The parts. The reader and the heartbeat are the loop's.
-    [[nodiscard]] writer_type& writer() noexcept { return this->out_; }
-    [[nodiscard]] const reader_type& reader() const noexcept { return this->in_; }
-    [[nodiscard]] const inbox_type& messages() const noexcept { return this->inbox_; }
-    [[nodiscard]] const heartbeat& beat() const noexcept { return this->beat_; }
-    /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
-    /// waits until these are handled (sync/sequence_barrier.hpp).
-    [[nodiscard]] barrier_type& handled() noexcept { return this->handled_; }
-    [[nodiscard]] Handler& handler() noexcept { return this->handler_; }
-    /// Complete once `finished`. The loop's.
-    [[nodiscard]] const ending& how_it_ended() const noexcept { return this->end_.how(); }
+    Handler handler_;
+    [[no_unique_address]] Schedule schedule_;
+    [[no_unique_address]] Work work_;
+    barrier_type handled_;
+    inbox_type inbox_;
+    writer_type out_;
+    anchor anchor_; ///< the last, so that nothing goes while work() is inside
 };
 
 template <class Transport, class Schedule, class Handler>
@@ -13892,95 +15602,997 @@ endpoint(Transport, Schedule, Handler) -> endpoint<Transport, Schedule, Handler>
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/endpoint/message_source.hpp
-// An endpoint's messages for a coroutine: `wsolo::result<wsolo::message> got = co_await e.handler().next();`
+// ---- wsolo/endpoint/connection.hpp
+// An endpoint with its handshake in front: what server_connection and client_connection have in common.
 //
 // Laws of this file:
-// - A message leaves the inbox when the coroutine asks for it, and not before: while it is busy, or waits for something
-//   else, the inbox's bounds hold.
-// - The coroutine runs where messages are handled: in the loop, or in work(). It is resumed with no lock held, inside
-//   the handling of the message it gets.
-// - One coroutine at a time waits.
+// - One object, the same calls and the same wants, from the first byte to the end: the loop is endpoint's, in its six lines.
+// - Until the connection is open there is no endpoint, and no handle: nothing that others send can overtake the handshake.
+//   Once it is open the handshake's memory is gone.
+// - Everything belongs to the loop's thread. Others use what opened()->handle() gives.
+// - Every end is bounded: the handshake's, an answer's, and the endpoint's.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// The `Handler` of an endpoint whose messages a coroutine takes. Not thread-safe: next() is called where messages are
-/// handled (in the loop, or within work() where a pool does it), or before the first is received. A coroutine that
-/// awaits other things as well comes back there before it asks for the next message, which a loop can arrange and a
-/// pool can't.
-class message_source {
+/// An endpoint's, and what bounds the handshake before it.
+struct connection_options : endpoint_options {
+    /// From the connection's making until its handshake is decided. A server answers what is late by 408.
+    std::chrono::milliseconds handshake_timeout{10'000};
+};
+
+/// See the file's laws. `Opening` is what it is until it is open; server_connection and client_connection say which.
+template <class Opening>
+class basic_connection {
 public:
-    class [[nodiscard]] awaiter;
+    using endpoint_type = typename Opening::endpoint_type;
+    using weak_handle = typename endpoint_type::weak_handle;
 
-    /// co_await gives the next message, or why there is none: errc::closed behind the last one, or the error that
-    /// ended the handling. When the endpoint is being destroyed, errc::aborted: the coroutine must then not touch it.
-    awaiter next() noexcept;
+    basic_connection(const basic_connection&) = delete;
+    basic_connection& operator=(const basic_connection&) = delete;
 
-    // The endpoint's.
+    // ---- the loop's: see endpoint's functions of these names
 
-    template <class Endpoint>
-    void attach(Endpoint& whole) noexcept {
-        whole_ = &whole;
-        ask_ = [](void* of) { static_cast<Endpoint*>(of)->ask_for_messages(); };
+    endpoint_wants receive(mutable_bytes received) {
+        if (whole_) return whole_->receive(received);
+        if (is_asking()) opening_->ask(received);
+        return turn(received);
     }
-    [[nodiscard]] bool wants_message() const noexcept { return waiting_ != nullptr; }
-    void on_message(auto&, message&& received) { give(std::move(received)); }
-    void on_messages_over(errc why) {
-        over_ = why == errc::none ? errc::closed : why;
-        if (waiting_ != nullptr) give(over_);
+    endpoint_wants end_of_input(errc why = errc::none) {
+        if (whole_) return whole_->end_of_input(why);
+        if (is_asking()) opening_->end_asking(why);
+        if (opening_ != nullptr) opening_->common.end_input(why);
+        return turn();
+    }
+    endpoint_wants run() { return whole_ ? whole_->run() : turn(); }
+
+    /// Begins the closing handshake, and runs. Before the connection is open: a server answers by 503, a client goes.
+    endpoint_wants close(close_code code = close_code::normal, std::string_view reason = {}) {
+        if (!whole_) return stop();
+        static_cast<void>(whole_->close(code, reason)); // closed before: then that goes on
+        return whole_->run();
+    }
+    endpoint_wants close(close_code code, std::string_view reason, duration within) {
+        if (!whole_) return stop();
+        static_cast<void>(whole_->close(code, reason, within));
+        return whole_->run();
+    }
+    /// Ends it without a Close, and without an answer.
+    endpoint_wants abort(errc why = errc::aborted) {
+        if (whole_) {
+            whole_->abort(why);
+        } else if (opening_ != nullptr) {
+            opening_->common.give_up(why == errc::none ? errc::aborted : why);
+        }
+        return run();
+    }
+
+    // ---- what it is
+
+    /// The endpoint once the connection is open, until this is destroyed; nullptr before, and if it never was.
+    [[nodiscard]] endpoint_type* opened() noexcept { return whole_ ? &*whole_ : nullptr; }
+    [[nodiscard]] const endpoint_type* opened() const noexcept { return whole_ ? &*whole_ : nullptr; }
+    /// The status of the HTTP answer that was sent or received; 0: there was none yet.
+    [[nodiscard]] int status() const noexcept {
+        return whole_ ? 101 : opening_ != nullptr ? opening_->common.status : 0;
+    }
+    /// Complete once `finished`. Of a connection that was never open: the reason, and nothing else; none when an answer of
+    /// the handler's own choice (http_reply::respond) ended it.
+    [[nodiscard]] ending how_it_ended() const {
+        if (whole_) return whole_->how_it_ended();
+        ending how;
+        how.reason = opening_ != nullptr ? opening_->common.reason : errc::out_of_memory;
+        return how;
+    }
+
+protected:
+    using parts = typename Opening::parts;
+
+    /// Without memory the connection is gone at once.
+    template <class... Rest>
+    explicit basic_connection(parts kept, Rest&... rest)
+        : opening_(new(std::nothrow) Opening(std::move(kept), rest...)) {
+        detail::check_opening_hooks<decltype(parts::handler), endpoint_type>();
+        // NOLINTNEXTLINE(bugprone-use-after-move): without memory nothing was moved
+        if (opening_ == nullptr) kept.connection.disconnect();
+    }
+    ~basic_connection() = default;
+
+    /// A request that was parsed already, and what follows it.
+    template <class Request>
+    endpoint_wants take(const Request& parsed, mutable_bytes rest) {
+        if (is_asking()) opening_->ask(parsed);
+        return turn(rest);
     }
 
 private:
-    void give(result<message> what);
+    [[nodiscard]] bool is_asking() const noexcept {
+        return opening_ != nullptr && opening_->common.state == detail::opening_state::asking;
+    }
 
-    void* whole_ = nullptr;
-    void (*ask_)(void*) = nullptr;
-    awaiter* waiting_ = nullptr;
-    errc over_ = errc::none;
+    endpoint_wants stop() {
+        if (is_asking()) opening_->stop();
+        if (opening_ != nullptr && opening_->common.state == detail::opening_state::agreed)
+            opening_->common.give_up(errc::aborted);
+        return turn();
+    }
+
+    /// What is due, and what that makes of the connection. `rest`: what followed the handshake.
+    endpoint_wants turn(mutable_bytes rest = {}) {
+        if (opening_ == nullptr) return {.read = false, .finished = true};
+        auto& common = opening_->common;
+        if (is_asking() && common.now() >= common.by) opening_->expire();
+        if (common.state == detail::opening_state::refused) common.end.on_discarded(rest.size());
+        if (common.step()) return open(rest);
+        if (!common.keep(rest)) static_cast<void>(common.step());
+        return common.wants();
+    }
+
+    endpoint_wants open(mutable_bytes rest) {
+        const bool input_is_over = opening_->common.input_is_over;
+        const errc input_error = opening_->common.input_error;
+        byte_buffer early = std::move(opening_->common.early);
+        parts from = std::move(opening_->common.parts);
+        opening_.reset(); // before the first message: its memory is the endpoint's
+        whole_.emplace(std::move(from.connection), std::move(from.hook), std::move(from.handler),
+                       from.options, std::move(from.side), std::move(from.work));
+        if constexpr (detail::has_on_upgraded<decltype(parts::handler), endpoint_type>) {
+            if (!detail::call_hook([&] { whole_->handler().on_upgraded(*whole_); }))
+                whole_->abort(errc::handler_failed);
+        }
+        if (!early.empty()) static_cast<void>(whole_->receive(early.view()));
+        if (!rest.empty()) static_cast<void>(whole_->receive(rest));
+        if (input_is_over) static_cast<void>(whole_->end_of_input(input_error));
+        return whole_->run();
+    }
+
+    std::unique_ptr<Opening> opening_; ///< until it is open
+    std::optional<endpoint_type> whole_;
 };
 
-/// What co_await takes. Lives in the coroutine's frame; destroying the suspended coroutine withdraws it.
-class message_source::awaiter {
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/client_connection.hpp
+// A client's whole connection: the request, the judgement of its answer, and the endpoint that it becomes.
+//
+// Laws of this file:
+// - The request leaves with the first run(). Nothing else leaves before the answer was found good.
+// - A refusal's head can be looked at, a redirect for instance; then the connection goes.
+// - Bytes that follow the answer belong to the endpoint.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Copied; what only the handshake needs is given back when the connection is open.
+struct client_options : connection_options {
+    /// Of the server's answer.
+    handshake_limits answer{};
+};
+
+namespace detail {
+
+/// `Parts`: opening_parts.
+template <class Parts, class Endpoint, class Traits>
+class client_opening {
+    using handler_type = decltype(Parts::handler);
+
 public:
-    explicit awaiter(message_source& from) noexcept : from_(from) {}
-    awaiter(const awaiter&) = delete;
-    awaiter& operator=(const awaiter&) = delete;
-    ~awaiter() {
-        if (from_.waiting_ == this) from_.waiting_ = nullptr;
+    using parts = Parts;
+    using endpoint_type = Endpoint;
+
+    template <nonce_source Keys>
+    client_opening(Parts kept, const client_request& request, Keys& keys, const client_options& options)
+        : common(role::client, std::move(kept), options.handshake_timeout), head_(options.answer) {
+        errc error = head_.start(request, keys);
+        if (error == errc::none && !common.out.bytes().append(head_.request())) error = errc::out_of_memory;
+        if (error == errc::none) {
+            common.begin_output();
+        } else {
+            common.give_up(error);
+        }
     }
 
-    [[nodiscard]] bool await_ready() noexcept {
-        if (from_.over_ != errc::none) got_.emplace(from_.over_);
-        return got_.has_value();
+    /// The head's bytes; what follows them stays in `received`.
+    void ask(mutable_bytes& received) {
+        switch (head_.feed(received)) {
+        case handshake_status::need_more: return;
+        case handshake_status::failed: return refuse(head_.error());
+        case handshake_status::complete: break;
+        }
+        const errc said = show(errc::none);
+        common.agree(head_.response().status());
+        if (said != errc::none) common.give_up(said);
     }
-    void await_suspend(std::coroutine_handle<> caller) {
-        WSOLO_ASSERT(from_.waiting_ == nullptr, "two coroutines wait for the messages of one endpoint");
-        WSOLO_ASSERT(from_.whole_ != nullptr,
-                     "a message_source belongs into an endpoint before next() is awaited");
-        caller_ = caller;
-        from_.waiting_ = this;
-        from_.ask_(from_.whole_);
+    void end_asking(errc why) {
+        head_.end_of_input();
+        refuse(why == errc::none ? head_.error() : why);
     }
-    [[nodiscard]] result<message> await_resume() noexcept {
-        // NOLINTNEXTLINE(bugprone-unchecked-optional-access): whoever resumes has put it there
-        return std::move(*got_);
+    void expire() { common.give_up(errc::handshake_timeout); }
+    void stop() { common.give_up(errc::aborted); }
+
+    opening<Parts, Traits> common;
+
+private:
+    void refuse(errc why) {
+        if (head_.has_response()) {
+            common.status = head_.response().status();
+            static_cast<void>(show(why));
+        }
+        common.give_up(why);
+    }
+
+    /// What the handler says to the answer.
+    [[nodiscard]] errc show([[maybe_unused]] errc verdict) {
+        errc said = errc::none;
+        if constexpr (has_on_response<handler_type>) {
+            if (!call_hook(
+                    [&] { return said = common.parts.handler.on_response(head_.response(), verdict); }))
+                said = errc::handler_failed;
+        }
+        return said;
+    }
+
+    client_handshake head_;
+};
+
+} // namespace detail
+
+/// See the file's laws, and connection.hpp: make it, then run(). The handler's hooks are endpoint's (hooks.hpp), and,
+/// called in the loop:
+///
+///     errc on_response(const upgrade_response& answer, errc verdict)
+///         The server's final answer, which is a view. The verdict is the judge's; when it is none, the hook may refuse the
+///         answer all the same, by an errc: for want of a subprotocol, say. Otherwise what it returns says nothing.
+///     on_upgraded(endpoint& e)
+///         Once, when the connection is open.
+///
+/// A connection that was never open calls no other hook: how_it_ended() and status() tell its owner what became of it. The
+/// handler is moved once, before on_upgraded.
+template <any_transport Transport, schedule_hook Schedule, class Handler, class Side = client_side<>,
+          class Work = in_the_loop, class Traits = std_blocking_traits>
+class client_connection
+    : public basic_connection<
+          detail::client_opening<detail::opening_parts<Transport, Schedule, Handler, Side, Work>,
+                                 endpoint<Transport, Schedule, Handler, Side, Work, Traits>, Traits>> {
+    using base = typename client_connection::basic_connection;
+
+public:
+    /// `connection` is connected. The views of `request` are needed only during the call. A request that can't be asked
+    /// (errc::invalid_header_field) ends the connection before it begins: run() says `finished`.
+    explicit client_connection(Transport connection, Schedule hook, Handler handler,
+                               const client_request& request, const client_options& options = {},
+                               Side side = {}, Work work = {})
+        : client_connection(std::move(connection), std::move(hook), std::move(handler), request,
+                            random_keys(), options, std::move(side), std::move(work)) {}
+    /// The same with the caller's source of the request's key.
+    template <class Keys>
+        requires nonce_source<std::remove_reference_t<Keys>>
+    client_connection(Transport connection, Schedule hook, Handler handler, const client_request& request,
+                      Keys&& keys, const client_options& options = {}, Side side = {}, Work work = {})
+        : base(typename base::parts{std::move(connection), std::move(hook), std::move(handler), options,
+                                    std::move(side), std::move(work)},
+               request, keys, options) {}
+};
+
+template <class Transport, class Schedule, class Handler>
+client_connection(Transport, Schedule, Handler, client_request)
+    -> client_connection<Transport, Schedule, Handler>;
+template <class Transport, class Schedule, class Handler>
+client_connection(Transport, Schedule, Handler, client_request, client_options)
+    -> client_connection<Transport, Schedule, Handler>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/detail/group_roll.hpp
+// Who belongs to a connection_group: a ring of members, and how a thread walks along it while others join and leave.
+//
+// Laws of this file:
+// - No member is called under the lock, and none is waited for: a walk takes references to a few members at a time, and
+//   its place in the ring is a link of its own.
+// - Who joins is linked where every walk has passed: a walk ends, however many join meanwhile.
+// - The roll is shared by the group and its members' seats. The last of them frees it.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What became of a group's members so far, and of what they accepted: the sum of their endings.
+struct group_report {
+    std::uint64_t joined = 0;
+    std::uint64_t present = 0;         ///< members now
+    std::uint64_t closed_in_order = 0; ///< ended without a reason: both sides closed
+    std::uint64_t failed = 0;          ///< ended with a reason
+    std::uint64_t gone = 0;            ///< left before they ended, or were destroyed
+    errc first_failure = errc::none;   ///< the reason of the first that failed
+    /// How often a member had no room for what was sent to all.
+    std::uint64_t times_full = 0;
+    std::uint64_t frames_written = 0;
+    std::uint64_t frames_dropped = 0;
+    std::uint64_t bytes_written = 0;
+    std::uint64_t bytes_dropped = 0;
+    std::uint64_t messages_handled = 0;
+    std::uint64_t messages_dropped = 0;
+};
+
+namespace detail {
+
+/// What a group asks of a member, through a weak handle: when the member is gone these do nothing.
+struct group_calls {
+    errc (*send)(const std::byte* to, const shared_frame& frame);
+    errc (*close)(const std::byte* to, close_code code, std::string_view reason, duration within);
+    void (*abort)(const std::byte* to, errc why);
+    void (*ask_for_turn)(const std::byte* to);
+    void (*destroy)(std::byte* old) noexcept;
+};
+
+template <class Traits>
+class group_roll {
+    /// In the ring: the head, members, and walks.
+    struct link {
+        link* before = this;
+        link* after = this;
+        const bool is_member = false;
+
+        void insert_before(link& place) noexcept {
+            before = place.before;
+            after = &place;
+            before->after = after->before = this;
+        }
+        void unlink() noexcept {
+            before->after = after;
+            after->before = before;
+            before = after = this;
+        }
+    };
+    using rep = duration::rep;
+
+public:
+    /// One membership. Its seat has a reference, and each walk that is about to call it.
+    class member : link {
+    public:
+        template <class Handle>
+        member(group_roll& roll, Handle handle, const group_calls& calls) noexcept
+            : link{.is_member = true}, roll_(roll), calls_(calls) {
+            static_assert(sizeof handle == sizeof handle_ && alignof(Handle) <= alignof(void*));
+            ::new (static_cast<void*>(handle_)) Handle(std::move(handle));
+        }
+        member(const member&) = delete;
+        member& operator=(const member&) = delete;
+
+        [[nodiscard]] group_roll& roll() const noexcept { return roll_; }
+
+        errc send(const shared_frame& frame) { return calls_.send(handle_, frame); }
+        void abort(errc why) { calls_.abort(handle_, why); }
+        void ask_for_turn() { calls_.ask_for_turn(handle_); }
+        void close(close_code code, std::string_view reason, duration within) {
+            const errc error = calls_.close(handle_, code, reason, within);
+            if (error != errc::none && error != errc::closed) abort(error); // it ends in any case
+        }
+
+        /// When its own loop is to close it.
+        [[nodiscard]] time_point close_at() const noexcept {
+            return time_point(duration(close_at_.load(std::memory_order_acquire)));
+        }
+        /// True: it was to be closed, and the caller does it.
+        [[nodiscard]] bool take_close() noexcept {
+            return close_at_.exchange(never, std::memory_order_acq_rel) != never;
+        }
+
+        void drop() noexcept {
+            if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+        }
+
+    private:
+        friend group_roll;
+        static constexpr rep never = no_deadline.time_since_epoch().count();
+
+        ~member() { calls_.destroy(handle_); }
+
+        group_roll& roll_;
+        const group_calls& calls_;
+        alignas(void*) std::byte handle_[sizeof(void*)];
+        typename Traits::template atomic<rep> close_at_{never};
+        typename Traits::template atomic<std::uint32_t> references_{1};
+    };
+
+    /// nullptr when there is no memory. One reference, the caller's.
+    [[nodiscard]] static group_roll* make() noexcept { return new (std::nothrow) group_roll; }
+    void drop() noexcept {
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+    group_roll(const group_roll&) = delete;
+    group_roll& operator=(const group_roll&) = delete;
+
+    /// Links `fresh`, which has a reference to this from now on. False: the group closes.
+    [[nodiscard]] bool join(member& fresh) noexcept {
+        const scoped_hold hold(lock_);
+        if (is_closing_ || !present_.enter()) return false;
+        references_.fetch_add(1, std::memory_order_relaxed);
+        fresh.insert_before(*head_.after);
+        ++report_.joined;
+        ++report_.present;
+        return true;
+    }
+    /// The member's own end, with how its connection ended, if it did. Drops its references; this may be gone after it.
+    void leave(member& gone, const ending* how) noexcept {
+        {
+            const scoped_hold hold(lock_);
+            gone.unlink();
+            --report_.present;
+            add(how);
+        }
+        gone.drop();
+        present_.leave(); // those who wait for the last one go on
+        drop();
+    }
+
+    /// Calls visit(member&) for each member, without a lock. One that joins meanwhile is not visited; one that leaves may
+    /// still be.
+    template <class Visit>
+    void for_each(Visit visit) {
+        walk steps(*this);
+        while (member* next = steps.next()) visit(*next);
+    }
+
+    struct closing {
+        bool is_first = false;
+        std::uint64_t members = 0;
+    };
+    /// No one joins any more. Only the first call says how it closes; each may make it sooner.
+    closing begin_close(close_code code, std::string_view reason, time_point done_by) noexcept {
+        closing begun;
+        {
+            const scoped_hold hold(lock_);
+            begun = {!is_closing_, report_.present};
+            if (done_by < done_by_) done_by_ = done_by;
+            is_hurried_ = is_closing_;
+            if (begun.is_first) {
+                code_ = code;
+                reason_size_ = reason.copy(reason_, max_close_reason);
+                is_closing_ = true;
+            }
+        }
+        static_cast<void>(present_.close()); // may run callbacks, so with the lock free
+        return begun;
+    }
+    /// Closes a member as the first begin_close() said, within what is left of the time.
+    void close(member& one, time_point now) {
+        char reason[max_close_reason];
+        std::size_t reason_size = 0;
+        close_code code{};
+        duration within{};
+        {
+            const scoped_hold hold(lock_);
+            code = code_;
+            reason_size = reason_size_;
+            std::memcpy(reason, reason_, reason_size);
+            within = done_by_ == no_deadline     ? duration::zero() // no bound
+                     : done_by_ - now < shortest ? shortest
+                                                 : done_by_ - now;
+        }
+        one.close(code, {reason, reason_size}, within);
+    }
+
+    /// Leaves it to the member's own loop, unless the group was hurried meanwhile: then it begins now.
+    void close_later(member& one, time_point at, time_point now) {
+        bool is_late = false;
+        {
+            const scoped_hold hold(lock_);
+            is_late = is_hurried_; // otherwise the walk of the call that hurries finds what is set here
+            if (!is_late) one.close_at_.store(at.time_since_epoch().count(), std::memory_order_release);
+        }
+        if (is_late) return close(one, now);
+        one.ask_for_turn();
+    }
+
+    void count_full(std::uint64_t times) noexcept {
+        if (times == 0) return;
+        const scoped_hold hold(lock_);
+        report_.times_full += times;
+    }
+    [[nodiscard]] group_report report() noexcept {
+        const scoped_hold hold(lock_);
+        return report_;
+    }
+    template <class StopToken>
+    [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
+        return present_.wait(deadline, stop);
     }
 
 private:
-    friend message_source;
+    static constexpr duration shortest = std::chrono::milliseconds(1); // zero would be no bound
 
-    message_source& from_;
-    std::coroutine_handle<> caller_;
-    std::optional<result<message>> got_;
+    /// A place in the ring, between the members that were visited and those that were not.
+    class walk : link {
+    public:
+        explicit walk(group_roll& roll) noexcept : roll_(roll) {
+            const scoped_hold hold(roll_.lock_);
+            this->insert_before(*roll_.head_.after);
+        }
+        walk(const walk&) = delete;
+        walk& operator=(const walk&) = delete;
+        ~walk() {
+            drop_last();
+            while (at_ < count_) some_[at_++]->drop();
+            const scoped_hold hold(roll_.lock_);
+            this->unlink();
+        }
+
+        /// The next member, which is kept until the next call; nullptr at the end.
+        [[nodiscard]] member* next() noexcept {
+            drop_last();
+            if (at_ == count_) fetch();
+            return at_ == count_ ? nullptr : last_ = some_[at_++];
+        }
+
+    private:
+        /// How many are looked at in one go: the lock is held for no more than that.
+        static constexpr std::size_t most = 16;
+
+        void fetch() noexcept {
+            at_ = count_ = 0;
+            const scoped_hold hold(roll_.lock_);
+            link* place = this->after;
+            for (; place != &roll_.head_ && count_ < most; place = place->after) {
+                if (!place->is_member) continue; // another walk
+                some_[count_] = static_cast<member*>(place);
+                some_[count_++]->references_.fetch_add(1, std::memory_order_relaxed);
+            }
+            this->unlink();
+            this->insert_before(*place);
+        }
+        void drop_last() noexcept {
+            if (last_ != nullptr) std::exchange(last_, nullptr)->drop();
+        }
+
+        group_roll& roll_;
+        member* last_ = nullptr;
+        member* some_[most];
+        std::size_t at_ = 0;
+        std::size_t count_ = 0;
+    };
+
+    group_roll() = default;
+    ~group_roll() = default;
+
+    void add(const ending* how) noexcept {
+        if (how == nullptr) {
+            ++report_.gone;
+            return;
+        }
+        if (how->reason == errc::none) {
+            ++report_.closed_in_order;
+        } else {
+            if (report_.failed++ == 0) report_.first_failure = how->reason;
+        }
+        report_.frames_written += how->written.frames_written;
+        report_.frames_dropped += how->written.frames_dropped;
+        report_.bytes_written += how->written.bytes_written;
+        report_.bytes_dropped += how->written.bytes_dropped;
+        report_.messages_handled += how->handled.messages_handled;
+        report_.messages_dropped += how->handled.messages_dropped;
+    }
+
+    basic_spin_lock<Traits> lock_;
+    bool is_closing_ = false;
+    bool is_hurried_ = false; ///< a second begin_close() came
+    close_code code_{};
+    char reason_[max_close_reason];
+    std::size_t reason_size_ = 0;
+    time_point done_by_ = no_deadline;
+    link head_;
+    group_report report_;
+    basic_rundown<Traits> present_;
+    typename Traits::template atomic<std::uint32_t> references_{1};
 };
 
-inline message_source::awaiter message_source::next() noexcept { return awaiter(*this); }
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
 
-inline void message_source::give(result<message> what) {
-    awaiter& due = *std::exchange(waiting_, nullptr);
-    due.got_.emplace(std::move(what));
-    due.caller_.resume(); // the last touch: the frame may be gone, or wait again
+// ---- wsolo/endpoint/connection_group.hpp
+// Who is there: connections of any type, in any number of loops and threads, that are sent to together and closed together.
+//
+//     wsolo::connection_group everyone;
+//     auto seat = everyone.join(connection.handle());              // an endpoint's own loop; it leaves with its seat
+//     everyone.send_text("tick");                                  // any thread; one frame for all
+//     everyone.close_all(wsolo::close_code::service_restart, "deploy", 30s, 20s);
+//     const wsolo::errc how = everyone.wait(deadline);             // until the last one has left; then report()
+//
+// Laws of this file:
+// - No member is waited for. What is sent to all is queued with each, or counted as not; one that is slow, hung or about to
+//   go holds up neither the sender nor the other members.
+// - No member is kept alive, and none is called under a lock. A member that is destroyed leaves.
+// - It starts no thread and sets no timer: closes that are spread over time are begun by each member's own loop, at the
+//   deadline that its seat tells it.
+// - Once it closes, no one joins.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What becomes of a member whose queue has no room for what is sent to all. It is counted in either case.
+enum class when_member_full : std::uint8_t {
+    skip,       ///< it does not get this message
+    disconnect, ///< it is aborted (errc::queue_full): a peer this slow is worse than none
+};
+
+/// What can be a member: an endpoint, or what has these functions of its, callable by any thread. A server takes the shared
+/// frame itself; a client sends what is in it, masked by a key of its own.
+template <class T>
+concept group_member =
+    requires(T& member, close_code code, std::string_view reason, duration within, errc why) {
+        { member.close(code, reason, within) } -> std::same_as<errc>;
+        { member.abort(why) };
+        { member.ask_for_turn() }; // run() is to be called soon: the seat has news
+        requires std::same_as<std::remove_cv_t<decltype(T::self)>, role>;
+    } && (T::self == role::server ? requires(T& member, const shared_frame& frame) {
+        { member.send(frame) } -> std::same_as<errc>;
+    } : requires(T& member, std::string_view text, const_bytes bytes) {
+        { member.send_text(text) } -> std::same_as<errc>;
+        { member.send_binary(bytes) } -> std::same_as<errc>;
+    });
+
+/// What came of a message to all. Members that were closing already, or gone, are not counted.
+struct [[nodiscard]] sent_to_all {
+    std::size_t accepted = 0; ///< queued
+    std::size_t full = 0;     ///< had no room
+    std::size_t refused = 0;  ///< did not take it for another reason
+    /// Why there was no frame to send, or why the first of `refused` did not take it.
+    errc error = errc::none;
+};
+
+namespace detail {
+
+template <class T>
+errc send_to_member(T& to, const shared_frame& frame) {
+    if constexpr (T::self == role::server) {
+        return to.send(frame);
+    } else {
+        const header_parse parsed = parse_header(frame.bytes());
+        const frame_header& header = parsed.header;
+        if (!is_one_whole_frame<role::server>(parsed, frame.bytes()) || header.rsv1 || is_control(header.op))
+            return errc::raw_frame_malformed;
+        const const_bytes payload = frame.bytes().subspan(parsed.size);
+        return header.op == opcode::text ? to.send_text(text_of(payload)) : to.send_binary(payload);
+    }
 }
+
+template <class T, class HandleTraits>
+struct calls_by {
+    using handle = basic_weak_session<T, HandleTraits>;
+
+    static auto use(const std::byte* to) noexcept {
+        return std::launder(reinterpret_cast<const handle*>(to))->try_use();
+    }
+    static constexpr group_calls table{
+        [](const std::byte* to, const shared_frame& frame) {
+            const auto live = use(to);
+            return live ? send_to_member(*live, frame) : errc::closed;
+        },
+        [](const std::byte* to, close_code code, std::string_view reason, duration within) {
+            const auto live = use(to);
+            return live ? live->close(code, reason, within) : errc::closed;
+        },
+        [](const std::byte* to, errc why) {
+            if (const auto live = use(to)) live->abort(why);
+        },
+        [](const std::byte* to) {
+            if (const auto live = use(to)) live->ask_for_turn();
+        },
+        [](std::byte* old) noexcept { std::destroy_at(std::launder(reinterpret_cast<handle*>(old))); }};
+};
+
+} // namespace detail
+
+template <class Traits>
+class basic_connection_group;
+
+/// A member's place in a group. It is the member's loop's: kept beside the connection, or in it, and not thread-safe.
+/// Move-only, 8 bytes; leaves when it goes. It may outlive the group.
+template <class Traits>
+class [[nodiscard]] basic_group_seat {
+public:
+    /// In no group.
+    basic_group_seat() = default;
+    basic_group_seat(basic_group_seat&& other) noexcept : member_(std::exchange(other.member_, nullptr)) {}
+    basic_group_seat& operator=(basic_group_seat&& other) noexcept {
+        if (this != &other) {
+            leave();
+            member_ = std::exchange(other.member_, nullptr);
+        }
+        return *this;
+    }
+    ~basic_group_seat() { leave(); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return member_ != nullptr; }
+
+    /// In each turn of the member's loop: closes the member if that is due. O(1): a load.
+    void tick(time_point now) {
+        if (member_ != nullptr && now >= member_->close_at() && member_->take_close())
+            member_->roll().close(*member_, now);
+    }
+    /// When tick() has something to do; any thread's close_all() may change it, and asks for a turn then.
+    [[nodiscard]] time_point deadline() const noexcept {
+        return member_ == nullptr ? no_deadline : member_->close_at();
+    }
+
+    /// The connection ended: its numbers are added to the group's. Nothing when it had left.
+    void leave(const ending& how) noexcept { leave(&how); }
+    /// Leaves before it ended. What is being sent to all may still reach it; what is sent after this does not.
+    void leave() noexcept { leave(nullptr); }
+
+private:
+    friend basic_connection_group<Traits>;
+    using member = typename detail::group_roll<Traits>::member;
+
+    explicit basic_group_seat(member* joined) noexcept : member_(joined) {}
+    void leave(const ending* how) noexcept {
+        if (member_ == nullptr) return;
+        member& gone = *std::exchange(member_, nullptr);
+        gone.roll().leave(gone, how);
+    }
+
+    member* member_ = nullptr;
+};
+
+/// See the file's laws. Any thread may call any member function, also from within its members' callbacks; wait() not in a
+/// loop that a member needs. Its members may outlive it. One allocation, and one of 64 bytes for each member.
+template <class Traits>
+class basic_connection_group {
+    using roll = detail::group_roll<Traits>;
+    using member = typename roll::member;
+
+public:
+    using seat = basic_group_seat<Traits>;
+
+    explicit basic_connection_group(when_member_full policy = when_member_full::skip) noexcept
+        : roll_(roll::make()), policy_(policy) {}
+    basic_connection_group(const basic_connection_group&) = delete;
+    basic_connection_group& operator=(const basic_connection_group&) = delete;
+    ~basic_connection_group() {
+        if (roll_ != nullptr) roll_->drop();
+    }
+
+    /// A new member, of any type. It gets what is sent from now on, until its seat leaves. Errors: closed once the group
+    /// closes, or when there is no connection any more; out_of_memory. O(1).
+    template <group_member T, class HandleTraits>
+    [[nodiscard]] result<seat> join(basic_weak_session<T, HandleTraits> connection) noexcept {
+        if (connection.is_expired()) return errc::closed;
+        if (roll_ == nullptr) return errc::out_of_memory;
+        auto* fresh = new (std::nothrow)
+            member(*roll_, std::move(connection), detail::calls_by<T, HandleTraits>::table);
+        if (fresh == nullptr) return errc::out_of_memory;
+        if (roll_->join(*fresh)) return seat(fresh);
+        fresh->drop();
+        return errc::closed;
+    }
+
+    /// Members now: old at once.
+    [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(report().present); }
+    /// Sums so far; complete when wait() said errc::none.
+    [[nodiscard]] group_report report() const noexcept {
+        return roll_ == nullptr ? group_report{} : roll_->report();
+    }
+
+    /// Queues one message with every member: encoded once, and copied for none of the servers where it is larger than 512
+    /// bytes. Each member gets what one thread sends in that order. The caller vouches that a text is UTF-8. O(members).
+    sent_to_all send_text(std::string_view payload) {
+        WSOLO_ASSERT(is_valid_utf8(bytes_of(payload)), "a text message is UTF-8 (RFC 6455 §5.6)");
+        return send_message(opcode::text, bytes_of(payload));
+    }
+    sent_to_all send_binary(const_bytes payload) { return send_message(opcode::binary, payload); }
+    sent_to_all send(const shared_frame& frame) {
+        sent_to_all sum;
+        if (!frame) return {.error = errc::raw_frame_malformed};
+        if (roll_ == nullptr) return sum;
+        roll_->for_each([&](member& each) {
+            const errc answer = each.send(frame);
+            if (answer == errc::none) {
+                ++sum.accepted;
+            } else if (answer == errc::queue_full) {
+                ++sum.full;
+                if (policy_ == when_member_full::disconnect) each.abort(errc::queue_full);
+            } else if (answer != errc::closed && sum.refused++ == 0) {
+                sum.error = answer;
+            }
+        });
+        roll_->count_full(sum.full);
+        return sum;
+    }
+
+    /// Closes the group and all of its members: each with this Close, after what was queued for it, within `within` from now
+    /// (0: no bound), and then by its own times (the peer's answer, the stream's end). They begin evenly spread over `spread`,
+    /// so that not all peers come back at once, but over half of `within` at most. errc::closed: the group closed
+    /// before; then those that have yet to begin do so now, and within the shorter of the times. Errors, with nothing
+    /// done: invalid_close_code, invalid_close_reason. A reason that is too long is cut at a code point.
+    [[nodiscard]] errc close_all(close_code code, std::string_view reason, duration within,
+                                 duration spread = duration::zero()) {
+        reason = fit_close_reason(reason);
+        if (!may_be_sent(code)) return errc::invalid_close_code;
+        if (!is_valid_utf8(bytes_of(reason))) return errc::invalid_close_reason;
+        if (roll_ == nullptr) return errc::none;
+        const time_point now = Traits::clock::now();
+        const auto begun = roll_->begin_close(code, reason, deadline_after(now, bound_of(within)));
+        if (!begun.is_first) {
+            roll_->for_each([&](member& each) {
+                if (each.take_close()) roll_->close(each, now);
+            });
+            return errc::closed;
+        }
+        if (within != duration::zero() && spread > within / 2) spread = within / 2;
+        close_spread(now, begun.members == 0 ? spread : spread / static_cast<duration::rep>(begun.members));
+        return errc::none;
+    }
+
+    /// Ends every member without a Close: for those that are left when patience is over. Others may join, unless the group
+    /// closed.
+    void abort_all(errc why = errc::aborted) {
+        if (roll_ != nullptr) roll_->for_each([&](member& each) { each.abort(why); });
+    }
+
+    /// Waits until the group closed and the last member has left: errc::none. Otherwise timed_out or cancelled.
+    template <stop_token_like StopToken = never_stop>
+    [[nodiscard]] errc wait(time_point deadline = no_deadline, const StopToken& stop = {}) noexcept {
+        return roll_ == nullptr ? errc::none : roll_->wait(deadline, stop);
+    }
+
+private:
+    sent_to_all send_message(opcode op, const_bytes payload) {
+        const auto frame = make_shared_frame(op, payload);
+        if (!frame) return {.error = frame.error()};
+        return send(*frame);
+    }
+
+    /// The first begins now, each other one a `step` after the one before it.
+    void close_spread(time_point now, duration step) {
+        time_point begin = now;
+        roll_->for_each([&](member& each) {
+            if (begin <= now) {
+                roll_->close(each, now);
+            } else {
+                roll_->close_later(each, begin, now);
+            }
+            if (step > duration::zero()) begin = deadline_after(begin, step);
+        });
+    }
+
+    roll* const roll_;
+    const when_member_full policy_;
+};
+
+using connection_group = basic_connection_group<std_blocking_traits>;
+using group_seat = basic_group_seat<std_blocking_traits>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/server_connection.hpp
+// A server's whole connection: the request, what is answered to it, and the endpoint that it becomes.
+//
+// Laws of this file:
+// - Whatever a peer sends, it gets one answer. Any but a 101 ends the connection, and arrives although the peer goes on
+//   sending: what it sends is read and thrown away, within end_options' bounds.
+// - A request that another server parsed is judged by the same code, and answered in the same way.
+// - Bytes that follow the request belong to the endpoint.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Copied; what only the handshake needs is given back when the connection is open.
+struct server_options : connection_options {
+    handshake_limits request{};
+};
+
+namespace detail {
+
+/// `Parts`: opening_parts.
+template <class Parts, class Endpoint, class Traits>
+class server_opening {
+    using handler_type = decltype(Parts::handler);
+
+public:
+    using parts = Parts;
+    using endpoint_type = Endpoint;
+
+    server_opening(Parts kept, const server_options& options)
+        : common(role::server, std::move(kept), options.handshake_timeout), head_(options.request) {}
+
+    /// The head's bytes; what follows them stays in `received`.
+    void ask(mutable_bytes& received) {
+        switch (head_.feed(received)) {
+        case handshake_status::need_more: return;
+        case handshake_status::failed: return refuse(head_.error(), head_.refusal());
+        case handshake_status::complete: return decide(head_.request());
+        }
+    }
+    void ask(const http_request& parsed) {
+        WSOLO_ASSERT(parsed.version < http_version::v2,
+                     "over HTTP/2 and HTTP/3 the server's own HTTP answers");
+        const result<upgrade_request> asked = judge(parsed);
+        if (asked) return decide(*asked);
+        http_response refusal = rejection(asked.error());
+        refusal.omit_body = parsed.method == "HEAD";
+        refuse(asked.error(), refusal);
+    }
+    void end_asking(errc why) {
+        head_.end_of_input();
+        // Where no request was cut off there is nothing to answer.
+        if (why != errc::none || !head_.has_begun())
+            return common.give_up(why == errc::none ? errc::connection_lost : why);
+        refuse(head_.error(), head_.refusal());
+    }
+    void expire() { refuse(errc::handshake_timeout, rejection(errc::handshake_timeout)); }
+    void stop() { refuse(errc::aborted, rejection(errc::aborted)); }
+
+    opening<Parts, Traits> common;
+
+private:
+    void decide(const upgrade_request& asked) {
+        http_reply reply(asked, common.out.bytes());
+        if constexpr (has_on_request<handler_type>) {
+            if (!call_hook([&] { common.parts.handler.on_request(asked, reply); }))
+                reply.refuse(errc::handler_failed);
+        }
+        const bool is_decided = reply.status() != 0 || reply.why() != errc::none;
+        if (!is_decided) asked.is_upgrade() ? reply.accept() : reply.refuse(errc::handshake_missing_upgrade);
+        if (reply.status() != 101) return say(reply.status(), reply.why());
+        common.agree(101);
+        leave();
+    }
+
+    void refuse(errc why, const http_response& refusal) {
+        common.out.bytes().clear();
+        const errc error = append_response(common.out.bytes(), refusal);
+        say(error == errc::none ? refusal.status : 0, why);
+    }
+
+    /// Status 0: there was no memory for an answer.
+    void say(int status, errc why) {
+        if (status == 0) return common.give_up(why == errc::none ? errc::out_of_memory : why);
+        common.answer(status, why);
+        leave();
+    }
+    void leave() {
+        common.bound_output();
+        common.begin_output();
+    }
+
+    server_handshake head_;
+};
+
+} // namespace detail
+
+/// See the file's laws, and connection.hpp. The handler's hooks are endpoint's (hooks.hpp), and, called in the loop:
+///
+///     on_request(const upgrade_request& asked, http_reply& reply)
+///         Each legal request, an upgrade or not: choose what is spoken, ask for the origin, send a page. The default is in
+///         http_reply.hpp. An exception is answered by 500.
+///     on_upgraded(endpoint& e)
+///         Once, when the connection is open: what it sends follows the 101.
+///
+/// A connection that was never open calls no other hook: how_it_ended() and status() tell its owner what became of it. The
+/// handler is moved once, before on_upgraded.
+template <any_transport Transport, schedule_hook Schedule, class Handler, class Work = in_the_loop,
+          class Traits = std_blocking_traits>
+class server_connection
+    : public basic_connection<
+          detail::server_opening<detail::opening_parts<Transport, Schedule, Handler, server_side, Work>,
+                                 endpoint<Transport, Schedule, Handler, server_side, Work, Traits>, Traits>> {
+    using base = typename server_connection::basic_connection;
+
+public:
+    /// The peer's first bytes are its request.
+    explicit server_connection(Transport connection, Schedule hook, Handler handler,
+                               const server_options& options = {}, Work work = {})
+        : base(
+              typename base::parts{
+                  std::move(connection), std::move(hook), std::move(handler), options, {}, std::move(work)},
+              options) {}
+
+    /// A request of HTTP/1.x that another server has parsed, and what it read after it: instead of a first receive(). The
+    /// answer is written here. The views are needed only during the call.
+    endpoint_wants take_request(const http_request& parsed, mutable_bytes leftover = {}) {
+        return this->take(parsed, leftover);
+    }
+};
+
+template <class Transport, class Schedule, class Handler>
+server_connection(Transport, Schedule, Handler) -> server_connection<Transport, Schedule, Handler>;
+template <class Transport, class Schedule, class Handler>
+server_connection(Transport, Schedule, Handler, server_options)
+    -> server_connection<Transport, Schedule, Handler>;
 
 } // namespace wsolo::inline WSOLO_ABI
 

@@ -1,18 +1,18 @@
-// What the README's first screen leaves to the reader: a socket, some bytes, a pool, and what to do with an error.
+// What the README's first screen leaves to the reader: a socket, a loop, and its timer.
 
-#include <functional>
-#include <string>
+#include <cstddef>
+#include <span>
 
-using namespace std::chrono_literals;
+struct connection;
+void watch(int fd, bool readable, bool writable);
+void call_me_at(wsolo::time_point deadline);
+void forget(connection* gone);
 
-struct worker_pool {
-    void post(std::function<void()> task) { task(); }
+struct wake_loop {
+    void operator()() const {}
 };
 
-inline std::string answer(const std::string& question) { return "you said: " + question; }
-inline void check(wsolo::errc error) { static_cast<void>(error); }
-
-void first_screen(int fd, wsolo::read_limits limits, wsolo::mutable_bytes received, worker_pool& pool) {
-    const auto on_ready = [] {};
+struct connection {
+    int fd;
     @BLOCK@
-}
+};

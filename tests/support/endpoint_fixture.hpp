@@ -73,7 +73,7 @@ struct endpoint_fixture {
         if constexpr (requires { work.log; }) work.log = &log;
         Handler handler{};
         if constexpr (requires { handler.log; }) handler.log = &log;
-        whole.emplace(wsolo::testing::scripted_transport(wire), counted_schedule{&log}, handler, options,
+        whole.emplace(wsolo::testing::scripted_transport(wire), counted_schedule{&log}, std::move(handler), options,
                       Side{}, work);
     }
 

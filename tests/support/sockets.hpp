@@ -71,8 +71,10 @@ inline connection_ends tcp_ends() {
 
 } // namespace detail
 
+enum class send_buffers { small, of_the_system };
+
 /// A connection, already there.
-inline connection_ends connect_both(network kind) {
+inline connection_ends connect_both(network kind, send_buffers sending = send_buffers::small) {
     connection_ends ends;
     if (kind == network::tcp) {
         ends = detail::tcp_ends();
@@ -87,7 +89,7 @@ inline connection_ends connect_both(network kind) {
         if (each < 0) throw std::runtime_error("no connection");
         ::setsockopt(each, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         ::setsockopt(each, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
-        ::setsockopt(each, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+        if (sending == send_buffers::small) ::setsockopt(each, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
     }
     return ends;
 }

@@ -12,8 +12,7 @@
 // Laws of this file:
 // - receive(), end_of_input() and run() belong to the loop's thread, one call at a time. Sends, close(), abort() and
 //   handle() may be called from any thread.
-// - It reads and writes nothing by itself but through the transport. The receive side only receives and pushes; messages
-//   are handled one at a time and in order, by the loop or, with a `Work` hook, by a thread that calls work().
+// - Messages are handled one at a time and in order, by the loop or, with a `Work` hook, by a thread that calls work().
 // - What came before a Close, or before a broken rule, or before the stream's end, is answered before it is.
 // - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's end
 //   does what they ask for: no loop wakes itself. What a turn looks at is set before the turn is asked for.
@@ -25,14 +24,20 @@
 #include "../sync/sequence_barrier.hpp"
 #include "../write/init_gate.hpp"
 #include "../write/single_writer.hpp"
+#include "detail/ending_record.hpp"
+#include "detail/input_rates.hpp"
+#include "detail/kept_input.hpp"
+#include "detail/lazy_deadline.hpp"
 #include "detail/metered_transport.hpp"
+#include "detail/owed_close.hpp"
 #include "detail/received_item.hpp"
+#include "detail/room_notice.hpp"
+#include "detail/taken_meter.hpp"
 #include "detail/unsent_replies.hpp"
 #include "hooks.hpp"
 #include "options.hpp"
 #include "stream_end.hpp"
 
-#include <memory>
 #include <optional>
 
 namespace wsolo::inline WSOLO_ABI {
@@ -52,9 +57,8 @@ struct in_the_loop {};
 template <any_transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
           class Work = in_the_loop, class Traits = std_blocking_traits>
 class endpoint {
-    static_assert(
-        byte_stream<Transport>,
-        "an endpoint ends its byte stream itself: give its transport end_output() and disconnect()");
+    static_assert(byte_stream<Transport>,
+                  "an endpoint ends its stream itself: give its transport end_output() and disconnect()");
 
     struct writer_hook {
         endpoint* self;
@@ -70,7 +74,14 @@ class endpoint {
     using metered = detail::metered_transport<Transport>;
     using anchor = basic_session_anchor<endpoint, Traits>;
     using loop_scope = basic_handler_scope<Traits>;
+    template <class T>
+    using atomic = typename Traits::template atomic<T>;
+    using rate_of = detail::input_rates::kind;
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
+    static constexpr bool holds_messages = requires { Handler::holds_message; };
+    /// In held_, beside a message's number.
+    static constexpr std::uint64_t messages_over = std::uint64_t{1} << 63;
+    struct nothing {};
 
 public:
     static constexpr role self = Side::self;
@@ -150,13 +161,23 @@ public:
         handle_some();
     }
 
-    /// For a handler that takes messages when it wants to (endpoint/message_source.hpp): it is done with the last message,
-    /// and wants one now.
-    void ask_for_messages() {
-        if (const std::uint64_t done = held_.exchange(0, std::memory_order_acq_rel); done != 0) {
+    // ---- any thread's: for a handler that takes messages when it wants to (endpoint/conversation.hpp)
+
+    /// The last message that on_message() was given is handled.
+    void message_done()
+        requires(holds_messages)
+    {
+        const std::uint64_t before = held_.fetch_and(messages_over, std::memory_order_acq_rel);
+        if (const std::uint64_t done = before & ~messages_over; done != 0) {
             handled_.complete(done);
-            if (inbox_.is_finished()) return note_messages_over();
+            if ((before & messages_over) != 0) note_messages_over();
         }
+    }
+    /// wants_message() says yes now.
+    void want_messages() { inbox_.rouse(); }
+    /// The handler takes what is queued, and no more: closes, unless the end has begun.
+    void want_no_more_messages() {
+        if (inbox_.close()) static_cast<void>(close());
         inbox_.rouse();
     }
 
@@ -211,11 +232,11 @@ public:
     [[nodiscard]] Transport& transport() noexcept { return out_.connection().transport_itself(); }
     [[nodiscard]] endpoint_counters counters() const noexcept {
         endpoint_counters now = counters_;
-        now.sends_refused = sends_refused_.load(std::memory_order_relaxed);
+        now.sends_refused = room_.refusals();
         return now;
     }
     /// Complete once `finished`. The loop's.
-    [[nodiscard]] const ending& how_it_ended() const noexcept { return how_; }
+    [[nodiscard]] const ending& how_it_ended() const noexcept { return ending_.how(); }
 
 private:
     /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
@@ -229,12 +250,12 @@ private:
         : beat_(options.beating, Traits::clock::now()),
           in_(whole_messages(options.reading)),
           end_(self, options.ending),
+          rates_(options.rate, Traits::clock::now()),
+          taken_(options.writing.timeouts.min_rate),
           close_timeout_(bound_of(options.ending.close_timeout)),
           handle_quantum_(bound_of(options.handle_quantum)),
-          min_rate_(options.writing.timeouts.min_rate),
           max_kept_(bound_of(options.handling.max_bytes)),
-          room_at_bytes_(bound_of(options.writing.limits.max_bytes) / 2),
-          room_at_frames_(bound_of(options.writing.limits.max_frames) / 2),
+          room_(options.writing.limits),
           replies_(options.max_unsent, options.max_unsent_replies),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
@@ -242,21 +263,10 @@ private:
           inbox_(inbox_hook{this}, options.handling),
           out_(std::forward<Writer>(writer)...) {
         detail::check_hooks<Handler, endpoint>();
-        if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
-        const time_point now = Traits::clock::now();
-        if (const reading_rate& rate = options.rate; has_rates(rate))
-            rates_.reset(new (std::nothrow) rates{
-                rate_limit(rate.messages, now), rate_limit(rate.bytes, now), rate_limit(rate.control_frames, now)});
-        if (!made || (!rates_ && has_rates(options.rate))) abort(errc::out_of_memory);
-    }
-
-    struct rates {
-        rate_limit messages, bytes, control_frames;
-    };
-    static bool has_rates(const reading_rate& of) noexcept {
-        return (of.messages.per_second | of.bytes.per_second | of.control_frames.per_second) != 0;
+        if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
+        if (!made || !rates_.is_whole()) abort(errc::out_of_memory);
     }
 
     static read_limits whole_messages(read_limits limits) noexcept {
@@ -290,8 +300,8 @@ private:
 
     void take(mutable_bytes received, time_point now) {
         if (end_.is_discarding()) return end_.on_discarded(received.size());
-        if (rates_ && !rates_->bytes.take(received.size(), now)) return stop_reading(errc::rate_exceeded, now);
-        if (kept() != 0 || is_held_back()) return keep(received, !is_listening_, now);
+        if (!is_in_rate(rate_of::bytes, received.size(), now)) return;
+        if (!kept_.empty() || is_held_back()) return keep(received, !is_listening_, now);
         if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false, now);
     }
 
@@ -310,23 +320,14 @@ private:
     /// Whether nothing is read now: what was read fills the inbox, or is answered faster than the answers leave.
     [[nodiscard]] bool is_held_back() const noexcept { return inbox_.is_paused() || replies_.is_full(); }
 
-    [[nodiscard]] std::size_t kept() const noexcept { return rest_.size() - rest_at_; }
-
     /// No more than one receive() brings, if the loop listens.
     void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
-        if (is_unasked && kept() + bytes.size() > max_kept_) return give_up_rest(errc::inbox_overflow, now);
-        if (rest_at_ > rest_.size() / 2) { // each byte is moved once, at most, for each that was read
-            byte_buffer fresh;
-            if (!fresh.append(rest_.view().subspan(rest_at_))) return give_up_rest(errc::out_of_memory, now);
-            rest_ = std::move(fresh);
-            rest_at_ = 0;
-        }
-        if (!rest_.append(bytes)) give_up_rest(errc::out_of_memory, now);
-    }
-    void give_up_rest(errc why, time_point now) {
-        rest_at_ = 0;
-        rest_.release();
-        stop_reading(why, now);
+        const errc error = is_unasked && kept_.size() + bytes.size() > max_kept_ ? errc::inbox_overflow
+                           : kept_.append(bytes)                                 ? errc::none
+                                                                                 : errc::out_of_memory;
+        if (error == errc::none) return;
+        kept_.release();
+        stop_reading(error, now);
     }
     /// What follows is not looked at: there is a gap, or no more is wanted.
     void stop_reading(errc why, time_point now) {
@@ -336,20 +337,16 @@ private:
         fail(why);
     }
     /// False: it comes faster than it may, and that was the end of reading.
-    bool is_in_rate(rate_limit rates::* which, time_point now) {
-        if (!rates_ || (rates_.get()->*which).take(1, now)) return true;
+    bool is_in_rate(rate_of which, std::uint64_t count, time_point now) {
+        if (rates_.take(which, count, now)) return true;
         stop_reading(errc::rate_exceeded, now);
         return false;
     }
 
     void take_rest(time_point now) {
-        if (kept() == 0 || is_held_back()) return;
-        const std::size_t left = read(rest_.view().subspan(rest_at_), now).size();
-        rest_at_ = rest_.size() - left;
-        if (left != 0) return;
-        rest_at_ = 0;
-        rest_.release();
-        if (input_is_over_) end_reading(now);
+        if (kept_.empty() || is_held_back()) return;
+        kept_.keep_last(read(kept_.view(), now).size());
+        if (kept_.empty() && input_is_over_) end_reading(now);
     }
 
     void meet(const event& found, time_point now) {
@@ -360,7 +357,7 @@ private:
         case event_kind::pong: return meet_pong(found, now);
         case event_kind::peer_close: meet_close(found, now); break;
         case event_kind::failure:
-            blame(found.error());
+            ending_.blame(found.error());
             end_.on_unreadable(now);
             if (!found.owes_reply() && !in_.close_sent()) return abort_output(found.error());
             break;
@@ -370,29 +367,28 @@ private:
     }
 
     void meet_ping(const event& found, time_point now) {
-        if (!is_in_rate(&rates::control_frames, now)) return;
+        if (!is_in_rate(rate_of::control_frames, 1, now)) return;
         ++counters_.pings_received;
         if (const auto reply = found.owed_reply()) answer(*reply);
         if constexpr (detail::has_on_ping<Handler, endpoint>)
             guard([&] { handler_.on_ping(*this, found.payload()); });
     }
     void meet_pong(const event& found, time_point now) {
-        if (!is_in_rate(&rates::control_frames, now)) return;
+        if (!is_in_rate(rate_of::control_frames, 1, now)) return;
         ++counters_.pongs_received;
         [[maybe_unused]] const std::optional<duration> round_trip = beat_.on_pong(now, found.payload());
         if constexpr (detail::has_on_pong<Handler, endpoint>)
             guard([&] { handler_.on_pong(*this, found.payload(), round_trip); });
     }
     void meet_close(const event& found, time_point now) {
-        how_.peer_closed = true;
-        how_.code = found.code();
+        ending_.peer_closed(found.code());
         end_.on_peer_close(now);
         if constexpr (detail::has_on_peer_close<Handler, endpoint>)
             guard([&] { handler_.on_peer_close(*this, found.code(), found.reason()); });
     }
 
     void deliver(const event& found, time_point now) {
-        if (!is_in_rate(&rates::messages, now)) return;
+        if (!is_in_rate(rate_of::messages, 1, now)) return;
         ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
         counters_.bytes_received += found.payload().size();
         byte_buffer bytes;
@@ -420,22 +416,20 @@ private:
         if (std::exchange(input_is_over_, true)) return;
         input_error_ = why;
         end_.on_input_over(now);
-        if (kept() == 0) end_reading(now);
+        if (kept_.empty()) end_reading(now);
         if (why != errc::none) abort_output(why);
     }
     /// The stream is over, and all of it was read.
     void end_reading(time_point now) {
         if (in_.open()) {
-            blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
-            owes_lost_close_ =
-                input_error_ == errc::none; // the other direction can still say what is wrong with that
-            close_by_ = deadline_after(now, close_timeout_);
+            ending_.blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
+            // The other direction can still say what is wrong with that.
+            if (input_error_ == errc::none) owed_.owe_lost(deadline_after(now, close_timeout_));
         }
         end_messages();
     }
 
-    /// Nothing more will be pushed; what was is still handled.
-    void end_messages() { static_cast<void>(inbox_.close()); }
+    void end_messages() { static_cast<void>(inbox_.close()); } // what was pushed is still handled
 
     // ---- handling
 
@@ -451,8 +445,7 @@ private:
             errc error = errc::none;
             {
                 auto numbered = handled_.handle(next.take_ticket());
-                if constexpr (requires { Handler::holds_message; })
-                    held_.store(numbered.defer(), std::memory_order_release);
+                if constexpr (holds_messages) held_.store(numbered.defer(), std::memory_order_release);
                 error = detail::call_handler(handler_, *this, next.take_message());
             }
             if (error == errc::none || error == errc::closed) return errc::none;
@@ -475,13 +468,15 @@ private:
         if (!report.is_clean()) handled_.close(report.reason);
         if constexpr (requires { handler_.on_messages_over(report.reason); })
             static_cast<void>(detail::call_hook([&] { handler_.on_messages_over(report.reason); }));
-        if (held_.load(std::memory_order_acquire) == 0) note_messages_over();
+        if constexpr (holds_messages) {
+            if (held_.fetch_or(messages_over, std::memory_order_acq_rel) != 0) return;
+        }
+        note_messages_over();
     }
     void note_messages_over() noexcept {
         messages_are_over_.store(true, std::memory_order_release);
         wake_or_abort();
     }
-    /// No handler runs, or ever will.
     [[nodiscard]] bool messages_are_over() const noexcept {
         return messages_are_over_.load(std::memory_order_acquire);
     }
@@ -498,15 +493,14 @@ private:
         if (answer == errc::none) {
             if (loop_scope::is_inside(&handled_)) replies_.add(bytes);
         } else if (answer == errc::queue_full) {
-            sends_refused_.fetch_add(1, std::memory_order_relaxed);
-            wants_room_.store(true, std::memory_order_relaxed);
+            room_.note_refusal();
         }
         return answer;
     }
 
     void answer(const control_frame& reply) {
         const errc error = out_.send(reply);
-        if (error == errc::none && reply.op() != opcode::close) ++how_.control_frames;
+        if (error == errc::none && reply.op() != opcode::close) ending_.count_control();
         if (error == errc::closed || (error == errc::none && reply.op() == opcode::close))
             return in_.note_close_sent();
         if (error != errc::none) fail(error);
@@ -518,31 +512,24 @@ private:
     }
     /// Ends the connection for a reason of this side's: with a Close that says so, if one can still be sent.
     void fail(errc why) {
-        blame(why);
+        ending_.blame(why);
         const close_code known = close_code_for(why);
         const errc error =
             close(known == close_code::no_status ? close_code::internal_error : known, to_string(why));
         if (error != errc::none && error != errc::closed) abort(why);
     }
     void abort_output(errc why) { out_.abort(why, duration::zero()); }
-    void blame(errc why) noexcept {
-        if (how_.reason == errc::none) how_.reason = why;
-    }
 
     /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
     void owe_close(const std::optional<control_frame>& reply, time_point now) {
-        if (!reply) return;
-        close_by_ = deadline_after(now, close_timeout_);
-        owed_close_.reset(new (std::nothrow) control_frame(*reply));
-        if (!owed_close_) answer(*reply); // without memory it can't wait
+        if (reply && !owed_.owe(*reply, deadline_after(now, close_timeout_))) answer(*reply);
     }
     void answer_close(time_point now) {
-        if (!owes_close() || (!messages_are_over() && now < close_by_)) return;
-        if (const auto reply = std::exchange(owed_close_, nullptr)) answer(*reply);
-        if (std::exchange(owes_lost_close_, false))
+        if (!owed_.is_due(messages_are_over(), now)) return;
+        if (const auto reply = owed_.take_reply()) answer(*reply);
+        if (owed_.take_lost())
             static_cast<void>(close(close_code::protocol_error, "the stream ended without a Close frame"));
     }
-    [[nodiscard]] bool owes_close() const noexcept { return owed_close_ || owes_lost_close_; }
 
     // ---- the turn's end
 
@@ -562,8 +549,9 @@ private:
             write_is_due_ = true;
             return settle(now);
         }
-        is_listening_ = end_.wants_input() && (end_.is_discarding() || (kept() == 0 && !is_held_back()));
-        return {.read = is_listening_, .write = is_blocked_, .deadline = lazy(earliest(), now)};
+        is_listening_ = end_.wants_input() && (end_.is_discarding() || (kept_.empty() && !is_held_back()));
+        return {
+            .read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(earliest(), now)};
     }
 
     /// An unfinished message may be too old.
@@ -576,11 +564,12 @@ private:
     void keep_alive(time_point now) {
         if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
         if (!is_listening_) beat_.on_not_listening(now);
-        if (beat_.is_awaiting_pong() && peer_took_some(now)) beat_.on_progress(now);
+        if (beat_.is_awaiting_pong() && taken_.has_moved(out_.connection().taken(), now))
+            beat_.on_progress(now);
         const heartbeat_actions due = beat_.tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
-            if (error == errc::none) ++how_.control_frames;
+            if (error == errc::none) ending_.count_control();
             if (error == errc::closed) beat_.on_closing();
             if (error != errc::none) beat_.on_ping_dropped(now);
         }
@@ -588,7 +577,7 @@ private:
             if (due.send_beat) guard([&] { handler_.on_beat(*this, due.roll_window); });
         }
         if (due.peer_is_dead) {
-            blame(errc::pong_timeout);
+            ending_.blame(errc::pong_timeout);
             abort_output(errc::pong_timeout);
         }
     }
@@ -597,28 +586,13 @@ private:
         if (outcome != errc::none) return;
         auto& whole = *static_cast<endpoint*>(context);
         const time_point now = Traits::clock::now();
-        whole.note_taken(now);
+        whole.taken_.start(whole.out_.connection().taken(), now);
         whole.beat_.on_ping_written(now);
-    }
-
-    /// From here on it counts what the peer takes.
-    void note_taken(time_point now) {
-        taken_ = out_.connection().taken();
-        taken_at_ = now;
-    }
-    /// Whether the peer has taken bytes of ours since then, at min_rate at least. (Less than that a dead peer's system may
-    /// still take.)
-    bool peer_took_some(time_point now) {
-        const auto bytes = static_cast<std::int64_t>(out_.connection().taken() - taken_);
-        const double seconds = std::chrono::duration<double>(now - taken_at_).count();
-        if (bytes <= 0 || static_cast<double>(bytes) < seconds * min_rate_) return false;
-        note_taken(now);
-        return true;
     }
 
     void pump(time_point now) {
         if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
-        mark_replies();
+        replies_.mark(out_);
         const pump_result left = out_.pump();
         is_blocked_ = left.status == pump_status::blocked;
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
@@ -634,39 +608,19 @@ private:
         is_blocked_ = false;
         write_deadline_ = no_deadline;
         const drain_report report = out_.report();
-        note_taken(now);
-        switch (report.reason) {
-        case errc::none:
-        case errc::write_failed:
-        case errc::write_timed_out:
-        case errc::drain_timed_out: end_.on_output_over(report.is_clean(), now); break;
-        default:
-            if (report.ends_with_close())
-                end_.on_output_over(true, now);
-            else
-                end_.on_abort();
+        taken_.start(out_.connection().taken(), now);
+        if (const end_of_write how = end_as(report); how == end_of_write::aborted) {
+            end_.on_abort();
+        } else {
+            end_.on_output_over(how == end_of_write::drained, now);
         }
-        blame(report.reason);
+        ending_.blame(report.reason);
         replies_.clear();
-    }
-
-    void mark_replies() {
-        if (!replies_.wants_mark()) return;
-        replies_.begin_mark();
-        const errc error = out_.flush({&endpoint::on_mark_passed, this});
-        if (error != errc::none)
-            replies_.drop_mark(); // no room for it now; or the end, which clears everything
-    }
-    static void on_mark_passed(void* context, errc) noexcept {
-        static_cast<endpoint*>(context)->replies_.pass_mark();
     }
 
     void tell_room() {
         if constexpr (detail::has_on_room<Handler, endpoint>) {
-            if (!wants_room_.load(std::memory_order_relaxed) || out_.queued_bytes() > room_at_bytes_ ||
-                out_.queued_frames() > room_at_frames_)
-                return;
-            wants_room_.store(false, std::memory_order_relaxed);
+            if (!room_.is_back(out_)) return;
             const in_the_turn inside(*this);
             guard([&] { handler_.on_room(*this); });
             write_is_due_ = true; // what it sent
@@ -679,19 +633,19 @@ private:
     /// True: it is over.
     bool step_end(time_point now) {
         if (!writer_is_over_) return false;
-        if (end_.is_waiting() &&
-            (peer_took_some(now) || (!is_listening_ && !end_.is_discarding() && kept() != 0)))
+        if (end_.is_waiting() && (taken_.has_moved(out_.connection().taken(), now) ||
+                                  (!is_listening_ && !end_.is_discarding() && !kept_.empty())))
             end_.on_progress(now);
         const end_actions due = end_.next(now);
-        if (end_.missed_close()) blame(errc::timed_out);
+        if (end_.missed_close()) ending_.blame(errc::timed_out);
         if (due.end_output) out_.connection().end_output();
         if (due.disconnect) {
             out_.connection().disconnect();
             const in_the_turn inside(*this);
             input_is_over_ = true;
-            if (kept() == 0) end_messages();
+            if (kept_.empty()) end_messages();
             handle_here();
-            if (kept() != 0 && !is_held_back()) work_is_due_ = true; // it still has its turn
+            if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
             handler_by_ = deadline_after(now, close_timeout_);
         }
         if (!end_.is_gone()) return false;
@@ -700,8 +654,8 @@ private:
         if (std::exchange(handled_before_, handled) != handled)
             handler_by_ = deadline_after(now, close_timeout_);
         if (now < handler_by_) return false;
-        how_.handler_still_runs = true;
-        blame(errc::timed_out);
+        ending_.handler_still_runs();
+        ending_.blame(errc::timed_out);
         static_cast<void>(inbox_.close(errc::timed_out)); // no more of them
         return true;
     }
@@ -709,16 +663,10 @@ private:
     endpoint_wants finish() {
         const in_the_turn inside(*this);
         is_finished_ = true;
-        how_.written = out_.report();
-        how_.handled = inbox_.report();
-        blame(how_.handled.reason);
-        if (how_.written.close != close_code::abnormal) ++how_.control_frames;
-        if (!how_.peer_closed)
-            how_.code = how_.written.ends_with_close() ? how_.written.close : close_code::abnormal;
-        handled_.close(how_.reason == errc::none ? errc::closed : how_.reason);
+        const ending& how = ending_.finish(out_.report(), inbox_.report());
+        handled_.close(how.reason == errc::none ? errc::closed : how.reason);
         if constexpr (detail::has_on_finished<Handler, endpoint>)
-            static_cast<void>(
-                detail::call_hook([&] { handler_.on_finished(*this, how_); })); // it is over anyway
+            static_cast<void>(detail::call_hook([&] { handler_.on_finished(*this, how); }));
         return {.read = false, .finished = true};
     }
 
@@ -728,56 +676,44 @@ private:
         also(write_deadline_);
         if (in_.open()) also(message_by_);
         also(end_.deadline());
-        if (owes_close()) also(close_by_);
+        also(owed_.deadline());
         if (end_.is_gone()) also(handler_by_);
         return first;
-    }
-    /// A timer that fires too early costs a call; one that moves with every message costs a call for each.
-    [[nodiscard]] time_point lazy(time_point due, time_point now) noexcept {
-        if (due < told_deadline_ || told_deadline_ <= now || due == no_deadline) told_deadline_ = due;
-        return told_deadline_;
     }
 
     heartbeat beat_;
     reader_type in_;
     stream_end end_;
-    ending how_;
+    detail::ending_record ending_;
     endpoint_counters counters_;
-    byte_buffer rest_;        ///< what came while reading was held back
-    std::size_t rest_at_ = 0; ///< its first byte that was not read
-    std::unique_ptr<rates> rates_; ///< where there are any
+    detail::kept_input kept_; ///< what came while reading was held back
+    detail::input_rates rates_;
     time_point write_deadline_ = no_deadline;
     time_point message_by_ = no_deadline; ///< of an unfinished message
-    time_point told_deadline_ = no_deadline;
-    time_point close_by_ = no_deadline;   ///< while an owed Close waits for the messages before it
+    detail::lazy_deadline told_deadline_;
     time_point handler_by_ = no_deadline; ///< while only a handler is waited for
-    time_point taken_at_{};
-    std::uint64_t taken_ = 0;
+    detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
-    std::unique_ptr<control_frame> owed_close_; ///< the reply to the peer's Close, or to what it broke
+    detail::owed_close owed_;
     const duration close_timeout_;
     const std::uint32_t handle_quantum_;
-    const std::uint32_t min_rate_;
     const std::size_t max_kept_;
-    const std::size_t room_at_bytes_;
-    const std::uint32_t room_at_frames_;
     errc input_error_ = errc::none;
     bool has_stopped_reading_ = false;
-    bool owes_lost_close_ = false; ///< the stream ended without a Close
     bool write_is_due_ = false;
     bool work_is_due_ = false;
     bool is_blocked_ = false;
     bool writer_is_over_ = false;
     bool input_is_over_ = false;
     bool is_finished_ = false;
-    bool is_listening_ = true;                                        ///< what the loop was told last
-    typename Traits::template atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
-    typename Traits::template atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
-    typename Traits::template atomic<bool> is_going_{false}; ///< the destructor runs: no thread is asked
-    typename Traits::template atomic<bool> wants_room_{false};
-    typename Traits::template atomic<std::uint64_t> sends_refused_{0};
-    typename Traits::template atomic<std::uint64_t> held_{
-        0}; ///< the number of the message that a coroutine holds
+    bool is_listening_ = true;              ///< what the loop was told last
+    atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
+    atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
+    atomic<bool> is_going_{false};          ///< the destructor runs: no thread is asked
+    /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
+    /// to come is the one to tell.
+    [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
+    detail::room_notice<Traits> room_;
     detail::unsent_replies<Traits> replies_;
 
     Handler handler_;

@@ -11,6 +11,7 @@
 #include "waiter.hpp"
 
 #include <coroutine>
+#include <utility>
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -26,7 +27,7 @@ public:
 
     ~basic_awaiter() {
         if (!is_suspended_) return;
-        [[maybe_unused]] const bool is_withdrawn = source_.remove(*this);
+        [[maybe_unused]] const bool is_withdrawn = withdraw();
         WSOLO_ASSERT(is_withdrawn, "a coroutine was destroyed while another thread was resuming it");
     }
 
@@ -47,6 +48,11 @@ public:
     [[nodiscard]] errc await_resume() noexcept {
         is_suspended_ = false;
         return outcome;
+    }
+
+    /// The coroutine will not be resumed. False: it was, or another thread is about to.
+    [[nodiscard]] bool withdraw() noexcept {
+        return is_suspended_ && source_.remove(*this) && std::exchange(is_suspended_, false);
     }
 
 private:

@@ -9,6 +9,7 @@
 //   session's last member.
 
 #include "../core/result.hpp"
+#include "detail/guard_list.hpp"
 #include "rundown.hpp"
 
 #include <new>
@@ -17,7 +18,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 namespace detail {
 
-/// What an anchor and its handles share: one allocation of 32 bytes.
+/// What an anchor and its handles share: one allocation of 32 bytes (40 in checked builds).
 template <class T, class Traits>
 struct session_block {
     explicit session_block(T& to) noexcept : target(&to) {}
@@ -30,23 +31,32 @@ struct session_block {
     basic_rundown<Traits> users;
     T* const target;
     typename Traits::template atomic<std::uint32_t> references{1};
+    [[no_unique_address]] guard_list<Traits> guards;
 };
 
 } // namespace detail
 
 /// A session in use. Move-only; empty when the session had closed. Keep it short: close() of the session
-/// waits for it.
+/// waits for it. The thread that has it must not be the one that destroys the session: checked builds say so.
 template <class T, class Traits = std_blocking_traits>
 class [[nodiscard]] basic_session_guard {
+    using block = detail::session_block<T, Traits>;
+
 public:
     basic_session_guard() = default;
-    basic_session_guard(typename basic_rundown<Traits>::guard inside, T* target) noexcept
-        : inside_(std::move(inside)), target_(inside_ ? target : nullptr) {}
+    basic_session_guard(typename basic_rundown<Traits>::guard inside, block& of) noexcept
+        : inside_(std::move(inside)),
+          place_(inside_ ? &of.guards : nullptr),
+          target_(inside_ ? of.target : nullptr) {}
     basic_session_guard(basic_session_guard&& other) noexcept
-        : inside_(std::move(other.inside_)), target_(std::exchange(other.target_, nullptr)) {}
+        : inside_(std::move(other.inside_)),
+          place_(std::move(other.place_)),
+          target_(std::exchange(other.target_, nullptr)) {}
     basic_session_guard& operator=(basic_session_guard&& other) noexcept {
+        if (this == &other) return *this;
+        place_ = std::move(other.place_); // while both sessions are still held
         inside_ = std::move(other.inside_);
-        target_ = this == &other ? target_ : std::exchange(other.target_, nullptr);
+        target_ = std::exchange(other.target_, nullptr);
         return *this;
     }
     ~basic_session_guard() = default;
@@ -62,6 +72,7 @@ public:
 
 private:
     typename basic_rundown<Traits>::guard inside_;
+    [[no_unique_address]] typename detail::guard_list<Traits>::place place_; ///< goes before it leaves
     T* target_ = nullptr;
 };
 
@@ -92,7 +103,7 @@ public:
     /// The session, for the life of the guard; empty once it closed. Never waits. The guard does not need
     /// this handle.
     [[nodiscard]] guard try_use() const noexcept {
-        return block_ == nullptr ? guard() : guard(block_->users.try_enter(), block_->target);
+        return block_ == nullptr ? guard() : guard(block_->users.try_enter(), *block_);
     }
 
     /// Whether try_use() cannot succeed any more.
@@ -157,6 +168,9 @@ private:
     void reset() noexcept {
         if (block_ == nullptr) return;
         close();
+        WSOLO_ASSERT(
+            !block_->guards.has_own(),
+            "a session is destroyed by a thread that has a guard of it in use: it would wait for itself");
         static_cast<void>(wait()); // without a deadline it can only end drained
         std::exchange(block_, nullptr)->release();
     }

@@ -38,7 +38,7 @@ struct writer_limits {
     /// errc::queue_full (it may fit later) or errc::too_large (it never will). The heap that the queue holds stays
     /// below this x 1.25 + 64 KiB, and the control reserve has its own (up to 256 bytes for each frame in it).
     /// The default always has room for the longest default message in an empty queue.
-    std::size_t max_bytes = default_max_message + 64 * 1024;
+    std::size_t max_bytes = 2 * default_max_message;
     /// Bytes of payload that one message may have, in all its frames: errc::too_large above. The default is what a peer's
     /// reader takes by default.
     std::uint32_t max_message = default_max_message;

@@ -9,6 +9,7 @@
 
 #include "../core/bytes.hpp"
 #include "../sync/traits.hpp"
+#include "report.hpp"
 
 #include <concepts>
 #include <utility>
@@ -31,6 +32,17 @@ enum class end_of_write : std::uint8_t {
     failed, ///< a write failed, or took too long: nothing more can be written, the peer's bytes can still be read
     aborted, ///< the connection is to go: a transport that can ends both directions, so that a blocked reader wakes
 };
+
+/// What the transport of a writer with this report is told.
+[[nodiscard]] constexpr end_of_write end_as(const drain_report& report) noexcept {
+    if (report.ends_with_close()) return end_of_write::drained;
+    switch (report.reason) {
+    case errc::write_failed:
+    case errc::write_timed_out:
+    case errc::drain_timed_out: return end_of_write::failed;
+    default: return end_of_write::aborted;
+    }
+}
 
 /// A connection's write side.
 /// - `write(parts, deadline)`: writes from the parts, in order, as one gather write. It may take fewer bytes

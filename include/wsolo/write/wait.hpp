@@ -13,7 +13,7 @@
 
 #include "../sync/parker.hpp"
 #include "../sync/stop_hook.hpp"
-#include "single_writer.hpp"
+#include "detail/writer_access.hpp"
 
 #include <concepts>
 #include <new>
@@ -27,23 +27,6 @@ concept observed_send = requires(Send send, on_outcome on_done) {
 };
 
 namespace detail {
-
-/// Reaches what a wait needs of a writer.
-struct writer_access {
-    template <class Writer>
-    static auto& drive(Writer& writer) noexcept {
-        return writer.drive_;
-    }
-    template <class Writer>
-    static errc queue_mark(Writer& writer, on_outcome on_done) {
-        return writer.queue_mark(on_done, true);
-    }
-    template <class Writer>
-    static errc send(Writer& writer, opcode op, const_bytes payload, on_outcome on_done,
-                     room_waiter* waiter) {
-        return writer.send_waiting(op, payload, on_done, waiter);
-    }
-};
 
 /// One outcome, and a thread that may sleep until it. Two references, the thread's and the item's.
 template <class Traits>
@@ -115,7 +98,8 @@ public:
                 waiting_thread* self;
                 Driver& drive;
                 ~leaves_if_thrown() {
-                    if (self != nullptr && self->leave(drive) == errc::none) self->decline(drive);
+                    if (self != nullptr && self->leave(drive) == errc::none)
+                        writer_access::decline(drive, *self);
                 }
             } guard{this, drive};
             const auto nudge = [this]() noexcept { parker_->nudge(); };
@@ -130,24 +114,9 @@ public:
     /// Waits no more. errc::none: room was granted; closed; timed_out: neither came.
     template <class Driver>
     [[nodiscard]] errc leave(Driver& drive) noexcept {
-        errands todo;
-        queue* idle = nullptr;
-        const bool is_withdrawn = drive.box.withdraw(*this, todo, idle);
-        todo.run();
-        queue::destroy(idle);
-        if (is_withdrawn) return errc::timed_out;
+        if (writer_access::withdraw(drive, *this)) return errc::timed_out;
         parker_->park(); // it is being woken: the waker's touch must be over before the node goes
         return drive.box.state_of(*this) == room_state::granted ? errc::none : errc::closed;
-    }
-
-    /// Its push failed for good.
-    template <class Driver>
-    void decline(Driver& drive) noexcept {
-        errands todo;
-        queue* idle = nullptr;
-        drive.box.decline(*this, todo, idle);
-        todo.run();
-        queue::destroy(idle);
     }
 
     /// For the next sleep: a parker is released once.
@@ -163,11 +132,7 @@ struct withdrawal {
     Writer& writer;
     Outcome* awaited;
     ~withdrawal() {
-        errands todo;
-        queue* idle = nullptr;
-        if (writer_access::drive(writer).box.withdraw_mark(awaited, todo, idle)) awaited->drop();
-        todo.run();
-        queue::destroy(idle);
+        if (writer_access::withdraw_mark(writer_access::drive(writer), awaited)) awaited->drop();
     }
 };
 
@@ -182,7 +147,7 @@ struct blocking_waits {
             waiter.renew();
             const errc pushed = push(&waiter);
             if (pushed != errc::none && pushed != errc::queue_full)
-                waiter.decline(writer_access::drive(writer));
+                writer_access::decline(writer_access::drive(writer), waiter);
             if (pushed != errc::queue_full) return pushed;
             if (const errc woken = waiter.wait(writer_access::drive(writer), deadline, stop);
                 woken != errc::none)

@@ -3,8 +3,7 @@
 // A POSIX stream socket as a transport: one sendmsg per write, partial writes kept, SIGPIPE never raised.
 //
 // Laws of this file:
-// - The descriptor is borrowed: the server that accepted it reads it and closes it, after the writer is
-// finished.
+// - The descriptor is borrowed: the server that accepted it reads it, and closes it when the connection is over.
 // - SIGPIPE is suppressed per call (MSG_NOSIGNAL) or per socket (SO_NOSIGPIPE), never by asking the
 // application.
 // - Works with blocking and non-blocking descriptors, and with any readiness loop (epoll, kqueue, poll).
@@ -13,8 +12,12 @@
 
 #include <cerrno>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#if defined(__linux__)
+#include <linux/sockios.h>
+#endif
 
 namespace wsolo::inline WSOLO_ABI::adapt {
 
@@ -63,11 +66,21 @@ public:
         }
     }
 
-    /// Drained: no more is sent, and the peer's Close can still be read. Broken: both directions end, so that
-    /// whoever reads this socket sees the end too.
+    /// An abort ends both directions, so that a thread that waits in recv() sees the end too.
     void finish(end_of_write why) noexcept {
-        ::shutdown(descriptor_, why == end_of_write::drained ? SHUT_WR : SHUT_RDWR);
+        if (why == end_of_write::aborted) disconnect();
     }
+    /// Our FIN: nothing more will be written; the peer's bytes can still be read.
+    void end_output() noexcept { ::shutdown(descriptor_, SHUT_WR); }
+    void disconnect() noexcept { ::shutdown(descriptor_, SHUT_RDWR); }
+
+#if defined(SIOCOUTQ)
+    /// Bytes in the socket's buffer that the peer has not acknowledged. One system call; 0 where the system can't say.
+    [[nodiscard]] std::size_t unsent() const noexcept {
+        int bytes = 0;
+        return ::ioctl(descriptor_, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
+    }
+#endif
 
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
@@ -98,6 +111,6 @@ private:
     int descriptor_;
 };
 
-static_assert(waitable_transport<posix_socket>);
+static_assert(waitable_transport<posix_socket> && byte_stream<posix_socket>);
 
 } // namespace wsolo::inline WSOLO_ABI::adapt

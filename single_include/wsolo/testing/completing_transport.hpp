@@ -57,6 +57,9 @@ public:
     [[nodiscard]] int cancels() const noexcept { return cancels_; }
     [[nodiscard]] int finishes() const noexcept { return finishes_; }
     [[nodiscard]] end_of_write finished_as() const noexcept { return finished_as_; }
+    /// Whether our FIN was sent, and whether the connection is gone.
+    [[nodiscard]] bool output_ended() const noexcept { return output_ended_; }
+    [[nodiscard]] bool disconnected() const noexcept { return disconnected_; }
 
 private:
     friend class completing_transport;
@@ -85,6 +88,7 @@ private:
     std::vector<time_point> deadlines_;
     int cancels_ = 0, finishes_ = 0;
     end_of_write finished_as_ = end_of_write::drained;
+    bool output_ended_ = false, disconnected_ = false;
 };
 
 /// What the writer gets: a reference to the wire.
@@ -96,6 +100,8 @@ public:
     }
     void cancel_write() { wire_->cancel_write(); }
     void finish(end_of_write why) { wire_->finish(why); }
+    void end_output() { wire_->output_ended_ = true; }
+    void disconnect() { wire_->disconnected_ = true; }
 
 private:
     completing_wire* wire_;

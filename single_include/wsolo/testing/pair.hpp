@@ -112,10 +112,14 @@ public:
     [[nodiscard]] std::string receive(std::size_t at_most = static_cast<std::size_t>(-1)) {
         return in_->read(at_most, virtual_clock::now());
     }
+    /// Bytes that have arrived and were not read.
+    [[nodiscard]] std::size_t unread() const noexcept { return in_->readable(); }
     /// Everything was read, and the peer ended its direction (or a reset did).
     [[nodiscard]] bool is_at_end() const noexcept { return in_->is_at_end(); }
     /// A reset arrived: nothing can be written, and after what has arrived there is nothing to read.
     [[nodiscard]] bool is_reset() const noexcept { return is_broken_; }
+    /// The output has ended, by whichever call.
+    [[nodiscard]] bool has_ended_output() const noexcept { return has_ended_; }
     /// Ends the output (FIN).
     void end_output() {
         if (!is_broken_ && !std::exchange(has_ended_, true)) out_->end(virtual_clock::now());
@@ -161,7 +165,7 @@ private:
         endpoint_wants (*end_of_input)(void*, errc) = nullptr;
         endpoint_wants (*run)(void*) = nullptr;
     };
-    /// Runs at one instant, with nothing read, before a side counts as spinning.
+    /// Runs at one instant, with nothing read or written, before a side counts as spinning.
     static constexpr unsigned most_runs = 100'000;
 
     template <class Wants>
@@ -222,6 +226,7 @@ private:
         if (!is_awake()) return false;
         const time_point now = virtual_clock::now();
         if (std::exchange(turns_at_, now) != now) runs_ = 0;
+        if (std::exchange(written_, out_->taken()) != out_->taken()) runs_ = 0;
         if (is_spinning()) return false;
         if (std::exchange(is_due_, false)) return run();
         bool did = false;
@@ -258,6 +263,7 @@ private:
     endpoint_wants wants_{};
     time_point asleep_until_ = time_point::min();
     time_point turns_at_ = time_point::min();
+    std::uint64_t written_ = 0;
     unsigned runs_ = 0;
     bool has_spun_ = false;
     bool is_due_ = false, is_end_told_ = false, tells_hangups_ = false;

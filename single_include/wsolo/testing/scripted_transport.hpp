@@ -59,6 +59,9 @@ public:
     [[nodiscard]] const std::vector<scripted_call>& calls() const noexcept { return calls_; }
     [[nodiscard]] int finishes() const noexcept { return finishes_; }
     [[nodiscard]] end_of_write finished_as() const noexcept { return finished_as_; }
+    /// Whether our FIN was sent, and whether the connection is gone.
+    [[nodiscard]] bool output_ended() const noexcept { return output_ended_; }
+    [[nodiscard]] bool disconnected() const noexcept { return disconnected_; }
 
 private:
     friend class scripted_transport;
@@ -103,6 +106,7 @@ private:
     std::vector<scripted_call> calls_;
     int finishes_ = 0;
     end_of_write finished_as_ = end_of_write::drained;
+    bool output_ended_ = false, disconnected_ = false;
 };
 
 /// What the writer gets: a reference to the wire.
@@ -113,6 +117,8 @@ public:
         return wire_->write(parts, deadline);
     }
     void finish(end_of_write why) { wire_->finish(why); }
+    void end_output() { wire_->output_ended_ = true; }
+    void disconnect() { wire_->disconnected_ = true; }
 
 private:
     scripted_wire* wire_;

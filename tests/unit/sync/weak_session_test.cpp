@@ -1,11 +1,16 @@
 // Would catch: a handle that reaches a session that is gone, a session destroyed under a guard, a shared
-// block that is freed too early or never.
+// block that is freed too early or never, a thread that waits for its own guard in silence, and one that is said to do so
+// when another thread has the guard.
 
 #include <support/catch.hpp>
+#include <support/exact_bytes.hpp>
+#include <support/own_process.hpp>
 #include <support/sync.hpp>
 
 #include <wsolo/sync/weak_session.hpp>
 
+#include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -120,4 +125,70 @@ TEST_CASE("threads use a session through handles while it comes and goes", "[syn
         for (std::thread& user : users) user.join();
     }
     SUCCEED();
+}
+
+#if defined(__linux__) && WSOLO_ENABLE_ASSERTS && !WSOLO_TEST_ASAN
+namespace {
+
+/// In a process of its own: it must not come back.
+void check_told(const std::string& test) {
+    const support::told told = support::run_in_own_process(test);
+    CHECK(told.status != 0);
+    CHECK(told.output.find("a session is destroyed by a thread that has a guard of it in use") !=
+          std::string::npos);
+}
+
+} // namespace
+
+TEST_CASE("destroys its session under its own guard", "[.under_own_guard]") {
+    auto target = std::make_unique<session>();
+    const auto other = target->anchor.handle();
+    if (auto use = target->anchor.handle().try_use()) {
+        static_cast<void>(other.try_use()->sent); // a second one, which is gone again
+        target.reset();
+    }
+}
+TEST_CASE("destroys its session under a guard that was moved", "[.under_moved_guard]") {
+    auto target = std::make_unique<session>();
+    std::optional<wsolo::session_guard<session>> outer;
+    {
+        auto first = target->anchor.handle().try_use();
+        auto second = std::move(first);
+        outer = std::move(second);
+    }
+    target.reset();
+}
+
+TEST_CASE("who destroys a session under a guard of its own is told so", "[sync][weak_session]") {
+    check_told("[.under_own_guard]");
+    check_told("[.under_moved_guard]");
+}
+#endif
+
+TEST_CASE("a guard in the hands of another thread is no mistake", "[sync][weak_session]") {
+    for (const bool is_moved : {true, false}) {
+        auto target = std::make_unique<session>();
+        const auto handle = target->anchor.handle();
+        std::atomic<bool> is_going{false};
+        std::thread other;
+        if (is_moved) {
+            other = std::thread([use = handle.try_use(), &is_going] {
+                while (!is_going || !use) std::this_thread::yield();
+            });
+        } else { // it was never moved, only where it lies was handed over
+            auto* const heap = new wsolo::session_guard<session>(handle.try_use());
+            other = std::thread([heap, &is_going] {
+                while (!is_going) std::this_thread::yield();
+                delete heap;
+            });
+        }
+        std::thread late([&] {
+            while (!handle.is_expired()) std::this_thread::yield(); // the destructor waits
+            is_going = true;
+        });
+        target.reset();
+        other.join();
+        late.join();
+        CHECK_FALSE(handle.try_use());
+    }
 }

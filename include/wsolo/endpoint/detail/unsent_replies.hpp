@@ -6,6 +6,7 @@
 //   mark for each half of the bound, so that handling goes on while the first half leaves.
 // - Any thread adds and asks; one thread, the loop's, places marks. A mark may pass in any thread.
 
+#include "../../core/error.hpp"
 #include "../../core/limit.hpp"
 
 #include <cstddef>
@@ -25,13 +26,27 @@ public:
         count_.fetch_add(1);
     }
     /// Whether no more is to be handled now.
-    [[nodiscard]] bool is_full() const noexcept { return are_full(marked_bytes_.load(), marked_count_.load()); }
+    [[nodiscard]] bool is_full() const noexcept {
+        return are_full(marked_bytes_.load(), marked_count_.load());
+    }
 
     // ---- the loop's
 
-    /// Whether a mark is due: half of a bound is used, and none is out.
+    /// Queues a mark if one is due: half of a bound is used, and none is out.
+    template <class Writer>
+    void mark(Writer& out) {
+        if (!wants_mark()) return;
+        begin_mark();
+        const auto on_passed = [](void* context, errc) noexcept {
+            static_cast<unsent_replies*>(context)->pass_mark();
+        };
+        if (out.flush({on_passed, this}) != errc::none)
+            drop_mark(); // no room now, or the end, which clears everything
+    }
+
     [[nodiscard]] bool wants_mark() const noexcept {
-        return marked_count_.load() == 0 && (bytes_.load() > max_bytes_ / 2 || count_.load() > max_count_ / 2);
+        return marked_count_.load() == 0 &&
+               (bytes_.load() > max_bytes_ / 2 || count_.load() > max_count_ / 2);
     }
     /// A mark is about to be queued after what was counted so far.
     void begin_mark() noexcept {
@@ -53,7 +68,9 @@ public:
         if (are_full(bytes + marked_bytes_.load(), count + marked_count_.load())) has_room_again_.store(true);
     }
     /// Whether there is room where there was none: what was held back is to be roused.
-    [[nodiscard]] bool take_room() noexcept { return has_room_again_.load() && has_room_again_.exchange(false); }
+    [[nodiscard]] bool take_room() noexcept {
+        return has_room_again_.load() && has_room_again_.exchange(false);
+    }
 
     // ---- any thread's
 

@@ -275,15 +275,6 @@ private:
         return {pump_status::finished};
     }
 
-    static end_of_write end_as(const drain_report& report) noexcept {
-        if (report.ends_with_close()) return end_of_write::drained;
-        switch (report.reason) {
-        case errc::write_failed:
-        case errc::write_timed_out:
-        case errc::drain_timed_out: return end_of_write::failed;
-        default: return end_of_write::aborted;
-        }
-    }
     void end_transport(const drain_report& report) noexcept {
         const end_of_write how = end_as(report);
 #if WSOLO_HAS_EXCEPTIONS

@@ -54,7 +54,7 @@ struct fixture {
     bool follow(std::size_t size, const wsolo::on_outcome& done = {}, errc expected = errc::none) {
         const auto encode = [](wsolo::mutable_bytes at) { std::memset(at.data(), 0, at.size()); };
         const auto make = [&](entry* kept) { return entry::make_own(size, done, kept); };
-        wake owed{};
+        owed = wake::nothing;
         if (box.lock_and_follow(size, done, encode, owed)) return true;
         errands todo;
         entry* owned = nullptr;
@@ -79,6 +79,7 @@ struct fixture {
     [[nodiscard]] taken write_all() const { return plan.take(plan.bytes()); }
 
     outbox box;
+    wake owed = wake::nothing; ///< by what followed
     wsolo::pump_result instead;
     wsolo::detail::round now;
     batch plan;
@@ -148,6 +149,22 @@ TEST_CASE("a frame takes the straight path where nothing has to be decided, and 
         CHECK_FALSE(f.follow(10));
         while (f.box.queued_bytes() + 10 + wsolo::frame_overhead <= 1000) CHECK(f.follow(10));
         CHECK_FALSE(f.follow(10, {}, errc::queue_full));
+    }
+    { // it has the observer told of a climb
+        wsolo::writer_limits limits;
+        limits.max_bytes = 1000;
+        limits.high_water = 50;
+        fixture f(limits);
+        CHECK_FALSE(f.follow(10));
+        REQUIRE(f.begin());
+        REQUIRE(f.step() == next_step::write);
+        REQUIRE(f.step({}, true) == next_step::parked);
+        while (f.box.queued_bytes() + 10 + wsolo::frame_overhead < 500) {
+            CHECK(f.follow(10));
+            CHECK(f.owed == wake::nothing);
+        }
+        CHECK(f.follow(10));
+        CHECK(f.owed == wake::hook);
     }
     { // in no other message
         fixture f;

@@ -1,0 +1,152 @@
+#pragma once
+// An endpoint with its handshake in front: what server_connection and client_connection have in common.
+//
+// Laws of this file:
+// - One object, the same calls and the same wants, from the first byte to the end: the loop is endpoint's, in its six lines.
+// - Until the connection is open there is no endpoint, and no handle: nothing that others send can overtake the handshake.
+//   Once it is open the handshake's memory is gone.
+// - Everything belongs to the loop's thread. Others use what opened()->handle() gives.
+// - Every end is bounded: the handshake's, an answer's, and the endpoint's.
+
+#include "detail/opening.hpp"
+#include "detail/opening_hooks.hpp"
+#include "endpoint.hpp"
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// An endpoint's, and what bounds the handshake before it.
+struct connection_options : endpoint_options {
+    /// From the connection's making until its handshake is decided. A server answers what is late by 408.
+    std::chrono::milliseconds handshake_timeout{10'000};
+};
+
+/// See the file's laws. `Opening` is what it is until it is open; server_connection and client_connection say which.
+template <class Opening>
+class basic_connection {
+public:
+    using endpoint_type = typename Opening::endpoint_type;
+    using weak_handle = typename endpoint_type::weak_handle;
+
+    basic_connection(const basic_connection&) = delete;
+    basic_connection& operator=(const basic_connection&) = delete;
+
+    // ---- the loop's: see endpoint's functions of these names
+
+    endpoint_wants receive(mutable_bytes received) {
+        if (whole_) return whole_->receive(received);
+        if (is_asking()) opening_->ask(received);
+        return turn(received);
+    }
+    endpoint_wants end_of_input(errc why = errc::none) {
+        if (whole_) return whole_->end_of_input(why);
+        if (is_asking()) opening_->end_asking(why);
+        if (opening_ != nullptr) opening_->common.end_input(why);
+        return turn();
+    }
+    endpoint_wants run() { return whole_ ? whole_->run() : turn(); }
+
+    /// Begins the closing handshake, and runs. Before the connection is open: a server answers by 503, a client goes.
+    endpoint_wants close(close_code code = close_code::normal, std::string_view reason = {}) {
+        if (!whole_) return stop();
+        static_cast<void>(whole_->close(code, reason)); // closed before: then that goes on
+        return whole_->run();
+    }
+    endpoint_wants close(close_code code, std::string_view reason, duration within) {
+        if (!whole_) return stop();
+        static_cast<void>(whole_->close(code, reason, within));
+        return whole_->run();
+    }
+    /// Ends it without a Close, and without an answer.
+    endpoint_wants abort(errc why = errc::aborted) {
+        if (whole_) {
+            whole_->abort(why);
+        } else if (opening_ != nullptr) {
+            opening_->common.give_up(why == errc::none ? errc::aborted : why);
+        }
+        return run();
+    }
+
+    // ---- what it is
+
+    /// The endpoint once the connection is open, until this is destroyed; nullptr before, and if it never was.
+    [[nodiscard]] endpoint_type* opened() noexcept { return whole_ ? &*whole_ : nullptr; }
+    [[nodiscard]] const endpoint_type* opened() const noexcept { return whole_ ? &*whole_ : nullptr; }
+    /// The status of the HTTP answer that was sent or received; 0: there was none yet.
+    [[nodiscard]] int status() const noexcept {
+        return whole_ ? 101 : opening_ != nullptr ? opening_->common.status : 0;
+    }
+    /// Complete once `finished`. Of a connection that was never open: the reason, and nothing else; none when an answer of
+    /// the handler's own choice (http_reply::respond) ended it.
+    [[nodiscard]] ending how_it_ended() const {
+        if (whole_) return whole_->how_it_ended();
+        ending how;
+        how.reason = opening_ != nullptr ? opening_->common.reason : errc::out_of_memory;
+        return how;
+    }
+
+protected:
+    using parts = typename Opening::parts;
+
+    /// Without memory the connection is gone at once.
+    template <class... Rest>
+    explicit basic_connection(parts kept, Rest&... rest)
+        : opening_(new(std::nothrow) Opening(std::move(kept), rest...)) {
+        detail::check_opening_hooks<decltype(parts::handler), endpoint_type>();
+        // NOLINTNEXTLINE(bugprone-use-after-move): without memory nothing was moved
+        if (opening_ == nullptr) kept.connection.disconnect();
+    }
+    ~basic_connection() = default;
+
+    /// A request that was parsed already, and what follows it.
+    template <class Request>
+    endpoint_wants take(const Request& parsed, mutable_bytes rest) {
+        if (is_asking()) opening_->ask(parsed);
+        return turn(rest);
+    }
+
+private:
+    [[nodiscard]] bool is_asking() const noexcept {
+        return opening_ != nullptr && opening_->common.state == detail::opening_state::asking;
+    }
+
+    endpoint_wants stop() {
+        if (is_asking()) opening_->stop();
+        if (opening_ != nullptr && opening_->common.state == detail::opening_state::agreed)
+            opening_->common.give_up(errc::aborted);
+        return turn();
+    }
+
+    /// What is due, and what that makes of the connection. `rest`: what followed the handshake.
+    endpoint_wants turn(mutable_bytes rest = {}) {
+        if (opening_ == nullptr) return {.read = false, .finished = true};
+        auto& common = opening_->common;
+        if (is_asking() && common.now() >= common.by) opening_->expire();
+        if (common.state == detail::opening_state::refused) common.end.on_discarded(rest.size());
+        if (common.step()) return open(rest);
+        if (!common.keep(rest)) static_cast<void>(common.step());
+        return common.wants();
+    }
+
+    endpoint_wants open(mutable_bytes rest) {
+        const bool input_is_over = opening_->common.input_is_over;
+        const errc input_error = opening_->common.input_error;
+        byte_buffer early = std::move(opening_->common.early);
+        parts from = std::move(opening_->common.parts);
+        opening_.reset(); // before the first message: its memory is the endpoint's
+        whole_.emplace(std::move(from.connection), std::move(from.hook), std::move(from.handler),
+                       from.options, std::move(from.side), std::move(from.work));
+        if constexpr (detail::has_on_upgraded<decltype(parts::handler), endpoint_type>) {
+            if (!detail::call_hook([&] { whole_->handler().on_upgraded(*whole_); }))
+                whole_->abort(errc::handler_failed);
+        }
+        if (!early.empty()) static_cast<void>(whole_->receive(early.view()));
+        if (!rest.empty()) static_cast<void>(whole_->receive(rest));
+        if (input_is_over) static_cast<void>(whole_->end_of_input(input_error));
+        return whole_->run();
+    }
+
+    std::unique_ptr<Opening> opening_; ///< until it is open
+    std::optional<endpoint_type> whole_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI

@@ -1,0 +1,276 @@
+#pragma once
+// Who is there: connections of any type, in any number of loops and threads, that are sent to together and closed together.
+//
+//     wsolo::connection_group everyone;
+//     auto seat = everyone.join(connection.handle());              // an endpoint's own loop; it leaves with its seat
+//     everyone.send_text("tick");                                  // any thread; one frame for all
+//     everyone.close_all(wsolo::close_code::service_restart, "deploy", 30s, 20s);
+//     const wsolo::errc how = everyone.wait(deadline);             // until the last one has left; then report()
+//
+// Laws of this file:
+// - No member is waited for. What is sent to all is queued with each, or counted as not; one that is slow, hung or about to
+//   go holds up neither the sender nor the other members.
+// - No member is kept alive, and none is called under a lock. A member that is destroyed leaves.
+// - It starts no thread and sets no timer: closes that are spread over time are begun by each member's own loop, at the
+//   deadline that its seat tells it.
+// - Once it closes, no one joins.
+
+#include "../write/outbound.hpp"
+#include "detail/group_roll.hpp"
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What becomes of a member whose queue has no room for what is sent to all. It is counted in either case.
+enum class when_member_full : std::uint8_t {
+    skip,       ///< it does not get this message
+    disconnect, ///< it is aborted (errc::queue_full): a peer this slow is worse than none
+};
+
+/// What can be a member: an endpoint, or what has these functions of its, callable by any thread. A server takes the shared
+/// frame itself; a client sends what is in it, masked by a key of its own.
+template <class T>
+concept group_member =
+    requires(T& member, close_code code, std::string_view reason, duration within, errc why) {
+        { member.close(code, reason, within) } -> std::same_as<errc>;
+        { member.abort(why) };
+        { member.ask_for_turn() }; // run() is to be called soon: the seat has news
+        requires std::same_as<std::remove_cv_t<decltype(T::self)>, role>;
+    } && (T::self == role::server ? requires(T& member, const shared_frame& frame) {
+        { member.send(frame) } -> std::same_as<errc>;
+    } : requires(T& member, std::string_view text, const_bytes bytes) {
+        { member.send_text(text) } -> std::same_as<errc>;
+        { member.send_binary(bytes) } -> std::same_as<errc>;
+    });
+
+/// What came of a message to all. Members that were closing already, or gone, are not counted.
+struct [[nodiscard]] sent_to_all {
+    std::size_t accepted = 0; ///< queued
+    std::size_t full = 0;     ///< had no room
+    std::size_t refused = 0;  ///< did not take it for another reason
+    /// Why there was no frame to send, or why the first of `refused` did not take it.
+    errc error = errc::none;
+};
+
+namespace detail {
+
+template <class T>
+errc send_to_member(T& to, const shared_frame& frame) {
+    if constexpr (T::self == role::server) {
+        return to.send(frame);
+    } else {
+        const header_parse parsed = parse_header(frame.bytes());
+        const frame_header& header = parsed.header;
+        if (!is_one_whole_frame<role::server>(parsed, frame.bytes()) || header.rsv1 || is_control(header.op))
+            return errc::raw_frame_malformed;
+        const const_bytes payload = frame.bytes().subspan(parsed.size);
+        return header.op == opcode::text ? to.send_text(text_of(payload)) : to.send_binary(payload);
+    }
+}
+
+template <class T, class HandleTraits>
+struct calls_by {
+    using handle = basic_weak_session<T, HandleTraits>;
+
+    static auto use(const std::byte* to) noexcept {
+        return std::launder(reinterpret_cast<const handle*>(to))->try_use();
+    }
+    static constexpr group_calls table{
+        [](const std::byte* to, const shared_frame& frame) {
+            const auto live = use(to);
+            return live ? send_to_member(*live, frame) : errc::closed;
+        },
+        [](const std::byte* to, close_code code, std::string_view reason, duration within) {
+            const auto live = use(to);
+            return live ? live->close(code, reason, within) : errc::closed;
+        },
+        [](const std::byte* to, errc why) {
+            if (const auto live = use(to)) live->abort(why);
+        },
+        [](const std::byte* to) {
+            if (const auto live = use(to)) live->ask_for_turn();
+        },
+        [](std::byte* old) noexcept { std::destroy_at(std::launder(reinterpret_cast<handle*>(old))); }};
+};
+
+} // namespace detail
+
+template <class Traits>
+class basic_connection_group;
+
+/// A member's place in a group. It is the member's loop's: kept beside the connection, or in it, and not thread-safe.
+/// Move-only, 8 bytes; leaves when it goes. It may outlive the group.
+template <class Traits>
+class [[nodiscard]] basic_group_seat {
+public:
+    /// In no group.
+    basic_group_seat() = default;
+    basic_group_seat(basic_group_seat&& other) noexcept : member_(std::exchange(other.member_, nullptr)) {}
+    basic_group_seat& operator=(basic_group_seat&& other) noexcept {
+        if (this != &other) {
+            leave();
+            member_ = std::exchange(other.member_, nullptr);
+        }
+        return *this;
+    }
+    ~basic_group_seat() { leave(); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return member_ != nullptr; }
+
+    /// In each turn of the member's loop: closes the member if that is due. O(1): a load.
+    void tick(time_point now) {
+        if (member_ != nullptr && now >= member_->close_at() && member_->take_close())
+            member_->roll().close(*member_, now);
+    }
+    /// When tick() has something to do; any thread's close_all() may change it, and asks for a turn then.
+    [[nodiscard]] time_point deadline() const noexcept {
+        return member_ == nullptr ? no_deadline : member_->close_at();
+    }
+
+    /// The connection ended: its numbers are added to the group's. Nothing when it had left.
+    void leave(const ending& how) noexcept { leave(&how); }
+    /// Leaves before it ended. What is being sent to all may still reach it; what is sent after this does not.
+    void leave() noexcept { leave(nullptr); }
+
+private:
+    friend basic_connection_group<Traits>;
+    using member = typename detail::group_roll<Traits>::member;
+
+    explicit basic_group_seat(member* joined) noexcept : member_(joined) {}
+    void leave(const ending* how) noexcept {
+        if (member_ == nullptr) return;
+        member& gone = *std::exchange(member_, nullptr);
+        gone.roll().leave(gone, how);
+    }
+
+    member* member_ = nullptr;
+};
+
+/// See the file's laws. Any thread may call any member function, also from within its members' callbacks; wait() not in a
+/// loop that a member needs. Its members may outlive it. One allocation, and one of 64 bytes for each member.
+template <class Traits>
+class basic_connection_group {
+    using roll = detail::group_roll<Traits>;
+    using member = typename roll::member;
+
+public:
+    using seat = basic_group_seat<Traits>;
+
+    explicit basic_connection_group(when_member_full policy = when_member_full::skip) noexcept
+        : roll_(roll::make()), policy_(policy) {}
+    basic_connection_group(const basic_connection_group&) = delete;
+    basic_connection_group& operator=(const basic_connection_group&) = delete;
+    ~basic_connection_group() {
+        if (roll_ != nullptr) roll_->drop();
+    }
+
+    /// A new member, of any type. It gets what is sent from now on, until its seat leaves. Errors: closed once the group
+    /// closes, or when there is no connection any more; out_of_memory. O(1).
+    template <group_member T, class HandleTraits>
+    [[nodiscard]] result<seat> join(basic_weak_session<T, HandleTraits> connection) noexcept {
+        if (connection.is_expired()) return errc::closed;
+        if (roll_ == nullptr) return errc::out_of_memory;
+        auto* fresh = new (std::nothrow)
+            member(*roll_, std::move(connection), detail::calls_by<T, HandleTraits>::table);
+        if (fresh == nullptr) return errc::out_of_memory;
+        if (roll_->join(*fresh)) return seat(fresh);
+        fresh->drop();
+        return errc::closed;
+    }
+
+    /// Members now: old at once.
+    [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(report().present); }
+    /// Sums so far; complete when wait() said errc::none.
+    [[nodiscard]] group_report report() const noexcept {
+        return roll_ == nullptr ? group_report{} : roll_->report();
+    }
+
+    /// Queues one message with every member: encoded once, and copied for none of the servers where it is larger than 512
+    /// bytes. Each member gets what one thread sends in that order. The caller vouches that a text is UTF-8. O(members).
+    sent_to_all send_text(std::string_view payload) {
+        WSOLO_ASSERT(is_valid_utf8(bytes_of(payload)), "a text message is UTF-8 (RFC 6455 §5.6)");
+        return send_message(opcode::text, bytes_of(payload));
+    }
+    sent_to_all send_binary(const_bytes payload) { return send_message(opcode::binary, payload); }
+    sent_to_all send(const shared_frame& frame) {
+        sent_to_all sum;
+        if (!frame) return {.error = errc::raw_frame_malformed};
+        if (roll_ == nullptr) return sum;
+        roll_->for_each([&](member& each) {
+            const errc answer = each.send(frame);
+            if (answer == errc::none) {
+                ++sum.accepted;
+            } else if (answer == errc::queue_full) {
+                ++sum.full;
+                if (policy_ == when_member_full::disconnect) each.abort(errc::queue_full);
+            } else if (answer != errc::closed && sum.refused++ == 0) {
+                sum.error = answer;
+            }
+        });
+        roll_->count_full(sum.full);
+        return sum;
+    }
+
+    /// Closes the group and all of its members: each with this Close, after what was queued for it, within `within` from now
+    /// (0: no bound), and then by its own times (the peer's answer, the stream's end). They begin evenly spread over `spread`,
+    /// so that not all peers come back at once, but over half of `within` at most. errc::closed: the group closed
+    /// before; then those that have yet to begin do so now, and within the shorter of the times. Errors, with nothing
+    /// done: invalid_close_code, invalid_close_reason. A reason that is too long is cut at a code point.
+    [[nodiscard]] errc close_all(close_code code, std::string_view reason, duration within,
+                                 duration spread = duration::zero()) {
+        reason = fit_close_reason(reason);
+        if (!may_be_sent(code)) return errc::invalid_close_code;
+        if (!is_valid_utf8(bytes_of(reason))) return errc::invalid_close_reason;
+        if (roll_ == nullptr) return errc::none;
+        const time_point now = Traits::clock::now();
+        const auto begun = roll_->begin_close(code, reason, deadline_after(now, bound_of(within)));
+        if (!begun.is_first) {
+            roll_->for_each([&](member& each) {
+                if (each.take_close()) roll_->close(each, now);
+            });
+            return errc::closed;
+        }
+        if (within != duration::zero() && spread > within / 2) spread = within / 2;
+        close_spread(now, begun.members == 0 ? spread : spread / static_cast<duration::rep>(begun.members));
+        return errc::none;
+    }
+
+    /// Ends every member without a Close: for those that are left when patience is over. Others may join, unless the group
+    /// closed.
+    void abort_all(errc why = errc::aborted) {
+        if (roll_ != nullptr) roll_->for_each([&](member& each) { each.abort(why); });
+    }
+
+    /// Waits until the group closed and the last member has left: errc::none. Otherwise timed_out or cancelled.
+    template <stop_token_like StopToken = never_stop>
+    [[nodiscard]] errc wait(time_point deadline = no_deadline, const StopToken& stop = {}) noexcept {
+        return roll_ == nullptr ? errc::none : roll_->wait(deadline, stop);
+    }
+
+private:
+    sent_to_all send_message(opcode op, const_bytes payload) {
+        const auto frame = make_shared_frame(op, payload);
+        if (!frame) return {.error = frame.error()};
+        return send(*frame);
+    }
+
+    /// The first begins now, each other one a `step` after the one before it.
+    void close_spread(time_point now, duration step) {
+        time_point begin = now;
+        roll_->for_each([&](member& each) {
+            if (begin <= now) {
+                roll_->close(each, now);
+            } else {
+                roll_->close_later(each, begin, now);
+            }
+            if (step > duration::zero()) begin = deadline_after(begin, step);
+        });
+    }
+
+    roll* const roll_;
+    const when_member_full policy_;
+};
+
+using connection_group = basic_connection_group<std_blocking_traits>;
+using group_seat = basic_group_seat<std_blocking_traits>;
+
+} // namespace wsolo::inline WSOLO_ABI

@@ -1,0 +1,49 @@
+#pragma once
+// The rates that an endpoint's input is held to, where there are any.
+//
+// Laws of this file:
+// - Without a rate it is a null pointer, and asks nothing.
+
+#include "../../session/rate_limit.hpp"
+
+#include <memory>
+#include <new>
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class input_rates {
+public:
+    enum class kind : std::uint8_t { messages, bytes, control_frames };
+
+    input_rates(const reading_rate& bound, time_point start) noexcept
+        : wanted_((bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) !=
+                  0) {
+        if (wanted_) limits_.reset(new (std::nothrow) limits(bound, start));
+    }
+
+    /// False: there was no memory for it.
+    [[nodiscard]] bool is_whole() const noexcept { return !wanted_ || limits_ != nullptr; }
+
+    /// False: it comes faster than it may.
+    [[nodiscard]] bool take(kind of, std::uint64_t count, time_point now) noexcept {
+        if (!limits_) return true;
+        rate_limit& limit = of == kind::messages ? limits_->messages
+                            : of == kind::bytes  ? limits_->bytes
+                                                 : limits_->control_frames;
+        return limit.take(count, now);
+    }
+
+private:
+    struct limits {
+        limits(const reading_rate& bound, time_point start) noexcept
+            : messages(bound.messages, start),
+              bytes(bound.bytes, start),
+              control_frames(bound.control_frames, start) {}
+        rate_limit messages, bytes, control_frames;
+    };
+
+    std::unique_ptr<limits> limits_;
+    bool wanted_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail

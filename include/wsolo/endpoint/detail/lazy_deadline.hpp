@@ -1,0 +1,22 @@
+#pragma once
+// The deadline that a loop is told: a timer that fires too early costs one call, one that moves with every message a call each.
+//
+// Laws of this file:
+// - It is never later than what is due. It moves only to be earlier, or once it has passed.
+
+#include "../../core/time.hpp"
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class lazy_deadline {
+public:
+    [[nodiscard]] constexpr time_point tell(time_point due, time_point now) noexcept {
+        if (due < told_ || told_ <= now || due == no_deadline) told_ = due;
+        return told_;
+    }
+
+private:
+    time_point told_ = no_deadline;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
