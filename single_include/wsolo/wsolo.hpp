@@ -7557,7 +7557,7 @@ public:
 
     ~basic_awaiter() {
         if (!is_suspended_) return;
-        [[maybe_unused]] const bool is_withdrawn = source_.remove(*this);
+        [[maybe_unused]] const bool is_withdrawn = withdraw();
         WSOLO_ASSERT(is_withdrawn, "a coroutine was destroyed while another thread was resuming it");
     }
 
@@ -7578,6 +7578,11 @@ public:
     [[nodiscard]] errc await_resume() noexcept {
         is_suspended_ = false;
         return outcome;
+    }
+
+    /// The coroutine will not be resumed. False: it was, or another thread is about to.
+    [[nodiscard]] bool withdraw() noexcept {
+        return is_suspended_ && source_.remove(*this) && std::exchange(is_suspended_, false);
     }
 
 private:
@@ -10086,6 +10091,10 @@ struct drain_report {
     }
     /// Whether the connection was closed in order. (Data that gave way to newer data counts as dropped even so.)
     [[nodiscard]] constexpr bool is_clean() const noexcept { return reason == errc::none; }
+    /// Whether a Close was the last thing written, also if it tells the peer that a message was left unfinished.
+    [[nodiscard]] constexpr bool ends_with_close() const noexcept {
+        return is_clean() || (reason == errc::message_unfinished && close != close_code::abnormal);
+    }
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -10120,8 +10129,8 @@ enum class end_of_write : std::uint8_t {
 
 /// What the transport of a writer with this report is told.
 [[nodiscard]] constexpr end_of_write end_as(const drain_report& report) noexcept {
+    if (report.ends_with_close()) return end_of_write::drained;
     switch (report.reason) {
-    case errc::none: return end_of_write::drained;
     case errc::write_failed:
     case errc::write_timed_out:
     case errc::drain_timed_out: return end_of_write::failed;
@@ -14437,1450 +14446,6 @@ consteval void check_opening_hooks() noexcept {
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/endpoint/detail/ending_record.hpp
-// How a connection ends, as it becomes known.
-//
-// Laws of this file:
-// - The first reason stands. The peer's status code stands above ours, and ours counts when it was written.
-// - All of it is the loop's. What other threads may cause, a Close, is read from the writer, which knows it in one step.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-class ending_record {
-public:
-    void blame(errc why) noexcept {
-        if (how_.reason == errc::none) how_.reason = why;
-    }
-    void peer_closed(close_code code) noexcept {
-        how_.peer_closed = true;
-        how_.code = code;
-    }
-    void handler_still_runs() noexcept { how_.handler_still_runs = true; }
-    /// The writer accepted a PING or a PONG of the endpoint's own.
-    void count_control() noexcept { ++how_.control_frames; }
-
-    const ending& finish(const drain_report& written, const inbox_report& handled) noexcept {
-        how_.written = written;
-        how_.handled = handled;
-        blame(written.reason);
-        blame(handled.reason);
-        if (written.close != close_code::abnormal) ++how_.control_frames;
-        if (!how_.peer_closed) how_.code = written.is_clean() ? written.close : close_code::abnormal;
-        return how_;
-    }
-
-    [[nodiscard]] const ending& how() const noexcept { return how_; }
-
-private:
-    ending how_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/detail/input_rates.hpp
-// The rates that an endpoint's input is held to, where there are any.
-//
-// Laws of this file:
-// - Without a rate it is a null pointer, and asks nothing.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-class input_rates {
-public:
-    enum class kind : std::uint8_t { messages, bytes, control_frames };
-
-    input_rates(const reading_rate& bound, time_point start) noexcept
-        : wanted_((bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) !=
-                  0) {
-        if (wanted_) limits_.reset(new (std::nothrow) limits(bound, start));
-    }
-
-    /// False: there was no memory for it.
-    [[nodiscard]] bool is_whole() const noexcept { return !wanted_ || limits_ != nullptr; }
-
-    /// False: it comes faster than it may.
-    [[nodiscard]] bool take(kind of, std::uint64_t count, time_point now) noexcept {
-        if (!limits_) return true;
-        rate_limit& limit = of == kind::messages ? limits_->messages
-                            : of == kind::bytes  ? limits_->bytes
-                                                 : limits_->control_frames;
-        return limit.take(count, now);
-    }
-
-private:
-    struct limits {
-        limits(const reading_rate& bound, time_point start) noexcept
-            : messages(bound.messages, start),
-              bytes(bound.bytes, start),
-              control_frames(bound.control_frames, start) {}
-        rate_limit messages, bytes, control_frames;
-    };
-
-    std::unique_ptr<limits> limits_;
-    bool wanted_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/detail/kept_input.hpp
-// Input that an endpoint received while it was held back, until it reads on.
-//
-// Laws of this file:
-// - Each byte is copied in once, and moved at most once for each that was read: a pause after every message costs no more.
-// - Its memory goes when its last byte was read.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-class kept_input {
-public:
-    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size() - at_; }
-    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
-    /// What was not read. Valid until the next call that changes it.
-    [[nodiscard]] mutable_bytes view() noexcept { return bytes_.view().subspan(at_); }
-
-    /// False when there is no memory; nothing changed.
-    [[nodiscard]] bool append(const_bytes more) noexcept {
-        if (at_ > bytes_.size() / 2) {
-            byte_buffer fresh;
-            if (!fresh.append(view())) return false;
-            bytes_ = std::move(fresh);
-            at_ = 0;
-        }
-        return bytes_.append(more);
-    }
-    /// All but the last `left` bytes were read.
-    void keep_last(std::size_t left) noexcept {
-        at_ = bytes_.size() - left;
-        if (left == 0) release();
-    }
-    void release() noexcept {
-        bytes_.release();
-        at_ = 0;
-    }
-
-private:
-    byte_buffer bytes_;
-    std::size_t at_ = 0; ///< the first byte that was not read
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/detail/lazy_deadline.hpp
-// The deadline that a loop is told: a timer that fires too early costs one call, one that moves with every message a call each.
-//
-// Laws of this file:
-// - It is never later than what is due. It moves only to be earlier, or once it has passed.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-class lazy_deadline {
-public:
-    [[nodiscard]] constexpr time_point tell(time_point due, time_point now) noexcept {
-        if (due < told_ || told_ <= now || due == no_deadline) told_ = due;
-        return told_;
-    }
-
-private:
-    time_point told_ = no_deadline;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/detail/metered_transport.hpp
-// An endpoint's transport, with a count of what it took: how the endpoint knows that the peer takes what is sent to it.
-//
-// Laws of this file:
-// - The count is for progress. Of a completion_transport a write counts when the next one begins: it took something.
-// - Everything belongs to the thread that pumps.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-template <any_transport Transport>
-class metered_transport {
-public:
-    explicit metered_transport(Transport to) noexcept(std::is_nothrow_move_constructible_v<Transport>)
-        : to_(std::move(to)) {}
-
-    io_result write(std::span<const const_bytes> parts, time_point deadline)
-        requires transport<Transport>
-    {
-        const io_result how = to_.write(parts, deadline);
-        transferred_ += how.transferred;
-        return how;
-    }
-    [[nodiscard]] bool wait_writable(time_point deadline)
-        requires waitable_transport<Transport>
-    {
-        return to_.wait_writable(deadline);
-    }
-    void start_write(std::span<const const_bytes> parts, time_point deadline, write_done done)
-        requires completion_transport<Transport>
-    {
-        transferred_ += started_;
-        started_ = 0;
-        for (const const_bytes part : parts) started_ += part.size();
-        to_.start_write(parts, deadline, std::move(done));
-    }
-    void cancel_write()
-        requires completion_transport<Transport>
-    {
-        to_.cancel_write();
-    }
-    void finish(end_of_write why) { to_.finish(why); }
-
-    void end_output() { to_.end_output(); }
-    void disconnect() { to_.disconnect(); }
-
-    /// Bytes that the peer has taken, as far as this side can know. Only ever compared with an earlier answer.
-    [[nodiscard]] std::uint64_t taken() {
-        if constexpr (requires {
-                          { to_.unsent() } -> std::convertible_to<std::uint64_t>;
-                      }) {
-            return transferred_ - to_.unsent();
-        } else {
-            return transferred_;
-        }
-    }
-    [[nodiscard]] Transport& transport_itself() noexcept { return to_; }
-
-private:
-    [[no_unique_address]] Transport to_;
-    std::uint64_t transferred_ = 0;
-    std::uint64_t started_ = 0; ///< by the write in flight
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/detail/owed_close.hpp
-// The Close that an endpoint owes its peer: it leaves when the messages before it are handled, or at a deadline.
-//
-// Laws of this file:
-// - Owed is a reply to the peer's Close or to what it broke, or the word that its stream ended without one.
-// - It takes memory only while it is owed. Without memory it can't wait: owe() gives it back.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-class owed_close {
-public:
-    /// False: there was no memory, and it is to be answered now.
-    [[nodiscard]] bool owe(const control_frame& reply, time_point by) noexcept {
-        by_ = by;
-        reply_.reset(new (std::nothrow) control_frame(reply));
-        return reply_ != nullptr;
-    }
-    void owe_lost(time_point by) noexcept {
-        by_ = by;
-        is_lost_ = true;
-    }
-
-    [[nodiscard]] bool is_due(bool messages_are_over, time_point now) const noexcept {
-        return (reply_ || is_lost_) && (messages_are_over || now >= by_);
-    }
-    /// When it leaves at the latest.
-    [[nodiscard]] time_point deadline() const noexcept { return reply_ || is_lost_ ? by_ : no_deadline; }
-
-    [[nodiscard]] std::unique_ptr<control_frame> take_reply() noexcept { return std::move(reply_); }
-    [[nodiscard]] bool take_lost() noexcept { return std::exchange(is_lost_, false); }
-
-private:
-    std::unique_ptr<control_frame> reply_;
-    time_point by_ = no_deadline;
-    bool is_lost_ = false;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/detail/received_item.hpp
-// A message on its way to the handler, with its number in the barrier.
-//
-// Laws of this file:
-// - Its number is completed by who handles it and abandoned by who did not get it accepted. One that was accepted and
-//   dropped stays open, so that no wait passes over it: the barrier is closed with what dropped it.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// Move-only. Not thread-safe.
-template <class Barrier>
-class received_item {
-public:
-    received_item(message received, Barrier& numbers) noexcept
-        : message_(std::move(received)), ticket_(numbers.issue_ticket()) {}
-    received_item(received_item&&) noexcept = default;
-    received_item& operator=(received_item&&) = delete;
-    ~received_item() { static_cast<void>(ticket_.take()); }
-
-    [[nodiscard]] message take_message() noexcept { return std::move(message_); }
-    [[nodiscard]] basic_ticket<Barrier> take_ticket() noexcept { return std::move(ticket_); }
-    /// It was not accepted.
-    void abandon() noexcept { ticket_.abandon(); }
-
-private:
-    message message_;
-    basic_ticket<Barrier> ticket_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/detail/room_notice.hpp
-// Whether a send was refused for want of room, and when room is back: what on_room() tells.
-//
-// Laws of this file:
-// - Any thread notes a refusal; the loop asks. Room is back when half of both bounds is free, and told once.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-template <class Traits>
-class room_notice {
-public:
-    explicit room_notice(const writer_limits& limits) noexcept
-        : bytes_(bound_of(limits.max_bytes) / 2), frames_(bound_of(limits.max_frames) / 2) {}
-
-    void note_refusal() noexcept {
-        refusals_.fetch_add(1, std::memory_order_relaxed);
-        is_wanted_.store(true, std::memory_order_relaxed);
-    }
-    [[nodiscard]] std::uint64_t refusals() const noexcept {
-        return refusals_.load(std::memory_order_relaxed);
-    }
-
-    /// Whether to tell now.
-    template <class Writer>
-    [[nodiscard]] bool is_back(const Writer& out) noexcept {
-        if (!is_wanted_.load(std::memory_order_relaxed) || out.queued_bytes() > bytes_ ||
-            out.queued_frames() > frames_)
-            return false;
-        is_wanted_.store(false, std::memory_order_relaxed);
-        return true;
-    }
-
-private:
-    const std::size_t bytes_;
-    const std::uint32_t frames_;
-    typename Traits::template atomic<bool> is_wanted_{false};
-    typename Traits::template atomic<std::uint64_t> refusals_{0};
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/detail/taken_meter.hpp
-// Whether the peer takes what is sent to it: the second of life's two directions.
-//
-// Laws of this file:
-// - Only a pace counts: at least `min_rate` bytes a second since the last answer that said yes. Less than that the system of a
-//   dead peer may still take.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// `taken` counts bytes that the peer took, as far as the transport knows (metered_transport::taken()).
-class taken_meter {
-public:
-    explicit constexpr taken_meter(std::uint32_t min_rate) noexcept : min_rate_(min_rate) {}
-
-    /// From here on it counts.
-    constexpr void start(std::uint64_t taken, time_point now) noexcept {
-        taken_ = taken;
-        at_ = now;
-    }
-    /// Whether the peer took bytes since then, fast enough; then it counts from here.
-    constexpr bool has_moved(std::uint64_t taken, time_point now) noexcept {
-        const auto bytes = static_cast<std::int64_t>(taken - taken_);
-        const double seconds = std::chrono::duration<double>(now - at_).count();
-        if (bytes <= 0 || static_cast<double>(bytes) < seconds * min_rate_) return false;
-        start(taken, now);
-        return true;
-    }
-
-private:
-    std::uint64_t taken_ = 0;
-    time_point at_{};
-    std::uint32_t min_rate_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/detail/unsent_replies.hpp
-// How much of what handlers answered still waits to be written: what an endpoint holds its input back for.
-//
-// Laws of this file:
-// - Replies are counted, not located. A mark in the writer's queue (a flush) says when those before it are on their way: one
-//   mark for each half of the bound, so that handling goes on while the first half leaves.
-// - Any thread adds and asks; one thread, the loop's, places marks. A mark may pass in any thread.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// The bounds are payload bytes and messages; 0: none.
-template <class Traits>
-class unsent_replies {
-public:
-    unsent_replies(std::size_t max_bytes, std::uint32_t max_count) noexcept
-        : max_bytes_(bound_of(max_bytes)), max_count_(bound_of(max_count)) {}
-
-    void add(std::size_t bytes) noexcept {
-        bytes_.fetch_add(bytes);
-        count_.fetch_add(1);
-    }
-    /// Whether no more is to be handled now.
-    [[nodiscard]] bool is_full() const noexcept {
-        return are_full(marked_bytes_.load(), marked_count_.load());
-    }
-
-    // ---- the loop's
-
-    /// Queues a mark if one is due: half of a bound is used, and none is out.
-    template <class Writer>
-    void mark(Writer& out) {
-        if (!wants_mark()) return;
-        begin_mark();
-        const auto on_passed = [](void* context, errc) noexcept {
-            static_cast<unsent_replies*>(context)->pass_mark();
-        };
-        if (out.flush({on_passed, this}) != errc::none)
-            drop_mark(); // no room now, or the end, which clears everything
-    }
-
-    [[nodiscard]] bool wants_mark() const noexcept {
-        return marked_count_.load() == 0 &&
-               (bytes_.load() > max_bytes_ / 2 || count_.load() > max_count_ / 2);
-    }
-    /// A mark is about to be queued after what was counted so far.
-    void begin_mark() noexcept {
-        marked_bytes_.store(bytes_.load());
-        marked_count_.store(count_.load());
-        bytes_.fetch_sub(marked_bytes_.load());
-        count_.fetch_sub(marked_count_.load());
-    }
-    /// It was not accepted.
-    void drop_mark() noexcept {
-        bytes_.fetch_add(marked_bytes_.exchange(0));
-        count_.fetch_add(marked_count_.exchange(0));
-    }
-    /// Nothing waits to be written any more. (What a handler counts only now is too much, until the next mark.)
-    void clear() noexcept {
-        if (count_.load() == 0) return;
-        const std::size_t bytes = bytes_.exchange(0);
-        const std::uint32_t count = count_.exchange(0);
-        if (are_full(bytes + marked_bytes_.load(), count + marked_count_.load())) has_room_again_.store(true);
-    }
-    /// Whether there is room where there was none: what was held back is to be roused.
-    [[nodiscard]] bool take_room() noexcept {
-        return has_room_again_.load() && has_room_again_.exchange(false);
-    }
-
-    // ---- any thread's
-
-    /// What stood before the mark is on its way, or lost.
-    void pass_mark() noexcept {
-        const std::size_t bytes = marked_bytes_.exchange(0);
-        const std::uint32_t count = marked_count_.exchange(0);
-        // After the exchange: a handler that found it full before has counted what this finds.
-        if (are_full(bytes, count)) has_room_again_.store(true);
-    }
-
-private:
-    [[nodiscard]] bool are_full(std::size_t marked_bytes, std::uint32_t marked_count) const noexcept {
-        return bytes_.load() + marked_bytes > max_bytes_ || count_.load() + marked_count > max_count_;
-    }
-
-    const std::size_t max_bytes_;
-    const std::uint32_t max_count_;
-    typename Traits::template atomic<std::uint32_t> count_{0};
-    typename Traits::template atomic<std::uint32_t> marked_count_{0};
-    typename Traits::template atomic<std::size_t> bytes_{0}; ///< after the mark
-    typename Traits::template atomic<std::size_t> marked_bytes_{0};
-    typename Traits::template atomic<bool> has_room_again_{false};
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/endpoint.hpp
-// One whole side of a connection after its handshake: reader, writer, inbox, barrier, heartbeat, end and weak handles,
-// wired so that replies are sent, failures are answered, healthy peers live, and the end comes within a bound.
-//
-// The loop, in six lines:
-// - readable, and wants.read: receive() what one read brings; its end: end_of_input(); its error: end_of_input(why). In this
-//   order also after a hang-up: what is readable first. While wants.read is false look at none of these (take the socket
-//   out of the poll set, which tells hang-ups unasked): a receive() then is kept, within handling.max_bytes, or fails (1008).
-// - the schedule hook was called; writable, and wants.write; or wants.deadline has passed: run(), after receive().
-// - each answers what is wanted until the next call. finished: destroy it, outside of its callbacks, and close the socket.
-//
-// Laws of this file:
-// - receive(), end_of_input() and run() belong to the loop's thread, one call at a time. Sends, close(), abort() and
-//   handle() may be called from any thread.
-// - Messages are handled one at a time and in order, by the loop or, with a `Work` hook, by a thread that calls work().
-// - What came before a Close, or before a broken rule, or before the stream's end, is answered before it is.
-// - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's end
-//   does what they ask for: no loop wakes itself. What a turn looks at is set before the turn is asked for.
-// - The first thing that went wrong names the end, and on_finished() is told of it once.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
-struct in_the_loop {};
-
-/// See the file's laws. `Transport` is a transport or a completion_transport that is a `byte_stream`. `Schedule` is called to have
-/// run() called soon, from any thread, by several at once. `Handler`: endpoint/hooks.hpp; what it answers, or that it
-/// throws (errc::handler_failed), ends the connection; but errc::closed, a send's answer once this side's Close is queued,
-/// is no failure. `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
-/// idle-to-busy transition, from any thread, by several at once. Like Schedule it refuses by returning false.
-///
-/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It calls no hook and no
-/// on_finished, tells those who wait in the barrier or the writer, and waits for work() and for what handles have in
-/// progress. No other thread may be in a direct call then, and it must not run inside a callback.
-template <any_transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
-          class Work = in_the_loop, class Traits = std_blocking_traits>
-class endpoint {
-    static_assert(byte_stream<Transport>,
-                  "an endpoint ends its stream itself: give its transport end_output() and disconnect()");
-
-    struct writer_hook {
-        endpoint* self;
-        bool operator()() const { return self->wake(self->write_is_due_); }
-    };
-    struct inbox_hook {
-        endpoint* self;
-        bool operator()() const { return self->ask_for_work(); }
-        void on_resume() const noexcept { self->wake_or_abort(); }
-        void on_finished(const inbox_report& report) const noexcept { self->end_handling(report); }
-    };
-
-    using metered = detail::metered_transport<Transport>;
-    using anchor = basic_session_anchor<endpoint, Traits>;
-    using loop_scope = basic_handler_scope<Traits>;
-    template <class T>
-    using atomic = typename Traits::template atomic<T>;
-    using rate_of = detail::input_rates::kind;
-    static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
-    static constexpr bool holds_messages = requires { Handler::holds_message; };
-    /// In held_, beside a message's number.
-    static constexpr std::uint64_t messages_over = std::uint64_t{1} << 63;
-    struct nothing {};
-
-public:
-    static constexpr role self = Side::self;
-    using writer_type = single_writer<metered, writer_hook, Side, no_observer, Traits>;
-    using reader_type = basic_reader<default_side<self>>;
-    using barrier_type = basic_sequence_barrier<Traits>;
-    using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
-    using weak_handle = basic_weak_session<endpoint, Traits>;
-
-    explicit endpoint(Transport connection, Schedule hook, Handler handler,
-                      const endpoint_options& options = {}, Side side = {}, Work work = {})
-        : endpoint(std::move(handler), std::move(hook), std::move(work), options,
-                   metered(std::move(connection)), writer_hook{this}, options.writing, std::move(side)) {}
-    /// The writer is born closed, until its init_gate opens (write/init_gate.hpp): `init_gate gate(e.writer())`.
-    endpoint(born_gated_t, Transport connection, Schedule hook, Handler handler,
-             const endpoint_options& options = {}, Side side = {}, Work work = {})
-        : endpoint(std::move(handler), std::move(hook), std::move(work), options, born_gated,
-                   metered(std::move(connection)), writer_hook{this}, options.writing, std::move(side)) {}
-
-    endpoint(const endpoint&) = delete;
-    endpoint& operator=(const endpoint&) = delete;
-    ~endpoint() {
-        WSOLO_ASSERT(!loop_scope::is_inside(this) && !loop_scope::is_inside(&handled_),
-                     "an endpoint is destroyed by one of its own callbacks");
-        is_going_.store(true, std::memory_order_relaxed);
-        abort(errc::aborted);           // a handler that waits for messages, or for room, is told so
-        static_cast<void>(out_.pump()); // not but by the writer's end
-        anchor_ = {};                   // waits for work(), and for what handles have in progress
-    }
-
-    // ---- the loop's
-
-    /// Bytes from the peer, which are unmasked in place; they are the caller's again when this returns. Replies are
-    /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written. O(n).
-    endpoint_wants receive(mutable_bytes received) {
-        const time_point now = Traits::clock::now();
-        beat_.on_received(now);
-        {
-            const in_the_turn inside(*this);
-            take(received, now);
-            handle_here();
-        }
-        return settle(now);
-    }
-
-    /// The transport gives no more bytes. errc::none: the peer ended its direction; without a Close before it, it is
-    /// told so (1002), after what came before was handled and answered. Otherwise: what broke.
-    endpoint_wants end_of_input(errc why = errc::none) {
-        const time_point now = Traits::clock::now();
-        write_is_due_ = true;
-        {
-            const in_the_turn inside(*this);
-            end_input(why, now);
-            handle_here();
-        }
-        return settle(now);
-    }
-
-    /// What the hook, a writable transport and a deadline ask for. A call too many is harmless.
-    endpoint_wants run() {
-        const time_point now = Traits::clock::now();
-        write_is_due_ = true;
-        {
-            const in_the_turn inside(*this);
-            take_rest(now);
-            handle_here();
-        }
-        return settle(now);
-    }
-
-    // ---- the handling thread's
-
-    /// Handles what is queued, up to the quantum; what the `Work` hook asks for. One caller at a time gets to it.
-    void work()
-        requires(!handles_here)
-    {
-        handle_some();
-    }
-
-    // ---- any thread's: for a handler that takes messages when it wants to (endpoint/conversation.hpp)
-
-    /// The last message that on_message() was given is handled.
-    void message_done()
-        requires(holds_messages)
-    {
-        const std::uint64_t before = held_.fetch_and(messages_over, std::memory_order_acq_rel);
-        if (const std::uint64_t done = before & ~messages_over; done != 0) {
-            handled_.complete(done);
-            if ((before & messages_over) != 0) note_messages_over();
-        }
-    }
-    /// wants_message() says yes now.
-    void want_messages() { inbox_.rouse(); }
-    /// The handler takes what is queued, and no more: closes, unless the end has begun.
-    void want_no_more_messages() {
-        if (inbox_.close()) static_cast<void>(close());
-        inbox_.rouse();
-    }
-
-    // ---- any thread's: sends
-
-    /// See single_writer's functions of these names. What a handler sends while it handles counts as a reply:
-    /// endpoint_options::max_unsent.
-    [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done = {}) {
-        return count(payload.size(), out_.send_text(payload, on_done));
-    }
-    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome on_done = {}) {
-        return count(payload.size(), out_.send_binary(payload, on_done));
-    }
-    /// A received message goes out again as it is: text as text.
-    [[nodiscard]] errc send(const message& what, on_outcome on_done = {}) {
-        return what.is_text() ? send_text(what.text(), on_done) : send_binary(what.bytes(), on_done);
-    }
-    [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
-        return count(frame.bytes().size(), out_.send(frame, on_done));
-    }
-    /// A PING of the application's own. on_pong() tells of its answer.
-    [[nodiscard]] errc send_ping(const_bytes payload = {}) { return out_.send_ping(payload); }
-
-    /// Begins the closing handshake: what was sent before leaves within `within` (writing.timeouts.drain, unless said). Messages
-    /// that the peer sent before it saw this are still handled. A reason that is too long is cut at a code point.
-    [[nodiscard]] errc close(close_code code = close_code::normal, std::string_view reason = {}) {
-        return begin_close(out_.close(code, reason));
-    }
-    [[nodiscard]] errc close(close_code code, std::string_view reason, duration within) {
-        return begin_close(out_.close(code, reason, within));
-    }
-    /// Ends the connection without a Close; what is queued on either side is dropped and counted.
-    void abort(errc why = errc::aborted) {
-        if (why == errc::none) why = errc::aborted; // none is for an end in order
-        out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
-        handled_.close(why);
-        static_cast<void>(inbox_.close(why));
-    }
-    /// For threads that may outlive this: `if (auto live = weak.try_use()) live->send_text(...)`.
-    [[nodiscard]] weak_handle handle() const noexcept { return anchor_.handle(); }
-
-    // ---- the parts. The reader, the heartbeat and the counters are the loop's.
-
-    [[nodiscard]] writer_type& writer() noexcept { return out_; }
-    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }
-    [[nodiscard]] const inbox_type& messages() const noexcept { return inbox_; }
-    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }
-    /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
-    /// waits until these are handled (sync/sequence_barrier.hpp).
-    [[nodiscard]] barrier_type& handled() noexcept { return handled_; }
-    [[nodiscard]] Handler& handler() noexcept { return handler_; }
-    [[nodiscard]] Transport& transport() noexcept { return out_.connection().transport_itself(); }
-    [[nodiscard]] endpoint_counters counters() const noexcept {
-        endpoint_counters now = counters_;
-        now.sends_refused = room_.refusals();
-        return now;
-    }
-    /// Complete once `finished`. The loop's.
-    [[nodiscard]] const ending& how_it_ended() const noexcept { return ending_.how(); }
-
-private:
-    /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
-    struct in_the_turn {
-        explicit in_the_turn(endpoint& self) noexcept : whole(&self), writing(self.out_.loop_scope()) {}
-        loop_scope whole, writing;
-    };
-
-    template <class... Writer>
-    endpoint(Handler handler, Schedule hook, Work work, const endpoint_options& options, Writer&&... writer)
-        : beat_(options.beating, Traits::clock::now()),
-          in_(whole_messages(options.reading)),
-          end_(self, options.ending),
-          rates_(options.rate, Traits::clock::now()),
-          taken_(options.writing.timeouts.min_rate),
-          close_timeout_(bound_of(options.ending.close_timeout)),
-          handle_quantum_(bound_of(options.handle_quantum)),
-          max_kept_(bound_of(options.handling.max_bytes)),
-          room_(options.writing.limits),
-          replies_(options.max_unsent, options.max_unsent_replies),
-          handler_(std::move(handler)),
-          schedule_(std::move(hook)),
-          work_(std::move(work)),
-          inbox_(inbox_hook{this}, options.handling),
-          out_(std::forward<Writer>(writer)...) {
-        detail::check_hooks<Handler, endpoint>();
-        auto made = anchor::make(*this);
-        if (made) anchor_ = std::move(*made);
-        if (!made || !rates_.is_whole()) abort(errc::out_of_memory);
-        if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
-    }
-
-    static read_limits whole_messages(read_limits limits) noexcept {
-        limits.deliver = delivery::messages;
-        return limits;
-    }
-
-    // ---- asking for turns
-
-    /// Has run() called soon: by this turn's own end where the loop itself asks.
-    bool wake(bool& is_due) {
-        if (loop_scope::is_inside(this)) return is_due = true;
-        return is_going_.load(std::memory_order_relaxed) || detail::ask_for_a_turn(schedule_);
-    }
-    void wake_or_abort() {
-        if (!wake(work_is_due_)) abort(errc::schedule_refused);
-    }
-    /// False: no thread will come.
-    bool ask_for_work() {
-        if (is_going_.load(std::memory_order_relaxed)) return false;
-        if constexpr (handles_here) {
-            return wake(work_is_due_);
-        } else {
-            if (!anchor_) return false; // made without memory: there is no handle to come by
-            auto call = [this] { return work_(anchor_.handle()); };
-            return detail::ask_for_a_turn(call);
-        }
-    }
-
-    // ---- in
-
-    void take(mutable_bytes received, time_point now) {
-        if (end_.is_discarding()) return end_.on_discarded(received.size());
-        if (!is_in_rate(rate_of::bytes, received.size(), now)) return;
-        if (!kept_.empty() || is_held_back()) return keep(received, !is_listening_, now);
-        if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false, now);
-    }
-
-    /// Reads until it is held back: what is left.
-    mutable_bytes read(mutable_bytes received, time_point now) {
-        auto found = in_.read(received);
-        for (const event& each : found) {
-            meet(each, now);
-            if (has_stopped_reading_) break;
-            if (is_held_back()) return found.unread();
-        }
-        static_cast<void>(found.unread()); // none, but after stop_reading()
-        return {};
-    }
-
-    /// Whether nothing is read now: what was read fills the inbox, or is answered faster than the answers leave.
-    [[nodiscard]] bool is_held_back() const noexcept { return inbox_.is_paused() || replies_.is_full(); }
-
-    /// No more than one receive() brings, if the loop listens.
-    void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
-        const errc error = is_unasked && kept_.size() + bytes.size() > max_kept_ ? errc::inbox_overflow
-                           : kept_.append(bytes)                                 ? errc::none
-                                                                                 : errc::out_of_memory;
-        if (error == errc::none) return;
-        kept_.release();
-        stop_reading(error, now);
-    }
-    /// What follows is not looked at: there is a gap, or no more is wanted.
-    void stop_reading(errc why, time_point now) {
-        has_stopped_reading_ = true;
-        end_.on_unreadable(now);
-        end_messages();
-        fail(why);
-    }
-    /// False: it comes faster than it may, and that was the end of reading.
-    bool is_in_rate(rate_of which, std::uint64_t count, time_point now) {
-        if (rates_.take(which, count, now)) return true;
-        stop_reading(errc::rate_exceeded, now);
-        return false;
-    }
-
-    void take_rest(time_point now) {
-        if (kept_.empty() || is_held_back()) return;
-        kept_.keep_last(read(kept_.view(), now).size());
-        if (kept_.empty() && input_is_over_) end_reading(now);
-    }
-
-    void meet(const event& found, time_point now) {
-        switch (found.kind()) {
-        case event_kind::message: return deliver(found, now);
-        case event_kind::fragment: return; // not with delivery::messages
-        case event_kind::ping: return meet_ping(found, now);
-        case event_kind::pong: return meet_pong(found, now);
-        case event_kind::peer_close: meet_close(found, now); break;
-        case event_kind::failure:
-            ending_.blame(found.error());
-            end_.on_unreadable(now);
-            if (!found.owes_reply() && !in_.close_sent()) return abort_output(found.error());
-            break;
-        }
-        owe_close(found.owed_reply(), now);
-        end_messages();
-    }
-
-    void meet_ping(const event& found, time_point now) {
-        if (!is_in_rate(rate_of::control_frames, 1, now)) return;
-        ++counters_.pings_received;
-        if (const auto reply = found.owed_reply()) answer(*reply);
-        if constexpr (detail::has_on_ping<Handler, endpoint>)
-            guard([&] { handler_.on_ping(*this, found.payload()); });
-    }
-    void meet_pong(const event& found, time_point now) {
-        if (!is_in_rate(rate_of::control_frames, 1, now)) return;
-        ++counters_.pongs_received;
-        [[maybe_unused]] const std::optional<duration> round_trip = beat_.on_pong(now, found.payload());
-        if constexpr (detail::has_on_pong<Handler, endpoint>)
-            guard([&] { handler_.on_pong(*this, found.payload(), round_trip); });
-    }
-    void meet_close(const event& found, time_point now) {
-        ending_.peer_closed(found.code());
-        end_.on_peer_close(now);
-        if constexpr (detail::has_on_peer_close<Handler, endpoint>)
-            guard([&] { handler_.on_peer_close(*this, found.code(), found.reason()); });
-    }
-
-    void deliver(const event& found, time_point now) {
-        if (!is_in_rate(rate_of::messages, 1, now)) return;
-        ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
-        counters_.bytes_received += found.payload().size();
-        byte_buffer bytes;
-        if (!bytes.append(found.payload())) return lose(errc::out_of_memory);
-        const std::size_t size = bytes.size();
-        detail::received_item next(message(found.is_text(), std::move(bytes)), handled_);
-        const errc refused = inbox_.push(std::move(next), size).error;
-        if (refused == errc::none) return;
-        next.abandon();
-        if (refused == errc::closed) return;
-        if (refused != errc::queue_full) return lose(refused);
-        if constexpr (detail::has_on_refused<Handler, endpoint>)
-            guard([&] { handler_.on_refused(*this, next.take_message()); });
-    }
-
-    /// A message could not be queued, so none after it is; those before it are still handled, unless the inbox
-    /// itself says otherwise.
-    void lose(errc why) {
-        handled_.close(why);
-        end_messages();
-        fail(why);
-    }
-
-    void end_input(errc why, time_point now) {
-        if (std::exchange(input_is_over_, true)) return;
-        input_error_ = why;
-        end_.on_input_over(now);
-        if (kept_.empty()) end_reading(now);
-        if (why != errc::none) abort_output(why);
-    }
-    /// The stream is over, and all of it was read.
-    void end_reading(time_point now) {
-        if (in_.open()) {
-            ending_.blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
-            // The other direction can still say what is wrong with that.
-            if (input_error_ == errc::none) owed_.owe_lost(deadline_after(now, close_timeout_));
-        }
-        end_messages();
-    }
-
-    void end_messages() { static_cast<void>(inbox_.close()); } // what was pushed is still handled
-
-    // ---- handling
-
-    void handle_here() {
-        if constexpr (handles_here) {
-            work_is_due_ = false;
-            handle_some();
-        }
-    }
-
-    void handle_some() {
-        const auto handle = [this](detail::received_item<barrier_type>&& next) {
-            errc error = errc::none;
-            {
-                auto numbered = handled_.handle(next.take_ticket());
-                if constexpr (holds_messages) held_.store(numbered.defer(), std::memory_order_release);
-                error = detail::call_handler(handler_, *this, next.take_message());
-            }
-            if (error == errc::none || error == errc::closed) return errc::none;
-            handled_.close(error);
-            return error;
-        };
-        static_cast<void>(inbox_.drain_while(handle, [this] { return wants_messages(); }, handle_quantum_));
-    }
-
-    [[nodiscard]] bool wants_messages() {
-        if constexpr (requires { handler_.wants_message(); }) {
-            if (!handler_.wants_message()) return false;
-        }
-        return !replies_.is_full();
-    }
-
-    /// The inbox is over: any thread.
-    void end_handling(const inbox_report& report) noexcept {
-        // What was dropped stays open in the barrier, so that those who wait for it are told why.
-        if (!report.is_clean()) handled_.close(report.reason);
-        if constexpr (requires { handler_.on_messages_over(report.reason); })
-            static_cast<void>(detail::call_hook([&] { handler_.on_messages_over(report.reason); }));
-        if constexpr (holds_messages) {
-            if (held_.fetch_or(messages_over, std::memory_order_acq_rel) != 0) return;
-        }
-        note_messages_over();
-    }
-    void note_messages_over() noexcept {
-        messages_are_over_.store(true, std::memory_order_release);
-        wake_or_abort();
-    }
-    [[nodiscard]] bool messages_are_over() const noexcept {
-        return messages_are_over_.load(std::memory_order_acquire);
-    }
-
-    template <class Call>
-    void guard(Call call) {
-        if (!detail::call_hook(call)) lose(errc::handler_failed);
-    }
-
-    // ---- out
-
-    /// Counts what this side's user sent.
-    errc count(std::size_t bytes, errc answer) {
-        if (answer == errc::none) {
-            if (loop_scope::is_inside(&handled_)) replies_.add(bytes);
-        } else if (answer == errc::queue_full) {
-            room_.note_refusal();
-        }
-        return answer;
-    }
-
-    void answer(const control_frame& reply) {
-        const errc error = out_.send(reply);
-        if (error == errc::none && reply.op() != opcode::close) ending_.count_control();
-        if (error == errc::closed || (error == errc::none && reply.op() == opcode::close))
-            return in_.note_close_sent();
-        if (error != errc::none) fail(error);
-    }
-
-    errc begin_close(errc answer) {
-        if (answer == errc::none) is_closing_.store(true, std::memory_order_relaxed);
-        return answer;
-    }
-    /// Ends the connection for a reason of this side's: with a Close that says so, if one can still be sent.
-    void fail(errc why) {
-        ending_.blame(why);
-        const close_code known = close_code_for(why);
-        const errc error =
-            close(known == close_code::no_status ? close_code::internal_error : known, to_string(why));
-        if (error != errc::none && error != errc::closed) abort(why);
-    }
-    void abort_output(errc why) { out_.abort(why, duration::zero()); }
-
-    /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
-    void owe_close(const std::optional<control_frame>& reply, time_point now) {
-        if (reply && !owed_.owe(*reply, deadline_after(now, close_timeout_))) answer(*reply);
-    }
-    void answer_close(time_point now) {
-        if (!owed_.is_due(messages_are_over(), now)) return;
-        if (const auto reply = owed_.take_reply()) answer(*reply);
-        if (owed_.take_lost())
-            static_cast<void>(close(close_code::protocol_error, "the stream ended without a Close frame"));
-    }
-
-    // ---- the turn's end
-
-    endpoint_wants settle(time_point now) {
-        if (is_finished_) return {.read = false, .finished = true};
-        {
-            const in_the_turn inside(*this);
-            if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
-            judge_age(now);
-            keep_alive(now);
-            answer_close(now);
-        }
-        pump(now);
-        if (step_end(now)) return finish();
-        if (std::exchange(work_is_due_, false) && !detail::ask_for_a_turn(schedule_)) {
-            abort(errc::schedule_refused);
-            write_is_due_ = true;
-            return settle(now);
-        }
-        is_listening_ = end_.wants_input() && (end_.is_discarding() || (kept_.empty() && !is_held_back()));
-        return {
-            .read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(earliest(), now)};
-    }
-
-    /// An unfinished message may be too old.
-    void judge_age(time_point now) {
-        if (!is_listening_) in_.note_not_listening(now);
-        message_by_ = in_.tick(now);
-        if (message_by_ <= now) static_cast<void>(read({}, now));
-    }
-
-    void keep_alive(time_point now) {
-        if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
-        if (!is_listening_) beat_.on_not_listening(now);
-        if (beat_.is_awaiting_pong() && taken_.has_moved(out_.connection().taken(), now))
-            beat_.on_progress(now);
-        const heartbeat_actions due = beat_.tick(now);
-        if (due.send_ping) {
-            const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
-            if (error == errc::none) ending_.count_control();
-            if (error == errc::closed) beat_.on_closing();
-            if (error != errc::none) beat_.on_ping_dropped(now);
-        }
-        if constexpr (detail::has_on_beat<Handler, endpoint>) {
-            if (due.send_beat) guard([&] { handler_.on_beat(*this, due.roll_window); });
-        }
-        if (due.peer_is_dead) {
-            ending_.blame(errc::pong_timeout);
-            abort_output(errc::pong_timeout);
-        }
-    }
-    /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
-    static void on_ping_told(void* context, errc outcome) noexcept {
-        if (outcome != errc::none) return;
-        auto& whole = *static_cast<endpoint*>(context);
-        const time_point now = Traits::clock::now();
-        whole.taken_.start(whole.out_.connection().taken(), now);
-        whole.beat_.on_ping_written(now);
-    }
-
-    void pump(time_point now) {
-        if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
-        replies_.mark(out_);
-        const pump_result left = out_.pump();
-        is_blocked_ = left.status == pump_status::blocked;
-        write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
-        if (out_.queued_frames() == 0) replies_.clear();
-        if (replies_.take_room()) {
-            const in_the_turn inside(*this);
-            inbox_.rouse();
-            work_is_due_ = true; // what was kept is read on
-        }
-        tell_room();
-        if (left.status != pump_status::finished) return;
-        writer_is_over_ = true;
-        is_blocked_ = false;
-        write_deadline_ = no_deadline;
-        const drain_report report = out_.report();
-        taken_.start(out_.connection().taken(), now);
-        if (const end_of_write how = end_as(report); how == end_of_write::aborted) {
-            end_.on_abort();
-        } else {
-            end_.on_output_over(how == end_of_write::drained, now);
-        }
-        ending_.blame(report.reason);
-        replies_.clear();
-    }
-
-    void tell_room() {
-        if constexpr (detail::has_on_room<Handler, endpoint>) {
-            if (!room_.is_back(out_)) return;
-            const in_the_turn inside(*this);
-            guard([&] { handler_.on_room(*this); });
-            write_is_due_ = true; // what it sent
-            work_is_due_ = true;
-        }
-    }
-
-    // ---- the end
-
-    /// True: it is over.
-    bool step_end(time_point now) {
-        if (!writer_is_over_) return false;
-        if (end_.is_waiting() && (taken_.has_moved(out_.connection().taken(), now) ||
-                                  (!is_listening_ && !end_.is_discarding() && !kept_.empty())))
-            end_.on_progress(now);
-        const end_actions due = end_.next(now);
-        if (end_.missed_close()) ending_.blame(errc::timed_out);
-        if (due.end_output) out_.connection().end_output();
-        if (due.disconnect) {
-            out_.connection().disconnect();
-            const in_the_turn inside(*this);
-            input_is_over_ = true;
-            if (kept_.empty()) end_messages();
-            handle_here();
-            if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
-            handler_by_ = deadline_after(now, close_timeout_);
-        }
-        if (!end_.is_gone()) return false;
-        if (messages_are_over()) return true;
-        const std::uint64_t handled = inbox_.report().messages_handled;
-        if (std::exchange(handled_before_, handled) != handled)
-            handler_by_ = deadline_after(now, close_timeout_);
-        if (now < handler_by_) return false;
-        ending_.handler_still_runs();
-        ending_.blame(errc::timed_out);
-        static_cast<void>(inbox_.close(errc::timed_out)); // no more of them
-        return true;
-    }
-
-    endpoint_wants finish() {
-        const in_the_turn inside(*this);
-        is_finished_ = true;
-        const ending& how = ending_.finish(out_.report(), inbox_.report());
-        handled_.close(how.reason == errc::none ? errc::closed : how.reason);
-        if constexpr (detail::has_on_finished<Handler, endpoint>)
-            static_cast<void>(detail::call_hook([&] { handler_.on_finished(*this, how); }));
-        return {.read = false, .finished = true};
-    }
-
-    [[nodiscard]] time_point earliest() const noexcept {
-        time_point first = beat_.deadline();
-        const auto also = [&](time_point next) { first = next < first ? next : first; };
-        also(write_deadline_);
-        if (in_.open()) also(message_by_);
-        also(end_.deadline());
-        also(owed_.deadline());
-        if (end_.is_gone()) also(handler_by_);
-        return first;
-    }
-
-    heartbeat beat_;
-    reader_type in_;
-    stream_end end_;
-    detail::ending_record ending_;
-    endpoint_counters counters_;
-    detail::kept_input kept_; ///< what came while reading was held back
-    detail::input_rates rates_;
-    time_point write_deadline_ = no_deadline;
-    time_point message_by_ = no_deadline; ///< of an unfinished message
-    detail::lazy_deadline told_deadline_;
-    time_point handler_by_ = no_deadline; ///< while only a handler is waited for
-    detail::taken_meter taken_;
-    std::uint64_t handled_before_ = 0;
-    detail::owed_close owed_;
-    const duration close_timeout_;
-    const std::uint32_t handle_quantum_;
-    const std::size_t max_kept_;
-    errc input_error_ = errc::none;
-    bool has_stopped_reading_ = false;
-    bool write_is_due_ = false;
-    bool work_is_due_ = false;
-    bool is_blocked_ = false;
-    bool writer_is_over_ = false;
-    bool input_is_over_ = false;
-    bool is_finished_ = false;
-    bool is_listening_ = true;              ///< what the loop was told last
-    atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
-    atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
-    atomic<bool> is_going_{false};          ///< the destructor runs: no thread is asked
-    /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
-    /// to come is the one to tell.
-    [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
-    detail::room_notice<Traits> room_;
-    detail::unsent_replies<Traits> replies_;
-
-    Handler handler_;
-    [[no_unique_address]] Schedule schedule_;
-    [[no_unique_address]] Work work_;
-    barrier_type handled_;
-    inbox_type inbox_;
-    writer_type out_;
-    anchor anchor_; ///< the last, so that nothing goes while work() is inside
-};
-
-template <class Transport, class Schedule, class Handler>
-endpoint(Transport, Schedule, Handler) -> endpoint<Transport, Schedule, Handler>;
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/endpoint/connection.hpp
-// An endpoint with its handshake in front: what server_connection and client_connection have in common.
-//
-// Laws of this file:
-// - One object, the same calls and the same wants, from the first byte to the end: the loop is endpoint's, in its six lines.
-// - Until the connection is open there is no endpoint, and no handle: nothing that others send can overtake the handshake.
-//   Once it is open the handshake's memory is gone.
-// - Everything belongs to the loop's thread. Others use what opened()->handle() gives.
-// - Every end is bounded: the handshake's, an answer's, and the endpoint's.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// An endpoint's, and what bounds the handshake before it.
-struct connection_options : endpoint_options {
-    /// From the connection's making until its handshake is decided. A server answers what is late by 408.
-    std::chrono::milliseconds handshake_timeout{10'000};
-};
-
-/// See the file's laws. `Opening` is what it is until it is open; server_connection and client_connection say which.
-template <class Opening>
-class basic_connection {
-public:
-    using endpoint_type = typename Opening::endpoint_type;
-    using weak_handle = typename endpoint_type::weak_handle;
-
-    basic_connection(const basic_connection&) = delete;
-    basic_connection& operator=(const basic_connection&) = delete;
-
-    // ---- the loop's: see endpoint's functions of these names
-
-    endpoint_wants receive(mutable_bytes received) {
-        if (whole_) return whole_->receive(received);
-        if (is_asking()) opening_->ask(received);
-        return turn(received);
-    }
-    endpoint_wants end_of_input(errc why = errc::none) {
-        if (whole_) return whole_->end_of_input(why);
-        if (is_asking()) opening_->end_asking(why);
-        if (opening_ != nullptr) opening_->common.end_input(why);
-        return turn();
-    }
-    endpoint_wants run() { return whole_ ? whole_->run() : turn(); }
-
-    /// Begins the closing handshake, and runs. Before the connection is open: a server answers by 503, a client goes.
-    endpoint_wants close(close_code code = close_code::normal, std::string_view reason = {}) {
-        if (!whole_) return stop();
-        static_cast<void>(whole_->close(code, reason)); // closed before: then that goes on
-        return whole_->run();
-    }
-    endpoint_wants close(close_code code, std::string_view reason, duration within) {
-        if (!whole_) return stop();
-        static_cast<void>(whole_->close(code, reason, within));
-        return whole_->run();
-    }
-    /// Ends it without a Close, and without an answer.
-    endpoint_wants abort(errc why = errc::aborted) {
-        if (whole_) {
-            whole_->abort(why);
-        } else if (opening_ != nullptr) {
-            opening_->common.give_up(why == errc::none ? errc::aborted : why);
-        }
-        return run();
-    }
-
-    // ---- what it is
-
-    /// The endpoint once the connection is open, until this is destroyed; nullptr before, and if it never was.
-    [[nodiscard]] endpoint_type* opened() noexcept { return whole_ ? &*whole_ : nullptr; }
-    [[nodiscard]] const endpoint_type* opened() const noexcept { return whole_ ? &*whole_ : nullptr; }
-    /// The status of the HTTP answer that was sent or received; 0: there was none yet.
-    [[nodiscard]] int status() const noexcept {
-        return whole_ ? 101 : opening_ != nullptr ? opening_->common.status : 0;
-    }
-    /// Complete once `finished`. Of a connection that was never open: the reason, and nothing else; none when an answer of
-    /// the handler's own choice (http_reply::respond) ended it.
-    [[nodiscard]] ending how_it_ended() const {
-        if (whole_) return whole_->how_it_ended();
-        ending how;
-        how.reason = opening_ != nullptr ? opening_->common.reason : errc::out_of_memory;
-        return how;
-    }
-
-protected:
-    using parts = typename Opening::parts;
-
-    /// Without memory the connection is gone at once.
-    template <class... Rest>
-    explicit basic_connection(parts kept, Rest&... rest)
-        : opening_(new(std::nothrow) Opening(std::move(kept), rest...)) {
-        detail::check_opening_hooks<decltype(parts::handler), endpoint_type>();
-        // NOLINTNEXTLINE(bugprone-use-after-move): without memory nothing was moved
-        if (opening_ == nullptr) kept.connection.disconnect();
-    }
-    ~basic_connection() = default;
-
-    /// A request that was parsed already, and what follows it.
-    template <class Request>
-    endpoint_wants take(const Request& parsed, mutable_bytes rest) {
-        if (is_asking()) opening_->ask(parsed);
-        return turn(rest);
-    }
-
-private:
-    [[nodiscard]] bool is_asking() const noexcept {
-        return opening_ != nullptr && opening_->common.state == detail::opening_state::asking;
-    }
-
-    endpoint_wants stop() {
-        if (is_asking()) opening_->stop();
-        if (opening_ != nullptr && opening_->common.state == detail::opening_state::agreed)
-            opening_->common.give_up(errc::aborted);
-        return turn();
-    }
-
-    /// What is due, and what that makes of the connection. `rest`: what followed the handshake.
-    endpoint_wants turn(mutable_bytes rest = {}) {
-        if (opening_ == nullptr) return {.read = false, .finished = true};
-        auto& common = opening_->common;
-        if (is_asking() && common.now() >= common.by) opening_->expire();
-        if (common.state == detail::opening_state::refused) common.end.on_discarded(rest.size());
-        if (common.step()) return open(rest);
-        if (!common.keep(rest)) static_cast<void>(common.step());
-        return common.wants();
-    }
-
-    endpoint_wants open(mutable_bytes rest) {
-        const bool input_is_over = opening_->common.input_is_over;
-        const errc input_error = opening_->common.input_error;
-        byte_buffer early = std::move(opening_->common.early);
-        parts from = std::move(opening_->common.parts);
-        opening_.reset(); // before the first message: its memory is the endpoint's
-        whole_.emplace(std::move(from.connection), std::move(from.hook), std::move(from.handler),
-                       from.options, std::move(from.side), std::move(from.work));
-        if constexpr (detail::has_on_upgraded<decltype(parts::handler), endpoint_type>) {
-            if (!detail::call_hook([&] { whole_->handler().on_upgraded(*whole_); }))
-                whole_->abort(errc::handler_failed);
-        }
-        if (!early.empty()) static_cast<void>(whole_->receive(early.view()));
-        if (!rest.empty()) static_cast<void>(whole_->receive(rest));
-        if (input_is_over) static_cast<void>(whole_->end_of_input(input_error));
-        return whole_->run();
-    }
-
-    std::unique_ptr<Opening> opening_; ///< until it is open
-    std::optional<endpoint_type> whole_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/endpoint/client_connection.hpp
-// A client's whole connection: the request, the judgement of its answer, and the endpoint that it becomes.
-//
-// Laws of this file:
-// - The request leaves with the first run(). Nothing else leaves before the answer was found good.
-// - A refusal's head can be looked at, a redirect for instance; then the connection goes.
-// - Bytes that follow the answer belong to the endpoint.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// Copied; what only the handshake needs is given back when the connection is open.
-struct client_options : connection_options {
-    /// Of the server's answer.
-    handshake_limits answer{};
-};
-
-namespace detail {
-
-/// `Parts`: opening_parts.
-template <class Parts, class Endpoint, class Traits>
-class client_opening {
-    using handler_type = decltype(Parts::handler);
-
-public:
-    using parts = Parts;
-    using endpoint_type = Endpoint;
-
-    template <nonce_source Keys>
-    client_opening(Parts kept, const client_request& request, Keys& keys, const client_options& options)
-        : common(role::client, std::move(kept), options.handshake_timeout), head_(options.answer) {
-        errc error = head_.start(request, keys);
-        if (error == errc::none && !common.out.bytes().append(head_.request())) error = errc::out_of_memory;
-        if (error == errc::none) {
-            common.begin_output();
-        } else {
-            common.give_up(error);
-        }
-    }
-
-    /// The head's bytes; what follows them stays in `received`.
-    void ask(mutable_bytes& received) {
-        switch (head_.feed(received)) {
-        case handshake_status::need_more: return;
-        case handshake_status::failed: return refuse(head_.error());
-        case handshake_status::complete: break;
-        }
-        const errc said = show(errc::none);
-        common.agree(head_.response().status());
-        if (said != errc::none) common.give_up(said);
-    }
-    void end_asking(errc why) {
-        head_.end_of_input();
-        refuse(why == errc::none ? head_.error() : why);
-    }
-    void expire() { common.give_up(errc::handshake_timeout); }
-    void stop() { common.give_up(errc::aborted); }
-
-    opening<Parts, Traits> common;
-
-private:
-    void refuse(errc why) {
-        if (head_.has_response()) {
-            common.status = head_.response().status();
-            static_cast<void>(show(why));
-        }
-        common.give_up(why);
-    }
-
-    /// What the handler says to the answer.
-    [[nodiscard]] errc show([[maybe_unused]] errc verdict) {
-        errc said = errc::none;
-        if constexpr (has_on_response<handler_type>) {
-            if (!call_hook(
-                    [&] { return said = common.parts.handler.on_response(head_.response(), verdict); }))
-                said = errc::handler_failed;
-        }
-        return said;
-    }
-
-    client_handshake head_;
-};
-
-} // namespace detail
-
-/// See the file's laws, and connection.hpp: make it, then run(). The handler's hooks are endpoint's (hooks.hpp), and,
-/// called in the loop:
-///
-///     errc on_response(const upgrade_response& answer, errc verdict)
-///         The server's final answer, which is a view. The verdict is the judge's; when it is none, the hook may refuse the
-///         answer all the same, by an errc: for want of a subprotocol, say. Otherwise what it returns says nothing.
-///     on_upgraded(endpoint& e)
-///         Once, when the connection is open.
-///
-/// A connection that was never open calls no other hook: how_it_ended() and status() tell its owner what became of it. The
-/// handler is moved once, before on_upgraded.
-template <any_transport Transport, schedule_hook Schedule, class Handler, class Side = client_side<>,
-          class Work = in_the_loop, class Traits = std_blocking_traits>
-class client_connection
-    : public basic_connection<
-          detail::client_opening<detail::opening_parts<Transport, Schedule, Handler, Side, Work>,
-                                 endpoint<Transport, Schedule, Handler, Side, Work, Traits>, Traits>> {
-    using base = typename client_connection::basic_connection;
-
-public:
-    /// `connection` is connected. The views of `request` are needed only during the call. A request that can't be asked
-    /// (errc::invalid_header_field) ends the connection before it begins: run() says `finished`.
-    explicit client_connection(Transport connection, Schedule hook, Handler handler,
-                               const client_request& request, const client_options& options = {},
-                               Side side = {}, Work work = {})
-        : client_connection(std::move(connection), std::move(hook), std::move(handler), request,
-                            random_keys(), options, std::move(side), std::move(work)) {}
-    /// The same with the caller's source of the request's key.
-    template <class Keys>
-        requires nonce_source<std::remove_reference_t<Keys>>
-    client_connection(Transport connection, Schedule hook, Handler handler, const client_request& request,
-                      Keys&& keys, const client_options& options = {}, Side side = {}, Work work = {})
-        : base(typename base::parts{std::move(connection), std::move(hook), std::move(handler), options,
-                                    std::move(side), std::move(work)},
-               request, keys, options) {}
-};
-
-template <class Transport, class Schedule, class Handler>
-client_connection(Transport, Schedule, Handler, client_request)
-    -> client_connection<Transport, Schedule, Handler>;
-template <class Transport, class Schedule, class Handler>
-client_connection(Transport, Schedule, Handler, client_request, client_options)
-    -> client_connection<Transport, Schedule, Handler>;
-
-} // namespace wsolo::inline WSOLO_ABI
-
 // ---- wsolo/endpoint/detail/group_roll.hpp
 // Who belongs to a connection_group: a ring of members, and how a thread walks along it while others join and leave.
 //
@@ -16456,6 +15021,1472 @@ private:
 
 using connection_group = basic_connection_group<std_blocking_traits>;
 using group_seat = basic_group_seat<std_blocking_traits>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/detail/ending_record.hpp
+// How a connection ends, as it becomes known.
+//
+// Laws of this file:
+// - The first reason stands. The peer's status code stands above ours, and ours counts when it was written.
+// - All of it is the loop's. What other threads may cause, a Close, is read from the writer, which knows it in one step.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class ending_record {
+public:
+    void blame(errc why) noexcept {
+        if (reason_ == errc::none) reason_ = why;
+    }
+    void peer_closed(close_code code) noexcept {
+        peer_closed_ = true;
+        code_ = code;
+    }
+    void handler_still_runs() noexcept { handler_still_runs_ = true; }
+    /// The writer accepted a PING or a PONG of the endpoint's own.
+    void count_control() noexcept { ++control_frames_; }
+
+    [[nodiscard]] ending how(const drain_report& written, const inbox_report& handled) const noexcept {
+        ending how{.reason = reason_,
+                   .code = code_,
+                   .peer_closed = peer_closed_,
+                   .handler_still_runs = handler_still_runs_,
+                   .control_frames = control_frames_,
+                   .written = written,
+                   .handled = handled};
+        if (how.reason == errc::none)
+            how.reason = written.reason != errc::none ? written.reason : handled.reason;
+        if (written.close != close_code::abnormal) ++how.control_frames;
+        if (!peer_closed_ && written.ends_with_close()) how.code = written.close;
+        return how;
+    }
+
+private:
+    std::uint64_t control_frames_ = 0;
+    errc reason_ = errc::none;
+    close_code code_ = close_code::abnormal;
+    bool peer_closed_ = false;
+    bool handler_still_runs_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/input_rates.hpp
+// The rates that an endpoint's input is held to, where there are any.
+//
+// Laws of this file:
+// - Without a rate it is a null pointer, and asks nothing.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class input_rates {
+public:
+    enum class kind : std::uint8_t { messages, bytes, control_frames };
+
+    input_rates(const reading_rate& bound, time_point start) noexcept
+        : wanted_((bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) !=
+                  0) {
+        if (wanted_) limits_.reset(new (std::nothrow) limits(bound, start));
+    }
+
+    /// False: there was no memory for it.
+    [[nodiscard]] bool is_whole() const noexcept { return !wanted_ || limits_ != nullptr; }
+
+    /// False: it comes faster than it may.
+    [[nodiscard]] bool take(kind of, std::uint64_t count, time_point now) noexcept {
+        if (!limits_) return true;
+        rate_limit& limit = of == kind::messages ? limits_->messages
+                            : of == kind::bytes  ? limits_->bytes
+                                                 : limits_->control_frames;
+        return limit.take(count, now);
+    }
+
+private:
+    struct limits {
+        limits(const reading_rate& bound, time_point start) noexcept
+            : messages(bound.messages, start),
+              bytes(bound.bytes, start),
+              control_frames(bound.control_frames, start) {}
+        rate_limit messages, bytes, control_frames;
+    };
+
+    std::unique_ptr<limits> limits_;
+    bool wanted_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/kept_input.hpp
+// Input that an endpoint received while it was held back, until it reads on.
+//
+// Laws of this file:
+// - Each byte is copied in once, and moved at most once for each that was read: a pause after every message costs no more.
+// - Its memory goes when its last byte was read.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class kept_input {
+public:
+    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size() - at_; }
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+    /// What was not read. Valid until the next call that changes it.
+    [[nodiscard]] mutable_bytes view() noexcept { return bytes_.view().subspan(at_); }
+
+    /// False when there is no memory; nothing changed.
+    [[nodiscard]] bool append(const_bytes more) noexcept {
+        if (at_ > bytes_.size() / 2) {
+            byte_buffer fresh;
+            if (!fresh.append(view())) return false;
+            bytes_ = std::move(fresh);
+            at_ = 0;
+        }
+        return bytes_.append(more);
+    }
+    /// All but the last `left` bytes were read.
+    void keep_last(std::size_t left) noexcept {
+        at_ = bytes_.size() - left;
+        if (left == 0) release();
+    }
+    void release() noexcept {
+        bytes_.release();
+        at_ = 0;
+    }
+
+private:
+    byte_buffer bytes_;
+    std::size_t at_ = 0; ///< the first byte that was not read
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/lazy_deadline.hpp
+// The deadline that a loop is told: a timer that fires too early costs one call, one that moves with every message a call each.
+//
+// Laws of this file:
+// - It is never later than what is due. It moves only to be earlier, or once it has passed.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class lazy_deadline {
+public:
+    [[nodiscard]] constexpr time_point tell(time_point due, time_point now) noexcept {
+        if (due < told_ || told_ <= now || due == no_deadline) told_ = due;
+        return told_;
+    }
+
+private:
+    time_point told_ = no_deadline;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/metered_transport.hpp
+// An endpoint's transport, with a count of what it took: how the endpoint knows that the peer takes what is sent to it.
+//
+// Laws of this file:
+// - The count is for progress. Of a completion_transport a write counts when the next one begins: it took something.
+// - Everything belongs to the thread that pumps.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <any_transport Transport>
+class metered_transport {
+public:
+    explicit metered_transport(Transport to) noexcept(std::is_nothrow_move_constructible_v<Transport>)
+        : to_(std::move(to)) {}
+
+    io_result write(std::span<const const_bytes> parts, time_point deadline)
+        requires transport<Transport>
+    {
+        const io_result how = to_.write(parts, deadline);
+        transferred_ += how.transferred;
+        return how;
+    }
+    [[nodiscard]] bool wait_writable(time_point deadline)
+        requires waitable_transport<Transport>
+    {
+        return to_.wait_writable(deadline);
+    }
+    void start_write(std::span<const const_bytes> parts, time_point deadline, write_done done)
+        requires completion_transport<Transport>
+    {
+        transferred_ += started_;
+        started_ = 0;
+        for (const const_bytes part : parts) started_ += part.size();
+        to_.start_write(parts, deadline, std::move(done));
+    }
+    void cancel_write()
+        requires completion_transport<Transport>
+    {
+        to_.cancel_write();
+    }
+    void finish(end_of_write why) { to_.finish(why); }
+
+    void end_output() { to_.end_output(); }
+    void disconnect() { to_.disconnect(); }
+
+    /// Bytes that the peer has taken, as far as this side can know. Only ever compared with an earlier answer.
+    [[nodiscard]] std::uint64_t taken() {
+        if constexpr (requires {
+                          { to_.unsent() } -> std::convertible_to<std::uint64_t>;
+                      }) {
+            return transferred_ - to_.unsent();
+        } else {
+            return transferred_;
+        }
+    }
+    [[nodiscard]] Transport& transport_itself() noexcept { return to_; }
+
+private:
+    [[no_unique_address]] Transport to_;
+    std::uint64_t transferred_ = 0;
+    std::uint64_t started_ = 0; ///< by the write in flight
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/owed_close.hpp
+// The Close that an endpoint owes its peer: it leaves when the messages before it are handled, or at a deadline.
+//
+// Laws of this file:
+// - Owed is a reply to the peer's Close or to what it broke, or the word that its stream ended without one.
+// - It takes memory only while it is owed. Without memory it can't wait: owe() gives it back.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+class owed_close {
+public:
+    /// False: there was no memory, and it is to be answered now.
+    [[nodiscard]] bool owe(const control_frame& reply, time_point by) noexcept {
+        by_ = by;
+        reply_.reset(new (std::nothrow) control_frame(reply));
+        return reply_ != nullptr;
+    }
+    void owe_lost(time_point by) noexcept {
+        by_ = by;
+        is_lost_ = true;
+    }
+
+    [[nodiscard]] bool is_due(bool messages_are_over, time_point now) const noexcept {
+        return (reply_ || is_lost_) && (messages_are_over || now >= by_);
+    }
+    /// When it leaves at the latest.
+    [[nodiscard]] time_point deadline() const noexcept { return reply_ || is_lost_ ? by_ : no_deadline; }
+
+    [[nodiscard]] std::unique_ptr<control_frame> take_reply() noexcept { return std::move(reply_); }
+    [[nodiscard]] bool take_lost() noexcept { return std::exchange(is_lost_, false); }
+
+private:
+    std::unique_ptr<control_frame> reply_;
+    time_point by_ = no_deadline;
+    bool is_lost_ = false;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/received_item.hpp
+// A message on its way to the handler, with its number in the barrier.
+//
+// Laws of this file:
+// - Its number is completed by who handles it and abandoned by who did not get it accepted. One that was accepted and
+//   dropped stays open, so that no wait passes over it: the barrier is closed with what dropped it.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Move-only. Not thread-safe.
+template <class Barrier>
+class received_item {
+public:
+    received_item(message received, Barrier& numbers) noexcept
+        : message_(std::move(received)), ticket_(numbers.issue_ticket()) {}
+    received_item(received_item&&) noexcept = default;
+    received_item& operator=(received_item&&) = delete;
+    ~received_item() { static_cast<void>(ticket_.take()); }
+
+    [[nodiscard]] message take_message() noexcept { return std::move(message_); }
+    [[nodiscard]] basic_ticket<Barrier> take_ticket() noexcept { return std::move(ticket_); }
+    /// It was not accepted.
+    void abandon() noexcept { ticket_.abandon(); }
+
+private:
+    message message_;
+    basic_ticket<Barrier> ticket_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/room_notice.hpp
+// Whether a send was refused for want of room, and when room is back: what on_room() tells.
+//
+// Laws of this file:
+// - Any thread notes a refusal; the loop asks. Room is back when half of both bounds is free, and told once.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+template <class Traits>
+class room_notice {
+public:
+    explicit room_notice(const writer_limits& limits) noexcept
+        : bytes_(bound_of(limits.max_bytes) / 2), frames_(bound_of(limits.max_frames) / 2) {}
+
+    void note_refusal() noexcept {
+        refusals_.fetch_add(1, std::memory_order_relaxed);
+        is_wanted_.store(true, std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::uint64_t refusals() const noexcept {
+        return refusals_.load(std::memory_order_relaxed);
+    }
+
+    /// Whether to tell now.
+    template <class Writer>
+    [[nodiscard]] bool is_back(const Writer& out) noexcept {
+        if (!is_wanted_.load(std::memory_order_relaxed) || out.queued_bytes() > bytes_ ||
+            out.queued_frames() > frames_)
+            return false;
+        is_wanted_.store(false, std::memory_order_relaxed);
+        return true;
+    }
+
+private:
+    const std::size_t bytes_;
+    const std::uint32_t frames_;
+    typename Traits::template atomic<bool> is_wanted_{false};
+    typename Traits::template atomic<std::uint64_t> refusals_{0};
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/taken_meter.hpp
+// Whether the peer takes what is sent to it: the second of life's two directions.
+//
+// Laws of this file:
+// - Only a pace counts: at least `min_rate` bytes a second since the last answer that said yes. Less than that the system of a
+//   dead peer may still take.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// `taken` counts bytes that the peer took, as far as the transport knows (metered_transport::taken()).
+class taken_meter {
+public:
+    explicit constexpr taken_meter(std::uint32_t min_rate) noexcept : min_rate_(min_rate) {}
+
+    /// From here on it counts.
+    constexpr void start(std::uint64_t taken, time_point now) noexcept {
+        taken_ = taken;
+        at_ = now;
+    }
+    /// Whether the peer took bytes since then, fast enough; then it counts from here.
+    constexpr bool has_moved(std::uint64_t taken, time_point now) noexcept {
+        const auto bytes = static_cast<std::int64_t>(taken - taken_);
+        const double seconds = std::chrono::duration<double>(now - at_).count();
+        if (bytes <= 0 || static_cast<double>(bytes) < seconds * min_rate_) return false;
+        start(taken, now);
+        return true;
+    }
+
+private:
+    std::uint64_t taken_ = 0;
+    time_point at_{};
+    std::uint32_t min_rate_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/unsent_replies.hpp
+// How much of what handlers answered still waits to be written: what an endpoint holds its input back for.
+//
+// Laws of this file:
+// - Replies are counted, not located. A mark in the writer's queue (a flush) says when those before it are on their way: one
+//   mark for each half of the bound, so that handling goes on while the first half leaves.
+// - Any thread adds and asks; one thread, the loop's, places marks. A mark may pass in any thread.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// The bounds are payload bytes and messages; 0: none.
+template <class Traits>
+class unsent_replies {
+public:
+    unsent_replies(std::size_t max_bytes, std::uint32_t max_count) noexcept
+        : max_bytes_(bound_of(max_bytes)), max_count_(bound_of(max_count)) {}
+
+    void add(std::size_t bytes) noexcept {
+        bytes_.fetch_add(bytes);
+        count_.fetch_add(1);
+    }
+    /// Whether no more is to be handled now.
+    [[nodiscard]] bool is_full() const noexcept {
+        return are_full(marked_bytes_.load(), marked_count_.load());
+    }
+
+    // ---- the loop's
+
+    /// Queues a mark if one is due: half of a bound is used, and none is out.
+    template <class Writer>
+    void mark(Writer& out) {
+        if (!wants_mark()) return;
+        begin_mark();
+        const auto on_passed = [](void* context, errc) noexcept {
+            static_cast<unsent_replies*>(context)->pass_mark();
+        };
+        if (out.flush({on_passed, this}) != errc::none)
+            drop_mark(); // no room now, or the end, which clears everything
+    }
+
+    [[nodiscard]] bool wants_mark() const noexcept {
+        return marked_count_.load() == 0 &&
+               (bytes_.load() > max_bytes_ / 2 || count_.load() > max_count_ / 2);
+    }
+    /// A mark is about to be queued after what was counted so far.
+    void begin_mark() noexcept {
+        marked_bytes_.store(bytes_.load());
+        marked_count_.store(count_.load());
+        bytes_.fetch_sub(marked_bytes_.load());
+        count_.fetch_sub(marked_count_.load());
+    }
+    /// It was not accepted.
+    void drop_mark() noexcept {
+        bytes_.fetch_add(marked_bytes_.exchange(0));
+        count_.fetch_add(marked_count_.exchange(0));
+    }
+    /// Nothing waits to be written any more. (What a handler counts only now is too much, until the next mark.)
+    void clear() noexcept {
+        if (count_.load() == 0) return;
+        const std::size_t bytes = bytes_.exchange(0);
+        const std::uint32_t count = count_.exchange(0);
+        if (are_full(bytes + marked_bytes_.load(), count + marked_count_.load())) has_room_again_.store(true);
+    }
+    /// Whether there is room where there was none: what was held back is to be roused.
+    [[nodiscard]] bool take_room() noexcept {
+        return has_room_again_.load() && has_room_again_.exchange(false);
+    }
+
+    // ---- any thread's
+
+    /// What stood before the mark is on its way, or lost.
+    void pass_mark() noexcept {
+        const std::size_t bytes = marked_bytes_.exchange(0);
+        const std::uint32_t count = marked_count_.exchange(0);
+        // After the exchange: a handler that found it full before has counted what this finds.
+        if (are_full(bytes, count)) has_room_again_.store(true);
+    }
+
+private:
+    [[nodiscard]] bool are_full(std::size_t marked_bytes, std::uint32_t marked_count) const noexcept {
+        return bytes_.load() + marked_bytes > max_bytes_ || count_.load() + marked_count > max_count_;
+    }
+
+    const std::size_t max_bytes_;
+    const std::uint32_t max_count_;
+    typename Traits::template atomic<std::uint32_t> count_{0};
+    typename Traits::template atomic<std::uint32_t> marked_count_{0};
+    typename Traits::template atomic<std::size_t> bytes_{0}; ///< after the mark
+    typename Traits::template atomic<std::size_t> marked_bytes_{0};
+    typename Traits::template atomic<bool> has_room_again_{false};
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/endpoint.hpp
+// One whole side of a connection after its handshake: reader, writer, inbox, barrier, heartbeat, end and weak handles,
+// wired so that replies are sent, failures are answered, healthy peers live, and the end comes within a bound.
+//
+// The loop, in six lines:
+// - readable, and wants.read: receive() what one read brings; its end: end_of_input(); its error: end_of_input(why). In this
+//   order also after a hang-up: what is readable first. While wants.read is false look at none of these (take the socket
+//   out of the poll set, which tells hang-ups unasked): a receive() then is kept, within handling.max_bytes, or fails (1008).
+// - the schedule hook was called; writable, and wants.write; or wants.deadline has passed: run(), after receive().
+// - each answers what is wanted until the next call. finished: destroy it, outside of its callbacks, and close the socket.
+//
+// Laws of this file:
+// - receive(), end_of_input() and run() belong to the loop's thread, one call at a time. Sends, close(), abort() and
+//   handle() may be called from any thread.
+// - Messages are handled one at a time and in order, by the loop or, with a `Work` hook, by a thread that calls work().
+// - What came before a Close, or before a broken rule, or before the stream's end, is answered before it is.
+// - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's end
+//   does what they ask for: no loop wakes itself. What a turn looks at is set before the turn is asked for.
+// - The first thing that went wrong names the end, and on_finished() is told of it once.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
+struct in_the_loop {};
+
+/// See the file's laws. `Transport` is a transport or a completion_transport that is a `byte_stream`. `Schedule` is called to have
+/// run() called soon, from any thread, by several at once. `Handler`: endpoint/hooks.hpp; what it answers, or that it
+/// throws (errc::handler_failed), ends the connection; but errc::closed, a send's answer once this side's Close is queued,
+/// is no failure. `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
+/// idle-to-busy transition, from any thread, by several at once. Like Schedule it refuses by returning false.
+///
+/// The destructor drops what is left: call it when `finished`, or to cut the connection off. It calls no hook and no
+/// on_finished, tells those who wait in the barrier or the writer, and waits for work() and for what handles have in
+/// progress. No other thread may be in a direct call then, and it must not run inside a callback.
+template <any_transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
+          class Work = in_the_loop, class Traits = std_blocking_traits>
+class endpoint {
+    static_assert(byte_stream<Transport>,
+                  "an endpoint ends its stream itself: give its transport end_output() and disconnect()");
+
+    struct writer_hook {
+        endpoint* self;
+        bool operator()() const { return self->wake(self->write_is_due_); }
+    };
+    struct inbox_hook {
+        endpoint* self;
+        bool operator()() const { return self->ask_for_work(); }
+        void on_resume() const noexcept { self->wake_or_abort(); }
+        void on_finished(const inbox_report& report) const noexcept { self->end_handling(report); }
+    };
+
+    using metered = detail::metered_transport<Transport>;
+    using anchor = basic_session_anchor<endpoint, Traits>;
+    using loop_scope = basic_handler_scope<Traits>;
+    template <class T>
+    using atomic = typename Traits::template atomic<T>;
+    using rate_of = detail::input_rates::kind;
+    static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
+    static constexpr bool holds_messages = requires { Handler::holds_message; };
+    /// In held_, beside a message's number.
+    static constexpr std::uint64_t messages_over = std::uint64_t{1} << 63;
+    struct nothing {};
+
+public:
+    static constexpr role self = Side::self;
+    using writer_type = single_writer<metered, writer_hook, Side, no_observer, Traits>;
+    using reader_type = basic_reader<default_side<self>>;
+    using barrier_type = basic_sequence_barrier<Traits>;
+    using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
+    using weak_handle = basic_weak_session<endpoint, Traits>;
+
+    explicit endpoint(Transport connection, Schedule hook, Handler handler,
+                      const endpoint_options& options = {}, Side side = {}, Work work = {})
+        : endpoint(std::move(handler), std::move(hook), std::move(work), options,
+                   metered(std::move(connection)), writer_hook{this}, options.writing, std::move(side)) {}
+    /// The writer is born closed, until its init_gate opens (write/init_gate.hpp): `init_gate gate(e.writer())`.
+    endpoint(born_gated_t, Transport connection, Schedule hook, Handler handler,
+             const endpoint_options& options = {}, Side side = {}, Work work = {})
+        : endpoint(std::move(handler), std::move(hook), std::move(work), options, born_gated,
+                   metered(std::move(connection)), writer_hook{this}, options.writing, std::move(side)) {}
+
+    endpoint(const endpoint&) = delete;
+    endpoint& operator=(const endpoint&) = delete;
+    ~endpoint() {
+        WSOLO_ASSERT(!loop_scope::is_inside(this) && !loop_scope::is_inside(&handled_),
+                     "an endpoint is destroyed by one of its own callbacks");
+        is_going_.store(true, std::memory_order_relaxed);
+        abort(errc::aborted);           // a handler that waits for messages, or for room, is told so
+        static_cast<void>(out_.pump()); // not but by the writer's end
+        anchor_ = {};                   // waits for work(), and for what handles have in progress
+    }
+
+    // ---- the loop's
+
+    /// Bytes from the peer, which are unmasked in place; they are the caller's again when this returns. Replies are
+    /// queued, messages pushed and, without a `Work` hook, handled; what can be written is written. O(n).
+    endpoint_wants receive(mutable_bytes received) {
+        const time_point now = Traits::clock::now();
+        beat_.on_received(now);
+        {
+            const in_the_turn inside(*this);
+            take(received, now);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    /// The transport gives no more bytes. errc::none: the peer ended its direction; without a Close before it, it is
+    /// told so (1002), after what came before was handled and answered. Otherwise: what broke.
+    endpoint_wants end_of_input(errc why = errc::none) {
+        const time_point now = Traits::clock::now();
+        write_is_due_ = true;
+        {
+            const in_the_turn inside(*this);
+            end_input(why, now);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    /// What the hook, a writable transport and a deadline ask for. A call too many is harmless.
+    endpoint_wants run() {
+        const time_point now = Traits::clock::now();
+        write_is_due_ = true;
+        {
+            const in_the_turn inside(*this);
+            take_rest(now);
+            handle_here();
+        }
+        return settle(now);
+    }
+
+    /// A member of the group from now on, until it ends; a close_all() begins in this loop. At most one group. Errors: closed,
+    /// out_of_memory.
+    [[nodiscard]] errc join(basic_connection_group<Traits>& group) {
+        auto seat = group.join(handle());
+        if (!seat) return seat.error();
+        seat_ = std::move(*seat);
+        return errc::none;
+    }
+
+    // ---- the handling thread's
+
+    /// Handles what is queued, up to the quantum; what the `Work` hook asks for. One caller at a time gets to it.
+    void work()
+        requires(!handles_here)
+    {
+        handle_some();
+    }
+
+    // ---- any thread's: for a handler that takes messages when it wants to (endpoint/conversation.hpp)
+
+    /// The last message that on_message() was given is handled.
+    void message_done()
+        requires(holds_messages)
+    {
+        const std::uint64_t before = held_.fetch_and(messages_over, std::memory_order_acq_rel);
+        if (const std::uint64_t done = before & ~messages_over; done != 0) {
+            handled_.complete(done);
+            if ((before & messages_over) != 0) note_messages_over();
+        }
+    }
+    /// wants_message() says yes now.
+    void want_messages() { inbox_.rouse(); }
+    /// The handler takes what is queued, and no more: closes, unless the end has begun.
+    void want_no_more_messages() {
+        if (inbox_.close()) static_cast<void>(close());
+        inbox_.rouse();
+    }
+
+    // ---- any thread's: sends
+
+    /// See single_writer's functions of these names. What a handler sends while it handles counts as a reply:
+    /// endpoint_options::max_unsent.
+    [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done = {}) {
+        return count(payload.size(), out_.send_text(payload, on_done));
+    }
+    [[nodiscard]] errc send_binary(const_bytes payload, on_outcome on_done = {}) {
+        return count(payload.size(), out_.send_binary(payload, on_done));
+    }
+    /// A received message goes out again as it is: text as text.
+    [[nodiscard]] errc send(const message& what, on_outcome on_done = {}) {
+        return what.is_text() ? send_text(what.text(), on_done) : send_binary(what.bytes(), on_done);
+    }
+    [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
+        return count(frame.bytes().size(), out_.send(frame, on_done));
+    }
+    /// A PING of the application's own. on_pong() tells of its answer.
+    [[nodiscard]] errc send_ping(const_bytes payload = {}) { return out_.send_ping(payload); }
+
+    /// Begins the closing handshake: what was sent before leaves within `within` (writing.timeouts.drain, unless said). Messages
+    /// that the peer sent before it saw this are still handled. A reason that is too long is cut at a code point.
+    [[nodiscard]] errc close(close_code code = close_code::normal, std::string_view reason = {}) {
+        return begin_close(out_.close(code, reason));
+    }
+    [[nodiscard]] errc close(close_code code, std::string_view reason, duration within) {
+        return begin_close(out_.close(code, reason, within));
+    }
+    /// Ends the connection without a Close; what is queued on either side is dropped and counted.
+    void abort(errc why = errc::aborted) {
+        if (why == errc::none) why = errc::aborted; // none is for an end in order
+        out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
+        handled_.close(why);
+        static_cast<void>(inbox_.close(why));
+    }
+    /// Has run() called soon.
+    void ask_for_turn() { wake_or_abort(); }
+    /// For threads that may outlive this: `if (auto live = weak.try_use()) live->send_text(...)`.
+    [[nodiscard]] weak_handle handle() const noexcept { return anchor_.handle(); }
+
+    // ---- the parts. The reader, the heartbeat and the counters are the loop's.
+
+    [[nodiscard]] writer_type& writer() noexcept { return out_; }
+    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }
+    [[nodiscard]] const inbox_type& messages() const noexcept { return inbox_; }
+    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }
+    /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
+    /// waits until these are handled (sync/sequence_barrier.hpp).
+    [[nodiscard]] barrier_type& handled() noexcept { return handled_; }
+    [[nodiscard]] Handler& handler() noexcept { return handler_; }
+    [[nodiscard]] Transport& transport() noexcept { return out_.connection().transport_itself(); }
+    [[nodiscard]] endpoint_counters counters() const noexcept {
+        endpoint_counters now = counters_;
+        now.sends_refused = room_.refusals();
+        return now;
+    }
+    /// Complete once `finished`. The loop's.
+    [[nodiscard]] ending how_it_ended() const noexcept { return ending_.how(out_.report(), inbox_.report()); }
+
+private:
+    /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
+    struct in_the_turn {
+        explicit in_the_turn(endpoint& self) noexcept : whole(&self), writing(self.out_.loop_scope()) {}
+        loop_scope whole, writing;
+    };
+
+    template <class... Writer>
+    endpoint(Handler handler, Schedule hook, Work work, const endpoint_options& options, Writer&&... writer)
+        : beat_(options.beating, Traits::clock::now()),
+          in_(whole_messages(options.reading)),
+          end_(self, options.ending),
+          rates_(options.rate, Traits::clock::now()),
+          taken_(options.writing.timeouts.min_rate),
+          close_timeout_(bound_of(options.ending.close_timeout)),
+          handle_quantum_(bound_of(options.handle_quantum)),
+          max_kept_(bound_of(options.handling.max_bytes)),
+          room_(options.writing.limits),
+          replies_(options.max_unsent, options.max_unsent_replies),
+          handler_(std::move(handler)),
+          schedule_(std::move(hook)),
+          work_(std::move(work)),
+          inbox_(inbox_hook{this}, options.handling),
+          out_(std::forward<Writer>(writer)...) {
+        detail::check_hooks<Handler, endpoint>();
+        auto made = anchor::make(*this);
+        if (made) anchor_ = std::move(*made);
+        if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
+        if (!made || !rates_.is_whole()) abort(errc::out_of_memory);
+    }
+
+    static read_limits whole_messages(read_limits limits) noexcept {
+        limits.deliver = delivery::messages;
+        return limits;
+    }
+
+    // ---- asking for turns
+
+    /// Has run() called soon: by this turn's own end where the loop itself asks.
+    bool wake(bool& is_due) {
+        if (loop_scope::is_inside(this)) return is_due = true;
+        return is_going_.load(std::memory_order_relaxed) || detail::ask_for_a_turn(schedule_);
+    }
+    void wake_or_abort() {
+        if (!wake(work_is_due_)) abort(errc::schedule_refused);
+    }
+    /// False: no thread will come.
+    bool ask_for_work() {
+        if (is_going_.load(std::memory_order_relaxed)) return false;
+        if constexpr (handles_here) {
+            return wake(work_is_due_);
+        } else {
+            if (!anchor_) return false; // made without memory: there is no handle to come by
+            auto call = [this] { return work_(anchor_.handle()); };
+            return detail::ask_for_a_turn(call);
+        }
+    }
+
+    // ---- in
+
+    void take(mutable_bytes received, time_point now) {
+        if (end_.is_discarding()) return end_.on_discarded(received.size());
+        if (!is_in_rate(rate_of::bytes, received.size(), now)) return;
+        if (!kept_.empty() || is_held_back()) return keep(received, !is_listening_, now);
+        if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false, now);
+    }
+
+    /// Reads until it is held back: what is left.
+    mutable_bytes read(mutable_bytes received, time_point now) {
+        auto found = in_.read(received);
+        for (const event& each : found) {
+            meet(each, now);
+            if (has_stopped_reading_) break;
+            if (is_held_back()) return found.unread();
+        }
+        static_cast<void>(found.unread()); // none, but after stop_reading()
+        return {};
+    }
+
+    /// Whether nothing is read now: what was read fills the inbox, or is answered faster than the answers leave.
+    [[nodiscard]] bool is_held_back() const noexcept { return inbox_.is_paused() || replies_.is_full(); }
+
+    /// No more than one receive() brings, if the loop listens.
+    void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
+        const errc error = is_unasked && kept_.size() + bytes.size() > max_kept_ ? errc::inbox_overflow
+                           : kept_.append(bytes)                                 ? errc::none
+                                                                                 : errc::out_of_memory;
+        if (error == errc::none) return;
+        kept_.release();
+        stop_reading(error, now);
+    }
+    /// What follows is not looked at: there is a gap, or no more is wanted.
+    void stop_reading(errc why, time_point now) {
+        has_stopped_reading_ = true;
+        end_.on_unreadable(now);
+        end_messages();
+        fail(why);
+    }
+    /// False: it comes faster than it may, and that was the end of reading.
+    bool is_in_rate(rate_of which, std::uint64_t count, time_point now) {
+        if (rates_.take(which, count, now)) return true;
+        stop_reading(errc::rate_exceeded, now);
+        return false;
+    }
+
+    void take_rest(time_point now) {
+        if (kept_.empty() || is_held_back()) return;
+        kept_.keep_last(read(kept_.view(), now).size());
+        if (kept_.empty() && input_is_over_) end_reading(now);
+    }
+
+    void meet(const event& found, time_point now) {
+        switch (found.kind()) {
+        case event_kind::message: return deliver(found, now);
+        case event_kind::fragment: return; // not with delivery::messages
+        case event_kind::ping: return meet_ping(found, now);
+        case event_kind::pong: return meet_pong(found, now);
+        case event_kind::peer_close: meet_close(found, now); break;
+        case event_kind::failure:
+            ending_.blame(found.error());
+            end_.on_unreadable(now);
+            if (!found.owes_reply() && !in_.close_sent()) return abort_output(found.error());
+            break;
+        }
+        owe_close(found.owed_reply(), now);
+        end_messages();
+    }
+
+    void meet_ping(const event& found, time_point now) {
+        if (!is_in_rate(rate_of::control_frames, 1, now)) return;
+        ++counters_.pings_received;
+        if (const auto reply = found.owed_reply()) answer(*reply);
+        if constexpr (detail::has_on_ping<Handler, endpoint>)
+            guard([&] { handler_.on_ping(*this, found.payload()); });
+    }
+    void meet_pong(const event& found, time_point now) {
+        if (!is_in_rate(rate_of::control_frames, 1, now)) return;
+        ++counters_.pongs_received;
+        [[maybe_unused]] const std::optional<duration> round_trip = beat_.on_pong(now, found.payload());
+        if constexpr (detail::has_on_pong<Handler, endpoint>)
+            guard([&] { handler_.on_pong(*this, found.payload(), round_trip); });
+    }
+    void meet_close(const event& found, time_point now) {
+        ending_.peer_closed(found.code());
+        end_.on_peer_close(now);
+        if constexpr (detail::has_on_peer_close<Handler, endpoint>)
+            guard([&] { handler_.on_peer_close(*this, found.code(), found.reason()); });
+    }
+
+    void deliver(const event& found, time_point now) {
+        if (!is_in_rate(rate_of::messages, 1, now)) return;
+        ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
+        counters_.bytes_received += found.payload().size();
+        byte_buffer bytes;
+        if (!bytes.append(found.payload())) return lose(errc::out_of_memory);
+        const std::size_t size = bytes.size();
+        detail::received_item next(message(found.is_text(), std::move(bytes)), handled_);
+        const errc refused = inbox_.push(std::move(next), size).error;
+        if (refused == errc::none) return;
+        next.abandon();
+        if (refused == errc::closed) return;
+        if (refused != errc::queue_full) return lose(refused);
+        if constexpr (detail::has_on_refused<Handler, endpoint>)
+            guard([&] { handler_.on_refused(*this, next.take_message()); });
+    }
+
+    /// A message could not be queued, so none after it is; those before it are still handled, unless the inbox
+    /// itself says otherwise.
+    void lose(errc why) {
+        handled_.close(why);
+        end_messages();
+        fail(why);
+    }
+
+    void end_input(errc why, time_point now) {
+        if (std::exchange(input_is_over_, true)) return;
+        input_error_ = why;
+        end_.on_input_over(now);
+        if (kept_.empty()) end_reading(now);
+        if (why != errc::none) abort_output(why);
+    }
+    /// The stream is over, and all of it was read.
+    void end_reading(time_point now) {
+        if (in_.open()) {
+            ending_.blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
+            // The other direction can still say what is wrong with that.
+            if (input_error_ == errc::none) owed_.owe_lost(deadline_after(now, close_timeout_));
+        }
+        end_messages();
+    }
+
+    void end_messages() { static_cast<void>(inbox_.close()); } // what was pushed is still handled
+
+    // ---- handling
+
+    void handle_here() {
+        if constexpr (handles_here) {
+            work_is_due_ = false;
+            handle_some();
+        }
+    }
+
+    void handle_some() {
+        const auto handle = [this](detail::received_item<barrier_type>&& next) {
+            errc error = errc::none;
+            {
+                auto numbered = handled_.handle(next.take_ticket());
+                if constexpr (holds_messages) held_.store(numbered.defer(), std::memory_order_release);
+                error = detail::call_handler(handler_, *this, next.take_message());
+            }
+            if (error == errc::none || error == errc::closed) return errc::none;
+            handled_.close(error);
+            return error;
+        };
+        static_cast<void>(inbox_.drain_while(handle, [this] { return wants_messages(); }, handle_quantum_));
+    }
+
+    [[nodiscard]] bool wants_messages() {
+        if constexpr (requires { handler_.wants_message(); }) {
+            if (!handler_.wants_message()) return false;
+        }
+        return !replies_.is_full();
+    }
+
+    /// The inbox is over: any thread.
+    void end_handling(const inbox_report& report) noexcept {
+        // What was dropped stays open in the barrier, so that those who wait for it are told why.
+        if (!report.is_clean()) handled_.close(report.reason);
+        if constexpr (requires { handler_.on_messages_over(report.reason); })
+            static_cast<void>(detail::call_hook([&] { handler_.on_messages_over(report.reason); }));
+        if constexpr (holds_messages) {
+            if (held_.fetch_or(messages_over, std::memory_order_acq_rel) != 0) return;
+        }
+        note_messages_over();
+    }
+    void note_messages_over() noexcept {
+        messages_are_over_.store(true, std::memory_order_release);
+        wake_or_abort();
+    }
+    [[nodiscard]] bool messages_are_over() const noexcept {
+        return messages_are_over_.load(std::memory_order_acquire);
+    }
+
+    template <class Call>
+    void guard(Call call) {
+        if (!detail::call_hook(call)) lose(errc::handler_failed);
+    }
+
+    // ---- out
+
+    /// Counts what this side's user sent.
+    errc count(std::size_t bytes, errc answer) {
+        if (answer == errc::none) {
+            if (loop_scope::is_inside(&handled_)) replies_.add(bytes);
+        } else if (answer == errc::queue_full) {
+            room_.note_refusal();
+        }
+        return answer;
+    }
+
+    void answer(const control_frame& reply) {
+        const errc error = out_.send(reply);
+        if (error == errc::none && reply.op() != opcode::close) ending_.count_control();
+        if (error == errc::closed || (error == errc::none && reply.op() == opcode::close))
+            return in_.note_close_sent();
+        if (error != errc::none) fail(error);
+    }
+
+    errc begin_close(errc answer) {
+        if (answer == errc::none) is_closing_.store(true, std::memory_order_relaxed);
+        return answer;
+    }
+    /// Ends the connection for a reason of this side's: with a Close that says so, if one can still be sent.
+    void fail(errc why) {
+        ending_.blame(why);
+        const close_code known = close_code_for(why);
+        const errc error =
+            close(known == close_code::no_status ? close_code::internal_error : known, to_string(why));
+        if (error != errc::none && error != errc::closed) abort(why);
+    }
+    void abort_output(errc why) { out_.abort(why, duration::zero()); }
+
+    /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
+    void owe_close(const std::optional<control_frame>& reply, time_point now) {
+        if (reply && !owed_.owe(*reply, deadline_after(now, close_timeout_))) answer(*reply);
+    }
+    void answer_close(time_point now) {
+        if (!owed_.is_due(messages_are_over(), now)) return;
+        if (const auto reply = owed_.take_reply()) answer(*reply);
+        if (owed_.take_lost())
+            static_cast<void>(close(close_code::protocol_error, "the stream ended without a Close frame"));
+    }
+
+    // ---- the turn's end
+
+    endpoint_wants settle(time_point now) {
+        if (is_finished_) return {.read = false, .finished = true};
+        {
+            const in_the_turn inside(*this);
+            if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
+            seat_.tick(now);
+            judge_age(now);
+            keep_alive(now);
+            answer_close(now);
+        }
+        pump(now);
+        if (step_end(now)) return finish();
+        if (std::exchange(work_is_due_, false) && !detail::ask_for_a_turn(schedule_)) {
+            abort(errc::schedule_refused);
+            write_is_due_ = true;
+            return settle(now);
+        }
+        is_listening_ = end_.wants_input() && (end_.is_discarding() || (kept_.empty() && !is_held_back()));
+        return {
+            .read = is_listening_, .write = is_blocked_, .deadline = told_deadline_.tell(earliest(), now)};
+    }
+
+    /// An unfinished message may be too old.
+    void judge_age(time_point now) {
+        if (!is_listening_) in_.note_not_listening(now);
+        message_by_ = in_.tick(now);
+        if (message_by_ <= now) static_cast<void>(read({}, now));
+    }
+
+    void keep_alive(time_point now) {
+        if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
+        if (!is_listening_) beat_.on_not_listening(now);
+        if (beat_.is_awaiting_pong() && taken_.has_moved(out_.connection().taken(), now))
+            beat_.on_progress(now);
+        const heartbeat_actions due = beat_.tick(now);
+        if (due.send_ping) {
+            const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
+            if (error == errc::none) ending_.count_control();
+            if (error == errc::closed) beat_.on_closing();
+            if (error != errc::none) beat_.on_ping_dropped(now);
+        }
+        if constexpr (detail::has_on_beat<Handler, endpoint>) {
+            if (due.send_beat) guard([&] { handler_.on_beat(*this, due.roll_window); });
+        }
+        if (due.peer_is_dead) {
+            ending_.blame(errc::pong_timeout);
+            abort_output(errc::pong_timeout);
+        }
+    }
+    /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
+    static void on_ping_told(void* context, errc outcome) noexcept {
+        if (outcome != errc::none) return;
+        auto& whole = *static_cast<endpoint*>(context);
+        const time_point now = Traits::clock::now();
+        whole.taken_.start(whole.out_.connection().taken(), now);
+        whole.beat_.on_ping_written(now);
+    }
+
+    void pump(time_point now) {
+        if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
+        replies_.mark(out_);
+        const pump_result left = out_.pump();
+        is_blocked_ = left.status == pump_status::blocked;
+        write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
+        if (out_.queued_frames() == 0) replies_.clear();
+        if (replies_.take_room()) {
+            const in_the_turn inside(*this);
+            inbox_.rouse();
+            work_is_due_ = true; // what was kept is read on
+        }
+        tell_room();
+        if (left.status != pump_status::finished) return;
+        writer_is_over_ = true;
+        is_blocked_ = false;
+        write_deadline_ = no_deadline;
+        const drain_report report = out_.report();
+        taken_.start(out_.connection().taken(), now);
+        if (const end_of_write how = end_as(report); how == end_of_write::aborted) {
+            end_.on_abort();
+        } else {
+            end_.on_output_over(how == end_of_write::drained, now);
+        }
+        ending_.blame(report.reason);
+        replies_.clear();
+    }
+
+    void tell_room() {
+        if constexpr (detail::has_on_room<Handler, endpoint>) {
+            if (!room_.is_back(out_)) return;
+            const in_the_turn inside(*this);
+            guard([&] { handler_.on_room(*this); });
+            write_is_due_ = true; // what it sent
+            work_is_due_ = true;
+        }
+    }
+
+    // ---- the end
+
+    /// True: it is over.
+    bool step_end(time_point now) {
+        if (!writer_is_over_) return false;
+        if (end_.is_waiting() && (taken_.has_moved(out_.connection().taken(), now) ||
+                                  (!is_listening_ && !end_.is_discarding() && !kept_.empty())))
+            end_.on_progress(now);
+        const end_actions due = end_.next(now);
+        if (end_.missed_close()) ending_.blame(errc::timed_out);
+        if (due.end_output) out_.connection().end_output();
+        if (due.disconnect) {
+            out_.connection().disconnect();
+            const in_the_turn inside(*this);
+            input_is_over_ = true;
+            if (kept_.empty()) end_messages();
+            handle_here();
+            if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
+            handler_by_ = deadline_after(now, close_timeout_);
+        }
+        if (!end_.is_gone()) return false;
+        if (messages_are_over()) return true;
+        const std::uint64_t handled = inbox_.report().messages_handled;
+        if (std::exchange(handled_before_, handled) != handled)
+            handler_by_ = deadline_after(now, close_timeout_);
+        if (now < handler_by_) return false;
+        ending_.handler_still_runs();
+        ending_.blame(errc::timed_out);
+        static_cast<void>(inbox_.close(errc::timed_out)); // no more of them
+        return true;
+    }
+
+    endpoint_wants finish() {
+        const in_the_turn inside(*this);
+        is_finished_ = true;
+        const ending how = how_it_ended();
+        handled_.close(how.reason == errc::none ? errc::closed : how.reason);
+        seat_.leave(how);
+        if constexpr (detail::has_on_finished<Handler, endpoint>)
+            static_cast<void>(detail::call_hook([&] { handler_.on_finished(*this, how); }));
+        return {.read = false, .finished = true};
+    }
+
+    [[nodiscard]] time_point earliest() const noexcept {
+        time_point first = beat_.deadline();
+        const auto also = [&](time_point next) { first = next < first ? next : first; };
+        also(write_deadline_);
+        if (in_.open()) also(message_by_);
+        also(end_.deadline());
+        also(owed_.deadline());
+        also(seat_.deadline());
+        if (end_.is_gone()) also(handler_by_);
+        return first;
+    }
+
+    heartbeat beat_;
+    reader_type in_;
+    stream_end end_;
+    detail::ending_record ending_;
+    endpoint_counters counters_;
+    detail::kept_input kept_; ///< what came while reading was held back
+    detail::input_rates rates_;
+    time_point write_deadline_ = no_deadline;
+    time_point message_by_ = no_deadline; ///< of an unfinished message
+    detail::lazy_deadline told_deadline_;
+    time_point handler_by_ = no_deadline; ///< while only a handler is waited for
+    detail::taken_meter taken_;
+    std::uint64_t handled_before_ = 0;
+    detail::owed_close owed_;
+    const duration close_timeout_;
+    const std::uint32_t handle_quantum_;
+    const std::size_t max_kept_;
+    errc input_error_ = errc::none;
+    bool has_stopped_reading_ = false;
+    bool write_is_due_ = false;
+    bool work_is_due_ = false;
+    bool is_blocked_ = false;
+    bool writer_is_over_ = false;
+    bool input_is_over_ = false;
+    bool is_finished_ = false;
+    bool is_listening_ = true;              ///< what the loop was told last
+    atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
+    atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
+    atomic<bool> is_going_{false};          ///< the destructor runs: no thread is asked
+    /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
+    /// to come is the one to tell.
+    [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
+    detail::room_notice<Traits> room_;
+    detail::unsent_replies<Traits> replies_;
+
+    Handler handler_;
+    [[no_unique_address]] Schedule schedule_;
+    [[no_unique_address]] Work work_;
+    barrier_type handled_;
+    inbox_type inbox_;
+    writer_type out_;
+    basic_group_seat<Traits> seat_;
+    anchor anchor_; ///< the last, so that nothing goes while work() is inside
+};
+
+template <class Transport, class Schedule, class Handler>
+endpoint(Transport, Schedule, Handler) -> endpoint<Transport, Schedule, Handler>;
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/connection.hpp
+// An endpoint with its handshake in front: what server_connection and client_connection have in common.
+//
+// Laws of this file:
+// - One object, the same calls and the same wants, from the first byte to the end: the loop is endpoint's, in its six lines.
+// - Until the connection is open there is no endpoint, and no handle: nothing that others send can overtake the handshake.
+//   Once it is open the handshake's memory is gone.
+// - Everything belongs to the loop's thread. Others use what opened()->handle() gives.
+// - Every end is bounded: the handshake's, an answer's, and the endpoint's.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// An endpoint's, and what bounds the handshake before it.
+struct connection_options : endpoint_options {
+    /// From the connection's making until its handshake is decided. A server answers what is late by 408.
+    std::chrono::milliseconds handshake_timeout{10'000};
+};
+
+/// See the file's laws. `Opening` is what it is until it is open; server_connection and client_connection say which.
+template <class Opening>
+class basic_connection {
+public:
+    using endpoint_type = typename Opening::endpoint_type;
+    using weak_handle = typename endpoint_type::weak_handle;
+
+    basic_connection(const basic_connection&) = delete;
+    basic_connection& operator=(const basic_connection&) = delete;
+
+    // ---- the loop's: see endpoint's functions of these names
+
+    endpoint_wants receive(mutable_bytes received) {
+        if (whole_) return whole_->receive(received);
+        if (is_asking()) opening_->ask(received);
+        return turn(received);
+    }
+    endpoint_wants end_of_input(errc why = errc::none) {
+        if (whole_) return whole_->end_of_input(why);
+        if (is_asking()) opening_->end_asking(why);
+        if (opening_ != nullptr) opening_->common.end_input(why);
+        return turn();
+    }
+    endpoint_wants run() { return whole_ ? whole_->run() : turn(); }
+
+    /// Begins the closing handshake, and runs. Before the connection is open: a server answers by 503, a client goes.
+    endpoint_wants close(close_code code = close_code::normal, std::string_view reason = {}) {
+        if (!whole_) return stop();
+        static_cast<void>(whole_->close(code, reason)); // closed before: then that goes on
+        return whole_->run();
+    }
+    endpoint_wants close(close_code code, std::string_view reason, duration within) {
+        if (!whole_) return stop();
+        static_cast<void>(whole_->close(code, reason, within));
+        return whole_->run();
+    }
+    /// Ends it without a Close, and without an answer.
+    endpoint_wants abort(errc why = errc::aborted) {
+        if (whole_) {
+            whole_->abort(why);
+        } else if (opening_ != nullptr) {
+            opening_->common.give_up(why == errc::none ? errc::aborted : why);
+        }
+        return run();
+    }
+
+    // ---- what it is
+
+    /// The endpoint once the connection is open, until this is destroyed; nullptr before, and if it never was.
+    [[nodiscard]] endpoint_type* opened() noexcept { return whole_ ? &*whole_ : nullptr; }
+    [[nodiscard]] const endpoint_type* opened() const noexcept { return whole_ ? &*whole_ : nullptr; }
+    /// The status of the HTTP answer that was sent or received; 0: there was none yet.
+    [[nodiscard]] int status() const noexcept {
+        return whole_ ? 101 : opening_ != nullptr ? opening_->common.status : 0;
+    }
+    /// Complete once `finished`. Of a connection that was never open: the reason, and nothing else; none when an answer of
+    /// the handler's own choice (http_reply::respond) ended it.
+    [[nodiscard]] ending how_it_ended() const {
+        if (whole_) return whole_->how_it_ended();
+        ending how;
+        how.reason = opening_ != nullptr ? opening_->common.reason : errc::out_of_memory;
+        return how;
+    }
+
+protected:
+    using parts = typename Opening::parts;
+
+    /// Without memory the connection is gone at once.
+    template <class... Rest>
+    explicit basic_connection(parts kept, Rest&... rest)
+        : opening_(new(std::nothrow) Opening(std::move(kept), rest...)) {
+        detail::check_opening_hooks<decltype(parts::handler), endpoint_type>();
+        // NOLINTNEXTLINE(bugprone-use-after-move): without memory nothing was moved
+        if (opening_ == nullptr) kept.connection.disconnect();
+    }
+    ~basic_connection() = default;
+
+    /// A request that was parsed already, and what follows it.
+    template <class Request>
+    endpoint_wants take(const Request& parsed, mutable_bytes rest) {
+        if (is_asking()) opening_->ask(parsed);
+        return turn(rest);
+    }
+
+private:
+    [[nodiscard]] bool is_asking() const noexcept {
+        return opening_ != nullptr && opening_->common.state == detail::opening_state::asking;
+    }
+
+    endpoint_wants stop() {
+        if (is_asking()) opening_->stop();
+        if (opening_ != nullptr && opening_->common.state == detail::opening_state::agreed)
+            opening_->common.give_up(errc::aborted);
+        return turn();
+    }
+
+    /// What is due, and what that makes of the connection. `rest`: what followed the handshake.
+    endpoint_wants turn(mutable_bytes rest = {}) {
+        if (opening_ == nullptr) return {.read = false, .finished = true};
+        auto& common = opening_->common;
+        if (is_asking() && common.now() >= common.by) opening_->expire();
+        if (common.state == detail::opening_state::refused) common.end.on_discarded(rest.size());
+        if (common.step()) return open(rest);
+        if (!common.keep(rest)) static_cast<void>(common.step());
+        return common.wants();
+    }
+
+    endpoint_wants open(mutable_bytes rest) {
+        const bool input_is_over = opening_->common.input_is_over;
+        const errc input_error = opening_->common.input_error;
+        byte_buffer early = std::move(opening_->common.early);
+        parts from = std::move(opening_->common.parts);
+        opening_.reset(); // before the first message: its memory is the endpoint's
+        whole_.emplace(std::move(from.connection), std::move(from.hook), std::move(from.handler),
+                       from.options, std::move(from.side), std::move(from.work));
+        if constexpr (detail::has_on_upgraded<decltype(parts::handler), endpoint_type>) {
+            if (!detail::call_hook([&] { whole_->handler().on_upgraded(*whole_); }))
+                whole_->abort(errc::handler_failed);
+        }
+        if (!early.empty()) static_cast<void>(whole_->receive(early.view()));
+        if (!rest.empty()) static_cast<void>(whole_->receive(rest));
+        if (input_is_over) static_cast<void>(whole_->end_of_input(input_error));
+        return whole_->run();
+    }
+
+    std::unique_ptr<Opening> opening_; ///< until it is open
+    std::optional<endpoint_type> whole_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/client_connection.hpp
+// A client's whole connection: the request, the judgement of its answer, and the endpoint that it becomes.
+//
+// Laws of this file:
+// - The request leaves with the first run(). Nothing else leaves before the answer was found good.
+// - A refusal's head can be looked at, a redirect for instance; then the connection goes.
+// - Bytes that follow the answer belong to the endpoint.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// Copied; what only the handshake needs is given back when the connection is open.
+struct client_options : connection_options {
+    /// Of the server's answer.
+    handshake_limits answer{};
+};
+
+namespace detail {
+
+/// `Parts`: opening_parts.
+template <class Parts, class Endpoint, class Traits>
+class client_opening {
+    using handler_type = decltype(Parts::handler);
+
+public:
+    using parts = Parts;
+    using endpoint_type = Endpoint;
+
+    template <nonce_source Keys>
+    client_opening(Parts kept, const client_request& request, Keys& keys, const client_options& options)
+        : common(role::client, std::move(kept), options.handshake_timeout), head_(options.answer) {
+        errc error = head_.start(request, keys);
+        if (error == errc::none && !common.out.bytes().append(head_.request())) error = errc::out_of_memory;
+        if (error == errc::none) {
+            common.begin_output();
+        } else {
+            common.give_up(error);
+        }
+    }
+
+    /// The head's bytes; what follows them stays in `received`.
+    void ask(mutable_bytes& received) {
+        switch (head_.feed(received)) {
+        case handshake_status::need_more: return;
+        case handshake_status::failed: return refuse(head_.error());
+        case handshake_status::complete: break;
+        }
+        const errc said = show(errc::none);
+        common.agree(head_.response().status());
+        if (said != errc::none) common.give_up(said);
+    }
+    void end_asking(errc why) {
+        head_.end_of_input();
+        refuse(why == errc::none ? head_.error() : why);
+    }
+    void expire() { common.give_up(errc::handshake_timeout); }
+    void stop() { common.give_up(errc::aborted); }
+
+    opening<Parts, Traits> common;
+
+private:
+    void refuse(errc why) {
+        if (head_.has_response()) {
+            common.status = head_.response().status();
+            static_cast<void>(show(why));
+        }
+        common.give_up(why);
+    }
+
+    /// What the handler says to the answer.
+    [[nodiscard]] errc show([[maybe_unused]] errc verdict) {
+        errc said = errc::none;
+        if constexpr (has_on_response<handler_type>) {
+            if (!call_hook(
+                    [&] { return said = common.parts.handler.on_response(head_.response(), verdict); }))
+                said = errc::handler_failed;
+        }
+        return said;
+    }
+
+    client_handshake head_;
+};
+
+} // namespace detail
+
+/// See the file's laws, and connection.hpp: make it, then run(). The handler's hooks are endpoint's (hooks.hpp), and,
+/// called in the loop:
+///
+///     errc on_response(const upgrade_response& answer, errc verdict)
+///         The server's final answer, which is a view. The verdict is the judge's; when it is none, the hook may refuse the
+///         answer all the same, by an errc: for want of a subprotocol, say. Otherwise what it returns says nothing.
+///     on_upgraded(endpoint& e)
+///         Once, when the connection is open.
+///
+/// A connection that was never open calls no other hook: how_it_ended() and status() tell its owner what became of it. The
+/// handler is moved once, before on_upgraded.
+template <any_transport Transport, schedule_hook Schedule, class Handler, class Side = client_side<>,
+          class Work = in_the_loop, class Traits = std_blocking_traits>
+class client_connection
+    : public basic_connection<
+          detail::client_opening<detail::opening_parts<Transport, Schedule, Handler, Side, Work>,
+                                 endpoint<Transport, Schedule, Handler, Side, Work, Traits>, Traits>> {
+    using base = typename client_connection::basic_connection;
+
+public:
+    /// `connection` is connected. The views of `request` are needed only during the call. A request that can't be asked
+    /// (errc::invalid_header_field) ends the connection before it begins: run() says `finished`.
+    explicit client_connection(Transport connection, Schedule hook, Handler handler,
+                               const client_request& request, const client_options& options = {},
+                               Side side = {}, Work work = {})
+        : client_connection(std::move(connection), std::move(hook), std::move(handler), request,
+                            random_keys(), options, std::move(side), std::move(work)) {}
+    /// The same with the caller's source of the request's key.
+    template <class Keys>
+        requires nonce_source<std::remove_reference_t<Keys>>
+    client_connection(Transport connection, Schedule hook, Handler handler, const client_request& request,
+                      Keys&& keys, const client_options& options = {}, Side side = {}, Work work = {})
+        : base(typename base::parts{std::move(connection), std::move(hook), std::move(handler), options,
+                                    std::move(side), std::move(work)},
+               request, keys, options) {}
+};
+
+template <class Transport, class Schedule, class Handler>
+client_connection(Transport, Schedule, Handler, client_request)
+    -> client_connection<Transport, Schedule, Handler>;
+template <class Transport, class Schedule, class Handler>
+client_connection(Transport, Schedule, Handler, client_request, client_options)
+    -> client_connection<Transport, Schedule, Handler>;
 
 } // namespace wsolo::inline WSOLO_ABI
 

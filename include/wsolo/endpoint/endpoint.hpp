@@ -24,6 +24,7 @@
 #include "../sync/sequence_barrier.hpp"
 #include "../write/init_gate.hpp"
 #include "../write/single_writer.hpp"
+#include "connection_group.hpp"
 #include "detail/ending_record.hpp"
 #include "detail/input_rates.hpp"
 #include "detail/kept_input.hpp"
@@ -152,6 +153,15 @@ public:
         return settle(now);
     }
 
+    /// A member of the group from now on, until it ends; a close_all() begins in this loop. At most one group. Errors: closed,
+    /// out_of_memory.
+    [[nodiscard]] errc join(basic_connection_group<Traits>& group) {
+        auto seat = group.join(handle());
+        if (!seat) return seat.error();
+        seat_ = std::move(*seat);
+        return errc::none;
+    }
+
     // ---- the handling thread's
 
     /// Handles what is queued, up to the quantum; what the `Work` hook asks for. One caller at a time gets to it.
@@ -216,6 +226,8 @@ public:
         handled_.close(why);
         static_cast<void>(inbox_.close(why));
     }
+    /// Has run() called soon.
+    void ask_for_turn() { wake_or_abort(); }
     /// For threads that may outlive this: `if (auto live = weak.try_use()) live->send_text(...)`.
     [[nodiscard]] weak_handle handle() const noexcept { return anchor_.handle(); }
 
@@ -236,7 +248,7 @@ public:
         return now;
     }
     /// Complete once `finished`. The loop's.
-    [[nodiscard]] const ending& how_it_ended() const noexcept { return ending_.how(); }
+    [[nodiscard]] ending how_it_ended() const noexcept { return ending_.how(out_.report(), inbox_.report()); }
 
 private:
     /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
@@ -538,6 +550,7 @@ private:
         {
             const in_the_turn inside(*this);
             if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
+            seat_.tick(now);
             judge_age(now);
             keep_alive(now);
             answer_close(now);
@@ -663,8 +676,9 @@ private:
     endpoint_wants finish() {
         const in_the_turn inside(*this);
         is_finished_ = true;
-        const ending& how = ending_.finish(out_.report(), inbox_.report());
+        const ending how = how_it_ended();
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
+        seat_.leave(how);
         if constexpr (detail::has_on_finished<Handler, endpoint>)
             static_cast<void>(detail::call_hook([&] { handler_.on_finished(*this, how); }));
         return {.read = false, .finished = true};
@@ -677,6 +691,7 @@ private:
         if (in_.open()) also(message_by_);
         also(end_.deadline());
         also(owed_.deadline());
+        also(seat_.deadline());
         if (end_.is_gone()) also(handler_by_);
         return first;
     }
@@ -722,6 +737,7 @@ private:
     barrier_type handled_;
     inbox_type inbox_;
     writer_type out_;
+    basic_group_seat<Traits> seat_;
     anchor anchor_; ///< the last, so that nothing goes while work() is inside
 };
 

@@ -82,12 +82,12 @@ public:
     void lose() {
         lost_ += waiting_.size();
         waiting_.take(waiting_.size());
-        std::erase_if(way_, [this](const piece& each) {
-            if (each.has_passed || each.what == piece::reset) return false;
-            lost_ += each.bytes.size();
-            on_the_way_ -= each.bytes.size();
-            return true;
-        });
+        for (std::size_t i = way_.size(); i-- > passed_;) {
+            if (way_[i].what == piece::reset) continue;
+            lost_ += way_[i].bytes.size();
+            on_the_way_ -= way_[i].bytes.size();
+            way_.erase(way_.begin() + static_cast<std::ptrdiff_t>(i));
+        }
         has_ended_ = is_end_sent_ = true;
     }
 
@@ -139,11 +139,9 @@ public:
     void end_midway(time_point now) {
         is_ended_midway_ = true;
         time_point arrives = deadline_after(now, how_.latency / 2);
-        auto at = way_.begin();
-        for (; at != way_.end() && at->has_passed; ++at)
-            if (arrives < at->arrives) arrives = at->arrives;
-        way_.insert(at,
-                    {.what = piece::end, .bytes = {}, .passes = now, .arrives = arrives, .has_passed = true});
+        if (passed_ != 0 && arrives < way_[passed_ - 1].arrives) arrives = way_[passed_ - 1].arrives;
+        way_.insert(way_.begin() + static_cast<std::ptrdiff_t>(passed_++),
+                    {.what = piece::end, .bytes = {}, .passes = now, .arrives = arrives});
     }
 
     /// Lets happen what is due at `now`.
@@ -160,12 +158,7 @@ public:
         if (is_stalled_) return no_deadline;
         time_point first = way_.empty() ? no_deadline : way_.front().arrives;
         if (can_depart() && departs_at() < first) first = departs_at();
-        if (has_proxy_)
-            for (const piece& each : way_) {
-                if (each.has_passed) continue;
-                if (each.passes < first) first = each.passes;
-                break;
-            }
+        if (has_proxy_ && passed_ < way_.size() && way_[passed_].passes < first) first = way_[passed_].passes;
         return first;
     }
 
@@ -199,7 +192,6 @@ private:
         kind what = data;
         std::string bytes;
         time_point passes, arrives;
-        bool has_passed = false;
     };
 
     [[nodiscard]] time_point departs_at() const noexcept {
@@ -230,36 +222,40 @@ private:
                                                     count * std::uint64_t{1'000'000'000} / how_.rate));
             free_at_ = deadline_after(departs_at(), needs);
             is_end_sent_ = waiting_.empty();
-            way_.push_back({.what = is_end_sent_ ? piece::end : piece::data,
-                            .bytes = waiting_.take(count),
-                            .passes = deadline_after(free_at_, how_.latency / 2),
-                            .arrives = deadline_after(free_at_, how_.latency)});
+            const time_point passes = deadline_after(free_at_, how_.latency / 2);
+            const time_point arrives = deadline_after(free_at_, how_.latency);
+            const bool joins = way_.size() > passed_ && way_.back().what == piece::data && !is_end_sent_ &&
+                               way_.back().arrives == arrives;
+            if (joins) // many single bytes would be many pieces
+                way_.back().bytes += waiting_.take(count);
+            else
+                way_.push_back({.what = is_end_sent_ ? piece::end : piece::data,
+                                .bytes = waiting_.take(count),
+                                .passes = passes,
+                                .arrives = arrives});
             on_the_way_ += count;
         }
     }
 
     void pass(time_point now, happened& what) {
-        for (auto at = way_.begin(); at != way_.end();) {
-            if (at->has_passed || at->passes > now) {
-                ++at;
+        while (passed_ < way_.size() && way_[passed_].passes <= now) {
+            const piece& next = way_[passed_];
+            if (!is_ended_midway_) {
+                what.end_passed |= next.what == piece::end;
+                ++passed_;
                 continue;
             }
-            if (is_ended_midway_) {
-                what.refused_midway |= at->what == piece::data;
-                lost_ += at->bytes.size();
-                on_the_way_ -= at->bytes.size();
-                at = way_.erase(at);
-                continue;
-            }
-            at->has_passed = true;
-            what.end_passed |= at->what == piece::end;
-            ++at;
+            what.refused_midway |= next.what == piece::data;
+            lost_ += next.bytes.size();
+            on_the_way_ -= next.bytes.size();
+            way_.erase(way_.begin() + static_cast<std::ptrdiff_t>(passed_));
         }
     }
 
     void arrive(happened& what) {
         const piece first = std::move(way_.front());
         way_.pop_front();
+        if (passed_ != 0) --passed_;
         on_the_way_ -= first.bytes.size();
         what.reset |= first.what == piece::reset;
         if (first.what != piece::data) {
@@ -275,7 +271,8 @@ private:
     link_options how_;
     fifo waiting_; ///< in the sender's kernel
     std::deque<piece> way_;
-    fifo arrived_; ///< in the receiver's kernel
+    std::size_t passed_ = 0; ///< the first of them, which are past the proxy
+    fifo arrived_;           ///< in the receiver's kernel
     std::size_t on_the_way_ = 0;
     std::uint64_t taken_ = 0, read_ = 0, lost_ = 0;
     time_point free_at_ = time_point::min();  ///< the last piece has wholly left

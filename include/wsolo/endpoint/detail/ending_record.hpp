@@ -12,30 +12,37 @@ namespace wsolo::inline WSOLO_ABI::detail {
 class ending_record {
 public:
     void blame(errc why) noexcept {
-        if (how_.reason == errc::none) how_.reason = why;
+        if (reason_ == errc::none) reason_ = why;
     }
     void peer_closed(close_code code) noexcept {
-        how_.peer_closed = true;
-        how_.code = code;
+        peer_closed_ = true;
+        code_ = code;
     }
-    void handler_still_runs() noexcept { how_.handler_still_runs = true; }
+    void handler_still_runs() noexcept { handler_still_runs_ = true; }
     /// The writer accepted a PING or a PONG of the endpoint's own.
-    void count_control() noexcept { ++how_.control_frames; }
+    void count_control() noexcept { ++control_frames_; }
 
-    const ending& finish(const drain_report& written, const inbox_report& handled) noexcept {
-        how_.written = written;
-        how_.handled = handled;
-        blame(written.reason);
-        blame(handled.reason);
-        if (written.close != close_code::abnormal) ++how_.control_frames;
-        if (!how_.peer_closed) how_.code = written.ends_with_close() ? written.close : close_code::abnormal;
-        return how_;
+    [[nodiscard]] ending how(const drain_report& written, const inbox_report& handled) const noexcept {
+        ending how{.reason = reason_,
+                   .code = code_,
+                   .peer_closed = peer_closed_,
+                   .handler_still_runs = handler_still_runs_,
+                   .control_frames = control_frames_,
+                   .written = written,
+                   .handled = handled};
+        if (how.reason == errc::none)
+            how.reason = written.reason != errc::none ? written.reason : handled.reason;
+        if (written.close != close_code::abnormal) ++how.control_frames;
+        if (!peer_closed_ && written.ends_with_close()) how.code = written.close;
+        return how;
     }
-
-    [[nodiscard]] const ending& how() const noexcept { return how_; }
 
 private:
-    ending how_;
+    std::uint64_t control_frames_ = 0;
+    errc reason_ = errc::none;
+    close_code code_ = close_code::abnormal;
+    bool peer_closed_ = false;
+    bool handler_still_runs_ = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
