@@ -92,7 +92,6 @@ TEST_CASE("an endpoint made without memory ends", "[endpoint][memory]") {
     CHECK(whole->how_it_ended().written.is_clean() == false);
 }
 
-<<<<<<< HEAD
 namespace {
 
 /// Takes everything, and nothing from the heap.
@@ -207,7 +206,8 @@ TEST_CASE("whichever allocation fails, a connection opens or ends, and gives eve
         if (n == 0) CHECK_FALSE(is_open);
     }
     CHECK(ran_without_failure);
-=======
+}
+
 TEST_CASE("an endpoint without memory for its rates ends", "[endpoint][memory]") {
     endpoint_log kept;
     endpoint_log* const log = &kept;
@@ -257,7 +257,6 @@ TEST_CASE("what was read of kept input does not pile up", "[endpoint][memory]") 
     CHECK(has_memory);
     CHECK(most < 1000);
     CHECK(last == 0);
->>>>>>> mut
 }
 
 #endif
