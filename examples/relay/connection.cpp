@@ -23,7 +23,7 @@ connection::connection(peer_id id, descriptor socket, std::uint16_t port, ready_
 wsolo::server_options connection::options_of(const options& how) {
     const std::size_t longest = how.max_queue / 2; // so that its echo fits the queue
     wsolo::server_options chosen;
-    chosen.reading = {.max_frame_size = longest, .max_message_size = longest};
+    chosen.reading = {.max_frame_size = longest, .max_message_size = longest, .max_fragments = 4096};
     chosen.writing.limits.max_bytes = how.max_queue;
     chosen.writing.timeouts.write = how.write_timeout;
     chosen.writing.timeouts.drain = how.drain_timeout;

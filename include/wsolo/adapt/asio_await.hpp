@@ -62,6 +62,14 @@
 #include <type_traits>
 #include <utility>
 
+/// Whether this Asio has coroutines with this compiler. Without them there is nothing here. (Asio 1.22 with clang 14 has none.)
+#if defined(ASIO_HAS_CO_AWAIT) || defined(BOOST_ASIO_HAS_CO_AWAIT)
+#define WSOLO_ASIO_AWAITS 1
+#else
+#define WSOLO_ASIO_AWAITS 0
+#endif
+
+#if WSOLO_ASIO_AWAITS
 namespace wsolo::inline WSOLO_ABI::adapt::asio {
 
 #if defined(WSOLO_USE_BOOST_ASIO)
@@ -267,3 +275,4 @@ template <class Awaitable, class Token = net::use_awaitable_t<>>
 
 } // inline namespace
 } // namespace wsolo::inline WSOLO_ABI::adapt::asio
+#endif // WSOLO_ASIO_AWAITS

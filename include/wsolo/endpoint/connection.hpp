@@ -120,7 +120,7 @@ private:
     endpoint_wants turn(mutable_bytes rest = {}) {
         if (opening_ == nullptr) return {.read = false, .finished = true};
         auto& common = opening_->common;
-        if (is_asking() && common.now() >= common.by) opening_->expire();
+        if (common.is_late()) opening_->expire();
         if (common.state == detail::opening_state::refused) common.end.on_discarded(rest.size());
         if (common.step()) return open(rest);
         if (!common.keep(rest)) static_cast<void>(common.step());

@@ -6,6 +6,8 @@
 #include <support/strict_parser.hpp>
 
 #include <wsolo/adapt/asio_await.hpp>
+
+#if WSOLO_ASIO_AWAITS
 #include <wsolo/endpoint/conversation.hpp>
 #include <wsolo/endpoint/endpoint.hpp>
 #include <wsolo/sync/await.hpp>
@@ -280,3 +282,4 @@ TEST_CASE("a cancellation withdraws what a coroutine awaits", "[adapt][asio]") {
     CHECK(log.got == std::vector<std::string>{"one"});
 }
 #endif
+#endif // WSOLO_ASIO_AWAITS

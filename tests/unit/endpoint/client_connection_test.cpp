@@ -168,6 +168,22 @@ TEST_CASE("a client's handshake has its time", "[connection][client]") {
     CHECK(c.whole->how_it_ended().reason == errc::handshake_timeout);
 }
 
+TEST_CASE("a client that slept looks once more before it gives up", "[connection][client]") {
+    dialling c;
+    c.run();
+    manual_clock::advance(1h);
+    CHECK_FALSE(c.run().finished); // the timer came first
+    SECTION("and finds the answer") {
+        c.receive(answer);
+        CHECK(c.whole->opened() != nullptr);
+    }
+    SECTION("or does not") {
+        manual_clock::advance(1h);
+        CHECK(c.run().finished);
+        CHECK(c.whole->how_it_ended().reason == errc::handshake_timeout);
+    }
+}
+
 TEST_CASE("a server that ends before its answer", "[connection][client]") {
     for (const errc why : {errc::none, errc::connection_lost}) {
         dialling c;

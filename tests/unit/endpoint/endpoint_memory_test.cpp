@@ -5,6 +5,10 @@
 #include <support/heap.hpp>
 
 #include <support/endpoint_fixture.hpp>
+#include <support/handshake.hpp>
+
+#include <wsolo/endpoint/client_connection.hpp>
+#include <wsolo/endpoint/server_connection.hpp>
 
 namespace {
 
@@ -86,6 +90,122 @@ TEST_CASE("an endpoint made without memory ends", "[endpoint][memory]") {
     CHECK(kept.work_asked == 0); // there is no handle to come by
     CHECK(kept.endings.at(0).reason == errc::out_of_memory);
     CHECK(whole->how_it_ended().written.is_clean() == false);
+}
+
+namespace {
+
+/// Takes everything, and nothing from the heap.
+struct sink {
+    wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point) const noexcept {
+        std::size_t bytes = 0;
+        for (const wsolo::const_bytes part : parts) bytes += part.size();
+        return {io_status::ok, bytes, 0};
+    }
+    void finish(wsolo::end_of_write) const noexcept {}
+    void end_output() const noexcept {}
+    void disconnect() const noexcept {}
+};
+struct silent_hook {
+    void operator()() const noexcept {}
+};
+struct silent_handler {
+    void on_message(auto&, const wsolo::message&) const noexcept {}
+};
+using lean_server =
+    wsolo::server_connection<sink, silent_hook, silent_handler, wsolo::in_the_loop, manual_traits>;
+using lean_client = wsolo::client_connection<sink, silent_hook, silent_handler, wsolo::client_side<>,
+                                             wsolo::in_the_loop, manual_traits>;
+
+constexpr wsolo::client_request lean_request{.host = "h"};
+struct fixed_nonce {
+    void fill(wsolo::mutable_bytes to) const noexcept {
+        for (std::size_t i = 0; i < to.size(); ++i)
+            to[i] = static_cast<std::byte>("the sample nonce"[i % 16]);
+    }
+};
+
+template <class Connection>
+wsolo::endpoint_wants feed(Connection& to, std::string& bytes) {
+    return to.receive(std::as_writable_bytes(std::span(bytes)));
+}
+
+} // namespace
+
+TEST_CASE("an open connection keeps nothing of its handshake", "[connection][memory]") {
+    std::string request = handshake_samples::rfc_request().text();
+    std::string answer = handshake_samples::rfc_response().without("Sec-WebSocket-Protocol").text();
+    const auto held = [](auto make) { // by what `make` leaves, besides itself
+        const support::heap_counts before = support::heap_now();
+        auto made = make();
+        const support::heap_counts after = support::heap_now();
+        return after.bytes - before.bytes;
+    };
+    const auto on_heap = [](auto made) { return static_cast<long>(::malloc_usable_size(made)); };
+    const long bare =
+        held([&] {
+            return std::make_unique<lean_server::endpoint_type>(sink{}, silent_hook{}, silent_handler{});
+        }) -
+        on_heap(std::make_unique<lean_server::endpoint_type>(sink{}, silent_hook{}, silent_handler{}).get());
+    bool is_open = false;
+    const long opened = held([&] {
+                            auto made =
+                                std::make_unique<lean_server>(sink{}, silent_hook{}, silent_handler{});
+                            static_cast<void>(feed(*made, request));
+                            is_open = made->opened() != nullptr;
+                            return made;
+                        }) -
+                        on_heap(std::make_unique<lean_server>(sink{}, silent_hook{}, silent_handler{}).get());
+    CHECK(is_open);
+    CHECK(opened == bare);
+    const long dialled = held([&] {
+                             auto made = std::make_unique<lean_client>(
+                                 sink{}, silent_hook{}, silent_handler{}, lean_request, fixed_nonce{});
+                             static_cast<void>(made->run());
+                             static_cast<void>(feed(*made, answer));
+                             is_open = made->opened() != nullptr;
+                             return made;
+                         }) -
+                         on_heap(std::make_unique<lean_client>(sink{}, silent_hook{}, silent_handler{},
+                                                               lean_request, fixed_nonce{})
+                                     .get());
+    CHECK(is_open);
+    CHECK(dialled == bare);
+}
+
+TEST_CASE("whichever allocation fails, a connection opens or ends, and gives everything back",
+          "[connection][memory]") {
+    const bool is_server = GENERATE(true, false);
+    bool ran_without_failure = false;
+    for (long n = 0; n < 60; ++n) {
+        std::string input = is_server
+                                ? handshake_samples::rfc_request().text()
+                                : handshake_samples::rfc_response().without("Sec-WebSocket-Protocol").text();
+        const support::heap_counts before = support::heap_now();
+        bool is_open = false, is_finished = false;
+        const auto live = [&](auto& whole) {
+            static_cast<void>(whole.run());
+            const wsolo::endpoint_wants wants = feed(whole, input);
+            is_open = whole.opened() != nullptr && !wants.finished;
+            is_finished = wants.finished || whole.abort().finished;
+        };
+        {
+            const support::no_heap none(n);
+            if (is_server) {
+                lean_server whole(sink{}, silent_hook{}, silent_handler{});
+                live(whole);
+            } else {
+                lean_client whole(sink{}, silent_hook{}, silent_handler{}, lean_request, fixed_nonce{});
+                live(whole);
+            }
+        }
+        const support::heap_counts after = support::heap_now(); // before Catch2 takes some
+        INFO("after " << n << " allocations");
+        CHECK(is_finished);
+        CHECK(after.held == before.held);
+        ran_without_failure = ran_without_failure || is_open;
+        if (n == 0) CHECK_FALSE(is_open);
+    }
+    CHECK(ran_without_failure);
 }
 
 TEST_CASE("an endpoint without memory for its rates ends", "[endpoint][memory]") {

@@ -276,18 +276,18 @@ private:
         return std::exchange(is_held_, false);
     }
     void abandon() noexcept {
-        std::optional<message> unread; // outlives the hold
-        bool is_held = false;
-        {
-            const scoped_hold hold(lock_);
-            is_abandoned_ = true;
-            unread.swap(kept_);
-            is_held = std::exchange(is_held_, false) || unread;
-        }
         const auto whole = endpoint_.try_use();
-        if (!whole) return;
-        if (is_held) whole->message_done();
-        whole->want_no_more_messages();
+        while (take_held() || take_kept()) // before another one is thrown away, which would be handled first
+            if (whole) whole->message_done();
+        if (whole) whole->want_no_more_messages();
+    }
+    /// Whether there is a message that was kept. There is none then. If there was none, none is kept from now on.
+    [[nodiscard]] bool take_kept() noexcept {
+        std::optional<message> unread; // outlives the hold
+        const scoped_hold hold(lock_);
+        unread.swap(kept_);
+        is_abandoned_ = !unread;
+        return !is_abandoned_;
     }
 
     const typename Endpoint::weak_handle endpoint_;

@@ -45,7 +45,8 @@ public:
     opening(role self, Parts kept, std::chrono::milliseconds timeout)
         : parts(std::move(kept)),
           end(self, parts.options.ending),
-          by(deadline_after(now(), bound_of(timeout))) {
+          by(deadline_after(now(), bound_of(timeout))),
+          grace_(bound_of(timeout) / 4) {
         if constexpr (!transport<transport_type>) {
             if (auto made = anchor::make(*this)) anchor_ = std::move(*made);
         }
@@ -89,6 +90,15 @@ public:
     [[nodiscard]] bool keep(const_bytes rest) {
         if (state != opening_state::agreed || early.append(rest)) return true;
         give_up(errc::out_of_memory);
+        return false;
+    }
+    /// Whether the handshake's time is over. A look that comes much too late says that this process slept, and what was asked
+    /// may lie unread: a quarter more, once.
+    [[nodiscard]] bool is_late() {
+        const time_point at = now();
+        if (state != opening_state::asking || at < by) return false;
+        if (at < deadline_after(by, grace_) || std::exchange(is_excused_, true)) return true;
+        by = deadline_after(at, grace_);
         return false;
     }
     /// As long as a write may stand, and what the minimum rate makes of its size.
@@ -143,6 +153,8 @@ private:
         if (state == opening_state::refused) end.on_output_over(true, tried);
     }
 
+    duration grace_;
+    bool is_excused_ = false;
     anchor anchor_; ///< the last: a completion may be inside ask()
 };
 
