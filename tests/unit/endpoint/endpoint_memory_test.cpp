@@ -242,6 +242,18 @@ TEMPLATE_TEST_CASE("a Close that can't be kept is answered now", "[endpoint][mem
     CHECK(f.log.endings.at(0).reason == errc::none);
 }
 
+TEST_CASE("kept input is not moved for the little that was read of it", "[endpoint][memory]") {
+    wsolo::detail::kept_input kept;
+    bool has_memory = kept.append(wsolo::bytes_of(std::string(1000, 'x')));
+    has_memory = has_memory && kept.append(wsolo::bytes_of("x")); // which makes room for more
+    kept.keep_last(900);
+    const long before = support::heap_now().taken;
+    has_memory = has_memory && kept.append(wsolo::bytes_of("x"));
+    CHECK(support::heap_now().taken == before);
+    CHECK(has_memory);
+    CHECK(kept.size() == 901);
+}
+
 TEST_CASE("what was read of kept input does not pile up", "[endpoint][memory]") {
     wsolo::detail::kept_input kept;
     const std::string chunk(100, 'x');
