@@ -1,5 +1,6 @@
 #pragma once
-// What an endpoint and the conversations of its coroutines share: one block, which outlives them all.
+// What an endpoint and the conversations of its coroutines share: one block, which outlives them all. Not part of wsolo.hpp:
+// it brings <coroutine>.
 //
 // Laws of this file:
 // - The endpoint is reached by a weak handle, for the length of a call. The handler's half (give, end) is called by the
