@@ -112,7 +112,8 @@ public:
             WSOLO_ASSERT(asking_ == nullptr, "two coroutines wait for the messages of one endpoint");
             if (kept_) {
                 is_held_ = true;
-                asking.got.emplace(*std::exchange(kept_, std::nullopt));
+                asking.got.emplace(std::move(*kept_));
+                kept_.reset(); // moved from: it frees nothing
             } else if (over_ != errc::none || !whole || asking_ != nullptr) {
                 asking.got.emplace(over_ != errc::none ? over_
                                    : !whole            ? errc::aborted
