@@ -12450,7 +12450,9 @@ private:
 // - A deadline belongs to one write: it is computed when the write starts and forgotten when everything offered was
 //   taken, so no later write can inherit it.
 // - Progress extends it as far as the minimum rate allows, and never beyond a fresh timeout.
-// - A process that slept blames no peer: a write is judged late only after it was tried once more, and took nothing.
+// - A process that slept blames no peer: a write is judged late only after it was tried once more, and took nothing. If it
+//   took something then, and comes back late by a quarter of its timeout, it has all of it again: a loop that is awake is
+//   never that late, so a peer that drips gains nothing.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -12492,8 +12494,11 @@ struct written {
     if (io.transferred >= plan.bytes()) {
         work.write_deadline = no_deadline;
     } else if (io.transferred != 0) {
-        const time_point fresh = deadline_after(now, options.write_timeout.get());
-        work.write_deadline = earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
+        const duration timeout = options.write_timeout.get();
+        const time_point fresh = deadline_after(now, timeout);
+        const bool slept = now >= deadline_after(work.write_deadline, timeout / 4);
+        work.write_deadline =
+            slept ? fresh : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
     }
     return plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes());
 }
@@ -16111,9 +16116,12 @@ private:
     /// True: it is over.
     bool step_end(time_point now) {
         if (!writer_is_over_) return false;
-        if (end_.is_waiting() && (taken_.has_moved(out_.connection().taken(), now) ||
-                                  (!is_listening_ && !end_.is_discarding() && !kept_.empty())))
-            end_.on_progress(now);
+        const std::uint64_t handled = inbox_.report().messages_handled;
+        const bool handles_on = std::exchange(handled_before_, handled) != handled;
+        const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
+        if (end_.is_waiting() &&
+            (taken_.has_moved(out_.connection().taken(), now) || (is_held_up && handles_on)))
+            end_.on_progress(now); // a handler that is stuck is no progress
         const end_actions due = end_.next(now);
         if (end_.missed_close()) ending_.blame(errc::timed_out);
         if (due.end_output) out_.connection().end_output();
@@ -16128,9 +16136,7 @@ private:
         }
         if (!end_.is_gone()) return false;
         if (messages_are_over()) return true;
-        const std::uint64_t handled = inbox_.report().messages_handled;
-        if (std::exchange(handled_before_, handled) != handled)
-            handler_by_ = deadline_after(now, close_timeout_);
+        if (handles_on) handler_by_ = deadline_after(now, close_timeout_);
         if (now < handler_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
