@@ -391,7 +391,7 @@ errc endpoint_history::side::on_message(bool is_text, std::string_view payload) 
     it.is_delivered = true;
     next_expected = number + 1;
     if (must_finish_by != time_point::max()) // the end waits for handlers that go on
-        must_finish_by = wsolo::deadline_after(clock::now(), longest_end());
+        must_finish_by = wsolo::deadline_after(std::max(clock::now(), asleep_until), longest_end());
 
     handles = true;
     seeded draw(all.seed_, 3'000'000 + ++all.callbacks_);
@@ -491,7 +491,7 @@ void endpoint_history::check_rest(side& of) {
     const wsolo::testing::stream_link& link = of.is_client ? net_->to_server() : net_->to_client();
     const std::uint64_t arrived = link.taken() - link.unsent();
     if (std::exchange(of.arrived, arrived) != arrived && of.must_finish_by != time_point::max())
-        of.must_finish_by = wsolo::deadline_after(now, of.longest_end());
+        of.must_finish_by = wsolo::deadline_after(std::max(now, of.asleep_until), of.longest_end());
     if (now > of.must_finish_by && now > of.asleep_until)
         broke(of, "bound",
               "not finished when all the options' bounds have passed" +
@@ -535,7 +535,7 @@ void endpoint_history::check_ending(side& of) {
                            of.how.reading.max_message_size > 1'000 && !of.failed;
     if (reads_on && of.unread != 0 && !of.was_aborted && !had_time && takes_all)
         broke(of, "unread", number(of.unread) + " bytes that have arrived are not read: " + str(how.reason));
-    if (reads_on && !gave_up && !of.was_aborted && !of.failed && of.how.reading.max_message_size > 1'000) {
+    if (reads_on && !gave_up && !of.was_aborted && takes_all && of.how.reading.max_message_size > 1'000) {
         const auto came = static_cast<std::uint64_t>(
             std::upper_bound(of.peer->message_ends.begin(), of.peer->message_ends.end(), of.bytes_received) -
             of.peer->message_ends.begin());

@@ -51,6 +51,11 @@ public:
 
     /// Takes as many of the bytes as the buffer has room for.
     std::size_t take(const_bytes bytes, time_point now) {
+        if (is_reset_) { // the sender does not know yet
+            taken_ += bytes.size();
+            lost_ += bytes.size();
+            return bytes.size();
+        }
         depart(now);
         const std::size_t room = how_.send_buffer == 0         ? bytes.size()
                                  : unsent() < how_.send_buffer ? how_.send_buffer - unsent()
@@ -71,9 +76,10 @@ public:
         depart(now);
         if (!std::exchange(has_ended_, true)) ready_at_ = now;
     }
-    /// Loses what has not arrived, and tells the receiver so, `after` from `now`.
+    /// Loses what has not arrived and what is still taken, and tells the receiver so, `after` from `now`.
     void reset(time_point now, duration after) {
         lose();
+        is_reset_ = true;
         way_.push_back(
             {.what = piece::reset, .bytes = {}, .passes = now, .arrives = deadline_after(now, after)});
         has_ended_ = true;
@@ -278,7 +284,7 @@ private:
     time_point free_at_ = time_point::min();  ///< the last piece has wholly left
     time_point ready_at_ = time_point::min(); ///< since when the next may leave
     bool has_proxy_;
-    bool has_ended_ = false, is_end_sent_ = false, is_over_ = false, is_refusing_ = false,
+    bool has_ended_ = false, is_end_sent_ = false, is_over_ = false, is_refusing_ = false, is_reset_ = false,
          is_stalled_ = false, is_ended_midway_ = false;
 };
 

@@ -312,6 +312,7 @@ TEST_CASE("a reset between them reaches both", "[testing][pair]") {
     net.reset();
     net.run_for(4ms);
     CHECK(server.ends.empty());
+    CHECK(net.client.send("sent before it hears of it") == 26);
     net.run_for(1ms);
     CHECK(server.ends == ends{errc::connection_lost});
     CHECK(client.ends == ends{errc::connection_lost});
@@ -319,6 +320,8 @@ TEST_CASE("a reset between them reaches both", "[testing][pair]") {
     CHECK(net.client.send("more") == 0);
     net.run_for(1s);
     CHECK(client.got == "");
+    CHECK(server.got == "");
+    CHECK(net.to_server().lost() == 26);
     const wsolo::const_bytes part = wsolo::bytes_of("x");
     CHECK(net.server.transport().write({&part, 1}, wsolo::no_deadline).status == wsolo::io_status::failed);
 }
