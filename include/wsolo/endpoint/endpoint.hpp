@@ -156,6 +156,7 @@ public:
     /// A member of the group from now on, until it ends; a close_all() begins in this loop. At most one group. Errors: closed,
     /// out_of_memory.
     [[nodiscard]] errc join(basic_connection_group<Traits>& group) {
+        if (is_finished_) return errc::closed;
         auto seat = group.join(handle());
         if (!seat) return seat.error();
         seat_ = std::move(*seat);
@@ -646,9 +647,12 @@ private:
     /// True: it is over.
     bool step_end(time_point now) {
         if (!writer_is_over_) return false;
-        if (end_.is_waiting() && (taken_.has_moved(out_.connection().taken(), now) ||
-                                  (!is_listening_ && !end_.is_discarding() && !kept_.empty())))
-            end_.on_progress(now);
+        const std::uint64_t handled = inbox_.report().messages_handled;
+        const bool handles_on = std::exchange(handled_before_, handled) != handled;
+        const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
+        if (end_.is_waiting() &&
+            (taken_.has_moved(out_.connection().taken(), now) || (is_held_up && handles_on)))
+            end_.on_progress(now); // a handler that is stuck is no progress
         const end_actions due = end_.next(now);
         if (end_.missed_close()) ending_.blame(errc::timed_out);
         if (due.end_output) out_.connection().end_output();
@@ -663,9 +667,7 @@ private:
         }
         if (!end_.is_gone()) return false;
         if (messages_are_over()) return true;
-        const std::uint64_t handled = inbox_.report().messages_handled;
-        if (std::exchange(handled_before_, handled) != handled)
-            handler_by_ = deadline_after(now, close_timeout_);
+        if (handles_on) handler_by_ = deadline_after(now, close_timeout_);
         if (now < handler_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
@@ -678,9 +680,9 @@ private:
         is_finished_ = true;
         const ending how = how_it_ended();
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
-        seat_.leave(how);
         if constexpr (detail::has_on_finished<Handler, endpoint>)
             static_cast<void>(detail::call_hook([&] { handler_.on_finished(*this, how); }));
+        seat_.leave(how); // those who wait for the last one go on
         return {.read = false, .finished = true};
     }
 

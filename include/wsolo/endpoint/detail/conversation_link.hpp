@@ -1,5 +1,6 @@
 #pragma once
-// What an endpoint and the conversations of its coroutines share: one block, which outlives them all.
+// What an endpoint and the conversations of its coroutines share: one block, which outlives them all. Not part of wsolo.hpp:
+// it brings <coroutine>.
 //
 // Laws of this file:
 // - The endpoint is reached by a weak handle, for the length of a call. The handler's half (give, end) is called by the
@@ -113,7 +114,8 @@ public:
             WSOLO_ASSERT(asking_ == nullptr, "two coroutines wait for the messages of one endpoint");
             if (kept_) {
                 is_held_ = true;
-                asking.got.emplace(*std::exchange(kept_, std::nullopt));
+                asking.got.emplace(std::move(*kept_));
+                kept_.reset(); // moved from: it frees nothing
             } else if (over_ != errc::none || !whole || asking_ != nullptr) {
                 asking.got.emplace(over_ != errc::none ? over_
                                    : !whole            ? errc::aborted

@@ -95,3 +95,36 @@ TEST_CASE("a slow peer above the minimum rate is never cut off", "[write][one_wr
     CHECK(status == pump_status::idle);
     CHECK(f.out->report().frames_written == 1);
 }
+
+TEST_CASE("a process that slept gives a write that goes on all of its time again", "[write][one_write]") {
+    wsolo::writer_options options;
+    options.timeouts.write = 10s;
+    options.timeouts.min_rate = 1000;
+    writer_fixture<server> f(options);
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 1, 0}; });
+    REQUIRE(f.out->send_text(std::string(2000, 'x')) == errc::none);
+    REQUIRE(f.out->pump().status == pump_status::blocked);
+    manual_clock::advance(1h);
+    const auto awake = f.out->pump();
+    CHECK(awake.status == pump_status::blocked);
+    CHECK(awake.deadline == manual_clock::now() + 10s);
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 0, 0}; });
+    manual_clock::advance(10s);
+    CHECK(f.out->pump().status == pump_status::finished);
+    CHECK(f.out->report().reason == errc::write_timed_out);
+}
+
+TEST_CASE("a peer that drips gains nothing by a loop that comes at each deadline", "[write][one_write]") {
+    wsolo::writer_options options;
+    options.timeouts.write = 10s;
+    options.timeouts.min_rate = 1000;
+    writer_fixture<server> f(options);
+    f.wire.rule([] { return wsolo::testing::scripted_step{io_status::would_block, 1, 0}; });
+    REQUIRE(f.out->send_text(std::string(2000, 'x')) == errc::none);
+    auto left = f.out->pump();
+    for (int turns = 0; left.status == pump_status::blocked && turns < 100; ++turns) {
+        manual_clock::current = left.deadline + 2ms; // a byte earns one
+        left = f.out->pump();
+    }
+    CHECK(f.out->report().reason == errc::write_timed_out);
+}
