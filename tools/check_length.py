@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Length is a smell, not a knife: question a file at 400 lines (is it one noun, one state machine?), split it at 700.
+"""Length is a smell, not a knife: question a file at 400 lines (is it one noun, one state machine?), split it at 800.
 Generated files do not count."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import List, Tuple
 from house import read_lines, report, repository_root
 
 QUESTION = 400
-SPLIT = 700
+SPLIT = 800
 FOLDERS = ["include", "tests", "bench", "examples", "tools", "scripts", "cmake", "test_package"]
 ENDINGS = {".hpp", ".cpp", ".h", ".c", ".py", ".js", ".cmake", ".sh", ".txt"}
 

@@ -76,7 +76,8 @@ public:
                 all_ = true;
             else {
                 std::cerr << argv[0] << ": unknown option " << option
-                          << "\noptions: --json FILE, --runs N, --quick, --all, --case NAME, --impl NAME, --size BYTES, "
+                          << "\noptions: --json FILE, --runs N, --quick, --all, --case NAME, --impl NAME, "
+                             "--size BYTES, "
                              "--threads N\n";
                 std::exit(2);
             }

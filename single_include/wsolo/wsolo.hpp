@@ -10482,18 +10482,14 @@ public:
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
-    /// Bytes of free memory that may be kept beside what is queued: what the budget leaves, and at most a quarter of it.
-    [[nodiscard]] std::size_t left_to_keep(const holdings& held) const noexcept {
-        const std::size_t in_use = held.charged();
-        const std::size_t left = in_use < max_bytes_ ? max_bytes_ - in_use : 0;
-        return left < max_bytes_ / 4 ? left : max_bytes_ / 4;
-    }
+    /// Bytes of free memory that a busy writer may keep beside what is queued.
+    [[nodiscard]] std::size_t most_kept() const noexcept { return max_bytes_ / 8; }
 
-    /// What a write took leaves the books.
-    void settle(holdings& held, const taken& done) noexcept {
-        for (const lane_id from : all_lanes) held.remove(from, done[from].bytes, done[from].frames);
-        frames_written_ += done.frames();
-        bytes_written_ += done.bytes();
+    /// What a write took of a lane leaves the books.
+    void settle(holdings& held, lane_id from, const taken::share& done) noexcept {
+        held.remove(from, done.bytes, done.frames);
+        frames_written_ += done.frames;
+        bytes_written_ += done.bytes;
     }
     /// A queued data frame leaves, unwritten.
     void drop(holdings& held, std::size_t size) noexcept {
@@ -11043,7 +11039,7 @@ public:
 
     /// No lock is held. Owner of nothing afterwards.
     void run() noexcept {
-        free_memory();
+        if (has_memory()) free_memory();
         due.wake_all();
         for (std::uint32_t at = 0; at != count_; ++at) calls_[at](contexts_[at], outcomes_[at]);
         count_ = 0;
@@ -11074,7 +11070,7 @@ private:
 // back to the system after each burst, and the next burst pays a page fault for every 4 KiB of its frames.
 //
 // Laws of this file:
-// - Never more than may be kept: with what is queued it stays within the budget, and it goes when the writer is idle.
+// - Never more than may be kept, a small part of the budget; and it goes when the writer is idle.
 // - Last in, first out: what left last is still in the cache.
 // - The outbox's lock is held around every call: what is not kept goes to the errands.
 
@@ -11127,15 +11123,6 @@ public:
         if (!has_room(old->room, most)) return after.free(old);
         bytes_ += old->room;
         old->next = std::exchange(entries_, old);
-    }
-
-    /// What is kept makes place for what came.
-    void shrink(std::size_t most, errands& after) noexcept {
-        while (bytes_ > most && entries_ != nullptr) {
-            bytes_ -= entries_->room;
-            after.free(pop(entries_));
-        }
-        while (bytes_ > most) free(take_block(), after);
     }
 
 private:
@@ -11337,11 +11324,6 @@ public:
     }
     /// Memory that a large frame left, for another one. nullptr: there is none of that size.
     [[nodiscard]] entry* take_kept(std::size_t size) noexcept { return spares_.take_entry(size); }
-    /// What is kept gives way to what was queued.
-    void shrink_spares(const accounts& books, errands& after) noexcept {
-        may_keep_ = books.left_to_keep(held);
-        if (spares_.bytes() > may_keep_) spares_.shrink(may_keep_, after);
-    }
 
     /// Blocks grow while traffic lasts, and start small again after an idle moment.
     [[nodiscard]] std::uint32_t wanted_block(const offer& what, const accounts& books) const noexcept {
@@ -11450,11 +11432,13 @@ public:
 
     /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
     void account(const taken& done, accounts& books, errands& after) noexcept {
-        books.settle(held, done);
-        may_keep_ = books.left_to_keep(held);
+        may_keep_ = books.most_kept();
         for (const lane_id id : all_lanes) {
-            of(id).planned = 0;
-            consume(of(id), done[id], after);
+            lane& from = of(id);
+            if (from.entries.empty()) continue;
+            from.planned = 0;
+            books.settle(held, id, done[id]);
+            consume(from, done[id], after);
         }
         const lane& data = of(lane_id::data);
         const entry* oldest = data.entries.first();
@@ -12133,7 +12117,6 @@ private:
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
         if (what.is_close()) seal(*what.close);
-        queue_->shrink_spares(books_, after);
         if (now.fits.displaces || sealed_) serve_waiters(after);
     }
 
@@ -12450,7 +12433,9 @@ private:
 // - A deadline belongs to one write: it is computed when the write starts and forgotten when everything offered was
 //   taken, so no later write can inherit it.
 // - Progress extends it as far as the minimum rate allows, and never beyond a fresh timeout.
-// - A process that slept blames no peer: a write is judged late only after it was tried once more, and took nothing.
+// - A process that slept blames no peer: a write is judged late only after it was tried once more, and took nothing. If it
+//   took something then, and comes back late by a quarter of its timeout, it has all of it again: a loop that is awake is
+//   never that late, so a peer that drips gains nothing.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -12492,8 +12477,11 @@ struct written {
     if (io.transferred >= plan.bytes()) {
         work.write_deadline = no_deadline;
     } else if (io.transferred != 0) {
-        const time_point fresh = deadline_after(now, options.write_timeout.get());
-        work.write_deadline = earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
+        const duration timeout = options.write_timeout.get();
+        const time_point fresh = deadline_after(now, timeout);
+        const bool slept = now >= deadline_after(work.write_deadline, timeout / 4);
+        work.write_deadline =
+            slept ? fresh : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
     }
     return plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes());
 }
@@ -14233,7 +14221,8 @@ public:
     opening(role self, Parts kept, std::chrono::milliseconds timeout)
         : parts(std::move(kept)),
           end(self, parts.options.ending),
-          by(deadline_after(now(), bound_of(timeout))) {
+          by(deadline_after(now(), bound_of(timeout))),
+          grace_(bound_of(timeout) / 4) {
         if constexpr (!transport<transport_type>) {
             if (auto made = anchor::make(*this)) anchor_ = std::move(*made);
         }
@@ -14277,6 +14266,15 @@ public:
     [[nodiscard]] bool keep(const_bytes rest) {
         if (state != opening_state::agreed || early.append(rest)) return true;
         give_up(errc::out_of_memory);
+        return false;
+    }
+    /// Whether the handshake's time is over. A look that comes much too late says that this process slept, and what was asked
+    /// may lie unread: a quarter more, once.
+    [[nodiscard]] bool is_late() {
+        const time_point at = now();
+        if (state != opening_state::asking || at < by) return false;
+        if (at < deadline_after(by, grace_) || std::exchange(is_excused_, true)) return true;
+        by = deadline_after(at, grace_);
         return false;
     }
     /// As long as a write may stand, and what the minimum rate makes of its size.
@@ -14331,6 +14329,8 @@ private:
         if (state == opening_state::refused) end.on_output_over(true, tried);
     }
 
+    duration grace_;
+    bool is_excused_ = false;
     anchor anchor_; ///< the last: a completion may be inside ask()
 };
 
@@ -15621,6 +15621,7 @@ public:
     /// A member of the group from now on, until it ends; a close_all() begins in this loop. At most one group. Errors: closed,
     /// out_of_memory.
     [[nodiscard]] errc join(basic_connection_group<Traits>& group) {
+        if (is_finished_) return errc::closed;
         auto seat = group.join(handle());
         if (!seat) return seat.error();
         seat_ = std::move(*seat);
@@ -16143,9 +16144,9 @@ private:
         is_finished_ = true;
         const ending how = how_it_ended();
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
-        seat_.leave(how);
         if constexpr (detail::has_on_finished<Handler, endpoint>)
             static_cast<void>(detail::call_hook([&] { handler_.on_finished(*this, how); }));
+        seat_.leave(how); // those who wait for the last one go on
         return {.read = false, .finished = true};
     }
 
@@ -16329,7 +16330,7 @@ private:
     endpoint_wants turn(mutable_bytes rest = {}) {
         if (opening_ == nullptr) return {.read = false, .finished = true};
         auto& common = opening_->common;
-        if (is_asking() && common.now() >= common.by) opening_->expire();
+        if (common.is_late()) opening_->expire();
         if (common.state == detail::opening_state::refused) common.end.on_discarded(rest.size());
         if (common.step()) return open(rest);
         if (!common.keep(rest)) static_cast<void>(common.step());

@@ -12,25 +12,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// The present and the rebuilt options.
-template <class Options>
-void set_times(Options& how, std::chrono::milliseconds close, std::chrono::milliseconds linger) {
-    if constexpr (requires { how.ending.close_timeout; }) {
-        how.ending.close_timeout = close;
-        how.ending.linger_timeout = linger;
-    } else {
-        how.close_timeout = close;
-    }
-}
-template <class Options>
-void set_unsent(Options& how, std::size_t bytes, std::uint32_t frames) {
-    how.max_unsent = bytes;
-    if constexpr (requires { how.max_unsent_replies; })
-        how.max_unsent_replies = frames;
-    else
-        how.max_unsent_frames = frames;
-}
-
 /// One window of bytes leaves in each latency, at most.
 double bytes_per_second(const wsolo::testing::link_options& link) {
     const double latency = std::max(1e-6, std::chrono::duration<double>(link.latency).count());
@@ -84,7 +65,8 @@ void endpoint_history::draw_options(side& of) {
     std::size_t unsent = draws_.one_of<std::size_t>({0, 1, 10'000, 100'000});
     // Two sides that answer each other's answers may well wait for each other, if they have no room for them.
     if (is_healthy_ && both_answer) unsent = of.unsent_replies = 0;
-    set_unsent(how, unsent, of.unsent_replies);
+    how.max_unsent = unsent;
+    how.max_unsent_replies = of.unsent_replies;
     how.beating.ping_interval = draws_.one_of({0ms, 300ms, 1000ms, 20'000ms});
     how.beating.beat_interval = draws_.one_of({0ms, 0ms, 1000ms, 7000ms});
     how.beating.pong_only = draws_.chance(10);
@@ -96,19 +78,17 @@ void endpoint_history::draw_options(side& of) {
     const auto all = std::chrono::duration_cast<span_of_time>(std::chrono::duration<double>(
         4.0 * static_cast<double>(budget_ + 100'000) / least + 2.0 * most_messages * late + 60.0));
     // A healthy peer may take nothing for that long: one delivery's worth of replies, a full inbox, the latency.
-    const double most_waiting =
-        std::min(most_messages, static_cast<double>(of.peer->how.handling.max_messages));
-    const auto silence = std::chrono::duration_cast<span_of_time>(
-        std::chrono::duration<double>(2.0 * 140'000 / least + 2.0 * most_waiting * late + 4.0));
+    const auto silence =
+        std::chrono::duration_cast<span_of_time>(std::chrono::duration<double>(2.0 * 140'000 / least + 4.0));
     const bool answers = of.replies != 0 || of.peer->replies != 0;
 
     if (is_healthy_) {
         how.beating.pong_timeout =
-            late == 0 ? draws_.one_of({2'000ms, 4'000ms, rounded(silence)}) : rounded(silence);
+            late == 0 ? draws_.one_of({2'000ms, 4'000ms, rounded(silence)}) : rounded(all);
         if (how.beating.pong_only) how.beating.pong_timeout = rounded(all);
         how.writing.timeouts.write = answers     ? rounded(silence + all)
                                      : late == 0 ? draws_.one_of({4'000ms, 30'000ms, 0ms})
-                                                 : rounded(silence);
+                                                 : rounded(all);
         how.writing.timeouts.drain = draws_.one_of({0ms, rounded(all)});
         how.writing.timeouts.min_rate = late == 0 ? draws_.one_of<std::uint32_t>({0, 1'024}) : 0;
         of.close_timeout = draws_.one_of({rounded(all), rounded(2 * all)});
@@ -134,7 +114,8 @@ void endpoint_history::draw_options(side& of) {
         of.lateness_ms = draws_.one_of({0U, 1U, 20U, 150U, 3'000U, 1'000'000U});
     }
     of.may_lose = how.writing.limits.when_full == wsolo::overflow::drop_oldest;
-    set_times(how, rounded(of.close_timeout), rounded(of.linger_timeout));
+    how.ending.close_timeout = rounded(of.close_timeout);
+    how.ending.linger_timeout = rounded(of.linger_timeout);
 
     journal::line(0,
                   "%s: %s, late by %u ms, sleeps %u%%, answers %u%% with %zu; inbox %u/%zu policy %d, "

@@ -4,7 +4,7 @@
 
 #include <support/fire_and_forget.hpp>
 
-#include <wsolo/endpoint/message_source.hpp>
+#include <wsolo/endpoint/conversation.hpp>
 
 #include <coroutine>
 #include <optional>
@@ -113,7 +113,7 @@ struct telling_handler : telling_hooks {
         return around->on_message(received.is_text(), received.text());
     }
 };
-struct telling_source : wsolo::message_source, telling_hooks {};
+struct telling_source : wsolo::in_a_coroutine, telling_hooks {};
 
 template <class Side, handled_by Where>
 class subject_of final : public endpoint_subject {
@@ -133,10 +133,11 @@ public:
         {
             const heap::inside in;
             whole_ = std::make_unique<whole>(telling_transport{end.transport(), &end, &around},
-                                             telling_schedule{end.wake(), &around}, to, how, Side{}, work);
+                                             telling_schedule{end.wake(), &around}, std::move(to), how,
+                                             Side{}, work);
         }
         end.drive(*this);
-        if constexpr (Where == handled_by::coroutine) talk(*this);
+        if constexpr (Where == handled_by::coroutine) talk(*this, wsolo::conversation(*whole_));
     }
     ~subject_of() override {
         if (whole_) subject_of::destroy();
@@ -166,7 +167,7 @@ public:
             const auto frame = wsolo::make_shared_frame(wsolo::opcode::binary, wsolo::bytes_of(payload));
             if (!frame) return frame.error();
             const heap::inside in;
-            return whole_->writer().send(*frame);
+            return whole_->send(*frame);
         } else {
             return send(false, payload);
         }
@@ -186,14 +187,13 @@ public:
     }
     errc send_ping(std::string_view payload) override {
         const heap::inside in;
-        return whole_->writer().send_ping(wsolo::bytes_of(payload));
+        return whole_->send_ping(wsolo::bytes_of(payload));
     }
     errc close(unsigned code, std::string_view reason, span_of_time within) override {
         const heap::inside in;
         const auto status = static_cast<wsolo::close_code>(code);
-        if constexpr (requires { whole_->close(status, reason, within); })
-            if (within != span_of_time::zero()) return whole_->close(status, reason, within);
-        return whole_->close(status, reason);
+        return within == span_of_time::zero() ? whole_->close(status, reason)
+                                              : whole_->close(status, reason, within);
     }
     void abort() override {
         const heap::inside in;
@@ -272,12 +272,12 @@ private:
         void await_resume() const noexcept {}
     };
 
-    static fire_and_forget talk(subject_of& self) {
+    static fire_and_forget talk(subject_of& self, wsolo::conversation with) {
         for (;;) {
             bool is_text = false;
             std::string payload;
             {
-                const auto next = co_await self.whole_->handler().next();
+                const auto next = co_await with.next();
                 const heap::outside out;
                 if (!next) {
                     self.around_->messages_over(next.error());

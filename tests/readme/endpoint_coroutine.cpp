@@ -1,7 +1,9 @@
 // The coroutine of docs/endpoint.md.
 #include <wsolo/adapt/posix.hpp>
+#include <wsolo/endpoint/conversation.hpp>
 #include <wsolo/endpoint/endpoint.hpp>
-#include <wsolo/endpoint/message_source.hpp>
+
+#include <string>
 
 struct task {
     struct promise_type {
@@ -13,7 +15,14 @@ struct task {
     };
 };
 
+struct answer_of_the_database {
+    bool await_ready() const noexcept { return true; }
+    void await_suspend(std::coroutine_handle<>) const noexcept {}
+    std::string await_resume() const { return {}; }
+};
+answer_of_the_database ask_the_database(std::string_view) { return {}; }
+
 @BLOCK@
 
 using hook = void (*)();
-template task talk(wsolo::endpoint<wsolo::adapt::posix_socket, hook, wsolo::message_source>&);
+void begin(wsolo::endpoint<wsolo::adapt::posix_socket, hook, wsolo::in_a_coroutine>& e) { talk(wsolo::conversation(e)); }

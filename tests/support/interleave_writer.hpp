@@ -28,6 +28,7 @@ struct tape {
     bool fails = false;      ///< every write
     int finished = 0;
     bool drained = false;
+    bool output_ended = false, disconnected = false;
 
     wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point) {
         check(finished == 0, "a write after the end");
@@ -80,6 +81,8 @@ struct transport {
         return to->write(parts, deadline);
     }
     void finish(wsolo::end_of_write why) { to->finish(why); }
+    void end_output() const { check(!std::exchange(to->output_ended, true), "two ends of the output"); }
+    void disconnect() const { check(!std::exchange(to->disconnected, true), "the connection went twice"); }
 };
 
 /// Counts how often a mark was told of. Plain memory: only the thread whose turn it is tells.

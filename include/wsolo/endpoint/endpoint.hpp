@@ -156,6 +156,7 @@ public:
     /// A member of the group from now on, until it ends; a close_all() begins in this loop. At most one group. Errors: closed,
     /// out_of_memory.
     [[nodiscard]] errc join(basic_connection_group<Traits>& group) {
+        if (is_finished_) return errc::closed;
         auto seat = group.join(handle());
         if (!seat) return seat.error();
         seat_ = std::move(*seat);
@@ -678,9 +679,9 @@ private:
         is_finished_ = true;
         const ending how = how_it_ended();
         handled_.close(how.reason == errc::none ? errc::closed : how.reason);
-        seat_.leave(how);
         if constexpr (detail::has_on_finished<Handler, endpoint>)
             static_cast<void>(detail::call_hook([&] { handler_.on_finished(*this, how); }));
+        seat_.leave(how); // those who wait for the last one go on
         return {.read = false, .finished = true};
     }
 

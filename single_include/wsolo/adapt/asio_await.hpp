@@ -63,6 +63,14 @@
 #include <type_traits>
 #include <utility>
 
+/// Whether this Asio has coroutines with this compiler. Without them there is nothing here. (Asio 1.22 with clang 14 has none.)
+#if defined(ASIO_HAS_CO_AWAIT) || defined(BOOST_ASIO_HAS_CO_AWAIT)
+#define WSOLO_ASIO_AWAITS 1
+#else
+#define WSOLO_ASIO_AWAITS 0
+#endif
+
+#if WSOLO_ASIO_AWAITS
 namespace wsolo::inline WSOLO_ABI::adapt::asio {
 
 #if defined(WSOLO_USE_BOOST_ASIO)
@@ -80,8 +88,6 @@ class waiting_operation : public std::enable_shared_from_this<waiting_operation>
 public:
     waiting_operation(const waiting_operation&) = delete;
     waiting_operation& operator=(const waiting_operation&) = delete;
-    /// The context goes.
-    virtual void abandon() noexcept = 0;
 
 protected:
     waiting_operation() = default;
@@ -126,16 +132,11 @@ public:
 
 private:
     void shutdown() override {
-        for (;;) {
-            std::shared_ptr<waiting_operation> last;
-            {
-                const std::lock_guard hold(mutex_);
-                last = first_;
-            }
-            if (!last) return;
-            static_cast<void>(remove(*last));
-            last->abandon();
-        }
+        while (const std::shared_ptr<waiting_operation> last = front()) static_cast<void>(remove(*last));
+    }
+    std::shared_ptr<waiting_operation> front() {
+        const std::lock_guard hold(mutex_);
+        return first_;
     }
 
     std::mutex mutex_;
@@ -169,29 +170,25 @@ public:
           work_(executor_),
           others_(&net::use_service<waiting_operations>(net::query(executor_, net::execution::context))),
           handler_(std::move(handler)) {}
+    operation(const operation&) = delete;
+    operation& operator=(const operation&) = delete;
+    ~operation() override {
+        if (handler_) driver_.destroy(); // the context goes; what was awaited goes with the handler
+    }
 
     void start() {
         const std::shared_ptr<waiting_operation> self = shared_from_this();
         others_->add(self);
-        const std::coroutine_handle<> driving = drive(*this).frame;
-        driver_ = driving;
+        const std::coroutine_handle<> driving = driver_ = drive(this, *what_).frame;
         allow_cancellation();
         driving.resume(); // it may be over after this
     }
 
-    void abandon() noexcept override {
-        std::optional<Handler> dropped;
-        {
-            const std::lock_guard hold(mutex_);
-            take(dropped);
-            if (dropped) driver_.destroy(); // what it awaits is in the frames that the handler owns
-        }
-    }
-
 private:
-    static driver drive(operation& self) {
-        outcome came = co_await *self.what_;
-        self.finish(std::move(came));
+    /// `what` is a parameter: g++ 12 with -fsanitize=undefined loses an operand that is reached by another one.
+    static driver drive(operation* self, Awaitable& what) {
+        outcome came = co_await what;
+        self->finish(std::move(came));
     }
 
     /// Under the lock.
@@ -268,3 +265,4 @@ template <class Awaitable, class Token = net::use_awaitable_t<>>
 
 } // inline namespace
 } // namespace wsolo::inline WSOLO_ABI::adapt::asio
+#endif // WSOLO_ASIO_AWAITS

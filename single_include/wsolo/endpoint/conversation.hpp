@@ -17,7 +17,7 @@
 //   of that call: it must not destroy the endpoint there. To go elsewhere, post (adapt/asio_await.hpp does).
 // - Destroying a suspended coroutine withdraws it. No other thread may be resuming it at that moment.
 
-#include "../wsolo.hpp"
+#include "detail/conversation_link.hpp"
 
 #include <concepts>
 #include <utility>

@@ -381,25 +381,8 @@ inline std::size_t pair_transport::unsent() const noexcept { return end_->out_->
 
 inline bool pair_wake::operator()() const noexcept { return end_->is_due_ = true; }
 
-namespace detail {
-
-/// Whether the writer's end is only a notice, and the stream is ended by end_output() and disconnect().
-template <class End>
-concept end_is_a_notice = requires { End::aborted; };
-
-template <class End>
-void finish_stream(pair_transport& stream, End why) {
-    if constexpr (end_is_a_notice<End>) {
-        if (why == End::aborted) stream.disconnect();
-    } else if (why == End::drained) {
-        stream.end_output();
-    } else {
-        stream.disconnect();
-    }
+inline void pair_transport::finish(end_of_write why) {
+    if (why == end_of_write::aborted) disconnect();
 }
-
-} // namespace detail
-
-inline void pair_transport::finish(end_of_write why) { detail::finish_stream(*this, why); }
 
 } // namespace wsolo::inline WSOLO_ABI::testing

@@ -6,6 +6,8 @@
 #include <support/strict_parser.hpp>
 
 #include <wsolo/adapt/asio_await.hpp>
+
+#if WSOLO_ASIO_AWAITS
 #include <wsolo/endpoint/conversation.hpp>
 #include <wsolo/endpoint/endpoint.hpp>
 #include <wsolo/sync/await.hpp>
@@ -262,7 +264,9 @@ TEST_CASE("a cancellation withdraws what a coroutine awaits", "[adapt][asio]") {
     net::cancellation_signal stop;
     net::co_spawn(context, echo(kept, context, log), net::bind_cancellation_slot(stop.slot(), net::detached));
     at.settle(context);
+    CHECK(at.whole->handler().wants_message());
     stop.emit(net::cancellation_type::terminal);
+    CHECK_FALSE(at.whole->handler().wants_message()); // at once
     at.settle(context);
     CHECK(log.told == std::vector<errc>{errc::cancelled});
     CHECK(log.alive == 0);
@@ -280,3 +284,4 @@ TEST_CASE("a cancellation withdraws what a coroutine awaits", "[adapt][asio]") {
     CHECK(log.got == std::vector<std::string>{"one"});
 }
 #endif
+#endif // WSOLO_ASIO_AWAITS

@@ -485,6 +485,26 @@ TEMPLATE_TEST_CASE("sends wait for room, first come, first served", "[endpoint][
     }
 }
 
+TEMPLATE_TEST_CASE("room that was granted to a coroutine that is gone is the others'",
+                   "[endpoint][conversation]", server, client) {
+    full<TestType> f;
+    const wsolo::conversation ws(*f.whole);
+    std::vector<std::pair<int, errc>> told;
+    std::optional<support::task> victim;
+    const auto killer = [](wsolo::conversation mine, std::vector<std::pair<int, errc>>& heard,
+                           std::optional<support::task>& other) -> support::task {
+        heard.emplace_back(1, co_await mine.send_text("x"));
+        other.reset();
+    };
+    support::task first = killer(ws, told, victim);
+    victim.emplace(send_one(ws, 2, std::string(3000, 'y'), told)); // with "x" it leaves no room for another
+    f.open_wire();
+    CHECK(told == std::vector<std::pair<int, errc>>{{1, errc::none}});
+    CHECK(ws.try_send_text(std::string(3000, 'z')) == errc::none);
+    f.run_until_quiet();
+    CHECK(f.sent().size() == f.queued + 2);
+}
+
 TEMPLATE_TEST_CASE("a send that will never fit is refused at once", "[endpoint][conversation]", server,
                    client) {
     full<TestType> f;

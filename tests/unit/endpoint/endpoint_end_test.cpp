@@ -56,6 +56,7 @@ TEMPLATE_TEST_CASE("a broken rule is answered behind what came before it", "[end
     CHECK(f.sent()[1].second.substr(0, 2) == "\x03\xea"); // 1002
     CHECK(f.wants.read); // so that the peer's end, or what it still sends, is taken off the transport
     CHECK(f.wire.finished_as() == wsolo::end_of_write::drained);
+    CHECK(f.wire.output_ended()); // nothing that the peer says will change it
 
     SECTION("the peer ends the stream") { CHECK(f.end_of_input().finished); }
     SECTION("the peer does not") {
@@ -121,6 +122,101 @@ TEMPLATE_TEST_CASE("a stream that ends without a Close is a lost connection", "[
     CHECK(f.log.endings.at(0).handled.messages_handled == 1);
     CHECK(f.receive("more").finished); // and stays over
     CHECK(f.log.endings.size() == 1);
+}
+
+TEMPLATE_TEST_CASE("the stream's end is answered after what came before it", "[endpoint]", server, client) {
+    endpoint_fixture<TestType, counted_work> f;
+    echo(f);
+    f.receive(f.text("last words"));
+    f.end_of_input();
+    CHECK(f.sent().empty());
+    CHECK(f.wants.deadline <= manual_clock::now() + 5s);
+    SECTION("handled in time") {
+        f.whole->work();
+        f.run_until_quiet();
+        REQUIRE(f.sent().size() == 2);
+        CHECK(f.sent()[0] == std::pair<int, std::string>{text_op, "last words"});
+    }
+    SECTION("not for longer than close_timeout") {
+        f.live_for(5s);
+        REQUIRE(f.sent().size() == 1);
+    }
+    CHECK(f.sent().back().second.substr(0, 2) == "\x03\xea"); // 1002
+    f.whole->work();
+    CHECK(f.run().finished);
+    CHECK(f.log.endings.at(0).reason == errc::connection_lost);
+}
+
+TEMPLATE_TEST_CASE("a stream that ends after a pause is lost when the rest was read", "[endpoint]", server,
+                   client) {
+    auto options = endpoint_fixture<TestType, counted_work>::quiet();
+    options.handling.max_messages = 2;
+    endpoint_fixture<TestType, counted_work> f(options);
+    echo(f);
+    f.receive(f.text("1") + f.text("2") + f.text("3") + f.text("4"));
+    CHECK_FALSE(f.end_of_input().finished);
+    for (int turns = 0; turns < 20 && !f.wants.finished; ++turns) {
+        f.whole->work();
+        f.run();
+    }
+    CHECK(f.wants.finished);
+    CHECK(f.log.messages == std::vector<std::string>{"1", "2", "3", "4"});
+    REQUIRE(f.sent().size() == 5);
+    CHECK(f.sent()[4].second.substr(0, 2) == "\x03\xea"); // 1002
+    CHECK(f.log.endings.at(0).reason == errc::connection_lost);
+}
+
+TEMPLATE_TEST_CASE("what broke the input names the end", "[endpoint]", server, client) {
+    endpoint_fixture<TestType> f;
+    REQUIRE(f.whole->send_text("unsent") == errc::none);
+    CHECK(f.end_of_input(errc::write_timed_out).finished);
+    CHECK(f.log.endings.at(0).reason == errc::write_timed_out);
+    CHECK(f.sent().empty());
+}
+
+TEMPLATE_TEST_CASE("a handler that gets on is waited for, one that stands still is not", "[endpoint]", server,
+                   client) {
+    auto options = endpoint_fixture<TestType, counted_work>::quiet();
+    options.handle_quantum = 1;
+    endpoint_fixture<TestType, counted_work> f(options);
+    f.receive(f.text("1") + f.text("2") + f.text("3"));
+    CHECK_FALSE(f.end_of_input(errc::connection_lost).finished);
+    SECTION("it gets on") {
+        for (int i = 0; i < 3; ++i) {
+            REQUIRE_FALSE(f.live_for(4s).finished);
+            f.whole->work();
+            f.run();
+        }
+        CHECK(f.wants.finished);
+        CHECK_FALSE(f.log.endings.at(0).handler_still_runs);
+        CHECK(f.log.endings.at(0).handled.messages_handled == 3);
+    }
+    SECTION("it stands still") {
+        REQUIRE_FALSE(f.live_for(5s - 1ns).finished);
+        CHECK(f.live_for(1ns).finished);
+        CHECK(f.log.endings.at(0).handler_still_runs);
+        f.whole->work();
+        CHECK(f.log.messages.empty()); // no more of them
+    }
+    CHECK(f.log.endings.at(0).reason == errc::connection_lost);
+}
+
+TEMPLATE_TEST_CASE("a Close that stands after a pause answers ours in time", "[endpoint]", server, client) {
+    auto options = endpoint_fixture<TestType, counted_work>::quiet();
+    options.handling.max_messages = 1;
+    endpoint_fixture<TestType, counted_work> f(options);
+    REQUIRE(f.whole->close() == errc::none);
+    f.run_until_quiet();
+    f.receive(f.text("1") + f.text("2") + f.close_frame());
+    REQUIRE_FALSE(f.live_for(20s).finished); // it is this side that does not read
+    for (int turns = 0; turns < 4; ++turns) {
+        f.whole->work();
+        f.run();
+    }
+    CHECK(f.end_of_input().finished);
+    CHECK(f.log.messages == std::vector<std::string>{"1", "2"});
+    CHECK(f.log.endings.at(0).reason == errc::none);
+    CHECK(f.log.endings.at(0).peer_closed);
 }
 
 TEMPLATE_TEST_CASE("input behind a pause does not keep a connection whose transport failed meanwhile",

@@ -51,8 +51,8 @@ TEST_CASE("two sides that push to each other read on", "[endpoint][flow]") {
     CHECK(other.how_it_ended().reason == errc::none);
 }
 
-TEMPLATE_TEST_CASE("what a host receives although it should not is kept within the inbox's bound", "[endpoint][flow]",
-                   server, client) {
+TEMPLATE_TEST_CASE("what a host receives although it should not is kept within the inbox's bound",
+                   "[endpoint][flow]", server, client) {
     auto options = endpoint_fixture<TestType>::quiet();
     options.max_unsent = 1000;
     options.handling.max_bytes = 100'000;
@@ -69,7 +69,8 @@ TEMPLATE_TEST_CASE("what a host receives although it should not is kept within t
                                              is_full ? std::size_t{0} : static_cast<std::size_t>(-1), 0};
     });
     std::size_t count = 0;
-    for (std::size_t bytes = 0; bytes < 90'000; bytes += 310, ++count) f.receive(f.text(std::string(300, 'x')));
+    for (std::size_t bytes = 0; bytes < 90'000; bytes += 310, ++count)
+        f.receive(f.text(std::string(300, 'x')));
     CHECK_FALSE(f.wants.read);
     CHECK(f.log.messages.size() <= 5);
     SECTION("nothing is lost") {
@@ -90,6 +91,19 @@ TEMPLATE_TEST_CASE("what a host receives although it should not is kept within t
         CHECK(f.log.endings.at(0).reason == errc::inbox_overflow);
         CHECK(f.sent().back().second.substr(0, 2) == "\x03\xf0"); // 1008
     }
+}
+
+TEMPLATE_TEST_CASE("one receive() may bring more than the inbox holds", "[endpoint][flow]", server, client) {
+    auto options = endpoint_fixture<TestType>::quiet();
+    options.handling.max_bytes = 1000;
+    endpoint_fixture<TestType> f(options);
+    std::string input;
+    for (int i = 0; i < 20; ++i) input += f.text(std::string(300, 'x'));
+    f.receive(input);
+    f.run_until_quiet();
+    for (int turns = 0; turns < 20 && !f.wants.read; ++turns) f.run();
+    CHECK(f.wants.read);
+    CHECK(f.log.messages.size() == 20);
 }
 
 TEST_CASE("replies wait for a peer that does not read, and none is refused", "[endpoint][flow]") {
@@ -136,7 +150,8 @@ TEST_CASE("a download that goes on slowly is alive, however long", "[endpoint][f
     CHECK(got > 1000);
 }
 
-TEMPLATE_TEST_CASE("what comes faster than its rate ends the connection", "[endpoint][flow]", server, client) {
+TEMPLATE_TEST_CASE("what comes faster than its rate ends the connection", "[endpoint][flow]", server,
+                   client) {
     auto options = endpoint_fixture<TestType>::quiet();
     options.rate = {.messages = {3, 2}, .bytes = {1000, 0}, .control_frames = {2, 1}};
     endpoint_fixture<TestType> f(options);
@@ -146,7 +161,8 @@ TEMPLATE_TEST_CASE("what comes faster than its rate ends the connection", "[endp
     }
     SECTION("bytes") { over = f.text(std::string(1001, 'x')); }
     SECTION("control frames") {
-        for (int i = 0; i < 4; ++i) over += f.frame(wsolo::opcode::pong, "");
+        const auto kind = GENERATE(wsolo::opcode::ping, wsolo::opcode::pong);
+        for (int i = 0; i < 4; ++i) over += f.frame(kind, "");
     }
     SECTION("in time they may come") {
         for (int i = 0; i < 20; ++i) {
@@ -156,9 +172,12 @@ TEMPLATE_TEST_CASE("what comes faster than its rate ends the connection", "[endp
         CHECK(f.log.messages.size() == 40);
         return;
     }
-    f.receive(over + f.text("not looked at"));
+    f.receive(over + f.text("not looked at") + f.frame(wsolo::opcode::ping, "nor this"));
     CHECK(f.log.messages.size() <= 5);
     CHECK(f.sent().back().second.substr(0, 2) == "\x03\xf0"); // 1008
+    CHECK(f.whole->counters().pings_received <= 3);
+    CHECK(f.whole->counters().texts_received <= 5);
+    CHECK(f.wire.output_ended());
     f.receive(f.text("nor this"));
     CHECK(f.end_of_input().finished);
     CHECK(f.log.endings.at(0).reason == errc::rate_exceeded);
@@ -178,4 +197,45 @@ TEMPLATE_TEST_CASE("a message that never ends has an age", "[endpoint][flow]", s
     CHECK(f.sent().at(0).second.substr(0, 2) == "\x03\xf0"); // 1008
     CHECK(f.end_of_input().finished);
     CHECK(f.log.endings.at(0).reason == errc::message_timeout);
+}
+
+TEMPLATE_TEST_CASE("a message that this side does not read on does not age", "[endpoint][flow]", server,
+                   client) {
+    auto options = endpoint_fixture<TestType, counted_work>::quiet();
+    options.reading.max_message_age = 10s;
+    options.handling.max_messages = 1;
+    endpoint_fixture<TestType, counted_work> f(options);
+    f.receive(f.frame({wsolo::opcode::text, false}, "begun"));
+    f.receive(f.frame({wsolo::opcode::continuation, true}, ", ended") +
+              f.frame({wsolo::opcode::text, false}, "2"));
+    CHECK_FALSE(f.wants.read);
+    f.live_for(1h);
+    CHECK(f.sent().empty());
+    f.whole->work();
+    f.run();
+    f.run();
+    CHECK(f.wants.read);
+    f.receive(f.frame({wsolo::opcode::continuation, true}, ", ended"));
+    f.whole->work();
+    f.run_until_quiet();
+    CHECK(f.log.messages == std::vector<std::string>{"begun, ended", "2, ended"});
+    CHECK(f.sent().empty());
+}
+
+TEST_CASE("a Close is waited for as long as the peer takes what stands before it", "[endpoint][flow]") {
+    // 100 KB/s, and 2 MB in the kernel's buffer before the Close: twenty seconds, and close_timeout is five.
+    wsolo::testing::pair net(wsolo::testing::pair_options{
+        .to_client = {.latency = 10ms, .rate = 100'000, .send_buffer = 4 * 1024 * 1024}});
+    std::uint64_t at_server = 0, got = 0;
+    paired<counting> one(net.server.transport(), net.server.wake(), counting{&at_server});
+    paired<counting, client> other(net.client.transport(), net.client.wake(), counting{&got});
+    net.server.drive(one);
+    net.client.drive(other);
+    const std::string chunk(100'000, 'd');
+    for (int i = 0; i < 20; ++i) REQUIRE(one.send_text(chunk) == errc::none);
+    REQUIRE(one.close() == errc::none);
+    CHECK(net.run_to_the_end());
+    CHECK(got == 20);
+    CHECK(one.how_it_ended().reason == errc::none);
+    CHECK(other.how_it_ended().reason == errc::none);
 }

@@ -1,5 +1,6 @@
 // Would catch: a message lost in the middle of the others because memory ran out for it, bytes read on behind a gap, an
-// end that waits for a Close nobody could queue, and an endpoint that can never end because it has no handle.
+// end that waits for a Close nobody could queue, an endpoint that can never end because it has no handle, a Close that is
+// forgotten because it could not be kept, and kept input whose memory grows with all that ever passed.
 
 #include <support/heap.hpp>
 
@@ -205,6 +206,69 @@ TEST_CASE("whichever allocation fails, a connection opens or ends, and gives eve
         if (n == 0) CHECK_FALSE(is_open);
     }
     CHECK(ran_without_failure);
+}
+
+TEST_CASE("an endpoint without memory for its rates ends", "[endpoint][memory]") {
+    endpoint_log kept;
+    endpoint_log* const log = &kept;
+    wsolo::testing::scripted_wire wire;
+    using endpoint_type = endpoint_fixture<server>::endpoint_type;
+    wsolo::endpoint_options options;
+    options.rate.messages.per_second = 1;
+    std::optional<endpoint_type> whole;
+    std::optional<support::no_heap> none(std::in_place, GENERATE(range(0, 6)));
+    whole.emplace(wsolo::testing::scripted_transport(wire), counted_schedule{log}, logging_handler{log},
+                  options);
+    none.reset();
+    const bool is_over = whole->run().finished;
+    std::string two = endpoint_fixture<server>().text("1") + endpoint_fixture<server>().text("2");
+    static_cast<void>(whole->receive(std::as_writable_bytes(std::span(two))));
+    if (is_over) CHECK(kept.endings.at(0).reason == errc::out_of_memory);
+    CHECK(kept.messages.size() == (is_over ? 0 : 1)); // gone, or held to its rate
+}
+
+TEMPLATE_TEST_CASE("a Close that can't be kept is answered now", "[endpoint][memory]", server, client) {
+    endpoint_fixture<TestType, counted_work> f;
+    f.receive(f.text("unhandled"));
+    REQUIRE(f.whole->send_text("its block has room for a Close") == errc::none);
+    const std::string close = f.close_frame();
+    static_cast<void>(receive_without_memory(f, close));
+    f.run();
+    REQUIRE(f.sent().size() == 2);
+    CHECK(f.sent()[1] == std::pair<int, std::string>{close_op, "\x03\xe8"});
+    f.whole->work();
+    f.run();
+    CHECK(f.end_of_input().finished);
+    CHECK(f.log.endings.at(0).reason == errc::none);
+}
+
+TEST_CASE("kept input is not moved for the little that was read of it", "[endpoint][memory]") {
+    wsolo::detail::kept_input kept;
+    bool has_memory = kept.append(wsolo::bytes_of(std::string(1000, 'x')));
+    has_memory = has_memory && kept.append(wsolo::bytes_of("x")); // which makes room for more
+    kept.keep_last(900);
+    const long before = support::heap_now().taken;
+    has_memory = has_memory && kept.append(wsolo::bytes_of("x"));
+    CHECK(support::heap_now().taken == before);
+    CHECK(has_memory);
+    CHECK(kept.size() == 901);
+}
+
+TEST_CASE("what was read of kept input does not pile up", "[endpoint][memory]") {
+    wsolo::detail::kept_input kept;
+    const std::string chunk(100, 'x');
+    const long before = support::heap_now().bytes;
+    bool has_memory = kept.append(wsolo::bytes_of("ab"));
+    for (int i = 0; i < 1000 && has_memory; ++i) {
+        has_memory = kept.append(wsolo::bytes_of(chunk));
+        kept.keep_last(2); // it is never empty
+    }
+    const long most = support::heap_now().bytes - before;
+    kept.keep_last(0);
+    const long last = support::heap_now().bytes - before;
+    CHECK(has_memory);
+    CHECK(most < 1000);
+    CHECK(last == 0);
 }
 
 #endif

@@ -47,6 +47,11 @@ struct telling {
     }
 };
 
+struct refilling {
+    void on_message(auto&, wsolo::message&&) const {}
+    void on_room(auto& e) const { CHECK(e.send_text("refilled") == errc::none); }
+};
+
 template <class Side>
 struct hooked {
     using other =
@@ -116,6 +121,26 @@ TEMPLATE_TEST_CASE("a send that was refused is told of room", "[endpoint][hooks]
     f.net.run_for(100ms);
     CHECK(std::count(f.told.begin(), f.told.end(), "room ") == 1);
     CHECK(f.side.send_text("now") == errc::none);
+}
+
+TEMPLATE_TEST_CASE("what on_room sends leaves without being asked for again", "[endpoint][hooks]",
+                   wsolo::server_side, wsolo::client_side<>) {
+    wsolo::endpoint_options options;
+    options.beating.ping_interval = 0ms;
+    options.writing.limits.max_frames = 4;
+    pair net(link_options{.latency = 10ms});
+    pair_end& near = TestType::self == wsolo::role::server ? net.server : net.client;
+    pair_end& far = TestType::self == wsolo::role::server ? net.client : net.server;
+    told_list peer_told;
+    paired<refilling, TestType> side(near.transport(), near.wake(), refilling{}, options);
+    paired<telling, typename hooked<TestType>::other> peer(far.transport(), far.wake(),
+                                                           telling{&peer_told, {}, false});
+    near.drive(side);
+    far.drive(peer);
+    for (int i = 0; i < 5; ++i) static_cast<void>(side.send_text("first")); // the last is refused
+    net.run_for(1s);
+    REQUIRE(peer_told.size() == 5);
+    CHECK(peer_told.back() == "message refilled");
 }
 
 TEMPLATE_TEST_CASE("a hook that throws ends its own connection", "[endpoint][hooks]", wsolo::server_side,

@@ -110,7 +110,9 @@ struct history {
         REQUIRE(fins <= 1);
         REQUIRE(gones <= 1);
         REQUIRE((gones == 1) == end.is_gone()); // told when it is so, at once
-        if (due.end_output) {                   // law 10
+        if (aborted) REQUIRE(end.is_gone());
+        if (discarded >= bounds.linger_bytes) REQUIRE_FALSE(end.is_waiting());
+        if (due.end_output) { // law 10
             REQUIRE(was_drained);
             REQUIRE((nothing_to_hear || bound_passed || aborted));
             if (self == role::client) REQUIRE((input_over || unreadable || bound_passed || aborted));
@@ -212,10 +214,41 @@ TEST_CASE("after a failed write the input is read to its end", "[endpoint][strea
     SECTION("its Close") { end.on_peer_close(start + 1s); }
     SECTION("its end") { end.on_input_over(start + 1s); }
     SECTION("what can't be read") { end.on_unreadable(start + 1s); }
+    SECTION("nothing of these") {
+        history::live_until(end, start + 5s);
+        const wsolo::end_actions due = end.next(start + 5s);
+        CHECK(due.disconnect);
+        CHECK_FALSE(due.end_output);
+        CHECK_FALSE(end.missed_close()); // there was none of ours to answer
+        return;
+    }
     const wsolo::end_actions due = end.next(start + 1s);
     CHECK(due.disconnect);
     CHECK_FALSE(due.end_output); // nothing may follow half a frame
     CHECK_FALSE(end.missed_close());
+}
+
+TEST_CASE("after what can't be read our FIN leaves, and the rest is thrown away", "[endpoint][stream_end]") {
+    stream_end end(GENERATE(role::server, role::client), bounds);
+    end.on_unreadable(start);
+    CHECK_FALSE(end.next(start).end_output); // our Close did not leave yet
+    end.on_output_over(true, start);
+    const wsolo::end_actions due = end.next(start);
+    CHECK(due.end_output);
+    CHECK_FALSE(due.disconnect);
+    CHECK(end.is_waiting());
+    end.on_input_over(start + 1s);
+    CHECK(end.next(start + 1s).disconnect);
+}
+
+TEST_CASE("progress gives a wait its whole time, and both of its looks", "[endpoint][stream_end]") {
+    stream_end end(role::server, bounds);
+    end.on_output_over(true, start);
+    CHECK_FALSE(end.next(start + 4s).disconnect); // the first look
+    end.on_progress(start + 4500ms);
+    CHECK(end.deadline() == start + 9500ms - 1250ms);
+    CHECK_FALSE(end.next(start + 9600ms).disconnect); // the first look of the new wait, and late
+    CHECK(end.next(end.deadline()).disconnect);
 }
 
 TEST_CASE("a process that slept looks once more before it judges", "[endpoint][stream_end]") {

@@ -1,5 +1,6 @@
 #pragma once
-// What an endpoint and the conversations of its coroutines share: one block, which outlives them all.
+// What an endpoint and the conversations of its coroutines share: one block, which outlives them all. Not part of wsolo.hpp:
+// it brings <coroutine>.
 //
 // Laws of this file:
 // - The endpoint is reached by a weak handle, for the length of a call. The handler's half (give, end) is called by the
@@ -113,7 +114,8 @@ public:
             WSOLO_ASSERT(asking_ == nullptr, "two coroutines wait for the messages of one endpoint");
             if (kept_) {
                 is_held_ = true;
-                asking.got.emplace(*std::exchange(kept_, std::nullopt));
+                asking.got.emplace(std::move(*kept_));
+                kept_.reset(); // moved from: it frees nothing
             } else if (over_ != errc::none || !whole || asking_ != nullptr) {
                 asking.got.emplace(over_ != errc::none ? over_
                                    : !whole            ? errc::aborted
@@ -276,18 +278,18 @@ private:
         return std::exchange(is_held_, false);
     }
     void abandon() noexcept {
-        std::optional<message> unread; // outlives the hold
-        bool is_held = false;
-        {
-            const scoped_hold hold(lock_);
-            is_abandoned_ = true;
-            unread.swap(kept_);
-            is_held = std::exchange(is_held_, false) || unread;
-        }
         const auto whole = endpoint_.try_use();
-        if (!whole) return;
-        if (is_held) whole->message_done();
-        whole->want_no_more_messages();
+        while (take_held() || take_kept()) // before another one is thrown away, which would be handled first
+            if (whole) whole->message_done();
+        if (whole) whole->want_no_more_messages();
+    }
+    /// Whether there is a message that was kept. There is none then. If there was none, none is kept from now on.
+    [[nodiscard]] bool take_kept() noexcept {
+        std::optional<message> unread; // outlives the hold
+        const scoped_hold hold(lock_);
+        unread.swap(kept_);
+        is_abandoned_ = !unread;
+        return !is_abandoned_;
     }
 
     const typename Endpoint::weak_handle endpoint_;

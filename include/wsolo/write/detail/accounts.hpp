@@ -123,18 +123,14 @@ public:
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
-    /// Bytes of free memory that may be kept beside what is queued: what the budget leaves, and at most a quarter of it.
-    [[nodiscard]] std::size_t left_to_keep(const holdings& held) const noexcept {
-        const std::size_t in_use = held.charged();
-        const std::size_t left = in_use < max_bytes_ ? max_bytes_ - in_use : 0;
-        return left < max_bytes_ / 4 ? left : max_bytes_ / 4;
-    }
+    /// Bytes of free memory that a busy writer may keep beside what is queued.
+    [[nodiscard]] std::size_t most_kept() const noexcept { return max_bytes_ / 8; }
 
-    /// What a write took leaves the books.
-    void settle(holdings& held, const taken& done) noexcept {
-        for (const lane_id from : all_lanes) held.remove(from, done[from].bytes, done[from].frames);
-        frames_written_ += done.frames();
-        bytes_written_ += done.bytes();
+    /// What a write took of a lane leaves the books.
+    void settle(holdings& held, lane_id from, const taken::share& done) noexcept {
+        held.remove(from, done.bytes, done.frames);
+        frames_written_ += done.frames;
+        bytes_written_ += done.bytes;
     }
     /// A queued data frame leaves, unwritten.
     void drop(holdings& held, std::size_t size) noexcept {

@@ -52,7 +52,7 @@ public:
 
     /// No lock is held. Owner of nothing afterwards.
     void run() noexcept {
-        free_memory();
+        if (has_memory()) free_memory();
         due.wake_all();
         for (std::uint32_t at = 0; at != count_; ++at) calls_[at](contexts_[at], outcomes_[at]);
         count_ = 0;

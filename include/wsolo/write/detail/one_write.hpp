@@ -5,7 +5,9 @@
 // - A deadline belongs to one write: it is computed when the write starts and forgotten when everything offered was
 //   taken, so no later write can inherit it.
 // - Progress extends it as far as the minimum rate allows, and never beyond a fresh timeout.
-// - A process that slept blames no peer: a write is judged late only after it was tried once more, and took nothing.
+// - A process that slept blames no peer: a write is judged late only after it was tried once more, and took nothing. If it
+//   took something then, and comes back late by a quarter of its timeout, it has all of it again: a loop that is awake is
+//   never that late, so a peer that drips gains nothing.
 
 #include "queue.hpp"
 
@@ -49,8 +51,11 @@ struct written {
     if (io.transferred >= plan.bytes()) {
         work.write_deadline = no_deadline;
     } else if (io.transferred != 0) {
-        const time_point fresh = deadline_after(now, options.write_timeout.get());
-        work.write_deadline = earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
+        const duration timeout = options.write_timeout.get();
+        const time_point fresh = deadline_after(now, timeout);
+        const bool slept = now >= deadline_after(work.write_deadline, timeout / 4);
+        work.write_deadline =
+            slept ? fresh : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
     }
     return plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes());
 }

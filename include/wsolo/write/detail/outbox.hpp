@@ -470,7 +470,6 @@ private:
         if (what.part != message_part::none) books_.begin_message();
         if (what.part == message_part::last) static_cast<void>(end_message(after));
         if (what.is_close()) seal(*what.close);
-        queue_->shrink_spares(books_, after);
         if (now.fits.displaces || sealed_) serve_waiters(after);
     }
 

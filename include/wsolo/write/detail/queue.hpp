@@ -180,11 +180,6 @@ public:
     }
     /// Memory that a large frame left, for another one. nullptr: there is none of that size.
     [[nodiscard]] entry* take_kept(std::size_t size) noexcept { return spares_.take_entry(size); }
-    /// What is kept gives way to what was queued.
-    void shrink_spares(const accounts& books, errands& after) noexcept {
-        may_keep_ = books.left_to_keep(held);
-        if (spares_.bytes() > may_keep_) spares_.shrink(may_keep_, after);
-    }
 
     /// Blocks grow while traffic lasts, and start small again after an idle moment.
     [[nodiscard]] std::uint32_t wanted_block(const offer& what, const accounts& books) const noexcept {
@@ -293,11 +288,13 @@ public:
 
     /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
     void account(const taken& done, accounts& books, errands& after) noexcept {
-        books.settle(held, done);
-        may_keep_ = books.left_to_keep(held);
+        may_keep_ = books.most_kept();
         for (const lane_id id : all_lanes) {
-            of(id).planned = 0;
-            consume(of(id), done[id], after);
+            lane& from = of(id);
+            if (from.entries.empty()) continue;
+            from.planned = 0;
+            books.settle(held, id, done[id]);
+            consume(from, done[id], after);
         }
         const lane& data = of(lane_id::data);
         const entry* oldest = data.entries.first();

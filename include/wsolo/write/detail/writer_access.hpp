@@ -1,6 +1,6 @@
 #pragma once
 // What those who wait for a writer need of it besides its public functions: threads (write/wait.hpp) and coroutines
-// (endpoint/conversation.hpp).
+// (endpoint/conversation.hpp). Not part of wsolo.hpp: they are not.
 //
 // Laws of this file:
 // - Each function runs what the outbox decided before it returns, with no lock held.

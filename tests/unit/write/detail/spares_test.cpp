@@ -69,11 +69,6 @@ TEST_CASE("no more memory is kept than may be", "[write][spares]") {
     f.keep_entry(400, 1000);
     CHECK(f.after.empty());
     CHECK(f.kept.bytes() == 1000);
-    f.kept.shrink(999, f.after);
-    CHECK(f.kept.bytes() == 600);
-    f.kept.shrink(0, f.after);
-    CHECK(f.kept.bytes() == 0);
-    CHECK(f.kept.take_entry(600) == nullptr);
 }
 
 TEST_CASE("blocks of the greatest capacity are kept, and one costs nothing", "[write][spares]") {
@@ -102,9 +97,7 @@ TEST_CASE("blocks of the greatest capacity are kept, and one costs nothing", "[w
     CHECK(again->used == 0);
     block::destroy(again);
     f.keep_block(1000, 1000);
-    f.kept.shrink(0, f.after);
-    CHECK(f.kept.bytes() == 0);
-    CHECK(f.kept.block_capacity() == 1000);
+    CHECK(f.kept.bytes() == 1000);
     f.keep_block(4000, 0); // both of the old ones go
     CHECK(f.kept.block_capacity() == 4000);
     CHECK(f.kept.bytes() == 0);

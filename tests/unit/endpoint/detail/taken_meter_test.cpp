@@ -1,0 +1,40 @@
+// Would catch: a dead peer whose system still takes a byte now and then and that counts as alive, a slow download that does
+// not, and a pace that counts from the wrong moment.
+
+#include <support/catch.hpp>
+
+#include <wsolo/endpoint/detail/taken_meter.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+constexpr wsolo::time_point start = wsolo::time_point(1000s);
+
+} // namespace
+
+TEST_CASE("a pace is a sign of life, less is none", "[endpoint][taken_meter]") {
+    wsolo::detail::taken_meter meter(100);
+    meter.start(5000, start);
+    CHECK_FALSE(meter.has_moved(5000, start + 1s));
+    CHECK_FALSE(meter.has_moved(5000, start)); // no bytes in no time
+    CHECK_FALSE(meter.has_moved(5199, start + 2s));
+    CHECK(meter.has_moved(5200, start + 2s));       // since the start, not since the last look
+    CHECK_FALSE(meter.has_moved(5200, start + 2s)); // it counts from there
+    CHECK_FALSE(meter.has_moved(5299, start + 3s));
+    CHECK(meter.has_moved(5300, start + 3s));
+}
+
+TEST_CASE("without a least rate any byte is one", "[endpoint][taken_meter]") {
+    wsolo::detail::taken_meter meter(0);
+    meter.start(7, start);
+    CHECK_FALSE(meter.has_moved(7, start + 1h));
+    CHECK(meter.has_moved(8, start + 24h));
+}
+
+TEST_CASE("a transport that says less than before has taken nothing", "[endpoint][taken_meter]") {
+    wsolo::detail::taken_meter meter(0);
+    meter.start(10, start);
+    CHECK_FALSE(meter.has_moved(9, start + 1s)); // what it holds may grow before what it took does
+    meter.start(static_cast<std::uint64_t>(-4), start);
+    CHECK(meter.has_moved(3, start + 1s)); // only the difference means something
+}
