@@ -155,6 +155,8 @@ void endpoint_history::draw() {
         each->lateness_ms = draws_.one_of({0U, 0U, 1U, 20U, 150U});
         each->how.handling.max_messages = draws_.one_of<std::uint32_t>({1, 2, 8, 1024});
     }
+    // A peer that reads nothing at the moment of waking is judged at once (write/detail/one_write.hpp).
+    if (server_.lateness_ms != 0 || client_.lateness_ms != 0) may_jump_ = false;
     if (server_.replies == 100 && client_.replies == 100) client_.replies = 0; // not for ever
     draw_options(server_);
     draw_options(client_);

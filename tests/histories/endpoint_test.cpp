@@ -15,11 +15,7 @@ namespace {
 
 void run_endpoints(std::uint64_t seed) { endpoint_history(seed, shrinking_of_environment()).run(); }
 
-} // namespace
-
-TEST_CASE("two endpoints keep their rules in random histories", "[history][endpoint]") {
-    const range seeds = range_of_environment(1000);
-    if (wants_survey()) return survey("[endpoint]", seeds, run_endpoints);
+void run_all(range seeds) {
     for (std::uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
         run_endpoints(seed);
         if (journal::is_broken())
@@ -27,6 +23,16 @@ TEST_CASE("two endpoints keep their rules in random histories", "[history][endpo
                                        << journal::text() << journal::broken_rule() << ": "
                                        << journal::broken_how());
     }
-    if (seeds.count >= 1000) CHECK(endpoint_history::never_performed() == "");
+}
+
+} // namespace
+
+TEST_CASE("two endpoints keep their rules in random histories", "[history][endpoint]") {
+    const range seeds = range_of_environment(250);
+    if (wants_survey()) return survey("[endpoint]", seeds, run_endpoints);
+    run_all(seeds);
+    if (seeds.count >= 250) CHECK(endpoint_history::never_performed() == "");
     CHECK(seeds.count != 0);
 }
+
+TEST_CASE("two endpoints keep their rules in many random histories", "[.full]") { run_all({1'000, 3'000}); }
