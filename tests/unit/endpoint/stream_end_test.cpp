@@ -277,6 +277,7 @@ TEST_CASE("no bound is none", "[endpoint][stream_end]") {
     CHECK_FALSE(end.next(start + 24h * 365).disconnect);
     end.on_peer_close(start);
     end.on_discarded(std::uint64_t{1} << 40U);
+    CHECK(end.deadline() == wsolo::no_deadline);
     CHECK_FALSE(end.next(start + 24h * 365).disconnect);
     end.on_input_over(start);
     CHECK(end.next(start).disconnect);
