@@ -13682,11 +13682,11 @@ struct [[nodiscard]] end_actions {
 /// Not thread-safe; every function O(1), constexpr, no side effects elsewhere.
 class stream_end {
 public:
-    constexpr stream_end(role self, const end_options& options) noexcept
+    constexpr stream_end(role side, const end_options& options) noexcept
         : close_timeout_(bound_of(options.close_timeout)),
           linger_timeout_(bound_of(options.linger_timeout)),
           bytes_left_(bound_of(options.linger_bytes)),
-          self_(self) {}
+          self_(side) {}
 
     // ---- events
 
@@ -15557,15 +15557,15 @@ public:
     using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
     using weak_handle = basic_weak_session<endpoint, Traits>;
 
-    explicit endpoint(Transport connection, Schedule hook, Handler handler,
-                      const endpoint_options& options = {}, Side side = {}, Work work = {})
-        : endpoint(std::move(handler), std::move(hook), std::move(work), options,
-                   metered(std::move(connection)), writer_hook{this}, options.writing, std::move(side)) {}
+    explicit endpoint(Transport to, Schedule hook, Handler handler, const endpoint_options& options = {},
+                      Side side = {}, Work work = {})
+        : endpoint(std::move(handler), std::move(hook), std::move(work), options, metered(std::move(to)),
+                   writer_hook{this}, options.writing, std::move(side)) {}
     /// The writer is born closed, until its init_gate opens (write/init_gate.hpp): `init_gate gate(e.writer())`.
-    endpoint(born_gated_t, Transport connection, Schedule hook, Handler handler,
-             const endpoint_options& options = {}, Side side = {}, Work work = {})
+    endpoint(born_gated_t, Transport to, Schedule hook, Handler handler, const endpoint_options& options = {},
+             Side side = {}, Work work = {})
         : endpoint(std::move(handler), std::move(hook), std::move(work), options, born_gated,
-                   metered(std::move(connection)), writer_hook{this}, options.writing, std::move(side)) {}
+                   metered(std::move(to)), writer_hook{this}, options.writing, std::move(side)) {}
 
     endpoint(const endpoint&) = delete;
     endpoint& operator=(const endpoint&) = delete;

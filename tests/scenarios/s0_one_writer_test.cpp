@@ -12,6 +12,7 @@
 // same race, always lost.
 
 #include <support/catch.hpp>
+#include <support/sockets.hpp>
 #include <support/strict_parser.hpp>
 
 #include <wsolo/adapt/posix.hpp>
@@ -182,7 +183,7 @@ public:
 private:
     socket_pipe pipe_;
     std::atomic<int> accepted_{0};
-    wsolo::threaded_writer<wsolo::adapt::posix_socket> out_{wsolo::adapt::posix_socket(pipe_.descriptor()),
+    wsolo::threaded_writer<support::ending_socket> out_{support::ending_socket(pipe_.descriptor()),
                                                             {}};
 };
 

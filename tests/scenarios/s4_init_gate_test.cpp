@@ -149,7 +149,7 @@ TEMPLATE_TEST_CASE("S4: events wait for the acknowledgement, on 1,000 sockets in
                    unix_link, tcp_link) {
     for (int wave = 0; wave < 10; ++wave) {
         INFO("wave " << wave);
-        REQUIRE(run<waits_at_the_gate<wsolo::adapt::posix_socket>, TestType>(100) == "");
+        REQUIRE(run<waits_at_the_gate<support::ending_socket>, TestType>(100) == "");
     }
 }
 

@@ -35,7 +35,7 @@ private:
 template <network Kind>
 class socket_line {
 public:
-    using transport = wsolo::adapt::posix_socket;
+    using transport = support::ending_socket;
 
     socket_line() : peer_([this] { seen_ = read_to_end(ends_.peers.get()); }) {}
     socket_line(const socket_line&) = delete;

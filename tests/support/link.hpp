@@ -20,7 +20,7 @@ namespace support {
 template <network Kind>
 class socket_link {
 public:
-    using transport = wsolo::adapt::posix_socket;
+    using transport = support::ending_socket;
 
     [[nodiscard]] transport end() { return transport(ends_.ours.get()); }
     [[nodiscard]] std::string server_reads() { return read_some(ends_.ours.get()); }

@@ -45,7 +45,7 @@ private:
 template <network Kind>
 class socket_wire_ends {
 public:
-    using transport = wsolo::adapt::posix_socket;
+    using transport = support::ending_socket;
 
     [[nodiscard]] transport end() { return transport(ends_.ours.get()); }
 

@@ -6,6 +6,8 @@
 // - A descriptor is closed once, by whoever holds it last.
 // - A read that nothing answers ends after ten seconds: a scenario that hangs fails with its name.
 
+#include <wsolo/adapt/posix.hpp>
+
 #include "catch.hpp"
 
 #include <arpa/inet.h>
@@ -21,6 +23,15 @@
 #include <utility>
 
 namespace support {
+
+/// A posix_socket whose output ends with its writer, for tests that read to the stream's end and have no stream_end.
+struct ending_socket : wsolo::adapt::posix_socket {
+    using posix_socket::posix_socket;
+    void finish(wsolo::end_of_write why) noexcept {
+        posix_socket::finish(why);
+        if (why != wsolo::end_of_write::aborted) end_output();
+    }
+};
 
 class descriptor {
 public:

@@ -92,15 +92,15 @@ public:
     using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
     using weak_handle = basic_weak_session<endpoint, Traits>;
 
-    explicit endpoint(Transport connection, Schedule hook, Handler handler,
-                      const endpoint_options& options = {}, Side side = {}, Work work = {})
-        : endpoint(std::move(handler), std::move(hook), std::move(work), options,
-                   metered(std::move(connection)), writer_hook{this}, options.writing, std::move(side)) {}
+    explicit endpoint(Transport to, Schedule hook, Handler handler, const endpoint_options& options = {},
+                      Side side = {}, Work work = {})
+        : endpoint(std::move(handler), std::move(hook), std::move(work), options, metered(std::move(to)),
+                   writer_hook{this}, options.writing, std::move(side)) {}
     /// The writer is born closed, until its init_gate opens (write/init_gate.hpp): `init_gate gate(e.writer())`.
-    endpoint(born_gated_t, Transport connection, Schedule hook, Handler handler,
-             const endpoint_options& options = {}, Side side = {}, Work work = {})
+    endpoint(born_gated_t, Transport to, Schedule hook, Handler handler, const endpoint_options& options = {},
+             Side side = {}, Work work = {})
         : endpoint(std::move(handler), std::move(hook), std::move(work), options, born_gated,
-                   metered(std::move(connection)), writer_hook{this}, options.writing, std::move(side)) {}
+                   metered(std::move(to)), writer_hook{this}, options.writing, std::move(side)) {}
 
     endpoint(const endpoint&) = delete;
     endpoint& operator=(const endpoint&) = delete;

@@ -46,11 +46,11 @@ struct [[nodiscard]] end_actions {
 /// Not thread-safe; every function O(1), constexpr, no side effects elsewhere.
 class stream_end {
 public:
-    constexpr stream_end(role self, const end_options& options) noexcept
+    constexpr stream_end(role side, const end_options& options) noexcept
         : close_timeout_(bound_of(options.close_timeout)),
           linger_timeout_(bound_of(options.linger_timeout)),
           bytes_left_(bound_of(options.linger_bytes)),
-          self_(self) {}
+          self_(side) {}
 
     // ---- events
 

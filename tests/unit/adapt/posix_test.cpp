@@ -90,10 +90,13 @@ TEST_CASE("a vanished peer is an error, not a signal", "[adapt][posix]") {
                             5s)); // broken counts as writable: the write says so
 }
 
-TEST_CASE("drained ends the sending direction only, broken ends both", "[adapt][posix]") {
+TEST_CASE("an end of the output leaves the input, an abort ends both, a drained writer neither", "[adapt][posix]") {
     char byte = 0;
     socket_pair drained;
     posix_socket(drained.ends[0]).finish(wsolo::end_of_write::drained);
+    posix_socket(drained.ends[0]).finish(wsolo::end_of_write::failed);
+    CHECK(::recv(drained.ends[1], &byte, 1, MSG_DONTWAIT) == -1); // no end
+    posix_socket(drained.ends[0]).end_output();
     CHECK(::read(drained.ends[1], &byte, 1) == 0);
     REQUIRE(::write(drained.ends[1], "c", 1) == 1);
     CHECK(::read(drained.ends[0], &byte, 1) == 1); // the peer's Close can still be read

@@ -150,7 +150,7 @@ void wait_beside_the_last(scenario& stage, outcomes& verdicts) {
 TEST_CASE("a member that goes is passed by, and no other one", "[group]") {
     CHECK(holds(leave_beside_a_send, {2, 3}));
 }
-TEST_CASE("two walks and a member that goes", "[group]") { CHECK(holds(leave_beside_two_walks, {})); }
+TEST_CASE("two walks and a member that goes", "[.full]") { CHECK(holds(leave_beside_two_walks, {})); }
 TEST_CASE("a member that joins beside a close is closed, or did not join", "[group]") {
     CHECK(holds(join_beside_a_close, {1, 2}));
 }

@@ -5,7 +5,7 @@
 
 TEST_CASE("the defaults bound everything", "[write][options]") {
     const wsolo::writer_options options;
-    CHECK(options.limits.max_bytes == (4U * 1024 + 64) * 1024);
+    CHECK(options.limits.max_bytes == 8U * 1024 * 1024);
     CHECK(options.limits.max_message == 4U * 1024 * 1024);
     CHECK(options.limits.max_frames > 0);
     CHECK(options.limits.control_reserve == 256);

@@ -1,6 +1,7 @@
 // Would catch: a thread that sleeps through a send, a close or an abort; a destructor that leaves it running.
 
 #include <support/catch.hpp>
+#include <support/sockets.hpp>
 #include <support/strict_parser.hpp>
 
 #include <wsolo/adapt/posix.hpp>
@@ -32,7 +33,7 @@ struct socket_pair {
     int ends[2];
 };
 
-using threaded = wsolo::threaded_writer<wsolo::adapt::posix_socket>;
+using threaded = wsolo::threaded_writer<support::ending_socket>;
 
 } // namespace
 
@@ -43,7 +44,7 @@ TEST_CASE("four producers, one writing thread, every frame whole and in its prod
     std::thread reader([&] { wire = sockets.read_all(); });
     std::uint64_t rejected = 0;
     {
-        threaded out{wsolo::adapt::posix_socket(sockets.ends[0])};
+        threaded out{support::ending_socket(sockets.ends[0])};
         std::vector<std::thread> producers;
         std::atomic<std::uint64_t> refused{0};
         for (int p = 0; p < 4; ++p) {
@@ -77,7 +78,7 @@ TEST_CASE("four producers, one writing thread, every frame whole and in its prod
 
 TEST_CASE("a drain's bound reaches a thread that waits for a peer that does not read", "[write][threaded]") {
     socket_pair sockets;
-    threaded out{wsolo::adapt::posix_socket(sockets.ends[0])};
+    threaded out{support::ending_socket(sockets.ends[0])};
     const std::string block(1 << 20, 'x');
     while (out->send_binary(wsolo::bytes_of(block)) == errc::none) {}
     CHECK_FALSE(out.wait(std::chrono::steady_clock::now() + 30ms));
@@ -138,7 +139,7 @@ TEST_CASE("destruction does not wait for the time that a close or a write has", 
     options.timeouts.drain = 0ms;
     for (const bool closes : {false, true}) {
         socket_pair sockets;
-        threaded out{wsolo::adapt::posix_socket(sockets.ends[0]), options};
+        threaded out{support::ending_socket(sockets.ends[0]), options};
         const std::string block(1 << 20, 'x');
         while (out->send_binary(wsolo::bytes_of(block)) == errc::none) {}   // nobody reads
         while (out->report().bytes_written == 0) std::this_thread::yield(); // a frame stands half written
@@ -150,7 +151,7 @@ TEST_CASE("destruction does not wait for the time that a close or a write has", 
 TEST_CASE("destruction aborts and joins", "[write][threaded]") {
     socket_pair sockets;
     {
-        threaded out{wsolo::adapt::posix_socket(sockets.ends[0])};
+        threaded out{support::ending_socket(sockets.ends[0])};
         CHECK(out->send_text("maybe") == errc::none);
     }
     CHECK(strict::parse(sockets.read_all(), false).error == "");
@@ -173,7 +174,7 @@ TEST_CASE("a transport that throws while it waits has failed", "[write][threaded
 
 TEST_CASE("tickets of every kind of item, from the thread that writes", "[write][threaded]") {
     socket_pair sockets;
-    threaded out{wsolo::adapt::posix_socket(sockets.ends[0])};
+    threaded out{support::ending_socket(sockets.ends[0])};
     const auto soon = std::chrono::steady_clock::now() + 20s;
     const auto frame = *wsolo::make_shared_frame(wsolo::opcode::text, wsolo::bytes_of("shared"));
     const std::vector<std::function<errc(wsolo::on_outcome)>> kinds{

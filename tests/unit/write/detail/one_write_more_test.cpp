@@ -10,7 +10,7 @@ TEMPLATE_TEST_CASE("a write is late only when it was tried once more after its t
                    server, client) {
     for (const bool reads_at_last : {true, false}) {
         writer_fixture<TestType> f;
-        f.wire.then({io_status::would_block, 1, 0});
+        f.wire.then({io_status::would_block, std::size_t{reads_at_last ? 1U : 0U}, 0});
         if (!reads_at_last) f.wire.then({io_status::would_block, 0, 0});
         f.wire.before_write([calls = 0]() mutable {
             if (++calls == 1) manual_clock::advance(10min); // the process sleeps

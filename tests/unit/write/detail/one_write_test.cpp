@@ -25,7 +25,7 @@ TEST_CASE("the drain has a bound, even for a writer that was parked before", "[w
     CHECK(report.frames_dropped == 3);
     CHECK(report.bytes_written == 3);
     CHECK(report.bytes_dropped == 7 + 7 + 4 - 3);
-    CHECK(f.wire.finished_as() == wsolo::end_of_write::aborted);
+    CHECK(f.wire.finished_as() == wsolo::end_of_write::failed);
 }
 
 TEST_CASE("an idle spell longer than the write timeout does not touch the next write", "[write][one_write]") {
