@@ -254,7 +254,7 @@ public:
 private:
     /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
     struct in_the_turn {
-        explicit in_the_turn(endpoint& self) noexcept : whole(&self), writing(self.out_.loop_scope()) {}
+        explicit in_the_turn(endpoint& of) noexcept : whole(&of), writing(of.out_.loop_scope()) {}
         loop_scope whole, writing;
     };
 
