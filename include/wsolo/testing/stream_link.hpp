@@ -81,7 +81,7 @@ public:
         lose();
         is_reset_ = true;
         way_.push_back(
-            {.what = piece::reset, .bytes = {}, .passes = now, .arrives = deadline_after(now, after)});
+            {.what = piece::kind::reset, .bytes = {}, .passes = now, .arrives = deadline_after(now, after)});
         has_ended_ = true;
     }
     /// Loses what has not arrived (at the proxy, where there is one).
@@ -89,7 +89,7 @@ public:
         lost_ += waiting_.size();
         waiting_.take(waiting_.size());
         for (std::size_t i = way_.size(); i-- > passed_;) {
-            if (way_[i].what == piece::reset) continue;
+            if (way_[i].what == piece::kind::reset) continue;
             lost_ += way_[i].bytes.size();
             on_the_way_ -= way_[i].bytes.size();
             way_.erase(way_.begin() + static_cast<std::ptrdiff_t>(i));
@@ -147,7 +147,7 @@ public:
         time_point arrives = deadline_after(now, how_.latency / 2);
         if (passed_ != 0 && arrives < way_[passed_ - 1].arrives) arrives = way_[passed_ - 1].arrives;
         way_.insert(way_.begin() + static_cast<std::ptrdiff_t>(passed_++),
-                    {.what = piece::end, .bytes = {}, .passes = now, .arrives = arrives});
+                    {.what = piece::kind::end, .bytes = {}, .passes = now, .arrives = arrives});
     }
 
     /// Lets happen what is due at `now`.
@@ -194,8 +194,8 @@ private:
     };
 
     struct piece {
-        enum kind : std::uint8_t { data, end, reset };
-        kind what = data;
+        enum class kind : std::uint8_t { data, end, reset };
+        kind what = kind::data;
         std::string bytes;
         time_point passes, arrives;
     };
@@ -230,12 +230,12 @@ private:
             is_end_sent_ = waiting_.empty();
             const time_point passes = deadline_after(free_at_, how_.latency / 2);
             const time_point arrives = deadline_after(free_at_, how_.latency);
-            const bool joins = way_.size() > passed_ && way_.back().what == piece::data && !is_end_sent_ &&
+            const bool joins = way_.size() > passed_ && way_.back().what == piece::kind::data && !is_end_sent_ &&
                                way_.back().arrives == arrives;
             if (joins) // many single bytes would be many pieces
                 way_.back().bytes += waiting_.take(count);
             else
-                way_.push_back({.what = is_end_sent_ ? piece::end : piece::data,
+                way_.push_back({.what = is_end_sent_ ? piece::kind::end : piece::kind::data,
                                 .bytes = waiting_.take(count),
                                 .passes = passes,
                                 .arrives = arrives});
@@ -247,11 +247,11 @@ private:
         while (passed_ < way_.size() && way_[passed_].passes <= now) {
             const piece& next = way_[passed_];
             if (!is_ended_midway_) {
-                what.end_passed |= next.what == piece::end;
+                what.end_passed |= next.what == piece::kind::end;
                 ++passed_;
                 continue;
             }
-            what.refused_midway |= next.what == piece::data;
+            what.refused_midway |= next.what == piece::kind::data;
             lost_ += next.bytes.size();
             on_the_way_ -= next.bytes.size();
             way_.erase(way_.begin() + static_cast<std::ptrdiff_t>(passed_));
@@ -263,8 +263,8 @@ private:
         way_.pop_front();
         if (passed_ != 0) --passed_;
         on_the_way_ -= first.bytes.size();
-        what.reset |= first.what == piece::reset;
-        if (first.what != piece::data) {
+        what.reset |= first.what == piece::kind::reset;
+        if (first.what != piece::kind::data) {
             is_over_ = true;
         } else if (is_refusing_) {
             lost_ += first.bytes.size();
