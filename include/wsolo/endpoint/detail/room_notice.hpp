@@ -7,6 +7,8 @@
 #include "../../core/limit.hpp"
 #include "../../write/options.hpp"
 
+#include <atomic>
+
 namespace wsolo::inline WSOLO_ABI::detail {
 
 template <class Traits>
