@@ -145,6 +145,7 @@ TEST_CASE("masking by each vector unit that may be chosen is the same", "[frame]
 #endif
 
 TEST_CASE("a payload masked in two pieces is masked as a whole", "[frame][mask]") {
+    std::size_t splits = 0;
     for (const std::size_t size : {1U, 7U, 64U, 300U, 1500U}) {
         for (std::size_t split = 0; split <= size; ++split) {
             byte_vector bytes(plain().begin(), plain().begin() + static_cast<std::ptrdiff_t>(size));
@@ -153,6 +154,7 @@ TEST_CASE("a payload masked in two pieces is masked as a whole", "[frame][mask]"
             wsolo::apply_mask(view.subspan(split), key, split);
             if (!equal(view, masked(0))) FAIL("in place, size " << size << " split at " << split);
 
+            ++splits;
             byte_vector copy(size);
             const const_bytes from = const_bytes(plain()).first(size);
             wsolo::copy_masked(copy.data(), from.first(split), key);
@@ -160,7 +162,7 @@ TEST_CASE("a payload masked in two pieces is masked as a whole", "[frame][mask]"
             if (!equal(copy, masked(0))) FAIL("copying, size " << size << " split at " << split);
         }
     }
-    SUCCEED();
+    CHECK(splits > 100);
 }
 
 TEST_CASE("an offset counts modulo four, however large", "[frame][mask]") {
