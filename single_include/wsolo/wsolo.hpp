@@ -23,6 +23,10 @@
 // OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
 // SOFTWARE.
 
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
+#error "wsolo needs C++20 (-std=c++20)"
+#include <wsolo/needs_cxx20> // does not exist: compilers stop here, before hundreds of errors that say nothing
+#endif
 #if defined(WSOLO_VERSION_MAJOR) && !defined(WSOLO_SINGLE_HEADER)
 #error "wsolo: this translation unit already has wsolo's separate headers; use those or the single header, not both"
 #endif
@@ -77,6 +81,11 @@
 //   units (or two vendored copies) with different settings link together and never share a function.
 // - A caller's bug meets WSOLO_ASSERT with a sentence that names the mistake; bad input from a peer never
 // does.
+
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
+#error "wsolo needs C++20 (-std=c++20)"
+#include <wsolo/needs_cxx20> // does not exist: compilers stop here, before hundreds of errors that say nothing
+#endif
 
 /// WSOLO_ENABLE_ASSERTS: 1 checks callers' contracts and aborts with a sentence, 0 removes the checks.
 /// Default: 1 unless NDEBUG is defined. Define it (to 0 or 1) before the first include to choose.
@@ -936,7 +945,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// `limit` as a bound that everything can be compared with: 0 bounds nothing.
 template <std::unsigned_integral Number>
 [[nodiscard]] constexpr Number bound_of(Number limit) noexcept {
-    return limit == 0 ? std::numeric_limits<Number>::max() : limit;
+    return limit == 0 ? (std::numeric_limits<Number>::max)() : limit;
 }
 
 /// The longest message, in bytes of payload, that a reader takes and a writer sends unless it is told otherwise: two sides
@@ -1264,7 +1273,7 @@ using time_point = std::chrono::steady_clock::time_point;
 using duration = std::chrono::steady_clock::duration;
 
 /// "No deadline", and what a deadline that would overflow saturates to.
-inline constexpr time_point no_deadline = time_point::max();
+inline constexpr time_point no_deadline = (time_point::max)();
 
 /// `span` in the clock's own unit; what that can't hold saturates, at either end.
 template <class Rep, class Period>
@@ -1273,8 +1282,8 @@ template <class Rep, class Period>
         return std::chrono::duration_cast<duration>(span); // as fine or finer: it fits
     } else { // compared in a type that holds every span of any unit and number, NaN included
         const std::chrono::duration<long double, Period> wide(span);
-        if (!(wide < std::chrono::duration<long double, Period>(duration::max()))) return duration::max();
-        if (wide <= std::chrono::duration<long double, Period>(duration::min())) return duration::min();
+        if (!(wide < std::chrono::duration<long double, Period>((duration::max)()))) return (duration::max)();
+        if (wide <= std::chrono::duration<long double, Period>((duration::min)())) return (duration::min)();
         return std::chrono::duration_cast<duration>(span);
     }
 }
@@ -1282,14 +1291,14 @@ template <class Rep, class Period>
 /// A timeout as a bound: 0 bounds nothing, for every timeout of wsolo.
 template <class Rep, class Period>
 [[nodiscard]] constexpr duration bound_of(std::chrono::duration<Rep, Period> timeout) noexcept {
-    return timeout == timeout.zero() ? duration::max() : saturated(timeout);
+    return timeout == timeout.zero() ? (duration::max)() : saturated(timeout);
 }
 
 /// `from` + `span`, saturating at no_deadline and at the clock's beginning.
 [[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
     const duration since = from.time_since_epoch();
-    if (span.count() > 0 && since > duration::max() - span) return no_deadline;
-    if (span.count() < 0 && since < duration::min() - span) return time_point::min();
+    if (span.count() > 0 && since > (duration::max)() - span) return no_deadline;
+    if (span.count() < 0 && since < (duration::min)() - span) return (time_point::min)();
     return from + span;
 }
 template <class Rep, class Period>
@@ -1310,7 +1319,7 @@ public:
 
     /// duration::max() where there is none.
     [[nodiscard]] constexpr duration get() const noexcept {
-        return milliseconds_ == 0 ? duration::max() : duration(std::chrono::milliseconds(milliseconds_));
+        return milliseconds_ == 0 ? (duration::max)() : duration(std::chrono::milliseconds(milliseconds_));
     }
 
 private:
@@ -2077,8 +2086,13 @@ private:
     /// Judges the pairs whose second byte lies in `input`.
     WSOLO_AVX512 void check(vec input) noexcept {
         // The last 16 bytes of the previous vector, then the first 48 of this one.
+#if defined(__clang__) || __GNUC__ >= 12
         const quads behind = __builtin_shufflevector(
             reinterpret_cast<quads>(last_), reinterpret_cast<quads>(input), 6, 7, 8, 9, 10, 11, 12, 13);
+#else
+        const quads behind = __builtin_shuffle(reinterpret_cast<quads>(last_), reinterpret_cast<quads>(input),
+                                               quads{6, 7, 8, 9, 10, 11, 12, 13});
+#endif
         const vec first = shifted<1>(input, behind);
         const vec third = subtract_saturated(shifted<2>(input, behind), utf8_third_excess);
         const vec fourth = subtract_saturated(shifted<3>(input, behind), utf8_fourth_excess);
@@ -2106,7 +2120,7 @@ private:
         using quarter = long long __attribute__((vector_size(16)));
         quarter one;
         __builtin_memcpy(&one, table.data(), 16);
-        const quads four = __builtin_shufflevector(one, one, 0, 1, 0, 1, 0, 1, 0, 1);
+        const quads four{one[0], one[1], one[0], one[1], one[0], one[1], one[0], one[1]};
 #if defined(__clang__)
         return reinterpret_cast<vec>(
             __builtin_ia32_pshufb512(reinterpret_cast<chars>(four), reinterpret_cast<chars>(nibbles)));
@@ -7068,7 +7082,7 @@ struct reader_state {
     /// basic_reader::tick()
     time_point tick(time_point now) noexcept {
         const duration max_age = max_age_.get();
-        if (phase != read_phase::open || max_age == duration::max() || !is_unfinished()) return no_deadline;
+        if (phase != read_phase::open || max_age == (duration::max)() || !is_unfinished()) return no_deadline;
         const time_point from_now = deadline_after(now, max_age);
         if (!is_dated_) begin_age(from_now);
         if (from_now < late_at_) late_at_ = from_now; // what a clock that ran ahead has left
@@ -7714,7 +7728,7 @@ public:
     void park_until(time_point deadline) noexcept {
         std::unique_lock<mutex> lock(mutex_);
         while (!released_ && !nudged_) {
-            if (deadline == time_point::max()) {
+            if (deadline == (time_point::max)()) {
                 wakeup_.wait(lock);
             } else if (Traits::clock::now() >= deadline ||
                        wakeup_.wait_until(lock, deadline) == std::cv_status::timeout) {
@@ -9070,7 +9084,7 @@ class basic_rundown {
 public:
     using traits = Traits;
     using time_point = typename Traits::clock::time_point;
-    static constexpr time_point no_deadline = time_point::max();
+    static constexpr time_point no_deadline = (time_point::max)();
 
     class guard;
 
@@ -9355,7 +9369,7 @@ public:
     using time_point = typename Traits::clock::time_point;
     using ticket = basic_ticket<basic_sequence_barrier>;
     using handling = basic_handling<basic_sequence_barrier>;
-    static constexpr time_point no_deadline = time_point::max();
+    static constexpr time_point no_deadline = (time_point::max)();
 
     basic_sequence_barrier() = default;
     basic_sequence_barrier(const basic_sequence_barrier&) = delete;
@@ -9849,7 +9863,7 @@ class basic_session_anchor {
 
 public:
     using time_point = typename basic_rundown<Traits>::time_point;
-    static constexpr time_point no_deadline = time_point::max();
+    static constexpr time_point no_deadline = (time_point::max)();
 
     /// An anchor to nothing: its handles are expired.
     basic_session_anchor() = default;
@@ -12455,7 +12469,7 @@ struct written {
     constexpr std::uint64_t billion = 1'000'000'000;
     const std::uint64_t earned =
         bytes > UINT64_MAX / billion ? UINT64_MAX / min_rate : bytes * billion / min_rate;
-    constexpr auto longest = static_cast<std::uint64_t>(std::chrono::nanoseconds::max().count());
+    constexpr auto longest = static_cast<std::uint64_t>((std::chrono::nanoseconds::max)().count());
     return deadline_after(
         by, std::chrono::nanoseconds(static_cast<std::int64_t>(earned < longest ? earned : longest)));
 }
@@ -13419,7 +13433,7 @@ private:
     }
 
     errc push_close(close_code code, const_bytes frame, duration drain_within, on_outcome on_done) {
-        const duration bound = drain_within == duration::zero() ? duration::max() : drain_within;
+        const duration bound = drain_within == duration::zero() ? (duration::max)() : drain_within;
         const detail::closing close{code, deadline_after(Traits::clock::now(), bound)};
         detail::errands todo;
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
