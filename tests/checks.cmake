@@ -57,7 +57,8 @@ set_tests_properties("${WSOLO_TEST_PREFIX}check.lint" PROPERTIES LABELS "check;f
 find_program(WSOLO_SPIN spin)
 if(WSOLO_SPIN)
     wsolo_add_check(check.models Python3::Interpreter "${PROJECT_SOURCE_DIR}/scripts/models" --no-install)
-    set_tests_properties("${WSOLO_TEST_PREFIX}check.models" PROPERTIES TIMEOUT 600 PROCESSORS 2)
+    set_tests_properties("${WSOLO_TEST_PREFIX}check.models" PROPERTIES TIMEOUT 600 PROCESSORS 2
+        LABELS model)
 endif()
 add_test(NAME "${WSOLO_TEST_PREFIX}full.models" CONFIGURATIONS full
     COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/scripts/models" --full --no-install)
