@@ -91,6 +91,7 @@ public:
     using barrier_type = basic_sequence_barrier<Traits>;
     using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
     using weak_handle = basic_weak_session<endpoint, Traits>;
+    using group_type = basic_connection_group<Traits>;
 
     explicit endpoint(Transport to, Schedule hook, Handler handler, const endpoint_options& options = {},
                       Side side = {}, Work work = {})
@@ -153,9 +154,11 @@ public:
         return settle(now);
     }
 
-    /// A member of the group from now on, until it ends; a close_all() begins in this loop. At most one group. Errors: closed,
-    /// out_of_memory.
-    [[nodiscard]] errc join(basic_connection_group<Traits>& group) {
+    /// A member of the group (or of the one that an invitation is to) from now on, until it ends; a close_all() begins in this
+    /// loop. At most one group. Errors: closed, out_of_memory.
+    template <class Group>
+        requires std::same_as<typename Group::seat, basic_group_seat<Traits>>
+    [[nodiscard]] errc join(Group& group) {
         if (is_finished_) return errc::closed;
         auto seat = group.join(handle());
         if (!seat) return seat.error();
