@@ -78,6 +78,8 @@ class endpoint {
     template <class T>
     using atomic = typename Traits::template atomic<T>;
     using rate_of = detail::input_rates::kind;
+    /// A write in flight ends by itself, and asks for a turn.
+    static constexpr bool ends_later = !wsolo::transport<Transport>;
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
     static constexpr bool holds_messages = requires { Handler::holds_message; };
     /// In held_, beside a message's number.
@@ -611,7 +613,7 @@ private:
         if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
         replies_.mark(out_);
         const pump_result left = out_.pump();
-        is_blocked_ = left.status == pump_status::blocked;
+        is_blocked_ = !ends_later && left.status == pump_status::blocked;
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if (out_.queued_frames() == 0) replies_.clear();
         if (replies_.take_room()) {
