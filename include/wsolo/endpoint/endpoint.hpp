@@ -271,7 +271,7 @@ private:
           rates_(options.rate, Traits::clock::now()),
           taken_(options.writing.timeouts.min_rate),
           close_timeout_(bound_of(options.ending.close_timeout)),
-          handle_quantum_(bound_of(options.handle_quantum)),
+          handle_quantum_(options.handle_quantum),
           max_kept_(bound_of(options.handling.max_bytes)),
           room_(options.writing.limits),
           replies_(options.max_unsent, options.max_unsent_replies),
