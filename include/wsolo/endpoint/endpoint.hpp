@@ -78,6 +78,8 @@ class endpoint {
     template <class T>
     using atomic = typename Traits::template atomic<T>;
     using rate_of = detail::input_rates::kind;
+    /// A write in flight ends by itself, and asks for a turn.
+    static constexpr bool ends_later = !wsolo::transport<Transport>;
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
     static constexpr bool holds_messages = requires { Handler::holds_message; };
     /// In held_, beside a message's number.
@@ -91,6 +93,7 @@ public:
     using barrier_type = basic_sequence_barrier<Traits>;
     using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
     using weak_handle = basic_weak_session<endpoint, Traits>;
+    using group_type = basic_connection_group<Traits>;
 
     explicit endpoint(Transport to, Schedule hook, Handler handler, const endpoint_options& options = {},
                       Side side = {}, Work work = {})
@@ -153,9 +156,11 @@ public:
         return settle(now);
     }
 
-    /// A member of the group from now on, until it ends; a close_all() begins in this loop. At most one group. Errors: closed,
-    /// out_of_memory.
-    [[nodiscard]] errc join(basic_connection_group<Traits>& group) {
+    /// A member of the group (or of the one that an invitation is to) from now on, until it ends; a close_all() begins in this
+    /// loop. At most one group. Errors: closed, out_of_memory.
+    template <class Group>
+        requires std::same_as<typename Group::seat, basic_group_seat<Traits>>
+    [[nodiscard]] errc join(Group& group) {
         if (is_finished_) return errc::closed;
         auto seat = group.join(handle());
         if (!seat) return seat.error();
@@ -266,7 +271,7 @@ private:
           rates_(options.rate, Traits::clock::now()),
           taken_(options.writing.timeouts.min_rate),
           close_timeout_(bound_of(options.ending.close_timeout)),
-          handle_quantum_(bound_of(options.handle_quantum)),
+          handle_quantum_(options.handle_quantum),
           max_kept_(bound_of(options.handling.max_bytes)),
           room_(options.writing.limits),
           replies_(options.max_unsent, options.max_unsent_replies),
@@ -608,7 +613,7 @@ private:
         if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
         replies_.mark(out_);
         const pump_result left = out_.pump();
-        is_blocked_ = left.status == pump_status::blocked;
+        is_blocked_ = !ends_later && left.status == pump_status::blocked;
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if (out_.queued_frames() == 0) replies_.clear();
         if (replies_.take_room()) {

@@ -230,8 +230,8 @@ private:
             is_end_sent_ = waiting_.empty();
             const time_point passes = deadline_after(free_at_, how_.latency / 2);
             const time_point arrives = deadline_after(free_at_, how_.latency);
-            const bool joins = way_.size() > passed_ && way_.back().what == piece::kind::data && !is_end_sent_ &&
-                               way_.back().arrives == arrives;
+            const bool joins = way_.size() > passed_ && way_.back().what == piece::kind::data &&
+                               !is_end_sent_ && way_.back().arrives == arrives;
             if (joins) // many single bytes would be many pieces
                 way_.back().bytes += waiting_.take(count);
             else
