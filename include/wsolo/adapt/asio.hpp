@@ -8,11 +8,7 @@
 //     wsolo::adapt::asio::accept(acceptor, everyone, [] { return chat{}; });
 //     loop.run(); // after acceptor.close(); everyone.close_all(...): until the last one has left, within its bounds
 //
-//     asio::awaitable<void> talk(tcp::socket s) {                    // the same as a coroutine
-//         wsolo::adapt::asio::conversation ws(std::move(s), everyone);
-//         while (auto got = co_await ws.next())
-//             if (co_await ws.send(*got) != wsolo::errc::none) co_return;
-//     }
+// The same for coroutines: adapt/asio_conversation.hpp.
 //
 // Laws of this file:
 // - A connection runs in its stream's executor, hooks included: a strand where several threads run the context. accept()
@@ -26,9 +22,15 @@
 
 #include "../endpoint/client_connection.hpp"
 #include "../endpoint/connection_group.hpp"
-#include "../endpoint/conversation.hpp"
 #include "../endpoint/server_connection.hpp"
-#include "asio_await.hpp"
+
+#if !defined(WSOLO_USE_BOOST_ASIO) && !__has_include(<asio.hpp>)
+#if !__has_include(<boost/asio.hpp>)
+#error                                                                                                       \
+    "wsolo/adapt/asio.hpp needs Asio: its own asio.hpp (1.22 or later), or Boost's boost/asio.hpp (1.74 or later)."
+#endif
+#define WSOLO_USE_BOOST_ASIO 1
+#endif
 
 #if defined(WSOLO_USE_BOOST_ASIO)
 #include <boost/asio/basic_stream_socket.hpp>
@@ -178,10 +180,10 @@ class session final : public std::enable_shared_from_this<session<Stream, Self, 
         std::conditional_t<Self == role::server, server_connection<wire<session>, wake<session>, hooks>,
                            client_connection<wire<session>, wake<session>, hooks>>;
     using executor = std::decay_t<decltype(std::declval<Stream&>().get_executor())>;
-    using timer =
-        net::basic_waitable_timer<std::chrono::steady_clock, net::wait_traits<std::chrono::steady_clock>,
-                                  executor>;
-    static constexpr bool is_tls = requires(Stream& stream) { stream.async_shutdown(untold()); };
+    using timer = net::basic_waitable_timer<std::chrono::steady_clock,
+                                            net::wait_traits<std::chrono::steady_clock>, executor>;
+    static constexpr bool is_tls =
+        requires(Stream& stream, void (*over)(const error_code&)) { stream.async_shutdown(over); };
 
     /// `opening`: until the stream can carry a WebSocket. `leaving`: only the stream's goodbye is waited for.
     enum class phase : std::uint8_t { opening, running, leaving, gone };
@@ -386,19 +388,20 @@ private:
     void read() {
         is_reading_ = true;
         if (is_socket<Stream> || goodbye_ == goodbye::said) {
-            socket_of(stream_).async_wait(Socket::wait_read,
-                                          [self = this->shared_from_this()](const error_code& error) {
-                                              self->on_readable(error);
-                                          });
+            socket_of(stream_).async_wait(
+                Socket::wait_read,
+                [self = this->shared_from_this()](const error_code& error) { self->on_readable(error); });
         } else if constexpr (!is_socket<Stream>) {
             if (std::exchange(is_kept_, false)) {
-                net::post(stream_.get_executor(),
-                          [self = this->shared_from_this()] { self->on_read(self->kept_error_, self->kept_); });
+                net::post(stream_.get_executor(), [self = this->shared_from_this()] {
+                    self->on_read(self->kept_error_, self->kept_);
+                });
             } else {
-                stream_.async_read_some(net::buffer(buffer_),
-                                        [self = this->shared_from_this()](const error_code& error, std::size_t bytes) {
-                                            self->on_read(error, bytes);
-                                        });
+                stream_.async_read_some(
+                    net::buffer(buffer_),
+                    [self = this->shared_from_this()](const error_code& error, std::size_t bytes) {
+                        self->on_read(error, bytes);
+                    });
             }
         }
     }
@@ -515,22 +518,23 @@ private:
 
 } // namespace detail
 
-/// A server's connection on a connected stream. It becomes a member of `everyone` when it is open (a closed group is answered by
-/// 1001), and ends by itself. `everyone` outlives the context's run. Any thread, before and while the context runs. Copies
+/// A server's connection on a connected stream. It becomes a member of `group` when it is open (a closed group is answered by
+/// 1001), and ends by itself. `group` outlives the context's run. Any thread, before and while the context runs. Copies
 /// `options`. One allocation, and Asio's for its operations.
 template <class Stream, class Handler>
-void serve(Stream stream, Handler handler, connection_group& everyone, const server_options& options = {}) {
+void serve(Stream stream, Handler handler, connection_group& group, const server_options& options = {}) {
     using session = detail::session<Stream, role::server, Handler, detail::untold>;
-    std::make_shared<session>(std::move(stream), &everyone, std::move(handler), detail::untold(), options)->start();
+    std::make_shared<session>(std::move(stream), &group, std::move(handler), detail::untold(), options)
+        ->start();
 }
 
 /// The same for a request that the server's own HTTP has read, and what it read after it (connection.hpp, take_request()). TLS
 /// has been agreed on. In the stream's executor; the views are needed only during the call.
 template <class Stream, class Handler>
 void serve(Stream stream, const http_request& parsed, mutable_bytes leftover, Handler handler,
-           connection_group& everyone, const server_options& options = {}) {
+           connection_group& group, const server_options& options = {}) {
     using session = detail::session<Stream, role::server, Handler, detail::untold>;
-    std::make_shared<session>(std::move(stream), &everyone, std::move(handler), detail::untold(), options)
+    std::make_shared<session>(std::move(stream), &group, std::move(handler), detail::untold(), options)
         ->start_with(parsed, leftover);
 }
 
@@ -542,7 +546,8 @@ template <class Stream, class Endpoints, class Handler, class Opened = detail::u
 void connect(Stream stream, Endpoints where, Handler handler, const client_request& request,
              const client_options& options = {}, Opened opened = {}) {
     using session = detail::session<Stream, role::client, Handler, Opened>;
-    std::make_shared<session>(std::move(stream), nullptr, std::move(handler), std::move(opened), options, request)
+    std::make_shared<session>(std::move(stream), nullptr, std::move(handler), std::move(opened), options,
+                              request)
         ->start(std::move(where));
 }
 
@@ -569,9 +574,9 @@ class listener : public std::enable_shared_from_this<listener<Acceptor, Factory,
     using home = std::conditional_t<std::is_convertible_v<strand, executor>, executor, strand>;
 
 public:
-    listener(Acceptor& from, connection_group& everyone, Factory make, const listen_options& options, Wrap wrap)
+    listener(Acceptor& from, connection_group& group, Factory make, const listen_options& options, Wrap wrap)
         : from_(from),
-          everyone_(everyone),
+          group_(group),
           make_(std::move(make)),
           options_(options),
           wrap_(std::move(wrap)),
@@ -606,222 +611,35 @@ private:
     void begin(Socket socket) {
         if constexpr (std::is_invocable_v<Factory&, const Socket&>) {
             auto handler = make_(std::as_const(socket));
-            serve(wrap_(std::move(socket)), std::move(handler), everyone_, options_);
+            serve(wrap_(std::move(socket)), std::move(handler), group_, options_);
         } else {
-            serve(wrap_(std::move(socket)), make_(), everyone_, options_);
+            serve(wrap_(std::move(socket)), make_(), group_, options_);
         }
     }
 
     Acceptor& from_;
-    connection_group& everyone_;
+    connection_group& group_;
     Factory make_;
     const listen_options options_;
     Wrap wrap_;
-    net::basic_waitable_timer<std::chrono::steady_clock, net::wait_traits<std::chrono::steady_clock>, executor> pause_;
+    net::basic_waitable_timer<std::chrono::steady_clock, net::wait_traits<std::chrono::steady_clock>,
+                              executor>
+        pause_;
 };
 
 } // namespace detail
 
-/// Serves whatever connects, until `acceptor.close()`. The acceptor, which is used in its executor, and `everyone` outlive the
+/// Serves whatever connects, until `acceptor.close()`. The acceptor, which is used in its executor, and `group` outlive the
 /// context's run. `make` makes each connection's handler, from nothing or from the accepted socket (a const reference), and
 /// `wrap` its stream: `[&](tcp::socket&& s) { return ssl::stream<tcp::socket>(std::move(s), tls); }`. What they throw drops
 /// that connection. While the system has no descriptor to give, it is asked again ten times a second.
 template <class Acceptor, class Factory, class Wrap = detail::as_it_is>
-void accept(Acceptor& acceptor, connection_group& everyone, Factory make, const listen_options& options = {},
+void accept(Acceptor& acceptor, connection_group& group, Factory make, const listen_options& options = {},
             Wrap wrap = {}) {
     using listener = detail::listener<Acceptor, Factory, Wrap>;
-    auto made = std::make_shared<listener>(acceptor, everyone, std::move(make), options, std::move(wrap));
+    auto made = std::make_shared<listener>(acceptor, group, std::move(make), options, std::move(wrap));
     net::dispatch(acceptor.get_executor(), [made] { made->next(); });
 }
-
-#if WSOLO_ASIO_AWAITS
-namespace detail {
-
-/// What a coroutine's conversation and its connection share: whether it is open yet. Any thread.
-class talk {
-public:
-    /// What waits for the opening. In the frame of what waits.
-    class awaiter {
-    public:
-        explicit awaiter(std::shared_ptr<talk> of) noexcept : of_(std::move(of)) {}
-        awaiter(const awaiter&) = delete;
-        awaiter& operator=(const awaiter&) = delete;
-        ~awaiter() { static_cast<void>(withdraw()); }
-
-        [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
-        [[nodiscard]] bool await_suspend(std::coroutine_handle<> caller) {
-            const std::lock_guard hold(of_->mutex_);
-            if (of_->is_decided_) return false;
-            caller_ = caller;
-            next_ = std::exchange(of_->waiting_, this);
-            return true;
-        }
-        [[nodiscard]] errc await_resume() const {
-            const std::lock_guard hold(of_->mutex_);
-            return of_->why_;
-        }
-        bool withdraw() {
-            const std::lock_guard hold(of_->mutex_);
-            for (awaiter** at = &of_->waiting_; *at != nullptr; at = &(*at)->next_) {
-                if (*at != this) continue;
-                *at = next_;
-                return true;
-            }
-            return false;
-        }
-
-    private:
-        friend talk;
-        std::shared_ptr<talk> of_;
-        std::coroutine_handle<> caller_;
-        awaiter* next_ = nullptr;
-    };
-
-    /// Whether it was open.
-    [[nodiscard]] bool is_open() const {
-        const std::lock_guard hold(mutex_);
-        return is_decided_ && why_ == errc::none;
-    }
-    /// Empty before it is open, and without an owner.
-    [[nodiscard]] wsolo::conversation live() const {
-        const std::lock_guard hold(mutex_);
-        return live_;
-    }
-
-    // ---- the connection's
-
-    void open(wsolo::conversation with) {
-        const std::lock_guard hold(mutex_);
-        if (has_owner_) live_ = std::move(with); // else it ends, and closes the connection
-    }
-    void decide(errc why) {
-        awaiter* due = nullptr;
-        {
-            const std::lock_guard hold(mutex_);
-            is_decided_ = true;
-            why_ = why;
-            due = std::exchange(waiting_, nullptr);
-        }
-        while (due != nullptr) std::exchange(due, due->next_)->caller_.resume();
-    }
-    // ---- the conversation's
-    void abandon() {
-        wsolo::conversation last; // ends without the lock
-        const std::lock_guard hold(mutex_);
-        has_owner_ = false;
-        std::swap(last, live_);
-    }
-
-private:
-    mutable std::mutex mutex_;
-    wsolo::conversation live_;
-    awaiter* waiting_ = nullptr;
-    errc why_ = errc::none;
-    bool is_decided_ = false;
-    bool has_owner_ = true;
-};
-
-/// The handler of a connection whose messages a coroutine takes.
-class talker : public in_a_coroutine {
-public:
-    explicit talker(std::shared_ptr<talk> with) noexcept : with_(std::move(with)) {}
-    void on_upgraded(auto& whole) {
-        with_->open(wsolo::conversation(whole));
-        with_->decide(errc::none);
-    }
-
-private:
-    std::shared_ptr<talk> with_;
-};
-
-} // namespace detail
-
-/// A connection for a coroutine of Asio's, which owns it: its end closes the connection (1000), unless that has begun. Each
-/// function that waits may be cancelled (errc::cancelled), and the coroutine goes on in its own executor. Move-only. One
-/// coroutine at a time awaits next(), others may send; close(), abort() and live() are any thread's.
-class conversation {
-public:
-    /// A server's: see serve().
-    template <class Stream>
-    conversation(Stream stream, connection_group& everyone, const server_options& options = {}) {
-        using session = detail::session<Stream, role::server, detail::talker, decided>;
-        std::make_shared<session>(std::move(stream), &everyone, detail::talker(shared_), decided{shared_}, options)
-            ->start();
-    }
-    /// A client's: see connect().
-    template <class Stream, class Endpoints>
-    conversation(Stream stream, Endpoints where, const client_request& request, const client_options& options = {}) {
-        asio::connect(std::move(stream), std::move(where), detail::talker(shared_), request, options,
-                      decided{shared_});
-    }
-    conversation(conversation&&) noexcept = default;
-    conversation& operator=(conversation&& other) noexcept {
-        std::swap(shared_, other.shared_);
-        return *this;
-    }
-    ~conversation() {
-        if (shared_) shared_->abandon();
-    }
-
-    /// errc::none once it is open, or why it never was. The functions below wait for that too.
-    [[nodiscard]] net::awaitable<errc> opened() {
-        const auto kept = shared_;
-        co_return co_await awaited(detail::talk::awaiter(kept));
-    }
-    /// The next message, or why there is none: errc::closed after the last one, or what ended the connection.
-    [[nodiscard]] net::awaitable<result<message>> next() {
-        const auto kept = shared_;
-        if (!kept->is_open()) {
-            if (const errc why = co_await opened(); why != errc::none) co_return why;
-        }
-        co_return co_await awaited(kept->live().next());
-    }
-    /// errc::none when it was accepted, after waiting while options.writing.limits leave no room; or why not. The payload stays
-    /// where it is until then. A text is UTF-8 (RFC 6455 §5.6).
-    [[nodiscard]] net::awaitable<errc> send_text(std::string_view payload) {
-        return after_opening([payload](const wsolo::conversation& ws) { return ws.send_text(payload); });
-    }
-    [[nodiscard]] net::awaitable<errc> send_binary(const_bytes payload) {
-        return after_opening([payload](const wsolo::conversation& ws) { return ws.send_binary(payload); });
-    }
-    [[nodiscard]] net::awaitable<errc> send(const message& what) {
-        return after_opening([&what](const wsolo::conversation& ws) { return ws.send(what); });
-    }
-    /// errc::none when all that was sent before is written, or the first reason why some of it is not.
-    [[nodiscard]] net::awaitable<errc> flushed() {
-        return after_opening([](const wsolo::conversation& ws) { return ws.flushed(); });
-    }
-
-    /// These never wait. errc::closed before it is open.
-    [[nodiscard]] errc close(close_code code = close_code::normal, std::string_view reason = {}) const {
-        return shared_->live().close(code, reason);
-    }
-    void abort(errc why = errc::aborted) const { shared_->live().abort(why); }
-    /// What it is once it is open: for try_send_text() and the like, and for coroutines of other kinds. While a copy lives, the
-    /// connection is not closed.
-    [[nodiscard]] wsolo::conversation live() const { return shared_->live(); }
-
-private:
-    /// A session's `Told`. What was open was decided on by the handler.
-    struct decided {
-        void operator()(errc why) const {
-            if (why != errc::none) with->decide(why);
-        }
-        std::shared_ptr<detail::talk> with;
-    };
-
-    template <class Start>
-    [[nodiscard]] net::awaitable<errc> after_opening(Start start) {
-        const auto kept = shared_;
-        if (!kept->is_open()) {
-            if (const errc why = co_await opened(); why != errc::none) co_return why;
-        }
-        co_return co_await awaited(start(kept->live()));
-    }
-
-    std::shared_ptr<detail::talk> shared_ = std::make_shared<detail::talk>();
-};
-#endif // WSOLO_ASIO_AWAITS
 
 } // inline namespace
 } // namespace wsolo::inline WSOLO_ABI::adapt::asio
