@@ -9,7 +9,7 @@
 
 #if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
 #error "wsolo needs C++20 (-std=c++20)"
-#include <wsolo/needs_cxx20> // does not exist: compilers stop here, before hundreds of errors that say nothing
+#include <wsolo_needs_cxx20> // does not exist: compilers stop here, before hundreds of errors that say nothing
 #endif
 
 #include "../version.hpp"
