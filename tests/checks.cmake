@@ -27,7 +27,7 @@ foreach(form include single_include)
     wsolo_add_check(check.needs_cxx20_${form} "${CMAKE_CXX_COMPILER}" -std=gnu++17 "-I${PROJECT_SOURCE_DIR}/${form}"
         -fsyntax-only "${headers}/cxx17.cpp")
     set_tests_properties("${WSOLO_TEST_PREFIX}check.needs_cxx20_${form}" PROPERTIES
-        PASS_REGULAR_EXPRESSION "wsolo needs C\\+\\+20" FAIL_REGULAR_EXPRESSION "error: [^#w'\\"]")
+        PASS_REGULAR_EXPRESSION "wsolo needs C\\+\\+20" FAIL_REGULAR_EXPRESSION "error: [^#w'\"]")
 endforeach()
 
 # The programs that wait or ask what time it is, once more, on a clock that has just begun.
