@@ -196,6 +196,7 @@ private:
     seeded draws_;
     bool is_healthy_ = true;
     bool may_jump_ = false;
+    bool client_reads_on_ = false; ///< or the server does
     wsolo::testing::pair_options links_;
     std::unique_ptr<wsolo::testing::pair> net_;
     side server_{*this, "server", false}, client_{*this, "client", true};
