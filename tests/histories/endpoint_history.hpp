@@ -185,6 +185,7 @@ private:
     void check_rest(side& of);
     void check_ending(side& of);
     void check_wire(side& of);
+    void check_code(const side& of, std::string_view close_payload) const;
     void check_healthy(side& of);
     void check_heap();
     void end_of_history();
