@@ -149,6 +149,7 @@ private:
     }
 
     endpoint_wants open(mutable_bytes rest) {
+        opening_->common.part(); // a completion may run the hook that is moved here
         const bool input_is_over = opening_->common.input_is_over;
         const errc input_error = opening_->common.input_error;
         byte_buffer early = std::move(opening_->common.early);

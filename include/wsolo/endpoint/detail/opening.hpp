@@ -139,6 +139,8 @@ public:
     [[nodiscard]] weak_handle handle() const noexcept { return anchor_.handle(); }
     void ask() { static_cast<void>(ask_for_a_turn(parts.hook)); }
 
+    /// Waits for those that are inside ask(): from now on there are none, and `parts` may be moved.
+    void part() noexcept { anchor_ = {}; }
     Parts parts;
     head_output<transport_type, opening, Traits> out;
     byte_buffer early; ///< what came after the handshake, while `out` was on its way
