@@ -372,6 +372,30 @@ TEST_CASE("an end of input before a request", "[connection][server]") {
         s.flow();
         s.run();
         CHECK(s.wants.finished); // there is nothing to wait for
+TEST_CASE("without a minimum rate an answer has its time all the same, anew with each progress",
+          "[connection][server]") {
+    auto options = quiet_options::server();
+    options.writing.timeouts.write = 4s;
+    options.writing.timeouts.min_rate = 0;
+    for (const std::string& input : {request, page_request}) {
+        serving s(options);
+        s.stall();
+        s.receive(input);
+        CHECK(s.wants.deadline == manual_clock::now() + 4s);
+        for (int i = 0; i < 20; ++i) {
+            manual_clock::advance(3s);
+            s.wire.then({io_status::ok, 1, 0}).then({io_status::would_block, 0, 0});
+            CHECK_FALSE(s.run().finished);
+            CHECK(s.wants.deadline == manual_clock::now() + 4s);
+        }
+        manual_clock::advance(4s - 1ms);
+        CHECK_FALSE(s.run().finished);
+        manual_clock::advance(1ms);
+        CHECK(s.run().finished);
+        CHECK(s.wire.disconnected());
+    }
+}
+
         CHECK(s.seen().status() == "HTTP/1.1 400");
         CHECK(s.wire.output_ended());
         CHECK(s.whole->how_it_ended().reason == errc::handshake_incomplete);
