@@ -196,6 +196,11 @@ public:
         if (inbox_.close()) static_cast<void>(close());
         inbox_.rouse();
     }
+    /// A coroutine that was resumed by the writer threw: as a handler that does.
+    void fail_messages(errc why) {
+        handled_.close(why);
+        if (!inbox_.close(why)) static_cast<void>(close(close_code::internal_error, to_string(why)));
+    }
 
     // ---- any thread's: sends
 
