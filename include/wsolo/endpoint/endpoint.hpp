@@ -514,7 +514,10 @@ private:
     /// Counts what this side's user sent.
     errc count(std::size_t bytes, errc answer) {
         if (answer == errc::none) {
-            if (loop_scope::is_inside(&handled_)) replies_.add(bytes);
+            if (!loop_scope::is_inside(&handled_)) return answer;
+            replies_.add(bytes);
+            if (replies_.is_full() && out_.queued_frames() == 0)
+                wake_or_abort(); // the loop wrote it before it was counted, and sees no room without this
         } else if (answer == errc::queue_full) {
             room_.note_refusal();
         }
