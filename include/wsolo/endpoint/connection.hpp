@@ -160,6 +160,7 @@ private:
         whole_.emplace(std::move(from.connection), std::move(from.hook), std::move(from.handler),
                        from.options, std::move(from.side), std::move(from.work));
         if constexpr (detail::has_on_upgraded<decltype(parts::handler), endpoint_type>) {
+            const typename endpoint_type::in_the_turn inside(*whole_); // its run() comes below
             if (!detail::call_hook([&] { whole_->handler().on_upgraded(*whole_); }))
                 whole_->abort(errc::handler_failed);
         }

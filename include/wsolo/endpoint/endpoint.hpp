@@ -43,6 +43,9 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
+template <class Opening>
+class basic_connection;
+
 /// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
 struct in_the_loop {};
 
@@ -85,6 +88,8 @@ class endpoint {
     /// In held_, beside a message's number.
     static constexpr std::uint64_t messages_over = std::uint64_t{1} << 63;
     struct nothing {};
+    template <class Opening>
+    friend class basic_connection;
 
 public:
     static constexpr role self = Side::self;
@@ -287,6 +292,7 @@ private:
           out_(std::forward<Writer>(writer)...) {
         detail::check_hooks<Handler, endpoint>();
         auto made = anchor::make(*this);
+        const in_the_turn inside(*this); // no hook is called before what holds this is complete: the first run() does it
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
         if (!made || !rates_.is_whole()) abort(errc::out_of_memory);
