@@ -644,6 +644,7 @@ private:
         taken_.start(out_.connection().taken(), now);
         if (const end_of_write how = end_as(report); how == end_of_write::aborted) {
             end_.on_abort();
+        if constexpr (ends_later) bound_cancelled(left.status == pump_status::blocked, now);
         } else {
             end_.on_output_over(how == end_of_write::drained, now);
         }
@@ -665,7 +666,18 @@ private:
 
     /// True: it is over.
     bool step_end(time_point now) {
-        if (!writer_is_over_) return false;
+        if (!writer_is_over_ && !end_.is_gone()) return false;
+    /// A write that was cancelled and stands all the same is ended by the disconnect(), at once if all is aborted.
+    void bound_cancelled(bool is_in_flight, time_point now) {
+        if (!is_in_flight || !out_.connection().is_cancelled()) {
+            cut_by_ = no_deadline;
+            return;
+        }
+        if (cut_by_ == no_deadline) cut_by_ = deadline_after(now, close_timeout_);
+        if (now >= cut_by_ || out_.report().reason != errc::none) end_.on_abort(); // only an abort names it yet
+        write_deadline_ = end_.is_gone() ? no_deadline : cut_by_;
+    }
+
         const std::uint64_t handled = inbox_.report().messages_handled;
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
         const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
@@ -684,7 +696,7 @@ private:
             if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
             handler_by_ = deadline_after(now, close_timeout_);
         }
-        if (!end_.is_gone()) return false;
+        if (!end_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
         if (messages_are_over()) return true;
         if (handles_on) handler_by_ = deadline_after(now, close_timeout_);
         if (now < handler_by_) return false;
@@ -713,7 +725,7 @@ private:
         also(end_.deadline());
         also(owed_.deadline());
         also(seat_.deadline());
-        if (end_.is_gone()) also(handler_by_);
+        if (end_.is_gone() && writer_is_over_) also(handler_by_);
         return first;
     }
 
@@ -743,6 +755,7 @@ private:
     bool input_is_over_ = false;
     bool is_finished_ = false;
     bool is_listening_ = true;              ///< what the loop was told last
+    time_point cut_by_ = no_deadline;     ///< of a cancelled write that stands
     atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
     atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
     atomic<bool> is_going_{false};          ///< the destructor runs: no thread is asked

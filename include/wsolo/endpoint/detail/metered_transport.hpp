@@ -35,13 +35,17 @@ public:
         transferred_ += started_;
         started_ = 0;
         for (const const_bytes part : parts) started_ += part.size();
+        is_cancelled_ = false;
         to_.start_write(parts, deadline, std::move(done));
     }
     void cancel_write()
         requires completion_transport<Transport>
     {
+        is_cancelled_ = true;
         to_.cancel_write();
     }
+    /// Whether the last write that was started was cancelled: it may have ended since.
+    [[nodiscard]] bool is_cancelled() const noexcept { return is_cancelled_; }
     void finish(end_of_write why) { to_.finish(why); }
 
     void end_output() { to_.end_output(); }
@@ -63,6 +67,7 @@ private:
     [[no_unique_address]] Transport to_;
     std::uint64_t transferred_ = 0;
     std::uint64_t started_ = 0; ///< by the write in flight
+    bool is_cancelled_ = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
