@@ -196,15 +196,15 @@ public:
     }
     /// wants_message() says yes now.
     void want_messages() { inbox_.rouse(); }
-    /// The handler takes what is queued, and no more: closes, unless the end has begun.
-    void want_no_more_messages() {
-        if (inbox_.close()) static_cast<void>(close());
-        inbox_.rouse();
-    }
     /// A coroutine that was resumed by the writer threw: as a handler that does.
     void fail_messages(errc why) {
         handled_.close(why);
         if (!inbox_.close(why)) static_cast<void>(close(close_code::internal_error, to_string(why)));
+    }
+    /// The handler takes what is queued, and no more: closes, unless the end has begun.
+    void want_no_more_messages() {
+        if (inbox_.close()) static_cast<void>(close());
+        inbox_.rouse();
     }
 
     // ---- any thread's: sends
@@ -267,7 +267,8 @@ public:
     [[nodiscard]] ending how_it_ended() const noexcept { return ending_.how(out_.report(), inbox_.report()); }
 
 private:
-    /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
+    /// The loop's thread runs this endpoint: what it waited for here would never come. A wait for the writer is told so
+    /// (would_deadlock); one on handled() is only inside of on_message().
     struct in_the_turn {
         explicit in_the_turn(endpoint& of) noexcept : whole(&of), writing(of.out_.loop_scope()) {}
         loop_scope whole, writing;
@@ -291,8 +292,8 @@ private:
           inbox_(inbox_hook{this}, options.handling),
           out_(std::forward<Writer>(writer)...) {
         detail::check_hooks<Handler, endpoint>();
-        auto made = anchor::make(*this);
         const in_the_turn inside(*this); // no hook is called before what holds this is complete: the first run() does it
+        auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
         if (!made || !rates_.is_whole()) abort(errc::out_of_memory);
@@ -363,7 +364,7 @@ private:
         has_stopped_reading_ = true;
         end_.on_unreadable(now);
         end_messages();
-        fail(why);
+        owe_end(why, now);
     }
     /// False: it comes faster than it may, and that was the end of reading.
     bool is_in_rate(rate_of which, std::uint64_t count, time_point now) {
@@ -421,24 +422,24 @@ private:
         ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
         counters_.bytes_received += found.payload().size();
         byte_buffer bytes;
-        if (!bytes.append(found.payload())) return lose(errc::out_of_memory);
+        if (!bytes.append(found.payload())) return lose(errc::out_of_memory, now);
         const std::size_t size = bytes.size();
         detail::received_item next(message(found.is_text(), std::move(bytes)), handled_);
         const errc refused = inbox_.push(std::move(next), size).error;
         if (refused == errc::none) return;
         next.abandon();
         if (refused == errc::closed) return;
-        if (refused != errc::queue_full) return lose(refused);
+        if (refused != errc::queue_full) return lose(refused, now);
         if constexpr (detail::has_on_refused<Handler, endpoint>)
             guard([&] { handler_.on_refused(*this, next.take_message()); });
     }
 
     /// A message could not be queued, so none after it is; those before it are still handled, unless the inbox
     /// itself says otherwise.
-    void lose(errc why) {
+    void lose(errc why, time_point now) {
         handled_.close(why);
         end_messages();
-        fail(why);
+        owe_end(why, now);
     }
 
     void end_input(errc why, time_point now) {
@@ -453,7 +454,7 @@ private:
         if (in_.open()) {
             ending_.blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
             // The other direction can still say what is wrong with that.
-            if (input_error_ == errc::none) owed_.owe_lost(deadline_after(now, close_timeout_));
+            if (input_error_ == errc::none) owe_end(errc::connection_lost, now);
         }
         end_messages();
     }
@@ -512,7 +513,10 @@ private:
 
     template <class Call>
     void guard(Call call) {
-        if (!detail::call_hook(call)) lose(errc::handler_failed);
+        if (detail::call_hook(call)) return;
+        handled_.close(errc::handler_failed);
+        end_messages();
+        fail(errc::handler_failed);
     }
 
     // ---- out
@@ -526,6 +530,9 @@ private:
                 wake_or_abort(); // the loop wrote it before it was counted, and sees no room without this
         } else if (answer == errc::queue_full) {
             room_.note_refusal();
+            if constexpr (detail::has_on_room<Handler, endpoint>) {
+                if (room_.has_room(out_)) wake_or_abort(); // the loop wrote all before the refusal was noted
+            }
         }
         return answer;
     }
@@ -556,11 +563,19 @@ private:
     void owe_close(const std::optional<control_frame>& reply, time_point now) {
         if (reply && !owed_.owe(*reply, deadline_after(now, close_timeout_))) answer(*reply);
     }
+    void owe_end(errc why, time_point now) {
+        ending_.blame(why);
+        owed_.owe(why, deadline_after(now, close_timeout_));
+    }
     void answer_close(time_point now) {
         if (!owed_.is_due(messages_are_over(), now)) return;
         if (const auto reply = owed_.take_reply()) answer(*reply);
-        if (owed_.take_lost())
+        const errc why = owed_.take_error();
+        if (why == errc::connection_lost) {
             static_cast<void>(close(close_code::protocol_error, "the stream ended without a Close frame"));
+        } else if (why != errc::none) {
+            fail(why);
+        }
     }
 
     // ---- the turn's end
@@ -629,6 +644,7 @@ private:
         const pump_result left = out_.pump();
         is_blocked_ = !ends_later && left.status == pump_status::blocked;
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
+        if constexpr (ends_later) bound_cancelled(left.status == pump_status::blocked, now);
         if (out_.queued_frames() == 0) replies_.clear();
         if (replies_.take_room()) {
             const in_the_turn inside(*this);
@@ -644,12 +660,22 @@ private:
         taken_.start(out_.connection().taken(), now);
         if (const end_of_write how = end_as(report); how == end_of_write::aborted) {
             end_.on_abort();
-        if constexpr (ends_later) bound_cancelled(left.status == pump_status::blocked, now);
         } else {
             end_.on_output_over(how == end_of_write::drained, now);
         }
         ending_.blame(report.reason);
         replies_.clear();
+    }
+
+    /// A write that was cancelled and stands all the same is ended by the disconnect(), at once if all is aborted.
+    void bound_cancelled(bool is_in_flight, time_point now) {
+        if (!is_in_flight || !out_.connection().is_cancelled()) {
+            cut_by_ = no_deadline;
+            return;
+        }
+        if (cut_by_ == no_deadline) cut_by_ = deadline_after(now, close_timeout_);
+        if (now >= cut_by_ || out_.report().reason != errc::none) end_.on_abort(); // only an abort names it yet
+        write_deadline_ = end_.is_gone() ? no_deadline : cut_by_;
     }
 
     void tell_room() {
@@ -667,17 +693,6 @@ private:
     /// True: it is over.
     bool step_end(time_point now) {
         if (!writer_is_over_ && !end_.is_gone()) return false;
-    /// A write that was cancelled and stands all the same is ended by the disconnect(), at once if all is aborted.
-    void bound_cancelled(bool is_in_flight, time_point now) {
-        if (!is_in_flight || !out_.connection().is_cancelled()) {
-            cut_by_ = no_deadline;
-            return;
-        }
-        if (cut_by_ == no_deadline) cut_by_ = deadline_after(now, close_timeout_);
-        if (now >= cut_by_ || out_.report().reason != errc::none) end_.on_abort(); // only an abort names it yet
-        write_deadline_ = end_.is_gone() ? no_deadline : cut_by_;
-    }
-
         const std::uint64_t handled = inbox_.report().messages_handled;
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
         const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
@@ -740,6 +755,7 @@ private:
     time_point message_by_ = no_deadline; ///< of an unfinished message
     detail::lazy_deadline told_deadline_;
     time_point handler_by_ = no_deadline; ///< while only a handler is waited for
+    time_point cut_by_ = no_deadline;     ///< of a cancelled write that stands
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
     detail::owed_close owed_;
@@ -755,7 +771,6 @@ private:
     bool input_is_over_ = false;
     bool is_finished_ = false;
     bool is_listening_ = true;              ///< what the loop was told last
-    time_point cut_by_ = no_deadline;     ///< of a cancelled write that stands
     atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
     atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
     atomic<bool> is_going_{false};          ///< the destructor runs: no thread is asked
