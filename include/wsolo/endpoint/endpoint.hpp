@@ -6,7 +6,7 @@
 // - readable, and wants.read: receive() what one read brings; its end: end_of_input(); its error: end_of_input(why). In this
 //   order also after a hang-up: what is readable first. While wants.read is false look at none of these (take the socket
 //   out of the poll set, which tells hang-ups unasked): a receive() then is kept, within handling.max_bytes, or fails (1008).
-// - the schedule hook was called; writable, and wants.write; or wants.deadline has passed: run(), after receive().
+// - it was made; the schedule hook was called; writable, and wants.write; or wants.deadline has passed: run(), after receive().
 // - each answers what is wanted until the next call. finished: destroy it, outside of its callbacks, and close the socket.
 //
 // Laws of this file:

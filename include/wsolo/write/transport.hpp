@@ -49,7 +49,8 @@ enum class end_of_write : std::uint8_t {
 ///   than offered. A non-blocking transport ignores the deadline and answers would_block; a blocking one
 ///   waits until the deadline and answers timed_out. The parts are valid during the call only; there is at
 ///   least one, none is empty.
-/// - `finish(why)`: called exactly once, as the writer's last call: a notice. Only `aborted` asks for something.
+/// - `finish(why)`: called exactly once, as the writer's last call: a notice. Only `aborted` asks for something. (A connection
+///   whose handshake failed had no writer: disconnect() is all that is called.)
 template <class T>
 concept transport = requires(T& connection, std::span<const const_bytes> parts, time_point deadline) {
     { connection.write(parts, deadline) } -> std::same_as<io_result>;
