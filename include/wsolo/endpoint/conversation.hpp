@@ -145,7 +145,8 @@ public:
     }
     /// The coroutine will not be resumed. False: it was, or another thread is about to. Any thread, as long as this exists.
     [[nodiscard]] bool withdraw() noexcept {
-        if (link_ == nullptr || !link_->withdraw(wait_)) return false; // another thread may resume it: nothing is looked at
+        if (link_ == nullptr || !link_->withdraw(wait_))
+            return false; // another thread may resume it: nothing is looked at
         is_suspended_ = false;
         return true;
     }

@@ -292,7 +292,8 @@ private:
           inbox_(inbox_hook{this}, options.handling),
           out_(std::forward<Writer>(writer)...) {
         detail::check_hooks<Handler, endpoint>();
-        const in_the_turn inside(*this); // no hook is called before what holds this is complete: the first run() does it
+        const in_the_turn inside(
+            *this); // no hook is called before what holds this is complete: the first run() does it
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
@@ -674,7 +675,8 @@ private:
             return;
         }
         if (cut_by_ == no_deadline) cut_by_ = deadline_after(now, close_timeout_);
-        if (now >= cut_by_ || out_.report().reason != errc::none) end_.on_abort(); // only an abort names it yet
+        const bool is_aborted = out_.report().reason != errc::none; // nothing else names it before the end
+        if (now >= cut_by_ || is_aborted) end_.on_abort();
         write_deadline_ = end_.is_gone() ? no_deadline : cut_by_;
     }
 

@@ -597,7 +597,8 @@ TEMPLATE_TEST_CASE("a coroutine that throws after a wait for the writer ends its
     full<TestType> f;
     {
         const wsolo::conversation ws(*f.whole);
-        const support::task thrower = GENERATE(true, false) ? throw_after_sending(ws) : throw_after_flushing(ws);
+        const support::task thrower =
+            GENERATE(true, false) ? throw_after_sending(ws) : throw_after_flushing(ws);
         f.open_wire();
         CHECK(thrower.is_done());
     }

@@ -219,7 +219,9 @@ TEMPLATE_TEST_CASE("what came within its rate is answered before what came too f
     options.rate.messages = {2, 0};
     options.handle_quantum = GENERATE(0U, 1U);
     const auto echo = [](auto& f) {
-        f.log.on_message = [&f](const wsolo::message& received) { return f.whole->send_text(received.text()); };
+        f.log.on_message = [&f](const wsolo::message& received) {
+            return f.whole->send_text(received.text());
+        };
     };
     const auto judge = [](auto& f) {
         const auto sent = f.sent();

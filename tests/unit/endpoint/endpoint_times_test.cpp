@@ -149,8 +149,8 @@ wsolo::endpoint_options impatient() {
 
 } // namespace
 
-TEMPLATE_TEST_CASE("an abort disconnects although no cancel ends the write in flight", "[endpoint][completion]",
-                   server, client) {
+TEMPLATE_TEST_CASE("an abort disconnects although no cancel ends the write in flight",
+                   "[endpoint][completion]", server, client) {
     completing_endpoint<TestType> f(impatient<TestType>());
     REQUIRE(f.whole.send_text("stands") == errc::none);
     f.live_for(1s);

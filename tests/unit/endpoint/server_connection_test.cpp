@@ -161,7 +161,8 @@ struct waiting_handler {
 
 } // namespace
 
-TEST_CASE("on_upgraded is a turn of the loop: it is not woken, and waits for nothing", "[connection][server]") {
+TEST_CASE("on_upgraded is a turn of the loop: it is not woken, and waits for nothing",
+          "[connection][server]") {
     wsolo::testing::scripted_wire wire;
     endpoint_log log;
     errc waited = errc::none;

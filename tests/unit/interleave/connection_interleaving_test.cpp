@@ -70,7 +70,8 @@ struct handler {
 struct room {
     device wire;
     bell loop;
-    using connection = wsolo::server_connection<stream, owning_hook, handler, wsolo::in_the_loop, interleave::traits>;
+    using connection =
+        wsolo::server_connection<stream, owning_hook, handler, wsolo::in_the_loop, interleave::traits>;
     std::optional<connection> whole;
 
     room() { whole.emplace(stream{&wire}, owning_hook(&loop), handler{}); }

@@ -245,8 +245,9 @@ void withdraws_elsewhere(scenario& stage, outcomes& seen) {
 
 } // namespace
 
-TEST_CASE("a coroutine that waits for room is withdrawn in another thread: it is resumed and sends, or neither",
-          "[conversation]") {
+TEST_CASE(
+    "a coroutine that waits for room is withdrawn in another thread: it is resumed and sends, or neither",
+    "[conversation]") {
     CHECK(holds_whole(withdraws_elsewhere, {-1, 0, static_cast<int>(errc::closed)}));
 }
 TEST_CASE("a coroutine asks in another thread: nothing is lost, and the end comes after it",
@@ -258,5 +259,6 @@ TEST_CASE("the last conversation goes in another thread: the end comes", "[conve
 }
 
 TEST_CASE("the conversation within wider bounds", "[.full]") {
-    for (const auto body : {asks_elsewhere, drops_elsewhere, withdraws_elsewhere}) CHECK(interleave::holds_widely(body));
+    for (const auto body : {asks_elsewhere, drops_elsewhere, withdraws_elsewhere})
+        CHECK(interleave::holds_widely(body));
 }

@@ -196,9 +196,9 @@ public:
             code = code_;
             reason_size = reason_size_;
             std::memcpy(reason, reason_, reason_size);
-            within = done_by_ == no_deadline                     ? duration::zero() // no bound
+            within = done_by_ == no_deadline                    ? duration::zero() // no bound
                      : done_by_ < deadline_after(now, shortest) ? shortest
-                                                                 : done_by_ - now;
+                                                                : done_by_ - now;
         }
         const errc error = one.close(code, {reason, reason_size}, within);
         if (error != errc::none && error != errc::closed) one.abort(error); // it ends in any case
