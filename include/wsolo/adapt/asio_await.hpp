@@ -22,6 +22,10 @@
 #include "../core/error.hpp"
 
 #if !defined(WSOLO_USE_BOOST_ASIO) && !__has_include(<asio.hpp>)
+#if !__has_include(<boost/asio.hpp>)
+#error                                                                                                       \
+    "wsolo/adapt/asio_await.hpp needs Asio: its own asio.hpp (1.22 or later), or Boost's boost/asio.hpp (1.74 or later)."
+#endif
 #define WSOLO_USE_BOOST_ASIO 1
 #endif
 

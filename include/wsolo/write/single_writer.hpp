@@ -425,7 +425,7 @@ private:
     }
 
     errc push_close(close_code code, const_bytes frame, duration drain_within, on_outcome on_done) {
-        const duration bound = drain_within == duration::zero() ? duration::max() : drain_within;
+        const duration bound = drain_within == duration::zero() ? (duration::max)() : drain_within;
         const detail::closing close{code, deadline_after(Traits::clock::now(), bound)};
         detail::errands todo;
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };

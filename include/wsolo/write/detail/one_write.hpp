@@ -29,7 +29,7 @@ struct written {
     constexpr std::uint64_t billion = 1'000'000'000;
     const std::uint64_t earned =
         bytes > UINT64_MAX / billion ? UINT64_MAX / min_rate : bytes * billion / min_rate;
-    constexpr auto longest = static_cast<std::uint64_t>(std::chrono::nanoseconds::max().count());
+    constexpr auto longest = static_cast<std::uint64_t>((std::chrono::nanoseconds::max)().count());
     return deadline_after(
         by, std::chrono::nanoseconds(static_cast<std::int64_t>(earned < longest ? earned : longest)));
 }
