@@ -69,9 +69,10 @@ public:
     [[nodiscard]] std::span<const const_bytes> parts() const noexcept { return {views_, parts_}; }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
-    /// The transport took the first `count` bytes. O(parts), and O(frames of one part) where it stopped inside.
-    [[nodiscard]] taken take(std::size_t count) const noexcept {
-        taken result;
+    /// The transport took the first `count` bytes; `result` is filled where it lies. O(parts), and O(frames of one part)
+    /// where it stopped inside.
+    void take(std::size_t count, taken& result) const noexcept {
+        result = {};
         for (std::size_t at = 0; count != 0; ++at) {
             const const_bytes view = views_[at];
             const origin& part = origins_[at];
@@ -84,7 +85,6 @@ public:
             else
                 stop_inside(result, part, view.data(), share);
         }
-        return result;
     }
 
 private:
