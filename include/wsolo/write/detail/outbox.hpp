@@ -368,7 +368,8 @@ private:
     /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
     struct need {
         enum kind : std::uint8_t { nothing, queue, block, entry } what = nothing;
-        std::uint32_t bytes = 0;
+        std::uint32_t bytes = 0; ///< of a block
+        bool with_room = false;  ///< of a queue: for small frames
     };
     /// What was found.
     struct fresh_memory {
@@ -387,7 +388,7 @@ private:
             queue::destroy(idle);
         }
         [[nodiscard]] bool find(const need& missing) noexcept {
-            if (missing.what == need::queue) return (work = queue::make()) != nullptr;
+            if (missing.what == need::queue) return (work = queue::make(missing.with_room)) != nullptr;
             block::destroy(room); // the wish may have grown meanwhile
             return (room = block::make(missing.bytes)) != nullptr;
         }
@@ -442,9 +443,10 @@ private:
 
     /// Memory?
     need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& after) noexcept {
-        if (!find_queue(fresh)) return {need::queue};
+        const bool is_small = !now.is_owned && !must_own(what);
+        if (!find_queue(fresh)) return {need::queue, 0, is_small};
         if (now.is_owned || now.extends) return {};
-        if (must_own(what)) {
+        if (!is_small) {
             fresh.kept = queue_->take_kept(what.size);
             return {need::entry};
         }
