@@ -29,6 +29,12 @@ struct taken {
         0; ///< bytes that the begun frame still has; 0: the wire ends on a frame boundary
     lane_id begun = lane_id::data;
 
+    /// In place: assigned from a new one, it would wait for that one's stores.
+    void clear() noexcept {
+        for (share& each : lanes) each.bytes = each.frames = 0;
+        begun_rest = 0;
+        begun = lane_id::data;
+    }
     [[nodiscard]] share& operator[](lane_id id) noexcept { return lanes[static_cast<std::size_t>(id)]; }
     [[nodiscard]] const share& operator[](lane_id id) const noexcept {
         return lanes[static_cast<std::size_t>(id)];
@@ -72,7 +78,7 @@ public:
     /// The transport took the first `count` bytes; `result` is filled where it lies. O(parts), and O(frames of one part)
     /// where it stopped inside.
     void take(std::size_t count, taken& result) const noexcept {
-        result = {};
+        result.clear();
         for (std::size_t at = 0; count != 0; ++at) {
             const const_bytes view = views_[at];
             const origin& part = origins_[at];
