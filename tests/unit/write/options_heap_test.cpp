@@ -530,10 +530,12 @@ TEST_CASE("an idle writer owns no queue: after a gate without sends, and after a
     CHECK(then == held);
 }
 
-TEST_CASE("an idle writer takes no room for small frames where the first frame owns its memory", "[write][options]") {
+TEST_CASE("an idle writer takes no room for small frames where the first frame owns its memory",
+          "[write][options]") {
     if (!WSOLO_TEST_COUNTS_HEAP) return;
     writer_fixture<server> f;
-    const auto shared = wsolo::make_shared_frame(wsolo::opcode::text, wsolo::bytes_of(std::string(3000, 'x')));
+    const auto shared =
+        wsolo::make_shared_frame(wsolo::opcode::text, wsolo::bytes_of(std::string(3000, 'x')));
     REQUIRE(shared);
     const std::string large(5000, 'x');
     const auto held_by = [&](auto send) {

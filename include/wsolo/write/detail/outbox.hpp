@@ -66,9 +66,9 @@ public:
     // ---- any thread
 
     /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
-    /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of `kept`, where
-    /// that is not null). An entry
-    /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
+    /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of
+    /// `kept`, where that is not null). An entry that was not taken over is the caller's, in `owned`. The caller runs
+    /// `after`, then what is owed.
     template <class Encode, class Make>
     push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
         lock_.lock();
