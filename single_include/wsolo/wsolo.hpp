@@ -13710,9 +13710,9 @@ struct [[nodiscard]] end_actions {
 class stream_end {
 public:
     constexpr stream_end(role side, const end_options& options) noexcept
-        : close_timeout_(bound_of(options.close_timeout)),
-          linger_timeout_(bound_of(options.linger_timeout)),
-          bytes_left_(bound_of(options.linger_bytes)),
+        : bytes_left_(bound_of(options.linger_bytes)),
+          close_timeout_(options.close_timeout),
+          linger_timeout_(options.linger_timeout),
           self_(side) {}
 
     // ---- events
@@ -13740,6 +13740,8 @@ public:
 
     // ---- answers
 
+    /// end_options::close_timeout; duration::max(): no bound.
+    [[nodiscard]] constexpr duration close_timeout() const noexcept { return close_timeout_.get(); }
     /// What is due at `now`. A call too many is harmless.
     constexpr end_actions next(time_point now) noexcept {
         if (is_waiting() && (has_passed(now) || bytes_left_ == 0)) {
@@ -13800,7 +13802,7 @@ private:
         has_looked_ = has_slept_ = false;
     }
     [[nodiscard]] constexpr duration bound() const noexcept {
-        return stage_ == stage::await_close ? close_timeout_ : linger_timeout_;
+        return (stage_ == stage::await_close ? close_timeout_ : linger_timeout_).get();
     }
     [[nodiscard]] constexpr duration quarter() const noexcept { return bound() / 4; }
     [[nodiscard]] constexpr time_point until() const noexcept { return deadline_after(since_, bound()); }
@@ -13819,12 +13821,12 @@ private:
     }
 
     time_point since_{};
-    duration close_timeout_;
-    duration linger_timeout_;
     std::uint64_t bytes_left_;
+    detail::short_duration close_timeout_;
+    detail::short_duration linger_timeout_;
     role self_;
-    output output_ = output::open;
-    input input_ = input::open;
+    output output_ : 2 = output::open;
+    input input_ : 2 = input::open;
     stage stage_ = stage::running;
     bool fin_told_ = false;
     bool gone_told_ = false;
@@ -15184,14 +15186,14 @@ class input_rates {
 public:
     enum class kind : std::uint8_t { messages, bytes, control_frames };
 
-    input_rates(const reading_rate& bound, time_point start) noexcept
-        : wanted_((bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) !=
-                  0) {
-        if (wanted_) limits_.reset(new (std::nothrow) limits(bound, start));
+    input_rates(const reading_rate& bound, time_point start) noexcept {
+        if (is_wanted(bound)) limits_.reset(new (std::nothrow) limits(bound, start));
     }
 
-    /// False: there was no memory for it.
-    [[nodiscard]] bool is_whole() const noexcept { return !wanted_ || limits_ != nullptr; }
+    /// Of the bound that it was made with. False: there was no memory for it.
+    [[nodiscard]] bool is_whole(const reading_rate& bound) const noexcept {
+        return limits_ != nullptr || !is_wanted(bound);
+    }
 
     /// False: it comes faster than it may.
     [[nodiscard]] bool take(kind of, std::uint64_t count, time_point now) noexcept {
@@ -15211,8 +15213,11 @@ private:
         rate_limit messages, bytes, control_frames;
     };
 
+    static bool is_wanted(const reading_rate& bound) noexcept {
+        return (bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) != 0;
+    }
+
     std::unique_ptr<limits> limits_;
-    bool wanted_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15222,40 +15227,45 @@ private:
 //
 // Laws of this file:
 // - Each byte is copied in once, and moved at most once for each that was read: a pause after every message costs no more.
-// - Its memory goes when its last byte was read.
+// - Its memory goes when its last byte was read. Until there is one it is a null pointer.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
 class kept_input {
 public:
-    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size() - at_; }
+    [[nodiscard]] std::size_t size() const noexcept { return kept_ ? kept_->bytes.size() - kept_->at : 0; }
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
     /// What was not read. Valid until the next call that changes it.
-    [[nodiscard]] mutable_bytes view() noexcept { return bytes_.view().subspan(at_); }
+    [[nodiscard]] mutable_bytes view() noexcept {
+        return kept_ ? kept_->bytes.view().subspan(kept_->at) : mutable_bytes();
+    }
 
     /// False when there is no memory; nothing changed.
     [[nodiscard]] bool append(const_bytes more) noexcept {
-        if (at_ > bytes_.size() / 2) {
+        if (!kept_) kept_.reset(new (std::nothrow) kept);
+        if (!kept_) return false;
+        if (kept_->at > kept_->bytes.size() / 2) {
             byte_buffer fresh;
             if (!fresh.append(view())) return false;
-            bytes_ = std::move(fresh);
-            at_ = 0;
+            kept_->bytes = std::move(fresh);
+            kept_->at = 0;
         }
-        return bytes_.append(more);
+        return kept_->bytes.append(more);
     }
     /// All but the last `left` bytes were read.
     void keep_last(std::size_t left) noexcept {
-        at_ = bytes_.size() - left;
-        if (left == 0) release();
+        if (left == 0) return release();
+        kept_->at = kept_->bytes.size() - left;
     }
-    void release() noexcept {
-        bytes_.release();
-        at_ = 0;
-    }
+    void release() noexcept { kept_.reset(); }
 
 private:
-    byte_buffer bytes_;
-    std::size_t at_ = 0; ///< the first byte that was not read
+    struct kept {
+        byte_buffer bytes;
+        std::size_t at = 0; ///< the first byte that was not read
+    };
+
+    std::unique_ptr<kept> kept_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15836,7 +15846,6 @@ private:
           end_(self, options.ending),
           rates_(options.rate, Traits::clock::now()),
           taken_(options.writing.timeouts.min_rate),
-          close_timeout_(bound_of(options.ending.close_timeout)),
           handle_quantum_(options.handle_quantum),
           max_kept_(bound_of(options.handling.max_bytes)),
           room_(options.writing.limits),
@@ -15850,7 +15859,7 @@ private:
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
-        if (!made || !rates_.is_whole()) abort(errc::out_of_memory);
+        if (!made || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
     }
 
     static read_limits whole_messages(read_limits limits) noexcept {
@@ -16008,7 +16017,7 @@ private:
         if (in_.open()) {
             ending_.blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
             // The other direction can still say what is wrong with that.
-            if (input_error_ == errc::none) owed_.owe_lost(deadline_after(now, close_timeout_));
+            if (input_error_ == errc::none) owed_.owe_lost(deadline_after(now, end_.close_timeout()));
         }
         end_messages();
     }
@@ -16106,7 +16115,7 @@ private:
 
     /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
     void owe_close(const std::optional<control_frame>& reply, time_point now) {
-        if (reply && !owed_.owe(*reply, deadline_after(now, close_timeout_))) answer(*reply);
+        if (reply && !owed_.owe(*reply, deadline_after(now, end_.close_timeout()))) answer(*reply);
     }
     void answer_close(time_point now) {
         if (!owed_.is_due(messages_are_over(), now)) return;
@@ -16234,11 +16243,11 @@ private:
             if (kept_.empty()) end_messages();
             handle_here();
             if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
-            handler_by_ = deadline_after(now, close_timeout_);
+            handler_by_ = deadline_after(now, end_.close_timeout());
         }
         if (!end_.is_gone()) return false;
         if (messages_are_over()) return true;
-        if (handles_on) handler_by_ = deadline_after(now, close_timeout_);
+        if (handles_on) handler_by_ = deadline_after(now, end_.close_timeout());
         if (now < handler_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
@@ -16283,7 +16292,6 @@ private:
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
     detail::owed_close owed_;
-    const duration close_timeout_;
     const std::uint32_t handle_quantum_;
     const std::size_t max_kept_;
     errc input_error_ = errc::none;

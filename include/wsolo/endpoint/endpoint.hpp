@@ -270,7 +270,6 @@ private:
           end_(self, options.ending),
           rates_(options.rate, Traits::clock::now()),
           taken_(options.writing.timeouts.min_rate),
-          close_timeout_(bound_of(options.ending.close_timeout)),
           handle_quantum_(options.handle_quantum),
           max_kept_(bound_of(options.handling.max_bytes)),
           room_(options.writing.limits),
@@ -284,7 +283,7 @@ private:
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
-        if (!made || !rates_.is_whole()) abort(errc::out_of_memory);
+        if (!made || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
     }
 
     static read_limits whole_messages(read_limits limits) noexcept {
@@ -442,7 +441,7 @@ private:
         if (in_.open()) {
             ending_.blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
             // The other direction can still say what is wrong with that.
-            if (input_error_ == errc::none) owed_.owe_lost(deadline_after(now, close_timeout_));
+            if (input_error_ == errc::none) owed_.owe_lost(deadline_after(now, end_.close_timeout()));
         }
         end_messages();
     }
@@ -540,7 +539,7 @@ private:
 
     /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
     void owe_close(const std::optional<control_frame>& reply, time_point now) {
-        if (reply && !owed_.owe(*reply, deadline_after(now, close_timeout_))) answer(*reply);
+        if (reply && !owed_.owe(*reply, deadline_after(now, end_.close_timeout()))) answer(*reply);
     }
     void answer_close(time_point now) {
         if (!owed_.is_due(messages_are_over(), now)) return;
@@ -668,11 +667,11 @@ private:
             if (kept_.empty()) end_messages();
             handle_here();
             if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
-            handler_by_ = deadline_after(now, close_timeout_);
+            handler_by_ = deadline_after(now, end_.close_timeout());
         }
         if (!end_.is_gone()) return false;
         if (messages_are_over()) return true;
-        if (handles_on) handler_by_ = deadline_after(now, close_timeout_);
+        if (handles_on) handler_by_ = deadline_after(now, end_.close_timeout());
         if (now < handler_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
@@ -717,7 +716,6 @@ private:
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
     detail::owed_close owed_;
-    const duration close_timeout_;
     const std::uint32_t handle_quantum_;
     const std::size_t max_kept_;
     errc input_error_ = errc::none;
