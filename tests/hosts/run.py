@@ -84,7 +84,7 @@ def examine_once(command, case, tls, context, slack, environment=None):
                 if host.process.poll() is None:
                     host.terminate()
                 host.expect_exit()
-            except (Failed, OSError) as why:
+            except Exception as why:  # a library's, too
                 host.process.kill()
                 host.process.wait()
                 host.reader.join()

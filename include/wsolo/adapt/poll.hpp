@@ -31,6 +31,7 @@
 #include <mutex>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <set>
 #include <unistd.h>
 #include <vector>
 #if defined(__linux__)
@@ -97,111 +98,28 @@ struct plain {
 
 // ---- what a loop waits with
 
-class watched; // a descriptor's place in a loop
-
-struct happening {
-    watched* whose = nullptr; ///< nullptr: the loop's own wake-up
-    unsigned events = 0;      ///< POLLIN, POLLOUT, POLLERR, POLLHUP
-};
-
-/// poll(): everywhere. O(descriptors) a wait.
-class poll_set {
-public:
-    [[nodiscard]] bool is_open() const noexcept { return true; }
-    /// `before` and `after`: what is watched for; 0: not in the set. `slot` is the set's own. False: no memory.
-    [[nodiscard]] bool change(int descriptor, watched* whose, unsigned before, unsigned after,
-                              std::size_t& slot) noexcept {
-        if (before == after) return true;
-        if (before == 0) {
-            if (!make_room()) return false;
-            slot = asked_.size();
-            asked_.push_back({descriptor, static_cast<short>(after), 0});
-            owners_.push_back({whose, &slot});
-        } else if (after != 0) {
-            asked_[slot].events = static_cast<short>(after);
-        } else {
-            asked_[slot] = asked_.back();
-            owners_[slot] = owners_.back();
-            *owners_[slot].slot = slot;
-            asked_.pop_back();
-            owners_.pop_back();
-        }
-        return true;
-    }
-    /// What happened, `room` of it at most; 0 after a signal or `timeout` milliseconds (negative: no end).
-    [[nodiscard]] std::size_t wait(int timeout, std::span<happening> room) noexcept {
-        int left = ::poll(asked_.data(), static_cast<nfds_t>(asked_.size()), timeout);
-        std::size_t count = 0;
-        for (std::size_t looked = 0; looked < asked_.size() && left > 0 && count < room.size(); ++looked) {
-            if (++last_ >= asked_.size()) last_ = 0; // all have their turn, however many happen
-            const auto events = static_cast<unsigned>(asked_[last_].revents);
-            if (events == 0) continue;
-            --left;
-            room[count++] = {owners_[last_].whose, events};
-        }
-        return count;
-    }
-
-private:
-    struct owner {
-        watched* whose;
-        std::size_t* slot;
-    };
-
-    bool make_room() noexcept {
-        return wsolo::detail::call_hook([&] {
-            asked_.reserve(asked_.size() < asked_.capacity() ? 0 : asked_.size() * 2 + 8);
-            owners_.reserve(asked_.capacity());
-        });
-    }
-
-    std::vector<pollfd> asked_;
-    std::vector<owner> owners_;
-    std::size_t last_ = 0;
-};
-
-#if defined(__linux__)
-/// epoll: O(what happened) a wait.
-class epoll_set {
-public:
-    epoll_set() noexcept : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
-    epoll_set(const epoll_set&) = delete;
-    epoll_set& operator=(const epoll_set&) = delete;
-    ~epoll_set() {
-        if (epoll_ >= 0) ::close(epoll_);
-    }
-
-    [[nodiscard]] bool is_open() const noexcept { return epoll_ >= 0; }
-    [[nodiscard]] bool change(int descriptor, watched* whose, unsigned before, unsigned after,
-                              std::size_t&) noexcept {
-        if (before == after) return true;
-        epoll_event event{};
-        event.events = after;
-        event.data.ptr = whose;
-        const int operation = before == 0 ? EPOLL_CTL_ADD : after == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
-        return ::epoll_ctl(epoll_, operation, descriptor, &event) == 0;
-    }
-    [[nodiscard]] std::size_t wait(int timeout, std::span<happening> room) noexcept {
-        epoll_event found[most];
-        const int most_now = static_cast<int>(room.size() < most ? room.size() : most);
-        const int count = ::epoll_wait(epoll_, found, most_now, timeout); // negative: EINTR
-        for (int at = 0; at < count; ++at)
-            room[static_cast<std::size_t>(at)] = {static_cast<watched*>(found[at].data.ptr),
-                                                  found[at].events};
-        return count > 0 ? static_cast<std::size_t>(count) : 0;
-    }
-
-private:
-    static constexpr std::size_t most = 128;
-    static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP);
-
-    int epoll_;
-};
-#endif
-
-// ---- a loop's parts
-
 namespace detail {
+
+class owned_descriptor {
+public:
+    explicit owned_descriptor(int number = -1) noexcept : number_(number) {}
+    owned_descriptor(owned_descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+    owned_descriptor& operator=(owned_descriptor&& other) noexcept {
+        std::swap(number_, other.number_);
+        other.close();
+        return *this;
+    }
+    ~owned_descriptor() { close(); }
+    void close() noexcept {
+        if (number_ >= 0) ::close(std::exchange(number_, -1));
+    }
+    [[nodiscard]] int get() const noexcept { return number_; }
+
+private:
+    int number_;
+};
+
+class wake_list;
 
 /// A place in a ring, or the ring itself.
 struct link {
@@ -225,111 +143,29 @@ struct link {
     link* previous = this;
 };
 
-/// When something is due: in a pairing heap that needs no memory of its own. O(1) to set, O(log n) amortized to take.
-struct timer {
-    time_point at = no_deadline;
-    timer* child = nullptr;
-    timer* next = nullptr;     ///< the parent's next child
-    timer* previous = nullptr; ///< the child before this one, or the parent
-};
-
-class timer_heap {
+/// What a loop knows of a descriptor. As a link it has its place in the list of those that are owed a turn.
+class watched : public link {
 public:
-    [[nodiscard]] time_point first() const noexcept { return root_ == nullptr ? no_deadline : root_->at; }
-    void set(timer& which, time_point at) noexcept {
-        if (which.at == at) return;
-        if (which.at != no_deadline) take_out(which);
-        which.at = at;
-        if (at != no_deadline) root_ = meld(root_, &which);
-    }
-    /// One that is due, and set no more; nullptr: none is.
-    [[nodiscard]] timer* take(time_point now) noexcept {
-        if (first() > now || root_ == nullptr) return nullptr;
-        timer* const due = root_;
-        set(*due, no_deadline);
-        return due;
-    }
+    watched(int number, wake_list& wakes) noexcept : descriptor(number), wakes_(wakes) {}
+    virtual ~watched();
+
+    virtual void on_events(unsigned events) = 0; ///< POLLIN, POLLOUT, POLLERR, POLLHUP
+    virtual void on_turn() = 0;                  ///< it is owed one, or its time has come
+
+    const int descriptor;
+    unsigned interest = 0; ///< what it is watched for; 0: not in the set
+    std::size_t slot = 0;  ///< the set's
+    time_point due = no_deadline;
+    watched* next_gone = nullptr;
+    bool is_gone = false;
 
 private:
-    static timer* meld(timer* a, timer* b) noexcept {
-        if (a == nullptr || b == nullptr) return a == nullptr ? b : a;
-        if (b->at < a->at) std::swap(a, b);
-        b->previous = a;
-        b->next = std::exchange(a->child, b);
-        if (b->next != nullptr) b->next->previous = b;
-        return a;
-    }
-    /// In pairs from the left, then those from the right.
-    static timer* meld_all(timer* first) noexcept {
-        timer* pairs = nullptr;
-        while (first != nullptr) {
-            timer* const a = first;
-            timer* const b = a->next;
-            first = b == nullptr ? nullptr : b->next;
-            a->next = a->previous = nullptr;
-            if (b != nullptr) b->next = b->previous = nullptr;
-            timer* const both = meld(a, b);
-            both->next = std::exchange(pairs, both);
-        }
-        timer* all = nullptr;
-        while (pairs != nullptr) {
-            timer* const rest = std::exchange(pairs->next, nullptr);
-            all = meld(all, std::exchange(pairs, rest));
-        }
-        return all;
-    }
-    void take_out(timer& which) noexcept {
-        if (&which == root_) {
-            root_ = meld_all(which.child);
-        } else {
-            (which.previous->child == &which ? which.previous->child : which.previous->next) = which.next;
-            if (which.next != nullptr) which.next->previous = which.previous;
-            root_ = meld(root_, meld_all(which.child));
-        }
-        which.child = which.next = which.previous = nullptr;
-    }
-
-    timer* root_ = nullptr;
+    wake_list& wakes_;
 };
 
-class owned_descriptor {
-public:
-    owned_descriptor() = default;
-    explicit owned_descriptor(int number) noexcept : number_(number) {}
-    owned_descriptor(owned_descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    owned_descriptor& operator=(owned_descriptor&& other) noexcept {
-        if (number_ >= 0) ::close(number_);
-        number_ = std::exchange(other.number_, -1);
-        return *this;
-    }
-    ~owned_descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    [[nodiscard]] int get() const noexcept { return number_; }
-
-private:
-    int number_ = -1;
-};
-
-inline void mark_own(int descriptor) noexcept { ::fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
-inline owned_descriptor open_spare() noexcept {
-    return owned_descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-}
-/// Negative: errno says why.
-inline owned_descriptor accept_from(int listening) noexcept {
-#if defined(__linux__)
-    return owned_descriptor(::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC));
-#else
-    owned_descriptor fresh(::accept(listening, nullptr, nullptr));
-    if (fresh.get() >= 0) mark_own(fresh.get());
-    return fresh;
-#endif
-}
-
-/// A place in the list below, under its lock.
-struct owed_turn : link {
-    explicit owed_turn(watched& of) noexcept : whose(of) {}
-    watched& whose;
+struct happening {
+    watched* whose;
+    unsigned events;
 };
 
 /// Who is owed a turn, and how other threads wake the loop. The system is called only for a loop that sleeps, and never under
@@ -346,77 +182,69 @@ public:
         write_ = owned_descriptor(ends[1]);
         for (const int end : ends) {
             ::fcntl(end, F_SETFL, O_NONBLOCK);
-            mark_own(end);
+            ::fcntl(end, F_SETFD, FD_CLOEXEC);
         }
 #endif
     }
 
-    [[nodiscard]] int descriptor() const noexcept { return read_.get(); }
-
     // ---- any thread's
 
-    void call(owed_turn& whose) noexcept {
-        bool asleep = false;
-        {
-            const std::scoped_lock hold(lock_);
-            if (!whose.is_alone()) return;
-            whose.enter(owed_);
-            ++count_;
-            asleep = std::exchange(is_asleep_, false);
-        }
-        if (asleep) ring();
+    void call(watched& whose) noexcept {
+        std::unique_lock hold(lock_);
+        if (!whose.is_alone()) return;
+        whose.enter(owed_);
+        ++count_;
+        ring(hold);
     }
-    void forget(owed_turn& whose) noexcept {
+    void forget(watched& whose) noexcept {
         const std::scoped_lock hold(lock_);
-        if (whose.is_alone()) return;
+        if (!whose.is_alone()) --count_;
         whose.leave();
-        --count_;
     }
     void wake() noexcept {
-        bool asleep = false;
-        {
-            const std::scoped_lock hold(lock_);
-            is_woken_ = true;
-            asleep = std::exchange(is_asleep_, false);
-        }
-        if (asleep) ring();
+        std::unique_lock hold(lock_);
+        is_woken_ = true;
+        ring(hold);
     }
 
     // ---- the loop's
 
+    [[nodiscard]] int descriptor() const noexcept { return read_.get(); }
     /// False: there is something to do.
     [[nodiscard]] bool begin_sleep() noexcept {
         const std::scoped_lock hold(lock_);
-        is_asleep_ = !std::exchange(is_woken_, false) && owed_.is_alone();
-        return is_asleep_;
+        return is_asleep_ = !std::exchange(is_woken_, false) && count_ == 0;
     }
     void end_sleep() noexcept {
         const std::scoped_lock hold(lock_);
-        is_asleep_ = false;
+        is_asleep_ = is_woken_ = false;
+    }
+    /// The descriptor was readable.
+    void clear() noexcept {
+        std::uint64_t rung[8];
+        static_cast<void>(!::read(read_.get(), rung, sizeof rung));
     }
     [[nodiscard]] std::size_t count() noexcept {
         const std::scoped_lock hold(lock_);
         return count_;
     }
-    /// The first in the row; nullptr: none is left.
+    /// The first; nullptr: none is left.
     [[nodiscard]] watched* take() noexcept {
         const std::scoped_lock hold(lock_);
-        if (owed_.is_alone()) return nullptr;
-        auto& first = static_cast<owed_turn&>(*owed_.next);
-        first.leave();
+        if (count_ == 0) return nullptr;
         --count_;
-        return &first.whose;
-    }
-    void clear() noexcept {
-        std::uint64_t rung[8];
-        static_cast<void>(!::read(read_.get(), rung, sizeof rung));
+        auto* const first = static_cast<watched*>(owed_.next);
+        first->leave();
+        return first;
     }
 
 private:
-    void ring() noexcept {
+    void ring(std::unique_lock<std::mutex>& hold) noexcept {
+        const bool asleep = std::exchange(is_asleep_, false);
+        hold.unlock();
         const std::uint64_t one = 1;
         const int to = write_.get() >= 0 ? write_.get() : read_.get();
-        static_cast<void>(!::write(to, &one, sizeof one)); // full: it is awake
+        if (asleep) static_cast<void>(!::write(to, &one, sizeof one)); // full: it is awake
     }
 
     owned_descriptor read_, write_; ///< an eventfd is both
@@ -427,6 +255,8 @@ private:
     bool is_woken_ = false;
 };
 
+inline watched::~watched() { wakes_.forget(*this); } // the last that called for a turn is gone by now
+
 /// A handler whose connection joins a group when it is open.
 template <class Handler>
 struct joining : Handler {
@@ -434,11 +264,11 @@ struct joining : Handler {
 
     void on_upgraded(auto& e) {
         using endpoint_type = std::remove_reference_t<decltype(e)>;
-        static_assert(!wsolo::detail::names_on_upgraded<Handler>() ||
-                          wsolo::detail::has_on_upgraded<Handler, endpoint_type>,
+        constexpr bool has_hook = wsolo::detail::has_on_upgraded<Handler, endpoint_type>;
+        static_assert(has_hook || !wsolo::detail::names_on_upgraded<Handler>(),
                       "on_upgraded is called as on_upgraded(endpoint&)");
         if (e.join(*group) != errc::none) static_cast<void>(e.close(close_code::going_away)); // it closes
-        if constexpr (wsolo::detail::has_on_upgraded<Handler, endpoint_type>) Handler::on_upgraded(e);
+        if constexpr (has_hook) Handler::on_upgraded(e);
     }
 
     connection_group* group;
@@ -446,61 +276,110 @@ struct joining : Handler {
 
 } // namespace detail
 
-/// What a loop knows of a descriptor; the loop's own.
-class watched : public detail::link, public detail::timer {
+/// poll(): everywhere. O(descriptors) a wait.
+class poll_set {
 public:
-    watched(int number, detail::wake_list& wakes) noexcept : descriptor(number), wakes_(wakes) {}
-    /// The last that called for a turn is gone by now: the connection was a part of this.
-    virtual ~watched() { wakes_.forget(owed); }
-    watched(const watched&) = delete;
-    watched& operator=(const watched&) = delete;
-
-    virtual void on_events(unsigned events) = 0;
-    virtual void on_turn() = 0; ///< it was called for, or its time has come
-    virtual void on_stop() = 0; ///< no more is accepted
-
-    const int descriptor;
-    unsigned interest = 0;
-    std::size_t slot = 0; ///< the set's
-    bool is_gone = false;
-    detail::owed_turn owed{*this};
+    [[nodiscard]] bool is_open() const noexcept { return true; }
+    /// From `which.interest`, what it is watched for, to `interest`. False: no memory.
+    [[nodiscard]] bool change(detail::watched& which, unsigned interest) noexcept {
+        const auto events = static_cast<short>(interest);
+        if (which.interest == 0) {
+            if (!wsolo::detail::call_hook([&] { owners_.reserve(asked_.size() + 1); }) ||
+                !wsolo::detail::call_hook([&] { asked_.push_back({which.descriptor, events, 0}); }))
+                return false;
+            which.slot = owners_.size();
+            owners_.push_back(&which);
+        } else if (interest != 0) {
+            asked_[which.slot].events = events;
+        } else {
+            owners_.back()->slot = which.slot;
+            owners_[which.slot] = owners_.back();
+            asked_[which.slot] = asked_.back();
+            owners_.pop_back();
+            asked_.pop_back();
+        }
+        return true;
+    }
+    /// What happened, as much as there is room for; nothing after a signal, or `timeout` milliseconds (negative: no end).
+    [[nodiscard]] std::size_t wait(int timeout, std::span<detail::happening> room) noexcept {
+        int left = ::poll(asked_.data(), static_cast<nfds_t>(asked_.size()), timeout);
+        std::size_t count = 0;
+        for (std::size_t looked = 0; looked < asked_.size() && left > 0 && count < room.size(); ++looked) {
+            if (++last_ >= asked_.size()) last_ = 0; // all have their turn, however many happen
+            if (asked_[last_].revents == 0) continue;
+            room[count++] = {owners_[last_], static_cast<unsigned>(asked_[last_].revents)};
+            --left;
+        }
+        return count;
+    }
 
 private:
-    detail::wake_list& wakes_;
+    std::vector<pollfd> asked_;
+    std::vector<detail::watched*> owners_;
+    std::size_t last_ = 0;
 };
+
+#if defined(__linux__)
+/// epoll: O(what happened) a wait.
+class epoll_set {
+public:
+    [[nodiscard]] bool is_open() const noexcept { return epoll_.get() >= 0; }
+    [[nodiscard]] bool change(detail::watched& which, unsigned interest) noexcept {
+        epoll_event event{};
+        event.events = interest;
+        event.data.ptr = &which;
+        const int operation = which.interest == 0 ? EPOLL_CTL_ADD
+                              : interest == 0     ? EPOLL_CTL_DEL
+                                                  : EPOLL_CTL_MOD;
+        return ::epoll_ctl(epoll_.get(), operation, which.descriptor, &event) == 0;
+    }
+    [[nodiscard]] std::size_t wait(int timeout, std::span<detail::happening> room) noexcept {
+        epoll_event found[128];
+        const int most = static_cast<int>(room.size() < std::size(found) ? room.size() : std::size(found));
+        const int count = ::epoll_wait(epoll_.get(), found, most, timeout); // negative: EINTR
+        for (int at = 0; at < count; ++at)
+            room[static_cast<std::size_t>(at)] = {static_cast<detail::watched*>(found[at].data.ptr),
+                                                  found[at].events};
+        return count > 0 ? static_cast<std::size_t>(count) : 0;
+    }
+
+private:
+    static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP);
+    detail::owned_descriptor epoll_{::epoll_create1(EPOLL_CLOEXEC)};
+};
+#endif
 
 // ---- the loop
 
 /// See the file's laws. `Set` is epoll_set or poll_set.
 template <class Set>
 class basic_loop {
+    using owned_descriptor = detail::owned_descriptor;
+    using watched = detail::watched;
+
 public:
-    /// Takes two descriptors or three. That there were none is told by accept() and add().
-    basic_loop() noexcept {
-        is_open_ = set_.is_open() && wakes_.descriptor() >= 0 &&
-                   set_.change(wakes_.descriptor(), nullptr, 0, POLLIN, wake_slot_);
-    }
+    /// Takes a descriptor, two or three. That there were none is told by accept() and add().
+    basic_loop() noexcept { is_open_ = set_.is_open() && bell_.descriptor >= 0 && watch(bell_, POLLIN); }
     basic_loop(const basic_loop&) = delete;
     basic_loop& operator=(const basic_loop&) = delete;
     /// Cuts off what is left: no Close, no on_finished. No other thread may be in wake() or stop_accepting().
     ~basic_loop() {
-        while (!all_.is_alone()) retire(static_cast<watched&>(*all_.next));
+        while (!all_.empty()) retire(*all_.begin()->second);
         bury();
     }
 
     /// Serves each connection that comes to `listening`, with a handler that `make` makes. The descriptor is the loop's from now
-    /// on, whatever the answer. `everyone`, and what `wrap` knows, must outlive the loop. Errors: out_of_memory, of
-    /// descriptors too.
+    /// on, whatever the answer. `everyone`, and what `wrap` knows, must outlive the loop. Errors: closed after
+    /// stop_accepting(); out_of_memory, of descriptors too.
     template <class Make, class Wrap = plain>
     [[nodiscard]] errc accept(int listening, connection_group& everyone, Make make,
                               const server_options& options = {}, Wrap wrap = {}) {
-        detail::owned_descriptor owned(listening);
-        if (!is_open_) return errc::out_of_memory;
+        owned_descriptor owned(listening);
         auto* const fresh = new (std::nothrow)
             door<Make, Wrap>(*this, std::move(owned), everyone, std::move(make), options, std::move(wrap));
-        if (fresh == nullptr) return errc::out_of_memory;
-        fresh->enter(all_);
-        if (watch(*fresh, POLLIN)) return errc::none;
+        const errc answer = enter(fresh);
+        if (answer != errc::none || fresh->interest != 0) return answer;
+        if (fresh->is_gone) return errc::closed;
         retire(*fresh);
         return errc::out_of_memory;
     }
@@ -509,15 +388,8 @@ public:
     template <class Handler, class Wrap = plain>
     [[nodiscard]] errc add(int connected, Handler handler, connection_group& everyone,
                            const server_options& options = {}, Wrap wrap = {}) {
-        return enter(detail::owned_descriptor(connected), connected, std::move(handler), everyone, options,
-                     wrap, nullptr);
-    }
-    /// The same, but the descriptor stays the caller's, and is in use until `report` is written: in the turn in which the
-    /// connection has ended.
-    template <class Handler, class Wrap = plain>
-    [[nodiscard]] errc add_borrowed(int connected, Handler handler, connection_group& everyone,
-                                    const server_options& options, Wrap wrap, ending& report) {
-        return enter({}, connected, std::move(handler), everyone, options, wrap, &report);
+        owned_descriptor owned(connected);
+        return add(connected, std::move(owned), std::move(handler), everyone, options, wrap, nullptr);
     }
 
     /// Turns until nothing is left: no listener, no connection.
@@ -527,45 +399,60 @@ public:
     /// Waits for `longest` at most, does what there is to do, and comes back. Zero: only looks. False: nothing is left. One
     /// thread at a time, and not inside a handler.
     bool turn(duration longest) {
-        if (!is_open_ || all_.is_alone()) return false;
-        happening found[128];
-        for (const happening& each : wait(longest, found)) {
-            if (each.whose == nullptr) {
-                wakes_.clear();
-            } else if (!each.whose->is_gone) {
-                each.whose->on_events(each.events);
-            }
-        }
-        if (stops_.exchange(false, std::memory_order_acquire)) stop();
+        if (all_.empty()) return false;
+        detail::happening found[128];
+        for (const detail::happening& each : wait(longest, found))
+            if (!each.whose->is_gone) each.whose->on_events(each.events);
+        if (stops_.load(std::memory_order_acquire) && !std::exchange(stop_is_told_, true))
+            for (const auto& each : all_) wakes_.call(*each.second);
         for (std::size_t left = wakes_.count(); left > 0; --left) {
             watched* const next = wakes_.take();
             if (next != nullptr && !next->is_gone) next->on_turn();
         }
         const time_point now = std::chrono::steady_clock::now();
-        while (detail::timer* const due = timers_.take(now)) static_cast<watched*>(due)->on_turn();
+        while (!all_.empty() && all_.begin()->first <= now) {
+            watched& due = *all_.begin()->second;
+            call_at(due, no_deadline);
+            due.on_turn();
+        }
         bury();
-        return !all_.is_alone();
+        return !all_.empty();
     }
 
     /// Has a turn() that waits come back, or the next one not wait. Any thread.
     void wake() noexcept { wakes_.wake(); }
-    /// Closes the listeners, and refuses (503) those whose request is not complete. Any thread.
+    /// For good: closes the listeners, and refuses (503) whose request is not complete by now. Any thread.
     void stop_accepting() noexcept {
         stops_.store(true, std::memory_order_release);
         wake();
     }
 
 private:
+    template <class Handler, class Wrap>
+    friend ending serve(int, Handler, connection_group&, const server_options&, Wrap);
+
     static constexpr std::size_t buffer_size = 256 * 1024;
     static constexpr unsigned broken = POLLERR | POLLHUP | POLLNVAL;
+    static constexpr duration idle = std::chrono::seconds(1);
+
+    class bell final : public watched {
+    public:
+        explicit bell(detail::wake_list& wakes) noexcept
+            : watched(wakes.descriptor(), wakes), wakes_(wakes) {}
+        void on_events(unsigned) override { wakes_.clear(); }
+        void on_turn() override {}
+
+    private:
+        detail::wake_list& wakes_;
+    };
+
+    // ---- a connection
 
     struct wake_hook { // any thread
         detail::wake_list* wakes;
         watched* whose;
-        bool operator()() const noexcept { return wakes->call(whose->owed), true; }
+        bool operator()() const noexcept { return wakes->call(*whose), true; }
     };
-
-    // ---- a connection
 
     template <class Handler, class Stream>
     class peer final : public watched {
@@ -573,7 +460,7 @@ private:
 
     public:
         template <class Wrap>
-        peer(basic_loop& loop, detail::owned_descriptor owned, int number, Handler&& handler,
+        peer(basic_loop& loop, int number, owned_descriptor owned, Handler&& handler,
              connection_group& everyone, const server_options& options, Wrap& wrap, ending* report)
             : watched(number, loop.wakes_),
               loop_(loop),
@@ -592,10 +479,7 @@ private:
         }
         void on_turn() override {
             if (wants_.read && stream_.has_read_ahead()) read();
-            if (!is_gone) settle(ws_.run());
-        }
-        void on_stop() override {
-            if (ws_.opened() == nullptr) settle(ws_.close());
+            if (!is_gone) settle(loop_.stop_is_told_ && ws_.opened() == nullptr ? ws_.close() : ws_.run());
         }
 
     private:
@@ -610,21 +494,20 @@ private:
             }
         }
         void settle(endpoint_wants wants) {
-            wants_ = wants;
             unsigned wanted = stream_.owes_goodbye() ? POLLOUT : 0U;
             if (wants.read) wanted |= stream_.read_needs();
             if (wants.write) wanted |= stream_.write_needs();
-            if (!wants.finished && !loop_.watch(*this, wanted)) wants_ = ws_.abort(errc::out_of_memory);
+            wants_ = wants.finished || loop_.watch(*this, wanted) ? wants : ws_.abort(errc::out_of_memory);
             if (wants_.finished) {
                 if (report_ != nullptr) *report_ = ws_.how_it_ended();
                 return loop_.retire(*this);
             }
-            loop_.timers_.set(*this, wants_.deadline);
-            if (wants_.read && stream_.has_read_ahead()) loop_.wakes_.call(owed);
+            loop_.call_at(*this, wants_.deadline);
+            if (wants_.read && stream_.has_read_ahead()) loop_.wakes_.call(*this);
         }
 
         basic_loop& loop_;
-        detail::owned_descriptor owned_;
+        owned_descriptor owned_;
         ending* report_;
         Stream stream_;
         endpoint_wants wants_;
@@ -632,19 +515,14 @@ private:
     };
 
     template <class Handler, class Wrap>
-    errc enter(detail::owned_descriptor owned, int number, Handler&& handler, connection_group& everyone,
-               const server_options& options, Wrap& wrap, ending* report) {
+    errc add(int number, owned_descriptor owned, Handler&& handler, connection_group& everyone,
+             const server_options& options, Wrap& wrap, ending* report) {
         using stream_type = decltype(wrap(number));
         static_assert(stream<stream_type>);
-        if (!is_open_) return errc::out_of_memory;
         const int on = 1; // the writer gathers frames itself; Nagle would only delay the last one
         ::setsockopt(number, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        auto* const fresh = new (std::nothrow) peer<Handler, stream_type>(
-            *this, std::move(owned), number, std::move(handler), everyone, options, wrap, report);
-        if (fresh == nullptr) return errc::out_of_memory;
-        fresh->enter(all_);
-        fresh->on_turn();
-        return errc::none;
+        return enter(new (std::nothrow) peer<Handler, stream_type>(
+            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, report));
     }
 
     // ---- a listener
@@ -652,7 +530,7 @@ private:
     template <class Make, class Wrap>
     class door final : public watched {
     public:
-        door(basic_loop& loop, detail::owned_descriptor listening, connection_group& everyone, Make make,
+        door(basic_loop& loop, owned_descriptor listening, connection_group& everyone, Make make,
              const server_options& options, Wrap wrap)
             : watched(listening.get(), loop.wakes_),
               loop_(loop),
@@ -666,50 +544,55 @@ private:
 
         void on_events(unsigned) override {
             for (int left = 64; left > 0; --left) {
-                detail::owned_descriptor fresh = detail::accept_from(descriptor);
+                owned_descriptor fresh = take_one();
                 if (fresh.get() >= 0) {
-                    static_cast<void>(wsolo::detail::call_hook([&] { // a handler that is not made
+                    static_cast<void>(wsolo::detail::call_hook([&] { // a handler may fail to be made
                         auto handler = make_();
                         const int number = fresh.get();
-                        static_cast<void>(loop_.enter(std::move(fresh), number, std::move(handler), everyone_,
-                                                      options_, wrap_, nullptr));
+                        static_cast<void>(loop_.add(number, std::move(fresh), std::move(handler), everyone_,
+                                                    options_, wrap_, nullptr));
                     }));
-                    continue;
-                }
-                switch (errno) {
-                case ECONNABORTED:
-                case EINTR:
-                case EPROTO: continue; // this one vanished
-#if EAGAIN != EWOULDBLOCK
-                case EWOULDBLOCK:
-#endif
-                case EAGAIN: return;
-                default:
-                    if (!refuse_one()) return pause();
+                } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+                    return;
+                } else if (errno != ECONNABORTED && errno != EINTR && errno != EPROTO && !refuse_one()) {
+                    static_cast<void>(loop_.watch(*this, 0)); // a pause
+                    return loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
                 }
             }
         }
         void on_turn() override {
-            if (!loop_.watch(*this, POLLIN)) pause();
+            if (loop_.stop_is_told_) return loop_.retire(*this);
+            if (!loop_.watch(*this, POLLIN))
+                loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
         }
-        void on_stop() override { loop_.retire(*this); }
 
     private:
-        /// No descriptor or memory for another one: takes it with the spare one, and closes it.
-        bool refuse_one() {
-            spare_ = {};
-            const bool took_one = detail::accept_from(descriptor).get() >= 0;
-            spare_ = detail::open_spare();
-            return took_one;
+        static constexpr duration pause = std::chrono::milliseconds(100);
+
+        static owned_descriptor open_spare() noexcept {
+            return owned_descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
         }
-        void pause() {
-            static_cast<void>(loop_.watch(*this, 0));
-            loop_.timers_.set(*this, std::chrono::steady_clock::now() + std::chrono::milliseconds(100));
+        /// Negative: errno says why.
+        owned_descriptor take_one() noexcept {
+#if defined(__linux__)
+            return owned_descriptor(::accept4(descriptor, nullptr, nullptr, SOCK_CLOEXEC));
+#else
+            owned_descriptor fresh(::accept(descriptor, nullptr, nullptr));
+            if (fresh.get() >= 0) ::fcntl(fresh.get(), F_SETFD, FD_CLOEXEC);
+            return fresh;
+#endif
+        }
+        /// No descriptor or memory for it: takes it with the spare one, and closes it.
+        bool refuse_one() noexcept {
+            spare_.close();
+            const bool took_one = take_one().get() >= 0;
+            spare_ = open_spare();
+            return took_one;
         }
 
         basic_loop& loop_;
-        detail::owned_descriptor listening_;
-        detail::owned_descriptor spare_ = detail::open_spare();
+        owned_descriptor listening_;
+        owned_descriptor spare_ = open_spare();
         connection_group& everyone_;
         Make make_;
         const server_options options_;
@@ -718,69 +601,71 @@ private:
 
     // ---- all of them
 
+    errc enter(watched* fresh) {
+        if (fresh == nullptr) return errc::out_of_memory;
+        if (!is_open_ || !wsolo::detail::call_hook([&] { all_.emplace(no_deadline, fresh); })) {
+            delete fresh;
+            return errc::out_of_memory;
+        }
+        fresh->on_turn();
+        return errc::none;
+    }
     bool watch(watched& which, unsigned interest) noexcept {
-        if (!set_.change(which.descriptor, &which, which.interest, interest, which.slot)) return false;
+        if (which.interest == interest) return true;
+        if (!set_.change(which, interest)) return false;
         which.interest = interest;
         return true;
+    }
+    void call_at(watched& which, time_point at) noexcept {
+        if (which.due == at) return;
+        auto place = all_.extract({which.due, &which}); // so that no memory is needed
+        place.value().first = which.due = at;
+        all_.insert(std::move(place));
     }
     /// Destroyed at the turn's end, because it may be in a call of its own.
     void retire(watched& which) noexcept {
         which.is_gone = true;
         static_cast<void>(watch(which, 0));
-        timers_.set(which, no_deadline);
-        which.leave();
-        which.enter(gone_);
+        all_.erase({which.due, &which});
+        which.next_gone = std::exchange(gone_, &which);
     }
     void bury() {
-        while (!gone_.is_alone()) {
-            auto* const next = static_cast<watched*>(gone_.next);
-            next->leave();
-            delete next;
-        }
-    }
-    void stop() {
-        for (detail::link* next = all_.next; next != &all_;) {
-            watched& each = static_cast<watched&>(*next);
-            next = next->next; // on_stop() may retire it
-            each.on_stop();
-        }
+        while (gone_ != nullptr) delete std::exchange(gone_, gone_->next_gone);
     }
 
-    std::span<const happening> wait(duration longest, std::span<happening> room) {
-        time_point now = std::chrono::steady_clock::now();
+    std::span<const detail::happening> wait(duration longest, std::span<detail::happening> room) {
+        const time_point now = std::chrono::steady_clock::now();
         time_point until = deadline_after(now, longest);
-        if (timers_.first() < until) until = timers_.first();
+        if (all_.begin()->first < until) until = all_.begin()->first;
         const bool may_be_idle = buffer_ != nullptr && until - now > idle;
-        if (may_be_idle) until = now + idle;
+        if (may_be_idle) until = deadline_after(now, idle);
         const bool sleeps = until > now && wakes_.begin_sleep();
-        const std::size_t count = set_.wait(sleeps ? milliseconds_to(until, now) : 0, room);
-        if (sleeps) wakes_.end_sleep();
+        const std::size_t count = set_.wait(sleeps ? milliseconds(until, now) : 0, room);
+        wakes_.end_sleep();
         if (sleeps && count == 0 && may_be_idle) buffer_.reset();
         return room.first(count);
     }
-    static int milliseconds_to(time_point until, time_point now) noexcept {
+    static int milliseconds(time_point until, time_point now) noexcept {
         if (until == no_deadline) return -1;
-        constexpr std::chrono::minutes longest{1};
-        const duration left = until - now;
-        return static_cast<int>(
-            std::chrono::ceil<std::chrono::milliseconds>(left < longest ? left : duration(longest)).count());
+        constexpr duration longest = std::chrono::minutes(1);
+        const duration left = until - now < longest ? until - now : longest;
+        return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
     }
-
     /// Empty: there is no memory.
     mutable_bytes buffer() noexcept {
         if (buffer_ == nullptr) buffer_.reset(new (std::nothrow) std::byte[buffer_size]);
         return {buffer_.get(), buffer_ == nullptr ? 0 : buffer_size};
     }
-    static constexpr duration idle = std::chrono::seconds(1);
 
     detail::wake_list wakes_;
+    bell bell_{wakes_};
     Set set_;
-    std::size_t wake_slot_ = 0;
-    bool is_open_ = false;
-    std::atomic<bool> stops_{false};
-    detail::timer_heap timers_;
-    detail::link all_, gone_;
+    std::set<std::pair<time_point, watched*>> all_; ///< by when they are due
+    watched* gone_ = nullptr;
     std::unique_ptr<std::byte[]> buffer_;
+    std::atomic<bool> stops_{false};
+    bool stop_is_told_ = false;
+    bool is_open_ = false;
 };
 
 #if defined(__linux__)
@@ -797,8 +682,8 @@ ending serve(int connected, Handler handler, connection_group& everyone, const s
              Wrap wrap = {}) {
     basic_loop<poll_set> alone;
     ending how;
-    const errc refused =
-        alone.add_borrowed(connected, std::move(handler), everyone, options, std::move(wrap), how);
+    using none = wsolo::adapt::poll::detail::owned_descriptor; // it is borrowed
+    const errc refused = alone.add(connected, none(), std::move(handler), everyone, options, wrap, &how);
     if (refused != errc::none) how.reason = refused;
     alone.run();
     return how;
