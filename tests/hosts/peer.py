@@ -60,7 +60,8 @@ class Peer:
                 self.incoming.write(data)
 
     def _flush(self):
-        self.socket.sendall(self.outgoing.read())
+        if data := self.outgoing.read():
+            self.socket.sendall(data)
 
     def send(self, *pieces):
         """All of it, at once."""

@@ -95,6 +95,18 @@ def examine_once(command, case, tls, context, slack, environment=None):
     return None, time.monotonic() - began
 
 
+def starts(name, command, tls):
+    """Whether there is anything to examine. A host that can't do what is asked says so, and is left out."""
+    try:
+        with Host(command, tls):
+            return True
+    except Failed as why:
+        if "this host has no TLS" not in str(why):
+            raise SystemExit(str(why)) from None
+        print(f"   {name} has no TLS here", flush=True)
+        return False
+
+
 # What a sanitizer keeps of freed memory would count as held.
 ENVIRONMENT = {
     "ASAN_OPTIONS": "quarantine_size_mb=4:malloc_context_size=6",
@@ -164,6 +176,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         tls = make_certificate(folder) if options.tls else None
         context = ssl.create_default_context(cafile=tls[0]) if tls else None
+        hosts = {name: words for name, words in hosts.items() if starts(name, words.split(), tls)}
         printing = threading.Lock()
 
         def run(name, case):

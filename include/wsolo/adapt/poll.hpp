@@ -51,7 +51,7 @@ struct read_result {
 };
 
 /// A byte stream over one descriptor, which it does not own. Everything belongs to the loop's thread. It stays where it is made,
-/// because `writing_end()`, the endpoint's transport, may know it; that one's end_output() may leave something to do.
+/// because `writing_end()`, the endpoint's transport, may know it.
 template <class T>
 concept stream = requires(T& s, const T& asked, mutable_bytes into) {
     { s.read(into) } noexcept -> std::same_as<read_result>;
@@ -61,9 +61,9 @@ concept stream = requires(T& s, const T& asked, mutable_bytes into) {
     { asked.write_needs() } noexcept -> std::same_as<unsigned>;
     /// Bytes that were read from the descriptor, and not handed out yet: nothing tells that they are there.
     { asked.has_read_ahead() } noexcept -> std::same_as<bool>;
-    /// The stream's own goodbye did not fit: finish_output() when the descriptor is writable.
-    { asked.owes_goodbye() } noexcept -> std::same_as<bool>;
-    { s.finish_output() } noexcept;
+    /// It took something, or was told to end its output, and the descriptor had no room: flush() when write_needs() is there.
+    { asked.has_unwritten() } noexcept -> std::same_as<bool>;
+    { s.flush() } noexcept;
 };
 
 class plain_stream {
@@ -83,8 +83,8 @@ public:
     [[nodiscard]] unsigned read_needs() const noexcept { return POLLIN; }
     [[nodiscard]] unsigned write_needs() const noexcept { return POLLOUT; }
     [[nodiscard]] bool has_read_ahead() const noexcept { return false; }
-    [[nodiscard]] bool owes_goodbye() const noexcept { return false; }
-    void finish_output() noexcept {}
+    [[nodiscard]] bool has_unwritten() const noexcept { return false; }
+    void flush() noexcept {}
 
 private:
     int descriptor_;
@@ -472,10 +472,10 @@ private:
 
         // What is readable comes first, also after a hang-up.
         void on_events(unsigned events) override {
-            if (stream_.owes_goodbye() && (events & (POLLOUT | broken)) != 0) stream_.finish_output();
-            const bool may_write = wants_.write && (events & (stream_.write_needs() | broken)) != 0;
+            const bool may_write = (events & (stream_.write_needs() | broken)) != 0;
             if (wants_.read && (events & (stream_.read_needs() | broken)) != 0) read();
-            if (!is_gone) settle(may_write ? ws_.run() : wants_);
+            if (may_write && stream_.has_unwritten()) stream_.flush();
+            if (!is_gone) settle(may_write && wants_.write ? ws_.run() : wants_);
         }
         void on_turn() override {
             if (wants_.read && stream_.has_read_ahead()) read();
@@ -494,9 +494,8 @@ private:
             }
         }
         void settle(endpoint_wants wants) {
-            unsigned wanted = stream_.owes_goodbye() ? POLLOUT : 0U;
-            if (wants.read) wanted |= stream_.read_needs();
-            if (wants.write) wanted |= stream_.write_needs();
+            unsigned wanted = wants.read ? stream_.read_needs() : 0U;
+            if (wants.write || stream_.has_unwritten()) wanted |= stream_.write_needs();
             wants_ = wants.finished || loop_.watch(*this, wanted) ? wants : ws_.abort(errc::out_of_memory);
             if (wants_.finished) {
                 if (report_ != nullptr) *report_ = ws_.how_it_ended();

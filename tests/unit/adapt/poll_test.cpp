@@ -557,8 +557,8 @@ public:
     unsigned read_needs() const noexcept { return POLLIN; }
     unsigned write_needs() const noexcept { return POLLOUT; }
     bool has_read_ahead() const noexcept { return at_ != kept_.size(); }
-    bool owes_goodbye() const noexcept { return owed_ > 0; }
-    void finish_output() noexcept {
+    bool has_unwritten() const noexcept { return owed_ > 0; }
+    void flush() noexcept {
         if (--owed_ == 0) ::shutdown(fd_, SHUT_WR);
     }
 
