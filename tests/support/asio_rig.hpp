@@ -31,6 +31,11 @@
 #include <vector>
 
 namespace asio_rig {
+#if defined(WSOLO_USE_BOOST_ASIO)
+inline namespace over_boost {
+#else
+inline namespace over_asio {
+#endif
 
 namespace net = wsolo::adapt::asio::net;
 using net::ip::tcp;
@@ -384,4 +389,5 @@ inline net::awaitable<void> leave(net::awaitable<tcp::socket> from, server& at) 
 }
 #endif
 
+} // inline namespace
 } // namespace asio_rig

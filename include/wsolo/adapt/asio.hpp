@@ -33,6 +33,7 @@
 #endif
 
 #if defined(WSOLO_USE_BOOST_ASIO)
+#define WSOLO_ASIO_IS_BOOST 1
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/buffer.hpp>
@@ -43,6 +44,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #else
+#define WSOLO_ASIO_IS_BOOST 0
 #include <asio/basic_stream_socket.hpp>
 #include <asio/basic_waitable_timer.hpp>
 #include <asio/buffer.hpp>
