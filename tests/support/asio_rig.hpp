@@ -1,6 +1,6 @@
 #pragma once
 // What the tests of adapt/asio*.hpp share: a server in a context of its own, peers on plain blocking sockets, handlers that
-// count themselves. The same text for standalone and Boost's Asio; TLS where OpenSSL is.
+// count themselves. Catch's assertions are one thread's at a time: those here run while the test's own thread waits for the others. The same text for standalone and Boost's Asio; TLS where OpenSSL is.
 
 #include <support/catch.hpp>
 #include <support/strict_parser.hpp>
@@ -385,7 +385,7 @@ inline net::awaitable<void> leave(net::awaitable<tcp::socket> from, server& at) 
     tcp::socket socket = co_await std::move(from);
     conversation ws(std::move(socket), at.everyone);
     const errc opened = co_await ws.opened();
-    CHECK(opened == errc::none);
+    at.log.add(at.log.opened, opened);
 }
 #endif
 
