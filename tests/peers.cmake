@@ -1,5 +1,5 @@
-# Other people's peers at the other end of a socket, label peer: the Autobahn suite without its section 9, and the clients
-# that are quickly had. Under `ctest -C full` all of Autobahn, every client, middle boxes (alone: `ctest -C full -L boxes`),
+# Other people's peers at the other end of a socket, label peer: the Autobahn suite without its section 9, the clients that
+# are quickly had, and the exam of the hosts. Under `ctest -C full` all of Autobahn, every client, middle boxes (alone: `ctest -C full -L boxes`),
 # hostile peers and the soak.
 #
 # Each takes what scripts/test has installed and is skipped where something is missing, and runs alone: a suite whose timers
@@ -26,6 +26,13 @@ endif()
 wsolo_add_peer_test(full.clients full 1800 "${scripts}/clients" --no-install)
 wsolo_add_peer_test(full.boxes full 900 "${scripts}/boxes" --no-install)
 set_tests_properties("${WSOLO_TEST_PREFIX}full.boxes" PROPERTIES LABELS "full;boxes")
+if(WSOLO_BUILD_EXAMPLES)
+    wsolo_add_peer_test(peer.hosts "" 300 "${scripts}/hosts" --no-install --build "${PROJECT_BINARY_DIR}")
+endif()
+wsolo_add_peer_test(full.hosts_address full 1800 "${scripts}/hosts" --no-install --sanitize address)
+wsolo_add_peer_test(full.hosts_thread full 1800 "${scripts}/hosts" --no-install --sanitize thread)
+wsolo_add_peer_test(full.hosts_tls full 900 "${scripts}/hosts" --no-install --tls)
+wsolo_add_peer_test(full.hosts_teeth full 900 "${scripts}/hosts" --no-install --teeth)
 wsolo_add_peer_test(full.hostile full 1800 "${scripts}/hostile" --no-install)
 wsolo_add_peer_test(full.hostile_threads full 1800 "${scripts}/hostile" --no-install --threads 3)
 wsolo_add_peer_test(full.soak full 1800 "${scripts}/soak" --no-install --minutes 2)

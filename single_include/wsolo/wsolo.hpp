@@ -7036,7 +7036,7 @@ private:
 // The reader's machine without its key source: frames become messages, fragments, control frames, or the end.
 //
 // Laws of this file:
-// - One buffer holds what a read cut: the message so far, and behind it the control frame so far. Data cannot
+// - One buffer holds what a read cut: the message so far, and after it the control frame so far. Data cannot
 //   come while a control frame is unfinished, so the second is always the tail.
 // - What the last event pointed to is given back only when the next one is asked for.
 
@@ -7188,7 +7188,7 @@ private:
         const result<close_body> parsed = parse_close_body(unmasked_bytes(body));
         if (!parsed) return fail(parsed.error(), found);
         phase = read_phase::peer_closed;
-        // A message cut off by the Close goes with it. A Close that was kept behind it is moved away from it first.
+        // A message cut off by the Close goes with it. A Close that was kept after it is moved away from it first.
         if (!delivered_) {
             kept_.release();
         } else if (tail_at_ != 0) {
@@ -7203,7 +7203,7 @@ private:
         return true;
     }
 
-    /// `unread`: how many bytes of the part that came last lie behind what broke the rule.
+    /// `unread`: how many bytes of the part that came last lie after what broke the rule.
     bool fail(errc broken, event& found, std::size_t unread = 0) noexcept {
         ignored += unread;
         phase = read_phase::failed;
@@ -7230,14 +7230,14 @@ private:
         has_looked_ = false;
     }
 
-    /// The bad byte is the first behind those that were valid, unless the text only stops too early.
+    /// The bad byte is the first after those that were valid, unless the text only stops too early.
     [[gnu::noinline]] bool fail_text(const utf8_validator& text, std::uint64_t before, std::size_t size,
                                      event& found) noexcept {
         const auto taken = static_cast<std::size_t>(text.valid_up_to() - before);
         return fail(errc::invalid_utf8, found, taken < size ? size - taken - 1 : 0);
     }
 
-    /// What comes behind the end of the connection; after give_up() first the failure itself.
+    /// What comes after the end of the connection; after give_up() first the failure itself.
     bool refuse(mutable_bytes& input, event& found) noexcept {
         ignored += input.size();
         input = {};
@@ -7313,7 +7313,7 @@ private:
 // - Every split of the input gives the same messages, control frames and failure.
 // - A message that lies whole in the input is handed out where it lies, unmasked in place. One that does not
 //   is put together in memory that grows only by bytes that arrived; a control frame cut by a read is kept
-//   behind it.
+//   after it.
 // - Nothing is written and no clock is read. What this side owes the peer is part of the event.
 // - Once the peer closed, or the reading failed, nothing of an unfinished message is kept.
 // - No input is lost in silence: what follows a Close or a failure is counted, and a loop left early must
@@ -7386,7 +7386,7 @@ public:
     [[nodiscard]] errc error() const noexcept { return state_.error; }
     /// Whether more input can give more events: neither the peer's Close nor a failure was read.
     [[nodiscard]] bool open() const noexcept { return state_.phase == detail::read_phase::open; }
-    /// Bytes that came behind the peer's Close or a failure, or were given up; they were not looked at.
+    /// Bytes that came after the peer's Close or a failure, or were given up; they were not looked at.
     [[nodiscard]] std::uint64_t ignored() const noexcept { return state_.ignored; }
 
 private:
@@ -10158,7 +10158,8 @@ enum class end_of_write : std::uint8_t {
 ///   than offered. A non-blocking transport ignores the deadline and answers would_block; a blocking one
 ///   waits until the deadline and answers timed_out. The parts are valid during the call only; there is at
 ///   least one, none is empty.
-/// - `finish(why)`: called exactly once, as the writer's last call: a notice. Only `aborted` asks for something.
+/// - `finish(why)`: called exactly once, as the writer's last call: a notice. Only `aborted` asks for something. (A connection
+///   whose handshake failed had no writer: disconnect() is all that is called.)
 template <class T>
 concept transport = requires(T& connection, std::span<const const_bytes> parts, time_point deadline) {
     { connection.write(parts, deadline) } -> std::same_as<io_result>;
@@ -10168,7 +10169,8 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
 /// A transport whose byte stream can be ended in two steps, by the owner of the connection (an endpoint, or the user of a
 /// stream_end) and after the writer's finish(), in the thread that pumps:
 /// - `end_output()`: our FIN. The peer's bytes can still be read. At most once.
-/// - `disconnect()`: both directions end. At most once, last.
+/// - `disconnect()`: both directions end. At most once, last; but before finish() where cancel_write() did not end a write in
+///   flight: that ends it, by its `done`.
 /// It may have `unsent()` as well: how many bytes it took that the peer has not acknowledged yet. Then a peer that takes
 /// what lies in the system's buffer is known to be alive.
 template <class T>
@@ -10234,7 +10236,7 @@ private:
 ///   during the call only, the bytes that it names until `done`. A transport that can bound a write itself
 ///   ends it at the deadline with timed_out; another ignores the deadline: pump() looks.
 /// - `cancel_write()`: the write in flight is to end soon, by its `done`, with what it took. At most once for
-///   each; may do nothing, then the writer waits.
+///   each; may do nothing, then the writer waits (and an endpoint calls disconnect()).
 /// - `finish(why)`: as a transport's, with no write in flight, but for a writer that is destroyed with one.
 template <class T>
 concept completion_transport =
@@ -10278,6 +10280,12 @@ struct taken {
         0; ///< bytes that the begun frame still has; 0: the wire ends on a frame boundary
     lane_id begun = lane_id::data;
 
+    /// In place: assigned from a new one, it would wait for that one's stores.
+    void clear() noexcept {
+        for (share& each : lanes) each.bytes = each.frames = 0;
+        begun_rest = 0;
+        begun = lane_id::data;
+    }
     [[nodiscard]] share& operator[](lane_id id) noexcept { return lanes[static_cast<std::size_t>(id)]; }
     [[nodiscard]] const share& operator[](lane_id id) const noexcept {
         return lanes[static_cast<std::size_t>(id)];
@@ -10318,9 +10326,10 @@ public:
     [[nodiscard]] std::span<const const_bytes> parts() const noexcept { return {views_, parts_}; }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
-    /// The transport took the first `count` bytes. O(parts), and O(frames of one part) where it stopped inside.
-    [[nodiscard]] taken take(std::size_t count) const noexcept {
-        taken result;
+    /// The transport took the first `count` bytes; `result` is filled where it lies. O(parts), and O(frames of one part)
+    /// where it stopped inside.
+    void take(std::size_t count, taken& result) const noexcept {
+        result.clear();
         for (std::size_t at = 0; count != 0; ++at) {
             const const_bytes view = views_[at];
             const origin& part = origins_[at];
@@ -10333,7 +10342,6 @@ public:
             else
                 stop_inside(result, part, view.data(), share);
         }
-        return result;
     }
 
 private:
@@ -11093,7 +11101,7 @@ namespace wsolo::inline WSOLO_ABI::detail {
 
 class spares {
 public:
-    /// `first`: an empty block, which costs nothing to keep.
+    /// `first`: an empty block, which costs nothing to keep, or nullptr.
     explicit spares(block* first) noexcept : blocks_(first) {}
     spares(const spares&) = delete;
     spares& operator=(const spares&) = delete;
@@ -11164,7 +11172,7 @@ private:
 // ---- wsolo/write/detail/queue.hpp
 // Everything queued on one connection: four lanes of entries, the blocks of the small frames among them, the data that
 // waits for a fragmented message to end, and the senders that wait for room. One heap block, there while the writer is
-// busy; the first small frames lie in it.
+// busy; the first small frames may lie in it.
 //
 // Laws of this file:
 // - The outbox's lock is held around every call, but for `write_deadline`, which is the running thread's.
@@ -11216,10 +11224,11 @@ struct [[nodiscard]] verdict {
 
 class queue {
 public:
+    /// With room for small frames, or, where the first one owns its memory, without: most writers are idle again after it.
     /// nullptr when there is no memory.
-    [[nodiscard]] static queue* make() noexcept {
-        void* memory = std::malloc(heap_bytes);
-        return memory == nullptr ? nullptr : ::new (memory) queue;
+    [[nodiscard]] static queue* make(bool with_room = true) noexcept {
+        void* memory = std::malloc(with_room ? heap_bytes : sizeof(queue));
+        return memory == nullptr ? nullptr : ::new (memory) queue(with_room);
     }
     static void destroy(queue* old) noexcept {
         if (old == nullptr) return;
@@ -11505,7 +11514,8 @@ public:
     time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
 
 private:
-    queue() noexcept : spares_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
+    explicit queue(bool with_room) noexcept
+        : spares_(with_room ? block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block)) : nullptr) {}
     ~queue() {
         for (lane& each : lanes_) {
             while (entry* item = each.entries.pop()) {
@@ -11728,9 +11738,9 @@ public:
     // ---- any thread
 
     /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
-    /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of `kept`, where
-    /// that is not null). An entry
-    /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
+    /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of
+    /// `kept`, where that is not null). An entry that was not taken over is the caller's, in `owned`. The caller runs
+    /// `after`, then what is owed.
     template <class Encode, class Make>
     push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
         lock_.lock();
@@ -11758,8 +11768,8 @@ public:
         for (;; lock_.lock()) {
             const need missing = try_push(what, owned, encode, fresh, result, after);
             lock_.unlock();
-            if (missing.what == need::nothing) return result;
-            const bool is_found = missing.what == need::entry
+            if (missing == need::nothing) return result;
+            const bool is_found = missing == need::entry
                                       ? (owned = make(std::exchange(fresh.kept, nullptr))) != nullptr
                                       : fresh.find(missing);
             if (is_found) continue;
@@ -12028,9 +12038,12 @@ public:
 
 private:
     /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
-    struct need {
-        enum kind : std::uint8_t { nothing, queue, block, entry } what = nothing;
-        std::uint32_t bytes = 0;
+    enum class need : std::uint8_t {
+        nothing,
+        queue,      ///< with room for small frames
+        bare_queue, ///< without
+        block,      ///< of `block_size` bytes
+        entry,
     };
     /// What was found.
     struct fresh_memory {
@@ -12038,6 +12051,7 @@ private:
         block* room = nullptr;
         entry* kept = nullptr; ///< an old one's memory, for make()
         queue* idle = nullptr; ///< not needed any more
+        std::uint32_t block_size = 0;
 
         fresh_memory() = default;
         fresh_memory(const fresh_memory&) = delete;
@@ -12048,10 +12062,10 @@ private:
             entry::destroy(kept);
             queue::destroy(idle);
         }
-        [[nodiscard]] bool find(const need& missing) noexcept {
-            if (missing.what == need::queue) return (work = queue::make()) != nullptr;
+        [[nodiscard]] bool find(need missing) noexcept {
+            if (missing != need::block) return (work = queue::make(missing == need::queue)) != nullptr;
             block::destroy(room); // the wish may have grown meanwhile
-            return (room = block::make(missing.bytes)) != nullptr;
+            return (room = block::make(block_size)) != nullptr;
         }
     };
 
@@ -12069,23 +12083,23 @@ private:
                   errands& after) noexcept {
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
             result = {errc::closed};
-            return {};
+            return need::nothing;
         }
         const draft now = judge(what, owned);
         if (now.fits.error == errc::none) {
             const need missing = find_memory(what, now, fresh, after);
-            if (missing.what != need::nothing) return missing;
+            if (missing != need::nothing) return missing;
             commit(what, now, owned, encode, after);
             result = {errc::none, turn_after(what)};
         } else if (now.fits.error == errc::queue_full && what.waiter != nullptr) {
-            if (!find_queue(fresh)) return {need::queue};
+            if (!find_queue(fresh)) return need::queue;
             queue_->wait(*what.waiter, books_.grantable(accounts::charge_of(what.size)));
             // A thread may wait under its own cork: it has the queue driven.
             result = {errc::queue_full, has_work() ? claim_at_once() : wake::nothing};
         } else {
             result = {now.fits.error};
         }
-        return {};
+        return need::nothing;
     }
 
     /// Fits?
@@ -12104,14 +12118,16 @@ private:
 
     /// Memory?
     need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& after) noexcept {
-        if (!find_queue(fresh)) return {need::queue};
-        if (now.is_owned || now.extends) return {};
-        if (must_own(what)) {
+        const bool is_small = !now.is_owned && !must_own(what);
+        if (!find_queue(fresh)) return is_small ? need::queue : need::bare_queue;
+        if (now.is_owned || now.extends) return need::nothing;
+        if (!is_small) {
             fresh.kept = queue_->take_kept(what.size);
-            return {need::entry};
+            return need::entry;
         }
-        if (queue_->find_room(what, fresh.room, after)) return {};
-        return {need::block, queue_->wanted_block(what, books_)};
+        if (queue_->find_room(what, fresh.room, after)) return need::nothing;
+        fresh.block_size = queue_->wanted_block(what, books_);
+        return need::block;
     }
     [[nodiscard]] bool find_queue(fresh_memory& fresh) noexcept {
         if (queue_ == nullptr) queue_ = std::exchange(fresh.work, nullptr);
@@ -12208,7 +12224,7 @@ private:
     void settle(round& how, errands& after) noexcept {
         if (queue_ == nullptr) return;
         queue_->account(how.done, books_, after);
-        how.done = {};
+        how.done.clear();
         serve_waiters(after);
         how.high = books_.take_climb();
         how.low = books_.take_fall(queue_->held);
@@ -12319,7 +12335,8 @@ public:
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as send_text's;
-    /// after queue_full the part may be tried again, after too_large only a shorter one. `on_done` is called once with what became of this part.
+    /// after queue_full the part may be tried again, after too_large only a shorter one. `on_done` is called once with what
+    /// became of this part.
     [[nodiscard]] errc write(const_bytes part, on_outcome on_done = {}) { return push(part, false, on_done); }
 
     /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `on_done` is called
@@ -12451,12 +12468,12 @@ private:
 // - A process that slept blames no peer: a write is judged late only after it was tried once more, and took nothing. If it
 //   took something then, and comes back late by a quarter of its timeout, it has all of it again: a loop that is awake is
 //   never that late, so a peer that drips gains nothing.
+// - What was taken is filled in where the loop reads it: a copy right after it was written would wait for the stores.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// What came of a write.
+/// What came of a write, besides what was taken.
 struct written {
-    taken done{};
     errc error = errc::none;
     bool is_blocked = false; ///< nothing wrong, but the transport must become writable first
     bool is_abandoned =
@@ -12484,8 +12501,8 @@ struct written {
 }
 
 /// After it: what was taken, and until when the rest has time.
-[[nodiscard]] inline taken account(const batch& plan, queue& work, const drive_options& options,
-                                   const io_result& io, time_point now) noexcept {
+inline void account(const batch& plan, queue& work, const drive_options& options, const io_result& io,
+                    time_point now, taken& done) noexcept {
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
     WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
                  "a transport took nothing and called it ok");
@@ -12498,7 +12515,7 @@ struct written {
         work.write_deadline =
             slept ? fresh : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
     }
-    return plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes());
+    plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes(), done);
 }
 
 /// What the answer means, for a write that was tried at `tried`. `drain_deadline`: of a close or an abort.
@@ -12529,16 +12546,16 @@ io_result call_write(Transport& connection, const batch& plan, time_point deadli
 #endif
 }
 
-/// A whole write. No lock is held.
+/// A whole write, and into `done` what it took. No lock is held.
 template <class Traits, transport Transport>
 written write_once(Transport& connection, const batch& plan, queue& work, const drive_options& options,
-                   time_point drain_deadline) {
+                   time_point drain_deadline, taken& done) {
     const time_point tried = Traits::clock::now();
     const time_point deadline = earlier(start_write(work, options, tried), drain_deadline);
     const io_result io = call_write(connection, plan, deadline);
     written made;
     const bool is_whole = io.transferred == plan.bytes();
-    made.done = account(plan, work, options, io, is_whole ? tried : Traits::clock::now());
+    account(plan, work, options, io, is_whole ? tried : Traits::clock::now(), done);
     made.error = judge(io, work, drain_deadline, tried);
     made.is_blocked = io.status == io_status::would_block;
     made.transport_error = io.error;
@@ -12602,12 +12619,12 @@ public:
     }
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
 
-    /// Once it is over: what it did. Frees it.
-    [[nodiscard]] written collect(queue& work, const drive_options& options,
-                                  time_point drain_deadline) noexcept {
+    /// Once it is over: what it did, and into `done` what it took. Frees it.
+    [[nodiscard]] written collect(queue& work, const drive_options& options, time_point drain_deadline,
+                                  taken& done) noexcept {
         written made;
         if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
-        made.done = account(plan, work, options, how, traits::clock::now());
+        account(plan, work, options, how, traits::clock::now(), done);
         made.error = judge(how, work, drain_deadline, tried_);
         // A cancelled write that took something all the same is not blamed: what is left is tried once more.
         if (is_cancelled() && made.error != errc::none) made.error = cancelled_;
@@ -12802,14 +12819,13 @@ private:
         std::size_t bytes = 0, frames = 0;
         round now;
         written last;
-        if (is_in_flight() && !collect(last, now.deadline)) return {pump_status::blocked, now.deadline};
+        if (is_in_flight() && !collect(last, now)) return {pump_status::blocked, now.deadline};
         batch plan;
         plan.clear();
         for (;;) {
-            bytes += last.done.bytes();
-            frames += last.done.frames();
-            if (last.error != errc::none) return finish(last);
-            now.done = std::exchange(last.done, {});
+            bytes += now.done.bytes();
+            frames += now.done.frames();
+            if (last.error != errc::none) return finish(last, now);
             now.is_blocked = last.is_blocked;
             now.is_used_up = (quantum != 0 && bytes >= quantum) ||
                              (options_.pump_frames != 0 && frames >= options_.pump_frames);
@@ -12823,7 +12839,7 @@ private:
             case next_step::parked: return {pump_status::blocked, now.deadline};
             case next_step::handed_over: return call_hook();
             case next_step::drained:
-            case next_step::aborted: return finish({});
+            case next_step::aborted: return finish({}, now);
             case next_step::tell:
                 if (now.high) observe([this] { observer_.on_high_water(); });
                 if (now.low) observe([this] { observer_.on_low_water(); });
@@ -12835,7 +12851,7 @@ private:
         }
     }
 
-    /// Writes the batch. False: the write was started, and the turn waits for it.
+    /// Writes the batch; `now.done` is what it took. False: the write was started, and the turn waits for it.
     bool perform(const batch& plan, round& now, written& last) {
         if constexpr (completes) {
             started_ = started::make(weak_handle(*self_));
@@ -12845,9 +12861,9 @@ private:
             }
             started_->plan = plan;
             started_->start(transport_, box.work(), options_, now.drain_deadline);
-            return collect(last, now.deadline);
+            return collect(last, now);
         } else {
-            last = write_once<Traits>(transport_, plan, box.work(), options_, now.drain_deadline);
+            last = write_once<Traits>(transport_, plan, box.work(), options_, now.drain_deadline, now.done);
             return true;
         }
     }
@@ -12857,8 +12873,8 @@ private:
         return false;
     }
 
-    /// Whether the started write is over: `last` says what it did. Else the turn is parked.
-    bool collect([[maybe_unused]] written& last, [[maybe_unused]] time_point& deadline) {
+    /// Whether the started write is over: `last` and `now.done` say what it did. Else the turn is parked.
+    bool collect([[maybe_unused]] written& last, [[maybe_unused]] round& now) {
         if constexpr (completes) {
             for (;;) {
                 errands todo;
@@ -12867,7 +12883,7 @@ private:
                 if (how.high) observe([this] { observer_.on_high_water(); });
                 if (how.is_over) {
                     const time_point drain = how.drains ? how.deadline : no_deadline;
-                    last = std::exchange(started_, nullptr)->collect(box.work(), options_, drain);
+                    last = std::exchange(started_, nullptr)->collect(box.work(), options_, drain, now.done);
                     return true;
                 }
                 if (!started_->is_cancelled() && (how.is_dying || Traits::clock::now() >= how.deadline)) {
@@ -12878,7 +12894,7 @@ private:
                     last.error = errc::aborted;
                     return last.is_abandoned = true;
                 } else {
-                    deadline =
+                    now.deadline =
                         started_->is_cancelled() ? no_deadline : how.deadline; // no more can be asked of it
                     if (box.park_started(started_->is_over, how.deadline)) return false;
                 }
@@ -12887,10 +12903,8 @@ private:
         return true;
     }
 
-    /// The end. `last`: the write that failed, if one did.
-    pump_result finish(const written& last) {
-        round rest;
-        rest.done = last.done;
+    /// The end. `last`: the write that failed, if one did; `rest`: what it took.
+    pump_result finish(const written& last, round& rest) {
         {
             errands todo;
             const bool is_late = last.error == errc::write_timed_out || last.error == errc::drain_timed_out;
@@ -13374,8 +13388,7 @@ private:
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
     }
-    errc queue_owned(detail::offer what, detail::entry* owned) {
-        what.size = owned->size;
+    errc queue_owned(const detail::offer& what, detail::entry* owned) {
         detail::errands todo;
         const detail::push_result pushed = push_entry(what, owned, todo);
         detail::entry::destroy(owned);
@@ -13505,7 +13518,8 @@ public:
     }
 
     /// Adds bytes (a 101 response, an acknowledgement frame) that leave first, in the order of these calls. They are
-    /// copied; each call counts as one frame in the report. errc::out_of_memory; queue_full above 64 KiB; closed when the writer ended first.
+    /// copied; each call counts as one frame in the report. errc::out_of_memory; queue_full above 64 KiB; closed when the
+    /// writer ended first.
     [[nodiscard]] errc acknowledge(const_bytes bytes) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "acknowledge() after open() or reject()");
         if (bytes.empty()) return errc::none;
@@ -13520,8 +13534,8 @@ public:
 
     /// Bounds the handshake: the first pump() at `deadline` or later ends the writer with errc::handshake_timeout, and
     /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any other
-    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Takes the heap block (1 KiB) that the first frame
-    /// would. errc::out_of_memory; closed when it is over already.
+    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Takes the heap block (1 KiB)
+    /// that the first small frame would. errc::out_of_memory; closed when it is over already.
     [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
         detail::queue* fresh = detail::queue::make();
@@ -13698,9 +13712,9 @@ struct [[nodiscard]] end_actions {
 class stream_end {
 public:
     constexpr stream_end(role side, const end_options& options) noexcept
-        : close_timeout_(bound_of(options.close_timeout)),
-          linger_timeout_(bound_of(options.linger_timeout)),
-          bytes_left_(bound_of(options.linger_bytes)),
+        : bytes_left_(bound_of(options.linger_bytes)),
+          close_timeout_(options.close_timeout),
+          linger_timeout_(options.linger_timeout),
           self_(side) {}
 
     // ---- events
@@ -13728,6 +13742,8 @@ public:
 
     // ---- answers
 
+    /// end_options::close_timeout; duration::max(): no bound.
+    [[nodiscard]] constexpr duration close_timeout() const noexcept { return close_timeout_.get(); }
     /// What is due at `now`. A call too many is harmless.
     constexpr end_actions next(time_point now) noexcept {
         if (is_waiting() && (has_passed(now) || bytes_left_ == 0)) {
@@ -13788,7 +13804,7 @@ private:
         has_looked_ = has_slept_ = false;
     }
     [[nodiscard]] constexpr duration bound() const noexcept {
-        return stage_ == stage::await_close ? close_timeout_ : linger_timeout_;
+        return (stage_ == stage::await_close ? close_timeout_ : linger_timeout_).get();
     }
     [[nodiscard]] constexpr duration quarter() const noexcept { return bound() / 4; }
     [[nodiscard]] constexpr time_point until() const noexcept { return deadline_after(since_, bound()); }
@@ -13802,17 +13818,17 @@ private:
     }
 
     [[nodiscard]] constexpr bool is_fin_due() const noexcept {
-        if (output_ != output::drained) return false;
+        if (output_ != output::drained || gone_told_) return false;
         return is_gone() || input_ == input::unreadable || (input_ == input::closed && self_ == role::server);
     }
 
     time_point since_{};
-    duration close_timeout_;
-    duration linger_timeout_;
     std::uint64_t bytes_left_;
+    detail::short_duration close_timeout_;
+    detail::short_duration linger_timeout_;
     role self_;
-    output output_ = output::open;
-    input input_ = input::open;
+    output output_ : 2 = output::open;
+    input input_ : 2 = input::open;
     stage stage_ = stage::running;
     bool fin_told_ = false;
     bool gone_told_ = false;
@@ -14092,9 +14108,9 @@ public:
             code = code_;
             reason_size = reason_size_;
             std::memcpy(reason, reason_, reason_size);
-            within = done_by_ == no_deadline     ? duration::zero() // no bound
-                     : done_by_ - now < shortest ? shortest
-                                                 : done_by_ - now;
+            within = done_by_ == no_deadline                    ? duration::zero() // no bound
+                     : done_by_ < deadline_after(now, shortest) ? shortest
+                                                                : done_by_ - now;
         }
         const errc error = one.close(code, {reason, reason_size}, within);
         if (error != errc::none && error != errc::closed) one.abort(error); // it ends in any case
@@ -14102,6 +14118,7 @@ public:
 
     /// Leaves it to the member's own loop, unless the group was hurried meanwhile: then it begins now.
     void close_later(member& one, time_point at, time_point now) {
+        if (at == no_deadline) at -= duration(1); // as late as can be: "never" would leave it out
         bool is_late = false;
         {
             const scoped_hold hold(lock_);
@@ -14220,7 +14237,7 @@ private:
 // Who is there: connections of any type, in any number of loops and threads, that are sent to together and closed together.
 //
 //     wsolo::connection_group everyone;
-//     auto seat = everyone.join(connection.handle());              // an endpoint's own loop; it leaves with its seat
+//     const wsolo::errc joined = connection.join(everyone);        // in the connection's own loop; it leaves at its end
 //     everyone.send_text("tick");                                  // any thread; one frame for all
 //     everyone.close_all(wsolo::close_code::service_restart, "deploy", 30s, 20s);
 //     const wsolo::errc how = everyone.wait(deadline);             // until the last one has left; then report()
@@ -14230,7 +14247,8 @@ private:
 //   go holds up neither the sender nor the other members.
 // - No member is kept alive, and none is called under a lock. A member that is destroyed leaves.
 // - It starts no thread and sets no timer: closes that are spread over time are begun by each member's own loop, at the
-//   deadline that its seat tells it.
+//   deadline that its seat tells it. An endpoint sees to that itself. What is a member by join(handle) calls tick() of the seat
+//   that it gets in each turn, comes at its deadline(), and calls leave(how) at its end.
 // - Once it closes, no one joins.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -14756,6 +14774,8 @@ class head_output {
 public:
     /// What is to leave. Filled once, before the first step().
     [[nodiscard]] byte_buffer& bytes() noexcept { return bytes_; }
+    /// How many of them have left.
+    [[nodiscard]] std::size_t taken() const noexcept { return at_; }
 
     head_status step(Transport& to, time_point by, Owner&) {
         while (at_ < bytes_.size()) {
@@ -14810,6 +14830,7 @@ public:
     }
 
     [[nodiscard]] byte_buffer& bytes() noexcept { return bytes_; }
+    [[nodiscard]] std::size_t taken() const noexcept { return flight_ == nullptr ? 0 : flight_->at; }
 
     head_status step(Transport& to, time_point by, Owner& owner) {
         if (flight_ == nullptr) {
@@ -14943,11 +14964,12 @@ public:
         by = deadline_after(at, grace_);
         return false;
     }
-    /// As long as a write may stand, and what the minimum rate makes of its size.
+    /// As long as a write may stand, and what the minimum rate makes of its size. Without one each progress earns a fresh
+    /// timeout.
     void bound_output() {
         const writer_timeouts& times = parts.options.writing.timeouts;
-        const time_point least = deadline_after(now(), bound_of(times.write));
-        by = least == no_deadline ? least : extended(least, out.bytes().size(), times.min_rate);
+        by = deadline_after(now(), bound_of(times.write));
+        if (by != no_deadline && times.min_rate != 0) by = extended(by, out.bytes().size(), times.min_rate);
     }
 
     // ---- a turn
@@ -14972,6 +14994,8 @@ public:
 
     [[nodiscard]] weak_handle handle() const noexcept { return anchor_.handle(); }
     void ask() { static_cast<void>(ask_for_a_turn(parts.hook)); }
+    /// Waits for those that are inside ask(): from now on there are none, and `parts` may be moved.
+    void part() noexcept { anchor_ = {}; }
 
     Parts parts;
     head_output<transport_type, opening, Traits> out;
@@ -14989,7 +15013,9 @@ public:
 private:
     void write() {
         const time_point tried = now();
+        const std::size_t before = out.taken();
         const head_status left = out.step(parts.connection, by, *this);
+        if (out.taken() != before && parts.options.writing.timeouts.min_rate == 0) bound_output();
         if (left == head_status::failed) return give_up(errc::write_failed);
         if (left == head_status::blocked) return tried >= by ? give_up(errc::write_timed_out) : void();
         is_writing = false;
@@ -15172,14 +15198,14 @@ class input_rates {
 public:
     enum class kind : std::uint8_t { messages, bytes, control_frames };
 
-    input_rates(const reading_rate& bound, time_point start) noexcept
-        : wanted_((bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) !=
-                  0) {
-        if (wanted_) limits_.reset(new (std::nothrow) limits(bound, start));
+    input_rates(const reading_rate& bound, time_point start) noexcept {
+        if (is_wanted(bound)) limits_.reset(new (std::nothrow) limits(bound, start));
     }
 
-    /// False: there was no memory for it.
-    [[nodiscard]] bool is_whole() const noexcept { return !wanted_ || limits_ != nullptr; }
+    /// Of the bound that it was made with. False: there was no memory for it.
+    [[nodiscard]] bool is_whole(const reading_rate& bound) const noexcept {
+        return limits_ != nullptr || !is_wanted(bound);
+    }
 
     /// False: it comes faster than it may.
     [[nodiscard]] bool take(kind of, std::uint64_t count, time_point now) noexcept {
@@ -15199,8 +15225,11 @@ private:
         rate_limit messages, bytes, control_frames;
     };
 
+    static bool is_wanted(const reading_rate& bound) noexcept {
+        return (bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) != 0;
+    }
+
     std::unique_ptr<limits> limits_;
-    bool wanted_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15210,40 +15239,45 @@ private:
 //
 // Laws of this file:
 // - Each byte is copied in once, and moved at most once for each that was read: a pause after every message costs no more.
-// - Its memory goes when its last byte was read.
+// - Its memory goes when its last byte was read. Until there is one it is a null pointer.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
 class kept_input {
 public:
-    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size() - at_; }
+    [[nodiscard]] std::size_t size() const noexcept { return kept_ ? kept_->bytes.size() - kept_->at : 0; }
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
     /// What was not read. Valid until the next call that changes it.
-    [[nodiscard]] mutable_bytes view() noexcept { return bytes_.view().subspan(at_); }
+    [[nodiscard]] mutable_bytes view() noexcept {
+        return kept_ ? kept_->bytes.view().subspan(kept_->at) : mutable_bytes();
+    }
 
     /// False when there is no memory; nothing changed.
     [[nodiscard]] bool append(const_bytes more) noexcept {
-        if (at_ > bytes_.size() / 2) {
+        if (!kept_) kept_.reset(new (std::nothrow) kept);
+        if (!kept_) return false;
+        if (kept_->at > kept_->bytes.size() / 2) {
             byte_buffer fresh;
             if (!fresh.append(view())) return false;
-            bytes_ = std::move(fresh);
-            at_ = 0;
+            kept_->bytes = std::move(fresh);
+            kept_->at = 0;
         }
-        return bytes_.append(more);
+        return kept_->bytes.append(more);
     }
     /// All but the last `left` bytes were read.
     void keep_last(std::size_t left) noexcept {
-        at_ = bytes_.size() - left;
-        if (left == 0) release();
+        if (left == 0) return release();
+        kept_->at = kept_->bytes.size() - left;
     }
-    void release() noexcept {
-        bytes_.release();
-        at_ = 0;
-    }
+    void release() noexcept { kept_.reset(); }
 
 private:
-    byte_buffer bytes_;
-    std::size_t at_ = 0; ///< the first byte that was not read
+    struct kept {
+        byte_buffer bytes;
+        std::size_t at = 0; ///< the first byte that was not read
+    };
+
+    std::unique_ptr<kept> kept_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15299,15 +15333,22 @@ public:
     void start_write(std::span<const const_bytes> parts, time_point deadline, write_done done)
         requires completion_transport<Transport>
     {
-        transferred_ += started_;
-        started_ = 0;
-        for (const const_bytes part : parts) started_ += part.size();
+        transferred_ += last_.bytes;
+        last_ = {};
+        for (const const_bytes part : parts) last_.bytes += part.size();
         to_.start_write(parts, deadline, std::move(done));
     }
     void cancel_write()
         requires completion_transport<Transport>
     {
+        last_.is_cancelled = true;
         to_.cancel_write();
+    }
+    /// Whether the last write that was started was cancelled: it may have ended since.
+    [[nodiscard]] bool is_cancelled() const noexcept
+        requires completion_transport<Transport>
+    {
+        return last_.is_cancelled;
     }
     void finish(end_of_write why) { to_.finish(why); }
 
@@ -15327,9 +15368,15 @@ public:
     [[nodiscard]] Transport& transport_itself() noexcept { return to_; }
 
 private:
+    struct started {
+        std::uint64_t bytes = 0;
+        bool is_cancelled = false;
+    };
+    struct nothing {};
+
     [[no_unique_address]] Transport to_;
     std::uint64_t transferred_ = 0;
-    std::uint64_t started_ = 0; ///< by the write in flight
+    [[no_unique_address]] std::conditional_t<completion_transport<Transport>, started, nothing> last_{};
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15338,8 +15385,8 @@ private:
 // The Close that an endpoint owes its peer: it leaves when the messages before it are handled, or at a deadline.
 //
 // Laws of this file:
-// - Owed is a reply to the peer's Close or to what it broke, or the word that its stream ended without one.
-// - It takes memory only while it is owed. Without memory it can't wait: owe() gives it back.
+// - Owed is a reply to the peer's Close or to what it broke, or a Close of this side's for an error. The first one stands.
+// - A reply takes memory only while it is owed. Without memory it can't wait: owe() gives it back.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -15347,28 +15394,32 @@ class owed_close {
 public:
     /// False: there was no memory, and it is to be answered now.
     [[nodiscard]] bool owe(const control_frame& reply, time_point by) noexcept {
+        if (is_owed()) return true;
         by_ = by;
         reply_.reset(new (std::nothrow) control_frame(reply));
         return reply_ != nullptr;
     }
-    void owe_lost(time_point by) noexcept {
+    void owe(errc why, time_point by) noexcept {
+        if (is_owed()) return;
         by_ = by;
-        is_lost_ = true;
+        error_ = why;
     }
 
     [[nodiscard]] bool is_due(bool messages_are_over, time_point now) const noexcept {
-        return (reply_ || is_lost_) && (messages_are_over || now >= by_);
+        return is_owed() && (messages_are_over || now >= by_);
     }
     /// When it leaves at the latest.
-    [[nodiscard]] time_point deadline() const noexcept { return reply_ || is_lost_ ? by_ : no_deadline; }
+    [[nodiscard]] time_point deadline() const noexcept { return is_owed() ? by_ : no_deadline; }
 
     [[nodiscard]] std::unique_ptr<control_frame> take_reply() noexcept { return std::move(reply_); }
-    [[nodiscard]] bool take_lost() noexcept { return std::exchange(is_lost_, false); }
+    [[nodiscard]] errc take_error() noexcept { return std::exchange(error_, errc::none); }
 
 private:
+    [[nodiscard]] bool is_owed() const noexcept { return reply_ || error_ != errc::none; }
+
     std::unique_ptr<control_frame> reply_;
     time_point by_ = no_deadline;
-    bool is_lost_ = false;
+    errc error_ = errc::none;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15426,12 +15477,15 @@ public:
         return refusals_.load(std::memory_order_relaxed);
     }
 
+    /// Whether half is free. Asked after a refusal was noted: then this, or the loop after its next write, sees both.
+    template <class Writer>
+    [[nodiscard]] bool has_room(const Writer& out) const noexcept {
+        return out.queued_bytes() <= bytes_ && out.queued_frames() <= frames_;
+    }
     /// Whether to tell now.
     template <class Writer>
     [[nodiscard]] bool is_back(const Writer& out) noexcept {
-        if (!is_wanted_.load(std::memory_order_relaxed) || out.queued_bytes() > bytes_ ||
-            out.queued_frames() > frames_)
-            return false;
+        if (!is_wanted_.load(std::memory_order_relaxed) || !has_room(out)) return false;
         is_wanted_.store(false, std::memory_order_relaxed);
         return true;
     }
@@ -15537,7 +15591,8 @@ public:
         bytes_.fetch_add(marked_bytes_.exchange(0));
         count_.fetch_add(marked_count_.exchange(0));
     }
-    /// Nothing waits to be written any more. (What a handler counts only now is too much, until the next mark.)
+    /// Nothing waits to be written any more. (What a handler counts only now is too much, until the next mark; a handler
+    /// that finds it full then asks the loop to look again.)
     void clear() noexcept {
         if (count_.load() == 0) return;
         const std::size_t bytes = bytes_.exchange(0);
@@ -15583,7 +15638,7 @@ private:
 // - readable, and wants.read: receive() what one read brings; its end: end_of_input(); its error: end_of_input(why). In this
 //   order also after a hang-up: what is readable first. While wants.read is false look at none of these (take the socket
 //   out of the poll set, which tells hang-ups unasked): a receive() then is kept, within handling.max_bytes, or fails (1008).
-// - the schedule hook was called; writable, and wants.write; or wants.deadline has passed: run(), after receive().
+// - it was made; the schedule hook was called; writable, and wants.write; or wants.deadline has passed: run(), after receive().
 // - each answers what is wanted until the next call. finished: destroy it, outside of its callbacks, and close the socket.
 //
 // Laws of this file:
@@ -15596,6 +15651,9 @@ private:
 // - The first thing that went wrong names the end, and on_finished() is told of it once.
 
 namespace wsolo::inline WSOLO_ABI {
+
+template <class Opening>
+class basic_connection;
 
 /// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
 struct in_the_loop {};
@@ -15639,6 +15697,12 @@ class endpoint {
     /// In held_, beside a message's number.
     static constexpr std::uint64_t messages_over = std::uint64_t{1} << 63;
     struct nothing {};
+    struct cancelled_write {
+        time_point cut_by = no_deadline; ///< when it is ended by disconnect()
+    };
+    struct whole_writes {};
+    template <class Opening>
+    friend class basic_connection;
 
 public:
     static constexpr role self = Side::self;
@@ -15745,6 +15809,11 @@ public:
     }
     /// wants_message() says yes now.
     void want_messages() { inbox_.rouse(); }
+    /// A coroutine that was resumed by the writer threw: as a handler that does.
+    void fail_messages(errc why) {
+        handled_.close(why);
+        if (!inbox_.close(why)) static_cast<void>(close(close_code::internal_error, to_string(why)));
+    }
     /// The handler takes what is queued, and no more: closes, unless the end has begun.
     void want_no_more_messages() {
         if (inbox_.close()) static_cast<void>(close());
@@ -15811,7 +15880,8 @@ public:
     [[nodiscard]] ending how_it_ended() const noexcept { return ending_.how(out_.report(), inbox_.report()); }
 
 private:
-    /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
+    /// The loop's thread runs this endpoint: what it waited for here would never come. A wait for the writer is told so
+    /// (would_deadlock); one on handled() is only inside of on_message().
     struct in_the_turn {
         explicit in_the_turn(endpoint& of) noexcept : whole(&of), writing(of.out_.loop_scope()) {}
         loop_scope whole, writing;
@@ -15824,7 +15894,6 @@ private:
           end_(self, options.ending),
           rates_(options.rate, Traits::clock::now()),
           taken_(options.writing.timeouts.min_rate),
-          close_timeout_(bound_of(options.ending.close_timeout)),
           handle_quantum_(options.handle_quantum),
           max_kept_(bound_of(options.handling.max_bytes)),
           room_(options.writing.limits),
@@ -15835,10 +15904,12 @@ private:
           inbox_(inbox_hook{this}, options.handling),
           out_(std::forward<Writer>(writer)...) {
         detail::check_hooks<Handler, endpoint>();
+        const in_the_turn inside(
+            *this); // what holds this is not complete: hooks are called by the first run()
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
-        if (!made || !rates_.is_whole()) abort(errc::out_of_memory);
+        if (!made || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
     }
 
     static read_limits whole_messages(read_limits limits) noexcept {
@@ -15906,7 +15977,7 @@ private:
         has_stopped_reading_ = true;
         end_.on_unreadable(now);
         end_messages();
-        fail(why);
+        owe_end(why, now);
     }
     /// False: it comes faster than it may, and that was the end of reading.
     bool is_in_rate(rate_of which, std::uint64_t count, time_point now) {
@@ -15964,24 +16035,24 @@ private:
         ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
         counters_.bytes_received += found.payload().size();
         byte_buffer bytes;
-        if (!bytes.append(found.payload())) return lose(errc::out_of_memory);
+        if (!bytes.append(found.payload())) return lose(errc::out_of_memory, now);
         const std::size_t size = bytes.size();
         detail::received_item next(message(found.is_text(), std::move(bytes)), handled_);
         const errc refused = inbox_.push(std::move(next), size).error;
         if (refused == errc::none) return;
         next.abandon();
         if (refused == errc::closed) return;
-        if (refused != errc::queue_full) return lose(refused);
+        if (refused != errc::queue_full) return lose(refused, now);
         if constexpr (detail::has_on_refused<Handler, endpoint>)
             guard([&] { handler_.on_refused(*this, next.take_message()); });
     }
 
     /// A message could not be queued, so none after it is; those before it are still handled, unless the inbox
     /// itself says otherwise.
-    void lose(errc why) {
+    void lose(errc why, time_point now) {
         handled_.close(why);
         end_messages();
-        fail(why);
+        owe_end(why, now);
     }
 
     void end_input(errc why, time_point now) {
@@ -15996,7 +16067,7 @@ private:
         if (in_.open()) {
             ending_.blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
             // The other direction can still say what is wrong with that.
-            if (input_error_ == errc::none) owed_.owe_lost(deadline_after(now, close_timeout_));
+            if (input_error_ == errc::none) owe_end(errc::connection_lost, now);
         }
         end_messages();
     }
@@ -16055,7 +16126,10 @@ private:
 
     template <class Call>
     void guard(Call call) {
-        if (!detail::call_hook(call)) lose(errc::handler_failed);
+        if (detail::call_hook(call)) return;
+        handled_.close(errc::handler_failed);
+        end_messages();
+        fail(errc::handler_failed);
     }
 
     // ---- out
@@ -16063,9 +16137,15 @@ private:
     /// Counts what this side's user sent.
     errc count(std::size_t bytes, errc answer) {
         if (answer == errc::none) {
-            if (loop_scope::is_inside(&handled_)) replies_.add(bytes);
+            if (!loop_scope::is_inside(&handled_)) return answer;
+            replies_.add(bytes);
+            if (replies_.is_full() && out_.queued_frames() == 0)
+                wake_or_abort(); // the loop wrote it before it was counted, and sees no room without this
         } else if (answer == errc::queue_full) {
             room_.note_refusal();
+            if constexpr (detail::has_on_room<Handler, endpoint>) {
+                if (room_.has_room(out_)) wake_or_abort(); // the loop wrote all before the refusal was noted
+            }
         }
         return answer;
     }
@@ -16094,13 +16174,21 @@ private:
 
     /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
     void owe_close(const std::optional<control_frame>& reply, time_point now) {
-        if (reply && !owed_.owe(*reply, deadline_after(now, close_timeout_))) answer(*reply);
+        if (reply && !owed_.owe(*reply, deadline_after(now, end_.close_timeout()))) answer(*reply);
+    }
+    void owe_end(errc why, time_point now) {
+        ending_.blame(why);
+        owed_.owe(why, deadline_after(now, end_.close_timeout()));
     }
     void answer_close(time_point now) {
         if (!owed_.is_due(messages_are_over(), now)) return;
         if (const auto reply = owed_.take_reply()) answer(*reply);
-        if (owed_.take_lost())
+        const errc why = owed_.take_error();
+        if (why == errc::connection_lost) {
             static_cast<void>(close(close_code::protocol_error, "the stream ended without a Close frame"));
+        } else if (why != errc::none) {
+            fail(why);
+        }
     }
 
     // ---- the turn's end
@@ -16169,6 +16257,7 @@ private:
         const pump_result left = out_.pump();
         is_blocked_ = !ends_later && left.status == pump_status::blocked;
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
+        if constexpr (ends_later) bound_cancelled(left.status == pump_status::blocked, now);
         if (out_.queued_frames() == 0) replies_.clear();
         if (replies_.take_room()) {
             const in_the_turn inside(*this);
@@ -16191,6 +16280,18 @@ private:
         replies_.clear();
     }
 
+    /// A write that was cancelled and stands all the same is ended by the disconnect(), at once if all is aborted.
+    void bound_cancelled(bool is_in_flight, time_point now) {
+        if (!is_in_flight || !out_.connection().is_cancelled()) {
+            cancelled_.cut_by = no_deadline;
+            return;
+        }
+        if (cancelled_.cut_by == no_deadline) cancelled_.cut_by = deadline_after(now, end_.close_timeout());
+        const bool is_aborted = out_.report().reason != errc::none; // nothing else names it before the end
+        if (now >= cancelled_.cut_by || is_aborted) end_.on_abort();
+        write_deadline_ = end_.is_gone() ? no_deadline : cancelled_.cut_by;
+    }
+
     void tell_room() {
         if constexpr (detail::has_on_room<Handler, endpoint>) {
             if (!room_.is_back(out_)) return;
@@ -16205,7 +16306,7 @@ private:
 
     /// True: it is over.
     bool step_end(time_point now) {
-        if (!writer_is_over_) return false;
+        if (!writer_is_over_ && !end_.is_gone()) return false;
         const std::uint64_t handled = inbox_.report().messages_handled;
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
         const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
@@ -16222,11 +16323,11 @@ private:
             if (kept_.empty()) end_messages();
             handle_here();
             if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
-            handler_by_ = deadline_after(now, close_timeout_);
+            handler_by_ = deadline_after(now, end_.close_timeout());
         }
-        if (!end_.is_gone()) return false;
+        if (!end_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
         if (messages_are_over()) return true;
-        if (handles_on) handler_by_ = deadline_after(now, close_timeout_);
+        if (handles_on) handler_by_ = deadline_after(now, end_.close_timeout());
         if (now < handler_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
@@ -16253,7 +16354,7 @@ private:
         also(end_.deadline());
         also(owed_.deadline());
         also(seat_.deadline());
-        if (end_.is_gone()) also(handler_by_);
+        if (end_.is_gone() && writer_is_over_) also(handler_by_);
         return first;
     }
 
@@ -16268,10 +16369,10 @@ private:
     time_point message_by_ = no_deadline; ///< of an unfinished message
     detail::lazy_deadline told_deadline_;
     time_point handler_by_ = no_deadline; ///< while only a handler is waited for
+    [[no_unique_address]] std::conditional_t<ends_later, cancelled_write, whole_writes> cancelled_{};
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
     detail::owed_close owed_;
-    const duration close_timeout_;
     const std::uint32_t handle_quantum_;
     const std::size_t max_kept_;
     errc input_error_ = errc::none;
@@ -16454,6 +16555,7 @@ private:
     }
 
     endpoint_wants open(mutable_bytes rest) {
+        opening_->common.part(); // a completion may run the hook that is moved here
         const bool input_is_over = opening_->common.input_is_over;
         const errc input_error = opening_->common.input_error;
         byte_buffer early = std::move(opening_->common.early);
@@ -16464,6 +16566,7 @@ private:
         whole_.emplace(std::move(from.connection), std::move(from.hook), std::move(from.handler),
                        from.options, std::move(from.side), std::move(from.work));
         if constexpr (detail::has_on_upgraded<decltype(parts::handler), endpoint_type>) {
+            const typename endpoint_type::in_the_turn inside(*whole_); // its run() comes below
             if (!detail::call_hook([&] { whole_->handler().on_upgraded(*whole_); }))
                 whole_->abort(errc::handler_failed);
         }

@@ -113,17 +113,25 @@ private:
     bool has_owner_ = true;
 };
 
-/// The handler of a connection whose messages a coroutine takes.
-class talker : public in_a_coroutine {
-public:
-    explicit talker(std::shared_ptr<talk> with) noexcept : with_(std::move(with)) {}
-    void on_upgraded(auto& whole) {
-        with_->open(wsolo::conversation(whole));
-        with_->decide(errc::none);
+/// No hooks.
+struct no_hooks {};
+
+/// The handler of a connection whose messages a coroutine takes, with the user's other hooks.
+template <class Hooks>
+struct talker : Hooks, in_a_coroutine {
+    static_assert(!wsolo::detail::names_on_message<Hooks>(), "messages come to next(), not to on_message");
+
+    talker(Hooks rest_, std::shared_ptr<talk> with_)
+        : Hooks(std::move(rest_)), wsolo_talk_(std::move(with_)) {}
+
+    void on_upgraded(auto& endpoint_) {
+        wsolo_talk_->open(wsolo::conversation(endpoint_));
+        wsolo_talk_->decide(errc::none);
+        if constexpr (wsolo::detail::has_on_upgraded<Hooks, std::remove_reference_t<decltype(endpoint_)>>)
+            Hooks::on_upgraded(endpoint_);
     }
 
-private:
-    std::shared_ptr<talk> with_;
+    std::shared_ptr<talk> wsolo_talk_;
 };
 
 } // namespace detail
@@ -133,20 +141,22 @@ private:
 /// coroutine at a time awaits next(), others may send; close(), abort() and live() are any thread's.
 class conversation {
 public:
-    /// A server's: see serve().
-    template <class Stream>
-    conversation(Stream stream, connection_group& group, const server_options& options = {}) {
-        using session = detail::session<Stream, role::server, detail::talker, decided>;
-        std::make_shared<session>(std::move(stream), &group, detail::talker(shared_), decided{shared_},
-                                  options)
+    /// A server's: see serve(). `hooks` has any of a handler's but on_message(): on_request(), on_finished().
+    template <class Stream, class Hooks = detail::no_hooks>
+    conversation(Stream stream, connection_group& group, const server_options& options = {},
+                 Hooks hooks = {}) {
+        using handler = detail::talker<Hooks>;
+        using session = detail::session<Stream, role::server, handler, decided>;
+        std::make_shared<session>(std::move(stream), &group, handler(std::move(hooks), shared_),
+                                  decided{shared_}, options)
             ->start();
     }
     /// A client's: see connect().
-    template <class Stream, class Endpoints>
+    template <class Stream, class Endpoints, class Hooks = detail::no_hooks>
     conversation(Stream stream, Endpoints where, const client_request& request,
-                 const client_options& options = {}) {
-        asio::connect(std::move(stream), std::move(where), detail::talker(shared_), request, options,
-                      decided{shared_});
+                 const client_options& options = {}, Hooks hooks = {}) {
+        asio::connect(std::move(stream), std::move(where), detail::talker<Hooks>(std::move(hooks), shared_),
+                      request, options, decided{shared_});
     }
     conversation(conversation&&) noexcept = default;
     conversation& operator=(conversation&& other) noexcept {

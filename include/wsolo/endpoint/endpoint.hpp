@@ -88,6 +88,10 @@ class endpoint {
     /// In held_, beside a message's number.
     static constexpr std::uint64_t messages_over = std::uint64_t{1} << 63;
     struct nothing {};
+    struct cancelled_write {
+        time_point cut_by = no_deadline; ///< when it is ended by disconnect()
+    };
+    struct whole_writes {};
     template <class Opening>
     friend class basic_connection;
 
@@ -281,7 +285,6 @@ private:
           end_(self, options.ending),
           rates_(options.rate, Traits::clock::now()),
           taken_(options.writing.timeouts.min_rate),
-          close_timeout_(bound_of(options.ending.close_timeout)),
           handle_quantum_(options.handle_quantum),
           max_kept_(bound_of(options.handling.max_bytes)),
           room_(options.writing.limits),
@@ -293,11 +296,11 @@ private:
           out_(std::forward<Writer>(writer)...) {
         detail::check_hooks<Handler, endpoint>();
         const in_the_turn inside(
-            *this); // no hook is called before what holds this is complete: the first run() does it
+            *this); // what holds this is not complete: hooks are called by the first run()
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
-        if (!made || !rates_.is_whole()) abort(errc::out_of_memory);
+        if (!made || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
     }
 
     static read_limits whole_messages(read_limits limits) noexcept {
@@ -562,11 +565,11 @@ private:
 
     /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
     void owe_close(const std::optional<control_frame>& reply, time_point now) {
-        if (reply && !owed_.owe(*reply, deadline_after(now, close_timeout_))) answer(*reply);
+        if (reply && !owed_.owe(*reply, deadline_after(now, end_.close_timeout()))) answer(*reply);
     }
     void owe_end(errc why, time_point now) {
         ending_.blame(why);
-        owed_.owe(why, deadline_after(now, close_timeout_));
+        owed_.owe(why, deadline_after(now, end_.close_timeout()));
     }
     void answer_close(time_point now) {
         if (!owed_.is_due(messages_are_over(), now)) return;
@@ -671,13 +674,13 @@ private:
     /// A write that was cancelled and stands all the same is ended by the disconnect(), at once if all is aborted.
     void bound_cancelled(bool is_in_flight, time_point now) {
         if (!is_in_flight || !out_.connection().is_cancelled()) {
-            cut_by_ = no_deadline;
+            cancelled_.cut_by = no_deadline;
             return;
         }
-        if (cut_by_ == no_deadline) cut_by_ = deadline_after(now, close_timeout_);
+        if (cancelled_.cut_by == no_deadline) cancelled_.cut_by = deadline_after(now, end_.close_timeout());
         const bool is_aborted = out_.report().reason != errc::none; // nothing else names it before the end
-        if (now >= cut_by_ || is_aborted) end_.on_abort();
-        write_deadline_ = end_.is_gone() ? no_deadline : cut_by_;
+        if (now >= cancelled_.cut_by || is_aborted) end_.on_abort();
+        write_deadline_ = end_.is_gone() ? no_deadline : cancelled_.cut_by;
     }
 
     void tell_room() {
@@ -711,11 +714,11 @@ private:
             if (kept_.empty()) end_messages();
             handle_here();
             if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
-            handler_by_ = deadline_after(now, close_timeout_);
+            handler_by_ = deadline_after(now, end_.close_timeout());
         }
         if (!end_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
         if (messages_are_over()) return true;
-        if (handles_on) handler_by_ = deadline_after(now, close_timeout_);
+        if (handles_on) handler_by_ = deadline_after(now, end_.close_timeout());
         if (now < handler_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
@@ -757,11 +760,10 @@ private:
     time_point message_by_ = no_deadline; ///< of an unfinished message
     detail::lazy_deadline told_deadline_;
     time_point handler_by_ = no_deadline; ///< while only a handler is waited for
-    time_point cut_by_ = no_deadline;     ///< of a cancelled write that stands
+    [[no_unique_address]] std::conditional_t<ends_later, cancelled_write, whole_writes> cancelled_{};
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
     detail::owed_close owed_;
-    const duration close_timeout_;
     const std::uint32_t handle_quantum_;
     const std::size_t max_kept_;
     errc input_error_ = errc::none;

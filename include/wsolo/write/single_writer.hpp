@@ -365,8 +365,7 @@ private:
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
     }
-    errc queue_owned(detail::offer what, detail::entry* owned) {
-        what.size = owned->size;
+    errc queue_owned(const detail::offer& what, detail::entry* owned) {
         detail::errands todo;
         const detail::push_result pushed = push_entry(what, owned, todo);
         detail::entry::destroy(owned);

@@ -32,6 +32,7 @@
 #endif
 
 #if defined(WSOLO_USE_BOOST_ASIO)
+#define WSOLO_ASIO_IS_BOOST 1
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/buffer.hpp>
@@ -42,6 +43,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #else
+#define WSOLO_ASIO_IS_BOOST 0
 #include <asio/basic_stream_socket.hpp>
 #include <asio/basic_waitable_timer.hpp>
 #include <asio/buffer.hpp>
@@ -146,23 +148,20 @@ struct wake {
     Session* session;
 };
 
-/// The user's handler, in a session that wants to know when the connection is open.
+/// The user's handler, in a session that wants to know when the connection is open. (No name in it is likely to be one of the
+/// user's, which it would hide.)
 template <class Session, class Handler>
-class seated : public Handler {
+struct seated : Handler {
     static_assert(std::is_class_v<Handler> && !std::is_final_v<Handler>,
                   "a handler is a class that may be derived from");
 
-public:
-    seated(Handler handler, Session& home) : Handler(std::move(handler)), home_(&home) {}
-
-    void on_upgraded(auto& whole) {
-        if (!home_->seat(whole)) return;
-        if constexpr (wsolo::detail::has_on_upgraded<Handler, std::remove_reference_t<decltype(whole)>>)
-            Handler::on_upgraded(whole);
+    void on_upgraded(auto& endpoint_) {
+        if (!wsolo_session_->seat(endpoint_)) return;
+        if constexpr (wsolo::detail::has_on_upgraded<Handler, std::remove_reference_t<decltype(endpoint_)>>)
+            Handler::on_upgraded(endpoint_);
     }
 
-private:
-    Session* home_;
+    Session* wsolo_session_;
 };
 
 /// Nobody waits for the opening.
@@ -198,7 +197,7 @@ public:
           linger_(bound_of(options.ending.linger_timeout)),
           group_(group),
           told_(std::move(told)),
-          ws_(wire<session>{this}, wake<session>{this}, hooks(std::move(handler), *this), rest..., options) {}
+          ws_(wire<session>{this}, wake<session>{this}, hooks{std::move(handler), this}, rest..., options) {}
     session(const session&) = delete;
     session& operator=(const session&) = delete;
 
@@ -548,6 +547,16 @@ void connect(Stream stream, Endpoints where, Handler handler, const client_reque
     std::make_shared<session>(std::move(stream), nullptr, std::move(handler), std::move(opened), options,
                               request)
         ->start(std::move(where));
+}
+
+/// The same on a stream that is connected.
+template <class Stream, class Handler, class Opened = detail::untold>
+void connect(Stream stream, Handler handler, const client_request& request,
+             const client_options& options = {}, Opened opened = {}) {
+    using session = detail::session<Stream, role::client, Handler, Opened>;
+    std::make_shared<session>(std::move(stream), nullptr, std::move(handler), std::move(opened), options,
+                              request)
+        ->start();
 }
 
 struct listen_options : server_options {

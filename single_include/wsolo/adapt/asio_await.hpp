@@ -177,7 +177,10 @@ public:
     operation(const operation&) = delete;
     operation& operator=(const operation&) = delete;
     ~operation() override {
-        if (handler_) driver_.destroy(); // the context goes; what was awaited goes with the handler
+        if (!handler_) return;
+        // The context goes. What was awaited goes with the handler, but Asio may do that later.
+        if constexpr (requires { what_->withdraw(); }) static_cast<void>(what_->withdraw());
+        driver_.destroy();
     }
 
     void start() {

@@ -112,6 +112,14 @@ using lean_server =
 using lean_client = wsolo::client_connection<sink, silent_hook, silent_handler, wsolo::client_side<>,
                                              wsolo::in_the_loop, manual_traits>;
 
+// docs/endpoint.md, "Memory". A socket has a few bytes more than the sink.
+template <class Side>
+using with_system_clock = wsolo::endpoint<sink, silent_hook, silent_handler, Side, wsolo::in_the_loop>;
+static_assert(sizeof(with_system_clock<wsolo::server_side>) <= 848);
+static_assert(sizeof(wsolo::server_reader) + sizeof(wsolo::single_writer<sink, silent_hook>) <= 288);
+static_assert(sizeof(wsolo::server_connection<sink, silent_hook, silent_handler>) <=
+              sizeof(with_system_clock<wsolo::server_side>) + 16);
+
 constexpr wsolo::client_request lean_request{.host = "h"};
 struct fixed_nonce {
     void fill(wsolo::mutable_bytes to) const noexcept {

@@ -1,0 +1,29 @@
+#pragma once
+// A listening TCP socket on the loopback interface, for hosts that have sockets and no library for them.
+
+#include "host.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/// The descriptor; says so on standard output. Ends the program if the port is not to be had.
+inline int listen_on(std::uint16_t port) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    const int on = 1;
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    sockaddr_in where{};
+    where.sin_family = AF_INET;
+    where.sin_port = htons(port);
+    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof where;
+    auto* const address = reinterpret_cast<sockaddr*>(&where);
+    if (::bind(fd, address, size) != 0 || ::listen(fd, SOMAXCONN) != 0 ||
+        ::getsockname(fd, address, &size) != 0) {
+        std::perror("listen");
+        std::exit(1);
+    }
+    say_listening(ntohs(where.sin_port));
+    return fd;
+}

@@ -1,0 +1,645 @@
+// Would catch: a wake-up that is lost or that spins, a turn for a connection that is gone, a descriptor that leaks or is closed
+// twice, a listener that spins without descriptors, a hang-up told unasked, bytes that a stream keeps to itself, a loop that
+// doesn't end, or that ends too early.
+
+#include <support/catch.hpp>
+
+#include <wsolo/adapt/poll.hpp>
+
+#include <arpa/inet.h>
+#include <csignal>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <thread>
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using wsolo::close_code;
+using wsolo::errc;
+using steady = std::chrono::steady_clock;
+namespace sockets = wsolo::adapt::poll;
+
+#if defined(__linux__)
+#define BOTH_SETS sockets::epoll_set, sockets::poll_set
+#else
+#define BOTH_SETS sockets::poll_set
+#endif
+
+namespace {
+
+/// The other end, which waits for what it reads: 10 s at most.
+class client {
+public:
+    explicit client(int fd) : fd_(fd) {
+        const timeval limit{10, 0};
+        ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    }
+    client(client&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    client& operator=(client&&) = delete;
+    ~client() { hang_up(); }
+
+    void hang_up() {
+        if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+    }
+    void end_output() const { ::shutdown(fd_, SHUT_WR); }
+    void say(std::string_view bytes) const {
+        while (!bytes.empty()) {
+            const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+            if (sent < 0) return;
+            bytes.remove_prefix(static_cast<std::size_t>(sent));
+        }
+    }
+    /// Up to `count` bytes; fewer at the stream's end.
+    [[nodiscard]] std::string hear(std::size_t count) const {
+        std::string all(count, '\0');
+        std::size_t have = 0;
+        while (have < count) {
+            const ssize_t more = ::recv(fd_, all.data() + have, count - have, 0);
+            if (more < 0 && errno == EINTR) continue;
+            if (more <= 0) break;
+            have += static_cast<std::size_t>(more);
+        }
+        all.resize(have);
+        return all;
+    }
+    /// An HTTP answer's head; what follows it stays.
+    [[nodiscard]] std::string hear_head() const {
+        std::string head;
+        while (!head.ends_with("\r\n\r\n")) {
+            const std::string next = hear(1);
+            if (next.empty()) break;
+            head += next;
+        }
+        return head;
+    }
+    /// A masked text of 125 bytes at most.
+    static std::string text(std::string_view payload, char first = '\x81') {
+        std::string frame{first, static_cast<char>(0x80U | payload.size()), '\x0f', '\x1e', '\x2d', '\x3c'};
+        for (std::size_t at = 0; at < payload.size(); ++at)
+            frame += static_cast<char>(payload[at] ^ frame[2 + at % 4]);
+        return frame;
+    }
+    static std::string unmasked(std::string_view payload) {
+        return "\x81"s + static_cast<char>(payload.size()) + std::string(payload);
+    }
+    void check_echo(std::string_view payload) const {
+        say(text(payload));
+        CHECK(hear(payload.size() + 2) == unmasked(payload));
+    }
+    void check_close(int code) const {
+        const std::string frame = hear(4);
+        REQUIRE(frame.size() == 4);
+        CHECK(frame[0] == '\x88');
+        CHECK((static_cast<unsigned char>(frame[2]) << 8 | static_cast<unsigned char>(frame[3])) == code);
+        static_cast<void>(hear(static_cast<unsigned char>(frame[1]) - 2U));
+    }
+    /// After it the connection is in its group, too.
+    void shake_hands() const {
+        say(request);
+        REQUIRE(hear_head().starts_with("HTTP/1.1 101 "));
+        check_echo("open");
+    }
+    void close_in_order() const {
+        say(text("\x03\xe8", '\x88'));
+        check_close(1000);
+        CHECK(hear(1).empty());
+    }
+
+    static constexpr std::string_view request =
+        "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+private:
+    int fd_;
+};
+
+/// Both ends; the second is the client's.
+struct socket_pair {
+    socket_pair() { REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0); }
+    int ends[2] = {-1, -1};
+};
+
+struct listening_socket {
+    listening_socket() : fd(::socket(AF_INET, SOCK_STREAM, 0)) {
+        where.sin_family = AF_INET;
+        where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof where;
+        REQUIRE(::bind(fd, address(), size) == 0);
+        REQUIRE(::listen(fd, 64) == 0);
+        REQUIRE(::getsockname(fd, address(), &size) == 0);
+    }
+    [[nodiscard]] client connect() {
+        const int connected = ::socket(AF_INET, SOCK_STREAM, 0);
+        REQUIRE(connected >= 0);
+        REQUIRE(::connect(connected, address(), sizeof where) == 0);
+        return client(connected);
+    }
+    sockaddr* address() { return reinterpret_cast<sockaddr*>(&where); }
+
+    sockaddr_in where{};
+    int fd; ///< the loop closes it
+};
+
+struct echoing {
+    errc on_message(auto& ws, wsolo::message&& got) { return ws.send(got); }
+};
+
+wsolo::server_options quick() {
+    wsolo::server_options how;
+    how.ending.linger_timeout = how.ending.close_timeout = 2s;
+    return how;
+}
+
+bool is_open(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
+
+/// A loop with its group, in a thread of its own until it has nothing left.
+template <class Set>
+struct running {
+    [[nodiscard]] client add(auto handler, const wsolo::server_options& how = quick()) {
+        const socket_pair fresh;
+        REQUIRE(loop.add(fresh.ends[0], std::move(handler), everyone, how) == errc::none);
+        return client(fresh.ends[1]);
+    }
+    void start() {
+        thread = std::thread([this] { loop.run(); });
+    }
+    void stop() {
+        loop.stop_accepting();
+        static_cast<void>(everyone.close_all(close_code::going_away, "", 2s));
+    }
+    ~running() {
+        if (thread.joinable()) thread.join();
+    }
+
+    wsolo::connection_group everyone;
+    sockets::basic_loop<Set> loop;
+    std::thread thread;
+};
+
+} // namespace
+
+TEMPLATE_TEST_CASE("a loop serves what it is given until nothing is left", "[adapt][poll]", BOTH_SETS) {
+    running<TestType> of;
+    CHECK_FALSE(of.loop.turn(1h)); // nothing: it doesn't wait
+    client a = of.add(echoing{});
+    client b = of.add(echoing{});
+    client c = of.add([](auto& ws, wsolo::message&& got) { return ws.send_text(got.text()); });
+    of.start();
+    for (const client* each : {&a, &b, &c}) each->shake_hands();
+    CHECK(of.everyone.size() == 3);
+    for (int round = 0; round < 20; ++round)
+        for (const client* each : {&c, &a, &b}) each->check_echo("round " + std::to_string(round));
+    b.close_in_order(); // from the middle
+    b.hang_up();
+    a.check_echo("a is there");
+    c.check_echo("c is there");
+    a.close_in_order();
+    a.hang_up();
+    c.close_in_order();
+    c.hang_up();
+    of.thread.join();
+    CHECK(of.everyone.size() == 0);
+    CHECK(of.everyone.report().joined == 3);
+}
+
+TEMPLATE_TEST_CASE("any order of coming and going leaves the others in place", "[adapt][poll]", BOTH_SETS) {
+    running<TestType> of;
+    listening_socket door;
+    REQUIRE(of.loop.accept(door.fd, of.everyone, [] { return echoing{}; }, quick()) == errc::none);
+    of.start();
+    std::vector<client> there;
+    std::uint32_t random = 12345;
+    for (int step = 0; step < 200; ++step) {
+        random = random * 1664525 + 1013904223;
+        if (there.empty() || (random >> 16) % 3 != 0) {
+            there.push_back(door.connect());
+            there.back().shake_hands();
+        } else {
+            const auto which = there.begin() + static_cast<std::ptrdiff_t>((random >> 18) % there.size());
+            if ((random >> 24) % 2 != 0) which->close_in_order();
+            which->hang_up();
+            client last = std::move(there.back()); // its place is taken
+            there.pop_back();
+            if (which != there.end()) {
+                which->~client();
+                new (&*which) client(std::move(last));
+            }
+        }
+        if (!there.empty()) there[(random >> 20) % there.size()].check_echo("step " + std::to_string(step));
+    }
+    for (const client& each : there) each.check_echo("the last");
+    of.stop();
+    for (const client& each : there) each.check_close(1001);
+    there.clear();
+    of.thread.join();
+}
+
+TEMPLATE_TEST_CASE("another thread wakes a loop that sleeps", "[adapt][poll]", BOTH_SETS) {
+    running<TestType> of;
+    client a = of.add(echoing{});
+    of.start();
+    a.shake_hands();
+    for (int i = 0; i < 200; ++i) { // it sleeps in between, or is about to
+        CHECK(of.everyone.send_text("push").accepted == 1);
+        CHECK(a.hear(6) == client::unmasked("push"));
+    }
+    of.stop();
+    a.check_close(1001);
+    a.hang_up();
+}
+
+TEMPLATE_TEST_CASE("wake() has a turn come back, also the next one", "[adapt][poll]", BOTH_SETS) {
+    running<TestType> of;
+    client a = of.add(echoing{});
+    of.loop.wake();
+    CHECK(of.loop.turn(1h));
+    std::thread other([&] {
+        for (int i = 0; i < 100; ++i) of.loop.wake();
+    });
+    CHECK(of.loop.turn(1h));
+    other.join();
+    static_cast<void>(of.loop.turn(0s)); // at most one more was owed
+    const auto began = steady::now();
+    CHECK(of.loop.turn(50ms));
+    CHECK(steady::now() - began >= 50ms); // no wake-up is left over
+    a.hang_up();
+    while (of.loop.turn(1h)) {}
+}
+
+TEMPLATE_TEST_CASE("a deadline passes although nothing happens", "[adapt][poll]", BOTH_SETS) {
+    running<TestType> of;
+    wsolo::server_options how = quick();
+    std::vector<client> silent;
+    for (const auto bound : {60ms, 20ms, 40ms, 20ms}) {
+        how.handshake_timeout = bound;
+        silent.push_back(of.add(echoing{}, how));
+        silent.back().say("GET / HTTP/1.1\r\n");
+    }
+    of.start();
+    for (client& each : silent) {
+        CHECK(each.hear_head().starts_with("HTTP/1.1 408 "));
+        each.hang_up();
+    }
+    of.thread.join();
+}
+
+TEMPLATE_TEST_CASE("turn(0) only looks, and a game goes on", "[adapt][poll]", BOTH_SETS) {
+    running<TestType> of;
+    client a = of.add(echoing{});
+    a.say(std::string(client::request) + client::text("hello"));
+    int frames = 0;
+    while (of.everyone.size() == 0 && frames < 1000) {
+        REQUIRE(of.loop.turn(0s));
+        ++frames;
+    }
+    for (int i = 0; i < 4; ++i) REQUIRE(of.loop.turn(0s));
+    CHECK(a.hear_head().starts_with("HTTP/1.1 101 "));
+    CHECK(a.hear(7) == client::unmasked("hello"));
+    a.say(client::text("", '\x88'));
+    a.hang_up();
+    while (of.loop.turn(1ms)) ++frames;
+    CHECK(frames < 1000);
+}
+
+TEMPLATE_TEST_CASE("stop_accepting() ends listeners and requests, and run() when the last one leaves",
+                   "[adapt][poll]", BOTH_SETS) {
+    running<TestType> of;
+    listening_socket door;
+    REQUIRE(of.loop.accept(door.fd, of.everyone, [] { return echoing{}; }, quick()) == errc::none);
+    of.start();
+    client open = door.connect();
+    open.shake_hands();
+    client half = door.connect();
+    half.say("GET / HTTP/1.1\r\nHost: h\r\n");
+    open.check_echo("half was accepted before this");
+    std::thread([&] { of.stop(); }).join();
+    CHECK(half.hear_head().starts_with("HTTP/1.1 503 "));
+    half.hang_up();
+    open.check_close(1001);
+    open.say(client::text("\x03\xe9", '\x88'));
+    CHECK(open.hear(1).empty());
+    open.hang_up();
+    of.thread.join();
+    CHECK_FALSE(is_open(door.fd));
+    listening_socket another;
+    CHECK(of.loop.accept(another.fd, of.everyone, [] { return echoing{}; }) == errc::closed);
+}
+
+TEMPLATE_TEST_CASE("who is open too late for the group is sent away in order", "[adapt][poll]", BOTH_SETS) {
+    running<TestType> of;
+    static_cast<void>(of.everyone.close_all(close_code::going_away, "", 2s));
+    client late = of.add(echoing{});
+    of.start();
+    late.say(client::request);
+    CHECK(late.hear_head().starts_with("HTTP/1.1 101 "));
+    late.check_close(1001);
+    late.hang_up();
+}
+
+namespace {
+
+/// While it lives the process has `count` descriptors left, and no more.
+struct few_descriptors {
+    explicit few_descriptors(int count) {
+        REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+        std::vector<int> probes; // the lowest numbers that are free, in order
+        for (int i = 0; i <= count; ++i) probes.push_back(::dup(0));
+        for (const int each : probes) REQUIRE(each >= 0);
+        for (std::size_t i = 1; i < probes.size(); ++i) REQUIRE(probes[i] > probes[i - 1]);
+        const rlimit now{static_cast<rlim_t>(probes.back()), before.rlim_max};
+        for (const int each : probes) ::close(each);
+        REQUIRE(::setrlimit(RLIMIT_NOFILE, &now) == 0);
+    }
+    few_descriptors(const few_descriptors&) = delete;
+    few_descriptors& operator=(const few_descriptors&) = delete;
+    ~few_descriptors() { ::setrlimit(RLIMIT_NOFILE, &before); }
+
+    rlimit before{};
+};
+
+} // namespace
+
+TEMPLATE_TEST_CASE("without descriptors the newest are refused, the others served, and nothing spins",
+                   "[adapt][poll]", BOTH_SETS) {
+    running<TestType> of;
+    listening_socket door;
+    REQUIRE(of.loop.accept(door.fd, of.everyone, [] { return echoing{}; }, quick()) == errc::none);
+    std::vector<client> all;
+    for (int i = 0; i < 6; ++i) all.push_back(door.connect());
+    std::vector<client> refused;
+    {
+        const few_descriptors two(2);
+        of.start();
+        for (std::size_t i = 0; i < 2; ++i) all[i].shake_hands();
+        for (std::size_t i = 2; i < 6; ++i) CHECK(all[i].hear(1).empty());
+        for (std::size_t i = 0; i < 2; ++i) all[i].check_echo("still here");
+    }
+    client later = door.connect();
+    later.shake_hands();
+    later.check_echo("there are descriptors again");
+    of.stop();
+}
+
+TEMPLATE_TEST_CASE("not even a spare descriptor: the listener pauses, and goes on later", "[adapt][poll]",
+                   BOTH_SETS) {
+    running<TestType> of;
+    listening_socket door;
+    const auto make = [] { return echoing{}; };
+    listening_socket before; // UBSan needs descriptors when it meets a type for the first time
+    REQUIRE(of.loop.accept(before.fd, of.everyone, make, quick()) == errc::none);
+    client early = [&] {
+        const few_descriptors none(1); // the client's own; so there is no spare one
+        client made = door.connect();
+        REQUIRE(of.loop.accept(door.fd, of.everyone, make, quick()) == errc::none);
+        for (int i = 0; i < 3; ++i) REQUIRE(of.loop.turn(0s));
+        const auto began = steady::now();
+        REQUIRE(of.loop.turn(20ms)); // the backlog doesn't wake it
+        CHECK(steady::now() - began >= 20ms);
+        return made;
+    }();
+    of.start();
+    early.shake_hands();
+    early.check_echo("at last");
+    of.stop();
+}
+
+namespace {
+
+/// Takes no message until it is told to.
+struct stubborn {
+    std::atomic<bool>* takes;
+    std::atomic<int>* finished;
+    std::function<void()>* rouse;
+
+    [[nodiscard]] bool wants_message() const { return takes->load(); }
+    void on_upgraded(auto& ws) {
+        *rouse = [weak = ws.handle()] {
+            if (const auto live = weak.try_use()) live->want_messages();
+        };
+    }
+    errc on_message(auto& ws, wsolo::message&& got) { return ws.send(got); }
+    void on_finished(auto&, const wsolo::ending& how) {
+        finished->store(how.reason == errc::connection_lost || how.reason == errc::write_failed ? 1 : 2);
+    }
+};
+
+} // namespace
+
+TEMPLATE_TEST_CASE("a hang-up while nothing is wanted wakes no loop, and is seen afterwards", "[adapt][poll]",
+                   BOTH_SETS) {
+    running<TestType> of;
+    std::atomic<bool> takes{false};
+    std::atomic<int> finished{0};
+    std::function<void()> rouse;
+    wsolo::server_options how = quick();
+    how.handling.max_messages = 1;
+    client a = of.add(stubborn{&takes, &finished, &rouse}, how);
+    a.say(std::string(client::request) + client::text("one") + client::text("two") + client::text("three"));
+    for (int i = 0; i < 20; ++i) REQUIRE(of.loop.turn(1ms));
+    CHECK(a.hear_head().starts_with("HTTP/1.1 101 "));
+    a.hang_up();
+    static_cast<void>(of.loop.turn(0s));
+    const auto began = steady::now();
+    CHECK(of.loop.turn(100ms));
+    CHECK(steady::now() - began >= 100ms);
+    CHECK(finished == 0);
+    takes = true;
+    rouse();
+    while (of.loop.turn(1h)) {}
+    CHECK(finished == 1);
+}
+
+TEMPLATE_TEST_CASE("a loop that goes cuts off what is left, while others send", "[adapt][poll]", BOTH_SETS) {
+    wsolo::connection_group everyone;
+    std::atomic<bool> stop{false};
+    std::thread sender([&] {
+        while (!stop) static_cast<void>(everyone.send_text("tick"));
+    });
+    for (int round = 0; round < 20; ++round) {
+        auto loop = std::make_unique<sockets::basic_loop<TestType>>();
+        listening_socket door;
+        REQUIRE(loop->accept(door.fd, everyone, [] { return echoing{}; }, quick()) == errc::none);
+        std::vector<client> there;
+        for (int i = 0; i < 5; ++i) {
+            there.push_back(door.connect());
+            there.back().say(client::request);
+        }
+        while (everyone.size() < 5) REQUIRE(loop->turn(1ms));
+        for (int turn = 0; turn < round; ++turn) REQUIRE(loop->turn(0s));
+        loop.reset();
+        CHECK(everyone.size() == 0);
+        CHECK_FALSE(is_open(door.fd));
+        for (const client& each : there) {
+            CHECK(each.hear_head().starts_with("HTTP/1.1 101 "));
+            while (each.hear(1024).size() == 1024) {} // to the end, or a reset
+        }
+    }
+    stop = true;
+    sender.join();
+}
+
+TEMPLATE_TEST_CASE("signals that interrupt the wait change nothing", "[adapt][poll]", BOTH_SETS) {
+    struct sigaction before{};
+    struct sigaction nothing{};
+    nothing.sa_handler = [](int) {}; // without SA_RESTART
+    REQUIRE(::sigaction(SIGUSR1, &nothing, &before) == 0);
+    {
+        running<TestType> of;
+        client a = of.add(echoing{});
+        of.start();
+        a.shake_hands();
+        for (int i = 0; i < 100; ++i) {
+            ::pthread_kill(of.thread.native_handle(), SIGUSR1);
+            a.check_echo("through it");
+        }
+        of.stop();
+    }
+    ::sigaction(SIGUSR1, &before, nullptr);
+}
+
+#if WSOLO_HAS_EXCEPTIONS
+TEMPLATE_TEST_CASE("what a handler throws, or its making, ends that connection alone", "[adapt][poll]",
+                   BOTH_SETS) {
+    running<TestType> of;
+    listening_socket door;
+    int made = 0;
+    const auto make = [&] {
+        if (++made == 1) throw std::runtime_error("no handler today");
+        return [](auto& ws, wsolo::message&& got) {
+            if (got.text() == "throw") throw std::runtime_error("not this one");
+            return ws.send(got);
+        };
+    };
+    REQUIRE(of.loop.accept(door.fd, of.everyone, make, quick()) == errc::none);
+    of.start();
+    const client unlucky = door.connect();
+    CHECK(unlucky.hear(1).empty());
+    const client lucky = door.connect();
+    const client thrower = door.connect();
+    lucky.shake_hands();
+    thrower.shake_hands();
+    thrower.say(client::text("throw"));
+    thrower.check_close(1011);
+    lucky.check_echo("goes on");
+    of.stop();
+}
+#endif
+
+namespace {
+
+/// Reads ahead, hands out a byte at a time, and owes a goodbye that takes two tries.
+class dribble {
+public:
+    struct end : wsolo::adapt::posix_socket {
+        dribble* whole;
+        end(int fd, dribble* of) : posix_socket(fd), whole(of) {}
+        void end_output() noexcept { whole->owed_ = 2; }
+    };
+
+    explicit dribble(int fd) : fd_(fd) {}
+    dribble(const dribble&) = delete;
+    dribble& operator=(const dribble&) = delete;
+
+    sockets::read_result read(wsolo::mutable_bytes into) noexcept {
+        if (at_ == kept_.size()) {
+            kept_.resize(4096);
+            at_ = 0;
+            const ssize_t count = ::recv(fd_, kept_.data(), kept_.size(), MSG_DONTWAIT);
+            kept_.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+            if (count == 0) return {sockets::read_status::end};
+            if (count < 0)
+                return {errno == EAGAIN ? sockets::read_status::not_now : sockets::read_status::failed};
+        }
+        into[0] = static_cast<std::byte>(kept_[at_++]);
+        return {sockets::read_status::some, 1};
+    }
+    end writing_end() { return {fd_, this}; }
+    unsigned read_needs() const noexcept { return POLLIN; }
+    unsigned write_needs() const noexcept { return POLLOUT; }
+    bool has_read_ahead() const noexcept { return at_ != kept_.size(); }
+    bool has_unwritten() const noexcept { return owed_ > 0; }
+    void flush() noexcept {
+        if (--owed_ == 0) ::shutdown(fd_, SHUT_WR);
+    }
+
+private:
+    int fd_;
+    std::string kept_;
+    std::size_t at_ = 0;
+    int owed_ = 0;
+};
+
+} // namespace
+
+TEMPLATE_TEST_CASE("a stream may read ahead, and say its own goodbye", "[adapt][poll]", BOTH_SETS) {
+    running<TestType> of;
+    const socket_pair fresh;
+    client a(fresh.ends[1]);
+    REQUIRE(of.loop.add(fresh.ends[0], echoing{}, of.everyone, quick(), [](int fd) { return dribble(fd); }) ==
+            errc::none);
+    a.say(std::string(client::request) + client::text("first") +
+          client::text("second")); // nothing more comes
+    of.start();
+    CHECK(a.hear_head().starts_with("HTTP/1.1 101 "));
+    CHECK(a.hear(7 + 8) == client::unmasked("first") + client::unmasked("second"));
+    a.close_in_order();
+    a.hang_up();
+}
+
+TEST_CASE("serve() is one connection from its request to its end", "[adapt][poll]") {
+    wsolo::connection_group everyone;
+    const socket_pair fresh;
+    wsolo::ending how;
+    std::thread server([&] { how = sockets::serve(fresh.ends[0], echoing{}, everyone, quick()); });
+    client a(fresh.ends[1]);
+    a.shake_hands();
+    a.check_echo("hello");
+    CHECK(everyone.send_text("push").accepted == 1);
+    CHECK(a.hear(6) == client::unmasked("push"));
+    a.close_in_order();
+    a.hang_up();
+    server.join();
+    CHECK(how.reason == errc::none);
+    CHECK(how.code == close_code::normal);
+    CHECK(how.peer_closed);
+    CHECK(how.handled.messages_handled == 2);
+    CHECK(is_open(fresh.ends[0])); // it was borrowed
+    ::close(fresh.ends[0]);
+}
+
+TEST_CASE("serve() tells why there was no connection", "[adapt][poll]") {
+    wsolo::connection_group everyone;
+    const socket_pair fresh;
+    wsolo::ending how;
+    std::thread server([&] { how = sockets::serve(fresh.ends[0], echoing{}, everyone, quick()); });
+    client a(fresh.ends[1]);
+    a.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK(a.hear_head().starts_with("HTTP/1.1 426 "));
+    a.hang_up();
+    server.join();
+    CHECK(how.reason == errc::handshake_missing_upgrade);
+    ::close(fresh.ends[0]);
+}
+
+TEST_CASE("without descriptors a loop says so", "[adapt][poll]") {
+    wsolo::connection_group everyone;
+    const socket_pair fresh;
+    {
+        sockets::loop warm; // UBSan needs descriptors when it meets a type for the first time
+        const socket_pair more;
+        const client other(more.ends[1]);
+        CHECK(warm.add(more.ends[0], echoing{}, everyone) == errc::none);
+    }
+    static_cast<void>(sockets::serve(-1, echoing{}, everyone, quick()));
+    const few_descriptors none(0);
+    sockets::loop loop;
+    CHECK(sockets::serve(fresh.ends[1], echoing{}, everyone).reason == errc::out_of_memory);
+    CHECK(is_open(fresh.ends[1])); // it was borrowed
+    CHECK(loop.add(fresh.ends[0], echoing{}, everyone) == errc::out_of_memory);
+    CHECK_FALSE(is_open(fresh.ends[0])); // it was the loop's
+    CHECK_FALSE(loop.turn(1h));
+    ::close(fresh.ends[1]);
+}
