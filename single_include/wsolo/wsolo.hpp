@@ -15477,15 +15477,12 @@ public:
         return refusals_.load(std::memory_order_relaxed);
     }
 
-    /// Whether half is free. Asked after a refusal was noted: then this, or the loop after its next write, sees both.
-    template <class Writer>
-    [[nodiscard]] bool has_room(const Writer& out) const noexcept {
-        return out.queued_bytes() <= bytes_ && out.queued_frames() <= frames_;
-    }
     /// Whether to tell now.
     template <class Writer>
     [[nodiscard]] bool is_back(const Writer& out) noexcept {
-        if (!is_wanted_.load(std::memory_order_relaxed) || !has_room(out)) return false;
+        if (!is_wanted_.load(std::memory_order_relaxed) || out.queued_bytes() > bytes_ ||
+            out.queued_frames() > frames_)
+            return false;
         is_wanted_.store(false, std::memory_order_relaxed);
         return true;
     }
@@ -16144,7 +16141,8 @@ private:
         } else if (answer == errc::queue_full) {
             room_.note_refusal();
             if constexpr (detail::has_on_room<Handler, endpoint>) {
-                if (room_.has_room(out_)) wake_or_abort(); // the loop wrote all before the refusal was noted
+                if (out_.queued_frames() == 0)
+                    wake_or_abort(); // the loop wrote all before the refusal was noted, and comes no more
             }
         }
         return answer;

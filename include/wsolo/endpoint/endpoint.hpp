@@ -535,7 +535,8 @@ private:
         } else if (answer == errc::queue_full) {
             room_.note_refusal();
             if constexpr (detail::has_on_room<Handler, endpoint>) {
-                if (room_.has_room(out_)) wake_or_abort(); // the loop wrote all before the refusal was noted
+                if (out_.queued_frames() == 0)
+                    wake_or_abort(); // the loop wrote all before the refusal was noted, and comes no more
             }
         }
         return answer;
