@@ -674,10 +674,9 @@ private:
 
     /// A write that was cancelled and stands all the same is ended by the disconnect(), at once if all is aborted.
     void bound_cancelled(bool is_in_flight, time_point now) {
-        if (!is_in_flight || !out_.connection().is_cancelled()) {
-            cancelled_.cut_by = no_deadline;
-            return;
-        }
+        const bool stands = is_in_flight && out_.connection().is_cancelled();
+        if (!stands) cancelled_.cut_by = no_deadline;
+        if (!stands) return;
         if (cancelled_.cut_by == no_deadline) cancelled_.cut_by = deadline_after(now, end_.close_timeout());
         const bool is_aborted = out_.report().reason != errc::none; // nothing else names it before the end
         if (now >= cancelled_.cut_by || is_aborted) end_.on_abort();
