@@ -10263,6 +10263,12 @@ struct taken {
         0; ///< bytes that the begun frame still has; 0: the wire ends on a frame boundary
     lane_id begun = lane_id::data;
 
+    /// In place: assigned from a new one, it would wait for that one's stores.
+    void clear() noexcept {
+        for (share& each : lanes) each.bytes = each.frames = 0;
+        begun_rest = 0;
+        begun = lane_id::data;
+    }
     [[nodiscard]] share& operator[](lane_id id) noexcept { return lanes[static_cast<std::size_t>(id)]; }
     [[nodiscard]] const share& operator[](lane_id id) const noexcept {
         return lanes[static_cast<std::size_t>(id)];
@@ -10303,9 +10309,10 @@ public:
     [[nodiscard]] std::span<const const_bytes> parts() const noexcept { return {views_, parts_}; }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
-    /// The transport took the first `count` bytes. O(parts), and O(frames of one part) where it stopped inside.
-    [[nodiscard]] taken take(std::size_t count) const noexcept {
-        taken result;
+    /// The transport took the first `count` bytes; `result` is filled where it lies. O(parts), and O(frames of one part)
+    /// where it stopped inside.
+    void take(std::size_t count, taken& result) const noexcept {
+        result.clear();
         for (std::size_t at = 0; count != 0; ++at) {
             const const_bytes view = views_[at];
             const origin& part = origins_[at];
@@ -10318,7 +10325,6 @@ public:
             else
                 stop_inside(result, part, view.data(), share);
         }
-        return result;
     }
 
 private:
@@ -11078,7 +11084,7 @@ namespace wsolo::inline WSOLO_ABI::detail {
 
 class spares {
 public:
-    /// `first`: an empty block, which costs nothing to keep.
+    /// `first`: an empty block, which costs nothing to keep, or nullptr.
     explicit spares(block* first) noexcept : blocks_(first) {}
     spares(const spares&) = delete;
     spares& operator=(const spares&) = delete;
@@ -11149,7 +11155,7 @@ private:
 // ---- wsolo/write/detail/queue.hpp
 // Everything queued on one connection: four lanes of entries, the blocks of the small frames among them, the data that
 // waits for a fragmented message to end, and the senders that wait for room. One heap block, there while the writer is
-// busy; the first small frames lie in it.
+// busy; the first small frames may lie in it.
 //
 // Laws of this file:
 // - The outbox's lock is held around every call, but for `write_deadline`, which is the running thread's.
@@ -11201,10 +11207,11 @@ struct [[nodiscard]] verdict {
 
 class queue {
 public:
+    /// With room for small frames, or, where the first one owns its memory, without: most writers are idle again after it.
     /// nullptr when there is no memory.
-    [[nodiscard]] static queue* make() noexcept {
-        void* memory = std::malloc(heap_bytes);
-        return memory == nullptr ? nullptr : ::new (memory) queue;
+    [[nodiscard]] static queue* make(bool with_room = true) noexcept {
+        void* memory = std::malloc(with_room ? heap_bytes : sizeof(queue));
+        return memory == nullptr ? nullptr : ::new (memory) queue(with_room);
     }
     static void destroy(queue* old) noexcept {
         if (old == nullptr) return;
@@ -11490,7 +11497,8 @@ public:
     time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
 
 private:
-    queue() noexcept : spares_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
+    explicit queue(bool with_room) noexcept
+        : spares_(with_room ? block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block)) : nullptr) {}
     ~queue() {
         for (lane& each : lanes_) {
             while (entry* item = each.entries.pop()) {
@@ -11713,9 +11721,9 @@ public:
     // ---- any thread
 
     /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
-    /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of `kept`, where
-    /// that is not null). An entry
-    /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
+    /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of
+    /// `kept`, where that is not null). An entry that was not taken over is the caller's, in `owned`. The caller runs
+    /// `after`, then what is owed.
     template <class Encode, class Make>
     push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
         lock_.lock();
@@ -11743,8 +11751,8 @@ public:
         for (;; lock_.lock()) {
             const need missing = try_push(what, owned, encode, fresh, result, after);
             lock_.unlock();
-            if (missing.what == need::nothing) return result;
-            const bool is_found = missing.what == need::entry
+            if (missing == need::nothing) return result;
+            const bool is_found = missing == need::entry
                                       ? (owned = make(std::exchange(fresh.kept, nullptr))) != nullptr
                                       : fresh.find(missing);
             if (is_found) continue;
@@ -12013,9 +12021,12 @@ public:
 
 private:
     /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
-    struct need {
-        enum kind : std::uint8_t { nothing, queue, block, entry } what = nothing;
-        std::uint32_t bytes = 0;
+    enum class need : std::uint8_t {
+        nothing,
+        queue,      ///< with room for small frames
+        bare_queue, ///< without
+        block,      ///< of `block_size` bytes
+        entry,
     };
     /// What was found.
     struct fresh_memory {
@@ -12023,6 +12034,7 @@ private:
         block* room = nullptr;
         entry* kept = nullptr; ///< an old one's memory, for make()
         queue* idle = nullptr; ///< not needed any more
+        std::uint32_t block_size = 0;
 
         fresh_memory() = default;
         fresh_memory(const fresh_memory&) = delete;
@@ -12033,10 +12045,10 @@ private:
             entry::destroy(kept);
             queue::destroy(idle);
         }
-        [[nodiscard]] bool find(const need& missing) noexcept {
-            if (missing.what == need::queue) return (work = queue::make()) != nullptr;
+        [[nodiscard]] bool find(need missing) noexcept {
+            if (missing != need::block) return (work = queue::make(missing == need::queue)) != nullptr;
             block::destroy(room); // the wish may have grown meanwhile
-            return (room = block::make(missing.bytes)) != nullptr;
+            return (room = block::make(block_size)) != nullptr;
         }
     };
 
@@ -12054,23 +12066,23 @@ private:
                   errands& after) noexcept {
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
             result = {errc::closed};
-            return {};
+            return need::nothing;
         }
         const draft now = judge(what, owned);
         if (now.fits.error == errc::none) {
             const need missing = find_memory(what, now, fresh, after);
-            if (missing.what != need::nothing) return missing;
+            if (missing != need::nothing) return missing;
             commit(what, now, owned, encode, after);
             result = {errc::none, turn_after(what)};
         } else if (now.fits.error == errc::queue_full && what.waiter != nullptr) {
-            if (!find_queue(fresh)) return {need::queue};
+            if (!find_queue(fresh)) return need::queue;
             queue_->wait(*what.waiter, books_.grantable(accounts::charge_of(what.size)));
             // A thread may wait under its own cork: it has the queue driven.
             result = {errc::queue_full, has_work() ? claim_at_once() : wake::nothing};
         } else {
             result = {now.fits.error};
         }
-        return {};
+        return need::nothing;
     }
 
     /// Fits?
@@ -12089,14 +12101,16 @@ private:
 
     /// Memory?
     need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& after) noexcept {
-        if (!find_queue(fresh)) return {need::queue};
-        if (now.is_owned || now.extends) return {};
-        if (must_own(what)) {
+        const bool is_small = !now.is_owned && !must_own(what);
+        if (!find_queue(fresh)) return is_small ? need::queue : need::bare_queue;
+        if (now.is_owned || now.extends) return need::nothing;
+        if (!is_small) {
             fresh.kept = queue_->take_kept(what.size);
-            return {need::entry};
+            return need::entry;
         }
-        if (queue_->find_room(what, fresh.room, after)) return {};
-        return {need::block, queue_->wanted_block(what, books_)};
+        if (queue_->find_room(what, fresh.room, after)) return need::nothing;
+        fresh.block_size = queue_->wanted_block(what, books_);
+        return need::block;
     }
     [[nodiscard]] bool find_queue(fresh_memory& fresh) noexcept {
         if (queue_ == nullptr) queue_ = std::exchange(fresh.work, nullptr);
@@ -12193,7 +12207,7 @@ private:
     void settle(round& how, errands& after) noexcept {
         if (queue_ == nullptr) return;
         queue_->account(how.done, books_, after);
-        how.done = {};
+        how.done.clear();
         serve_waiters(after);
         how.high = books_.take_climb();
         how.low = books_.take_fall(queue_->held);
@@ -12304,7 +12318,8 @@ public:
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as send_text's;
-    /// after queue_full the part may be tried again, after too_large only a shorter one. `on_done` is called once with what became of this part.
+    /// after queue_full the part may be tried again, after too_large only a shorter one. `on_done` is called once with what
+    /// became of this part.
     [[nodiscard]] errc write(const_bytes part, on_outcome on_done = {}) { return push(part, false, on_done); }
 
     /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `on_done` is called
@@ -12436,12 +12451,12 @@ private:
 // - A process that slept blames no peer: a write is judged late only after it was tried once more, and took nothing. If it
 //   took something then, and comes back late by a quarter of its timeout, it has all of it again: a loop that is awake is
 //   never that late, so a peer that drips gains nothing.
+// - What was taken is filled in where the loop reads it: a copy right after it was written would wait for the stores.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// What came of a write.
+/// What came of a write, besides what was taken.
 struct written {
-    taken done{};
     errc error = errc::none;
     bool is_blocked = false; ///< nothing wrong, but the transport must become writable first
     bool is_abandoned =
@@ -12469,8 +12484,8 @@ struct written {
 }
 
 /// After it: what was taken, and until when the rest has time.
-[[nodiscard]] inline taken account(const batch& plan, queue& work, const drive_options& options,
-                                   const io_result& io, time_point now) noexcept {
+inline void account(const batch& plan, queue& work, const drive_options& options, const io_result& io,
+                    time_point now, taken& done) noexcept {
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
     WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
                  "a transport took nothing and called it ok");
@@ -12483,7 +12498,7 @@ struct written {
         work.write_deadline =
             slept ? fresh : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
     }
-    return plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes());
+    plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes(), done);
 }
 
 /// What the answer means, for a write that was tried at `tried`. `drain_deadline`: of a close or an abort.
@@ -12514,16 +12529,16 @@ io_result call_write(Transport& connection, const batch& plan, time_point deadli
 #endif
 }
 
-/// A whole write. No lock is held.
+/// A whole write, and into `done` what it took. No lock is held.
 template <class Traits, transport Transport>
 written write_once(Transport& connection, const batch& plan, queue& work, const drive_options& options,
-                   time_point drain_deadline) {
+                   time_point drain_deadline, taken& done) {
     const time_point tried = Traits::clock::now();
     const time_point deadline = earlier(start_write(work, options, tried), drain_deadline);
     const io_result io = call_write(connection, plan, deadline);
     written made;
     const bool is_whole = io.transferred == plan.bytes();
-    made.done = account(plan, work, options, io, is_whole ? tried : Traits::clock::now());
+    account(plan, work, options, io, is_whole ? tried : Traits::clock::now(), done);
     made.error = judge(io, work, drain_deadline, tried);
     made.is_blocked = io.status == io_status::would_block;
     made.transport_error = io.error;
@@ -12587,12 +12602,12 @@ public:
     }
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
 
-    /// Once it is over: what it did. Frees it.
-    [[nodiscard]] written collect(queue& work, const drive_options& options,
-                                  time_point drain_deadline) noexcept {
+    /// Once it is over: what it did, and into `done` what it took. Frees it.
+    [[nodiscard]] written collect(queue& work, const drive_options& options, time_point drain_deadline,
+                                  taken& done) noexcept {
         written made;
         if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
-        made.done = account(plan, work, options, how, traits::clock::now());
+        account(plan, work, options, how, traits::clock::now(), done);
         made.error = judge(how, work, drain_deadline, tried_);
         // A cancelled write that took something all the same is not blamed: what is left is tried once more.
         if (is_cancelled() && made.error != errc::none) made.error = cancelled_;
@@ -12787,14 +12802,13 @@ private:
         std::size_t bytes = 0, frames = 0;
         round now;
         written last;
-        if (is_in_flight() && !collect(last, now.deadline)) return {pump_status::blocked, now.deadline};
+        if (is_in_flight() && !collect(last, now)) return {pump_status::blocked, now.deadline};
         batch plan;
         plan.clear();
         for (;;) {
-            bytes += last.done.bytes();
-            frames += last.done.frames();
-            if (last.error != errc::none) return finish(last);
-            now.done = std::exchange(last.done, {});
+            bytes += now.done.bytes();
+            frames += now.done.frames();
+            if (last.error != errc::none) return finish(last, now);
             now.is_blocked = last.is_blocked;
             now.is_used_up = (quantum != 0 && bytes >= quantum) ||
                              (options_.pump_frames != 0 && frames >= options_.pump_frames);
@@ -12808,7 +12822,7 @@ private:
             case next_step::parked: return {pump_status::blocked, now.deadline};
             case next_step::handed_over: return call_hook();
             case next_step::drained:
-            case next_step::aborted: return finish({});
+            case next_step::aborted: return finish({}, now);
             case next_step::tell:
                 if (now.high) observe([this] { observer_.on_high_water(); });
                 if (now.low) observe([this] { observer_.on_low_water(); });
@@ -12820,7 +12834,7 @@ private:
         }
     }
 
-    /// Writes the batch. False: the write was started, and the turn waits for it.
+    /// Writes the batch; `now.done` is what it took. False: the write was started, and the turn waits for it.
     bool perform(const batch& plan, round& now, written& last) {
         if constexpr (completes) {
             started_ = started::make(weak_handle(*self_));
@@ -12830,9 +12844,9 @@ private:
             }
             started_->plan = plan;
             started_->start(transport_, box.work(), options_, now.drain_deadline);
-            return collect(last, now.deadline);
+            return collect(last, now);
         } else {
-            last = write_once<Traits>(transport_, plan, box.work(), options_, now.drain_deadline);
+            last = write_once<Traits>(transport_, plan, box.work(), options_, now.drain_deadline, now.done);
             return true;
         }
     }
@@ -12842,8 +12856,8 @@ private:
         return false;
     }
 
-    /// Whether the started write is over: `last` says what it did. Else the turn is parked.
-    bool collect([[maybe_unused]] written& last, [[maybe_unused]] time_point& deadline) {
+    /// Whether the started write is over: `last` and `now.done` say what it did. Else the turn is parked.
+    bool collect([[maybe_unused]] written& last, [[maybe_unused]] round& now) {
         if constexpr (completes) {
             for (;;) {
                 errands todo;
@@ -12852,7 +12866,7 @@ private:
                 if (how.high) observe([this] { observer_.on_high_water(); });
                 if (how.is_over) {
                     const time_point drain = how.drains ? how.deadline : no_deadline;
-                    last = std::exchange(started_, nullptr)->collect(box.work(), options_, drain);
+                    last = std::exchange(started_, nullptr)->collect(box.work(), options_, drain, now.done);
                     return true;
                 }
                 if (!started_->is_cancelled() && (how.is_dying || Traits::clock::now() >= how.deadline)) {
@@ -12863,7 +12877,7 @@ private:
                     last.error = errc::aborted;
                     return last.is_abandoned = true;
                 } else {
-                    deadline =
+                    now.deadline =
                         started_->is_cancelled() ? no_deadline : how.deadline; // no more can be asked of it
                     if (box.park_started(started_->is_over, how.deadline)) return false;
                 }
@@ -12872,10 +12886,8 @@ private:
         return true;
     }
 
-    /// The end. `last`: the write that failed, if one did.
-    pump_result finish(const written& last) {
-        round rest;
-        rest.done = last.done;
+    /// The end. `last`: the write that failed, if one did; `rest`: what it took.
+    pump_result finish(const written& last, round& rest) {
         {
             errands todo;
             const bool is_late = last.error == errc::write_timed_out || last.error == errc::drain_timed_out;
@@ -13359,8 +13371,7 @@ private:
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
     }
-    errc queue_owned(detail::offer what, detail::entry* owned) {
-        what.size = owned->size;
+    errc queue_owned(const detail::offer& what, detail::entry* owned) {
         detail::errands todo;
         const detail::push_result pushed = push_entry(what, owned, todo);
         detail::entry::destroy(owned);
@@ -13490,7 +13501,8 @@ public:
     }
 
     /// Adds bytes (a 101 response, an acknowledgement frame) that leave first, in the order of these calls. They are
-    /// copied; each call counts as one frame in the report. errc::out_of_memory; queue_full above 64 KiB; closed when the writer ended first.
+    /// copied; each call counts as one frame in the report. errc::out_of_memory; queue_full above 64 KiB; closed when the
+    /// writer ended first.
     [[nodiscard]] errc acknowledge(const_bytes bytes) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "acknowledge() after open() or reject()");
         if (bytes.empty()) return errc::none;
@@ -13505,8 +13517,8 @@ public:
 
     /// Bounds the handshake: the first pump() at `deadline` or later ends the writer with errc::handshake_timeout, and
     /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any other
-    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Takes the heap block (1 KiB) that the first frame
-    /// would. errc::out_of_memory; closed when it is over already.
+    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Takes the heap block (1 KiB)
+    /// that the first small frame would. errc::out_of_memory; closed when it is over already.
     [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
         detail::queue* fresh = detail::queue::make();

@@ -6,6 +6,7 @@
 // writer.
 
 #include <support/catch.hpp>
+#include <support/interleave/var.hpp>
 #include <support/interleave/verdict.hpp>
 #include <support/interleave_writer.hpp>
 
@@ -304,7 +305,8 @@ TEST_CASE("a flush returns when its data was written, or at its deadline, and le
             const errc verdict = m.out->flush(interleave::clock::now() + std::chrono::seconds(1));
             verdicts.insert(verdict);
             check(verdict == errc::timed_out || m.wire.frames() == "a", "flushed before it was written");
-            check(verdict == errc::timed_out || told, "what was told before the flush is seen after it");
+            check(verdict == errc::timed_out || told.get(),
+                  "what was told before the flush is seen after it");
         });
         stage.thread("loop", [&m] {
             m.serve(1);
