@@ -17,6 +17,9 @@ class WsoloConan(ConanFile):
     topics = ("websocket", "rfc6455", "header-only", "framing", "concurrency")
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
+    # An adapter needs the library that it bridges to; with its option on, that one comes along.
+    options = {"with_openssl": [True, False]}
+    default_options = {"with_openssl": False}
     exports_sources = "include/*", "LICENSE"
     no_copy_source = True
 
@@ -26,6 +29,10 @@ class WsoloConan(ConanFile):
         if not all(parts):
             raise ConanException("include/wsolo/version.hpp holds no version")
         self.version = ".".join(part.group(1) for part in parts)
+
+    def requirements(self):
+        if self.options.with_openssl:
+            self.requires("openssl/[>=1.1.1 <4]")
 
     def layout(self):
         basic_layout(self, src_folder=".")
