@@ -401,8 +401,9 @@ public:
     bool turn(duration longest) {
         if (all_.empty()) return false;
         detail::happening found[128];
-        for (const detail::happening& each : wait(longest, found))
-            if (!each.whose->is_gone) each.whose->on_events(each.events);
+        for (const detail::happening& each :
+             wait(longest, found)) // each once: none is gone by another's turn
+            each.whose->on_events(each.events);
         if (stops_.load(std::memory_order_acquire) && !std::exchange(stop_is_told_, true))
             for (const auto& each : all_) wakes_.call(*each.second);
         for (std::size_t left = wakes_.count(); left > 0; --left) {

@@ -253,7 +253,9 @@ TEMPLATE_TEST_CASE("another thread wakes a loop that sleeps", "[adapt][poll]", B
 
 TEMPLATE_TEST_CASE("wake() has a turn come back, also the next one", "[adapt][poll]", BOTH_SETS) {
     running<TestType> of;
-    client a = of.add(echoing{});
+    wsolo::server_options patient = quick();
+    patient.handshake_timeout = 0ms; // nothing else has it come back
+    client a = of.add(echoing{}, patient);
     of.loop.wake();
     CHECK(of.loop.turn(1h));
     std::thread other([&] {
@@ -477,6 +479,29 @@ TEMPLATE_TEST_CASE("a loop that goes cuts off what is left, while others send", 
     }
     stop = true;
     sender.join();
+}
+
+TEMPLATE_TEST_CASE("a connection may go while others have it woken", "[adapt][poll]", BOTH_SETS) {
+    std::atomic<bool> stop{false};
+    running<TestType> of;
+    listening_socket door;
+    REQUIRE(of.loop.accept(door.fd, of.everyone, [] { return echoing{}; }, quick()) == errc::none);
+    of.start();
+    std::thread sender([&] {
+        while (!stop) static_cast<void>(of.everyone.send_text("tick"));
+    });
+    for (int round = 0; round < 100; ++round) {
+        client one = door.connect();
+        client two = door.connect();
+        one.say(client::request);
+        two.say(client::request);
+        CHECK(one.hear_head().starts_with("HTTP/1.1 101 "));
+        CHECK(one.hear(60).size() == 60);
+        two.hang_up(); // as soon as it is open, or before
+    }
+    stop = true;
+    sender.join();
+    of.stop();
 }
 
 TEMPLATE_TEST_CASE("signals that interrupt the wait change nothing", "[adapt][poll]", BOTH_SETS) {
