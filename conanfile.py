@@ -22,6 +22,10 @@ class WsoloConan(ConanFile):
     default_options = {"with_openssl": False}
     exports_sources = "include/*", "LICENSE"
     no_copy_source = True
+    # What the adapters of these names need; wsolo itself needs nothing.
+    libraries = {"asio": "asio/[>=1.22 <2]", "boost": "boost/[>=1.74 <2]"}
+    options = {f"with_{name}": [True, False] for name in libraries}
+    default_options = {name: False for name in options}
 
     def set_version(self):
         header = load(self, os.path.join(self.recipe_folder, "include", "wsolo", "version.hpp"))
@@ -36,6 +40,11 @@ class WsoloConan(ConanFile):
 
     def layout(self):
         basic_layout(self, src_folder=".")
+
+    def requirements(self):
+        for name, reference in self.libraries.items():
+            if self.options.get_safe(f"with_{name}"):
+                self.requires(reference, transitive_headers=True)
 
     def package_id(self):
         self.info.clear()

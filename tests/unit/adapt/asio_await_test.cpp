@@ -266,8 +266,8 @@ TEST_CASE("a cancellation withdraws what a coroutine awaits", "[adapt][asio]") {
     at.settle(context);
     CHECK(at.whole->handler().wants_message());
     stop.emit(net::cancellation_type::terminal);
-    CHECK_FALSE(at.whole->handler().wants_message()); // at once
-    at.settle(context);
+    at.settle(context); // newer versions post it
+    CHECK_FALSE(at.whole->handler().wants_message());
     CHECK(log.told == std::vector<errc>{errc::cancelled});
     CHECK(log.alive == 0);
     at.receive(stage::frame(wsolo::opcode::text, "one"));
