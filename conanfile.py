@@ -17,13 +17,10 @@ class WsoloConan(ConanFile):
     topics = ("websocket", "rfc6455", "header-only", "framing", "concurrency")
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
-    # An adapter needs the library that it bridges to; with its option on, that one comes along.
-    options = {"with_openssl": [True, False]}
-    default_options = {"with_openssl": False}
     exports_sources = "include/*", "LICENSE"
     no_copy_source = True
     # What the adapters of these names need; wsolo itself needs nothing.
-    libraries = {"asio": "asio/[>=1.22 <2]", "boost": "boost/[>=1.74 <2]"}
+    libraries = {"asio": "asio/[>=1.22 <2]", "boost": "boost/[>=1.74 <2]", "openssl": "openssl/[>=1.1.1 <4]"}
     options = {f"with_{name}": [True, False] for name in libraries}
     default_options = {name: False for name in options}
 
@@ -33,10 +30,6 @@ class WsoloConan(ConanFile):
         if not all(parts):
             raise ConanException("include/wsolo/version.hpp holds no version")
         self.version = ".".join(part.group(1) for part in parts)
-
-    def requirements(self):
-        if self.options.with_openssl:
-            self.requires("openssl/[>=1.1.1 <4]")
 
     def layout(self):
         basic_layout(self, src_folder=".")

@@ -7,6 +7,9 @@ struct my_transport {
     void end_output();
     void disconnect();
 };
+struct chat {
+    wsolo::errc on_message(auto& e, wsolo::message&& got) { return e.send(got); }
+};
 class adapter;
 bool host_post(adapter* whose);
 void host_destroy_later(adapter* gone);
