@@ -506,6 +506,42 @@ TEMPLATE_TEST_CASE("a connection may go while others have it woken", "[adapt][po
     of.stop();
 }
 
+namespace {
+
+/// At its end another thread asks for one turn more.
+struct asks_at_its_end {
+    std::function<void()>* abort;
+
+    void on_upgraded(auto& ws) {
+        *abort = [weak = ws.handle()] {
+            if (const auto live = weak.try_use()) live->abort();
+        };
+    }
+    errc on_message(auto& ws, wsolo::message&& got) { return ws.send(got); }
+    void on_finished(auto& ws, const wsolo::ending&) {
+        std::thread([weak = ws.handle()] {
+            if (const auto live = weak.try_use()) live->ask_for_turn();
+        }).join();
+    }
+};
+
+} // namespace
+
+TEMPLATE_TEST_CASE("a turn that is owed to one who is gone is owed no more", "[adapt][poll]", BOTH_SETS) {
+    running<TestType> of;
+    client other = of.add(echoing{});
+    std::function<void()> abort;
+    client gone = of.add(asks_at_its_end{&abort});
+    of.start();
+    other.shake_hands();
+    gone.shake_hands();
+    abort();
+    CHECK(gone.hear(1).empty());
+    other.check_echo("nobody stands in the way");
+    of.stop();
+    other.check_close(1001);
+}
+
 TEMPLATE_TEST_CASE("signals that interrupt the wait change nothing", "[adapt][poll]", BOTH_SETS) {
     struct sigaction before{};
     struct sigaction nothing{};
