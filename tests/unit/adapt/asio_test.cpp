@@ -245,11 +245,13 @@ TEST_CASE("Asio: while there are no descriptors, those that connect wait", "[ada
     raw_client peer(at.endpoint());
     std::vector<int> taken;
     for (int copy = ::dup(0); copy >= 0; copy = ::dup(0)) taken.push_back(copy);
-    REQUIRE(errno == EMFILE);
+    const int why = errno;
     at.loop.run_one(); // the accept
     at.loop.run_one(); // which failed
-    CHECK(at.log.alive == 0);
+    const int served = at.log.alive; // a sanitizer's own checks need a descriptor, too: nothing is asserted here
     for (const int copy : taken) ::close(copy);
+    REQUIRE(why == EMFILE);
+    CHECK(served == 0);
     at.run(1);
     CHECK(peer.upgrade().starts_with("HTTP/1.1 101"));
     peer.reset();
