@@ -3,5 +3,5 @@
 #include <httplib.h>
 #endif
 #if defined(CPPHTTPLIB_WEBSOCKET_MAX_PAYLOAD_LENGTH)
-@BLOCK@
+@WHOLE@
 #endif
