@@ -267,12 +267,13 @@ public:
 
     // ---- the connection's
 
-    /// The schedule hook. Any thread.
+    /// The schedule hook. Any thread, which holds the connection by a guard of its own and must not be the one to destroy it: what
+    /// it takes hold of goes to the executor whole.
     bool ask() {
-        const auto self = this->weak_from_this().lock();
-        if (!self) return false;
         if (is_asked_.exchange(true, std::memory_order_acq_rel)) return true;
-        net::post(stream_.get_executor(), [self] { self->turn(); });
+        auto self = this->weak_from_this().lock();
+        if (!self) return false;
+        net::post(stream_.get_executor(), [self = std::move(self)] { self->turn(); });
         return true;
     }
 
