@@ -6,7 +6,8 @@ A ```cpp block is preceded by a comment that says what to do with it:
     <!-- compile: NAME -->            as tests/readme/NAME.cpp frames it, or alone when there is no such file
     <!-- not compiled: REASON -->     somebody else's code, or a sketch
 
-A frame holds one line `@BLOCK@`, which the block replaces; the block's #include lines move to the frame's top.
+A frame holds one line `@BLOCK@`, which the block replaces; the block's #include lines move to the frame's top, unless the frame
+asks `#if __has_include`.
 
     tools/check_readme.py --work FOLDER -- COMPILER FLAGS...
 """
@@ -56,10 +57,12 @@ def frame(root: Path, block: Block) -> List[str]:
     path = root / "tests" / "readme" / f"{block.name}.cpp"
     if not path.is_file():
         return block.lines
-    includes = [line for line in block.lines if INCLUDE.match(line)]
-    rest = [line for line in block.lines if not INCLUDE.match(line)]
+    lines = read_lines(path)
+    moves = not any(line.startswith("#if __has_include") for line in lines)  # they are of a library that may be missing
+    includes = [line for line in block.lines if moves and INCLUDE.match(line)]
+    rest = [line for line in block.lines if not (moves and INCLUDE.match(line))]
     text: List[str] = list(includes)
-    for line in read_lines(path):
+    for line in lines:
         text += rest if line.strip() == "@BLOCK@" else [line]
     return text
 

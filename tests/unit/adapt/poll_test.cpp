@@ -526,6 +526,28 @@ TEST_CASE("serve() is one connection from its request to its end", "[adapt][poll
     ::close(fresh.ends[0]);
 }
 
+TEST_CASE("serve() goes on where another server has answered the request", "[adapt][poll]") {
+    wsolo::connection_group everyone;
+    const std::string frames = client::text("first") + client::text("second");
+    for (std::size_t at = 0; at <= frames.size(); ++at) {
+        const socket_pair fresh;
+        std::string leftover = frames.substr(0, at);
+        std::thread server([&] {
+            static_cast<void>(sockets::serve(
+                fresh.ends[0], sockets::already_upgraded{std::as_writable_bytes(std::span(leftover))},
+                echoing{}, everyone, quick()));
+        });
+        client a(fresh.ends[1]);
+        a.say(std::string_view(frames).substr(at));
+        CHECK(a.hear(15) == client::unmasked("first") + client::unmasked("second"));
+        a.close_in_order();
+        a.hang_up();
+        server.join();
+        ::close(fresh.ends[0]);
+    }
+    CHECK(everyone.report().joined == frames.size() + 1);
+}
+
 TEST_CASE("serve() tells why there was no connection", "[adapt][poll]") {
     wsolo::connection_group everyone;
     const socket_pair fresh;
