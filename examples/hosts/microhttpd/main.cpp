@@ -15,7 +15,7 @@ using steady = std::chrono::steady_clock;
 namespace {
 
 struct site {
-    pusher pushes;
+    pusher* pushes = nullptr;
     wsolo::connection_group everyone;
     std::atomic<bool> stops{false};
     std::atomic<int> live{0};
@@ -29,8 +29,7 @@ void serve(void* of, MHD_Connection*, void*, const char* extra, size_t size, MHD
     ++at.live;
     std::thread([&at, fd, handle, extra = std::string(extra, size)]() mutable {
         const wsolo::adapt::poll::already_upgraded begun{std::as_writable_bytes(std::span(extra))};
-        static_cast<void>(
-            wsolo::adapt::poll::serve(fd, begun, chat{&at.pushes}, at.everyone, chat_options()));
+        static_cast<void>(wsolo::adapt::poll::serve(fd, begun, chat{at.pushes}, at.everyone, chat_options()));
         MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
         --at.live;
     }).detach();
@@ -100,12 +99,14 @@ void cut_late(site& at) {
 int main(int count, char** given) {
     const arguments told(count, given);
     told.refuse_tls();
-    stop_signals signals;
     site at;
+    stop_signals signals;
     signals.call([&] {
         at.stops = true;
         static_cast<void>(at.everyone.close_all(wsolo::close_code::going_away, "restart", 2s));
     });
+    pusher pushes;
+    at.pushes = &pushes;
     MHD_Daemon* const daemon =
         MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_UPGRADE, 0, nullptr, nullptr, &answer, &at,
                          MHD_OPTION_LISTEN_SOCKET, listen_on(told.port), MHD_OPTION_NOTIFY_CONNECTION, &note,
