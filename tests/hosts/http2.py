@@ -114,7 +114,7 @@ class StreamPeer(Peer):
     def _send(self, data):
         """As the windows allow; it reads what comes meanwhile, and gives no credit for it."""
         begin = 0
-        end = time.monotonic() + (self.socket.gettimeout() or LIMIT)
+        end = time.monotonic() + self.socket.gettimeout()
         while begin < len(data):
             with self.http2.lock:
                 if self.reset_with is not None or self.http2.is_over:
@@ -124,6 +124,7 @@ class StreamPeer(Peer):
                     self.http2.h2.send_data(self.id, data[begin : begin + room])
                     self.http2.flush()
                     begin += room
+                    end = time.monotonic() + self.socket.gettimeout()
                     continue
             if not self.http2.pump(0.01) and time.monotonic() > end:
                 raise TimeoutError
