@@ -1,0 +1,88 @@
+"""Rooms that span processes, with real ones: examples/backplane, a Redis, and members by Python's websockets.
+
+    run.py --program BACKPLANE [--only CASE] [--jobs N] [--sanitized]
+
+Prints a line for each case, and ends with 1 if one failed.
+"""
+
+import argparse
+import concurrent.futures
+import contextlib
+import sys
+import tempfile
+import time
+import traceback
+
+import cases
+from processes import Failed, Member, Process, Redis, raw_member, sockets_of
+
+
+class Plane:
+    """One case's: a Redis, processes and members, all of which end with it."""
+
+    def __init__(self, program, folder, stack, is_sanitized):
+        self.redis = Redis(folder, stack)
+        self.is_sanitized = is_sanitized
+        self.processes = []
+        self._program = program
+        self._stack = stack
+        self.sockets_of = sockets_of
+
+    def process(self, wait=True):
+        self.processes.append(Process(self._program, self.redis, self._stack, wait))
+        return self.processes[-1]
+
+    def member(self, where, room, after=None):
+        return Member(self._stack, where, room, after)
+
+    def raw_member(self, where, room, receive_buffer):
+        return raw_member(self._stack, where, room, receive_buffer)
+
+    def end(self):
+        """Each process that is left ends in order."""
+        for each in self.processes:
+            if each.process.poll() is None:
+                each.process.terminate()
+                each.expect_exit()
+            each.reader.join(5)
+            if "Sanitizer" in "".join(each.lines):
+                raise Failed("".join(each.lines)[-4000:])
+
+
+def run(act, program, is_sanitized):
+    """None, or what failed; and the seconds."""
+    began = time.monotonic()
+    problem = None
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        try:
+            plane = Plane(program, folder, stack, is_sanitized)
+            act(plane)
+            plane.end()
+        except Failed as error:
+            problem = str(error)
+        except Exception:  # noqa: BLE001: one case's failure is not the others'
+            problem = traceback.format_exc()
+    return problem, time.monotonic() - began
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--jobs", type=int, default=4)
+    parser.add_argument("--sanitized", action="store_true")
+    told = parser.parse_args()
+    chosen = [act for act in cases.CASES if not told.only or any(name in act.__name__ for name in told.only)]
+    failures = 0
+    with concurrent.futures.ThreadPoolExecutor(told.jobs) as pool:
+        for act, (problem, seconds) in zip(chosen, pool.map(lambda act: run(act, told.program, told.sanitized), chosen)):
+            print(f"{'failed' if problem else 'ok':6} {seconds:5.1f} s  {act.__name__}", flush=True)
+            if problem:
+                failures += 1
+                print("       " + problem.replace("\n", "\n       "), flush=True)
+    print(f"{len(chosen) - failures} of {len(chosen)} hold")
+    return 1 if failures or not chosen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
