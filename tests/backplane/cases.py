@@ -71,16 +71,16 @@ def all_speak_at_once(plane):
     members = [plane.member(each, "lobby") for each in processes * 2]
     for each in members:
         each.expect_resyncs(1)
-    talks = [threading.Thread(target=lambda m=m, n=n: [m.say(f"{n} {i}") for i in range(300)]) for n, m in enumerate(members)]
+    talks = [threading.Thread(target=lambda m=m, n=n: [m.say(f"{n} {i}") for i in range(150)]) for n, m in enumerate(members)]
     for each in talks:
         each.start()
     for each in talks:
         each.join()
-    same_for_all(members, 300 * len(members))
+    same_for_all(members, 150 * len(members))
     for speaker in range(len(members)):
         own = [text for text in members[0].texts() if text.startswith(f"{speaker} ")]
-        expect("what one said, in its order", own, [f"{speaker} {i}" for i in range(300)])
-    expect("numbers", [number[1] for number, _ in members[0].said], list(range(1, 1801)))
+        expect("what one said, in its order", own, [f"{speaker} {i}" for i in range(150)])
+    expect("numbers", [number[1] for number, _ in members[0].said], list(range(1, 901)))
 
 
 @case
@@ -153,6 +153,30 @@ def a_deploy(plane):
 
 
 @case
+def behind_a_balancer(plane):
+    """It sends each connection to another process; a process that dies is not noticed by more than that."""
+    a, b = plane.process(), plane.process()
+    balancer = plane.balancer()
+    members = [plane.member(balancer, "lobby") for _ in range(4)]
+    for each in members:
+        each.expect_resyncs(1)
+    talk = Talker(members[0], "tick")
+    for each in members:
+        each.expect(20)
+    said = talk.stop()
+    members[0].expect(said)
+    a.kill()
+    moved = []
+    until(lambda: moved.extend(m for m in members if m.code and m not in moved) or len(moved) >= 2, "two went with it")
+    for each in moved:
+        each.come_to(balancer)
+    for count, each in enumerate(members):
+        each.say(f"still here: {count}")
+    same_for_all(members, said + 4)
+    expect("resyncs", [len(each.resyncs) for each in members], [1] * 4)
+
+
+@case
 def all_processes_were_gone(plane):
     """Redis keeps the room meanwhile."""
     a = plane.process()
@@ -202,21 +226,25 @@ def away_for_too_long(plane):
 
 @case
 def a_process_falls_behind(plane):
-    """It stood still while more was said than Redis keeps: its members are told, and those of the other one are not."""
+    """It stood still while more was said than Redis keeps, in a room that had messages and in one that had none: its members
+    are told, and those of the other one are not."""
     a, b = plane.process(), plane.process()
-    behind, speaker = plane.member(a, "lobby"), plane.member(b, "lobby")
-    behind.expect_resyncs(1)
-    speaker.expect_resyncs(1)
-    speaker.say("the first")
-    behind.expect(1)
+    behind = [plane.member(a, room) for room in ("lobby", "garden")]
+    speakers = [plane.member(b, room) for room in ("lobby", "garden")]
+    for each in behind + speakers:
+        each.expect_resyncs(1)
+    speakers[0].say("the first")
+    behind[0].expect(1)
     a.signal(signal.SIGSTOP)
-    speaker.say_and_hear([f"more {i}" for i in range(3000)])
-    speaker.expect(3001)
+    for each in speakers:
+        each.say_and_hear([f"more {i}" for i in range(3000)])
     a.signal(signal.SIGCONT)
-    behind.expect_resyncs(2)
-    until(lambda: behind.texts()[-1] == "more 2999", "it goes on to the end")
-    behind.expect_no_problem()
-    speaker.expect_resyncs(1)
+    for each in behind:
+        each.expect_resyncs(2)
+        until(lambda each=each: each.texts()[-1:] == ["more 2999"], "it goes on to the end")
+        each.expect_no_problem()
+    for each in speakers:
+        each.expect_resyncs(1)
 
 
 @case

@@ -142,6 +142,50 @@ class Process:
             return int(re.search(r"^VmRSS:\s+(\d+) kB", status.read(), re.MULTILINE)[1])
 
 
+BALANCER = """\
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 60s
+    timeout server 60s
+    timeout tunnel 60s
+    retries 3
+    option redispatch 1
+frontend front
+    bind 127.0.0.1:{port}
+    default_backend back
+backend back
+    balance roundrobin
+    option httpchk GET /health
+    default-server check inter 100ms fall 1 rise 1
+{servers}
+"""
+
+
+class Balancer:
+    """haproxy before processes: each new connection goes to the next one."""
+
+    def __init__(self, program, libraries, folder, processes, stack):
+        self.port = free_port()
+        servers = "".join(f"    server s{each.port} 127.0.0.1:{each.port}\n" for each in processes)
+        config = os.path.join(folder, "haproxy.conf")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(BALANCER.format(port=self.port, servers=servers))
+        self.process = subprocess.Popen(
+            [program, "-db", "-q", "-f", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, "LD_LIBRARY_PATH": libraries},
+        )  # fmt: skip
+        stack.callback(lambda: (self.process.kill(), self.process.wait()))
+        until(self._is_there, "the balancer is there")
+
+    def _is_there(self):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=LIMIT) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+
 def follows(last, number):
     """The client's half of message_id.hpp."""
     if last[0] == number[0]:
@@ -213,7 +257,7 @@ class Member:
         """So many messages, in order."""
         until(
             lambda: len(self.said) >= count or self.problem,
-            lambda: f"{count} messages ({len(self.said)} came, the Close is {self.code})",
+            lambda: f"{count} messages ({len(self.said)} came, {len(self.unsaid)} unsaid, Close {self.code})",
             seconds,
         )
         self.expect_no_problem()

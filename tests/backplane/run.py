@@ -1,6 +1,6 @@
 """Rooms that span processes, with real ones: examples/backplane, a Redis, and members by Python's websockets.
 
-    run.py --program BACKPLANE [--only CASE] [--jobs N] [--sanitized]
+    run.py --program BACKPLANE [--haproxy PROGRAM [--libraries FOLDER]] [--only CASE] [--jobs N] [--sanitized]
 
 Prints a line for each case, and ends with 1 if one failed.
 """
@@ -14,23 +14,35 @@ import time
 import traceback
 
 import cases
-from processes import Failed, Member, Process, Redis, raw_member, sockets_of
+from processes import Balancer, Failed, Member, Process, Redis, raw_member, sockets_of
+
+
+class Skipped(Exception):
+    """Something is not here."""
 
 
 class Plane:
     """One case's: a Redis, processes and members, all of which end with it."""
 
-    def __init__(self, program, folder, stack, is_sanitized):
+    def __init__(self, program, haproxy, folder, stack, is_sanitized):
         self.redis = Redis(folder, stack)
         self.is_sanitized = is_sanitized
         self.processes = []
         self._program = program
+        self._haproxy = haproxy
+        self._folder = folder
         self._stack = stack
         self.sockets_of = sockets_of
 
     def process(self, wait=True):
         self.processes.append(Process(self._program, self.redis, self._stack, wait))
         return self.processes[-1]
+
+    def balancer(self):
+        """Before the processes that there are."""
+        if not self._haproxy or not self._haproxy[0]:
+            raise Skipped("no haproxy here")
+        return Balancer(*self._haproxy, self._folder, self.processes, self._stack)
 
     def member(self, where, room, after=None):
         return Member(self._stack, where, room, after)
@@ -49,15 +61,17 @@ class Plane:
                 raise Failed("".join(each.lines)[-4000:])
 
 
-def run(act, program, is_sanitized):
+def run(act, program, is_sanitized, haproxy=None):
     """None, or what failed; and the seconds."""
     began = time.monotonic()
     problem = None
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         try:
-            plane = Plane(program, folder, stack, is_sanitized)
+            plane = Plane(program, haproxy, folder, stack, is_sanitized)
             act(plane)
             plane.end()
+        except Skipped as why:
+            return why, 0.0
         except Failed as error:
             problem = str(error)
         except Exception:  # noqa: BLE001: one case's failure is not the others'
@@ -68,19 +82,29 @@ def run(act, program, is_sanitized):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", required=True)
+    parser.add_argument("--haproxy", default="")
+    parser.add_argument("--libraries", default="")
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--sanitized", action="store_true")
     told = parser.parse_args()
     chosen = [act for act in cases.CASES if not told.only or any(name in act.__name__ for name in told.only)]
     failures = 0
+    held = 0
+
+    def examine(act):
+        return run(act, told.program, told.sanitized, (told.haproxy, told.libraries))
+
     with concurrent.futures.ThreadPoolExecutor(told.jobs) as pool:
-        for act, (problem, seconds) in zip(chosen, pool.map(lambda act: run(act, told.program, told.sanitized), chosen)):
-            print(f"{'failed' if problem else 'ok':6} {seconds:5.1f} s  {act.__name__}", flush=True)
+        for act, (problem, seconds) in zip(chosen, pool.map(examine, chosen)):
+            is_skipped = isinstance(problem, Skipped)
+            word = "skip" if is_skipped else "failed" if problem else "ok"
+            print(f"{word:6} {seconds:5.1f} s  {act.__name__}", flush=True)
+            held += problem is None
+            failures += problem is not None and not is_skipped
             if problem:
-                failures += 1
-                print("       " + problem.replace("\n", "\n       "), flush=True)
-    print(f"{len(chosen) - failures} of {len(chosen)} hold")
+                print("       " + str(problem).replace("\n", "\n       "), flush=True)
+    print(f"{held} of {len(chosen)} hold")
     return 1 if failures or not chosen else 0
 
 
