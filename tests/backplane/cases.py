@@ -1,8 +1,11 @@
 """What must hold: each function below is a case, with a Redis and processes of its own. README.md says it in words."""
 
+import contextlib
 import signal
 import threading
 import time
+
+from websockets.exceptions import ConnectionClosed
 
 from processes import Failed, until
 
@@ -38,9 +41,10 @@ class Talker:
         self._thread.start()
 
     def _run(self, member, name, pause):
-        while not self._stops.wait(pause):
-            member.say(f"{name} {self.count}")
-            self.count += 1
+        with contextlib.suppress(ConnectionClosed):  # then the case notices
+            while not self._stops.wait(pause):
+                member.say(f"{name} {self.count}")
+                self.count += 1
 
     def stop(self):
         self._stops.set()

@@ -23,12 +23,12 @@ class Failed(Exception):
     """What a case says must not be."""
 
 
-def until(done, what, seconds=LIMIT):
+def until(done, what):
     """Waits for done() to be true."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + LIMIT
     while not done():
         if time.monotonic() > end:
-            raise Failed(f"not within {seconds:.0f} s: {what() if callable(what) else what}")
+            raise Failed(f"not within {LIMIT:.0f} s: {what() if callable(what) else what}")
         time.sleep(0.01)
 
 
@@ -253,12 +253,11 @@ class Member:
     def texts(self):
         return [text for _, text in self.said]
 
-    def expect(self, count, seconds=LIMIT):
+    def expect(self, count):
         """So many messages, in order."""
         until(
             lambda: len(self.said) >= count or self.problem,
             lambda: f"{count} messages ({len(self.said)} came, {len(self.unsaid)} unsaid, Close {self.code})",
-            seconds,
         )
         self.expect_no_problem()
 
