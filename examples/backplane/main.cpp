@@ -1,6 +1,7 @@
 // Rooms that span processes: `backplane PORT [REDIS_PORT [REDIS_HOST]]`. README.md says how to talk to it.
 
-#include "plane.hpp"
+#include "redis_engine.hpp"
+#include "rooms.hpp"
 
 #include <wsolo/adapt/asio.hpp>
 
@@ -11,16 +12,16 @@ using namespace std::chrono_literals;
 
 /// A member of the room that its request's target names: /room/NAME, or /room/NAME?after=EPOCH-NUMBER.
 struct member {
-    plane* rooms;
+    rooms* there;
     std::string room;
     std::optional<message_id> after;
-    plane::member_number number = 0;
+    rooms::member_number number = 0;
 
     void on_request(const wsolo::upgrade_request& asked, wsolo::http_reply& reply) {
         std::string_view target = asked.target();
         if (target == "/health")
             return reply.respond(
-                {.status = rooms->is_ready() ? 200 : 503, .body = "whether Redis is there\n"});
+                {.status = there->is_ready() ? 200 : 503, .body = "whether Redis is there\n"});
         if (!target.starts_with("/room/")) return reply.respond({.status = 404, .body = "/room/NAME\n"});
         target.remove_prefix(std::string_view("/room/").size());
         room = target.substr(0, target.find('?'));
@@ -28,20 +29,21 @@ struct member {
         if (query != std::string_view::npos) after = message_id::parse(target.substr(query + 7));
         if (room.empty() || room.size() > 100) reply.respond({.status = 400, .body = "a room's name?\n"});
     }
-    void on_upgraded(auto& ws) { number = rooms->enter(room, after, visitor::of(ws.handle())); }
+    void on_upgraded(auto& ws) { number = there->enter(room, after, visitor::of(ws.handle())); }
     wsolo::errc on_message(auto& ws, wsolo::message&& got) {
         if (!got.is_text()) return ws.close(wsolo::close_code::unsupported_data, "rooms have text");
-        rooms->say(room, got.text(), visitor::of(ws.handle()));
+        there->say(room, got.text(), visitor::of(ws.handle()));
         return wsolo::errc::none;
     }
-    void on_finished(auto&, const wsolo::ending&) { rooms->leave(room, number); }
+    void on_finished(auto&, const wsolo::ending&) { there->leave(room, number); }
 };
 
 int main(int count, char** given) {
     if (count < 2 || count > 4)
         return std::fprintf(stderr, "%s PORT [REDIS_PORT [REDIS_HOST]]\n", given[0]), 2;
     asio::io_context loop;
-    plane rooms(loop, count > 3 ? given[3] : "127.0.0.1", count > 2 ? std::atoi(given[2]) : 6379);
+    redis_engine redis(loop, count > 3 ? given[3] : "127.0.0.1", count > 2 ? std::atoi(given[2]) : 6379);
+    rooms there(redis);
     wsolo::connection_group everyone;
     tcp::acceptor acceptor(
         loop, {asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(std::atoi(given[1]))});
@@ -50,13 +52,13 @@ int main(int count, char** given) {
     how.reading.max_message_size = 64 * 1024;
     how.writing.limits.max_bytes =
         4 * 1024 * 1024; // what may wait for a slow member: beyond it, it is cut off
-    wsolo::adapt::asio::accept(acceptor, everyone, [&] { return member{&rooms, {}, {}}; }, {how});
+    wsolo::adapt::asio::accept(acceptor, everyone, [&] { return member{&there, {}, {}}; }, {how});
 
     asio::signal_set signals(loop, SIGTERM, SIGINT);
     signals.async_wait([&](std::error_code, int) { // a deploy: they come back to another process
         acceptor.close();
         static_cast<void>(everyone.close_all(wsolo::close_code::service_restart, "deploy", 5s));
-        rooms.end();
+        there.end();
     });
     std::printf("listening on 127.0.0.1:%u\n", acceptor.local_endpoint().port());
     std::fflush(stdout);
