@@ -1,7 +1,10 @@
-// Rooms that span processes: `backplane PORT [REDIS_PORT [REDIS_HOST]]`. README.md says how to talk to it.
+// Rooms that span processes: `backplane PORT [redis://HOST:PORT | nats://HOST:PORT]`. README.md says how to talk to it.
 
 #include "redis_engine.hpp"
 #include "rooms.hpp"
+#if defined(BACKPLANE_HAS_NATS)
+#include "nats_engine.hpp"
+#endif
 
 #include <wsolo/adapt/asio.hpp>
 
@@ -38,12 +41,26 @@ struct member {
     void on_finished(auto&, const wsolo::ending&) { there->leave(room, number); }
 };
 
+/// Empty: there is none of this name.
+std::unique_ptr<engine> engine_of(asio::io_context& loop, const std::string& url) {
+#if defined(BACKPLANE_HAS_NATS)
+    if (url.starts_with("nats://")) return std::make_unique<nats_engine>(loop, url);
+#endif
+    constexpr std::string_view redis = "redis://";
+    const std::size_t colon = url.rfind(':');
+    if (!url.starts_with(redis) || colon < redis.size()) return nullptr;
+    return std::make_unique<redis_engine>(loop, url.substr(redis.size(), colon - redis.size()),
+                                          std::atoi(url.c_str() + colon + 1));
+}
+
 int main(int count, char** given) {
-    if (count < 2 || count > 4)
-        return std::fprintf(stderr, "%s PORT [REDIS_PORT [REDIS_HOST]]\n", given[0]), 2;
     asio::io_context loop;
-    redis_engine redis(loop, count > 3 ? given[3] : "127.0.0.1", count > 2 ? std::atoi(given[2]) : 6379);
-    rooms there(redis);
+    const auto between = engine_of(loop, count > 2 ? given[2] : "redis://127.0.0.1:6379");
+    if (count < 2 || count > 3 || between == nullptr) {
+        std::fprintf(stderr, "%s PORT [redis://HOST:PORT | nats://HOST:PORT]\n", given[0]);
+        return 2;
+    }
+    rooms there(*between);
     wsolo::connection_group everyone;
     tcp::acceptor acceptor(
         loop, {asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(std::atoi(given[1]))});

@@ -1,4 +1,4 @@
-"""What must hold: each function below is a case, with a Redis and processes of its own. README.md says it in words."""
+"""What must hold: each function below is a case, with an engine and processes of its own. README.md says it in words."""
 
 import contextlib
 import signal
@@ -13,7 +13,19 @@ CASES = []
 
 
 def case(act):
+    """With Redis, and with NATS."""
+    act.engines = ("redis", "nats")
     CASES.append(act)
+    return act
+
+
+def redis_case(act):
+    case(act).engines = ("redis",)
+    return act
+
+
+def nats_case(act):
+    case(act).engines = ("nats",)
     return act
 
 
@@ -182,7 +194,7 @@ def behind_a_balancer(plane):
 
 @case
 def all_processes_were_gone(plane):
-    """Redis keeps the room meanwhile."""
+    """The room is kept meanwhile."""
     a = plane.process()
     member = plane.member(a, "lobby")
     member.expect_resyncs(1)
@@ -206,7 +218,7 @@ def all_processes_were_gone(plane):
 
 @case
 def away_for_too_long(plane):
-    """More was said than Redis keeps; and a number that the room never had."""
+    """More was said than is kept; and a number that the room never had."""
     a, b = plane.process(), plane.process()
     away, speaker = plane.member(a, "lobby"), plane.member(b, "lobby")
     away.expect_resyncs(1)
@@ -230,7 +242,7 @@ def away_for_too_long(plane):
 
 @case
 def a_process_falls_behind(plane):
-    """It stood still while more was said than Redis keeps, in a room that had messages and in one that had none: its members
+    """It stood still while more was said than is kept, in a room that had messages and in one that had none: its members
     are told, and those of the other one are not."""
     a, b = plane.process(), plane.process()
     behind = [plane.member(a, room) for room in ("lobby", "garden")]
@@ -244,14 +256,33 @@ def a_process_falls_behind(plane):
         each.say_and_hear([f"more {i}" for i in range(3000)])
     a.signal(signal.SIGCONT)
     for each in behind:
-        each.expect_resyncs(2)
+        if "redis" in plane.engine.url:  # NATS had sent some ahead, perhaps all
+            each.expect_resyncs(2)
         until(lambda each=each: each.texts()[-1:] == ["more 2999"], "it goes on to the end")
         each.expect_no_problem()
     for each in speakers:
         each.expect_resyncs(1)
 
 
-@case
+@nats_case
+def a_process_falls_far_behind(plane):
+    """NATS has cut it off meanwhile."""
+    a, b = plane.process(), plane.process()
+    behind, speaker = plane.member(a, "lobby"), plane.member(b, "lobby")
+    behind.expect_resyncs(1)
+    speaker.expect_resyncs(1)
+    a.signal(signal.SIGSTOP)
+    for turn in range(80):
+        for i in range(20):
+            speaker.say(f"{turn} {i}" + " " * 60000)
+        speaker.expect(20 * (turn + 1))
+    a.signal(signal.SIGCONT)
+    behind.expect_resyncs(2)
+    until(lambda: behind.texts()[-1:] == speaker.texts()[-1:], "it goes on to the end")
+    behind.expect_no_problem()
+
+
+@redis_case
 def connections_to_redis_break(plane):
     """Redis itself stays: nothing is lost on the way to members, who notice nothing."""
     a, b = plane.process(), plane.process()
@@ -262,9 +293,9 @@ def connections_to_redis_break(plane):
     same_for_all(members, 1)
     epoch = members[0].at[0]
     for turn in range(5):
-        plane.redis.ask("CLIENT", "KILL", "TYPE", "normal")
+        plane.engine.ask("CLIENT", "KILL", "TYPE", "normal")
         for i in range(3):  # while no process is there, perhaps
-            plane.redis.ask("XADD", "room:lobby", f"{epoch}-*", "text", f"meanwhile {turn} {i}")
+            plane.engine.ask("XADD", "room:lobby", f"{epoch}-*", "text", f"meanwhile {turn} {i}")
         same_for_all(members, 1 + 3 * (turn + 1))
     for each in (a, b):
         each.expect_health(200)
@@ -275,7 +306,7 @@ def connections_to_redis_break(plane):
 
 
 @case
-def redis_restarts_empty(plane):
+def it_restarts_empty(plane):
     a, b = plane.process(), plane.process()
     members = [plane.member(a, "lobby"), plane.member(b, "lobby")]
     away = plane.member(b, "lobby")
@@ -286,13 +317,14 @@ def redis_restarts_empty(plane):
     same_for_all([*members, away], 5)
     old = members[0].at
     away.leave()
-    plane.redis.kill()
+    plane.engine.kill()
     a.expect_health(503)
     members[0].say("into the void")
     until(lambda: members[0].unsaid == ["into the void"], "what is not said is told")
-    newcomer = plane.member(a, "lobby")  # comes although Redis is not there
+    newcomer = plane.member(a, "lobby")  # comes although it is not there
     newcomer.expect_resyncs(1)
-    plane.redis.start()
+    plane.engine.forget()
+    plane.engine.start()
     for each in members:
         each.expect_resyncs(2)
     newcomer.expect_resyncs(2)
@@ -309,7 +341,28 @@ def redis_restarts_empty(plane):
     expect("where the room stands", away.at, members[0].at)
 
 
-@case
+@nats_case
+def nats_restarts_with_its_data(plane):
+    """Nothing is lost, and no one is told."""
+    a, b = plane.process(), plane.process()
+    members = [plane.member(a, "lobby"), plane.member(b, "lobby")]
+    for each in members:
+        each.expect_resyncs(1)
+    for turn in range(3):
+        for i in range(5):
+            members[turn % 2].say(f"{turn} {i}")
+        same_for_all(members, 5 * (turn + 1))
+        plane.engine.kill()
+        for each in (a, b):
+            each.expect_health(503)
+        plane.engine.start()
+        for each in (a, b):
+            each.expect_health(200)
+    for each in members:
+        each.expect_resyncs(1)
+
+
+@redis_case
 def redis_restarts_with_old_data(plane):
     """It lost the last messages, and numbers others with the same numbers: not with the same epoch."""
     a, b = plane.process(), plane.process()
@@ -320,14 +373,14 @@ def redis_restarts_with_old_data(plane):
     for i in range(5):
         members[0].say(f"saved {i}")
     same_for_all([*members, away], 5)
-    plane.redis.ask("SAVE")
+    plane.engine.ask("SAVE")
     for i in range(5):
         members[0].say(f"lost {i}")
     same_for_all([*members, away], 10)
     away.leave()
-    plane.redis.kill()
-    plane.redis.start()
-    expect("what Redis kept", plane.redis.ask("XLEN", "room:lobby"), "5")
+    plane.engine.kill()
+    plane.engine.start()
+    expect("what Redis kept", plane.engine.ask("XLEN", "room:lobby"), "5")
     for each in members:
         each.expect_resyncs(2)
     for each in (a, b):
@@ -340,24 +393,24 @@ def redis_restarts_with_old_data(plane):
     expect("what it has of the new ones", away.texts()[10:], [])
 
 
-@case
+@redis_case
 def redis_hangs(plane):
     """SIGSTOP, for less than what is taken for its end: what was said then is said when it goes on."""
     a, b = plane.process(), plane.process()
     members = [plane.member(a, "lobby"), plane.member(b, "lobby")]
     for each in members:
         each.expect_resyncs(1)
-    plane.redis.process.send_signal(signal.SIGSTOP)
+    plane.engine.process.send_signal(signal.SIGSTOP)
     for i in range(1200):
         members[0].say(f"{i}")
     until(lambda: len(members[0].unsaid) == 200, "what is too much is refused")
-    plane.redis.process.send_signal(signal.SIGCONT)
+    plane.engine.process.send_signal(signal.SIGCONT)
     same_for_all(members, 1000)
     for each in members:
         each.expect_resyncs(1)
 
 
-@case
+@redis_case
 def a_stream_is_deleted(plane):
     a, b = plane.process(), plane.process()
     members = [plane.member(a, "lobby"), plane.member(b, "lobby")]
@@ -366,14 +419,14 @@ def a_stream_is_deleted(plane):
     for i in range(3):
         members[0].say(f"before {i}")
     same_for_all(members, 3)
-    plane.redis.ask("FLUSHALL")
+    plane.engine.ask("FLUSHALL")
     members[0].say("after")
     for each in members:
         each.expect_resyncs(2)
     same_for_all(members, 4)
 
 
-@case
+@redis_case
 def what_redis_says_is_no_message(plane):
     """Another program's entry is a gap, not a frame that would end every member."""
     a = plane.process()
@@ -382,9 +435,9 @@ def what_redis_says_is_no_message(plane):
     member.say("one")
     member.expect(1)
     epoch = member.at[0]
-    plane.redis.ask("XADD", "room:lobby", f"{epoch}-*", "json", "{}")
+    plane.engine.ask("XADD", "room:lobby", f"{epoch}-*", "json", "{}")
     member.expect_resyncs(2)
-    plane.redis.ask("EVAL", "return redis.call('XADD', 'room:lobby', ARGV[1], 'text', '\\255')", "0", f"{epoch}-*")
+    plane.engine.ask("EVAL", "return redis.call('XADD', 'room:lobby', ARGV[1], 'text', '\\255')", "0", f"{epoch}-*")
     member.expect_resyncs(3)
     member.say("two")
     member.expect(2)
@@ -437,23 +490,23 @@ def rooms_come_and_go(plane):
             each.leave()
 
 
-@case
+@redis_case
 def redis_evicts_keys(plane):
     """Then it may forget numbers without a word: it is refused."""
-    plane.redis.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    plane.engine.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     a = plane.process(wait=False)
     until(lambda: any("allkeys-lru" in line for line in a.lines), "it says why")
     expect("health", a.health(), 503)
-    plane.redis.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    plane.engine.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
     a.expect_health(200)
 
 
 @case
-def stopping_without_redis(plane):
+def stopping_without_it(plane):
     a = plane.process()
     member = plane.member(a, "lobby")
     member.expect_resyncs(1)
-    plane.redis.kill()
+    plane.engine.kill()
     a.expect_health(503)
     a.signal(signal.SIGTERM)
     expect("the Close", member.wait_for_end(), 1012)

@@ -1,10 +1,11 @@
-"""What the tests of examples/backplane start: a Redis, the example's processes, and members of rooms.
+"""What the tests of examples/backplane start: a Redis or a NATS, the example's processes, and members of rooms.
 
 All are children, ended by their own ids when the case's ExitStack closes.
 """
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -44,6 +45,7 @@ class Redis:
     def __init__(self, folder, stack, *options):
         self.folder = folder
         self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}"
         self.options = options
         self.process = None
         stack.callback(self.kill)
@@ -71,6 +73,12 @@ class Redis:
             raise Failed(f"Redis: {words[0]}: {answer.stdout}{answer.stderr}")
         return answer.stdout.strip()
 
+    def forget(self):
+        """After kill(): it has nothing when it starts again."""
+        for name in os.listdir(self.folder):
+            if name.endswith(".rdb"):
+                os.remove(os.path.join(self.folder, name))
+
     def kill(self):
         """As if its machine had lost power."""
         if self.process is not None:
@@ -79,12 +87,50 @@ class Redis:
             self.process = None
 
 
+class Nats:
+    """The same for NATS with JetStream, which keeps everything in `folder`."""
+
+    def __init__(self, folder, stack):
+        self.folder = os.path.join(folder, "jetstream")
+        self.port = free_port()
+        self.url = f"nats://127.0.0.1:{self.port}"
+        self.process = None
+        stack.callback(self.kill)
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [nats_server(), "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", self.folder],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        until(self._accepts, "NATS answers")
+
+    def _accepts(self):
+        if self.process.poll() is not None:
+            raise Failed("NATS did not start")
+        try:
+            socket.create_connection(("127.0.0.1", self.port), LIMIT).close()
+        except OSError:
+            return False
+        return True
+
+    def forget(self):
+        shutil.rmtree(self.folder)
+
+    kill = Redis.kill
+
+
+def nats_server():
+    """Debian has it where no user's path leads."""
+    return shutil.which("nats-server", path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
 class Process:
     """One of the example's."""
 
-    def __init__(self, program, redis, stack, wait=True):
+    def __init__(self, program, engine, stack, wait=True):
         self.process = subprocess.Popen(
-            [program, "0", str(redis.port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [program, "0", engine.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         stack.callback(self._end)
         first = self.process.stdout.readline()
