@@ -143,9 +143,12 @@ public:
         is_suspended_ = true;
         return link_->start(wait_); // once this is true the frame may be running elsewhere, or gone
     }
-    /// The coroutine will not be resumed. False: it was, or another thread is about to.
+    /// The coroutine will not be resumed. False: it was, or another thread is about to. Any thread, as long as this exists.
     [[nodiscard]] bool withdraw() noexcept {
-        return is_suspended_ && link_->withdraw(wait_) && std::exchange(is_suspended_, false);
+        if (link_ == nullptr || !link_->withdraw(wait_))
+            return false; // another thread may resume it: nothing is looked at
+        is_suspended_ = false;
+        return true;
     }
 
 protected:
