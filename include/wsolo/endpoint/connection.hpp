@@ -114,10 +114,13 @@ protected:
     /// A request that was parsed already, and what follows it.
     template <class Request>
     endpoint_wants take(const Request& parsed, mutable_bytes rest) {
+        if (whole_) return run(); // it came before
         heed_group();
         if (is_asking()) opening_->ask(parsed);
         return turn(rest);
     }
+    /// The handshake is over by another's doing. A group that has closed meanwhile closes it as its own.
+    endpoint_wants take_over(mutable_bytes rest) { return is_asking() ? open(rest) : run(); }
 
 private:
     [[nodiscard]] bool is_asking() const noexcept {

@@ -538,8 +538,49 @@ TEST_CASE("a request that another server has parsed", "[connection][server]") {
         serving s;
         s.receive(request);
         s.wants = s.whole->take_request({.target = "/chat", .fields = fields});
+        CHECK(s.wants.read);
+        CHECK_FALSE(s.wants.finished);
         CHECK(s.log.asked == 1);
         CHECK(s.seen().frames.empty());
+    }
+}
+
+TEST_CASE("a connection whose request another server has answered begins open", "[connection][server]") {
+    serving s;
+    const std::string frames = text_frame("early") + text_frame("later");
+    const auto sent_by = [](const serving& each) { // without a head
+        sent_frames found;
+        for (const strict::frame& frame : strict::parse(each.wire.bytes(), false).frames)
+            found.emplace_back(frame.opcode, frame.payload);
+        return found;
+    };
+    SECTION("its leftover is the endpoint's, split anywhere") {
+        for (std::size_t at = 0; at <= frames.size(); ++at) {
+            serving each;
+            std::string leftover = frames.substr(0, at);
+            each.wants = each.whole->take_upgraded(std::as_writable_bytes(std::span(leftover)));
+            if (at < frames.size()) each.receive(frames.substr(at));
+            CHECK(each.log.asked == 0);
+            CHECK(each.log.messages == std::vector<std::string>{"early", "later"});
+            CHECK(each.log.opened == 1);
+            CHECK(sent_by(each) == sent_frames{{1, "early"}, {1, "later"}});
+            CHECK(each.whole->status() == 101);
+        }
+    }
+    SECTION("its group's Close is its own, though the group closed before") {
+        wsolo::basic_connection_group<manual_traits> everyone;
+        REQUIRE(s.whole->join(everyone) == errc::none);
+        REQUIRE(everyone.close_all(wsolo::close_code::going_away, "bye", std::chrono::seconds(1)) ==
+                errc::none);
+        s.wants = s.whole->take_upgraded();
+        CHECK(sent_by(s) == sent_frames{{8, "\x03\xe9"
+                                            "bye"}});
+    }
+    SECTION("comes once") {
+        s.receive(request);
+        s.wants = s.whole->take_upgraded();
+        CHECK(s.log.asked == 1);
+        CHECK(s.wants.read);
     }
 }
 
