@@ -175,8 +175,9 @@ private:
         for (const std::size_t payload : payloads) {
             suite_.observe(
                 "broadcast", payload, 1,
-                {{"wsolo_deferred", [=] { return figures(bench::measure_shared_broadcast(count, payload)); }},
-                 {"mutex_swap", [=] { return figures(bench::measure_copied_broadcast(count, payload)); }}});
+                {{"wsolo_shared", [=] { return figures(bench::measure_broadcast(count, payload, true)); }},
+                 {"wsolo_copied", [=] { return figures(bench::measure_broadcast(count, payload, false)); }},
+                 {"mutex_swap", [=] { return figures(bench::measure_swapped_broadcast(count, payload)); }}});
         }
     }
 

@@ -6,12 +6,17 @@ include(GNUInstallDirs)
 
 set(wsolo_package_dir "${CMAKE_INSTALL_DATADIR}/cmake/wsolo")
 
+if(CMAKE_VERSION VERSION_LESS 3.23) # no file sets
+    install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/wsolo" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+        FILES_MATCHING PATTERN "*.hpp")
+else()
+    set(wsolo_file_sets
+        FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+        FILE_SET adapters DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+        FILE_SET adapters_unchecked DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
 # INCLUDES DESTINATION is for consumers older than CMake 3.23, which do not read file sets.
-install(TARGETS wsolo EXPORT wsoloTargets
-    FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-    FILE_SET adapters DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-    FILE_SET adapters_unchecked DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-    INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(TARGETS wsolo EXPORT wsoloTargets ${wsolo_file_sets} INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(EXPORT wsoloTargets NAMESPACE wsolo:: DESTINATION "${wsolo_package_dir}")
 
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/wsoloConfigVersion.cmake"

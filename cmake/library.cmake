@@ -12,8 +12,6 @@ add_library(wsolo INTERFACE)
 add_library(wsolo::wsolo ALIAS wsolo)
 target_compile_features(wsolo INTERFACE cxx_std_20)
 target_link_libraries(wsolo INTERFACE Threads::Threads)
-target_sources(wsolo INTERFACE
-    FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${wsolo_headers})
 
 # An adapter whose head says `// Needs: some/header.h` is compiled here only where that header exists.
 set(wsolo_adapters_here "")
@@ -36,10 +34,14 @@ foreach(adapter IN LISTS wsolo_adapters)
         message(STATUS "wsolo: adapt/${name} is not checked: ${needed} was not found")
     endif()
 endforeach()
+if(CMAKE_VERSION VERSION_LESS 3.23) # no file sets
+    target_include_directories(wsolo INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>")
+    return()
+endif()
 target_sources(wsolo INTERFACE
+    FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${wsolo_headers}
     FILE_SET adapters TYPE HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${wsolo_adapters_here}
     FILE_SET adapters_unchecked TYPE HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${wsolo_adapters_elsewhere})
-
 if(PROJECT_IS_TOP_LEVEL)
     # Every header compiles alone: the target all_verify_interface_header_sets.
     set_target_properties(wsolo PROPERTIES

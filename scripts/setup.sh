@@ -7,7 +7,8 @@
 #   want_compilers, want_catch, want_venv
 #   install_wanted           installs what was noted, or prints the list and exits 1
 #   install_optional         installs what was noted, or says what is missing and goes on
-#   make_venv REQUIREMENT..  a Python environment in build/venv that has these
+#   need_writable_tree       ends the script where build/ can't be written
+#   make_venv REQUIREMENT..  a Python environment in build/venv that has these; false where it can't be had
 #   make_npm NAME VERSION    a package of npm's in build/node; make_npm_ws for ws
 #   make_autobahn            the conformance suite in build/autobahn/suite
 #   make_boxes               nginx and haproxy where they are missing, unpacked into build/boxes; find_box NAME prints a path
@@ -130,9 +131,11 @@ install_wanted() {
     fi
     find_root || die "neither root nor sudo; please install:$wanted"
     say "installing$wanted"
-    update_packages
+    mkdir -p build
     # shellcheck disable=SC2086
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null
+    { update_packages && $as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends $wanted; } >build/install.log 2>&1 ||
+        die "apt-get could not install these (build/install.log says why; is the network there?):$wanted"
     wanted=""
 }
 
@@ -154,25 +157,35 @@ install_optional() {
     [ -z "$missing" ] || say "going on without$missing"
 }
 
+# False where they may not be installed, or can't be: build/install.log says why.
 make_venv() {
-    [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+    mkdir -p build
+    [ -x "$venv/bin/python" ] || [ "$install" = no ] || python3 -m venv "$venv" >build/install.log 2>&1
+    [ -x "$venv/bin/python" ] || return 1
     # Asked first, because an environment that has everything needs no network.
-    if ! "$venv/bin/python" -m pip install --quiet --no-index "$@" >/dev/null 2>&1; then
-        say "installing into $venv: $*"
-        "$venv/bin/python" -m pip install --quiet "$@"
-    fi
+    if "$venv/bin/python" -m pip install --quiet --no-index "$@" >/dev/null 2>&1; then return 0; fi
+    [ "$install" = yes ] || return 1
+    say "installing into $venv: $*"
+    "$venv/bin/python" -m pip install --quiet --retries 1 "$@" >build/install.log 2>&1
+}
+
+# Every build is made below build/.
+need_writable_tree() {
+    (mkdir -p build && : >build/.writable) 2>/dev/null ||
+        die "can't write into build/ here; please copy the sources to a folder that can be written"
+    rm -f build/.writable
 }
 
 # After install_wanted: a compiler and a CMake that are new enough.
 check_build_tools() {
     CXX=${CXX:-$(first_of g++ g++-12 g++-13 g++-14)}
-    if "$CXX" --version | grep -qi 'free software' && [ "$("$CXX" -dumpversion | cut -d. -f1)" -lt 12 ]; then
-        CXX=$(first_of g++-14 g++-13 g++-12) || die "needs g++ 12 or later (or set CXX)"
+    if "$CXX" --version | grep -qi 'free software' && [ "$("$CXX" -dumpversion | cut -d. -f1)" -lt 11 ]; then
+        CXX=$(first_of g++-14 g++-13 g++-12 g++-11) || die "needs g++ 11 or later (or set CXX)"
     fi
     export CXX
     if ! cmake_is_new; then
         [ "$install" = yes ] || die "needs CMake 3.25 or later"
-        make_venv "cmake>=3.25,<4"
+        make_venv "cmake>=3.25,<4" || die "could not install CMake 3.25 (build/install.log says why)"
         PATH="$PWD/$venv/bin:$PATH"
         export PATH
     fi

@@ -20,6 +20,16 @@ wsolo_add_check(check.readme Python3::Interpreter "${wsolo_tools}/check_readme.p
     --work "${CMAKE_CURRENT_BINARY_DIR}/readme" -- ${wsolo_compile})
 wsolo_add_check(check.teeth Python3::Interpreter "${wsolo_tools}/selftest.py")
 
+# What a program around wsolo's headers may bring along, or lack.
+set(headers "${CMAKE_CURRENT_SOURCE_DIR}/headers")
+wsolo_add_check(check.hostile_macros ${wsolo_compile} -fsyntax-only "${headers}/hostile_macros.cpp")
+foreach(form include single_include)
+    wsolo_add_check(check.needs_cxx20_${form} "${CMAKE_CXX_COMPILER}" -std=gnu++17 "-I${PROJECT_SOURCE_DIR}/${form}"
+        -fsyntax-only "${headers}/cxx17.cpp")
+    set_tests_properties("${WSOLO_TEST_PREFIX}check.needs_cxx20_${form}" PROPERTIES
+        PASS_REGULAR_EXPRESSION "wsolo needs C\\+\\+20" FAIL_REGULAR_EXPRESSION "error: [^#w'\"]")
+endforeach()
+
 # The programs that wait or ask what time it is, once more, on a clock that has just begun.
 set(programs "")
 foreach(name adapt endpoint session sync write scenarios)
@@ -47,7 +57,8 @@ set_tests_properties("${WSOLO_TEST_PREFIX}check.lint" PROPERTIES LABELS "check;f
 find_program(WSOLO_SPIN spin)
 if(WSOLO_SPIN)
     wsolo_add_check(check.models Python3::Interpreter "${PROJECT_SOURCE_DIR}/scripts/models" --no-install)
-    set_tests_properties("${WSOLO_TEST_PREFIX}check.models" PROPERTIES TIMEOUT 600 PROCESSORS 2)
+    set_tests_properties("${WSOLO_TEST_PREFIX}check.models" PROPERTIES TIMEOUT 600 PROCESSORS 2
+        LABELS model)
 endif()
 add_test(NAME "${WSOLO_TEST_PREFIX}full.models" CONFIGURATIONS full
     COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/scripts/models" --full --no-install)

@@ -27,6 +27,10 @@ UMBRELLA_HEAD = """#pragma once
 """
 
 GUARD = """
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
+#error "wsolo needs C++20 (-std=c++20)"
+#include <wsolo_needs_cxx20> // does not exist: compilers stop here, before hundreds of errors that say nothing
+#endif
 #if defined(WSOLO_VERSION_MAJOR) && !defined(WSOLO_SINGLE_HEADER)
 #error "wsolo: this translation unit already has wsolo's separate headers; use those or the single header, not both"
 #endif

@@ -75,8 +75,9 @@ struct broadcast {
     double bytes = 0; ///< heap per writer while all are queued
 };
 
-/// One frame, encoded once, to `count` writers by reference: all queue it, then all write it.
-inline broadcast measure_shared_broadcast(std::size_t count, std::size_t payload_size) {
+/// One message to `count` writers: all queue it, then all write it. Encoded once and sent as a shared_frame, or encoded
+/// into each.
+inline broadcast measure_broadcast(std::size_t count, std::size_t payload_size, bool is_shared) {
     const wire to(wire_kind::null);
     std::deque<bare_writer> all;
     for (std::size_t i = 0; i < count; ++i) all.emplace_back(wire_transport(to), pumped_by_hand{});
@@ -85,7 +86,8 @@ inline broadcast measure_shared_broadcast(std::size_t count, std::size_t payload
     const auto start = std::chrono::steady_clock::now();
     auto frame = wsolo::make_shared_frame(wsolo::opcode::binary, payload);
     must(static_cast<bool>(frame));
-    for (bare_writer& writer : all) must(writer.send(*frame) == wsolo::errc::none);
+    for (bare_writer& writer : all)
+        must((is_shared ? writer.send(*frame) : writer.send_binary(payload)) == wsolo::errc::none);
     const auto queued = std::chrono::steady_clock::now();
     const double held = heap_bytes() - before;
     const auto again = std::chrono::steady_clock::now();
@@ -95,9 +97,8 @@ inline broadcast measure_shared_broadcast(std::size_t count, std::size_t payload
     return {static_cast<double>(took.count()) / writers, held / writers};
 }
 
-/// The same with a copy for each: frames are appended to each connection's string, and each string is
-/// written.
-inline broadcast measure_copied_broadcast(std::size_t count, std::size_t payload_size) {
+/// The same by hand: frames are appended to each connection's string, and each string is written.
+inline broadcast measure_swapped_broadcast(std::size_t count, std::size_t payload_size) {
     const wire to(wire_kind::null);
     std::deque<bare_swap> all(count);
     const std::vector<std::byte> payload(payload_size, std::byte{'x'});

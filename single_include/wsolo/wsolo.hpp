@@ -23,6 +23,10 @@
 // OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
 // SOFTWARE.
 
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
+#error "wsolo needs C++20 (-std=c++20)"
+#include <wsolo_needs_cxx20> // does not exist: compilers stop here, before hundreds of errors that say nothing
+#endif
 #if defined(WSOLO_VERSION_MAJOR) && !defined(WSOLO_SINGLE_HEADER)
 #error "wsolo: this translation unit already has wsolo's separate headers; use those or the single header, not both"
 #endif
@@ -77,6 +81,11 @@
 //   units (or two vendored copies) with different settings link together and never share a function.
 // - A caller's bug meets WSOLO_ASSERT with a sentence that names the mistake; bad input from a peer never
 // does.
+
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
+#error "wsolo needs C++20 (-std=c++20)"
+#include <wsolo_needs_cxx20> // does not exist: compilers stop here, before hundreds of errors that say nothing
+#endif
 
 /// WSOLO_ENABLE_ASSERTS: 1 checks callers' contracts and aborts with a sentence, 0 removes the checks.
 /// Default: 1 unless NDEBUG is defined. Define it (to 0 or 1) before the first include to choose.
@@ -936,7 +945,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// `limit` as a bound that everything can be compared with: 0 bounds nothing.
 template <std::unsigned_integral Number>
 [[nodiscard]] constexpr Number bound_of(Number limit) noexcept {
-    return limit == 0 ? std::numeric_limits<Number>::max() : limit;
+    return limit == 0 ? (std::numeric_limits<Number>::max)() : limit;
 }
 
 /// The longest message, in bytes of payload, that a reader takes and a writer sends unless it is told otherwise: two sides
@@ -1264,7 +1273,7 @@ using time_point = std::chrono::steady_clock::time_point;
 using duration = std::chrono::steady_clock::duration;
 
 /// "No deadline", and what a deadline that would overflow saturates to.
-inline constexpr time_point no_deadline = time_point::max();
+inline constexpr time_point no_deadline = (time_point::max)();
 
 /// `span` in the clock's own unit; what that can't hold saturates, at either end.
 template <class Rep, class Period>
@@ -1273,8 +1282,8 @@ template <class Rep, class Period>
         return std::chrono::duration_cast<duration>(span); // as fine or finer: it fits
     } else { // compared in a type that holds every span of any unit and number, NaN included
         const std::chrono::duration<long double, Period> wide(span);
-        if (!(wide < std::chrono::duration<long double, Period>(duration::max()))) return duration::max();
-        if (wide <= std::chrono::duration<long double, Period>(duration::min())) return duration::min();
+        if (!(wide < std::chrono::duration<long double, Period>((duration::max)()))) return (duration::max)();
+        if (wide <= std::chrono::duration<long double, Period>((duration::min)())) return (duration::min)();
         return std::chrono::duration_cast<duration>(span);
     }
 }
@@ -1282,14 +1291,14 @@ template <class Rep, class Period>
 /// A timeout as a bound: 0 bounds nothing, for every timeout of wsolo.
 template <class Rep, class Period>
 [[nodiscard]] constexpr duration bound_of(std::chrono::duration<Rep, Period> timeout) noexcept {
-    return timeout == timeout.zero() ? duration::max() : saturated(timeout);
+    return timeout == timeout.zero() ? (duration::max)() : saturated(timeout);
 }
 
 /// `from` + `span`, saturating at no_deadline and at the clock's beginning.
 [[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
     const duration since = from.time_since_epoch();
-    if (span.count() > 0 && since > duration::max() - span) return no_deadline;
-    if (span.count() < 0 && since < duration::min() - span) return time_point::min();
+    if (span.count() > 0 && since > (duration::max)() - span) return no_deadline;
+    if (span.count() < 0 && since < (duration::min)() - span) return (time_point::min)();
     return from + span;
 }
 template <class Rep, class Period>
@@ -1310,7 +1319,7 @@ public:
 
     /// duration::max() where there is none.
     [[nodiscard]] constexpr duration get() const noexcept {
-        return milliseconds_ == 0 ? duration::max() : duration(std::chrono::milliseconds(milliseconds_));
+        return milliseconds_ == 0 ? (duration::max)() : duration(std::chrono::milliseconds(milliseconds_));
     }
 
 private:
@@ -2077,8 +2086,13 @@ private:
     /// Judges the pairs whose second byte lies in `input`.
     WSOLO_AVX512 void check(vec input) noexcept {
         // The last 16 bytes of the previous vector, then the first 48 of this one.
+#if defined(__clang__) || __GNUC__ >= 12
         const quads behind = __builtin_shufflevector(
             reinterpret_cast<quads>(last_), reinterpret_cast<quads>(input), 6, 7, 8, 9, 10, 11, 12, 13);
+#else
+        const quads behind = __builtin_shuffle(reinterpret_cast<quads>(last_), reinterpret_cast<quads>(input),
+                                               quads{6, 7, 8, 9, 10, 11, 12, 13});
+#endif
         const vec first = shifted<1>(input, behind);
         const vec third = subtract_saturated(shifted<2>(input, behind), utf8_third_excess);
         const vec fourth = subtract_saturated(shifted<3>(input, behind), utf8_fourth_excess);
@@ -2106,7 +2120,7 @@ private:
         using quarter = long long __attribute__((vector_size(16)));
         quarter one;
         __builtin_memcpy(&one, table.data(), 16);
-        const quads four = __builtin_shufflevector(one, one, 0, 1, 0, 1, 0, 1, 0, 1);
+        const quads four{one[0], one[1], one[0], one[1], one[0], one[1], one[0], one[1]};
 #if defined(__clang__)
         return reinterpret_cast<vec>(
             __builtin_ia32_pshufb512(reinterpret_cast<chars>(four), reinterpret_cast<chars>(nibbles)));
@@ -7068,7 +7082,7 @@ struct reader_state {
     /// basic_reader::tick()
     time_point tick(time_point now) noexcept {
         const duration max_age = max_age_.get();
-        if (phase != read_phase::open || max_age == duration::max() || !is_unfinished()) return no_deadline;
+        if (phase != read_phase::open || max_age == (duration::max)() || !is_unfinished()) return no_deadline;
         const time_point from_now = deadline_after(now, max_age);
         if (!is_dated_) begin_age(from_now);
         if (from_now < late_at_) late_at_ = from_now; // what a clock that ran ahead has left
@@ -7714,7 +7728,7 @@ public:
     void park_until(time_point deadline) noexcept {
         std::unique_lock<mutex> lock(mutex_);
         while (!released_ && !nudged_) {
-            if (deadline == time_point::max()) {
+            if (deadline == (time_point::max)()) {
                 wakeup_.wait(lock);
             } else if (Traits::clock::now() >= deadline ||
                        wakeup_.wait_until(lock, deadline) == std::cv_status::timeout) {
@@ -7780,7 +7794,8 @@ public:
 
     ~basic_callback() {
         if (has_run()) return;
-        if (runner_.load(std::memory_order_relaxed) == this_thread()) { // inside the call; the source may be gone
+        if (runner_.load(std::memory_order_relaxed) ==
+            this_thread()) { // inside the call; the source may be gone
             *gone_ = true;
             return;
         }
@@ -9070,7 +9085,7 @@ class basic_rundown {
 public:
     using traits = Traits;
     using time_point = typename Traits::clock::time_point;
-    static constexpr time_point no_deadline = time_point::max();
+    static constexpr time_point no_deadline = (time_point::max)();
 
     class guard;
 
@@ -9355,7 +9370,7 @@ public:
     using time_point = typename Traits::clock::time_point;
     using ticket = basic_ticket<basic_sequence_barrier>;
     using handling = basic_handling<basic_sequence_barrier>;
-    static constexpr time_point no_deadline = time_point::max();
+    static constexpr time_point no_deadline = (time_point::max)();
 
     basic_sequence_barrier() = default;
     basic_sequence_barrier(const basic_sequence_barrier&) = delete;
@@ -9849,7 +9864,7 @@ class basic_session_anchor {
 
 public:
     using time_point = typename basic_rundown<Traits>::time_point;
-    static constexpr time_point no_deadline = time_point::max();
+    static constexpr time_point no_deadline = (time_point::max)();
 
     /// An anchor to nothing: its handles are expired.
     basic_session_anchor() = default;
@@ -10263,6 +10278,12 @@ struct taken {
         0; ///< bytes that the begun frame still has; 0: the wire ends on a frame boundary
     lane_id begun = lane_id::data;
 
+    /// In place: assigned from a new one, it would wait for that one's stores.
+    void clear() noexcept {
+        for (share& each : lanes) each.bytes = each.frames = 0;
+        begun_rest = 0;
+        begun = lane_id::data;
+    }
     [[nodiscard]] share& operator[](lane_id id) noexcept { return lanes[static_cast<std::size_t>(id)]; }
     [[nodiscard]] const share& operator[](lane_id id) const noexcept {
         return lanes[static_cast<std::size_t>(id)];
@@ -10303,9 +10324,10 @@ public:
     [[nodiscard]] std::span<const const_bytes> parts() const noexcept { return {views_, parts_}; }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
-    /// The transport took the first `count` bytes. O(parts), and O(frames of one part) where it stopped inside.
-    [[nodiscard]] taken take(std::size_t count) const noexcept {
-        taken result;
+    /// The transport took the first `count` bytes; `result` is filled where it lies. O(parts), and O(frames of one part)
+    /// where it stopped inside.
+    void take(std::size_t count, taken& result) const noexcept {
+        result.clear();
         for (std::size_t at = 0; count != 0; ++at) {
             const const_bytes view = views_[at];
             const origin& part = origins_[at];
@@ -10318,7 +10340,6 @@ public:
             else
                 stop_inside(result, part, view.data(), share);
         }
-        return result;
     }
 
 private:
@@ -11078,7 +11099,7 @@ namespace wsolo::inline WSOLO_ABI::detail {
 
 class spares {
 public:
-    /// `first`: an empty block, which costs nothing to keep.
+    /// `first`: an empty block, which costs nothing to keep, or nullptr.
     explicit spares(block* first) noexcept : blocks_(first) {}
     spares(const spares&) = delete;
     spares& operator=(const spares&) = delete;
@@ -11149,7 +11170,7 @@ private:
 // ---- wsolo/write/detail/queue.hpp
 // Everything queued on one connection: four lanes of entries, the blocks of the small frames among them, the data that
 // waits for a fragmented message to end, and the senders that wait for room. One heap block, there while the writer is
-// busy; the first small frames lie in it.
+// busy; the first small frames may lie in it.
 //
 // Laws of this file:
 // - The outbox's lock is held around every call, but for `write_deadline`, which is the running thread's.
@@ -11201,10 +11222,11 @@ struct [[nodiscard]] verdict {
 
 class queue {
 public:
+    /// With room for small frames, or, where the first one owns its memory, without: most writers are idle again after it.
     /// nullptr when there is no memory.
-    [[nodiscard]] static queue* make() noexcept {
-        void* memory = std::malloc(heap_bytes);
-        return memory == nullptr ? nullptr : ::new (memory) queue;
+    [[nodiscard]] static queue* make(bool with_room = true) noexcept {
+        void* memory = std::malloc(with_room ? heap_bytes : sizeof(queue));
+        return memory == nullptr ? nullptr : ::new (memory) queue(with_room);
     }
     static void destroy(queue* old) noexcept {
         if (old == nullptr) return;
@@ -11490,7 +11512,8 @@ public:
     time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
 
 private:
-    queue() noexcept : spares_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
+    explicit queue(bool with_room) noexcept
+        : spares_(with_room ? block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block)) : nullptr) {}
     ~queue() {
         for (lane& each : lanes_) {
             while (entry* item = each.entries.pop()) {
@@ -11713,9 +11736,9 @@ public:
     // ---- any thread
 
     /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
-    /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of `kept`, where
-    /// that is not null). An entry
-    /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
+    /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of
+    /// `kept`, where that is not null). An entry that was not taken over is the caller's, in `owned`. The caller runs
+    /// `after`, then what is owed.
     template <class Encode, class Make>
     push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
         lock_.lock();
@@ -11743,8 +11766,8 @@ public:
         for (;; lock_.lock()) {
             const need missing = try_push(what, owned, encode, fresh, result, after);
             lock_.unlock();
-            if (missing.what == need::nothing) return result;
-            const bool is_found = missing.what == need::entry
+            if (missing == need::nothing) return result;
+            const bool is_found = missing == need::entry
                                       ? (owned = make(std::exchange(fresh.kept, nullptr))) != nullptr
                                       : fresh.find(missing);
             if (is_found) continue;
@@ -12013,9 +12036,12 @@ public:
 
 private:
     /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
-    struct need {
-        enum kind : std::uint8_t { nothing, queue, block, entry } what = nothing;
-        std::uint32_t bytes = 0;
+    enum class need : std::uint8_t {
+        nothing,
+        queue,      ///< with room for small frames
+        bare_queue, ///< without
+        block,      ///< of `block_size` bytes
+        entry,
     };
     /// What was found.
     struct fresh_memory {
@@ -12023,6 +12049,7 @@ private:
         block* room = nullptr;
         entry* kept = nullptr; ///< an old one's memory, for make()
         queue* idle = nullptr; ///< not needed any more
+        std::uint32_t block_size = 0;
 
         fresh_memory() = default;
         fresh_memory(const fresh_memory&) = delete;
@@ -12033,10 +12060,10 @@ private:
             entry::destroy(kept);
             queue::destroy(idle);
         }
-        [[nodiscard]] bool find(const need& missing) noexcept {
-            if (missing.what == need::queue) return (work = queue::make()) != nullptr;
+        [[nodiscard]] bool find(need missing) noexcept {
+            if (missing != need::block) return (work = queue::make(missing == need::queue)) != nullptr;
             block::destroy(room); // the wish may have grown meanwhile
-            return (room = block::make(missing.bytes)) != nullptr;
+            return (room = block::make(block_size)) != nullptr;
         }
     };
 
@@ -12054,23 +12081,23 @@ private:
                   errands& after) noexcept {
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
             result = {errc::closed};
-            return {};
+            return need::nothing;
         }
         const draft now = judge(what, owned);
         if (now.fits.error == errc::none) {
             const need missing = find_memory(what, now, fresh, after);
-            if (missing.what != need::nothing) return missing;
+            if (missing != need::nothing) return missing;
             commit(what, now, owned, encode, after);
             result = {errc::none, turn_after(what)};
         } else if (now.fits.error == errc::queue_full && what.waiter != nullptr) {
-            if (!find_queue(fresh)) return {need::queue};
+            if (!find_queue(fresh)) return need::queue;
             queue_->wait(*what.waiter, books_.grantable(accounts::charge_of(what.size)));
             // A thread may wait under its own cork: it has the queue driven.
             result = {errc::queue_full, has_work() ? claim_at_once() : wake::nothing};
         } else {
             result = {now.fits.error};
         }
-        return {};
+        return need::nothing;
     }
 
     /// Fits?
@@ -12089,14 +12116,16 @@ private:
 
     /// Memory?
     need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& after) noexcept {
-        if (!find_queue(fresh)) return {need::queue};
-        if (now.is_owned || now.extends) return {};
-        if (must_own(what)) {
+        const bool is_small = !now.is_owned && !must_own(what);
+        if (!find_queue(fresh)) return is_small ? need::queue : need::bare_queue;
+        if (now.is_owned || now.extends) return need::nothing;
+        if (!is_small) {
             fresh.kept = queue_->take_kept(what.size);
-            return {need::entry};
+            return need::entry;
         }
-        if (queue_->find_room(what, fresh.room, after)) return {};
-        return {need::block, queue_->wanted_block(what, books_)};
+        if (queue_->find_room(what, fresh.room, after)) return need::nothing;
+        fresh.block_size = queue_->wanted_block(what, books_);
+        return need::block;
     }
     [[nodiscard]] bool find_queue(fresh_memory& fresh) noexcept {
         if (queue_ == nullptr) queue_ = std::exchange(fresh.work, nullptr);
@@ -12193,7 +12222,7 @@ private:
     void settle(round& how, errands& after) noexcept {
         if (queue_ == nullptr) return;
         queue_->account(how.done, books_, after);
-        how.done = {};
+        how.done.clear();
         serve_waiters(after);
         how.high = books_.take_climb();
         how.low = books_.take_fall(queue_->held);
@@ -12304,7 +12333,8 @@ public:
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as send_text's;
-    /// after queue_full the part may be tried again, after too_large only a shorter one. `on_done` is called once with what became of this part.
+    /// after queue_full the part may be tried again, after too_large only a shorter one. `on_done` is called once with what
+    /// became of this part.
     [[nodiscard]] errc write(const_bytes part, on_outcome on_done = {}) { return push(part, false, on_done); }
 
     /// Queues the last frame and lets the waiting data follow. On an error the message is still open. `on_done` is called
@@ -12436,12 +12466,12 @@ private:
 // - A process that slept blames no peer: a write is judged late only after it was tried once more, and took nothing. If it
 //   took something then, and comes back late by a quarter of its timeout, it has all of it again: a loop that is awake is
 //   never that late, so a peer that drips gains nothing.
+// - What was taken is filled in where the loop reads it: a copy right after it was written would wait for the stores.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// What came of a write.
+/// What came of a write, besides what was taken.
 struct written {
-    taken done{};
     errc error = errc::none;
     bool is_blocked = false; ///< nothing wrong, but the transport must become writable first
     bool is_abandoned =
@@ -12455,7 +12485,7 @@ struct written {
     constexpr std::uint64_t billion = 1'000'000'000;
     const std::uint64_t earned =
         bytes > UINT64_MAX / billion ? UINT64_MAX / min_rate : bytes * billion / min_rate;
-    constexpr auto longest = static_cast<std::uint64_t>(std::chrono::nanoseconds::max().count());
+    constexpr auto longest = static_cast<std::uint64_t>((std::chrono::nanoseconds::max)().count());
     return deadline_after(
         by, std::chrono::nanoseconds(static_cast<std::int64_t>(earned < longest ? earned : longest)));
 }
@@ -12469,8 +12499,8 @@ struct written {
 }
 
 /// After it: what was taken, and until when the rest has time.
-[[nodiscard]] inline taken account(const batch& plan, queue& work, const drive_options& options,
-                                   const io_result& io, time_point now) noexcept {
+inline void account(const batch& plan, queue& work, const drive_options& options, const io_result& io,
+                    time_point now, taken& done) noexcept {
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
     WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
                  "a transport took nothing and called it ok");
@@ -12483,7 +12513,7 @@ struct written {
         work.write_deadline =
             slept ? fresh : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
     }
-    return plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes());
+    plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes(), done);
 }
 
 /// What the answer means, for a write that was tried at `tried`. `drain_deadline`: of a close or an abort.
@@ -12514,16 +12544,16 @@ io_result call_write(Transport& connection, const batch& plan, time_point deadli
 #endif
 }
 
-/// A whole write. No lock is held.
+/// A whole write, and into `done` what it took. No lock is held.
 template <class Traits, transport Transport>
 written write_once(Transport& connection, const batch& plan, queue& work, const drive_options& options,
-                   time_point drain_deadline) {
+                   time_point drain_deadline, taken& done) {
     const time_point tried = Traits::clock::now();
     const time_point deadline = earlier(start_write(work, options, tried), drain_deadline);
     const io_result io = call_write(connection, plan, deadline);
     written made;
     const bool is_whole = io.transferred == plan.bytes();
-    made.done = account(plan, work, options, io, is_whole ? tried : Traits::clock::now());
+    account(plan, work, options, io, is_whole ? tried : Traits::clock::now(), done);
     made.error = judge(io, work, drain_deadline, tried);
     made.is_blocked = io.status == io_status::would_block;
     made.transport_error = io.error;
@@ -12587,12 +12617,12 @@ public:
     }
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
 
-    /// Once it is over: what it did. Frees it.
-    [[nodiscard]] written collect(queue& work, const drive_options& options,
-                                  time_point drain_deadline) noexcept {
+    /// Once it is over: what it did, and into `done` what it took. Frees it.
+    [[nodiscard]] written collect(queue& work, const drive_options& options, time_point drain_deadline,
+                                  taken& done) noexcept {
         written made;
         if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
-        made.done = account(plan, work, options, how, traits::clock::now());
+        account(plan, work, options, how, traits::clock::now(), done);
         made.error = judge(how, work, drain_deadline, tried_);
         // A cancelled write that took something all the same is not blamed: what is left is tried once more.
         if (is_cancelled() && made.error != errc::none) made.error = cancelled_;
@@ -12787,14 +12817,13 @@ private:
         std::size_t bytes = 0, frames = 0;
         round now;
         written last;
-        if (is_in_flight() && !collect(last, now.deadline)) return {pump_status::blocked, now.deadline};
+        if (is_in_flight() && !collect(last, now)) return {pump_status::blocked, now.deadline};
         batch plan;
         plan.clear();
         for (;;) {
-            bytes += last.done.bytes();
-            frames += last.done.frames();
-            if (last.error != errc::none) return finish(last);
-            now.done = std::exchange(last.done, {});
+            bytes += now.done.bytes();
+            frames += now.done.frames();
+            if (last.error != errc::none) return finish(last, now);
             now.is_blocked = last.is_blocked;
             now.is_used_up = (quantum != 0 && bytes >= quantum) ||
                              (options_.pump_frames != 0 && frames >= options_.pump_frames);
@@ -12808,7 +12837,7 @@ private:
             case next_step::parked: return {pump_status::blocked, now.deadline};
             case next_step::handed_over: return call_hook();
             case next_step::drained:
-            case next_step::aborted: return finish({});
+            case next_step::aborted: return finish({}, now);
             case next_step::tell:
                 if (now.high) observe([this] { observer_.on_high_water(); });
                 if (now.low) observe([this] { observer_.on_low_water(); });
@@ -12820,7 +12849,7 @@ private:
         }
     }
 
-    /// Writes the batch. False: the write was started, and the turn waits for it.
+    /// Writes the batch; `now.done` is what it took. False: the write was started, and the turn waits for it.
     bool perform(const batch& plan, round& now, written& last) {
         if constexpr (completes) {
             started_ = started::make(weak_handle(*self_));
@@ -12830,9 +12859,9 @@ private:
             }
             started_->plan = plan;
             started_->start(transport_, box.work(), options_, now.drain_deadline);
-            return collect(last, now.deadline);
+            return collect(last, now);
         } else {
-            last = write_once<Traits>(transport_, plan, box.work(), options_, now.drain_deadline);
+            last = write_once<Traits>(transport_, plan, box.work(), options_, now.drain_deadline, now.done);
             return true;
         }
     }
@@ -12842,8 +12871,8 @@ private:
         return false;
     }
 
-    /// Whether the started write is over: `last` says what it did. Else the turn is parked.
-    bool collect([[maybe_unused]] written& last, [[maybe_unused]] time_point& deadline) {
+    /// Whether the started write is over: `last` and `now.done` say what it did. Else the turn is parked.
+    bool collect([[maybe_unused]] written& last, [[maybe_unused]] round& now) {
         if constexpr (completes) {
             for (;;) {
                 errands todo;
@@ -12852,7 +12881,7 @@ private:
                 if (how.high) observe([this] { observer_.on_high_water(); });
                 if (how.is_over) {
                     const time_point drain = how.drains ? how.deadline : no_deadline;
-                    last = std::exchange(started_, nullptr)->collect(box.work(), options_, drain);
+                    last = std::exchange(started_, nullptr)->collect(box.work(), options_, drain, now.done);
                     return true;
                 }
                 if (!started_->is_cancelled() && (how.is_dying || Traits::clock::now() >= how.deadline)) {
@@ -12863,7 +12892,7 @@ private:
                     last.error = errc::aborted;
                     return last.is_abandoned = true;
                 } else {
-                    deadline =
+                    now.deadline =
                         started_->is_cancelled() ? no_deadline : how.deadline; // no more can be asked of it
                     if (box.park_started(started_->is_over, how.deadline)) return false;
                 }
@@ -12872,10 +12901,8 @@ private:
         return true;
     }
 
-    /// The end. `last`: the write that failed, if one did.
-    pump_result finish(const written& last) {
-        round rest;
-        rest.done = last.done;
+    /// The end. `last`: the write that failed, if one did; `rest`: what it took.
+    pump_result finish(const written& last, round& rest) {
         {
             errands todo;
             const bool is_late = last.error == errc::write_timed_out || last.error == errc::drain_timed_out;
@@ -13359,8 +13386,7 @@ private:
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
     }
-    errc queue_owned(detail::offer what, detail::entry* owned) {
-        what.size = owned->size;
+    errc queue_owned(const detail::offer& what, detail::entry* owned) {
         detail::errands todo;
         const detail::push_result pushed = push_entry(what, owned, todo);
         detail::entry::destroy(owned);
@@ -13419,7 +13445,7 @@ private:
     }
 
     errc push_close(close_code code, const_bytes frame, duration drain_within, on_outcome on_done) {
-        const duration bound = drain_within == duration::zero() ? duration::max() : drain_within;
+        const duration bound = drain_within == duration::zero() ? (duration::max)() : drain_within;
         const detail::closing close{code, deadline_after(Traits::clock::now(), bound)};
         detail::errands todo;
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };
@@ -13490,7 +13516,8 @@ public:
     }
 
     /// Adds bytes (a 101 response, an acknowledgement frame) that leave first, in the order of these calls. They are
-    /// copied; each call counts as one frame in the report. errc::out_of_memory; queue_full above 64 KiB; closed when the writer ended first.
+    /// copied; each call counts as one frame in the report. errc::out_of_memory; queue_full above 64 KiB; closed when the
+    /// writer ended first.
     [[nodiscard]] errc acknowledge(const_bytes bytes) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "acknowledge() after open() or reject()");
         if (bytes.empty()) return errc::none;
@@ -13505,8 +13532,8 @@ public:
 
     /// Bounds the handshake: the first pump() at `deadline` or later ends the writer with errc::handshake_timeout, and
     /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any other
-    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Takes the heap block (1 KiB) that the first frame
-    /// would. errc::out_of_memory; closed when it is over already.
+    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Takes the heap block (1 KiB)
+    /// that the first small frame would. errc::out_of_memory; closed when it is over already.
     [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
         detail::queue* fresh = detail::queue::make();
@@ -13683,9 +13710,9 @@ struct [[nodiscard]] end_actions {
 class stream_end {
 public:
     constexpr stream_end(role side, const end_options& options) noexcept
-        : close_timeout_(bound_of(options.close_timeout)),
-          linger_timeout_(bound_of(options.linger_timeout)),
-          bytes_left_(bound_of(options.linger_bytes)),
+        : bytes_left_(bound_of(options.linger_bytes)),
+          close_timeout_(options.close_timeout),
+          linger_timeout_(options.linger_timeout),
           self_(side) {}
 
     // ---- events
@@ -13713,6 +13740,8 @@ public:
 
     // ---- answers
 
+    /// end_options::close_timeout; duration::max(): no bound.
+    [[nodiscard]] constexpr duration close_timeout() const noexcept { return close_timeout_.get(); }
     /// What is due at `now`. A call too many is harmless.
     constexpr end_actions next(time_point now) noexcept {
         if (is_waiting() && (has_passed(now) || bytes_left_ == 0)) {
@@ -13773,7 +13802,7 @@ private:
         has_looked_ = has_slept_ = false;
     }
     [[nodiscard]] constexpr duration bound() const noexcept {
-        return stage_ == stage::await_close ? close_timeout_ : linger_timeout_;
+        return (stage_ == stage::await_close ? close_timeout_ : linger_timeout_).get();
     }
     [[nodiscard]] constexpr duration quarter() const noexcept { return bound() / 4; }
     [[nodiscard]] constexpr time_point until() const noexcept { return deadline_after(since_, bound()); }
@@ -13792,12 +13821,12 @@ private:
     }
 
     time_point since_{};
-    duration close_timeout_;
-    duration linger_timeout_;
     std::uint64_t bytes_left_;
+    detail::short_duration close_timeout_;
+    detail::short_duration linger_timeout_;
     role self_;
-    output output_ = output::open;
-    input input_ = input::open;
+    output output_ : 2 = output::open;
+    input input_ : 2 = input::open;
     stage stage_ = stage::running;
     bool fin_told_ = false;
     bool gone_told_ = false;
@@ -13841,7 +13870,7 @@ struct endpoint_options {
 /// What an endpoint wants of its loop until the next call. Level-triggered: watch for exactly this.
 struct [[nodiscard]] endpoint_wants {
     bool read = true;   ///< bytes, for receive(). While it is false look neither for input nor for a hang-up
-    bool write = false; ///< run() when the transport is writable
+    bool write = false; ///< run() when the transport is writable. Never of a completion_transport
     bool finished = false; ///< over: on_finished() was called; nothing more is wanted, it may be destroyed
     /// run() at this time. It moves to be earlier, or once it has passed: a loop sets its timer again rarely.
     time_point deadline = no_deadline;
@@ -13886,6 +13915,650 @@ struct ending {
     drain_report written{};
     inbox_report handled{};
 };
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/detail/group_roll.hpp
+// Who belongs to a connection_group: a ring of members, and how a thread walks along it while others join and leave.
+//
+// Laws of this file:
+// - No member is called under the lock, and none is waited for: a walk takes references to a few members at a time, and
+//   its place in the ring is a link of its own.
+// - Who joins is linked where every walk has passed: a walk ends, however many join meanwhile.
+// - The roll is shared by the group, its invitations and its members' seats. The last of them frees it.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What became of a group's members so far, and of what they accepted: the sum of their endings.
+struct group_report {
+    std::uint64_t joined = 0;
+    std::uint64_t present = 0;         ///< members now
+    std::uint64_t closed_in_order = 0; ///< ended without a reason: both sides closed
+    std::uint64_t failed = 0;          ///< ended with a reason
+    std::uint64_t gone = 0;            ///< left before they ended, or were destroyed
+    errc first_failure = errc::none;   ///< the reason of the first that failed
+    /// How often a member had no room for what was sent to all.
+    std::uint64_t times_full = 0;
+    std::uint64_t frames_written = 0;
+    std::uint64_t frames_dropped = 0;
+    std::uint64_t bytes_written = 0;
+    std::uint64_t bytes_dropped = 0;
+    std::uint64_t messages_handled = 0;
+    std::uint64_t messages_dropped = 0;
+};
+
+namespace detail {
+
+/// What a group asks of a member, through a weak handle: when the member is gone these do nothing.
+struct group_calls {
+    errc (*send)(const std::byte* to, const shared_frame& frame);
+    errc (*close)(const std::byte* to, close_code code, std::string_view reason, duration within);
+    void (*abort)(const std::byte* to, errc why);
+    void (*ask_for_turn)(const std::byte* to);
+    void (*destroy)(std::byte* old) noexcept;
+};
+
+template <class Traits>
+class group_roll {
+    /// In the ring: the head, members, and walks.
+    struct link {
+        link* before = this;
+        link* after = this;
+        const bool is_member = false;
+
+        void insert_before(link& place) noexcept {
+            before = place.before;
+            after = &place;
+            before->after = after->before = this;
+        }
+        void unlink() noexcept {
+            before->after = after;
+            after->before = before;
+            before = after = this;
+        }
+    };
+    using rep = duration::rep;
+
+public:
+    /// One membership. Its seat has a reference, and each walk that is about to call it.
+    class member : link {
+    public:
+        template <class Handle>
+        member(group_roll& roll, Handle handle, const group_calls& calls) noexcept
+            : link{.is_member = true}, roll_(roll), calls_(calls) {
+            static_assert(sizeof handle == sizeof handle_ && alignof(Handle) <= alignof(void*));
+            ::new (static_cast<void*>(handle_)) Handle(std::move(handle));
+        }
+        member(const member&) = delete;
+        member& operator=(const member&) = delete;
+
+        [[nodiscard]] group_roll& roll() const noexcept { return roll_; }
+
+        errc send(const shared_frame& frame) { return calls_.send(handle_, frame); }
+        void abort(errc why) { calls_.abort(handle_, why); }
+        void ask_for_turn() { calls_.ask_for_turn(handle_); }
+        errc close(close_code code, std::string_view reason, duration within) {
+            return calls_.close(handle_, code, reason, within);
+        }
+
+        /// When its own loop is to close it.
+        [[nodiscard]] time_point close_at() const noexcept {
+            return time_point(duration(close_at_.load(std::memory_order_acquire)));
+        }
+        /// True: it was to be closed, and the caller does it.
+        [[nodiscard]] bool take_close() noexcept {
+            return close_at_.exchange(never, std::memory_order_acq_rel) != never;
+        }
+
+        void drop() noexcept {
+            if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+        }
+
+    private:
+        friend group_roll;
+        static constexpr rep never = no_deadline.time_since_epoch().count();
+
+        ~member() { calls_.destroy(handle_); }
+
+        group_roll& roll_;
+        const group_calls& calls_;
+        alignas(void*) std::byte handle_[sizeof(void*)];
+        typename Traits::template atomic<rep> close_at_{never};
+        typename Traits::template atomic<std::uint32_t> references_{1};
+    };
+
+    /// nullptr when there is no memory. One reference, the caller's.
+    [[nodiscard]] static group_roll* make() noexcept { return new (std::nothrow) group_roll; }
+    void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+    void drop() noexcept {
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+    group_roll(const group_roll&) = delete;
+    group_roll& operator=(const group_roll&) = delete;
+
+    /// Links `fresh`, which has a reference to this from now on. False: the group closes.
+    [[nodiscard]] bool join(member& fresh) noexcept {
+        const scoped_hold hold(lock_);
+        if (is_closing_ || !present_.enter()) return false;
+        retain();
+        fresh.insert_before(*head_.after);
+        ++report_.joined;
+        ++report_.present;
+        return true;
+    }
+    /// The member's own end, with how its connection ended, if it did. Drops its references; this may be gone after it.
+    void leave(member& gone, const ending* how) noexcept {
+        {
+            const scoped_hold hold(lock_);
+            gone.unlink();
+            --report_.present;
+            add(how);
+        }
+        gone.drop();
+        present_.leave(); // those who wait for the last one go on
+        drop();
+    }
+
+    /// Calls visit(member&) for each member, without a lock. One that joins meanwhile is not visited; one that leaves may
+    /// still be.
+    template <class Visit>
+    void for_each(Visit visit) {
+        walk steps(*this);
+        while (member* next = steps.next()) visit(*next);
+    }
+
+    struct closing {
+        bool is_first = false;
+        std::uint64_t members = 0;
+    };
+    /// No one joins any more. Only the first call says how it closes; each may make it sooner.
+    closing begin_close(close_code code, std::string_view reason, time_point done_by) noexcept {
+        closing begun;
+        {
+            const scoped_hold hold(lock_);
+            begun = {!is_closing_, report_.present};
+            if (done_by < done_by_) done_by_ = done_by;
+            is_hurried_ = is_closing_;
+            if (begun.is_first) {
+                code_ = code;
+                reason_size_ = reason.copy(reason_, max_close_reason);
+                is_closing_ = true;
+            }
+        }
+        static_cast<void>(present_.close()); // may run callbacks, so with the lock free
+        return begun;
+    }
+    /// True: no one joins any more.
+    [[nodiscard]] bool is_closing() noexcept {
+        const scoped_hold hold(lock_);
+        return is_closing_;
+    }
+    /// Closes a member, or one that came too late to be a member, as the first begin_close() said, within what is left of the
+    /// time.
+    template <class T>
+    void close(T& one, time_point now) {
+        char reason[max_close_reason];
+        std::size_t reason_size = 0;
+        close_code code{};
+        duration within{};
+        {
+            const scoped_hold hold(lock_);
+            code = code_;
+            reason_size = reason_size_;
+            std::memcpy(reason, reason_, reason_size);
+            within = done_by_ == no_deadline     ? duration::zero() // no bound
+                     : done_by_ - now < shortest ? shortest
+                                                 : done_by_ - now;
+        }
+        const errc error = one.close(code, {reason, reason_size}, within);
+        if (error != errc::none && error != errc::closed) one.abort(error); // it ends in any case
+    }
+
+    /// Leaves it to the member's own loop, unless the group was hurried meanwhile: then it begins now.
+    void close_later(member& one, time_point at, time_point now) {
+        bool is_late = false;
+        {
+            const scoped_hold hold(lock_);
+            is_late = is_hurried_; // otherwise the walk of the call that hurries finds what is set here
+            if (!is_late) one.close_at_.store(at.time_since_epoch().count(), std::memory_order_release);
+        }
+        if (is_late) return close(one, now);
+        one.ask_for_turn();
+    }
+
+    void count_full(std::uint64_t times) noexcept {
+        if (times == 0) return;
+        const scoped_hold hold(lock_);
+        report_.times_full += times;
+    }
+    [[nodiscard]] group_report report() noexcept {
+        const scoped_hold hold(lock_);
+        return report_;
+    }
+    template <class StopToken>
+    [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
+        return present_.wait(deadline, stop);
+    }
+
+private:
+    static constexpr duration shortest = std::chrono::milliseconds(1); // zero would be no bound
+
+    /// A place in the ring, between the members that were visited and those that were not.
+    class walk : link {
+    public:
+        explicit walk(group_roll& roll) noexcept : roll_(roll) {
+            const scoped_hold hold(roll_.lock_);
+            this->insert_before(*roll_.head_.after);
+        }
+        walk(const walk&) = delete;
+        walk& operator=(const walk&) = delete;
+        ~walk() {
+            drop_last();
+            while (at_ < count_) some_[at_++]->drop();
+            const scoped_hold hold(roll_.lock_);
+            this->unlink();
+        }
+
+        /// The next member, which is kept until the next call; nullptr at the end.
+        [[nodiscard]] member* next() noexcept {
+            drop_last();
+            if (at_ == count_) fetch();
+            return at_ == count_ ? nullptr : last_ = some_[at_++];
+        }
+
+    private:
+        /// How many are looked at in one go: the lock is held for no more than that.
+        static constexpr std::size_t most = 16;
+
+        void fetch() noexcept {
+            at_ = count_ = 0;
+            const scoped_hold hold(roll_.lock_);
+            link* place = this->after;
+            for (; place != &roll_.head_ && count_ < most; place = place->after) {
+                if (!place->is_member) continue; // another walk
+                some_[count_] = static_cast<member*>(place);
+                some_[count_++]->references_.fetch_add(1, std::memory_order_relaxed);
+            }
+            this->unlink();
+            this->insert_before(*place);
+        }
+        void drop_last() noexcept {
+            if (last_ != nullptr) std::exchange(last_, nullptr)->drop();
+        }
+
+        group_roll& roll_;
+        member* last_ = nullptr;
+        member* some_[most];
+        std::size_t at_ = 0;
+        std::size_t count_ = 0;
+    };
+
+    group_roll() = default;
+    ~group_roll() = default;
+
+    void add(const ending* how) noexcept {
+        if (how == nullptr) {
+            ++report_.gone;
+            return;
+        }
+        if (how->reason == errc::none) {
+            ++report_.closed_in_order;
+        } else {
+            if (report_.failed++ == 0) report_.first_failure = how->reason;
+        }
+        report_.frames_written += how->written.frames_written;
+        report_.frames_dropped += how->written.frames_dropped;
+        report_.bytes_written += how->written.bytes_written;
+        report_.bytes_dropped += how->written.bytes_dropped;
+        report_.messages_handled += how->handled.messages_handled;
+        report_.messages_dropped += how->handled.messages_dropped;
+    }
+
+    basic_spin_lock<Traits> lock_;
+    bool is_closing_ = false;
+    bool is_hurried_ = false; ///< a second begin_close() came
+    close_code code_{};
+    char reason_[max_close_reason];
+    std::size_t reason_size_ = 0;
+    time_point done_by_ = no_deadline;
+    link head_;
+    group_report report_;
+    basic_rundown<Traits> present_;
+    typename Traits::template atomic<std::uint32_t> references_{1};
+};
+
+} // namespace detail
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/endpoint/connection_group.hpp
+// Who is there: connections of any type, in any number of loops and threads, that are sent to together and closed together.
+//
+//     wsolo::connection_group everyone;
+//     auto seat = everyone.join(connection.handle());              // an endpoint's own loop; it leaves with its seat
+//     everyone.send_text("tick");                                  // any thread; one frame for all
+//     everyone.close_all(wsolo::close_code::service_restart, "deploy", 30s, 20s);
+//     const wsolo::errc how = everyone.wait(deadline);             // until the last one has left; then report()
+//
+// Laws of this file:
+// - No member is waited for. What is sent to all is queued with each, or counted as not; one that is slow, hung or about to
+//   go holds up neither the sender nor the other members.
+// - No member is kept alive, and none is called under a lock. A member that is destroyed leaves.
+// - It starts no thread and sets no timer: closes that are spread over time are begun by each member's own loop, at the
+//   deadline that its seat tells it.
+// - Once it closes, no one joins.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// What becomes of a member whose queue has no room for what is sent to all. It is counted in either case.
+enum class when_member_full : std::uint8_t {
+    skip,       ///< it does not get this message
+    disconnect, ///< it is aborted (errc::queue_full): a peer this slow is worse than none
+};
+
+/// What can be a member: an endpoint, or what has these functions of its, callable by any thread. A server takes the shared
+/// frame itself; a client sends what is in it, masked by a key of its own.
+template <class T>
+concept group_member =
+    requires(T& member, close_code code, std::string_view reason, duration within, errc why) {
+        { member.close(code, reason, within) } -> std::same_as<errc>;
+        { member.abort(why) };
+        { member.ask_for_turn() }; // run() is to be called soon: the seat has news
+        requires std::same_as<std::remove_cv_t<decltype(T::self)>, role>;
+    } && (T::self == role::server ? requires(T& member, const shared_frame& frame) {
+        { member.send(frame) } -> std::same_as<errc>;
+    } : requires(T& member, std::string_view text, const_bytes bytes) {
+        { member.send_text(text) } -> std::same_as<errc>;
+        { member.send_binary(bytes) } -> std::same_as<errc>;
+    });
+
+/// What came of a message to all. Members that were closing already, or gone, are not counted.
+struct [[nodiscard]] sent_to_all {
+    std::size_t accepted = 0; ///< queued
+    std::size_t full = 0;     ///< had no room
+    std::size_t refused = 0;  ///< did not take it for another reason
+    /// Why there was no frame to send, or why the first of `refused` did not take it.
+    errc error = errc::none;
+};
+
+namespace detail {
+
+template <class T>
+errc send_to_member(T& to, const shared_frame& frame) {
+    if constexpr (T::self == role::server) {
+        return to.send(frame);
+    } else {
+        const header_parse parsed = parse_header(frame.bytes());
+        const frame_header& header = parsed.header;
+        if (!is_one_whole_frame<role::server>(parsed, frame.bytes()) || header.rsv1 || is_control(header.op))
+            return errc::raw_frame_malformed;
+        const const_bytes payload = frame.bytes().subspan(parsed.size);
+        return header.op == opcode::text ? to.send_text(text_of(payload)) : to.send_binary(payload);
+    }
+}
+
+template <class T, class HandleTraits>
+struct calls_by {
+    using handle = basic_weak_session<T, HandleTraits>;
+
+    static auto use(const std::byte* to) noexcept {
+        return std::launder(reinterpret_cast<const handle*>(to))->try_use();
+    }
+    static constexpr group_calls table{
+        [](const std::byte* to, const shared_frame& frame) {
+            const auto live = use(to);
+            return live ? send_to_member(*live, frame) : errc::closed;
+        },
+        [](const std::byte* to, close_code code, std::string_view reason, duration within) {
+            const auto live = use(to);
+            return live ? live->close(code, reason, within) : errc::closed;
+        },
+        [](const std::byte* to, errc why) {
+            if (const auto live = use(to)) live->abort(why);
+        },
+        [](const std::byte* to) {
+            if (const auto live = use(to)) live->ask_for_turn();
+        },
+        [](std::byte* old) noexcept { std::destroy_at(std::launder(reinterpret_cast<handle*>(old))); }};
+};
+
+} // namespace detail
+
+template <class Traits>
+class basic_connection_group;
+template <class Traits>
+class basic_group_invitation;
+
+/// A member's place in a group. It is the member's loop's: kept beside the connection, or in it, and not thread-safe.
+/// Move-only, 8 bytes; leaves when it goes. It may outlive the group.
+template <class Traits>
+class [[nodiscard]] basic_group_seat {
+public:
+    /// In no group.
+    basic_group_seat() = default;
+    basic_group_seat(basic_group_seat&& other) noexcept : member_(std::exchange(other.member_, nullptr)) {}
+    basic_group_seat& operator=(basic_group_seat&& other) noexcept {
+        if (this != &other) {
+            leave();
+            member_ = std::exchange(other.member_, nullptr);
+        }
+        return *this;
+    }
+    ~basic_group_seat() { leave(); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return member_ != nullptr; }
+
+    /// In each turn of the member's loop: closes the member if that is due. O(1): a load.
+    void tick(time_point now) {
+        if (member_ != nullptr && now >= member_->close_at() && member_->take_close())
+            member_->roll().close(*member_, now);
+    }
+    /// When tick() has something to do; any thread's close_all() may change it, and asks for a turn then.
+    [[nodiscard]] time_point deadline() const noexcept {
+        return member_ == nullptr ? no_deadline : member_->close_at();
+    }
+
+    /// The connection ended: its numbers are added to the group's. Nothing when it had left.
+    void leave(const ending& how) noexcept { leave(&how); }
+    /// Leaves before it ended. What is being sent to all may still reach it; what is sent after this does not.
+    void leave() noexcept { leave(nullptr); }
+
+private:
+    friend basic_connection_group<Traits>;
+    friend basic_group_invitation<Traits>;
+    using roll = detail::group_roll<Traits>;
+    using member = typename roll::member;
+
+    explicit basic_group_seat(member* joined) noexcept : member_(joined) {}
+    template <group_member T, class HandleTraits>
+    [[nodiscard]] static result<basic_group_seat>
+    take(roll& in, basic_weak_session<T, HandleTraits> connection) noexcept {
+        if (connection.is_expired()) return errc::closed;
+        auto* fresh =
+            new (std::nothrow) member(in, std::move(connection), detail::calls_by<T, HandleTraits>::table);
+        if (fresh == nullptr) return errc::out_of_memory;
+        if (in.join(*fresh)) return basic_group_seat(fresh);
+        fresh->drop();
+        return errc::closed;
+    }
+    void leave(const ending* how) noexcept {
+        if (member_ == nullptr) return;
+        member& gone = *std::exchange(member_, nullptr);
+        gone.roll().leave(gone, how);
+    }
+
+    member* member_ = nullptr;
+};
+
+/// The right to join a group later: what a connection has during its handshake. Until it joins, it is sent nothing, closed and
+/// counted by no one. Not thread-safe; move-only, 8 bytes. It may outlive the group.
+template <class Traits>
+class [[nodiscard]] basic_group_invitation {
+public:
+    using seat = basic_group_seat<Traits>;
+
+    /// To no group.
+    basic_group_invitation() = default;
+    basic_group_invitation(basic_group_invitation&& other) noexcept
+        : roll_(std::exchange(other.roll_, nullptr)) {}
+    basic_group_invitation& operator=(basic_group_invitation&& other) noexcept {
+        std::swap(roll_, other.roll_);
+        return *this;
+    }
+    ~basic_group_invitation() {
+        if (roll_ != nullptr) roll_->drop();
+    }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return roll_ != nullptr; }
+    /// Whether the group closed: join() would say so.
+    [[nodiscard]] bool is_void() const noexcept { return roll_ != nullptr && roll_->is_closing(); }
+
+    /// basic_connection_group::join(). Not of an empty one.
+    template <group_member T, class HandleTraits>
+    [[nodiscard]] result<seat> join(basic_weak_session<T, HandleTraits> connection) const noexcept {
+        return seat::take(*roll_, std::move(connection));
+    }
+    /// Closes one that came too late: with the group's Close, within what is left of its time. Not of an empty one.
+    template <group_member T>
+    void close(T& late, time_point now) const {
+        roll_->close(late, now);
+    }
+
+private:
+    friend basic_connection_group<Traits>;
+    using roll = detail::group_roll<Traits>;
+
+    explicit basic_group_invitation(roll& to) noexcept : roll_(&to) { to.retain(); }
+
+    roll* roll_ = nullptr;
+};
+
+/// See the file's laws. Any thread may call any member function, also from within its members' callbacks; wait() not in a
+/// loop that a member needs. Its members may outlive it. One allocation, and one of 64 bytes for each member.
+template <class Traits>
+class basic_connection_group {
+    using roll = detail::group_roll<Traits>;
+    using member = typename roll::member;
+
+public:
+    using seat = basic_group_seat<Traits>;
+
+    explicit basic_connection_group(when_member_full policy = when_member_full::skip) noexcept
+        : roll_(roll::make()), policy_(policy) {}
+    basic_connection_group(const basic_connection_group&) = delete;
+    basic_connection_group& operator=(const basic_connection_group&) = delete;
+    ~basic_connection_group() {
+        if (roll_ != nullptr) roll_->drop();
+    }
+
+    /// A new member, of any type. It gets what is sent from now on, until its seat leaves. Errors: closed once the group
+    /// closes, or when there is no connection any more; out_of_memory. O(1).
+    template <group_member T, class HandleTraits>
+    [[nodiscard]] result<seat> join(basic_weak_session<T, HandleTraits> connection) noexcept {
+        if (roll_ == nullptr) return errc::out_of_memory;
+        return seat::take(*roll_, std::move(connection));
+    }
+    /// For a connection that is to join when its handshake is over. Errors: closed, out_of_memory.
+    [[nodiscard]] result<basic_group_invitation<Traits>> invite() noexcept {
+        if (roll_ == nullptr) return errc::out_of_memory;
+        if (roll_->is_closing()) return errc::closed;
+        return basic_group_invitation<Traits>(*roll_);
+    }
+
+    /// Members now: old at once.
+    [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(report().present); }
+    /// Sums so far; complete when wait() said errc::none.
+    [[nodiscard]] group_report report() const noexcept {
+        return roll_ == nullptr ? group_report{} : roll_->report();
+    }
+
+    /// Queues one message with every member: encoded once, and copied for none of the servers where it is larger than 512
+    /// bytes. Each member gets what one thread sends in that order. The caller vouches that a text is UTF-8. O(members).
+    sent_to_all send_text(std::string_view payload) {
+        WSOLO_ASSERT(is_valid_utf8(bytes_of(payload)), "a text message is UTF-8 (RFC 6455 §5.6)");
+        return send_message(opcode::text, bytes_of(payload));
+    }
+    sent_to_all send_binary(const_bytes payload) { return send_message(opcode::binary, payload); }
+    sent_to_all send(const shared_frame& frame) {
+        sent_to_all sum;
+        if (!frame) return {.error = errc::raw_frame_malformed};
+        if (roll_ == nullptr) return sum;
+        roll_->for_each([&](member& each) {
+            const errc answer = each.send(frame);
+            if (answer == errc::none) {
+                ++sum.accepted;
+            } else if (answer == errc::queue_full) {
+                ++sum.full;
+                if (policy_ == when_member_full::disconnect) each.abort(errc::queue_full);
+            } else if (answer != errc::closed && sum.refused++ == 0) {
+                sum.error = answer;
+            }
+        });
+        roll_->count_full(sum.full);
+        return sum;
+    }
+
+    /// Closes the group and all of its members: each with this Close, after what was queued for it, within `within` from now
+    /// (0: no bound), and then by its own times (the peer's answer, the stream's end). They begin evenly spread over `spread`,
+    /// so that not all peers come back at once, but over half of `within` at most. errc::closed: the group closed
+    /// before; then those that have yet to begin do so now, and within the shorter of the times. Errors, with nothing
+    /// done: invalid_close_code, invalid_close_reason. A reason that is too long is cut at a code point.
+    [[nodiscard]] errc close_all(close_code code, std::string_view reason, duration within,
+                                 duration spread = duration::zero()) {
+        reason = fit_close_reason(reason);
+        if (!may_be_sent(code)) return errc::invalid_close_code;
+        if (!is_valid_utf8(bytes_of(reason))) return errc::invalid_close_reason;
+        if (roll_ == nullptr) return errc::none;
+        const time_point now = Traits::clock::now();
+        const auto begun = roll_->begin_close(code, reason, deadline_after(now, bound_of(within)));
+        if (!begun.is_first) {
+            roll_->for_each([&](member& each) {
+                if (each.take_close()) roll_->close(each, now);
+            });
+            return errc::closed;
+        }
+        if (within != duration::zero() && spread > within / 2) spread = within / 2;
+        close_spread(now, begun.members == 0 ? spread : spread / static_cast<duration::rep>(begun.members));
+        return errc::none;
+    }
+
+    /// Ends every member without a Close: for those that are left when patience is over. Others may join, unless the group
+    /// closed.
+    void abort_all(errc why = errc::aborted) {
+        if (roll_ != nullptr) roll_->for_each([&](member& each) { each.abort(why); });
+    }
+
+    /// Waits until the group closed and the last member has left: errc::none. Otherwise timed_out or cancelled.
+    template <stop_token_like StopToken = never_stop>
+    [[nodiscard]] errc wait(time_point deadline = no_deadline, const StopToken& stop = {}) noexcept {
+        return roll_ == nullptr ? errc::none : roll_->wait(deadline, stop);
+    }
+
+private:
+    sent_to_all send_message(opcode op, const_bytes payload) {
+        const auto frame = make_shared_frame(op, payload);
+        if (!frame) return {.error = frame.error()};
+        return send(*frame);
+    }
+
+    /// The first begins now, each other one a `step` after the one before it.
+    void close_spread(time_point now, duration step) {
+        time_point begin = now;
+        roll_->for_each([&](member& each) {
+            if (begin <= now) {
+                roll_->close(each, now);
+            } else {
+                roll_->close_later(each, begin, now);
+            }
+            if (step > duration::zero()) begin = deadline_after(begin, step);
+        });
+    }
+
+    roll* const roll_;
+    const when_member_full policy_;
+};
+
+using connection_group = basic_connection_group<std_blocking_traits>;
+using group_seat = basic_group_seat<std_blocking_traits>;
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -14262,10 +14935,17 @@ public:
         input_error = why;
         if (state == opening_state::refused) end.on_input_over(now());
     }
-    /// What follows the handshake, while `out` is on its way. False: there is no memory for it, and the connection goes.
+    /// What follows the handshake, while `out` is on its way: what one receive() brings, and more of a loop that reads on
+    /// unasked, as an endpoint keeps it. False: there is no room for it, and the connection goes.
     [[nodiscard]] bool keep(const_bytes rest) {
-        if (state != opening_state::agreed || early.append(rest)) return true;
-        give_up(errc::out_of_memory);
+        if (state != opening_state::agreed || rest.empty()) return true;
+        const bool is_too_much =
+            !early.empty() && early.size() + rest.size() > bound_of(parts.options.handling.max_bytes);
+        const errc error = is_too_much          ? errc::inbox_overflow
+                           : early.append(rest) ? errc::none
+                                                : errc::out_of_memory;
+        if (error == errc::none) return true;
+        give_up(error);
         return false;
     }
     /// Whether the handshake's time is over. A look that comes much too late says that this process slept, and what was asked
@@ -14310,6 +14990,7 @@ public:
     Parts parts;
     head_output<transport_type, opening, Traits> out;
     byte_buffer early; ///< what came after the handshake, while `out` was on its way
+    basic_group_invitation<Traits> invited;
     stream_end end;
     time_point by; ///< of the handshake, then of what leaves after it
     int status = 0;
@@ -14446,584 +15127,6 @@ consteval void check_opening_hooks() noexcept {
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
-// ---- wsolo/endpoint/detail/group_roll.hpp
-// Who belongs to a connection_group: a ring of members, and how a thread walks along it while others join and leave.
-//
-// Laws of this file:
-// - No member is called under the lock, and none is waited for: a walk takes references to a few members at a time, and
-//   its place in the ring is a link of its own.
-// - Who joins is linked where every walk has passed: a walk ends, however many join meanwhile.
-// - The roll is shared by the group and its members' seats. The last of them frees it.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// What became of a group's members so far, and of what they accepted: the sum of their endings.
-struct group_report {
-    std::uint64_t joined = 0;
-    std::uint64_t present = 0;         ///< members now
-    std::uint64_t closed_in_order = 0; ///< ended without a reason: both sides closed
-    std::uint64_t failed = 0;          ///< ended with a reason
-    std::uint64_t gone = 0;            ///< left before they ended, or were destroyed
-    errc first_failure = errc::none;   ///< the reason of the first that failed
-    /// How often a member had no room for what was sent to all.
-    std::uint64_t times_full = 0;
-    std::uint64_t frames_written = 0;
-    std::uint64_t frames_dropped = 0;
-    std::uint64_t bytes_written = 0;
-    std::uint64_t bytes_dropped = 0;
-    std::uint64_t messages_handled = 0;
-    std::uint64_t messages_dropped = 0;
-};
-
-namespace detail {
-
-/// What a group asks of a member, through a weak handle: when the member is gone these do nothing.
-struct group_calls {
-    errc (*send)(const std::byte* to, const shared_frame& frame);
-    errc (*close)(const std::byte* to, close_code code, std::string_view reason, duration within);
-    void (*abort)(const std::byte* to, errc why);
-    void (*ask_for_turn)(const std::byte* to);
-    void (*destroy)(std::byte* old) noexcept;
-};
-
-template <class Traits>
-class group_roll {
-    /// In the ring: the head, members, and walks.
-    struct link {
-        link* before = this;
-        link* after = this;
-        const bool is_member = false;
-
-        void insert_before(link& place) noexcept {
-            before = place.before;
-            after = &place;
-            before->after = after->before = this;
-        }
-        void unlink() noexcept {
-            before->after = after;
-            after->before = before;
-            before = after = this;
-        }
-    };
-    using rep = duration::rep;
-
-public:
-    /// One membership. Its seat has a reference, and each walk that is about to call it.
-    class member : link {
-    public:
-        template <class Handle>
-        member(group_roll& roll, Handle handle, const group_calls& calls) noexcept
-            : link{.is_member = true}, roll_(roll), calls_(calls) {
-            static_assert(sizeof handle == sizeof handle_ && alignof(Handle) <= alignof(void*));
-            ::new (static_cast<void*>(handle_)) Handle(std::move(handle));
-        }
-        member(const member&) = delete;
-        member& operator=(const member&) = delete;
-
-        [[nodiscard]] group_roll& roll() const noexcept { return roll_; }
-
-        errc send(const shared_frame& frame) { return calls_.send(handle_, frame); }
-        void abort(errc why) { calls_.abort(handle_, why); }
-        void ask_for_turn() { calls_.ask_for_turn(handle_); }
-        void close(close_code code, std::string_view reason, duration within) {
-            const errc error = calls_.close(handle_, code, reason, within);
-            if (error != errc::none && error != errc::closed) abort(error); // it ends in any case
-        }
-
-        /// When its own loop is to close it.
-        [[nodiscard]] time_point close_at() const noexcept {
-            return time_point(duration(close_at_.load(std::memory_order_acquire)));
-        }
-        /// True: it was to be closed, and the caller does it.
-        [[nodiscard]] bool take_close() noexcept {
-            return close_at_.exchange(never, std::memory_order_acq_rel) != never;
-        }
-
-        void drop() noexcept {
-            if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-        }
-
-    private:
-        friend group_roll;
-        static constexpr rep never = no_deadline.time_since_epoch().count();
-
-        ~member() { calls_.destroy(handle_); }
-
-        group_roll& roll_;
-        const group_calls& calls_;
-        alignas(void*) std::byte handle_[sizeof(void*)];
-        typename Traits::template atomic<rep> close_at_{never};
-        typename Traits::template atomic<std::uint32_t> references_{1};
-    };
-
-    /// nullptr when there is no memory. One reference, the caller's.
-    [[nodiscard]] static group_roll* make() noexcept { return new (std::nothrow) group_roll; }
-    void drop() noexcept {
-        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-    }
-    group_roll(const group_roll&) = delete;
-    group_roll& operator=(const group_roll&) = delete;
-
-    /// Links `fresh`, which has a reference to this from now on. False: the group closes.
-    [[nodiscard]] bool join(member& fresh) noexcept {
-        const scoped_hold hold(lock_);
-        if (is_closing_ || !present_.enter()) return false;
-        references_.fetch_add(1, std::memory_order_relaxed);
-        fresh.insert_before(*head_.after);
-        ++report_.joined;
-        ++report_.present;
-        return true;
-    }
-    /// The member's own end, with how its connection ended, if it did. Drops its references; this may be gone after it.
-    void leave(member& gone, const ending* how) noexcept {
-        {
-            const scoped_hold hold(lock_);
-            gone.unlink();
-            --report_.present;
-            add(how);
-        }
-        gone.drop();
-        present_.leave(); // those who wait for the last one go on
-        drop();
-    }
-
-    /// Calls visit(member&) for each member, without a lock. One that joins meanwhile is not visited; one that leaves may
-    /// still be.
-    template <class Visit>
-    void for_each(Visit visit) {
-        walk steps(*this);
-        while (member* next = steps.next()) visit(*next);
-    }
-
-    struct closing {
-        bool is_first = false;
-        std::uint64_t members = 0;
-    };
-    /// No one joins any more. Only the first call says how it closes; each may make it sooner.
-    closing begin_close(close_code code, std::string_view reason, time_point done_by) noexcept {
-        closing begun;
-        {
-            const scoped_hold hold(lock_);
-            begun = {!is_closing_, report_.present};
-            if (done_by < done_by_) done_by_ = done_by;
-            is_hurried_ = is_closing_;
-            if (begun.is_first) {
-                code_ = code;
-                reason_size_ = reason.copy(reason_, max_close_reason);
-                is_closing_ = true;
-            }
-        }
-        static_cast<void>(present_.close()); // may run callbacks, so with the lock free
-        return begun;
-    }
-    /// Closes a member as the first begin_close() said, within what is left of the time.
-    void close(member& one, time_point now) {
-        char reason[max_close_reason];
-        std::size_t reason_size = 0;
-        close_code code{};
-        duration within{};
-        {
-            const scoped_hold hold(lock_);
-            code = code_;
-            reason_size = reason_size_;
-            std::memcpy(reason, reason_, reason_size);
-            within = done_by_ == no_deadline     ? duration::zero() // no bound
-                     : done_by_ - now < shortest ? shortest
-                                                 : done_by_ - now;
-        }
-        one.close(code, {reason, reason_size}, within);
-    }
-
-    /// Leaves it to the member's own loop, unless the group was hurried meanwhile: then it begins now.
-    void close_later(member& one, time_point at, time_point now) {
-        bool is_late = false;
-        {
-            const scoped_hold hold(lock_);
-            is_late = is_hurried_; // otherwise the walk of the call that hurries finds what is set here
-            if (!is_late) one.close_at_.store(at.time_since_epoch().count(), std::memory_order_release);
-        }
-        if (is_late) return close(one, now);
-        one.ask_for_turn();
-    }
-
-    void count_full(std::uint64_t times) noexcept {
-        if (times == 0) return;
-        const scoped_hold hold(lock_);
-        report_.times_full += times;
-    }
-    [[nodiscard]] group_report report() noexcept {
-        const scoped_hold hold(lock_);
-        return report_;
-    }
-    template <class StopToken>
-    [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
-        return present_.wait(deadline, stop);
-    }
-
-private:
-    static constexpr duration shortest = std::chrono::milliseconds(1); // zero would be no bound
-
-    /// A place in the ring, between the members that were visited and those that were not.
-    class walk : link {
-    public:
-        explicit walk(group_roll& roll) noexcept : roll_(roll) {
-            const scoped_hold hold(roll_.lock_);
-            this->insert_before(*roll_.head_.after);
-        }
-        walk(const walk&) = delete;
-        walk& operator=(const walk&) = delete;
-        ~walk() {
-            drop_last();
-            while (at_ < count_) some_[at_++]->drop();
-            const scoped_hold hold(roll_.lock_);
-            this->unlink();
-        }
-
-        /// The next member, which is kept until the next call; nullptr at the end.
-        [[nodiscard]] member* next() noexcept {
-            drop_last();
-            if (at_ == count_) fetch();
-            return at_ == count_ ? nullptr : last_ = some_[at_++];
-        }
-
-    private:
-        /// How many are looked at in one go: the lock is held for no more than that.
-        static constexpr std::size_t most = 16;
-
-        void fetch() noexcept {
-            at_ = count_ = 0;
-            const scoped_hold hold(roll_.lock_);
-            link* place = this->after;
-            for (; place != &roll_.head_ && count_ < most; place = place->after) {
-                if (!place->is_member) continue; // another walk
-                some_[count_] = static_cast<member*>(place);
-                some_[count_++]->references_.fetch_add(1, std::memory_order_relaxed);
-            }
-            this->unlink();
-            this->insert_before(*place);
-        }
-        void drop_last() noexcept {
-            if (last_ != nullptr) std::exchange(last_, nullptr)->drop();
-        }
-
-        group_roll& roll_;
-        member* last_ = nullptr;
-        member* some_[most];
-        std::size_t at_ = 0;
-        std::size_t count_ = 0;
-    };
-
-    group_roll() = default;
-    ~group_roll() = default;
-
-    void add(const ending* how) noexcept {
-        if (how == nullptr) {
-            ++report_.gone;
-            return;
-        }
-        if (how->reason == errc::none) {
-            ++report_.closed_in_order;
-        } else {
-            if (report_.failed++ == 0) report_.first_failure = how->reason;
-        }
-        report_.frames_written += how->written.frames_written;
-        report_.frames_dropped += how->written.frames_dropped;
-        report_.bytes_written += how->written.bytes_written;
-        report_.bytes_dropped += how->written.bytes_dropped;
-        report_.messages_handled += how->handled.messages_handled;
-        report_.messages_dropped += how->handled.messages_dropped;
-    }
-
-    basic_spin_lock<Traits> lock_;
-    bool is_closing_ = false;
-    bool is_hurried_ = false; ///< a second begin_close() came
-    close_code code_{};
-    char reason_[max_close_reason];
-    std::size_t reason_size_ = 0;
-    time_point done_by_ = no_deadline;
-    link head_;
-    group_report report_;
-    basic_rundown<Traits> present_;
-    typename Traits::template atomic<std::uint32_t> references_{1};
-};
-
-} // namespace detail
-} // namespace wsolo::inline WSOLO_ABI
-
-// ---- wsolo/endpoint/connection_group.hpp
-// Who is there: connections of any type, in any number of loops and threads, that are sent to together and closed together.
-//
-//     wsolo::connection_group everyone;
-//     auto seat = everyone.join(connection.handle());              // an endpoint's own loop; it leaves with its seat
-//     everyone.send_text("tick");                                  // any thread; one frame for all
-//     everyone.close_all(wsolo::close_code::service_restart, "deploy", 30s, 20s);
-//     const wsolo::errc how = everyone.wait(deadline);             // until the last one has left; then report()
-//
-// Laws of this file:
-// - No member is waited for. What is sent to all is queued with each, or counted as not; one that is slow, hung or about to
-//   go holds up neither the sender nor the other members.
-// - No member is kept alive, and none is called under a lock. A member that is destroyed leaves.
-// - It starts no thread and sets no timer: closes that are spread over time are begun by each member's own loop, at the
-//   deadline that its seat tells it.
-// - Once it closes, no one joins.
-
-namespace wsolo::inline WSOLO_ABI {
-
-/// What becomes of a member whose queue has no room for what is sent to all. It is counted in either case.
-enum class when_member_full : std::uint8_t {
-    skip,       ///< it does not get this message
-    disconnect, ///< it is aborted (errc::queue_full): a peer this slow is worse than none
-};
-
-/// What can be a member: an endpoint, or what has these functions of its, callable by any thread. A server takes the shared
-/// frame itself; a client sends what is in it, masked by a key of its own.
-template <class T>
-concept group_member =
-    requires(T& member, close_code code, std::string_view reason, duration within, errc why) {
-        { member.close(code, reason, within) } -> std::same_as<errc>;
-        { member.abort(why) };
-        { member.ask_for_turn() }; // run() is to be called soon: the seat has news
-        requires std::same_as<std::remove_cv_t<decltype(T::self)>, role>;
-    } && (T::self == role::server ? requires(T& member, const shared_frame& frame) {
-        { member.send(frame) } -> std::same_as<errc>;
-    } : requires(T& member, std::string_view text, const_bytes bytes) {
-        { member.send_text(text) } -> std::same_as<errc>;
-        { member.send_binary(bytes) } -> std::same_as<errc>;
-    });
-
-/// What came of a message to all. Members that were closing already, or gone, are not counted.
-struct [[nodiscard]] sent_to_all {
-    std::size_t accepted = 0; ///< queued
-    std::size_t full = 0;     ///< had no room
-    std::size_t refused = 0;  ///< did not take it for another reason
-    /// Why there was no frame to send, or why the first of `refused` did not take it.
-    errc error = errc::none;
-};
-
-namespace detail {
-
-template <class T>
-errc send_to_member(T& to, const shared_frame& frame) {
-    if constexpr (T::self == role::server) {
-        return to.send(frame);
-    } else {
-        const header_parse parsed = parse_header(frame.bytes());
-        const frame_header& header = parsed.header;
-        if (!is_one_whole_frame<role::server>(parsed, frame.bytes()) || header.rsv1 || is_control(header.op))
-            return errc::raw_frame_malformed;
-        const const_bytes payload = frame.bytes().subspan(parsed.size);
-        return header.op == opcode::text ? to.send_text(text_of(payload)) : to.send_binary(payload);
-    }
-}
-
-template <class T, class HandleTraits>
-struct calls_by {
-    using handle = basic_weak_session<T, HandleTraits>;
-
-    static auto use(const std::byte* to) noexcept {
-        return std::launder(reinterpret_cast<const handle*>(to))->try_use();
-    }
-    static constexpr group_calls table{
-        [](const std::byte* to, const shared_frame& frame) {
-            const auto live = use(to);
-            return live ? send_to_member(*live, frame) : errc::closed;
-        },
-        [](const std::byte* to, close_code code, std::string_view reason, duration within) {
-            const auto live = use(to);
-            return live ? live->close(code, reason, within) : errc::closed;
-        },
-        [](const std::byte* to, errc why) {
-            if (const auto live = use(to)) live->abort(why);
-        },
-        [](const std::byte* to) {
-            if (const auto live = use(to)) live->ask_for_turn();
-        },
-        [](std::byte* old) noexcept { std::destroy_at(std::launder(reinterpret_cast<handle*>(old))); }};
-};
-
-} // namespace detail
-
-template <class Traits>
-class basic_connection_group;
-
-/// A member's place in a group. It is the member's loop's: kept beside the connection, or in it, and not thread-safe.
-/// Move-only, 8 bytes; leaves when it goes. It may outlive the group.
-template <class Traits>
-class [[nodiscard]] basic_group_seat {
-public:
-    /// In no group.
-    basic_group_seat() = default;
-    basic_group_seat(basic_group_seat&& other) noexcept : member_(std::exchange(other.member_, nullptr)) {}
-    basic_group_seat& operator=(basic_group_seat&& other) noexcept {
-        if (this != &other) {
-            leave();
-            member_ = std::exchange(other.member_, nullptr);
-        }
-        return *this;
-    }
-    ~basic_group_seat() { leave(); }
-
-    [[nodiscard]] explicit operator bool() const noexcept { return member_ != nullptr; }
-
-    /// In each turn of the member's loop: closes the member if that is due. O(1): a load.
-    void tick(time_point now) {
-        if (member_ != nullptr && now >= member_->close_at() && member_->take_close())
-            member_->roll().close(*member_, now);
-    }
-    /// When tick() has something to do; any thread's close_all() may change it, and asks for a turn then.
-    [[nodiscard]] time_point deadline() const noexcept {
-        return member_ == nullptr ? no_deadline : member_->close_at();
-    }
-
-    /// The connection ended: its numbers are added to the group's. Nothing when it had left.
-    void leave(const ending& how) noexcept { leave(&how); }
-    /// Leaves before it ended. What is being sent to all may still reach it; what is sent after this does not.
-    void leave() noexcept { leave(nullptr); }
-
-private:
-    friend basic_connection_group<Traits>;
-    using member = typename detail::group_roll<Traits>::member;
-
-    explicit basic_group_seat(member* joined) noexcept : member_(joined) {}
-    void leave(const ending* how) noexcept {
-        if (member_ == nullptr) return;
-        member& gone = *std::exchange(member_, nullptr);
-        gone.roll().leave(gone, how);
-    }
-
-    member* member_ = nullptr;
-};
-
-/// See the file's laws. Any thread may call any member function, also from within its members' callbacks; wait() not in a
-/// loop that a member needs. Its members may outlive it. One allocation, and one of 64 bytes for each member.
-template <class Traits>
-class basic_connection_group {
-    using roll = detail::group_roll<Traits>;
-    using member = typename roll::member;
-
-public:
-    using seat = basic_group_seat<Traits>;
-
-    explicit basic_connection_group(when_member_full policy = when_member_full::skip) noexcept
-        : roll_(roll::make()), policy_(policy) {}
-    basic_connection_group(const basic_connection_group&) = delete;
-    basic_connection_group& operator=(const basic_connection_group&) = delete;
-    ~basic_connection_group() {
-        if (roll_ != nullptr) roll_->drop();
-    }
-
-    /// A new member, of any type. It gets what is sent from now on, until its seat leaves. Errors: closed once the group
-    /// closes, or when there is no connection any more; out_of_memory. O(1).
-    template <group_member T, class HandleTraits>
-    [[nodiscard]] result<seat> join(basic_weak_session<T, HandleTraits> connection) noexcept {
-        if (connection.is_expired()) return errc::closed;
-        if (roll_ == nullptr) return errc::out_of_memory;
-        auto* fresh = new (std::nothrow)
-            member(*roll_, std::move(connection), detail::calls_by<T, HandleTraits>::table);
-        if (fresh == nullptr) return errc::out_of_memory;
-        if (roll_->join(*fresh)) return seat(fresh);
-        fresh->drop();
-        return errc::closed;
-    }
-
-    /// Members now: old at once.
-    [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(report().present); }
-    /// Sums so far; complete when wait() said errc::none.
-    [[nodiscard]] group_report report() const noexcept {
-        return roll_ == nullptr ? group_report{} : roll_->report();
-    }
-
-    /// Queues one message with every member: encoded once, and copied for none of the servers where it is larger than 512
-    /// bytes. Each member gets what one thread sends in that order. The caller vouches that a text is UTF-8. O(members).
-    sent_to_all send_text(std::string_view payload) {
-        WSOLO_ASSERT(is_valid_utf8(bytes_of(payload)), "a text message is UTF-8 (RFC 6455 §5.6)");
-        return send_message(opcode::text, bytes_of(payload));
-    }
-    sent_to_all send_binary(const_bytes payload) { return send_message(opcode::binary, payload); }
-    sent_to_all send(const shared_frame& frame) {
-        sent_to_all sum;
-        if (!frame) return {.error = errc::raw_frame_malformed};
-        if (roll_ == nullptr) return sum;
-        roll_->for_each([&](member& each) {
-            const errc answer = each.send(frame);
-            if (answer == errc::none) {
-                ++sum.accepted;
-            } else if (answer == errc::queue_full) {
-                ++sum.full;
-                if (policy_ == when_member_full::disconnect) each.abort(errc::queue_full);
-            } else if (answer != errc::closed && sum.refused++ == 0) {
-                sum.error = answer;
-            }
-        });
-        roll_->count_full(sum.full);
-        return sum;
-    }
-
-    /// Closes the group and all of its members: each with this Close, after what was queued for it, within `within` from now
-    /// (0: no bound), and then by its own times (the peer's answer, the stream's end). They begin evenly spread over `spread`,
-    /// so that not all peers come back at once, but over half of `within` at most. errc::closed: the group closed
-    /// before; then those that have yet to begin do so now, and within the shorter of the times. Errors, with nothing
-    /// done: invalid_close_code, invalid_close_reason. A reason that is too long is cut at a code point.
-    [[nodiscard]] errc close_all(close_code code, std::string_view reason, duration within,
-                                 duration spread = duration::zero()) {
-        reason = fit_close_reason(reason);
-        if (!may_be_sent(code)) return errc::invalid_close_code;
-        if (!is_valid_utf8(bytes_of(reason))) return errc::invalid_close_reason;
-        if (roll_ == nullptr) return errc::none;
-        const time_point now = Traits::clock::now();
-        const auto begun = roll_->begin_close(code, reason, deadline_after(now, bound_of(within)));
-        if (!begun.is_first) {
-            roll_->for_each([&](member& each) {
-                if (each.take_close()) roll_->close(each, now);
-            });
-            return errc::closed;
-        }
-        if (within != duration::zero() && spread > within / 2) spread = within / 2;
-        close_spread(now, begun.members == 0 ? spread : spread / static_cast<duration::rep>(begun.members));
-        return errc::none;
-    }
-
-    /// Ends every member without a Close: for those that are left when patience is over. Others may join, unless the group
-    /// closed.
-    void abort_all(errc why = errc::aborted) {
-        if (roll_ != nullptr) roll_->for_each([&](member& each) { each.abort(why); });
-    }
-
-    /// Waits until the group closed and the last member has left: errc::none. Otherwise timed_out or cancelled.
-    template <stop_token_like StopToken = never_stop>
-    [[nodiscard]] errc wait(time_point deadline = no_deadline, const StopToken& stop = {}) noexcept {
-        return roll_ == nullptr ? errc::none : roll_->wait(deadline, stop);
-    }
-
-private:
-    sent_to_all send_message(opcode op, const_bytes payload) {
-        const auto frame = make_shared_frame(op, payload);
-        if (!frame) return {.error = frame.error()};
-        return send(*frame);
-    }
-
-    /// The first begins now, each other one a `step` after the one before it.
-    void close_spread(time_point now, duration step) {
-        time_point begin = now;
-        roll_->for_each([&](member& each) {
-            if (begin <= now) {
-                roll_->close(each, now);
-            } else {
-                roll_->close_later(each, begin, now);
-            }
-            if (step > duration::zero()) begin = deadline_after(begin, step);
-        });
-    }
-
-    roll* const roll_;
-    const when_member_full policy_;
-};
-
-using connection_group = basic_connection_group<std_blocking_traits>;
-using group_seat = basic_group_seat<std_blocking_traits>;
-
-} // namespace wsolo::inline WSOLO_ABI
-
 // ---- wsolo/endpoint/detail/ending_record.hpp
 // How a connection ends, as it becomes known.
 //
@@ -15083,14 +15186,14 @@ class input_rates {
 public:
     enum class kind : std::uint8_t { messages, bytes, control_frames };
 
-    input_rates(const reading_rate& bound, time_point start) noexcept
-        : wanted_((bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) !=
-                  0) {
-        if (wanted_) limits_.reset(new (std::nothrow) limits(bound, start));
+    input_rates(const reading_rate& bound, time_point start) noexcept {
+        if (is_wanted(bound)) limits_.reset(new (std::nothrow) limits(bound, start));
     }
 
-    /// False: there was no memory for it.
-    [[nodiscard]] bool is_whole() const noexcept { return !wanted_ || limits_ != nullptr; }
+    /// Of the bound that it was made with. False: there was no memory for it.
+    [[nodiscard]] bool is_whole(const reading_rate& bound) const noexcept {
+        return limits_ != nullptr || !is_wanted(bound);
+    }
 
     /// False: it comes faster than it may.
     [[nodiscard]] bool take(kind of, std::uint64_t count, time_point now) noexcept {
@@ -15110,8 +15213,11 @@ private:
         rate_limit messages, bytes, control_frames;
     };
 
+    static bool is_wanted(const reading_rate& bound) noexcept {
+        return (bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) != 0;
+    }
+
     std::unique_ptr<limits> limits_;
-    bool wanted_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15121,40 +15227,45 @@ private:
 //
 // Laws of this file:
 // - Each byte is copied in once, and moved at most once for each that was read: a pause after every message costs no more.
-// - Its memory goes when its last byte was read.
+// - Its memory goes when its last byte was read. Until there is one it is a null pointer.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
 class kept_input {
 public:
-    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size() - at_; }
+    [[nodiscard]] std::size_t size() const noexcept { return kept_ ? kept_->bytes.size() - kept_->at : 0; }
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
     /// What was not read. Valid until the next call that changes it.
-    [[nodiscard]] mutable_bytes view() noexcept { return bytes_.view().subspan(at_); }
+    [[nodiscard]] mutable_bytes view() noexcept {
+        return kept_ ? kept_->bytes.view().subspan(kept_->at) : mutable_bytes();
+    }
 
     /// False when there is no memory; nothing changed.
     [[nodiscard]] bool append(const_bytes more) noexcept {
-        if (at_ > bytes_.size() / 2) {
+        if (!kept_) kept_.reset(new (std::nothrow) kept);
+        if (!kept_) return false;
+        if (kept_->at > kept_->bytes.size() / 2) {
             byte_buffer fresh;
             if (!fresh.append(view())) return false;
-            bytes_ = std::move(fresh);
-            at_ = 0;
+            kept_->bytes = std::move(fresh);
+            kept_->at = 0;
         }
-        return bytes_.append(more);
+        return kept_->bytes.append(more);
     }
     /// All but the last `left` bytes were read.
     void keep_last(std::size_t left) noexcept {
-        at_ = bytes_.size() - left;
-        if (left == 0) release();
+        if (left == 0) return release();
+        kept_->at = kept_->bytes.size() - left;
     }
-    void release() noexcept {
-        bytes_.release();
-        at_ = 0;
-    }
+    void release() noexcept { kept_.reset(); }
 
 private:
-    byte_buffer bytes_;
-    std::size_t at_ = 0; ///< the first byte that was not read
+    struct kept {
+        byte_buffer bytes;
+        std::size_t at = 0; ///< the first byte that was not read
+    };
+
+    std::unique_ptr<kept> kept_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15543,6 +15654,8 @@ class endpoint {
     template <class T>
     using atomic = typename Traits::template atomic<T>;
     using rate_of = detail::input_rates::kind;
+    /// A write in flight ends by itself, and asks for a turn.
+    static constexpr bool ends_later = !wsolo::transport<Transport>;
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
     static constexpr bool holds_messages = requires { Handler::holds_message; };
     /// In held_, beside a message's number.
@@ -15556,6 +15669,7 @@ public:
     using barrier_type = basic_sequence_barrier<Traits>;
     using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
     using weak_handle = basic_weak_session<endpoint, Traits>;
+    using group_type = basic_connection_group<Traits>;
 
     explicit endpoint(Transport to, Schedule hook, Handler handler, const endpoint_options& options = {},
                       Side side = {}, Work work = {})
@@ -15618,9 +15732,11 @@ public:
         return settle(now);
     }
 
-    /// A member of the group from now on, until it ends; a close_all() begins in this loop. At most one group. Errors: closed,
-    /// out_of_memory.
-    [[nodiscard]] errc join(basic_connection_group<Traits>& group) {
+    /// A member of the group (or of the one that an invitation is to) from now on, until it ends; a close_all() begins in this
+    /// loop. At most one group. Errors: closed, out_of_memory.
+    template <class Group>
+        requires std::same_as<typename Group::seat, basic_group_seat<Traits>>
+    [[nodiscard]] errc join(Group& group) {
         if (is_finished_) return errc::closed;
         auto seat = group.join(handle());
         if (!seat) return seat.error();
@@ -15730,8 +15846,7 @@ private:
           end_(self, options.ending),
           rates_(options.rate, Traits::clock::now()),
           taken_(options.writing.timeouts.min_rate),
-          close_timeout_(bound_of(options.ending.close_timeout)),
-          handle_quantum_(bound_of(options.handle_quantum)),
+          handle_quantum_(options.handle_quantum),
           max_kept_(bound_of(options.handling.max_bytes)),
           room_(options.writing.limits),
           replies_(options.max_unsent, options.max_unsent_replies),
@@ -15744,7 +15859,7 @@ private:
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
-        if (!made || !rates_.is_whole()) abort(errc::out_of_memory);
+        if (!made || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
     }
 
     static read_limits whole_messages(read_limits limits) noexcept {
@@ -15902,7 +16017,7 @@ private:
         if (in_.open()) {
             ending_.blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
             // The other direction can still say what is wrong with that.
-            if (input_error_ == errc::none) owed_.owe_lost(deadline_after(now, close_timeout_));
+            if (input_error_ == errc::none) owed_.owe_lost(deadline_after(now, end_.close_timeout()));
         }
         end_messages();
     }
@@ -16000,7 +16115,7 @@ private:
 
     /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
     void owe_close(const std::optional<control_frame>& reply, time_point now) {
-        if (reply && !owed_.owe(*reply, deadline_after(now, close_timeout_))) answer(*reply);
+        if (reply && !owed_.owe(*reply, deadline_after(now, end_.close_timeout()))) answer(*reply);
     }
     void answer_close(time_point now) {
         if (!owed_.is_due(messages_are_over(), now)) return;
@@ -16073,7 +16188,7 @@ private:
         if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
         replies_.mark(out_);
         const pump_result left = out_.pump();
-        is_blocked_ = left.status == pump_status::blocked;
+        is_blocked_ = !ends_later && left.status == pump_status::blocked;
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if (out_.queued_frames() == 0) replies_.clear();
         if (replies_.take_room()) {
@@ -16128,11 +16243,11 @@ private:
             if (kept_.empty()) end_messages();
             handle_here();
             if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
-            handler_by_ = deadline_after(now, close_timeout_);
+            handler_by_ = deadline_after(now, end_.close_timeout());
         }
         if (!end_.is_gone()) return false;
         if (messages_are_over()) return true;
-        if (handles_on) handler_by_ = deadline_after(now, close_timeout_);
+        if (handles_on) handler_by_ = deadline_after(now, end_.close_timeout());
         if (now < handler_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
@@ -16177,7 +16292,6 @@ private:
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
     detail::owed_close owed_;
-    const duration close_timeout_;
     const std::uint32_t handle_quantum_;
     const std::size_t max_kept_;
     errc input_error_ = errc::none;
@@ -16245,6 +16359,7 @@ public:
 
     endpoint_wants receive(mutable_bytes received) {
         if (whole_) return whole_->receive(received);
+        heed_group();
         if (is_asking()) opening_->ask(received);
         return turn(received);
     }
@@ -16275,6 +16390,19 @@ public:
             opening_->common.give_up(why == errc::none ? errc::aborted : why);
         }
         return run();
+    }
+
+    /// A member of the group once it is open, after on_upgraded(), until its end: one call, in any state. Before, nothing
+    /// that is sent to all reaches it, and the group does not wait for it. If the group closes meanwhile, a request that
+    /// comes after is answered by 503 (a client goes), and a connection that opens all the same is closed at once as the
+    /// group's members are. At most one group. Errors: closed, out_of_memory; the connection goes on without it.
+    [[nodiscard]] errc join(typename endpoint_type::group_type& group) {
+        if (whole_) return whole_->join(group);
+        if (opening_ == nullptr || opening_->common.end.is_gone()) return errc::closed;
+        auto invited = group.invite();
+        if (!invited) return invited.error();
+        opening_->common.invited = std::move(*invited);
+        return errc::none;
     }
 
     // ---- what it is
@@ -16311,6 +16439,7 @@ protected:
     /// A request that was parsed already, and what follows it.
     template <class Request>
     endpoint_wants take(const Request& parsed, mutable_bytes rest) {
+        heed_group();
         if (is_asking()) opening_->ask(parsed);
         return turn(rest);
     }
@@ -16318,6 +16447,11 @@ protected:
 private:
     [[nodiscard]] bool is_asking() const noexcept {
         return opening_ != nullptr && opening_->common.state == detail::opening_state::asking;
+    }
+
+    /// There is no use in a connection that its group would close at once.
+    void heed_group() {
+        if (is_asking() && opening_->common.invited.is_void()) opening_->stop();
     }
 
     endpoint_wants stop() {
@@ -16330,6 +16464,7 @@ private:
     /// What is due, and what that makes of the connection. `rest`: what followed the handshake.
     endpoint_wants turn(mutable_bytes rest = {}) {
         if (opening_ == nullptr) return {.read = false, .finished = true};
+        heed_group();
         auto& common = opening_->common;
         if (common.is_late()) opening_->expire();
         if (common.state == detail::opening_state::refused) common.end.on_discarded(rest.size());
@@ -16342,6 +16477,8 @@ private:
         const bool input_is_over = opening_->common.input_is_over;
         const errc input_error = opening_->common.input_error;
         byte_buffer early = std::move(opening_->common.early);
+        const auto invited = std::move(opening_->common.invited);
+        const time_point now = opening_->common.now();
         parts from = std::move(opening_->common.parts);
         opening_.reset(); // before the first message: its memory is the endpoint's
         whole_.emplace(std::move(from.connection), std::move(from.hook), std::move(from.handler),
@@ -16350,10 +16487,18 @@ private:
             if (!detail::call_hook([&] { whole_->handler().on_upgraded(*whole_); }))
                 whole_->abort(errc::handler_failed);
         }
+        if (invited) join_now(invited, now);
         if (!early.empty()) static_cast<void>(whole_->receive(early.view()));
         if (!rest.empty()) static_cast<void>(whole_->receive(rest));
         if (input_is_over) static_cast<void>(whole_->end_of_input(input_error));
         return whole_->run();
+    }
+
+    template <class Invitation>
+    void join_now(const Invitation& invited, time_point now) {
+        const errc error = whole_->join(invited);
+        if (error == errc::closed) return invited.close(*whole_, now);
+        if (error != errc::none) whole_->abort(error);
     }
 
     std::unique_ptr<Opening> opening_; ///< until it is open

@@ -63,8 +63,9 @@ void endpoint_history::draw_options(side& of) {
     const bool both_answer = reenters_ != 0 || (of.replies != 0 && of.peer->replies != 0);
     of.unsent_replies = draws_.one_of<std::uint32_t>({0, 1, 8, 16'384});
     std::size_t unsent = draws_.one_of<std::size_t>({0, 1, 10'000, 100'000});
-    // Two sides that answer each other's answers may well wait for each other, if they have no room for them.
-    if (is_healthy_ && both_answer) unsent = of.unsent_replies = 0;
+    // Two sides that answer each other's answers may well wait for each other, if neither has room for them. One that always
+    // reads is enough.
+    if (is_healthy_ && both_answer && of.is_client == client_reads_on_) unsent = of.unsent_replies = 0;
     how.max_unsent = unsent;
     how.max_unsent_replies = of.unsent_replies;
     how.beating.ping_interval = draws_.one_of({0ms, 300ms, 1000ms, 20'000ms});
@@ -146,6 +147,7 @@ void endpoint_history::draw() {
     biggest_ = draws_.one_of<std::size_t>({20, 200, 3'000, 30'000, 70'000});
     budget_ = draws_.one_of<std::uint64_t>({2'000, 50'000, 200'000, 200'000});
     reenters_ = draws_.one_of({0U, 0U, 5U, 15U, 40U});
+    client_reads_on_ = (seed_ & 1) != 0;
     draw_links();
     for (side* each : {&server_, &client_}) {
         each->replies = draws_.one_of({0U, 0U, 20U, 100U});

@@ -185,6 +185,7 @@ private:
     void check_rest(side& of);
     void check_ending(side& of);
     void check_wire(side& of);
+    void check_code(const side& of, std::string_view close_payload) const;
     void check_healthy(side& of);
     void check_heap();
     void end_of_history();
@@ -196,6 +197,7 @@ private:
     seeded draws_;
     bool is_healthy_ = true;
     bool may_jump_ = false;
+    bool client_reads_on_ = false; ///< or the server does
     wsolo::testing::pair_options links_;
     std::unique_ptr<wsolo::testing::pair> net_;
     side server_{*this, "server", false}, client_{*this, "client", true};

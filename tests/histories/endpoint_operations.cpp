@@ -565,6 +565,8 @@ void endpoint_history::check_wire(side& of) {
     std::uint64_t frames = 0;
     for (const strict::frame& each : all.frames) {
         ++frames;
+        if (each.opcode == 8 && of.peer->finishes == 1 && of.peer->ending.peer_closed)
+            check_code(*of.peer, each.payload);
         if (each.opcode >= 8) continue;
         payload += each.payload;
         if (!each.fin) continue;
@@ -584,6 +586,16 @@ void endpoint_history::check_wire(side& of) {
         broke(of, "counts", "the report is wrong about half a frame");
 }
 
+/// The code that it was told is the one that stood on its peer's wire.
+void endpoint_history::check_code(const side& of, std::string_view close_payload) const {
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(close_payload[at]); };
+    const unsigned on_wire = close_payload.size() < 2 ? 1005U : byte(0) * 256U + byte(1);
+    if (static_cast<unsigned>(of.ending.code) != on_wire)
+        broke(of, "code",
+              "the peer's Close says " + std::to_string(on_wire) + ", and the ending " +
+                  std::to_string(static_cast<unsigned>(of.ending.code)));
+}
+
 void endpoint_history::check_healthy(side& of) {
     const side& from = *of.peer;
     const wsolo::ending& how = of.ending;
@@ -599,7 +611,7 @@ void endpoint_history::check_healthy(side& of) {
               "the report knows of " + std::to_string(how.written.frames_dropped) + " frames and " +
                   std::to_string(how.handled.messages_dropped) + " messages dropped");
     const unsigned theirs = from.has_closed ? from.closed_with : of.closed_with;
-    if (how.peer_closed && static_cast<unsigned>(how.code) != theirs && !(from.has_closed && of.has_closed))
+    if (how.peer_closed && static_cast<unsigned>(how.code) != theirs)
         broke(of, "code",
               "the peer closed with " + std::to_string(theirs) + ", and the ending says " +
                   std::to_string(static_cast<unsigned>(how.code)));

@@ -95,6 +95,18 @@ def examine_once(command, case, tls, context, slack, environment=None):
     return None, time.monotonic() - began
 
 
+def starts(name, command, tls):
+    """Whether there is anything to examine. A host that can't do what is asked says so, and is left out."""
+    try:
+        with Host(command, tls):
+            return True
+    except Failed as why:
+        if "this host has no TLS" not in str(why):
+            raise SystemExit(str(why)) from None
+        print(f"   {name} has no TLS here", flush=True)
+        return False
+
+
 # What a sanitizer keeps of freed memory would count as held.
 ENVIRONMENT = {
     "ASAN_OPTIONS": "quarantine_size_mb=4:malloc_context_size=6",
@@ -152,7 +164,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=8, help="cases at once")
     parser.add_argument("--only", default=[], action="append", metavar="CASE", help="cases whose name contains this")
     parser.add_argument("--teeth", metavar="WRONG_HOST", help="shows each case a host that must not pass it")
-    parser.add_argument("--write", help="a document whose part `hosts` is replaced by the table")
+    parser.add_argument("--write", help="a document whose part `hosts`, or `hosts over tls`, is replaced by the table")
     parser.add_argument("hosts", nargs="*", metavar="NAME=PROGRAM", help="a program may be followed by words of its own")
     options = parser.parse_args()
     if options.teeth:
@@ -164,6 +176,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         tls = make_certificate(folder) if options.tls else None
         context = ssl.create_default_context(cafile=tls[0]) if tls else None
+        hosts = {name: words for name, words in hosts.items() if starts(name, words.split(), tls)}
         printing = threading.Lock()
 
         def run(name, case):
@@ -186,7 +199,7 @@ def main():
     print()
     print(table := markdown_table(("case", *hosts), rows))
     if options.write:
-        write_into(options.write, "hosts", table)
+        write_into(options.write, "hosts over tls" if tls else "hosts", table)
     failures = sum(problem is not None for problem in results.values())
     print(f"\n{len(results)} cases, {failures} failures, {time.monotonic() - began:.0f} s")
     return 1 if failures else 0

@@ -82,8 +82,8 @@ public:
     unsigned read_needs() const noexcept { return POLLIN; }
     unsigned write_needs() const noexcept { return POLLOUT; }
     bool has_read_ahead() const noexcept { return false; }
-    bool owes_goodbye() const noexcept { return false; }
-    void finish_output() noexcept {}
+    bool has_unwritten() const noexcept { return false; }
+    void flush() noexcept {}
 
 private:
     int fd_;

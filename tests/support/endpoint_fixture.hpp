@@ -73,8 +73,8 @@ struct endpoint_fixture {
         if constexpr (requires { work.log; }) work.log = &log;
         Handler handler{};
         if constexpr (requires { handler.log; }) handler.log = &log;
-        whole.emplace(wsolo::testing::scripted_transport(wire), counted_schedule{&log}, std::move(handler), options,
-                      Side{}, work);
+        whole.emplace(wsolo::testing::scripted_transport(wire), counted_schedule{&log}, std::move(handler),
+                      options, Side{}, work);
     }
 
     std::string frame(wsolo::frame_spec spec, std::string_view payload) {

@@ -2,14 +2,12 @@
 
 #include "../chat.hpp"
 #include "../socket.hpp"
-
-#include <wsolo/adapt/poll.hpp>
+#include "../tls.hpp"
 
 using namespace std::chrono_literals;
 
 int main(int count, char** given) {
     const arguments told(count, given);
-    told.refuse_tls();
     wsolo::connection_group everyone;
     wsolo::adapt::poll::loop loop;
     stop_signals signals;
@@ -19,14 +17,15 @@ int main(int count, char** given) {
     });
     pusher pushes;
     const auto make = [&] { return chat{&pushes}; };
-    if (loop.accept(listen_on(told.port), everyone, make, chat_options()) != wsolo::errc::none) return 1;
+    return with_streams(told, [&](auto wrap) {
+        const int listening = listen_on(told.port);
+        if (loop.accept(listening, everyone, make, chat_options(), wrap) != wsolo::errc::none) return 1;
 
-    std::uint64_t world = 0;
-    auto frame = std::chrono::steady_clock::now();
-    while (loop.turn(0s)) { // false: the last player has left
-        ++world;            // the game's own work
-        frame += 16ms;
-        while (std::chrono::steady_clock::now() < frame &&
-               loop.turn(frame - std::chrono::steady_clock::now())) {}
-    }
+        std::uint64_t world = 0;
+        for (auto frame = std::chrono::steady_clock::now(); loop.turn(0s); frame += 16ms) {
+            ++world; // the game's own work; the loop ends when the last player has left
+            std::this_thread::sleep_until(frame + 16ms);
+        }
+        return 0;
+    });
 }

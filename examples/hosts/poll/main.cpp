@@ -2,14 +2,12 @@
 
 #include "../chat.hpp"
 #include "../socket.hpp"
-
-#include <wsolo/adapt/poll.hpp>
+#include "../tls.hpp"
 
 using namespace std::chrono_literals;
 
 int main(int count, char** given) {
     const arguments told(count, given);
-    told.refuse_tls();
     wsolo::connection_group everyone;
     wsolo::adapt::poll::loop loop;
     stop_signals signals;
@@ -19,6 +17,10 @@ int main(int count, char** given) {
     });
     pusher pushes;
     const auto make = [&] { return chat{&pushes}; };
-    if (loop.accept(listen_on(told.port), everyone, make, chat_options()) != wsolo::errc::none) return 1;
-    loop.run();
+    return with_streams(told, [&](auto wrap) {
+        const int listening = listen_on(told.port);
+        if (loop.accept(listening, everyone, make, chat_options(), wrap) != wsolo::errc::none) return 1;
+        loop.run();
+        return 0;
+    });
 }

@@ -2,8 +2,7 @@
 
 #include "../chat.hpp"
 #include "../socket.hpp"
-
-#include <wsolo/adapt/poll.hpp>
+#include "../tls.hpp"
 
 #include <list>
 
@@ -11,7 +10,6 @@ using namespace std::chrono_literals;
 
 int main(int count, char** given) {
     const arguments told(count, given);
-    told.refuse_tls();
     wsolo::connection_group everyone;
     const int listening = listen_on(told.port);
     stop_signals signals;
@@ -20,18 +18,22 @@ int main(int count, char** given) {
         static_cast<void>(everyone.close_all(wsolo::close_code::going_away, "restart", 2s));
     });
     pusher pushes;
-    struct served {
-        std::atomic<bool> is_over{false};
-        std::jthread thread;
-    };
-    std::list<served> threads;
-    for (int fd = 0; (fd = ::accept(listening, nullptr, nullptr)) >= 0;) {
-        threads.remove_if([](const served& each) { return each.is_over.load(); });
-        served& fresh = threads.emplace_back();
-        fresh.thread = std::jthread([&, fd] {
-            static_cast<void>(wsolo::adapt::poll::serve(fd, chat{&pushes}, everyone, chat_options()));
-            ::close(fd);
-            fresh.is_over = true;
-        });
-    }
+    return with_streams(told, [&](auto wrap) {
+        struct served {
+            std::atomic<bool> is_over{false};
+            std::jthread thread;
+        };
+        std::list<served> threads;
+        for (int fd = 0; (fd = ::accept(listening, nullptr, nullptr)) >= 0;) {
+            threads.remove_if([](const served& each) { return each.is_over.load(); });
+            served& fresh = threads.emplace_back();
+            fresh.thread = std::jthread([&, fd] {
+                static_cast<void>(
+                    wsolo::adapt::poll::serve(fd, chat{&pushes}, everyone, chat_options(), wrap));
+                ::close(fd);
+                fresh.is_over = true;
+            });
+        }
+        return 0;
+    });
 }

@@ -14,7 +14,8 @@
 // Laws of this file:
 // - A loop is one thread's, the one that calls run() or turn(): every handler runs in it. wake() and stop_accepting() are any
 //   thread's, as are a group's functions, and what an endpoint's handle() gives.
-// - A connection joins its group when it is open. A handler that throws ends its own connection.
+// - A connection joins its group when it is open; once the group closes, a request is answered by 503. A handler that throws ends
+//   its own connection.
 // - Each connection is looked at for what it wants and no more; one that wants neither to read nor to write is taken out of the
 //   set, which would tell hang-ups unasked. None is destroyed inside its own callback.
 // - Running out of descriptors refuses the newest connection and nothing else: a spare one is given up for a moment to take it
@@ -51,7 +52,7 @@ struct read_result {
 };
 
 /// A byte stream over one descriptor, which it does not own. Everything belongs to the loop's thread. It stays where it is made,
-/// because `writing_end()`, the endpoint's transport, may know it; that one's end_output() may leave something to do.
+/// because `writing_end()`, the endpoint's transport, may know it.
 template <class T>
 concept stream = requires(T& s, const T& asked, mutable_bytes into) {
     { s.read(into) } noexcept -> std::same_as<read_result>;
@@ -61,9 +62,9 @@ concept stream = requires(T& s, const T& asked, mutable_bytes into) {
     { asked.write_needs() } noexcept -> std::same_as<unsigned>;
     /// Bytes that were read from the descriptor, and not handed out yet: nothing tells that they are there.
     { asked.has_read_ahead() } noexcept -> std::same_as<bool>;
-    /// The stream's own goodbye did not fit: finish_output() when the descriptor is writable.
-    { asked.owes_goodbye() } noexcept -> std::same_as<bool>;
-    { s.finish_output() } noexcept;
+    /// It took something, or was told to end its output, and the descriptor had no room: flush() when write_needs() is there.
+    { asked.has_unwritten() } noexcept -> std::same_as<bool>;
+    { s.flush() } noexcept;
 };
 
 class plain_stream {
@@ -83,8 +84,8 @@ public:
     [[nodiscard]] unsigned read_needs() const noexcept { return POLLIN; }
     [[nodiscard]] unsigned write_needs() const noexcept { return POLLOUT; }
     [[nodiscard]] bool has_read_ahead() const noexcept { return false; }
-    [[nodiscard]] bool owes_goodbye() const noexcept { return false; }
-    void finish_output() noexcept {}
+    [[nodiscard]] bool has_unwritten() const noexcept { return false; }
+    void flush() noexcept {}
 
 private:
     int descriptor_;
@@ -257,23 +258,6 @@ private:
 
 inline watched::~watched() { wakes_.forget(*this); } // the last that called for a turn is gone by now
 
-/// A handler whose connection joins a group when it is open.
-template <class Handler>
-struct joining : Handler {
-    joining(Handler&& handler, connection_group& joined) : Handler(std::move(handler)), group(&joined) {}
-
-    void on_upgraded(auto& e) {
-        using endpoint_type = std::remove_reference_t<decltype(e)>;
-        constexpr bool has_hook = wsolo::detail::has_on_upgraded<Handler, endpoint_type>;
-        static_assert(has_hook || !wsolo::detail::names_on_upgraded<Handler>(),
-                      "on_upgraded is called as on_upgraded(endpoint&)");
-        if (e.join(*group) != errc::none) static_cast<void>(e.close(close_code::going_away)); // it closes
-        if constexpr (has_hook) Handler::on_upgraded(e);
-    }
-
-    connection_group* group;
-};
-
 } // namespace detail
 
 /// poll(): everywhere. O(descriptors) a wait.
@@ -359,7 +343,7 @@ class basic_loop {
 
 public:
     /// Takes a descriptor, two or three. That there were none is told by accept() and add().
-    basic_loop() noexcept { is_open_ = set_.is_open() && bell_.descriptor >= 0 && watch(bell_, POLLIN); }
+    basic_loop() noexcept : is_open_(set_.is_open() && bell_.descriptor >= 0 && watch(bell_, POLLIN)) {}
     basic_loop(const basic_loop&) = delete;
     basic_loop& operator=(const basic_loop&) = delete;
     /// Cuts off what is left: no Close, no on_finished. No other thread may be in wake() or stop_accepting().
@@ -401,8 +385,9 @@ public:
     bool turn(duration longest) {
         if (all_.empty()) return false;
         detail::happening found[128];
-        for (const detail::happening& each : wait(longest, found))
-            if (!each.whose->is_gone) each.whose->on_events(each.events);
+        for (const detail::happening& each :
+             wait(longest, found)) // each once: none is gone by another's turn
+            each.whose->on_events(each.events);
         if (stops_.load(std::memory_order_acquire) && !std::exchange(stop_is_told_, true))
             for (const auto& each : all_) wakes_.call(*each.second);
         for (std::size_t left = wakes_.count(); left > 0; --left) {
@@ -467,15 +452,16 @@ private:
               owned_(std::move(owned)),
               report_(report),
               stream_(wrap(number)),
-              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this},
-                  detail::joining<Handler>(std::move(handler), everyone), options) {}
+              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this}, std::move(handler), options) {
+            if (ws_.join(everyone) != errc::none) wants_ = ws_.close(); // it closes
+        }
 
         // What is readable comes first, also after a hang-up.
         void on_events(unsigned events) override {
-            if (stream_.owes_goodbye() && (events & (POLLOUT | broken)) != 0) stream_.finish_output();
-            const bool may_write = wants_.write && (events & (stream_.write_needs() | broken)) != 0;
+            const bool may_write = (events & (stream_.write_needs() | broken)) != 0;
             if (wants_.read && (events & (stream_.read_needs() | broken)) != 0) read();
-            if (!is_gone) settle(may_write ? ws_.run() : wants_);
+            if (may_write && stream_.has_unwritten()) stream_.flush();
+            if (!is_gone) settle(may_write && wants_.write ? ws_.run() : wants_);
         }
         void on_turn() override {
             if (wants_.read && stream_.has_read_ahead()) read();
@@ -494,9 +480,8 @@ private:
             }
         }
         void settle(endpoint_wants wants) {
-            unsigned wanted = stream_.owes_goodbye() ? POLLOUT : 0U;
-            if (wants.read) wanted |= stream_.read_needs();
-            if (wants.write) wanted |= stream_.write_needs();
+            unsigned wanted = wants.read ? stream_.read_needs() : 0U;
+            if (wants.write || stream_.has_unwritten()) wanted |= stream_.write_needs();
             wants_ = wants.finished || loop_.watch(*this, wanted) ? wants : ws_.abort(errc::out_of_memory);
             if (wants_.finished) {
                 if (report_ != nullptr) *report_ = ws_.how_it_ended();
@@ -511,11 +496,11 @@ private:
         ending* report_;
         Stream stream_;
         endpoint_wants wants_;
-        server_connection<transport, wake_hook, detail::joining<Handler>> ws_;
+        server_connection<transport, wake_hook, Handler> ws_;
     };
 
     template <class Handler, class Wrap>
-    errc add(int number, owned_descriptor owned, Handler&& handler, connection_group& everyone,
+    errc add(int number, owned_descriptor owned, Handler handler, connection_group& everyone,
              const server_options& options, Wrap& wrap, ending* report) {
         using stream_type = decltype(wrap(number));
         static_assert(stream<stream_type>);
@@ -665,7 +650,7 @@ private:
     std::unique_ptr<std::byte[]> buffer_;
     std::atomic<bool> stops_{false};
     bool stop_is_told_ = false;
-    bool is_open_ = false;
+    const bool is_open_; ///< the last: it needs the others
 };
 
 #if defined(__linux__)

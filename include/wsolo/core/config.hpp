@@ -7,6 +7,11 @@
 // - A caller's bug meets WSOLO_ASSERT with a sentence that names the mistake; bad input from a peer never
 // does.
 
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
+#error "wsolo needs C++20 (-std=c++20)"
+#include <wsolo_needs_cxx20> // does not exist: compilers stop here, before hundreds of errors that say nothing
+#endif
+
 #include "../version.hpp"
 
 #include <cstdio>

@@ -13,7 +13,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// `limit` as a bound that everything can be compared with: 0 bounds nothing.
 template <std::unsigned_integral Number>
 [[nodiscard]] constexpr Number bound_of(Number limit) noexcept {
-    return limit == 0 ? std::numeric_limits<Number>::max() : limit;
+    return limit == 0 ? (std::numeric_limits<Number>::max)() : limit;
 }
 
 /// The longest message, in bytes of payload, that a reader takes and a writer sends unless it is told otherwise: two sides

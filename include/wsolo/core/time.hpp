@@ -19,7 +19,7 @@ using time_point = std::chrono::steady_clock::time_point;
 using duration = std::chrono::steady_clock::duration;
 
 /// "No deadline", and what a deadline that would overflow saturates to.
-inline constexpr time_point no_deadline = time_point::max();
+inline constexpr time_point no_deadline = (time_point::max)();
 
 /// `span` in the clock's own unit; what that can't hold saturates, at either end.
 template <class Rep, class Period>
@@ -28,8 +28,8 @@ template <class Rep, class Period>
         return std::chrono::duration_cast<duration>(span); // as fine or finer: it fits
     } else { // compared in a type that holds every span of any unit and number, NaN included
         const std::chrono::duration<long double, Period> wide(span);
-        if (!(wide < std::chrono::duration<long double, Period>(duration::max()))) return duration::max();
-        if (wide <= std::chrono::duration<long double, Period>(duration::min())) return duration::min();
+        if (!(wide < std::chrono::duration<long double, Period>((duration::max)()))) return (duration::max)();
+        if (wide <= std::chrono::duration<long double, Period>((duration::min)())) return (duration::min)();
         return std::chrono::duration_cast<duration>(span);
     }
 }
@@ -37,14 +37,14 @@ template <class Rep, class Period>
 /// A timeout as a bound: 0 bounds nothing, for every timeout of wsolo.
 template <class Rep, class Period>
 [[nodiscard]] constexpr duration bound_of(std::chrono::duration<Rep, Period> timeout) noexcept {
-    return timeout == timeout.zero() ? duration::max() : saturated(timeout);
+    return timeout == timeout.zero() ? (duration::max)() : saturated(timeout);
 }
 
 /// `from` + `span`, saturating at no_deadline and at the clock's beginning.
 [[nodiscard]] constexpr time_point deadline_after(time_point from, duration span) noexcept {
     const duration since = from.time_since_epoch();
-    if (span.count() > 0 && since > duration::max() - span) return no_deadline;
-    if (span.count() < 0 && since < duration::min() - span) return time_point::min();
+    if (span.count() > 0 && since > (duration::max)() - span) return no_deadline;
+    if (span.count() < 0 && since < (duration::min)() - span) return (time_point::min)();
     return from + span;
 }
 template <class Rep, class Period>
@@ -65,7 +65,7 @@ public:
 
     /// duration::max() where there is none.
     [[nodiscard]] constexpr duration get() const noexcept {
-        return milliseconds_ == 0 ? duration::max() : duration(std::chrono::milliseconds(milliseconds_));
+        return milliseconds_ == 0 ? (duration::max)() : duration(std::chrono::milliseconds(milliseconds_));
     }
 
 private:

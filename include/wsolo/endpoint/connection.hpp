@@ -34,6 +34,7 @@ public:
 
     endpoint_wants receive(mutable_bytes received) {
         if (whole_) return whole_->receive(received);
+        heed_group();
         if (is_asking()) opening_->ask(received);
         return turn(received);
     }
@@ -64,6 +65,19 @@ public:
             opening_->common.give_up(why == errc::none ? errc::aborted : why);
         }
         return run();
+    }
+
+    /// A member of the group once it is open, after on_upgraded(), until its end: one call, in any state. Before, nothing
+    /// that is sent to all reaches it, and the group does not wait for it. If the group closes meanwhile, a request that
+    /// comes after is answered by 503 (a client goes), and a connection that opens all the same is closed at once as the
+    /// group's members are. At most one group. Errors: closed, out_of_memory; the connection goes on without it.
+    [[nodiscard]] errc join(typename endpoint_type::group_type& group) {
+        if (whole_) return whole_->join(group);
+        if (opening_ == nullptr || opening_->common.end.is_gone()) return errc::closed;
+        auto invited = group.invite();
+        if (!invited) return invited.error();
+        opening_->common.invited = std::move(*invited);
+        return errc::none;
     }
 
     // ---- what it is
@@ -100,6 +114,7 @@ protected:
     /// A request that was parsed already, and what follows it.
     template <class Request>
     endpoint_wants take(const Request& parsed, mutable_bytes rest) {
+        heed_group();
         if (is_asking()) opening_->ask(parsed);
         return turn(rest);
     }
@@ -107,6 +122,11 @@ protected:
 private:
     [[nodiscard]] bool is_asking() const noexcept {
         return opening_ != nullptr && opening_->common.state == detail::opening_state::asking;
+    }
+
+    /// There is no use in a connection that its group would close at once.
+    void heed_group() {
+        if (is_asking() && opening_->common.invited.is_void()) opening_->stop();
     }
 
     endpoint_wants stop() {
@@ -119,6 +139,7 @@ private:
     /// What is due, and what that makes of the connection. `rest`: what followed the handshake.
     endpoint_wants turn(mutable_bytes rest = {}) {
         if (opening_ == nullptr) return {.read = false, .finished = true};
+        heed_group();
         auto& common = opening_->common;
         if (common.is_late()) opening_->expire();
         if (common.state == detail::opening_state::refused) common.end.on_discarded(rest.size());
@@ -131,6 +152,8 @@ private:
         const bool input_is_over = opening_->common.input_is_over;
         const errc input_error = opening_->common.input_error;
         byte_buffer early = std::move(opening_->common.early);
+        const auto invited = std::move(opening_->common.invited);
+        const time_point now = opening_->common.now();
         parts from = std::move(opening_->common.parts);
         opening_.reset(); // before the first message: its memory is the endpoint's
         whole_.emplace(std::move(from.connection), std::move(from.hook), std::move(from.handler),
@@ -139,10 +162,18 @@ private:
             if (!detail::call_hook([&] { whole_->handler().on_upgraded(*whole_); }))
                 whole_->abort(errc::handler_failed);
         }
+        if (invited) join_now(invited, now);
         if (!early.empty()) static_cast<void>(whole_->receive(early.view()));
         if (!rest.empty()) static_cast<void>(whole_->receive(rest));
         if (input_is_over) static_cast<void>(whole_->end_of_input(input_error));
         return whole_->run();
+    }
+
+    template <class Invitation>
+    void join_now(const Invitation& invited, time_point now) {
+        const errc error = whole_->join(invited);
+        if (error == errc::closed) return invited.close(*whole_, now);
+        if (error != errc::none) whole_->abort(error);
     }
 
     std::unique_ptr<Opening> opening_; ///< until it is open

@@ -96,6 +96,8 @@ struct calls_by {
 
 template <class Traits>
 class basic_connection_group;
+template <class Traits>
+class basic_group_invitation;
 
 /// A member's place in a group. It is the member's loop's: kept beside the connection, or in it, and not thread-safe.
 /// Move-only, 8 bytes; leaves when it goes. It may outlive the group.
@@ -133,9 +135,22 @@ public:
 
 private:
     friend basic_connection_group<Traits>;
-    using member = typename detail::group_roll<Traits>::member;
+    friend basic_group_invitation<Traits>;
+    using roll = detail::group_roll<Traits>;
+    using member = typename roll::member;
 
     explicit basic_group_seat(member* joined) noexcept : member_(joined) {}
+    template <group_member T, class HandleTraits>
+    [[nodiscard]] static result<basic_group_seat>
+    take(roll& in, basic_weak_session<T, HandleTraits> connection) noexcept {
+        if (connection.is_expired()) return errc::closed;
+        auto* fresh =
+            new (std::nothrow) member(in, std::move(connection), detail::calls_by<T, HandleTraits>::table);
+        if (fresh == nullptr) return errc::out_of_memory;
+        if (in.join(*fresh)) return basic_group_seat(fresh);
+        fresh->drop();
+        return errc::closed;
+    }
     void leave(const ending* how) noexcept {
         if (member_ == nullptr) return;
         member& gone = *std::exchange(member_, nullptr);
@@ -143,6 +158,49 @@ private:
     }
 
     member* member_ = nullptr;
+};
+
+/// The right to join a group later: what a connection has during its handshake. Until it joins, it is sent nothing, closed and
+/// counted by no one. Not thread-safe; move-only, 8 bytes. It may outlive the group.
+template <class Traits>
+class [[nodiscard]] basic_group_invitation {
+public:
+    using seat = basic_group_seat<Traits>;
+
+    /// To no group.
+    basic_group_invitation() = default;
+    basic_group_invitation(basic_group_invitation&& other) noexcept
+        : roll_(std::exchange(other.roll_, nullptr)) {}
+    basic_group_invitation& operator=(basic_group_invitation&& other) noexcept {
+        std::swap(roll_, other.roll_);
+        return *this;
+    }
+    ~basic_group_invitation() {
+        if (roll_ != nullptr) roll_->drop();
+    }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return roll_ != nullptr; }
+    /// Whether the group closed: join() would say so.
+    [[nodiscard]] bool is_void() const noexcept { return roll_ != nullptr && roll_->is_closing(); }
+
+    /// basic_connection_group::join(). Not of an empty one.
+    template <group_member T, class HandleTraits>
+    [[nodiscard]] result<seat> join(basic_weak_session<T, HandleTraits> connection) const noexcept {
+        return seat::take(*roll_, std::move(connection));
+    }
+    /// Closes one that came too late: with the group's Close, within what is left of its time. Not of an empty one.
+    template <group_member T>
+    void close(T& late, time_point now) const {
+        roll_->close(late, now);
+    }
+
+private:
+    friend basic_connection_group<Traits>;
+    using roll = detail::group_roll<Traits>;
+
+    explicit basic_group_invitation(roll& to) noexcept : roll_(&to) { to.retain(); }
+
+    roll* roll_ = nullptr;
 };
 
 /// See the file's laws. Any thread may call any member function, also from within its members' callbacks; wait() not in a
@@ -167,14 +225,14 @@ public:
     /// closes, or when there is no connection any more; out_of_memory. O(1).
     template <group_member T, class HandleTraits>
     [[nodiscard]] result<seat> join(basic_weak_session<T, HandleTraits> connection) noexcept {
-        if (connection.is_expired()) return errc::closed;
         if (roll_ == nullptr) return errc::out_of_memory;
-        auto* fresh = new (std::nothrow)
-            member(*roll_, std::move(connection), detail::calls_by<T, HandleTraits>::table);
-        if (fresh == nullptr) return errc::out_of_memory;
-        if (roll_->join(*fresh)) return seat(fresh);
-        fresh->drop();
-        return errc::closed;
+        return seat::take(*roll_, std::move(connection));
+    }
+    /// For a connection that is to join when its handshake is over. Errors: closed, out_of_memory.
+    [[nodiscard]] result<basic_group_invitation<Traits>> invite() noexcept {
+        if (roll_ == nullptr) return errc::out_of_memory;
+        if (roll_->is_closing()) return errc::closed;
+        return basic_group_invitation<Traits>(*roll_);
     }
 
     /// Members now: old at once.

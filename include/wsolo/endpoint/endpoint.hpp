@@ -78,6 +78,8 @@ class endpoint {
     template <class T>
     using atomic = typename Traits::template atomic<T>;
     using rate_of = detail::input_rates::kind;
+    /// A write in flight ends by itself, and asks for a turn.
+    static constexpr bool ends_later = !wsolo::transport<Transport>;
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
     static constexpr bool holds_messages = requires { Handler::holds_message; };
     /// In held_, beside a message's number.
@@ -91,6 +93,7 @@ public:
     using barrier_type = basic_sequence_barrier<Traits>;
     using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
     using weak_handle = basic_weak_session<endpoint, Traits>;
+    using group_type = basic_connection_group<Traits>;
 
     explicit endpoint(Transport to, Schedule hook, Handler handler, const endpoint_options& options = {},
                       Side side = {}, Work work = {})
@@ -153,9 +156,11 @@ public:
         return settle(now);
     }
 
-    /// A member of the group from now on, until it ends; a close_all() begins in this loop. At most one group. Errors: closed,
-    /// out_of_memory.
-    [[nodiscard]] errc join(basic_connection_group<Traits>& group) {
+    /// A member of the group (or of the one that an invitation is to) from now on, until it ends; a close_all() begins in this
+    /// loop. At most one group. Errors: closed, out_of_memory.
+    template <class Group>
+        requires std::same_as<typename Group::seat, basic_group_seat<Traits>>
+    [[nodiscard]] errc join(Group& group) {
         if (is_finished_) return errc::closed;
         auto seat = group.join(handle());
         if (!seat) return seat.error();
@@ -265,8 +270,7 @@ private:
           end_(self, options.ending),
           rates_(options.rate, Traits::clock::now()),
           taken_(options.writing.timeouts.min_rate),
-          close_timeout_(bound_of(options.ending.close_timeout)),
-          handle_quantum_(bound_of(options.handle_quantum)),
+          handle_quantum_(options.handle_quantum),
           max_kept_(bound_of(options.handling.max_bytes)),
           room_(options.writing.limits),
           replies_(options.max_unsent, options.max_unsent_replies),
@@ -279,7 +283,7 @@ private:
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
-        if (!made || !rates_.is_whole()) abort(errc::out_of_memory);
+        if (!made || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
     }
 
     static read_limits whole_messages(read_limits limits) noexcept {
@@ -437,7 +441,7 @@ private:
         if (in_.open()) {
             ending_.blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
             // The other direction can still say what is wrong with that.
-            if (input_error_ == errc::none) owed_.owe_lost(deadline_after(now, close_timeout_));
+            if (input_error_ == errc::none) owed_.owe_lost(deadline_after(now, end_.close_timeout()));
         }
         end_messages();
     }
@@ -535,7 +539,7 @@ private:
 
     /// What came before it is answered before it is (RFC 6455 §5.5.1 lets a Close wait).
     void owe_close(const std::optional<control_frame>& reply, time_point now) {
-        if (reply && !owed_.owe(*reply, deadline_after(now, close_timeout_))) answer(*reply);
+        if (reply && !owed_.owe(*reply, deadline_after(now, end_.close_timeout()))) answer(*reply);
     }
     void answer_close(time_point now) {
         if (!owed_.is_due(messages_are_over(), now)) return;
@@ -608,7 +612,7 @@ private:
         if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
         replies_.mark(out_);
         const pump_result left = out_.pump();
-        is_blocked_ = left.status == pump_status::blocked;
+        is_blocked_ = !ends_later && left.status == pump_status::blocked;
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if (out_.queued_frames() == 0) replies_.clear();
         if (replies_.take_room()) {
@@ -663,11 +667,11 @@ private:
             if (kept_.empty()) end_messages();
             handle_here();
             if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
-            handler_by_ = deadline_after(now, close_timeout_);
+            handler_by_ = deadline_after(now, end_.close_timeout());
         }
         if (!end_.is_gone()) return false;
         if (messages_are_over()) return true;
-        if (handles_on) handler_by_ = deadline_after(now, close_timeout_);
+        if (handles_on) handler_by_ = deadline_after(now, end_.close_timeout());
         if (now < handler_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
@@ -712,7 +716,6 @@ private:
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
     detail::owed_close owed_;
-    const duration close_timeout_;
     const std::uint32_t handle_quantum_;
     const std::size_t max_kept_;
     errc input_error_ = errc::none;

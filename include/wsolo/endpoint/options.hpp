@@ -44,7 +44,7 @@ struct endpoint_options {
 /// What an endpoint wants of its loop until the next call. Level-triggered: watch for exactly this.
 struct [[nodiscard]] endpoint_wants {
     bool read = true;   ///< bytes, for receive(). While it is false look neither for input nor for a hang-up
-    bool write = false; ///< run() when the transport is writable
+    bool write = false; ///< run() when the transport is writable. Never of a completion_transport
     bool finished = false; ///< over: on_finished() was called; nothing more is wanted, it may be destroyed
     /// run() at this time. It moves to be earlier, or once it has passed: a loop sets its timer again rarely.
     time_point deadline = no_deadline;

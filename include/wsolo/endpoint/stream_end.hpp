@@ -47,9 +47,9 @@ struct [[nodiscard]] end_actions {
 class stream_end {
 public:
     constexpr stream_end(role side, const end_options& options) noexcept
-        : close_timeout_(bound_of(options.close_timeout)),
-          linger_timeout_(bound_of(options.linger_timeout)),
-          bytes_left_(bound_of(options.linger_bytes)),
+        : bytes_left_(bound_of(options.linger_bytes)),
+          close_timeout_(options.close_timeout),
+          linger_timeout_(options.linger_timeout),
           self_(side) {}
 
     // ---- events
@@ -77,6 +77,8 @@ public:
 
     // ---- answers
 
+    /// end_options::close_timeout; duration::max(): no bound.
+    [[nodiscard]] constexpr duration close_timeout() const noexcept { return close_timeout_.get(); }
     /// What is due at `now`. A call too many is harmless.
     constexpr end_actions next(time_point now) noexcept {
         if (is_waiting() && (has_passed(now) || bytes_left_ == 0)) {
@@ -137,7 +139,7 @@ private:
         has_looked_ = has_slept_ = false;
     }
     [[nodiscard]] constexpr duration bound() const noexcept {
-        return stage_ == stage::await_close ? close_timeout_ : linger_timeout_;
+        return (stage_ == stage::await_close ? close_timeout_ : linger_timeout_).get();
     }
     [[nodiscard]] constexpr duration quarter() const noexcept { return bound() / 4; }
     [[nodiscard]] constexpr time_point until() const noexcept { return deadline_after(since_, bound()); }
@@ -156,12 +158,12 @@ private:
     }
 
     time_point since_{};
-    duration close_timeout_;
-    duration linger_timeout_;
     std::uint64_t bytes_left_;
+    detail::short_duration close_timeout_;
+    detail::short_duration linger_timeout_;
     role self_;
-    output output_ = output::open;
-    input input_ = input::open;
+    output output_ : 2 = output::open;
+    input input_ : 2 = input::open;
     stage stage_ = stage::running;
     bool fin_told_ = false;
     bool gone_told_ = false;

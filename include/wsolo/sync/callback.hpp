@@ -36,7 +36,8 @@ public:
 
     ~basic_callback() {
         if (has_run()) return;
-        if (runner_.load(std::memory_order_relaxed) == this_thread()) { // inside the call; the source may be gone
+        if (runner_.load(std::memory_order_relaxed) ==
+            this_thread()) { // inside the call; the source may be gone
             *gone_ = true;
             return;
         }

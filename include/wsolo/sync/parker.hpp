@@ -32,7 +32,7 @@ public:
     void park_until(time_point deadline) noexcept {
         std::unique_lock<mutex> lock(mutex_);
         while (!released_ && !nudged_) {
-            if (deadline == time_point::max()) {
+            if (deadline == (time_point::max)()) {
                 wakeup_.wait(lock);
             } else if (Traits::clock::now() >= deadline ||
                        wakeup_.wait_until(lock, deadline) == std::cv_status::timeout) {

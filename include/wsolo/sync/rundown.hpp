@@ -27,7 +27,7 @@ class basic_rundown {
 public:
     using traits = Traits;
     using time_point = typename Traits::clock::time_point;
-    static constexpr time_point no_deadline = time_point::max();
+    static constexpr time_point no_deadline = (time_point::max)();
 
     class guard;
 

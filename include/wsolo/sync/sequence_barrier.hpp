@@ -32,7 +32,7 @@ public:
     using time_point = typename Traits::clock::time_point;
     using ticket = basic_ticket<basic_sequence_barrier>;
     using handling = basic_handling<basic_sequence_barrier>;
-    static constexpr time_point no_deadline = time_point::max();
+    static constexpr time_point no_deadline = (time_point::max)();
 
     basic_sequence_barrier() = default;
     basic_sequence_barrier(const basic_sequence_barrier&) = delete;

@@ -120,7 +120,7 @@ class basic_session_anchor {
 
 public:
     using time_point = typename basic_rundown<Traits>::time_point;
-    static constexpr time_point no_deadline = time_point::max();
+    static constexpr time_point no_deadline = (time_point::max)();
 
     /// An anchor to nothing: its handles are expired.
     basic_session_anchor() = default;

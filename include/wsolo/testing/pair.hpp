@@ -216,7 +216,7 @@ private:
     }
     [[nodiscard]] time_point next() const noexcept {
         if (side_.side == nullptr || is_spinning()) return no_deadline;
-        const time_point due = has_something() ? time_point::min() : wants_.deadline;
+        const time_point due = has_something() ? (time_point::min)() : wants_.deadline;
         return due < asleep_until_ ? asleep_until_ : due;
     }
 
@@ -260,8 +260,8 @@ private:
     stream_link *out_, *in_;
     driven side_{};
     endpoint_wants wants_{};
-    time_point asleep_until_ = time_point::min();
-    time_point turns_at_ = time_point::min();
+    time_point asleep_until_ = (time_point::min)();
+    time_point turns_at_ = (time_point::min)();
     std::uint64_t written_ = 0;
     unsigned runs_ = 0;
     bool has_spun_ = false;

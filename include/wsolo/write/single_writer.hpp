@@ -365,8 +365,7 @@ private:
         detail::entry::destroy(owned);
         return finish_data(pushed, todo);
     }
-    errc queue_owned(detail::offer what, detail::entry* owned) {
-        what.size = owned->size;
+    errc queue_owned(const detail::offer& what, detail::entry* owned) {
         detail::errands todo;
         const detail::push_result pushed = push_entry(what, owned, todo);
         detail::entry::destroy(owned);
@@ -425,7 +424,7 @@ private:
     }
 
     errc push_close(close_code code, const_bytes frame, duration drain_within, on_outcome on_done) {
-        const duration bound = drain_within == duration::zero() ? duration::max() : drain_within;
+        const duration bound = drain_within == duration::zero() ? (duration::max)() : drain_within;
         const detail::closing close{code, deadline_after(Traits::clock::now(), bound)};
         detail::errands todo;
         const auto copy = [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); };

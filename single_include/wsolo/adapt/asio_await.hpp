@@ -23,6 +23,10 @@
 #include "../wsolo.hpp"
 
 #if !defined(WSOLO_USE_BOOST_ASIO) && !__has_include(<asio.hpp>)
+#if !__has_include(<boost/asio.hpp>)
+#error                                                                                                       \
+    "wsolo/adapt/asio_await.hpp needs Asio: its own asio.hpp (1.22 or later), or Boost's boost/asio.hpp (1.74 or later)."
+#endif
 #define WSOLO_USE_BOOST_ASIO 1
 #endif
 
@@ -173,7 +177,10 @@ public:
     operation(const operation&) = delete;
     operation& operator=(const operation&) = delete;
     ~operation() override {
-        if (handler_) driver_.destroy(); // the context goes; what was awaited goes with the handler
+        if (!handler_) return;
+        // The context goes. What was awaited goes with the handler, but Asio may do that later.
+        if constexpr (requires { what_->withdraw(); }) static_cast<void>(what_->withdraw());
+        driver_.destroy();
     }
 
     void start() {

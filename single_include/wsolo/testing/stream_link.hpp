@@ -230,8 +230,8 @@ private:
             is_end_sent_ = waiting_.empty();
             const time_point passes = deadline_after(free_at_, how_.latency / 2);
             const time_point arrives = deadline_after(free_at_, how_.latency);
-            const bool joins = way_.size() > passed_ && way_.back().what == piece::kind::data && !is_end_sent_ &&
-                               way_.back().arrives == arrives;
+            const bool joins = way_.size() > passed_ && way_.back().what == piece::kind::data &&
+                               !is_end_sent_ && way_.back().arrives == arrives;
             if (joins) // many single bytes would be many pieces
                 way_.back().bytes += waiting_.take(count);
             else
@@ -281,8 +281,8 @@ private:
     fifo arrived_;           ///< in the receiver's kernel
     std::size_t on_the_way_ = 0;
     std::uint64_t taken_ = 0, read_ = 0, lost_ = 0;
-    time_point free_at_ = time_point::min();  ///< the last piece has wholly left
-    time_point ready_at_ = time_point::min(); ///< since when the next may leave
+    time_point free_at_ = (time_point::min)();  ///< the last piece has wholly left
+    time_point ready_at_ = (time_point::min)(); ///< since when the next may leave
     bool has_proxy_;
     bool has_ended_ = false, is_end_sent_ = false, is_over_ = false, is_refusing_ = false, is_reset_ = false,
          is_stalled_ = false, is_ended_midway_ = false;

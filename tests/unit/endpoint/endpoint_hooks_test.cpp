@@ -89,8 +89,9 @@ TEMPLATE_TEST_CASE("a wait in the loop's own thread is answered at once", "[endp
     endpoint_fixture<TestType> f;
     const auto soon =
         std::chrono::steady_clock::now() + 100ms; // by the system's clock, should it be slept until
-    errc flushed = errc::none, waited = errc::none;
+    errc flushed = errc::none, waited = errc::none, reached = errc::none;
     f.log.on_message = [&](const auto&) {
+        reached = f.whole->handled().wait_up_to(f.whole->handled().snapshot(), soon);
         flushed = f.whole->writer().flush(soon);
         waited = f.whole->writer().send_wait(wsolo::opcode::text, wsolo::bytes_of("x"), soon);
         return errc::none;
@@ -98,4 +99,5 @@ TEMPLATE_TEST_CASE("a wait in the loop's own thread is answered at once", "[endp
     f.receive(f.text("question"));
     CHECK(flushed == errc::would_deadlock);
     CHECK(waited == errc::would_deadlock);
+    CHECK(reached == errc::would_deadlock);
 }

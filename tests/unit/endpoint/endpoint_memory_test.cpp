@@ -116,6 +116,14 @@ using lean_server =
 using lean_client = wsolo::client_connection<sink, silent_hook, silent_handler, wsolo::client_side<>,
                                              wsolo::in_the_loop, manual_traits>;
 
+// docs/endpoint.md, "Memory". A socket has a few bytes more than the sink.
+template <class Side>
+using with_system_clock = wsolo::endpoint<sink, silent_hook, silent_handler, Side, wsolo::in_the_loop>;
+static_assert(sizeof(with_system_clock<wsolo::server_side>) <= 848);
+static_assert(sizeof(wsolo::server_reader) + sizeof(wsolo::single_writer<sink, silent_hook>) <= 288);
+static_assert(sizeof(wsolo::server_connection<sink, silent_hook, silent_handler>) <=
+              sizeof(with_system_clock<wsolo::server_side>) + 16);
+
 constexpr wsolo::client_request lean_request{.host = "h"};
 struct fixed_nonce {
     void fill(wsolo::mutable_bytes to) const noexcept {
@@ -172,7 +180,7 @@ TEST_CASE("an open connection keeps nothing of its handshake", "[connection][mem
     CHECK(dialled == bare);
 }
 
-TEST_CASE("whichever allocation fails, a connection opens or ends, and gives everything back",
+TEST_CASE("whichever allocation fails, a connection opens in its group or ends, and gives everything back",
           "[connection][memory]") {
     const bool is_server = GENERATE(true, false);
     bool ran_without_failure = false;
@@ -181,11 +189,16 @@ TEST_CASE("whichever allocation fails, a connection opens or ends, and gives eve
                                 ? handshake_samples::rfc_request().text()
                                 : handshake_samples::rfc_response().without("Sec-WebSocket-Protocol").text();
         const support::heap_counts before = support::heap_now();
-        bool is_open = false, is_finished = false;
+        bool is_open = false, is_finished = false, is_member = false;
+        errc joined = errc::none;
         const auto live = [&](auto& whole) {
+            wsolo::basic_connection_group<manual_traits> everyone;
+            joined = whole.join(everyone);
             static_cast<void>(whole.run());
             const wsolo::endpoint_wants wants = feed(whole, input);
-            is_open = whole.opened() != nullptr && !wants.finished;
+            is_open = whole.opened() != nullptr && !wants.finished &&
+                      whole.opened()->how_it_ended().reason == errc::none;
+            is_member = everyone.size() == 1;
             is_finished = wants.finished || whole.abort().finished;
         };
         {
@@ -202,7 +215,8 @@ TEST_CASE("whichever allocation fails, a connection opens or ends, and gives eve
         INFO("after " << n << " allocations");
         CHECK(is_finished);
         CHECK(after.held == before.held);
-        ran_without_failure = ran_without_failure || is_open;
+        CHECK(is_member == (is_open && joined == errc::none));
+        ran_without_failure = ran_without_failure || is_member;
         if (n == 0) CHECK_FALSE(is_open);
     }
     CHECK(ran_without_failure);
@@ -282,6 +296,46 @@ TEST_CASE("what was read of kept input does not pile up", "[endpoint][memory]") 
     CHECK(has_memory);
     CHECK(most < 1000);
     CHECK(last == 0);
+}
+
+TEST_CASE("whichever allocation of a group fails, its members are whole", "[endpoint][group][memory]") {
+    for (long n = 0; n < 12; ++n) {
+        const support::heap_counts before = support::heap_now();
+        std::size_t accepted = 0, joined = 0;
+        errc error = errc::none, closed = errc::none;
+        bool no_frame = false;
+        {
+            std::optional<wsolo::basic_connection_group<manual_traits>> everyone;
+            endpoint_fixture<server> first, second;
+            {
+                const support::no_heap none(n);
+                everyone.emplace();
+                for (auto* each : {&first, &second}) {
+                    const errc answer = each->whole->join(*everyone);
+                    joined += answer == errc::none ? 1U : 0U;
+                    if (answer != errc::none) error = answer;
+                }
+                const auto sum = everyone->send_text("to all");
+                accepted = sum.accepted;
+                no_frame = sum.error == errc::out_of_memory;
+                closed = everyone->close_all(wsolo::close_code::going_away, "", 1s);
+            }
+            INFO("after " << n << " allocations");
+            CHECK((joined == 2) == (error == errc::none));
+            if (joined < 2) CHECK(error == errc::out_of_memory);
+            CHECK((accepted == joined || no_frame));
+            CHECK(closed == errc::none);
+            CHECK(everyone->size() == joined);
+            first.run_until_quiet();
+            second.run_until_quiet();
+            first.whole.reset();
+            second.whole.reset();
+            CHECK(everyone->wait(manual_clock::now()) == errc::none);
+        }
+        const support::heap_counts after = support::heap_now();
+        INFO("after " << n << " allocations");
+        CHECK(after.held == before.held);
+    }
 }
 
 #endif

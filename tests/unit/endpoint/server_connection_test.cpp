@@ -88,6 +88,41 @@ TEST_CASE("nothing is open before the whole 101 has left, and what came meanwhil
     CHECK(s.seen().frames == sent_frames{{1, "early"}, {1, "later"}});
 }
 
+TEST_CASE("a loop that reads on while the 101 is on its way fills no memory", "[connection][server]") {
+    auto options = quiet_options::server();
+    options.handling.max_bytes = 1000;
+    const std::string first = GENERATE(std::string(), text_frame("1"));
+    serving s(options);
+    s.stall();
+    s.receive(request + first);
+    CHECK_FALSE(s.wants.read);
+    const std::string more = text_frame(std::string(91, 'm')); // 99 bytes
+    for (int i = 0; i < 10; ++i) CHECK_FALSE(s.receive(more).finished);
+    SECTION("within the bound nothing is lost") {
+        s.flow();
+        s.run();
+        CHECK(s.log.messages.size() == (first.empty() ? 10 : 11));
+    }
+    SECTION("beyond it the connection goes") {
+        CHECK(s.receive(more).finished);
+        CHECK(s.wire.disconnected());
+        CHECK(s.whole->opened() == nullptr);
+        CHECK(s.whole->how_it_ended().reason == errc::inbox_overflow);
+    }
+}
+
+TEST_CASE("what one read brought after the request is kept, whatever its size", "[connection][server]") {
+    auto options = quiet_options::server();
+    options.handling.max_bytes = 100;
+    serving s(options);
+    s.stall();
+    s.receive(request + text_frame(std::string(5000, 'x')));
+    CHECK_FALSE(s.wants.finished);
+    s.flow();
+    s.run();
+    CHECK(s.log.messages == std::vector<std::string>{std::string(5000, 'x')});
+}
+
 TEST_CASE("an end of input while the 101 is on its way does not cut the messages off",
           "[connection][server]") {
     serving s;

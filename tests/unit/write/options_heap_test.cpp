@@ -529,3 +529,28 @@ TEST_CASE("an idle writer owns no queue: after a gate without sends, and after a
     CHECK(how == errc::out_of_memory);
     CHECK(then == held);
 }
+
+TEST_CASE("an idle writer takes no room for small frames where the first frame owns its memory",
+          "[write][options]") {
+    if (!WSOLO_TEST_COUNTS_HEAP) return;
+    writer_fixture<server> f;
+    const auto shared =
+        wsolo::make_shared_frame(wsolo::opcode::text, wsolo::bytes_of(std::string(3000, 'x')));
+    REQUIRE(shared);
+    const std::string large(5000, 'x');
+    const auto held_by = [&](auto send) {
+        const long before = support::heap_now().bytes;
+        const errc error = send();
+        const long held = support::heap_now().bytes - before;
+        REQUIRE(error == errc::none);
+        REQUIRE(f.pump_all() == pump_status::idle);
+        return held;
+    };
+    CHECK(held_by([&] { return f.out->send(*shared); }) < 600);
+    CHECK(held_by([&] { return f.out->send_text(large); }) < 600 + 5000);
+    // A small one after it has a block all the same.
+    REQUIRE(f.out->send(*shared) == errc::none);
+    REQUIRE(f.out->send_text("small") == errc::none);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.wire.bytes().ends_with("small"));
+}

@@ -5,7 +5,7 @@
 // - No member is called under the lock, and none is waited for: a walk takes references to a few members at a time, and
 //   its place in the ring is a link of its own.
 // - Who joins is linked where every walk has passed: a walk ends, however many join meanwhile.
-// - The roll is shared by the group and its members' seats. The last of them frees it.
+// - The roll is shared by the group, its invitations and its members' seats. The last of them frees it.
 
 #include "../../core/limit.hpp"
 #include "../../frame/control_reply.hpp"
@@ -87,9 +87,8 @@ public:
         errc send(const shared_frame& frame) { return calls_.send(handle_, frame); }
         void abort(errc why) { calls_.abort(handle_, why); }
         void ask_for_turn() { calls_.ask_for_turn(handle_); }
-        void close(close_code code, std::string_view reason, duration within) {
-            const errc error = calls_.close(handle_, code, reason, within);
-            if (error != errc::none && error != errc::closed) abort(error); // it ends in any case
+        errc close(close_code code, std::string_view reason, duration within) {
+            return calls_.close(handle_, code, reason, within);
         }
 
         /// When its own loop is to close it.
@@ -120,6 +119,7 @@ public:
 
     /// nullptr when there is no memory. One reference, the caller's.
     [[nodiscard]] static group_roll* make() noexcept { return new (std::nothrow) group_roll; }
+    void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     void drop() noexcept {
         if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
     }
@@ -130,7 +130,7 @@ public:
     [[nodiscard]] bool join(member& fresh) noexcept {
         const scoped_hold hold(lock_);
         if (is_closing_ || !present_.enter()) return false;
-        references_.fetch_add(1, std::memory_order_relaxed);
+        retain();
         fresh.insert_before(*head_.after);
         ++report_.joined;
         ++report_.present;
@@ -178,8 +178,15 @@ public:
         static_cast<void>(present_.close()); // may run callbacks, so with the lock free
         return begun;
     }
-    /// Closes a member as the first begin_close() said, within what is left of the time.
-    void close(member& one, time_point now) {
+    /// True: no one joins any more.
+    [[nodiscard]] bool is_closing() noexcept {
+        const scoped_hold hold(lock_);
+        return is_closing_;
+    }
+    /// Closes a member, or one that came too late to be a member, as the first begin_close() said, within what is left of the
+    /// time.
+    template <class T>
+    void close(T& one, time_point now) {
         char reason[max_close_reason];
         std::size_t reason_size = 0;
         close_code code{};
@@ -193,7 +200,8 @@ public:
                      : done_by_ - now < shortest ? shortest
                                                  : done_by_ - now;
         }
-        one.close(code, {reason, reason_size}, within);
+        const errc error = one.close(code, {reason, reason_size}, within);
+        if (error != errc::none && error != errc::closed) one.abort(error); // it ends in any case
     }
 
     /// Leaves it to the member's own loop, unless the group was hurried meanwhile: then it begins now.

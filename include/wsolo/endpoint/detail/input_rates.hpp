@@ -15,14 +15,14 @@ class input_rates {
 public:
     enum class kind : std::uint8_t { messages, bytes, control_frames };
 
-    input_rates(const reading_rate& bound, time_point start) noexcept
-        : wanted_((bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) !=
-                  0) {
-        if (wanted_) limits_.reset(new (std::nothrow) limits(bound, start));
+    input_rates(const reading_rate& bound, time_point start) noexcept {
+        if (is_wanted(bound)) limits_.reset(new (std::nothrow) limits(bound, start));
     }
 
-    /// False: there was no memory for it.
-    [[nodiscard]] bool is_whole() const noexcept { return !wanted_ || limits_ != nullptr; }
+    /// Of the bound that it was made with. False: there was no memory for it.
+    [[nodiscard]] bool is_whole(const reading_rate& bound) const noexcept {
+        return limits_ != nullptr || !is_wanted(bound);
+    }
 
     /// False: it comes faster than it may.
     [[nodiscard]] bool take(kind of, std::uint64_t count, time_point now) noexcept {
@@ -42,8 +42,11 @@ private:
         rate_limit messages, bytes, control_frames;
     };
 
+    static bool is_wanted(const reading_rate& bound) noexcept {
+        return (bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) != 0;
+    }
+
     std::unique_ptr<limits> limits_;
-    bool wanted_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -10,6 +10,7 @@
 #include "../../sync/schedule_hook.hpp"
 #include "../../sync/weak_session.hpp"
 #include "../../write/detail/one_write.hpp"
+#include "../connection_group.hpp"
 #include "../options.hpp"
 #include "../stream_end.hpp"
 #include "head_output.hpp"
@@ -86,10 +87,17 @@ public:
         input_error = why;
         if (state == opening_state::refused) end.on_input_over(now());
     }
-    /// What follows the handshake, while `out` is on its way. False: there is no memory for it, and the connection goes.
+    /// What follows the handshake, while `out` is on its way: what one receive() brings, and more of a loop that reads on
+    /// unasked, as an endpoint keeps it. False: there is no room for it, and the connection goes.
     [[nodiscard]] bool keep(const_bytes rest) {
-        if (state != opening_state::agreed || early.append(rest)) return true;
-        give_up(errc::out_of_memory);
+        if (state != opening_state::agreed || rest.empty()) return true;
+        const bool is_too_much =
+            !early.empty() && early.size() + rest.size() > bound_of(parts.options.handling.max_bytes);
+        const errc error = is_too_much          ? errc::inbox_overflow
+                           : early.append(rest) ? errc::none
+                                                : errc::out_of_memory;
+        if (error == errc::none) return true;
+        give_up(error);
         return false;
     }
     /// Whether the handshake's time is over. A look that comes much too late says that this process slept, and what was asked
@@ -134,6 +142,7 @@ public:
     Parts parts;
     head_output<transport_type, opening, Traits> out;
     byte_buffer early; ///< what came after the handshake, while `out` was on its way
+    basic_group_invitation<Traits> invited;
     stream_end end;
     time_point by; ///< of the handshake, then of what leaves after it
     int status = 0;

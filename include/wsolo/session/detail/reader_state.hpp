@@ -53,7 +53,7 @@ struct reader_state {
     /// basic_reader::tick()
     time_point tick(time_point now) noexcept {
         const duration max_age = max_age_.get();
-        if (phase != read_phase::open || max_age == duration::max() || !is_unfinished()) return no_deadline;
+        if (phase != read_phase::open || max_age == (duration::max)() || !is_unfinished()) return no_deadline;
         const time_point from_now = deadline_after(now, max_age);
         if (!is_dated_) begin_age(from_now);
         if (from_now < late_at_) late_at_ = from_now; // what a clock that ran ahead has left

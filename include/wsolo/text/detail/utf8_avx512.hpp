@@ -76,8 +76,13 @@ private:
     /// Judges the pairs whose second byte lies in `input`.
     WSOLO_AVX512 void check(vec input) noexcept {
         // The last 16 bytes of the previous vector, then the first 48 of this one.
+#if defined(__clang__) || __GNUC__ >= 12
         const quads behind = __builtin_shufflevector(
             reinterpret_cast<quads>(last_), reinterpret_cast<quads>(input), 6, 7, 8, 9, 10, 11, 12, 13);
+#else
+        const quads behind = __builtin_shuffle(reinterpret_cast<quads>(last_), reinterpret_cast<quads>(input),
+                                               quads{6, 7, 8, 9, 10, 11, 12, 13});
+#endif
         const vec first = shifted<1>(input, behind);
         const vec third = subtract_saturated(shifted<2>(input, behind), utf8_third_excess);
         const vec fourth = subtract_saturated(shifted<3>(input, behind), utf8_fourth_excess);
@@ -105,7 +110,7 @@ private:
         using quarter = long long __attribute__((vector_size(16)));
         quarter one;
         __builtin_memcpy(&one, table.data(), 16);
-        const quads four = __builtin_shufflevector(one, one, 0, 1, 0, 1, 0, 1, 0, 1);
+        const quads four{one[0], one[1], one[0], one[1], one[0], one[1], one[0], one[1]};
 #if defined(__clang__)
         return reinterpret_cast<vec>(
             __builtin_ia32_pshufb512(reinterpret_cast<chars>(four), reinterpret_cast<chars>(nibbles)));

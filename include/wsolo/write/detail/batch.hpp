@@ -29,6 +29,12 @@ struct taken {
         0; ///< bytes that the begun frame still has; 0: the wire ends on a frame boundary
     lane_id begun = lane_id::data;
 
+    /// In place: assigned from a new one, it would wait for that one's stores.
+    void clear() noexcept {
+        for (share& each : lanes) each.bytes = each.frames = 0;
+        begun_rest = 0;
+        begun = lane_id::data;
+    }
     [[nodiscard]] share& operator[](lane_id id) noexcept { return lanes[static_cast<std::size_t>(id)]; }
     [[nodiscard]] const share& operator[](lane_id id) const noexcept {
         return lanes[static_cast<std::size_t>(id)];
@@ -69,9 +75,10 @@ public:
     [[nodiscard]] std::span<const const_bytes> parts() const noexcept { return {views_, parts_}; }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
-    /// The transport took the first `count` bytes. O(parts), and O(frames of one part) where it stopped inside.
-    [[nodiscard]] taken take(std::size_t count) const noexcept {
-        taken result;
+    /// The transport took the first `count` bytes; `result` is filled where it lies. O(parts), and O(frames of one part)
+    /// where it stopped inside.
+    void take(std::size_t count, taken& result) const noexcept {
+        result.clear();
         for (std::size_t at = 0; count != 0; ++at) {
             const const_bytes view = views_[at];
             const origin& part = origins_[at];
@@ -84,7 +91,6 @@ public:
             else
                 stop_inside(result, part, view.data(), share);
         }
-        return result;
     }
 
 private:

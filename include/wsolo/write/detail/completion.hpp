@@ -57,12 +57,12 @@ public:
     }
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
 
-    /// Once it is over: what it did. Frees it.
-    [[nodiscard]] written collect(queue& work, const drive_options& options,
-                                  time_point drain_deadline) noexcept {
+    /// Once it is over: what it did, and into `done` what it took. Frees it.
+    [[nodiscard]] written collect(queue& work, const drive_options& options, time_point drain_deadline,
+                                  taken& done) noexcept {
         written made;
         if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
-        made.done = account(plan, work, options, how, traits::clock::now());
+        account(plan, work, options, how, traits::clock::now(), done);
         made.error = judge(how, work, drain_deadline, tried_);
         // A cancelled write that took something all the same is not blamed: what is left is tried once more.
         if (is_cancelled() && made.error != errc::none) made.error = cancelled_;

@@ -159,14 +159,13 @@ private:
         std::size_t bytes = 0, frames = 0;
         round now;
         written last;
-        if (is_in_flight() && !collect(last, now.deadline)) return {pump_status::blocked, now.deadline};
+        if (is_in_flight() && !collect(last, now)) return {pump_status::blocked, now.deadline};
         batch plan;
         plan.clear();
         for (;;) {
-            bytes += last.done.bytes();
-            frames += last.done.frames();
-            if (last.error != errc::none) return finish(last);
-            now.done = std::exchange(last.done, {});
+            bytes += now.done.bytes();
+            frames += now.done.frames();
+            if (last.error != errc::none) return finish(last, now);
             now.is_blocked = last.is_blocked;
             now.is_used_up = (quantum != 0 && bytes >= quantum) ||
                              (options_.pump_frames != 0 && frames >= options_.pump_frames);
@@ -180,7 +179,7 @@ private:
             case next_step::parked: return {pump_status::blocked, now.deadline};
             case next_step::handed_over: return call_hook();
             case next_step::drained:
-            case next_step::aborted: return finish({});
+            case next_step::aborted: return finish({}, now);
             case next_step::tell:
                 if (now.high) observe([this] { observer_.on_high_water(); });
                 if (now.low) observe([this] { observer_.on_low_water(); });
@@ -192,7 +191,7 @@ private:
         }
     }
 
-    /// Writes the batch. False: the write was started, and the turn waits for it.
+    /// Writes the batch; `now.done` is what it took. False: the write was started, and the turn waits for it.
     bool perform(const batch& plan, round& now, written& last) {
         if constexpr (completes) {
             started_ = started::make(weak_handle(*self_));
@@ -202,9 +201,9 @@ private:
             }
             started_->plan = plan;
             started_->start(transport_, box.work(), options_, now.drain_deadline);
-            return collect(last, now.deadline);
+            return collect(last, now);
         } else {
-            last = write_once<Traits>(transport_, plan, box.work(), options_, now.drain_deadline);
+            last = write_once<Traits>(transport_, plan, box.work(), options_, now.drain_deadline, now.done);
             return true;
         }
     }
@@ -214,8 +213,8 @@ private:
         return false;
     }
 
-    /// Whether the started write is over: `last` says what it did. Else the turn is parked.
-    bool collect([[maybe_unused]] written& last, [[maybe_unused]] time_point& deadline) {
+    /// Whether the started write is over: `last` and `now.done` say what it did. Else the turn is parked.
+    bool collect([[maybe_unused]] written& last, [[maybe_unused]] round& now) {
         if constexpr (completes) {
             for (;;) {
                 errands todo;
@@ -224,7 +223,7 @@ private:
                 if (how.high) observe([this] { observer_.on_high_water(); });
                 if (how.is_over) {
                     const time_point drain = how.drains ? how.deadline : no_deadline;
-                    last = std::exchange(started_, nullptr)->collect(box.work(), options_, drain);
+                    last = std::exchange(started_, nullptr)->collect(box.work(), options_, drain, now.done);
                     return true;
                 }
                 if (!started_->is_cancelled() && (how.is_dying || Traits::clock::now() >= how.deadline)) {
@@ -235,7 +234,7 @@ private:
                     last.error = errc::aborted;
                     return last.is_abandoned = true;
                 } else {
-                    deadline =
+                    now.deadline =
                         started_->is_cancelled() ? no_deadline : how.deadline; // no more can be asked of it
                     if (box.park_started(started_->is_over, how.deadline)) return false;
                 }
@@ -244,10 +243,8 @@ private:
         return true;
     }
 
-    /// The end. `last`: the write that failed, if one did.
-    pump_result finish(const written& last) {
-        round rest;
-        rest.done = last.done;
+    /// The end. `last`: the write that failed, if one did; `rest`: what it took.
+    pump_result finish(const written& last, round& rest) {
         {
             errands todo;
             const bool is_late = last.error == errc::write_timed_out || last.error == errc::drain_timed_out;

@@ -8,14 +8,14 @@
 // - A process that slept blames no peer: a write is judged late only after it was tried once more, and took nothing. If it
 //   took something then, and comes back late by a quarter of its timeout, it has all of it again: a loop that is awake is
 //   never that late, so a peer that drips gains nothing.
+// - What was taken is filled in where the loop reads it: a copy right after it was written would wait for the stores.
 
 #include "queue.hpp"
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// What came of a write.
+/// What came of a write, besides what was taken.
 struct written {
-    taken done{};
     errc error = errc::none;
     bool is_blocked = false; ///< nothing wrong, but the transport must become writable first
     bool is_abandoned =
@@ -29,7 +29,7 @@ struct written {
     constexpr std::uint64_t billion = 1'000'000'000;
     const std::uint64_t earned =
         bytes > UINT64_MAX / billion ? UINT64_MAX / min_rate : bytes * billion / min_rate;
-    constexpr auto longest = static_cast<std::uint64_t>(std::chrono::nanoseconds::max().count());
+    constexpr auto longest = static_cast<std::uint64_t>((std::chrono::nanoseconds::max)().count());
     return deadline_after(
         by, std::chrono::nanoseconds(static_cast<std::int64_t>(earned < longest ? earned : longest)));
 }
@@ -43,8 +43,8 @@ struct written {
 }
 
 /// After it: what was taken, and until when the rest has time.
-[[nodiscard]] inline taken account(const batch& plan, queue& work, const drive_options& options,
-                                   const io_result& io, time_point now) noexcept {
+inline void account(const batch& plan, queue& work, const drive_options& options, const io_result& io,
+                    time_point now, taken& done) noexcept {
     WSOLO_ASSERT(io.transferred <= plan.bytes(), "a transport took more bytes than it was offered");
     WSOLO_ASSERT(io.status != io_status::ok || io.transferred != 0,
                  "a transport took nothing and called it ok");
@@ -57,7 +57,7 @@ struct written {
         work.write_deadline =
             slept ? fresh : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
     }
-    return plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes());
+    plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes(), done);
 }
 
 /// What the answer means, for a write that was tried at `tried`. `drain_deadline`: of a close or an abort.
@@ -88,16 +88,16 @@ io_result call_write(Transport& connection, const batch& plan, time_point deadli
 #endif
 }
 
-/// A whole write. No lock is held.
+/// A whole write, and into `done` what it took. No lock is held.
 template <class Traits, transport Transport>
 written write_once(Transport& connection, const batch& plan, queue& work, const drive_options& options,
-                   time_point drain_deadline) {
+                   time_point drain_deadline, taken& done) {
     const time_point tried = Traits::clock::now();
     const time_point deadline = earlier(start_write(work, options, tried), drain_deadline);
     const io_result io = call_write(connection, plan, deadline);
     written made;
     const bool is_whole = io.transferred == plan.bytes();
-    made.done = account(plan, work, options, io, is_whole ? tried : Traits::clock::now());
+    account(plan, work, options, io, is_whole ? tried : Traits::clock::now(), done);
     made.error = judge(io, work, drain_deadline, tried);
     made.is_blocked = io.status == io_status::would_block;
     made.transport_error = io.error;

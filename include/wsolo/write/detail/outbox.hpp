@@ -66,9 +66,9 @@ public:
     // ---- any thread
 
     /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
-    /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of `kept`, where
-    /// that is not null). An entry
-    /// that was not taken over is the caller's, in `owned`. The caller runs `after`, then what is owed.
+    /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of
+    /// `kept`, where that is not null). An entry that was not taken over is the caller's, in `owned`. The caller runs
+    /// `after`, then what is owed.
     template <class Encode, class Make>
     push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
         lock_.lock();
@@ -96,8 +96,8 @@ public:
         for (;; lock_.lock()) {
             const need missing = try_push(what, owned, encode, fresh, result, after);
             lock_.unlock();
-            if (missing.what == need::nothing) return result;
-            const bool is_found = missing.what == need::entry
+            if (missing == need::nothing) return result;
+            const bool is_found = missing == need::entry
                                       ? (owned = make(std::exchange(fresh.kept, nullptr))) != nullptr
                                       : fresh.find(missing);
             if (is_found) continue;
@@ -366,9 +366,12 @@ public:
 
 private:
     /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
-    struct need {
-        enum kind : std::uint8_t { nothing, queue, block, entry } what = nothing;
-        std::uint32_t bytes = 0;
+    enum class need : std::uint8_t {
+        nothing,
+        queue,      ///< with room for small frames
+        bare_queue, ///< without
+        block,      ///< of `block_size` bytes
+        entry,
     };
     /// What was found.
     struct fresh_memory {
@@ -376,6 +379,7 @@ private:
         block* room = nullptr;
         entry* kept = nullptr; ///< an old one's memory, for make()
         queue* idle = nullptr; ///< not needed any more
+        std::uint32_t block_size = 0;
 
         fresh_memory() = default;
         fresh_memory(const fresh_memory&) = delete;
@@ -386,10 +390,10 @@ private:
             entry::destroy(kept);
             queue::destroy(idle);
         }
-        [[nodiscard]] bool find(const need& missing) noexcept {
-            if (missing.what == need::queue) return (work = queue::make()) != nullptr;
+        [[nodiscard]] bool find(need missing) noexcept {
+            if (missing != need::block) return (work = queue::make(missing == need::queue)) != nullptr;
             block::destroy(room); // the wish may have grown meanwhile
-            return (room = block::make(missing.bytes)) != nullptr;
+            return (room = block::make(block_size)) != nullptr;
         }
     };
 
@@ -407,23 +411,23 @@ private:
                   errands& after) noexcept {
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
             result = {errc::closed};
-            return {};
+            return need::nothing;
         }
         const draft now = judge(what, owned);
         if (now.fits.error == errc::none) {
             const need missing = find_memory(what, now, fresh, after);
-            if (missing.what != need::nothing) return missing;
+            if (missing != need::nothing) return missing;
             commit(what, now, owned, encode, after);
             result = {errc::none, turn_after(what)};
         } else if (now.fits.error == errc::queue_full && what.waiter != nullptr) {
-            if (!find_queue(fresh)) return {need::queue};
+            if (!find_queue(fresh)) return need::queue;
             queue_->wait(*what.waiter, books_.grantable(accounts::charge_of(what.size)));
             // A thread may wait under its own cork: it has the queue driven.
             result = {errc::queue_full, has_work() ? claim_at_once() : wake::nothing};
         } else {
             result = {now.fits.error};
         }
-        return {};
+        return need::nothing;
     }
 
     /// Fits?
@@ -442,14 +446,16 @@ private:
 
     /// Memory?
     need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& after) noexcept {
-        if (!find_queue(fresh)) return {need::queue};
-        if (now.is_owned || now.extends) return {};
-        if (must_own(what)) {
+        const bool is_small = !now.is_owned && !must_own(what);
+        if (!find_queue(fresh)) return is_small ? need::queue : need::bare_queue;
+        if (now.is_owned || now.extends) return need::nothing;
+        if (!is_small) {
             fresh.kept = queue_->take_kept(what.size);
-            return {need::entry};
+            return need::entry;
         }
-        if (queue_->find_room(what, fresh.room, after)) return {};
-        return {need::block, queue_->wanted_block(what, books_)};
+        if (queue_->find_room(what, fresh.room, after)) return need::nothing;
+        fresh.block_size = queue_->wanted_block(what, books_);
+        return need::block;
     }
     [[nodiscard]] bool find_queue(fresh_memory& fresh) noexcept {
         if (queue_ == nullptr) queue_ = std::exchange(fresh.work, nullptr);
@@ -546,7 +552,7 @@ private:
     void settle(round& how, errands& after) noexcept {
         if (queue_ == nullptr) return;
         queue_->account(how.done, books_, after);
-        how.done = {};
+        how.done.clear();
         serve_waiters(after);
         how.high = books_.take_climb();
         how.low = books_.take_fall(queue_->held);

@@ -1,7 +1,7 @@
 #pragma once
 // Everything queued on one connection: four lanes of entries, the blocks of the small frames among them, the data that
 // waits for a fragmented message to end, and the senders that wait for room. One heap block, there while the writer is
-// busy; the first small frames lie in it.
+// busy; the first small frames may lie in it.
 //
 // Laws of this file:
 // - The outbox's lock is held around every call, but for `write_deadline`, which is the running thread's.
@@ -57,10 +57,11 @@ struct [[nodiscard]] verdict {
 
 class queue {
 public:
+    /// With room for small frames, or, where the first one owns its memory, without: most writers are idle again after it.
     /// nullptr when there is no memory.
-    [[nodiscard]] static queue* make() noexcept {
-        void* memory = std::malloc(heap_bytes);
-        return memory == nullptr ? nullptr : ::new (memory) queue;
+    [[nodiscard]] static queue* make(bool with_room = true) noexcept {
+        void* memory = std::malloc(with_room ? heap_bytes : sizeof(queue));
+        return memory == nullptr ? nullptr : ::new (memory) queue(with_room);
     }
     static void destroy(queue* old) noexcept {
         if (old == nullptr) return;
@@ -346,7 +347,8 @@ public:
     time_point write_deadline = no_deadline; ///< of the write that stands; the running thread's own
 
 private:
-    queue() noexcept : spares_(block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block))) {}
+    explicit queue(bool with_room) noexcept
+        : spares_(with_room ? block::place(this + 1, heap_bytes - sizeof(queue) - sizeof(block)) : nullptr) {}
     ~queue() {
         for (lane& each : lanes_) {
             while (entry* item = each.entries.pop()) {

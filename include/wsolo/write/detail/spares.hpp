@@ -13,7 +13,7 @@ namespace wsolo::inline WSOLO_ABI::detail {
 
 class spares {
 public:
-    /// `first`: an empty block, which costs nothing to keep.
+    /// `first`: an empty block, which costs nothing to keep, or nullptr.
     explicit spares(block* first) noexcept : blocks_(first) {}
     spares(const spares&) = delete;
     spares& operator=(const spares&) = delete;

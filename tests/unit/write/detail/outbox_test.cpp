@@ -76,7 +76,12 @@ struct fixture {
         return next;
     }
     /// Plays the transport: takes everything that was planned.
-    [[nodiscard]] taken write_all() const { return plan.take(plan.bytes()); }
+    [[nodiscard]] taken write_all() const { return take(plan.bytes()); }
+    [[nodiscard]] taken take(std::size_t bytes) const {
+        taken done;
+        plan.take(bytes, done);
+        return done;
+    }
 
     outbox box;
     wake owed = wake::nothing; ///< by what followed
@@ -249,7 +254,7 @@ TEST_CASE("an abort never extends the bound of a close, nor a close that of an a
         REQUIRE(f.push().owed == wake::hook);
         REQUIRE(f.begin());
         REQUIRE(f.step() == next_step::write);
-        REQUIRE(f.step(f.plan.take(3), true) == next_step::parked); // begun
+        REQUIRE(f.step(f.take(3), true) == next_step::parked); // begun
         const wsolo::time_point early{seconds(1)}, late{seconds(9)};
         REQUIRE(f.close(abort_is_earlier ? late : early).error == errc::none);
         CHECK(f.box.abort(errc::aborted, abort_is_earlier ? early : late) ==
@@ -273,7 +278,7 @@ TEST_CASE("lanes overtake each other at frame boundaries, PONG before PING befor
     CHECK(f.plan.parts()[0].size() == 4);
     CHECK(f.plan.parts()[1].size() == 6);
     CHECK(f.plan.parts()[2].size() == 10);
-    const taken done = f.plan.take(4 + 3); // inside the PING
+    const taken done = f.take(4 + 3); // inside the PING
     CHECK(done[lane_id::pong].frames == 1);
     CHECK(done[lane_id::ping].frames == 0);
     REQUIRE(f.push(lane_id::pong, 5).error == errc::none);
@@ -298,7 +303,7 @@ TEST_CASE("a sender that gives up lets the next one in whose frame fits", "[writ
     CHECK(f.push(lane_id::data, 2).error == errc::queue_full); // it would fit, but it comes after them
     REQUIRE(f.begin());
     REQUIRE(f.step() == next_step::write);
-    REQUIRE(f.step(f.plan.take(29)) == next_step::write); // no room for the first
+    REQUIRE(f.step(f.take(29)) == next_step::write); // no room for the first
     const auto withdraw = [&](sleeper& one) {
         errands todo;
         wsolo::detail::queue* unused = nullptr;
@@ -330,7 +335,7 @@ TEST_CASE("what a granted sender does not use goes to the next", "[write][outbox
     REQUIRE(f.push(lane_id::data, 84, &second).error == errc::queue_full);
     REQUIRE(f.begin());
     REQUIRE(f.step() == next_step::write);
-    REQUIRE(f.step(f.plan.take(10)) == next_step::tell);
+    REQUIRE(f.step(f.take(10)) == next_step::tell);
     CHECK(first.woken + second.woken == 1);
     REQUIRE(f.step() == next_step::write);
     REQUIRE(f.step(f.write_all()) == next_step::tell);
@@ -361,7 +366,7 @@ TEST_CASE("frames are counted wherever a write is cut", "[write][outbox]") {
         REQUIRE(f.begin());
         REQUIRE(f.step() == next_step::write);
         REQUIRE(f.plan.bytes() == 300);
-        const taken done = f.plan.take(cut);
+        const taken done = f.take(cut);
         REQUIRE(done[lane_id::data].frames == cut / 10);
         REQUIRE(done[lane_id::data].bytes == cut);
         REQUIRE(done.begun_rest == (cut % 10 == 0 ? 0 : 10 - cut % 10));
@@ -384,7 +389,7 @@ TEST_CASE("a write goes on where the one before it was cut, and the one before t
         REQUIRE(f.plan.bytes() == 30 - gone);
         if (gone == 0) start = f.plan.parts()[0].data();
         REQUIRE(f.plan.parts()[0].data() == start + gone);
-        done = f.plan.take(5);
+        done = f.take(5);
     }
     CHECK(f.step(done) == next_step::released);
 }

@@ -1,0 +1,653 @@
+// Written by tools/amalgamate.py from include/wsolo/adapt/asio.hpp: change it there.
+#pragma once
+// WebSocket in a server or client that runs Asio: over a tcp or local socket, or an ssl::stream over one.
+// Needs: asio.hpp (1.22 or later), or Boost.Asio 1.74 or later where WSOLO_USE_BOOST_ASIO is defined, or only it is found.
+//
+//     asio::io_context loop;
+//     wsolo::connection_group everyone;
+//     tcp::acceptor acceptor(loop, endpoint);
+//     wsolo::adapt::asio::accept(acceptor, everyone, [] { return chat{}; });
+//     loop.run(); // after acceptor.close(); everyone.close_all(...): until the last one has left, within its bounds
+//
+// The same for coroutines: adapt/asio_conversation.hpp.
+//
+// Laws of this file:
+// - A connection runs in its stream's executor, hooks included: a strand where several threads run the context. accept()
+//   makes one for each connection.
+// - Its operations hold the connection: the timer's wait until the end, a read and a write while they are under way. So it
+//   keeps its context running, and nothing of it, an ssl::stream least of all, goes before what uses it. When the context is
+//   destroyed first, its connections are cut off by that.
+// - One read, one write and one timer at a time. A write names the writer's own bytes. A socket is waited for, and read into a
+//   buffer of the thread's; what is above a socket is read into `read_buffer` bytes of the connection's own.
+// - TLS begins with a handshake, which is nothing when it was made before, and ends with close_notify. All of that is bounded.
+
+#include "../wsolo.hpp"
+
+#if !defined(WSOLO_USE_BOOST_ASIO) && !__has_include(<asio.hpp>)
+#if !__has_include(<boost/asio.hpp>)
+#error                                                                                                       \
+    "wsolo/adapt/asio.hpp needs Asio: its own asio.hpp (1.22 or later), or Boost's boost/asio.hpp (1.74 or later)."
+#endif
+#define WSOLO_USE_BOOST_ASIO 1
+#endif
+
+#if defined(WSOLO_USE_BOOST_ASIO)
+#define WSOLO_ASIO_IS_BOOST 1
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#else
+#define WSOLO_ASIO_IS_BOOST 0
+#include <asio/basic_stream_socket.hpp>
+#include <asio/basic_waitable_timer.hpp>
+#include <asio/buffer.hpp>
+#include <asio/connect.hpp>
+#include <asio/dispatch.hpp>
+#include <asio/error.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/post.hpp>
+#include <asio/strand.hpp>
+#endif
+#if !defined(_WIN32)
+#include "posix.hpp"
+#endif
+
+#include <array>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace wsolo::inline WSOLO_ABI::adapt::asio {
+
+#if defined(WSOLO_USE_BOOST_ASIO)
+inline namespace over_boost {
+namespace net = ::boost::asio;
+using error_code = ::boost::system::error_code;
+#else
+inline namespace over_asio {
+namespace net = ::asio;
+using error_code = std::error_code;
+#endif
+
+/// Bytes of each connection whose stream is not a socket itself: the longest record of TLS.
+inline constexpr std::size_t read_buffer = std::size_t{16} * 1024;
+
+namespace detail {
+
+template <class Stream>
+inline constexpr bool is_socket = false;
+template <class Protocol, class Executor>
+inline constexpr bool is_socket<net::basic_stream_socket<Protocol, Executor>> = true;
+
+/// The socket below: of an ssl::stream, of Beast's streams, of a socket itself.
+template <class Stream>
+[[nodiscard]] auto& socket_of(Stream& stream) noexcept {
+    if constexpr (is_socket<Stream>) {
+        return stream;
+    } else if constexpr (requires { stream.socket(); }) {
+        return stream.socket();
+    } else {
+        return socket_of(stream.next_layer());
+    }
+}
+
+/// A buffer for one read. The thread keeps it for the next one; a read inside of a read gets another.
+class thread_buffer {
+public:
+    static constexpr std::size_t size = std::size_t{256} * 1024;
+
+    thread_buffer() : bytes_(std::move(kept())) {
+        if (!bytes_) bytes_.reset(new (std::nothrow) std::byte[size]);
+    }
+    thread_buffer(const thread_buffer&) = delete;
+    thread_buffer& operator=(const thread_buffer&) = delete;
+    ~thread_buffer() { kept() = std::move(bytes_); }
+
+    /// Empty when there is no memory.
+    [[nodiscard]] mutable_bytes view() const noexcept { return {bytes_.get(), bytes_ ? size : 0}; }
+
+private:
+    using bytes = std::unique_ptr<std::byte[]>; // NOLINT(cppcoreguidelines-avoid-c-arrays)
+    static bytes& kept() noexcept {
+        static thread_local bytes of_this_thread;
+        return of_this_thread;
+    }
+    bytes bytes_;
+};
+
+/// The stream's end, rather than its failure. (TLS without a close_notify is an end too: what follows a WebSocket's Close, or
+/// does not, says whether it was cut.)
+[[nodiscard]] inline bool is_end(const error_code& error) noexcept {
+    return error == net::error::eof || std::string_view(error.category().name()) == "asio.ssl.stream";
+}
+
+/// The transport: it asks the session to write.
+template <class Session>
+struct wire {
+    void start_write(std::span<const const_bytes> parts, time_point, write_done done) {
+        session->start_write(parts, std::move(done));
+    }
+    void cancel_write() { session->cancel_operations(); }
+    void finish(end_of_write) noexcept {}
+    void end_output() { session->end_output(); }
+    void disconnect() { session->disconnect(); }
+    [[nodiscard]] std::size_t unsent() const noexcept { return session->unsent(); }
+
+    Session* session;
+};
+
+template <class Session>
+struct wake {
+    bool operator()() const { return session->ask(); }
+    Session* session;
+};
+
+/// The user's handler, in a session that wants to know when the connection is open. (No name in it is likely to be one of the
+/// user's, which it would hide.)
+template <class Session, class Handler>
+struct seated : Handler {
+    static_assert(std::is_class_v<Handler> && !std::is_final_v<Handler>,
+                  "a handler is a class that may be derived from");
+
+    void on_upgraded(auto& endpoint_) {
+        if (!wsolo_session_->seat(endpoint_)) return;
+        if constexpr (wsolo::detail::has_on_upgraded<Handler, std::remove_reference_t<decltype(endpoint_)>>)
+            Handler::on_upgraded(endpoint_);
+    }
+
+    Session* wsolo_session_;
+};
+
+/// Nobody waits for the opening.
+struct untold {
+    void operator()(errc) const noexcept {}
+};
+
+/// A connection and its stream. Everything but ask() is the stream's executor's. `Told` is called once, with none when the
+/// connection is open, or with why it never was.
+template <class Stream, role Self, class Handler, class Told>
+class session final : public std::enable_shared_from_this<session<Stream, Self, Handler, Told>> {
+    using hooks = seated<session, Handler>;
+    using connection =
+        std::conditional_t<Self == role::server, server_connection<wire<session>, wake<session>, hooks>,
+                           client_connection<wire<session>, wake<session>, hooks>>;
+    using executor = std::decay_t<decltype(std::declval<Stream&>().get_executor())>;
+    using timer = net::basic_waitable_timer<std::chrono::steady_clock,
+                                            net::wait_traits<std::chrono::steady_clock>, executor>;
+    static constexpr bool is_tls =
+        requires(Stream& stream, void (*over)(const error_code&)) { stream.async_shutdown(over); };
+
+    /// `opening`: until the stream can carry a WebSocket. `leaving`: only the stream's goodbye is waited for.
+    enum class phase : std::uint8_t { opening, running, leaving, gone };
+    enum class goodbye : std::uint8_t { none, due, under_way, said };
+
+public:
+    /// `rest`: what a server_connection, or a client_connection, is made with. Its views are not needed any more.
+    template <class Options, class... Rest>
+    session(Stream stream, connection_group* group, Handler handler, Told told, const Options& options,
+            const Rest&... rest)
+        : stream_(std::move(stream)),
+          timer_(stream_.get_executor(), deadline_after(now(), bound_of(options.handshake_timeout))),
+          linger_(bound_of(options.ending.linger_timeout)),
+          group_(group),
+          told_(std::move(told)),
+          ws_(wire<session>{this}, wake<session>{this}, hooks{std::move(handler), this}, rest..., options) {}
+    session(const session&) = delete;
+    session& operator=(const session&) = delete;
+
+    // ---- the beginning: one of these, once
+
+    /// The stream is connected.
+    void start() {
+        in_executor([](session& self) { self.secure(); });
+    }
+    /// Connects it.
+    template <class Endpoints>
+    void start(Endpoints where) {
+        in_executor([where = std::move(where)](session& self) {
+            net::async_connect(socket_of(self.stream_), where,
+                               [kept = self.shared_from_this()](const error_code& error, const auto&) {
+                                   error ? kept->fail(errc::connection_lost) : kept->secure();
+                               });
+        });
+    }
+    /// Another server has read the request. In the stream's executor; the views are needed only during the call.
+    void start_with(const http_request& parsed, mutable_bytes leftover)
+        requires(Self == role::server)
+    {
+        keep_time();
+        prepare();
+        watch(ws_.take_request(parsed, leftover));
+    }
+
+    // ---- the connection's
+
+    /// The schedule hook. Any thread.
+    bool ask() {
+        const auto self = this->weak_from_this().lock();
+        if (!self) return false;
+        if (is_asked_.exchange(true, std::memory_order_acq_rel)) return true;
+        net::post(stream_.get_executor(), [self] { self->turn(); });
+        return true;
+    }
+
+    /// The connection is open. False: the group is closed, and so is this.
+    template <class Endpoint>
+    [[nodiscard]] bool seat(Endpoint& whole) {
+        is_told_ = true;
+        const errc error = group_ == nullptr ? errc::none : whole.join(*group_);
+        if (error != errc::none) static_cast<void>(whole.close(close_code::going_away));
+        told_(error);
+        return error == errc::none;
+    }
+
+    void start_write(std::span<const const_bytes> parts, write_done done) {
+        write_over over{this->shared_from_this(), std::move(done)};
+        if (parts.size() == 1)
+            return stream_.async_write_some(net::const_buffer(parts[0].data(), parts[0].size()),
+                                            std::move(over));
+        stream_.async_write_some(gathered(parts), std::move(over));
+    }
+    /// The write in flight ends; a read does too, and begins again.
+    void cancel_operations() noexcept {
+        error_code ignored;
+        socket_of(stream_).cancel(ignored);
+    }
+    void end_output() {
+        if constexpr (is_tls) {
+            goodbye_ = goodbye::due;
+            goodbye_by_ = deadline_after(now(), linger_);
+            if (!is_reading_) return say_goodbye();
+            cancel_operations();
+        } else {
+            shut(Socket::shutdown_send);
+        }
+    }
+    void disconnect() noexcept {
+        if (!is_saying_goodbye()) shut(Socket::shutdown_both);
+    }
+    [[nodiscard]] std::size_t unsent() noexcept {
+#if defined(SIOCOUTQ)
+        return posix_socket(static_cast<int>(socket_of(stream_).native_handle())).unsent();
+#else
+        return 0;
+#endif
+    }
+
+private:
+    using Socket = std::remove_reference_t<decltype(socket_of(std::declval<Stream&>()))>;
+    static_assert(is_socket<Socket>, "the lowest layer of a stream is a socket");
+
+    static constexpr std::size_t max_parts = 16;
+    /// A buffer sequence that needs no memory of its own.
+    class gathered {
+    public:
+        using value_type = net::const_buffer;
+        using const_iterator = const net::const_buffer*;
+        explicit gathered(std::span<const const_bytes> parts) noexcept {
+            for (const const_bytes part : parts.first(parts.size() < max_parts ? parts.size() : max_parts))
+                buffers_[count_++] = net::const_buffer(part.data(), part.size());
+        }
+        [[nodiscard]] const_iterator begin() const noexcept { return buffers_.data(); }
+        [[nodiscard]] const_iterator end() const noexcept { return buffers_.data() + count_; }
+
+    private:
+        std::array<net::const_buffer, max_parts> buffers_;
+        std::size_t count_ = 0;
+    };
+
+    struct write_over {
+        void operator()(const error_code& error, std::size_t bytes) {
+            // The turn follows here, so that what `done` asks for need not be posted.
+            self->is_asked_.store(true, std::memory_order_relaxed);
+            done({error ? io_status::failed : io_status::ok, bytes, error.value()});
+            self->turn();
+        }
+        std::shared_ptr<session> self; ///< goes after `done`, which may still ask
+        write_done done;
+    };
+
+    [[nodiscard]] static time_point now() noexcept { return std::chrono::steady_clock::now(); }
+
+    template <class Begin>
+    void in_executor(Begin begin) {
+        net::dispatch(stream_.get_executor(), [self = this->shared_from_this(), begin = std::move(begin)] {
+            self->keep_time();
+            begin(*self);
+        });
+    }
+
+    // ---- opening
+
+    void prepare() {
+        phase_ = phase::running;
+        error_code ignored;
+        auto& socket = socket_of(stream_);
+        socket.non_blocking(true, ignored);
+        if constexpr (std::is_same_v<typename Socket::protocol_type, net::ip::tcp>)
+            socket.set_option(net::ip::tcp::no_delay(true), ignored); // a write is whole frames already
+    }
+    void secure() {
+        if (phase_ != phase::opening) return;
+        if constexpr (is_tls) {
+            stream_.async_handshake(Self == role::server ? Stream::server : Stream::client,
+                                    [self = this->shared_from_this()](const error_code& error) {
+                                        error ? self->fail(errc::connection_lost) : self->run();
+                                    });
+        } else {
+            run();
+        }
+    }
+    void run() {
+        if (phase_ != phase::opening) return;
+        prepare();
+        watch(ws_.run());
+    }
+    /// The stream can't carry it.
+    void fail(errc why) {
+        if (phase_ == phase::opening) watch(ws_.abort(why));
+    }
+
+    // ---- turns
+
+    void turn() {
+        is_asked_.exchange(false, std::memory_order_acq_rel);
+        if (phase_ == phase::running) watch(ws_.run());
+    }
+
+    void watch(const endpoint_wants& wants) {
+        is_wanted_ = wants.read;
+        if (wants.finished) return finish();
+        if (wants.deadline != timer_.expiry()) timer_.expires_at(wants.deadline);
+        if (is_wanted_ && !is_reading_ && !is_saying_goodbye()) read();
+    }
+
+    /// The timer always waits, so that the connection is held to its end; a new time ends a wait, and it waits again.
+    void keep_time() {
+        timer_.async_wait([self = this->shared_from_this()](const error_code&) { self->on_time(); });
+    }
+    void on_time() {
+        if (phase_ != phase::gone && now() >= timer_.expiry()) {
+            if (phase_ == phase::opening) fail(errc::handshake_timeout);
+            if (phase_ == phase::leaving) close();
+            turn();
+        }
+        if (phase_ != phase::gone) keep_time();
+    }
+
+    // ---- in
+
+    void read() {
+        is_reading_ = true;
+        if (is_socket<Stream> || goodbye_ == goodbye::said) {
+            socket_of(stream_).async_wait(
+                Socket::wait_read,
+                [self = this->shared_from_this()](const error_code& error) { self->on_readable(error); });
+        } else if constexpr (!is_socket<Stream>) {
+            if (std::exchange(is_kept_, false)) {
+                net::post(stream_.get_executor(), [self = this->shared_from_this()] {
+                    self->on_read(self->kept_error_, self->kept_);
+                });
+            } else {
+                stream_.async_read_some(
+                    net::buffer(buffer_),
+                    [self = this->shared_from_this()](const error_code& error, std::size_t bytes) {
+                        self->on_read(error, bytes);
+                    });
+            }
+        }
+    }
+    /// After what ended a read but not the stream.
+    void read_again() {
+        if (is_wanted_ && !is_saying_goodbye()) read();
+    }
+
+    /// Once something can be read from the socket itself.
+    void on_readable(const error_code& failure) {
+        is_reading_ = false;
+        if (phase_ != phase::running) return;
+        if (!is_wanted_ || failure == net::error::operation_aborted) return read_again();
+        const thread_buffer buffer;
+        const mutable_bytes room = buffer.view();
+        if (room.empty()) return watch(ws_.abort(errc::out_of_memory));
+        error_code error = failure;
+        std::size_t bytes = 0;
+        if (!error) bytes = socket_of(stream_).read_some(net::buffer(room.data(), room.size()), error);
+        if (error == net::error::would_block || error == net::error::try_again ||
+            error == net::error::interrupted)
+            return read_again();
+        take(error, room.first(bytes));
+    }
+
+    /// Once the layers above the socket have brought something.
+    void on_read(const error_code& error, std::size_t bytes)
+        requires(!is_socket<Stream>)
+    {
+        is_reading_ = false;
+        if (phase_ == phase::gone) return;
+        if (goodbye_ == goodbye::due) return say_goodbye(); // what it brought is of no interest any more
+        if (phase_ != phase::running) return;
+        if (bytes == 0 && error == net::error::operation_aborted) return read_again();
+        if (!is_wanted_) {
+            kept_ = bytes;
+            kept_error_ = error;
+            is_kept_ = true;
+            return;
+        }
+        take(error, mutable_bytes(buffer_).first(bytes));
+    }
+
+    void take(const error_code& error, mutable_bytes bytes) {
+        if (!bytes.empty()) return watch(ws_.receive(bytes)); // an error will come again
+        watch(ws_.end_of_input(is_end(error) ? errc::none : errc::connection_lost));
+    }
+
+    // ---- the end
+
+    [[nodiscard]] bool is_saying_goodbye() const noexcept {
+        return goodbye_ == goodbye::due || goodbye_ == goodbye::under_way;
+    }
+    void say_goodbye() {
+        if constexpr (is_tls) {
+            goodbye_ = goodbye::under_way;
+            stream_.async_shutdown(
+                [self = this->shared_from_this()](const error_code& error) { self->said_goodbye(error); });
+        }
+    }
+    /// The peer said it too; or it did not, and what it still sends is read from the socket and thrown away.
+    void said_goodbye(const error_code& error) {
+        goodbye_ = goodbye::said;
+        shut(Socket::shutdown_send);
+        if (phase_ == phase::leaving) return close();
+        if (phase_ != phase::running) return;
+        is_kept_ = false;
+        if (error && !is_end(error)) return read_again();
+        watch(ws_.end_of_input());
+    }
+
+    void finish() {
+        if (phase_ >= phase::leaving) return;
+        phase_ = phase::leaving;
+        if (!std::exchange(is_told_, true)) {
+            const errc why = ws_.how_it_ended().reason;
+            told_(why == errc::none ? errc::aborted : why);
+        }
+        if (!is_saying_goodbye()) return close();
+        timer_.expires_at(goodbye_by_);
+    }
+    void close() {
+        phase_ = phase::gone;
+        error_code ignored;
+        socket_of(stream_).close(ignored);
+        timer_.cancel();
+    }
+    void shut(typename Socket::shutdown_type which) noexcept {
+        error_code ignored;
+        socket_of(stream_).shutdown(which, ignored);
+    }
+
+    struct nothing {};
+
+    Stream stream_;
+    timer timer_;
+    const duration linger_;
+    time_point goodbye_by_ = no_deadline;
+    std::atomic<bool> is_asked_{false};
+    phase phase_ = phase::opening;
+    goodbye goodbye_ = goodbye::none;
+    bool is_wanted_ = false; ///< what a read would bring
+    bool is_reading_ = false;
+    bool is_told_ = false;
+    bool is_kept_ = false; ///< a read came while it was not wanted
+    std::size_t kept_ = 0;
+    error_code kept_error_;
+    [[no_unique_address]] std::conditional_t<is_socket<Stream>, nothing, std::array<std::byte, read_buffer>>
+        buffer_;
+    connection_group* const group_;
+    [[no_unique_address]] Told told_;
+    connection ws_; ///< the last: what it does at its end finds the others
+};
+
+} // namespace detail
+
+/// A server's connection on a connected stream. It becomes a member of `group` when it is open (a closed group is answered by
+/// 1001), and ends by itself. `group` outlives the context's run. Any thread, before and while the context runs. Copies
+/// `options`. One allocation, and Asio's for its operations.
+template <class Stream, class Handler>
+void serve(Stream stream, Handler handler, connection_group& group, const server_options& options = {}) {
+    using session = detail::session<Stream, role::server, Handler, detail::untold>;
+    std::make_shared<session>(std::move(stream), &group, std::move(handler), detail::untold(), options)
+        ->start();
+}
+
+/// The same for a request that the server's own HTTP has read, and what it read after it (connection.hpp, take_request()). TLS
+/// has been agreed on. In the stream's executor; the views are needed only during the call.
+template <class Stream, class Handler>
+void serve(Stream stream, const http_request& parsed, mutable_bytes leftover, Handler handler,
+           connection_group& group, const server_options& options = {}) {
+    using session = detail::session<Stream, role::server, Handler, detail::untold>;
+    std::make_shared<session>(std::move(stream), &group, std::move(handler), detail::untold(), options)
+        ->start_with(parsed, leftover);
+}
+
+/// A client's connection: connects `stream` to the first of `where` that answers (a resolver's results, or another sequence of
+/// endpoints), agrees on TLS if it has it, asks. All of it within options.handshake_timeout. `opened(errc)` is called once, in the
+/// stream's executor: none when the connection is open, or why it never was. The views of `request` are needed only during the
+/// call. What TLS asks for (the server's name, its verification) is the stream's owner's to set before.
+template <class Stream, class Endpoints, class Handler, class Opened = detail::untold>
+void connect(Stream stream, Endpoints where, Handler handler, const client_request& request,
+             const client_options& options = {}, Opened opened = {}) {
+    using session = detail::session<Stream, role::client, Handler, Opened>;
+    std::make_shared<session>(std::move(stream), nullptr, std::move(handler), std::move(opened), options,
+                              request)
+        ->start(std::move(where));
+}
+
+/// The same on a stream that is connected.
+template <class Stream, class Handler, class Opened = detail::untold>
+void connect(Stream stream, Handler handler, const client_request& request,
+             const client_options& options = {}, Opened opened = {}) {
+    using session = detail::session<Stream, role::client, Handler, Opened>;
+    std::make_shared<session>(std::move(stream), nullptr, std::move(handler), std::move(opened), options,
+                              request)
+        ->start();
+}
+
+struct listen_options : server_options {
+    /// Each connection runs in a strand of its own. False: in the acceptor's executor, for a context that one thread runs.
+    bool strands = true;
+};
+
+namespace detail {
+
+/// A socket is its own stream.
+struct as_it_is {
+    template <class Socket>
+    Socket operator()(Socket&& socket) const {
+        return std::forward<Socket>(socket);
+    }
+};
+
+template <class Acceptor, class Factory, class Wrap>
+class listener : public std::enable_shared_from_this<listener<Acceptor, Factory, Wrap>> {
+    using executor = typename Acceptor::executor_type;
+    using strand = net::strand<executor>;
+    /// The connections' executors have the acceptor's type, where a strand fits into that.
+    using home = std::conditional_t<std::is_convertible_v<strand, executor>, executor, strand>;
+
+public:
+    listener(Acceptor& from, connection_group& group, Factory make, const listen_options& options, Wrap wrap)
+        : from_(from),
+          group_(group),
+          make_(std::move(make)),
+          options_(options),
+          wrap_(std::move(wrap)),
+          pause_(from.get_executor()) {}
+
+    void next() {
+        if (!from_.is_open()) return;
+        const auto take = [self = this->shared_from_this()](const error_code& error, auto socket) {
+            self->on_accepted(error, std::move(socket));
+        };
+        if (options_.strands) {
+            from_.async_accept(home(net::make_strand(from_.get_executor())), take);
+        } else {
+            from_.async_accept(take);
+        }
+    }
+
+private:
+    template <class Socket>
+    void on_accepted(const error_code& error, Socket socket) {
+        if (error == net::error::operation_aborted) return; // closed; it may be gone
+        if (!error) {
+            static_cast<void>(wsolo::detail::call_hook([&] { begin(std::move(socket)); }));
+            return next();
+        }
+        if (error == net::error::connection_aborted) return next();
+        // Too many descriptors, or no memory: those that are there may go meanwhile.
+        pause_.expires_after(std::chrono::milliseconds(100));
+        pause_.async_wait([self = this->shared_from_this()](const error_code&) { self->next(); });
+    }
+    template <class Socket>
+    void begin(Socket socket) {
+        if constexpr (std::is_invocable_v<Factory&, const Socket&>) {
+            auto handler = make_(std::as_const(socket));
+            serve(wrap_(std::move(socket)), std::move(handler), group_, options_);
+        } else {
+            serve(wrap_(std::move(socket)), make_(), group_, options_);
+        }
+    }
+
+    Acceptor& from_;
+    connection_group& group_;
+    Factory make_;
+    const listen_options options_;
+    Wrap wrap_;
+    net::basic_waitable_timer<std::chrono::steady_clock, net::wait_traits<std::chrono::steady_clock>,
+                              executor>
+        pause_;
+};
+
+} // namespace detail
+
+/// Serves whatever connects, until `acceptor.close()`. The acceptor, which is used in its executor, and `group` outlive the
+/// context's run. `make` makes each connection's handler, from nothing or from the accepted socket (a const reference), and
+/// `wrap` its stream: `[&](tcp::socket&& s) { return ssl::stream<tcp::socket>(std::move(s), tls); }`. What they throw drops
+/// that connection. While the system has no descriptor to give, it is asked again ten times a second.
+template <class Acceptor, class Factory, class Wrap = detail::as_it_is>
+void accept(Acceptor& acceptor, connection_group& group, Factory make, const listen_options& options = {},
+            Wrap wrap = {}) {
+    using listener = detail::listener<Acceptor, Factory, Wrap>;
+    auto made = std::make_shared<listener>(acceptor, group, std::move(make), options, std::move(wrap));
+    net::dispatch(acceptor.get_executor(), [made] { made->next(); });
+}
+
+} // inline namespace
+} // namespace wsolo::inline WSOLO_ABI::adapt::asio

@@ -1,0 +1,678 @@
+// Written by tools/amalgamate.py from include/wsolo/adapt/poll.hpp: change it there.
+#pragma once
+// Sockets and nothing else: one thread with many of them (epoll on Linux, poll elsewhere), or a thread for each.
+//
+//     struct chat { wsolo::errc on_message(auto& ws, wsolo::message&& got) { return ws.send(got); } };
+//
+//     wsolo::connection_group everyone;
+//     wsolo::adapt::poll::loop loop;
+//     if (loop.accept(listening, everyone, [] { return chat{}; }) != wsolo::errc::none) return 1;
+//     loop.run();                                                  // or loop.turn(0ms) once a frame of a game
+//     /* to end, any thread */ loop.stop_accepting(); everyone.close_all(wsolo::close_code::going_away, "restart", 5s);
+//
+//     const wsolo::ending how = wsolo::adapt::poll::serve(fd, chat{}, everyone);   // in a thread of its own
+//
+// Laws of this file:
+// - A loop is one thread's, the one that calls run() or turn(): every handler runs in it. wake() and stop_accepting() are any
+//   thread's, as are a group's functions, and what an endpoint's handle() gives.
+// - A connection joins its group when it is open; once the group closes, a request is answered by 503. A handler that throws ends
+//   its own connection.
+// - Each connection is looked at for what it wants and no more; one that wants neither to read nor to write is taken out of the
+//   set, which would tell hang-ups unasked. None is destroyed inside its own callback.
+// - Running out of descriptors refuses the newest connection and nothing else: a spare one is given up for a moment to take it
+//   and close it. Left in the backlog it would make the loop spin.
+// - The read buffer belongs to the loop: an idle connection has none, and after an idle second a loop has none either.
+// - A stream other than a plain socket (TLS: adapt/openssl.hpp) takes its place by the concept `stream`.
+
+#include "../wsolo.hpp"
+#include "posix.hpp"
+
+#include <atomic>
+#include <fcntl.h>
+#include <memory>
+#include <mutex>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <set>
+#include <unistd.h>
+#include <vector>
+#if defined(__linux__)
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#endif
+
+namespace wsolo::inline WSOLO_ABI::adapt::poll {
+
+// ---- streams
+
+enum class read_status : std::uint8_t { some, end, not_now, failed };
+
+struct read_result {
+    read_status status = read_status::not_now;
+    std::size_t size = 0;
+};
+
+/// A byte stream over one descriptor, which it does not own. Everything belongs to the loop's thread. It stays where it is made,
+/// because `writing_end()`, the endpoint's transport, may know it.
+template <class T>
+concept stream = requires(T& s, const T& asked, mutable_bytes into) {
+    { s.read(into) } noexcept -> std::same_as<read_result>;
+    { s.writing_end() } -> byte_stream;
+    /// POLLIN or POLLOUT: what a read, and a write, that could not go on waits for.
+    { asked.read_needs() } noexcept -> std::same_as<unsigned>;
+    { asked.write_needs() } noexcept -> std::same_as<unsigned>;
+    /// Bytes that were read from the descriptor, and not handed out yet: nothing tells that they are there.
+    { asked.has_read_ahead() } noexcept -> std::same_as<bool>;
+    /// It took something, or was told to end its output, and the descriptor had no room: flush() when write_needs() is there.
+    { asked.has_unwritten() } noexcept -> std::same_as<bool>;
+    { s.flush() } noexcept;
+};
+
+class plain_stream {
+public:
+    explicit plain_stream(int descriptor) noexcept : descriptor_(descriptor) {}
+
+    read_result read(mutable_bytes into) noexcept {
+        for (;;) {
+            const ssize_t count = ::recv(descriptor_, into.data(), into.size(), MSG_DONTWAIT);
+            if (count > 0) return {read_status::some, static_cast<std::size_t>(count)};
+            if (count == 0) return {read_status::end};
+            if (errno == EINTR) continue;
+            return {errno == EAGAIN || errno == EWOULDBLOCK ? read_status::not_now : read_status::failed};
+        }
+    }
+    [[nodiscard]] posix_socket writing_end() const noexcept { return posix_socket(descriptor_); }
+    [[nodiscard]] unsigned read_needs() const noexcept { return POLLIN; }
+    [[nodiscard]] unsigned write_needs() const noexcept { return POLLOUT; }
+    [[nodiscard]] bool has_read_ahead() const noexcept { return false; }
+    [[nodiscard]] bool has_unwritten() const noexcept { return false; }
+    void flush() noexcept {}
+
+private:
+    int descriptor_;
+};
+
+/// Makes of a connected descriptor the stream that it carries: what accept(), add() and serve() take as `wrap`. Called once for
+/// each connection; it must outlive the loop if it holds anything.
+struct plain {
+    [[nodiscard]] plain_stream operator()(int descriptor) const noexcept { return plain_stream(descriptor); }
+};
+
+// ---- what a loop waits with
+
+namespace detail {
+
+class owned_descriptor {
+public:
+    explicit owned_descriptor(int number = -1) noexcept : number_(number) {}
+    owned_descriptor(owned_descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+    owned_descriptor& operator=(owned_descriptor&& other) noexcept {
+        std::swap(number_, other.number_);
+        other.close();
+        return *this;
+    }
+    ~owned_descriptor() { close(); }
+    void close() noexcept {
+        if (number_ >= 0) ::close(std::exchange(number_, -1));
+    }
+    [[nodiscard]] int get() const noexcept { return number_; }
+
+private:
+    int number_;
+};
+
+class wake_list;
+
+/// A place in a ring, or the ring itself.
+struct link {
+    link() noexcept = default;
+    link(const link&) = delete;
+    link& operator=(const link&) = delete;
+
+    [[nodiscard]] bool is_alone() const noexcept { return next == this; }
+    void enter(link& ring) noexcept { // as the last one
+        next = &ring;
+        previous = std::exchange(ring.previous, this);
+        previous->next = this;
+    }
+    void leave() noexcept {
+        previous->next = next;
+        next->previous = previous;
+        next = previous = this;
+    }
+
+    link* next = this;
+    link* previous = this;
+};
+
+/// What a loop knows of a descriptor. As a link it has its place in the list of those that are owed a turn.
+class watched : public link {
+public:
+    watched(int number, wake_list& wakes) noexcept : descriptor(number), wakes_(wakes) {}
+    virtual ~watched();
+
+    virtual void on_events(unsigned events) = 0; ///< POLLIN, POLLOUT, POLLERR, POLLHUP
+    virtual void on_turn() = 0;                  ///< it is owed one, or its time has come
+
+    const int descriptor;
+    unsigned interest = 0; ///< what it is watched for; 0: not in the set
+    std::size_t slot = 0;  ///< the set's
+    time_point due = no_deadline;
+    watched* next_gone = nullptr;
+    bool is_gone = false;
+
+private:
+    wake_list& wakes_;
+};
+
+struct happening {
+    watched* whose;
+    unsigned events;
+};
+
+/// Who is owed a turn, and how other threads wake the loop. The system is called only for a loop that sleeps, and never under
+/// the lock.
+class wake_list {
+public:
+    wake_list() noexcept {
+#if defined(__linux__)
+        read_ = owned_descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+#else
+        int ends[2];
+        if (::pipe(ends) != 0) return;
+        read_ = owned_descriptor(ends[0]);
+        write_ = owned_descriptor(ends[1]);
+        for (const int end : ends) {
+            ::fcntl(end, F_SETFL, O_NONBLOCK);
+            ::fcntl(end, F_SETFD, FD_CLOEXEC);
+        }
+#endif
+    }
+
+    // ---- any thread's
+
+    void call(watched& whose) noexcept {
+        std::unique_lock hold(lock_);
+        if (!whose.is_alone()) return;
+        whose.enter(owed_);
+        ++count_;
+        ring(hold);
+    }
+    void forget(watched& whose) noexcept {
+        const std::scoped_lock hold(lock_);
+        if (!whose.is_alone()) --count_;
+        whose.leave();
+    }
+    void wake() noexcept {
+        std::unique_lock hold(lock_);
+        is_woken_ = true;
+        ring(hold);
+    }
+
+    // ---- the loop's
+
+    [[nodiscard]] int descriptor() const noexcept { return read_.get(); }
+    /// False: there is something to do.
+    [[nodiscard]] bool begin_sleep() noexcept {
+        const std::scoped_lock hold(lock_);
+        return is_asleep_ = !std::exchange(is_woken_, false) && count_ == 0;
+    }
+    void end_sleep() noexcept {
+        const std::scoped_lock hold(lock_);
+        is_asleep_ = is_woken_ = false;
+    }
+    /// The descriptor was readable.
+    void clear() noexcept {
+        std::uint64_t rung[8];
+        static_cast<void>(!::read(read_.get(), rung, sizeof rung));
+    }
+    [[nodiscard]] std::size_t count() noexcept {
+        const std::scoped_lock hold(lock_);
+        return count_;
+    }
+    /// The first; nullptr: none is left.
+    [[nodiscard]] watched* take() noexcept {
+        const std::scoped_lock hold(lock_);
+        if (count_ == 0) return nullptr;
+        --count_;
+        auto* const first = static_cast<watched*>(owed_.next);
+        first->leave();
+        return first;
+    }
+
+private:
+    void ring(std::unique_lock<std::mutex>& hold) noexcept {
+        const bool asleep = std::exchange(is_asleep_, false);
+        hold.unlock();
+        const std::uint64_t one = 1;
+        const int to = write_.get() >= 0 ? write_.get() : read_.get();
+        if (asleep) static_cast<void>(!::write(to, &one, sizeof one)); // full: it is awake
+    }
+
+    owned_descriptor read_, write_; ///< an eventfd is both
+    std::mutex lock_;
+    link owed_;
+    std::size_t count_ = 0;
+    bool is_asleep_ = false;
+    bool is_woken_ = false;
+};
+
+inline watched::~watched() { wakes_.forget(*this); } // the last that called for a turn is gone by now
+
+} // namespace detail
+
+/// poll(): everywhere. O(descriptors) a wait.
+class poll_set {
+public:
+    [[nodiscard]] bool is_open() const noexcept { return true; }
+    /// From `which.interest`, what it is watched for, to `interest`. False: no memory.
+    [[nodiscard]] bool change(detail::watched& which, unsigned interest) noexcept {
+        const auto events = static_cast<short>(interest);
+        if (which.interest == 0) {
+            if (!wsolo::detail::call_hook([&] { owners_.reserve(asked_.size() + 1); }) ||
+                !wsolo::detail::call_hook([&] { asked_.push_back({which.descriptor, events, 0}); }))
+                return false;
+            which.slot = owners_.size();
+            owners_.push_back(&which);
+        } else if (interest != 0) {
+            asked_[which.slot].events = events;
+        } else {
+            owners_.back()->slot = which.slot;
+            owners_[which.slot] = owners_.back();
+            asked_[which.slot] = asked_.back();
+            owners_.pop_back();
+            asked_.pop_back();
+        }
+        return true;
+    }
+    /// What happened, as much as there is room for; nothing after a signal, or `timeout` milliseconds (negative: no end).
+    [[nodiscard]] std::size_t wait(int timeout, std::span<detail::happening> room) noexcept {
+        int left = ::poll(asked_.data(), static_cast<nfds_t>(asked_.size()), timeout);
+        std::size_t count = 0;
+        for (std::size_t looked = 0; looked < asked_.size() && left > 0 && count < room.size(); ++looked) {
+            if (++last_ >= asked_.size()) last_ = 0; // all have their turn, however many happen
+            if (asked_[last_].revents == 0) continue;
+            room[count++] = {owners_[last_], static_cast<unsigned>(asked_[last_].revents)};
+            --left;
+        }
+        return count;
+    }
+
+private:
+    std::vector<pollfd> asked_;
+    std::vector<detail::watched*> owners_;
+    std::size_t last_ = 0;
+};
+
+#if defined(__linux__)
+/// epoll: O(what happened) a wait.
+class epoll_set {
+public:
+    [[nodiscard]] bool is_open() const noexcept { return epoll_.get() >= 0; }
+    [[nodiscard]] bool change(detail::watched& which, unsigned interest) noexcept {
+        epoll_event event{};
+        event.events = interest;
+        event.data.ptr = &which;
+        const int operation = which.interest == 0 ? EPOLL_CTL_ADD
+                              : interest == 0     ? EPOLL_CTL_DEL
+                                                  : EPOLL_CTL_MOD;
+        return ::epoll_ctl(epoll_.get(), operation, which.descriptor, &event) == 0;
+    }
+    [[nodiscard]] std::size_t wait(int timeout, std::span<detail::happening> room) noexcept {
+        epoll_event found[128];
+        const int most = static_cast<int>(room.size() < std::size(found) ? room.size() : std::size(found));
+        const int count = ::epoll_wait(epoll_.get(), found, most, timeout); // negative: EINTR
+        for (int at = 0; at < count; ++at)
+            room[static_cast<std::size_t>(at)] = {static_cast<detail::watched*>(found[at].data.ptr),
+                                                  found[at].events};
+        return count > 0 ? static_cast<std::size_t>(count) : 0;
+    }
+
+private:
+    static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP);
+    detail::owned_descriptor epoll_{::epoll_create1(EPOLL_CLOEXEC)};
+};
+#endif
+
+// ---- the loop
+
+/// See the file's laws. `Set` is epoll_set or poll_set.
+template <class Set>
+class basic_loop {
+    using owned_descriptor = detail::owned_descriptor;
+    using watched = detail::watched;
+
+public:
+    /// Takes a descriptor, two or three. That there were none is told by accept() and add().
+    basic_loop() noexcept : is_open_(set_.is_open() && bell_.descriptor >= 0 && watch(bell_, POLLIN)) {}
+    basic_loop(const basic_loop&) = delete;
+    basic_loop& operator=(const basic_loop&) = delete;
+    /// Cuts off what is left: no Close, no on_finished. No other thread may be in wake() or stop_accepting().
+    ~basic_loop() {
+        while (!all_.empty()) retire(*all_.begin()->second);
+        bury();
+    }
+
+    /// Serves each connection that comes to `listening`, with a handler that `make` makes. The descriptor is the loop's from now
+    /// on, whatever the answer. `everyone`, and what `wrap` knows, must outlive the loop. Errors: closed after
+    /// stop_accepting(); out_of_memory, of descriptors too.
+    template <class Make, class Wrap = plain>
+    [[nodiscard]] errc accept(int listening, connection_group& everyone, Make make,
+                              const server_options& options = {}, Wrap wrap = {}) {
+        owned_descriptor owned(listening);
+        auto* const fresh = new (std::nothrow)
+            door<Make, Wrap>(*this, std::move(owned), everyone, std::move(make), options, std::move(wrap));
+        const errc answer = enter(fresh);
+        if (answer != errc::none || fresh->interest != 0) return answer;
+        if (fresh->is_gone) return errc::closed;
+        retire(*fresh);
+        return errc::out_of_memory;
+    }
+
+    /// Serves a connected socket, from its request on. As accept() otherwise.
+    template <class Handler, class Wrap = plain>
+    [[nodiscard]] errc add(int connected, Handler handler, connection_group& everyone,
+                           const server_options& options = {}, Wrap wrap = {}) {
+        owned_descriptor owned(connected);
+        return add(connected, std::move(owned), std::move(handler), everyone, options, wrap, nullptr);
+    }
+
+    /// Turns until nothing is left: no listener, no connection.
+    void run() {
+        while (turn(duration::max())) {}
+    }
+    /// Waits for `longest` at most, does what there is to do, and comes back. Zero: only looks. False: nothing is left. One
+    /// thread at a time, and not inside a handler.
+    bool turn(duration longest) {
+        if (all_.empty()) return false;
+        detail::happening found[128];
+        for (const detail::happening& each :
+             wait(longest, found)) // each once: none is gone by another's turn
+            each.whose->on_events(each.events);
+        if (stops_.load(std::memory_order_acquire) && !std::exchange(stop_is_told_, true))
+            for (const auto& each : all_) wakes_.call(*each.second);
+        for (std::size_t left = wakes_.count(); left > 0; --left) {
+            watched* const next = wakes_.take();
+            if (next != nullptr && !next->is_gone) next->on_turn();
+        }
+        const time_point now = std::chrono::steady_clock::now();
+        while (!all_.empty() && all_.begin()->first <= now) {
+            watched& due = *all_.begin()->second;
+            call_at(due, no_deadline);
+            due.on_turn();
+        }
+        bury();
+        return !all_.empty();
+    }
+
+    /// Has a turn() that waits come back, or the next one not wait. Any thread.
+    void wake() noexcept { wakes_.wake(); }
+    /// For good: closes the listeners, and refuses (503) whose request is not complete by now. Any thread.
+    void stop_accepting() noexcept {
+        stops_.store(true, std::memory_order_release);
+        wake();
+    }
+
+private:
+    template <class Handler, class Wrap>
+    friend ending serve(int, Handler, connection_group&, const server_options&, Wrap);
+
+    static constexpr std::size_t buffer_size = 256 * 1024;
+    static constexpr unsigned broken = POLLERR | POLLHUP | POLLNVAL;
+    static constexpr duration idle = std::chrono::seconds(1);
+
+    class bell final : public watched {
+    public:
+        explicit bell(detail::wake_list& wakes) noexcept
+            : watched(wakes.descriptor(), wakes), wakes_(wakes) {}
+        void on_events(unsigned) override { wakes_.clear(); }
+        void on_turn() override {}
+
+    private:
+        detail::wake_list& wakes_;
+    };
+
+    // ---- a connection
+
+    struct wake_hook { // any thread
+        detail::wake_list* wakes;
+        watched* whose;
+        bool operator()() const noexcept { return wakes->call(*whose), true; }
+    };
+
+    template <class Handler, class Stream>
+    class peer final : public watched {
+        using transport = decltype(std::declval<Stream&>().writing_end());
+
+    public:
+        template <class Wrap>
+        peer(basic_loop& loop, int number, owned_descriptor owned, Handler&& handler,
+             connection_group& everyone, const server_options& options, Wrap& wrap, ending* report)
+            : watched(number, loop.wakes_),
+              loop_(loop),
+              owned_(std::move(owned)),
+              report_(report),
+              stream_(wrap(number)),
+              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this}, std::move(handler), options) {
+            if (ws_.join(everyone) != errc::none) wants_ = ws_.close(); // it closes
+        }
+
+        // What is readable comes first, also after a hang-up.
+        void on_events(unsigned events) override {
+            const bool may_write = (events & (stream_.write_needs() | broken)) != 0;
+            if (wants_.read && (events & (stream_.read_needs() | broken)) != 0) read();
+            if (may_write && stream_.has_unwritten()) stream_.flush();
+            if (!is_gone) settle(may_write && wants_.write ? ws_.run() : wants_);
+        }
+        void on_turn() override {
+            if (wants_.read && stream_.has_read_ahead()) read();
+            if (!is_gone) settle(loop_.stop_is_told_ && ws_.opened() == nullptr ? ws_.close() : ws_.run());
+        }
+
+    private:
+        void read() {
+            const mutable_bytes buffer = loop_.buffer();
+            const read_result got = buffer.empty() ? read_result{read_status::failed} : stream_.read(buffer);
+            switch (got.status) {
+            case read_status::some: return settle(ws_.receive(buffer.first(got.size)));
+            case read_status::end: return settle(ws_.end_of_input());
+            case read_status::failed: return settle(ws_.end_of_input(errc::connection_lost));
+            case read_status::not_now: return;
+            }
+        }
+        void settle(endpoint_wants wants) {
+            unsigned wanted = wants.read ? stream_.read_needs() : 0U;
+            if (wants.write || stream_.has_unwritten()) wanted |= stream_.write_needs();
+            wants_ = wants.finished || loop_.watch(*this, wanted) ? wants : ws_.abort(errc::out_of_memory);
+            if (wants_.finished) {
+                if (report_ != nullptr) *report_ = ws_.how_it_ended();
+                return loop_.retire(*this);
+            }
+            loop_.call_at(*this, wants_.deadline);
+            if (wants_.read && stream_.has_read_ahead()) loop_.wakes_.call(*this);
+        }
+
+        basic_loop& loop_;
+        owned_descriptor owned_;
+        ending* report_;
+        Stream stream_;
+        endpoint_wants wants_;
+        server_connection<transport, wake_hook, Handler> ws_;
+    };
+
+    template <class Handler, class Wrap>
+    errc add(int number, owned_descriptor owned, Handler handler, connection_group& everyone,
+             const server_options& options, Wrap& wrap, ending* report) {
+        using stream_type = decltype(wrap(number));
+        static_assert(stream<stream_type>);
+        const int on = 1; // the writer gathers frames itself; Nagle would only delay the last one
+        ::setsockopt(number, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        return enter(new (std::nothrow) peer<Handler, stream_type>(
+            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, report));
+    }
+
+    // ---- a listener
+
+    template <class Make, class Wrap>
+    class door final : public watched {
+    public:
+        door(basic_loop& loop, owned_descriptor listening, connection_group& everyone, Make make,
+             const server_options& options, Wrap wrap)
+            : watched(listening.get(), loop.wakes_),
+              loop_(loop),
+              listening_(std::move(listening)),
+              everyone_(everyone),
+              make_(std::move(make)),
+              options_(options),
+              wrap_(std::move(wrap)) {
+            ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+        }
+
+        void on_events(unsigned) override {
+            for (int left = 64; left > 0; --left) {
+                owned_descriptor fresh = take_one();
+                if (fresh.get() >= 0) {
+                    static_cast<void>(wsolo::detail::call_hook([&] { // a handler may fail to be made
+                        auto handler = make_();
+                        const int number = fresh.get();
+                        static_cast<void>(loop_.add(number, std::move(fresh), std::move(handler), everyone_,
+                                                    options_, wrap_, nullptr));
+                    }));
+                } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+                    return;
+                } else if (errno != ECONNABORTED && errno != EINTR && errno != EPROTO && !refuse_one()) {
+                    static_cast<void>(loop_.watch(*this, 0)); // a pause
+                    return loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
+                }
+            }
+        }
+        void on_turn() override {
+            if (loop_.stop_is_told_) return loop_.retire(*this);
+            if (!loop_.watch(*this, POLLIN))
+                loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
+        }
+
+    private:
+        static constexpr duration pause = std::chrono::milliseconds(100);
+
+        static owned_descriptor open_spare() noexcept {
+            return owned_descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        }
+        /// Negative: errno says why.
+        owned_descriptor take_one() noexcept {
+#if defined(__linux__)
+            return owned_descriptor(::accept4(descriptor, nullptr, nullptr, SOCK_CLOEXEC));
+#else
+            owned_descriptor fresh(::accept(descriptor, nullptr, nullptr));
+            if (fresh.get() >= 0) ::fcntl(fresh.get(), F_SETFD, FD_CLOEXEC);
+            return fresh;
+#endif
+        }
+        /// No descriptor or memory for it: takes it with the spare one, and closes it.
+        bool refuse_one() noexcept {
+            spare_.close();
+            const bool took_one = take_one().get() >= 0;
+            spare_ = open_spare();
+            return took_one;
+        }
+
+        basic_loop& loop_;
+        owned_descriptor listening_;
+        owned_descriptor spare_ = open_spare();
+        connection_group& everyone_;
+        Make make_;
+        const server_options options_;
+        Wrap wrap_;
+    };
+
+    // ---- all of them
+
+    errc enter(watched* fresh) {
+        if (fresh == nullptr) return errc::out_of_memory;
+        if (!is_open_ || !wsolo::detail::call_hook([&] { all_.emplace(no_deadline, fresh); })) {
+            delete fresh;
+            return errc::out_of_memory;
+        }
+        fresh->on_turn();
+        return errc::none;
+    }
+    bool watch(watched& which, unsigned interest) noexcept {
+        if (which.interest == interest) return true;
+        if (!set_.change(which, interest)) return false;
+        which.interest = interest;
+        return true;
+    }
+    void call_at(watched& which, time_point at) noexcept {
+        if (which.due == at) return;
+        auto place = all_.extract({which.due, &which}); // so that no memory is needed
+        place.value().first = which.due = at;
+        all_.insert(std::move(place));
+    }
+    /// Destroyed at the turn's end, because it may be in a call of its own.
+    void retire(watched& which) noexcept {
+        which.is_gone = true;
+        static_cast<void>(watch(which, 0));
+        all_.erase({which.due, &which});
+        which.next_gone = std::exchange(gone_, &which);
+    }
+    void bury() {
+        while (gone_ != nullptr) delete std::exchange(gone_, gone_->next_gone);
+    }
+
+    std::span<const detail::happening> wait(duration longest, std::span<detail::happening> room) {
+        const time_point now = std::chrono::steady_clock::now();
+        time_point until = deadline_after(now, longest);
+        if (all_.begin()->first < until) until = all_.begin()->first;
+        const bool may_be_idle = buffer_ != nullptr && until - now > idle;
+        if (may_be_idle) until = deadline_after(now, idle);
+        const bool sleeps = until > now && wakes_.begin_sleep();
+        const std::size_t count = set_.wait(sleeps ? milliseconds(until, now) : 0, room);
+        wakes_.end_sleep();
+        if (sleeps && count == 0 && may_be_idle) buffer_.reset();
+        return room.first(count);
+    }
+    static int milliseconds(time_point until, time_point now) noexcept {
+        if (until == no_deadline) return -1;
+        constexpr duration longest = std::chrono::minutes(1);
+        const duration left = until - now < longest ? until - now : longest;
+        return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
+    }
+    /// Empty: there is no memory.
+    mutable_bytes buffer() noexcept {
+        if (buffer_ == nullptr) buffer_.reset(new (std::nothrow) std::byte[buffer_size]);
+        return {buffer_.get(), buffer_ == nullptr ? 0 : buffer_size};
+    }
+
+    detail::wake_list wakes_;
+    bell bell_{wakes_};
+    Set set_;
+    std::set<std::pair<time_point, watched*>> all_; ///< by when they are due
+    watched* gone_ = nullptr;
+    std::unique_ptr<std::byte[]> buffer_;
+    std::atomic<bool> stops_{false};
+    bool stop_is_told_ = false;
+    const bool is_open_; ///< the last: it needs the others
+};
+
+#if defined(__linux__)
+using loop = basic_loop<epoll_set>;
+#else
+using loop = basic_loop<poll_set>;
+#endif
+
+/// Serves one connected socket in this thread, from its request to its end: how it ended. The descriptor stays the caller's, who
+/// closes it afterwards. A group's close_all() ends it; before it is open, only options.handshake_timeout bounds it. One
+/// descriptor (two where there is no eventfd) and, while it is not idle, a read buffer.
+template <class Handler, class Wrap = plain>
+ending serve(int connected, Handler handler, connection_group& everyone, const server_options& options = {},
+             Wrap wrap = {}) {
+    basic_loop<poll_set> alone;
+    ending how;
+    using none = wsolo::adapt::poll::detail::owned_descriptor; // it is borrowed
+    const errc refused = alone.add(connected, none(), std::move(handler), everyone, options, wrap, &how);
+    if (refused != errc::none) how.reason = refused;
+    alone.run();
+    return how;
+}
+
+} // namespace wsolo::inline WSOLO_ABI::adapt::poll

@@ -1,0 +1,98 @@
+// Would catch: a name of wsolo's that is a macro of Qt, windows.h, X11 or the system's. Compiled by check.hostile_macros.
+
+// Standard headers come first, as they do in such programs: their own names are not the question here.
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <chrono>
+#include <concepts>
+#include <condition_variable>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <initializer_list>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <random>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+#include <poll.h>
+#include <sched.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <linux/sockios.h>
+// Qt
+#define slots Q_SLOTS
+#define signals public
+#define emit
+#define foreach for
+#define forever for (;;)
+// windows.h
+#define min(a, b) (((a) < (b)) ? (a) : (b))
+#define max(a, b) (((a) > (b)) ? (a) : (b))
+#define ERROR 0
+#define near
+#define far
+#define small char
+#define interface struct
+#define IN
+#define OUT
+#define OPTIONAL
+#define CONST const
+#define VOID void
+#define DELETE 0x10000
+#define NO_ERROR 0
+#define STRICT 1
+#define IGNORE 0
+#define SendMessage SendMessageA
+#define GetMessage GetMessageA
+#define CreateEvent CreateEventA
+// X11
+#define None 0L
+#define Bool int
+#define Status int
+#define True 1
+#define False 0
+#define Success 0
+#define Always 2
+#define Above 0
+#define Below 1
+// others
+#define likely(x) x
+#define unlikely(x) x
+#define unix 1
+#define linux 1
+#define major(x) x
+#define minor(x) x
+#define makedev(x, y) x
+#define I 1
+
+#include <wsolo/wsolo.hpp>
+#include <wsolo/adapt/posix.hpp>
+#include <wsolo/sync/await.hpp>
+#include <wsolo/testing/pair.hpp>
+#include <wsolo/write/await.hpp>
+#include <wsolo/write/threaded.hpp>
+#include <wsolo/write/wait.hpp>
