@@ -81,6 +81,8 @@ struct place : link {
 /// A connection's handles, and its writes. As a link it has its place in the hub's list of those that are owed a turn.
 class wire : public link {
 public:
+    virtual ~wire();
+
     virtual void on_turn() = 0;
     /// Destroys what uses the handles, and closes them; at the end of that this is destroyed.
     virtual void cut() noexcept = 0;
@@ -139,7 +141,6 @@ public:
 
 protected:
     explicit wire(hub& of) noexcept;
-    virtual ~wire();
 
     virtual void on_read(mutable_bytes bytes) = 0;
     virtual void on_input_over(errc why) = 0;
@@ -476,7 +477,7 @@ private:
 /// The way in.
 struct entry {
     template <class Handler, class Open, class... Request>
-    static errc serve(home& at, Handler&& handler, connection_group& everyone, const server_options& options,
+    static errc serve(home& at, Handler handler, connection_group& everyone, const server_options& options,
                       Open open, const Request&... request) {
         if (at.hub_ == nullptr) at.hub_ = hub::open(at, at.loop_);
         if (at.hub_ == nullptr) return errc::out_of_memory;

@@ -364,7 +364,7 @@ class basic_loop {
 
 public:
     /// Takes a descriptor, two or three. That there were none is told by accept() and add().
-    basic_loop() noexcept { is_open_ = set_.is_open() && bell_.descriptor >= 0 && watch(bell_, POLLIN); }
+    basic_loop() noexcept : is_open_(set_.is_open() && bell_.descriptor >= 0 && watch(bell_, POLLIN)) {}
     basic_loop(const basic_loop&) = delete;
     basic_loop& operator=(const basic_loop&) = delete;
     /// Cuts off what is left: no Close, no on_finished. No other thread may be in wake() or stop_accepting().
@@ -521,7 +521,7 @@ private:
     };
 
     template <class Handler, class Wrap>
-    errc add(int number, owned_descriptor owned, Handler&& handler, connection_group& everyone,
+    errc add(int number, owned_descriptor owned, Handler handler, connection_group& everyone,
              const server_options& options, Wrap& wrap, ending* report,
              std::optional<already_upgraded> upgraded = std::nullopt) {
         using stream_type = decltype(wrap(number));
@@ -675,7 +675,7 @@ private:
     std::unique_ptr<std::byte[]> buffer_;
     std::atomic<bool> stops_{false};
     bool stop_is_told_ = false;
-    bool is_open_ = false;
+    const bool is_open_; ///< the last: it takes the others to know
 };
 
 #if defined(__linux__)
