@@ -16439,10 +16439,13 @@ protected:
     /// A request that was parsed already, and what follows it.
     template <class Request>
     endpoint_wants take(const Request& parsed, mutable_bytes rest) {
+        if (whole_) return run(); // it came before
         heed_group();
         if (is_asking()) opening_->ask(parsed);
         return turn(rest);
     }
+    /// The handshake is over by another's doing. A group that has closed meanwhile closes it as its own.
+    endpoint_wants take_over(mutable_bytes rest) { return is_asking() ? open(rest) : run(); }
 
 private:
     [[nodiscard]] bool is_asking() const noexcept {
@@ -16643,7 +16646,8 @@ client_connection(Transport, Schedule, Handler, client_request, client_options)
 // Laws of this file:
 // - Whatever a peer sends, it gets one answer. Any but a 101 ends the connection, and arrives although the peer goes on
 //   sending: what it sends is read and thrown away, within end_options' bounds.
-// - A request that another server parsed is judged by the same code, and answered in the same way.
+// - A request that another server parsed is judged by the same code, and answered in the same way. What another server has
+//   answered, too, begins open.
 // - Bytes that follow the request belong to the endpoint.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -16764,6 +16768,9 @@ public:
     endpoint_wants take_request(const http_request& parsed, mutable_bytes leftover = {}) {
         return this->take(parsed, leftover);
     }
+    /// A connection that is open: another server has judged the request (judge()) and answered it by 101, or in HTTP/2 by 200
+    /// (accept_answer()). Instead of a first receive(); on_request is not called.
+    endpoint_wants take_upgraded(mutable_bytes leftover = {}) { return this->take_over(leftover); }
 };
 
 template <class Transport, class Schedule, class Handler>

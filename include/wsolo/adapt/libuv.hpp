@@ -26,6 +26,7 @@
 
 #include "../endpoint/connection_group.hpp"
 #include "../endpoint/server_connection.hpp"
+#include "detail/ring.hpp"
 #if !defined(_WIN32)
 #include "posix.hpp"
 
@@ -46,27 +47,7 @@ class home;
 
 namespace detail {
 
-/// A place in a ring, or the ring itself.
-struct link {
-    link() noexcept = default;
-    link(const link&) = delete;
-    link& operator=(const link&) = delete;
-
-    [[nodiscard]] bool is_alone() const noexcept { return next == this; }
-    void enter(link& ring) noexcept { // as the last one
-        next = &ring;
-        previous = std::exchange(ring.previous, this);
-        previous->next = this;
-    }
-    void leave() noexcept {
-        previous->next = next;
-        next->previous = previous;
-        next = previous = this;
-    }
-
-    link* next = this;
-    link* previous = this;
-};
+using adapt::detail::link;
 
 class hub;
 struct entry;

@@ -24,6 +24,7 @@
 // - A stream other than a plain socket (TLS: adapt/openssl.hpp) takes its place by the concept `stream`.
 
 #include "../wsolo.hpp"
+#include "detail/ring.hpp"
 #include "posix.hpp"
 
 #include <atomic>
@@ -97,6 +98,11 @@ struct plain {
     [[nodiscard]] plain_stream operator()(int descriptor) const noexcept { return plain_stream(descriptor); }
 };
 
+/// Another server has read and judged a connection's request (judge()), and answered it by 101 (accept_answer()).
+struct already_upgraded {
+    mutable_bytes leftover; ///< what it read after the request; needed only during the call
+};
+
 // ---- what a loop waits with
 
 namespace detail {
@@ -122,27 +128,7 @@ private:
 
 class wake_list;
 
-/// A place in a ring, or the ring itself.
-struct link {
-    link() noexcept = default;
-    link(const link&) = delete;
-    link& operator=(const link&) = delete;
-
-    [[nodiscard]] bool is_alone() const noexcept { return next == this; }
-    void enter(link& ring) noexcept { // as the last one
-        next = &ring;
-        previous = std::exchange(ring.previous, this);
-        previous->next = this;
-    }
-    void leave() noexcept {
-        previous->next = next;
-        next->previous = previous;
-        next = previous = this;
-    }
-
-    link* next = this;
-    link* previous = this;
-};
+using adapt::detail::link;
 
 /// What a loop knows of a descriptor. As a link it has its place in the list of those that are owed a turn.
 class watched : public link {
@@ -360,7 +346,7 @@ class basic_loop {
 
 public:
     /// Takes a descriptor, two or three. That there were none is told by accept() and add().
-    basic_loop() noexcept { is_open_ = set_.is_open() && bell_.descriptor >= 0 && watch(bell_, POLLIN); }
+    basic_loop() noexcept : is_open_(set_.is_open() && bell_.descriptor >= 0 && watch(bell_, POLLIN)) {}
     basic_loop(const basic_loop&) = delete;
     basic_loop& operator=(const basic_loop&) = delete;
     /// Cuts off what is left: no Close, no on_finished. No other thread may be in wake() or stop_accepting().
@@ -430,7 +416,8 @@ public:
 
 private:
     template <class Handler, class Wrap>
-    friend ending serve(int, Handler, connection_group&, const server_options&, Wrap);
+    friend ending serve(int, std::optional<already_upgraded>, Handler, connection_group&,
+                        const server_options&, Wrap);
 
     static constexpr std::size_t buffer_size = 256 * 1024;
     static constexpr unsigned broken = POLLERR | POLLHUP | POLLNVAL;
@@ -478,6 +465,7 @@ private:
             if (may_write && stream_.has_unwritten()) stream_.flush();
             if (!is_gone) settle(may_write && wants_.write ? ws_.run() : wants_);
         }
+        void take_upgraded(mutable_bytes leftover) { settle(ws_.take_upgraded(leftover)); }
         void on_turn() override {
             if (wants_.read && stream_.has_read_ahead()) read();
             if (!is_gone) settle(loop_.stop_is_told_ && ws_.opened() == nullptr ? ws_.close() : ws_.run());
@@ -515,14 +503,18 @@ private:
     };
 
     template <class Handler, class Wrap>
-    errc add(int number, owned_descriptor owned, Handler&& handler, connection_group& everyone,
-             const server_options& options, Wrap& wrap, ending* report) {
+    errc add(int number, owned_descriptor owned, Handler handler, connection_group& everyone,
+             const server_options& options, Wrap& wrap, ending* report,
+             std::optional<already_upgraded> upgraded = std::nullopt) {
         using stream_type = decltype(wrap(number));
         static_assert(stream<stream_type>);
         const int on = 1; // the writer gathers frames itself; Nagle would only delay the last one
         ::setsockopt(number, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        return enter(new (std::nothrow) peer<Handler, stream_type>(
-            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, report));
+        auto* const fresh = new (std::nothrow) peer<Handler, stream_type>(
+            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, report);
+        const errc answer = enter(fresh);
+        if (answer == errc::none && upgraded && !fresh->is_gone) fresh->take_upgraded(upgraded->leftover);
+        return answer;
     }
 
     // ---- a listener
@@ -665,7 +657,7 @@ private:
     std::unique_ptr<std::byte[]> buffer_;
     std::atomic<bool> stops_{false};
     bool stop_is_told_ = false;
-    bool is_open_ = false;
+    const bool is_open_; ///< the last: it takes the others to know
 };
 
 #if defined(__linux__)
@@ -677,16 +669,23 @@ using loop = basic_loop<poll_set>;
 /// Serves one connected socket in this thread, from its request to its end: how it ended. The descriptor stays the caller's, who
 /// closes it afterwards. A group's close_all() ends it; before it is open, only options.handshake_timeout bounds it. One
 /// descriptor (two where there is no eventfd) and, while it is not idle, a read buffer.
+/// With `upgraded` it begins open, because another server has answered the request.
 template <class Handler, class Wrap = plain>
-ending serve(int connected, Handler handler, connection_group& everyone, const server_options& options = {},
-             Wrap wrap = {}) {
+ending serve(int connected, std::optional<already_upgraded> upgraded, Handler handler,
+             connection_group& everyone, const server_options& options = {}, Wrap wrap = {}) {
     basic_loop<poll_set> alone;
     ending how;
     using none = wsolo::adapt::poll::detail::owned_descriptor; // it is borrowed
-    const errc refused = alone.add(connected, none(), std::move(handler), everyone, options, wrap, &how);
+    const errc refused =
+        alone.add(connected, none(), std::move(handler), everyone, options, wrap, &how, upgraded);
     if (refused != errc::none) how.reason = refused;
     alone.run();
     return how;
+}
+template <class Handler, class Wrap = plain>
+ending serve(int connected, Handler handler, connection_group& everyone, const server_options& options = {},
+             Wrap wrap = {}) {
+    return serve(connected, std::nullopt, std::move(handler), everyone, options, std::move(wrap));
 }
 
 } // namespace wsolo::inline WSOLO_ABI::adapt::poll
