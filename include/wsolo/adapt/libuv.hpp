@@ -71,14 +71,13 @@ public:
     // ---- the transport's
 
     void start_write(std::span<const const_bytes> parts, write_done done) {
-        const int error = broken_ != 0 ? broken_ : try_write(parts, done);
+        const int error = try_write(parts, done);
         if (error == UV_EAGAIN) return wait_with(parts, std::move(done));
         if (error != 0) done({io_status::failed, 0, error});
     }
-    /// libuv may still write what it has: after it nothing of ours can follow.
+    /// libuv may still write what it has. A writer whose write failed writes nothing more.
     void cancel_write() noexcept {
         if (stalled_ == nullptr || stalled_->done == nullptr) return;
-        broken_ = UV_ECANCELED;
         const std::size_t left = uv_stream_get_write_queue_size(stream());
         write_done::adopt(std::exchange(stalled_->done, nullptr))(
             {io_status::failed, stalled_->size - left, UV_ECANCELED});
@@ -241,7 +240,6 @@ private:
     std::unique_ptr<stalled> stalled_;
     place place_{*this};
     time_point armed_ = no_deadline;
-    int broken_ = 0; ///< what a write answers from now on
     int open_handles_ = 2;
     bool is_reading_ = false;
 };
@@ -343,7 +341,6 @@ inline wire::~wire() {
 inline void wire::on_written(int status) {
     const std::unique_ptr<stalled> over = std::move(stalled_);
     if (over->done == nullptr) return;
-    if (status != 0) broken_ = status;
     // The turn follows here: nobody need wake the loop for it.
     hub_.mark(*this);
     write_done::adopt(over->done)(status == 0 ? io_result{io_status::ok, over->size, 0}
