@@ -14,5 +14,5 @@ extern std::atomic<int> live;
 extern wsolo::connection_group everyone;
 void log(wsolo::errc);
 
-@BLOCK@
+@WHOLE@
 #endif

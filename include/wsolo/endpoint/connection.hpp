@@ -152,6 +152,7 @@ private:
     }
 
     endpoint_wants open(mutable_bytes rest) {
+        opening_->common.part(); // a completion may run the hook that is moved here
         const bool input_is_over = opening_->common.input_is_over;
         const errc input_error = opening_->common.input_error;
         byte_buffer early = std::move(opening_->common.early);
@@ -162,6 +163,7 @@ private:
         whole_.emplace(std::move(from.connection), std::move(from.hook), std::move(from.handler),
                        from.options, std::move(from.side), std::move(from.work));
         if constexpr (detail::has_on_upgraded<decltype(parts::handler), endpoint_type>) {
+            const typename endpoint_type::in_the_turn inside(*whole_); // its run() comes below
             if (!detail::call_hook([&] { whole_->handler().on_upgraded(*whole_); }))
                 whole_->abort(errc::handler_failed);
         }

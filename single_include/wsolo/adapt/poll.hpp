@@ -15,7 +15,8 @@
 // Laws of this file:
 // - A loop is one thread's, the one that calls run() or turn(): every handler runs in it. wake() and stop_accepting() are any
 //   thread's, as are a group's functions, and what an endpoint's handle() gives.
-// - A connection joins its group when it is open. A handler that throws ends its own connection.
+// - A connection joins its group when it is open; once the group closes, a request is answered by 503. A handler that throws ends
+//   its own connection.
 // - Each connection is looked at for what it wants and no more; one that wants neither to read nor to write is taken out of the
 //   set, which would tell hang-ups unasked. None is destroyed inside its own callback.
 // - Running out of descriptors refuses the newest connection and nothing else: a spare one is given up for a moment to take it
@@ -244,23 +245,6 @@ private:
 
 inline watched::~watched() { wakes_.forget(*this); } // the last that called for a turn is gone by now
 
-/// A handler whose connection joins a group when it is open.
-template <class Handler>
-struct joining : Handler {
-    joining(Handler&& handler, connection_group& joined) : Handler(std::move(handler)), group(&joined) {}
-
-    void on_upgraded(auto& e) {
-        using endpoint_type = std::remove_reference_t<decltype(e)>;
-        constexpr bool has_hook = wsolo::detail::has_on_upgraded<Handler, endpoint_type>;
-        static_assert(has_hook || !wsolo::detail::names_on_upgraded<Handler>(),
-                      "on_upgraded is called as on_upgraded(endpoint&)");
-        if (e.join(*group) != errc::none) static_cast<void>(e.close(close_code::going_away)); // it closes
-        if constexpr (has_hook) Handler::on_upgraded(e);
-    }
-
-    connection_group* group;
-};
-
 } // namespace detail
 
 /// poll(): everywhere. O(descriptors) a wait.
@@ -388,8 +372,9 @@ public:
     bool turn(duration longest) {
         if (all_.empty()) return false;
         detail::happening found[128];
-        for (const detail::happening& each : wait(longest, found))
-            if (!each.whose->is_gone) each.whose->on_events(each.events);
+        for (const detail::happening& each :
+             wait(longest, found)) // each once: none is gone by another's turn
+            each.whose->on_events(each.events);
         if (stops_.load(std::memory_order_acquire) && !std::exchange(stop_is_told_, true))
             for (const auto& each : all_) wakes_.call(*each.second);
         for (std::size_t left = wakes_.count(); left > 0; --left) {
@@ -455,8 +440,9 @@ private:
               owned_(std::move(owned)),
               report_(report),
               stream_(wrap(number)),
-              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this},
-                  detail::joining<Handler>(std::move(handler), everyone), options) {}
+              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this}, std::move(handler), options) {
+            if (ws_.join(everyone) != errc::none) wants_ = ws_.close(); // it closes
+        }
 
         // What is readable comes first, also after a hang-up.
         void on_events(unsigned events) override {
@@ -499,7 +485,7 @@ private:
         ending* report_;
         Stream stream_;
         endpoint_wants wants_;
-        server_connection<transport, wake_hook, detail::joining<Handler>> ws_;
+        server_connection<transport, wake_hook, Handler> ws_;
     };
 
     template <class Handler, class Wrap>
@@ -657,7 +643,7 @@ private:
     std::unique_ptr<std::byte[]> buffer_;
     std::atomic<bool> stops_{false};
     bool stop_is_told_ = false;
-    const bool is_open_; ///< the last: it takes the others to know
+    const bool is_open_; ///< the last: it needs the others
 };
 
 #if defined(__linux__)

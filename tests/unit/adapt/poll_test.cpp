@@ -169,7 +169,9 @@ TEMPLATE_TEST_CASE("another thread wakes a loop that sleeps", "[adapt][poll]", B
 
 TEMPLATE_TEST_CASE("wake() has a turn come back, also the next one", "[adapt][poll]", BOTH_SETS) {
     running<TestType> of;
-    client a = of.add(echoing{});
+    wsolo::server_options patient = quick();
+    patient.handshake_timeout = 0ms; // nothing else has it come back
+    client a = of.add(echoing{}, patient);
     of.loop.wake();
     CHECK(of.loop.turn(1h));
     std::thread other([&] {
@@ -244,15 +246,17 @@ TEMPLATE_TEST_CASE("stop_accepting() ends listeners and requests, and run() when
     CHECK(of.loop.accept(another.fd, of.everyone, [] { return echoing{}; }) == errc::closed);
 }
 
-TEMPLATE_TEST_CASE("who is open too late for the group is sent away in order", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("who comes too late for the group is sent away", "[adapt][poll]", BOTH_SETS) {
     running<TestType> of;
+    client early = of.add(echoing{});
     static_cast<void>(of.everyone.close_all(close_code::going_away, "", 2s));
     client late = of.add(echoing{});
     of.start();
-    late.say(client::request);
-    CHECK(late.hear_head().starts_with("HTTP/1.1 101 "));
-    late.check_close(1001);
-    late.hang_up();
+    for (client* each : {&early, &late}) {
+        each->say(client::request);
+        CHECK(each->hear_head().starts_with("HTTP/1.1 503 "));
+        each->hang_up();
+    }
 }
 
 namespace {
@@ -304,8 +308,6 @@ TEMPLATE_TEST_CASE("not even a spare descriptor: the listener pauses, and goes o
     running<TestType> of;
     listening_socket door;
     const auto make = [] { return echoing{}; };
-    listening_socket before; // UBSan needs descriptors when it meets a type for the first time
-    REQUIRE(of.loop.accept(before.fd, of.everyone, make, quick()) == errc::none);
     client early = [&] {
         const few_descriptors none(1); // the client's own; so there is no spare one
         client made = door.connect();
@@ -395,6 +397,65 @@ TEMPLATE_TEST_CASE("a loop that goes cuts off what is left, while others send", 
     }
     stop = true;
     sender.join();
+}
+
+TEMPLATE_TEST_CASE("a connection may go while others have it woken", "[adapt][poll]", BOTH_SETS) {
+    std::atomic<bool> stop{false};
+    running<TestType> of;
+    listening_socket door;
+    REQUIRE(of.loop.accept(door.fd, of.everyone, [] { return echoing{}; }, quick()) == errc::none);
+    of.start();
+    std::thread sender([&] {
+        while (!stop) static_cast<void>(of.everyone.send_text("tick"));
+    });
+    for (int round = 0; round < 100; ++round) {
+        client one = door.connect();
+        client two = door.connect();
+        one.say(client::request);
+        two.say(client::request);
+        CHECK(one.hear_head().starts_with("HTTP/1.1 101 "));
+        CHECK(one.hear(60).size() == 60);
+        two.hang_up(); // as soon as it is open, or before
+    }
+    stop = true;
+    sender.join();
+    of.stop();
+}
+
+namespace {
+
+/// At its end another thread asks for one turn more.
+struct asks_at_its_end {
+    std::function<void()>* abort;
+
+    void on_upgraded(auto& ws) {
+        *abort = [weak = ws.handle()] {
+            if (const auto live = weak.try_use()) live->abort();
+        };
+    }
+    errc on_message(auto& ws, wsolo::message&& got) { return ws.send(got); }
+    void on_finished(auto& ws, const wsolo::ending&) {
+        std::thread([weak = ws.handle()] {
+            if (const auto live = weak.try_use()) live->ask_for_turn();
+        }).join();
+    }
+};
+
+} // namespace
+
+TEMPLATE_TEST_CASE("a turn that is owed to one who is gone is owed no more", "[adapt][poll]", BOTH_SETS) {
+    running<TestType> of;
+    client other = of.add(echoing{});
+    std::function<void()> abort;
+    client gone = of.add(asks_at_its_end{&abort});
+    of.start();
+    other.shake_hands();
+    gone.shake_hands();
+    abort();
+    CHECK(gone.hear(1).empty());
+    other.check_echo("nobody stands in the way");
+    of.stop();
+    other.check_close(1001);
 }
 
 TEMPLATE_TEST_CASE("signals that interrupt the wait change nothing", "[adapt][poll]", BOTH_SETS) {
@@ -565,13 +626,6 @@ TEST_CASE("serve() tells why there was no connection", "[adapt][poll]") {
 TEST_CASE("without descriptors a loop says so", "[adapt][poll]") {
     wsolo::connection_group everyone;
     const socket_pair fresh;
-    {
-        sockets::loop warm; // UBSan needs descriptors when it meets a type for the first time
-        const socket_pair more;
-        const client other(more.ends[1]);
-        CHECK(warm.add(more.ends[0], echoing{}, everyone) == errc::none);
-    }
-    static_cast<void>(sockets::serve(-1, echoing{}, everyone, quick()));
     const few_descriptors none(0);
     sockets::loop loop;
     CHECK(sockets::serve(fresh.ends[1], echoing{}, everyone).reason == errc::out_of_memory);

@@ -4,6 +4,8 @@
 
 #include <support/connection_fixture.hpp>
 
+#include <wsolo/write/detail/writer_access.hpp>
+
 using namespace handshake_samples;
 
 namespace {
@@ -142,6 +144,36 @@ TEST_CASE("what a handler sends when the connection is open follows the 101", "[
     s.log.greeting = "welcome";
     s.receive(request + text_frame("one"));
     CHECK(s.seen().frames == sent_frames{{1, "welcome"}, {1, "one"}});
+}
+
+namespace {
+
+/// Sends, and waits for what only this loop can do.
+struct waiting_handler {
+    errc* waited;
+    void on_message(auto&, const wsolo::message&) const {}
+    void on_upgraded(auto& e) const {
+        CHECK(e.send_text("welcome") == errc::none);
+        *waited = e.handled().wait_up_to(1, manual_clock::now());
+        CHECK(wsolo::detail::writer_access::drive(e.writer()).is_here()); // what a flush asks
+    }
+};
+
+} // namespace
+
+TEST_CASE("on_upgraded is a turn of the loop: it is not woken, and waits for nothing",
+          "[connection][server]") {
+    wsolo::testing::scripted_wire wire;
+    endpoint_log log;
+    errc waited = errc::none;
+    wsolo::server_connection<wsolo::testing::scripted_transport, counted_schedule, waiting_handler,
+                             wsolo::in_the_loop, manual_traits>
+        whole(wsolo::testing::scripted_transport(wire), counted_schedule{&log}, waiting_handler{&waited});
+    std::string bytes = request;
+    static_cast<void>(whole.receive(std::as_writable_bytes(std::span(bytes))));
+    REQUIRE(whole.opened() != nullptr);
+    CHECK(log.scheduled == 0);
+    CHECK(seen_on_wire(wire.bytes(), false).frames == sent_frames{{1, "welcome"}});
 }
 
 TEST_CASE("a handler chooses what is spoken", "[connection][server]") {
@@ -338,6 +370,30 @@ TEST_CASE("an answer that is not taken has its time", "[connection][server]") {
         CHECK(s.wire.disconnected());
         const errc reason = s.whole->how_it_ended().reason;
         CHECK(reason == (input == request ? errc::write_timed_out : errc::handshake_missing_upgrade));
+    }
+}
+
+TEST_CASE("without a minimum rate an answer has its time all the same, anew with each progress",
+          "[connection][server]") {
+    auto options = quiet_options::server();
+    options.writing.timeouts.write = 4s;
+    options.writing.timeouts.min_rate = 0;
+    for (const std::string& input : {request, page_request}) {
+        serving s(options);
+        s.stall();
+        s.receive(input);
+        CHECK(s.wants.deadline == manual_clock::now() + 4s);
+        for (int i = 0; i < 20; ++i) {
+            manual_clock::advance(3s);
+            s.wire.then({io_status::ok, 1, 0}).then({io_status::would_block, 0, 0});
+            CHECK_FALSE(s.run().finished);
+            CHECK(s.wants.deadline == manual_clock::now() + 4s);
+        }
+        manual_clock::advance(4s - 1ms);
+        CHECK_FALSE(s.run().finished);
+        manual_clock::advance(1ms);
+        CHECK(s.run().finished);
+        CHECK(s.wire.disconnected());
     }
 }
 
