@@ -26,6 +26,7 @@
 
 #include "../endpoint/connection_group.hpp"
 #include "../endpoint/server_connection.hpp"
+#include "detail/ring.hpp"
 #if !defined(_WIN32)
 #include "posix.hpp"
 
@@ -46,27 +47,7 @@ class home;
 
 namespace detail {
 
-/// A place in a ring, or the ring itself.
-struct link {
-    link() noexcept = default;
-    link(const link&) = delete;
-    link& operator=(const link&) = delete;
-
-    [[nodiscard]] bool is_alone() const noexcept { return next == this; }
-    void enter(link& ring) noexcept { // as the last one
-        next = &ring;
-        previous = std::exchange(ring.previous, this);
-        previous->next = this;
-    }
-    void leave() noexcept {
-        previous->next = next;
-        next->previous = previous;
-        next = previous = this;
-    }
-
-    link* next = this;
-    link* previous = this;
-};
+using adapt::detail::link;
 
 class hub;
 struct entry;
@@ -81,6 +62,8 @@ struct place : link {
 /// A connection's handles, and its writes. As a link it has its place in the hub's list of those that are owed a turn.
 class wire : public link {
 public:
+    virtual ~wire();
+
     virtual void on_turn() = 0;
     /// Destroys what uses the handles, and closes them; at the end of that this is destroyed.
     virtual void cut() noexcept = 0;
@@ -88,14 +71,13 @@ public:
     // ---- the transport's
 
     void start_write(std::span<const const_bytes> parts, write_done done) {
-        const int error = broken_ != 0 ? broken_ : try_write(parts, done);
+        const int error = try_write(parts, done);
         if (error == UV_EAGAIN) return wait_with(parts, std::move(done));
         if (error != 0) done({io_status::failed, 0, error});
     }
-    /// libuv may still write what it has: after it nothing of ours can follow.
+    /// libuv may still write what it has. A writer whose write failed writes nothing more.
     void cancel_write() noexcept {
         if (stalled_ == nullptr || stalled_->done == nullptr) return;
-        broken_ = UV_ECANCELED;
         const std::size_t left = uv_stream_get_write_queue_size(stream());
         write_done::adopt(std::exchange(stalled_->done, nullptr))(
             {io_status::failed, stalled_->size - left, UV_ECANCELED});
@@ -139,7 +121,6 @@ public:
 
 protected:
     explicit wire(hub& of) noexcept;
-    virtual ~wire();
 
     virtual void on_read(mutable_bytes bytes) = 0;
     virtual void on_input_over(errc why) = 0;
@@ -259,7 +240,6 @@ private:
     std::unique_ptr<stalled> stalled_;
     place place_{*this};
     time_point armed_ = no_deadline;
-    int broken_ = 0; ///< what a write answers from now on
     int open_handles_ = 2;
     bool is_reading_ = false;
 };
@@ -361,7 +341,6 @@ inline wire::~wire() {
 inline void wire::on_written(int status) {
     const std::unique_ptr<stalled> over = std::move(stalled_);
     if (over->done == nullptr) return;
-    if (status != 0) broken_ = status;
     // The turn follows here: nobody need wake the loop for it.
     hub_.mark(*this);
     write_done::adopt(over->done)(status == 0 ? io_result{io_status::ok, over->size, 0}
@@ -476,7 +455,7 @@ private:
 /// The way in.
 struct entry {
     template <class Handler, class Open, class... Request>
-    static errc serve(home& at, Handler&& handler, connection_group& everyone, const server_options& options,
+    static errc serve(home& at, Handler handler, connection_group& everyone, const server_options& options,
                       Open open, const Request&... request) {
         if (at.hub_ == nullptr) at.hub_ = hub::open(at, at.loop_);
         if (at.hub_ == nullptr) return errc::out_of_memory;

@@ -24,6 +24,7 @@
 // - A stream other than a plain socket (TLS: adapt/openssl.hpp) takes its place by the concept `stream`.
 
 #include "../endpoint/server_connection.hpp"
+#include "detail/ring.hpp"
 #include "posix.hpp"
 
 #include <atomic>
@@ -127,27 +128,7 @@ private:
 
 class wake_list;
 
-/// A place in a ring, or the ring itself.
-struct link {
-    link() noexcept = default;
-    link(const link&) = delete;
-    link& operator=(const link&) = delete;
-
-    [[nodiscard]] bool is_alone() const noexcept { return next == this; }
-    void enter(link& ring) noexcept { // as the last one
-        next = &ring;
-        previous = std::exchange(ring.previous, this);
-        previous->next = this;
-    }
-    void leave() noexcept {
-        previous->next = next;
-        next->previous = previous;
-        next = previous = this;
-    }
-
-    link* next = this;
-    link* previous = this;
-};
+using adapt::detail::link;
 
 /// What a loop knows of a descriptor. As a link it has its place in the list of those that are owed a turn.
 class watched : public link {

@@ -46,6 +46,17 @@ struct echoing : counted {
     errc on_message(auto& ws, wsolo::message&& got) { return ws.send(got); }
 };
 
+/// Another thread asks for a turn when there is nothing left to have one.
+struct asking_last : echoing {
+    using echoing::echoing;
+    void on_finished(auto& ws, const wsolo::ending& how) {
+        std::thread([whose = ws.handle()] {
+            if (const auto live = whose.try_use()) live->ask_for_turn();
+        }).join();
+        echoing::on_finished(ws, how);
+    }
+};
+
 /// Sends `messages` of 100,000 bytes, each of another letter, when it is open.
 struct pouring : counted {
     explicit pouring(record& in, int count) : counted(in), messages(count) {}
@@ -366,6 +377,21 @@ TEST_CASE("libuv: the last one's end and the next one's beginning leave the loop
         alone.shake_hands();
         if (i % 2 == 0) alone.close_in_order();
         alone.hang_up();
+    }
+}
+
+TEST_CASE("libuv: a turn that is asked for at the very end finds no connection", "[adapt][libuv]") {
+    server at;
+    at.listen([&] { return asking_last(at.log); });
+    at.start();
+    client stays = at.connect();
+    stays.shake_hands();
+    for (int i = 0; i < 10; ++i) {
+        client brief = at.connect();
+        brief.shake_hands();
+        brief.close_in_order();
+        brief.hang_up();
+        stays.check_echo("still there");
     }
 }
 
