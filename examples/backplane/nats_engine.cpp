@@ -67,18 +67,14 @@ struct nats_engine::subscription {
         nats_engine* of;
         std::string room;
         std::uint64_t epoch;
-        std::shared_ptr<std::atomic<bool>> is_over;
+        flag is_over;
     };
     subscription() = default;
     subscription(const subscription&) = delete;
     subscription& operator=(const subscription&) = delete;
-    ~subscription() {
-        is_over->store(true);
-        natsSubscription_Destroy(natural);
-    }
+    ~subscription() { natsSubscription_Destroy(natural); }
 
     natsSubscription* natural = nullptr;
-    std::shared_ptr<std::atomic<bool>> is_over = std::make_shared<std::atomic<bool>>(false);
 };
 
 nats_engine::nats_engine(asio::io_context& loop, std::string url) : loop_(loop), url_(std::move(url)) {}
@@ -132,6 +128,7 @@ void nats_engine::change(bool is_up) {
     post([this, is_up] {
         if (std::exchange(is_up_, is_up) == is_up) return;
         std::fprintf(stderr, "backplane: %s NATS\n", is_up ? "has" : "no");
+        while (!is_up && !over_.empty()) drop(over_.begin()->first);
         tell_.on_change(is_up);
     });
 }
@@ -225,9 +222,11 @@ void nats_engine::publish(const std::string& room, std::string_view text, std::f
 // ---- the rooms that are followed
 
 void nats_engine::follow(const std::string& room, const message_id& after) {
-    asio::post(worker_, [this, room, after, run = run_.load()] {
-        while (is_current(run)) {
-            subscribe(room, after);
+    drop(room);
+    const flag is_over = over_[room] = std::make_shared<std::atomic<bool>>(false);
+    asio::post(worker_, [this, room, after, is_over, run = run_.load()] {
+        while (is_current(run) && !*is_over) {
+            subscribe(room, after, is_over);
             if (followed_.contains(room)) return;
             nats_Sleep(100);
         }
@@ -235,13 +234,22 @@ void nats_engine::follow(const std::string& room, const message_id& after) {
 }
 
 void nats_engine::unfollow(const std::string& room) {
+    drop(room);
     asio::post(worker_, [this, room] { followed_.erase(room); });
 }
 
-void nats_engine::subscribe(const std::string& room, const message_id& after) {
+/// What NATS still has for it goes no further.
+void nats_engine::drop(const std::string& room) {
+    const auto found = over_.find(room);
+    if (found == over_.end()) return;
+    found->second->store(true);
+    over_.erase(found);
+}
+
+void nats_engine::subscribe(const std::string& room, const message_id& after, const flag& is_over) {
     followed_.erase(room);
     auto fresh = std::make_unique<subscription>();
-    auto kept = std::make_unique<subscription::closure>(this, room, after.epoch, fresh->is_over);
+    auto kept = std::make_unique<subscription::closure>(this, room, after.epoch, is_over);
     const auto on_message = [](natsConnection*, natsSubscription*, natsMsg* message, void* data) {
         const auto& known = *static_cast<subscription::closure*>(data);
         nats_engine& self = *known.of;

@@ -39,6 +39,7 @@ public:
 
 private:
     struct subscription;
+    using flag = std::shared_ptr<std::atomic<bool>>;
     using subscriptions = std::map<std::string, std::unique_ptr<subscription>>;
 
     void change(bool is_up);
@@ -47,7 +48,8 @@ private:
     [[nodiscard]] bool is_current(std::uint64_t run) const noexcept { return run_.load() == run; }
     [[nodiscard]] std::optional<message_id> look_up(const std::string& room);
     [[nodiscard]] recalled read_back(const std::string& room, const message_id& after);
-    void subscribe(const std::string& room, const message_id& after);
+    void subscribe(const std::string& room, const message_id& after, const flag& is_over);
+    void drop(const std::string& room);
 
     asio::io_context& loop_;
     const std::string url_;
@@ -57,7 +59,8 @@ private:
     std::atomic<std::uint64_t> run_{0}; ///< changes when a connection ends
     std::atomic<bool> is_closed_{false};
     std::counting_semaphore<> slots_{messages_at_once};
-    subscriptions followed_; ///< the worker's
+    subscriptions followed_;           ///< the worker's
+    std::map<std::string, flag> over_; ///< of what is followed: set as soon as it is not
     bool is_up_ = false;
     asio::thread_pool worker_{1};
 };
