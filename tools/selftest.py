@@ -324,7 +324,7 @@ class Readme(House):
         block = "<!-- compile: part -->\n```cpp\n#include <no_such_library.h>\n```\n"
         self.write("tests/readme/part.cpp", "@BLOCK@\n")
         self.one(self.judge(block), "does not compile")
-        self.write("tests/readme/part.cpp", "#if __has_include(<no_such_library.h>)\n@BLOCK@\n#endif\n")
+        self.write("tests/readme/part.cpp", "#if __has_include(<no_such_library.h>)\n@WHOLE@\n#endif\n")
         self.assertEqual(self.judge(block), [])
 
 
