@@ -75,7 +75,7 @@ def examine(number, what, change, name, work):
     for _ in range(5):  # some need a message at the wrong moment
         problem, _ = run(act, program, False)
         if problem:
-            return problem.strip().splitlines()[-1][:100]
+            return problem.strip().splitlines()[0][:100]
     return None
 
 
