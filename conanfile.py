@@ -20,7 +20,12 @@ class WsoloConan(ConanFile):
     exports_sources = "include/*", "LICENSE"
     no_copy_source = True
     # What the adapters of these names need; wsolo itself needs nothing.
-    libraries = {"asio": "asio/[>=1.22 <2]", "boost": "boost/[>=1.74 <2]"}
+    libraries = {
+        "asio": "asio/[>=1.22 <2]",
+        "boost": "boost/[>=1.74 <2]",
+        "libuv": "libuv/[>=1.19 <2]",
+        "openssl": "openssl/[>=1.1.1 <4]",
+    }
     options = {f"with_{name}": [True, False] for name in libraries}
     default_options = {name: False for name in options}
 

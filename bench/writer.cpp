@@ -3,11 +3,13 @@
 //
 // Cases null, socketpair, tcp: frames/s, and beside them NAME_cpu (CPU ns a frame, the peer's excluded) and
 // NAME_calls (system calls a frame, see support/syscalls.hpp). latency: open loop at 10, 50 and 90 % of each
-// one's own saturation. capture: what a producer is kept for. slow_reader, idle, broadcast: memory.
+// one's own saturation. capture: what a producer is kept for. slow_reader, idle, broadcast: memory. send_idle, send_1000:
+// one thread that sends and writes, each time or after a thousand.
 // --all adds 8 and 16 producers.
 
 #include "support/writer_latency.hpp"
 #include "support/writer_memory.hpp"
+#include "support/writer_sends.hpp"
 #include "support/writers_mutex.hpp"
 #include "support/writers_wsolo.hpp"
 #ifdef WSOLO_BENCH_MOODYCAMEL
@@ -76,6 +78,8 @@ public:
         slow_reader();
         idle();
         broadcast();
+        sends("send_idle", 1);
+        sends("send_1000", 1000);
     }
 
 private:
@@ -178,6 +182,27 @@ private:
                 {{"wsolo_shared", [=] { return figures(bench::measure_broadcast(count, payload, true)); }},
                  {"wsolo_copied", [=] { return figures(bench::measure_broadcast(count, payload, false)); }},
                  {"mutex_swap", [=] { return figures(bench::measure_swapped_broadcast(count, payload)); }}});
+        }
+    }
+
+    void sends(const std::string& name, std::size_t burst) {
+        const std::size_t count = suite_.quick() ? 10'000 : 1'000'000;
+        const auto each = [name](double ns) { return std::vector<figure>{{name, "ns/frame", ns}}; };
+        for (const std::size_t size : {std::size_t{13}, payloads[1], payloads[2]}) {
+            if (burst * size > bench::backlog_bytes / 2) continue;
+            const std::vector<std::byte> payload(size, std::byte{'x'});
+            const auto copied = [=] {
+                return each(bench::measure_sends(
+                    count, burst, [&](bench::bare_writer& to) { return to.send_binary(payload); }));
+            };
+            const auto shared = [=] {
+                const auto frame = wsolo::make_shared_frame(wsolo::opcode::binary, payload);
+                return each(bench::measure_sends(count, burst,
+                                                 [&](bench::bare_writer& to) { return to.send(*frame); }));
+            };
+            const auto swapped = [=] { return each(bench::measure_swapped_sends(count, burst, payload)); };
+            suite_.observe(name, size, 1,
+                           {{"wsolo_copied", copied}, {"wsolo_shared", shared}, {"mutex_swap", swapped}});
         }
     }
 

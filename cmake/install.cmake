@@ -1,5 +1,5 @@
-# cmake --install: the headers, and a package for find_package(wsolo CONFIG). Headers only, so one version file serves
-# every architecture.
+# cmake --install: the headers, a package for find_package(wsolo CONFIG), and one for pkg-config. Headers only, so one
+# version file serves every architecture.
 
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
@@ -23,4 +23,6 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/wsoloConfigVersion.cmake
     VERSION "${PROJECT_VERSION}" COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES "${PROJECT_SOURCE_DIR}/cmake/wsoloConfig.cmake" "${PROJECT_BINARY_DIR}/wsoloConfigVersion.cmake"
     DESTINATION "${wsolo_package_dir}")
+configure_file("${PROJECT_SOURCE_DIR}/cmake/wsolo.pc.in" "${PROJECT_BINARY_DIR}/wsolo.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/wsolo.pc" DESTINATION "${CMAKE_INSTALL_DATADIR}/pkgconfig")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/wsolo")

@@ -1,5 +1,5 @@
 # Every way to take wsolo in, tried from outside, label package: find_package after an install (and a version that must be
-# refused), add_subdirectory, FetchContent, the single header alone, Conan.
+# refused), pkg-config, add_subdirectory, FetchContent, the single header alone, Meson, Conan.
 
 set(consumer "${CMAKE_CURRENT_SOURCE_DIR}/consumer")
 set(work "${CMAKE_CURRENT_BINARY_DIR}/packages")
@@ -26,6 +26,12 @@ set_tests_properties("${WSOLO_TEST_PREFIX}package.install" PROPERTIES FIXTURES_S
 
 wsolo_add_consumer(find_package -DTAKE=find_package "-DASK=${PROJECT_VERSION}")
 wsolo_add_consumer(refuses_version_99 -DTAKE=find_package -DASK=99)
+find_package(PkgConfig QUIET)
+if(PKG_CONFIG_FOUND)
+    wsolo_add_consumer(pkg_config -DTAKE=pkg_config "-DASK=${PROJECT_VERSION}")
+    set_tests_properties("${WSOLO_TEST_PREFIX}package.pkg_config" PROPERTIES FIXTURES_REQUIRED wsolo_installed
+        ENVIRONMENT "PKG_CONFIG_PATH=${prefix}/share/pkgconfig")
+endif()
 set_tests_properties("${WSOLO_TEST_PREFIX}package.find_package" "${WSOLO_TEST_PREFIX}package.refuses_version_99"
     PROPERTIES FIXTURES_REQUIRED wsolo_installed)
 set_tests_properties("${WSOLO_TEST_PREFIX}package.refuses_version_99" PROPERTIES
@@ -34,6 +40,15 @@ set_tests_properties("${WSOLO_TEST_PREFIX}package.refuses_version_99" PROPERTIES
 wsolo_add_consumer(add_subdirectory -DTAKE=add_subdirectory)
 wsolo_add_consumer(fetch_content -DTAKE=fetch_content)
 wsolo_add_consumer(single_header -DTAKE=single_header)
+
+find_program(WSOLO_MESON meson HINTS "${PROJECT_SOURCE_DIR}/build/venv/bin")
+if(WSOLO_MESON)
+    wsolo_add_package_test(meson "${CMAKE_COMMAND}" -E env "CXX=${CMAKE_CXX_COMPILER}"
+        "${CMAKE_COMMAND}" "-DMESON=${WSOLO_MESON}" "-DROOT=${PROJECT_SOURCE_DIR}" "-DWORK=${work}"
+        -P "${consumer}/meson.cmake")
+else()
+    message(STATUS "wsolo: meson was not found, the test package.meson is left out")
+endif()
 
 find_program(WSOLO_CONAN conan HINTS "${PROJECT_SOURCE_DIR}/build/venv/bin")
 if(WSOLO_CONAN)

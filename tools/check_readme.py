@@ -6,7 +6,8 @@ A ```cpp block is preceded by a comment that says what to do with it:
     <!-- compile: NAME -->            as tests/readme/NAME.cpp frames it, or alone when there is no such file
     <!-- not compiled: REASON -->     somebody else's code, or a sketch
 
-A frame holds one line `@BLOCK@`, which the block replaces; the block's #include lines move to the frame's top.
+A frame holds one line `@BLOCK@`, which the block replaces; the block's #include lines move to the frame's top. With `@WHOLE@`
+they stay where they are: in an `#if` that asks for their library.
 
     tools/check_readme.py --work FOLDER -- COMPILER FLAGS...
 """
@@ -56,10 +57,13 @@ def frame(root: Path, block: Block) -> List[str]:
     path = root / "tests" / "readme" / f"{block.name}.cpp"
     if not path.is_file():
         return block.lines
+    lines = read_lines(path)
+    if any(line.strip() == "@WHOLE@" for line in lines):
+        return [each for line in lines for each in (block.lines if line.strip() == "@WHOLE@" else [line])]
     includes = [line for line in block.lines if INCLUDE.match(line)]
     rest = [line for line in block.lines if not INCLUDE.match(line)]
     text: List[str] = list(includes)
-    for line in read_lines(path):
+    for line in lines:
         text += rest if line.strip() == "@BLOCK@" else [line]
     return text
 

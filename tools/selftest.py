@@ -314,6 +314,18 @@ class Readme(House):
         self.write("tests/readme/part.cpp", "std::size_t f(int one) {\n@BLOCK@\n}\n")
         self.assertEqual(self.judge("<!-- compile: part -->\n" + block), [])
         self.one(self.judge(""), "no block of that name")
+        whole = "<!-- compile: part -->\n```cpp\n#include <not/here.hpp>\n```\n"
+        self.write("tests/readme/part.cpp", "#if __has_include(<not/here.hpp>)\n@BLOCK@\n#endif\n")
+        self.one(self.judge(whole), "does not compile")
+        self.write("tests/readme/part.cpp", "#if __has_include(<not/here.hpp>)\n@WHOLE@\n#endif\n")
+        self.assertEqual(self.judge(whole), [])
+
+    def test_a_missing_library(self) -> None:
+        block = "<!-- compile: part -->\n```cpp\n#include <no_such_library.h>\n```\n"
+        self.write("tests/readme/part.cpp", "@BLOCK@\n")
+        self.one(self.judge(block), "does not compile")
+        self.write("tests/readme/part.cpp", "#if __has_include(<no_such_library.h>)\n@BLOCK@\n#endif\n")
+        self.assertEqual(self.judge(block), [])
 
 
 if __name__ == "__main__":

@@ -7036,7 +7036,7 @@ private:
 // The reader's machine without its key source: frames become messages, fragments, control frames, or the end.
 //
 // Laws of this file:
-// - One buffer holds what a read cut: the message so far, and behind it the control frame so far. Data cannot
+// - One buffer holds what a read cut: the message so far, and after it the control frame so far. Data cannot
 //   come while a control frame is unfinished, so the second is always the tail.
 // - What the last event pointed to is given back only when the next one is asked for.
 
@@ -7188,7 +7188,7 @@ private:
         const result<close_body> parsed = parse_close_body(unmasked_bytes(body));
         if (!parsed) return fail(parsed.error(), found);
         phase = read_phase::peer_closed;
-        // A message cut off by the Close goes with it. A Close that was kept behind it is moved away from it first.
+        // A message cut off by the Close goes with it. A Close that was kept after it is moved away from it first.
         if (!delivered_) {
             kept_.release();
         } else if (tail_at_ != 0) {
@@ -7203,7 +7203,7 @@ private:
         return true;
     }
 
-    /// `unread`: how many bytes of the part that came last lie behind what broke the rule.
+    /// `unread`: how many bytes of the part that came last lie after what broke the rule.
     bool fail(errc broken, event& found, std::size_t unread = 0) noexcept {
         ignored += unread;
         phase = read_phase::failed;
@@ -7230,14 +7230,14 @@ private:
         has_looked_ = false;
     }
 
-    /// The bad byte is the first behind those that were valid, unless the text only stops too early.
+    /// The bad byte is the first after those that were valid, unless the text only stops too early.
     [[gnu::noinline]] bool fail_text(const utf8_validator& text, std::uint64_t before, std::size_t size,
                                      event& found) noexcept {
         const auto taken = static_cast<std::size_t>(text.valid_up_to() - before);
         return fail(errc::invalid_utf8, found, taken < size ? size - taken - 1 : 0);
     }
 
-    /// What comes behind the end of the connection; after give_up() first the failure itself.
+    /// What comes after the end of the connection; after give_up() first the failure itself.
     bool refuse(mutable_bytes& input, event& found) noexcept {
         ignored += input.size();
         input = {};
@@ -7313,7 +7313,7 @@ private:
 // - Every split of the input gives the same messages, control frames and failure.
 // - A message that lies whole in the input is handed out where it lies, unmasked in place. One that does not
 //   is put together in memory that grows only by bytes that arrived; a control frame cut by a read is kept
-//   behind it.
+//   after it.
 // - Nothing is written and no clock is read. What this side owes the peer is part of the event.
 // - Once the peer closed, or the reading failed, nothing of an unfinished message is kept.
 // - No input is lost in silence: what follows a Close or a failure is counted, and a loop left early must
@@ -7386,7 +7386,7 @@ public:
     [[nodiscard]] errc error() const noexcept { return state_.error; }
     /// Whether more input can give more events: neither the peer's Close nor a failure was read.
     [[nodiscard]] bool open() const noexcept { return state_.phase == detail::read_phase::open; }
-    /// Bytes that came behind the peer's Close or a failure, or were given up; they were not looked at.
+    /// Bytes that came after the peer's Close or a failure, or were given up; they were not looked at.
     [[nodiscard]] std::uint64_t ignored() const noexcept { return state_.ignored; }
 
 private:
@@ -10158,7 +10158,8 @@ enum class end_of_write : std::uint8_t {
 ///   than offered. A non-blocking transport ignores the deadline and answers would_block; a blocking one
 ///   waits until the deadline and answers timed_out. The parts are valid during the call only; there is at
 ///   least one, none is empty.
-/// - `finish(why)`: called exactly once, as the writer's last call: a notice. Only `aborted` asks for something.
+/// - `finish(why)`: called exactly once, as the writer's last call: a notice. Only `aborted` asks for something. (A connection
+///   whose handshake failed had no writer: disconnect() is all that is called.)
 template <class T>
 concept transport = requires(T& connection, std::span<const const_bytes> parts, time_point deadline) {
     { connection.write(parts, deadline) } -> std::same_as<io_result>;
@@ -10168,7 +10169,8 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
 /// A transport whose byte stream can be ended in two steps, by the owner of the connection (an endpoint, or the user of a
 /// stream_end) and after the writer's finish(), in the thread that pumps:
 /// - `end_output()`: our FIN. The peer's bytes can still be read. At most once.
-/// - `disconnect()`: both directions end. At most once, last.
+/// - `disconnect()`: both directions end. At most once, last; but before finish() where cancel_write() did not end a write in
+///   flight: that ends it, by its `done`.
 /// It may have `unsent()` as well: how many bytes it took that the peer has not acknowledged yet. Then a peer that takes
 /// what lies in the system's buffer is known to be alive.
 template <class T>
@@ -10234,7 +10236,7 @@ private:
 ///   during the call only, the bytes that it names until `done`. A transport that can bound a write itself
 ///   ends it at the deadline with timed_out; another ignores the deadline: pump() looks.
 /// - `cancel_write()`: the write in flight is to end soon, by its `done`, with what it took. At most once for
-///   each; may do nothing, then the writer waits.
+///   each; may do nothing, then the writer waits (and an endpoint calls disconnect()).
 /// - `finish(why)`: as a transport's, with no write in flight, but for a writer that is destroyed with one.
 template <class T>
 concept completion_transport =
@@ -13816,7 +13818,7 @@ private:
     }
 
     [[nodiscard]] constexpr bool is_fin_due() const noexcept {
-        if (output_ != output::drained) return false;
+        if (output_ != output::drained || gone_told_) return false;
         return is_gone() || input_ == input::unreadable || (input_ == input::closed && self_ == role::server);
     }
 
@@ -14106,9 +14108,9 @@ public:
             code = code_;
             reason_size = reason_size_;
             std::memcpy(reason, reason_, reason_size);
-            within = done_by_ == no_deadline     ? duration::zero() // no bound
-                     : done_by_ - now < shortest ? shortest
-                                                 : done_by_ - now;
+            within = done_by_ == no_deadline                    ? duration::zero() // no bound
+                     : done_by_ < deadline_after(now, shortest) ? shortest
+                                                                : done_by_ - now;
         }
         const errc error = one.close(code, {reason, reason_size}, within);
         if (error != errc::none && error != errc::closed) one.abort(error); // it ends in any case
@@ -14116,6 +14118,7 @@ public:
 
     /// Leaves it to the member's own loop, unless the group was hurried meanwhile: then it begins now.
     void close_later(member& one, time_point at, time_point now) {
+        if (at == no_deadline) at -= duration(1); // as late as can be: "never" would leave it out
         bool is_late = false;
         {
             const scoped_hold hold(lock_);
@@ -14234,7 +14237,7 @@ private:
 // Who is there: connections of any type, in any number of loops and threads, that are sent to together and closed together.
 //
 //     wsolo::connection_group everyone;
-//     auto seat = everyone.join(connection.handle());              // an endpoint's own loop; it leaves with its seat
+//     const wsolo::errc joined = connection.join(everyone);        // in the connection's own loop; it leaves at its end
 //     everyone.send_text("tick");                                  // any thread; one frame for all
 //     everyone.close_all(wsolo::close_code::service_restart, "deploy", 30s, 20s);
 //     const wsolo::errc how = everyone.wait(deadline);             // until the last one has left; then report()
@@ -14244,7 +14247,8 @@ private:
 //   go holds up neither the sender nor the other members.
 // - No member is kept alive, and none is called under a lock. A member that is destroyed leaves.
 // - It starts no thread and sets no timer: closes that are spread over time are begun by each member's own loop, at the
-//   deadline that its seat tells it.
+//   deadline that its seat tells it. An endpoint sees to that itself. What is a member by join(handle) calls tick() of the seat
+//   that it gets in each turn, comes at its deadline(), and calls leave(how) at its end.
 // - Once it closes, no one joins.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -14770,6 +14774,8 @@ class head_output {
 public:
     /// What is to leave. Filled once, before the first step().
     [[nodiscard]] byte_buffer& bytes() noexcept { return bytes_; }
+    /// How many of them have left.
+    [[nodiscard]] std::size_t taken() const noexcept { return at_; }
 
     head_status step(Transport& to, time_point by, Owner&) {
         while (at_ < bytes_.size()) {
@@ -14824,6 +14830,7 @@ public:
     }
 
     [[nodiscard]] byte_buffer& bytes() noexcept { return bytes_; }
+    [[nodiscard]] std::size_t taken() const noexcept { return flight_ == nullptr ? 0 : flight_->at; }
 
     head_status step(Transport& to, time_point by, Owner& owner) {
         if (flight_ == nullptr) {
@@ -14957,11 +14964,12 @@ public:
         by = deadline_after(at, grace_);
         return false;
     }
-    /// As long as a write may stand, and what the minimum rate makes of its size.
+    /// As long as a write may stand, and what the minimum rate makes of its size. Without one each progress earns a fresh
+    /// timeout.
     void bound_output() {
         const writer_timeouts& times = parts.options.writing.timeouts;
-        const time_point least = deadline_after(now(), bound_of(times.write));
-        by = least == no_deadline ? least : extended(least, out.bytes().size(), times.min_rate);
+        by = deadline_after(now(), bound_of(times.write));
+        if (by != no_deadline && times.min_rate != 0) by = extended(by, out.bytes().size(), times.min_rate);
     }
 
     // ---- a turn
@@ -14986,6 +14994,8 @@ public:
 
     [[nodiscard]] weak_handle handle() const noexcept { return anchor_.handle(); }
     void ask() { static_cast<void>(ask_for_a_turn(parts.hook)); }
+    /// Waits for those that are inside ask(): from now on there are none, and `parts` may be moved.
+    void part() noexcept { anchor_ = {}; }
 
     Parts parts;
     head_output<transport_type, opening, Traits> out;
@@ -15003,7 +15013,9 @@ public:
 private:
     void write() {
         const time_point tried = now();
+        const std::size_t before = out.taken();
         const head_status left = out.step(parts.connection, by, *this);
+        if (out.taken() != before && parts.options.writing.timeouts.min_rate == 0) bound_output();
         if (left == head_status::failed) return give_up(errc::write_failed);
         if (left == head_status::blocked) return tried >= by ? give_up(errc::write_timed_out) : void();
         is_writing = false;
@@ -15321,15 +15333,22 @@ public:
     void start_write(std::span<const const_bytes> parts, time_point deadline, write_done done)
         requires completion_transport<Transport>
     {
-        transferred_ += started_;
-        started_ = 0;
-        for (const const_bytes part : parts) started_ += part.size();
+        transferred_ += last_.bytes;
+        last_ = {};
+        for (const const_bytes part : parts) last_.bytes += part.size();
         to_.start_write(parts, deadline, std::move(done));
     }
     void cancel_write()
         requires completion_transport<Transport>
     {
+        last_.is_cancelled = true;
         to_.cancel_write();
+    }
+    /// Whether the last write that was started was cancelled: it may have ended since.
+    [[nodiscard]] bool is_cancelled() const noexcept
+        requires completion_transport<Transport>
+    {
+        return last_.is_cancelled;
     }
     void finish(end_of_write why) { to_.finish(why); }
 
@@ -15349,9 +15368,15 @@ public:
     [[nodiscard]] Transport& transport_itself() noexcept { return to_; }
 
 private:
+    struct started {
+        std::uint64_t bytes = 0;
+        bool is_cancelled = false;
+    };
+    struct nothing {};
+
     [[no_unique_address]] Transport to_;
     std::uint64_t transferred_ = 0;
-    std::uint64_t started_ = 0; ///< by the write in flight
+    [[no_unique_address]] std::conditional_t<completion_transport<Transport>, started, nothing> last_{};
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15360,8 +15385,8 @@ private:
 // The Close that an endpoint owes its peer: it leaves when the messages before it are handled, or at a deadline.
 //
 // Laws of this file:
-// - Owed is a reply to the peer's Close or to what it broke, or the word that its stream ended without one.
-// - It takes memory only while it is owed. Without memory it can't wait: owe() gives it back.
+// - Owed is a reply to the peer's Close or to what it broke, or a Close of this side's for an error. The first one stands.
+// - A reply takes memory only while it is owed. Without memory it can't wait: owe() gives it back.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -15369,28 +15394,32 @@ class owed_close {
 public:
     /// False: there was no memory, and it is to be answered now.
     [[nodiscard]] bool owe(const control_frame& reply, time_point by) noexcept {
+        if (is_owed()) return true;
         by_ = by;
         reply_.reset(new (std::nothrow) control_frame(reply));
         return reply_ != nullptr;
     }
-    void owe_lost(time_point by) noexcept {
+    void owe(errc why, time_point by) noexcept {
+        if (is_owed()) return;
         by_ = by;
-        is_lost_ = true;
+        error_ = why;
     }
 
     [[nodiscard]] bool is_due(bool messages_are_over, time_point now) const noexcept {
-        return (reply_ || is_lost_) && (messages_are_over || now >= by_);
+        return is_owed() && (messages_are_over || now >= by_);
     }
     /// When it leaves at the latest.
-    [[nodiscard]] time_point deadline() const noexcept { return reply_ || is_lost_ ? by_ : no_deadline; }
+    [[nodiscard]] time_point deadline() const noexcept { return is_owed() ? by_ : no_deadline; }
 
     [[nodiscard]] std::unique_ptr<control_frame> take_reply() noexcept { return std::move(reply_); }
-    [[nodiscard]] bool take_lost() noexcept { return std::exchange(is_lost_, false); }
+    [[nodiscard]] errc take_error() noexcept { return std::exchange(error_, errc::none); }
 
 private:
+    [[nodiscard]] bool is_owed() const noexcept { return reply_ || error_ != errc::none; }
+
     std::unique_ptr<control_frame> reply_;
     time_point by_ = no_deadline;
-    bool is_lost_ = false;
+    errc error_ = errc::none;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15559,7 +15588,8 @@ public:
         bytes_.fetch_add(marked_bytes_.exchange(0));
         count_.fetch_add(marked_count_.exchange(0));
     }
-    /// Nothing waits to be written any more. (What a handler counts only now is too much, until the next mark.)
+    /// Nothing waits to be written any more. (What a handler counts only now is too much, until the next mark; a handler
+    /// that finds it full then asks the loop to look again.)
     void clear() noexcept {
         if (count_.load() == 0) return;
         const std::size_t bytes = bytes_.exchange(0);
@@ -15605,7 +15635,7 @@ private:
 // - readable, and wants.read: receive() what one read brings; its end: end_of_input(); its error: end_of_input(why). In this
 //   order also after a hang-up: what is readable first. While wants.read is false look at none of these (take the socket
 //   out of the poll set, which tells hang-ups unasked): a receive() then is kept, within handling.max_bytes, or fails (1008).
-// - the schedule hook was called; writable, and wants.write; or wants.deadline has passed: run(), after receive().
+// - it was made; the schedule hook was called; writable, and wants.write; or wants.deadline has passed: run(), after receive().
 // - each answers what is wanted until the next call. finished: destroy it, outside of its callbacks, and close the socket.
 //
 // Laws of this file:
@@ -15618,6 +15648,9 @@ private:
 // - The first thing that went wrong names the end, and on_finished() is told of it once.
 
 namespace wsolo::inline WSOLO_ABI {
+
+template <class Opening>
+class basic_connection;
 
 /// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
 struct in_the_loop {};
@@ -15661,6 +15694,12 @@ class endpoint {
     /// In held_, beside a message's number.
     static constexpr std::uint64_t messages_over = std::uint64_t{1} << 63;
     struct nothing {};
+    struct cancelled_write {
+        time_point cut_by = no_deadline; ///< when it is ended by disconnect()
+    };
+    struct whole_writes {};
+    template <class Opening>
+    friend class basic_connection;
 
 public:
     static constexpr role self = Side::self;
@@ -15767,6 +15806,11 @@ public:
     }
     /// wants_message() says yes now.
     void want_messages() { inbox_.rouse(); }
+    /// A coroutine that was resumed by the writer threw: as a handler that does.
+    void fail_messages(errc why) {
+        handled_.close(why);
+        if (!inbox_.close(why)) static_cast<void>(close(close_code::internal_error, to_string(why)));
+    }
     /// The handler takes what is queued, and no more: closes, unless the end has begun.
     void want_no_more_messages() {
         if (inbox_.close()) static_cast<void>(close());
@@ -15833,7 +15877,8 @@ public:
     [[nodiscard]] ending how_it_ended() const noexcept { return ending_.how(out_.report(), inbox_.report()); }
 
 private:
-    /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
+    /// The loop's thread runs this endpoint: what it waited for here would never come. A wait for the writer is told so
+    /// (would_deadlock); one on handled() is only inside of on_message().
     struct in_the_turn {
         explicit in_the_turn(endpoint& of) noexcept : whole(&of), writing(of.out_.loop_scope()) {}
         loop_scope whole, writing;
@@ -15856,6 +15901,8 @@ private:
           inbox_(inbox_hook{this}, options.handling),
           out_(std::forward<Writer>(writer)...) {
         detail::check_hooks<Handler, endpoint>();
+        const in_the_turn inside(
+            *this); // what holds this is not complete: hooks are called by the first run()
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
@@ -15927,7 +15974,7 @@ private:
         has_stopped_reading_ = true;
         end_.on_unreadable(now);
         end_messages();
-        fail(why);
+        owe_end(why, now);
     }
     /// False: it comes faster than it may, and that was the end of reading.
     bool is_in_rate(rate_of which, std::uint64_t count, time_point now) {
@@ -15985,24 +16032,24 @@ private:
         ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
         counters_.bytes_received += found.payload().size();
         byte_buffer bytes;
-        if (!bytes.append(found.payload())) return lose(errc::out_of_memory);
+        if (!bytes.append(found.payload())) return lose(errc::out_of_memory, now);
         const std::size_t size = bytes.size();
         detail::received_item next(message(found.is_text(), std::move(bytes)), handled_);
         const errc refused = inbox_.push(std::move(next), size).error;
         if (refused == errc::none) return;
         next.abandon();
         if (refused == errc::closed) return;
-        if (refused != errc::queue_full) return lose(refused);
+        if (refused != errc::queue_full) return lose(refused, now);
         if constexpr (detail::has_on_refused<Handler, endpoint>)
             guard([&] { handler_.on_refused(*this, next.take_message()); });
     }
 
     /// A message could not be queued, so none after it is; those before it are still handled, unless the inbox
     /// itself says otherwise.
-    void lose(errc why) {
+    void lose(errc why, time_point now) {
         handled_.close(why);
         end_messages();
-        fail(why);
+        owe_end(why, now);
     }
 
     void end_input(errc why, time_point now) {
@@ -16017,7 +16064,7 @@ private:
         if (in_.open()) {
             ending_.blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
             // The other direction can still say what is wrong with that.
-            if (input_error_ == errc::none) owed_.owe_lost(deadline_after(now, end_.close_timeout()));
+            if (input_error_ == errc::none) owe_end(errc::connection_lost, now);
         }
         end_messages();
     }
@@ -16076,7 +16123,10 @@ private:
 
     template <class Call>
     void guard(Call call) {
-        if (!detail::call_hook(call)) lose(errc::handler_failed);
+        if (detail::call_hook(call)) return;
+        handled_.close(errc::handler_failed);
+        end_messages();
+        fail(errc::handler_failed);
     }
 
     // ---- out
@@ -16084,9 +16134,16 @@ private:
     /// Counts what this side's user sent.
     errc count(std::size_t bytes, errc answer) {
         if (answer == errc::none) {
-            if (loop_scope::is_inside(&handled_)) replies_.add(bytes);
+            if (!loop_scope::is_inside(&handled_)) return answer;
+            replies_.add(bytes);
+            if (replies_.is_full() && out_.queued_frames() == 0)
+                wake_or_abort(); // the loop wrote it before it was counted, and sees no room without this
         } else if (answer == errc::queue_full) {
             room_.note_refusal();
+            if constexpr (detail::has_on_room<Handler, endpoint>) {
+                if (out_.queued_frames() == 0)
+                    wake_or_abort(); // the loop wrote all before the refusal was noted, and comes no more
+            }
         }
         return answer;
     }
@@ -16117,11 +16174,19 @@ private:
     void owe_close(const std::optional<control_frame>& reply, time_point now) {
         if (reply && !owed_.owe(*reply, deadline_after(now, end_.close_timeout()))) answer(*reply);
     }
+    void owe_end(errc why, time_point now) {
+        ending_.blame(why);
+        owed_.owe(why, deadline_after(now, end_.close_timeout()));
+    }
     void answer_close(time_point now) {
         if (!owed_.is_due(messages_are_over(), now)) return;
         if (const auto reply = owed_.take_reply()) answer(*reply);
-        if (owed_.take_lost())
+        const errc why = owed_.take_error();
+        if (why == errc::connection_lost) {
             static_cast<void>(close(close_code::protocol_error, "the stream ended without a Close frame"));
+        } else if (why != errc::none) {
+            fail(why);
+        }
     }
 
     // ---- the turn's end
@@ -16190,6 +16255,7 @@ private:
         const pump_result left = out_.pump();
         is_blocked_ = !ends_later && left.status == pump_status::blocked;
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
+        if constexpr (ends_later) bound_cancelled(left.status == pump_status::blocked, now);
         if (out_.queued_frames() == 0) replies_.clear();
         if (replies_.take_room()) {
             const in_the_turn inside(*this);
@@ -16212,6 +16278,17 @@ private:
         replies_.clear();
     }
 
+    /// A write that was cancelled and stands all the same is ended by the disconnect(), at once if all is aborted.
+    void bound_cancelled(bool is_in_flight, time_point now) {
+        const bool stands = is_in_flight && out_.connection().is_cancelled();
+        if (!stands) cancelled_.cut_by = no_deadline;
+        if (!stands) return;
+        if (cancelled_.cut_by == no_deadline) cancelled_.cut_by = deadline_after(now, end_.close_timeout());
+        const bool is_aborted = out_.report().reason != errc::none; // nothing else names it before the end
+        if (now >= cancelled_.cut_by || is_aborted) end_.on_abort();
+        write_deadline_ = end_.is_gone() ? no_deadline : cancelled_.cut_by;
+    }
+
     void tell_room() {
         if constexpr (detail::has_on_room<Handler, endpoint>) {
             if (!room_.is_back(out_)) return;
@@ -16226,7 +16303,7 @@ private:
 
     /// True: it is over.
     bool step_end(time_point now) {
-        if (!writer_is_over_) return false;
+        if (!writer_is_over_ && !end_.is_gone()) return false;
         const std::uint64_t handled = inbox_.report().messages_handled;
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
         const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
@@ -16245,7 +16322,7 @@ private:
             if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
             handler_by_ = deadline_after(now, end_.close_timeout());
         }
-        if (!end_.is_gone()) return false;
+        if (!end_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
         if (messages_are_over()) return true;
         if (handles_on) handler_by_ = deadline_after(now, end_.close_timeout());
         if (now < handler_by_) return false;
@@ -16274,7 +16351,7 @@ private:
         also(end_.deadline());
         also(owed_.deadline());
         also(seat_.deadline());
-        if (end_.is_gone()) also(handler_by_);
+        if (end_.is_gone() && writer_is_over_) also(handler_by_);
         return first;
     }
 
@@ -16289,6 +16366,7 @@ private:
     time_point message_by_ = no_deadline; ///< of an unfinished message
     detail::lazy_deadline told_deadline_;
     time_point handler_by_ = no_deadline; ///< while only a handler is waited for
+    [[no_unique_address]] std::conditional_t<ends_later, cancelled_write, whole_writes> cancelled_{};
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
     detail::owed_close owed_;
@@ -16439,10 +16517,13 @@ protected:
     /// A request that was parsed already, and what follows it.
     template <class Request>
     endpoint_wants take(const Request& parsed, mutable_bytes rest) {
+        if (whole_) return run(); // it came before
         heed_group();
         if (is_asking()) opening_->ask(parsed);
         return turn(rest);
     }
+    /// The handshake is over by another's doing. A group that has closed meanwhile closes it as its own.
+    endpoint_wants take_over(mutable_bytes rest) { return is_asking() ? open(rest) : run(); }
 
 private:
     [[nodiscard]] bool is_asking() const noexcept {
@@ -16474,6 +16555,7 @@ private:
     }
 
     endpoint_wants open(mutable_bytes rest) {
+        opening_->common.part(); // a completion may run the hook that is moved here
         const bool input_is_over = opening_->common.input_is_over;
         const errc input_error = opening_->common.input_error;
         byte_buffer early = std::move(opening_->common.early);
@@ -16484,6 +16566,7 @@ private:
         whole_.emplace(std::move(from.connection), std::move(from.hook), std::move(from.handler),
                        from.options, std::move(from.side), std::move(from.work));
         if constexpr (detail::has_on_upgraded<decltype(parts::handler), endpoint_type>) {
+            const typename endpoint_type::in_the_turn inside(*whole_); // its run() comes below
             if (!detail::call_hook([&] { whole_->handler().on_upgraded(*whole_); }))
                 whole_->abort(errc::handler_failed);
         }
@@ -16643,7 +16726,8 @@ client_connection(Transport, Schedule, Handler, client_request, client_options)
 // Laws of this file:
 // - Whatever a peer sends, it gets one answer. Any but a 101 ends the connection, and arrives although the peer goes on
 //   sending: what it sends is read and thrown away, within end_options' bounds.
-// - A request that another server parsed is judged by the same code, and answered in the same way.
+// - A request that another server parsed is judged by the same code, and answered in the same way. What another server has
+//   answered, too, begins open.
 // - Bytes that follow the request belong to the endpoint.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -16764,6 +16848,9 @@ public:
     endpoint_wants take_request(const http_request& parsed, mutable_bytes leftover = {}) {
         return this->take(parsed, leftover);
     }
+    /// A connection that is open: another server has judged the request (judge()) and answered it by 101, or in HTTP/2 by 200
+    /// (accept_answer()). Instead of a first receive(); on_request is not called.
+    endpoint_wants take_upgraded(mutable_bytes leftover = {}) { return this->take_over(leftover); }
 };
 
 template <class Transport, class Schedule, class Handler>

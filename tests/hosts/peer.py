@@ -60,7 +60,8 @@ class Peer:
                 self.incoming.write(data)
 
     def _flush(self):
-        if data := self.outgoing.read():
+        data = self.outgoing.read()
+        if data:  # sending nothing fails, too, after the end of the output
             self.socket.sendall(data)
 
     def send(self, *pieces):

@@ -124,9 +124,9 @@ FAULTS = {
     "loses what follows the request": "glued_frames",
     "takes a request only whole": "request_in_pieces",
     "takes any path": "plain_http",
-    "waits for ever": "endless_request close_unanswered never_reads_echoes never_reads_pushes ping_flood",
+    "waits for ever": "endless_request close_unanswered never_reads_echoes never_reads_pushes",
     "holds all": "never_reads_echoes never_reads_pushes",
-    "blocks": "never_reads_echoes never_reads_pushes ping_flood",
+    "blocks": "never_reads_echoes never_reads_pushes",
     "knows no half-close": "half_close",
     "leaks": "resets forty",
     "drops all at SIGTERM": "stop_when_idle stop_amid_pushes stop_with_unread_pushes",
@@ -164,7 +164,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=8, help="cases at once")
     parser.add_argument("--only", default=[], action="append", metavar="CASE", help="cases whose name contains this")
     parser.add_argument("--teeth", metavar="WRONG_HOST", help="shows each case a host that must not pass it")
-    parser.add_argument("--write", help="a document whose part `hosts` is replaced by the table")
+    parser.add_argument("--write", help="a document whose part `hosts`, or `hosts over tls`, is replaced by the table")
     parser.add_argument("hosts", nargs="*", metavar="NAME=PROGRAM", help="a program may be followed by words of its own")
     options = parser.parse_args()
     if options.teeth:
@@ -199,7 +199,7 @@ def main():
     print()
     print(table := markdown_table(("case", *hosts), rows))
     if options.write:
-        write_into(options.write, "hosts", table)
+        write_into(options.write, "hosts over tls" if tls else "hosts", table)
     failures = sum(problem is not None for problem in results.values())
     print(f"\n{len(results)} cases, {failures} failures, {time.monotonic() - began:.0f} s")
     return 1 if failures else 0

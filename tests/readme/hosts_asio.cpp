@@ -1,4 +1,4 @@
 // The program in docs/hosts/asio.md, where Asio is.
 #if __has_include(<asio.hpp>)
-@BLOCK@
+@WHOLE@
 #endif

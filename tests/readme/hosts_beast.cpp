@@ -1,4 +1,4 @@
 // The program in docs/hosts/beast.md, where Boost is.
 #if __has_include(<boost/beast.hpp>)
-@BLOCK@
+@WHOLE@
 #endif

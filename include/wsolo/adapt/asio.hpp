@@ -16,8 +16,9 @@
 // - Its operations hold the connection: the timer's wait until the end, a read and a write while they are under way. So it
 //   keeps its context running, and nothing of it, an ssl::stream least of all, goes before what uses it. When the context is
 //   destroyed first, its connections are cut off by that.
-// - One read, one write and one timer at a time. A write names the writer's own bytes. A socket is waited for, and read into a
-//   buffer of the thread's; what is above a socket is read into `read_buffer` bytes of the connection's own.
+// - One read, one write and one timer at a time. A write names the writer's own bytes. A socket is written to and read from as
+//   soon as it can be, into a buffer of the thread's; what is above a socket by Asio's operations, and is read into `read_buffer`
+//   bytes of the connection's own.
 // - TLS begins with a handshake, which is nothing when it was made before, and ends with close_notify. All of that is bounded.
 
 #include "../endpoint/client_connection.hpp"
@@ -128,9 +129,21 @@ private:
     return error == net::error::eof || std::string_view(error.category().name()) == "asio.ssl.stream";
 }
 
-/// The transport: it asks the session to write.
+/// The transport of a socket: a write is over when it returns.
 template <class Session>
-struct wire {
+struct socket_wire {
+    io_result write(std::span<const const_bytes> parts, time_point) { return session->write(parts); }
+    void finish(end_of_write) noexcept {}
+    void end_output() { session->end_output(); }
+    void disconnect() { session->disconnect(); }
+    [[nodiscard]] std::size_t unsent() const noexcept { return session->unsent(); }
+
+    Session* session;
+};
+
+/// The transport of other streams: a write says later that it is over.
+template <class Session>
+struct stream_wire {
     void start_write(std::span<const const_bytes> parts, time_point, write_done done) {
         session->start_write(parts, std::move(done));
     }
@@ -142,6 +155,31 @@ struct wire {
 
     Session* session;
 };
+
+/// The parts of a write as Asio wants them, without memory of their own.
+template <std::size_t Most>
+class gathered {
+public:
+    using value_type = net::const_buffer;
+    using const_iterator = const net::const_buffer*;
+    explicit gathered(std::span<const const_bytes> parts) noexcept {
+        for (const const_bytes part : parts.first(parts.size() < Most ? parts.size() : Most))
+            buffers_[count_++] = net::const_buffer(part.data(), part.size());
+    }
+    [[nodiscard]] const_iterator begin() const noexcept { return buffers_.data(); }
+    [[nodiscard]] const_iterator end() const noexcept { return buffers_.data() + count_; }
+
+private:
+    std::array<net::const_buffer, Most> buffers_;
+    std::size_t count_ = 0;
+};
+
+/// Neither success nor failure of an operation that does not wait.
+[[nodiscard]] inline bool says_not_now(const error_code& error) noexcept {
+    return error == net::error::would_block || error == net::error::try_again ||
+           error == net::error::interrupted || error == net::error::no_buffer_space ||
+           error == net::error::no_memory;
+}
 
 template <class Session>
 struct wake {
@@ -175,9 +213,9 @@ struct untold {
 template <class Stream, role Self, class Handler, class Told>
 class session final : public std::enable_shared_from_this<session<Stream, Self, Handler, Told>> {
     using hooks = seated<session, Handler>;
-    using connection =
-        std::conditional_t<Self == role::server, server_connection<wire<session>, wake<session>, hooks>,
-                           client_connection<wire<session>, wake<session>, hooks>>;
+    using wire = std::conditional_t<is_socket<Stream>, socket_wire<session>, stream_wire<session>>;
+    using connection = std::conditional_t<Self == role::server, server_connection<wire, wake<session>, hooks>,
+                                          client_connection<wire, wake<session>, hooks>>;
     using executor = std::decay_t<decltype(std::declval<Stream&>().get_executor())>;
     using timer = net::basic_waitable_timer<std::chrono::steady_clock,
                                             net::wait_traits<std::chrono::steady_clock>, executor>;
@@ -198,7 +236,7 @@ public:
           linger_(bound_of(options.ending.linger_timeout)),
           group_(group),
           told_(std::move(told)),
-          ws_(wire<session>{this}, wake<session>{this}, hooks{std::move(handler), this}, rest..., options) {}
+          ws_(wire{this}, wake<session>{this}, hooks{std::move(handler), this}, rest..., options) {}
     session(const session&) = delete;
     session& operator=(const session&) = delete;
 
@@ -229,12 +267,13 @@ public:
 
     // ---- the connection's
 
-    /// The schedule hook. Any thread.
+    /// The schedule hook. Any thread, which holds the connection by a guard of its own and must not be the one to destroy it: what
+    /// it takes hold of goes to the executor whole.
     bool ask() {
-        const auto self = this->weak_from_this().lock();
-        if (!self) return false;
         if (is_asked_.exchange(true, std::memory_order_acq_rel)) return true;
-        net::post(stream_.get_executor(), [self] { self->turn(); });
+        auto self = this->weak_from_this().lock();
+        if (!self) return false;
+        net::post(stream_.get_executor(), [self = std::move(self)] { self->turn(); });
         return true;
     }
 
@@ -248,12 +287,22 @@ public:
         return error == errc::none;
     }
 
-    void start_write(std::span<const const_bytes> parts, write_done done) {
+    io_result write(std::span<const const_bytes> parts)
+        requires is_socket<Stream>
+    {
+        error_code error;
+        const std::size_t bytes = stream_.write_some(gathered<64>(parts), error);
+        if (!error) return {bytes == 0 ? io_status::would_block : io_status::ok, bytes, 0};
+        return {says_not_now(error) ? io_status::would_block : io_status::failed, 0, error.value()};
+    }
+    void start_write(std::span<const const_bytes> parts, write_done done)
+        requires(!is_socket<Stream>)
+    {
         write_over over{this->shared_from_this(), std::move(done)};
         if (parts.size() == 1)
             return stream_.async_write_some(net::const_buffer(parts[0].data(), parts[0].size()),
                                             std::move(over));
-        stream_.async_write_some(gathered(parts), std::move(over));
+        stream_.async_write_some(gathered<16>(parts), std::move(over));
     }
     /// The write in flight ends; a read does too, and begins again.
     void cancel_operations() noexcept {
@@ -284,24 +333,6 @@ public:
 private:
     using Socket = std::remove_reference_t<decltype(socket_of(std::declval<Stream&>()))>;
     static_assert(is_socket<Socket>, "the lowest layer of a stream is a socket");
-
-    static constexpr std::size_t max_parts = 16;
-    /// A buffer sequence that needs no memory of its own.
-    class gathered {
-    public:
-        using value_type = net::const_buffer;
-        using const_iterator = const net::const_buffer*;
-        explicit gathered(std::span<const const_bytes> parts) noexcept {
-            for (const const_bytes part : parts.first(parts.size() < max_parts ? parts.size() : max_parts))
-                buffers_[count_++] = net::const_buffer(part.data(), part.size());
-        }
-        [[nodiscard]] const_iterator begin() const noexcept { return buffers_.data(); }
-        [[nodiscard]] const_iterator end() const noexcept { return buffers_.data() + count_; }
-
-    private:
-        std::array<net::const_buffer, max_parts> buffers_;
-        std::size_t count_ = 0;
-    };
 
     struct write_over {
         void operator()(const error_code& error, std::size_t bytes) {
@@ -367,6 +398,12 @@ private:
         if (wants.finished) return finish();
         if (wants.deadline != timer_.expiry()) timer_.expires_at(wants.deadline);
         if (is_wanted_ && !is_reading_ && !is_saying_goodbye()) read();
+        if (is_socket<Stream> && wants.write && !std::exchange(is_writing_, true))
+            socket_of(stream_).async_wait(Socket::wait_write,
+                                          [self = this->shared_from_this()](const error_code&) {
+                                              self->is_writing_ = false;
+                                              self->turn();
+                                          });
     }
 
     /// The timer always waits, so that the connection is held to its end; a new time ends a wait, and it waits again.
@@ -420,9 +457,7 @@ private:
         error_code error = failure;
         std::size_t bytes = 0;
         if (!error) bytes = socket_of(stream_).read_some(net::buffer(room.data(), room.size()), error);
-        if (error == net::error::would_block || error == net::error::try_again ||
-            error == net::error::interrupted)
-            return read_again();
+        if (says_not_now(error)) return read_again();
         take(error, room.first(bytes));
     }
 
@@ -504,6 +539,7 @@ private:
     goodbye goodbye_ = goodbye::none;
     bool is_wanted_ = false; ///< what a read would bring
     bool is_reading_ = false;
+    bool is_writing_ = false; ///< it is waited until the socket takes more
     bool is_told_ = false;
     bool is_kept_ = false; ///< a read came while it was not wanted
     std::size_t kept_ = 0;

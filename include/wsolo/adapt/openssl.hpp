@@ -15,6 +15,7 @@
 //   anything else. So the writer may put a PONG before the rest of a message, as it may on a socket.
 // - Its output ends by close_notify and then TCP's FIN. After it the peer is read to its end. A peer's stream that ends without
 //   its close_notify was cut off (errc::connection_lost), which matters unless its Close had come.
+// - A write that failed ends this side's output alone: what the peer had said before is still read.
 // - The TLS handshake is a part of the first reads, bounded by options.handshake_timeout. Renegotiation is refused.
 // - The descriptor becomes non-blocking. SIGPIPE is not raised, but by kernel TLS: OpenSSL then writes by itself.
 
@@ -132,7 +133,7 @@ public:
         ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
         const BIO_METHOD* const method = detail::socket_method();
         BIO* const wire = session_ == nullptr || method == nullptr ? nullptr : ::BIO_new(method);
-        is_broken_ = wire == nullptr;
+        is_broken_ = is_output_broken_ = wire == nullptr;
         if (is_broken_) return;
         ::BIO_set_fd(wire, descriptor, BIO_NOCLOSE);
         ::SSL_set_bio(session_.get(), wire, wire);
@@ -153,7 +154,7 @@ public:
                 count += more;
                 continue;
             }
-            if (const auto needed = needs_of(answer)) {
+            if (const auto needed = needs_of(answer, is_broken_)) {
                 read_needs_ = *needed;
                 has_read_ahead_ = false;
                 return {count > 0 ? poll::read_status::some : poll::read_status::not_now, count};
@@ -180,13 +181,13 @@ public:
 private:
     static constexpr std::size_t record = 16 * 1024;
 
-    /// What an answer waits for; nothing: it is over, and is_broken_ says how.
-    std::optional<unsigned> needs_of(int answer) noexcept {
+    /// What an answer waits for; nothing: that direction is over, and `is_broken` says how.
+    std::optional<unsigned> needs_of(int answer, bool& is_broken) noexcept {
         switch (::SSL_get_error(session_.get(), answer)) {
         case SSL_ERROR_WANT_READ: return unsigned{POLLIN};
         case SSL_ERROR_WANT_WRITE: return unsigned{POLLOUT};
         case SSL_ERROR_ZERO_RETURN: return std::nullopt;
-        default: is_broken_ = true; return std::nullopt; // also an end without close_notify
+        default: is_broken = true; return std::nullopt; // also an end without close_notify
         }
     }
 
@@ -201,7 +202,7 @@ private:
             while (!part.empty()) {
                 const const_bytes next = part.first(part.size() < record ? part.size() : record);
                 const std::size_t left = write_record(next);
-                if (is_broken_)
+                if (is_output_broken_)
                     return taken > 0 ? io_result{io_status::ok, taken, 0}
                                      : io_result{io_status::failed, 0, EPIPE};
                 taken += next.size();
@@ -221,11 +222,11 @@ private:
                 next = next.subspan(taken);
                 continue;
             }
-            const auto needed = needs_of(answer);
-            if (!needed) return is_broken_ = true, 0;
+            const auto needed = needs_of(answer, is_output_broken_);
+            if (!needed) return is_output_broken_ = true, 0;
             write_needs_ = *needed;
             if (kept_ == nullptr) kept_.reset(new (std::nothrow) std::byte[record]);
-            if (kept_ == nullptr) return is_broken_ = true, 0;
+            if (kept_ == nullptr) return is_output_broken_ = true, 0;
             std::memmove(kept_.get(), next.data(), kept_size_ = next.size());
             return kept_size_;
         }
@@ -234,10 +235,10 @@ private:
     }
     /// some: nothing is kept any more.
     poll::read_status write_kept() noexcept {
-        if (is_broken_) return kept_size_ = 0, poll::read_status::failed;
+        if (is_output_broken_) return kept_size_ = 0, poll::read_status::failed;
         if (kept_size_ == 0) return poll::read_status::some;
         const std::size_t left = write_record({kept_.get(), kept_size_});
-        if (is_broken_) return kept_size_ = 0, poll::read_status::failed;
+        if (is_output_broken_) return kept_size_ = 0, poll::read_status::failed;
         if (left > 0) return poll::read_status::not_now;
         kept_.reset(); // an idle connection holds none
         return poll::read_status::some;
@@ -248,7 +249,7 @@ private:
         flush();
     }
     void say_goodbye() noexcept {
-        if (!is_broken_ && ::SSL_in_init(session_.get()) == 0) {
+        if (!is_broken_ && !is_output_broken_ && ::SSL_in_init(session_.get()) == 0) {
             ::ERR_clear_error();
             const int answer = ::SSL_shutdown(session_.get());
             if (answer < 0 && ::SSL_get_error(session_.get(), answer) == SSL_ERROR_WANT_WRITE) {
@@ -268,7 +269,8 @@ private:
     unsigned write_needs_ = POLLOUT;
     bool has_read_ahead_ = false;
     bool is_goodbye_owed_ = false;
-    bool is_broken_ = false;
+    bool is_broken_ = false; ///< what the peer says can't be read any more
+    bool is_output_broken_ = false;
 };
 
 /// The endpoint's transport.

@@ -14,7 +14,8 @@
 // Laws of this file:
 // - A loop is one thread's, the one that calls run() or turn(): every handler runs in it. wake() and stop_accepting() are any
 //   thread's, as are a group's functions, and what an endpoint's handle() gives.
-// - A connection joins its group when it is open. A handler that throws ends its own connection.
+// - A connection joins its group when it is open; once the group closes, a request is answered by 503. A handler that throws ends
+//   its own connection.
 // - Each connection is looked at for what it wants and no more; one that wants neither to read nor to write is taken out of the
 //   set, which would tell hang-ups unasked. None is destroyed inside its own callback.
 // - Running out of descriptors refuses the newest connection and nothing else: a spare one is given up for a moment to take it
@@ -23,6 +24,7 @@
 // - A stream other than a plain socket (TLS: adapt/openssl.hpp) takes its place by the concept `stream`.
 
 #include "../endpoint/server_connection.hpp"
+#include "detail/ring.hpp"
 #include "posix.hpp"
 
 #include <atomic>
@@ -96,6 +98,11 @@ struct plain {
     [[nodiscard]] plain_stream operator()(int descriptor) const noexcept { return plain_stream(descriptor); }
 };
 
+/// Another server has read and judged a connection's request (judge()), and answered it by 101 (accept_answer()).
+struct already_upgraded {
+    mutable_bytes leftover; ///< what it read after the request; needed only during the call
+};
+
 // ---- what a loop waits with
 
 namespace detail {
@@ -121,27 +128,7 @@ private:
 
 class wake_list;
 
-/// A place in a ring, or the ring itself.
-struct link {
-    link() noexcept = default;
-    link(const link&) = delete;
-    link& operator=(const link&) = delete;
-
-    [[nodiscard]] bool is_alone() const noexcept { return next == this; }
-    void enter(link& ring) noexcept { // as the last one
-        next = &ring;
-        previous = std::exchange(ring.previous, this);
-        previous->next = this;
-    }
-    void leave() noexcept {
-        previous->next = next;
-        next->previous = previous;
-        next = previous = this;
-    }
-
-    link* next = this;
-    link* previous = this;
-};
+using adapt::detail::link;
 
 /// What a loop knows of a descriptor. As a link it has its place in the list of those that are owed a turn.
 class watched : public link {
@@ -257,23 +244,6 @@ private:
 
 inline watched::~watched() { wakes_.forget(*this); } // the last that called for a turn is gone by now
 
-/// A handler whose connection joins a group when it is open.
-template <class Handler>
-struct joining : Handler {
-    joining(Handler&& handler, connection_group& joined) : Handler(std::move(handler)), group(&joined) {}
-
-    void on_upgraded(auto& e) {
-        using endpoint_type = std::remove_reference_t<decltype(e)>;
-        constexpr bool has_hook = wsolo::detail::has_on_upgraded<Handler, endpoint_type>;
-        static_assert(has_hook || !wsolo::detail::names_on_upgraded<Handler>(),
-                      "on_upgraded is called as on_upgraded(endpoint&)");
-        if (e.join(*group) != errc::none) static_cast<void>(e.close(close_code::going_away)); // it closes
-        if constexpr (has_hook) Handler::on_upgraded(e);
-    }
-
-    connection_group* group;
-};
-
 } // namespace detail
 
 /// poll(): everywhere. O(descriptors) a wait.
@@ -359,7 +329,7 @@ class basic_loop {
 
 public:
     /// Takes a descriptor, two or three. That there were none is told by accept() and add().
-    basic_loop() noexcept { is_open_ = set_.is_open() && bell_.descriptor >= 0 && watch(bell_, POLLIN); }
+    basic_loop() noexcept : is_open_(set_.is_open() && bell_.descriptor >= 0 && watch(bell_, POLLIN)) {}
     basic_loop(const basic_loop&) = delete;
     basic_loop& operator=(const basic_loop&) = delete;
     /// Cuts off what is left: no Close, no on_finished. No other thread may be in wake() or stop_accepting().
@@ -401,8 +371,9 @@ public:
     bool turn(duration longest) {
         if (all_.empty()) return false;
         detail::happening found[128];
-        for (const detail::happening& each : wait(longest, found))
-            if (!each.whose->is_gone) each.whose->on_events(each.events);
+        for (const detail::happening& each :
+             wait(longest, found)) // each once: none is gone by another's turn
+            each.whose->on_events(each.events);
         if (stops_.load(std::memory_order_acquire) && !std::exchange(stop_is_told_, true))
             for (const auto& each : all_) wakes_.call(*each.second);
         for (std::size_t left = wakes_.count(); left > 0; --left) {
@@ -429,7 +400,8 @@ public:
 
 private:
     template <class Handler, class Wrap>
-    friend ending serve(int, Handler, connection_group&, const server_options&, Wrap);
+    friend ending serve(int, std::optional<already_upgraded>, Handler, connection_group&,
+                        const server_options&, Wrap);
 
     static constexpr std::size_t buffer_size = 256 * 1024;
     static constexpr unsigned broken = POLLERR | POLLHUP | POLLNVAL;
@@ -467,8 +439,9 @@ private:
               owned_(std::move(owned)),
               report_(report),
               stream_(wrap(number)),
-              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this},
-                  detail::joining<Handler>(std::move(handler), everyone), options) {}
+              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this}, std::move(handler), options) {
+            if (ws_.join(everyone) != errc::none) wants_ = ws_.close(); // it closes
+        }
 
         // What is readable comes first, also after a hang-up.
         void on_events(unsigned events) override {
@@ -477,6 +450,7 @@ private:
             if (may_write && stream_.has_unwritten()) stream_.flush();
             if (!is_gone) settle(may_write && wants_.write ? ws_.run() : wants_);
         }
+        void take_upgraded(mutable_bytes leftover) { settle(ws_.take_upgraded(leftover)); }
         void on_turn() override {
             if (wants_.read && stream_.has_read_ahead()) read();
             if (!is_gone) settle(loop_.stop_is_told_ && ws_.opened() == nullptr ? ws_.close() : ws_.run());
@@ -510,18 +484,22 @@ private:
         ending* report_;
         Stream stream_;
         endpoint_wants wants_;
-        server_connection<transport, wake_hook, detail::joining<Handler>> ws_;
+        server_connection<transport, wake_hook, Handler> ws_;
     };
 
     template <class Handler, class Wrap>
-    errc add(int number, owned_descriptor owned, Handler&& handler, connection_group& everyone,
-             const server_options& options, Wrap& wrap, ending* report) {
+    errc add(int number, owned_descriptor owned, Handler handler, connection_group& everyone,
+             const server_options& options, Wrap& wrap, ending* report,
+             std::optional<already_upgraded> upgraded = std::nullopt) {
         using stream_type = decltype(wrap(number));
         static_assert(stream<stream_type>);
         const int on = 1; // the writer gathers frames itself; Nagle would only delay the last one
         ::setsockopt(number, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        return enter(new (std::nothrow) peer<Handler, stream_type>(
-            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, report));
+        auto* const fresh = new (std::nothrow) peer<Handler, stream_type>(
+            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, report);
+        const errc answer = enter(fresh);
+        if (answer == errc::none && upgraded && !fresh->is_gone) fresh->take_upgraded(upgraded->leftover);
+        return answer;
     }
 
     // ---- a listener
@@ -664,7 +642,7 @@ private:
     std::unique_ptr<std::byte[]> buffer_;
     std::atomic<bool> stops_{false};
     bool stop_is_told_ = false;
-    bool is_open_ = false;
+    const bool is_open_; ///< the last: it needs the others
 };
 
 #if defined(__linux__)
@@ -676,16 +654,23 @@ using loop = basic_loop<poll_set>;
 /// Serves one connected socket in this thread, from its request to its end: how it ended. The descriptor stays the caller's, who
 /// closes it afterwards. A group's close_all() ends it; before it is open, only options.handshake_timeout bounds it. One
 /// descriptor (two where there is no eventfd) and, while it is not idle, a read buffer.
+/// With `upgraded` it begins open, because another server has answered the request.
 template <class Handler, class Wrap = plain>
-ending serve(int connected, Handler handler, connection_group& everyone, const server_options& options = {},
-             Wrap wrap = {}) {
+ending serve(int connected, std::optional<already_upgraded> upgraded, Handler handler,
+             connection_group& everyone, const server_options& options = {}, Wrap wrap = {}) {
     basic_loop<poll_set> alone;
     ending how;
     using none = wsolo::adapt::poll::detail::owned_descriptor; // it is borrowed
-    const errc refused = alone.add(connected, none(), std::move(handler), everyone, options, wrap, &how);
+    const errc refused =
+        alone.add(connected, none(), std::move(handler), everyone, options, wrap, &how, upgraded);
     if (refused != errc::none) how.reason = refused;
     alone.run();
     return how;
+}
+template <class Handler, class Wrap = plain>
+ending serve(int connected, Handler handler, connection_group& everyone, const server_options& options = {},
+             Wrap wrap = {}) {
+    return serve(connected, std::nullopt, std::move(handler), everyone, options, std::move(wrap));
 }
 
 } // namespace wsolo::inline WSOLO_ABI::adapt::poll

@@ -114,10 +114,13 @@ protected:
     /// A request that was parsed already, and what follows it.
     template <class Request>
     endpoint_wants take(const Request& parsed, mutable_bytes rest) {
+        if (whole_) return run(); // it came before
         heed_group();
         if (is_asking()) opening_->ask(parsed);
         return turn(rest);
     }
+    /// The handshake is over by another's doing. A group that has closed meanwhile closes it as its own.
+    endpoint_wants take_over(mutable_bytes rest) { return is_asking() ? open(rest) : run(); }
 
 private:
     [[nodiscard]] bool is_asking() const noexcept {
@@ -149,6 +152,7 @@ private:
     }
 
     endpoint_wants open(mutable_bytes rest) {
+        opening_->common.part(); // a completion may run the hook that is moved here
         const bool input_is_over = opening_->common.input_is_over;
         const errc input_error = opening_->common.input_error;
         byte_buffer early = std::move(opening_->common.early);
@@ -159,6 +163,7 @@ private:
         whole_.emplace(std::move(from.connection), std::move(from.hook), std::move(from.handler),
                        from.options, std::move(from.side), std::move(from.work));
         if constexpr (detail::has_on_upgraded<decltype(parts::handler), endpoint_type>) {
+            const typename endpoint_type::in_the_turn inside(*whole_); // its run() comes below
             if (!detail::call_hook([&] { whole_->handler().on_upgraded(*whole_); }))
                 whole_->abort(errc::handler_failed);
         }

@@ -2,7 +2,7 @@
 // Who is there: connections of any type, in any number of loops and threads, that are sent to together and closed together.
 //
 //     wsolo::connection_group everyone;
-//     auto seat = everyone.join(connection.handle());              // an endpoint's own loop; it leaves with its seat
+//     const wsolo::errc joined = connection.join(everyone);        // in the connection's own loop; it leaves at its end
 //     everyone.send_text("tick");                                  // any thread; one frame for all
 //     everyone.close_all(wsolo::close_code::service_restart, "deploy", 30s, 20s);
 //     const wsolo::errc how = everyone.wait(deadline);             // until the last one has left; then report()
@@ -12,7 +12,8 @@
 //   go holds up neither the sender nor the other members.
 // - No member is kept alive, and none is called under a lock. A member that is destroyed leaves.
 // - It starts no thread and sets no timer: closes that are spread over time are begun by each member's own loop, at the
-//   deadline that its seat tells it.
+//   deadline that its seat tells it. An endpoint sees to that itself. What is a member by join(handle) calls tick() of the seat
+//   that it gets in each turn, comes at its deadline(), and calls leave(how) at its end.
 // - Once it closes, no one joins.
 
 #include "../write/outbound.hpp"

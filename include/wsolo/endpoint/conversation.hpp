@@ -90,8 +90,8 @@ public:
     [[nodiscard]] message_awaiter next() const noexcept;
 
     /// co_await gives errc::none when the message was accepted, after waiting for room in the writer's budget, first come,
-    /// first served, together with single_writer::send_wait(); or why not: closed, too_large, out_of_memory. The payload
-    /// stays where it is until then. A text is UTF-8 (RFC 6455 §5.6).
+    /// first served, together with single_writer::send_wait(); or why not: closed, too_large, out_of_memory; cancelled, after a
+    /// withdraw() that came while a thread sent for it in vain. The payload stays where it is until then. A text is UTF-8 (RFC 6455 §5.6).
     [[nodiscard]] write_awaiter send_text(std::string_view payload) const noexcept;
     [[nodiscard]] write_awaiter send_binary(const_bytes payload) const noexcept;
     [[nodiscard]] write_awaiter send(const message& what) const noexcept;
@@ -143,9 +143,12 @@ public:
         is_suspended_ = true;
         return link_->start(wait_); // once this is true the frame may be running elsewhere, or gone
     }
-    /// The coroutine will not be resumed. False: it was, or another thread is about to.
+    /// The coroutine will not be resumed. False: it was, or another thread is about to. Any thread, as long as this exists.
     [[nodiscard]] bool withdraw() noexcept {
-        return is_suspended_ && link_->withdraw(wait_) && std::exchange(is_suspended_, false);
+        if (link_ == nullptr || !link_->withdraw(wait_))
+            return false; // another thread may resume it: nothing is looked at
+        is_suspended_ = false;
+        return true;
     }
 
 protected:

@@ -6,7 +6,7 @@
 // - readable, and wants.read: receive() what one read brings; its end: end_of_input(); its error: end_of_input(why). In this
 //   order also after a hang-up: what is readable first. While wants.read is false look at none of these (take the socket
 //   out of the poll set, which tells hang-ups unasked): a receive() then is kept, within handling.max_bytes, or fails (1008).
-// - the schedule hook was called; writable, and wants.write; or wants.deadline has passed: run(), after receive().
+// - it was made; the schedule hook was called; writable, and wants.write; or wants.deadline has passed: run(), after receive().
 // - each answers what is wanted until the next call. finished: destroy it, outside of its callbacks, and close the socket.
 //
 // Laws of this file:
@@ -42,6 +42,9 @@
 #include <optional>
 
 namespace wsolo::inline WSOLO_ABI {
+
+template <class Opening>
+class basic_connection;
 
 /// The `Work` of an endpoint whose messages are handled in run() and receive(), by the loop itself.
 struct in_the_loop {};
@@ -85,6 +88,12 @@ class endpoint {
     /// In held_, beside a message's number.
     static constexpr std::uint64_t messages_over = std::uint64_t{1} << 63;
     struct nothing {};
+    struct cancelled_write {
+        time_point cut_by = no_deadline; ///< when it is ended by disconnect()
+    };
+    struct whole_writes {};
+    template <class Opening>
+    friend class basic_connection;
 
 public:
     static constexpr role self = Side::self;
@@ -191,6 +200,11 @@ public:
     }
     /// wants_message() says yes now.
     void want_messages() { inbox_.rouse(); }
+    /// A coroutine that was resumed by the writer threw: as a handler that does.
+    void fail_messages(errc why) {
+        handled_.close(why);
+        if (!inbox_.close(why)) static_cast<void>(close(close_code::internal_error, to_string(why)));
+    }
     /// The handler takes what is queued, and no more: closes, unless the end has begun.
     void want_no_more_messages() {
         if (inbox_.close()) static_cast<void>(close());
@@ -257,7 +271,8 @@ public:
     [[nodiscard]] ending how_it_ended() const noexcept { return ending_.how(out_.report(), inbox_.report()); }
 
 private:
-    /// The loop's thread runs this endpoint: what it waited for here, of the endpoint or of its writer, would never come.
+    /// The loop's thread runs this endpoint: what it waited for here would never come. A wait for the writer is told so
+    /// (would_deadlock); one on handled() is only inside of on_message().
     struct in_the_turn {
         explicit in_the_turn(endpoint& of) noexcept : whole(&of), writing(of.out_.loop_scope()) {}
         loop_scope whole, writing;
@@ -280,6 +295,8 @@ private:
           inbox_(inbox_hook{this}, options.handling),
           out_(std::forward<Writer>(writer)...) {
         detail::check_hooks<Handler, endpoint>();
+        const in_the_turn inside(
+            *this); // what holds this is not complete: hooks are called by the first run()
         auto made = anchor::make(*this);
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
@@ -351,7 +368,7 @@ private:
         has_stopped_reading_ = true;
         end_.on_unreadable(now);
         end_messages();
-        fail(why);
+        owe_end(why, now);
     }
     /// False: it comes faster than it may, and that was the end of reading.
     bool is_in_rate(rate_of which, std::uint64_t count, time_point now) {
@@ -409,24 +426,24 @@ private:
         ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
         counters_.bytes_received += found.payload().size();
         byte_buffer bytes;
-        if (!bytes.append(found.payload())) return lose(errc::out_of_memory);
+        if (!bytes.append(found.payload())) return lose(errc::out_of_memory, now);
         const std::size_t size = bytes.size();
         detail::received_item next(message(found.is_text(), std::move(bytes)), handled_);
         const errc refused = inbox_.push(std::move(next), size).error;
         if (refused == errc::none) return;
         next.abandon();
         if (refused == errc::closed) return;
-        if (refused != errc::queue_full) return lose(refused);
+        if (refused != errc::queue_full) return lose(refused, now);
         if constexpr (detail::has_on_refused<Handler, endpoint>)
             guard([&] { handler_.on_refused(*this, next.take_message()); });
     }
 
     /// A message could not be queued, so none after it is; those before it are still handled, unless the inbox
     /// itself says otherwise.
-    void lose(errc why) {
+    void lose(errc why, time_point now) {
         handled_.close(why);
         end_messages();
-        fail(why);
+        owe_end(why, now);
     }
 
     void end_input(errc why, time_point now) {
@@ -441,7 +458,7 @@ private:
         if (in_.open()) {
             ending_.blame(input_error_ == errc::none ? errc::connection_lost : input_error_);
             // The other direction can still say what is wrong with that.
-            if (input_error_ == errc::none) owed_.owe_lost(deadline_after(now, end_.close_timeout()));
+            if (input_error_ == errc::none) owe_end(errc::connection_lost, now);
         }
         end_messages();
     }
@@ -500,7 +517,10 @@ private:
 
     template <class Call>
     void guard(Call call) {
-        if (!detail::call_hook(call)) lose(errc::handler_failed);
+        if (detail::call_hook(call)) return;
+        handled_.close(errc::handler_failed);
+        end_messages();
+        fail(errc::handler_failed);
     }
 
     // ---- out
@@ -508,9 +528,16 @@ private:
     /// Counts what this side's user sent.
     errc count(std::size_t bytes, errc answer) {
         if (answer == errc::none) {
-            if (loop_scope::is_inside(&handled_)) replies_.add(bytes);
+            if (!loop_scope::is_inside(&handled_)) return answer;
+            replies_.add(bytes);
+            if (replies_.is_full() && out_.queued_frames() == 0)
+                wake_or_abort(); // the loop wrote it before it was counted, and sees no room without this
         } else if (answer == errc::queue_full) {
             room_.note_refusal();
+            if constexpr (detail::has_on_room<Handler, endpoint>) {
+                if (out_.queued_frames() == 0)
+                    wake_or_abort(); // the loop wrote all before the refusal was noted, and comes no more
+            }
         }
         return answer;
     }
@@ -541,11 +568,19 @@ private:
     void owe_close(const std::optional<control_frame>& reply, time_point now) {
         if (reply && !owed_.owe(*reply, deadline_after(now, end_.close_timeout()))) answer(*reply);
     }
+    void owe_end(errc why, time_point now) {
+        ending_.blame(why);
+        owed_.owe(why, deadline_after(now, end_.close_timeout()));
+    }
     void answer_close(time_point now) {
         if (!owed_.is_due(messages_are_over(), now)) return;
         if (const auto reply = owed_.take_reply()) answer(*reply);
-        if (owed_.take_lost())
+        const errc why = owed_.take_error();
+        if (why == errc::connection_lost) {
             static_cast<void>(close(close_code::protocol_error, "the stream ended without a Close frame"));
+        } else if (why != errc::none) {
+            fail(why);
+        }
     }
 
     // ---- the turn's end
@@ -614,6 +649,7 @@ private:
         const pump_result left = out_.pump();
         is_blocked_ = !ends_later && left.status == pump_status::blocked;
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
+        if constexpr (ends_later) bound_cancelled(left.status == pump_status::blocked, now);
         if (out_.queued_frames() == 0) replies_.clear();
         if (replies_.take_room()) {
             const in_the_turn inside(*this);
@@ -636,6 +672,17 @@ private:
         replies_.clear();
     }
 
+    /// A write that was cancelled and stands all the same is ended by the disconnect(), at once if all is aborted.
+    void bound_cancelled(bool is_in_flight, time_point now) {
+        const bool stands = is_in_flight && out_.connection().is_cancelled();
+        if (!stands) cancelled_.cut_by = no_deadline;
+        if (!stands) return;
+        if (cancelled_.cut_by == no_deadline) cancelled_.cut_by = deadline_after(now, end_.close_timeout());
+        const bool is_aborted = out_.report().reason != errc::none; // nothing else names it before the end
+        if (now >= cancelled_.cut_by || is_aborted) end_.on_abort();
+        write_deadline_ = end_.is_gone() ? no_deadline : cancelled_.cut_by;
+    }
+
     void tell_room() {
         if constexpr (detail::has_on_room<Handler, endpoint>) {
             if (!room_.is_back(out_)) return;
@@ -650,7 +697,7 @@ private:
 
     /// True: it is over.
     bool step_end(time_point now) {
-        if (!writer_is_over_) return false;
+        if (!writer_is_over_ && !end_.is_gone()) return false;
         const std::uint64_t handled = inbox_.report().messages_handled;
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
         const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
@@ -669,7 +716,7 @@ private:
             if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
             handler_by_ = deadline_after(now, end_.close_timeout());
         }
-        if (!end_.is_gone()) return false;
+        if (!end_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
         if (messages_are_over()) return true;
         if (handles_on) handler_by_ = deadline_after(now, end_.close_timeout());
         if (now < handler_by_) return false;
@@ -698,7 +745,7 @@ private:
         also(end_.deadline());
         also(owed_.deadline());
         also(seat_.deadline());
-        if (end_.is_gone()) also(handler_by_);
+        if (end_.is_gone() && writer_is_over_) also(handler_by_);
         return first;
     }
 
@@ -713,6 +760,7 @@ private:
     time_point message_by_ = no_deadline; ///< of an unfinished message
     detail::lazy_deadline told_deadline_;
     time_point handler_by_ = no_deadline; ///< while only a handler is waited for
+    [[no_unique_address]] std::conditional_t<ends_later, cancelled_write, whole_writes> cancelled_{};
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
     detail::owed_close owed_;

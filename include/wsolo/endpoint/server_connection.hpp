@@ -4,7 +4,8 @@
 // Laws of this file:
 // - Whatever a peer sends, it gets one answer. Any but a 101 ends the connection, and arrives although the peer goes on
 //   sending: what it sends is read and thrown away, within end_options' bounds.
-// - A request that another server parsed is judged by the same code, and answered in the same way.
+// - A request that another server parsed is judged by the same code, and answered in the same way. What another server has
+//   answered, too, begins open.
 // - Bytes that follow the request belong to the endpoint.
 
 #include "../handshake/server.hpp"
@@ -129,6 +130,9 @@ public:
     endpoint_wants take_request(const http_request& parsed, mutable_bytes leftover = {}) {
         return this->take(parsed, leftover);
     }
+    /// A connection that is open: another server has judged the request (judge()) and answered it by 101, or in HTTP/2 by 200
+    /// (accept_answer()). Instead of a first receive(); on_request is not called.
+    endpoint_wants take_upgraded(mutable_bytes leftover = {}) { return this->take_over(leftover); }
 };
 
 template <class Transport, class Schedule, class Handler>

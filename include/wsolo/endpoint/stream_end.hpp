@@ -153,7 +153,7 @@ private:
     }
 
     [[nodiscard]] constexpr bool is_fin_due() const noexcept {
-        if (output_ != output::drained) return false;
+        if (output_ != output::drained || gone_told_) return false;
         return is_gone() || input_ == input::unreadable || (input_ == input::closed && self_ == role::server);
     }
 

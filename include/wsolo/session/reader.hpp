@@ -5,7 +5,7 @@
 // - Every split of the input gives the same messages, control frames and failure.
 // - A message that lies whole in the input is handed out where it lies, unmasked in place. One that does not
 //   is put together in memory that grows only by bytes that arrived; a control frame cut by a read is kept
-//   behind it.
+//   after it.
 // - Nothing is written and no clock is read. What this side owes the peer is part of the event.
 // - Once the peer closed, or the reading failed, nothing of an unfinished message is kept.
 // - No input is lost in silence: what follows a Close or a failure is counted, and a loop left early must
@@ -85,7 +85,7 @@ public:
     [[nodiscard]] errc error() const noexcept { return state_.error; }
     /// Whether more input can give more events: neither the peer's Close nor a failure was read.
     [[nodiscard]] bool open() const noexcept { return state_.phase == detail::read_phase::open; }
-    /// Bytes that came behind the peer's Close or a failure, or were given up; they were not looked at.
+    /// Bytes that came after the peer's Close or a failure, or were given up; they were not looked at.
     [[nodiscard]] std::uint64_t ignored() const noexcept { return state_.ignored; }
 
 private:

@@ -17,8 +17,9 @@
 //
 // Laws of this file:
 // - The same options, sides and calls: the same history, to the byte and the nanosecond.
-// - A side is driven as docs/endpoint.md says: it reads while it wants to, runs when it asks for it, when it is blocked
-//   and can write, and at its deadline; when it is finished its socket is closed and it is not called again.
+// - A side is driven as docs/endpoint.md says: it runs once at first, reads while it wants to, runs when it asks for it, when it
+//   is blocked and can write, and at its deadline; when it is finished its socket is closed and it is not called again. But
+//   a run that it asked for comes before what can be read, and not after.
 // - The stream is TCP's: what was taken arrives in order or is lost by a reset; a socket that is closed with bytes
 //   unread, or that gets bytes after, resets; after a reset what has arrived is readable, and what was on its way is not.
 

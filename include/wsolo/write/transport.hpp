@@ -49,7 +49,8 @@ enum class end_of_write : std::uint8_t {
 ///   than offered. A non-blocking transport ignores the deadline and answers would_block; a blocking one
 ///   waits until the deadline and answers timed_out. The parts are valid during the call only; there is at
 ///   least one, none is empty.
-/// - `finish(why)`: called exactly once, as the writer's last call: a notice. Only `aborted` asks for something.
+/// - `finish(why)`: called exactly once, as the writer's last call: a notice. Only `aborted` asks for something. (A connection
+///   whose handshake failed had no writer: disconnect() is all that is called.)
 template <class T>
 concept transport = requires(T& connection, std::span<const const_bytes> parts, time_point deadline) {
     { connection.write(parts, deadline) } -> std::same_as<io_result>;
@@ -59,7 +60,8 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
 /// A transport whose byte stream can be ended in two steps, by the owner of the connection (an endpoint, or the user of a
 /// stream_end) and after the writer's finish(), in the thread that pumps:
 /// - `end_output()`: our FIN. The peer's bytes can still be read. At most once.
-/// - `disconnect()`: both directions end. At most once, last.
+/// - `disconnect()`: both directions end. At most once, last; but before finish() where cancel_write() did not end a write in
+///   flight: that ends it, by its `done`.
 /// It may have `unsent()` as well: how many bytes it took that the peer has not acknowledged yet. Then a peer that takes
 /// what lies in the system's buffer is known to be alive.
 template <class T>
@@ -125,7 +127,7 @@ private:
 ///   during the call only, the bytes that it names until `done`. A transport that can bound a write itself
 ///   ends it at the deadline with timed_out; another ignores the deadline: pump() looks.
 /// - `cancel_write()`: the write in flight is to end soon, by its `done`, with what it took. At most once for
-///   each; may do nothing, then the writer waits.
+///   each; may do nothing, then the writer waits (and an endpoint calls disconnect()).
 /// - `finish(why)`: as a transport's, with no write in flight, but for a writer that is destroyed with one.
 template <class T>
 concept completion_transport =

@@ -294,6 +294,16 @@ TEST_CASE("a peer that is gone raises no signal", "[adapt][openssl]") {
     CHECK(how.status == io_status::failed);
 }
 
+TEST_CASE("what was said before a write failed is still read", "[adapt][openssl]") {
+    both_ends pair;
+    CHECK(pair.shake_hands() == read_status::not_now);
+    pair.client_says("last words");
+    ::shutdown(pair.ends[1], SHUT_RD);
+    CHECK(pair.server_says("too late").status == io_status::failed);
+    pair.server->end.end_output();
+    CHECK(pair.server_hears(read_status::not_now) == "last words");
+}
+
 TEST_CASE("http/1.1 is agreed to where protocols are listed", "[adapt][openssl]") {
     const auto agreed = [](const std::string& offered) {
         both_ends pair(TLS1_3_VERSION, offered);

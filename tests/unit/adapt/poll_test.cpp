@@ -2,6 +2,7 @@
 // twice, a listener that spins without descriptors, a hang-up told unasked, bytes that a stream keeps to itself, a loop that
 // doesn't end, or that ends too early.
 
+#include <support/blocking_client.hpp>
 #include <support/catch.hpp>
 
 #include <wsolo/adapt/poll.hpp>
@@ -17,6 +18,7 @@
 
 using namespace std::chrono_literals;
 using namespace std::string_literals;
+using support::client;
 using wsolo::close_code;
 using wsolo::errc;
 using steady = std::chrono::steady_clock;
@@ -29,92 +31,6 @@ namespace sockets = wsolo::adapt::poll;
 #endif
 
 namespace {
-
-/// The other end, which waits for what it reads: 10 s at most.
-class client {
-public:
-    explicit client(int fd) : fd_(fd) {
-        const timeval limit{10, 0};
-        ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    }
-    client(client&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    client& operator=(client&&) = delete;
-    ~client() { hang_up(); }
-
-    void hang_up() {
-        if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-    }
-    void end_output() const { ::shutdown(fd_, SHUT_WR); }
-    void say(std::string_view bytes) const {
-        while (!bytes.empty()) {
-            const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-            if (sent < 0) return;
-            bytes.remove_prefix(static_cast<std::size_t>(sent));
-        }
-    }
-    /// Up to `count` bytes; fewer at the stream's end.
-    [[nodiscard]] std::string hear(std::size_t count) const {
-        std::string all(count, '\0');
-        std::size_t have = 0;
-        while (have < count) {
-            const ssize_t more = ::recv(fd_, all.data() + have, count - have, 0);
-            if (more < 0 && errno == EINTR) continue;
-            if (more <= 0) break;
-            have += static_cast<std::size_t>(more);
-        }
-        all.resize(have);
-        return all;
-    }
-    /// An HTTP answer's head; what follows it stays.
-    [[nodiscard]] std::string hear_head() const {
-        std::string head;
-        while (!head.ends_with("\r\n\r\n")) {
-            const std::string next = hear(1);
-            if (next.empty()) break;
-            head += next;
-        }
-        return head;
-    }
-    /// A masked text of 125 bytes at most.
-    static std::string text(std::string_view payload, char first = '\x81') {
-        std::string frame{first, static_cast<char>(0x80U | payload.size()), '\x0f', '\x1e', '\x2d', '\x3c'};
-        for (std::size_t at = 0; at < payload.size(); ++at)
-            frame += static_cast<char>(payload[at] ^ frame[2 + at % 4]);
-        return frame;
-    }
-    static std::string unmasked(std::string_view payload) {
-        return "\x81"s + static_cast<char>(payload.size()) + std::string(payload);
-    }
-    void check_echo(std::string_view payload) const {
-        say(text(payload));
-        CHECK(hear(payload.size() + 2) == unmasked(payload));
-    }
-    void check_close(int code) const {
-        const std::string frame = hear(4);
-        REQUIRE(frame.size() == 4);
-        CHECK(frame[0] == '\x88');
-        CHECK((static_cast<unsigned char>(frame[2]) << 8 | static_cast<unsigned char>(frame[3])) == code);
-        static_cast<void>(hear(static_cast<unsigned char>(frame[1]) - 2U));
-    }
-    /// After it the connection is in its group, too.
-    void shake_hands() const {
-        say(request);
-        REQUIRE(hear_head().starts_with("HTTP/1.1 101 "));
-        check_echo("open");
-    }
-    void close_in_order() const {
-        say(text("\x03\xe8", '\x88'));
-        check_close(1000);
-        CHECK(hear(1).empty());
-    }
-
-    static constexpr std::string_view request =
-        "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-
-private:
-    int fd_;
-};
 
 /// Both ends; the second is the client's.
 struct socket_pair {
@@ -253,7 +169,9 @@ TEMPLATE_TEST_CASE("another thread wakes a loop that sleeps", "[adapt][poll]", B
 
 TEMPLATE_TEST_CASE("wake() has a turn come back, also the next one", "[adapt][poll]", BOTH_SETS) {
     running<TestType> of;
-    client a = of.add(echoing{});
+    wsolo::server_options patient = quick();
+    patient.handshake_timeout = 0ms; // nothing else has it come back
+    client a = of.add(echoing{}, patient);
     of.loop.wake();
     CHECK(of.loop.turn(1h));
     std::thread other([&] {
@@ -328,15 +246,17 @@ TEMPLATE_TEST_CASE("stop_accepting() ends listeners and requests, and run() when
     CHECK(of.loop.accept(another.fd, of.everyone, [] { return echoing{}; }) == errc::closed);
 }
 
-TEMPLATE_TEST_CASE("who is open too late for the group is sent away in order", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("who comes too late for the group is sent away", "[adapt][poll]", BOTH_SETS) {
     running<TestType> of;
+    client early = of.add(echoing{});
     static_cast<void>(of.everyone.close_all(close_code::going_away, "", 2s));
     client late = of.add(echoing{});
     of.start();
-    late.say(client::request);
-    CHECK(late.hear_head().starts_with("HTTP/1.1 101 "));
-    late.check_close(1001);
-    late.hang_up();
+    for (client* each : {&early, &late}) {
+        each->say(client::request);
+        CHECK(each->hear_head().starts_with("HTTP/1.1 503 "));
+        each->hang_up();
+    }
 }
 
 namespace {
@@ -388,8 +308,6 @@ TEMPLATE_TEST_CASE("not even a spare descriptor: the listener pauses, and goes o
     running<TestType> of;
     listening_socket door;
     const auto make = [] { return echoing{}; };
-    listening_socket before; // UBSan needs descriptors when it meets a type for the first time
-    REQUIRE(of.loop.accept(before.fd, of.everyone, make, quick()) == errc::none);
     client early = [&] {
         const few_descriptors none(1); // the client's own; so there is no spare one
         client made = door.connect();
@@ -479,6 +397,65 @@ TEMPLATE_TEST_CASE("a loop that goes cuts off what is left, while others send", 
     }
     stop = true;
     sender.join();
+}
+
+TEMPLATE_TEST_CASE("a connection may go while others have it woken", "[adapt][poll]", BOTH_SETS) {
+    std::atomic<bool> stop{false};
+    running<TestType> of;
+    listening_socket door;
+    REQUIRE(of.loop.accept(door.fd, of.everyone, [] { return echoing{}; }, quick()) == errc::none);
+    of.start();
+    std::thread sender([&] {
+        while (!stop) static_cast<void>(of.everyone.send_text("tick"));
+    });
+    for (int round = 0; round < 100; ++round) {
+        client one = door.connect();
+        client two = door.connect();
+        one.say(client::request);
+        two.say(client::request);
+        CHECK(one.hear_head().starts_with("HTTP/1.1 101 "));
+        CHECK(one.hear(60).size() == 60);
+        two.hang_up(); // as soon as it is open, or before
+    }
+    stop = true;
+    sender.join();
+    of.stop();
+}
+
+namespace {
+
+/// At its end another thread asks for one turn more.
+struct asks_at_its_end {
+    std::function<void()>* abort;
+
+    void on_upgraded(auto& ws) {
+        *abort = [weak = ws.handle()] {
+            if (const auto live = weak.try_use()) live->abort();
+        };
+    }
+    errc on_message(auto& ws, wsolo::message&& got) { return ws.send(got); }
+    void on_finished(auto& ws, const wsolo::ending&) {
+        std::thread([weak = ws.handle()] {
+            if (const auto live = weak.try_use()) live->ask_for_turn();
+        }).join();
+    }
+};
+
+} // namespace
+
+TEMPLATE_TEST_CASE("a turn that is owed to one who is gone is owed no more", "[adapt][poll]", BOTH_SETS) {
+    running<TestType> of;
+    client other = of.add(echoing{});
+    std::function<void()> abort;
+    client gone = of.add(asks_at_its_end{&abort});
+    of.start();
+    other.shake_hands();
+    gone.shake_hands();
+    abort();
+    CHECK(gone.hear(1).empty());
+    other.check_echo("nobody stands in the way");
+    of.stop();
+    other.check_close(1001);
 }
 
 TEMPLATE_TEST_CASE("signals that interrupt the wait change nothing", "[adapt][poll]", BOTH_SETS) {
@@ -578,7 +555,9 @@ TEMPLATE_TEST_CASE("a stream may read ahead, and say its own goodbye", "[adapt][
     running<TestType> of;
     const socket_pair fresh;
     client a(fresh.ends[1]);
-    REQUIRE(of.loop.add(fresh.ends[0], echoing{}, of.everyone, quick(), [](int fd) { return dribble(fd); }) ==
+    wsolo::server_options patient = quick();
+    patient.ending.linger_timeout = 0ms; // nothing but the goodbye ends its output
+    REQUIRE(of.loop.add(fresh.ends[0], echoing{}, of.everyone, patient, [](int fd) { return dribble(fd); }) ==
             errc::none);
     a.say(std::string(client::request) + client::text("first") +
           client::text("second")); // nothing more comes
@@ -610,6 +589,28 @@ TEST_CASE("serve() is one connection from its request to its end", "[adapt][poll
     ::close(fresh.ends[0]);
 }
 
+TEST_CASE("serve() goes on where another server has answered the request", "[adapt][poll]") {
+    wsolo::connection_group everyone;
+    const std::string frames = client::text("first") + client::text("second");
+    for (std::size_t at = 0; at <= frames.size(); ++at) {
+        const socket_pair fresh;
+        std::string leftover = frames.substr(0, at);
+        std::thread server([&] {
+            static_cast<void>(sockets::serve(
+                fresh.ends[0], sockets::already_upgraded{std::as_writable_bytes(std::span(leftover))},
+                echoing{}, everyone, quick()));
+        });
+        client a(fresh.ends[1]);
+        a.say(std::string_view(frames).substr(at));
+        CHECK(a.hear(15) == client::unmasked("first") + client::unmasked("second"));
+        a.close_in_order();
+        a.hang_up();
+        server.join();
+        ::close(fresh.ends[0]);
+    }
+    CHECK(everyone.report().joined == frames.size() + 1);
+}
+
 TEST_CASE("serve() tells why there was no connection", "[adapt][poll]") {
     wsolo::connection_group everyone;
     const socket_pair fresh;
@@ -627,13 +628,6 @@ TEST_CASE("serve() tells why there was no connection", "[adapt][poll]") {
 TEST_CASE("without descriptors a loop says so", "[adapt][poll]") {
     wsolo::connection_group everyone;
     const socket_pair fresh;
-    {
-        sockets::loop warm; // UBSan needs descriptors when it meets a type for the first time
-        const socket_pair more;
-        const client other(more.ends[1]);
-        CHECK(warm.add(more.ends[0], echoing{}, everyone) == errc::none);
-    }
-    static_cast<void>(sockets::serve(-1, echoing{}, everyone, quick()));
     const few_descriptors none(0);
     sockets::loop loop;
     CHECK(sockets::serve(fresh.ends[1], echoing{}, everyone).reason == errc::out_of_memory);

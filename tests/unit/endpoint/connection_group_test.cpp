@@ -380,6 +380,20 @@ TEST_CASE("a spread leaves the last one half of the time", "[endpoint][group]") 
     desk<server> one(unbounded), two(unbounded), three(unbounded);
     CHECK(unbounded.close_all(close_code::going_away, "", 0s, wsolo::duration::max()) == errc::none);
     CHECK(one.turns_asked + two.turns_asked + three.turns_asked == 2);
+    for (auto* each : {&one, &two, &three}) // at the end of all times, but not never
+        if (each->closed_at == wsolo::time_point{}) CHECK(each->seat.deadline() < wsolo::no_deadline);
+}
+
+TEST_CASE("a time that is over long ago is a bound all the same", "[endpoint][group]") {
+    for (const wsolo::duration within : {wsolo::duration(-1s), wsolo::duration::min()}) {
+        group everyone;
+        desk<server> one(everyone), two(everyone);
+        CHECK(everyone.close_all(close_code::going_away, "", within, GENERATE(0s, 5s)) == errc::none);
+        one.turn();
+        two.turn();
+        CHECK(one.closed_within == 1ms);
+        CHECK(two.closed_within == 1ms);
+    }
 }
 
 TEST_CASE("who closes a second time hurries", "[endpoint][group]") {

@@ -91,6 +91,15 @@ support::task send_one(wsolo::conversation ws, int number, std::string what,
     told.emplace_back(number, co_await ws.send_text(what));
 }
 
+support::task throw_after_sending(wsolo::conversation ws) {
+    static_cast<void>(co_await ws.send_text(big));
+    throw 1;
+}
+support::task throw_after_flushing(wsolo::conversation ws) {
+    static_cast<void>(co_await ws.flushed());
+    throw 1;
+}
+
 support::task read_one(wsolo::conversation ws, std::vector<std::string>& got) {
     wsolo::result<wsolo::message> next = co_await ws.next();
     got.emplace_back(next ? next->text() : wsolo::to_string(next.error()));
@@ -581,4 +590,22 @@ TEST_CASE("a coroutine that never comes back does not hold up the end for ever",
     }
     query.come(); // after both are gone
     CHECK(ended == errc::closed);
+}
+
+TEMPLATE_TEST_CASE("a coroutine that throws after a wait for the writer ends its connection, and only that",
+                   "[conversation]", server, client) {
+    full<TestType> f;
+    {
+        const wsolo::conversation ws(*f.whole);
+        const support::task thrower =
+            GENERATE(true, false) ? throw_after_sending(ws) : throw_after_flushing(ws);
+        f.open_wire();
+        CHECK(thrower.is_done());
+    }
+    f.run_until_quiet();
+    CHECK(f.sent().back().first == 8);
+    CHECK(f.sent().back().second.substr(0, 2) == "\x03\xf3"); // 1011
+    f.end_of_input();
+    CHECK(f.wants.finished);
+    CHECK(f.whole->how_it_ended().reason == errc::handler_failed);
 }

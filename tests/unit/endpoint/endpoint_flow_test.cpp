@@ -213,6 +213,54 @@ TEMPLATE_TEST_CASE("what comes faster than its rate ends the connection", "[endp
     CHECK(f.log.endings.at(0).reason == errc::rate_exceeded);
 }
 
+TEMPLATE_TEST_CASE("what came within its rate is answered before what came too fast ends the connection",
+                   "[endpoint][flow]", server, client) {
+    auto options = endpoint_fixture<TestType>::quiet();
+    options.rate.messages = {2, 0};
+    options.handle_quantum = GENERATE(0U, 1U);
+    const auto echo = [](auto& f) {
+        f.log.on_message = [&f](const wsolo::message& received) {
+            return f.whole->send_text(received.text());
+        };
+    };
+    const auto judge = [](auto& f) {
+        const auto sent = f.sent();
+        REQUIRE(sent.size() == 3);
+        CHECK(sent[0].second == "a");
+        CHECK(sent[1].second == "b");
+        CHECK(sent[2].second.substr(0, 2) == "\x03\xf0"); // 1008
+        f.receive(f.text("d"));
+        CHECK(f.end_of_input().finished);
+        CHECK(f.log.endings.at(0).reason == errc::rate_exceeded);
+        CHECK(f.log.messages.size() == 2);
+    };
+    SECTION("in the loop") {
+        endpoint_fixture<TestType> f(options);
+        echo(f);
+        f.receive(f.text("a") + f.text("b") + f.text("c"));
+        f.run_until_quiet();
+        judge(f);
+    }
+    SECTION("in a pool") {
+        endpoint_fixture<TestType, counted_work> f(options);
+        echo(f);
+        f.receive(f.text("a") + f.text("b") + f.text("c"));
+        CHECK(f.sent().empty());
+        for (int i = 0; i < 3; ++i) f.whole->work();
+        f.run();
+        judge(f);
+    }
+    SECTION("but not for ever") {
+        endpoint_fixture<TestType, counted_work> f(options);
+        f.receive(f.text("a") + f.text("c") + f.text("c"));
+        const wsolo::time_point by = manual_clock::now() + options.ending.close_timeout;
+        CHECK(f.wants.deadline <= by);
+        f.live_for(by - manual_clock::now());
+        REQUIRE(f.sent().size() == 1);
+        CHECK(f.sent()[0].second.substr(0, 2) == "\x03\xf0");
+    }
+}
+
 TEMPLATE_TEST_CASE("a message that never ends has an age", "[endpoint][flow]", server, client) {
     auto options = endpoint_fixture<TestType>::quiet();
     options.reading.max_message_age = 10s;

@@ -151,6 +151,18 @@ TEMPLATE_TEST_CASE("a PING's fate is the loop's alone", "[endpoint][pool]", serv
     CHECK(f.whole->beat().deadline() == deadline);
 }
 
+TEMPLATE_TEST_CASE("a loop that writes a reply before it is counted has the rest handled", "[endpoint][pool]",
+                   server, client) {
+    auto options = pooled<TestType>::quiet();
+    options.max_unsent = 1;
+    pooled<TestType> f(options);
+    f.log.on_message = [&f](const wsolo::message& received) { return f.whole->send_text(received.text()); };
+    f.receive(f.text("more than may wait") + f.text("the rest"));
+    f.loop_at_once(); // each reply is on the wire when its send returns
+    while (std::exchange(f.log.work_asked, 0) != 0) f.whole->work();
+    CHECK(f.sent() == sent_frames{{text_op, "more than may wait"}, {text_op, "the rest"}});
+}
+
 TEMPLATE_TEST_CASE("destroying it asks nobody for anything", "[endpoint][pool]", server, client) {
     pooled<TestType> f;
     f.receive(f.text("1"));

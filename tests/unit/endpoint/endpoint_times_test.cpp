@@ -101,6 +101,126 @@ TEMPLATE_TEST_CASE("the gate's deadline is the loop's", "[endpoint][times]", ser
 
 // ---- writes that end later
 
+namespace {
+
+/// An endpoint whose writes end when the test says so.
+template <class Side>
+struct completing_endpoint {
+    using endpoint_type = wsolo::endpoint<wsolo::testing::completing_transport, counted_schedule,
+                                          logging_handler, Side, wsolo::in_the_loop, manual_traits>;
+    explicit completing_endpoint(const wsolo::endpoint_options& options)
+        : whole(wsolo::testing::completing_transport(wire), counted_schedule{&log}, logging_handler{&log},
+                options) {}
+
+    /// What a loop does for so long: it comes at each deadline, and when the hook asked.
+    const wsolo::endpoint_wants& live_for(wsolo::duration span) {
+        const wsolo::time_point last = manual_clock::now() + span;
+        wants = whole.run();
+        for (int i = 0; i < 1000 && !wants.finished; ++i) {
+            if (std::exchange(log.scheduled, 0) == 0) {
+                if (wants.deadline > last) break;
+                if (wants.deadline > manual_clock::now())
+                    manual_clock::advance(wants.deadline - manual_clock::now());
+            }
+            wants = whole.run();
+        }
+        if (manual_clock::now() < last) manual_clock::advance(last - manual_clock::now());
+        return wants;
+    }
+
+    wsolo::testing::completing_wire wire;
+    endpoint_log log;
+    wsolo::endpoint_wants wants;
+    endpoint_type whole;
+};
+
+} // namespace
+
+namespace {
+
+template <class Side>
+wsolo::endpoint_options impatient() {
+    auto options = endpoint_fixture<Side>::quiet();
+    options.writing.timeouts.write = 30s;
+    options.writing.timeouts.drain = 10s;
+    options.ending.close_timeout = 4s;
+    return options;
+}
+
+} // namespace
+
+TEMPLATE_TEST_CASE("an abort disconnects although no cancel ends the write in flight",
+                   "[endpoint][completion]", server, client) {
+    completing_endpoint<TestType> f(impatient<TestType>());
+    REQUIRE(f.whole.send_text("stands") == errc::none);
+    f.live_for(1s);
+    REQUIRE(f.wire.in_flight());
+    f.whole.abort(errc::queue_full);
+    CHECK_FALSE(f.live_for(0s).finished);
+    CHECK(f.wire.cancels() == 1);
+    CHECK(f.wire.disconnected());
+    CHECK(f.wants.deadline == wsolo::no_deadline); // its write has yet to end, and asks for a turn then
+    CHECK_FALSE(f.wants.read);
+    CHECK_FALSE(f.live_for(48h).finished);
+    const bool is_taken = GENERATE(false, true);
+    f.wire.end(is_taken ? io_status::ok : io_status::failed, is_taken ? 100 : 0);
+    CHECK(f.live_for(0s).finished);
+    CHECK_FALSE(f.wire.output_ended()); // after both directions ended there is no FIN
+    CHECK(f.log.endings.at(0).reason == errc::queue_full);
+}
+
+TEMPLATE_TEST_CASE("a write that no cancel ends is ended by the disconnect", "[endpoint][completion]", server,
+                   client) {
+    const errc why = GENERATE(errc::write_timed_out, errc::drain_timed_out);
+    completing_endpoint<TestType> f(impatient<TestType>());
+    REQUIRE(f.whole.send_text("stands") == errc::none);
+    f.live_for(0s);
+    if (why == errc::drain_timed_out) REQUIRE(f.whole.close() == errc::none);
+    f.live_for(why == errc::drain_timed_out ? 10s : 30s);
+    CHECK(f.wire.cancels() == 1);
+    CHECK_FALSE(f.wire.disconnected()); // it may end yet, and the peer's words may come
+    CHECK(f.wants.read);
+    SECTION("after a while") {
+        f.live_for(3999ms);
+        CHECK_FALSE(f.wire.disconnected());
+        f.live_for(1ms);
+        CHECK(f.wire.disconnected());
+        CHECK_FALSE(f.wants.finished);
+        f.wire.end(io_status::failed, 0);
+        CHECK(f.live_for(0s).finished);
+        CHECK(f.log.endings.at(0).reason == why);
+    }
+    SECTION("at once, when it is aborted meanwhile") {
+        f.whole.abort();
+        f.live_for(0s);
+        CHECK(f.wire.disconnected());
+        f.wire.end(io_status::failed, 0);
+        CHECK(f.live_for(0s).finished);
+    }
+    SECTION("not when the cancel works after all") {
+        f.wire.end(io_status::failed, 0);
+        f.live_for(1s);
+        CHECK_FALSE(f.wire.disconnected());
+        CHECK(f.live_for(10s).finished);
+        CHECK(f.log.endings.at(0).reason == why);
+    }
+}
+
+TEMPLATE_TEST_CASE("silence ends a connection whose write stands", "[endpoint][completion]", server, client) {
+    wsolo::endpoint_options options;
+    options.beating = {.ping_interval = 20s, .pong_timeout = 10s, .pong_only = true};
+    options.writing.timeouts.write = 0s; // none
+    completing_endpoint<TestType> f(options);
+    f.live_for(20s);
+    f.wire.end(); // the PING
+    REQUIRE(f.whole.send_text("stands") == errc::none);
+    f.live_for(60s);
+    CHECK(f.wire.disconnected());
+    f.wire.end(io_status::failed, 0);
+    CHECK(f.live_for(0s).finished);
+    CHECK(f.log.endings.at(0).reason == errc::pong_timeout);
+}
+
 TEMPLATE_TEST_CASE("a write in flight that fails was not written", "[endpoint][completion]", server, client) {
     wsolo::testing::completing_wire wire;
     endpoint_log log;

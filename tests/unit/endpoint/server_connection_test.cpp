@@ -4,6 +4,8 @@
 
 #include <support/connection_fixture.hpp>
 
+#include <wsolo/write/detail/writer_access.hpp>
+
 using namespace handshake_samples;
 
 namespace {
@@ -142,6 +144,36 @@ TEST_CASE("what a handler sends when the connection is open follows the 101", "[
     s.log.greeting = "welcome";
     s.receive(request + text_frame("one"));
     CHECK(s.seen().frames == sent_frames{{1, "welcome"}, {1, "one"}});
+}
+
+namespace {
+
+/// Sends, and waits for what only this loop can do.
+struct waiting_handler {
+    errc* waited;
+    void on_message(auto&, const wsolo::message&) const {}
+    void on_upgraded(auto& e) const {
+        CHECK(e.send_text("welcome") == errc::none);
+        *waited = e.handled().wait_up_to(1, manual_clock::now());
+        CHECK(wsolo::detail::writer_access::drive(e.writer()).is_here()); // what a flush asks
+    }
+};
+
+} // namespace
+
+TEST_CASE("on_upgraded is a turn of the loop: it is not woken, and waits for nothing",
+          "[connection][server]") {
+    wsolo::testing::scripted_wire wire;
+    endpoint_log log;
+    errc waited = errc::none;
+    wsolo::server_connection<wsolo::testing::scripted_transport, counted_schedule, waiting_handler,
+                             wsolo::in_the_loop, manual_traits>
+        whole(wsolo::testing::scripted_transport(wire), counted_schedule{&log}, waiting_handler{&waited});
+    std::string bytes = request;
+    static_cast<void>(whole.receive(std::as_writable_bytes(std::span(bytes))));
+    REQUIRE(whole.opened() != nullptr);
+    CHECK(log.scheduled == 0);
+    CHECK(seen_on_wire(wire.bytes(), false).frames == sent_frames{{1, "welcome"}});
 }
 
 TEST_CASE("a handler chooses what is spoken", "[connection][server]") {
@@ -341,6 +373,30 @@ TEST_CASE("an answer that is not taken has its time", "[connection][server]") {
     }
 }
 
+TEST_CASE("without a minimum rate an answer has its time all the same, anew with each progress",
+          "[connection][server]") {
+    auto options = quiet_options::server();
+    options.writing.timeouts.write = 4s;
+    options.writing.timeouts.min_rate = 0;
+    for (const std::string& input : {request, page_request}) {
+        serving s(options);
+        s.stall();
+        s.receive(input);
+        CHECK(s.wants.deadline == manual_clock::now() + 4s);
+        for (int i = 0; i < 20; ++i) {
+            manual_clock::advance(3s);
+            s.wire.then({io_status::ok, 1, 0}).then({io_status::would_block, 0, 0});
+            CHECK_FALSE(s.run().finished);
+            CHECK(s.wants.deadline == manual_clock::now() + 4s);
+        }
+        manual_clock::advance(4s - 1ms);
+        CHECK_FALSE(s.run().finished);
+        manual_clock::advance(1ms);
+        CHECK(s.run().finished);
+        CHECK(s.wire.disconnected());
+    }
+}
+
 TEST_CASE("a transport that breaks under an answer ends it", "[connection][server]") {
     for (const std::string& input : {request, page_request}) {
         serving s;
@@ -482,8 +538,49 @@ TEST_CASE("a request that another server has parsed", "[connection][server]") {
         serving s;
         s.receive(request);
         s.wants = s.whole->take_request({.target = "/chat", .fields = fields});
+        CHECK(s.wants.read);
+        CHECK_FALSE(s.wants.finished);
         CHECK(s.log.asked == 1);
         CHECK(s.seen().frames.empty());
+    }
+}
+
+TEST_CASE("a connection whose request another server has answered begins open", "[connection][server]") {
+    serving s;
+    const std::string frames = text_frame("early") + text_frame("later");
+    const auto sent_by = [](const serving& each) { // without a head
+        sent_frames found;
+        for (const strict::frame& frame : strict::parse(each.wire.bytes(), false).frames)
+            found.emplace_back(frame.opcode, frame.payload);
+        return found;
+    };
+    SECTION("its leftover is the endpoint's, split anywhere") {
+        for (std::size_t at = 0; at <= frames.size(); ++at) {
+            serving each;
+            std::string leftover = frames.substr(0, at);
+            each.wants = each.whole->take_upgraded(std::as_writable_bytes(std::span(leftover)));
+            if (at < frames.size()) each.receive(frames.substr(at));
+            CHECK(each.log.asked == 0);
+            CHECK(each.log.messages == std::vector<std::string>{"early", "later"});
+            CHECK(each.log.opened == 1);
+            CHECK(sent_by(each) == sent_frames{{1, "early"}, {1, "later"}});
+            CHECK(each.whole->status() == 101);
+        }
+    }
+    SECTION("its group's Close is its own, though the group closed before") {
+        wsolo::basic_connection_group<manual_traits> everyone;
+        REQUIRE(s.whole->join(everyone) == errc::none);
+        REQUIRE(everyone.close_all(wsolo::close_code::going_away, "bye", std::chrono::seconds(1)) ==
+                errc::none);
+        s.wants = s.whole->take_upgraded();
+        CHECK(sent_by(s) == sent_frames{{8, "\x03\xe9"
+                                            "bye"}});
+    }
+    SECTION("comes once") {
+        s.receive(request);
+        s.wants = s.whole->take_upgraded();
+        CHECK(s.log.asked == 1);
+        CHECK(s.wants.read);
     }
 }
 

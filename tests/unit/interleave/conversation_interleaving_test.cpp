@@ -160,8 +160,96 @@ void drops_elsewhere(scenario& stage, outcomes& codes) {
     });
 }
 
+/// An endpoint whose queue is full, and a coroutine that waits for room in it. Its frame stays until the end, so that a
+/// resumption that comes too late is seen.
+struct full_room {
+    tape wire;
+    bell loop;
+    int resumed = 0;
+    bool is_withdrawn = false;
+    errc answer = errc::timed_out;
+    wsolo::conversation::write_awaiter* waiting = nullptr;
+
+    struct task {
+        struct promise_type {
+            task get_return_object() noexcept {
+                return {std::coroutine_handle<promise_type>::from_promise(*this)};
+            }
+            std::suspend_never initial_suspend() noexcept { return {}; }
+            std::suspend_always final_suspend() noexcept { return {}; }
+            void return_void() noexcept {}
+            void unhandled_exception() noexcept { std::terminate(); }
+        };
+        std::coroutine_handle<> frame;
+    };
+    task sender{};
+
+    using endpoint_type = wsolo::endpoint<stream, bell::hook, wsolo::in_a_coroutine, wsolo::server_side,
+                                          wsolo::in_the_loop, interleave::traits>;
+    std::optional<endpoint_type> whole;
+    wsolo::conversation talk; ///< keeps the connection open
+
+    /// With room for so many frames, and so many queued.
+    explicit full_room(std::uint32_t frames) {
+        wsolo::endpoint_options options;
+        options.writing.limits.max_frames = frames;
+        whole.emplace(stream{{&wire}}, bell::hook{&loop}, wsolo::in_a_coroutine(), options);
+        talk = wsolo::conversation(*whole);
+        for (; frames != 0; --frames) check(talk.try_send_text("f") == errc::none, "there was room");
+    }
+    ~full_room() {
+        if (sender.frame) sender.frame.destroy();
+    }
+
+    static task send_one(wsolo::conversation ws, full_room& m) {
+        auto sending = ws.send_text("x");
+        m.waiting = &sending;
+        m.answer = co_await sending;
+        ++m.resumed;
+        co_await std::suspend_always{}; // as long as another thread may still call withdraw()
+    }
+
+    /// The loop: until everything before a Close is written, then to its end.
+    void serve() {
+        wsolo::endpoint_wants wants = whole->run();
+        while (wire.frames().find('#') == std::string::npos) {
+            loop.wait();
+            wants = whole->run();
+        }
+        wants = whole->end_of_input();
+        while (!wants.finished) {
+            loop.wait();
+            wants = whole->run();
+        }
+        whole.reset();
+    }
+};
+
+void withdraws_elsewhere(scenario& stage, outcomes& seen) {
+    auto& m = stage.make<full_room>("room", 1U);
+    m.sender = full_room::send_one(m.talk, m);
+    stage.thread("loop", [&m] { m.serve(); });
+    stage.thread("other", [&m] {
+        m.is_withdrawn = m.waiting->withdraw();
+        static_cast<void>(m.talk.close());
+    });
+    stage.finally([&] {
+        check((m.resumed == 0) == m.is_withdrawn, "withdrawn, or resumed once");
+        const std::string wire = m.wire.frames();
+        const bool is_sent = wire == "fx#";
+        check(is_sent || wire == "f#", "one Close after it");
+        check(is_sent == (m.resumed != 0 && m.answer == errc::none), "sent, or not, as it was told");
+        seen.insert(m.is_withdrawn ? -1 : static_cast<int>(m.answer));
+    });
+}
+
 } // namespace
 
+TEST_CASE(
+    "a coroutine that waits for room is withdrawn in another thread: it is resumed and sends, or neither",
+    "[conversation]") {
+    CHECK(holds_whole(withdraws_elsewhere, {-1, 0, static_cast<int>(errc::closed)}));
+}
 TEST_CASE("a coroutine asks in another thread: nothing is lost, and the end comes after it",
           "[conversation]") {
     CHECK(holds_whole(asks_elsewhere, {2}));
@@ -171,5 +259,6 @@ TEST_CASE("the last conversation goes in another thread: the end comes", "[conve
 }
 
 TEST_CASE("the conversation within wider bounds", "[.full]") {
-    for (const auto body : {asks_elsewhere, drops_elsewhere}) CHECK(interleave::holds_widely(body));
+    for (const auto body : {asks_elsewhere, drops_elsewhere, withdraws_elsewhere})
+        CHECK(interleave::holds_widely(body));
 }

@@ -1,7 +1,8 @@
 // The shipped endpoint, whole, in every schedule within a bound: its loop receives, a pool's thread handles, a third
 // thread sends, closes or aborts, and the loop destroys it as soon as it is finished. Would catch: two handlers at
 // once, an end that is told twice, beside a handler or never, a message that is neither handled nor reported, a
-// wake-up that comes before what it is for, an endpoint destroyed under somebody's hands.
+// wake-up that comes before what it is for, or not at all because the loop was there first, an endpoint destroyed under
+// somebody's hands.
 
 #include <support/catch.hpp>
 #include <support/interleave/verdict.hpp>
@@ -208,6 +209,79 @@ void pause_and_resume(scenario& stage, outcomes& counts) {
     });
 }
 
+void full_of_replies(scenario& stage, outcomes& counts) {
+    static const std::string input = masked({"aa", "bb", "cc"}, true);
+    wsolo::endpoint_options options;
+    options.max_unsent = 1; // each reply is more than may wait
+    auto& m = stage.make<room>("room", options);
+    stage.thread("loop", [&m] { m.serve(input); });
+    stage.thread("pool", [&m, handle = m.whole->handle()] { m.work_for(handle); });
+    stage.finally([&] {
+        m.settled(3, 0);
+        check(m.replies == 3 && m.wire.frames() == "abc#", "all are answered, then the Close is");
+        counts.insert(static_cast<int>(m.count));
+    });
+}
+
+/// An endpoint with room for one frame, and one that sends again when it is told that there is room.
+struct narrow_room {
+    tape wire;
+    bell loop;
+    bell back;
+    interleave::atomic<int> told{0};
+
+    struct handler {
+        narrow_room* to;
+        void on_message(auto&, const wsolo::message&) const {}
+        void on_room(auto&) const {
+            to->told.fetch_add(1);
+            to->back.rung.fetch_add(1);
+        }
+    };
+    using endpoint_type = wsolo::endpoint<transport, bell::hook, handler, wsolo::server_side,
+                                          wsolo::in_the_loop, interleave::traits>;
+    std::optional<endpoint_type> whole;
+
+    narrow_room() {
+        wsolo::endpoint_options options;
+        options.writing.limits.max_frames = 1;
+        whole.emplace(transport{&wire}, bell::hook{&loop}, handler{this}, options);
+    }
+    void serve() {
+        wsolo::endpoint_wants wants = whole->run();
+        while (wire.frames().find('#') == std::string::npos) {
+            loop.wait();
+            wants = whole->run();
+        }
+        wants = whole->end_of_input();
+        while (!wants.finished) {
+            loop.wait();
+            wants = whole->run();
+        }
+        whole.reset();
+    }
+};
+
+void refused_beside(scenario& stage, outcomes& refusals) {
+    auto& m = stage.make<narrow_room>("room");
+    auto& refused = stage.make<int>("refused");
+    stage.thread("loop", [&m] { m.serve(); });
+    stage.thread("sender", [&m, &refused, handle = m.whole->handle()] {
+        const auto live = handle.try_use();
+        check(live->send_text("a") == errc::none, "there is room for one");
+        while (live->send_text("b") != errc::none) {
+            ++refused;
+            m.back.wait();
+        }
+        static_cast<void>(live->close());
+    });
+    stage.finally([&] {
+        check(m.wire.frames() == "ab#", "each is sent once");
+        check(m.told.load() == refused, "told of room once for each refusal");
+        refusals.insert(refused);
+    });
+}
+
 constexpr int too_big = static_cast<int>(errc::message_too_big);
 
 } // namespace
@@ -227,8 +301,15 @@ TEST_CASE("a handler's error reaches the peer before the stream's end", "[endpoi
 TEST_CASE("reading that paused is resumed, and nothing is lost in between", "[endpoint]") {
     CHECK(holds_whole(pause_and_resume, {2}));
 }
+TEST_CASE("a pool whose replies are written before they are counted goes on", "[endpoint]") {
+    CHECK(holds_whole(full_of_replies, {3}));
+}
+TEST_CASE("room that comes back while a send is refused is told of", "[endpoint]") {
+    CHECK(holds_whole(refused_beside, {0, 1}));
+}
 
 TEST_CASE("the endpoint within wider bounds", "[.full]") {
-    for (const auto body : {peers_close, abort_beside, close_beside, handlers_error, pause_and_resume})
+    for (const auto body : {peers_close, abort_beside, close_beside, handlers_error, pause_and_resume,
+                            full_of_replies, refused_beside})
         CHECK(interleave::holds_widely(body));
 }

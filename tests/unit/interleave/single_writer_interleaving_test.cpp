@@ -6,6 +6,7 @@
 // writer.
 
 #include <support/catch.hpp>
+#include <support/interleave/var.hpp>
 #include <support/interleave/verdict.hpp>
 #include <support/interleave_writer.hpp>
 
@@ -296,11 +297,16 @@ TEST_CASE("a flush returns when its data was written, or at its deadline, and le
     std::set<errc> verdicts;
     const result done = explore(bound(2, 1), [&](scenario& stage) {
         auto& m = stage.make<deferred>("writer");
+        auto& told = stage.make<interleave::var<bool>>("told", false);
         stage.thread("sender", [&] {
-            check(send(m, "a"), "accepted");
+            const wsolo::on_outcome note{
+                [](void* at, errc) noexcept { *static_cast<interleave::var<bool>*>(at) = true; }, &told};
+            check(m.out->send_text("a", note) == errc::none, "accepted");
             const errc verdict = m.out->flush(interleave::clock::now() + std::chrono::seconds(1));
             verdicts.insert(verdict);
             check(verdict == errc::timed_out || m.wire.frames() == "a", "flushed before it was written");
+            check(verdict == errc::timed_out || told.get(),
+                  "what was told before the flush is seen after it");
         });
         stage.thread("loop", [&m] {
             m.serve(1);

@@ -109,6 +109,19 @@ TEMPLATE_TEST_CASE("a flush that gave up was first, between or last, in the queu
     }
 }
 
+TEMPLATE_TEST_CASE("flushes around one that gave up hear of a drop before them, each", "[write][wait]",
+                   server, client) {
+    writer_fixture<TestType> f;
+    outcome_log log;
+    REQUIRE(f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of("a")) == errc::none);
+    REQUIRE(f.out->flush(log.next()) == errc::none);
+    CHECK(f.out->flush(wsolo::time_point::min()) == errc::timed_out);
+    REQUIRE(f.out->flush(log.next()) == errc::none);
+    REQUIRE(f.out->send_keyed(1, wsolo::opcode::text, wsolo::bytes_of("b")) == errc::none);
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(log.told == std::vector<std::pair<int, errc>>{{0, errc::conflated}, {1, errc::conflated}});
+}
+
 namespace {
 
 /// A sender that waits without a thread.

@@ -196,9 +196,9 @@ public:
             code = code_;
             reason_size = reason_size_;
             std::memcpy(reason, reason_, reason_size);
-            within = done_by_ == no_deadline     ? duration::zero() // no bound
-                     : done_by_ - now < shortest ? shortest
-                                                 : done_by_ - now;
+            within = done_by_ == no_deadline                    ? duration::zero() // no bound
+                     : done_by_ < deadline_after(now, shortest) ? shortest
+                                                                : done_by_ - now;
         }
         const errc error = one.close(code, {reason, reason_size}, within);
         if (error != errc::none && error != errc::closed) one.abort(error); // it ends in any case
@@ -206,6 +206,7 @@ public:
 
     /// Leaves it to the member's own loop, unless the group was hurried meanwhile: then it begins now.
     void close_later(member& one, time_point at, time_point now) {
+        if (at == no_deadline) at -= duration(1); // as late as can be: "never" would leave it out
         bool is_late = false;
         {
             const scoped_hold hold(lock_);

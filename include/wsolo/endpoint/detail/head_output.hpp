@@ -22,6 +22,8 @@ class head_output {
 public:
     /// What is to leave. Filled once, before the first step().
     [[nodiscard]] byte_buffer& bytes() noexcept { return bytes_; }
+    /// How many of them have left.
+    [[nodiscard]] std::size_t taken() const noexcept { return at_; }
 
     head_status step(Transport& to, time_point by, Owner&) {
         while (at_ < bytes_.size()) {
@@ -76,6 +78,7 @@ public:
     }
 
     [[nodiscard]] byte_buffer& bytes() noexcept { return bytes_; }
+    [[nodiscard]] std::size_t taken() const noexcept { return flight_ == nullptr ? 0 : flight_->at; }
 
     head_status step(Transport& to, time_point by, Owner& owner) {
         if (flight_ == nullptr) {

@@ -32,15 +32,22 @@ public:
     void start_write(std::span<const const_bytes> parts, time_point deadline, write_done done)
         requires completion_transport<Transport>
     {
-        transferred_ += started_;
-        started_ = 0;
-        for (const const_bytes part : parts) started_ += part.size();
+        transferred_ += last_.bytes;
+        last_ = {};
+        for (const const_bytes part : parts) last_.bytes += part.size();
         to_.start_write(parts, deadline, std::move(done));
     }
     void cancel_write()
         requires completion_transport<Transport>
     {
+        last_.is_cancelled = true;
         to_.cancel_write();
+    }
+    /// Whether the last write that was started was cancelled: it may have ended since.
+    [[nodiscard]] bool is_cancelled() const noexcept
+        requires completion_transport<Transport>
+    {
+        return last_.is_cancelled;
     }
     void finish(end_of_write why) { to_.finish(why); }
 
@@ -60,9 +67,15 @@ public:
     [[nodiscard]] Transport& transport_itself() noexcept { return to_; }
 
 private:
+    struct started {
+        std::uint64_t bytes = 0;
+        bool is_cancelled = false;
+    };
+    struct nothing {};
+
     [[no_unique_address]] Transport to_;
     std::uint64_t transferred_ = 0;
-    std::uint64_t started_ = 0; ///< by the write in flight
+    [[no_unique_address]] std::conditional_t<completion_transport<Transport>, started, nothing> last_{};
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

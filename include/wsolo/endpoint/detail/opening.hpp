@@ -109,11 +109,12 @@ public:
         by = deadline_after(at, grace_);
         return false;
     }
-    /// As long as a write may stand, and what the minimum rate makes of its size.
+    /// As long as a write may stand, and what the minimum rate makes of its size. Without one each progress earns a fresh
+    /// timeout.
     void bound_output() {
         const writer_timeouts& times = parts.options.writing.timeouts;
-        const time_point least = deadline_after(now(), bound_of(times.write));
-        by = least == no_deadline ? least : extended(least, out.bytes().size(), times.min_rate);
+        by = deadline_after(now(), bound_of(times.write));
+        if (by != no_deadline && times.min_rate != 0) by = extended(by, out.bytes().size(), times.min_rate);
     }
 
     // ---- a turn
@@ -138,6 +139,8 @@ public:
 
     [[nodiscard]] weak_handle handle() const noexcept { return anchor_.handle(); }
     void ask() { static_cast<void>(ask_for_a_turn(parts.hook)); }
+    /// Waits for those that are inside ask(): from now on there are none, and `parts` may be moved.
+    void part() noexcept { anchor_ = {}; }
 
     Parts parts;
     head_output<transport_type, opening, Traits> out;
@@ -155,7 +158,9 @@ public:
 private:
     void write() {
         const time_point tried = now();
+        const std::size_t before = out.taken();
         const head_status left = out.step(parts.connection, by, *this);
+        if (out.taken() != before && parts.options.writing.timeouts.min_rate == 0) bound_output();
         if (left == head_status::failed) return give_up(errc::write_failed);
         if (left == head_status::blocked) return tried >= by ? give_up(errc::write_timed_out) : void();
         is_writing = false;

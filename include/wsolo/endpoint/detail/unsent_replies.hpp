@@ -60,7 +60,8 @@ public:
         bytes_.fetch_add(marked_bytes_.exchange(0));
         count_.fetch_add(marked_count_.exchange(0));
     }
-    /// Nothing waits to be written any more. (What a handler counts only now is too much, until the next mark.)
+    /// Nothing waits to be written any more. (What a handler counts only now is too much, until the next mark; a handler
+    /// that finds it full then asks the loop to look again.)
     void clear() noexcept {
         if (count_.load() == 0) return;
         const std::size_t bytes = bytes_.exchange(0);

@@ -2,7 +2,7 @@
 // The reader's machine without its key source: frames become messages, fragments, control frames, or the end.
 //
 // Laws of this file:
-// - One buffer holds what a read cut: the message so far, and behind it the control frame so far. Data cannot
+// - One buffer holds what a read cut: the message so far, and after it the control frame so far. Data cannot
 //   come while a control frame is unfinished, so the second is always the tail.
 // - What the last event pointed to is given back only when the next one is asked for.
 
@@ -159,7 +159,7 @@ private:
         const result<close_body> parsed = parse_close_body(unmasked_bytes(body));
         if (!parsed) return fail(parsed.error(), found);
         phase = read_phase::peer_closed;
-        // A message cut off by the Close goes with it. A Close that was kept behind it is moved away from it first.
+        // A message cut off by the Close goes with it. A Close that was kept after it is moved away from it first.
         if (!delivered_) {
             kept_.release();
         } else if (tail_at_ != 0) {
@@ -174,7 +174,7 @@ private:
         return true;
     }
 
-    /// `unread`: how many bytes of the part that came last lie behind what broke the rule.
+    /// `unread`: how many bytes of the part that came last lie after what broke the rule.
     bool fail(errc broken, event& found, std::size_t unread = 0) noexcept {
         ignored += unread;
         phase = read_phase::failed;
@@ -201,14 +201,14 @@ private:
         has_looked_ = false;
     }
 
-    /// The bad byte is the first behind those that were valid, unless the text only stops too early.
+    /// The bad byte is the first after those that were valid, unless the text only stops too early.
     [[gnu::noinline]] bool fail_text(const utf8_validator& text, std::uint64_t before, std::size_t size,
                                      event& found) noexcept {
         const auto taken = static_cast<std::size_t>(text.valid_up_to() - before);
         return fail(errc::invalid_utf8, found, taken < size ? size - taken - 1 : 0);
     }
 
-    /// What comes behind the end of the connection; after give_up() first the failure itself.
+    /// What comes after the end of the connection; after give_up() first the failure itself.
     bool refuse(mutable_bytes& input, event& found) noexcept {
         ignored += input.size();
         input = {};

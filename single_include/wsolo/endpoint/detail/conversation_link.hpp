@@ -7,7 +7,8 @@
 // - The endpoint is reached by a weak handle, for the length of a call. The handler's half (give, end) is called by the
 //   endpoint, from where messages are handled.
 // - A wait is registered as the last thing that its call does with it: it may be over, and its frame gone, before the call
-//   returns. Who takes a registered wait out resumes it; the one that finds none doesn't touch it.
+//   returns. Under the lock one thread takes a registered wait out, to resume it or to withdraw it; the others don't touch it.
+// - While a thread sends for a wait it is that thread's: a withdrawal that comes then is obeyed if nothing was sent.
 // - A wait for the next message is registered here, and one for the writer in a block of its own: the writer may still name it
 //   when the coroutine is gone, because what is told together is collected first.
 // - No coroutine is resumed with the lock, or a handle's guard, held.
@@ -37,7 +38,7 @@ struct write_wait {
     opcode op = opcode::text;
     bool flushes = false; ///< it sends nothing
     errc outcome = errc::closed;
-    void* registered = nullptr; ///< by what the writer names it, while it waits
+    void* registered = nullptr; ///< by what the writer names it, while it waits. Under the link's lock
 };
 
 /// The block, for conversations that don't know their endpoint's type. Any thread.
@@ -55,7 +56,8 @@ public:
     /// True: it waits, and will be resumed. False: it has its answer.
     [[nodiscard]] virtual bool start(message_wait& asking) = 0;
     [[nodiscard]] virtual bool start(write_wait& asking) = 0;
-    /// It waits no more. False: another thread is resuming it.
+    /// It waits no more. False: another thread is resuming it (with errc::cancelled, if that is about to send and can't).
+    /// Any thread, as long as the wait exists.
     [[nodiscard]] virtual bool withdraw(message_wait& gone) noexcept = 0;
     [[nodiscard]] virtual bool withdraw(write_wait& gone) noexcept = 0;
 
@@ -143,7 +145,7 @@ public:
         registration* const made = registration::make(*this, asking);
         asking.outcome = errc::out_of_memory;
         if (made == nullptr) return false;
-        asking.registered = made;
+        asking.registered = made; // not shared before
         const errc answer = flushes ? writer_access::queue_mark(writer, {&registration::on_flushed, made})
                                     : writer_access::send(writer, asking.op, asking.payload, {}, made);
         if (answer == (flushes ? errc::none : errc::queue_full)) return true;
@@ -154,8 +156,13 @@ public:
         return false;
     }
     [[nodiscard]] bool withdraw(write_wait& gone) noexcept override {
-        auto* const registered = static_cast<registration*>(std::exchange(gone.registered, nullptr));
-        if (registered == nullptr || registered->take() == nullptr) return false;
+        registration* registered = nullptr;
+        {
+            const scoped_hold hold(lock_);
+            registered = static_cast<registration*>(gone.registered);
+            if (registered == nullptr || !registered->withdraw()) return false;
+            gone.registered = nullptr;
+        }
         if (const auto whole = endpoint_.try_use()) {
             auto& drive = writer_access::drive(whole->writer());
             const bool is_out = gone.flushes ? writer_access::withdraw_mark(drive, registered)
@@ -218,16 +225,19 @@ private:
         [[nodiscard]] static registration* make(conversation_link_to& link, write_wait& whose) noexcept {
             return new (std::nothrow) registration(link, whose);
         }
-        /// The wait, for the one that is to resume or withdraw it.
-        [[nodiscard]] write_wait* take() noexcept {
-            return waiting_.exchange(nullptr, std::memory_order_acq_rel);
+        /// Under the lock. False: a thread is sending for it, or resumes it.
+        [[nodiscard]] bool withdraw() noexcept {
+            is_unwanted_ = true;
+            return std::exchange(waiting_, nullptr) != nullptr;
         }
         void drop() noexcept {
             if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
         }
         static void on_flushed(void* context, errc how) noexcept {
             auto& self = *static_cast<registration*>(context);
-            self.resume(self.take(), how);
+            write_wait* const due = self.take();
+            self.drop(); // the writer's
+            if (due != nullptr) self.resume(*due, how);
         }
 
     private:
@@ -238,38 +248,87 @@ private:
         }
         ~registration() { link_.release(); }
 
+        /// The wait, for the thread that resumes it, or sends for it first.
+        [[nodiscard]] write_wait* take() noexcept {
+            const scoped_hold hold(link_.lock_);
+            return std::exchange(waiting_, nullptr);
+        }
+
         /// There is room, or the writer's end: sends.
         void on_woken() noexcept {
-            write_wait* const due = take();
+            write_wait* due = nullptr;
+            {
+                const scoped_hold hold(link_.lock_);
+                if (is_sending_) { // the thread that sends looks again
+                    is_woken_ = true;
+                    return;
+                }
+                due = std::exchange(waiting_, nullptr);
+                is_sending_ = due != nullptr;
+            }
             errc how = errc::closed;
+            bool is_woken_again = false; // for nothing, and then the writer's reference is that call's
             if (const auto whole = link_.endpoint_.try_use()) {
                 auto& drive = writer_access::drive(whole->writer());
-                if (due != nullptr && drive.box.state_of(*this) == room_state::granted) {
-                    waiting_.store(due, std::memory_order_release);
+                while (due != nullptr && drive.box.state_of(*this) == room_state::granted) {
                     how = writer_access::send(whole->writer(), due->op, due->payload, {}, this);
-                    if (how == errc::queue_full) return; // a message was opened meanwhile: it keeps its place
-                    static_cast<void>(take());
+                    if (how != errc::queue_full) break;
+                    // A message was opened meanwhile: it keeps its place.
+                    const after_refusal then = wait_on(*due);
+                    if (then == after_refusal::waits) return;
+                    how = errc::closed;
+                    if (then == after_refusal::is_woken) continue;
+                    how = errc::cancelled;
+                    is_woken_again = !writer_access::withdraw(drive, *this);
+                    break;
                 }
-                if (how != errc::none) writer_access::decline(drive, *this);
+                if (how != errc::none && !is_woken_again) writer_access::decline(drive, *this);
             }
-            resume(due, how);
+            if (!is_woken_again) drop(); // the writer's
+            if (due != nullptr) resume(*due, how);
         }
-        void resume(write_wait* due, errc how) noexcept {
-            drop(); // the writer's
-            if (due == nullptr) return;
-            due->outcome = how;
-            due->registered = nullptr;
-            drop();               // the coroutine's
-            due->caller.resume(); // the last touch
+
+        enum class after_refusal : std::uint8_t {
+            waits,       ///< it is anyone's again
+            is_woken,    ///< there was room, or the end, before it waited
+            is_unwanted, ///< it was to be withdrawn: this thread resumes it
+        };
+        [[nodiscard]] after_refusal wait_on(write_wait& due) noexcept {
+            const scoped_hold hold(link_.lock_);
+            if (std::exchange(is_woken_, false)) return after_refusal::is_woken;
+            is_sending_ = false;
+            if (is_unwanted_) return after_refusal::is_unwanted;
+            waiting_ = &due;
+            return after_refusal::waits;
+        }
+
+        void resume(write_wait& due, errc how) noexcept {
+            const std::coroutine_handle<> caller = due.caller;
+            due.outcome = how;
+            {
+                const scoped_hold hold(link_.lock_);
+                due.registered = nullptr;
+            }
+            // The last touch: the frame may be gone, or wait again.
+            if (!call_hook([&] { caller.resume(); })) link_.fail();
+            drop(); // the coroutine's
         }
 
         conversation_link_to& link_;
-        atomic<write_wait*> waiting_;
+        // Under the link's lock.
+        write_wait* waiting_;
+        bool is_sending_ = false;
+        bool is_woken_ = false;    ///< meanwhile
+        bool is_unwanted_ = false; ///< to be withdrawn, or withdrawn
         atomic<int> references_{2};
     };
 
     explicit conversation_link_to(const Endpoint& whole) noexcept : endpoint_(whole.handle()) {}
 
+    /// A coroutine threw.
+    void fail() noexcept {
+        if (const auto whole = endpoint_.try_use()) whole->fail_messages(errc::handler_failed);
+    }
     /// Whether a coroutine has a message that is not handled yet. It has none then.
     [[nodiscard]] bool take_held() noexcept {
         const scoped_hold hold(lock_);

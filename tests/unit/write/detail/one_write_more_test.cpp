@@ -69,9 +69,11 @@ TEST_CASE("a writer that goes leaves the transport a large frame as it was", "[w
     wsolo::testing::completing_wire wire;
     int scheduled = 0;
     const std::string payload(3000, 'a');
+    wsolo::writer_options options;
+    options.limits.max_bytes = 8000; // so small that the frame's memory is not kept for another
     {
         decltype(completing::out) out(wsolo::testing::completing_transport(wire),
-                                      completing::hook{&scheduled});
+                                      completing::hook{&scheduled}, options);
         REQUIRE(out.send_text(payload) == errc::none);
         REQUIRE(out.pump().status == pump_status::blocked);
     }

@@ -1,0 +1,37 @@
+// Written by tools/amalgamate.py from include/wsolo/adapt/detail/ring.hpp: change it there.
+#pragma once
+// A ring of things that are there for other reasons: what a loop's connections stand in, without memory of its own.
+//
+// Laws of this file:
+// - A link is in one ring at most. It leaves before it goes, and a ring is empty before it goes.
+// - Not thread-safe. Every function O(1).
+
+#include "../../wsolo.hpp"
+
+#include <utility>
+
+namespace wsolo::inline WSOLO_ABI::adapt::detail {
+
+/// A place in a ring, or the ring itself.
+struct link {
+    link() noexcept = default;
+    link(const link&) = delete;
+    link& operator=(const link&) = delete;
+
+    [[nodiscard]] bool is_alone() const noexcept { return next == this; }
+    void enter(link& ring) noexcept { // as the last one
+        next = &ring;
+        previous = std::exchange(ring.previous, this);
+        previous->next = this;
+    }
+    void leave() noexcept {
+        previous->next = next;
+        next->previous = previous;
+        next = previous = this;
+    }
+
+    link* next = this;
+    link* previous = this;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::adapt::detail

@@ -1,0 +1,502 @@
+// Written by tools/amalgamate.py from include/wsolo/adapt/libuv.hpp: change it there.
+#pragma once
+// WebSocket in a server that runs libuv: what comes to its listeners, TCP or pipes, is served in its loop.
+// Needs: uv.h (libuv 1.19 or later).
+//
+//     wsolo::connection_group everyone;
+//     wsolo::adapt::libuv::home home(loop);
+//     /* in uv_listen's callback */ wsolo::adapt::libuv::serve(listener, chat{}, home, everyone);
+//     uv_run(loop, UV_RUN_DEFAULT); // after uv_close(listener) and everyone.close_all(...): until the last one has left
+//
+// Laws of this file:
+// - Everything belongs to the loop's thread, handlers included. Any thread's are a group's functions, and what an endpoint's
+//   handle() gives: they wake the loop by one uv_async_t, which is there while there are connections.
+// - A handle is closed after the connection's end, and its memory goes after both of a connection's handles are closed. So
+//   uv_run() does not return before the last connection has left, and nothing is left to be closed then.
+// - What the socket takes at once is written from the writer's own bytes. When it is full, the next 4 KiB are copied for
+//   uv_write(), which can't be cancelled: so a write that is given up keeps no bytes of the writer's, and no end waits for it.
+// - All connections read into the home's one buffer, and only while they want to. Each has one timer, which moves rarely.
+// - libuv writes to sockets without a word to SIGPIPE, whose default ends the process: a home has it ignored where it is not
+//   handled.
+
+#include "../wsolo.hpp"
+
+#if !__has_include(<uv.h>)
+#error "wsolo/adapt/libuv.hpp needs libuv: uv.h (1.19 or later)."
+#endif
+
+#include "detail/ring.hpp"
+#if !defined(_WIN32)
+#include "posix.hpp"
+
+#include <csignal>
+#include <fcntl.h>
+#include <unistd.h>
+#endif
+
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <uv.h>
+
+namespace wsolo::inline WSOLO_ABI::adapt::libuv {
+
+class home;
+
+namespace detail {
+
+using adapt::detail::link;
+
+class hub;
+struct entry;
+class wire;
+
+/// A connection's place among all.
+struct place : link {
+    explicit place(wire& whose) noexcept : of(&whose) {}
+    wire* of;
+};
+
+/// A connection's handles, and its writes. As a link it has its place in the hub's list of those that are owed a turn.
+class wire : public link {
+public:
+    virtual ~wire();
+
+    virtual void on_turn() = 0;
+    /// Destroys what uses the handles, and closes them; at the end of that this is destroyed.
+    virtual void cut() noexcept = 0;
+
+    // ---- the transport's
+
+    void start_write(std::span<const const_bytes> parts, write_done done) {
+        const int error = try_write(parts, done);
+        if (error == UV_EAGAIN) return wait_with(parts, std::move(done));
+        if (error != 0) done({io_status::failed, 0, error});
+    }
+    /// libuv may still write what it has. A writer whose write failed writes nothing more.
+    void cancel_write() noexcept {
+        if (stalled_ == nullptr || stalled_->done == nullptr) return;
+        const std::size_t left = uv_stream_get_write_queue_size(stream());
+        write_done::adopt(std::exchange(stalled_->done, nullptr))(
+            {io_status::failed, stalled_->size - left, UV_ECANCELED});
+    }
+    void end_output() noexcept {
+        static_cast<void>(uv_shutdown(&ending_, stream(), [](uv_shutdown_t*, int) {}));
+    }
+    [[nodiscard]] std::size_t unsent() const noexcept {
+#if defined(SIOCOUTQ)
+        uv_os_fd_t descriptor = -1;
+        if (uv_fileno(&handle_.any, &descriptor) == 0) return posix_socket(descriptor).unsent();
+#endif
+        return 0;
+    }
+
+    // ---- the beginning
+
+    [[nodiscard]] uv_stream_t* stream() noexcept { return &handle_.stream; }
+    [[nodiscard]] int open(uv_stream_t& listener) noexcept {
+        prepare(listener.type);
+        const int error = uv_accept(&listener, stream());
+        if (error == 0 && listener.type == UV_TCP) // a write is whole frames already
+            static_cast<void>(uv_tcp_nodelay(&handle_.tcp, 1));
+        return error;
+    }
+#if !defined(_WIN32)
+    /// A second descriptor of it.
+    [[nodiscard]] int open_copy(const uv_stream_t& of) noexcept {
+        prepare(of.type);
+        uv_os_fd_t original = -1;
+        if (const int error = uv_fileno(reinterpret_cast<const uv_handle_t*>(&of), &original); error != 0)
+            return error;
+        const int copy = ::fcntl(original, F_DUPFD_CLOEXEC, 0);
+        if (copy < 0) return uv_translate_sys_error(errno);
+        const int error =
+            of.type == UV_NAMED_PIPE ? uv_pipe_open(&handle_.pipe, copy) : uv_tcp_open(&handle_.tcp, copy);
+        if (error != 0) ::close(copy);
+        return error;
+    }
+#endif
+
+protected:
+    explicit wire(hub& of) noexcept;
+
+    virtual void on_read(mutable_bytes bytes) = 0;
+    virtual void on_input_over(errc why) = 0;
+    virtual void on_no_memory() = 0;
+
+    void listen_to(bool wanted) {
+        if (wanted == is_reading_) return;
+        is_reading_ = wanted;
+        if (!wanted) {
+            uv_read_stop(stream());
+        } else if (uv_read_start(stream(), &lend_buffer, &on_stream_read) != 0) {
+            on_input_over(errc::connection_lost);
+        }
+    }
+    void call_at(time_point when) noexcept {
+        if (when == armed_) return;
+        armed_ = when;
+        if (when == no_deadline) return static_cast<void>(uv_timer_stop(&timer_));
+        const duration left = when - std::chrono::steady_clock::now();
+        const auto wait =
+            left > duration::zero() ? std::chrono::ceil<std::chrono::milliseconds>(left).count() : 0;
+        const auto on_time = [](uv_timer_t* timer) {
+            auto& self = *static_cast<wire*>(timer->data);
+            self.armed_ = no_deadline; // libuv's time may run behind: then it is set again
+            self.on_turn();
+        };
+        static_cast<void>(uv_timer_start(&timer_, on_time, static_cast<std::uint64_t>(wait), 0));
+    }
+    void close_handles() noexcept {
+        place_.leave();
+        const auto on_closed = [](uv_handle_t* each) {
+            auto* const self = static_cast<wire*>(each->data);
+            if (--self->open_handles_ == 0) delete self;
+        };
+        uv_close(reinterpret_cast<uv_handle_t*>(&timer_), on_closed);
+        uv_close(&handle_.any, on_closed);
+    }
+
+    hub& hub_;
+
+private:
+    static constexpr std::size_t max_parts = 64;
+    /// A write that the socket had no room for; its bytes' own.
+    struct stalled {
+        uv_write_t request;
+        void* done = nullptr; ///< a write_done; nullptr: it was cancelled
+        std::size_t size = 0;
+        char bytes[4096];
+    };
+
+    void prepare(uv_handle_type type) noexcept {
+        uv_loop_t* const loop = timer_.loop;
+        // These answer 0, or are not told of a type that they don't know.
+        static_cast<void>(type == UV_NAMED_PIPE ? uv_pipe_init(loop, &handle_.pipe, 0)
+                                                : uv_tcp_init(loop, &handle_.tcp));
+        handle_.any.data = this;
+    }
+
+    [[nodiscard]] static uv_buf_t buffer_of(const_bytes part) noexcept {
+        // libuv reads only; its buffers have no const form.
+        auto* const begin = reinterpret_cast<char*>(const_cast<std::byte*>(part.data()));
+        return uv_buf_init(begin, static_cast<unsigned>(part.size()));
+    }
+    /// 0: `done` was told. UV_EAGAIN: there is no room.
+    [[nodiscard]] int try_write(std::span<const const_bytes> parts, write_done& done) noexcept {
+        uv_buf_t buffers[max_parts];
+        unsigned count = 0;
+        for (; count < parts.size() && count < max_parts; ++count) buffers[count] = buffer_of(parts[count]);
+        const int taken = uv_try_write(stream(), buffers, count);
+        if (taken < 0) return taken;
+        if (taken == 0) return UV_EAGAIN;
+        done({io_status::ok, static_cast<std::size_t>(taken), 0});
+        return 0;
+    }
+    void wait_with(std::span<const const_bytes> parts, write_done done) noexcept {
+        stalled_.reset(new (std::nothrow) stalled);
+        if (stalled_ == nullptr) return done({io_status::failed, 0, UV_ENOMEM});
+        for (const const_bytes part : parts) {
+            const std::size_t room = sizeof stalled_->bytes - stalled_->size;
+            const std::size_t more = part.size() < room ? part.size() : room;
+            std::memcpy(stalled_->bytes + stalled_->size, part.data(), more);
+            stalled_->size += more;
+        }
+        const uv_buf_t whole = uv_buf_init(stalled_->bytes, static_cast<unsigned>(stalled_->size));
+        const int error =
+            uv_write(&stalled_->request, stream(), &whole, 1, [](uv_write_t* request, int status) {
+                static_cast<wire*>(request->handle->data)->on_written(status);
+            });
+        if (error != 0) {
+            stalled_.reset();
+            return done({io_status::failed, 0, error});
+        }
+        stalled_->done = done.release();
+    }
+    void on_written(int status);
+
+    static void lend_buffer(uv_handle_t* asks, std::size_t, uv_buf_t* into);
+    static void on_stream_read(uv_stream_t* from, ssize_t count, const uv_buf_t* bytes) {
+        auto& self = *static_cast<wire*>(from->data);
+        if (count > 0)
+            return self.on_read({reinterpret_cast<std::byte*>(bytes->base), static_cast<std::size_t>(count)});
+        if (count == 0) return; // not now
+        self.is_reading_ = false;
+        uv_read_stop(from);
+        if (count == UV_ENOBUFS) return self.on_no_memory();
+        self.on_input_over(count == UV_EOF ? errc::none : errc::connection_lost);
+    }
+
+    union {
+        uv_handle_t any;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } handle_;
+    uv_timer_t timer_;
+    uv_shutdown_t ending_;
+    std::unique_ptr<stalled> stalled_;
+    place place_{*this};
+    time_point armed_ = no_deadline;
+    int open_handles_ = 2;
+    bool is_reading_ = false;
+};
+
+/// The connections of a home. It is there from the first one until the last one's memory is gone.
+class hub {
+public:
+    /// nullptr: there is no memory, or no descriptor.
+    [[nodiscard]] static hub* open(home& owner, uv_loop_t* loop) noexcept {
+        auto* const fresh = new (std::nothrow) hub(owner);
+        if (fresh == nullptr) return nullptr;
+        const auto on_bell = [](uv_async_t* bell) { static_cast<hub*>(bell->data)->give_turns(); };
+        if (uv_async_init(loop, &fresh->bell_, on_bell) == 0) return fresh;
+        delete fresh;
+        return nullptr;
+    }
+    hub(const hub&) = delete;
+    hub& operator=(const hub&) = delete;
+
+    // ---- the loop's
+
+    [[nodiscard]] uv_loop_t* loop() const noexcept { return bell_.loop; }
+    void enter(place& fresh) noexcept {
+        ++count_;
+        fresh.enter(all_);
+    }
+    /// Its memory goes; with the last one's, this.
+    void leave() noexcept {
+        --count_;
+        close_if_empty();
+    }
+    void close_if_empty() noexcept;
+    /// The owner goes, and all with it.
+    void cut_all() noexcept {
+        owner_ = nullptr;
+        while (!all_.is_alone()) static_cast<place*>(all_.next)->of->cut();
+    }
+    /// For one read. Empty: there is no memory.
+    [[nodiscard]] uv_buf_t buffer() noexcept;
+
+    // ---- any thread's
+
+    void call(wire& whose) noexcept {
+        if (mark(whose)) uv_async_send(&bell_);
+    }
+    /// Has call() do nothing until forget(). False: it was called before.
+    bool mark(wire& whose) noexcept {
+        const std::scoped_lock hold(lock_);
+        if (!whose.is_alone()) return false;
+        whose.enter(owed_);
+        ++owed_count_;
+        return true;
+    }
+    void forget(wire& whose) noexcept {
+        const std::scoped_lock hold(lock_);
+        if (!whose.is_alone()) --owed_count_;
+        whose.leave();
+    }
+
+private:
+    explicit hub(home& owner) noexcept : owner_(&owner) { bell_.data = this; }
+    ~hub() = default;
+
+    void give_turns() {
+        for (std::size_t left = count(); left > 0; --left)
+            if (wire* const next = take()) next->on_turn();
+    }
+    [[nodiscard]] std::size_t count() noexcept {
+        const std::scoped_lock hold(lock_);
+        return owed_count_;
+    }
+    [[nodiscard]] wire* take() noexcept {
+        const std::scoped_lock hold(lock_);
+        if (owed_count_ == 0) return nullptr;
+        --owed_count_;
+        auto* const first = static_cast<wire*>(owed_.next);
+        first->leave();
+        return first;
+    }
+
+    uv_async_t bell_;
+    home* owner_;
+    link all_;
+    std::size_t count_ = 0;
+    std::mutex lock_;
+    link owed_;
+    std::size_t owed_count_ = 0;
+};
+
+inline wire::wire(hub& of) noexcept : hub_(of) {
+    static_cast<void>(uv_timer_init(of.loop(), &timer_)); // it answers 0
+    timer_.data = this;
+    hub_.enter(place_);
+}
+inline wire::~wire() {
+    hub_.forget(*this); // the last that called for a turn is gone by now
+    hub_.leave();
+}
+inline void wire::on_written(int status) {
+    const std::unique_ptr<stalled> over = std::move(stalled_);
+    if (over->done == nullptr) return;
+    // The turn follows here: nobody need wake the loop for it.
+    hub_.mark(*this);
+    write_done::adopt(over->done)(status == 0 ? io_result{io_status::ok, over->size, 0}
+                                              : io_result{io_status::failed, 0, status});
+    hub_.forget(*this);
+    on_turn();
+}
+inline void wire::lend_buffer(uv_handle_t* asks, std::size_t, uv_buf_t* into) {
+    *into = static_cast<wire*>(asks->data)->hub_.buffer();
+}
+
+} // namespace detail
+
+/// What the connections of one loop share. Made and destroyed in the loop's thread; the loop outlives it.
+class home {
+public:
+    explicit home(uv_loop_t* loop) noexcept : loop_(loop) {
+#if !defined(_WIN32)
+        struct sigaction now{};
+        if (::sigaction(SIGPIPE, nullptr, &now) == 0 && now.sa_handler == SIG_DFL) {
+            now.sa_handler = SIG_IGN;
+            ::sigaction(SIGPIPE, &now, nullptr);
+        }
+#endif
+    }
+    home(const home&) = delete;
+    home& operator=(const home&) = delete;
+    /// Cuts off what is left: no Close, no on_finished. The handlers are gone then; the handles are when the loop has turned.
+    /// Not inside a handler.
+    ~home() {
+        if (hub_ != nullptr) hub_->cut_all();
+    }
+
+private:
+    friend detail::hub;
+    friend detail::entry;
+
+    static constexpr std::size_t buffer_size = std::size_t{256} * 1024;
+
+    uv_loop_t* const loop_;
+    detail::hub* hub_ = nullptr; ///< while there are connections
+    std::unique_ptr<char[]> buffer_;
+};
+
+namespace detail {
+
+inline void hub::close_if_empty() noexcept {
+    if (count_ > 0) return;
+    if (owner_ != nullptr) owner_->hub_ = nullptr;
+    uv_close(reinterpret_cast<uv_handle_t*>(&bell_),
+             [](uv_handle_t* bell) { delete static_cast<hub*>(bell->data); });
+}
+inline uv_buf_t hub::buffer() noexcept {
+    auto& kept = owner_->buffer_; // there are no reads without an owner
+    if (kept == nullptr) kept.reset(new (std::nothrow) char[home::buffer_size]);
+    return uv_buf_init(kept.get(), kept == nullptr ? 0 : home::buffer_size);
+}
+
+/// A connection that is served.
+template <class Handler>
+class session final : public wire {
+    struct transport {
+        void start_write(std::span<const const_bytes> parts, time_point, write_done done) const {
+            self->start_write(parts, std::move(done));
+        }
+        void cancel_write() const noexcept { self->cancel_write(); }
+        void finish(end_of_write) const noexcept {}
+        void end_output() const noexcept { self->end_output(); }
+        void disconnect() const noexcept {} // its handle is closed
+        [[nodiscard]] std::size_t unsent() const noexcept { return self->unsent(); }
+        wire* self;
+    };
+    struct wake { // any thread
+        bool operator()() const noexcept { return of->call(*self), true; }
+        hub* of;
+        wire* self;
+    };
+
+public:
+    session(hub& of, Handler&& handler, const server_options& options)
+        : wire(of), ws_(std::in_place, transport{this}, wake{&of, this}, std::move(handler), options) {}
+
+    void start(connection_group& everyone) {
+        settle(ws_->join(everyone) == errc::none ? ws_->run() : ws_->close(close_code::going_away));
+    }
+    void start(connection_group& everyone, const http_request& parsed, mutable_bytes leftover) {
+        if (ws_->join(everyone) != errc::none) return settle(ws_->close(close_code::going_away));
+        settle(ws_->take_request(parsed, leftover));
+    }
+    void on_turn() override {
+        if (ws_) settle(ws_->run());
+    }
+    void cut() noexcept override {
+        ws_.reset();
+        close_handles();
+    }
+
+private:
+    void on_read(mutable_bytes bytes) override { settle(ws_->receive(bytes)); }
+    void on_input_over(errc why) override { settle(ws_->end_of_input(why)); }
+    void on_no_memory() override { settle(ws_->abort(errc::out_of_memory)); }
+
+    void settle(const endpoint_wants& wants) {
+        if (wants.finished) return cut();
+        call_at(wants.deadline);
+        listen_to(wants.read); // the last: it may end here
+    }
+
+    std::optional<server_connection<transport, wake, Handler>> ws_;
+};
+
+/// The way in.
+struct entry {
+    template <class Handler, class Open, class... Request>
+    static errc serve(home& at, Handler handler, connection_group& everyone, const server_options& options,
+                      Open open, const Request&... request) {
+        if (at.hub_ == nullptr) at.hub_ = hub::open(at, at.loop_);
+        if (at.hub_ == nullptr) return errc::out_of_memory;
+        auto* const fresh = new (std::nothrow) session<Handler>(*at.hub_, std::move(handler), options);
+        if (fresh == nullptr) {
+            at.hub_->close_if_empty();
+            return errc::out_of_memory;
+        }
+        if (open(static_cast<wire&>(*fresh)) != 0) {
+            fresh->cut();
+            return errc::connection_lost;
+        }
+        fresh->start(everyone, request...);
+        return errc::none;
+    }
+};
+
+} // namespace detail
+
+/// Serves one connection that came to `listener`, a TCP's or a pipe's, from its request to its end: to be called in uv_listen's
+/// callback when its status is 0. It becomes a member of `everyone` when it is open; if that has closed, it is answered by 503.
+/// Copies `options`. Errors: out_of_memory, of descriptors too: the connection still waits in the listener, which libuv
+/// does not ask again before it was taken; connection_lost: it was gone.
+template <class Handler>
+[[nodiscard]] errc serve(uv_stream_t* listener, Handler handler, home& at, connection_group& everyone,
+                         const server_options& options = {}) {
+    return detail::entry::serve(at, std::move(handler), everyone, options,
+                                [&](detail::wire& fresh) { return fresh.open(*listener); });
+}
+
+#if !defined(_WIN32)
+/// The same for a connected stream whose request the server's own HTTP has read, and what it read after it (connection.hpp,
+/// take_request()). It goes on by a copy of the stream's descriptor: stop reading before, and uv_close() the stream after. The
+/// views are needed only during the call. Errors: as above; the stream is as it was then.
+template <class Handler>
+[[nodiscard]] errc serve(uv_stream_t* connected, const http_request& parsed, mutable_bytes leftover,
+                         Handler handler, home& at, connection_group& everyone,
+                         const server_options& options = {}) {
+    return detail::entry::serve(
+        at, std::move(handler), everyone, options,
+        [&](detail::wire& fresh) { return fresh.open_copy(*connected); }, parsed, leftover);
+}
+#endif
+
+} // namespace wsolo::inline WSOLO_ABI::adapt::libuv
