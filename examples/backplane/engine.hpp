@@ -1,5 +1,5 @@
 #pragma once
-// What the rooms ask of what lies between the machines: Redis (redis_engine.hpp) or NATS (nats_engine.hpp).
+// What the rooms ask of what lies between the machines: Redis (redis_engine.hpp), or another that can do this.
 //
 // Laws of this file:
 // - It numbers and publishes in one step, and keeps what was said: for those who come back, and for a process that lost its

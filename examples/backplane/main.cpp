@@ -1,10 +1,7 @@
-// Rooms that span processes: `backplane PORT [redis://HOST:PORT | nats://HOST:PORT]`. README.md says how to talk to it.
+// Rooms that span processes: `backplane PORT [redis://HOST:PORT]`. README.md says how to talk to it.
 
 #include "redis_engine.hpp"
 #include "rooms.hpp"
-#if defined(BACKPLANE_HAS_NATS)
-#include "nats_engine.hpp"
-#endif
 
 #include <wsolo/adapt/asio.hpp>
 
@@ -41,11 +38,8 @@ struct member {
     void on_finished(auto&, const wsolo::ending&) { there->leave(room, number); }
 };
 
-/// Empty: there is none of this name.
+/// Empty: there is none of this name. Another engine has its place here.
 std::unique_ptr<engine> engine_of(asio::io_context& loop, const std::string& url) {
-#if defined(BACKPLANE_HAS_NATS)
-    if (url.starts_with("nats://")) return std::make_unique<nats_engine>(loop, url);
-#endif
     constexpr std::string_view redis = "redis://";
     const std::size_t colon = url.rfind(':');
     if (!url.starts_with(redis) || colon < redis.size()) return nullptr;
@@ -57,7 +51,7 @@ int main(int count, char** given) {
     asio::io_context loop;
     const auto between = engine_of(loop, count > 2 ? given[2] : "redis://127.0.0.1:6379");
     if (count < 2 || count > 3 || between == nullptr) {
-        std::fprintf(stderr, "%s PORT [redis://HOST:PORT | nats://HOST:PORT]\n", given[0]);
+        std::fprintf(stderr, "%s PORT [redis://HOST:PORT]\n", given[0]);
         return 2;
     }
     rooms there(*between);

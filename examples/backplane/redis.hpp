@@ -6,17 +6,17 @@
 // - Each command gets one answer: Redis's, or nullptr when the connection was lost, or is not there. Never inside of ask().
 // - It does not connect again by itself: its owner is told, and knows what was lost.
 
-#include <asio/io_context.hpp>
-#include <asio/posix/stream_descriptor.hpp>
-
-#include <hiredis/async.h>
-
+// First, because Asio before 1.24 chooses its allocation by what the standard library has said by then: all files must agree.
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+
+#include <hiredis/async.h>
 
 class redis_connection {
 public:

@@ -1,4 +1,4 @@
-"""What must hold: each function below is a case, with an engine and processes of its own. README.md says it in words."""
+"""What must hold: each function below is a case, with a Redis and processes of its own. README.md says it in words."""
 
 import contextlib
 import signal
@@ -13,19 +13,7 @@ CASES = []
 
 
 def case(act):
-    """With Redis, and with NATS."""
-    act.engines = ("redis", "nats")
     CASES.append(act)
-    return act
-
-
-def redis_case(act):
-    case(act).engines = ("redis",)
-    return act
-
-
-def nats_case(act):
-    case(act).engines = ("nats",)
     return act
 
 
@@ -48,6 +36,7 @@ class Talker:
 
     def __init__(self, member, name, pause=0.002):
         self.count = 0
+        self._member = member
         self._stops = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(member, name, pause), daemon=True)
         self._thread.start()
@@ -61,6 +50,8 @@ class Talker:
     def stop(self):
         self._stops.set()
         self._thread.join()
+        if self._member.unsaid:
+            raise Failed(f"unsaid: {self._member.unsaid[:3]}")
         return self.count
 
 
@@ -256,33 +247,14 @@ def a_process_falls_behind(plane):
         each.say_and_hear([f"more {i}" for i in range(3000)])
     a.signal(signal.SIGCONT)
     for each in behind:
-        if "redis" in plane.engine.url:  # NATS had sent some ahead, perhaps all
-            each.expect_resyncs(2)
+        each.expect_resyncs(2)
         until(lambda each=each: each.texts()[-1:] == ["more 2999"], "it goes on to the end")
         each.expect_no_problem()
     for each in speakers:
         each.expect_resyncs(1)
 
 
-@nats_case
-def a_process_falls_far_behind(plane):
-    """NATS has cut it off meanwhile."""
-    a, b = plane.process(), plane.process()
-    behind, speaker = plane.member(a, "lobby"), plane.member(b, "lobby")
-    behind.expect_resyncs(1)
-    speaker.expect_resyncs(1)
-    a.signal(signal.SIGSTOP)
-    for turn in range(80):
-        for i in range(20):
-            speaker.say(f"{turn} {i}" + " " * 60000)
-        speaker.expect(20 * (turn + 1))
-    a.signal(signal.SIGCONT)
-    behind.expect_resyncs(2)
-    until(lambda: behind.texts()[-1:] == speaker.texts()[-1:], "it goes on to the end")
-    behind.expect_no_problem()
-
-
-@redis_case
+@case
 def connections_to_redis_break(plane):
     """Redis itself stays: nothing is lost on the way to members, who notice nothing."""
     a, b = plane.process(), plane.process()
@@ -293,9 +265,9 @@ def connections_to_redis_break(plane):
     same_for_all(members, 1)
     epoch = members[0].at[0]
     for turn in range(5):
-        plane.engine.ask("CLIENT", "KILL", "TYPE", "normal")
+        plane.redis.ask("CLIENT", "KILL", "TYPE", "normal")
         for i in range(3):  # while no process is there, perhaps
-            plane.engine.ask("XADD", "room:lobby", f"{epoch}-*", "text", f"meanwhile {turn} {i}")
+            plane.redis.ask("XADD", "room:lobby", f"{epoch}-*", "text", f"meanwhile {turn} {i}")
         same_for_all(members, 1 + 3 * (turn + 1))
     for each in (a, b):
         each.expect_health(200)
@@ -317,14 +289,14 @@ def it_restarts_empty(plane):
     same_for_all([*members, away], 5)
     old = members[0].at
     away.leave()
-    plane.engine.kill()
+    plane.redis.kill()
     a.expect_health(503)
     members[0].say("into the void")
     until(lambda: members[0].unsaid == ["into the void"], "what is not said is told")
     newcomer = plane.member(a, "lobby")  # comes although it is not there
     newcomer.expect_resyncs(1)
-    plane.engine.forget()
-    plane.engine.start()
+    plane.redis.forget()
+    plane.redis.start()
     for each in members:
         each.expect_resyncs(2)
     newcomer.expect_resyncs(2)
@@ -341,28 +313,7 @@ def it_restarts_empty(plane):
     expect("where the room stands", away.at, members[0].at)
 
 
-@nats_case
-def nats_restarts_with_its_data(plane):
-    """Nothing is lost, and no one is told."""
-    a, b = plane.process(), plane.process()
-    members = [plane.member(a, "lobby"), plane.member(b, "lobby")]
-    for each in members:
-        each.expect_resyncs(1)
-    for turn in range(3):
-        for i in range(5):
-            members[turn % 2].say(f"{turn} {i}")
-        same_for_all(members, 5 * (turn + 1))
-        plane.engine.kill()
-        for each in (a, b):
-            each.expect_health(503)
-        plane.engine.start()
-        for each in (a, b):
-            each.expect_health(200)
-    for each in members:
-        each.expect_resyncs(1)
-
-
-@redis_case
+@case
 def redis_restarts_with_old_data(plane):
     """It lost the last messages, and numbers others with the same numbers: not with the same epoch."""
     a, b = plane.process(), plane.process()
@@ -373,14 +324,14 @@ def redis_restarts_with_old_data(plane):
     for i in range(5):
         members[0].say(f"saved {i}")
     same_for_all([*members, away], 5)
-    plane.engine.ask("SAVE")
+    plane.redis.ask("SAVE")
     for i in range(5):
         members[0].say(f"lost {i}")
     same_for_all([*members, away], 10)
     away.leave()
-    plane.engine.kill()
-    plane.engine.start()
-    expect("what Redis kept", plane.engine.ask("XLEN", "room:lobby"), "5")
+    plane.redis.kill()
+    plane.redis.start()
+    expect("what Redis kept", plane.redis.ask("XLEN", "room:lobby"), "5")
     for each in members:
         each.expect_resyncs(2)
     for each in (a, b):
@@ -393,24 +344,24 @@ def redis_restarts_with_old_data(plane):
     expect("what it has of the new ones", away.texts()[10:], [])
 
 
-@redis_case
+@case
 def redis_hangs(plane):
     """SIGSTOP, for less than what is taken for its end: what was said then is said when it goes on."""
     a, b = plane.process(), plane.process()
     members = [plane.member(a, "lobby"), plane.member(b, "lobby")]
     for each in members:
         each.expect_resyncs(1)
-    plane.engine.process.send_signal(signal.SIGSTOP)
+    plane.redis.process.send_signal(signal.SIGSTOP)
     for i in range(1200):
         members[0].say(f"{i}")
     until(lambda: len(members[0].unsaid) == 200, "what is too much is refused")
-    plane.engine.process.send_signal(signal.SIGCONT)
+    plane.redis.process.send_signal(signal.SIGCONT)
     same_for_all(members, 1000)
     for each in members:
         each.expect_resyncs(1)
 
 
-@redis_case
+@case
 def a_stream_is_deleted(plane):
     a, b = plane.process(), plane.process()
     members = [plane.member(a, "lobby"), plane.member(b, "lobby")]
@@ -419,14 +370,14 @@ def a_stream_is_deleted(plane):
     for i in range(3):
         members[0].say(f"before {i}")
     same_for_all(members, 3)
-    plane.engine.ask("FLUSHALL")
+    plane.redis.ask("FLUSHALL")
     members[0].say("after")
     for each in members:
         each.expect_resyncs(2)
     same_for_all(members, 4)
 
 
-@redis_case
+@case
 def what_redis_says_is_no_message(plane):
     """Another program's entry is a gap, not a frame that would end every member."""
     a = plane.process()
@@ -435,9 +386,9 @@ def what_redis_says_is_no_message(plane):
     member.say("one")
     member.expect(1)
     epoch = member.at[0]
-    plane.engine.ask("XADD", "room:lobby", f"{epoch}-*", "json", "{}")
+    plane.redis.ask("XADD", "room:lobby", f"{epoch}-*", "json", "{}")
     member.expect_resyncs(2)
-    plane.engine.ask("EVAL", "return redis.call('XADD', 'room:lobby', ARGV[1], 'text', '\\255')", "0", f"{epoch}-*")
+    plane.redis.ask("EVAL", "return redis.call('XADD', 'room:lobby', ARGV[1], 'text', '\\255')", "0", f"{epoch}-*")
     member.expect_resyncs(3)
     member.say("two")
     member.expect(2)
@@ -490,14 +441,14 @@ def rooms_come_and_go(plane):
             each.leave()
 
 
-@redis_case
+@case
 def redis_evicts_keys(plane):
     """Then it may forget numbers without a word: it is refused."""
-    plane.engine.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    plane.redis.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     a = plane.process(wait=False)
     until(lambda: any("allkeys-lru" in line for line in a.lines), "it says why")
     expect("health", a.health(), 503)
-    plane.engine.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    plane.redis.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
     a.expect_health(200)
 
 
@@ -506,7 +457,7 @@ def stopping_without_it(plane):
     a = plane.process()
     member = plane.member(a, "lobby")
     member.expect_resyncs(1)
-    plane.engine.kill()
+    plane.redis.kill()
     a.expect_health(503)
     a.signal(signal.SIGTERM)
     expect("the Close", member.wait_for_end(), 1012)

@@ -1,11 +1,10 @@
-"""What the tests of examples/backplane start: a Redis or a NATS, the example's processes, and members of rooms.
+"""What the tests of examples/backplane start: a Redis, the example's processes, and members of rooms.
 
 All are children, ended by their own ids when the case's ExitStack closes.
 """
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -85,44 +84,6 @@ class Redis:
             self.process.kill()
             self.process.wait()
             self.process = None
-
-
-class Nats:
-    """The same for NATS with JetStream, which keeps everything in `folder`."""
-
-    def __init__(self, folder, stack):
-        self.folder = os.path.join(folder, "jetstream")
-        self.port = free_port()
-        self.url = f"nats://127.0.0.1:{self.port}"
-        self.process = None
-        stack.callback(self.kill)
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen(
-            [nats_server(), "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", self.folder],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        until(self._accepts, "NATS answers")
-
-    def _accepts(self):
-        if self.process.poll() is not None:
-            raise Failed("NATS did not start")
-        try:
-            socket.create_connection(("127.0.0.1", self.port), LIMIT).close()
-        except OSError:
-            return False
-        return True
-
-    def forget(self):
-        shutil.rmtree(self.folder)
-
-    kill = Redis.kill
-
-
-def nats_server():
-    """Debian has it where no user's path leads."""
-    return shutil.which("nats-server", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
 class Process:

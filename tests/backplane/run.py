@@ -1,6 +1,6 @@
-"""Rooms that span processes, with real ones: examples/backplane, a Redis or a NATS, and members by Python's websockets.
+"""Rooms that span processes, with real ones: examples/backplane, a Redis, and members by Python's websockets.
 
-    run.py --program BACKPLANE [--engine redis|nats] [--haproxy PROGRAM [--libraries FOLDER]] [--only CASE] [--jobs N] [--sanitized]
+    run.py --program BACKPLANE [--haproxy PROGRAM [--libraries FOLDER]] [--only CASE] [--jobs N] [--sanitized]
 
 Prints a line for each case, and ends with 1 if one failed.
 """
@@ -8,14 +8,13 @@ Prints a line for each case, and ends with 1 if one failed.
 import argparse
 import concurrent.futures
 import contextlib
-import subprocess
 import sys
 import tempfile
 import time
 import traceback
 
 import cases
-from processes import Balancer, Failed, Member, Nats, Process, Redis, nats_server, raw_member, sockets_of
+from processes import Balancer, Failed, Member, Process, Redis, raw_member, sockets_of
 
 
 class Skipped(Exception):
@@ -23,10 +22,10 @@ class Skipped(Exception):
 
 
 class Plane:
-    """One case's: a Redis or a NATS, processes and members, all of which end with it."""
+    """One case's: a Redis, processes and members, all of which end with it."""
 
-    def __init__(self, engine, program, haproxy, folder, stack, is_sanitized):
-        self.engine = {"redis": Redis, "nats": Nats}[engine](folder, stack)
+    def __init__(self, program, haproxy, folder, stack, is_sanitized):
+        self.redis = Redis(folder, stack)
         self.is_sanitized = is_sanitized
         self.processes = []
         self._program = program
@@ -36,7 +35,7 @@ class Plane:
         self.sockets_of = sockets_of
 
     def process(self, wait=True):
-        self.processes.append(Process(self._program, self.engine, self._stack, wait))
+        self.processes.append(Process(self._program, self.redis, self._stack, wait))
         return self.processes[-1]
 
     def balancer(self):
@@ -62,52 +61,44 @@ class Plane:
                 raise Failed("".join(each.lines)[-4000:])
 
 
-def run(act, engine, program, is_sanitized, haproxy=None):
+def last_words(plane):
+    """Of each process: whether it is there, and what it said."""
+    return "\n".join(f"{each.process.poll()}: {''.join(each.lines)[-1500:].strip()}" for each in plane.processes)
+
+
+def run(act, program, is_sanitized, haproxy=None):
     """None, or what failed; and the seconds."""
     began = time.monotonic()
     problem = None
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         try:
-            plane = Plane(engine, program, haproxy, folder, stack, is_sanitized)
+            plane = Plane(program, haproxy, folder, stack, is_sanitized)
             act(plane)
             plane.end()
         except Skipped as why:
             return why, 0.0
         except Failed as error:
-            problem = str(error)
+            problem = f"{error}\n{last_words(plane)}"
         except Exception:  # noqa: BLE001: one case's failure is not the others'
-            problem = traceback.format_exc()
+            problem = f"{traceback.format_exc()}\n{last_words(plane)}"
     return problem, time.monotonic() - began
-
-
-def has_nats(program):
-    """Whether it was built with NATS's client: otherwise it says how it is to be called, and ends."""
-    with subprocess.Popen([program, "0", "nats://127.0.0.1:1"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as asked:
-        first = asked.stdout.readline()
-        asked.kill()
-    return bool(first)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", required=True)
-    parser.add_argument("--engine", choices=["redis", "nats"], default="redis")
     parser.add_argument("--haproxy", default="")
     parser.add_argument("--libraries", default="")
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--sanitized", action="store_true")
     told = parser.parse_args()
-    if told.engine == "nats" and not (nats_server() and has_nats(told.program)):
-        print("nats: no nats-server here, or the example was built without its client")
-        return 0
-    there = [act for act in cases.CASES if told.engine in act.engines]
-    chosen = [act for act in there if not told.only or any(name in act.__name__ for name in told.only)]
+    chosen = [act for act in cases.CASES if not told.only or any(name in act.__name__ for name in told.only)]
     failures = 0
     held = 0
 
     def examine(act):
-        return run(act, told.engine, told.program, told.sanitized, (told.haproxy, told.libraries))
+        return run(act, told.program, told.sanitized, (told.haproxy, told.libraries))
 
     with concurrent.futures.ThreadPoolExecutor(told.jobs) as pool:
         for act, (problem, seconds) in zip(chosen, pool.map(examine, chosen)):
@@ -118,7 +109,7 @@ def main():
             failures += problem is not None and not is_skipped
             if problem:
                 print("       " + str(problem).replace("\n", "\n       "), flush=True)
-    print(f"{told.engine}: {held} of {len(chosen)} hold")
+    print(f"{held} of {len(chosen)} hold")
     return 1 if failures else 0
 
 

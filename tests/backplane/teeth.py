@@ -46,7 +46,7 @@ WRONG = [
     ("what comes from Redis is taken for UTF-8", "rooms.cpp", "!wsolo::is_valid_utf8(wsolo::bytes_of(what.text))", "false",
      "what_redis_says_is_no_message"),
     ("a Redis that evicts keys is used", "redis_engine.cpp", "if policy and", "if false and", "redis_evicts_keys"),
-    ("at the end Redis keeps the process", "redis_engine.cpp", "    retry_.cancel();\n", "", "stopping_without_it"),
+    ("at the end Redis keeps the process", "rooms.cpp", "    between_.close();\n", "", "stopping_without_it"),
 ]  # fmt: skip
 
 
@@ -73,9 +73,9 @@ def examine(number, what, change, name, work):
     program = build(work / str(number), change)
     act = next(each for each in cases.CASES if each.__name__ == name)
     for _ in range(5):  # some need a message at the wrong moment
-        problem, _ = run(act, "redis", program, False)
+        problem, _ = run(act, program, False)
         if problem:
-            return problem.strip().splitlines()[-1][:100]
+            return problem.strip().splitlines()[0][:100]
     return None
 
 
