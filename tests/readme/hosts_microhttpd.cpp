@@ -10,9 +10,11 @@
 struct chat {
     wsolo::errc on_message(auto& ws, wsolo::message&& got) { return ws.send(got); }
 };
+namespace server { // g++ warns of a global that a header's local hides
 extern std::atomic<int> live;
 extern wsolo::connection_group everyone;
 void log(wsolo::errc);
 
 @WHOLE@
+} // namespace server
 #endif
