@@ -17,7 +17,7 @@
 //   its close_notify was cut off (errc::connection_lost), which matters unless its Close had come.
 // - A write that failed ends this side's output alone: what the peer had said before is still read.
 // - The TLS handshake is a part of the first reads, bounded by options.handshake_timeout. Renegotiation is refused.
-// - The descriptor becomes non-blocking. SIGPIPE is not raised, but by kernel TLS: OpenSSL then writes by itself.
+// - The descriptor becomes non-blocking. SIGPIPE is not raised, but where SSL_OP_ENABLE_KTLS is set: OpenSSL then writes by itself.
 
 #include "poll.hpp"
 
@@ -131,13 +131,16 @@ public:
     /// `session`, of either role and not connected to anything yet, becomes the stream's; nullptr: each read fails.
     tls_stream(int descriptor, SSL* session) noexcept : socket_(descriptor), session_(session) {
         ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
-        const BIO_METHOD* const method = detail::socket_method();
-        BIO* const wire = session_ == nullptr || method == nullptr ? nullptr : ::BIO_new(method);
+        const BIO_METHOD* const method = session == nullptr       ? nullptr
+                                         : is_for_kernel(session) ? ::BIO_s_socket()
+                                                                  : detail::socket_method();
+        BIO* const wire = method == nullptr ? nullptr : ::BIO_new(method);
         is_broken_ = is_output_broken_ = wire == nullptr;
         if (is_broken_) return;
         ::BIO_set_fd(wire, descriptor, BIO_NOCLOSE);
         ::SSL_set_bio(session_.get(), wire, wire);
-        ::SSL_set_mode(session_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+        ::SSL_set_mode(session_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                           SSL_MODE_RELEASE_BUFFERS);
         ::SSL_set_options(session_.get(), SSL_OP_NO_RENEGOTIATION);
     }
     tls_stream(const tls_stream&) = delete;
@@ -182,6 +185,14 @@ private:
     static constexpr std::size_t record = 16 * 1024;
 
     /// What an answer waits for; nothing: that direction is over, and `is_broken` says how.
+    /// Whether kernel TLS is wanted: OpenSSL's alerts then need its own write().
+    static bool is_for_kernel([[maybe_unused]] const SSL* session) noexcept {
+#if defined(SSL_OP_ENABLE_KTLS)
+        return (::SSL_get_options(session) & SSL_OP_ENABLE_KTLS) != 0;
+#else
+        return false;
+#endif
+    }
     std::optional<unsigned> needs_of(int answer, bool& is_broken) noexcept {
         switch (::SSL_get_error(session_.get(), answer)) {
         case SSL_ERROR_WANT_READ: return unsigned{POLLIN};

@@ -25,7 +25,8 @@ namespace wsolo::inline WSOLO_ABI::adapt {
 /// and the loop (or wait_writable, in the threaded drive) waits. Complexity: one system call per write.
 class posix_socket {
 public:
-    /// `descriptor`: a connected stream socket. Must stay open until finish() was called.
+    /// `descriptor`: a connected stream socket. Must stay open until finish() was called; under an endpoint, until it has
+    /// `finished`.
     explicit posix_socket(int descriptor) noexcept : descriptor_(descriptor) {
 #if defined(SO_NOSIGPIPE)
         const int on = 1;

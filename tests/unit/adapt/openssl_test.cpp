@@ -294,6 +294,23 @@ TEST_CASE("a peer that is gone raises no signal", "[adapt][openssl]") {
     CHECK(how.status == io_status::failed);
 }
 
+TEST_CASE("a session for kernel TLS is written by OpenSSL itself, and others are not", "[adapt][openssl]") {
+#if defined(SSL_OP_ENABLE_KTLS)
+    const secrets files;
+    const context made(files.chain().c_str(), files.key().c_str());
+    const bool is_wanted = GENERATE(false, true);
+    if (is_wanted) ::SSL_CTX_set_options(made.get(), SSL_OP_ENABLE_KTLS);
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    SSL* const session = ::SSL_new(made.get());
+    {
+        const tls_stream stream(ends[0], session); // an alert by any other write() would be data
+        CHECK((::BIO_method_name(::SSL_get_wbio(session)) == "socket"s) == is_wanted);
+    }
+    for (const int each : ends) ::close(each);
+#endif
+}
+
 TEST_CASE("what was said before a write failed is still read", "[adapt][openssl]") {
     both_ends pair;
     CHECK(pair.shake_hands() == read_status::not_now);
