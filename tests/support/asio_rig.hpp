@@ -86,13 +86,17 @@ using tls_stream = net::ssl::stream<tcp::socket>;
 inline net::ssl::context& tls_server() {
     static net::ssl::context made = [] {
         net::ssl::context fresh(net::ssl::context::tls_server);
-        EVP_PKEY* key = EVP_EC_gen("P-256");
+        EVP_PKEY* key = nullptr;
+        EVP_PKEY_CTX* const maker = EVP_PKEY_CTX_new_id(EVP_PKEY_ED25519, nullptr);
+        EVP_PKEY_keygen_init(maker);
+        EVP_PKEY_keygen(maker, &key);
+        EVP_PKEY_CTX_free(maker);
         X509* certificate = X509_new();
         ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
         X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
         X509_gmtime_adj(X509_getm_notAfter(certificate), 24L * 3600);
         X509_set_pubkey(certificate, key);
-        X509_sign(certificate, key, EVP_sha256());
+        X509_sign(certificate, key, nullptr);
         SSL_CTX_use_certificate(fresh.native_handle(), certificate);
         SSL_CTX_use_PrivateKey(fresh.native_handle(), key);
         X509_free(certificate);
@@ -245,10 +249,12 @@ struct server {
         CHECK(peer.upgrade().starts_with("HTTP/1.1 101"));
         meanwhile();
     }
+#if WSOLO_ASIO_AWAITS
     template <class Awaitable>
     void spawn(Awaitable what) {
         net::co_spawn(acceptor.get_executor(), std::move(what), net::detached);
     }
+#endif
 };
 
 using raw_client = blocking_peer<tcp::socket>;

@@ -190,12 +190,12 @@ struct wake {
 /// The user's handler, in a session that wants to know when the connection is open. (No name in it is likely to be one of the
 /// user's, which it would hide.)
 template <class Session, class Handler>
-struct seated : Handler {
+struct told_when_open : Handler {
     static_assert(std::is_class_v<Handler> && !std::is_final_v<Handler>,
                   "a handler is a class that may be derived from");
 
     void on_upgraded(auto& endpoint_) {
-        if (!wsolo_session_->seat(endpoint_)) return;
+        wsolo_session_->tell_open();
         if constexpr (wsolo::detail::has_on_upgraded<Handler, std::remove_reference_t<decltype(endpoint_)>>)
             Handler::on_upgraded(endpoint_);
     }
@@ -212,7 +212,7 @@ struct untold {
 /// connection is open, or with why it never was.
 template <class Stream, role Self, class Handler, class Told>
 class session final : public std::enable_shared_from_this<session<Stream, Self, Handler, Told>> {
-    using hooks = seated<session, Handler>;
+    using hooks = told_when_open<session, Handler>;
     using wire = std::conditional_t<is_socket<Stream>, socket_wire<session>, stream_wire<session>>;
     using connection = std::conditional_t<Self == role::server, server_connection<wire, wake<session>, hooks>,
                                           client_connection<wire, wake<session>, hooks>>;
@@ -273,18 +273,16 @@ public:
         if (is_asked_.exchange(true, std::memory_order_acq_rel)) return true;
         auto self = this->weak_from_this().lock();
         if (!self) return false;
-        net::post(stream_.get_executor(), [self = std::move(self)] { self->turn(); });
-        return true;
+        const bool is_posted = wsolo::detail::call_hook(
+            [&] { net::post(stream_.get_executor(), [self = std::move(self)] { self->turn(); }); });
+        if (!is_posted)
+            is_asked_.store(false, std::memory_order_release); // no memory: the next one asks again
+        return is_posted;
     }
 
-    /// The connection is open. False: the group is closed, and so is this.
-    template <class Endpoint>
-    [[nodiscard]] bool seat(Endpoint& whole) {
+    void tell_open() {
         is_told_ = true;
-        const errc error = group_ == nullptr ? errc::none : whole.join(*group_);
-        if (error != errc::none) static_cast<void>(whole.close(close_code::going_away));
-        told_(error);
-        return error == errc::none;
+        told_(errc::none);
     }
 
     io_result write(std::span<const const_bytes> parts)
@@ -364,6 +362,8 @@ private:
         socket.non_blocking(true, ignored);
         if constexpr (std::is_same_v<typename Socket::protocol_type, net::ip::tcp>)
             socket.set_option(net::ip::tcp::no_delay(true), ignored); // a write is whole frames already
+        if (group_ != nullptr && ws_.join(*group_) != errc::none)
+            static_cast<void>(ws_.close(close_code::going_away)); // it closes: 503
     }
     void secure() {
         if (phase_ != phase::opening) return;

@@ -234,10 +234,24 @@ TEST_CASE("Asio: a closed group lets no one in", "[adapt][asio]") {
     static_cast<void>(at.everyone.close_all(wsolo::close_code::going_away, "", 1s));
     at.run(1);
     raw_client late(at.endpoint());
-    CHECK(late.upgrade().starts_with("HTTP/1.1 101"));
-    CHECK(late.frame() == "\x03\xe9");
-    late.send(close());
-    CHECK(late.rest().empty());
+    CHECK(late.upgrade().starts_with("HTTP/1.1 503"));
+    at.stop();
+    at.join();
+}
+
+TEST_CASE("Asio: who asks after the group has closed is refused, and was let in before", "[adapt][asio]") {
+    server at;
+    at.accept([&] { return echo(at.log); });
+    at.run(1);
+    raw_client member(at.endpoint());
+    CHECK(member.upgrade().starts_with("HTTP/1.1 101"));
+    raw_client slow(at.endpoint()); // connected; it asks when it is too late
+    member.send(text("hello"));
+    CHECK(member.frame() == "hello");
+    static_cast<void>(at.everyone.close_all(wsolo::close_code::service_restart, "", 1s));
+    CHECK(member.frame() == "\x03\xf4");
+    member.send(close());
+    CHECK(slow.upgrade().starts_with("HTTP/1.1 503"));
     at.stop();
     at.join();
 }
