@@ -223,7 +223,8 @@ public:
 
     bool step() {
         if (is_over()) return false;
-        return pass(0, 1) | pass(1, 0); // both, each time
+        const bool passed_one = pass(0, 1);
+        return pass(1, 0) || passed_one; // both, each time
     }
     [[nodiscard]] bool is_over() const { return ends_[0].get() < 0; }
     [[nodiscard]] bool is_reading() const { return !is_over(); }

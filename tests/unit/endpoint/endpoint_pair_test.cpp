@@ -29,7 +29,7 @@ struct stuck {
 
 TEMPLATE_TEST_CASE("a Close that tells of half a message waits for the peer's like any other",
                    "[endpoint][pair]", wsolo::server_side, wsolo::client_side<>) {
-    wsolo::testing::pair net({.latency = 50ms});
+    wsolo::testing::pair net(wsolo::testing::link_options{.latency = 50ms});
     auto& left = TestType::self == wsolo::role::server ? net.server : net.client;
     auto& right = TestType::self == wsolo::role::server ? net.client : net.server;
     paired<counting, TestType> whole(left.transport(), left.wake(), counting{});

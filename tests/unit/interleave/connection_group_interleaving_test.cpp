@@ -110,7 +110,7 @@ void hurry_beside_a_loop(scenario& stage, outcomes& verdicts) {
     const auto close = [&m](wsolo::duration spread) {
         return m.everyone->close_all(close_code::normal, "", 4s, spread);
     };
-    stage.thread("closer", [&m, close, &verdicts] {
+    stage.thread("closer", [close, &verdicts] {
         const errc first = close(2s);
         verdicts.insert(first == errc::none ? 1 : 0);
     });
