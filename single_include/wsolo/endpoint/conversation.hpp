@@ -78,8 +78,11 @@ public:
         : conversation(static_cast<in_a_coroutine&>(whole.handler()).link_) {}
     conversation(const conversation& other) noexcept : conversation(other.link_) {}
     conversation(conversation&& other) noexcept : link_(std::exchange(other.link_, nullptr)) {}
-    conversation& operator=(conversation other) noexcept {
-        std::swap(link_, other.link_);
+    conversation& operator=(const conversation& other) noexcept { return *this = conversation(other); }
+    // Not by value: clang 14 does not destroy a parameter that was made of {} in a template.
+    conversation& operator=(conversation&& other) noexcept {
+        conversation fresh(std::move(other));
+        std::swap(link_, fresh.link_);
         return *this;
     }
     ~conversation() {
