@@ -9,12 +9,12 @@
 
 #if defined(WSOLO_USE_BOOST_ASIO)
 #include <boost/asio.hpp>
-#if WSOLO_TEST_TLS
+#if defined(WSOLO_TEST_TLS)
 #include <boost/asio/ssl.hpp>
 #endif
 #else
 #include <asio.hpp>
-#if WSOLO_TEST_TLS
+#if defined(WSOLO_TEST_TLS)
 #include <asio/ssl.hpp>
 #endif
 #endif
@@ -79,7 +79,7 @@ private:
 
 // ---- TLS
 
-#if WSOLO_TEST_TLS
+#if defined(WSOLO_TEST_TLS)
 using tls_stream = net::ssl::stream<tcp::socket>;
 
 /// Signs itself; made once.
@@ -237,7 +237,7 @@ struct server {
     /// Does something while a peer, of the kind that the server is for, has upgraded and reads no byte after that.
     template <class Meanwhile>
     void with_silent_peer(Meanwhile meanwhile) {
-#if WSOLO_TEST_TLS
+#if defined(WSOLO_TEST_TLS)
         if (is_tls) {
             blocking_peer<tls_stream> peer(endpoint(), tls_client());
             peer.stream().handshake(tls_stream::client);
@@ -343,7 +343,7 @@ inline net::awaitable<void> talk(net::awaitable<tcp::socket> from, server& at) {
     const counted here(at.log);
     co_await answer(conversation(std::move(socket), at.everyone), at);
 }
-#if WSOLO_TEST_TLS
+#if defined(WSOLO_TEST_TLS)
 inline net::awaitable<void> talk_tls(net::awaitable<tcp::socket> from, server& at) {
     tcp::socket socket = co_await std::move(from);
     const counted here(at.log);

@@ -12,7 +12,7 @@ TEST_CASE("Asio: both sides as coroutines", "[adapt][asio]") {
         at.spawn(talk(accepted(at), at));
         at.spawn(ask(conversation(at.client(), at.where(), {.host = "a"}), at));
     }
-#if WSOLO_TEST_TLS
+#if defined(WSOLO_TEST_TLS)
     SECTION("TLS") {
         at.spawn(talk_tls(accepted(at), at));
         at.spawn(ask(conversation(tls_stream(at.client(), tls_client()), at.where(), {.host = "a"}), at));

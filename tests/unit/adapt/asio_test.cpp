@@ -81,7 +81,7 @@ TEST_CASE("Asio: a client of the same library, over every stream", "[adapt][asio
         wsolo::adapt::asio::serve(std::move(here), echo(at.log), at.everyone);
         wsolo::adapt::asio::connect(std::move(there), caller(at), {.host = "a"}, {}, told{&at});
     }
-#if WSOLO_TEST_TLS
+#if defined(WSOLO_TEST_TLS)
     SECTION("TLS") {
         at.accept([&] { return echo(at.log); }, {}, tls_wrap);
         wsolo::adapt::asio::connect(tls_stream(at.client(), tls_client()), at.where(), caller(at),
@@ -115,7 +115,7 @@ TEST_CASE("Asio: a client is told why it was never open", "[adapt][asio]") {
         at.join();
         CHECK(at.log.opened == std::vector<errc>{errc::handshake_timeout});
     }
-#if WSOLO_TEST_TLS
+#if defined(WSOLO_TEST_TLS)
     SECTION("TLS is not agreed on") {
         wsolo::adapt::asio::connect(tls_stream(at.client(), tls_client()), at.where(), caller(at),
                                     {.host = "a"}, quick, told{&at});
@@ -151,7 +151,7 @@ TEST_CASE("Asio: a peer that never begins is cut off", "[adapt][asio]") {
         raw_client peer(at.endpoint());
         CHECK(peer.rest().starts_with("HTTP/1.1 408"));
     }
-#if WSOLO_TEST_TLS
+#if defined(WSOLO_TEST_TLS)
     SECTION("TLS") {
         at.accept([&] { return echo(at.log); }, quick, tls_wrap);
         at.run(1);
@@ -306,7 +306,7 @@ TEST_CASE("Asio: a peer that takes nothing is cut off within the write's time", 
     SECTION("TCP") {
         at.accept([&] { return flood(at.log); }, quick);
     }
-#if WSOLO_TEST_TLS
+#if defined(WSOLO_TEST_TLS)
     SECTION("TLS") {
         at.accept([&] { return flood(at.log); }, quick, tls_wrap);
     }
@@ -327,7 +327,7 @@ TEST_CASE("Asio: a context that goes takes its connections with it", "[adapt][as
     SECTION("TCP") {
         at->accept([&] { return flood(*log); });
     }
-#if WSOLO_TEST_TLS
+#if defined(WSOLO_TEST_TLS)
     SECTION("TLS, a write in flight") {
         at->accept([&] { return flood(*log); }, {}, tls_wrap);
     }
@@ -348,7 +348,7 @@ TEST_CASE("Asio: an abort from another thread ends a write in flight", "[adapt][
     SECTION("TCP") {
         at.accept([&] { return flood(at.log); });
     }
-#if WSOLO_TEST_TLS
+#if defined(WSOLO_TEST_TLS)
     SECTION("TLS") {
         at.accept([&] { return flood(at.log); }, {}, tls_wrap);
     }
@@ -365,7 +365,7 @@ TEST_CASE("Asio: an abort from another thread ends a write in flight", "[adapt][
     CHECK(at.log.alive == 0);
 }
 
-#if WSOLO_TEST_TLS
+#if defined(WSOLO_TEST_TLS)
 TEST_CASE("Asio: TLS ends with close_notify on both sides", "[adapt][asio]") {
     server at;
     at.accept([&] { return echo(at.log); }, {}, tls_wrap);

@@ -79,7 +79,7 @@ TEST_CASE("Beast: what the judge refuses is answered", "[adapt][beast]") {
     CHECK(at.log.alive == 0);
 }
 
-#if WSOLO_TEST_TLS
+#if defined(WSOLO_TEST_TLS)
 TEST_CASE("Beast: the same over TLS", "[adapt][beast]") {
     server at;
     net::io_context own;

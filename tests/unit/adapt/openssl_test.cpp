@@ -6,6 +6,7 @@
 #include <wsolo/adapt/openssl.hpp>
 
 #include <cstdlib>
+#include <filesystem>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <string>
@@ -51,7 +52,7 @@ struct secrets {
     [[nodiscard]] std::string chain() const { return folder + "/chain.pem"; }
     [[nodiscard]] std::string key() const { return folder + "/key.pem"; }
 
-    std::string folder = "/tmp/wsolo-tls-XXXXXX";
+    std::string folder = (std::filesystem::temp_directory_path() / "wsolo-tls-XXXXXX").string();
 
 private:
     static void write(const std::string& name, auto how) {
