@@ -57,7 +57,7 @@ public:
     }
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
 
-    /// Once it is over: what it did, and into `done` what it took. Frees it.
+    /// Once it is over: what it did, and into `done` what it took. Frees it. `drain_deadline`: of a close or an abort.
     [[nodiscard]] written collect(queue& work, const drive_options& options, time_point drain_deadline,
                                   taken& done) noexcept {
         written made;
@@ -66,6 +66,7 @@ public:
         made.error = judge(how, work, drain_deadline, tried_);
         // A cancelled write that took something all the same is not blamed: what is left is tried once more.
         if (is_cancelled() && made.error != errc::none) made.error = cancelled_;
+        made.was_last = is_cancelled() && tried_ >= drain_deadline; // it was that one more
         made.transport_error = how.error;
         drop();
         return made;

@@ -167,6 +167,7 @@ private:
             frames += now.done.frames();
             if (last.error != errc::none) return finish(last, now);
             now.is_blocked = last.is_blocked;
+            now.was_last = last.was_last;
             now.is_used_up = (quantum != 0 && bytes >= quantum) ||
                              (options_.pump_frames != 0 && frames >= options_.pump_frames);
             errands todo;
@@ -180,6 +181,7 @@ private:
             case next_step::handed_over: return call_hook();
             case next_step::drained:
             case next_step::aborted: return finish({}, now);
+            case next_step::late: last.error = errc::drain_timed_out; return finish(last, now);
             case next_step::tell:
                 if (now.high) observe([this] { observer_.on_high_water(); });
                 if (now.low) observe([this] { observer_.on_low_water(); });
@@ -222,21 +224,25 @@ private:
                 todo.run();
                 if (how.high) observe([this] { observer_.on_high_water(); });
                 if (how.is_over) {
-                    const time_point drain = how.drains ? how.deadline : no_deadline;
-                    last = std::exchange(started_, nullptr)->collect(box.work(), options_, drain, now.done);
+                    last = std::exchange(started_, nullptr)
+                               ->collect(box.work(), options_, how.drain_deadline, now.done);
                     return true;
                 }
-                if (!started_->is_cancelled() && (how.is_dying || Traits::clock::now() >= how.deadline)) {
-                    started_->cancel(transport_, how.is_dying ? errc::aborted
-                                                 : how.drains ? errc::drain_timed_out
-                                                              : errc::write_timed_out);
+                const time_point at = Traits::clock::now();
+                if (!started_->is_cancelled() && (how.is_dying || at >= how.deadline())) {
+                    started_->cancel(transport_, how.is_dying   ? errc::aborted
+                                                 : how.drains() ? errc::drain_timed_out
+                                                                : errc::write_timed_out);
                 } else if (how.is_dying) {
                     last.error = errc::aborted;
-                    return last.is_abandoned = true;
+                    last.is_abandoned = true;
+                    return true;
                 } else {
-                    now.deadline =
-                        started_->is_cancelled() ? no_deadline : how.deadline; // no more can be asked of it
-                    if (box.park_started(started_->is_over, how.deadline)) return false;
+                    // No more can be asked of a cancelled one. But another bound may be to come: its owner is told.
+                    now.deadline = !started_->is_cancelled() ? how.deadline()
+                                   : at < how.later()        ? how.later()
+                                                             : no_deadline;
+                    if (box.park_started(started_->is_over, how.drain_deadline)) return false;
                 }
             }
         }

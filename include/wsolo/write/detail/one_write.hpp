@@ -18,6 +18,7 @@ namespace wsolo::inline WSOLO_ABI::detail {
 struct written {
     errc error = errc::none;
     bool is_blocked = false; ///< nothing wrong, but the transport must become writable first
+    bool was_last = false;   ///< it began after the drain's bound, and was late again: no other one follows
     bool is_abandoned =
         false; ///< the writer goes before the write ends: how much of it leaves will never be known
     int transport_error = 0;

@@ -37,6 +37,7 @@ enum class next_step : std::uint8_t {
     handed_over, ///< the quantum is used up: the turn is the hook's, and is to be called as the last act
     parked,      ///< until the transport is writable or the deadline passes; the writer is not to be touched
     drained,     ///< Close was the last thing written
+    late,        ///< something is left, and the drain has no try left
     aborted,     ///< the end
 };
 
@@ -45,6 +46,7 @@ struct round {
     taken done{};            ///< what the last write took
     bool is_blocked = false; ///< the transport would block
     bool is_used_up = false; ///< the quantum
+    bool was_last = false;   ///< the last write was the drain's last
     // answers
     bool high = false; ///< tell the observer, in this order
     bool low = false;
@@ -280,6 +282,7 @@ public:
         if (queue_ != nullptr && queue_->has_entries()) {
             how.deadline = queue_->deadline();
             how.drain_deadline = queue_->close_deadline;
+            if (how.was_last) return next_step::late;
             if (how.is_blocked) return leave(next_step::parked);
             if (how.is_used_up) return leave(next_step::handed_over);
             queue_->plan(plan, is_urgent);
@@ -294,21 +297,23 @@ public:
     struct standing {
         bool is_over = false;
         bool is_dying = false;
-        bool drains = false; ///< the deadline is that of a close or an abort
-        bool high = false;   ///< tell the observer
-        time_point deadline = no_deadline;
+        bool high = false; ///< tell the observer
+        time_point write_deadline = no_deadline;
+        time_point drain_deadline = no_deadline; ///< of a close or an abort
+        [[nodiscard]] bool drains() const noexcept { return drain_deadline <= write_deadline; }
+        [[nodiscard]] time_point deadline() const noexcept { return earlier(write_deadline, drain_deadline); }
+        [[nodiscard]] time_point later() const noexcept { return drains() ? write_deadline : drain_deadline; }
     };
     /// `over` is the write's own flag, which its completion sets under the lock.
     standing look(const bool& over, errands& after) noexcept {
         const scoped_hold hold(lock_);
         serve_waiters(after);
-        return {over, is_dying_, queue_->close_deadline <= queue_->write_deadline, books_.take_climb(),
-                queue_->deadline()};
+        return {over, is_dying_, books_.take_climb(), queue_->write_deadline, queue_->close_deadline};
     }
-    /// The turn waits for the write in flight. False when look() has something new.
+    /// The turn waits for the write in flight. False when look() has something new. `seen`: the drain's deadline.
     [[nodiscard]] bool park_started(const bool& over, time_point seen) noexcept {
         const scoped_hold hold(lock_);
-        if (over || is_dying_ || books_.is_climb_untold() || queue_->deadline() < seen) return false;
+        if (over || is_dying_ || books_.is_climb_untold() || queue_->close_deadline < seen) return false;
         turn_.park();
         return true;
     }
