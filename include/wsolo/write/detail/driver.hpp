@@ -65,7 +65,7 @@ public:
     /// Any thread, with no lock held: runs what a push decided, and has the writer driven.
     errc after(const push_result& pushed, errands& todo) {
         if (!todo.empty()) {
-            const scope telling(&box); // displaced data's outcomes: see may_displace()
+            const scope telling(&options_); // displaced data's outcomes: see may_displace()
             const scope inside(this);
             todo.run();
         }
@@ -73,8 +73,8 @@ public:
         return pushed.error;
     }
     /// Whether a send may displace queued data: where the outcome of displaced data sends and so displaces, and so on,
-    /// that ends soon and answers queue_full.
-    [[nodiscard]] bool may_displace() const noexcept { return scope::depth(&box) < 8; }
+    /// that ends soon and answers queue_full. (The scopes are those of options_: `box` has the driver's own address.)
+    [[nodiscard]] bool may_displace() const noexcept { return scope::depth(&options_) < 8; }
 
     /// Calls the hook, or writes where the drive is inline.
     void rouse(wake owed) {
