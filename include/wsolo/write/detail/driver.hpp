@@ -2,10 +2,13 @@
 // The drive: one loop that writes what is queued, by the thread whose turn it is.
 //
 // Laws of this file:
-// - The loop: next (settle the last write, decide, plan) - tell - write - next. The transport is touched here and nowhere
-//   else, and only by the thread whose turn it is.
+// - The loop: next (settle the last write, decide, plan) - tell - write - next. The transport's write, start_write,
+//   cancel_write and finish are called here and nowhere else, and only by the thread whose turn it is; wait_writable() and
+//   connection() need no turn.
 // - The hook, the observer, outcomes and waiting senders are called with no lock held. What throws there, or in the
 //   transport, ends this writer and unwinds nothing.
+// - The end, in this order: 1. settle the last write, note the reason, drop all from the books, wake who waits for room;
+//   2. tell what was dropped, in rounds of 64; 3. the transport's finish(); 4. on_finished(); 5. retire the turn.
 // - After next() said released, parked or handed_over nothing of the writer is touched, but for the hook that is owed.
 // - Whoever waits inside one of these calls, for what only this thread could do, is told would_deadlock.
 
@@ -105,13 +108,15 @@ public:
 
     /// For the destructor, while threads may still be inside by a handle: nothing more is accepted, and what is left has
     /// its outcome, so that none of them waits for one. Then it waits until they have left.
-    void end() {
+    void end_by_destructor() {
         WSOLO_ASSERT(!is_here(), "a single_writer is destroyed inside one of its own callbacks");
         room_queue due;
         const bool is_ours = box.give_up(due);
         due.wake_all();
         if (is_ours) static_cast<void>(run());
-        anchor_ = {}; // not before: a write that is cancelled finds the writer by a handle
+        // Not before: a write that is cancelled finds the writer by a handle. No lock is needed: while threads are inside
+        // by a handle only their count changes, and the anchor forgets its block after the last one has left.
+        anchor_ = {};
         WSOLO_ASSERT(box.state() == turn_state::finished,
                      "a single_writer is destroyed while another thread is in its pump()");
     }
@@ -215,7 +220,8 @@ private:
         return false;
     }
 
-    /// Whether the started write is over: `last` and `now.done` say what it did. Else the turn is parked.
+    /// True: the started write is over, and `last` and `now.done` say what it did; or it is abandoned, because the writer
+    /// goes first. False: the turn is parked until its end.
     bool collect([[maybe_unused]] written& last, [[maybe_unused]] round& now) {
         if constexpr (completes) {
             for (;;) {
@@ -249,12 +255,12 @@ private:
         return true;
     }
 
-    /// The end. `last`: the write that failed, if one did; `rest`: what it took.
-    pump_result finish(const written& last, round& rest) {
+    /// The end. `last`: the write that failed, if one did; `taken_last`: what it took.
+    pump_result finish(const written& last, round& taken_last) {
         {
             errands todo;
             const bool is_late = last.error == errc::write_timed_out || last.error == errc::drain_timed_out;
-            box.finish(rest,
+            box.finish(taken_last,
                        {last.error, last.is_abandoned, is_late,
                         last.error == errc::write_failed ? last.transport_error : 0},
                        todo);

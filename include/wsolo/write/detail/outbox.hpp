@@ -6,9 +6,10 @@
 // - push() is one function for everything that is queued. Its steps, in this order: open? - fits? - memory - what gives
 //   way - place - turn. A step that fails undoes nothing, because nothing that counts was done before "what gives way".
 // - Once sealed nothing is accepted, for ever; Close is the push that seals.
-// - "Nothing left, so the turn is free" and "something new, so the turn is claimed" can't interleave.
 // - Under the lock there is no allocation, no deallocation, no system call, no copy above 2 KiB, and no user code but a
 //   client's key source.
+// - A parked turn is recalled by a close, an abort, a flush, a climb to the high mark, a sender that starts to wait for room
+//   and a completion; never by a plain send.
 
 #include "../../sync/spin_lock.hpp"
 #include "../../sync/turn.hpp"
@@ -80,8 +81,8 @@ public:
     /// The straight path: takes the lock, and queues a small data frame where nothing has to be decided. False: it did
     /// nothing, and the lock is held for push_locked().
     template <class Encode>
-    [[nodiscard]] bool lock_and_follow(std::size_t size, const on_outcome& done, Encode& encode,
-                                       wake& owed) noexcept {
+    [[nodiscard]] bool try_follow_or_stay_locked(std::size_t size, const on_outcome& done, Encode& encode,
+                                                 wake& owed) noexcept {
         lock_.lock();
         if (sealed_ || queue_ == nullptr || !queue_->follows(size, done, books_)) return false;
         encode(mutable_bytes(queue_->follow(size), size));
@@ -326,13 +327,13 @@ public:
     }
 
     /// How the writer ends. What is left is dropped; tell_dropped() tells it.
-    struct [[nodiscard]] end {
+    struct [[nodiscard]] ending {
         errc reason = errc::none;  ///< none: drained
         bool is_abandoned = false; ///< a write in flight is left to the transport
         bool hit_deadline = false;
         int transport_error = 0;
     };
-    void finish(round& last, const end& how, errands& after) noexcept {
+    void finish(round& last, const ending& how, errands& after) noexcept {
         const scoped_hold hold(lock_);
         if (!how.is_abandoned) settle(last, after); // what the transport still reads stays named
         if (!aborting_) reason_ = how.reason;
@@ -418,7 +419,7 @@ private:
             result = {errc::closed};
             return need::nothing;
         }
-        const draft now = judge(what, owned);
+        const draft now = draft_of(what, owned);
         if (now.fits.error == errc::none) {
             const need missing = find_memory(what, now, fresh, after);
             if (missing != need::nothing) return missing;
@@ -436,7 +437,7 @@ private:
     }
 
     /// Fits?
-    [[nodiscard]] draft judge(const offer& what, const entry* owned) const noexcept {
+    [[nodiscard]] draft draft_of(const offer& what, const entry* owned) const noexcept {
         draft now;
         now.is_owned = owned != nullptr;
         now.extends = !now.is_owned && queue_ != nullptr && !must_own(what) && !ends_message(what) &&
