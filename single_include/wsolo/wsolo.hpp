@@ -8104,8 +8104,8 @@ private:
 //
 // Laws of this file:
 // - Only the holder of `running` touches what the turn protects; release(), hand_over(), park() and finish() are its own.
-// - The other functions answer whether they changed anything. True of claim(), recall() and revoke(): the caller now owes
-//   a call of the schedule hook, with no lock held.
+// - The other functions answer whether they changed anything. When claim(), recall() or revoke() answers true, the
+//   caller now owes a call of the schedule hook, with no lock held.
 // - "Nothing left, so release" and "something new, so claim" can't interleave, because each is one step under the lock
 //   that also guards the data. This is why no wake-up is lost.
 
@@ -9938,7 +9938,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// What pump() left behind.
 enum class pump_status : std::uint8_t {
-    idle, ///< everything is written; the next send calls the hook
+    idle, ///< everything is written, or a cork holds it back; the next send, or the last cork, calls the hook
     blocked, ///< pump() again when the transport is writable (when a write is in flight, its end calls the hook), or at
     ///< `deadline`
     more,     ///< the quantum is used up; the hook was called again
@@ -9946,7 +9946,9 @@ enum class pump_status : std::uint8_t {
     finished, ///< over: see report()
 };
 
-/// `deadline` counts where the status is blocked or busy, and may be no_deadline.
+/// `deadline` counts where the status is blocked or busy, and may be no_deadline. Of a write that was cancelled and is in
+/// flight all the same it is the later bound (the close's, or the write's own) while that is to come, then no_deadline:
+/// nothing but the write's end, or the connection's, helps then.
 struct [[nodiscard]] pump_result {
     pump_status status = pump_status::idle;
     time_point deadline = no_deadline;
@@ -9997,7 +9999,8 @@ enum class overflow : std::uint8_t {
 struct writer_limits {
     /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is refused with
     /// errc::queue_full (it may fit later) or errc::too_large (it never will). The heap that the queue holds stays
-    /// below this x 1.25 + 64 KiB, and the control reserve has its own (up to 256 bytes for each frame in it).
+    /// below this x 1.25 + 256 KiB (three blocks of 64 KiB may be partly empty); a thread inside a send may hold the frame
+    /// that it encodes and a block besides, and the control reserve has its own (up to 256 bytes for each frame in it).
     /// The default always has room for the longest default message in an empty queue.
     std::size_t max_bytes = 2 * default_max_message;
     /// Bytes of payload that one message may have, in all its frames: errc::too_large above. The default is what a peer's
@@ -10120,7 +10123,8 @@ struct drain_report {
 //
 // Laws of this file:
 // - `transferred` counts bytes that the transport took, whatever the status: a failure after 3 bytes says 3.
-// - A transport is called by one thread at a time, the thread whose turn it is, and never under a lock.
+// - write, start_write, cancel_write and finish are called by one thread at a time, the thread whose turn it is, and never
+//   under a lock. wait_writable() and connection() need no turn.
 // - The bytes of a started write stay where they are until its write_done was called or destroyed.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -10392,8 +10396,8 @@ private:
 // - accepted = written + dropped + replaced + held, in frames and in bytes, after every step.
 // - The candidate is counted before it is accepted, and given back when the transport took it. What was granted to a
 //   waiting sender counts as held.
-// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close, the handshake's bytes and a
-//   PONG beyond the reserve (which replaces another) are always admitted.
+// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own, and so have the handshake's bytes (64
+//   KiB); Close and a PONG beyond the reserve (which replaces another) are always admitted.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -10407,6 +10411,7 @@ struct holdings {
     /// Bytes of the oldest data entry that the transport took, where they are freed with the rest of it.
     std::size_t lingering = 0;
     std::size_t control_bytes = 0;
+    std::size_t greeting_bytes = 0;                    ///< what the handshake writes
     std::uint32_t control_frames[lane_count - 1] = {}; ///< greeting, PONG, PING
 
     /// Budget in use: wire bytes plus overhead.
@@ -10418,7 +10423,7 @@ struct holdings {
             data_bytes += bytes;
             data_frames += frames;
         } else {
-            control_bytes += bytes;
+            (to == lane_id::greeting ? greeting_bytes : control_bytes) += bytes;
             control_frames[static_cast<std::size_t>(to)] += frames;
         }
     }
@@ -10475,11 +10480,9 @@ public:
         return held.charged() > byte_bound(half) ? errc::queue_full : errc::none;
     }
     [[nodiscard]] errc admit_control(const holdings& held, lane_id to, std::size_t size) const noexcept {
-        const bool fits =
-            to == lane_id::greeting
-                ? size <= most_greeting -
-                              (held.control_bytes < most_greeting ? held.control_bytes : most_greeting)
-                : to != lane_id::ping || held.count(to) < reserve_;
+        const bool fits = to == lane_id::greeting
+                              ? size <= most_greeting && held.greeting_bytes <= most_greeting - size
+                              : to != lane_id::ping || held.count(to) < reserve_;
         return fits ? errc::none : errc::queue_full;
     }
     [[nodiscard]] bool pongs_full(const holdings& held) const noexcept {
@@ -10530,7 +10533,7 @@ public:
     void drop_all(holdings& held) noexcept {
         frames_dropped_ += held.data_frames;
         for (const std::uint32_t frames : held.control_frames) frames_dropped_ += frames;
-        bytes_dropped_ += held.data_bytes + held.control_bytes;
+        bytes_dropped_ += held.data_bytes + held.control_bytes + held.greeting_bytes;
         held = {};
     }
 
@@ -10624,7 +10627,7 @@ private:
 // Laws of this file:
 // - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it was dropped.
 //   A refused item gets none: its send() already said so.
-// - It runs with no lock held, in the thread that pumps. Where a newer item took its place it runs in that item's
+// - It runs with no lock held, in the thread that runs (pump(), an inline sender, the destructor). Where a newer item took its place it runs in that item's
 //   sender, inside of its send.
 // - It may send: the room of its own item is free again. It must not wait: that answers would_deadlock.
 
@@ -11177,7 +11180,8 @@ private:
 // Laws of this file:
 // - The outbox's lock is held around every call, but for `write_deadline`, which is the running thread's.
 // - judge() changes nothing; displace() and place() can't fail. Between them lies only finding memory.
-// - What a write names (the first `planned` entries of a lane) stays until that write is accounted for.
+// - What a write names (the first `planned` entries of a lane) stays until that write is accounted for; but a mark, which
+//   has no bytes, may be withdrawn: then one entry more than needed stays.
 // - An entry owns its memory when it may leave or wait out of turn; all others lie in their lane's blocks, in order.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -11392,7 +11396,7 @@ public:
         (before == nullptr ? first_mark_ : before->next_mark) = mark->next_mark;
         if (last_mark_ == mark) last_mark_ = before;
         list_of(*mark).unlink(mark);
-        --held.entries;
+        if (held.entries != 0) --held.entries; // after drop_all() the books hold nothing
         after.free(mark);
         return true;
     }
@@ -11683,9 +11687,10 @@ static_assert(batch::max_entries <= errands::max_outcomes, "what one write took 
 // - push() is one function for everything that is queued. Its steps, in this order: open? - fits? - memory - what gives
 //   way - place - turn. A step that fails undoes nothing, because nothing that counts was done before "what gives way".
 // - Once sealed nothing is accepted, for ever; Close is the push that seals.
-// - "Nothing left, so the turn is free" and "something new, so the turn is claimed" can't interleave.
 // - Under the lock there is no allocation, no deallocation, no system call, no copy above 2 KiB, and no user code but a
 //   client's key source.
+// - A parked turn is recalled by a close, an abort, a flush, a climb to the high mark, a sender that starts to wait for room
+//   and a completion; never by a plain send.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -11709,6 +11714,7 @@ enum class next_step : std::uint8_t {
     handed_over, ///< the quantum is used up: the turn is the hook's, and is to be called as the last act
     parked,      ///< until the transport is writable or the deadline passes; the writer is not to be touched
     drained,     ///< Close was the last thing written
+    late,        ///< something is left, and the drain has no try left
     aborted,     ///< the end
 };
 
@@ -11717,6 +11723,7 @@ struct round {
     taken done{};            ///< what the last write took
     bool is_blocked = false; ///< the transport would block
     bool is_used_up = false; ///< the quantum
+    bool was_last = false;   ///< the last write was the drain's last
     // answers
     bool high = false; ///< tell the observer, in this order
     bool low = false;
@@ -11750,8 +11757,8 @@ public:
     /// The straight path: takes the lock, and queues a small data frame where nothing has to be decided. False: it did
     /// nothing, and the lock is held for push_locked().
     template <class Encode>
-    [[nodiscard]] bool lock_and_follow(std::size_t size, const on_outcome& done, Encode& encode,
-                                       wake& owed) noexcept {
+    [[nodiscard]] bool try_follow_or_stay_locked(std::size_t size, const on_outcome& done, Encode& encode,
+                                                 wake& owed) noexcept {
         lock_.lock();
         if (sealed_ || queue_ == nullptr || !queue_->follows(size, done, books_)) return false;
         encode(mutable_bytes(queue_->follow(size), size));
@@ -11952,6 +11959,7 @@ public:
         if (queue_ != nullptr && queue_->has_entries()) {
             how.deadline = queue_->deadline();
             how.drain_deadline = queue_->close_deadline;
+            if (how.was_last) return next_step::late;
             if (how.is_blocked) return leave(next_step::parked);
             if (how.is_used_up) return leave(next_step::handed_over);
             queue_->plan(plan, is_urgent);
@@ -11966,21 +11974,23 @@ public:
     struct standing {
         bool is_over = false;
         bool is_dying = false;
-        bool drains = false; ///< the deadline is that of a close or an abort
-        bool high = false;   ///< tell the observer
-        time_point deadline = no_deadline;
+        bool high = false; ///< tell the observer
+        time_point write_deadline = no_deadline;
+        time_point drain_deadline = no_deadline; ///< of a close or an abort
+        [[nodiscard]] bool drains() const noexcept { return drain_deadline <= write_deadline; }
+        [[nodiscard]] time_point deadline() const noexcept { return earlier(write_deadline, drain_deadline); }
+        [[nodiscard]] time_point later() const noexcept { return drains() ? write_deadline : drain_deadline; }
     };
     /// `over` is the write's own flag, which its completion sets under the lock.
     standing look(const bool& over, errands& after) noexcept {
         const scoped_hold hold(lock_);
         serve_waiters(after);
-        return {over, is_dying_, queue_->close_deadline <= queue_->write_deadline, books_.take_climb(),
-                queue_->deadline()};
+        return {over, is_dying_, books_.take_climb(), queue_->write_deadline, queue_->close_deadline};
     }
-    /// The turn waits for the write in flight. False when look() has something new.
+    /// The turn waits for the write in flight. False when look() has something new. `seen`: the drain's deadline.
     [[nodiscard]] bool park_started(const bool& over, time_point seen) noexcept {
         const scoped_hold hold(lock_);
-        if (over || is_dying_ || books_.is_climb_untold() || queue_->deadline() < seen) return false;
+        if (over || is_dying_ || books_.is_climb_untold() || queue_->close_deadline < seen) return false;
         turn_.park();
         return true;
     }
@@ -11993,13 +12003,13 @@ public:
     }
 
     /// How the writer ends. What is left is dropped; tell_dropped() tells it.
-    struct [[nodiscard]] end {
+    struct [[nodiscard]] ending {
         errc reason = errc::none;  ///< none: drained
         bool is_abandoned = false; ///< a write in flight is left to the transport
         bool hit_deadline = false;
         int transport_error = 0;
     };
-    void finish(round& last, const end& how, errands& after) noexcept {
+    void finish(round& last, const ending& how, errands& after) noexcept {
         const scoped_hold hold(lock_);
         if (!how.is_abandoned) settle(last, after); // what the transport still reads stays named
         if (!aborting_) reason_ = how.reason;
@@ -12085,7 +12095,7 @@ private:
             result = {errc::closed};
             return need::nothing;
         }
-        const draft now = judge(what, owned);
+        const draft now = draft_of(what, owned);
         if (now.fits.error == errc::none) {
             const need missing = find_memory(what, now, fresh, after);
             if (missing != need::nothing) return missing;
@@ -12103,7 +12113,7 @@ private:
     }
 
     /// Fits?
-    [[nodiscard]] draft judge(const offer& what, const entry* owned) const noexcept {
+    [[nodiscard]] draft draft_of(const offer& what, const entry* owned) const noexcept {
         draft now;
         now.is_owned = owned != nullptr;
         now.extends = !now.is_owned && queue_ != nullptr && !must_own(what) && !ends_message(what) &&
@@ -12476,6 +12486,7 @@ namespace wsolo::inline WSOLO_ABI::detail {
 struct written {
     errc error = errc::none;
     bool is_blocked = false; ///< nothing wrong, but the transport must become writable first
+    bool was_last = false;   ///< it began after the drain's bound, and was late again: no other one follows
     bool is_abandoned =
         false; ///< the writer goes before the write ends: how much of it leaves will never be known
     int transport_error = 0;
@@ -12493,8 +12504,8 @@ struct written {
 }
 
 /// The deadline of the write that starts now, or went on standing.
-[[nodiscard]] inline time_point start_write(queue& work, const drive_options& options,
-                                            time_point now) noexcept {
+[[nodiscard]] inline time_point write_deadline_from(queue& work, const drive_options& options,
+                                                    time_point now) noexcept {
     if (work.write_deadline == no_deadline)
         work.write_deadline = deadline_after(now, options.write_timeout.get());
     return work.write_deadline;
@@ -12519,8 +12530,8 @@ inline void account(const batch& plan, queue& work, const drive_options& options
 }
 
 /// What the answer means, for a write that was tried at `tried`. `drain_deadline`: of a close or an abort.
-[[nodiscard]] inline errc judge(const io_result& io, const queue& work, time_point drain_deadline,
-                                time_point tried) noexcept {
+[[nodiscard]] inline errc verdict_of_write(const io_result& io, const queue& work, time_point drain_deadline,
+                                           time_point tried) noexcept {
     const errc late = drain_deadline < work.write_deadline ? errc::drain_timed_out : errc::write_timed_out;
     const bool is_late = tried >= earlier(work.write_deadline, drain_deadline);
     switch (io.status) {
@@ -12551,12 +12562,12 @@ template <class Traits, transport Transport>
 written write_once(Transport& connection, const batch& plan, queue& work, const drive_options& options,
                    time_point drain_deadline, taken& done) {
     const time_point tried = Traits::clock::now();
-    const time_point deadline = earlier(start_write(work, options, tried), drain_deadline);
+    const time_point deadline = earlier(write_deadline_from(work, options, tried), drain_deadline);
     const io_result io = call_write(connection, plan, deadline);
     written made;
     const bool is_whole = io.transferred == plan.bytes();
     account(plan, work, options, io, is_whole ? tried : Traits::clock::now(), done);
-    made.error = judge(io, work, drain_deadline, tried);
+    made.error = verdict_of_write(io, work, drain_deadline, tried);
     made.is_blocked = io.status == io_status::would_block;
     made.transport_error = io.error;
     return made;
@@ -12591,7 +12602,7 @@ public:
     template <completion_transport Transport>
     void start(Transport& connection, queue& work, const drive_options& options, time_point drain_deadline) {
         tried_ = traits::clock::now();
-        const time_point deadline = earlier(start_write(work, options, tried_), drain_deadline);
+        const time_point deadline = earlier(write_deadline_from(work, options, tried_), drain_deadline);
         references_.store(2, std::memory_order_relaxed); // not shared before
 #if WSOLO_HAS_EXCEPTIONS
         try {
@@ -12619,15 +12630,16 @@ public:
     }
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_ != errc::none; }
 
-    /// Once it is over: what it did, and into `done` what it took. Frees it.
+    /// Once it is over: what it did, and into `done` what it took. Frees it. `drain_deadline`: of a close or an abort.
     [[nodiscard]] written collect(queue& work, const drive_options& options, time_point drain_deadline,
                                   taken& done) noexcept {
         written made;
         if (how.status == io_status::would_block) how.status = io_status::failed; // no such end
         account(plan, work, options, how, traits::clock::now(), done);
-        made.error = judge(how, work, drain_deadline, tried_);
+        made.error = verdict_of_write(how, work, drain_deadline, tried_);
         // A cancelled write that took something all the same is not blamed: what is left is tried once more.
         if (is_cancelled() && made.error != errc::none) made.error = cancelled_;
+        made.was_last = is_cancelled() && tried_ >= drain_deadline; // it was that one more
         made.transport_error = how.error;
         drop();
         return made;
@@ -12670,10 +12682,13 @@ private:
 // The drive: one loop that writes what is queued, by the thread whose turn it is.
 //
 // Laws of this file:
-// - The loop: next (settle the last write, decide, plan) - tell - write - next. The transport is touched here and nowhere
-//   else, and only by the thread whose turn it is.
+// - The loop: next (settle the last write, decide, plan) - tell - write - next. The transport's write, start_write,
+//   cancel_write and finish are called here and nowhere else, and only by the thread whose turn it is; wait_writable() and
+//   connection() need no turn.
 // - The hook, the observer, outcomes and waiting senders are called with no lock held. What throws there, or in the
 //   transport, ends this writer and unwinds nothing.
+// - The end, in this order: 1. settle the last write, note the reason, drop all from the books, wake who waits for room;
+//   2. tell what was dropped, in rounds of 64; 3. the transport's finish(); 4. on_finished(); 5. retire the turn.
 // - After next() said released, parked or handed_over nothing of the writer is touched, but for the hook that is owed.
 // - Whoever waits inside one of these calls, for what only this thread could do, is told would_deadlock.
 
@@ -12725,7 +12740,7 @@ public:
     /// Any thread, with no lock held: runs what a push decided, and has the writer driven.
     errc after(const push_result& pushed, errands& todo) {
         if (!todo.empty()) {
-            const scope telling(&box); // displaced data's outcomes: see may_displace()
+            const scope telling(&options_); // displaced data's outcomes: see may_displace()
             const scope inside(this);
             todo.run();
         }
@@ -12733,8 +12748,8 @@ public:
         return pushed.error;
     }
     /// Whether a send may displace queued data: where the outcome of displaced data sends and so displaces, and so on,
-    /// that ends soon and answers queue_full.
-    [[nodiscard]] bool may_displace() const noexcept { return scope::depth(&box) < 8; }
+    /// that ends soon and answers queue_full. (The scopes are those of options_: `box` has the driver's own address.)
+    [[nodiscard]] bool may_displace() const noexcept { return scope::depth(&options_) < 8; }
 
     /// Calls the hook, or writes where the drive is inline.
     void rouse(wake owed) {
@@ -12765,13 +12780,15 @@ public:
 
     /// For the destructor, while threads may still be inside by a handle: nothing more is accepted, and what is left has
     /// its outcome, so that none of them waits for one. Then it waits until they have left.
-    void end() {
+    void end_by_destructor() {
         WSOLO_ASSERT(!is_here(), "a single_writer is destroyed inside one of its own callbacks");
         room_queue due;
         const bool is_ours = box.give_up(due);
         due.wake_all();
         if (is_ours) static_cast<void>(run());
-        anchor_ = {}; // not before: a write that is cancelled finds the writer by a handle
+        // Not before: a write that is cancelled finds the writer by a handle. No lock is needed: while threads are inside
+        // by a handle only their count changes, and the anchor forgets its block after the last one has left.
+        anchor_ = {};
         WSOLO_ASSERT(box.state() == turn_state::finished,
                      "a single_writer is destroyed while another thread is in its pump()");
     }
@@ -12827,6 +12844,7 @@ private:
             frames += now.done.frames();
             if (last.error != errc::none) return finish(last, now);
             now.is_blocked = last.is_blocked;
+            now.was_last = last.was_last;
             now.is_used_up = (quantum != 0 && bytes >= quantum) ||
                              (options_.pump_frames != 0 && frames >= options_.pump_frames);
             errands todo;
@@ -12840,6 +12858,7 @@ private:
             case next_step::handed_over: return call_hook();
             case next_step::drained:
             case next_step::aborted: return finish({}, now);
+            case next_step::late: last.error = errc::drain_timed_out; return finish(last, now);
             case next_step::tell:
                 if (now.high) observe([this] { observer_.on_high_water(); });
                 if (now.low) observe([this] { observer_.on_low_water(); });
@@ -12873,7 +12892,8 @@ private:
         return false;
     }
 
-    /// Whether the started write is over: `last` and `now.done` say what it did. Else the turn is parked.
+    /// True: the started write is over, and `last` and `now.done` say what it did; or it is abandoned, because the writer
+    /// goes first. False: the turn is parked until its end.
     bool collect([[maybe_unused]] written& last, [[maybe_unused]] round& now) {
         if constexpr (completes) {
             for (;;) {
@@ -12882,33 +12902,37 @@ private:
                 todo.run();
                 if (how.high) observe([this] { observer_.on_high_water(); });
                 if (how.is_over) {
-                    const time_point drain = how.drains ? how.deadline : no_deadline;
-                    last = std::exchange(started_, nullptr)->collect(box.work(), options_, drain, now.done);
+                    last = std::exchange(started_, nullptr)
+                               ->collect(box.work(), options_, how.drain_deadline, now.done);
                     return true;
                 }
-                if (!started_->is_cancelled() && (how.is_dying || Traits::clock::now() >= how.deadline)) {
-                    started_->cancel(transport_, how.is_dying ? errc::aborted
-                                                 : how.drains ? errc::drain_timed_out
-                                                              : errc::write_timed_out);
+                const time_point at = Traits::clock::now();
+                if (!started_->is_cancelled() && (how.is_dying || at >= how.deadline())) {
+                    started_->cancel(transport_, how.is_dying   ? errc::aborted
+                                                 : how.drains() ? errc::drain_timed_out
+                                                                : errc::write_timed_out);
                 } else if (how.is_dying) {
                     last.error = errc::aborted;
-                    return last.is_abandoned = true;
+                    last.is_abandoned = true;
+                    return true;
                 } else {
-                    now.deadline =
-                        started_->is_cancelled() ? no_deadline : how.deadline; // no more can be asked of it
-                    if (box.park_started(started_->is_over, how.deadline)) return false;
+                    // No more can be asked of a cancelled one. But another bound may be to come: its owner is told.
+                    now.deadline = !started_->is_cancelled() ? how.deadline()
+                                   : at < how.later()        ? how.later()
+                                                             : no_deadline;
+                    if (box.park_started(started_->is_over, how.drain_deadline)) return false;
                 }
             }
         }
         return true;
     }
 
-    /// The end. `last`: the write that failed, if one did; `rest`: what it took.
-    pump_result finish(const written& last, round& rest) {
+    /// The end. `last`: the write that failed, if one did; `taken_last`: what it took.
+    pump_result finish(const written& last, round& taken_last) {
         {
             errands todo;
             const bool is_late = last.error == errc::write_timed_out || last.error == errc::drain_timed_out;
-            box.finish(rest,
+            box.finish(taken_last,
                        {last.error, last.is_abandoned, is_late,
                         last.error == errc::write_failed ? last.transport_error : 0},
                        todo);
@@ -13034,7 +13058,7 @@ template <role Self>
 // whole frames, coalesced, each write with a deadline of its own; close() drains within a bound and reports.
 //
 // Laws of this file:
-// - After construction nothing else can reach the transport: replies and Close go through the same queue.
+// - After construction nothing else can write to the transport: replies and Close go through the same queue.
 // - A send never waits for the transport, unless its name says so: it queues, or says why not, and a refused item is still
 //   the caller's.
 // - The schedule hook is called outside any lock, once when the idle writer gets work, and when a parked one is to look
@@ -13085,7 +13109,7 @@ public:
     single_writer(const single_writer&) = delete;
     single_writer& operator=(const single_writer&) = delete;
 
-    ~single_writer() { drive_.end(); }
+    ~single_writer() { drive_.end_by_destructor(); }
 
     // ---- data
 
@@ -13240,15 +13264,17 @@ public:
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No Close is sent. A
     /// frame that was begun is finished if the transport takes it within `finish_within`; with 0 only if it takes it at
-    /// once, else it stays partial.
+    /// once (a close's 0 means no bound, this one means now), else it stays partial. The default bound is
+    /// writer_timeouts::drain.
     void abort(errc why, duration finish_within) { drive_.abort(why, finish_within); }
     void abort(errc why = errc::aborted) { abort(why, drive_.options().drain_timeout.get()); }
 
     // ---- driving
 
     /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when the hook asked,
-    /// when the transport became writable, or when a deadline passed; a call too many is harmless. With a write in flight
-    /// it cancels that one past its deadline, and does nothing before.
+    /// when the transport became writable, or when a deadline passed; a call too many is harmless, but writability that meets
+    /// another thread's pump() (busy) is not remembered: watch it level-triggered, or re-arm it after `blocked`. With a write
+    /// in flight it cancels that one past its deadline, and does nothing before.
     pump_result pump() { return drive_.pump(); }
 
     /// For the thread that pumps, after pump_status::blocked: waits in the transport. False: the deadline passed first.
@@ -13372,7 +13398,7 @@ private:
     template <class Encode, class Make>
     errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
         detail::wake owed{};
-        if (!drive_.box.lock_and_follow(size, on_done, encode, owed))
+        if (!drive_.box.try_follow_or_stay_locked(size, on_done, encode, owed))
             return push_data_locked(size, on_done, encode, make);
         drive_.rouse(owed);
         return errc::none;
@@ -13405,6 +13431,7 @@ private:
     /// Small frames that no full queue costs the connection.
     template <class Encode>
     errc push_small(detail::offer what, Encode encode) {
+        // One without an outcome displaces at once: no callback can make a chain of it.
         what.may_displace = !what.done || drive_.may_displace();
         detail::errands todo;
         return drive_.after(push_frame(what, encode, no_entry, todo), todo);

@@ -14,8 +14,8 @@
 //
 // Laws of this file:
 // - Only the holder of `running` touches what the turn protects; release(), hand_over(), park() and finish() are its own.
-// - The other functions answer whether they changed anything. True of claim(), recall() and revoke(): the caller now owes
-//   a call of the schedule hook, with no lock held.
+// - The other functions answer whether they changed anything. When claim(), recall() or revoke() answers true, the
+//   caller now owes a call of the schedule hook, with no lock held.
 // - "Nothing left, so release" and "something new, so claim" can't interleave, because each is one step under the lock
 //   that also guards the data. This is why no wake-up is lost.
 

@@ -36,7 +36,8 @@ enum class overflow : std::uint8_t {
 struct writer_limits {
     /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is refused with
     /// errc::queue_full (it may fit later) or errc::too_large (it never will). The heap that the queue holds stays
-    /// below this x 1.25 + 64 KiB, and the control reserve has its own (up to 256 bytes for each frame in it).
+    /// below this x 1.25 + 256 KiB (three blocks of 64 KiB may be partly empty); a thread inside a send may hold the frame
+    /// that it encodes and a block besides, and the control reserve has its own (up to 256 bytes for each frame in it).
     /// The default always has room for the longest default message in an empty queue.
     std::size_t max_bytes = 2 * default_max_message;
     /// Bytes of payload that one message may have, in all its frames: errc::too_large above. The default is what a peer's

@@ -4,7 +4,7 @@
 // Laws of this file:
 // - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it was dropped.
 //   A refused item gets none: its send() already said so.
-// - It runs with no lock held, in the thread that pumps. Where a newer item took its place it runs in that item's
+// - It runs with no lock held, in the thread that runs (pump(), an inline sender, the destructor). Where a newer item took its place it runs in that item's
 //   sender, inside of its send.
 // - It may send: the room of its own item is free again. It must not wait: that answers would_deadlock.
 

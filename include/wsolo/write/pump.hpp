@@ -10,7 +10,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// What pump() left behind.
 enum class pump_status : std::uint8_t {
-    idle, ///< everything is written; the next send calls the hook
+    idle, ///< everything is written, or a cork holds it back; the next send, or the last cork, calls the hook
     blocked, ///< pump() again when the transport is writable (when a write is in flight, its end calls the hook), or at
     ///< `deadline`
     more,     ///< the quantum is used up; the hook was called again
@@ -18,7 +18,9 @@ enum class pump_status : std::uint8_t {
     finished, ///< over: see report()
 };
 
-/// `deadline` counts where the status is blocked or busy, and may be no_deadline.
+/// `deadline` counts where the status is blocked or busy, and may be no_deadline. Of a write that was cancelled and is in
+/// flight all the same it is the later bound (the close's, or the write's own) while that is to come, then no_deadline:
+/// nothing but the write's end, or the connection's, helps then.
 struct [[nodiscard]] pump_result {
     pump_status status = pump_status::idle;
     time_point deadline = no_deadline;

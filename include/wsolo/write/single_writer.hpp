@@ -3,7 +3,7 @@
 // whole frames, coalesced, each write with a deadline of its own; close() drains within a bound and reports.
 //
 // Laws of this file:
-// - After construction nothing else can reach the transport: replies and Close go through the same queue.
+// - After construction nothing else can write to the transport: replies and Close go through the same queue.
 // - A send never waits for the transport, unless its name says so: it queues, or says why not, and a refused item is still
 //   the caller's.
 // - The schedule hook is called outside any lock, once when the idle writer gets work, and when a parked one is to look
@@ -62,7 +62,7 @@ public:
     single_writer(const single_writer&) = delete;
     single_writer& operator=(const single_writer&) = delete;
 
-    ~single_writer() { drive_.end(); }
+    ~single_writer() { drive_.end_by_destructor(); }
 
     // ---- data
 
@@ -217,15 +217,17 @@ public:
 
     /// Seals, and drops what is queued at the next frame boundary; `why` becomes the report's reason. No Close is sent. A
     /// frame that was begun is finished if the transport takes it within `finish_within`; with 0 only if it takes it at
-    /// once, else it stays partial.
+    /// once (a close's 0 means no bound, this one means now), else it stays partial. The default bound is
+    /// writer_timeouts::drain.
     void abort(errc why, duration finish_within) { drive_.abort(why, finish_within); }
     void abort(errc why = errc::aborted) { abort(why, drive_.options().drain_timeout.get()); }
 
     // ---- driving
 
     /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when the hook asked,
-    /// when the transport became writable, or when a deadline passed; a call too many is harmless. With a write in flight
-    /// it cancels that one past its deadline, and does nothing before.
+    /// when the transport became writable, or when a deadline passed; a call too many is harmless, but writability that meets
+    /// another thread's pump() (busy) is not remembered: watch it level-triggered, or re-arm it after `blocked`. With a write
+    /// in flight it cancels that one past its deadline, and does nothing before.
     pump_result pump() { return drive_.pump(); }
 
     /// For the thread that pumps, after pump_status::blocked: waits in the transport. False: the deadline passed first.
@@ -349,7 +351,7 @@ private:
     template <class Encode, class Make>
     errc push_data(std::size_t size, on_outcome on_done, Encode encode, Make make) {
         detail::wake owed{};
-        if (!drive_.box.lock_and_follow(size, on_done, encode, owed))
+        if (!drive_.box.try_follow_or_stay_locked(size, on_done, encode, owed))
             return push_data_locked(size, on_done, encode, make);
         drive_.rouse(owed);
         return errc::none;
@@ -382,6 +384,7 @@ private:
     /// Small frames that no full queue costs the connection.
     template <class Encode>
     errc push_small(detail::offer what, Encode encode) {
+        // One without an outcome displaces at once: no callback can make a chain of it.
         what.may_displace = !what.done || drive_.may_displace();
         detail::errands todo;
         return drive_.after(push_frame(what, encode, no_entry, todo), todo);

@@ -4,7 +4,8 @@
 //
 // Laws of this file:
 // - `transferred` counts bytes that the transport took, whatever the status: a failure after 3 bytes says 3.
-// - A transport is called by one thread at a time, the thread whose turn it is, and never under a lock.
+// - write, start_write, cancel_write and finish are called by one thread at a time, the thread whose turn it is, and never
+//   under a lock. wait_writable() and connection() need no turn.
 // - The bytes of a started write stay where they are until its write_done was called or destroyed.
 
 #include "../core/bytes.hpp"

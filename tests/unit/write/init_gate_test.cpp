@@ -223,3 +223,30 @@ TEST_CASE("a refusal at the deadline is bounded as any drain", "[write][init_gat
     gate.reject(errc::aborted); // too late as well
     CHECK(g.out.report().reason == errc::handshake_timeout);
 }
+
+TEST_CASE("the handshake's answer has room of its own, whatever control frames wait", "[write][init_gate]") {
+    const std::string payload(125, 'p'), answer(64 * 1024, 'a');
+    for (const bool answer_first : {true, false}) {
+        gated g;
+        wsolo::init_gate gate(g.out);
+        const auto acknowledge = [&] {
+            CHECK(gate.acknowledge(wsolo::bytes_of(answer).first(1000)) == errc::none);
+            CHECK(gate.acknowledge(wsolo::bytes_of(answer).subspan(1000)) == errc::none);
+            CHECK(gate.acknowledge(wsolo::bytes_of(answer).first(1)) ==
+                  errc::queue_full); // 64 KiB is its bound
+        };
+        if (answer_first) acknowledge();
+        for (int i = 0; i < 256; ++i) {
+            REQUIRE(g.out.send_ping(wsolo::bytes_of(payload)) == errc::none);
+            REQUIRE(g.out.send(*wsolo::make_pong<wsolo::role::server>(wsolo::bytes_of(payload))) ==
+                    errc::none);
+        }
+        if (!answer_first) acknowledge();
+        gate.open();
+        while (g.out.pump().status == pump_status::more) {}
+        CHECK(g.wire.bytes().substr(0, answer.size()) == answer);
+        CHECK(g.wire.bytes().size() == answer.size() + 512U * 127);
+        CHECK(g.out.report().bytes_written == g.wire.bytes().size());
+        CHECK(g.out.report().frames_written == 514);
+    }
+}

@@ -70,6 +70,25 @@ TEMPLATE_TEST_CASE("outcomes that displace one another end soon, with a full que
     told.depth = 100; // no more of it
 }
 
+TEMPLATE_TEST_CASE("only outcomes of displaced data count to the end of their chain", "[write][displacement]",
+                   server, client) {
+    for (const bool in_loop : {false, true}) {
+        chain<TestType> told;
+        const auto nest = [&](auto& again, int left) -> void { // a loop's scopes may nest
+            if (left == 0) {
+                REQUIRE(told.send() == errc::none);
+                CHECK(told.send() == errc::none);
+                return;
+            }
+            const auto inside = told.f.out->loop_scope();
+            again(again, left - 1);
+        };
+        nest(nest, in_loop ? 10 : 0);
+        CHECK(told.deepest == 8);
+        told.depth = 100; // no more of it
+    }
+}
+
 TEMPLATE_TEST_CASE("what a write does not name can be replaced while it is under way",
                    "[write][displacement]", server, client) {
     writer_fixture<TestType> f;

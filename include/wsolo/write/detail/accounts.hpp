@@ -5,8 +5,8 @@
 // - accepted = written + dropped + replaced + held, in frames and in bytes, after every step.
 // - The candidate is counted before it is accepted, and given back when the transport took it. What was granted to a
 //   waiting sender counts as held.
-// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own; Close, the handshake's bytes and a
-//   PONG beyond the reserve (which replaces another) are always admitted.
+// - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own, and so have the handshake's bytes (64
+//   KiB); Close and a PONG beyond the reserve (which replaces another) are always admitted.
 
 #include "../../core/limit.hpp"
 #include "../options.hpp"
@@ -25,6 +25,7 @@ struct holdings {
     /// Bytes of the oldest data entry that the transport took, where they are freed with the rest of it.
     std::size_t lingering = 0;
     std::size_t control_bytes = 0;
+    std::size_t greeting_bytes = 0;                    ///< what the handshake writes
     std::uint32_t control_frames[lane_count - 1] = {}; ///< greeting, PONG, PING
 
     /// Budget in use: wire bytes plus overhead.
@@ -36,7 +37,7 @@ struct holdings {
             data_bytes += bytes;
             data_frames += frames;
         } else {
-            control_bytes += bytes;
+            (to == lane_id::greeting ? greeting_bytes : control_bytes) += bytes;
             control_frames[static_cast<std::size_t>(to)] += frames;
         }
     }
@@ -93,11 +94,9 @@ public:
         return held.charged() > byte_bound(half) ? errc::queue_full : errc::none;
     }
     [[nodiscard]] errc admit_control(const holdings& held, lane_id to, std::size_t size) const noexcept {
-        const bool fits =
-            to == lane_id::greeting
-                ? size <= most_greeting -
-                              (held.control_bytes < most_greeting ? held.control_bytes : most_greeting)
-                : to != lane_id::ping || held.count(to) < reserve_;
+        const bool fits = to == lane_id::greeting
+                              ? size <= most_greeting && held.greeting_bytes <= most_greeting - size
+                              : to != lane_id::ping || held.count(to) < reserve_;
         return fits ? errc::none : errc::queue_full;
     }
     [[nodiscard]] bool pongs_full(const holdings& held) const noexcept {
@@ -148,7 +147,7 @@ public:
     void drop_all(holdings& held) noexcept {
         frames_dropped_ += held.data_frames;
         for (const std::uint32_t frames : held.control_frames) frames_dropped_ += frames;
-        bytes_dropped_ += held.data_bytes + held.control_bytes;
+        bytes_dropped_ += held.data_bytes + held.control_bytes + held.greeting_bytes;
         held = {};
     }
 

@@ -2,10 +2,13 @@
 // The drive: one loop that writes what is queued, by the thread whose turn it is.
 //
 // Laws of this file:
-// - The loop: next (settle the last write, decide, plan) - tell - write - next. The transport is touched here and nowhere
-//   else, and only by the thread whose turn it is.
+// - The loop: next (settle the last write, decide, plan) - tell - write - next. The transport's write, start_write,
+//   cancel_write and finish are called here and nowhere else, and only by the thread whose turn it is; wait_writable() and
+//   connection() need no turn.
 // - The hook, the observer, outcomes and waiting senders are called with no lock held. What throws there, or in the
 //   transport, ends this writer and unwinds nothing.
+// - The end, in this order: 1. settle the last write, note the reason, drop all from the books, wake who waits for room;
+//   2. tell what was dropped, in rounds of 64; 3. the transport's finish(); 4. on_finished(); 5. retire the turn.
 // - After next() said released, parked or handed_over nothing of the writer is touched, but for the hook that is owed.
 // - Whoever waits inside one of these calls, for what only this thread could do, is told would_deadlock.
 
@@ -65,7 +68,7 @@ public:
     /// Any thread, with no lock held: runs what a push decided, and has the writer driven.
     errc after(const push_result& pushed, errands& todo) {
         if (!todo.empty()) {
-            const scope telling(&box); // displaced data's outcomes: see may_displace()
+            const scope telling(&options_); // displaced data's outcomes: see may_displace()
             const scope inside(this);
             todo.run();
         }
@@ -73,8 +76,8 @@ public:
         return pushed.error;
     }
     /// Whether a send may displace queued data: where the outcome of displaced data sends and so displaces, and so on,
-    /// that ends soon and answers queue_full.
-    [[nodiscard]] bool may_displace() const noexcept { return scope::depth(&box) < 8; }
+    /// that ends soon and answers queue_full. (The scopes are those of options_: `box` has the driver's own address.)
+    [[nodiscard]] bool may_displace() const noexcept { return scope::depth(&options_) < 8; }
 
     /// Calls the hook, or writes where the drive is inline.
     void rouse(wake owed) {
@@ -105,13 +108,15 @@ public:
 
     /// For the destructor, while threads may still be inside by a handle: nothing more is accepted, and what is left has
     /// its outcome, so that none of them waits for one. Then it waits until they have left.
-    void end() {
+    void end_by_destructor() {
         WSOLO_ASSERT(!is_here(), "a single_writer is destroyed inside one of its own callbacks");
         room_queue due;
         const bool is_ours = box.give_up(due);
         due.wake_all();
         if (is_ours) static_cast<void>(run());
-        anchor_ = {}; // not before: a write that is cancelled finds the writer by a handle
+        // Not before: a write that is cancelled finds the writer by a handle. No lock is needed: while threads are inside
+        // by a handle only their count changes, and the anchor forgets its block after the last one has left.
+        anchor_ = {};
         WSOLO_ASSERT(box.state() == turn_state::finished,
                      "a single_writer is destroyed while another thread is in its pump()");
     }
@@ -167,6 +172,7 @@ private:
             frames += now.done.frames();
             if (last.error != errc::none) return finish(last, now);
             now.is_blocked = last.is_blocked;
+            now.was_last = last.was_last;
             now.is_used_up = (quantum != 0 && bytes >= quantum) ||
                              (options_.pump_frames != 0 && frames >= options_.pump_frames);
             errands todo;
@@ -180,6 +186,7 @@ private:
             case next_step::handed_over: return call_hook();
             case next_step::drained:
             case next_step::aborted: return finish({}, now);
+            case next_step::late: last.error = errc::drain_timed_out; return finish(last, now);
             case next_step::tell:
                 if (now.high) observe([this] { observer_.on_high_water(); });
                 if (now.low) observe([this] { observer_.on_low_water(); });
@@ -213,7 +220,8 @@ private:
         return false;
     }
 
-    /// Whether the started write is over: `last` and `now.done` say what it did. Else the turn is parked.
+    /// True: the started write is over, and `last` and `now.done` say what it did; or it is abandoned, because the writer
+    /// goes first. False: the turn is parked until its end.
     bool collect([[maybe_unused]] written& last, [[maybe_unused]] round& now) {
         if constexpr (completes) {
             for (;;) {
@@ -222,33 +230,37 @@ private:
                 todo.run();
                 if (how.high) observe([this] { observer_.on_high_water(); });
                 if (how.is_over) {
-                    const time_point drain = how.drains ? how.deadline : no_deadline;
-                    last = std::exchange(started_, nullptr)->collect(box.work(), options_, drain, now.done);
+                    last = std::exchange(started_, nullptr)
+                               ->collect(box.work(), options_, how.drain_deadline, now.done);
                     return true;
                 }
-                if (!started_->is_cancelled() && (how.is_dying || Traits::clock::now() >= how.deadline)) {
-                    started_->cancel(transport_, how.is_dying ? errc::aborted
-                                                 : how.drains ? errc::drain_timed_out
-                                                              : errc::write_timed_out);
+                const time_point at = Traits::clock::now();
+                if (!started_->is_cancelled() && (how.is_dying || at >= how.deadline())) {
+                    started_->cancel(transport_, how.is_dying   ? errc::aborted
+                                                 : how.drains() ? errc::drain_timed_out
+                                                                : errc::write_timed_out);
                 } else if (how.is_dying) {
                     last.error = errc::aborted;
-                    return last.is_abandoned = true;
+                    last.is_abandoned = true;
+                    return true;
                 } else {
-                    now.deadline =
-                        started_->is_cancelled() ? no_deadline : how.deadline; // no more can be asked of it
-                    if (box.park_started(started_->is_over, how.deadline)) return false;
+                    // No more can be asked of a cancelled one. But another bound may be to come: its owner is told.
+                    now.deadline = !started_->is_cancelled() ? how.deadline()
+                                   : at < how.later()        ? how.later()
+                                                             : no_deadline;
+                    if (box.park_started(started_->is_over, how.drain_deadline)) return false;
                 }
             }
         }
         return true;
     }
 
-    /// The end. `last`: the write that failed, if one did; `rest`: what it took.
-    pump_result finish(const written& last, round& rest) {
+    /// The end. `last`: the write that failed, if one did; `taken_last`: what it took.
+    pump_result finish(const written& last, round& taken_last) {
         {
             errands todo;
             const bool is_late = last.error == errc::write_timed_out || last.error == errc::drain_timed_out;
-            box.finish(rest,
+            box.finish(taken_last,
                        {last.error, last.is_abandoned, is_late,
                         last.error == errc::write_failed ? last.transport_error : 0},
                        todo);

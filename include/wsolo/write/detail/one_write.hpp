@@ -18,6 +18,7 @@ namespace wsolo::inline WSOLO_ABI::detail {
 struct written {
     errc error = errc::none;
     bool is_blocked = false; ///< nothing wrong, but the transport must become writable first
+    bool was_last = false;   ///< it began after the drain's bound, and was late again: no other one follows
     bool is_abandoned =
         false; ///< the writer goes before the write ends: how much of it leaves will never be known
     int transport_error = 0;
@@ -35,8 +36,8 @@ struct written {
 }
 
 /// The deadline of the write that starts now, or went on standing.
-[[nodiscard]] inline time_point start_write(queue& work, const drive_options& options,
-                                            time_point now) noexcept {
+[[nodiscard]] inline time_point write_deadline_from(queue& work, const drive_options& options,
+                                                    time_point now) noexcept {
     if (work.write_deadline == no_deadline)
         work.write_deadline = deadline_after(now, options.write_timeout.get());
     return work.write_deadline;
@@ -61,8 +62,8 @@ inline void account(const batch& plan, queue& work, const drive_options& options
 }
 
 /// What the answer means, for a write that was tried at `tried`. `drain_deadline`: of a close or an abort.
-[[nodiscard]] inline errc judge(const io_result& io, const queue& work, time_point drain_deadline,
-                                time_point tried) noexcept {
+[[nodiscard]] inline errc verdict_of_write(const io_result& io, const queue& work, time_point drain_deadline,
+                                           time_point tried) noexcept {
     const errc late = drain_deadline < work.write_deadline ? errc::drain_timed_out : errc::write_timed_out;
     const bool is_late = tried >= earlier(work.write_deadline, drain_deadline);
     switch (io.status) {
@@ -93,12 +94,12 @@ template <class Traits, transport Transport>
 written write_once(Transport& connection, const batch& plan, queue& work, const drive_options& options,
                    time_point drain_deadline, taken& done) {
     const time_point tried = Traits::clock::now();
-    const time_point deadline = earlier(start_write(work, options, tried), drain_deadline);
+    const time_point deadline = earlier(write_deadline_from(work, options, tried), drain_deadline);
     const io_result io = call_write(connection, plan, deadline);
     written made;
     const bool is_whole = io.transferred == plan.bytes();
     account(plan, work, options, io, is_whole ? tried : Traits::clock::now(), done);
-    made.error = judge(io, work, drain_deadline, tried);
+    made.error = verdict_of_write(io, work, drain_deadline, tried);
     made.is_blocked = io.status == io_status::would_block;
     made.transport_error = io.error;
     return made;

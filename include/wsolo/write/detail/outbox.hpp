@@ -6,9 +6,10 @@
 // - push() is one function for everything that is queued. Its steps, in this order: open? - fits? - memory - what gives
 //   way - place - turn. A step that fails undoes nothing, because nothing that counts was done before "what gives way".
 // - Once sealed nothing is accepted, for ever; Close is the push that seals.
-// - "Nothing left, so the turn is free" and "something new, so the turn is claimed" can't interleave.
 // - Under the lock there is no allocation, no deallocation, no system call, no copy above 2 KiB, and no user code but a
 //   client's key source.
+// - A parked turn is recalled by a close, an abort, a flush, a climb to the high mark, a sender that starts to wait for room
+//   and a completion; never by a plain send.
 
 #include "../../sync/spin_lock.hpp"
 #include "../../sync/turn.hpp"
@@ -37,6 +38,7 @@ enum class next_step : std::uint8_t {
     handed_over, ///< the quantum is used up: the turn is the hook's, and is to be called as the last act
     parked,      ///< until the transport is writable or the deadline passes; the writer is not to be touched
     drained,     ///< Close was the last thing written
+    late,        ///< something is left, and the drain has no try left
     aborted,     ///< the end
 };
 
@@ -45,6 +47,7 @@ struct round {
     taken done{};            ///< what the last write took
     bool is_blocked = false; ///< the transport would block
     bool is_used_up = false; ///< the quantum
+    bool was_last = false;   ///< the last write was the drain's last
     // answers
     bool high = false; ///< tell the observer, in this order
     bool low = false;
@@ -78,8 +81,8 @@ public:
     /// The straight path: takes the lock, and queues a small data frame where nothing has to be decided. False: it did
     /// nothing, and the lock is held for push_locked().
     template <class Encode>
-    [[nodiscard]] bool lock_and_follow(std::size_t size, const on_outcome& done, Encode& encode,
-                                       wake& owed) noexcept {
+    [[nodiscard]] bool try_follow_or_stay_locked(std::size_t size, const on_outcome& done, Encode& encode,
+                                                 wake& owed) noexcept {
         lock_.lock();
         if (sealed_ || queue_ == nullptr || !queue_->follows(size, done, books_)) return false;
         encode(mutable_bytes(queue_->follow(size), size));
@@ -280,6 +283,7 @@ public:
         if (queue_ != nullptr && queue_->has_entries()) {
             how.deadline = queue_->deadline();
             how.drain_deadline = queue_->close_deadline;
+            if (how.was_last) return next_step::late;
             if (how.is_blocked) return leave(next_step::parked);
             if (how.is_used_up) return leave(next_step::handed_over);
             queue_->plan(plan, is_urgent);
@@ -294,21 +298,23 @@ public:
     struct standing {
         bool is_over = false;
         bool is_dying = false;
-        bool drains = false; ///< the deadline is that of a close or an abort
-        bool high = false;   ///< tell the observer
-        time_point deadline = no_deadline;
+        bool high = false; ///< tell the observer
+        time_point write_deadline = no_deadline;
+        time_point drain_deadline = no_deadline; ///< of a close or an abort
+        [[nodiscard]] bool drains() const noexcept { return drain_deadline <= write_deadline; }
+        [[nodiscard]] time_point deadline() const noexcept { return earlier(write_deadline, drain_deadline); }
+        [[nodiscard]] time_point later() const noexcept { return drains() ? write_deadline : drain_deadline; }
     };
     /// `over` is the write's own flag, which its completion sets under the lock.
     standing look(const bool& over, errands& after) noexcept {
         const scoped_hold hold(lock_);
         serve_waiters(after);
-        return {over, is_dying_, queue_->close_deadline <= queue_->write_deadline, books_.take_climb(),
-                queue_->deadline()};
+        return {over, is_dying_, books_.take_climb(), queue_->write_deadline, queue_->close_deadline};
     }
-    /// The turn waits for the write in flight. False when look() has something new.
+    /// The turn waits for the write in flight. False when look() has something new. `seen`: the drain's deadline.
     [[nodiscard]] bool park_started(const bool& over, time_point seen) noexcept {
         const scoped_hold hold(lock_);
-        if (over || is_dying_ || books_.is_climb_untold() || queue_->deadline() < seen) return false;
+        if (over || is_dying_ || books_.is_climb_untold() || queue_->close_deadline < seen) return false;
         turn_.park();
         return true;
     }
@@ -321,13 +327,13 @@ public:
     }
 
     /// How the writer ends. What is left is dropped; tell_dropped() tells it.
-    struct [[nodiscard]] end {
+    struct [[nodiscard]] ending {
         errc reason = errc::none;  ///< none: drained
         bool is_abandoned = false; ///< a write in flight is left to the transport
         bool hit_deadline = false;
         int transport_error = 0;
     };
-    void finish(round& last, const end& how, errands& after) noexcept {
+    void finish(round& last, const ending& how, errands& after) noexcept {
         const scoped_hold hold(lock_);
         if (!how.is_abandoned) settle(last, after); // what the transport still reads stays named
         if (!aborting_) reason_ = how.reason;
@@ -413,7 +419,7 @@ private:
             result = {errc::closed};
             return need::nothing;
         }
-        const draft now = judge(what, owned);
+        const draft now = draft_of(what, owned);
         if (now.fits.error == errc::none) {
             const need missing = find_memory(what, now, fresh, after);
             if (missing != need::nothing) return missing;
@@ -431,7 +437,7 @@ private:
     }
 
     /// Fits?
-    [[nodiscard]] draft judge(const offer& what, const entry* owned) const noexcept {
+    [[nodiscard]] draft draft_of(const offer& what, const entry* owned) const noexcept {
         draft now;
         now.is_owned = owned != nullptr;
         now.extends = !now.is_owned && queue_ != nullptr && !must_own(what) && !ends_message(what) &&

@@ -6,7 +6,8 @@
 // Laws of this file:
 // - The outbox's lock is held around every call, but for `write_deadline`, which is the running thread's.
 // - judge() changes nothing; displace() and place() can't fail. Between them lies only finding memory.
-// - What a write names (the first `planned` entries of a lane) stays until that write is accounted for.
+// - What a write names (the first `planned` entries of a lane) stays until that write is accounted for; but a mark, which
+//   has no bytes, may be withdrawn: then one entry more than needed stays.
 // - An entry owns its memory when it may leave or wait out of turn; all others lie in their lane's blocks, in order.
 
 #include "accounts.hpp"
@@ -225,7 +226,7 @@ public:
         (before == nullptr ? first_mark_ : before->next_mark) = mark->next_mark;
         if (last_mark_ == mark) last_mark_ = before;
         list_of(*mark).unlink(mark);
-        --held.entries;
+        if (held.entries != 0) --held.entries; // after drop_all() the books hold nothing
         after.free(mark);
         return true;
     }

@@ -127,9 +127,12 @@ TEST_CASE("an abort while a write is in flight keeps its bytes until the complet
     manual_clock::advance(100ms);
     const auto cancelled = f.out->pump();
     REQUIRE(cancelled.status == pump_status::blocked);
-    CHECK(cancelled.deadline == wsolo::no_deadline); // nothing left but to wait for the completion
+    CHECK(cancelled.deadline == manual_clock::now() + 30s - 100ms); // the write's own is still to come
     CHECK(f.wire.cancels() == 1);
-    CHECK(f.out->pump().status == pump_status::blocked);
+    manual_clock::advance(30s);
+    const auto late = f.out->pump();
+    CHECK(late.status == pump_status::blocked);
+    CHECK(late.deadline == wsolo::no_deadline); // nothing left but to wait for the completion
     CHECK(f.wire.cancels() == 1);
     CHECK(f.wire.finishes() == 0);
     f.wire.end(io_status::failed, 3000); // reads what must still be there

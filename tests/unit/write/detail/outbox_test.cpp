@@ -55,7 +55,7 @@ struct fixture {
         const auto encode = [](wsolo::mutable_bytes at) { std::memset(at.data(), 0, at.size()); };
         const auto make = [&](entry* kept) { return entry::make_own(size, done, kept); };
         owed = wake::nothing;
-        if (box.lock_and_follow(size, done, encode, owed)) return true;
+        if (box.try_follow_or_stay_locked(size, done, encode, owed)) return true;
         errands todo;
         entry* owned = nullptr;
         CHECK(box.push_locked({.size = size, .done = done}, owned, encode, make, todo).error == expected);
