@@ -72,7 +72,7 @@ template <class Traits>
 class by_hand {
 public:
     explicit by_hand(std::uint64_t& taken) : out_(sink{&taken}, no_hook{}) {}
-    void receive(wsolo::mutable_bytes bytes) {
+    [[gnu::noinline]] void receive(wsolo::mutable_bytes bytes) {
         for (const wsolo::event& each : in_.read(bytes)) {
             if (!each.is_message() || out_.send_text(each.text()) != wsolo::errc::none) std::abort();
         }
@@ -95,7 +95,7 @@ template <class Handler, class Traits>
 class by_endpoint {
 public:
     explicit by_endpoint(std::uint64_t& taken) : whole_(sink{&taken}, no_hook{}, Handler{}) {}
-    void receive(wsolo::mutable_bytes bytes) {
+    [[gnu::noinline]] void receive(wsolo::mutable_bytes bytes) {
         if (!whole_.receive(bytes).read) std::abort();
     }
 

@@ -336,6 +336,7 @@ private:
         mutable_bytes left;
         for (const event& each : found) {
             meet(each, run, now);
+            ending_.blame(messages().error()); // before what follows in this read may be to blame
             if (has_stopped_reading_) break;
             if (is_held_back() || run.is_used_up()) {
                 left = found.unread();
