@@ -138,8 +138,8 @@ private:
                                     ++reads;
                                 },
                                 at_least_);
-                            const std::uint64_t one =
-                                wsolo::encoded_size<wsolo::role::server>(size_) * messages_;
+                            const std::uint64_t one = wsolo::encoded_size<wsolo::role::server>(size_) *
+                                                      static_cast<unsigned>(messages_);
                             if (taken != reads * one) std::abort();
                             return each / messages_;
                         }});

@@ -502,8 +502,7 @@ void endpoint_history::check_rest(side& of) {
         broke(of, "lost_wakeup",
               std::to_string(of.subject->queued_frames()) + " frames wait, and nothing is asked for");
     const bool is_here = of.where == handled_by::loop || of.where == handled_by::lent;
-    if (is_here && of.subject->queued_messages() != 0 &&
-        of.subject->queued_frames() == 0)
+    if (is_here && of.subject->queued_messages() != 0 && of.subject->queued_frames() == 0)
         broke(of, "lost_wakeup", "messages wait for the loop, and nothing is asked for");
     if (of.where == handled_by::pool && of.subject->queued_messages() != 0 && of.work_due.empty() &&
         !of.handles && of.subject->queued_frames() == 0)

@@ -134,8 +134,7 @@ class subject_of final : public endpoint_subject {
         std::conditional_t<Where == handled_by::lent, telling_lent_handler, telling_handler>>;
     using traits = std::conditional_t<Where == handled_by::lent, played_thread_traits, played_traits>;
     using work_hook = std::conditional_t<Where == handled_by::pool, pool_of_the_history, wsolo::in_the_loop>;
-    using whole =
-        wsolo::endpoint<telling_transport, telling_schedule, handler, Side, work_hook, traits>;
+    using whole = wsolo::endpoint<telling_transport, telling_schedule, handler, Side, work_hook, traits>;
     using handle_type = typename whole::weak_handle;
 
 public:

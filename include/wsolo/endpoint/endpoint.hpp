@@ -259,7 +259,9 @@ public:
         return now;
     }
     /// Complete once `finished`. The loop's.
-    [[nodiscard]] ending how_it_ended() const noexcept { return ending_.how(out_.report(), messages().report()); }
+    [[nodiscard]] ending how_it_ended() const noexcept {
+        return ending_.how(out_.report(), messages().report());
+    }
 
 private:
     /// The loop's thread runs this endpoint: what it waited for here would never come. A wait for the writer is told so
@@ -343,7 +345,7 @@ private:
                 break;
             }
         }
-        static_cast<void>(found.unread()); // none, but after stop_reading()
+        static_cast<void>(found.unread());                          // none, but after stop_reading()
         if (run.is_used_up() && !left.empty()) work_is_due_ = true; // it has a turn of its own
         has_idle_inbox_ = run.end();
         return left;
@@ -463,8 +465,9 @@ private:
 
     void handle_here() {
         if constexpr (handles_here) {
-            drain_is_due_ = false;
-            if (!std::exchange(has_idle_inbox_, false)) messages_.handle_some(*this);
+            const bool is_idle = std::exchange(has_idle_inbox_, false);
+            if (!std::exchange(drain_is_due_, false) && is_idle) return;
+            messages_.handle_some(*this);
         }
     }
 

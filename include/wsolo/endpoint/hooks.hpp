@@ -77,9 +77,9 @@ template <class Handler, class Endpoint>
 concept has_on_message = requires(Handler& h, Endpoint& e, message&& m) { h.on_message(e, std::move(m)); };
 /// A handler that can't keep a message. (One that takes both kinds is lent what it can be.)
 template <class Handler, class Endpoint>
-concept takes_lent =
-    requires(Handler& h, Endpoint& e, const message& m) { h.on_message(e, m); } ||
-    (!has_on_message<Handler, Endpoint> && std::invocable<Handler&, Endpoint&, const message&>);
+concept takes_lent = requires(Handler& h, Endpoint& e, const message& m) {
+    h.on_message(e, m);
+} || (!has_on_message<Handler, Endpoint> && std::invocable<Handler&, Endpoint&, const message&>);
 template <class Handler, class Endpoint>
 concept has_on_ping = requires(Handler& h, Endpoint& e, const_bytes b) { h.on_ping(e, b); };
 template <class Handler, class Endpoint>
@@ -102,9 +102,10 @@ concept has_on_finished = requires(Handler& h, Endpoint& e, const ending& how) {
 /// Refuses a handler whose hooks would not be called.
 template <class Handler, class Endpoint>
 consteval void check_hooks() noexcept {
-    static_assert(has_on_message<Handler, Endpoint> || std::invocable<Handler&, Endpoint&, message&&>,
-                  "a handler has on_message(auto& endpoint, const message&) or (auto& endpoint, message&&), or is a "
-                  "callable of these");
+    static_assert(
+        has_on_message<Handler, Endpoint> || std::invocable<Handler&, Endpoint&, message&&>,
+        "a handler has on_message(auto& endpoint, const message&) or (auto& endpoint, message&&), or is a "
+        "callable of these");
     static_assert(!names_on_ping<Handler>() || has_on_ping<Handler, Endpoint>,
                   "on_ping is called as on_ping(endpoint&, const_bytes payload)");
     static_assert(

@@ -24,8 +24,9 @@ public:
     void use() const noexcept {
         const void* const here = &std_traits::thread_slot();
         if (first_ == nullptr) first_ = here;
-        WSOLO_ASSERT(first_ == here,
-                     "an object with one_thread_traits is used by a second thread: give it std_blocking_traits");
+        WSOLO_ASSERT(
+            first_ == here,
+            "an object with one_thread_traits is used by a second thread: give it std_blocking_traits");
     }
 
 private:

@@ -159,8 +159,8 @@ TEMPLATE_TEST_CASE("what is beyond a turn's quantum is read in turns of its own"
     CHECK(f.log.scheduled == 0);
 }
 
-TEMPLATE_TEST_CASE("a stream that ends beyond a turn's quantum is read to its end", "[endpoint][flow]", server,
-                   client) {
+TEMPLATE_TEST_CASE("a stream that ends beyond a turn's quantum is read to its end", "[endpoint][flow]",
+                   server, client) {
     auto options = endpoint_fixture<TestType>::quiet();
     options.handle_quantum = 1;
     endpoint_fixture<TestType> f(options);

@@ -87,8 +87,8 @@ std::string frames_for_a_server(std::initializer_list<std::string_view> payloads
     test_keys keys;
     std::string bytes;
     for (const std::string_view each : payloads)
-        CHECK(wsolo::append_frame<wsolo::role::client>(bytes, wsolo::opcode::text, wsolo::bytes_of(each), keys) ==
-              errc::none);
+        CHECK(wsolo::append_frame<wsolo::role::client>(bytes, wsolo::opcode::text, wsolo::bytes_of(each),
+                                                       keys) == errc::none);
     return bytes;
 }
 } // namespace

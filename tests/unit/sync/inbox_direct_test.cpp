@@ -84,9 +84,8 @@ TEST_CASE("a direct run overtakes nothing", "[sync][inbox]") {
 }
 
 TEST_CASE("a direct run is for an inbox that would refuse nothing", "[sync][inbox]") {
-    for (const auto policy :
-         {wsolo::inbox_overflow::violate_policy, wsolo::inbox_overflow::try_again_later,
-          wsolo::inbox_overflow::drop_newest}) {
+    for (const auto policy : {wsolo::inbox_overflow::violate_policy, wsolo::inbox_overflow::try_again_later,
+                              wsolo::inbox_overflow::drop_newest}) {
         inbox_fixture f({.when_full = policy});
         CHECK_FALSE(direct_run(f.in).can_handle());
     }

@@ -25,9 +25,7 @@ class message_handling {
         Whole* whole;
         bool operator()() const { return whole->ask_for_work(); }
         void on_resume() const noexcept { whole->wake_or_abort(); }
-        void on_finished(const inbox_report& report) const noexcept {
-            whole->messages_.end(*whole, report);
-        }
+        void on_finished(const inbox_report& report) const noexcept { whole->messages_.end(*whole, report); }
     };
     struct nothing {};
     template <class T>
@@ -79,8 +77,7 @@ public:
         const auto each = [&](item&& next) {
             return handle(whole, next.take_ticket().take(), next.take_message());
         };
-        static_cast<void>(
-            inbox_.drain_while(each, [&whole] { return whole.wants_messages(); }, quantum_));
+        static_cast<void>(inbox_.drain_while(each, [&whole] { return whole.wants_messages(); }, quantum_));
     }
 
     // ---- any thread's

@@ -25,7 +25,8 @@ class plain_atomic {
 
 public:
     constexpr plain_atomic() noexcept = default;
-    constexpr plain_atomic(T first) noexcept : value_(first) {} // NOLINT(google-explicit-constructor): as std::atomic's
+    constexpr plain_atomic(T first) noexcept
+        : value_(first) {} // NOLINT(google-explicit-constructor): as std::atomic's
     plain_atomic(const plain_atomic&) = delete;
     plain_atomic& operator=(const plain_atomic&) = delete;
     ~plain_atomic() = default;

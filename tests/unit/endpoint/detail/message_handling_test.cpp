@@ -58,7 +58,7 @@ struct noting {
         CHECK(whole.handled().snapshot() >= number);
         CHECK(whole.handled().wait_up_to(number) == errc::would_deadlock);
         CHECK(whole.messages().queued_messages() >= 1); // it counts itself
-        seen->lent += is_lent(received) ? 1 : 0;
+        seen->lent += is_lent(received) ? 1U : 0U;
         const std::string text(received.text());
         seen->messages.emplace_back(received.is_text(), text);
         switch (text.empty() ? deed::nothing : static_cast<deed>(text.front())) {
@@ -108,7 +108,8 @@ stream draw_stream(seeded& draw) {
     test_keys keys;
     const auto add = [&](wsolo::frame_spec spec, std::string_view payload) {
         if constexpr (peer == wsolo::role::client) {
-            REQUIRE(wsolo::append_frame<peer>(made.bytes, spec, wsolo::bytes_of(payload), keys) == errc::none);
+            REQUIRE(wsolo::append_frame<peer>(made.bytes, spec, wsolo::bytes_of(payload), keys) ==
+                    errc::none);
         } else {
             REQUIRE(wsolo::append_frame<peer>(made.bytes, spec, wsolo::bytes_of(payload)) == errc::none);
         }
@@ -118,8 +119,8 @@ stream draw_stream(seeded& draw) {
     unsigned number = 0;
     for (std::size_t left = draw.between(1, 60); left != 0; --left) {
         if (draw.chance(15)) add(draw.chance(60) ? wsolo::opcode::ping : wsolo::opcode::pong, "p");
-        deed what = draw.one_of({deed::echo, deed::echo, deed::echo, deed::nothing, deed::echo_twice,
-                                 deed::ping, deed::ask});
+        deed what = draw.one_of(
+            {deed::echo, deed::echo, deed::echo, deed::nothing, deed::echo_twice, deed::ping, deed::ask});
         if (!is_mild && draw.chance(4))
             what = draw.one_of({deed::close, deed::abort, deed::fail, deed::raise});
         std::string payload = draw.chance(5) ? "" : static_cast<char>(what) + std::to_string(++number);

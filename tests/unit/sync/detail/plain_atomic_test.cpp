@@ -16,7 +16,8 @@ struct counting_watch {
 };
 
 template <class Atomic>
-std::uint32_t perform(Atomic& on, unsigned which, std::uint32_t value, std::uint32_t& expected, bool& swapped) {
+std::uint32_t perform(Atomic& on, unsigned which, std::uint32_t value, std::uint32_t& expected,
+                      bool& swapped) {
     switch (which) {
     case 0: return on.load();
     case 1: on.store(value); return 0;
