@@ -3010,14 +3010,18 @@ inline bool memcpy_may_stall(const std::byte* to, const std::byte* from, std::si
 inline constexpr std::size_t copied_in_pieces = 512 * 1024;
 inline constexpr std::size_t copied_piece = 64 * 1024;
 
+[[gnu::noinline]] inline void copy_in_pieces(std::byte* to, const std::byte* from,
+                                             std::size_t size) noexcept {
+    for (; size > copied_piece; size -= copied_piece, to += copied_piece, from += copied_piece)
+        std::memcpy(to, from, copied_piece);
+    std::memcpy(to, from, size);
+}
+
 /// Copies between ranges that do not overlap.
 inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t size) noexcept {
     if (size <= 32) return xor_upto_32(to, from, size, 0);
     if (memcpy_may_stall(to, from, size)) return xor_long(to, from, size, 0);
-    if (size >= copied_in_pieces) {
-        for (; size > copied_piece; size -= copied_piece, to += copied_piece, from += copied_piece)
-            std::memcpy(to, from, copied_piece);
-    }
+    if (size >= copied_in_pieces) return copy_in_pieces(to, from, size);
     std::memcpy(to, from, size);
 }
 
