@@ -66,6 +66,7 @@
 #include "sync/inbox_hooks.hpp"
 #include "sync/inbox_limits.hpp"
 #include "sync/inbox_report.hpp"
+#include "sync/one_thread_traits.hpp"
 #include "sync/parker.hpp"
 #include "sync/pointer_lock.hpp"
 #include "sync/rundown.hpp"

@@ -224,6 +224,10 @@ constexpr void store_be64(std::byte* to, std::uint64_t value) noexcept {
 
 namespace wsolo::inline WSOLO_ABI {
 
+namespace detail {
+struct byte_buffer_access;
+}
+
 /// Owns its bytes; movable, not copyable. Not thread-safe. Nothing here throws.
 class byte_buffer {
 public:
@@ -311,6 +315,8 @@ public:
     }
 
 private:
+    friend struct detail::byte_buffer_access;
+
     bool grow(std::size_t count) noexcept {
         if (count > max_size - size_) return false;
         const std::size_t needed = size_ + count;
@@ -327,6 +333,20 @@ private:
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
 };
+
+namespace detail {
+
+struct byte_buffer_access {
+    /// A buffer of bytes that stay another's: it must be neither changed nor destroyed.
+    [[nodiscard]] static byte_buffer alias(const_bytes bytes) noexcept {
+        byte_buffer made;
+        made.data_ = const_cast<std::byte*>(bytes.data());
+        made.size_ = made.capacity_ = bytes.size();
+        return made;
+    }
+};
+
+} // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -2972,7 +2992,7 @@ inline void xor_bytes(std::byte* to, const std::byte* from, std::size_t size, st
 //
 // Laws of this file:
 // - Short payloads are copied inline: a call would cost more than the copy.
-// - Large ones go by memcpy, but for the placement where it can fall to a twentieth of its speed.
+// - Large ones go by memcpy, very large ones in pieces, but for the placement where it can fall to a twentieth of its speed.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -2985,10 +3005,23 @@ inline bool memcpy_may_stall(const std::byte* to, const std::byte* from, std::si
     return size >= 2048 && ahead - 1 < 63;
 }
 
+/// From here on source and destination don't fit into the processor's second cache together, and one long copy is a sixth
+/// slower than its pieces.
+inline constexpr std::size_t copied_in_pieces = 512 * 1024;
+inline constexpr std::size_t copied_piece = 64 * 1024;
+
+[[gnu::noinline]] inline void copy_in_pieces(std::byte* to, const std::byte* from,
+                                             std::size_t size) noexcept {
+    for (; size > copied_piece; size -= copied_piece, to += copied_piece, from += copied_piece)
+        std::memcpy(to, from, copied_piece);
+    std::memcpy(to, from, size);
+}
+
 /// Copies between ranges that do not overlap.
 inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t size) noexcept {
     if (size <= 32) return xor_upto_32(to, from, size, 0);
     if (memcpy_may_stall(to, from, size)) return xor_long(to, from, size, 0);
+    if (size >= copied_in_pieces) return copy_in_pieces(to, from, size);
     std::memcpy(to, from, size);
 }
 
@@ -8414,8 +8447,24 @@ public:
 
     /// Drainer, no lock: whether to look before the next message of a run.
     [[nodiscard]] bool must_look(const handled& done) const noexcept {
-        return stop_.load(std::memory_order_relaxed) ||
-               done.bytes + done.messages * overhead > max_bytes_ / batches;
+        return is_closed() || done.bytes + done.messages * overhead > max_bytes_ / batches;
+    }
+
+    /// Takes the turn for messages that are handled without being queued, where none waits and a full inbox would have
+    /// refused none. As any message in the handler, one counts against the bounds.
+    [[nodiscard]] bool begin_direct() noexcept {
+        const scoped_hold hold(lock_);
+        if (sealed_ || when_full_ != inbox_overflow::pause || !turn_.claim()) return false;
+        ++messages_;
+        return turn_.begin();
+    }
+    /// Drainer: the end of that. The hook is to be called for what was pushed meanwhile.
+    inbox_look<Message> end_direct(const handled& done) noexcept {
+        const scoped_hold hold(lock_);
+        --messages_;
+        report_.messages_handled += done.messages;
+        report_.bytes_handled += done.bytes;
+        return choose(nullptr, 0);
     }
 
     /// Drainer: the end. What is queued is dropped; the caller destroys it, and tells.
@@ -8425,7 +8474,7 @@ public:
         report_.bytes_dropped += bytes_;
         messages_ = 0;
         bytes_ = 0;
-        paused_ = false;
+        set_paused(false);
         sealed_ = aborting_ = true; // the reason stands
         return blocks_.take_all();
     }
@@ -8450,10 +8499,10 @@ public:
         const scoped_hold hold(lock_);
         return turn_.state();
     }
-    [[nodiscard]] bool is_paused() noexcept {
-        const scoped_hold hold(lock_);
-        return paused_;
-    }
+    // Without the lock: each changes under it.
+    [[nodiscard]] bool is_paused() const noexcept { return paused_.load(std::memory_order_acquire); }
+    /// Whether close() was called: for the drainer between two messages, and those who ask for an error.
+    [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
     [[nodiscard]] std::size_t held_bytes() noexcept {
         const scoped_hold hold(lock_);
         return held();
@@ -8489,7 +8538,7 @@ private:
         if (when_full_ == inbox_overflow::pause) {
             if (has_place) return {};
             ++report_.messages_refused;
-            return {errc::queue_full, paused_};
+            return {errc::queue_full, is_paused()};
         }
         if (has_place && bytes <= max_bytes_ && overhead <= max_bytes_ - bytes &&
             bytes + overhead <= max_bytes_ - held())
@@ -8506,8 +8555,8 @@ private:
         ++messages_;
         bytes_ += bytes;
         if (when_full_ == inbox_overflow::pause && (messages_ >= max_messages_ || held() >= max_bytes_))
-            paused_ = true;
-        return {errc::none, paused_, turn_.claim()};
+            set_paused(true);
+        return {errc::none, is_paused(), turn_.claim()};
     }
 
     /// True when the caller claimed the turn.
@@ -8516,9 +8565,10 @@ private:
         if (why != errc::none && !aborting_) {
             aborting_ = true;
             report_.reason = why;
-            stop_.store(true, std::memory_order_relaxed);
+            closed_.store(true, std::memory_order_release);
             if (turn_.recall()) return true; // what is queued is not for the handler any more
         }
+        closed_.store(true, std::memory_order_release);
         return turn_.claim();
     }
 
@@ -8535,8 +8585,8 @@ private:
         inbox_look<Message> next{.spent = spent};
         if (aborting_) {
             next.step = inbox_step::end;
-        } else if (paused_ && is_half_empty()) {
-            paused_ = false;
+        } else if (is_paused() && is_half_empty()) {
+            set_paused(false);
             next.step = inbox_step::resume;
         } else if (blocks_.empty()) {
             next.step = sealed_ ? inbox_step::end : inbox_step::released;
@@ -8562,12 +8612,13 @@ private:
             next.spent->next = idle;
     }
 
+    void set_paused(bool now) noexcept { paused_.store(now, std::memory_order_release); }
     [[nodiscard]] std::size_t held() const noexcept { return bytes_ + messages_ * overhead; }
     [[nodiscard]] bool is_half_empty() const noexcept {
         return messages_ <= max_messages_ / 2 && held() <= max_bytes_ / 2;
     }
     [[nodiscard]] std::uint32_t batch() const noexcept {
-        const std::uint32_t share = paused_ ? 1 : max_messages_ / batches;
+        const std::uint32_t share = is_paused() ? 1 : max_messages_ / batches;
         return share == 0 ? 1 : share < largest_batch ? share : largest_batch;
     }
 
@@ -8578,12 +8629,12 @@ private:
     std::uint32_t max_messages_;
     std::uint32_t messages_ = 0;
     basic_spin_lock<Traits> lock_;
-    typename Traits::template atomic<bool> stop_{false}; // aborting_, for the drainer between two messages
+    typename Traits::template atomic<bool> closed_{false}; // sealed_, or aborting_
+    typename Traits::template atomic<bool> paused_{false};
     turn turn_;
     inbox_overflow when_full_;
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
-    bool paused_ : 1 = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -8818,6 +8869,56 @@ public:
         }
     }
 
+    /// A run of messages that its owner, a thread that reads and drains, has handled one by one without queueing them: while
+    /// nothing waits, and with inbox_overflow::pause, so that a full inbox would refuse none. It holds the turn from the first
+    /// message on; each counts as if it had been pushed and drained.
+    class direct_run {
+    public:
+        /// `quantum`: of messages; 0: any number.
+        explicit direct_run(inbox& in, std::size_t quantum = no_quantum) noexcept
+            : in_(in), left_(bound_of(quantum)) {}
+        direct_run(const direct_run&) = delete;
+        direct_run& operator=(const direct_run&) = delete;
+        ~direct_run() { static_cast<void>(end()); }
+
+        /// Whether the next message goes this way. If not it is to be pushed.
+        [[nodiscard]] bool can_handle() {
+            if (state_ == state::untried) state_ = in_.box_.begin_direct() ? state::open : state::over;
+            if (state_ == state::open && in_.box_.is_closed()) static_cast<void>(end());
+            return state_ == state::open && left_ != 0;
+        }
+        /// Whether the quantum is.
+        [[nodiscard]] bool is_used_up() const noexcept { return left_ == 0; }
+        /// Whether messages go this way now, so that no push can have paused the reading.
+        [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
+
+        /// Precondition: can_handle(). Calls `handler()`, which has a message of `bytes`: what it answers or throws closes
+        /// the inbox, as a handler's of drain().
+        template <class Call>
+            requires std::same_as<std::invoke_result_t<Call&>, errc>
+        void handle(std::size_t bytes, Call handler) {
+            ++done_.messages;
+            done_.bytes += bytes;
+            --left_;
+            const errc error = in_.or_close(handler);
+            if (error != errc::none) static_cast<void>(in_.box_.close(error));
+        }
+
+        /// Gives the turn back. True: nothing waits for a drain().
+        bool end() {
+            if (std::exchange(state_, state::over) != state::open) return false;
+            return in_.end_direct(done_);
+        }
+
+    private:
+        enum class state : std::uint8_t { untried, open, over };
+
+        inbox& in_;
+        detail::handled done_{};
+        std::size_t left_;
+        state state_ = state::untried;
+    };
+
     /// The handler of drain_while() wants messages again: has the hook called if some are left. What wanted() answers is to
     /// change before this call.
     void rouse() {
@@ -8827,6 +8928,8 @@ public:
     /// Whether reading is to pause: push() said so, and the resume hook was not called since.
     [[nodiscard]] bool is_paused() const noexcept { return box_.is_paused(); }
     [[nodiscard]] bool is_finished() const noexcept { return box_.state() == turn_state::finished; }
+    /// The error that closed it; none: there was none. Cheaper than report().
+    [[nodiscard]] errc error() const noexcept { return box_.is_closed() ? box_.report().reason : errc::none; }
     /// Whether drain() is owed.
     [[nodiscard]] bool is_drain_owed() const noexcept { return box_.state() == turn_state::scheduled; }
     /// What counts against the bounds; overhead and the message in the handler included. What a run of
@@ -8881,6 +8984,35 @@ private:
 #else
         return call();
 #endif
+    }
+
+    /// Calls user code whose exception closes the inbox; its end is the caller's to make.
+    template <class Call>
+    std::invoke_result_t<Call&> or_close(Call& call) {
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            return call();
+        } catch (...) {
+            static_cast<void>(box_.close(errc::handler_failed));
+            throw;
+        }
+#else
+        return call();
+#endif
+    }
+
+    /// True: the turn is free.
+    bool end_direct(const detail::handled& done) {
+        using detail::inbox_step;
+        for (detail::inbox_look<Message> next = box_.end_direct(done);; next = box_.look({}, 0)) {
+            box::block::destroy(next.spent);
+            switch (next.step) {
+            case inbox_step::resume: or_end({}, [&] { tell_resume(); }); break;
+            case inbox_step::quantum_used: static_cast<void>(schedule()); return false;
+            case inbox_step::end: end(); return false;
+            default: return true;
+            }
+        }
     }
 
     template <class Handler, class Wanted>
@@ -8942,6 +9074,121 @@ private:
 
     mutable box box_;
     [[no_unique_address]] Schedule hook_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/detail/plain_atomic.hpp
+// A value in plain memory with the functions of std::atomic: for code that is written for any number of threads where only
+// one thread at a time, or one alone, comes.
+//
+// Laws of this file:
+// - No instruction is locked and nothing is ordered: those who use it from several threads order that themselves.
+// - `Watch` is called at every use, and may refuse by an assertion. An empty one costs nothing.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Looks at nothing.
+struct unwatched {
+    static constexpr void use() noexcept {}
+};
+
+/// Neither copied nor moved, as what it stands for.
+template <class T, class Watch = unwatched>
+class plain_atomic {
+    using order = std::memory_order;
+
+public:
+    constexpr plain_atomic() noexcept = default;
+    constexpr plain_atomic(T first) noexcept
+        : value_(first) {} // NOLINT(google-explicit-constructor): as std::atomic's
+    plain_atomic(const plain_atomic&) = delete;
+    plain_atomic& operator=(const plain_atomic&) = delete;
+    ~plain_atomic() = default;
+
+    [[nodiscard]] T load(order = order::seq_cst) const noexcept { return value(); }
+    void store(T next, order = order::seq_cst) noexcept { value() = next; }
+    T exchange(T next, order = order::seq_cst) noexcept { return std::exchange(value(), next); }
+    bool compare_exchange_strong(T& expected, T next, order = order::seq_cst,
+                                 order = order::seq_cst) noexcept {
+        if (value() == expected) {
+            value_ = next;
+            return true;
+        }
+        expected = value_;
+        return false;
+    }
+    bool compare_exchange_weak(T& expected, T next, order = order::seq_cst, order = order::seq_cst) noexcept {
+        return compare_exchange_strong(expected, next);
+    }
+    T fetch_add(T more, order = order::seq_cst) noexcept { return exchange(static_cast<T>(value() + more)); }
+    T fetch_sub(T less, order = order::seq_cst) noexcept { return exchange(static_cast<T>(value() - less)); }
+    T fetch_or(T bits, order = order::seq_cst) noexcept { return exchange(static_cast<T>(value() | bits)); }
+    T fetch_and(T bits, order = order::seq_cst) noexcept { return exchange(static_cast<T>(value() & bits)); }
+
+private:
+    [[nodiscard]] T& value() noexcept {
+        watch_.use();
+        return value_;
+    }
+    [[nodiscard]] const T& value() const noexcept {
+        watch_.use();
+        return value_;
+    }
+
+    T value_{};
+    [[no_unique_address]] Watch watch_{};
+};
+
+/// For a part of a concurrent type that one thread at a time uses, as its other laws have it.
+struct plain_memory {
+    template <class T>
+    using atomic = plain_atomic<T>;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/sync/one_thread_traits.hpp
+// The Traits of a server with one thread: plain memory where std_traits has atomics. An uncontended locked instruction costs
+// as much as everything else that a send of a few bytes does.
+//
+//     using connection = wsolo::server_connection<transport, hook, handler, wsolo::in_the_loop, wsolo::one_thread_traits>;
+//
+// Laws of this file:
+// - Each object of such a type is made, used and destroyed in one thread, and so are its handles, groups and barriers. Several
+//   threads with connections of their own are fine.
+// - Checked builds (WSOLO_ENABLE_ASSERTS) remember the thread that used an object first, and assert when a second one
+//   appears. Unchecked builds have no state for it.
+// - A wait that only another thread could end does not end before its deadline.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+#if WSOLO_ENABLE_ASSERTS
+/// Remembers the first thread.
+class one_thread_watch {
+public:
+    void use() const noexcept {
+        const void* const here = &std_traits::thread_slot();
+        if (first_ == nullptr) first_ = here;
+        WSOLO_ASSERT(
+            first_ == here,
+            "an object with one_thread_traits is used by a second thread: give it std_blocking_traits");
+    }
+
+private:
+    mutable const void* first_ = nullptr;
+};
+#else
+using one_thread_watch = unwatched;
+#endif
+
+} // namespace detail
+
+/// See the file's laws. For every type that takes Traits.
+struct one_thread_traits : std_blocking_traits {
+    template <class T>
+    using atomic = detail::plain_atomic<T, detail::one_thread_watch>;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -9401,7 +9648,14 @@ public:
         return issued_.fetch_add(1, std::memory_order_relaxed) + 1;
     }
 
-    /// The same as an owner, so that an item's number ends with the item.
+    /// The same where one thread at a time issues: without a locked instruction.
+    [[nodiscard]] std::uint64_t issue_alone() noexcept {
+        const std::uint64_t next = issued_.load(std::memory_order_relaxed) + 1;
+        issued_.store(next, std::memory_order_relaxed);
+        return next;
+    }
+
+    /// issue() as an owner, so that an item's number ends with the item.
     [[nodiscard]] ticket issue_ticket() noexcept { return ticket(*this, issue()); }
 
     /// The last number issued so far: the mark of a response received now. 0 before the first.
@@ -14643,10 +14897,11 @@ using group_seat = basic_group_seat<std_blocking_traits>;
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/endpoint/message.hpp
-// A received message that outlives the read.
+// A received message.
 //
 // Laws of this file:
-// - It owns its bytes: whoever holds it may keep it, move it to another thread, or take the bytes out.
+// - A message that can be moved owns its bytes: keep it, move it to another thread, or take the bytes out. A handler that
+//   takes `const message&` can't, and so may be lent one whose bytes lie where they were read.
 // - Text was validated before it came here (RFC 6455 §8.1).
 
 namespace wsolo::inline WSOLO_ABI {
@@ -14671,6 +14926,28 @@ private:
     bool text_ = false;
 };
 
+namespace detail {
+
+/// A message over bytes that stay another's, for the length of a call. The message in it is never destroyed, so that nothing
+/// is freed.
+class lent_message {
+public:
+    lent_message(bool is_text, const_bytes bytes) noexcept
+        : held_(is_text, byte_buffer_access::alias(bytes)) {}
+    lent_message(const lent_message&) = delete;
+    lent_message& operator=(const lent_message&) = delete;
+    ~lent_message() {} // NOLINT(modernize-use-equals-default): it would be deleted
+
+    [[nodiscard]] const message& get() const noexcept { return held_; }
+
+private:
+    union {
+        message held_;
+    };
+};
+
+} // namespace detail
+
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/endpoint/hooks.hpp
@@ -14685,7 +14962,9 @@ namespace wsolo::inline WSOLO_ABI {
 
 // The hooks of a handler, all but the first optional. `e` is the endpoint; each is called with no lock held.
 //
-//     on_message(e, message&&)                        void, or the errc that ends the connection
+//     on_message(e, const message&)                   void, or the errc that ends the connection. The message is lent for
+//                                                     the call, where it lies, which costs no copy
+//     on_message(e, message&&)                        the same with a message that the handler may keep
 //     on_ping(e, const_bytes payload)                 it was answered already
 //     on_pong(e, const_bytes payload, std::optional<duration>)   with the round trip, if it answers the endpoint's own PING
 //     on_peer_close(e, close_code, std::string_view)  it will be answered, after the messages before it
@@ -14694,7 +14973,7 @@ namespace wsolo::inline WSOLO_ABI {
 //     on_refused(e, message&&)                        inbox_overflow::drop_newest did not let it in
 //     on_finished(e, const ending&)                   once, last
 //
-// Without on_message a handler is a callable of (e, message&&). on_message runs where messages are handled (the loop, or
+// Without on_message a handler is a callable of (e, message). on_message runs where messages are handled (the loop, or
 // work()), the others in the loop.
 
 namespace detail {
@@ -14737,6 +15016,11 @@ WSOLO_DETECT_MEMBER(on_refuse)
 
 template <class Handler, class Endpoint>
 concept has_on_message = requires(Handler& h, Endpoint& e, message&& m) { h.on_message(e, std::move(m)); };
+/// A handler that can't keep a message. (One that takes both kinds is lent what it can be.)
+template <class Handler, class Endpoint>
+concept takes_lent = requires(Handler& h, Endpoint& e, const message& m) {
+    h.on_message(e, m);
+} || (!has_on_message<Handler, Endpoint> && std::invocable<Handler&, Endpoint&, const message&>);
 template <class Handler, class Endpoint>
 concept has_on_ping = requires(Handler& h, Endpoint& e, const_bytes b) { h.on_ping(e, b); };
 template <class Handler, class Endpoint>
@@ -14759,8 +15043,10 @@ concept has_on_finished = requires(Handler& h, Endpoint& e, const ending& how) {
 /// Refuses a handler whose hooks would not be called.
 template <class Handler, class Endpoint>
 consteval void check_hooks() noexcept {
-    static_assert(has_on_message<Handler, Endpoint> || std::invocable<Handler&, Endpoint&, message&&>,
-                  "a handler has on_message(auto& endpoint, message&&), or is a callable of these");
+    static_assert(
+        has_on_message<Handler, Endpoint> || std::invocable<Handler&, Endpoint&, message&&>,
+        "a handler has on_message(auto& endpoint, const message&) or (auto& endpoint, message&&), or is a "
+        "callable of these");
     static_assert(!names_on_ping<Handler>() || has_on_ping<Handler, Endpoint>,
                   "on_ping is called as on_ping(endpoint&, const_bytes payload)");
     static_assert(
@@ -14807,14 +15093,14 @@ template <class Call>
 #endif
 }
 
-/// Has the handler handle a message: its answer, or errc::handler_failed when it throws.
-template <class Handler, class Endpoint>
-[[nodiscard]] errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
+/// Has the handler handle a message, its own or a lent one: its answer, or errc::handler_failed when it throws.
+template <class Handler, class Endpoint, class Message>
+[[nodiscard]] errc call_handler(Handler& handler, Endpoint& whole, Message&& received) {
     const auto call = [&]() -> decltype(auto) {
         if constexpr (has_on_message<Handler, Endpoint>) {
-            return handler.on_message(whole, std::move(received));
+            return handler.on_message(whole, std::forward<Message>(received));
         } else {
-            return handler(whole, std::move(received));
+            return handler(whole, std::forward<Message>(received));
         }
     };
     errc answer = errc::none;
@@ -15379,6 +15665,182 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/endpoint/detail/received_item.hpp
+// A message on its way to the handler, with its number in the barrier.
+//
+// Laws of this file:
+// - Its number is completed by who handles it and abandoned by who did not get it accepted. One that was accepted and
+//   dropped stays open, so that no wait passes over it: the barrier is closed with what dropped it.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Move-only. Not thread-safe.
+template <class Barrier>
+class received_item {
+public:
+    received_item(message received, Barrier& numbers) noexcept
+        : message_(std::move(received)), ticket_(numbers.issue_ticket()) {}
+    received_item(received_item&&) noexcept = default;
+    received_item& operator=(received_item&&) = delete;
+    ~received_item() { static_cast<void>(ticket_.take()); }
+
+    [[nodiscard]] message take_message() noexcept { return std::move(message_); }
+    [[nodiscard]] basic_ticket<Barrier> take_ticket() noexcept { return std::move(ticket_); }
+    /// It was not accepted.
+    void abandon() noexcept { ticket_.abandon(); }
+
+private:
+    message message_;
+    basic_ticket<Barrier> ticket_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/message_handling.hpp
+// The way of an endpoint's messages to its handler: each gets a number, a place in the inbox, and the call.
+//
+// Laws of this file:
+// - The long road: a message is copied and queued, and the thread that drains the inbox has it handled, one at a time.
+// - The short road: while none waits and the loop itself handles, a message goes to the handler as it is read, without the
+//   queue. To everybody it is as if the message had come in a read of its own: the order, the numbers, the counts and what
+//   an error does are those of the long road. A handler that can't keep a message is lent it where it lies.
+// - The short road needs a handler that is done with a message when it returns, and an inbox that would refuse none.
+// - `is_over` is told once: no handler runs, or ever will, and no coroutine holds a message.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Part of an endpoint, `Whole`, which it calls by functions of these names: wants_messages, ask_for_work, wake_or_abort,
+/// refuse, handler. `HandlesHere`: by the loop itself.
+template <class Whole, class Handler, class Traits, bool HandlesHere>
+class message_handling {
+    struct inbox_hook {
+        Whole* whole;
+        bool operator()() const { return whole->ask_for_work(); }
+        void on_resume() const noexcept { whole->wake_or_abort(); }
+        void on_finished(const inbox_report& report) const noexcept { whole->messages_.end(*whole, report); }
+    };
+    struct nothing {};
+    template <class T>
+    using atomic = typename Traits::template atomic<T>;
+    /// In held_, beside a message's number.
+    static constexpr std::uint64_t inbox_over = std::uint64_t{1} << 63;
+
+public:
+    using barrier_type = basic_sequence_barrier<Traits>;
+    using item = received_item<barrier_type>;
+    using inbox_type = wsolo::inbox<item, inbox_hook, Traits>;
+    using run_type = typename inbox_type::direct_run;
+
+    static constexpr bool holds_messages = requires { Handler::holds_message; };
+    static constexpr bool has_short_road = HandlesHere && !holds_messages;
+
+    message_handling(Whole& whole, const inbox_limits& limits, std::uint32_t quantum)
+        : quantum_(quantum), inbox_(inbox_hook{&whole}, limits) {}
+
+    [[nodiscard]] barrier_type& numbers() noexcept { return numbers_; }
+    [[nodiscard]] inbox_type& inbox() noexcept { return inbox_; }
+    [[nodiscard]] const inbox_type& inbox() const noexcept { return inbox_; }
+
+    // ---- the loop's
+
+    /// The messages of one read, which may go the short road.
+    [[nodiscard]] run_type begin_read() noexcept { return run_type(inbox_, quantum_); }
+    /// A message was read. queue_full: the handler was told. closed: no more are wanted. Other errors: it could not be
+    /// queued, so none after it may.
+    errc take(Whole& whole, const event& found, [[maybe_unused]] run_type& run) {
+        if constexpr (has_short_road) {
+            if (run.can_handle()) return hand_over(whole, found, run);
+        }
+        byte_buffer bytes;
+        if (!bytes.append(found.payload())) return errc::out_of_memory;
+        const std::size_t size = bytes.size();
+        item next(message(found.is_text(), std::move(bytes)), numbers_);
+        const errc refused = inbox_.push(std::move(next), size).error;
+        if (refused == errc::none) return errc::none;
+        next.abandon();
+        if (refused == errc::queue_full) whole.refuse(next.take_message());
+        return refused;
+    }
+
+    // ---- the handling thread's
+
+    /// Handles what is queued, up to the quantum.
+    void handle_some(Whole& whole) {
+        const auto each = [&](item&& next) {
+            return handle(whole, next.take_ticket().take(), next.take_message());
+        };
+        static_cast<void>(inbox_.drain_while(each, [&whole] { return whole.wants_messages(); }, quantum_));
+    }
+
+    // ---- any thread's
+
+    /// The last message that the handler was given is handled: of one that holds it for longer than its call.
+    void done(Whole& whole) {
+        const std::uint64_t before = held_.fetch_and(inbox_over, std::memory_order_acq_rel);
+        if (const std::uint64_t number = before & ~inbox_over; number != 0) {
+            numbers_.complete(number);
+            if ((before & inbox_over) != 0) note_over(whole);
+        }
+    }
+    [[nodiscard]] bool are_over() const noexcept { return are_over_.load(std::memory_order_acquire); }
+
+private:
+    /// The short road.
+    errc hand_over(Whole& whole, const event& found, run_type& run) {
+        const std::size_t size = found.payload().size();
+        if constexpr (takes_lent<Handler, Whole>) {
+            const lent_message lent(found.is_text(), found.payload());
+            run.handle(size, [&] { return handle(whole, numbers_.issue_alone(), lent.get()); });
+        } else {
+            byte_buffer bytes;
+            if (!bytes.append(found.payload())) return errc::out_of_memory;
+            run.handle(size, [&] {
+                return handle(whole, numbers_.issue_alone(), message(found.is_text(), std::move(bytes)));
+            });
+        }
+        return errc::none;
+    }
+
+    template <class Message>
+    errc handle(Whole& whole, std::uint64_t number, Message&& received) {
+        errc error = errc::none;
+        {
+            auto numbered = numbers_.handle(number);
+            if constexpr (holds_messages) held_.store(numbered.defer(), std::memory_order_release);
+            error = call_handler(whole.handler(), whole, std::forward<Message>(received));
+        }
+        if (error == errc::none || error == errc::closed) return errc::none;
+        numbers_.close(error);
+        return error;
+    }
+
+    /// The inbox is over: any thread.
+    void end(Whole& whole, const inbox_report& report) noexcept {
+        // What was dropped stays open in the barrier, so that those who wait for it are told why.
+        if (!report.is_clean()) numbers_.close(report.reason);
+        if constexpr (requires { whole.handler().on_messages_over(report.reason); })
+            static_cast<void>(call_hook([&] { whole.handler().on_messages_over(report.reason); }));
+        if constexpr (holds_messages) {
+            if (held_.fetch_or(inbox_over, std::memory_order_acq_rel) != 0) return;
+        }
+        note_over(whole);
+    }
+    void note_over(Whole& whole) noexcept {
+        are_over_.store(true, std::memory_order_release);
+        whole.wake_or_abort();
+    }
+
+    atomic<bool> are_over_{false};
+    const std::uint32_t quantum_;
+    /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
+    /// to come is the one to tell.
+    [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
+    barrier_type numbers_;
+    inbox_type inbox_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/endpoint/detail/metered_transport.hpp
 // An endpoint's transport, with a count of what it took: how the endpoint knows that the peer takes what is sent to it.
 //
@@ -15496,37 +15958,6 @@ private:
     std::unique_ptr<control_frame> reply_;
     time_point by_ = no_deadline;
     errc error_ = errc::none;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/detail/received_item.hpp
-// A message on its way to the handler, with its number in the barrier.
-//
-// Laws of this file:
-// - Its number is completed by who handles it and abandoned by who did not get it accepted. One that was accepted and
-//   dropped stays open, so that no wait passes over it: the barrier is closed with what dropped it.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// Move-only. Not thread-safe.
-template <class Barrier>
-class received_item {
-public:
-    received_item(message received, Barrier& numbers) noexcept
-        : message_(std::move(received)), ticket_(numbers.issue_ticket()) {}
-    received_item(received_item&&) noexcept = default;
-    received_item& operator=(received_item&&) = delete;
-    ~received_item() { static_cast<void>(ticket_.take()); }
-
-    [[nodiscard]] message take_message() noexcept { return std::move(message_); }
-    [[nodiscard]] basic_ticket<Barrier> take_ticket() noexcept { return std::move(ticket_); }
-    /// It was not accepted.
-    void abandon() noexcept { ticket_.abandon(); }
-
-private:
-    message message_;
-    basic_ticket<Barrier> ticket_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15717,7 +16148,8 @@ private:
 // Laws of this file:
 // - receive(), end_of_input() and run() belong to the loop's thread, one call at a time. Sends, close(), abort() and
 //   handle() may be called from any thread.
-// - Messages are handled one at a time and in order, by the loop or, with a `Work` hook, by a thread that calls work().
+// - Messages are handled one at a time and in order, by the loop or, with a `Work` hook, by a thread that calls work()
+//   (endpoint/detail/message_handling.hpp).
 // - What came before a Close, or before a broken rule, or before the stream's end, is answered before it is.
 // - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's end
 //   does what they ask for: no loop wakes itself. What a turn looks at is set before the turn is asked for.
@@ -15750,12 +16182,6 @@ class endpoint {
         endpoint* self;
         bool operator()() const { return self->wake(self->write_is_due_); }
     };
-    struct inbox_hook {
-        endpoint* self;
-        bool operator()() const { return self->ask_for_work(); }
-        void on_resume() const noexcept { self->wake_or_abort(); }
-        void on_finished(const inbox_report& report) const noexcept { self->end_handling(report); }
-    };
 
     using metered = detail::metered_transport<Transport>;
     using anchor = basic_session_anchor<endpoint, Traits>;
@@ -15766,23 +16192,23 @@ class endpoint {
     /// A write in flight ends by itself, and asks for a turn.
     static constexpr bool ends_later = !wsolo::transport<Transport>;
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
-    static constexpr bool holds_messages = requires { Handler::holds_message; };
-    /// In held_, beside a message's number.
-    static constexpr std::uint64_t messages_over = std::uint64_t{1} << 63;
-    struct nothing {};
+    using handling = detail::message_handling<endpoint, Handler, Traits, handles_here>;
+    /// Where the loop handles it also counts what is answered.
+    using memory_of_replies = std::conditional_t<handles_here, detail::plain_memory, Traits>;
     struct cancelled_write {
         time_point cut_by = no_deadline; ///< when it is ended by disconnect()
     };
     struct whole_writes {};
     template <class Opening>
     friend class basic_connection;
+    friend handling;
 
 public:
     static constexpr role self = Side::self;
     using writer_type = single_writer<metered, writer_hook, Side, no_observer, Traits>;
     using reader_type = basic_reader<default_side<self>>;
-    using barrier_type = basic_sequence_barrier<Traits>;
-    using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
+    using barrier_type = typename handling::barrier_type;
+    using inbox_type = typename handling::inbox_type;
     using weak_handle = basic_weak_session<endpoint, Traits>;
     using group_type = basic_connection_group<Traits>;
 
@@ -15799,7 +16225,7 @@ public:
     endpoint(const endpoint&) = delete;
     endpoint& operator=(const endpoint&) = delete;
     ~endpoint() {
-        WSOLO_ASSERT(!loop_scope::is_inside(this) && !loop_scope::is_inside(&handled_),
+        WSOLO_ASSERT(!loop_scope::is_inside(this) && !loop_scope::is_inside(&messages_.numbers()),
                      "an endpoint is destroyed by one of its own callbacks");
         is_going_.store(true, std::memory_order_relaxed);
         abort(errc::aborted);           // a handler that waits for messages, or for room, is told so
@@ -15865,32 +16291,29 @@ public:
     void work()
         requires(!handles_here)
     {
-        handle_some();
+        messages_.handle_some(*this);
     }
 
     // ---- any thread's: for a handler that takes messages when it wants to (endpoint/conversation.hpp)
 
     /// The last message that on_message() was given is handled.
     void message_done()
-        requires(holds_messages)
+        requires(handling::holds_messages)
     {
-        const std::uint64_t before = held_.fetch_and(messages_over, std::memory_order_acq_rel);
-        if (const std::uint64_t done = before & ~messages_over; done != 0) {
-            handled_.complete(done);
-            if ((before & messages_over) != 0) note_messages_over();
-        }
+        messages_.done(*this);
     }
     /// wants_message() says yes now.
-    void want_messages() { inbox_.rouse(); }
+    void want_messages() { messages_.inbox().rouse(); }
     /// A coroutine that was resumed by the writer threw: as a handler that does.
     void fail_messages(errc why) {
-        handled_.close(why);
-        if (!inbox_.close(why)) static_cast<void>(close(close_code::internal_error, to_string(why)));
+        handled().close(why);
+        if (!messages_.inbox().close(why))
+            static_cast<void>(close(close_code::internal_error, to_string(why)));
     }
     /// The handler takes what is queued, and no more: closes, unless the end has begun.
     void want_no_more_messages() {
-        if (inbox_.close()) static_cast<void>(close());
-        inbox_.rouse();
+        if (messages_.inbox().close()) static_cast<void>(close());
+        messages_.inbox().rouse();
     }
 
     // ---- any thread's: sends
@@ -15925,8 +16348,8 @@ public:
     void abort(errc why = errc::aborted) {
         if (why == errc::none) why = errc::aborted; // none is for an end in order
         out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
-        handled_.close(why);
-        static_cast<void>(inbox_.close(why));
+        handled().close(why);
+        static_cast<void>(messages_.inbox().close(why));
     }
     /// Has run() called soon.
     void ask_for_turn() { wake_or_abort(); }
@@ -15937,11 +16360,11 @@ public:
 
     [[nodiscard]] writer_type& writer() noexcept { return out_; }
     [[nodiscard]] const reader_type& reader() const noexcept { return in_; }
-    [[nodiscard]] const inbox_type& messages() const noexcept { return inbox_; }
+    [[nodiscard]] const inbox_type& messages() const noexcept { return messages_.inbox(); }
     [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }
     /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
     /// waits until these are handled (sync/sequence_barrier.hpp).
-    [[nodiscard]] barrier_type& handled() noexcept { return handled_; }
+    [[nodiscard]] barrier_type& handled() noexcept { return messages_.numbers(); }
     [[nodiscard]] Handler& handler() noexcept { return handler_; }
     [[nodiscard]] Transport& transport() noexcept { return out_.connection().transport_itself(); }
     [[nodiscard]] endpoint_counters counters() const noexcept {
@@ -15950,7 +16373,9 @@ public:
         return now;
     }
     /// Complete once `finished`. The loop's.
-    [[nodiscard]] ending how_it_ended() const noexcept { return ending_.how(out_.report(), inbox_.report()); }
+    [[nodiscard]] ending how_it_ended() const noexcept {
+        return ending_.how(out_.report(), messages().report());
+    }
 
 private:
     /// The loop's thread runs this endpoint: what it waited for here would never come. A wait for the writer is told so
@@ -15967,14 +16392,13 @@ private:
           end_(self, options.ending),
           rates_(options.rate, Traits::clock::now()),
           taken_(options.writing.timeouts.min_rate),
-          handle_quantum_(options.handle_quantum),
           max_kept_(bound_of(options.handling.max_bytes)),
           room_(options.writing.limits),
           replies_(options.max_unsent, options.max_unsent_replies),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
-          inbox_(inbox_hook{this}, options.handling),
+          messages_(*this, options.handling, options.handle_quantum),
           out_(std::forward<Writer>(writer)...) {
         detail::check_hooks<Handler, endpoint>();
         const in_the_turn inside(
@@ -16004,7 +16428,7 @@ private:
     bool ask_for_work() {
         if (is_going_.load(std::memory_order_relaxed)) return false;
         if constexpr (handles_here) {
-            return wake(work_is_due_);
+            return wake(drain_is_due_);
         } else {
             if (!anchor_) return false; // made without memory: there is no handle to come by
             auto call = [this] { return work_(anchor_.handle()); };
@@ -16021,20 +16445,28 @@ private:
         if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false, now);
     }
 
-    /// Reads until it is held back: what is left.
+    /// Reads until it is held back, or has handled its quantum: what is left.
     mutable_bytes read(mutable_bytes received, time_point now) {
+        auto run = messages_.begin_read();
         auto found = in_.read(received);
+        mutable_bytes left;
         for (const event& each : found) {
-            meet(each, now);
+            meet(each, run, now);
+            ending_.blame(messages().error()); // before what follows in this read may be to blame
             if (has_stopped_reading_) break;
-            if (is_held_back()) return found.unread();
+            if (is_held_back() || run.is_used_up()) {
+                left = found.unread();
+                break;
+            }
         }
-        static_cast<void>(found.unread()); // none, but after stop_reading()
-        return {};
+        static_cast<void>(found.unread());                          // none, but after stop_reading()
+        if (run.is_used_up() && !left.empty()) work_is_due_ = true; // it has a turn of its own
+        has_idle_inbox_ = run.end();
+        return left;
     }
 
     /// Whether nothing is read now: what was read fills the inbox, or is answered faster than the answers leave.
-    [[nodiscard]] bool is_held_back() const noexcept { return inbox_.is_paused() || replies_.is_full(); }
+    [[nodiscard]] bool is_held_back() const noexcept { return messages().is_paused() || replies_.is_full(); }
 
     /// No more than one receive() brings, if the loop listens.
     void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
@@ -16065,9 +16497,9 @@ private:
         if (kept_.empty() && input_is_over_) end_reading(now);
     }
 
-    void meet(const event& found, time_point now) {
+    void meet(const event& found, typename handling::run_type& run, time_point now) {
         switch (found.kind()) {
-        case event_kind::message: return deliver(found, now);
+        case event_kind::message: return deliver(found, run, now);
         case event_kind::fragment: return; // not with delivery::messages
         case event_kind::ping: return meet_ping(found, now);
         case event_kind::pong: return meet_pong(found, now);
@@ -16103,27 +16535,23 @@ private:
             guard([&] { handler_.on_peer_close(*this, found.code(), found.reason()); });
     }
 
-    void deliver(const event& found, time_point now) {
+    void deliver(const event& found, typename handling::run_type& run, time_point now) {
         if (!is_in_rate(rate_of::messages, 1, now)) return;
         ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
         counters_.bytes_received += found.payload().size();
-        byte_buffer bytes;
-        if (!bytes.append(found.payload())) return lose(errc::out_of_memory, now);
-        const std::size_t size = bytes.size();
-        detail::received_item next(message(found.is_text(), std::move(bytes)), handled_);
-        const errc refused = inbox_.push(std::move(next), size).error;
-        if (refused == errc::none) return;
-        next.abandon();
-        if (refused == errc::closed) return;
-        if (refused != errc::queue_full) return lose(refused, now);
+        const errc error = messages_.take(*this, found, run);
+        if (error != errc::none && error != errc::closed && error != errc::queue_full) lose(error, now);
+    }
+    /// The inbox did not let it in.
+    void refuse([[maybe_unused]] message&& refused) {
         if constexpr (detail::has_on_refused<Handler, endpoint>)
-            guard([&] { handler_.on_refused(*this, next.take_message()); });
+            guard([&] { handler_.on_refused(*this, std::move(refused)); });
     }
 
     /// A message could not be queued, so none after it is; those before it are still handled, unless the inbox
     /// itself says otherwise.
     void lose(errc why, time_point now) {
-        handled_.close(why);
+        handled().close(why);
         end_messages();
         owe_end(why, now);
     }
@@ -16145,30 +16573,16 @@ private:
         end_messages();
     }
 
-    void end_messages() { static_cast<void>(inbox_.close()); } // what was pushed is still handled
+    void end_messages() { static_cast<void>(messages_.inbox().close()); } // what was pushed is still handled
 
     // ---- handling
 
     void handle_here() {
         if constexpr (handles_here) {
-            work_is_due_ = false;
-            handle_some();
+            const bool is_idle = std::exchange(has_idle_inbox_, false);
+            if (!std::exchange(drain_is_due_, false) && is_idle) return;
+            messages_.handle_some(*this);
         }
-    }
-
-    void handle_some() {
-        const auto handle = [this](detail::received_item<barrier_type>&& next) {
-            errc error = errc::none;
-            {
-                auto numbered = handled_.handle(next.take_ticket());
-                if constexpr (holds_messages) held_.store(numbered.defer(), std::memory_order_release);
-                error = detail::call_handler(handler_, *this, next.take_message());
-            }
-            if (error == errc::none || error == errc::closed) return errc::none;
-            handled_.close(error);
-            return error;
-        };
-        static_cast<void>(inbox_.drain_while(handle, [this] { return wants_messages(); }, handle_quantum_));
     }
 
     [[nodiscard]] bool wants_messages() {
@@ -16178,29 +16592,10 @@ private:
         return !replies_.is_full();
     }
 
-    /// The inbox is over: any thread.
-    void end_handling(const inbox_report& report) noexcept {
-        // What was dropped stays open in the barrier, so that those who wait for it are told why.
-        if (!report.is_clean()) handled_.close(report.reason);
-        if constexpr (requires { handler_.on_messages_over(report.reason); })
-            static_cast<void>(detail::call_hook([&] { handler_.on_messages_over(report.reason); }));
-        if constexpr (holds_messages) {
-            if (held_.fetch_or(messages_over, std::memory_order_acq_rel) != 0) return;
-        }
-        note_messages_over();
-    }
-    void note_messages_over() noexcept {
-        messages_are_over_.store(true, std::memory_order_release);
-        wake_or_abort();
-    }
-    [[nodiscard]] bool messages_are_over() const noexcept {
-        return messages_are_over_.load(std::memory_order_acquire);
-    }
-
     template <class Call>
     void guard(Call call) {
         if (detail::call_hook(call)) return;
-        handled_.close(errc::handler_failed);
+        handled().close(errc::handler_failed);
         end_messages();
         fail(errc::handler_failed);
     }
@@ -16210,7 +16605,7 @@ private:
     /// Counts what this side's user sent.
     errc count(std::size_t bytes, errc answer) {
         if (answer == errc::none) {
-            if (!loop_scope::is_inside(&handled_)) return answer;
+            if (!loop_scope::is_inside(&messages_.numbers())) return answer;
             replies_.add(bytes);
             if (replies_.is_full() && out_.queued_frames() == 0)
                 wake_or_abort(); // the loop wrote it before it was counted, and sees no room without this
@@ -16255,7 +16650,7 @@ private:
         owed_.owe(why, deadline_after(now, end_.close_timeout()));
     }
     void answer_close(time_point now) {
-        if (!owed_.is_due(messages_are_over(), now)) return;
+        if (!owed_.is_due(messages_.are_over(), now)) return;
         if (const auto reply = owed_.take_reply()) answer(*reply);
         const errc why = owed_.take_error();
         if (why == errc::connection_lost) {
@@ -16271,7 +16666,7 @@ private:
         if (is_finished_) return {.read = false, .finished = true};
         {
             const in_the_turn inside(*this);
-            if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
+            if (const errc error = messages().error(); error != errc::none) fail(error);
             seat_.tick(now);
             judge_age(now);
             keep_alive(now);
@@ -16279,6 +16674,7 @@ private:
         }
         pump(now);
         if (step_end(now)) return finish();
+        work_is_due_ |= std::exchange(drain_is_due_, false);
         if (std::exchange(work_is_due_, false) && !detail::ask_for_a_turn(schedule_)) {
             abort(errc::schedule_refused);
             write_is_due_ = true;
@@ -16332,10 +16728,12 @@ private:
         is_blocked_ = !ends_later && left.status == pump_status::blocked;
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if constexpr (ends_later) bound_cancelled(left.status == pump_status::blocked, now);
-        if (out_.queued_frames() == 0) replies_.clear();
+        // Where other threads send replies what is idle now may not be.
+        const bool is_idle = handles_here && left.status == pump_status::idle;
+        if (is_idle || out_.queued_frames() == 0) replies_.clear();
         if (replies_.take_room()) {
             const in_the_turn inside(*this);
-            inbox_.rouse();
+            messages_.inbox().rouse();
             work_is_due_ = true; // what was kept is read on
         }
         tell_room();
@@ -16380,7 +16778,7 @@ private:
     /// True: it is over.
     bool step_end(time_point now) {
         if (!writer_is_over_ && !end_.is_gone()) return false;
-        const std::uint64_t handled = inbox_.report().messages_handled;
+        const std::uint64_t handled = messages().report().messages_handled;
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
         const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
         if (end_.is_waiting() &&
@@ -16399,12 +16797,12 @@ private:
             handler_by_ = deadline_after(now, end_.close_timeout());
         }
         if (!end_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
-        if (messages_are_over()) return true;
+        if (messages_.are_over()) return true;
         if (handles_on) handler_by_ = deadline_after(now, end_.close_timeout());
         if (now < handler_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
-        static_cast<void>(inbox_.close(errc::timed_out)); // no more of them
+        static_cast<void>(messages_.inbox().close(errc::timed_out)); // no more of them
         return true;
     }
 
@@ -16412,7 +16810,7 @@ private:
         const in_the_turn inside(*this);
         is_finished_ = true;
         const ending how = how_it_ended();
-        handled_.close(how.reason == errc::none ? errc::closed : how.reason);
+        handled().close(how.reason == errc::none ? errc::closed : how.reason);
         if constexpr (detail::has_on_finished<Handler, endpoint>)
             static_cast<void>(detail::call_hook([&] { handler_.on_finished(*this, how); }));
         seat_.leave(how); // those who wait for the last one go on
@@ -16446,7 +16844,6 @@ private:
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
     detail::owed_close owed_;
-    const std::uint32_t handle_quantum_;
     const std::size_t max_kept_;
     errc input_error_ = errc::none;
     bool has_stopped_reading_ = false;
@@ -16456,21 +16853,18 @@ private:
     bool writer_is_over_ = false;
     bool input_is_over_ = false;
     bool is_finished_ = false;
-    bool is_listening_ = true;              ///< what the loop was told last
-    atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
-    atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
-    atomic<bool> is_going_{false};          ///< the destructor runs: no thread is asked
-    /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
-    /// to come is the one to tell.
-    [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
+    bool is_listening_ = true;       ///< what the loop was told last
+    bool drain_is_due_ = false;      ///< of the inbox, by this loop
+    bool has_idle_inbox_ = false;    ///< the last read left nothing in it
+    atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
+    atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
     detail::room_notice<Traits> room_;
-    detail::unsent_replies<Traits> replies_;
+    detail::unsent_replies<memory_of_replies> replies_;
 
     Handler handler_;
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Work work_;
-    barrier_type handled_;
-    inbox_type inbox_;
+    handling messages_;
     writer_type out_;
     basic_group_seat<Traits> seat_;
     anchor anchor_; ///< the last, so that nothing goes while work() is inside

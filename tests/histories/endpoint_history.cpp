@@ -126,6 +126,7 @@ void endpoint_history::draw_options(side& of) {
                   "ms, rate %u; close %d ms, linger %d ms",
                   of.name,
                   of.where == handled_by::loop   ? "loop"
+                  : of.where == handled_by::lent ? "lent"
                   : of.where == handled_by::pool ? "pool"
                                                  : "coroutine",
                   of.lateness_ms, of.handler_sleeps, of.replies, of.reply_size, how.handling.max_messages,
@@ -153,7 +154,7 @@ void endpoint_history::draw() {
         each->replies = draws_.one_of({0U, 0U, 20U, 100U});
         each->reply_size = draw_size(draws_);
         each->where =
-            draws_.one_of({handled_by::loop, handled_by::loop, handled_by::pool, handled_by::coroutine});
+            draws_.one_of({handled_by::loop, handled_by::lent, handled_by::pool, handled_by::coroutine});
         each->lateness_ms = draws_.one_of({0U, 0U, 1U, 20U, 150U});
         each->how.handling.max_messages = draws_.one_of<std::uint32_t>({1, 2, 8, 1024});
     }

@@ -501,8 +501,8 @@ void endpoint_history::check_rest(side& of) {
     if (of.subject->queued_frames() != 0 && !wants.write)
         broke(of, "lost_wakeup",
               std::to_string(of.subject->queued_frames()) + " frames wait, and nothing is asked for");
-    if (of.where == handled_by::loop && of.subject->queued_messages() != 0 &&
-        of.subject->queued_frames() == 0)
+    const bool is_here = of.where == handled_by::loop || of.where == handled_by::lent;
+    if (is_here && of.subject->queued_messages() != 0 && of.subject->queued_frames() == 0)
         broke(of, "lost_wakeup", "messages wait for the loop, and nothing is asked for");
     if (of.where == handled_by::pool && of.subject->queued_messages() != 0 && of.work_due.empty() &&
         !of.handles && of.subject->queued_frames() == 0)

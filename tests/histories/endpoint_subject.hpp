@@ -1,6 +1,6 @@
 #pragma once
-// One endpoint under test behind virtual functions: either role, handled in the loop, in a pool that the history plays, or
-// by a coroutine; and what it calls.
+// One endpoint under test behind virtual functions: either role, handled in the loop (by a handler that may keep messages,
+// or by one that is lent them, with one_thread_traits), in a pool that the history plays, or by a coroutine; and what it calls.
 //
 // Laws of this file:
 // - Only endpoint_subjects.cpp names the template. Options, errors and endings are the library's own values.
@@ -22,7 +22,7 @@ using clock = wsolo::testing::virtual_clock;
 using time_point = wsolo::time_point;
 using span_of_time = wsolo::duration;
 
-enum class handled_by : std::uint8_t { loop, pool, coroutine };
+enum class handled_by : std::uint8_t { loop, lent, pool, coroutine };
 
 /// The thread that runs now, as the library sees it.
 struct played_thread {

@@ -5,6 +5,7 @@
 #include <support/fire_and_forget.hpp>
 
 #include <wsolo/endpoint/conversation.hpp>
+#include <wsolo/sync/one_thread_traits.hpp>
 
 #include <coroutine>
 #include <optional>
@@ -16,6 +17,11 @@ using surroundings = endpoint_surroundings;
 
 struct played_traits : wsolo::testing::virtual_traits {
     [[nodiscard]] static void*& thread_slot() noexcept { return *played_thread::word; }
+};
+
+struct played_thread_traits : played_traits {
+    template <class T>
+    using atomic = wsolo::one_thread_traits::atomic<T>;
 };
 
 struct telling_transport {
@@ -113,14 +119,22 @@ struct telling_handler : telling_hooks {
         return around->on_message(received.is_text(), received.text());
     }
 };
+struct telling_lent_handler : telling_hooks {
+    errc on_message(auto&, const wsolo::message& received) const {
+        const heap::outside out;
+        return around->on_message(received.is_text(), received.text());
+    }
+};
 struct telling_source : wsolo::in_a_coroutine, telling_hooks {};
 
 template <class Side, handled_by Where>
 class subject_of final : public endpoint_subject {
-    using handler = std::conditional_t<Where == handled_by::coroutine, telling_source, telling_handler>;
+    using handler = std::conditional_t<
+        Where == handled_by::coroutine, telling_source,
+        std::conditional_t<Where == handled_by::lent, telling_lent_handler, telling_handler>>;
+    using traits = std::conditional_t<Where == handled_by::lent, played_thread_traits, played_traits>;
     using work_hook = std::conditional_t<Where == handled_by::pool, pool_of_the_history, wsolo::in_the_loop>;
-    using whole =
-        wsolo::endpoint<telling_transport, telling_schedule, handler, Side, work_hook, played_traits>;
+    using whole = wsolo::endpoint<telling_transport, telling_schedule, handler, Side, work_hook, traits>;
     using handle_type = typename whole::weak_handle;
 
 public:
@@ -306,6 +320,7 @@ std::unique_ptr<endpoint_subject> make_of(handled_by where, const wsolo::endpoin
                                           wsolo::testing::pair_end& end, surroundings& around) {
     switch (where) {
     case handled_by::loop: return std::make_unique<subject_of<Side, handled_by::loop>>(how, end, around);
+    case handled_by::lent: return std::make_unique<subject_of<Side, handled_by::lent>>(how, end, around);
     case handled_by::pool: return std::make_unique<subject_of<Side, handled_by::pool>>(how, end, around);
     default: return std::make_unique<subject_of<Side, handled_by::coroutine>>(how, end, around);
     }

@@ -14,6 +14,10 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
+namespace detail {
+struct byte_buffer_access;
+}
+
 /// Owns its bytes; movable, not copyable. Not thread-safe. Nothing here throws.
 class byte_buffer {
 public:
@@ -101,6 +105,8 @@ public:
     }
 
 private:
+    friend struct detail::byte_buffer_access;
+
     bool grow(std::size_t count) noexcept {
         if (count > max_size - size_) return false;
         const std::size_t needed = size_ + count;
@@ -117,5 +123,19 @@ private:
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
 };
+
+namespace detail {
+
+struct byte_buffer_access {
+    /// A buffer of bytes that stay another's: it must be neither changed nor destroyed.
+    [[nodiscard]] static byte_buffer alias(const_bytes bytes) noexcept {
+        byte_buffer made;
+        made.data_ = const_cast<std::byte*>(bytes.data());
+        made.size_ = made.capacity_ = bytes.size();
+        return made;
+    }
+};
+
+} // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -12,7 +12,8 @@
 // Laws of this file:
 // - receive(), end_of_input() and run() belong to the loop's thread, one call at a time. Sends, close(), abort() and
 //   handle() may be called from any thread.
-// - Messages are handled one at a time and in order, by the loop or, with a `Work` hook, by a thread that calls work().
+// - Messages are handled one at a time and in order, by the loop or, with a `Work` hook, by a thread that calls work()
+//   (endpoint/detail/message_handling.hpp).
 // - What came before a Close, or before a broken rule, or before the stream's end, is answered before it is.
 // - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's end
 //   does what they ask for: no loop wakes itself. What a turn looks at is set before the turn is asked for.
@@ -20,8 +21,7 @@
 
 #include "../core/limit.hpp"
 #include "../session/reader.hpp"
-#include "../sync/inbox.hpp"
-#include "../sync/sequence_barrier.hpp"
+#include "../sync/detail/plain_atomic.hpp"
 #include "../write/init_gate.hpp"
 #include "../write/single_writer.hpp"
 #include "connection_group.hpp"
@@ -29,9 +29,9 @@
 #include "detail/input_rates.hpp"
 #include "detail/kept_input.hpp"
 #include "detail/lazy_deadline.hpp"
+#include "detail/message_handling.hpp"
 #include "detail/metered_transport.hpp"
 #include "detail/owed_close.hpp"
-#include "detail/received_item.hpp"
 #include "detail/room_notice.hpp"
 #include "detail/taken_meter.hpp"
 #include "detail/unsent_replies.hpp"
@@ -68,12 +68,6 @@ class endpoint {
         endpoint* self;
         bool operator()() const { return self->wake(self->write_is_due_); }
     };
-    struct inbox_hook {
-        endpoint* self;
-        bool operator()() const { return self->ask_for_work(); }
-        void on_resume() const noexcept { self->wake_or_abort(); }
-        void on_finished(const inbox_report& report) const noexcept { self->end_handling(report); }
-    };
 
     using metered = detail::metered_transport<Transport>;
     using anchor = basic_session_anchor<endpoint, Traits>;
@@ -84,23 +78,23 @@ class endpoint {
     /// A write in flight ends by itself, and asks for a turn.
     static constexpr bool ends_later = !wsolo::transport<Transport>;
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
-    static constexpr bool holds_messages = requires { Handler::holds_message; };
-    /// In held_, beside a message's number.
-    static constexpr std::uint64_t messages_over = std::uint64_t{1} << 63;
-    struct nothing {};
+    using handling = detail::message_handling<endpoint, Handler, Traits, handles_here>;
+    /// Where the loop handles it also counts what is answered.
+    using memory_of_replies = std::conditional_t<handles_here, detail::plain_memory, Traits>;
     struct cancelled_write {
         time_point cut_by = no_deadline; ///< when it is ended by disconnect()
     };
     struct whole_writes {};
     template <class Opening>
     friend class basic_connection;
+    friend handling;
 
 public:
     static constexpr role self = Side::self;
     using writer_type = single_writer<metered, writer_hook, Side, no_observer, Traits>;
     using reader_type = basic_reader<default_side<self>>;
-    using barrier_type = basic_sequence_barrier<Traits>;
-    using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
+    using barrier_type = typename handling::barrier_type;
+    using inbox_type = typename handling::inbox_type;
     using weak_handle = basic_weak_session<endpoint, Traits>;
     using group_type = basic_connection_group<Traits>;
 
@@ -117,7 +111,7 @@ public:
     endpoint(const endpoint&) = delete;
     endpoint& operator=(const endpoint&) = delete;
     ~endpoint() {
-        WSOLO_ASSERT(!loop_scope::is_inside(this) && !loop_scope::is_inside(&handled_),
+        WSOLO_ASSERT(!loop_scope::is_inside(this) && !loop_scope::is_inside(&messages_.numbers()),
                      "an endpoint is destroyed by one of its own callbacks");
         is_going_.store(true, std::memory_order_relaxed);
         abort(errc::aborted);           // a handler that waits for messages, or for room, is told so
@@ -183,32 +177,29 @@ public:
     void work()
         requires(!handles_here)
     {
-        handle_some();
+        messages_.handle_some(*this);
     }
 
     // ---- any thread's: for a handler that takes messages when it wants to (endpoint/conversation.hpp)
 
     /// The last message that on_message() was given is handled.
     void message_done()
-        requires(holds_messages)
+        requires(handling::holds_messages)
     {
-        const std::uint64_t before = held_.fetch_and(messages_over, std::memory_order_acq_rel);
-        if (const std::uint64_t done = before & ~messages_over; done != 0) {
-            handled_.complete(done);
-            if ((before & messages_over) != 0) note_messages_over();
-        }
+        messages_.done(*this);
     }
     /// wants_message() says yes now.
-    void want_messages() { inbox_.rouse(); }
+    void want_messages() { messages_.inbox().rouse(); }
     /// A coroutine that was resumed by the writer threw: as a handler that does.
     void fail_messages(errc why) {
-        handled_.close(why);
-        if (!inbox_.close(why)) static_cast<void>(close(close_code::internal_error, to_string(why)));
+        handled().close(why);
+        if (!messages_.inbox().close(why))
+            static_cast<void>(close(close_code::internal_error, to_string(why)));
     }
     /// The handler takes what is queued, and no more: closes, unless the end has begun.
     void want_no_more_messages() {
-        if (inbox_.close()) static_cast<void>(close());
-        inbox_.rouse();
+        if (messages_.inbox().close()) static_cast<void>(close());
+        messages_.inbox().rouse();
     }
 
     // ---- any thread's: sends
@@ -243,8 +234,8 @@ public:
     void abort(errc why = errc::aborted) {
         if (why == errc::none) why = errc::aborted; // none is for an end in order
         out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
-        handled_.close(why);
-        static_cast<void>(inbox_.close(why));
+        handled().close(why);
+        static_cast<void>(messages_.inbox().close(why));
     }
     /// Has run() called soon.
     void ask_for_turn() { wake_or_abort(); }
@@ -255,11 +246,11 @@ public:
 
     [[nodiscard]] writer_type& writer() noexcept { return out_; }
     [[nodiscard]] const reader_type& reader() const noexcept { return in_; }
-    [[nodiscard]] const inbox_type& messages() const noexcept { return inbox_; }
+    [[nodiscard]] const inbox_type& messages() const noexcept { return messages_.inbox(); }
     [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }
     /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
     /// waits until these are handled (sync/sequence_barrier.hpp).
-    [[nodiscard]] barrier_type& handled() noexcept { return handled_; }
+    [[nodiscard]] barrier_type& handled() noexcept { return messages_.numbers(); }
     [[nodiscard]] Handler& handler() noexcept { return handler_; }
     [[nodiscard]] Transport& transport() noexcept { return out_.connection().transport_itself(); }
     [[nodiscard]] endpoint_counters counters() const noexcept {
@@ -268,7 +259,9 @@ public:
         return now;
     }
     /// Complete once `finished`. The loop's.
-    [[nodiscard]] ending how_it_ended() const noexcept { return ending_.how(out_.report(), inbox_.report()); }
+    [[nodiscard]] ending how_it_ended() const noexcept {
+        return ending_.how(out_.report(), messages().report());
+    }
 
 private:
     /// The loop's thread runs this endpoint: what it waited for here would never come. A wait for the writer is told so
@@ -285,14 +278,13 @@ private:
           end_(self, options.ending),
           rates_(options.rate, Traits::clock::now()),
           taken_(options.writing.timeouts.min_rate),
-          handle_quantum_(options.handle_quantum),
           max_kept_(bound_of(options.handling.max_bytes)),
           room_(options.writing.limits),
           replies_(options.max_unsent, options.max_unsent_replies),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
-          inbox_(inbox_hook{this}, options.handling),
+          messages_(*this, options.handling, options.handle_quantum),
           out_(std::forward<Writer>(writer)...) {
         detail::check_hooks<Handler, endpoint>();
         const in_the_turn inside(
@@ -322,7 +314,7 @@ private:
     bool ask_for_work() {
         if (is_going_.load(std::memory_order_relaxed)) return false;
         if constexpr (handles_here) {
-            return wake(work_is_due_);
+            return wake(drain_is_due_);
         } else {
             if (!anchor_) return false; // made without memory: there is no handle to come by
             auto call = [this] { return work_(anchor_.handle()); };
@@ -339,20 +331,28 @@ private:
         if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false, now);
     }
 
-    /// Reads until it is held back: what is left.
+    /// Reads until it is held back, or has handled its quantum: what is left.
     mutable_bytes read(mutable_bytes received, time_point now) {
+        auto run = messages_.begin_read();
         auto found = in_.read(received);
+        mutable_bytes left;
         for (const event& each : found) {
-            meet(each, now);
+            meet(each, run, now);
+            ending_.blame(messages().error()); // before what follows in this read may be to blame
             if (has_stopped_reading_) break;
-            if (is_held_back()) return found.unread();
+            if (is_held_back() || run.is_used_up()) {
+                left = found.unread();
+                break;
+            }
         }
-        static_cast<void>(found.unread()); // none, but after stop_reading()
-        return {};
+        static_cast<void>(found.unread());                          // none, but after stop_reading()
+        if (run.is_used_up() && !left.empty()) work_is_due_ = true; // it has a turn of its own
+        has_idle_inbox_ = run.end();
+        return left;
     }
 
     /// Whether nothing is read now: what was read fills the inbox, or is answered faster than the answers leave.
-    [[nodiscard]] bool is_held_back() const noexcept { return inbox_.is_paused() || replies_.is_full(); }
+    [[nodiscard]] bool is_held_back() const noexcept { return messages().is_paused() || replies_.is_full(); }
 
     /// No more than one receive() brings, if the loop listens.
     void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
@@ -383,9 +383,9 @@ private:
         if (kept_.empty() && input_is_over_) end_reading(now);
     }
 
-    void meet(const event& found, time_point now) {
+    void meet(const event& found, typename handling::run_type& run, time_point now) {
         switch (found.kind()) {
-        case event_kind::message: return deliver(found, now);
+        case event_kind::message: return deliver(found, run, now);
         case event_kind::fragment: return; // not with delivery::messages
         case event_kind::ping: return meet_ping(found, now);
         case event_kind::pong: return meet_pong(found, now);
@@ -421,27 +421,23 @@ private:
             guard([&] { handler_.on_peer_close(*this, found.code(), found.reason()); });
     }
 
-    void deliver(const event& found, time_point now) {
+    void deliver(const event& found, typename handling::run_type& run, time_point now) {
         if (!is_in_rate(rate_of::messages, 1, now)) return;
         ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
         counters_.bytes_received += found.payload().size();
-        byte_buffer bytes;
-        if (!bytes.append(found.payload())) return lose(errc::out_of_memory, now);
-        const std::size_t size = bytes.size();
-        detail::received_item next(message(found.is_text(), std::move(bytes)), handled_);
-        const errc refused = inbox_.push(std::move(next), size).error;
-        if (refused == errc::none) return;
-        next.abandon();
-        if (refused == errc::closed) return;
-        if (refused != errc::queue_full) return lose(refused, now);
+        const errc error = messages_.take(*this, found, run);
+        if (error != errc::none && error != errc::closed && error != errc::queue_full) lose(error, now);
+    }
+    /// The inbox did not let it in.
+    void refuse([[maybe_unused]] message&& refused) {
         if constexpr (detail::has_on_refused<Handler, endpoint>)
-            guard([&] { handler_.on_refused(*this, next.take_message()); });
+            guard([&] { handler_.on_refused(*this, std::move(refused)); });
     }
 
     /// A message could not be queued, so none after it is; those before it are still handled, unless the inbox
     /// itself says otherwise.
     void lose(errc why, time_point now) {
-        handled_.close(why);
+        handled().close(why);
         end_messages();
         owe_end(why, now);
     }
@@ -463,30 +459,16 @@ private:
         end_messages();
     }
 
-    void end_messages() { static_cast<void>(inbox_.close()); } // what was pushed is still handled
+    void end_messages() { static_cast<void>(messages_.inbox().close()); } // what was pushed is still handled
 
     // ---- handling
 
     void handle_here() {
         if constexpr (handles_here) {
-            work_is_due_ = false;
-            handle_some();
+            const bool is_idle = std::exchange(has_idle_inbox_, false);
+            if (!std::exchange(drain_is_due_, false) && is_idle) return;
+            messages_.handle_some(*this);
         }
-    }
-
-    void handle_some() {
-        const auto handle = [this](detail::received_item<barrier_type>&& next) {
-            errc error = errc::none;
-            {
-                auto numbered = handled_.handle(next.take_ticket());
-                if constexpr (holds_messages) held_.store(numbered.defer(), std::memory_order_release);
-                error = detail::call_handler(handler_, *this, next.take_message());
-            }
-            if (error == errc::none || error == errc::closed) return errc::none;
-            handled_.close(error);
-            return error;
-        };
-        static_cast<void>(inbox_.drain_while(handle, [this] { return wants_messages(); }, handle_quantum_));
     }
 
     [[nodiscard]] bool wants_messages() {
@@ -496,29 +478,10 @@ private:
         return !replies_.is_full();
     }
 
-    /// The inbox is over: any thread.
-    void end_handling(const inbox_report& report) noexcept {
-        // What was dropped stays open in the barrier, so that those who wait for it are told why.
-        if (!report.is_clean()) handled_.close(report.reason);
-        if constexpr (requires { handler_.on_messages_over(report.reason); })
-            static_cast<void>(detail::call_hook([&] { handler_.on_messages_over(report.reason); }));
-        if constexpr (holds_messages) {
-            if (held_.fetch_or(messages_over, std::memory_order_acq_rel) != 0) return;
-        }
-        note_messages_over();
-    }
-    void note_messages_over() noexcept {
-        messages_are_over_.store(true, std::memory_order_release);
-        wake_or_abort();
-    }
-    [[nodiscard]] bool messages_are_over() const noexcept {
-        return messages_are_over_.load(std::memory_order_acquire);
-    }
-
     template <class Call>
     void guard(Call call) {
         if (detail::call_hook(call)) return;
-        handled_.close(errc::handler_failed);
+        handled().close(errc::handler_failed);
         end_messages();
         fail(errc::handler_failed);
     }
@@ -528,7 +491,7 @@ private:
     /// Counts what this side's user sent.
     errc count(std::size_t bytes, errc answer) {
         if (answer == errc::none) {
-            if (!loop_scope::is_inside(&handled_)) return answer;
+            if (!loop_scope::is_inside(&messages_.numbers())) return answer;
             replies_.add(bytes);
             if (replies_.is_full() && out_.queued_frames() == 0)
                 wake_or_abort(); // the loop wrote it before it was counted, and sees no room without this
@@ -573,7 +536,7 @@ private:
         owed_.owe(why, deadline_after(now, end_.close_timeout()));
     }
     void answer_close(time_point now) {
-        if (!owed_.is_due(messages_are_over(), now)) return;
+        if (!owed_.is_due(messages_.are_over(), now)) return;
         if (const auto reply = owed_.take_reply()) answer(*reply);
         const errc why = owed_.take_error();
         if (why == errc::connection_lost) {
@@ -589,7 +552,7 @@ private:
         if (is_finished_) return {.read = false, .finished = true};
         {
             const in_the_turn inside(*this);
-            if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
+            if (const errc error = messages().error(); error != errc::none) fail(error);
             seat_.tick(now);
             judge_age(now);
             keep_alive(now);
@@ -597,6 +560,7 @@ private:
         }
         pump(now);
         if (step_end(now)) return finish();
+        work_is_due_ |= std::exchange(drain_is_due_, false);
         if (std::exchange(work_is_due_, false) && !detail::ask_for_a_turn(schedule_)) {
             abort(errc::schedule_refused);
             write_is_due_ = true;
@@ -650,10 +614,12 @@ private:
         is_blocked_ = !ends_later && left.status == pump_status::blocked;
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if constexpr (ends_later) bound_cancelled(left.status == pump_status::blocked, now);
-        if (out_.queued_frames() == 0) replies_.clear();
+        // Where other threads send replies what is idle now may not be.
+        const bool is_idle = handles_here && left.status == pump_status::idle;
+        if (is_idle || out_.queued_frames() == 0) replies_.clear();
         if (replies_.take_room()) {
             const in_the_turn inside(*this);
-            inbox_.rouse();
+            messages_.inbox().rouse();
             work_is_due_ = true; // what was kept is read on
         }
         tell_room();
@@ -698,7 +664,7 @@ private:
     /// True: it is over.
     bool step_end(time_point now) {
         if (!writer_is_over_ && !end_.is_gone()) return false;
-        const std::uint64_t handled = inbox_.report().messages_handled;
+        const std::uint64_t handled = messages().report().messages_handled;
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
         const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
         if (end_.is_waiting() &&
@@ -717,12 +683,12 @@ private:
             handler_by_ = deadline_after(now, end_.close_timeout());
         }
         if (!end_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
-        if (messages_are_over()) return true;
+        if (messages_.are_over()) return true;
         if (handles_on) handler_by_ = deadline_after(now, end_.close_timeout());
         if (now < handler_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
-        static_cast<void>(inbox_.close(errc::timed_out)); // no more of them
+        static_cast<void>(messages_.inbox().close(errc::timed_out)); // no more of them
         return true;
     }
 
@@ -730,7 +696,7 @@ private:
         const in_the_turn inside(*this);
         is_finished_ = true;
         const ending how = how_it_ended();
-        handled_.close(how.reason == errc::none ? errc::closed : how.reason);
+        handled().close(how.reason == errc::none ? errc::closed : how.reason);
         if constexpr (detail::has_on_finished<Handler, endpoint>)
             static_cast<void>(detail::call_hook([&] { handler_.on_finished(*this, how); }));
         seat_.leave(how); // those who wait for the last one go on
@@ -764,7 +730,6 @@ private:
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
     detail::owed_close owed_;
-    const std::uint32_t handle_quantum_;
     const std::size_t max_kept_;
     errc input_error_ = errc::none;
     bool has_stopped_reading_ = false;
@@ -774,21 +739,18 @@ private:
     bool writer_is_over_ = false;
     bool input_is_over_ = false;
     bool is_finished_ = false;
-    bool is_listening_ = true;              ///< what the loop was told last
-    atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
-    atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
-    atomic<bool> is_going_{false};          ///< the destructor runs: no thread is asked
-    /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
-    /// to come is the one to tell.
-    [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
+    bool is_listening_ = true;       ///< what the loop was told last
+    bool drain_is_due_ = false;      ///< of the inbox, by this loop
+    bool has_idle_inbox_ = false;    ///< the last read left nothing in it
+    atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
+    atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
     detail::room_notice<Traits> room_;
-    detail::unsent_replies<Traits> replies_;
+    detail::unsent_replies<memory_of_replies> replies_;
 
     Handler handler_;
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Work work_;
-    barrier_type handled_;
-    inbox_type inbox_;
+    handling messages_;
     writer_type out_;
     basic_group_seat<Traits> seat_;
     anchor anchor_; ///< the last, so that nothing goes while work() is inside

@@ -21,7 +21,9 @@ namespace wsolo::inline WSOLO_ABI {
 
 // The hooks of a handler, all but the first optional. `e` is the endpoint; each is called with no lock held.
 //
-//     on_message(e, message&&)                        void, or the errc that ends the connection
+//     on_message(e, const message&)                   void, or the errc that ends the connection. The message is lent for
+//                                                     the call, where it lies, which costs no copy
+//     on_message(e, message&&)                        the same with a message that the handler may keep
 //     on_ping(e, const_bytes payload)                 it was answered already
 //     on_pong(e, const_bytes payload, std::optional<duration>)   with the round trip, if it answers the endpoint's own PING
 //     on_peer_close(e, close_code, std::string_view)  it will be answered, after the messages before it
@@ -30,7 +32,7 @@ namespace wsolo::inline WSOLO_ABI {
 //     on_refused(e, message&&)                        inbox_overflow::drop_newest did not let it in
 //     on_finished(e, const ending&)                   once, last
 //
-// Without on_message a handler is a callable of (e, message&&). on_message runs where messages are handled (the loop, or
+// Without on_message a handler is a callable of (e, message). on_message runs where messages are handled (the loop, or
 // work()), the others in the loop.
 
 namespace detail {
@@ -73,6 +75,11 @@ WSOLO_DETECT_MEMBER(on_refuse)
 
 template <class Handler, class Endpoint>
 concept has_on_message = requires(Handler& h, Endpoint& e, message&& m) { h.on_message(e, std::move(m)); };
+/// A handler that can't keep a message. (One that takes both kinds is lent what it can be.)
+template <class Handler, class Endpoint>
+concept takes_lent = requires(Handler& h, Endpoint& e, const message& m) {
+    h.on_message(e, m);
+} || (!has_on_message<Handler, Endpoint> && std::invocable<Handler&, Endpoint&, const message&>);
 template <class Handler, class Endpoint>
 concept has_on_ping = requires(Handler& h, Endpoint& e, const_bytes b) { h.on_ping(e, b); };
 template <class Handler, class Endpoint>
@@ -95,8 +102,10 @@ concept has_on_finished = requires(Handler& h, Endpoint& e, const ending& how) {
 /// Refuses a handler whose hooks would not be called.
 template <class Handler, class Endpoint>
 consteval void check_hooks() noexcept {
-    static_assert(has_on_message<Handler, Endpoint> || std::invocable<Handler&, Endpoint&, message&&>,
-                  "a handler has on_message(auto& endpoint, message&&), or is a callable of these");
+    static_assert(
+        has_on_message<Handler, Endpoint> || std::invocable<Handler&, Endpoint&, message&&>,
+        "a handler has on_message(auto& endpoint, const message&) or (auto& endpoint, message&&), or is a "
+        "callable of these");
     static_assert(!names_on_ping<Handler>() || has_on_ping<Handler, Endpoint>,
                   "on_ping is called as on_ping(endpoint&, const_bytes payload)");
     static_assert(
@@ -143,14 +152,14 @@ template <class Call>
 #endif
 }
 
-/// Has the handler handle a message: its answer, or errc::handler_failed when it throws.
-template <class Handler, class Endpoint>
-[[nodiscard]] errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
+/// Has the handler handle a message, its own or a lent one: its answer, or errc::handler_failed when it throws.
+template <class Handler, class Endpoint, class Message>
+[[nodiscard]] errc call_handler(Handler& handler, Endpoint& whole, Message&& received) {
     const auto call = [&]() -> decltype(auto) {
         if constexpr (has_on_message<Handler, Endpoint>) {
-            return handler.on_message(whole, std::move(received));
+            return handler.on_message(whole, std::forward<Message>(received));
         } else {
-            return handler(whole, std::move(received));
+            return handler(whole, std::forward<Message>(received));
         }
     };
     errc answer = errc::none;

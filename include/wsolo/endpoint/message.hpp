@@ -1,8 +1,9 @@
 #pragma once
-// A received message that outlives the read.
+// A received message.
 //
 // Laws of this file:
-// - It owns its bytes: whoever holds it may keep it, move it to another thread, or take the bytes out.
+// - A message that can be moved owns its bytes: keep it, move it to another thread, or take the bytes out. A handler that
+//   takes `const message&` can't, and so may be lent one whose bytes lie where they were read.
 // - Text was validated before it came here (RFC 6455 §8.1).
 
 #include "../core/byte_buffer.hpp"
@@ -28,5 +29,27 @@ private:
     byte_buffer bytes_;
     bool text_ = false;
 };
+
+namespace detail {
+
+/// A message over bytes that stay another's, for the length of a call. The message in it is never destroyed, so that nothing
+/// is freed.
+class lent_message {
+public:
+    lent_message(bool is_text, const_bytes bytes) noexcept
+        : held_(is_text, byte_buffer_access::alias(bytes)) {}
+    lent_message(const lent_message&) = delete;
+    lent_message& operator=(const lent_message&) = delete;
+    ~lent_message() {} // NOLINT(modernize-use-equals-default): it would be deleted
+
+    [[nodiscard]] const message& get() const noexcept { return held_; }
+
+private:
+    union {
+        message held_;
+    };
+};
+
+} // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -122,6 +122,56 @@ public:
         }
     }
 
+    /// A run of messages that its owner, a thread that reads and drains, has handled one by one without queueing them: while
+    /// nothing waits, and with inbox_overflow::pause, so that a full inbox would refuse none. It holds the turn from the first
+    /// message on; each counts as if it had been pushed and drained.
+    class direct_run {
+    public:
+        /// `quantum`: of messages; 0: any number.
+        explicit direct_run(inbox& in, std::size_t quantum = no_quantum) noexcept
+            : in_(in), left_(bound_of(quantum)) {}
+        direct_run(const direct_run&) = delete;
+        direct_run& operator=(const direct_run&) = delete;
+        ~direct_run() { static_cast<void>(end()); }
+
+        /// Whether the next message goes this way. If not it is to be pushed.
+        [[nodiscard]] bool can_handle() {
+            if (state_ == state::untried) state_ = in_.box_.begin_direct() ? state::open : state::over;
+            if (state_ == state::open && in_.box_.is_closed()) static_cast<void>(end());
+            return state_ == state::open && left_ != 0;
+        }
+        /// Whether the quantum is.
+        [[nodiscard]] bool is_used_up() const noexcept { return left_ == 0; }
+        /// Whether messages go this way now, so that no push can have paused the reading.
+        [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
+
+        /// Precondition: can_handle(). Calls `handler()`, which has a message of `bytes`: what it answers or throws closes
+        /// the inbox, as a handler's of drain().
+        template <class Call>
+            requires std::same_as<std::invoke_result_t<Call&>, errc>
+        void handle(std::size_t bytes, Call handler) {
+            ++done_.messages;
+            done_.bytes += bytes;
+            --left_;
+            const errc error = in_.or_close(handler);
+            if (error != errc::none) static_cast<void>(in_.box_.close(error));
+        }
+
+        /// Gives the turn back. True: nothing waits for a drain().
+        bool end() {
+            if (std::exchange(state_, state::over) != state::open) return false;
+            return in_.end_direct(done_);
+        }
+
+    private:
+        enum class state : std::uint8_t { untried, open, over };
+
+        inbox& in_;
+        detail::handled done_{};
+        std::size_t left_;
+        state state_ = state::untried;
+    };
+
     /// The handler of drain_while() wants messages again: has the hook called if some are left. What wanted() answers is to
     /// change before this call.
     void rouse() {
@@ -131,6 +181,8 @@ public:
     /// Whether reading is to pause: push() said so, and the resume hook was not called since.
     [[nodiscard]] bool is_paused() const noexcept { return box_.is_paused(); }
     [[nodiscard]] bool is_finished() const noexcept { return box_.state() == turn_state::finished; }
+    /// The error that closed it; none: there was none. Cheaper than report().
+    [[nodiscard]] errc error() const noexcept { return box_.is_closed() ? box_.report().reason : errc::none; }
     /// Whether drain() is owed.
     [[nodiscard]] bool is_drain_owed() const noexcept { return box_.state() == turn_state::scheduled; }
     /// What counts against the bounds; overhead and the message in the handler included. What a run of
@@ -185,6 +237,35 @@ private:
 #else
         return call();
 #endif
+    }
+
+    /// Calls user code whose exception closes the inbox; its end is the caller's to make.
+    template <class Call>
+    std::invoke_result_t<Call&> or_close(Call& call) {
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            return call();
+        } catch (...) {
+            static_cast<void>(box_.close(errc::handler_failed));
+            throw;
+        }
+#else
+        return call();
+#endif
+    }
+
+    /// True: the turn is free.
+    bool end_direct(const detail::handled& done) {
+        using detail::inbox_step;
+        for (detail::inbox_look<Message> next = box_.end_direct(done);; next = box_.look({}, 0)) {
+            box::block::destroy(next.spent);
+            switch (next.step) {
+            case inbox_step::resume: or_end({}, [&] { tell_resume(); }); break;
+            case inbox_step::quantum_used: static_cast<void>(schedule()); return false;
+            case inbox_step::end: end(); return false;
+            default: return true;
+            }
+        }
     }
 
     template <class Handler, class Wanted>

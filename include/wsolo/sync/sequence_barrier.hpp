@@ -49,7 +49,14 @@ public:
         return issued_.fetch_add(1, std::memory_order_relaxed) + 1;
     }
 
-    /// The same as an owner, so that an item's number ends with the item.
+    /// The same where one thread at a time issues: without a locked instruction.
+    [[nodiscard]] std::uint64_t issue_alone() noexcept {
+        const std::uint64_t next = issued_.load(std::memory_order_relaxed) + 1;
+        issued_.store(next, std::memory_order_relaxed);
+        return next;
+    }
+
+    /// issue() as an owner, so that an item's number ends with the item.
     [[nodiscard]] ticket issue_ticket() noexcept { return ticket(*this, issue()); }
 
     /// The last number issued so far: the mark of a response received now. 0 before the first.

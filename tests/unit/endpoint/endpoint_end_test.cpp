@@ -271,12 +271,17 @@ TEMPLATE_TEST_CASE("a blocked write is retried when writable and bound by its de
 
 TEMPLATE_TEST_CASE("a handler's error ends the connection, with a Close that says so", "[endpoint]", server,
                    client) {
-    endpoint_fixture<TestType> f;
+    endpoint_fixture<TestType, counted_work> f;
+    const auto handle = [&f] {
+        f.receive(f.text("good") + f.text("bad") + f.text("never"));
+        f.whole->work();
+        f.run();
+    };
     SECTION("returned") {
         f.log.on_message = [](const wsolo::message& received) {
             return received.text() == "bad" ? errc::invalid_utf8 : errc::none;
         };
-        f.receive(f.text("good") + f.text("bad") + f.text("never"));
+        handle();
         CHECK(f.sent().at(0).second.substr(0, 2) == "\x03\xef"); // 1007
         CHECK(f.end_of_input().finished);
         CHECK(f.log.endings.at(0).reason == errc::invalid_utf8);
@@ -286,7 +291,7 @@ TEMPLATE_TEST_CASE("a handler's error ends the connection, with a Close that say
             if (received.text() == "bad") throw std::runtime_error("a handler's own");
             return errc::none;
         };
-        f.receive(f.text("good") + f.text("bad") + f.text("never"));
+        handle();
         CHECK(f.sent().at(0).second.substr(0, 2) == "\x03\xf3"); // 1011
         CHECK(f.end_of_input().finished);
         CHECK(f.log.endings.at(0).reason == errc::handler_failed);
@@ -296,6 +301,26 @@ TEMPLATE_TEST_CASE("a handler's error ends the connection, with a Close that say
     CHECK(handled.messages_handled == 2);
     CHECK(handled.messages_dropped == 1);
     CHECK(f.whole->handled().wait_up_to(f.whole->handled().snapshot()) == f.log.endings.at(0).reason);
+}
+
+TEMPLATE_TEST_CASE("a handler's error in the loop ends it before what follows in the same read", "[endpoint]",
+                   server, client) {
+    endpoint_fixture<TestType> f;
+    f.log.on_message = [](const wsolo::message& received) -> errc {
+        if (received.text() == "thrown") throw std::runtime_error("a handler's own");
+        return received.text() == "bad" ? errc::inbox_overloaded : errc::none;
+    };
+    const bool throws = GENERATE(false, true);
+    std::string input = f.text("good") + f.text(throws ? "thrown" : "bad") + f.text("never");
+    input += f.text("\xff"); // breaks a rule, too late to be named
+    f.receive(input);
+    CHECK(f.sent().back().second.substr(0, 2) == (throws ? "\x03\xf3" : "\x03\xf5")); // 1011, 1013
+    CHECK(f.end_of_input().finished);
+    CHECK(f.log.messages == std::vector<std::string>{"good", throws ? "thrown" : "bad"});
+    CHECK(f.log.endings.at(0).reason == (throws ? errc::handler_failed : errc::inbox_overloaded));
+    CHECK(f.log.endings.at(0).handled.messages_handled == 2);
+    CHECK(f.log.endings.at(0).handled.bytes_handled == (throws ? 10U : 7U));
+    CHECK(f.whole->handled().is_closed());
 }
 
 TEMPLATE_TEST_CASE("the status code is the one that was received", "[endpoint]", server, client) {

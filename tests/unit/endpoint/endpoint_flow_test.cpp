@@ -134,6 +134,49 @@ TEMPLATE_TEST_CASE("one receive() may bring more than the inbox holds", "[endpoi
     CHECK(f.log.messages.size() == 20);
 }
 
+TEMPLATE_TEST_CASE("what is beyond a turn's quantum is read in turns of its own", "[endpoint][flow]", server,
+                   client) {
+    auto options = endpoint_fixture<TestType>::quiet();
+    options.handle_quantum = 3;
+    endpoint_fixture<TestType> f(options);
+    std::string input;
+    for (int i = 0; i < 8; ++i) input += f.text(std::to_string(i));
+    input += f.frame(wsolo::opcode::ping, "last");
+    CHECK_FALSE(f.receive(input).read); // first what is here
+    for (std::size_t handled = 3; handled < 8; handled += 3) {
+        CHECK(f.log.messages.size() == handled);
+        CHECK(std::exchange(f.log.scheduled, 0) == 1);
+        CHECK(f.sent().empty());
+        f.run();
+    }
+    CHECK(f.log.messages.size() == 8);
+    CHECK(f.log.scheduled == 0);
+    CHECK(f.wants.read);
+    CHECK(f.sent() == sent_frames{{10, "last"}});
+    // A quantum that ends with the read leaves nothing.
+    CHECK(f.receive(f.text("8") + f.text("9") + f.text("10")).read);
+    CHECK(f.log.messages.size() == 11);
+    CHECK(f.log.scheduled == 0);
+}
+
+TEMPLATE_TEST_CASE("a stream that ends beyond a turn's quantum is read to its end", "[endpoint][flow]",
+                   server, client) {
+    auto options = endpoint_fixture<TestType>::quiet();
+    options.handle_quantum = 1;
+    endpoint_fixture<TestType> f(options);
+    f.log.on_message = [&](const wsolo::message& received) { return f.whole->send(received); };
+    const bool says_close = GENERATE(false, true);
+    f.receive(f.text("1") + f.text("2") + f.text("3") + (says_close ? f.close_frame() : std::string()));
+    f.end_of_input();
+    f.run_until_quiet();
+    CHECK(f.log.messages == std::vector<std::string>{"1", "2", "3"});
+    REQUIRE(f.sent().size() == 4);
+    CHECK(f.sent()[2].second == "3");
+    CHECK(f.sent()[3].second.substr(0, 2) == (says_close ? "\x03\xe8" : "\x03\xea")); // 1000, 1002
+    CHECK(f.wants.finished);
+    CHECK(f.log.endings.at(0).reason == (says_close ? errc::none : errc::connection_lost));
+}
+
 TEST_CASE("replies wait for a peer that does not read, and none is refused", "[endpoint][flow]") {
     wsolo::testing::pair net(link_options{.send_buffer = 4096, .receive_buffer = 4096});
     wsolo::endpoint_options options;

@@ -70,6 +70,68 @@ TEMPLATE_TEST_CASE("bytes that could not be kept end the input", "[endpoint][mem
     CHECK(f.log.endings.at(0).handled.messages_accepted() == 1);
 }
 
+namespace {
+struct lent_handler {
+    std::size_t* bytes;
+    void on_message(auto&, const wsolo::message& received) const noexcept { *bytes += received.size(); }
+};
+struct keeping_handler {
+    std::vector<wsolo::message>* kept;
+    void on_message(auto&, wsolo::message&& received) const { kept->push_back(std::move(received)); }
+};
+template <class Handler>
+using in_memory = wsolo::endpoint<wsolo::testing::scripted_transport, counted_schedule, Handler, server,
+                                  wsolo::in_the_loop, manual_traits>;
+
+std::string frames_for_a_server(std::initializer_list<std::string_view> payloads) {
+    test_keys keys;
+    std::string bytes;
+    for (const std::string_view each : payloads)
+        CHECK(wsolo::append_frame<wsolo::role::client>(bytes, wsolo::opcode::text, wsolo::bytes_of(each),
+                                                       keys) == errc::none);
+    return bytes;
+}
+} // namespace
+
+TEST_CASE("a handler that can't keep a message costs no copy", "[endpoint][memory]") {
+    wsolo::testing::scripted_wire wire;
+    endpoint_log log;
+    std::size_t bytes = 0;
+    in_memory<lent_handler> whole(wsolo::testing::scripted_transport(wire), counted_schedule{&log},
+                                  lent_handler{&bytes});
+    const std::string large(4000, 'x');
+    std::string input = frames_for_a_server({"a", large, "c"});
+    const support::heap_counts before = support::heap_now();
+    static_cast<void>(whole.receive(std::as_writable_bytes(std::span(input))));
+    CHECK(support::heap_now() == before);
+    CHECK(bytes == 4002);
+}
+
+TEST_CASE("a handler that keeps its messages has them, and no more than there is memory for",
+          "[endpoint][memory]") {
+    wsolo::testing::scripted_wire wire;
+    endpoint_log log;
+    std::vector<wsolo::message> kept;
+    kept.reserve(9);
+    in_memory<keeping_handler> whole(wsolo::testing::scripted_transport(wire), counted_schedule{&log},
+                                     keeping_handler{&kept});
+    std::string input = frames_for_a_server({"a", "b"}), more = frames_for_a_server({"c", "d"});
+    static_cast<void>(whole.receive(std::as_writable_bytes(std::span(input))));
+    input.assign(input.size(), '#');
+    REQUIRE(whole.send_text("its block has room for a Close") == errc::none);
+    {
+        const support::no_heap none;
+        static_cast<void>(whole.receive(std::as_writable_bytes(std::span(more))));
+    }
+    REQUIRE(kept.size() == 2);
+    CHECK(kept[0].text() == "a");
+    CHECK(kept[1].text() == "b");
+    CHECK(whole.handled().is_closed());
+    CHECK(whole.end_of_input().finished);
+    CHECK(whole.how_it_ended().reason == errc::out_of_memory);
+    CHECK(whole.how_it_ended().handled.messages_handled == 2);
+}
+
 TEST_CASE("an endpoint made without memory ends", "[endpoint][memory]") {
     endpoint_log kept;
     endpoint_log* const log = &kept;

@@ -102,6 +102,41 @@ TEMPLATE_TEST_CASE("each hook is told what happened", "[endpoint][hooks]", wsolo
     CHECK(std::count(f.told.begin(), f.told.end(), "finished no error") == 1);
 }
 
+namespace {
+struct takes_both {
+    int *lent, *owned;
+    void on_message(auto&, const wsolo::message&) const { ++*lent; }
+    void on_message(auto&, wsolo::message&&) const { ++*owned; }
+};
+} // namespace
+
+TEST_CASE("a handler says whether it may keep its messages", "[endpoint][hooks]") {
+    int owned = 0, lent = 0;
+    const auto keeps = [&](auto&, wsolo::message&&) { ++owned; };
+    const auto looks = [&](auto&, const wsolo::message&) { ++lent; };
+    const auto takes = [&](auto&, wsolo::message) { ++owned; }; // NOLINT(performance-unnecessary-value-param)
+    const auto hears = [](auto handler) {
+        pair net{link_options{}};
+        told_list told;
+        paired<decltype(handler)> side(net.server.transport(), net.server.wake(), std::move(handler));
+        paired<telling, wsolo::client_side<>> peer(net.client.transport(), net.client.wake(),
+                                                   telling{&told, {}, false});
+        net.server.drive(side);
+        net.client.drive(peer);
+        REQUIRE(peer.send_text("x") == errc::none);
+        net.run_for(1s);
+    };
+    hears(keeps);
+    CHECK(owned == 1);
+    hears(takes);
+    CHECK(owned == 2);
+    hears(looks);
+    CHECK(lent == 1);
+    hears(takes_both{&lent, &owned}); // it does not copy what it need not
+    CHECK(lent == 2);
+    CHECK(owned == 2);
+}
+
 TEMPLATE_TEST_CASE("a send that was refused is told of room", "[endpoint][hooks]", wsolo::server_side,
                    wsolo::client_side<>) {
     wsolo::endpoint_options options;

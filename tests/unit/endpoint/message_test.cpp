@@ -1,4 +1,5 @@
-// Would catch: a message whose bytes are gone after a move, or whose kind is lost.
+// Would catch: a message whose bytes are gone after a move, or whose kind is lost; a lent one that copies or frees what it is
+// lent.
 
 #include <support/catch.hpp>
 
@@ -15,4 +16,15 @@ TEST_CASE("a message owns its bytes and moves", "[endpoint][message]") {
     CHECK(second.text() == "K\xc3\xb6ln");
     CHECK(wsolo::text_of(second.take_bytes().view()) == "K\xc3\xb6ln");
     CHECK(wsolo::message().bytes().empty());
+}
+
+TEST_CASE("a lent message is a view of another's bytes", "[endpoint][message]") {
+    const std::string bytes = "K\xc3\xb6ln"; // freed once
+    const bool is_text = GENERATE(false, true);
+    const wsolo::detail::lent_message lent(is_text, wsolo::bytes_of(bytes));
+    CHECK(lent.get().is_text() == is_text);
+    CHECK(lent.get().bytes().data() == wsolo::bytes_of(bytes).data());
+    CHECK(lent.get().text() == bytes);
+    const wsolo::detail::lent_message none(true, {});
+    CHECK(none.get().size() == 0);
 }

@@ -100,3 +100,20 @@ TEST_CASE("a frame that was moved from is empty, wherever it began", "[frame][en
     second = {};
     CHECK(second.bytes().empty());
 }
+
+TEST_CASE("a payload that is copied in pieces arrives whole", "[frame][encode]") {
+    constexpr std::size_t from_here = wsolo::detail::copied_in_pieces, piece = wsolo::detail::copied_piece;
+    for (const std::size_t size : {from_here - 1, from_here, from_here + 1, from_here + piece - 1,
+                                   from_here + piece, from_here + piece + 1}) {
+        std::string payload(size, '\0');
+        for (std::size_t i = 0; i < size; ++i) payload[i] = static_cast<char>((i * 2654435761U) >> 13);
+        std::string to(wsolo::encoded_size<wsolo::role::server>(size) + 1, '#');
+        const auto room = std::as_writable_bytes(std::span(to)).first(to.size() - 1);
+        const auto written =
+            wsolo::encode_frame<wsolo::role::server>(room, wsolo::opcode::binary, wsolo::bytes_of(payload));
+        REQUIRE(written);
+        CHECK(*written == room.size());
+        CHECK(std::string_view(to).substr(to.size() - 1 - size, size) == payload);
+        CHECK(to.back() == '#');
+    }
+}

@@ -106,8 +106,24 @@ public:
 
     /// Drainer, no lock: whether to look before the next message of a run.
     [[nodiscard]] bool must_look(const handled& done) const noexcept {
-        return stop_.load(std::memory_order_relaxed) ||
-               done.bytes + done.messages * overhead > max_bytes_ / batches;
+        return is_closed() || done.bytes + done.messages * overhead > max_bytes_ / batches;
+    }
+
+    /// Takes the turn for messages that are handled without being queued, where none waits and a full inbox would have
+    /// refused none. As any message in the handler, one counts against the bounds.
+    [[nodiscard]] bool begin_direct() noexcept {
+        const scoped_hold hold(lock_);
+        if (sealed_ || when_full_ != inbox_overflow::pause || !turn_.claim()) return false;
+        ++messages_;
+        return turn_.begin();
+    }
+    /// Drainer: the end of that. The hook is to be called for what was pushed meanwhile.
+    inbox_look<Message> end_direct(const handled& done) noexcept {
+        const scoped_hold hold(lock_);
+        --messages_;
+        report_.messages_handled += done.messages;
+        report_.bytes_handled += done.bytes;
+        return choose(nullptr, 0);
     }
 
     /// Drainer: the end. What is queued is dropped; the caller destroys it, and tells.
@@ -117,7 +133,7 @@ public:
         report_.bytes_dropped += bytes_;
         messages_ = 0;
         bytes_ = 0;
-        paused_ = false;
+        set_paused(false);
         sealed_ = aborting_ = true; // the reason stands
         return blocks_.take_all();
     }
@@ -142,10 +158,10 @@ public:
         const scoped_hold hold(lock_);
         return turn_.state();
     }
-    [[nodiscard]] bool is_paused() noexcept {
-        const scoped_hold hold(lock_);
-        return paused_;
-    }
+    // Without the lock: each changes under it.
+    [[nodiscard]] bool is_paused() const noexcept { return paused_.load(std::memory_order_acquire); }
+    /// Whether close() was called: for the drainer between two messages, and those who ask for an error.
+    [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
     [[nodiscard]] std::size_t held_bytes() noexcept {
         const scoped_hold hold(lock_);
         return held();
@@ -181,7 +197,7 @@ private:
         if (when_full_ == inbox_overflow::pause) {
             if (has_place) return {};
             ++report_.messages_refused;
-            return {errc::queue_full, paused_};
+            return {errc::queue_full, is_paused()};
         }
         if (has_place && bytes <= max_bytes_ && overhead <= max_bytes_ - bytes &&
             bytes + overhead <= max_bytes_ - held())
@@ -198,8 +214,8 @@ private:
         ++messages_;
         bytes_ += bytes;
         if (when_full_ == inbox_overflow::pause && (messages_ >= max_messages_ || held() >= max_bytes_))
-            paused_ = true;
-        return {errc::none, paused_, turn_.claim()};
+            set_paused(true);
+        return {errc::none, is_paused(), turn_.claim()};
     }
 
     /// True when the caller claimed the turn.
@@ -208,9 +224,10 @@ private:
         if (why != errc::none && !aborting_) {
             aborting_ = true;
             report_.reason = why;
-            stop_.store(true, std::memory_order_relaxed);
+            closed_.store(true, std::memory_order_release);
             if (turn_.recall()) return true; // what is queued is not for the handler any more
         }
+        closed_.store(true, std::memory_order_release);
         return turn_.claim();
     }
 
@@ -227,8 +244,8 @@ private:
         inbox_look<Message> next{.spent = spent};
         if (aborting_) {
             next.step = inbox_step::end;
-        } else if (paused_ && is_half_empty()) {
-            paused_ = false;
+        } else if (is_paused() && is_half_empty()) {
+            set_paused(false);
             next.step = inbox_step::resume;
         } else if (blocks_.empty()) {
             next.step = sealed_ ? inbox_step::end : inbox_step::released;
@@ -254,12 +271,13 @@ private:
             next.spent->next = idle;
     }
 
+    void set_paused(bool now) noexcept { paused_.store(now, std::memory_order_release); }
     [[nodiscard]] std::size_t held() const noexcept { return bytes_ + messages_ * overhead; }
     [[nodiscard]] bool is_half_empty() const noexcept {
         return messages_ <= max_messages_ / 2 && held() <= max_bytes_ / 2;
     }
     [[nodiscard]] std::uint32_t batch() const noexcept {
-        const std::uint32_t share = paused_ ? 1 : max_messages_ / batches;
+        const std::uint32_t share = is_paused() ? 1 : max_messages_ / batches;
         return share == 0 ? 1 : share < largest_batch ? share : largest_batch;
     }
 
@@ -270,12 +288,12 @@ private:
     std::uint32_t max_messages_;
     std::uint32_t messages_ = 0;
     basic_spin_lock<Traits> lock_;
-    typename Traits::template atomic<bool> stop_{false}; // aborting_, for the drainer between two messages
+    typename Traits::template atomic<bool> closed_{false}; // sealed_, or aborting_
+    typename Traits::template atomic<bool> paused_{false};
     turn turn_;
     inbox_overflow when_full_;
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
-    bool paused_ : 1 = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

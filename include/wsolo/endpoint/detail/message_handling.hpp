@@ -1,0 +1,150 @@
+#pragma once
+// The way of an endpoint's messages to its handler: each gets a number, a place in the inbox, and the call.
+//
+// Laws of this file:
+// - The long road: a message is copied and queued, and the thread that drains the inbox has it handled, one at a time.
+// - The short road: while none waits and the loop itself handles, a message goes to the handler as it is read, without the
+//   queue. To everybody it is as if the message had come in a read of its own: the order, the numbers, the counts and what
+//   an error does are those of the long road. A handler that can't keep a message is lent it where it lies.
+// - The short road needs a handler that is done with a message when it returns, and an inbox that would refuse none.
+// - `is_over` is told once: no handler runs, or ever will, and no coroutine holds a message.
+
+#include "../../session/event.hpp"
+#include "../../sync/inbox.hpp"
+#include "../../sync/sequence_barrier.hpp"
+#include "../hooks.hpp"
+#include "received_item.hpp"
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Part of an endpoint, `Whole`, which it calls by functions of these names: wants_messages, ask_for_work, wake_or_abort,
+/// refuse, handler. `HandlesHere`: by the loop itself.
+template <class Whole, class Handler, class Traits, bool HandlesHere>
+class message_handling {
+    struct inbox_hook {
+        Whole* whole;
+        bool operator()() const { return whole->ask_for_work(); }
+        void on_resume() const noexcept { whole->wake_or_abort(); }
+        void on_finished(const inbox_report& report) const noexcept { whole->messages_.end(*whole, report); }
+    };
+    struct nothing {};
+    template <class T>
+    using atomic = typename Traits::template atomic<T>;
+    /// In held_, beside a message's number.
+    static constexpr std::uint64_t inbox_over = std::uint64_t{1} << 63;
+
+public:
+    using barrier_type = basic_sequence_barrier<Traits>;
+    using item = received_item<barrier_type>;
+    using inbox_type = wsolo::inbox<item, inbox_hook, Traits>;
+    using run_type = typename inbox_type::direct_run;
+
+    static constexpr bool holds_messages = requires { Handler::holds_message; };
+    static constexpr bool has_short_road = HandlesHere && !holds_messages;
+
+    message_handling(Whole& whole, const inbox_limits& limits, std::uint32_t quantum)
+        : quantum_(quantum), inbox_(inbox_hook{&whole}, limits) {}
+
+    [[nodiscard]] barrier_type& numbers() noexcept { return numbers_; }
+    [[nodiscard]] inbox_type& inbox() noexcept { return inbox_; }
+    [[nodiscard]] const inbox_type& inbox() const noexcept { return inbox_; }
+
+    // ---- the loop's
+
+    /// The messages of one read, which may go the short road.
+    [[nodiscard]] run_type begin_read() noexcept { return run_type(inbox_, quantum_); }
+    /// A message was read. queue_full: the handler was told. closed: no more are wanted. Other errors: it could not be
+    /// queued, so none after it may.
+    errc take(Whole& whole, const event& found, [[maybe_unused]] run_type& run) {
+        if constexpr (has_short_road) {
+            if (run.can_handle()) return hand_over(whole, found, run);
+        }
+        byte_buffer bytes;
+        if (!bytes.append(found.payload())) return errc::out_of_memory;
+        const std::size_t size = bytes.size();
+        item next(message(found.is_text(), std::move(bytes)), numbers_);
+        const errc refused = inbox_.push(std::move(next), size).error;
+        if (refused == errc::none) return errc::none;
+        next.abandon();
+        if (refused == errc::queue_full) whole.refuse(next.take_message());
+        return refused;
+    }
+
+    // ---- the handling thread's
+
+    /// Handles what is queued, up to the quantum.
+    void handle_some(Whole& whole) {
+        const auto each = [&](item&& next) {
+            return handle(whole, next.take_ticket().take(), next.take_message());
+        };
+        static_cast<void>(inbox_.drain_while(each, [&whole] { return whole.wants_messages(); }, quantum_));
+    }
+
+    // ---- any thread's
+
+    /// The last message that the handler was given is handled: of one that holds it for longer than its call.
+    void done(Whole& whole) {
+        const std::uint64_t before = held_.fetch_and(inbox_over, std::memory_order_acq_rel);
+        if (const std::uint64_t number = before & ~inbox_over; number != 0) {
+            numbers_.complete(number);
+            if ((before & inbox_over) != 0) note_over(whole);
+        }
+    }
+    [[nodiscard]] bool are_over() const noexcept { return are_over_.load(std::memory_order_acquire); }
+
+private:
+    /// The short road.
+    errc hand_over(Whole& whole, const event& found, run_type& run) {
+        const std::size_t size = found.payload().size();
+        if constexpr (takes_lent<Handler, Whole>) {
+            const lent_message lent(found.is_text(), found.payload());
+            run.handle(size, [&] { return handle(whole, numbers_.issue_alone(), lent.get()); });
+        } else {
+            byte_buffer bytes;
+            if (!bytes.append(found.payload())) return errc::out_of_memory;
+            run.handle(size, [&] {
+                return handle(whole, numbers_.issue_alone(), message(found.is_text(), std::move(bytes)));
+            });
+        }
+        return errc::none;
+    }
+
+    template <class Message>
+    errc handle(Whole& whole, std::uint64_t number, Message&& received) {
+        errc error = errc::none;
+        {
+            auto numbered = numbers_.handle(number);
+            if constexpr (holds_messages) held_.store(numbered.defer(), std::memory_order_release);
+            error = call_handler(whole.handler(), whole, std::forward<Message>(received));
+        }
+        if (error == errc::none || error == errc::closed) return errc::none;
+        numbers_.close(error);
+        return error;
+    }
+
+    /// The inbox is over: any thread.
+    void end(Whole& whole, const inbox_report& report) noexcept {
+        // What was dropped stays open in the barrier, so that those who wait for it are told why.
+        if (!report.is_clean()) numbers_.close(report.reason);
+        if constexpr (requires { whole.handler().on_messages_over(report.reason); })
+            static_cast<void>(call_hook([&] { whole.handler().on_messages_over(report.reason); }));
+        if constexpr (holds_messages) {
+            if (held_.fetch_or(inbox_over, std::memory_order_acq_rel) != 0) return;
+        }
+        note_over(whole);
+    }
+    void note_over(Whole& whole) noexcept {
+        are_over_.store(true, std::memory_order_release);
+        whole.wake_or_abort();
+    }
+
+    atomic<bool> are_over_{false};
+    const std::uint32_t quantum_;
+    /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
+    /// to come is the one to tell.
+    [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
+    barrier_type numbers_;
+    inbox_type inbox_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
