@@ -171,13 +171,8 @@ private:
         char bytes[4096];
     };
 
-    void prepare(uv_handle_type type) noexcept {
-        uv_loop_t* const loop = timer_.loop;
-        // These answer 0, or are not told of a type that they don't know.
-        static_cast<void>(type == UV_NAMED_PIPE ? uv_pipe_init(loop, &handle_.pipe, 0)
-                                                : uv_tcp_init(loop, &handle_.tcp));
-        handle_.any.data = this;
-    }
+    /// Not before everything else is there: from here on cut() is the way out.
+    void prepare(uv_handle_type type) noexcept;
 
     [[nodiscard]] static uv_buf_t buffer_of(const_bytes part) noexcept {
         // libuv reads only; its buffers have no const form.
@@ -329,14 +324,19 @@ private:
     std::size_t owed_count_ = 0;
 };
 
-inline wire::wire(hub& of) noexcept : hub_(of) {
-    static_cast<void>(uv_timer_init(of.loop(), &timer_)); // it answers 0
-    timer_.data = this;
-    hub_.enter(place_);
-}
+inline wire::wire(hub& of) noexcept : hub_(of) { hub_.enter(place_); }
 inline wire::~wire() {
+    place_.leave();
     hub_.forget(*this); // the last that called for a turn is gone by now
     hub_.leave();
+}
+inline void wire::prepare(uv_handle_type type) noexcept {
+    uv_loop_t* const loop = hub_.loop();
+    // These answer 0, or are not told of a type that they don't know.
+    static_cast<void>(uv_timer_init(loop, &timer_));
+    static_cast<void>(type == UV_NAMED_PIPE ? uv_pipe_init(loop, &handle_.pipe, 0)
+                                            : uv_tcp_init(loop, &handle_.tcp));
+    timer_.data = handle_.any.data = this;
 }
 inline void wire::on_written(int status) {
     const std::unique_ptr<stalled> over = std::move(stalled_);
@@ -459,9 +459,12 @@ struct entry {
                       Open open, const Request&... request) {
         if (at.hub_ == nullptr) at.hub_ = hub::open(at, at.loop_);
         if (at.hub_ == nullptr) return errc::out_of_memory;
-        auto* const fresh = new (std::nothrow) session<Handler>(*at.hub_, std::move(handler), options);
-        if (fresh == nullptr) {
-            at.hub_->close_if_empty();
+        session<Handler>* fresh = nullptr;
+        const bool is_made = wsolo::detail::call_hook([&] { // libuv, which calls this, is C
+            fresh = new (std::nothrow) session<Handler>(*at.hub_, std::move(handler), options);
+        });
+        if (!is_made || fresh == nullptr) {
+            if (at.hub_ != nullptr) at.hub_->close_if_empty();
             return errc::out_of_memory;
         }
         if (open(static_cast<wire&>(*fresh)) != 0) {
@@ -477,8 +480,8 @@ struct entry {
 
 /// Serves one connection that came to `listener`, a TCP's or a pipe's, from its request to its end: to be called in uv_listen's
 /// callback when its status is 0. It becomes a member of `everyone` when it is open; if that has closed, it is answered by 503.
-/// Copies `options`. Errors: out_of_memory, of descriptors too: the connection still waits in the listener, which libuv
-/// does not ask again before it was taken; connection_lost: it was gone.
+/// Copies `options`. Errors: out_of_memory, also when the handler's move throws: the connection still waits in the listener,
+/// which libuv does not ask again before it was taken; connection_lost: it was gone.
 template <class Handler>
 [[nodiscard]] errc serve(uv_stream_t* listener, Handler handler, home& at, connection_group& everyone,
                          const server_options& options = {}) {

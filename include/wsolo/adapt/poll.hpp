@@ -531,16 +531,16 @@ private:
                     }));
                 } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
                     return;
-                } else if (errno != ECONNABORTED && errno != EINTR && errno != EPROTO && !refuse_one()) {
-                    static_cast<void>(loop_.watch(*this, 0)); // a pause
-                    return loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
+                } else if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) {
+                    continue; // that one is gone, and the next one may be there
+                } else if (!is_shortage(errno) || !refuse_one()) {
+                    return rest();
                 }
             }
         }
         void on_turn() override {
             if (loop_.stop_is_told_) return loop_.retire(*this);
-            if (!loop_.watch(*this, POLLIN))
-                loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
+            if (!loop_.watch(*this, POLLIN)) rest();
         }
 
     private:
@@ -558,6 +558,14 @@ private:
             if (fresh.get() >= 0) ::fcntl(fresh.get(), F_SETFD, FD_CLOEXEC);
             return fresh;
 #endif
+        }
+        /// Those that connect wait in the backlog.
+        void rest() noexcept {
+            static_cast<void>(loop_.watch(*this, 0));
+            loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
+        }
+        static bool is_shortage(int error) noexcept {
+            return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
         }
         /// No descriptor or memory for it: takes it with the spare one, and closes it.
         bool refuse_one() noexcept {

@@ -441,6 +441,52 @@ TEST_CASE("libuv: a connection that is not there is refused", "[adapt][libuv]") 
     uv_close(reinterpret_cast<uv_handle_t*>(&none), nullptr);
 }
 
+#if WSOLO_HAS_EXCEPTIONS
+namespace {
+
+/// Throws in its second move, which is the connection's.
+struct immovable : counted {
+    explicit immovable(record& in) : counted(in) {}
+    immovable(immovable&& other) noexcept(false) : counted(std::move(other)), moves(other.moves + 1) {
+        if (moves == 2) throw std::bad_alloc();
+    }
+    errc on_message(auto&, wsolo::message&&) { return errc::none; }
+    int moves = 0;
+};
+
+} // namespace
+
+TEST_CASE("libuv: a handler that can't be moved leaves nothing in the loop, and the others served",
+          "[adapt][libuv]") {
+    server at;
+    at.listen([&] { return echoing(at.log); });
+    const bool is_first = GENERATE(true, false); // there are others, or none
+    uv_tcp_t none;
+    REQUIRE(uv_tcp_init(&at.loop, &none) == 0);
+    std::optional<client> a;
+    if (!is_first) {
+        at.start();
+        a.emplace(at.connect());
+        a->shake_hands();
+    }
+    std::atomic<int> answer{-1};
+    at.in_loop([&] {
+        const errc refused = wsolo::adapt::libuv::serve(reinterpret_cast<uv_stream_t*>(&none),
+                                                        immovable(at.log), *at.home, at.everyone);
+        uv_close(reinterpret_cast<uv_handle_t*>(&none), nullptr);
+        answer = static_cast<int>(refused);
+    });
+    if (is_first) at.start();
+    while (answer < 0) std::this_thread::sleep_for(1ms);
+    CHECK(answer == static_cast<int>(errc::out_of_memory));
+    if (is_first) {
+        a.emplace(at.connect());
+        a->shake_hands();
+    }
+    a->check_echo("goes on");
+}
+#endif
+
 TEST_CASE("libuv: a stream whose request another server has read is taken over", "[adapt][libuv]") {
     server at;
     int ends[2];
