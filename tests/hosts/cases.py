@@ -3,6 +3,7 @@
 A case is a function of an Exam. After it the host is told to end, and must end well.
 """
 
+import socket
 import struct
 import threading
 import time
@@ -367,6 +368,24 @@ def resets(exam):
 # ---- many, and those that do not read
 
 
+def no_descriptors(exam):
+    """More connect than the process has descriptors for: the others are served meanwhile, and later ones after it."""
+    peer = exam.open()
+    peer.expect_echo(TEXT, b"before")
+    exam.host.leave_descriptors(3)
+    crowd = [socket.create_connection(("127.0.0.1", exam.host.port)) for _ in range(20)]
+    for turn in range(20):  # while it is asked for more than it has
+        peer.expect_echo(TEXT, b"meanwhile %d" % turn)
+        time.sleep(0.01)
+    for each in crowd:
+        each.close()
+    exam.host.give_descriptors()
+    later = exam.open()
+    for each in (peer, later):
+        each.expect_echo(TEXT, b"after it")
+        each.close()
+
+
 def forty(exam):
     """At once, each with its own words."""
     base = exam.host.sockets()
@@ -513,6 +532,6 @@ CASES = [
     echo, echo_of_many, byte_by_byte, fragments, ping, push_beside_echo, push_of_many, real_client,
     close_by_peer, close_by_host, close_while_sending, close_unanswered, data_after_close,
     glued_frames, request_in_pieces, plain_http, endless_request, broken_rules,
-    half_close, resets, forty, ping_flood, never_reads_echoes, never_reads_pushes,
+    half_close, resets, no_descriptors, forty, ping_flood, never_reads_echoes, never_reads_pushes,
     stop_when_idle, stop_amid_pushes, stop_with_unread_pushes,
 ]  # fmt: skip

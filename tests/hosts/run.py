@@ -129,6 +129,7 @@ FAULTS = {
     "blocks": "never_reads_echoes never_reads_pushes",
     "knows no half-close": "half_close",
     "leaks": "resets forty",
+    "ends for want of a descriptor": "no_descriptors",
     "drops all at SIGTERM": "stop_when_idle stop_amid_pushes stop_with_unread_pushes",
     "aborts at SIGTERM": "stop_when_idle stop_amid_pushes stop_with_unread_pushes",
     "ends with 3": "echo stop_when_idle",

@@ -1,10 +1,10 @@
 // nghttp2: WebSockets as streams of HTTP/2 (RFC 8441), over TCP without TLS; a thread for each TCP connection.
 
 #include "../socket.hpp"
+#include "../thread_list.hpp"
 #include "stream.hpp"
 
 #include <fcntl.h>
-#include <list>
 #include <map>
 #include <memory>
 #include <netinet/tcp.h>
@@ -96,6 +96,7 @@ public:
     }
 
     void run() {
+        if (bell_ < 0) return; // no descriptor left
         const nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
                                                    {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 100}};
         nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, std::size(settings));
@@ -261,18 +262,10 @@ int main(int count, char** given) {
     });
     pusher pushes;
     at.pushes = &pushes;
-    struct served {
-        std::atomic<bool> is_over{false};
-        std::jthread thread;
-    };
-    std::list<served> threads;
-    for (int fd = 0; (fd = ::accept(listening, nullptr, nullptr)) >= 0;) {
-        threads.remove_if([](const served& each) { return each.is_over.load(); });
-        served& fresh = threads.emplace_back();
-        fresh.thread = std::jthread([&, fd] {
-            connection(fd, at).run();
-            fresh.is_over = true;
-        });
+    thread_list threads;
+    while (!at.stops) {
+        const int fd = accept_on(listening);
+        if (fd >= 0 && !threads.start([&at, fd] { connection(fd, at).run(); })) ::close(fd);
     }
     return 0;
 }
