@@ -1,4 +1,4 @@
-// A host that is wrong in one way, which WSOLO_WRONG names: the exam must see it (run.py --teeth). Without the name it is right.
+// A host that is wrong in one way, which WSOLO_WRONG names: the test suite must see it (run.py --self-test). Without the name it is right.
 
 #include "../../examples/hosts/chat.hpp"
 #include "../../examples/hosts/socket.hpp"

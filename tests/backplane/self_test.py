@@ -1,6 +1,6 @@
 """Breaks examples/backplane in one way after another, and shows each time the case that notices.
 
-    teeth.py --work FOLDER
+    self_test.py --work FOLDER
 """
 
 import argparse
