@@ -538,8 +538,8 @@ private:
 } // namespace detail
 
 /// A server's connection on a connected stream. It becomes a member of `group` when it is open (once the group closes, a
-/// request is answered by 503), and ends by itself. `group` outlives the context's run. Any thread, before and while the context runs. Copies
-/// `options`. One allocation, and Asio's for its operations.
+/// request is answered by 503), and ends by itself. `group` outlives the context's run. Any thread, before and while the
+/// context runs. Copies `options`. One allocation, and Asio's for its operations.
 template <class Stream, class Handler>
 void serve(Stream stream, Handler handler, connection_group& group, const server_options& options = {}) {
     using session = detail::session<Stream, role::server, Handler, detail::unasked>;

@@ -341,7 +341,7 @@ inline void wire::prepare(uv_handle_type type) noexcept {
 inline void wire::on_written(int status) {
     const std::unique_ptr<stalled> over = std::move(stalled_);
     if (over->done == nullptr) return;
-    // The turn follows here: nobody need wake the loop for it.
+    // The turn follows here: the loop need not be woken for it.
     hub_.mark(*this);
     write_done::adopt(over->done)(status == 0 ? io_result{io_status::ok, over->size, 0}
                                               : io_result{io_status::failed, 0, status});
@@ -354,7 +354,8 @@ inline void wire::lend_buffer(uv_handle_t* asks, std::size_t, uv_buf_t* into) {
 
 } // namespace detail
 
-/// What the connections of one loop share: a read buffer, and the way to wake the loop. Made and destroyed in the loop's thread; the loop outlives it.
+/// What the connections of one loop share: a read buffer, and the way to wake the loop. Made and destroyed in the loop's thread;
+/// the loop outlives it.
 class context {
 public:
     explicit context(uv_loop_t* loop) noexcept : loop_(loop) {
