@@ -41,7 +41,7 @@ public:
 
     // ---- while it is up
 
-    /// The number of the last message; empty: the connection was lost.
+    /// The number of the last message; empty: the connection was lost. What the engine refuses it is asked again.
     virtual void find(const std::string& room, std::function<void(std::optional<message_id>)> then) = 0;
     struct recalled {
         bool is_lost = false;  ///< the connection was

@@ -60,7 +60,7 @@ redis_engine::redis_engine(asio::io_context& loop, std::string host, int port)
       asking_(loop, [this](bool is_up) { is_up ? begin() : lose("the connection for commands"); }),
       feed_(loop, [this](bool is_up) { is_up ? begin() : lose("the connection that reads"); }),
       retry_(loop),
-      silence_(loop) {}
+      again_(loop) {}
 
 // ---- it comes and goes
 
@@ -73,7 +73,7 @@ void redis_engine::close() {
     is_closed_ = true;
     is_ready_ = is_reading_ = false;
     retry_.cancel();
-    silence_.cancel();
+    again_.cancel();
     asking_.close();
     feed_.close();
 }
@@ -110,7 +110,8 @@ void redis_engine::lose(std::string_view why) {
     const bool was_ready = std::exchange(is_ready_, false);
     is_reading_ = is_unblocking_ = false;
     followed_.clear();
-    silence_.cancel();
+    again_.cancel();
+    for (const auto& [room, then] : std::exchange(refused_, {})) then({});
     asking_.close();
     feed_.close();
     if (is_closed_) return;
@@ -124,14 +125,28 @@ void redis_engine::lose(std::string_view why) {
 // ---- questions
 
 void redis_engine::find(const std::string& room, std::function<void(std::optional<message_id>)> then) {
-    const auto answered = [this, then = std::move(then)](const redisReply* answer) {
-        if (is_error(answer)) return then({});
+    const auto answered = [this, room, then = std::move(then)](const redisReply* answer) {
+        if (answer == nullptr) return then({});
+        if (is_error(answer)) { // this room's alone: a key of another type, say
+            std::fprintf(stderr, "backplane: room %s: %s\n", room.c_str(), answer->str);
+            refused_.emplace_back(room, then);
+            if (refused_.size() == 1) find_again();
+            return;
+        }
         const message_id beginning = message_id::parse(epoch_ + "-0").value_or(message_id());
         const auto entries = elements_of(answer);
         const message_id last = entries.empty() ? beginning : said_of(*entries[0]).id;
         then(last.epoch >= beginning.epoch ? last : beginning);
     };
     asking_.ask({"XREVRANGE", key_of(room), "+", "-", "COUNT", "1"}, answered);
+}
+
+void redis_engine::find_again() {
+    again_.expires_after(1s);
+    again_.async_wait([this](std::error_code error) {
+        if (error) return;
+        for (const auto& [room, then] : std::exchange(refused_, {})) find(room, then);
+    });
 }
 
 void redis_engine::recall(const std::string& room, const message_id& after,
@@ -165,7 +180,7 @@ void redis_engine::follow(const std::string& room, const message_id& after) {
     read_all_rooms();
 }
 
-/// It comes back after 5 s at the latest, so that a Redis that hangs is noticed.
+/// It comes back after 5 s at the latest, so that a Redis that hangs is noticed (redis_connection::patience).
 void redis_engine::read() {
     if (!is_ready_ || is_reading_) return;
     std::vector<std::string> names{"backplane:nothing"}; // so that it waits although there is no room
@@ -179,10 +194,6 @@ void redis_engine::read() {
     words.insert(words.end(), from.begin(), from.end());
     is_reading_ = true;
     is_stale_ = false;
-    silence_.expires_after(15s);
-    silence_.async_wait([this](std::error_code error) {
-        if (!error) lose("it is silent");
-    });
     feed_.ask(words, [this](const redisReply* answer) {
         if (answer == nullptr) return;
         is_reading_ = false;

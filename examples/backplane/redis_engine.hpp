@@ -37,6 +37,7 @@ private:
     void connect();
     void begin();
     void lose(std::string_view why);
+    void find_again();
     void read();
     void read_all_rooms();
 
@@ -46,7 +47,9 @@ private:
     redis_connection asking_; ///< everything but the one command that waits
     redis_connection feed_;
     asio::steady_timer retry_;
-    asio::steady_timer silence_;
+    asio::steady_timer again_;
+    /// What Redis refused to find: it is asked again.
+    std::vector<std::pair<std::string, std::function<void(std::optional<message_id>)>>> refused_;
     std::map<std::string, message_id> followed_; ///< the last number that came
     std::string epoch_;                          ///< of this run of Redis
     std::string feed_id_;                        ///< Redis's name for feed_

@@ -39,7 +39,7 @@ rooms::rooms(engine& between) : between_(between) {
 rooms::member_number rooms::enter(const std::string& name, std::optional<message_id> after, visitor who) {
     const auto [place, is_new] = rooms_.try_emplace(name);
     const member_number number = ++last_member_;
-    place->second.arrivals.emplace(number, arrival{std::move(who), after, false, {}, {}});
+    place->second.arrivals.emplace(number, arrival{std::move(who), after, false, {}, {}, 0});
     if (place->second.at) {
         admit(name, place->second, number);
     } else if (is_new && is_ready_) {
@@ -103,6 +103,7 @@ void rooms::admit(const std::string& name, room& in, member_number whose) {
     who.is_asked = true;
     who.upto.reset();
     who.kept.clear();
+    who.kept_size = 0;
     between_.recall(name, *who.after, [this, name, whose](const engine::recalled& missed) {
         const auto place = rooms_.find(name);
         if (place != rooms_.end() && !missed.is_lost) catch_up(place->second, whose, missed);
@@ -169,8 +170,13 @@ void rooms::deliver(room& in, const said& what) {
     static_cast<void>(in.members.send(frame)); // those without room are cut off
     std::vector<member_number> there;
     for (auto& [number, who] : in.arrivals) {
-        if (who.is_asked && !who.upto) who.kept.emplace_back(what.id, frame);
         if (who.upto == what.id) there.push_back(number);
+        if (!who.is_asked || who.upto) continue;
+        who.kept.emplace_back(what.id, frame);
+        who.kept_size += frame.bytes().size();
+        if (who.kept_size <= max_kept) continue;
+        static_cast<void>(who.who.send(resync_frame(what.id)));
+        there.push_back(number);
     }
     for (const member_number each : there) seat(in, each);
 }

@@ -39,6 +39,8 @@ public:
 
     /// What is sent to one who comes back: beyond it, it is told to resync.
     static constexpr std::size_t max_history = 256 * 1024;
+    /// What is kept for one meanwhile, before the engine has answered: beyond it too.
+    static constexpr std::size_t max_kept = 2 * 1024 * 1024;
     /// How much may be on its way to the engine.
     static constexpr std::size_t max_unconfirmed = 1000;
 
@@ -63,6 +65,7 @@ private:
         std::optional<message_id> upto; ///< what it has been sent, if the room here is not there yet
         std::vector<std::pair<message_id, wsolo::shared_frame>>
             kept; ///< what was said since the engine was asked
+        std::size_t kept_size = 0;
     };
     struct room {
         wsolo::connection_group members{wsolo::when_member_full::disconnect};

@@ -114,7 +114,7 @@ private:
     }
 };
 
-/// The bounds that the exam knows.
+/// The bounds that tests/hosts knows.
 inline wsolo::server_options chat_options() {
     using namespace std::chrono_literals;
     wsolo::server_options how;

@@ -4,6 +4,8 @@
 #include "host.hpp"
 
 #include <arpa/inet.h>
+#include <cerrno>
+#include <chrono>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,5 +27,14 @@ inline int listen_on(std::uint16_t port) {
         std::exit(1);
     }
     say_listening(ntohs(where.sin_port));
+    return fd;
+}
+
+/// The next one that connects. Negative: none did, after a pause where that is needed. No error of accept() is the server's end:
+/// it may lack descriptors, which some connection gives back, or the network was down.
+inline int accept_on(int listening) {
+    const int fd = ::accept(listening, nullptr, nullptr);
+    if (fd < 0 && errno != EINTR && errno != ECONNABORTED)
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
     return fd;
 }

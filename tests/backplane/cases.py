@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import socket
 import threading
 import time
 
@@ -359,6 +360,94 @@ def redis_hangs(plane):
     same_for_all(members, 1000)
     for each in members:
         each.expect_resyncs(1)
+
+
+@case
+def redis_takes_connections_and_says_nothing(plane):
+    """A machine that went away, behind a balancer or an address that still answers: it is given up, and the next one is found."""
+    plane.redis.kill()
+    with contextlib.ExitStack() as stack:
+        mute = stack.enter_context(socket.socket())
+        mute.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        mute.bind(("127.0.0.1", plane.redis.port))
+        mute.listen()
+        mute.settimeout(20)
+        a = plane.process(wait=False)
+        for _ in range(2):  # its two connections
+            stack.enter_context(mute.accept()[0])
+        member = plane.member(a, "lobby")
+        mute.close()
+        plane.redis.start()  # the two stay open, and are not Redis's
+        member.expect_resyncs(1)
+        a.expect_health(200)
+
+
+@case
+def its_answers_stop(plane):
+    """On the connection for commands alone: what was said may not have been; it is told so, and the process goes on."""
+    between = plane.relay()
+    a = plane.process(engine=between.url)
+    member = plane.member(a, "lobby")
+    member.expect_resyncs(1)
+    member.say("before")
+    member.expect(1)
+    between.mute(0)
+    member.say("may be lost")
+    until(lambda: member.unsaid == ["may be lost"], "what is not confirmed is told")
+    until(lambda: a.health() == 200, "it has connected anew")
+    member.say("after")
+    until(lambda: "after" in member.texts(), "it goes on")
+    member.expect_no_problem()
+
+
+@case
+def redis_is_found_by_name(plane):
+    a = plane.process(engine=plane.redis.url.replace("127.0.0.1", "localhost"))
+    member = plane.member(a, "lobby")
+    member.expect_resyncs(1)
+    member.say("hello")
+    member.expect(1)
+
+
+@case
+def a_room_is_refused(plane):
+    """Redis has something else under its name: that room waits until it has gone, and no other one does."""
+    plane.redis.ask("SET", "room:lobby", "not a stream")
+    a = plane.process()
+    waits, other = plane.member(a, "lobby"), plane.member(a, "garden")
+    other.expect_resyncs(1)
+    other.say("here")
+    other.expect(1)
+    expect("the room that is refused", waits.resyncs, [])
+    plane.redis.ask("DEL", "room:lobby")
+    waits.expect_resyncs(1)
+    waits.say("at last")
+    waits.expect(1)
+    a.expect_health(200)
+
+
+@case
+def much_is_said_while_one_comes_back(plane):
+    """The answer to what it missed does not come: what is said meanwhile is not kept without an end."""
+    between = plane.relay()
+    a, b = plane.process(engine=between.url), plane.process()
+    first, speaker = plane.member(a, "lobby"), plane.member(b, "lobby")
+    for each in (first, speaker):
+        each.expect_resyncs(1)
+    for text in ("one", "two"):
+        speaker.say(text)
+    first.expect(2)
+    between.mute(0)
+    late = plane.member(a, "lobby", after=first.said[0][0])  # "two" is asked for
+    for i in range(60):  # 3.6 MB
+        speaker.say(f"{i} " + "x" * 60000)
+        if i % 10 == 9:
+            first.expect(i + 3)
+    late.expect_resyncs(1)
+    expect("whether the silence was noticed before", any("no Redis" in line for line in a.lines), False)
+    speaker.say("the last")
+    until(lambda: late.texts()[-1:] == ["the last"], "it goes on")
+    late.expect_no_problem()
 
 
 @case

@@ -3,6 +3,7 @@
 All are children, ended by their own ids when the case's ExitStack closes.
 """
 
+import contextlib
 import os
 import re
 import signal
@@ -86,12 +87,57 @@ class Redis:
             self.process = None
 
 
+class Relay:
+    """Before a Redis: connections may be made mute, in the order in which they came. Their ends stay open."""
+
+    def __init__(self, port, stack):
+        self._port = port
+        self._muted = set()
+        self._sockets = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
+        stack.callback(self._end)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def mute(self, number):
+        """What Redis says on this connection is thrown away from now on."""
+        self._muted.add(number)
+
+    def _accept(self):
+        number = 0
+        while True:
+            try:
+                near = self._listener.accept()[0]
+                far = socket.create_connection(("127.0.0.1", self._port))
+            except OSError:
+                return
+            self._sockets += [near, far]
+            for source, target, which in ((near, far, None), (far, near, number)):
+                threading.Thread(target=self._carry, args=(source, target, which), daemon=True).start()
+            number += 1
+
+    def _carry(self, source, target, number):
+        try:
+            while data := source.recv(1 << 16):
+                if number is None or number not in self._muted:
+                    target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def _end(self):
+        for each in [self._listener, *self._sockets]:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+
 class Process:
     """One of the example's."""
 
-    def __init__(self, program, engine, stack, wait=True):
+    def __init__(self, program, url, stack, wait=True):
         self.process = subprocess.Popen(
-            [program, "0", engine.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [program, "0", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         stack.callback(self._end)
         first = self.process.stdout.readline()

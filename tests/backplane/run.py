@@ -14,7 +14,7 @@ import time
 import traceback
 
 import cases
-from processes import Balancer, Failed, Member, Process, Redis, raw_member, sockets_of
+from processes import Balancer, Failed, Member, Process, Redis, Relay, raw_member, sockets_of
 
 
 class Skipped(Exception):
@@ -34,9 +34,13 @@ class Plane:
         self._stack = stack
         self.sockets_of = sockets_of
 
-    def process(self, wait=True):
-        self.processes.append(Process(self._program, self.redis, self._stack, wait))
+    def process(self, wait=True, engine=None):
+        self.processes.append(Process(self._program, engine or self.redis.url, self._stack, wait))
         return self.processes[-1]
+
+    def relay(self):
+        """Before the Redis: a process that is given its `url` as `engine` reaches Redis through it."""
+        return Relay(self.redis.port, self._stack)
 
     def balancer(self):
         """Before the processes that there are."""

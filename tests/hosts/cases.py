@@ -1,8 +1,9 @@
 """What every host must do, case by case: README.md has the protocol. Each case gets a host of its own, and a time.
 
-A case is a function of an Exam. After it the host is told to end, and must end well.
+A case is a function of a Stage. After it the host is told to end, and must end well.
 """
 
+import socket
 import struct
 import threading
 import time
@@ -29,18 +30,18 @@ def letters(size):
 # ---- messages
 
 
-def echo(exam):
+def echo(stage):
     """From nothing to 1 MiB, both kinds, at every length where the header changes."""
-    peer = exam.open()
+    peer = stage.open()
     for size in (0, 1, 125, 126, 127, 65535, 65536, 100_000, MIB):
         peer.expect_echo(TEXT, letters(size))
         peer.expect_echo(BINARY, every_byte(size))
     peer.close()
 
 
-def echo_of_many(exam):
+def echo_of_many(stage):
     """A thousand messages in one go come back in order."""
-    peer = exam.open()
+    peer = stage.open()
     payloads = [b"message %d" % i for i in range(1000)]
     peer.send(*(frame(TEXT, each) for each in payloads))
     for each in payloads:
@@ -48,8 +49,8 @@ def echo_of_many(exam):
     peer.close()
 
 
-def byte_by_byte(exam):
-    peer = exam.open()
+def byte_by_byte(stage):
+    peer = stage.open()
     for byte in frame(TEXT, b"slowly") + frame(BINARY, b"\x00\xff"):
         peer.send(bytes([byte]))
     peer.expect(TEXT, b"slowly")
@@ -57,9 +58,9 @@ def byte_by_byte(exam):
     peer.close()
 
 
-def fragments(exam):
+def fragments(stage):
     """A message in pieces, cut inside a character, with PINGs between them."""
-    peer = exam.open()
+    peer = stage.open()
     whole = "ä€🙂".encode() * 1000
     for size in (1, 2, 7, 4096):
         pieces = [whole[at : at + size] for at in range(0, min(len(whole), size * 500) // 9 * 9, size)]
@@ -77,8 +78,8 @@ def fragments(exam):
     peer.close()
 
 
-def ping(exam):
-    peer = exam.open()
+def ping(stage):
+    peer = stage.open()
     for payload in (b"", b"x", every_byte(125)):
         peer.send(frame(PING, payload))
         peer.expect(PONG, payload)
@@ -87,9 +88,9 @@ def ping(exam):
     peer.close()
 
 
-def push_beside_echo(exam):
+def push_beside_echo(stage):
     """Pushes and echoes mingle; each kind keeps its order, and none is lost."""
-    peer = exam.open()
+    peer = stage.open()
     pushes, echoes = 300, 300
     peer.send(frame(TEXT, b"push %d 2000" % pushes))
     peer.send(*(frame(TEXT, b"echo %d " % i + letters(i * 7)) for i in range(echoes)))
@@ -105,9 +106,9 @@ def push_beside_echo(exam):
     peer.close()
 
 
-def push_of_many(exam):
+def push_of_many(stage):
     """Much more than may be unsent, to a peer that reads: the pusher waits for room, and nothing is lost."""
-    peer = exam.open()
+    peer = stage.open()
     peer.send(frame(TEXT, b"push 2000 16384"))
     for number in range(2000):
         peer.expect(TEXT, pushed_text(number, 16384))
@@ -121,13 +122,13 @@ def pushed_text(number, size):
 # ---- a real client
 
 
-def real_client(exam):
+def real_client(stage):
     """The Python library websockets: everything once."""
     from websockets.sync.client import connect
 
-    scheme, more = ("wss", {"ssl": exam.tls_context, "server_hostname": "localhost"}) if exam.tls else ("ws", {})
+    scheme, more = ("wss", {"ssl": stage.tls_context, "server_hostname": "localhost"}) if stage.tls else ("ws", {})
     with connect(
-        f"{scheme}://127.0.0.1:{exam.host.port}/ws", ping_interval=None, max_size=None, compression=None, **more
+        f"{scheme}://127.0.0.1:{stage.host.port}/ws", ping_interval=None, max_size=None, compression=None, **more
     ) as client:
         for message in ("Grüße, 世界", "", bytes(range(256)), "é" * (MIB // 2), every_byte(MIB)):
             client.send(message)
@@ -149,22 +150,22 @@ def expect(holds, otherwise):
 # ---- closes
 
 
-def close_by_peer(exam):
+def close_by_peer(stage):
     """The code comes back, what was asked before is answered before, and the host ends the stream first."""
     for code, reason in ((1000, ""), (1001, "going"), (1011, "é" * 61), (3000, "three"), (4999, "last")):
-        peer = exam.open()
+        peer = stage.open()
         peer.send(frame(TEXT, b"before"), frame(CLOSE, close_payload(code, reason)))
         peer.expect(TEXT, b"before")
         peer.expect_close(code)
         peer.expect_end()
-    peer = exam.open()
+    peer = stage.open()
     peer.send(frame(CLOSE))
     peer.expect_close(1005)
     peer.expect_end()
 
 
-def close_by_host(exam):
-    peer = exam.open()
+def close_by_host(stage):
+    peer = stage.open()
     peer.expect_echo(TEXT, b"first")
     peer.send(frame(TEXT, b"bye"))
     peer.expect_close(1001, "bye")
@@ -172,9 +173,9 @@ def close_by_host(exam):
     peer.expect_end()
 
 
-def close_while_sending(exam):
+def close_while_sending(stage):
     """The peer has megabytes on their way when the host closes: its Close arrives, and no reset."""
-    peer = exam.open()
+    peer = stage.open()
     megabytes = frame(BINARY, every_byte(MIB)) * 4
     taken = []
     sender = threading.Thread(target=lambda: taken.append(peer.try_send(megabytes)))
@@ -191,18 +192,18 @@ def close_while_sending(exam):
     peer.expect_end()
 
 
-def close_unanswered(exam):
+def close_unanswered(stage):
     """A peer that does not answer the host's Close is let go within its time."""
-    base = exam.host.sockets()
-    peer = exam.open()
+    base = stage.host.sockets()
+    peer = stage.open()
     peer.send(frame(TEXT, b"bye"))
     peer.expect_close(1001, "bye")
-    exam.host.expect_sockets(base, CLOSING * 2 + PATIENCE)
+    stage.host.expect_sockets(base, CLOSING * 2 + PATIENCE)
 
 
-def data_after_close(exam):
+def data_after_close(stage):
     """What follows a Close is thrown away."""
-    peer = exam.open()
+    peer = stage.open()
     peer.send(frame(CLOSE, close_payload(1000)), frame(TEXT, b"late"), b"\xff" * 1000)
     peer.expect_close(1000)
     peer.expect_end()
@@ -211,16 +212,16 @@ def data_after_close(exam):
 # ---- the request
 
 
-def glued_frames(exam):
+def glued_frames(stage):
     """What came in one piece with the request is read."""
-    peer = exam.connect()
+    peer = stage.connect()
     peer.send(request(peer.port, target="/ws"), frame(TEXT, b"at once"), frame(PING, b"p"), frame(BINARY, every_byte(70_000)))
     peer.expect_status(101)
     got = [peer.read_frame() for _ in range(3)]  # a PONG may overtake an echo
     for wanted in ((TEXT, b"at once"), (PONG, b"p"), (BINARY, every_byte(70_000))):
         expect(wanted in got, f"{describe(wanted)} is missing among {', '.join(map(describe, got))}")
     peer.close()
-    peer = exam.connect()
+    peer = stage.connect()
     peer.send(request(peer.port, target="/ws"), frame(TEXT, b"and a Close"), frame(CLOSE, close_payload(1000)))
     peer.expect_status(101)
     peer.expect(TEXT, b"and a Close")
@@ -228,8 +229,8 @@ def glued_frames(exam):
     peer.expect_end()
 
 
-def request_in_pieces(exam):
-    peer = exam.connect()
+def request_in_pieces(stage):
+    peer = stage.connect()
     whole = request(peer.port, target="/ws") + frame(TEXT, b"seven")
     for at in range(0, len(whole), 7):
         peer.send(whole[at : at + 7])
@@ -239,7 +240,7 @@ def request_in_pieces(exam):
     peer.close()
 
 
-def plain_http(exam):
+def plain_http(stage):
     """Other paths are HTTP, an upgrade or not; and one who asks for the WebSocket badly is told so."""
     for target, fields, allowed in (
         ("/", {"Upgrade": None, "Connection": "close", "Sec-WebSocket-Key": None}, range(200, 500)),
@@ -248,7 +249,7 @@ def plain_http(exam):
         ("/ws", {"Sec-WebSocket-Key": "short"}, range(400, 500)),
         ("/ws", {"Sec-WebSocket-Version": "12"}, range(400, 500)),
     ):
-        peer = exam.connect()
+        peer = stage.connect()
         peer.send(request(peer.port, target=target, **fields))
         status, head = peer.read_head()
         expect(status in allowed and status != 101, f"{target} {fields} was answered with {status}")
@@ -256,27 +257,27 @@ def plain_http(exam):
         while len(peer.pending) < size and peer._fill():
             pass
         expect(len(peer.pending) >= size, f"{target}: {len(peer.pending)} bytes of a body of {size}")
-    peer = exam.open()
+    peer = stage.open()
     peer.expect_echo(TEXT, b"still there")
     peer.close()
 
 
-def endless_request(exam):
+def endless_request(stage):
     """One that says nothing, one that never stops, one that has a megabyte of it: ended in time, others not held up."""
-    base = exam.host.sockets()
-    silent, dripping, large = exam.connect(), exam.connect(), exam.connect()
+    base = stage.host.sockets()
+    silent, dripping, large = stage.connect(), stage.connect(), stage.connect()
     silent.send(b"GET /ws HTTP/1.1\r\nHost: localhost\r\n")
     dripping.send(b"GET /ws HTTP/1.1\r\nHost: localhost\r\n")
     began = time.monotonic()
     for _ in range(64):
         if not large.try_send(b"X-Filler: ", letters(1 << 14), b"\r\n"):
             break
-    other = exam.open()
-    while dripping.try_send(b"X-More: and more\r\n") and exam.host.sockets() > base + 1:
+    other = stage.open()
+    while dripping.try_send(b"X-More: and more\r\n") and stage.host.sockets() > base + 1:
         other.expect_echo(TEXT, b"beside it")
         expect(time.monotonic() - began < HANDSHAKE + PATIENCE, "a request that never ends is read for ever")
         time.sleep(0.1)
-    exam.host.expect_sockets(base + 1, HANDSHAKE + PATIENCE)
+    stage.host.expect_sockets(base + 1, HANDSHAKE + PATIENCE)
     other.close()
 
 
@@ -306,10 +307,10 @@ BROKEN = [
 ]
 
 
-def broken_rules(exam):
+def broken_rules(stage):
     """Each ends the connection with its code, after what came before it was answered; and then the stream, in order."""
     for name, data, code in BROKEN:
-        peer = exam.open()
+        peer = stage.open()
         peer.send(frame(TEXT, b"before"), data)
         try:
             peer.expect(TEXT, b"before")
@@ -322,55 +323,73 @@ def broken_rules(exam):
 # ---- ends of the stream
 
 
-def half_close(exam):
+def half_close(stage):
     """The peer's stream ends without a Close: what it said is answered, and it is told what is wrong (1002)."""
-    peer = exam.open()
+    peer = stage.open()
     peer.send(*(frame(TEXT, b"last %d" % i) for i in range(20)))
     peer.end_output()
     for i in range(20):
         peer.expect(TEXT, b"last %d" % i)
     peer.expect_close(1002)
     peer.expect_end()
-    peer = exam.open()  # after a Close it is in order
+    peer = stage.open()  # after a Close it is in order
     peer.send(frame(TEXT, b"last"), frame(CLOSE, close_payload(1000)))
     peer.end_output()
     peer.expect(TEXT, b"last")
     peer.expect_close(1000)
     peer.expect_end()
-    peer = exam.connect()  # before there is a connection
+    peer = stage.connect()  # before there is a connection
     peer.send(b"GET /ws HTTP/1.1\r\nHo")
     peer.end_output()
     peer.read_until_end()
 
 
-def resets(exam):
+def resets(stage):
     """At every stage: nothing is left, and others go on."""
-    base = exam.host.sockets()
-    other = exam.open()
+    base = stage.host.sockets()
+    other = stage.open()
     for attempt in range(10):
-        exam.connect().reset()
-        peer = exam.connect()
+        stage.connect().reset()
+        peer = stage.connect()
         peer.send(b"GET /ws HTTP")
         peer.reset()
-        exam.open().reset()
-        peer = exam.open()
+        stage.open().reset()
+        peer = stage.open()
         peer.send(*[frame(TEXT, letters(1000))] * 50, frame(TEXT, b"push 100 1000"), frame(TEXT, b"cut")[:3])
         peer.reset()
-        peer = exam.open()
+        peer = stage.open()
         peer.send(frame(TEXT, b"push 50 100000"))
         peer.reset()
         other.expect_echo(TEXT, b"round %d" % attempt)
-    exam.host.expect_sockets(base + 1, WRITE + CLOSING + PATIENCE)
+    stage.host.expect_sockets(base + 1, WRITE + CLOSING + PATIENCE)
     other.close()
 
 
 # ---- many, and those that do not read
 
 
-def forty(exam):
+def no_descriptors(stage):
+    """More connect than the process has descriptors for: the others are served meanwhile, and later ones after it."""
+    peer = stage.open()
+    peer.expect_echo(TEXT, b"before")
+    stage.host.leave_descriptors(3)
+    crowd = [socket.create_connection(("127.0.0.1", stage.host.port)) for _ in range(20)]
+    for turn in range(20):  # while it is asked for more than it has
+        peer.expect_echo(TEXT, b"meanwhile %d" % turn)
+        time.sleep(0.01)
+    for each in crowd:
+        each.close()
+    stage.host.give_descriptors()
+    later = stage.open()
+    for each in (peer, later):
+        each.expect_echo(TEXT, b"after it")
+        each.close()
+
+
+def forty(stage):
     """At once, each with its own words."""
-    base = exam.host.sockets()
-    peers = [exam.open() for _ in range(40)]
+    base = stage.host.sockets()
+    peers = [stage.open() for _ in range(40)]
     for turn in range(5):
         for number, peer in enumerate(peers):
             peer.send(frame(TEXT, b"%d in turn %d" % (number, turn)), frame(TEXT, b"push 2 20"))
@@ -380,18 +399,18 @@ def forty(exam):
             expect(got == wanted, f"connection {number} got {', '.join(map(describe, got))}")
     for peer in peers:
         peer.close()
-    exam.host.expect_sockets(base, PATIENCE)
+    stage.host.expect_sockets(base, PATIENCE)
 
 
-def ping_flood(exam):
+def ping_flood(stage):
     """16 MiB of them, none of whose PONGs is read: memory is bounded, others go on. It need not be cut off, because a PONG
     that waits may be replaced by the next one. Then one who reads gets the last PONG."""
-    base = exam.host.sockets()
-    before = exam.host.resident()
-    stuck = exam.open(receive_buffer=1 << 12)
+    base = stage.host.sockets()
+    before = stage.host.resident()
+    stuck = stage.open(receive_buffer=1 << 12)
     stuck.pour(frame(PING, letters(125)) * 1000, 16 * MIB, 0.5)
-    others_go_on(exam, stuck, base, before, is_cut_off=False)
-    peer = exam.open()
+    others_go_on(stage, stuck, base, before, is_cut_off=False)
+    peer = stage.open()
     peer.send(*(frame(PING, b"%d" % i) for i in range(5000)), frame(TEXT, b"after them"))
     last = -1
     while (got := peer.read_frame()) is not None:
@@ -409,34 +428,34 @@ def ping_flood(exam):
     peer.close()
 
 
-def never_reads_echoes(exam):
-    base = exam.host.sockets()
-    before = exam.host.resident()
-    stuck = exam.open(receive_buffer=1 << 12)
+def never_reads_echoes(stage):
+    base = stage.host.sockets()
+    before = stage.host.resident()
+    stuck = stage.open(receive_buffer=1 << 12)
     stuck.pour(frame(BINARY, every_byte(MIB)), 256 * MIB, 0.5)
-    others_go_on(exam, stuck, base, before)
+    others_go_on(stage, stuck, base, before)
 
 
-def never_reads_pushes(exam):
-    base = exam.host.sockets()
-    before = exam.host.resident()
-    stuck = exam.open(receive_buffer=1 << 12)
+def never_reads_pushes(stage):
+    base = stage.host.sockets()
+    before = stage.host.resident()
+    stuck = stage.open(receive_buffer=1 << 12)
     stuck.send(frame(TEXT, b"push 16384 16384"))
-    others_go_on(exam, stuck, base, before)
+    others_go_on(stage, stuck, base, before)
 
 
-def others_go_on(exam, stuck, base, before, is_cut_off=True):
+def others_go_on(stage, stuck, base, before, is_cut_off=True):
     """Beside one that is stuck: until it is cut off, and that comes in time, or need not be. `base`: sockets without it."""
     began = time.monotonic()
     end = began + WRITE + (CLOSING + PATIENCE if is_cut_off else 0)
-    other = exam.open()
+    other = stage.open()
     most = 0
     worst = 0.0
     while True:
         other.expect_echo(TEXT, b"beside it")
         worst = max(worst, time.monotonic() - began)
-        most = max(most, exam.host.resident())
-        if exam.host.sockets() <= base + 1:
+        most = max(most, stage.host.resident())
+        if stage.host.sockets() <= base + 1:
             break
         if time.monotonic() > end:
             expect(not is_cut_off, "a peer that reads nothing is never cut off")
@@ -445,7 +464,7 @@ def others_go_on(exam, stuck, base, before, is_cut_off=True):
         began = time.monotonic()
     # A host that waits for one that is stuck waits for as long as a write may take.
     expect(worst < 0.75 * WRITE, f"{LATE} for {worst:.1f} s")
-    expect(most - before < HELD * exam.slack, f"memory grew by {most - before} KiB")
+    expect(most - before < HELD * stage.slack, f"memory grew by {most - before} KiB")
     other.send(frame(TEXT, b"push 10 100"))
     for number in range(10):
         other.expect(TEXT, pushed_text(number, 100))
@@ -456,33 +475,33 @@ def others_go_on(exam, stuck, base, before, is_cut_off=True):
 # ---- SIGTERM
 
 
-def stop_when_idle(exam):
+def stop_when_idle(stage):
     """1001 to all, also to those that have not asked yet, or have half."""
-    peers = [exam.open() for _ in range(5)]
+    peers = [stage.open() for _ in range(5)]
     for peer in peers:
         peer.expect_echo(TEXT, b"here")
-    exam.connect()
-    exam.connect().send(b"GET /ws HTTP/1.1\r\n")
-    exam.host.terminate()
+    stage.connect()
+    stage.connect().send(b"GET /ws HTTP/1.1\r\n")
+    stage.host.terminate()
     for peer in peers:
         peer.expect_close(1001)
         peer.send(frame(CLOSE, close_payload(1001)))
         peer.expect_end()
-    exam.host.expect_exit()
+    stage.host.expect_exit()
 
 
-def stop_amid_pushes(exam):
+def stop_amid_pushes(stage):
     """What was pushed arrives without a gap, and then 1001."""
-    peers = [exam.open() for _ in range(4)]
+    peers = [stage.open() for _ in range(4)]
     for peer in peers:
         peer.send(frame(TEXT, b"push 1000000 1000"))
     for peer in peers:
         for number in range(100):
             peer.expect(TEXT, pushed_text(number, 1000))
-    exam.host.terminate()
-    threads = exam.in_threads([lambda peer=peer: read_pushes_to_close(peer, 100, 1000) for peer in peers])
+    stage.host.terminate()
+    threads = stage.in_threads([lambda peer=peer: read_pushes_to_close(peer, 100, 1000) for peer in peers])
     threads()
-    exam.host.expect_exit()
+    stage.host.expect_exit()
 
 
 def read_pushes_to_close(peer, number, size):
@@ -495,24 +514,24 @@ def read_pushes_to_close(peer, number, size):
     return number
 
 
-def stop_with_unread_pushes(exam):
+def stop_with_unread_pushes(stage):
     """All that was accepted when the signal came arrives, although the peer had not read it by then."""
-    peer, other = exam.open(receive_buffer=1 << 14), exam.open()
+    peer, other = stage.open(receive_buffer=1 << 14), stage.open()
     peer.send(frame(TEXT, b"push 400 16384"))
     peer.expect(TEXT, pushed_text(0, 16384))  # the pusher has it
     other.send(frame(TEXT, b"push 1 10"))  # whose turn comes after the other's
     other.expect(TEXT, pushed_text(0, 10))
-    exam.host.terminate()
+    stage.host.terminate()
     count = read_pushes_to_close(peer, 1, 16384)
     expect(count == 400, f"{count} of 400 pushes arrived")
     read_pushes_to_close(other, 0, 10)
-    exam.host.expect_exit()
+    stage.host.expect_exit()
 
 
 CASES = [
     echo, echo_of_many, byte_by_byte, fragments, ping, push_beside_echo, push_of_many, real_client,
     close_by_peer, close_by_host, close_while_sending, close_unanswered, data_after_close,
     glued_frames, request_in_pieces, plain_http, endless_request, broken_rules,
-    half_close, resets, forty, ping_flood, never_reads_echoes, never_reads_pushes,
+    half_close, resets, no_descriptors, forty, ping_flood, never_reads_echoes, never_reads_pushes,
     stop_when_idle, stop_amid_pushes, stop_with_unread_pushes,
 ]  # fmt: skip

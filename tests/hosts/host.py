@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import threading
@@ -74,6 +75,19 @@ class Host:
             except FileNotFoundError:
                 pass
         return count
+
+    def leave_descriptors(self, count):
+        """It gets so many more, and no other."""
+        last = max(map(int, os.listdir(f"/proc/{self.process.pid}/fd")))
+        self._limit_descriptors(last + 1 + count)
+
+    def give_descriptors(self):
+        """As many as it likes."""
+        self._limit_descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+    def _limit_descriptors(self, soft):
+        hard = resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE)[1]
+        resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
 
     def expect_sockets(self, count, seconds):
         """Until it has no more than so many: the others were cut off, or given back."""

@@ -1,4 +1,4 @@
-"""The exam of a host that speaks HTTP/2 (RFC 8441): the cases of cases.py that need no request of HTTP/1.1, and its own.
+"""The hosts' test suite for one that speaks HTTP/2 (RFC 8441): the cases of cases.py that need no request of HTTP/1.1, and its own.
 
     http2.py [--slack N] [--jobs N] [--only CASE] NAME=PROGRAM
 
@@ -181,7 +181,7 @@ class StreamPeer(Peer):
         self.expect_status(200)
 
 
-class Exam(run.Exam):
+class Stage(run.Stage):
     def connect(self, **how):
         return self._stack.enter_context(StreamPeer(self.host.port, **how))
 
@@ -189,9 +189,9 @@ class Exam(run.Exam):
 # ---- its own cases
 
 
-def answers(exam):
+def answers(stage):
     """What it announces, and what it says to those who ask in another way."""
-    wire = Http2(exam.host.port)
+    wire = Http2(stage.host.port)
     expect(wire.settings.get(SettingCodes.ENABLE_CONNECT_PROTOCOL) == 1, "extended CONNECT is not announced")
     for fields, allowed in (
         ({"_path": "/", "_method": "GET", "_protocol": None, "sec_websocket_version": None}, range(200, 300)),
@@ -201,7 +201,7 @@ def answers(exam):
         ({"sec_websocket_protocol": "a b"}, range(400, 500)),
         ({}, range(200, 201)),
     ):
-        peer = StreamPeer(exam.host.port, wire=wire)
+        peer = StreamPeer(stage.host.port, wire=wire)
         status, head = peer.read_head(**fields)
         expect(status in allowed, f"{fields} was answered with {status}")
         expect("connection" not in head and "upgrade" not in head, f"{fields} was answered with {head}")
@@ -213,10 +213,10 @@ def answers(exam):
     wire.socket.close()
 
 
-def many_streams(exam):
+def many_streams(stage):
     """Twenty in one connection, each with its own words, each with its own end."""
-    wire = Http2(exam.host.port)
-    peers = [StreamPeer(exam.host.port, wire=wire) for _ in range(20)]
+    wire = Http2(stage.host.port)
+    peers = [StreamPeer(stage.host.port, wire=wire) for _ in range(20)]
     for peer in peers:
         peer.shake_hands()
     for turn in range(5):
@@ -236,10 +236,10 @@ def many_streams(exam):
     wire.socket.close()
 
 
-def stuck_stream(exam):
+def stuck_stream(stage):
     """One that reads nothing is cut off in time; its neighbours in the same connection go on meanwhile, and after it."""
-    wire = Http2(exam.host.port)
-    stuck, other = (StreamPeer(exam.host.port, wire=wire) for _ in range(2))
+    wire = Http2(stage.host.port)
+    stuck, other = (StreamPeer(stage.host.port, wire=wire) for _ in range(2))
     stuck.shake_hands()
     other.shake_hands()
     stuck.send(frame(TEXT, b"push 1000 16384"))
@@ -253,10 +253,10 @@ def stuck_stream(exam):
     wire.socket.close()
 
 
-def half_close(exam):
+def half_close(stage):
     """END_STREAM without a Close: what was said is answered, and it is told what is wrong (1002). After a Close all is well."""
     for last, code in ((b"", 1002), (frame(CLOSE, close_payload(1000)), 1000)):
-        peer = exam.open()
+        peer = stage.open()
         peer.send(*(frame(TEXT, b"last %d" % i) for i in range(20)), last)
         peer.end_output()
         for i in range(20):
@@ -265,35 +265,35 @@ def half_close(exam):
         peer.expect_end()
 
 
-def resets(exam):
+def resets(stage):
     """Of streams and of TCP, at every stage: nothing is left, and others go on."""
-    base = exam.host.sockets()
-    other = exam.open()
+    base = stage.host.sockets()
+    other = stage.open()
     for attempt in range(10):
-        exam.open().reset()
-        peer = exam.open()
+        stage.open().reset()
+        peer = stage.open()
         peer.send(*[frame(TEXT, letters(1000))] * 50, frame(TEXT, b"push 100 1000"), frame(TEXT, b"cut")[:3])
         peer.reset()
-        peer = exam.open()
+        peer = stage.open()
         peer.send(frame(TEXT, b"push 50 100000"))
         Peer.reset(peer)
         other.expect_echo(TEXT, b"round %d" % attempt)
-    exam.host.expect_sockets(base + 1, cases.WRITE + cases.CLOSING + cases.PATIENCE)
+    stage.host.expect_sockets(base + 1, cases.WRITE + cases.CLOSING + cases.PATIENCE)
     other.close()
 
 
-def stop_when_idle(exam):
+def stop_when_idle(stage):
     """1001 to all streams, then the end; also for connections without any."""
-    peers = [exam.open() for _ in range(5)]
-    Http2(exam.host.port)
+    peers = [stage.open() for _ in range(5)]
+    Http2(stage.host.port)
     for peer in peers:
         peer.expect_echo(TEXT, b"here")
-    exam.host.terminate()
+    stage.host.terminate()
     for peer in peers:
         peer.expect_close(1001)
         peer.send(frame(CLOSE, close_payload(1001)))
         peer.expect_end()
-    exam.host.expect_exit()
+    stage.host.expect_exit()
 
 
 OTHER_ROADS = {"real_client", "glued_frames", "request_in_pieces", "plain_http", "endless_request"}  # HTTP/1.1's
@@ -303,5 +303,5 @@ OWN = [answers, many_streams, stuck_stream, half_close, resets, stop_when_idle]
 if __name__ == "__main__":
     own = {case.__name__ for case in OWN}
     cases.CASES = [case for case in cases.CASES if case.__name__ not in OTHER_ROADS | own] + OWN
-    run.Exam = Exam
+    run.Stage = Stage
     sys.exit(run.main())

@@ -1,7 +1,7 @@
-"""The exam of the host programs: README.md says what they speak, and what must hold.
+"""The hosts' test suite: README.md says what the programs speak, and what must hold.
 
     run.py [--tls] [--slack N] [--jobs N] [--only CASE] [--write DOCUMENT] NAME=PROGRAM...
-    run.py --teeth WRONG_HOST     shows each case a host that must not pass it
+    run.py --self-test WRONG_HOST     shows each case a host that must not pass it
 
 A host runs each case as a process of its own, so cases run beside each other and disturb nobody. Prints a table, host x
 case, and ends with 1 if anything failed.
@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 from document import markdown_table, write_into  # noqa: E402
 
 
-class Exam:
+class Stage:
     """One case's: a host, and the peers that it made, all of which end with it."""
 
     def __init__(self, host, tls_context, slack, stack):
@@ -79,7 +79,7 @@ def examine_once(command, case, tls, context, slack, environment=None):
     try:
         with Host(command, tls, environment={**ENVIRONMENT, **(environment or {})}) as host, contextlib.ExitStack() as stack:
             try:
-                case(Exam(host, context, slack, stack))
+                case(Stage(host, context, slack, stack))
                 stack.close()
                 if host.process.poll() is None:
                     host.terminate()
@@ -114,7 +114,7 @@ ENVIRONMENT = {
 }
 
 
-# What is wrong with tests/hosts/wrong.cpp, and the cases that must see it. Every case stands here.
+# What is wrong with tests/hosts/wrong.cpp, and the cases that must see it. Every case is named here.
 FAULTS = {
     "echoes all as binary": "echo echo_of_many byte_by_byte fragments real_client",
     "loses a message": "push_beside_echo push_of_many forty",
@@ -129,13 +129,14 @@ FAULTS = {
     "blocks": "never_reads_echoes never_reads_pushes",
     "knows no half-close": "half_close",
     "leaks": "resets forty",
+    "ends for want of a descriptor": "no_descriptors",
     "drops all at SIGTERM": "stop_when_idle stop_amid_pushes stop_with_unread_pushes",
     "aborts at SIGTERM": "stop_when_idle stop_amid_pushes stop_with_unread_pushes",
     "ends with 3": "echo stop_when_idle",
 }
 
 
-def show_teeth(program, jobs):
+def self_test(program, jobs):
     """1 if a case passes what it must not, or fails what is right."""
     peer.LIMIT = cases.LIMIT = cases.PATIENCE = 6.0  # what fails because nothing comes waits for it
     named = {case.__name__: case for case in cases.CASES}
@@ -163,12 +164,12 @@ def main():
     parser.add_argument("--slack", type=float, default=1, help="how many times as much memory may be held (sanitizers)")
     parser.add_argument("--jobs", type=int, default=8, help="cases at once")
     parser.add_argument("--only", default=[], action="append", metavar="CASE", help="cases whose name contains this")
-    parser.add_argument("--teeth", metavar="WRONG_HOST", help="shows each case a host that must not pass it")
+    parser.add_argument("--self-test", metavar="WRONG_HOST", help="shows each case a host that must not pass it")
     parser.add_argument("--write", help="a document whose part `hosts`, or `hosts over tls`, is replaced by the table")
     parser.add_argument("hosts", nargs="*", metavar="NAME=PROGRAM", help="a program may be followed by words of its own")
     options = parser.parse_args()
-    if options.teeth:
-        return show_teeth(options.teeth, options.jobs)
+    if options.self_test:
+        return self_test(options.self_test, options.jobs)
 
     hosts = dict(each.split("=", 1) for each in options.hosts)
     chosen = [case for case in cases.CASES if not options.only or any(word in case.__name__ for word in options.only)]

@@ -1,8 +1,7 @@
-// The threads of docs/hosts/threads.md, and where they report.
-#include <string_view>
+// The threads of docs/hosts/threads.md.
+#include <atomic>
 
-void log(std::string_view line);
-void accept_from(int listening, wsolo::connection_group& everyone);
-void stop(int listening, wsolo::connection_group& everyone);
+void accept_from(int listening, wsolo::connection_group& everyone, const std::atomic<bool>& stops);
+void stop(int listening, wsolo::connection_group& everyone, std::atomic<bool>& stops);
 
 @BLOCK@

@@ -1,6 +1,8 @@
 // The connection in docs/hosts/libevent.md, where libevent is.
 #if __has_include(<event2/event.h>)
 #include <event2/event.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <vector>
@@ -13,7 +15,6 @@ struct chat {
 extern wsolo::connection_group everyone;
 extern std::vector<std::byte> buffer;
 class connection;
-void remove(connection*);
 void set_time(event*, wsolo::time_point);
 
 @BLOCK@

@@ -13,7 +13,6 @@ struct chat {
 namespace server { // g++ warns of a global that a header's local hides
 extern std::atomic<int> live;
 extern wsolo::connection_group everyone;
-void log(wsolo::errc);
 
 @WHOLE@
 } // namespace server

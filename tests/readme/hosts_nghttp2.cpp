@@ -6,11 +6,7 @@
 #include <vector>
 
 struct stream {
-    struct connection {
-        wsolo::errc join(wsolo::connection_group& to);
-        wsolo::endpoint_wants take_upgraded();
-    } ws;
-    void settle(const wsolo::endpoint_wants& wants);
+    void open(wsolo::connection_group& everyone);
 };
 struct request {
     std::string method, path, protocol, scheme, authority;
@@ -19,7 +15,7 @@ struct request {
 struct server {
     void respond(std::int32_t id, const wsolo::upgrade_answer& answer);
     void page(std::int32_t id);
-    stream& open(std::int32_t id);
+    stream& make_stream(std::int32_t id);
 };
 extern wsolo::connection_group everyone;
 

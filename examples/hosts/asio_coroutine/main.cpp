@@ -47,10 +47,17 @@ asio::awaitable<void> talk(tcp::socket socket, wsolo::connection_group& everyone
 }
 
 asio::awaitable<void> serve(tcp::acceptor& acceptor, wsolo::connection_group& everyone, pusher& pushes) {
-    for (;;) {
-        tcp::socket socket = co_await acceptor.async_accept(asio::use_awaitable);
-        asio::co_spawn(acceptor.get_executor(), talk(std::move(socket), everyone, chat{&pushes}),
-                       asio::detached);
+    asio::steady_timer pause(acceptor.get_executor());
+    while (acceptor.is_open()) {
+        std::error_code error; // else it would be thrown, and end this loop
+        tcp::socket socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
+        if (!error) {
+            asio::co_spawn(acceptor.get_executor(), talk(std::move(socket), everyone, chat{&pushes}),
+                           asio::detached);
+        } else if (acceptor.is_open()) { // no descriptor, say: some connection gives one back
+            pause.expires_after(100ms);
+            co_await pause.async_wait(asio::use_awaitable);
+        }
     }
 }
 

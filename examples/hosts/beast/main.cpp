@@ -31,9 +31,17 @@ asio::awaitable<void> serve(beast::tcp_stream stream, wsolo::connection_group& e
 }
 
 asio::awaitable<void> listen(tcp::acceptor& acceptor, wsolo::connection_group& everyone, chat of) {
-    for (;;) {
-        beast::tcp_stream stream(co_await acceptor.async_accept(asio::use_awaitable));
-        asio::co_spawn(acceptor.get_executor(), serve(std::move(stream), everyone, of), asio::detached);
+    asio::steady_timer pause(acceptor.get_executor());
+    while (acceptor.is_open()) {
+        beast::error_code error; // else it would be thrown, and end this loop
+        tcp::socket socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
+        if (!error) {
+            asio::co_spawn(acceptor.get_executor(), serve(beast::tcp_stream(std::move(socket)), everyone, of),
+                           asio::detached);
+        } else if (acceptor.is_open()) { // no descriptor, say: some connection gives one back
+            pause.expires_after(100ms);
+            co_await pause.async_wait(asio::use_awaitable);
+        }
     }
 }
 

@@ -24,6 +24,7 @@ struct site {
     wsolo::connection_group everyone;
     event_base* loop = nullptr;
     evconnlistener* listener = nullptr;
+    event* rest = nullptr; ///< the listener's, after an accept() that failed
     std::size_t live = 0;
     std::vector<std::byte> buffer = std::vector<std::byte>(64 * 1024); ///< for one read
 };
@@ -130,6 +131,19 @@ int main(int count, char** given) {
         },
         &at, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, -1, address, sizeof where);
     if (at.listener == nullptr) return std::perror("listen"), 1;
+    at.rest = evtimer_new(
+        at.loop,
+        [](evutil_socket_t, short, void* of) {
+            site& my = *static_cast<site*>(of);
+            if (my.listener != nullptr) evconnlistener_enable(my.listener);
+        },
+        &at);
+    // No descriptor, say: some connection gives one back. What waits in the backlog would have this called at once again.
+    evconnlistener_set_error_cb(at.listener, [](evconnlistener* listener, void* of) {
+        const timeval pause{0, 100'000};
+        evconnlistener_disable(listener);
+        event_add(static_cast<site*>(of)->rest, &pause);
+    });
     event* const sigterm = evsignal_new(
         at.loop, SIGTERM,
         [](evutil_socket_t, short, void* of) {
@@ -143,7 +157,7 @@ int main(int count, char** given) {
     say_listening(ntohs(where.sin_port));
     while (at.listener != nullptr || at.live > 0) // also while one wants nothing but to be woken
         event_base_loop(at.loop, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY);
-    event_free(sigterm);
+    for (event* const each : {sigterm, at.rest}) event_free(each);
     event_base_free(at.loop);
     libevent_global_shutdown();
 }

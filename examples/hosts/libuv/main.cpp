@@ -16,7 +16,7 @@ int main(int count, char** given) {
     struct {
         pusher pushes;
         wsolo::connection_group everyone;
-        wsolo::adapt::libuv::home home{uv_default_loop()};
+        wsolo::adapt::libuv::context context{uv_default_loop()};
         uv_tcp_t listener;
         uv_signal_t sigterm;
     } at;
@@ -31,8 +31,8 @@ int main(int count, char** given) {
         uv_listen(reinterpret_cast<uv_stream_t*>(&at.listener), 128, [](uv_stream_t* listener, int status) {
             auto& my = *static_cast<decltype(at)*>(listener->data);
             if (status == 0)
-                static_cast<void>(wsolo::adapt::libuv::serve(listener, chat{&my.pushes}, my.home, my.everyone,
-                                                             chat_options()));
+                static_cast<void>(wsolo::adapt::libuv::serve(listener, chat{&my.pushes}, my.context,
+                                                             my.everyone, chat_options()));
         });
     if (error != 0) return std::fprintf(stderr, "%s\n", uv_strerror(error)), 1;
 

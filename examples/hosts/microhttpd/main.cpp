@@ -27,12 +27,18 @@ void serve(void* of, MHD_Connection*, void*, const char* extra, size_t size, MHD
            MHD_UpgradeResponseHandle* handle) {
     auto& at = *static_cast<site*>(of);
     ++at.live;
-    std::thread([&at, fd, handle, extra = std::string(extra, size)]() mutable {
-        const wsolo::adapt::poll::already_upgraded begun{std::as_writable_bytes(std::span(extra))};
-        static_cast<void>(wsolo::adapt::poll::serve(fd, begun, chat{at.pushes}, at.everyone, chat_options()));
+    try {
+        std::thread([&at, fd, handle, extra = std::string(extra, size)]() mutable {
+            const wsolo::adapt::poll::already_upgraded begun{std::as_writable_bytes(std::span(extra))};
+            static_cast<void>(
+                wsolo::adapt::poll::serve(fd, begun, chat{at.pushes}, at.everyone, chat_options()));
+            MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+            --at.live;
+        }).detach();
+    } catch (...) { // no thread for it; libmicrohttpd, which calls this, is C
         MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
         --at.live;
-    }).detach();
+    }
 }
 
 MHD_Result say(MHD_Connection* to, const wsolo::upgrade_answer& what, MHD_Response* response) {

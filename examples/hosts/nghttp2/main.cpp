@@ -1,10 +1,10 @@
 // nghttp2: WebSockets as streams of HTTP/2 (RFC 8441), over TCP without TLS; a thread for each TCP connection.
 
 #include "../socket.hpp"
+#include "../thread_list.hpp"
 #include "stream.hpp"
 
 #include <fcntl.h>
-#include <list>
 #include <map>
 #include <memory>
 #include <netinet/tcp.h>
@@ -91,11 +91,12 @@ public:
     ~connection() {
         streams_.clear();
         nghttp2_session_del(session_);
-        ::close(bell_);
+        ::close(event_);
         ::close(fd_);
     }
 
     void run() {
+        if (event_ < 0) return; // no descriptor left
         const nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
                                                    {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 100}};
         nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, std::size(settings));
@@ -115,11 +116,11 @@ public:
             }
             const auto wait = std::chrono::ceil<std::chrono::milliseconds>(due - now).count();
             pollfd asked[] = {{fd_, static_cast<short>(out_.empty() ? POLLIN : POLLIN | POLLOUT), 0},
-                              {bell_, POLLIN, 0}};
+                              {event_, POLLIN, 0}};
             ::poll(asked, 2, wait > 0 ? static_cast<int>(wait) : 0);
             if (asked[0].revents != 0 && !read()) return;
             std::uint64_t rung = 0;
-            if (asked[1].revents != 0) static_cast<void>(!::read(bell_, &rung, sizeof rung));
+            if (asked[1].revents != 0) static_cast<void>(!::read(event_, &rung, sizeof rung));
             for (const auto& [id, each] : streams_) each->turn();
         }
     }
@@ -166,11 +167,11 @@ private:
         if (got.path != "/ws") return say(id, wsolo::upgrade_answer(200), "This is nghttp2: /ws\n");
         if (!asked->is_upgrade()) return refusal(wsolo::errc::handshake_missing_upgrade);
         if (at_.stops) return refusal(wsolo::errc::aborted);
-        const auto ring = [bell = bell_] {
+        const auto wake = [event = event_] {
             const std::uint64_t one = 1;
-            static_cast<void>(!::write(bell, &one, sizeof one));
+            static_cast<void>(!::write(event, &one, sizeof one));
         };
-        auto& fresh = *(streams_[id] = std::make_unique<stream>(session_, id, ring, chat{at_.pushes}));
+        auto& fresh = *(streams_[id] = std::make_unique<stream>(session_, id, wake, chat{at_.pushes}));
         nghttp2_data_provider data{};
         data.source.ptr = &fresh;
         data.read_callback = [](nghttp2_session*, std::int32_t, std::uint8_t* into, size_t room,
@@ -238,7 +239,7 @@ private:
 
     int fd_;
     site& at_;
-    int bell_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int event_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     nghttp2_session* session_ = nullptr;
     std::map<std::int32_t, head> asking_;
     std::map<std::int32_t, std::unique_ptr<stream>> streams_;
@@ -261,18 +262,10 @@ int main(int count, char** given) {
     });
     pusher pushes;
     at.pushes = &pushes;
-    struct served {
-        std::atomic<bool> is_over{false};
-        std::jthread thread;
-    };
-    std::list<served> threads;
-    for (int fd = 0; (fd = ::accept(listening, nullptr, nullptr)) >= 0;) {
-        threads.remove_if([](const served& each) { return each.is_over.load(); });
-        served& fresh = threads.emplace_back();
-        fresh.thread = std::jthread([&, fd] {
-            connection(fd, at).run();
-            fresh.is_over = true;
-        });
+    thread_list threads;
+    while (!at.stops) {
+        const int fd = accept_on(listening);
+        if (fd >= 0 && !threads.start([&at, fd] { connection(fd, at).run(); })) ::close(fd);
     }
     return 0;
 }

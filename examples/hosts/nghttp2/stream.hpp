@@ -2,7 +2,7 @@
 // One WebSocket in one stream of HTTP/2 (RFC 8441): what carries a server_connection over a session of nghttp2's.
 //
 // Laws of this file:
-// - Everything is the session's thread's, but for the hook, which rings the bell.
+// - Everything is the session's thread's, but for the hook, which wakes its thread.
 // - A write is over when what nghttp2 took of it has left: on_sent() says so. It takes what the peer's window has room for.
 // - What comes is credited to the stream's window when the connection wants to read, so that a peer that is not read from
 //   stops, and its other streams go on.
@@ -34,17 +34,17 @@ class stream {
     struct wake { // any thread
         bool operator()() const {
             self->is_asked_ = true;
-            return self->ring_(), true;
+            return self->wake_session_(), true;
         }
         stream* self;
     };
 
 public:
-    /// `ring`: any thread calls it; the session's comes soon, and calls turn().
+    /// `wake_session`: any thread calls it; the session's thread then calls turn().
     stream(nghttp2_session* in, std::int32_t id, std::function<void()> ring, const chat& handler)
         : session_(in),
           id_(id),
-          ring_(std::move(ring)),
+          wake_session_(std::move(wake_session)),
           ws_(std::in_place, wire{this}, wake{this}, handler, chat_options()) {}
 
     /// The 200 is queued.
@@ -98,7 +98,7 @@ public:
 
     // ---- the loop's
 
-    /// After the bell, or when deadline() has passed.
+    /// After the hook, or when deadline() has passed.
     void turn() {
         const bool is_due = is_asked_.exchange(false) || std::chrono::steady_clock::now() >= wants_.deadline;
         if (ws_ && is_due) settle(ws_->run());
@@ -146,7 +146,7 @@ private:
 
     nghttp2_session* session_;
     std::int32_t id_;
-    std::function<void()> ring_;
+    std::function<void()> wake_session_;
     std::atomic<bool> is_asked_{false};
     std::array<wsolo::const_bytes, 16> parts_; ///< of the write in flight; their bytes are the writer's
     std::size_t count_ = 0;

@@ -25,16 +25,9 @@
 #include "../endpoint/connection_group.hpp"
 #include "../endpoint/server_connection.hpp"
 
-#if !defined(WSOLO_USE_BOOST_ASIO) && !__has_include(<asio.hpp>)
-#if !__has_include(<boost/asio.hpp>)
-#error                                                                                                       \
-    "wsolo/adapt/asio.hpp needs Asio: its own asio.hpp (1.22 or later), or Boost's boost/asio.hpp (1.74 or later)."
-#endif
-#define WSOLO_USE_BOOST_ASIO 1
-#endif
+#include "detail/asio_choice.hpp"
 
-#if defined(WSOLO_USE_BOOST_ASIO)
-#define WSOLO_ASIO_IS_BOOST 1
+#if WSOLO_ASIO_IS_BOOST
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/buffer.hpp>
@@ -45,7 +38,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #else
-#define WSOLO_ASIO_IS_BOOST 0
 #include <asio/basic_stream_socket.hpp>
 #include <asio/basic_waitable_timer.hpp>
 #include <asio/buffer.hpp>
@@ -65,17 +57,9 @@
 #include <string_view>
 #include <utility>
 
-namespace wsolo::inline WSOLO_ABI::adapt::asio {
+namespace wsolo::inline WSOLO_ABI::adapt::asio::inline WSOLO_ASIO_CHOICE {
 
-#if defined(WSOLO_USE_BOOST_ASIO)
-inline namespace over_boost {
-namespace net = ::boost::asio;
-using error_code = ::boost::system::error_code;
-#else
-inline namespace over_asio {
-namespace net = ::asio;
-using error_code = std::error_code;
-#endif
+using error_code = decltype(net::error::make_error_code(net::error::eof));
 
 /// Bytes of each connection whose stream is not a socket itself: the longest record of TLS.
 inline constexpr std::size_t read_buffer = std::size_t{16} * 1024;
@@ -190,7 +174,7 @@ struct wake {
 /// The user's handler, in a session that wants to know when the connection is open. (No name in it is likely to be one of the
 /// user's, which it would hide.)
 template <class Session, class Handler>
-struct told_when_open : Handler {
+struct tells_of_opening : Handler {
     static_assert(std::is_class_v<Handler> && !std::is_final_v<Handler>,
                   "a handler is a class that may be derived from");
 
@@ -203,16 +187,16 @@ struct told_when_open : Handler {
     Session* wsolo_session_;
 };
 
-/// Nobody waits for the opening.
-struct untold {
+/// No one asks whether it opened.
+struct unasked {
     void operator()(errc) const noexcept {}
 };
 
-/// A connection and its stream. Everything but ask() is the stream's executor's. `Told` is called once, with none when the
+/// A connection and its stream. Everything but ask() is the stream's executor's. `Opened` is called once, with none when the
 /// connection is open, or with why it never was.
-template <class Stream, role Self, class Handler, class Told>
-class session final : public std::enable_shared_from_this<session<Stream, Self, Handler, Told>> {
-    using hooks = told_when_open<session, Handler>;
+template <class Stream, role Self, class Handler, class Opened>
+class session final : public std::enable_shared_from_this<session<Stream, Self, Handler, Opened>> {
+    using hooks = tells_of_opening<session, Handler>;
     using wire = std::conditional_t<is_socket<Stream>, socket_wire<session>, stream_wire<session>>;
     using connection = std::conditional_t<Self == role::server, server_connection<wire, wake<session>, hooks>,
                                           client_connection<wire, wake<session>, hooks>>;
@@ -222,20 +206,20 @@ class session final : public std::enable_shared_from_this<session<Stream, Self, 
     static constexpr bool is_tls =
         requires(Stream& stream, void (*over)(const error_code&)) { stream.async_shutdown(over); };
 
-    /// `opening`: until the stream can carry a WebSocket. `leaving`: only the stream's goodbye is waited for.
+    /// `opening`: until the stream can carry a WebSocket. `leaving`: only close_notify is waited for.
     enum class phase : std::uint8_t { opening, running, leaving, gone };
-    enum class goodbye : std::uint8_t { none, due, under_way, said };
+    enum class tls_end : std::uint8_t { none, due, under_way, over };
 
 public:
     /// `rest`: what a server_connection, or a client_connection, is made with. Its views are not needed any more.
     template <class Options, class... Rest>
-    session(Stream stream, connection_group* group, Handler handler, Told told, const Options& options,
+    session(Stream stream, connection_group* group, Handler handler, Opened opened, const Options& options,
             const Rest&... rest)
         : stream_(std::move(stream)),
           timer_(stream_.get_executor(), deadline_after(now(), bound_of(options.handshake_timeout))),
           linger_(bound_of(options.ending.linger_timeout)),
           group_(group),
-          told_(std::move(told)),
+          opened_(std::move(opened)),
           ws_(wire{this}, wake<session>{this}, hooks{std::move(handler), this}, rest..., options) {}
     session(const session&) = delete;
     session& operator=(const session&) = delete;
@@ -281,8 +265,8 @@ public:
     }
 
     void tell_open() {
-        is_told_ = true;
-        told_(errc::none);
+        is_opening_over_ = true;
+        opened_(errc::none);
     }
 
     io_result write(std::span<const const_bytes> parts)
@@ -309,16 +293,16 @@ public:
     }
     void end_output() {
         if constexpr (is_tls) {
-            goodbye_ = goodbye::due;
-            goodbye_by_ = deadline_after(now(), linger_);
-            if (!is_reading_) return say_goodbye();
+            tls_end_ = tls_end::due;
+            tls_end_by_ = deadline_after(now(), linger_);
+            if (!is_reading_) return end_tls();
             cancel_operations();
         } else {
             shut(Socket::shutdown_send);
         }
     }
     void disconnect() noexcept {
-        if (!is_saying_goodbye()) shut(Socket::shutdown_both);
+        if (!is_ending_tls()) shut(Socket::shutdown_both);
     }
     [[nodiscard]] std::size_t unsent() noexcept {
 #if defined(SIOCOUTQ)
@@ -397,7 +381,7 @@ private:
         is_wanted_ = wants.read;
         if (wants.finished) return finish();
         if (wants.deadline != timer_.expiry()) timer_.expires_at(wants.deadline);
-        if (is_wanted_ && !is_reading_ && !is_saying_goodbye()) read();
+        if (is_wanted_ && !is_reading_ && !is_ending_tls()) read();
         if (is_socket<Stream> && wants.write && !std::exchange(is_writing_, true))
             socket_of(stream_).async_wait(Socket::wait_write,
                                           [self = this->shared_from_this()](const error_code&) {
@@ -423,7 +407,7 @@ private:
 
     void read() {
         is_reading_ = true;
-        if (is_socket<Stream> || goodbye_ == goodbye::said) {
+        if (is_socket<Stream> || tls_end_ == tls_end::over) {
             socket_of(stream_).async_wait(
                 Socket::wait_read,
                 [self = this->shared_from_this()](const error_code& error) { self->on_readable(error); });
@@ -443,7 +427,7 @@ private:
     }
     /// After what ended a read but not the stream.
     void read_again() {
-        if (is_wanted_ && !is_saying_goodbye()) read();
+        if (is_wanted_ && !is_ending_tls()) read();
     }
 
     /// Once something can be read from the socket itself.
@@ -467,7 +451,7 @@ private:
     {
         is_reading_ = false;
         if (phase_ == phase::gone) return;
-        if (goodbye_ == goodbye::due) return say_goodbye(); // what it brought is of no interest any more
+        if (tls_end_ == tls_end::due) return end_tls(); // what it brought is of no interest any more
         if (phase_ != phase::running) return;
         if (bytes == 0 && error == net::error::operation_aborted) return read_again();
         if (!is_wanted_) {
@@ -486,19 +470,19 @@ private:
 
     // ---- the end
 
-    [[nodiscard]] bool is_saying_goodbye() const noexcept {
-        return goodbye_ == goodbye::due || goodbye_ == goodbye::under_way;
+    [[nodiscard]] bool is_ending_tls() const noexcept {
+        return tls_end_ == tls_end::due || tls_end_ == tls_end::under_way;
     }
-    void say_goodbye() {
+    void end_tls() {
         if constexpr (is_tls) {
-            goodbye_ = goodbye::under_way;
+            tls_end_ = tls_end::under_way;
             stream_.async_shutdown(
-                [self = this->shared_from_this()](const error_code& error) { self->said_goodbye(error); });
+                [self = this->shared_from_this()](const error_code& error) { self->on_tls_ended(error); });
         }
     }
     /// The peer said it too; or it did not, and what it still sends is read from the socket and thrown away.
-    void said_goodbye(const error_code& error) {
-        goodbye_ = goodbye::said;
+    void on_tls_ended(const error_code& error) {
+        tls_end_ = tls_end::over;
         shut(Socket::shutdown_send);
         if (phase_ == phase::leaving) return close();
         if (phase_ != phase::running) return;
@@ -510,12 +494,12 @@ private:
     void finish() {
         if (phase_ >= phase::leaving) return;
         phase_ = phase::leaving;
-        if (!std::exchange(is_told_, true)) {
+        if (!std::exchange(is_opening_over_, true)) {
             const errc why = ws_.how_it_ended().reason;
-            told_(why == errc::none ? errc::aborted : why);
+            opened_(why == errc::none ? errc::aborted : why);
         }
-        if (!is_saying_goodbye()) return close();
-        timer_.expires_at(goodbye_by_);
+        if (!is_ending_tls()) return close();
+        timer_.expires_at(tls_end_by_);
     }
     void close() {
         phase_ = phase::gone;
@@ -533,33 +517,33 @@ private:
     Stream stream_;
     timer timer_;
     const duration linger_;
-    time_point goodbye_by_ = no_deadline;
+    time_point tls_end_by_ = no_deadline;
     std::atomic<bool> is_asked_{false};
     phase phase_ = phase::opening;
-    goodbye goodbye_ = goodbye::none;
+    tls_end tls_end_ = tls_end::none;
     bool is_wanted_ = false; ///< what a read would bring
     bool is_reading_ = false;
     bool is_writing_ = false; ///< it is waited until the socket takes more
-    bool is_told_ = false;
+    bool is_opening_over_ = false;
     bool is_kept_ = false; ///< a read came while it was not wanted
     std::size_t kept_ = 0;
     error_code kept_error_;
     [[no_unique_address]] std::conditional_t<is_socket<Stream>, nothing, std::array<std::byte, read_buffer>>
         buffer_;
     connection_group* const group_;
-    [[no_unique_address]] Told told_;
+    [[no_unique_address]] Opened opened_;
     connection ws_; ///< the last: what it does at its end finds the others
 };
 
 } // namespace detail
 
-/// A server's connection on a connected stream. It becomes a member of `group` when it is open (a closed group is answered by
-/// 1001), and ends by itself. `group` outlives the context's run. Any thread, before and while the context runs. Copies
-/// `options`. One allocation, and Asio's for its operations.
+/// A server's connection on a connected stream. It becomes a member of `group` when it is open (once the group closes, a
+/// request is answered by 503), and ends by itself. `group` outlives the context's run. Any thread, before and while the
+/// context runs. Copies `options`. One allocation, and Asio's for its operations.
 template <class Stream, class Handler>
 void serve(Stream stream, Handler handler, connection_group& group, const server_options& options = {}) {
-    using session = detail::session<Stream, role::server, Handler, detail::untold>;
-    std::make_shared<session>(std::move(stream), &group, std::move(handler), detail::untold(), options)
+    using session = detail::session<Stream, role::server, Handler, detail::unasked>;
+    std::make_shared<session>(std::move(stream), &group, std::move(handler), detail::unasked(), options)
         ->start();
 }
 
@@ -568,8 +552,8 @@ void serve(Stream stream, Handler handler, connection_group& group, const server
 template <class Stream, class Handler>
 void serve(Stream stream, const http_request& parsed, mutable_bytes leftover, Handler handler,
            connection_group& group, const server_options& options = {}) {
-    using session = detail::session<Stream, role::server, Handler, detail::untold>;
-    std::make_shared<session>(std::move(stream), &group, std::move(handler), detail::untold(), options)
+    using session = detail::session<Stream, role::server, Handler, detail::unasked>;
+    std::make_shared<session>(std::move(stream), &group, std::move(handler), detail::unasked(), options)
         ->start_with(parsed, leftover);
 }
 
@@ -577,7 +561,7 @@ void serve(Stream stream, const http_request& parsed, mutable_bytes leftover, Ha
 /// endpoints), agrees on TLS if it has it, asks. All of it within options.handshake_timeout. `opened(errc)` is called once, in the
 /// stream's executor: none when the connection is open, or why it never was. The views of `request` are needed only during the
 /// call. What TLS asks for (the server's name, its verification) is the stream's owner's to set before.
-template <class Stream, class Endpoints, class Handler, class Opened = detail::untold>
+template <class Stream, class Endpoints, class Handler, class Opened = detail::unasked>
 void connect(Stream stream, Endpoints where, Handler handler, const client_request& request,
              const client_options& options = {}, Opened opened = {}) {
     using session = detail::session<Stream, role::client, Handler, Opened>;
@@ -587,7 +571,7 @@ void connect(Stream stream, Endpoints where, Handler handler, const client_reque
 }
 
 /// The same on a stream that is connected.
-template <class Stream, class Handler, class Opened = detail::untold>
+template <class Stream, class Handler, class Opened = detail::unasked>
 void connect(Stream stream, Handler handler, const client_request& request,
              const client_options& options = {}, Opened opened = {}) {
     using session = detail::session<Stream, role::client, Handler, Opened>;
@@ -616,7 +600,7 @@ class listener : public std::enable_shared_from_this<listener<Acceptor, Factory,
     using executor = typename Acceptor::executor_type;
     using strand = net::strand<executor>;
     /// The connections' executors have the acceptor's type, where a strand fits into that.
-    using home = std::conditional_t<std::is_convertible_v<strand, executor>, executor, strand>;
+    using connection_executor = std::conditional_t<std::is_convertible_v<strand, executor>, executor, strand>;
 
 public:
     listener(Acceptor& from, connection_group& group, Factory make, const listen_options& options, Wrap wrap)
@@ -633,7 +617,7 @@ public:
             self->on_accepted(error, std::move(socket));
         };
         if (options_.strands) {
-            from_.async_accept(home(net::make_strand(from_.get_executor())), take);
+            from_.async_accept(connection_executor(net::make_strand(from_.get_executor())), take);
         } else {
             from_.async_accept(take);
         }
@@ -686,5 +670,4 @@ void accept(Acceptor& acceptor, connection_group& group, Factory make, const lis
     net::dispatch(acceptor.get_executor(), [made] { made->next(); });
 }
 
-} // inline namespace
-} // namespace wsolo::inline WSOLO_ABI::adapt::asio
+} // namespace wsolo::inline WSOLO_ABI::adapt::asio::inline WSOLO_ASIO_CHOICE

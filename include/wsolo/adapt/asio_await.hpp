@@ -21,15 +21,9 @@
 
 #include "../core/error.hpp"
 
-#if !defined(WSOLO_USE_BOOST_ASIO) && !__has_include(<asio.hpp>)
-#if !__has_include(<boost/asio.hpp>)
-#error                                                                                                       \
-    "wsolo/adapt/asio_await.hpp needs Asio: its own asio.hpp (1.22 or later), or Boost's boost/asio.hpp (1.74 or later)."
-#endif
-#define WSOLO_USE_BOOST_ASIO 1
-#endif
+#include "detail/asio_choice.hpp"
 
-#if defined(WSOLO_USE_BOOST_ASIO)
+#if WSOLO_ASIO_IS_BOOST
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/execution/context.hpp>
@@ -74,15 +68,7 @@
 #endif
 
 #if WSOLO_ASIO_AWAITS
-namespace wsolo::inline WSOLO_ABI::adapt::asio {
-
-#if defined(WSOLO_USE_BOOST_ASIO)
-inline namespace over_boost {
-namespace net = ::boost::asio;
-#else
-inline namespace over_asio {
-namespace net = ::asio;
-#endif
+namespace wsolo::inline WSOLO_ABI::adapt::asio::inline WSOLO_ASIO_CHOICE {
 
 namespace detail {
 
@@ -269,6 +255,5 @@ template <class Awaitable, class Token = net::use_awaitable_t<>>
     return net::async_initiate<Token, void(outcome)>(start, token, &what);
 }
 
-} // inline namespace
-} // namespace wsolo::inline WSOLO_ABI::adapt::asio
+} // namespace wsolo::inline WSOLO_ABI::adapt::asio::inline WSOLO_ASIO_CHOICE
 #endif // WSOLO_ASIO_AWAITS

@@ -3,8 +3,8 @@
 // Needs: uv.h (libuv 1.19 or later).
 //
 //     wsolo::connection_group everyone;
-//     wsolo::adapt::libuv::home home(loop);
-//     /* in uv_listen's callback */ wsolo::adapt::libuv::serve(listener, chat{}, home, everyone);
+//     wsolo::adapt::libuv::context context(loop);
+//     /* in uv_listen's callback */ wsolo::adapt::libuv::serve(listener, chat{}, context, everyone);
 //     uv_run(loop, UV_RUN_DEFAULT); // after uv_close(listener) and everyone.close_all(...): until the last one has left
 //
 // Laws of this file:
@@ -14,8 +14,8 @@
 //   uv_run() does not return before the last connection has left, and nothing is left to be closed then.
 // - What the socket takes at once is written from the writer's own bytes. When it is full, the next 4 KiB are copied for
 //   uv_write(), which can't be cancelled: so a write that is given up keeps no bytes of the writer's, and no end waits for it.
-// - All connections read into the home's one buffer, and only while they want to. Each has one timer, which moves rarely.
-// - libuv writes to sockets without a word to SIGPIPE, whose default ends the process: a home has it ignored where it is not
+// - All connections read into the context's one buffer, and only while they want to. Each has one timer, which moves rarely.
+// - libuv writes to sockets without a word to SIGPIPE, whose default ends the process: a context has it ignored where it is not
 //   handled.
 
 #include "../core/config.hpp"
@@ -43,7 +43,7 @@
 
 namespace wsolo::inline WSOLO_ABI::adapt::libuv {
 
-class home;
+class context;
 
 namespace detail {
 
@@ -53,13 +53,13 @@ class hub;
 struct entry;
 class wire;
 
-/// A connection's place among all.
-struct place : link {
-    explicit place(wire& whose) noexcept : of(&whose) {}
+/// A connection among all.
+struct member : link {
+    explicit member(wire& whose) noexcept : of(&whose) {}
     wire* of;
 };
 
-/// A connection's handles, and its writes. As a link it has its place in the hub's list of those that are owed a turn.
+/// A connection's handles, and its writes. As a link it is in the hub's list of those that are owed a turn.
 class wire : public link {
 public:
     virtual ~wire();
@@ -150,7 +150,7 @@ protected:
         static_cast<void>(uv_timer_start(&timer_, on_time, static_cast<std::uint64_t>(wait), 0));
     }
     void close_handles() noexcept {
-        place_.leave();
+        member_.leave();
         const auto on_closed = [](uv_handle_t* each) {
             auto* const self = static_cast<wire*>(each->data);
             if (--self->open_handles_ == 0) delete self;
@@ -171,20 +171,15 @@ private:
         char bytes[4096];
     };
 
-    void prepare(uv_handle_type type) noexcept {
-        uv_loop_t* const loop = timer_.loop;
-        // These answer 0, or are not told of a type that they don't know.
-        static_cast<void>(type == UV_NAMED_PIPE ? uv_pipe_init(loop, &handle_.pipe, 0)
-                                                : uv_tcp_init(loop, &handle_.tcp));
-        handle_.any.data = this;
-    }
+    /// Not before everything else is there: from here on cut() is the way out.
+    void prepare(uv_handle_type type) noexcept;
 
     [[nodiscard]] static uv_buf_t buffer_of(const_bytes part) noexcept {
         // libuv reads only; its buffers have no const form.
         auto* const begin = reinterpret_cast<char*>(const_cast<std::byte*>(part.data()));
         return uv_buf_init(begin, static_cast<unsigned>(part.size()));
     }
-    /// 0: `done` was told. UV_EAGAIN: there is no room.
+    /// 0: `done` was called. UV_EAGAIN: there is no room.
     [[nodiscard]] int try_write(std::span<const const_bytes> parts, write_done& done) noexcept {
         uv_buf_t buffers[max_parts];
         unsigned count = 0;
@@ -238,21 +233,21 @@ private:
     uv_timer_t timer_;
     uv_shutdown_t ending_;
     std::unique_ptr<stalled> stalled_;
-    place place_{*this};
+    member member_{*this};
     time_point armed_ = no_deadline;
     int open_handles_ = 2;
     bool is_reading_ = false;
 };
 
-/// The connections of a home. It is there from the first one until the last one's memory is gone.
+/// The connections of a context. It is there from the first one until the last one's memory is gone.
 class hub {
 public:
     /// nullptr: there is no memory, or no descriptor.
-    [[nodiscard]] static hub* open(home& owner, uv_loop_t* loop) noexcept {
+    [[nodiscard]] static hub* open(context& owner, uv_loop_t* loop) noexcept {
         auto* const fresh = new (std::nothrow) hub(owner);
         if (fresh == nullptr) return nullptr;
-        const auto on_bell = [](uv_async_t* bell) { static_cast<hub*>(bell->data)->give_turns(); };
-        if (uv_async_init(loop, &fresh->bell_, on_bell) == 0) return fresh;
+        const auto on_wake = [](uv_async_t* wake) { static_cast<hub*>(wake->data)->give_turns(); };
+        if (uv_async_init(loop, &fresh->wake_, on_wake) == 0) return fresh;
         delete fresh;
         return nullptr;
     }
@@ -261,8 +256,8 @@ public:
 
     // ---- the loop's
 
-    [[nodiscard]] uv_loop_t* loop() const noexcept { return bell_.loop; }
-    void enter(place& fresh) noexcept {
+    [[nodiscard]] uv_loop_t* loop() const noexcept { return wake_.loop; }
+    void enter(member& fresh) noexcept {
         ++count_;
         fresh.enter(all_);
     }
@@ -275,7 +270,7 @@ public:
     /// The owner goes, and all with it.
     void cut_all() noexcept {
         owner_ = nullptr;
-        while (!all_.is_alone()) static_cast<place*>(all_.next)->of->cut();
+        while (!all_.is_alone()) static_cast<member*>(all_.next)->of->cut();
     }
     /// For one read. Empty: there is no memory.
     [[nodiscard]] uv_buf_t buffer() noexcept;
@@ -283,7 +278,7 @@ public:
     // ---- any thread's
 
     void call(wire& whose) noexcept {
-        if (mark(whose)) uv_async_send(&bell_);
+        if (mark(whose)) uv_async_send(&wake_);
     }
     /// Has call() do nothing until forget(). False: it was called before.
     bool mark(wire& whose) noexcept {
@@ -300,7 +295,7 @@ public:
     }
 
 private:
-    explicit hub(home& owner) noexcept : owner_(&owner) { bell_.data = this; }
+    explicit hub(context& owner) noexcept : owner_(&owner) { wake_.data = this; }
     ~hub() = default;
 
     void give_turns() {
@@ -320,8 +315,8 @@ private:
         return first;
     }
 
-    uv_async_t bell_;
-    home* owner_;
+    uv_async_t wake_;
+    context* owner_;
     link all_;
     std::size_t count_ = 0;
     std::mutex lock_;
@@ -329,19 +324,24 @@ private:
     std::size_t owed_count_ = 0;
 };
 
-inline wire::wire(hub& of) noexcept : hub_(of) {
-    static_cast<void>(uv_timer_init(of.loop(), &timer_)); // it answers 0
-    timer_.data = this;
-    hub_.enter(place_);
-}
+inline wire::wire(hub& of) noexcept : hub_(of) { hub_.enter(member_); }
 inline wire::~wire() {
+    member_.leave();
     hub_.forget(*this); // the last that called for a turn is gone by now
     hub_.leave();
+}
+inline void wire::prepare(uv_handle_type type) noexcept {
+    uv_loop_t* const loop = hub_.loop();
+    // These answer 0, or can't be given a type that they don't know.
+    static_cast<void>(uv_timer_init(loop, &timer_));
+    static_cast<void>(type == UV_NAMED_PIPE ? uv_pipe_init(loop, &handle_.pipe, 0)
+                                            : uv_tcp_init(loop, &handle_.tcp));
+    timer_.data = handle_.any.data = this;
 }
 inline void wire::on_written(int status) {
     const std::unique_ptr<stalled> over = std::move(stalled_);
     if (over->done == nullptr) return;
-    // The turn follows here: nobody need wake the loop for it.
+    // The turn follows here: the loop need not be woken for it.
     hub_.mark(*this);
     write_done::adopt(over->done)(status == 0 ? io_result{io_status::ok, over->size, 0}
                                               : io_result{io_status::failed, 0, status});
@@ -354,10 +354,11 @@ inline void wire::lend_buffer(uv_handle_t* asks, std::size_t, uv_buf_t* into) {
 
 } // namespace detail
 
-/// What the connections of one loop share. Made and destroyed in the loop's thread; the loop outlives it.
-class home {
+/// What the connections of one loop share: a read buffer, and the way to wake the loop. Made and destroyed in the loop's thread;
+/// the loop outlives it.
+class context {
 public:
-    explicit home(uv_loop_t* loop) noexcept : loop_(loop) {
+    explicit context(uv_loop_t* loop) noexcept : loop_(loop) {
 #if !defined(_WIN32)
         struct sigaction now{};
         if (::sigaction(SIGPIPE, nullptr, &now) == 0 && now.sa_handler == SIG_DFL) {
@@ -366,11 +367,11 @@ public:
         }
 #endif
     }
-    home(const home&) = delete;
-    home& operator=(const home&) = delete;
+    context(const context&) = delete;
+    context& operator=(const context&) = delete;
     /// Cuts off what is left: no Close, no on_finished. The handlers are gone then; the handles are when the loop has turned.
     /// Not inside a handler.
-    ~home() {
+    ~context() {
         if (hub_ != nullptr) hub_->cut_all();
     }
 
@@ -390,13 +391,13 @@ namespace detail {
 inline void hub::close_if_empty() noexcept {
     if (count_ > 0) return;
     if (owner_ != nullptr) owner_->hub_ = nullptr;
-    uv_close(reinterpret_cast<uv_handle_t*>(&bell_),
-             [](uv_handle_t* bell) { delete static_cast<hub*>(bell->data); });
+    uv_close(reinterpret_cast<uv_handle_t*>(&wake_),
+             [](uv_handle_t* wake) { delete static_cast<hub*>(wake->data); });
 }
 inline uv_buf_t hub::buffer() noexcept {
     auto& kept = owner_->buffer_; // there are no reads without an owner
-    if (kept == nullptr) kept.reset(new (std::nothrow) char[home::buffer_size]);
-    return uv_buf_init(kept.get(), kept == nullptr ? 0 : home::buffer_size);
+    if (kept == nullptr) kept.reset(new (std::nothrow) char[context::buffer_size]);
+    return uv_buf_init(kept.get(), kept == nullptr ? 0 : context::buffer_size);
 }
 
 /// A connection that is served.
@@ -455,13 +456,16 @@ private:
 /// The way in.
 struct entry {
     template <class Handler, class Open, class... Request>
-    static errc serve(home& at, Handler handler, connection_group& everyone, const server_options& options,
+    static errc serve(context& at, Handler handler, connection_group& everyone, const server_options& options,
                       Open open, const Request&... request) {
         if (at.hub_ == nullptr) at.hub_ = hub::open(at, at.loop_);
         if (at.hub_ == nullptr) return errc::out_of_memory;
-        auto* const fresh = new (std::nothrow) session<Handler>(*at.hub_, std::move(handler), options);
-        if (fresh == nullptr) {
-            at.hub_->close_if_empty();
+        session<Handler>* fresh = nullptr;
+        const bool is_made = wsolo::detail::call_hook([&] { // libuv, which calls this, is C
+            fresh = new (std::nothrow) session<Handler>(*at.hub_, std::move(handler), options);
+        });
+        if (!is_made || fresh == nullptr) {
+            if (at.hub_ != nullptr) at.hub_->close_if_empty();
             return errc::out_of_memory;
         }
         if (open(static_cast<wire&>(*fresh)) != 0) {
@@ -477,10 +481,10 @@ struct entry {
 
 /// Serves one connection that came to `listener`, a TCP's or a pipe's, from its request to its end: to be called in uv_listen's
 /// callback when its status is 0. It becomes a member of `everyone` when it is open; if that has closed, it is answered by 503.
-/// Copies `options`. Errors: out_of_memory, of descriptors too: the connection still waits in the listener, which libuv
-/// does not ask again before it was taken; connection_lost: it was gone.
+/// Copies `options`. Errors: out_of_memory, also when the handler's move throws: the connection still waits in the listener,
+/// which libuv does not ask again before it was taken; connection_lost: it was gone.
 template <class Handler>
-[[nodiscard]] errc serve(uv_stream_t* listener, Handler handler, home& at, connection_group& everyone,
+[[nodiscard]] errc serve(uv_stream_t* listener, Handler handler, context& at, connection_group& everyone,
                          const server_options& options = {}) {
     return detail::entry::serve(at, std::move(handler), everyone, options,
                                 [&](detail::wire& fresh) { return fresh.open(*listener); });
@@ -492,7 +496,7 @@ template <class Handler>
 /// views are needed only during the call. Errors: as above; the stream is as it was then.
 template <class Handler>
 [[nodiscard]] errc serve(uv_stream_t* connected, const http_request& parsed, mutable_bytes leftover,
-                         Handler handler, home& at, connection_group& everyone,
+                         Handler handler, context& at, connection_group& everyone,
                          const server_options& options = {}) {
     return detail::entry::serve(
         at, std::move(handler), everyone, options,

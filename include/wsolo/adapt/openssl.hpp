@@ -14,7 +14,8 @@
 // - What OpenSSL has encrypted is taken: a record that did not fit is kept here, at most one of 16 KiB, and leaves before
 //   anything else. So the writer may put a PONG before the rest of a message, as it may on a socket.
 // - Its output ends by close_notify and then TCP's FIN. After it the peer is read to its end. A peer's stream that ends without
-//   its close_notify was cut off (errc::connection_lost), which matters unless its Close had come.
+//   its close_notify was cut off (errc::connection_lost), which matters unless its Close had come. (adapt/asio.hpp takes that for
+//   an end, because many peers leave close_notify out, and a WebSocket's Close says whether all has come.)
 // - A write that failed ends this side's output alone: what the peer had said before is still read.
 // - The TLS handshake is a part of the first reads, bounded by options.handshake_timeout. Renegotiation is refused.
 // - The descriptor becomes non-blocking. SIGPIPE is not raised, but where SSL_OP_ENABLE_KTLS is set: OpenSSL then writes by itself.
@@ -162,7 +163,7 @@ public:
                 has_read_ahead_ = false;
                 return {count > 0 ? poll::read_status::some : poll::read_status::not_now, count};
             }
-            if (count > 0) break; // the end is told next time
+            if (count > 0) break; // the next read says the end
             return {is_broken_ ? poll::read_status::failed : poll::read_status::end};
         }
         has_read_ahead_ = true;
@@ -172,10 +173,10 @@ public:
     [[nodiscard]] unsigned read_needs() const noexcept { return read_needs_; }
     [[nodiscard]] unsigned write_needs() const noexcept { return write_needs_; }
     [[nodiscard]] bool has_read_ahead() const noexcept { return has_read_ahead_; }
-    [[nodiscard]] bool has_unwritten() const noexcept { return kept_size_ > 0 || is_goodbye_owed_; }
+    [[nodiscard]] bool has_unwritten() const noexcept { return kept_size_ > 0 || owes_close_notify_; }
     void flush() noexcept {
         if (write_kept() == poll::read_status::not_now) return;
-        if (is_goodbye_owed_) say_goodbye();
+        if (owes_close_notify_) send_close_notify();
     }
 
     /// For what else OpenSSL knows: the peer's certificate, the protocol, the cipher.
@@ -256,10 +257,10 @@ private:
     }
 
     void end_output() noexcept {
-        is_goodbye_owed_ = true;
+        owes_close_notify_ = true;
         flush();
     }
-    void say_goodbye() noexcept {
+    void send_close_notify() noexcept {
         if (!is_broken_ && !is_output_broken_ && ::SSL_in_init(session_.get()) == 0) {
             ::ERR_clear_error();
             const int answer = ::SSL_shutdown(session_.get());
@@ -268,7 +269,7 @@ private:
                 return;
             }
         }
-        is_goodbye_owed_ = false;
+        owes_close_notify_ = false;
         socket_.end_output();
     }
 
@@ -279,7 +280,7 @@ private:
     unsigned read_needs_ = POLLIN;
     unsigned write_needs_ = POLLOUT;
     bool has_read_ahead_ = false;
-    bool is_goodbye_owed_ = false;
+    bool owes_close_notify_ = false;
     bool is_broken_ = false; ///< what the peer says can't be read any more
     bool is_output_broken_ = false;
 };

@@ -11,22 +11,16 @@
 //
 // Laws of this file:
 // - The connection is asio.hpp's, and runs in its stream's executor; the coroutine goes on in its own.
-// - The conversation owns the connection: when it goes, the connection is closed, or its opening comes to nothing. The other
-//   way round nothing dangles: after the connection's end each function says what ended it.
-// - Nothing waits for ever that could be cancelled, and a context that is destroyed takes both.
+// - The conversation owns the connection: when it goes, the connection is closed, or its opening comes to nothing.
+// - A conversation may outlive its connection: each function then says what ended it.
+// - Every wait may be cancelled. A context that is destroyed destroys the connection, and the coroutine that waits for it.
 
 #include "../endpoint/conversation.hpp"
 #include "asio.hpp"
 #include "asio_await.hpp"
 
 #if WSOLO_ASIO_AWAITS
-namespace wsolo::inline WSOLO_ABI::adapt::asio {
-
-#if defined(WSOLO_USE_BOOST_ASIO)
-inline namespace over_boost {
-#else
-inline namespace over_asio {
-#endif
+namespace wsolo::inline WSOLO_ABI::adapt::asio::inline WSOLO_ASIO_CHOICE {
 
 namespace detail {
 
@@ -227,6 +221,5 @@ private:
     std::shared_ptr<detail::talk> shared_ = std::make_shared<detail::talk>();
 };
 
-} // inline namespace
-} // namespace wsolo::inline WSOLO_ABI::adapt::asio
+} // namespace wsolo::inline WSOLO_ABI::adapt::asio::inline WSOLO_ASIO_CHOICE
 #endif // WSOLO_ASIO_AWAITS

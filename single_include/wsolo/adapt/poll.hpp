@@ -17,10 +17,10 @@
 //   thread's, as are a group's functions, and what an endpoint's handle() gives.
 // - A connection joins its group when it is open; once the group closes, a request is answered by 503. A handler that throws ends
 //   its own connection.
-// - Each connection is looked at for what it wants and no more; one that wants neither to read nor to write is taken out of the
-//   set, which would tell hang-ups unasked. None is destroyed inside its own callback.
+// - A descriptor is watched for what its connection wants. One that wants neither to read nor to write is not in the set, because
+//   epoll reports hang-ups always. No connection is destroyed inside its own callback.
 // - Running out of descriptors refuses the newest connection and nothing else: a spare one is given up for a moment to take it
-//   and close it. Left in the backlog it would make the loop spin.
+//   and close it. Left in the backlog it would make the loop spin. After any other error of accept() the listener pauses.
 // - The read buffer belongs to the loop: an idle connection has none, and after an idle second a loop has none either.
 // - A stream other than a plain socket (TLS: adapt/openssl.hpp) takes its place by the concept `stream`.
 
@@ -64,7 +64,8 @@ concept stream = requires(T& s, const T& asked, mutable_bytes into) {
     { asked.write_needs() } noexcept -> std::same_as<unsigned>;
     /// Bytes that were read from the descriptor, and not handed out yet: nothing tells that they are there.
     { asked.has_read_ahead() } noexcept -> std::same_as<bool>;
-    /// It took something, or was told to end its output, and the descriptor had no room: flush() when write_needs() is there.
+    /// It has taken something, or has been asked to end its output, and the descriptor had no room: flush() when write_needs()
+    /// is there.
     { asked.has_unwritten() } noexcept -> std::same_as<bool>;
     { s.flush() } noexcept;
 };
@@ -131,7 +132,7 @@ class wake_list;
 
 using adapt::detail::link;
 
-/// What a loop knows of a descriptor. As a link it has its place in the list of those that are owed a turn.
+/// What a loop knows of a descriptor. As a link it is in the list of those that are owed a turn.
 class watched : public link {
 public:
     watched(int number, wake_list& wakes) noexcept : descriptor(number), wakes_(wakes) {}
@@ -329,8 +330,8 @@ class basic_loop {
     using watched = detail::watched;
 
 public:
-    /// Takes a descriptor, two or three. That there were none is told by accept() and add().
-    basic_loop() noexcept : is_open_(set_.is_open() && bell_.descriptor >= 0 && watch(bell_, POLLIN)) {}
+    /// Takes one to three descriptors. Without them accept() and add() answer out_of_memory.
+    basic_loop() noexcept : is_open_(set_.is_open() && waker_.descriptor >= 0 && watch(waker_, POLLIN)) {}
     basic_loop(const basic_loop&) = delete;
     basic_loop& operator=(const basic_loop&) = delete;
     /// Cuts off what is left: no Close, no on_finished. No other thread may be in wake() or stop_accepting().
@@ -346,8 +347,8 @@ public:
     [[nodiscard]] errc accept(int listening, connection_group& everyone, Make make,
                               const server_options& options = {}, Wrap wrap = {}) {
         owned_descriptor owned(listening);
-        auto* const fresh = new (std::nothrow)
-            door<Make, Wrap>(*this, std::move(owned), everyone, std::move(make), options, std::move(wrap));
+        auto* const fresh = new (std::nothrow) listener<Make, Wrap>(
+            *this, std::move(owned), everyone, std::move(make), options, std::move(wrap));
         const errc answer = enter(fresh);
         if (answer != errc::none || fresh->interest != 0) return answer;
         if (fresh->is_gone) return errc::closed;
@@ -408,9 +409,9 @@ private:
     static constexpr unsigned broken = POLLERR | POLLHUP | POLLNVAL;
     static constexpr duration idle = std::chrono::seconds(1);
 
-    class bell final : public watched {
+    class waker final : public watched {
     public:
-        explicit bell(detail::wake_list& wakes) noexcept
+        explicit waker(detail::wake_list& wakes) noexcept
             : watched(wakes.descriptor(), wakes), wakes_(wakes) {}
         void on_events(unsigned) override { wakes_.clear(); }
         void on_turn() override {}
@@ -506,10 +507,10 @@ private:
     // ---- a listener
 
     template <class Make, class Wrap>
-    class door final : public watched {
+    class listener final : public watched {
     public:
-        door(basic_loop& loop, owned_descriptor listening, connection_group& everyone, Make make,
-             const server_options& options, Wrap wrap)
+        listener(basic_loop& loop, owned_descriptor listening, connection_group& everyone, Make make,
+                 const server_options& options, Wrap wrap)
             : watched(listening.get(), loop.wakes_),
               loop_(loop),
               listening_(std::move(listening)),
@@ -532,16 +533,16 @@ private:
                     }));
                 } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
                     return;
-                } else if (errno != ECONNABORTED && errno != EINTR && errno != EPROTO && !refuse_one()) {
-                    static_cast<void>(loop_.watch(*this, 0)); // a pause
-                    return loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
+                } else if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) {
+                    continue; // that one is gone, and the next one may be there
+                } else if (!is_shortage(errno) || !refuse_one()) {
+                    return rest();
                 }
             }
         }
         void on_turn() override {
             if (loop_.stop_is_told_) return loop_.retire(*this);
-            if (!loop_.watch(*this, POLLIN))
-                loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
+            if (!loop_.watch(*this, POLLIN)) rest();
         }
 
     private:
@@ -559,6 +560,14 @@ private:
             if (fresh.get() >= 0) ::fcntl(fresh.get(), F_SETFD, FD_CLOEXEC);
             return fresh;
 #endif
+        }
+        /// Those that connect wait in the backlog.
+        void rest() noexcept {
+            static_cast<void>(loop_.watch(*this, 0));
+            loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
+        }
+        static bool is_shortage(int error) noexcept {
+            return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
         }
         /// No descriptor or memory for it: takes it with the spare one, and closes it.
         bool refuse_one() noexcept {
@@ -596,9 +605,9 @@ private:
     }
     void call_at(watched& which, time_point at) noexcept {
         if (which.due == at) return;
-        auto place = all_.extract({which.due, &which}); // so that no memory is needed
-        place.value().first = which.due = at;
-        all_.insert(std::move(place));
+        auto node = all_.extract({which.due, &which}); // so that no memory is needed
+        node.value().first = which.due = at;
+        all_.insert(std::move(node));
     }
     /// Destroyed at the turn's end, because it may be in a call of its own.
     void retire(watched& which) noexcept {
@@ -636,7 +645,7 @@ private:
     }
 
     detail::wake_list wakes_;
-    bell bell_{wakes_};
+    waker waker_{wakes_};
     Set set_;
     std::set<std::pair<time_point, watched*>> all_; ///< by when they are due
     watched* gone_ = nullptr;

@@ -1,5 +1,5 @@
 // Would catch: a wake-up that is lost, bytes that leave twice, in another order or not at all where a socket is full, a write
-// that is given up and still holds up the end, a handle or memory that is used after it went, a loop that doesn't end, a home
+// that is given up and still holds up the end, a handle or memory that is used after it went, a loop that doesn't end, a context
 // that goes before its connections and leaves a handler behind.
 
 #include <support/blocking_client.hpp>
@@ -81,7 +81,7 @@ class server {
 public:
     explicit server(wsolo::server_options how = quick()) : options(how) {
         REQUIRE(uv_loop_init(&loop) == 0);
-        home.emplace(&loop);
+        context.emplace(&loop);
         REQUIRE(uv_async_init(&loop, &bell_,
                               [](uv_async_t* bell) { static_cast<server*>(bell->data)->on_bell(); }) == 0);
         bell_.data = this;
@@ -96,7 +96,7 @@ public:
             close_own();
             uv_run(&loop, UV_RUN_DEFAULT);
         }
-        home.reset();
+        context.reset();
         uv_run(&loop, UV_RUN_DEFAULT);
         CHECK(uv_loop_close(&loop) == 0); // every handle is closed
         CHECK(log.alive == 0);
@@ -145,7 +145,7 @@ public:
     wsolo::server_options options;
     record log;
     wsolo::connection_group everyone;
-    std::optional<wsolo::adapt::libuv::home> home;
+    std::optional<wsolo::adapt::libuv::context> context;
     std::atomic<int> refused{0};
     std::thread thread;
 
@@ -155,7 +155,8 @@ private:
         is_listening_ = true;
         door_.any.data = this;
         serve_ = [this, make](uv_stream_t* from) {
-            if (wsolo::adapt::libuv::serve(from, make(), *home, everyone, options) != errc::none) ++refused;
+            if (wsolo::adapt::libuv::serve(from, make(), *context, everyone, options) != errc::none)
+                ++refused;
         };
         REQUIRE(uv_listen(&door_.stream, 64, [](uv_stream_t* from, int status) {
                     if (status == 0) static_cast<server*>(from->data)->serve_(from);
@@ -395,7 +396,7 @@ TEST_CASE("libuv: a turn that is asked for at the very end finds no connection",
     }
 }
 
-TEST_CASE("libuv: a home that goes takes its connections with it", "[adapt][libuv]") {
+TEST_CASE("libuv: a context that goes takes its connections with it", "[adapt][libuv]") {
     server at;
     at.options.writing.timeouts.write = 1h;
     std::atomic<int> made{0};
@@ -410,7 +411,7 @@ TEST_CASE("libuv: a home that goes takes its connections with it", "[adapt][libu
     while (made != 3) std::this_thread::sleep_for(1ms);
     std::atomic<int> left{-1};
     at.in_loop([&] {
-        at.home.reset();
+        at.context.reset();
         left = at.log.alive.load();
     });
     CHECK(idle.hear(1).empty());
@@ -436,10 +437,56 @@ TEST_CASE("libuv: a connection that is not there is refused", "[adapt][libuv]") 
     at.listen([&] { return echoing(at.log); });
     uv_tcp_t none;
     REQUIRE(uv_tcp_init(&at.loop, &none) == 0);
-    CHECK(wsolo::adapt::libuv::serve(reinterpret_cast<uv_stream_t*>(&none), echoing(at.log), *at.home,
+    CHECK(wsolo::adapt::libuv::serve(reinterpret_cast<uv_stream_t*>(&none), echoing(at.log), *at.context,
                                      at.everyone) == errc::connection_lost);
     uv_close(reinterpret_cast<uv_handle_t*>(&none), nullptr);
 }
+
+#if WSOLO_HAS_EXCEPTIONS
+namespace {
+
+/// Throws in its second move, which is the connection's.
+struct immovable : counted {
+    explicit immovable(record& in) : counted(in) {}
+    immovable(immovable&& other) noexcept(false) : counted(std::move(other)), moves(other.moves + 1) {
+        if (moves == 2) throw std::bad_alloc();
+    }
+    errc on_message(auto&, wsolo::message&&) { return errc::none; }
+    int moves = 0;
+};
+
+} // namespace
+
+TEST_CASE("libuv: a handler that can't be moved leaves nothing in the loop, and the others served",
+          "[adapt][libuv]") {
+    server at;
+    at.listen([&] { return echoing(at.log); });
+    const bool is_first = GENERATE(true, false); // there are others, or none
+    uv_tcp_t none;
+    REQUIRE(uv_tcp_init(&at.loop, &none) == 0);
+    std::optional<client> a;
+    if (!is_first) {
+        at.start();
+        a.emplace(at.connect());
+        a->shake_hands();
+    }
+    std::atomic<int> answer{-1};
+    at.in_loop([&] {
+        const errc refused = wsolo::adapt::libuv::serve(reinterpret_cast<uv_stream_t*>(&none),
+                                                        immovable(at.log), *at.context, at.everyone);
+        uv_close(reinterpret_cast<uv_handle_t*>(&none), nullptr);
+        answer = static_cast<int>(refused);
+    });
+    if (is_first) at.start();
+    while (answer < 0) std::this_thread::sleep_for(1ms);
+    CHECK(answer == static_cast<int>(errc::out_of_memory));
+    if (is_first) {
+        a.emplace(at.connect());
+        a->shake_hands();
+    }
+    a->check_echo("goes on");
+}
+#endif
 
 TEST_CASE("libuv: a stream whose request another server has read is taken over", "[adapt][libuv]") {
     server at;
@@ -458,7 +505,7 @@ TEST_CASE("libuv: a stream whose request another server has read is taken over",
     REQUIRE(wsolo::adapt::libuv::serve(
                 reinterpret_cast<uv_stream_t*>(&theirs),
                 {.method = "GET", .target = "/", .version = wsolo::http_version::v1_1, .fields = fields},
-                std::as_writable_bytes(std::span(rest)), echoing(at.log), *at.home,
+                std::as_writable_bytes(std::span(rest)), echoing(at.log), *at.context,
                 at.everyone) == errc::none);
     uv_close(reinterpret_cast<uv_handle_t*>(&theirs), nullptr);
     at.start();
@@ -468,7 +515,7 @@ TEST_CASE("libuv: a stream whose request another server has read is taken over",
     peer.close_in_order();
 }
 
-TEST_CASE("libuv: a home keeps SIGPIPE from ending the process, and no one's handler from SIGPIPE",
+TEST_CASE("libuv: a context keeps SIGPIPE from ending the process, and no one's handler from SIGPIPE",
           "[adapt][libuv]") {
     struct sigaction before{};
     ::sigaction(SIGPIPE, nullptr, &before);
@@ -476,12 +523,12 @@ TEST_CASE("libuv: a home keeps SIGPIPE from ending the process, and no one's han
     REQUIRE(uv_loop_init(&loop) == 0);
     struct sigaction now{};
     std::signal(SIGPIPE, SIG_DFL);
-    { const wsolo::adapt::libuv::home home(&loop); }
+    { const wsolo::adapt::libuv::context context(&loop); }
     ::sigaction(SIGPIPE, nullptr, &now);
     CHECK(now.sa_handler == SIG_IGN);
     const auto handles = [](int) {};
     std::signal(SIGPIPE, handles);
-    { const wsolo::adapt::libuv::home home(&loop); }
+    { const wsolo::adapt::libuv::context context(&loop); }
     ::sigaction(SIGPIPE, nullptr, &now);
     CHECK(now.sa_handler == static_cast<void (*)(int)>(handles));
     ::sigaction(SIGPIPE, &before, nullptr);

@@ -25,6 +25,16 @@ using steady = std::chrono::steady_clock;
 namespace sockets = wsolo::adapt::poll;
 
 #if defined(__linux__)
+#include <sys/syscall.h>
+
+/// What the next calls of accept4() fail with, before they reach the system; 0: they do not.
+static std::atomic<int> accept_fails{0};
+static std::atomic<int> accept_fails_times{0};
+extern "C" int accept4(int fd, sockaddr* whose, socklen_t* size, int flags) {
+    if (const int error = accept_fails; error != 0 && accept_fails_times-- > 0) return errno = error, -1;
+    return static_cast<int>(::syscall(SYS_accept4, fd, whose, size, flags));
+}
+
 #define BOTH_SETS sockets::epoll_set, sockets::poll_set
 #else
 #define BOTH_SETS sockets::poll_set
@@ -323,6 +333,49 @@ TEMPLATE_TEST_CASE("not even a spare descriptor: the listener pauses, and goes o
     early.check_echo("at last");
     of.stop();
 }
+
+#if defined(__linux__)
+TEMPLATE_TEST_CASE("an accept that fails closes a client only for want of descriptors or memory",
+                   "[adapt][poll]", BOTH_SETS) {
+    running<TestType> of;
+    listening_socket door;
+    REQUIRE(of.loop.accept(door.fd, of.everyone, [] { return echoing{}; }, quick()) == errc::none);
+    const auto connect_while = [&](int error) {
+        accept_fails_times = 1;
+        accept_fails = error;
+        client made = door.connect();
+        while (accept_fails_times > 0) REQUIRE(of.loop.turn(1s));
+        accept_fails = 0;
+        return made;
+    };
+    std::vector<client> refused;
+    for (const int error : {EMFILE, ENFILE, ENOMEM, ENOBUFS}) refused.push_back(connect_while(error));
+    std::vector<client> kept; // their accept failed once, for a reason that is none of theirs
+    for (const int error : {EINTR, ECONNABORTED, EPROTO, ENETDOWN, EHOSTUNREACH, ENOPROTOOPT, EPERM})
+        kept.push_back(connect_while(error));
+    of.start();
+    for (const client& each : refused) CHECK(each.hear(1).empty());
+    for (const client& each : kept) each.shake_hands();
+    of.stop();
+}
+
+TEMPLATE_TEST_CASE("a listener whose accept fails for ever pauses", "[adapt][poll]", BOTH_SETS) {
+    running<TestType> of;
+    listening_socket door;
+    REQUIRE(of.loop.accept(door.fd, of.everyone, [] { return echoing{}; }, quick()) == errc::none);
+    client waits = door.connect();
+    accept_fails_times = 1'000'000;
+    accept_fails = ENETDOWN;
+    for (int i = 0; i < 3; ++i) REQUIRE(of.loop.turn(0s));
+    const auto began = steady::now();
+    REQUIRE(of.loop.turn(20ms));
+    CHECK(steady::now() - began >= 20ms);
+    accept_fails = 0;
+    of.start();
+    waits.shake_hands();
+    of.stop();
+}
+#endif
 
 namespace {
 
