@@ -2,12 +2,14 @@
 // What a server is told on its command line, and what it says: one line for each thing that happened, a word and then name=value
 // pairs, on standard output, for people and scripts alike.
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <cstdio>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -18,41 +20,33 @@ struct option {
     std::variant<bool*, std::uint16_t*, std::uint32_t*, std::size_t*, std::chrono::milliseconds*> into;
 };
 
-inline bool read_value(std::string_view text, std::integral auto& into) {
+// Takes the value of an option, if it has one, from what is left.
+inline bool take_value(std::span<char*>&, bool& into) { return into = true; }
+inline bool take_value(std::span<char*>& left, std::integral auto& into) {
+    if (left.empty()) return false;
+    const std::string_view text = left.front();
+    left = left.subspan(1);
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into);
     return error == std::errc() && end == text.data() + text.size();
 }
-inline bool read_value(std::string_view text, std::chrono::milliseconds& into) {
+inline bool take_value(std::span<char*>& left, std::chrono::milliseconds& into) {
     std::uint32_t count = 0;
-    if (!read_value(text, count)) return false;
+    const bool is_taken = take_value(left, count);
     into = std::chrono::milliseconds(count);
-    return true;
+    return is_taken;
 }
 
 /// False: there was one that is not `known`, or has no fitting value, and the names were printed.
 inline bool read_options(int count, char** given, std::initializer_list<option> known) {
-    const auto read = [&](const option& which, int& at) {
-        if (auto* const* flag = std::get_if<bool*>(&which.into)) return **flag = true;
-        const auto value = [&](auto* into) {
-            if constexpr (std::same_as<decltype(into), bool*>)
-                return false;
-            else
-                return ++at < count && read_value(given[at], *into);
-        };
-        return std::visit(value, which.into);
-    };
-    for (int at = 1; at < count; ++at) {
-        bool is_read = false;
-        for (const option& each : known)
-            if (each.name == given[at]) {
-                is_read = read(each, at);
-                break;
-            }
-        if (is_read) continue;
+    std::span<char*> left(given, static_cast<std::size_t>(count));
+    for (left = left.subspan(1); !left.empty();) {
+        const auto* const found = std::ranges::find(known, left.front(), &option::name);
+        left = left.subspan(1);
+        if (found != known.end() &&
+            std::visit([&](auto* into) { return take_value(left, *into); }, found->into))
+            continue;
         std::fputs("options:", stderr);
-        for (const option& each : known)
-            std::fprintf(stderr, " %.*s%s", static_cast<int>(each.name.size()), each.name.data(),
-                         std::holds_alternative<bool*>(each.into) ? "" : " N");
+        for (const option& each : known) std::fprintf(stderr, " %s", each.name.data());
         std::fputc('\n', stderr);
         return false;
     }
