@@ -52,13 +52,16 @@ bool serve(const options& how) {
     const auto make = [&home](const wsolo::adapt::poll::arrival& who) {
         return echoing{&home, ntohs(reinterpret_cast<const sockaddr_in&>(who.address).sin_port)};
     };
+    std::uint16_t port = how.port;
+    const int listening = listen_in_silence(port);
     const auto accept = [&](auto work) {
-        return loop.accept(listen_on(how.port), everyone, make, how.of_a_connection(),
-                           wsolo::adapt::poll::plain{}, work);
+        return loop.accept(listening, everyone, make, how.of_a_connection(), wsolo::adapt::poll::plain{},
+                           work);
     };
     const wsolo::errc refused =
         how.threads == 0 ? accept(wsolo::in_the_loop{}) : accept(in_a_pool{&handling});
     if (refused != wsolo::errc::none) return false;
+    say_listening(port); // everything is open now: the soak counts descriptors from here on
     signals.call([&] {
         loop.stop_accepting();
         static_cast<void>(
