@@ -19,7 +19,7 @@ int poll_timeout(wsolo::time_point until) {
 
 } // namespace
 
-conversation::conversation(loop::descriptor socket, const url& to, mode how)
+conversation::conversation(descriptor socket, const url& to, mode how)
     : socket_(std::move(socket)),
       mode_(how),
       input_is_over_(how != mode::talk),

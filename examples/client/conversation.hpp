@@ -6,7 +6,7 @@
 // - Nothing that is typed leaves before the handshake is over.
 // - End of standard input begins the closing handshake; what the server still has to say is printed.
 
-#include "loop/descriptor.hpp"
+#include "descriptor.hpp"
 #include "url.hpp"
 
 #include <wsolo/adapt/posix.hpp>
@@ -23,7 +23,7 @@ enum class mode : std::uint8_t {
 class conversation {
 public:
     /// `socket`: connected, and not blocking.
-    conversation(loop::descriptor socket, const url& to, mode how);
+    conversation(descriptor socket, const url& to, mode how);
 
     /// Until the connection has ended. Returns how.
     wsolo::ending run();
@@ -49,7 +49,7 @@ private:
     void send_line(std::string_view line);
     [[nodiscard]] bool wants_input() const noexcept;
 
-    loop::descriptor socket_;
+    descriptor socket_;
     mode mode_;
     bool is_due_ = false;
     bool input_is_over_;

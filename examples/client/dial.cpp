@@ -13,8 +13,6 @@
 namespace client {
 namespace {
 
-using loop::descriptor;
-
 void wait_until_writable(int socket, wsolo::time_point deadline) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());

@@ -1,7 +1,7 @@
 #pragma once
 // From a URL to a connected socket.
 
-#include "loop/descriptor.hpp"
+#include "descriptor.hpp"
 #include "url.hpp"
 
 #include <wsolo/core/time.hpp>
@@ -9,6 +9,6 @@
 namespace client {
 
 /// Not blocking. Throws std::system_error, or std::runtime_error where the name is not known.
-[[nodiscard]] loop::descriptor dial(const url& to, wsolo::time_point deadline);
+[[nodiscard]] descriptor dial(const url& to, wsolo::time_point deadline);
 
 } // namespace client

@@ -10,8 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/// The descriptor; says so on standard output. Ends the program if the port is not to be had.
-inline int listen_on(std::uint16_t port) {
+/// The descriptor. Port 0 becomes the one that the system chose. Ends the program if the port is not to be had.
+inline int listen_in_silence(std::uint16_t& port) {
     const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
     const int on = 1;
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -26,7 +26,14 @@ inline int listen_on(std::uint16_t port) {
         std::perror("listen");
         std::exit(1);
     }
-    say_listening(ntohs(where.sin_port));
+    port = ntohs(where.sin_port);
+    return fd;
+}
+
+/// The same, and says so on standard output.
+inline int listen_on(std::uint16_t port) {
+    const int fd = listen_in_silence(port);
+    say_listening(port);
     return fd;
 }
 

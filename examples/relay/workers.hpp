@@ -4,31 +4,75 @@
 // Laws of this file:
 // - A message that a connection did not accept is the worker's still: it is offered again in the next round,
 //   so each connection gets each worker's messages complete and in order, or is closed.
-// - No worker ever waits for a connection.
+// - No worker ever waits for a connection, and none is called under the lock.
+// - A worker may come once more to a feed that was removed; what it then sends is refused by the connection's writer.
 
-#include "loop/roster.hpp"
 #include "message.hpp"
 #include "options.hpp"
 
 #include <array>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 namespace relay {
 
-using loop::roster;
+/// What one connection is pushed.
+class feed {
+public:
+    /// One turn of one worker's: calls `send` for each message until it says no.
+    void push(unsigned worker, const options& how, auto send) {
+        std::size_t& next = progress_[worker];
+        for (unsigned i = 0; i < how.burst && (how.messages == 0 || next < how.messages); ++i) {
+            if (!send(make_message(worker, next))) return;
+            ++next;
+        }
+    }
 
-/// How far each worker has come with one connection. Each element is touched by its own worker only.
-using feed_progress = std::array<std::uint64_t, max_workers>;
+private:
+    std::array<std::size_t, max_workers> progress_{}; ///< each element is touched by its own worker only
+};
 
-/// `Connection` has a feed_progress `progress`, a `bool push_text(std::string_view)`, and a `begin_burst()`
-/// whose result lives as long as one burst.
-template <class Connection>
+/// Those who are pushed to. Any thread.
+class audience {
+public:
+    /// Gives a connection one worker's turn.
+    using turn = std::function<void(unsigned worker)>;
+    using seat = std::shared_ptr<turn>;
+
+    [[nodiscard]] seat add(turn fresh) {
+        auto taken = std::make_shared<turn>(std::move(fresh));
+        const std::scoped_lock hold(lock_);
+        seats_.push_back(taken);
+        return taken;
+    }
+    void remove(const seat& gone) {
+        const std::scoped_lock hold(lock_);
+        std::erase(seats_, gone);
+    }
+    [[nodiscard]] std::vector<seat> present() const {
+        const std::scoped_lock hold(lock_);
+        return seats_;
+    }
+
+private:
+    mutable std::mutex lock_;
+    std::vector<seat> seats_;
+};
+
 class workers {
 public:
-    workers(const roster<Connection>& audience, const options& how) : audience_(audience), how_(how) {
-        for (unsigned worker = 0; worker < how.workers; ++worker) {
-            threads_.emplace_back([this, worker](const std::stop_token& stop) { work(worker, stop); });
-        }
+    workers(const audience& to, const options& how) {
+        for (unsigned worker = 0; worker < how.workers; ++worker)
+            threads_.emplace_back([&to, worker, pace = how.pace](const std::stop_token& stop) {
+                while (!stop.stop_requested()) {
+                    for (const audience::seat& each : to.present()) (*each)(worker);
+                    std::this_thread::sleep_for(pace);
+                }
+            });
     }
 
     /// Returns when every worker has ended.
@@ -38,27 +82,6 @@ public:
     }
 
 private:
-    void work(unsigned worker, const std::stop_token& stop) {
-        std::vector<typename roster<Connection>::pointer> present;
-        while (!stop.stop_requested()) {
-            audience_.copy_to(present);
-            for (const auto& connection : present) push_some(*connection, worker);
-            present.clear(); // keeps nobody alive while it sleeps
-            std::this_thread::sleep_for(how_.pace);
-        }
-    }
-
-    void push_some(Connection& to, unsigned worker) {
-        std::uint64_t& next = to.progress[worker];
-        [[maybe_unused]] const auto burst = to.begin_burst();
-        for (unsigned i = 0; i < how_.burst && (how_.messages == 0 || next < how_.messages); ++i) {
-            if (!to.push_text(make_message(worker, next))) return;
-            ++next;
-        }
-    }
-
-    const roster<Connection>& audience_;
-    const options how_;
     std::vector<std::jthread> threads_;
 };
 

@@ -15371,6 +15371,7 @@ public:
     opening_state state = opening_state::asking;
     bool is_writing = false;
     bool input_is_over = false;
+    bool is_told = false; ///< its handler, that it ended
 
 private:
     void write() {
@@ -15469,6 +15470,7 @@ WSOLO_DETECT_MEMBER(on_request)
 WSOLO_DETECT_MEMBER(on_response)
 WSOLO_DETECT_MEMBER(on_upgraded)
 WSOLO_DETECT_MEMBER(on_upgrade)
+WSOLO_DETECT_MEMBER(on_not_opened)
 #undef WSOLO_DETECT_MEMBER
 // clang-format on
 
@@ -15481,6 +15483,8 @@ concept has_on_response = requires(Handler& h, const upgrade_response& answer, e
 };
 template <class Handler, class Endpoint>
 concept has_on_upgraded = requires(Handler& h, Endpoint& e) { h.on_upgraded(e); };
+template <class Handler>
+concept has_on_not_opened = requires(Handler& h, errc why, int status) { h.on_not_opened(why, status); };
 
 /// Refuses a handler whose hooks would not be called.
 template <class Handler, class Endpoint>
@@ -15496,6 +15500,8 @@ consteval void check_opening_hooks() noexcept {
     }
     static_assert(!names_on_upgraded<Handler>() || has_on_upgraded<Handler, Endpoint>,
                   "on_upgraded is called as on_upgraded(endpoint&)");
+    static_assert(!names_on_not_opened<Handler>() || has_on_not_opened<Handler>,
+                  "on_not_opened is called as on_not_opened(errc why, int status)");
     static_assert(!names_on_upgrade<Handler>(), "a connection knows no on_upgrade: on_upgraded is the name");
 }
 
@@ -16722,20 +16728,15 @@ private:
     }
 
     void pump(time_point now) {
-        if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
+        if (writer_is_over_) return give_room(true); // a reply may be counted after the last one was written
+        if (!std::exchange(write_is_due_, false)) return;
         replies_.mark(out_);
         const pump_result left = out_.pump();
         is_blocked_ = !ends_later && left.status == pump_status::blocked;
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if constexpr (ends_later) bound_cancelled(left.status == pump_status::blocked, now);
         // Where other threads send replies what is idle now may not be.
-        const bool is_idle = handles_here && left.status == pump_status::idle;
-        if (is_idle || out_.queued_frames() == 0) replies_.clear();
-        if (replies_.take_room()) {
-            const in_the_turn inside(*this);
-            messages_.inbox().rouse();
-            work_is_due_ = true; // what was kept is read on
-        }
+        give_room(handles_here && left.status == pump_status::idle);
         tell_room();
         if (left.status != pump_status::finished) return;
         writer_is_over_ = true;
@@ -16749,7 +16750,15 @@ private:
             end_.on_output_over(how == end_of_write::drained, now);
         }
         ending_.blame(report.reason);
-        replies_.clear();
+        give_room(true);
+    }
+    /// To messages that are held back for unsent replies.
+    void give_room(bool is_idle) {
+        if (is_idle || out_.queued_frames() == 0) replies_.clear();
+        if (!replies_.take_room()) return;
+        const in_the_turn inside(*this);
+        messages_.inbox().rouse();
+        work_is_due_ = true; // what was kept is read on
     }
 
     /// A write that was cancelled and stands all the same is ended by the disconnect(), at once if all is aborted.
@@ -17021,7 +17030,17 @@ private:
         if (common.state == detail::opening_state::refused) common.end.on_discarded(rest.size());
         if (common.step()) return open(rest);
         if (!common.keep(rest)) static_cast<void>(common.step());
-        return common.wants();
+        const endpoint_wants wants = common.wants();
+        if (wants.finished) tell_not_opened();
+        return wants;
+    }
+    void tell_not_opened() {
+        if constexpr (detail::has_on_not_opened<decltype(parts::handler)>) {
+            auto& common = opening_->common;
+            if (std::exchange(common.is_told, true)) return;
+            static_cast<void>(
+                detail::call_hook([&] { common.parts.handler.on_not_opened(common.reason, common.status); }));
+        }
     }
 
     endpoint_wants open(mutable_bytes rest) {
@@ -17153,8 +17172,10 @@ private:
 ///     on_upgraded(endpoint& e)
 ///         Once, when the connection is open.
 ///
-/// A connection that was never open calls no other hook: how_it_ended() and status() tell its owner what became of it. The
-/// handler is moved once, before on_upgraded.
+///     on_not_opened(errc why, int status)
+///         Instead, once, last: it ended without having been open. What how_it_ended().reason and status() say.
+///
+/// A connection that was never open calls no other hook. The handler is moved once, before on_upgraded.
 template <any_transport Transport, schedule_hook Schedule, class Handler, class Side = client_side<>,
           class Work = in_the_loop, class Traits = std_blocking_traits>
 class client_connection
@@ -17294,8 +17315,10 @@ private:
 ///     on_upgraded(endpoint& e)
 ///         Once, when the connection is open: what it sends follows the 101.
 ///
-/// A connection that was never open calls no other hook: how_it_ended() and status() tell its owner what became of it. The
-/// handler is moved once, before on_upgraded.
+///     on_not_opened(errc why, int status)
+///         Instead, once, last: it ended without having been open. What how_it_ended().reason and status() say.
+///
+/// A connection that was never open calls no other hook. The handler is moved once, before on_upgraded.
 template <any_transport Transport, schedule_hook Schedule, class Handler, class Work = in_the_loop,
           class Traits = std_blocking_traits>
 class server_connection

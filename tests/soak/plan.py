@@ -163,7 +163,7 @@ def break_handshake(dice, port):
             (request(port, Sec_WebSocket_Key="c2hvcnQ="), 400),
             (request(port, Host=None), 400),
             (request(port, method="POST"), 405),
-            (request(port, version="HTTP/1.0"), 505),
+            (request(port, version="HTTP/1.0"), 426),  # a plain request: RFC 9110 §7.8
             (request(port, line_end="\n"), 400),
             (request(port, X_Long="x" * 20_000), 431),
             (request(port, **{f"X_{at}": "x" for at in range(1000)}), 431),

@@ -17,6 +17,7 @@ struct connection_log : endpoint_log {
     std::string greeting; ///< sent when the connection is open, unless empty
     int asked = 0;
     int opened = 0;
+    std::vector<std::pair<errc, int>> not_opened;
 };
 
 /// Sends back what it gets.
@@ -31,6 +32,7 @@ struct connection_handler {
         if (!log->greeting.empty()) CHECK(e.send_text(log->greeting) == errc::none);
     }
     void on_finished(auto&, const wsolo::ending& how) const { log->endings.push_back(how); }
+    void on_not_opened(errc why, int status) const { log->not_opened.emplace_back(why, status); }
 };
 struct server_handler : connection_handler {
     void on_request(const wsolo::upgrade_request& asked, wsolo::http_reply& reply) const {
@@ -77,12 +79,20 @@ using client_of = wsolo::client_connection<Transport, counted_schedule, client_h
 template <class Connection>
 struct driven_connection {
     const wsolo::endpoint_wants& receive(std::string bytes) {
-        return wants = whole->receive(std::as_writable_bytes(std::span(bytes)));
+        return see(whole->receive(std::as_writable_bytes(std::span(bytes))));
     }
-    const wsolo::endpoint_wants& end_of_input(errc why = errc::none) {
-        return wants = whole->end_of_input(why);
+    const wsolo::endpoint_wants& end_of_input(errc why = errc::none) { return see(whole->end_of_input(why)); }
+    const wsolo::endpoint_wants& run() { return see(whole->run()); }
+    /// A handler is told of each end once, in one of two ways.
+    const wsolo::endpoint_wants& see(const wsolo::endpoint_wants& now) {
+        wants = now;
+        const bool was_open = whole->opened() != nullptr;
+        REQUIRE(log.not_opened.size() == (now.finished && !was_open ? 1 : 0));
+        REQUIRE(log.endings.size() == (now.finished && was_open ? 1 : 0));
+        if (now.finished && !was_open)
+            REQUIRE(log.not_opened[0] == std::pair(whole->how_it_ended().reason, whole->status()));
+        return wants;
     }
-    const wsolo::endpoint_wants& run() { return wants = whole->run(); }
 
     connection_log log;
     wsolo::endpoint_wants wants;

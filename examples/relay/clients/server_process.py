@@ -22,12 +22,13 @@ class ServerProcess:
             text=True,
             preexec_fn=limit if descriptors else None,
         )
+        first = self.process.stdout.readline()
+        if not first.startswith("listening on "):
+            raise RuntimeError(f"{binary} does not listen: {first}")
+        self.host, port = first.split()[-1].split(":")
+        self.port = int(port)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        address = self.wait_for("listening")
-        if address is None:
-            raise RuntimeError(f"{binary} does not listen")
-        self.host, self.port = address["host"], int(address["port"])
 
     def __enter__(self):
         return self

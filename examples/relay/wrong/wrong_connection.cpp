@@ -1,16 +1,16 @@
 #include "wrong_connection.hpp"
 
-#include "loop/report.hpp"
-
 #include <wsolo/frame/header.hpp>
 #include <wsolo/handshake/upgrade.hpp>
 
 #include <array>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace relay {
 
-using loop::report_line;
 namespace {
 
 // What preemption between the two writes does now and then, it does here each time, so that the demo need
@@ -18,6 +18,13 @@ namespace {
 void be_preempted() { std::this_thread::sleep_for(std::chrono::microseconds(50)); }
 
 } // namespace
+
+wrong_connection::wrong_connection(int socket, std::uint16_t port) noexcept : socket_(socket), port_(port) {
+    const int on = 1;
+    ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+wrong_connection::~wrong_connection() { ::close(socket_); }
 
 bool wrong_connection::push_text(std::string_view text) {
     const std::scoped_lock hold(text_lock_);
@@ -37,7 +44,7 @@ bool wrong_connection::write_frame(wsolo::opcode op, wsolo::const_bytes payload)
 bool wrong_connection::write_all(wsolo::const_bytes bytes) {
     while (!bytes.empty()) {
         ++write_calls_;
-        const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (sent <= 0) return open_ = false;
         bytes = bytes.subspan(static_cast<std::size_t>(sent));
     }
@@ -48,7 +55,7 @@ bool wrong_connection::greet() {
     std::array<std::byte, 4096> buffer;
     wsolo::server_handshake handshake;
     while (handshake.status() == wsolo::handshake_status::need_more) {
-        const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+        const ssize_t count = ::recv(socket_, buffer.data(), buffer.size(), 0);
         if (count <= 0) return false;
         wsolo::mutable_bytes received = wsolo::mutable_bytes(buffer).first(static_cast<std::size_t>(count));
         handshake.feed(received);
@@ -64,11 +71,11 @@ void wrong_connection::serve() {
     write_calls_ = 0; // the handshake's is not a frame's
     std::array<std::byte, 4096> buffer;
     for (bool more = true; more;) {
-        const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+        const ssize_t count = ::recv(socket_, buffer.data(), buffer.size(), 0);
         more = count > 0 && take(wsolo::mutable_bytes(buffer).first(static_cast<std::size_t>(count)));
     }
     open_ = false;
-    ::shutdown(socket_.get(), SHUT_RDWR);
+    ::shutdown(socket_, SHUT_RDWR);
 }
 
 bool wrong_connection::take(wsolo::mutable_bytes received) {

@@ -7,8 +7,7 @@
 // - The threads that send text take a lock around the two, so they do respect each other. The reader answers
 //   a PING on the spot, without it: "it is only a control frame".
 
-#include "loop/descriptor.hpp"
-#include "workers.hpp"
+#include "../workers.hpp"
 
 #include <wsolo/session/reader.hpp>
 
@@ -17,19 +16,16 @@
 
 namespace relay {
 
-using loop::descriptor;
-
 class wrong_connection {
 public:
-    wrong_connection(descriptor socket, std::uint16_t port) noexcept
-        : socket_(std::move(socket)), port_(port) {}
+    /// Owns the socket.
+    wrong_connection(int socket, std::uint16_t port) noexcept;
+    wrong_connection(const wrong_connection&) = delete;
+    wrong_connection& operator=(const wrong_connection&) = delete;
+    ~wrong_connection();
 
     /// Any worker.
     bool push_text(std::string_view text);
-    struct no_burst {};
-    no_burst begin_burst() { return {}; }
-    /// Each worker's own.
-    feed_progress progress{};
 
     /// Shakes hands; false when that fails. Blocking.
     bool greet();
@@ -42,7 +38,7 @@ private:
     bool write_frame(wsolo::opcode op, wsolo::const_bytes payload);
     bool write_all(wsolo::const_bytes bytes);
 
-    descriptor socket_;
+    int socket_;
     std::uint16_t port_;
     wsolo::server_reader in_;
     std::mutex text_lock_;

@@ -148,7 +148,17 @@ private:
         if (common.state == detail::opening_state::refused) common.end.on_discarded(rest.size());
         if (common.step()) return open(rest);
         if (!common.keep(rest)) static_cast<void>(common.step());
-        return common.wants();
+        const endpoint_wants wants = common.wants();
+        if (wants.finished) tell_not_opened();
+        return wants;
+    }
+    void tell_not_opened() {
+        if constexpr (detail::has_on_not_opened<decltype(parts::handler)>) {
+            auto& common = opening_->common;
+            if (std::exchange(common.is_told, true)) return;
+            static_cast<void>(
+                detail::call_hook([&] { common.parts.handler.on_not_opened(common.reason, common.status); }));
+        }
     }
 
     endpoint_wants open(mutable_bytes rest) {

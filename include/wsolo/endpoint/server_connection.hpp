@@ -106,8 +106,10 @@ private:
 ///     on_upgraded(endpoint& e)
 ///         Once, when the connection is open: what it sends follows the 101.
 ///
-/// A connection that was never open calls no other hook: how_it_ended() and status() tell its owner what became of it. The
-/// handler is moved once, before on_upgraded.
+///     on_not_opened(errc why, int status)
+///         Instead, once, last: it ended without having been open. What how_it_ended().reason and status() say.
+///
+/// A connection that was never open calls no other hook. The handler is moved once, before on_upgraded.
 template <any_transport Transport, schedule_hook Schedule, class Handler, class Work = in_the_loop,
           class Traits = std_blocking_traits>
 class server_connection

@@ -13,8 +13,9 @@
 //     const wsolo::ending how = wsolo::adapt::poll::serve(fd, chat{}, everyone);   // in a thread of its own
 //
 // Laws of this file:
-// - A loop is one thread's, the one that calls run() or turn(): every handler runs in it. wake() and stop_accepting() are any
-//   thread's, as are a group's functions, and what an endpoint's handle() gives.
+// - A loop is one thread's, the one that calls run() or turn(): every hook runs in it, and every handler, unless `work` has
+//   others do that. wake() and stop_accepting() are any thread's, as are a group's functions, and what an endpoint's handle()
+//   gives.
 // - A connection joins its group when it is open; once the group closes, a request is answered by 503. A handler that throws ends
 //   its own connection.
 // - A descriptor is watched for what its connection wants. One that wants neither to read nor to write is not in the set, because
@@ -103,6 +104,12 @@ struct plain {
 /// Another server has read and judged a connection's request (judge()), and answered it by 101 (accept_answer()).
 struct already_upgraded {
     mutable_bytes leftover; ///< what it read after the request; needed only during the call
+};
+
+/// Who came to a listener, for its handler's factory.
+struct arrival {
+    int descriptor = -1;        ///< to look at
+    sockaddr_storage address{}; ///< the peer's, as accept() told it
 };
 
 // ---- what a loop waits with
@@ -340,15 +347,16 @@ public:
         bury();
     }
 
-    /// Serves each connection that comes to `listening`, with a handler that `make` makes. The descriptor is the loop's from now
-    /// on, whatever the answer. `everyone`, and what `wrap` knows, must outlive the loop. Errors: closed after
-    /// stop_accepting(); out_of_memory, of descriptors too.
-    template <class Make, class Wrap = plain>
+    /// Serves each connection that comes to `listening`, with a handler that `make` makes: make(), or
+    /// make(const arrival&). The descriptor is the loop's from now on, whatever the answer. `everyone`, and what `wrap` and
+    /// `work` know, must outlive the loop. With `work`, an endpoint's hook, messages are handled in other threads. Errors:
+    /// closed after stop_accepting(); out_of_memory, of descriptors too.
+    template <class Make, class Wrap = plain, class Work = in_the_loop>
     [[nodiscard]] errc accept(int listening, connection_group& everyone, Make make,
-                              const server_options& options = {}, Wrap wrap = {}) {
+                              const server_options& options = {}, Wrap wrap = {}, Work work = {}) {
         owned_descriptor owned(listening);
-        auto* const fresh = new (std::nothrow) listener<Make, Wrap>(
-            *this, std::move(owned), everyone, std::move(make), options, std::move(wrap));
+        auto* const fresh = new (std::nothrow) listener<Make, Wrap, Work>(
+            *this, std::move(owned), everyone, std::move(make), options, std::move(wrap), std::move(work));
         const errc answer = enter(fresh);
         if (answer != errc::none || fresh->interest != 0) return answer;
         if (fresh->is_gone) return errc::closed;
@@ -357,11 +365,11 @@ public:
     }
 
     /// Serves a connected socket, from its request on. As accept() otherwise.
-    template <class Handler, class Wrap = plain>
+    template <class Handler, class Wrap = plain, class Work = in_the_loop>
     [[nodiscard]] errc add(int connected, Handler handler, connection_group& everyone,
-                           const server_options& options = {}, Wrap wrap = {}) {
+                           const server_options& options = {}, Wrap wrap = {}, Work work = {}) {
         owned_descriptor owned(connected);
-        return add(connected, std::move(owned), std::move(handler), everyone, options, wrap, nullptr);
+        return add(connected, std::move(owned), std::move(handler), everyone, options, wrap, work, nullptr);
     }
 
     /// Turns until nothing is left: no listener, no connection.
@@ -428,20 +436,21 @@ private:
         bool operator()() const noexcept { return wakes->call(*whose), true; }
     };
 
-    template <class Handler, class Stream>
+    template <class Handler, class Stream, class Work>
     class peer final : public watched {
         using transport = decltype(std::declval<Stream&>().writing_end());
 
     public:
         template <class Wrap>
         peer(basic_loop& loop, int number, owned_descriptor owned, Handler&& handler,
-             connection_group& everyone, const server_options& options, Wrap& wrap, ending* report)
+             connection_group& everyone, const server_options& options, Wrap& wrap, const Work& work,
+             ending* report)
             : watched(number, loop.wakes_),
               loop_(loop),
               owned_(std::move(owned)),
               report_(report),
               stream_(wrap(number)),
-              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this}, std::move(handler), options) {
+              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this}, std::move(handler), options, work) {
             if (ws_.join(everyone) != errc::none) wants_ = ws_.close(); // it closes
         }
 
@@ -486,19 +495,19 @@ private:
         ending* report_;
         Stream stream_;
         endpoint_wants wants_;
-        server_connection<transport, wake_hook, Handler> ws_;
+        server_connection<transport, wake_hook, Handler, Work> ws_;
     };
 
-    template <class Handler, class Wrap>
+    template <class Handler, class Wrap, class Work>
     errc add(int number, owned_descriptor owned, Handler handler, connection_group& everyone,
-             const server_options& options, Wrap& wrap, ending* report,
+             const server_options& options, Wrap& wrap, const Work& work, ending* report,
              std::optional<already_upgraded> upgraded = std::nullopt) {
         using stream_type = decltype(wrap(number));
         static_assert(stream<stream_type>);
         const int on = 1; // the writer gathers frames itself; Nagle would only delay the last one
         ::setsockopt(number, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        auto* const fresh = new (std::nothrow) peer<Handler, stream_type>(
-            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, report);
+        auto* const fresh = new (std::nothrow) peer<Handler, stream_type, Work>(
+            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, work, report);
         const errc answer = enter(fresh);
         if (answer == errc::none && upgraded && !fresh->is_gone) fresh->take_upgraded(upgraded->leftover);
         return answer;
@@ -506,30 +515,31 @@ private:
 
     // ---- a listener
 
-    template <class Make, class Wrap>
+    template <class Make, class Wrap, class Work>
     class listener final : public watched {
     public:
         listener(basic_loop& loop, owned_descriptor listening, connection_group& everyone, Make make,
-                 const server_options& options, Wrap wrap)
+             const server_options& options, Wrap wrap, Work work)
             : watched(listening.get(), loop.wakes_),
               loop_(loop),
               listening_(std::move(listening)),
               everyone_(everyone),
               make_(std::move(make)),
               options_(options),
-              wrap_(std::move(wrap)) {
+              wrap_(std::move(wrap)),
+              work_(std::move(work)) {
             ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
         }
 
         void on_events(unsigned) override {
             for (int left = 64; left > 0; --left) {
-                owned_descriptor fresh = take_one();
+                arrival who;
+                owned_descriptor fresh = take_one(who);
                 if (fresh.get() >= 0) {
                     static_cast<void>(wsolo::detail::call_hook([&] { // a handler may fail to be made
-                        auto handler = make_();
-                        const int number = fresh.get();
-                        static_cast<void>(loop_.add(number, std::move(fresh), std::move(handler), everyone_,
-                                                    options_, wrap_, nullptr));
+                        auto handler = handler_for(who);
+                        static_cast<void>(loop_.add(who.descriptor, std::move(fresh), std::move(handler),
+                                                    everyone_, options_, wrap_, work_, nullptr));
                     }));
                 } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
                     return;
@@ -548,18 +558,27 @@ private:
     private:
         static constexpr duration pause = std::chrono::milliseconds(100);
 
+        auto handler_for([[maybe_unused]] const arrival& who) {
+            if constexpr (std::invocable<Make&, const arrival&>) {
+                return make_(who);
+            } else {
+                return make_();
+            }
+        }
         static owned_descriptor open_spare() noexcept {
             return owned_descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
         }
         /// Negative: errno says why.
-        owned_descriptor take_one() noexcept {
+        owned_descriptor take_one(arrival& who) noexcept {
+            auto* const address = reinterpret_cast<sockaddr*>(&who.address);
+            socklen_t size = sizeof who.address;
 #if defined(__linux__)
-            return owned_descriptor(::accept4(descriptor, nullptr, nullptr, SOCK_CLOEXEC));
+            who.descriptor = ::accept4(descriptor, address, &size, SOCK_CLOEXEC);
 #else
-            owned_descriptor fresh(::accept(descriptor, nullptr, nullptr));
-            if (fresh.get() >= 0) ::fcntl(fresh.get(), F_SETFD, FD_CLOEXEC);
-            return fresh;
+            who.descriptor = ::accept(descriptor, address, &size);
+            if (who.descriptor >= 0) ::fcntl(who.descriptor, F_SETFD, FD_CLOEXEC);
 #endif
+            return owned_descriptor(who.descriptor);
         }
         /// Those that connect wait in the backlog.
         void rest() noexcept {
@@ -572,7 +591,8 @@ private:
         /// No descriptor or memory for it: takes it with the spare one, and closes it.
         bool refuse_one() noexcept {
             spare_.close();
-            const bool took_one = take_one().get() >= 0;
+            arrival who;
+            const bool took_one = take_one(who).get() >= 0;
             spare_ = open_spare();
             return took_one;
         }
@@ -584,6 +604,7 @@ private:
         Make make_;
         const server_options options_;
         Wrap wrap_;
+        [[no_unique_address]] Work work_;
     };
 
     // ---- all of them
@@ -671,8 +692,8 @@ ending serve(int connected, std::optional<already_upgraded> upgraded, Handler ha
     basic_loop<poll_set> alone;
     ending how;
     using none = wsolo::adapt::poll::detail::owned_descriptor; // it is borrowed
-    const errc refused =
-        alone.add(connected, none(), std::move(handler), everyone, options, wrap, &how, upgraded);
+    const errc refused = alone.add(connected, none(), std::move(handler), everyone, options, wrap,
+                                   in_the_loop{}, &how, upgraded);
     if (refused != errc::none) how.reason = refused;
     alone.run();
     return how;

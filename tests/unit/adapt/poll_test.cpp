@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <csignal>
 #include <functional>
+#include <future>
 #include <stdexcept>
 #include <string>
 #include <sys/resource.h>
@@ -254,6 +255,79 @@ TEMPLATE_TEST_CASE("stop_accepting() ends listeners and requests, and run() when
     CHECK_FALSE(is_open(door.fd));
     listening_socket another;
     CHECK(of.loop.accept(another.fd, of.everyone, [] { return echoing{}; }) == errc::closed);
+}
+
+TEMPLATE_TEST_CASE("a factory may look at who came, also at one who has left again", "[adapt][poll]",
+                   BOTH_SETS) {
+    running<TestType> of;
+    listening_socket door;
+    std::vector<std::uint16_t> ports;
+    bool was_open = true;
+    const auto make = [&](const sockets::arrival& who) {
+        was_open = was_open && is_open(who.descriptor);
+        REQUIRE(who.address.ss_family == AF_INET);
+        ports.push_back(reinterpret_cast<const sockaddr_in&>(who.address).sin_port);
+        return echoing{};
+    };
+    REQUIRE(of.loop.accept(door.fd, of.everyone, make, quick()) == errc::none);
+    std::vector<std::uint16_t> theirs;
+    for (const bool resets : {true, false, true}) {
+        const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+        REQUIRE(::connect(fd, door.address(), sizeof door.where) == 0);
+        sockaddr_in mine{};
+        socklen_t size = sizeof mine;
+        REQUIRE(::getsockname(fd, reinterpret_cast<sockaddr*>(&mine), &size) == 0);
+        theirs.push_back(mine.sin_port);
+        const linger at_once{resets ? 1 : 0, 0};
+        ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        ::close(fd);
+    }
+    of.loop.turn(1h);
+    CHECK(ports == theirs);
+    CHECK(was_open);
+    of.stop();
+    of.start();
+}
+
+TEMPLATE_TEST_CASE("messages are handled where `work` says, and the loop goes on meanwhile", "[adapt][poll]",
+                   BOTH_SETS) {
+    std::vector<std::thread> workers;
+    std::mutex lock;
+    const auto work = [&](auto whom) {
+        const std::scoped_lock hold(lock);
+        workers.emplace_back([whom] {
+            if (const auto live = whom.try_use()) live->work();
+        });
+    };
+    std::promise<void> go_on;
+    const auto handler = [gate = go_on.get_future().share()](auto& ws, wsolo::message&& got) {
+        if (got.text() == "hello") gate.wait(); // no loop could do that
+        return ws.send(got);
+    };
+    {
+        running<TestType> of;
+        listening_socket door;
+        const auto make = [&] { return handler; };
+        REQUIRE(of.loop.accept(door.fd, of.everyone, make, quick(), sockets::plain{}, work) == errc::none);
+        const socket_pair fresh;
+        REQUIRE(of.loop.add(fresh.ends[0], handler, of.everyone, quick(), sockets::plain{}, work) ==
+                errc::none);
+        of.start();
+        client peers[] = {client(fresh.ends[1]), door.connect()};
+        for (const client& each : peers) {
+            each.shake_hands();
+            each.say(client::text("hello") + client::text("?", '\x89'));
+            CHECK(each.hear(3) == "\x8a\x01?"); // although "hello" is being handled
+        }
+        go_on.set_value();
+        for (client& each : peers) {
+            CHECK(each.hear(7) == client::unmasked("hello"));
+            each.close_in_order();
+            each.hang_up();
+        }
+        of.stop();
+    }
+    for (std::thread& each : workers) each.join();
 }
 
 TEMPLATE_TEST_CASE("who comes too late for the group is sent away", "[adapt][poll]", BOTH_SETS) {

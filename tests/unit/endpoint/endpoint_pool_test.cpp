@@ -163,6 +163,30 @@ TEMPLATE_TEST_CASE("a loop that writes a reply before it is counted has the rest
     CHECK(f.sent() == sent_frames{{text_op, "more than may wait"}, {text_op, "the rest"}});
 }
 
+TEMPLATE_TEST_CASE("a loop that writes a reply and the end before it is counted has the rest handled",
+                   "[endpoint][pool]", server, client) {
+    auto options = pooled<TestType>::quiet();
+    options.max_unsent = 1;
+    pooled<TestType> f(options);
+    f.log.on_message = [&f](const wsolo::message& received) { return f.whole->send_text(received.text()); };
+    f.receive(f.text("more than may wait") + f.text("the rest"));
+    f.log.on_scheduled = [&f, is_first = true]() mutable {
+        if (std::exchange(is_first, false)) CHECK(f.whole->close() == errc::none); // a third thread's
+        f.run();
+    };
+    const auto pool = [&f] {
+        while (std::exchange(f.log.work_asked, 0) != 0) f.whole->work();
+    };
+    pool();
+    CHECK(f.sent() == sent_frames{{text_op, "more than may wait"}, {close_op, "\x03\xe8"}});
+    CHECK(f.log.messages.size() == 2);
+    f.receive(f.close_frame());
+    pool();
+    f.end_of_input();
+    REQUIRE(f.wants.finished); // there is nothing to wait for
+    CHECK(f.log.endings[0].reason == errc::none);
+}
+
 TEMPLATE_TEST_CASE("destroying it asks nobody for anything", "[endpoint][pool]", server, client) {
     pooled<TestType> f;
     f.receive(f.text("1"));

@@ -154,6 +154,7 @@ public:
     opening_state state = opening_state::asking;
     bool is_writing = false;
     bool input_is_over = false;
+    bool is_told = false; ///< its handler, that it ended
 
 private:
     void write() {

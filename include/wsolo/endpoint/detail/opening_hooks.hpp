@@ -20,6 +20,7 @@ WSOLO_DETECT_MEMBER(on_request)
 WSOLO_DETECT_MEMBER(on_response)
 WSOLO_DETECT_MEMBER(on_upgraded)
 WSOLO_DETECT_MEMBER(on_upgrade)
+WSOLO_DETECT_MEMBER(on_not_opened)
 #undef WSOLO_DETECT_MEMBER
 // clang-format on
 
@@ -32,6 +33,8 @@ concept has_on_response = requires(Handler& h, const upgrade_response& answer, e
 };
 template <class Handler, class Endpoint>
 concept has_on_upgraded = requires(Handler& h, Endpoint& e) { h.on_upgraded(e); };
+template <class Handler>
+concept has_on_not_opened = requires(Handler& h, errc why, int status) { h.on_not_opened(why, status); };
 
 /// Refuses a handler whose hooks would not be called.
 template <class Handler, class Endpoint>
@@ -47,6 +50,8 @@ consteval void check_opening_hooks() noexcept {
     }
     static_assert(!names_on_upgraded<Handler>() || has_on_upgraded<Handler, Endpoint>,
                   "on_upgraded is called as on_upgraded(endpoint&)");
+    static_assert(!names_on_not_opened<Handler>() || has_on_not_opened<Handler>,
+                  "on_not_opened is called as on_not_opened(errc why, int status)");
     static_assert(!names_on_upgrade<Handler>(), "a connection knows no on_upgrade: on_upgraded is the name");
 }
 

@@ -1,7 +1,7 @@
 #pragma once
-// A transport around a transport: wsolo's socket, with its system calls counted.
+// A stream around a stream: the loop's plain socket, with its system calls that write counted.
 
-#include <wsolo/adapt/posix.hpp>
+#include <wsolo/adapt/poll.hpp>
 
 #include <cstdint>
 
@@ -9,11 +9,10 @@ namespace relay {
 
 class counted_socket {
 public:
-    /// `calls` is written by the thread that pumps, and must outlive the connection.
-    counted_socket(int socket, std::uint64_t& calls) noexcept : socket_(socket), calls_(&calls) {}
+    explicit counted_socket(int socket) noexcept : socket_(socket) {}
 
     wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point deadline) noexcept {
-        ++*calls_;
+        ++calls;
         return socket_.write(parts, deadline);
     }
     void finish(wsolo::end_of_write why) noexcept { socket_.finish(why); }
@@ -21,11 +20,24 @@ public:
     void disconnect() noexcept { socket_.disconnect(); }
     [[nodiscard]] std::size_t unsent() const noexcept { return socket_.unsent(); }
 
+    std::uint64_t calls = 0;
+
 private:
     wsolo::adapt::posix_socket socket_;
-    std::uint64_t* calls_;
 };
 
 static_assert(wsolo::transport<counted_socket> && wsolo::byte_stream<counted_socket>);
+
+/// Reads as it does, and writes through a counted_socket.
+class counted_stream : public wsolo::adapt::poll::plain_stream {
+public:
+    explicit counted_stream(int socket) noexcept : plain_stream(socket), socket_(socket) {}
+    [[nodiscard]] counted_socket writing_end() const noexcept { return counted_socket(socket_); }
+
+private:
+    int socket_;
+};
+
+static_assert(wsolo::adapt::poll::stream<counted_stream>);
 
 } // namespace relay

@@ -4,7 +4,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace loop {
+namespace client {
 
 class descriptor {
 public:
@@ -30,4 +30,4 @@ private:
     int number_ = -1;
 };
 
-} // namespace loop
+} // namespace client
