@@ -16,6 +16,7 @@ import check_compile_fail
 import check_fresh_clock
 import check_layers
 import check_length
+import check_links
 import check_mirror
 import check_mutants
 import check_readme
@@ -94,6 +95,7 @@ class Sound(House):
         self.assertEqual(check_length.judge(self.root), ([], []))
         self.assertEqual(amalgamate.stale_files(self.root, amalgamate.generate(self.root)), [])
         self.assertEqual(check_readme.problems_of(self.root, self.root / "work", COMPILER), ([], 1))
+        self.assertEqual(check_links.problems_of(self.root)[0], [])
 
 
 class Layers(House):
@@ -319,6 +321,19 @@ class Readme(House):
         self.one(self.judge(whole), "does not compile")
         self.write("tests/readme/part.cpp", "#if __has_include(<not/here.hpp>)\n@WHOLE@\n#endif\n")
         self.assertEqual(self.judge(whole), [])
+
+
+class Links(House):
+    def judge(self, text: str) -> List[str]:
+        self.write("docs/page.md", text)
+        return check_links.problems_of(self.root)[0]
+
+    def test_verdicts(self) -> None:
+        self.one(self.judge("one\n[over two\nlines](nowhere.md)\n"), "docs/page.md:3", "nowhere.md leads nowhere")
+        self.one(self.judge("![a picture](../images/gone.png)\n"), "leads nowhere")
+        self.one(self.judge("# One `thing`, two\n[x](#one-thing-to)\n"), "page.md has no heading #one-thing-to")
+        self.assertEqual(self.judge("# One `thing`, two\n[x](#one-thing-two) [y](../README.md) [z](https://e.org/x)\n"), [])
+        self.assertEqual(self.judge("# A\n# A\n[x](page.md#a-1)\n```\n[x](nowhere.md)\n```\n`[](y) (z)`\n"), [])
 
 
 if __name__ == "__main__":
