@@ -37,6 +37,7 @@ public:
         std::swap(capacity_, other.capacity_);
     }
 
+    /// The bytes, and how many there are, and fit, before it grows. A pointer is good until the buffer grows or is moved from.
     [[nodiscard]] std::byte* data() noexcept { return data_; }
     [[nodiscard]] const std::byte* data() const noexcept { return data_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }

@@ -17,6 +17,7 @@ public:
     constexpr unmasked_bytes() noexcept = default;
     constexpr explicit unmasked_bytes(const_bytes bytes) noexcept : bytes_(bytes) {}
 
+    /// The view. It lives as long as the memory that it was read from.
     [[nodiscard]] constexpr const_bytes bytes() const noexcept { return bytes_; }
 
 private:

@@ -50,6 +50,7 @@ public:
     handshake_status feed(mutable_bytes& input) noexcept { return feed_any(input); }
     handshake_status feed(const_bytes& input) noexcept { return feed_any(input); }
 
+    /// Where it stands; `complete` and `failed` are final.
     [[nodiscard]] handshake_status status() const noexcept { return status_; }
     /// The broken rule once `failed`, errc::none before.
     [[nodiscard]] errc error() const noexcept { return error_; }

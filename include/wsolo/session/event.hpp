@@ -28,6 +28,7 @@ struct event_access;
 /// A few words; copies are views of the same bytes. Not thread-safe while the reader goes on.
 class event {
 public:
+    /// Which of the functions below has something to say.
     [[nodiscard]] event_kind kind() const noexcept { return kind_; }
     /// A whole message.
     [[nodiscard]] bool is_message() const noexcept { return kind_ == event_kind::message; }

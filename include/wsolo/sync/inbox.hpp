@@ -37,6 +37,7 @@ enum class inbox_status : std::uint8_t {
 
 /// `messages`: how many this call handled.
 struct inbox_drain {
+    /// Why it returned, and how many messages it handled.
     inbox_status status = inbox_status::idle;
     std::size_t messages = 0;
 };

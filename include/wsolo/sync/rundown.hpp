@@ -27,6 +27,7 @@ class basic_rundown {
 public:
     using traits = Traits;
     using time_point = typename Traits::clock::time_point;
+    /// For a wait that has no bound.
     static constexpr time_point no_deadline = (time_point::max)();
 
     class guard;
@@ -68,6 +69,7 @@ public:
         return (before & closed) == 0;
     }
 
+    /// Whether close() was called: nothing enters any more.
     [[nodiscard]] bool is_closed() const noexcept {
         return (word_.load(std::memory_order_acquire) & closed) != 0;
     }
