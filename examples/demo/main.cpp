@@ -1,4 +1,4 @@
-// The demo's page, and behind it the scene: two servers to choose from, many peers, and what they see.
+// The demo's page, and the scene that it shows: two servers to choose from, many peers, and what they see.
 
 #include "page.hpp"
 #include "scene.hpp"

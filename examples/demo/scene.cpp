@@ -165,6 +165,7 @@ void scene::begin_end(bool is_deploy) {
     end_began_ = clock::now();
     if (is_deploy) tell("Deploy: the server is told to end.");
     ending_ = std::async(std::launch::async, [this, old = ended_, is_deploy] {
+        if (!is_deploy) peers_.drop_all(); // the visitor's doing, and no part of what is shown
         const end_report how = old->stop(is_deploy);
         // The peers read what is on its way, and see their end.
         for (int i = is_deploy ? 60 : 20; i > 0 && peers_.connected() > 0; --i)

@@ -12,7 +12,7 @@
 namespace demo {
 namespace {
 
-// What preemption between the two writes does now and then, it does here each time, so that nobody has to wait for it.
+// What preemption between the two writes does now and then, it does here each time, so that no visitor has to wait for it.
 void be_preempted() { std::this_thread::sleep_for(std::chrono::microseconds(20)); }
 
 } // namespace

@@ -177,12 +177,14 @@ class Check:
         self.browser.wait_for("document.readyState === 'complete' && last !== null")
         for words in ("connections 48", "rate 100", "slow 16", "server wsolo"):
             self.browser.value(f"say('{words}')")
-        self.browser.wait_for("$('n-skipped').textContent !== '0' && samples.length > 60", 60)
+        self.browser.wait_for("$('n-skipped').textContent !== '0' && samples.length > 40", 60)
+        generation = self.browser.value("last.generation")
+        self.browser.value("say('deploy now')")
+        self.browser.wait_for(f"last.generation > {generation} && last.ending === null && steady > 24", 40)
         self.browser.value("say('server wrong')")
-        self.browser.wait_for("sums.wrong.torn > 12 && samples.length > 140", 40)
+        self.browser.wait_for("last.server === 'wrong' && sums.wrong.torn > 12 && steady > 44", 40)
         self.browser.value("say('server wsolo')")
-        self.browser.wait_for("last.server === 'wsolo' && samples.length > 200", 40)
-        self.browser.wait_for("steady > 16 && last.backlog > 30000")
+        self.browser.wait_for("last.server === 'wsolo' && steady > 24 && last.backlog > 40000", 40)
         to.write_bytes(self.browser.screenshot())
         print(f"== {to}: {to.stat().st_size} bytes")
 

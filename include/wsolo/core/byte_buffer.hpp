@@ -77,7 +77,7 @@ public:
         return tail;
     }
 
-    /// Copies `bytes` behind the contents. False when there is no memory; the contents stay.
+    /// Copies `bytes` to the end of the contents. False when there is no memory; the contents stay.
     [[nodiscard]] bool append(const_bytes bytes) noexcept {
         if (bytes.empty()) return true;
         std::byte* tail = extend(bytes.size());

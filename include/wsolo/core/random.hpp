@@ -3,7 +3,7 @@
 // so the provided source is a ChaCha20 generator seeded by the system, and there is no weaker default.
 //
 // Laws of this file:
-// - Randomness is an argument: whoever masks is handed a key source.
+// - Randomness is an argument: the code that masks is handed a key source.
 // - A block of keystream is used once and wiped as it is handed out; the generator's key is replaced at every
 //   refill, so that a later look at the memory does not reveal earlier keys ("fast key erasure").
 // - After fork() parent and child hold the same state: the child calls reseed(), or makes a source of its
@@ -42,7 +42,7 @@ concept key_source = requires(Source& source) {
     { source.next_key() } noexcept -> std::same_as<masking_key>;
 };
 
-/// A key source with a single key in it, for a single frame: whoever draws the key and whoever masks with it
+/// A key source with a single key in it, for a single frame: the thread that draws the key and the one that masks with it
 /// need not be the same.
 class one_key {
 public:

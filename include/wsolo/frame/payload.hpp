@@ -4,7 +4,7 @@
 //
 // Laws of this file:
 // - Neither type converts to the other, nor does a plain span convert to either.
-// - Both are views: the bytes belong to whoever was given them, and must outlive the view.
+// - Both are views: the bytes belong to the caller, and must outlive the view.
 
 #include "../core/bytes.hpp"
 #include "../core/random.hpp"

@@ -5,7 +5,7 @@
 // Laws of this file:
 // - The request is kept: the answer is checked against what was really offered, and no view of the caller's
 //   outlives start().
-// - What follows the answer's head stays in the caller's input: a server may send frames right behind it,
+// - What follows the answer's head stays in the caller's input: a server may send frames right after it,
 //   and a refusal has a body.
 // - No I/O, no clock: a slow server is the caller's to time out (errc::handshake_timeout).
 

@@ -3,7 +3,7 @@
 //
 // Laws of this file:
 // - No I/O and no clock: a slow client is the caller's to time out (errc::handshake_timeout).
-// - What follows the head stays in the caller's input: a client may send frames right behind it.
+// - What follows the head stays in the caller's input: a client may send frames right after it.
 // - Complete means that it can be answered: with 101 when request().is_upgrade(), with a page when not.
 
 #include "http_head.hpp"

@@ -5,7 +5,7 @@
 // - An event is a view: its bytes lie in what was given to read() or in the reader, until the iterator
 // advances.
 // - "The peer closed" and "this side fails the connection" are different events (RFC 6455 §7.1.4, §7.1.7).
-// - A reply is owed, never sent: owed_reply() builds it when asked, and whoever owns the write side queues
+// - A reply is owed, never sent: owed_reply() builds it when asked, and the owner of the write side queues
 // it.
 
 #include "../core/byte_buffer.hpp"
