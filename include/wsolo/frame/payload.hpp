@@ -1,5 +1,5 @@
 #pragma once
-// Whether a payload still wears its mask, said by its type. XORing bytes that were already unmasked turns
+// Whether a payload is still masked, said by its type. XORing bytes that were already unmasked turns
 // "ABCD" into "@@@@" on the wire; with these two types that mistake does not compile.
 //
 // Laws of this file:

@@ -22,7 +22,7 @@ concept inbox_observer = requires(T& observer, const inbox_report& report) {
     { observer.on_finished(report) } -> std::same_as<void>;
 };
 
-/// Wants to know nothing.
+/// An observer that ignores both.
 struct no_inbox_observer {
     /// Nothing is done.
     void on_resume() noexcept {}

@@ -7,7 +7,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Adds up exactly once the inbox is finished: what was accepted was handled or dropped, nothing else.
+/// Once the inbox is finished it adds up exactly: what was accepted was handled or dropped, nothing else.
 /// Bytes are those that push() was told.
 struct inbox_report {
     std::uint64_t messages_handled = 0; ///< the handler was called with it, whatever it answered

@@ -148,7 +148,7 @@ public:
         return waits;
     }
 
-    /// True: `gone` waited, does so no more, and will not be fired. False: it was fired, or another thread is about to.
+    /// True: `gone` waits no more, and will not be fired. False: it was fired, or another thread is about to.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* first = lock_.lock();
         const bool waits = gone.taker == nullptr && gone.is_linked();

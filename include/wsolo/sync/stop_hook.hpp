@@ -26,7 +26,7 @@ struct never_stop {
     struct callback_type {
         explicit callback_type(never_stop, Function) noexcept {}
     };
-    /// No.
+    /// Never.
     [[nodiscard]] static constexpr bool stop_requested() noexcept { return false; }
 };
 
