@@ -13,13 +13,16 @@ from typing import Dict, List
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import amalgamate
 import check_compile_fail
+import check_documented
 import check_fresh_clock
 import check_layers
 import check_length
+import check_links
 import check_mirror
 import check_mutants
 import check_readme
 import check_version
+import doxygen_filter
 
 VERSION = "#pragma once\n#define WSOLO_VERSION_MAJOR 1\n#define WSOLO_VERSION_MINOR 2\n#define WSOLO_VERSION_PATCH 3\n"
 HEAD = "// Would catch: a wrong value, an inverted condition.\n"
@@ -94,6 +97,7 @@ class Sound(House):
         self.assertEqual(check_length.judge(self.root), ([], []))
         self.assertEqual(amalgamate.stale_files(self.root, amalgamate.generate(self.root)), [])
         self.assertEqual(check_readme.problems_of(self.root, self.root / "work", COMPILER), ([], 1))
+        self.assertEqual(check_links.problems_of(self.root)[0], [])
 
 
 class Layers(House):
@@ -319,6 +323,42 @@ class Readme(House):
         self.one(self.judge(whole), "does not compile")
         self.write("tests/readme/part.cpp", "#if __has_include(<not/here.hpp>)\n@WHOLE@\n#endif\n")
         self.assertEqual(self.judge(whole), [])
+
+
+class Links(House):
+    def judge(self, text: str) -> List[str]:
+        self.write("docs/page.md", text)
+        return check_links.problems_of(self.root)[0]
+
+    def test_verdicts(self) -> None:
+        self.one(self.judge("one\n[over two\nlines](nowhere.md)\n"), "docs/page.md:3", "nowhere.md leads nowhere")
+        self.one(self.judge("![a picture](../images/gone.png)\n"), "leads nowhere")
+        self.one(self.judge("# One `thing`, two\n[x](#one-thing-to)\n"), "page.md has no heading #one-thing-to")
+        self.assertEqual(self.judge("# One `thing`, two\n[x](#one-thing-two) [y](../README.md) [z](https://e.org/x)\n"), [])
+        self.assertEqual(self.judge("# A\n# A\n[x](page.md#a-1)\n```\n[x](nowhere.md)\n```\n`[](y) (z)`\n"), [])
+
+
+class Documented(unittest.TestCase):
+    def test_a_comment_covers_what_follows_it(self) -> None:
+        text = "/// Both.\nint a() {\n\n    return 1; // }\n}\ntemplate <class T>\nint b(T);\n\nint c();\n"
+        lines = doxygen_filter.filtered(text).split("\n")
+        self.assertEqual(lines[5], "/** Both. */ template <class T>")
+        self.assertEqual([line for line in lines if "Both" in line], [lines[0], lines[5]])
+        self.assertEqual(lines[8], "int c();")
+
+    def test_not_what_is_inside_of_a_type(self) -> None:
+        text = "/// A type.\ntemplate <class T, std::size_t N = 1>\n    requires(N > 0)\nclass a {\n    int b;\n    int c;\n};\n"
+        self.assertEqual(doxygen_filter.filtered(text), text)
+
+    def test_verdicts(self) -> None:
+        log = ("a.hpp:3: warning: Compound wsolo::a is not documented.\n"
+               "a.hpp:4: warning: Member size() const noexcept (function) of class wsolo::a is not documented.\n"
+               "a.hpp:5: warning: Member limit (variable) of struct wsolo::a is not documented.\n")
+        self.assertEqual(len(check_documented.problems_of(log)), 3)
+        covered = ("a.hpp:4: warning: Member a(int b) (function) of class wsolo::a< T > is not documented.\n"
+                   "a.hpp:4: warning: Member operator bool() const (function) of class wsolo::a is not documented.\n"
+                   "a.hpp:4: warning: Member write(std::span< const x > p) (function) of class wsolo::a is not documented.\n")
+        self.assertEqual(check_documented.problems_of(covered), [])
 
 
 if __name__ == "__main__":

@@ -82,6 +82,7 @@ public:
     }
 #endif
 
+    /// The borrowed descriptor.
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
 private:

@@ -41,6 +41,7 @@ public:
         std::swap(capacity_, other.capacity_);
     }
 
+    /// The bytes, and how many there are, and fit, before it grows. A pointer is good until the buffer grows or is moved from.
     [[nodiscard]] std::byte* data() noexcept { return data_; }
     [[nodiscard]] const std::byte* data() const noexcept { return data_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -80,7 +81,7 @@ public:
         return tail;
     }
 
-    /// Copies `bytes` behind the contents. False when there is no memory; the contents stay.
+    /// Copies `bytes` to the end of the contents. False when there is no memory; the contents stay.
     [[nodiscard]] bool append(const_bytes bytes) noexcept {
         if (bytes.empty()) return true;
         std::byte* tail = extend(bytes.size());

@@ -2,7 +2,7 @@
 // Words for bytes: the span types, network byte order, and the step between text and bytes.
 //
 // Laws of this file:
-// - A span is a view: it owns nothing, and whoever hands one out says how long it lives.
+// - A span is a view: it owns nothing, and the function that hands one out says how long it lives.
 // - Words are read and written by shifts or memcpy, never through a cast pointer.
 
 #include "config.hpp"

@@ -3,7 +3,7 @@
 //
 // Laws of this file:
 // - A pure function of key and counter, constant in time: no branch and no index depends on the key.
-// - The nonce is zero: whoever calls uses each key for one run of counters only.
+// - The nonce is zero: the caller uses each key for one run of counters only.
 // - Every width writes the same bytes in the same order, so that a seed replays the same on every CPU.
 
 #include "bytes.hpp"

@@ -4,7 +4,7 @@
 // Laws of this file:
 // - Everything that changes generated code is part of the inline namespace's name, so that two translation
 //   units (or two vendored copies) with different settings link together and never share a function.
-// - A caller's bug meets WSOLO_ASSERT with a sentence that names the mistake; bad input from a peer never
+// - A caller's mistake fails a WSOLO_ASSERT, with a sentence that names it; bad input from a peer never
 // does.
 
 #if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L

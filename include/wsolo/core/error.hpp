@@ -130,10 +130,12 @@ enum class error_kind : std::uint8_t {
 /// What is known of an errc. `close_status` is the status code to send in a Close frame (RFC 6455 §7.4.1), 0
 /// where no Close frame can or need be sent. The strings are literals.
 struct error_info {
+    /// Its name in the code, a sentence for a log, and the section of the RFC that it is about; views of static memory.
     errc code = errc::none;
     std::string_view name;
     std::string_view text;
     std::string_view section;
+    /// Which side broke the rule, what kind of code it is, and the Close that answers it (0: none).
     blame who = blame::nobody;
     error_kind kind = error_kind::none;
     std::uint16_t close_status = 0;

@@ -3,7 +3,7 @@
 // so the provided source is a ChaCha20 generator seeded by the system, and there is no weaker default.
 //
 // Laws of this file:
-// - Randomness is an argument: whoever masks is handed a key source.
+// - Randomness is an argument: the code that masks is handed a key source.
 // - A block of keystream is used once and wiped as it is handed out; the generator's key is replaced at every
 //   refill, so that a later look at the memory does not reveal earlier keys ("fast key erasure").
 // - After fork() parent and child hold the same state: the child calls reseed(), or makes a source of its
@@ -31,6 +31,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// The four bytes that a client's payload is XORed with, in wire order (RFC 6455 §5.3).
 struct masking_key {
+    /// In the order of the wire (RFC 6455 §5.3).
     std::array<std::byte, 4> bytes{};
     friend constexpr bool operator==(const masking_key&, const masking_key&) noexcept = default;
 };
@@ -41,11 +42,12 @@ concept key_source = requires(Source& source) {
     { source.next_key() } noexcept -> std::same_as<masking_key>;
 };
 
-/// A key source with a single key in it, for a single frame: whoever draws the key and whoever masks with it
+/// A key source with a single key in it, for a single frame: the thread that draws the key and the one that masks with it
 /// need not be the same.
 class one_key {
 public:
     explicit one_key(masking_key key) noexcept : key_(key) {}
+    /// The key, each time.
     [[nodiscard]] masking_key next_key() const noexcept { return key_; }
 
 private:
@@ -121,6 +123,7 @@ public:
         return error;
     }
 
+    /// The next four bytes of the stream, as a key. O(1), a few nanoseconds.
     [[nodiscard]] masking_key next_key() noexcept {
         masking_key key;
         if (buffer_.size() - used_ >= sizeof key) [[likely]] { // fill() in two moves

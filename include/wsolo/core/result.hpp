@@ -17,6 +17,7 @@ public:
         WSOLO_ASSERT(error != errc::none, "a result without a value needs an error");
     }
 
+    /// Whether there is a value; error() is none then.
     [[nodiscard]] constexpr bool has_value() const noexcept { return error_ == errc::none; }
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return has_value(); }
 

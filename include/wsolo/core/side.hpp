@@ -18,6 +18,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// A server: what it sends goes out as it is. Empty.
 class server_side {
 public:
+    /// Which of the two it is.
     static constexpr role self = role::server;
 
     /// Calls use(), and returns its result: encode_frame<self> and the like take no key source of a server.
@@ -37,6 +38,7 @@ class client_side {
                   "a client's frames are masked: give it a key source (core/random.hpp)");
 
 public:
+    /// Which of the two it is.
     static constexpr role self = role::client;
 
     client_side()

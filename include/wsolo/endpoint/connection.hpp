@@ -32,6 +32,7 @@ public:
 
     // ---- the loop's: see endpoint's functions of these names
 
+    /// See endpoint's functions of these names; before the connection is open they serve its handshake. O(n).
     endpoint_wants receive(mutable_bytes received) {
         if (whole_) return whole_->receive(received);
         heed_group();

@@ -90,7 +90,7 @@ class endpoint {
     friend handling;
 
 public:
-    static constexpr role self = Side::self;
+    static constexpr role self = Side::self; ///< which of the two sides it is
     using writer_type = single_writer<metered, writer_hook, Side, no_observer, Traits>;
     using reader_type = basic_reader<default_side<self>>;
     using barrier_type = typename handling::barrier_type;
@@ -244,10 +244,10 @@ public:
 
     // ---- the parts. The reader, the heartbeat and the counters are the loop's.
 
-    [[nodiscard]] writer_type& writer() noexcept { return out_; }
-    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }
-    [[nodiscard]] const inbox_type& messages() const noexcept { return messages_.inbox(); }
-    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }
+    [[nodiscard]] writer_type& writer() noexcept { return out_; }                           ///< any thread's
+    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }                ///< the loop's
+    [[nodiscard]] const inbox_type& messages() const noexcept { return messages_.inbox(); } ///< any thread's
+    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }                  ///< the loop's
     /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
     /// waits until these are handled (sync/sequence_barrier.hpp).
     [[nodiscard]] barrier_type& handled() noexcept { return messages_.numbers(); }

@@ -16,6 +16,7 @@ public:
     message() = default;
     message(bool is_text, byte_buffer bytes) noexcept : bytes_(std::move(bytes)), text_(is_text) {}
 
+    /// Whether it came as text; otherwise it is binary.
     [[nodiscard]] bool is_text() const noexcept { return text_; }
     /// The payload, unmasked. Lives as long as this message, and until it is moved from.
     [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view(); }

@@ -53,9 +53,11 @@ struct [[nodiscard]] endpoint_wants {
 /// What went through an endpoint. Plain numbers, which may be summed over many. (Of what was sent: ending::written, or
 /// writer().report().)
 struct endpoint_counters {
+    /// Whole messages, by kind.
     std::uint64_t texts_received = 0;
     std::uint64_t binaries_received = 0;
     std::uint64_t bytes_received = 0; ///< payload of messages
+    /// Control frames from the peer.
     std::uint64_t pings_received = 0;
     std::uint64_t pongs_received = 0;
     std::uint64_t sends_refused = 0; ///< queue_full, by the endpoint's own functions

@@ -16,6 +16,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// Copied; what only the handshake needs is given back when the connection is open.
 struct server_options : connection_options {
+    /// Of the request: its lines, fields and size.
     handshake_limits request{};
 };
 

@@ -3,7 +3,7 @@
 // one's own (RFC 6455 §5.5).
 //
 // Laws of this file:
-// - A reply is a value and writes nothing: whoever owns the connection's write side queues it as raw bytes.
+// - A reply is a value and writes nothing: the owner of the connection's write side queues it as raw bytes.
 // - The payload's type says whether it is still masked: unmasked_bytes are copied as they are, masked_bytes
 //   are unmasked exactly once. What leaves is masked with a fresh key by a client and not at all by a server.
 // - 1005 (no status) never goes on the wire: an empty Close is answered by an empty Close.

@@ -37,6 +37,7 @@ enum class decode_status : std::uint8_t { need_more, part, failed };
 
 /// One step of the decoder.
 struct [[nodiscard]] decoded {
+    /// What the others mean by it.
     decode_status status = decode_status::need_more;
     /// The first part of its frame. It may be empty: a header is reported as soon as it is complete.
     bool begins = false;
@@ -63,7 +64,7 @@ public:
     /// lies. Call it until it does not say part. The part lives as long as the bytes of `input`. O(part).
     decoded next(mutable_bytes& input) noexcept { return step<masked>(input, no_rules()); }
 
-    /// The same with the part left masked, for whoever unmasks and judges in one pass: it is still to be
+    /// The same with the part left masked, for a caller that unmasks and judges in one pass: it is still to be
     /// XORed with key(), `position() - payload.size()` bytes into the frame's payload.
     /// `rules` judges data frames by those before them, as no_rules shows.
     template <class Rules = no_rules>

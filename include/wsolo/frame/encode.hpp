@@ -26,6 +26,7 @@ public:
     constexpr frame_spec(opcode op, bool fin = true, bool rsv1 = false) noexcept
         : first_(detail::first_byte({.fin = fin, .rsv1 = rsv1, .op = op})) {}
 
+    /// The opcode that it says.
     [[nodiscard]] constexpr opcode op() const noexcept {
         return static_cast<opcode>(std::to_integer<unsigned>(first_) & 0x0fU);
     }
@@ -130,7 +131,7 @@ result<std::size_t> encode_frame(mutable_bytes to, frame_spec spec, const_bytes 
     return detail::write_frame<Role>(to.data(), spec, payload, keys...);
 }
 
-/// Encodes behind what `out` (byte_buffer, std::string, std::vector of char or std::byte ...) already holds.
+/// Encodes after what `out` (byte_buffer, std::string, std::vector of char or std::byte ...) already holds.
 /// The payload must not lie in `out`. Errors as encode_frame's, and out_of_memory; `out` is then unchanged.
 /// Amortized O(n).
 template <role Role, class Container, class... Keys>

@@ -26,6 +26,7 @@ inline constexpr std::uint64_t max_payload_size = UINT64_MAX >> 1;
 
 /// All that a header says. `key` counts only where `masked` is set.
 struct frame_header {
+    /// As on the wire (RFC 6455 §5.2); `key` counts where `masked`, `payload_size` is in bytes.
     bool fin = true;
     bool rsv1 = false;
     bool rsv2 = false;
@@ -96,6 +97,7 @@ enum class parse_status : std::uint8_t { need_more, complete };
 /// A header and how it was written. Where `status` is need_more only `size` counts: how many bytes it takes
 /// to get further (2, or the whole header once its second byte is known).
 struct header_parse {
+    /// Where parsing stands; how many bytes the header has, or needs; and what it says, once it is complete.
     parse_status status = parse_status::need_more;
     std::size_t size = 2;
     frame_header header{};

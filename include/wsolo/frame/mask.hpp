@@ -3,7 +3,7 @@
 //
 // Laws of this file:
 // - Exactly the bytes given are read and written, whatever their length, alignment and key phase.
-// - The widest means that the build or the CPU has and that pays at this length: SSE2, AVX2, AVX-512, NEON,
+// - By the widest unit that the build or the CPU has, and that pays at this length: SSE2, AVX2, AVX-512, NEON,
 //   or plain words (core/detail/xor_narrow.hpp, detail/xor_wide.hpp).
 // - Resumable: `offset` says how many payload bytes came before, so that a payload may be masked in pieces.
 

@@ -1,10 +1,10 @@
 #pragma once
-// Whether a payload still wears its mask, said by its type. XORing bytes that were already unmasked turns
+// Whether a payload is still masked, said by its type. XORing bytes that were already unmasked turns
 // "ABCD" into "@@@@" on the wire; with these two types that mistake does not compile.
 //
 // Laws of this file:
 // - Neither type converts to the other, nor does a plain span convert to either.
-// - Both are views: the bytes belong to whoever was given them, and must outlive the view.
+// - Both are views: the bytes belong to the caller, and must outlive the view.
 
 #include "../core/bytes.hpp"
 #include "../core/random.hpp"
@@ -17,6 +17,7 @@ public:
     constexpr unmasked_bytes() noexcept = default;
     constexpr explicit unmasked_bytes(const_bytes bytes) noexcept : bytes_(bytes) {}
 
+    /// The view. It lives as long as the memory that it was read from.
     [[nodiscard]] constexpr const_bytes bytes() const noexcept { return bytes_; }
 
 private:

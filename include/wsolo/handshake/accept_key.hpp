@@ -11,6 +11,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// The text of a Sec-WebSocket-Accept. A value of 28 characters.
 struct accept_value {
+    /// Base64 of the SHA-1, without a terminator.
     std::array<char, 28> text{};
 
     /// Lives as long as this object.

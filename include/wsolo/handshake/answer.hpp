@@ -54,10 +54,12 @@ public:
     constexpr upgrade_answer() = default;
     constexpr explicit upgrade_answer(int status) noexcept : status_(status) {}
 
+    /// Of the answer: 101, 200 over HTTP/2 and HTTP/3, or a refusal's.
     [[nodiscard]] constexpr int status() const noexcept { return status_; }
     /// A refusal's sentence, for its body; empty for an acceptance.
     [[nodiscard]] constexpr std::string_view text() const noexcept { return text_; }
 
+    /// How many fields it has.
     [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
     [[nodiscard]] constexpr header_field operator[](std::size_t at) const noexcept {
         return at == accept_at_ ? header_field{fields_[at].name, accept_.view()} : fields_[at];

@@ -5,7 +5,7 @@
 // Laws of this file:
 // - The request is kept: the answer is checked against what was really offered, and no view of the caller's
 //   outlives start().
-// - What follows the answer's head stays in the caller's input: a server may send frames right behind it,
+// - What follows the answer's head stays in the caller's input: a server may send frames right after it,
 //   and a refusal has a body.
 // - No I/O, no clock: a slow server is the caller's to time out (errc::handshake_timeout).
 
@@ -50,6 +50,7 @@ public:
     handshake_status feed(mutable_bytes& input) noexcept { return feed_any(input); }
     handshake_status feed(const_bytes& input) noexcept { return feed_any(input); }
 
+    /// Where it stands; `complete` and `failed` are final.
     [[nodiscard]] handshake_status status() const noexcept { return status_; }
     /// The broken rule once `failed`, errc::none before.
     [[nodiscard]] errc error() const noexcept { return error_; }

@@ -1,5 +1,5 @@
 #pragma once
-// The client's verdict on an answer, whoever parsed it: the byte parser of this room (client.hpp), or another
+// The client's verdict on an answer, by whichever parser it was read: the byte parser of this room (client.hpp), or another
 // client of HTTP/1.1, HTTP/2 or HTTP/3 (RFC 6455 §4.1, RFC 8441 §5).
 //
 // Laws of this file:
@@ -14,6 +14,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// An answer as some parser found it. Views.
 struct http_answer {
+    /// The status line, as it was parsed.
     int status = 0;
     http_version version = http_version::v1_1;
     /// In their order; without HTTP/2's `:status`.
@@ -37,6 +38,7 @@ public:
     upgrade_response() = default;
     constexpr explicit upgrade_response(const http_answer& parts) noexcept : parts_(parts) {}
 
+    /// Of the status line.
     [[nodiscard]] constexpr int status() const noexcept { return parts_.status; }
     [[nodiscard]] constexpr std::string_view reason() const noexcept { return parts_.reason; }
     [[nodiscard]] constexpr wsolo::http_version http_version() const noexcept { return parts_.version; }

@@ -20,6 +20,7 @@ concept nonce_source = requires(Source& source, mutable_bytes to) {
 
 /// The text of a Sec-WebSocket-Key. A value of 24 characters.
 struct client_key {
+    /// Base64 of 16 bytes, without a terminator.
     std::array<char, 24> text{};
 
     /// Lives as long as this object.

@@ -80,7 +80,7 @@ inline void compose_client_request(message_writer& out, const client_request& re
         to, [&](detail::message_writer& out) { detail::compose_client_request(out, request, key); });
 }
 
-/// The same behind the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
+/// The same after the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
 /// it cannot grow.
 template <detail::growable_bytes Container>
 [[nodiscard]] errc append_client_request(Container& out, const client_request& request,

@@ -60,6 +60,7 @@ public:
 
     [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(text_); }
     [[nodiscard]] constexpr iterator end() const noexcept { return iterator(text_.substr(text_.size())); }
+    /// Whether nothing is in it.
     [[nodiscard]] constexpr bool empty() const noexcept { return text_.empty(); }
     /// As it was sent, without the quotes.
     [[nodiscard]] constexpr std::string_view raw() const noexcept { return text_; }
@@ -92,6 +93,7 @@ private:
 
 /// One parameter of an extension. Views.
 struct extension_param {
+    /// A token; compare it without regard to case.
     std::string_view name;
     /// Without quotes and escapes.
     param_value value;
@@ -199,6 +201,7 @@ public:
 
     [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(elements_.begin()); }
     [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
+    /// Whether nothing is in it.
     [[nodiscard]] constexpr bool empty() const noexcept { return elements_.empty(); }
 
     /// The first extension of this name.

@@ -22,6 +22,7 @@ struct list_end {};
 
 /// One header field, received or to be sent. Two views; it owns nothing.
 struct header_field {
+    /// Views of what was parsed; the value without the white space around it.
     std::string_view name;
     std::string_view value;
     friend constexpr bool operator==(const header_field&, const header_field&) noexcept = default;
@@ -159,6 +160,7 @@ public:
 
     [[nodiscard]] constexpr iterator begin() const noexcept { return {fields_, name_, text_}; }
     [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
+    /// Whether nothing is in it.
     [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
 
     /// Whether `element` is among them, case regarded.

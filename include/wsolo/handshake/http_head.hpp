@@ -2,9 +2,9 @@
 // The head of an HTTP/1.1 message, read byte by byte as it arrives: start line, field lines, empty line.
 //
 // Laws of this file:
-// - Any split of the input gives the same result, and every error stands at one byte, so nothing behind it
+// - Any split of the input gives the same result, and every error stands at one byte, so nothing after it
 //   counts.
-// - Not a byte behind the head is taken: what is left of the input belongs to whoever comes next.
+// - Not a byte after the head is taken: what is left of the input belongs to the next reader.
 // - Lines end in CR LF and nothing else; no control characters, no space before a colon, no folding in a
 //   request. These are the places where two parsers that disagree let a request be smuggled (RFC 9112 §11.2).
 //   A folded field of a response is unfolded, as RFC 9112 §5.2 has it of a user agent.

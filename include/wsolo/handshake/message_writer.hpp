@@ -1,5 +1,5 @@
 #pragma once
-// Writes heads: into a span, or behind the contents of a container.
+// Writes heads: into a span, or after the contents of a container.
 //
 // Laws of this file:
 // - Composed twice, first only counted: so a destination that is too small is left untouched, and a

@@ -16,6 +16,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// A request as some parser found it. Views.
 struct http_request {
+    /// As it was sent; methods are compared with regard to case.
     std::string_view method = "GET";
     /// As it was sent; over HTTP/2 and HTTP/3 what `:path` says.
     std::string_view target = "/";
@@ -54,6 +55,7 @@ public:
                detail::equals_ignoring_case(parts_.protocol, "websocket");
     }
 
+    /// As it was sent.
     [[nodiscard]] constexpr std::string_view method() const noexcept { return parts_.method; }
     /// As it was sent, in any of HTTP's forms.
     [[nodiscard]] constexpr std::string_view target() const noexcept { return parts_.target; }

@@ -140,7 +140,7 @@ inline void compose_response(message_writer& out, const http_response& response)
         to, [&](detail::message_writer& out) { detail::compose_accept(out, *answer, options); });
 }
 
-/// The same behind the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
+/// The same after the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
 /// it cannot grow.
 template <detail::growable_bytes Container>
 [[nodiscard]] errc append_accept_response(Container& out, const upgrade_request& request,
@@ -162,7 +162,7 @@ template <detail::growable_bytes Container>
         to, [&](detail::message_writer& out) { detail::compose_response(out, response); });
 }
 
-/// The same behind the contents of a container.
+/// The same after the contents of a container.
 template <detail::growable_bytes Container>
 [[nodiscard]] errc append_response(Container& out, const http_response& response) noexcept {
     WSOLO_ASSERT(response.status >= 200 && response.status <= 599, "a final HTTP status is 200-599");

@@ -3,7 +3,7 @@
 //
 // Laws of this file:
 // - No I/O and no clock: a slow client is the caller's to time out (errc::handshake_timeout).
-// - What follows the head stays in the caller's input: a client may send frames right behind it.
+// - What follows the head stays in the caller's input: a client may send frames right after it.
 // - Complete means that it can be answered: with 101 when request().is_upgrade(), with a page when not.
 
 #include "http_head.hpp"
@@ -45,6 +45,7 @@ public:
     handshake_status feed(mutable_bytes& input) noexcept { return feed_any(input); }
     handshake_status feed(const_bytes& input) noexcept { return feed_any(input); }
 
+    /// Where it stands; `complete` and `failed` are final.
     [[nodiscard]] handshake_status status() const noexcept { return status_; }
     /// The broken rule once `failed`, errc::none before. refusal() turns it into an answer.
     [[nodiscard]] errc error() const noexcept { return error_; }

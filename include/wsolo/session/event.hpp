@@ -5,7 +5,7 @@
 // - An event is a view: its bytes lie in what was given to read() or in the reader, until the iterator
 // advances.
 // - "The peer closed" and "this side fails the connection" are different events (RFC 6455 §7.1.4, §7.1.7).
-// - A reply is owed, never sent: owed_reply() builds it when asked, and whoever owns the write side queues
+// - A reply is owed, never sent: owed_reply() builds it when asked, and the owner of the write side queues
 // it.
 
 #include "../core/byte_buffer.hpp"
@@ -28,6 +28,7 @@ struct event_access;
 /// A few words; copies are views of the same bytes. Not thread-safe while the reader goes on.
 class event {
 public:
+    /// Which of the functions below has something to say.
     [[nodiscard]] event_kind kind() const noexcept { return kind_; }
     /// A whole message.
     [[nodiscard]] bool is_message() const noexcept { return kind_ == event_kind::message; }

@@ -9,7 +9,7 @@
 //   peer.
 // - Life has two directions: bytes from the peer prove it, and so does that the peer takes ours.
 // - A verdict takes two looks, one within the last quarter of the pong timeout and one at its end: what
-//   arrived while the process slept is read between them. Who slept through them, or did not listen, does
+//   arrived while the process slept is read between them. A process that slept through them, or did not listen, does
 //   not judge. A clock that jumps gives one beat, never a burst; one that runs backwards delays nothing by
 //   more than one interval.
 // - Once closing, or dead, it asks for nothing ever again.
@@ -220,7 +220,7 @@ private:
 
     constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
         if (phase_ == phase::awaiting_pong && now >= dead_at_) {
-            // The first look, or this one, comes so late that nobody was listening either: ask again, once.
+            // The first look, or this one, comes so late that this side did not listen either: ask again, once.
             const bool slept = !has_looked_ || now >= deadline_after(dead_at_, quarter());
             due.send_ping = slept && !has_slept_;
             due.peer_is_dead = !due.send_ping;

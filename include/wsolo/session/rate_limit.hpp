@@ -23,6 +23,7 @@ struct rate {
 
 /// The rates of one connection's input; what passes one is answered with errc::rate_exceeded (1008).
 struct reading_rate {
+    /// Whole ones, of both kinds.
     rate messages{};
     /// As they come from the transport, headers included. Let one second's worth and the burst hold one read.
     rate bytes{};

@@ -33,7 +33,7 @@ public:
         link_before(*due_, due);
     }
 
-    /// Fires what was taken, and what becomes due meanwhile beyond max_depth. Too deep, it leaves all to an outer loop.
+    /// Fires what was taken, and what becomes due meanwhile beyond max_depth. At max_depth it leaves all of them to an outer loop.
     void run() noexcept {
         while (own_.next != &own_) {
             waiter& due = *own_.next;

@@ -16,7 +16,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What push() came to.
+/// What push() answers.
 struct [[nodiscard]] inbox_push {
     /// none: accepted. queue_full: refused, and still the caller's. closed. inbox_overflow,
     /// inbox_overloaded: refused, and the inbox is closed with it. out_of_memory: refused.
@@ -26,7 +26,7 @@ struct [[nodiscard]] inbox_push {
     bool pause = false;
 };
 
-/// What drain() left.
+/// What drain() says of what is left.
 enum class inbox_status : std::uint8_t {
     idle,     ///< everything is handled; the next push calls the hook
     more,     ///< the quantum is used up; the hook was called again
@@ -37,6 +37,7 @@ enum class inbox_status : std::uint8_t {
 
 /// `messages`: how many this call handled.
 struct inbox_drain {
+    /// Why it returned, and how many messages it handled.
     inbox_status status = inbox_status::idle;
     std::size_t messages = 0;
 };
@@ -87,7 +88,7 @@ public:
 
     /// Accepts nothing any more. errc::none: what is queued is still handled, and then the inbox is
     /// finished. An error: what is queued is dropped, and no handler begins but one that another thread has
-    /// begun already. The first error counts, and stands above errc::none. True: this call's word counts.
+    /// begun already. The first error counts, also after a close() without one. True: it was this call that decided.
     /// Called from the handler, by its error, or from any thread; the end comes in drain(), which the hook
     /// is asked for. A bound for an orderly end: close(), and close(errc::drain_timed_out) when the time is
     /// over.

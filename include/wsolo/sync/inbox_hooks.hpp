@@ -22,8 +22,9 @@ concept inbox_observer = requires(T& observer, const inbox_report& report) {
     { observer.on_finished(report) } -> std::same_as<void>;
 };
 
-/// Wants to know nothing.
+/// An observer that ignores both.
 struct no_inbox_observer {
+    /// Nothing is done.
     void on_resume() noexcept {}
     void on_finished(const inbox_report&) noexcept {}
 };
@@ -60,10 +61,12 @@ concept inbox_schedule = schedule_hook<T> && (inbox_observer<T> || !detail::name
 /// Makes such a hook of three functions.
 template <schedule_hook Schedule, std::invocable<> Resume, std::invocable<const inbox_report&> Finished>
 struct inbox_hooks {
+    /// The three hooks; what they refer to outlives the inbox.
     Schedule schedule;
     Resume resume;
     Finished finished;
     decltype(auto) operator()() { return schedule(); }
+    /// What the inbox calls: the hook of that name.
     void on_resume() { resume(); }
     void on_finished(const inbox_report& report) { finished(report); }
 };

@@ -7,16 +7,18 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Adds up exactly once the inbox is finished: what was accepted was handled or dropped, nothing else.
+/// Once the inbox is finished it adds up exactly: what was accepted was handled or dropped, nothing else.
 /// Bytes are those that push() was told.
 struct inbox_report {
     std::uint64_t messages_handled = 0; ///< the handler was called with it, whatever it answered
     std::uint64_t messages_dropped = 0; ///< accepted, but closed before its turn
+    /// The same in bytes.
     std::uint64_t bytes_handled = 0;
     std::uint64_t bytes_dropped = 0;
     std::uint64_t messages_refused = 0; ///< never accepted, because the inbox was full
     errc reason = errc::none;           ///< the first error; none: all that was accepted was handled
 
+    /// What was let in: handled and dropped.
     [[nodiscard]] constexpr std::uint64_t messages_accepted() const noexcept {
         return messages_handled + messages_dropped;
     }

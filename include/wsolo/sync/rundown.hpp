@@ -1,11 +1,11 @@
 #pragma once
-// Protection against running down: users enter while it is open, close() ends that, and wait()
+// Tells an owner when the last user has left: users enter while it is open, close() ends that, and wait()
 // returns when the last one has left. What is published after it was entered can always be waited for.
 //
 // Laws of this file:
 // - "Closed?" and "one more inside" change in one word by one CAS: a refused entry was never counted.
 // - leave() is one RMW, and nothing after it touches the object, unless that RMW drained it while there were
-//   waiters. Then these hold the object until the leaver has put the ring's lock back, its last touch.
+//   waiters. In that case the waiters keep the object alive until the leaving thread has released the ring's lock, its last touch.
 // - So one that was told "drained" may destroy the object. A wait that is about to time out looks at the
 //   word first: once the last leaver has seen a waiter, that waiter stays until it is released.
 // - The waiting bit is set and cleared under the ring's lock, and never after the drain.
@@ -27,6 +27,7 @@ class basic_rundown {
 public:
     using traits = Traits;
     using time_point = typename Traits::clock::time_point;
+    /// For a wait that has no bound.
     static constexpr time_point no_deadline = (time_point::max)();
 
     class guard;
@@ -68,6 +69,7 @@ public:
         return (before & closed) == 0;
     }
 
+    /// Whether close() was called: nothing enters any more.
     [[nodiscard]] bool is_closed() const noexcept {
         return (word_.load(std::memory_order_acquire) & closed) != 0;
     }
@@ -124,7 +126,7 @@ public:
         return waits;
     }
 
-    /// True: `gone` was linked, is no more, and will not be fired. False: the drain has it, fire() ran or
+    /// True: `gone` is unlinked now, and will not be fired. False: the drain took it; fire() ran, or it
     /// will.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* const first = lock_.lock();

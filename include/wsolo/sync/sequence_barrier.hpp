@@ -32,6 +32,7 @@ public:
     using time_point = typename Traits::clock::time_point;
     using ticket = basic_ticket<basic_sequence_barrier>;
     using handling = basic_handling<basic_sequence_barrier>;
+    /// For a wait that has no bound.
     static constexpr time_point no_deadline = (time_point::max)();
 
     basic_sequence_barrier() = default;
@@ -132,6 +133,7 @@ public:
         settle();
     }
 
+    /// Whether it was closed, with an error or without.
     [[nodiscard]] bool is_closed() const noexcept {
         return (word_.load(std::memory_order_acquire) & closed) != 0;
     }
@@ -153,7 +155,7 @@ public:
         return waits;
     }
 
-    /// True: `gone` waited, does so no more, and will not be fired. False: it was fired, or another thread is about to.
+    /// True: `gone` waits no more, and will not be fired. False: it was fired, or another thread is about to.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* first = lock_.lock();
         const bool waits = gone.taker == nullptr && gone.is_linked();
@@ -164,12 +166,13 @@ public:
     }
 
 protected:
-    // The word: the number above, these below.
+    /// The word: the number above, these below.
     static constexpr std::uint64_t waited_for = 1; // the ring is not empty
     static constexpr std::uint64_t has_gaps = 2;   // abandoned numbers are to be passed, under the lock
     static constexpr std::uint64_t closed = 4;
     static constexpr std::uint64_t one = 8;
 
+    /// Of a word.
     static constexpr std::uint64_t value_of(std::uint64_t word) noexcept { return word / one; }
     static constexpr bool is_decided(std::uint64_t word, std::uint64_t mark) noexcept {
         return value_of(word) >= mark || (word & closed) != 0;

@@ -21,10 +21,12 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// The token of a wait that cannot be cancelled. Costs nothing.
 struct never_stop {
+    /// Registers nothing.
     template <class Function>
     struct callback_type {
         explicit callback_type(never_stop, Function) noexcept {}
     };
+    /// Never.
     [[nodiscard]] static constexpr bool stop_requested() noexcept { return false; }
 };
 

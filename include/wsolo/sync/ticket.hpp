@@ -65,6 +65,7 @@ public:
         if (number_ != 0) barrier_.complete(number_);
     }
 
+    /// The number that it completes.
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
     /// The item is not done when this scope ends: the caller owes complete() of its number.
     [[nodiscard]] std::uint64_t defer() noexcept { return std::exchange(number_, 0); }

@@ -19,7 +19,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// The real thing: std::atomic and the steady clock.
+/// What programs use: std::atomic and the steady clock.
 struct std_traits {
     template <class T>
     using atomic = std::atomic<T>;

@@ -32,6 +32,7 @@ class turn {
 public:
     constexpr explicit turn(turn_state first = turn_state::free) noexcept : state_(first) {}
 
+    /// Whose turn it is. Read it under the lock that guards the turn.
     [[nodiscard]] constexpr turn_state state() const noexcept { return state_; }
     [[nodiscard]] constexpr bool is(turn_state wanted) const noexcept { return state_ == wanted; }
 
@@ -59,6 +60,7 @@ public:
         return true;
     }
 
+    /// From `running`: nothing is left; there is more, and the hook is to be called; it waits for the transport.
     constexpr void release() noexcept { leave(turn_state::free); }
     constexpr void hand_over() noexcept { leave(turn_state::scheduled); }
     constexpr void park() noexcept { leave(turn_state::parked); }

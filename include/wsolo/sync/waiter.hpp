@@ -23,8 +23,10 @@ struct waiter {
     waiter(const waiter&) = delete;
     waiter& operator=(const waiter&) = delete;
 
+    /// Whether a list knows it: then it must not go.
     [[nodiscard]] bool is_linked() const noexcept { return next != nullptr; }
 
+    /// What is called when it fires, for which number, and its neighbours in the list.
     fire_function fire;
     std::uint64_t mark;
     waiter* next = nullptr;

@@ -125,6 +125,7 @@ class basic_session_anchor {
 
 public:
     using time_point = typename basic_rundown<Traits>::time_point;
+    /// For a wait that has no bound.
     static constexpr time_point no_deadline = (time_point::max)();
 
     /// An anchor to nothing: its handles are expired.
@@ -150,6 +151,7 @@ public:
     /// Closes and waits for the guards that are left. The caller must hold none itself.
     ~basic_session_anchor() { reset(); }
 
+    /// A handle for other threads. O(1), no memory; one that is empty where there is no session.
     [[nodiscard]] basic_weak_session<T, Traits> handle() const noexcept {
         return block_ == nullptr ? basic_weak_session<T, Traits>() : basic_weak_session<T, Traits>(*block_);
     }

@@ -45,6 +45,7 @@ public:
     /// Whether the text so far is UTF-8 as it stands: not failed, and no code point is cut off at its end.
     [[nodiscard]] bool complete() const noexcept { return at_boundary(); }
 
+    /// Whether what came so far can't become UTF-8 any more.
     [[nodiscard]] bool failed() const noexcept { return state_ == detail::utf8_state::failed; }
 
     /// How many bytes were accepted since the start or the last reset(): all of them, or, after a failure,

@@ -49,6 +49,7 @@ public:
     /// Why not.
     [[nodiscard]] errc error() const noexcept { return error_; }
 
+    /// What its destructor does with a message that was not ended. Any time before that.
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as send_text's;

@@ -21,6 +21,7 @@ public:
     /// A handle to no writer.
     writer_handle() = default;
 
+    /// See single_writer's functions of these names; errc::closed when there is no writer any more. Any thread.
     [[nodiscard]] errc send_text(std::string_view payload) const {
         return use([&](Writer& writer) { return writer.send_text(payload); });
     }

@@ -69,6 +69,7 @@ struct writer_timeouts {
 
 /// Copied into the writer.
 struct writer_options {
+    /// How much it may hold, and its times.
     writer_limits limits{};
     writer_timeouts timeouts{};
     /// Bytes and frames that one pump() (or one sender, where the drive is inline) may write before it hands the turn

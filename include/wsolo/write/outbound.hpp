@@ -16,21 +16,25 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// One whole encoded frame. Must outlive the send call only.
 struct raw {
+    /// Header and payload, as on the wire.
     const_bytes bytes;
 };
 
 /// A text message. The caller vouches that it is UTF-8 (RFC 6455 §5.6). Must outlive the send call only.
 struct text {
+    /// UTF-8.
     std::string_view payload;
 };
 
 /// A binary message. Must outlive the send call only.
 struct binary {
+    /// Any bytes.
     const_bytes payload;
 };
 
 /// An encoded frame that other writers send too; queued by reference. Servers only.
 struct shared {
+    /// Counted: a copy of the reference, not of the bytes.
     shared_frame frame;
 };
 

@@ -14,6 +14,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the call.
 struct on_outcome {
+    /// Called once, or never if the send refused the item. It must not throw.
     void (*call)(void* context, errc outcome) noexcept = nullptr;
     void* context = nullptr;
 

@@ -22,6 +22,7 @@ enum class pump_status : std::uint8_t {
 /// flight all the same it is the later bound (the close's, or the write's own) while that is to come, then no_deadline:
 /// nothing but the write's end, or the connection's, helps then.
 struct [[nodiscard]] pump_result {
+    /// What is left, and when to come again at the latest.
     pump_status status = pump_status::idle;
     time_point deadline = no_deadline;
 };
@@ -30,7 +31,9 @@ struct [[nodiscard]] pump_result {
 /// what the transport did not take) goes to `Hook`.
 template <schedule_hook Hook>
 struct inline_drive {
+    /// Told apart by this from a hook that only asks.
     static constexpr bool writes_inline = true;
+    /// What the rest goes to.
     Hook hook;
     decltype(auto) operator()() { return hook(); }
 };

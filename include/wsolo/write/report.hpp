@@ -13,6 +13,7 @@ namespace wsolo::inline WSOLO_ABI {
 struct drain_report {
     std::uint64_t frames_written = 0; ///< taken by the transport to their last byte
     std::uint64_t frames_dropped = 0; ///< accepted, but not (wholly) taken
+    /// The same in bytes of the wire.
     std::uint64_t bytes_written = 0;
     std::uint64_t bytes_dropped = 0;
     /// PONGs beyond the control reserve that a newer one replaced (RFC 6455 §5.5.3): nothing was lost with them.
@@ -26,6 +27,7 @@ struct drain_report {
     close_code close = close_code::abnormal;
     int transport_error = 0; ///< the transport's own code (errno, say) where it failed
 
+    /// What was let in: written, dropped and replaced.
     [[nodiscard]] constexpr std::uint64_t frames_accepted() const noexcept {
         return frames_written + frames_dropped + pongs_replaced;
     }

@@ -41,6 +41,7 @@ public:
         if (calls_ != nullptr) calls_->destroy(storage_);
     }
 
+    /// See single_writer's functions of these names; errc::closed when there is no writer any more. Any thread.
     [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done = {}) const {
         return calls_ == nullptr ? errc::closed : calls_->send_text(storage_, payload, on_done);
     }

@@ -22,6 +22,7 @@ enum class io_status : std::uint8_t { ok, would_block, timed_out, failed };
 
 /// What a write did. `error` is the transport's own code (errno, say), only for logs.
 struct [[nodiscard]] io_result {
+    /// How it went; bytes taken, where that is `ok`; and the transport's own code, for the report.
     io_status status = io_status::failed;
     std::size_t transferred = 0;
     int error = 0;

@@ -1,5 +1,5 @@
 #pragma once
-// Copying a payload behind its header.
+// Copying a payload to the place after its header.
 //
 // Laws of this file:
 // - Short payloads are copied inline: a call would cost more than the copy.

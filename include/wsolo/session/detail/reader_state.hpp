@@ -44,7 +44,7 @@ struct reader_state {
         return refuse(input, found);
     }
 
-    /// Input that nobody will look at: the stream has a hole now.
+    /// Input that is not looked at: the stream has a gap now.
     void give_up(mutable_bytes input) noexcept {
         ignored += input.size();
         if (phase == read_phase::open) fail_untold(errc::aborted);

@@ -26,7 +26,7 @@ enum class utf8_state : std::uint8_t {
     failed,
 };
 
-/// The range of the byte that a state waits for, and the state behind it.
+/// The range of the byte that a state waits for, and the state after it.
 struct utf8_expectation {
     std::uint8_t low = 1; // empty range: nothing fits
     std::uint8_t high = 0;
@@ -45,7 +45,7 @@ inline constexpr utf8_expectation utf8_expectations[] = {
     {},
 };
 
-/// The state behind a code point's first byte (RFC 3629 §4).
+/// The state after a code point's first byte (RFC 3629 §4).
 [[nodiscard]] constexpr utf8_state utf8_after_lead(std::uint8_t lead) noexcept {
     if (lead < 0x80) return utf8_state::boundary;
     if (lead < 0xC2) return utf8_state::failed; // a continuation byte, or an overlong two-byte form
@@ -77,7 +77,7 @@ inline constexpr utf8_expectation utf8_expectations[] = {
     return done;
 }
 
-/// Runs the automaton over `bytes` from `state` and leaves the state behind them there. Returns how many
+/// Runs the automaton over `bytes` from `state` and leaves the state after them there. Returns how many
 /// bytes were accepted: all of them, or the index of the first bad one with `state` failed. O(n).
 [[nodiscard]] inline std::size_t utf8_scan_scalar(const_bytes bytes, utf8_state& state) noexcept {
     utf8_state now = state;

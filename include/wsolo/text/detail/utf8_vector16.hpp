@@ -108,13 +108,13 @@ private:
         return has_high_bit(reinterpret_cast<vec>(faults_ != vec{}));
     }
 
-    /// Judges the vector behind the last one.
+    /// Judges the vector that follows the last one.
     WSOLO_VECTOR16 void follow(vec input) noexcept {
         check(input, shifted<1>(input, last_), shifted<2>(input, last_), shifted<3>(input, last_));
         last_ = input;
     }
 
-    /// `bytes` moved down by `count` bytes, zeros behind them.
+    /// `bytes` moved down by `count` bytes, zeros after them.
     [[nodiscard]] WSOLO_VECTOR16 static vec without_front(vec bytes, std::size_t count) noexcept {
         vec places;
         __builtin_memcpy(&places, utf8_places.data() + count, 16);

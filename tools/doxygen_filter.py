@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""A header as Doxygen is to read it (its INPUT_FILTER): the house's way of commenting, in Doxygen's words.
+
+- The inline namespace with the version in its name is left out: the names are wsolo's.
+- A comment above several declarations that follow each other without an empty line is the comment of all of them.
+
+Lines stay where they are.
+
+    tools/doxygen_filter.py HEADER
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import List
+
+NAMESPACE = re.compile(r"\bnamespace wsolo::inline WSOLO_ABI((?:::\w+)*)")
+TYPE = re.compile(r"\b(?:class|struct|enum|union|namespace|concept)\s")
+ANGLES = re.compile(r"<[^<>]*>")
+ENDS_RUN = re.compile(r"^\s*(?:}|public:|private:|protected:|#)")
+TAG = re.compile(r"<([\w./]+)>")  # a header, not markup
+TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)\'|//.*')
+
+
+def depth_change(line: str) -> int:
+    line = TEXT.sub("", line)
+    return sum(line.count(c) for c in "{(") - sum(line.count(c) for c in "})")
+
+
+def is_comment(line: str) -> bool:
+    return re.match(r"^\s*///(?!<)", line) is not None
+
+
+def is_type(lines: List[str], at: int) -> bool:
+    """Whether what begins here declares a type or a concept, whose members are not its equals."""
+    head = ""
+    for line in lines[at : at + 16]:
+        head += " " + TEXT.sub("", line)
+        if re.search(r"[;{]", line):
+            break
+    while ANGLES.search(head):  # the innermost first
+        head = ANGLES.sub(" ", head)
+    return TYPE.search(head) is not None
+
+
+def spread(lines: List[str], at: int, comment: str) -> int:
+    """Puts the comment before each further declaration of the run that begins at `at`; one past its end."""
+    depth, ended = 0, False
+    while at < len(lines):
+        line = lines[at]
+        if depth == 0 and (not line.strip() or is_comment(line) or ENDS_RUN.match(line)):
+            break
+        if depth == 0 and ended and not line.lstrip().startswith("//"):
+            lines[at] = f"/** {comment} */ {line}"
+        depth += depth_change(line)
+        code = TEXT.sub("", line).rstrip()
+        ended = depth == 0 and (code.endswith((";", "}", ",")) or (ended and not code))
+        at += 1
+    return at
+
+
+def filtered(text: str) -> str:
+    lines = NAMESPACE.sub(r"namespace wsolo\1", text).split("\n")
+    at = 0
+    while at < len(lines):
+        if not is_comment(lines[at]):
+            at += 1
+            continue
+        begin = at
+        while at < len(lines) and is_comment(lines[at]):
+            lines[at] = TAG.sub(r"&lt;\1&gt;", lines[at])
+            at += 1
+        if not is_type(lines, at):
+            at = spread(lines, at, " ".join(line.strip(" /") for line in lines[begin:at]))
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(filtered(Path(sys.argv[1]).read_text(encoding="utf-8")))
