@@ -7,7 +7,6 @@
 #include "support/recipients.hpp"
 #include "support/suite.hpp"
 
-
 int main(int count, char** given) {
     const auto programs = bench::take_servers(count, given, {"poll", "asio", "uws"});
     bench::suite all(count, given);
@@ -34,8 +33,9 @@ int main(int count, char** given) {
                                const std::chrono::duration<double, std::nano> took =
                                    std::chrono::steady_clock::now() - start;
                                const double sent = rounds * static_cast<double>(connections);
-                               return std::vector<bench::figure>{{"broadcast_cpu", "ns", (server.cpu() - cpu) / sent},
-                                                                 {"broadcast_time", "ns", took.count() / sent}};
+                               return std::vector<bench::figure>{
+                                   {"broadcast_cpu", "ns", (server.cpu() - cpu) / sent},
+                                   {"broadcast_time", "ns", took.count() / sent}};
                            }});
         }
         all.observe("broadcast", size, 1, run);

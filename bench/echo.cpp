@@ -33,8 +33,7 @@ struct cell {
 std::vector<figure> measure(const contender& who, const cell& where, const bench::script& what, bool quick) {
     const std::string& name = where.name;
     bench::echo_load load(*who.server, what, where.connections, where.depth);
-    const bench::echo_result got =
-        load.run(milliseconds(quick ? 10 : 60), milliseconds(quick ? 30 : 250));
+    const bench::echo_result got = load.run(milliseconds(quick ? 10 : 60), milliseconds(quick ? 30 : 250));
     return {{name, "messages/s", got.messages / got.seconds},
             {name + "_cpu", "ns", got.server_cpu / got.messages},
             {name + "_busy", "processors", got.server_cpu / got.seconds * 1e-9},
@@ -42,16 +41,18 @@ std::vector<figure> measure(const contender& who, const cell& where, const bench
             {name + "_p99", "us", got.round_trips.quantile(0.99) / 1e3}};
 }
 
-void count_calls(bench::suite& all, const std::vector<contender>& servers, const cell& where, const bench::script& what) {
+void count_calls(bench::suite& all, const std::vector<contender>& servers, const cell& where,
+                 const bench::script& what) {
     std::vector<bench::observed> counted;
     for (const contender& each : servers) {
         counted.push_back({each.name, [&] {
                                bench::echo_load load(*each.server, what, where.connections, where.depth);
                                static_cast<void>(load.run(where.connections * where.depth)); // all is warm
                                bench::call_counter calls(each.server->id());
-                               const auto sent = load.run(std::uint64_t{1000} + 4 * where.connections * where.depth);
-                               return std::vector<figure>{
-                                   {where.name + "_calls", "calls", calls.stop() / static_cast<double>(sent)}};
+                               const auto sent =
+                                   load.run(std::uint64_t{1000} + 4 * where.connections * where.depth);
+                               return std::vector<figure>{{where.name + "_calls", "calls",
+                                                           calls.stop() / static_cast<double>(sent)}};
                            }});
     }
     all.observe_once(where.name, where.size, 1, counted);
@@ -76,8 +77,9 @@ int main(int count, char** given) {
             const bench::script what(size, depth);
             for (const std::size_t many : connections) {
                 if (all.quick() && many > 16) continue;
-                const cell where{std::string("c").append(std::to_string(many)).append("_d").append(std::to_string(depth)),
-                                 size, depth, many};
+                const cell where{
+                    std::string("c").append(std::to_string(many)).append("_d").append(std::to_string(depth)),
+                    size, depth, many};
                 std::vector<bench::observed> run;
                 for (const contender& each : servers)
                     run.push_back({each.name, [&] { return measure(each, where, what, all.quick()); }});

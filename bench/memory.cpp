@@ -33,7 +33,8 @@ int main(int count, char** given) {
                                std::this_thread::sleep_for(std::chrono::milliseconds(50));
                                const auto per = static_cast<double>(connections);
                                seen.push_back({when + "_heap", "bytes", (server.heap() - heap) / per});
-                               seen.push_back({when + "_resident", "bytes", (server.resident() - resident) / per});
+                               seen.push_back(
+                                   {when + "_resident", "bytes", (server.resident() - resident) / per});
                            };
                            bench::recipients idle(server.port(), connections);
                            look("opened");

@@ -6,11 +6,11 @@
 namespace echo {
 
 struct to_sender {
-    wsolo::errc on_message(auto& ws, wsolo::message&& got) { return ws.send(got); }
+    wsolo::errc on_message(auto& ws, const wsolo::message& got) { return ws.send(got); }
 };
 
 struct to_all {
-    wsolo::errc on_message(auto&, wsolo::message&& got) {
+    wsolo::errc on_message(auto&, const wsolo::message& got) {
         const wsolo::sent_to_all sent =
             got.is_text() ? everyone->send_text(got.text()) : everyone->send_binary(got.bytes());
         return sent.error;

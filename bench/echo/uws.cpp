@@ -25,7 +25,9 @@ int main(int count, char** given) {
             app.publish(everyone, message, op, false);
         };
     } else {
-        how.message = [](auto* ws, std::string_view message, uWS::OpCode op) { ws->send(message, op, false); };
+        how.message = [](auto* ws, std::string_view message, uWS::OpCode op) {
+            ws->send(message, op, false);
+        };
     }
     app.ws<nothing>("/*", std::move(how)).listen("127.0.0.1", 0, [](us_listen_socket_t* listening) {
         echo::must(listening != nullptr, "listen");

@@ -52,7 +52,8 @@ public:
         }
         sent_size_ = sent_.size() / count_;
         echoed_size_ = echoed_.size() / count_;
-        sent_.insert(sent_.end(), sent_.begin(), sent_.begin() + static_cast<std::ptrdiff_t>(depth * sent_size_));
+        sent_.insert(sent_.end(), sent_.begin(),
+                     sent_.begin() + static_cast<std::ptrdiff_t>(depth * sent_size_));
     }
 
     [[nodiscard]] std::size_t sent_size() const { return sent_size_; } ///< of one
@@ -92,9 +93,10 @@ inline int dial(std::uint16_t port) {
     return fd;
 }
 inline void ask_for_upgrade(int fd) {
-    constexpr std::string_view request = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-                                         "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                                         "Sec-WebSocket-Version: 13\r\n\r\n";
+    constexpr std::string_view request =
+        "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        "Sec-WebSocket-Version: 13\r\n\r\n";
     if (::send(fd, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
         give_up("a request was not sent whole");
 }
@@ -103,7 +105,8 @@ inline void await_upgrade(int fd) {
     for (char next = 0; !answer.ends_with("\r\n\r\n"); answer += next) { // no byte of what follows is taken
         if (::recv(fd, &next, 1, 0) != 1) give_up("no answer to a request");
     }
-    if (!answer.starts_with("HTTP/1.1 101 ") || answer.find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") == std::string::npos)
+    if (!answer.starts_with("HTTP/1.1 101 ") ||
+        answer.find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") == std::string::npos)
         give_up("a request was refused: " + answer);
 }
 
@@ -129,7 +132,11 @@ class echo_load {
 
 public:
     echo_load(const echo_server& server, const script& what, std::size_t connections, std::size_t depth)
-        : server_(server), what_(what), depth_(depth), poll_(::epoll_create1(EPOLL_CLOEXEC)), into_(256 * 1024) {
+        : server_(server),
+          what_(what),
+          depth_(depth),
+          poll_(::epoll_create1(EPOLL_CLOEXEC)),
+          into_(256 * 1024) {
         for (const int fd : dial_many(server.port(), connections)) {
             peers_.push_back({.fd = fd});
             peers_.back().sent_at.resize(depth);
@@ -173,8 +180,8 @@ public:
 private:
     struct peer {
         int fd;
-        std::uint64_t out = 0, in = 0;            ///< bytes
-        std::uint64_t sent = 0, came_back = 0;    ///< messages
+        std::uint64_t out = 0, in = 0;         ///< bytes
+        std::uint64_t sent = 0, came_back = 0; ///< messages
         bool is_blocked = false;
         std::vector<clock::time_point> sent_at{}; ///< of those under way
     };
@@ -223,7 +230,8 @@ private:
         const auto bytes = static_cast<std::size_t>(count);
         if (!what_.is_echo(which.in, {into_.data(), bytes})) give_up("what came back is not what was sent");
         which.in += bytes;
-        for (const std::uint64_t whole = which.in / what_.echoed_size(); which.came_back < whole; ++which.came_back) {
+        for (const std::uint64_t whole = which.in / what_.echoed_size(); which.came_back < whole;
+             ++which.came_back) {
             ++came_back_;
             if (round_trips_ != nullptr)
                 round_trips_->add((now_ - which.sent_at[which.came_back % depth_]).count());
@@ -232,7 +240,8 @@ private:
     }
     void send(peer& which) {
         if (is_sending_) {
-            for (; which.sent < which.came_back + depth_; ++which.sent) which.sent_at[which.sent % depth_] = now_;
+            for (; which.sent < which.came_back + depth_; ++which.sent)
+                which.sent_at[which.sent % depth_] = now_;
         }
         const std::uint64_t left = which.sent * what_.sent_size() - which.out;
         if (left == 0 || which.is_blocked) return;

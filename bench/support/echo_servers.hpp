@@ -13,7 +13,8 @@ struct server_program {
 
 /// Takes `--server NAME=PROGRAM` out of the arguments: another contender, which takes the same options as those of bench/echo and
 /// says "listening on PORT"; an older build of one of them, for example.
-inline std::vector<server_program> take_servers(int& count, char** given, const std::vector<std::string>& known) {
+inline std::vector<server_program> take_servers(int& count, char** given,
+                                                const std::vector<std::string>& known) {
     std::vector<server_program> all;
     const auto folder = std::filesystem::canonical("/proc/self/exe").parent_path() / "servers";
     for (const std::string& name : known) {
@@ -43,7 +44,8 @@ inline void say_where() {
     if (const std::size_t at = line.find(": "); at != std::string::npos) name = line.substr(at + 2);
     double load[1] = {};
     if (::getloadavg(load, 1) != 1) load[0] = -1;
-    std::printf("%s; loopback TCP under cubic; server on the first processor, load on the second; load before: %.1f\n",
+    std::printf("%s; loopback TCP under cubic; server on the first processor, load on the second; load "
+                "before: %.1f\n",
                 name.c_str(), load[0]);
 }
 

@@ -7,7 +7,8 @@ namespace bench {
 
 class recipients {
 public:
-    recipients(std::uint16_t port, std::size_t count) : all_(dial_many(port, count)), poll_(::epoll_create1(EPOLL_CLOEXEC)) {
+    recipients(std::uint16_t port, std::size_t count)
+        : all_(dial_many(port, count)), poll_(::epoll_create1(EPOLL_CLOEXEC)) {
         for (const int fd : all_) {
             epoll_event wanted{};
             wanted.events = EPOLLIN;
@@ -33,7 +34,8 @@ public:
     }
     /// Until each has got exactly these bytes, whose beginnings are compared one by one.
     void await(const std::vector<char>& echoed) {
-        std::vector<std::size_t> got(static_cast<std::size_t>(*std::max_element(all_.begin(), all_.end())) + 1);
+        std::vector<std::size_t> got(static_cast<std::size_t>(*std::max_element(all_.begin(), all_.end())) +
+                                     1);
         std::vector<char> into(256 * 1024);
         for (std::size_t left = all_.size(); left > 0;) {
             epoll_event happened[256];

@@ -106,12 +106,13 @@ public:
         observe(group, size, threads, all, quick_ ? 1 : runs_, !quick_);
     }
     /// What does not differ from run to run.
-    void observe_once(const std::string& group, std::size_t size, int threads, const std::vector<observed>& all) {
+    void observe_once(const std::string& group, std::size_t size, int threads,
+                      const std::vector<observed>& all) {
         observe(group, size, threads, all, 1, false);
     }
 
-    void observe(const std::string& group, std::size_t size, int threads, const std::vector<observed>& all, int runs,
-                 bool warms_up) {
+    void observe(const std::string& group, std::size_t size, int threads, const std::vector<observed>& all,
+                 int runs, bool warms_up) {
         if (!wants(group) || !is_chosen(sizes_, size) || !is_chosen(threads_, threads)) return;
         std::vector<const observed*> chosen;
         for (const observed& one : all) {
