@@ -63,8 +63,10 @@ public:
     input(std::size_t size, int messages) {
         const std::string payload(size, 'm');
         for (int i = 0; i < messages; ++i) {
-            wsolo::one_key key(wsolo::masking_key{{std::byte{0x11}, std::byte{0x95}, std::byte{0x33}, std::byte{0xe7}}});
-            must(wsolo::append_frame<role::client>(wire_, wsolo::opcode::text, wsolo::bytes_of(payload), key) == errc::none);
+            wsolo::one_key key(
+                wsolo::masking_key{{std::byte{0x11}, std::byte{0x95}, std::byte{0x33}, std::byte{0xe7}}});
+            must(wsolo::append_frame<role::client>(wire_, wsolo::opcode::text, wsolo::bytes_of(payload),
+                                                   key) == errc::none);
         }
         buffer_.resize(wire_.size());
     }
@@ -82,17 +84,21 @@ void frames() {
     std::vector<std::byte> room(2048);
     const std::string small(13, 's'), large(1024, 'l');
     const auto encode = [&](const std::string& payload) {
-        must(wsolo::encode_frame<role::server>(room, wsolo::opcode::text, wsolo::bytes_of(payload)).has_value());
+        must(wsolo::encode_frame<role::server>(room, wsolo::opcode::text, wsolo::bytes_of(payload))
+                 .has_value());
     };
     wsolo::random_keys keys;
     const auto encode_masked = [&](const std::string& payload) {
-        must(wsolo::encode_frame<role::client>(room, wsolo::opcode::text, wsolo::bytes_of(payload), keys).has_value());
+        must(wsolo::encode_frame<role::client>(room, wsolo::opcode::text, wsolo::bytes_of(payload), keys)
+                 .has_value());
     };
     measure("encode_server_13", 1, [&] { encode(small); });
     measure("encode_client_13", 1, [&] { encode_masked(small); });
     measure("encode_client_1024", 1, [&] { encode_masked(large); });
     std::string mixed;
-    while (mixed.size() < 1000) mixed += "Gr\xc3\xbc\xc3\x9f" "e \xd0\xbc\xd0\xb8\xd1\x80 \xe4\xb8\x96\xe7\x95\x8c \xf0\x9f\x99\x82 ";
+    while (mixed.size() < 1000)
+        mixed += "Gr\xc3\xbc\xc3\x9f"
+                 "e \xd0\xbc\xd0\xb8\xd1\x80 \xe4\xb8\x96\xe7\x95\x8c \xf0\x9f\x99\x82 ";
     measure("utf8_ascii_1024", 1, [&] { must(wsolo::is_valid_utf8(wsolo::bytes_of(large))); });
     measure("utf8_mixed_1000", 1, [&] { must(wsolo::is_valid_utf8(wsolo::bytes_of(mixed))); });
 }
@@ -149,9 +155,10 @@ void broadcast() {
 }
 
 void handshake() {
-    constexpr std::string_view request = "GET /ws HTTP/1.1\r\nHost: localhost:8080\r\nUpgrade: websocket\r\n"
-                                         "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                                         "Sec-WebSocket-Version: 13\r\n\r\n";
+    constexpr std::string_view request =
+        "GET /ws HTTP/1.1\r\nHost: localhost:8080\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        "Sec-WebSocket-Version: 13\r\n\r\n";
     std::string bytes;
     measure("open_and_drop", 1, [&] {
         wsolo::server_connection<sink, no_hook, kept> fresh(sink{}, no_hook{}, kept{});
