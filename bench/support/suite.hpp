@@ -103,15 +103,24 @@ public:
 
     /// The same for several figures a run: a row for each. --case names the group.
     void observe(const std::string& group, std::size_t size, int threads, const std::vector<observed>& all) {
+        observe(group, size, threads, all, quick_ ? 1 : runs_, !quick_);
+    }
+    /// What does not differ from run to run.
+    void observe_once(const std::string& group, std::size_t size, int threads,
+                      const std::vector<observed>& all) {
+        observe(group, size, threads, all, 1, false);
+    }
+
+    void observe(const std::string& group, std::size_t size, int threads, const std::vector<observed>& all,
+                 int runs, bool warms_up) {
         if (!wants(group) || !is_chosen(sizes_, size) || !is_chosen(threads_, threads)) return;
         std::vector<const observed*> chosen;
         for (const observed& one : all) {
             if (is_chosen(impls_, one.impl)) chosen.push_back(&one);
         }
-        if (!quick_) {
-            for (const observed* one : chosen) one->run(); // warm-up
+        if (warms_up) {
+            for (const observed* one : chosen) one->run();
         }
-        const int runs = quick_ ? 1 : runs_;
         std::vector<std::vector<std::vector<figure>>> seen(chosen.size()); // [contender][run][figure]
         for (int r = 0; r < runs; ++r) {
             for (std::size_t c = 0; c < chosen.size(); ++c) seen[c].push_back(chosen[c]->run());
