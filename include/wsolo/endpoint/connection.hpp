@@ -10,6 +10,7 @@
 
 #include "detail/opening.hpp"
 #include "detail/opening_hooks.hpp"
+#include "../core/detail/owned.hpp"
 #include "endpoint.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
@@ -181,7 +182,7 @@ private:
         if (error != errc::none) whole_->abort(error);
     }
 
-    std::unique_ptr<Opening> opening_; ///< until it is open
+    detail::owned<Opening> opening_; ///< until it is open
     std::optional<endpoint_type> whole_;
 };
 
