@@ -27,10 +27,10 @@
 #error "wsolo needs C++20 (-std=c++20)"
 #include <wsolo_needs_cxx20> // does not exist: compilers stop here, before hundreds of errors that say nothing
 #endif
-#if defined(WSOLO_VERSION_MAJOR) && !defined(WSOLO_SINGLE_HEADER)
+#if defined(WSOLO_VERSION_MAJOR) && !defined(WSOLO_SINGLE_HEADER) && !defined(WSOLO_SINGLE_CODEC)
 #error "wsolo: this translation unit already has wsolo's separate headers; use those or the single header, not both"
 #endif
-#if defined(WSOLO_SINGLE_HEADER) && \
+#if (defined(WSOLO_SINGLE_HEADER) || defined(WSOLO_SINGLE_CODEC)) && \
     (WSOLO_VERSION_MAJOR != 0 || WSOLO_VERSION_MINOR != 1 || WSOLO_VERSION_PATCH != 0)
 #error "wsolo: two versions of the single header in one translation unit; remove the include of one of them"
 #endif
@@ -59,6 +59,8 @@
 #include <utility>
 #include <variant>
 #include <version>
+
+#ifndef WSOLO_SINGLE_CODEC
 
 // ---- wsolo/version.hpp
 // The one place that holds the version. CMake, Conan, the single header and the inline namespace read it
@@ -1158,6 +1160,8 @@ enum class role : std::uint8_t { server, client };
 
 } // namespace wsolo::inline WSOLO_ABI
 
+#endif // WSOLO_SINGLE_CODEC
+
 // ---- wsolo/core/side.hpp
 // Which side of a connection an object is, as one policy for reader, writer and endpoint: the role, and with a client's the
 // key source that it masks with.
@@ -1298,6 +1302,8 @@ private:
 } // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI
+
+#ifndef WSOLO_SINGLE_CODEC
 
 // ---- wsolo/text/detail/utf8_tables.hpp
 // The tables of the vectorized validator: John Keiser, Daniel Lemire, "Validating UTF-8 In Less Than One
@@ -3698,6 +3704,8 @@ private:
 };
 
 } // namespace wsolo::inline WSOLO_ABI
+
+#endif // WSOLO_SINGLE_CODEC
 
 // ---- wsolo/frame/shared_frame.hpp
 // One encoded frame for any number of connections: encoded once, queued everywhere by pointer.
@@ -7680,7 +7688,8 @@ private:
         constexpr seconds_type last = (std::numeric_limits<seconds_type>::max)();
         const bool fits = since.count() / per_second < last;
         point.tv_sec = fits ? static_cast<seconds_type>(since.count() / per_second) : last;
-        point.tv_nsec = static_cast<decltype(point.tv_nsec)>(since.count() % per_second * (1'000'000'000 / per_second));
+        point.tv_nsec =
+            static_cast<decltype(point.tv_nsec)>(since.count() % per_second * (1'000'000'000 / per_second));
         return point;
     }
 
@@ -7827,7 +7836,8 @@ public:
                 continue;
             }
             using status = decltype(wakeup_.wait_until(lock, deadline));
-            if (Traits::clock::now() >= deadline || wakeup_.wait_until(lock, deadline) == status::timeout) return;
+            if (Traits::clock::now() >= deadline || wakeup_.wait_until(lock, deadline) == status::timeout)
+                return;
         }
     }
 
@@ -9134,8 +9144,9 @@ namespace detail {
 
 template <class Token, class Function>
 struct stop_callback_type {
-    static_assert(requires { typename Token::template callback_type<Function>; },
-                  "this stop token has no callback_type; std::stop_token needs <wsolo/sync/stop_token.hpp>");
+    static_assert(
+        requires { typename Token::template callback_type<Function>; },
+        "this stop token has no callback_type; std::stop_token needs <wsolo/sync/stop_token.hpp>");
     using type = typename Token::template callback_type<Function>;
 };
 
@@ -13781,6 +13792,38 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/core/detail/owned.hpp
+// One object of the heap and its owner. What std::unique_ptr is, for a tenth of what <memory> costs to include.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Null, or made by `new (std::nothrow)`.
+template <class T>
+class owned {
+public:
+    constexpr owned() noexcept = default;
+    explicit owned(T* object) noexcept : object_(object) {}
+    owned(owned&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+    owned& operator=(owned&& other) noexcept {
+        reset(std::exchange(other.object_, nullptr));
+        return *this;
+    }
+    ~owned() { delete object_; }
+
+    /// The old object goes when the new one is in its place.
+    void reset(T* object = nullptr) noexcept { delete std::exchange(object_, object); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
+    [[nodiscard]] bool operator==(std::nullptr_t) const noexcept { return object_ == nullptr; }
+    [[nodiscard]] T* operator->() const noexcept { return object_; }
+    [[nodiscard]] T& operator*() const noexcept { return *object_; }
+
+private:
+    T* object_ = nullptr;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/endpoint/stream_end.hpp
 // How a connection's byte stream ends: when our FIN leaves, how long input is still taken, when the connection is gone.
 // A pure state machine: events and times in, what is to be done out. Usable without an endpoint.
@@ -15247,38 +15290,6 @@ consteval void check_opening_hooks() noexcept {
                   "on_upgraded is called as on_upgraded(endpoint&)");
     static_assert(!names_on_upgrade<Handler>(), "a connection knows no on_upgrade: on_upgraded is the name");
 }
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/core/detail/owned.hpp
-// One object of the heap and its owner. What std::unique_ptr is, for a tenth of what <memory> costs to include.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// Null, or made by `new (std::nothrow)`.
-template <class T>
-class owned {
-public:
-    constexpr owned() noexcept = default;
-    explicit owned(T* object) noexcept : object_(object) {}
-    owned(owned&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
-    owned& operator=(owned&& other) noexcept {
-        reset(std::exchange(other.object_, nullptr));
-        return *this;
-    }
-    ~owned() { delete object_; }
-
-    /// The old object goes when the new one is in its place.
-    void reset(T* object = nullptr) noexcept { delete std::exchange(object_, object); }
-
-    [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
-    [[nodiscard]] bool operator==(std::nullptr_t) const noexcept { return object_ == nullptr; }
-    [[nodiscard]] T* operator->() const noexcept { return object_; }
-    [[nodiscard]] T& operator*() const noexcept { return *object_; }
-
-private:
-    T* object_ = nullptr;
-};
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 

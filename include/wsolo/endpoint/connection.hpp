@@ -8,9 +8,9 @@
 // - Everything belongs to the loop's thread. Others use what opened()->handle() gives.
 // - Every end is bounded: the handshake's, an answer's, and the endpoint's.
 
+#include "../core/detail/owned.hpp"
 #include "detail/opening.hpp"
 #include "detail/opening_hooks.hpp"
-#include "../core/detail/owned.hpp"
 #include "endpoint.hpp"
 
 namespace wsolo::inline WSOLO_ABI {

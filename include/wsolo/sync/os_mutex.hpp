@@ -87,7 +87,8 @@ private:
         constexpr seconds_type last = (std::numeric_limits<seconds_type>::max)();
         const bool fits = since.count() / per_second < last;
         point.tv_sec = fits ? static_cast<seconds_type>(since.count() / per_second) : last;
-        point.tv_nsec = static_cast<decltype(point.tv_nsec)>(since.count() % per_second * (1'000'000'000 / per_second));
+        point.tv_nsec =
+            static_cast<decltype(point.tv_nsec)>(since.count() % per_second * (1'000'000'000 / per_second));
         return point;
     }
 

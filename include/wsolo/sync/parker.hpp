@@ -37,7 +37,8 @@ public:
                 continue;
             }
             using status = decltype(wakeup_.wait_until(lock, deadline));
-            if (Traits::clock::now() >= deadline || wakeup_.wait_until(lock, deadline) == status::timeout) return;
+            if (Traits::clock::now() >= deadline || wakeup_.wait_until(lock, deadline) == status::timeout)
+                return;
         }
     }
 

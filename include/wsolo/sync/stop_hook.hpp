@@ -32,8 +32,9 @@ namespace detail {
 
 template <class Token, class Function>
 struct stop_callback_type {
-    static_assert(requires { typename Token::template callback_type<Function>; },
-                  "this stop token has no callback_type; std::stop_token needs <wsolo/sync/stop_token.hpp>");
+    static_assert(
+        requires { typename Token::template callback_type<Function>; },
+        "this stop token has no callback_type; std::stop_token needs <wsolo/sync/stop_token.hpp>");
     using type = typename Token::template callback_type<Function>;
 };
 
