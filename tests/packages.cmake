@@ -1,5 +1,6 @@
 # Every way to take wsolo in, tried from outside, label package: find_package after an install (and a version that must be
-# refused), pkg-config, add_subdirectory, FetchContent, the single header alone, Meson, Conan.
+# refused), pkg-config, CPS, add_subdirectory, FetchContent, the single header alone, a C++20 module, Meson, Conan, and what
+# packaging/ has for others: parsed, and run where its tool is found.
 
 set(consumer "${CMAKE_CURRENT_SOURCE_DIR}/consumer")
 set(work "${CMAKE_CURRENT_BINARY_DIR}/packages")
@@ -57,4 +58,16 @@ if(WSOLO_CONAN)
         -P "${consumer}/conan.cmake")
 else()
     message(STATUS "wsolo: conan was not found, the test package.conan is left out")
+endif()
+
+# packaging/, filled for an archive of this tree.
+wsolo_add_package_test(filled Python3::Interpreter "${PROJECT_SOURCE_DIR}/tools/make_packages.py"
+    --pack "${work}/wsolo-${PROJECT_VERSION}.tar.gz" --out "${work}/packages")
+set_tests_properties("${WSOLO_TEST_PREFIX}package.filled" PROPERTIES FIXTURES_SETUP wsolo_filled
+    ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)
+if(WSOLO_CONAN)
+    wsolo_add_package_test(conan_center "${CMAKE_COMMAND}" -E env "CXX=${CMAKE_CXX_COMPILER}"
+        "${CMAKE_COMMAND}" "-DCONAN=${WSOLO_CONAN}" "-DROOT=${PROJECT_SOURCE_DIR}" "-DWORK=${work}"
+        "-DVERSION=${PROJECT_VERSION}" -P "${consumer}/conan_center.cmake")
+    set_tests_properties("${WSOLO_TEST_PREFIX}package.conan_center" PROPERTIES FIXTURES_REQUIRED wsolo_filled)
 endif()

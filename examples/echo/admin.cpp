@@ -3,6 +3,7 @@
 #include "session.hpp"
 
 #include <algorithm>
+#include <stop_token>
 #include <string>
 
 namespace echo {

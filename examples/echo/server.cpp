@@ -5,6 +5,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <system_error>
+
 namespace echo {
 namespace {
 

@@ -12,6 +12,8 @@
 #include "loop/timers.hpp"
 #include "session.hpp"
 
+#include <system_error>
+
 namespace echo {
 
 /// Over all connections that ended.

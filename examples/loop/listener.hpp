@@ -8,6 +8,7 @@
 #include "descriptor.hpp"
 
 #include <cstdint>
+#include <system_error>
 
 namespace loop {
 

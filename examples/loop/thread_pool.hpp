@@ -9,6 +9,7 @@
 #include <functional>
 #include <mutex>
 #include <new>
+#include <stop_token>
 #include <thread>
 #include <vector>
 

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstdio>
 #include <string_view>
+#include <system_error>
 
 namespace relay {
 namespace {

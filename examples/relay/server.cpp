@@ -5,6 +5,10 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <memory>
+#include <system_error>
+#include <vector>
+
 namespace relay {
 
 using loop::accept_status;

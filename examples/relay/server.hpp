@@ -13,6 +13,10 @@
 #include "loop/signals.hpp"
 #include "loop/timers.hpp"
 
+#include <memory>
+#include <system_error>
+#include <vector>
+
 namespace relay {
 
 using loop::listener;

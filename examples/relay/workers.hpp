@@ -11,7 +11,9 @@
 #include "options.hpp"
 
 #include <array>
+#include <stop_token>
 #include <thread>
+#include <vector>
 
 namespace relay {
 

@@ -7,6 +7,9 @@
 
 #include <cstdio>
 #include <exception>
+#include <memory>
+#include <thread>
+#include <vector>
 #include <sys/socket.h>
 
 namespace {

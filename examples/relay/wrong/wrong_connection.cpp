@@ -6,6 +6,8 @@
 #include <wsolo/handshake/upgrade.hpp>
 
 #include <array>
+#include <string>
+#include <thread>
 #include <sys/socket.h>
 
 namespace relay {
