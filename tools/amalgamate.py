@@ -32,6 +32,7 @@ CODEC_LACKS = ["frame/shared_frame.hpp"]  # for writers, and it brings <atomic>,
 UMBRELLA_HEAD = """#pragma once
 // Everything but adapt/ and testing/. Written by tools/amalgamate.py: includes only.
 """
+MODULE = Path("single_include/wsolo.cppm")
 CODEC_HEAD = """#pragma once
 // The codec alone: frames and UTF-8, without state, threads or time. Written by tools/amalgamate.py: includes only.
 """
@@ -53,6 +54,25 @@ GUARD = """
 """
 OPENING = "#ifndef WSOLO_SINGLE_HEADER\n#define WSOLO_SINGLE_HEADER 1"
 CODEC_OPENING = "#if !defined(WSOLO_SINGLE_HEADER) && !defined(WSOLO_SINGLE_CODEC)\n#define WSOLO_SINGLE_CODEC 1"
+
+
+MODULE_HEAD = """// wsolo {version} as the C++20 module `wsolo`: what wsolo.hpp has, less its macros.
+// Written by tools/amalgamate.py: change it there.
+//
+// Every standard header that wsolo.hpp includes comes first, so that it brings none into the module. A program that imports
+// it includes <chrono> itself, and before the import: its operators are not the module's to give.
+module;
+"""
+MODULE_TAIL = """
+export module wsolo;
+
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Winclude-angled-in-module-purview"
+#endif
+export extern "C++" {
+#include "wsolo/wsolo.hpp"
+}
+"""
 
 
 def comment(text: str) -> str:
@@ -80,6 +100,7 @@ class SingleHeader:
         self.shared = shared
         self.names: Set[str] = set()
         self.standard: Set[str] = set()
+        self.conditional: Set[str] = set()
         self.body: List[str] = []
         self.done: Set[Path] = set()
         self.is_shared = False
@@ -102,6 +123,8 @@ class SingleHeader:
                 continue
             if not match or (match.group(1) == "<" and depth > 0):
                 own.append(line)
+                if match and not match.group(2).startswith("wsolo"):
+                    self.conditional.add(match.group(2))
             elif match.group(1) == "<":
                 self.standard.add(match.group(2))
             elif depth > 0:
@@ -133,6 +156,15 @@ class SingleHeader:
         lines = [head + licence + GUARD.format(major=major, minor=minor, patch=patch, opening=opening)]
         lines += [f"#include <{name}>" for name in sorted(self.standard)]
         return "\n".join([*lines, *self.body, "", "#endif // " + opening.split()[-2], ""])
+
+
+    def module(self) -> str:
+        text = MODULE_HEAD.format(version=version_of(self.root))
+        text += "".join(f"#include <{name}>\n" for name in sorted(self.standard))
+        for name in sorted(self.conditional - self.standard):
+            needs = " && defined(__ARM_NEON)" if name == "arm_neon.h" else ""  # it is there for other targets too
+            text += f"#if __has_include(<{name}>){needs}\n#include <{name}>\n#endif\n"
+        return text + MODULE_TAIL
 
 
 def without_double_blanks(lines: List[str]) -> List[str]:
@@ -174,6 +206,7 @@ def generate(root: Path) -> Dict[Path, str]:
         UMBRELLA: umbrella,
         CODEC: codec_umbrella,
         SINGLE / "wsolo.hpp": whole.text("every room in one header; adapt/ and testing/ lie beside it.", OPENING),
+        MODULE: whole.module(),
         SINGLE / "codec.hpp": codec.text("the codec alone, frames and UTF-8; wsolo.hpp beside it has the rest.", CODEC_OPENING),
     }
     for header in headers_of(root):
