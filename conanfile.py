@@ -14,9 +14,11 @@ class WsoloConan(ConanFile):
     name = "wsolo"
     description = "Header-only C++20 WebSocket (RFC 6455) framing with one writer per connection"
     license = "MIT"
+    author = "the wsolo authors"
     topics = ("websocket", "rfc6455", "header-only", "framing", "concurrency")
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
+    exports = "packaging/HOMEPAGE"
     exports_sources = "include/*", "LICENSE"
     no_copy_source = True
     # What the adapters of these names need; wsolo itself needs nothing.
@@ -28,6 +30,9 @@ class WsoloConan(ConanFile):
     }
     options = {f"with_{name}": [True, False] for name in libraries}
     default_options = {name: False for name in options}
+
+    def init(self):
+        self.homepage = self.url = load(self, os.path.join(self.recipe_folder, "packaging", "HOMEPAGE")).strip()
 
     def set_version(self):
         header = load(self, os.path.join(self.recipe_folder, "include", "wsolo", "version.hpp"))
@@ -60,5 +65,6 @@ class WsoloConan(ConanFile):
         self.cpp_info.libdirs = []
         self.cpp_info.set_property("cmake_file_name", "wsolo")
         self.cpp_info.set_property("cmake_target_name", "wsolo::wsolo")
+        self.cpp_info.set_property("cmake_config_version_compat", "SameMinorVersion")
         if self.settings.os in ("Linux", "FreeBSD"):
             self.cpp_info.system_libs = ["pthread"]

@@ -1,4 +1,4 @@
-# cmake --install: the headers, a package for find_package(wsolo CONFIG), and one for pkg-config. Headers only, so one
+# cmake --install: the headers, a package for find_package(wsolo CONFIG), one for pkg-config, one in CPS. Headers only, so one
 # version file serves every architecture.
 
 include(CMakePackageConfigHelpers)
@@ -25,4 +25,9 @@ install(FILES "${PROJECT_SOURCE_DIR}/cmake/wsoloConfig.cmake" "${PROJECT_BINARY_
     DESTINATION "${wsolo_package_dir}")
 configure_file("${PROJECT_SOURCE_DIR}/cmake/wsolo.pc.in" "${PROJECT_BINARY_DIR}/wsolo.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/wsolo.pc" DESTINATION "${CMAKE_INSTALL_DATADIR}/pkgconfig")
+# A CPS file, which CMake 4.3 and others find. Written here, because CMake's own would ask for a CPS of its threads.
+set(prefix "@prefix@")
+configure_file("${PROJECT_SOURCE_DIR}/cmake/wsolo.cps.in" "${PROJECT_BINARY_DIR}/wsolo.cps" @ONLY)
+unset(prefix)
+install(FILES "${PROJECT_BINARY_DIR}/wsolo.cps" DESTINATION "${CMAKE_INSTALL_DATADIR}/cps/wsolo")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/wsolo")

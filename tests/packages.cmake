@@ -1,5 +1,6 @@
 # Every way to take wsolo in, tried from outside, label package: find_package after an install (and a version that must be
-# refused), pkg-config, add_subdirectory, FetchContent, the single header alone, Meson, Conan.
+# refused), pkg-config, CPS, add_subdirectory, FetchContent, the single header alone, a C++20 module, Meson, Conan, and what
+# packaging/ has for others: parsed, and run where its tool is found.
 
 set(consumer "${CMAKE_CURRENT_SOURCE_DIR}/consumer")
 set(work "${CMAKE_CURRENT_BINARY_DIR}/packages")
@@ -26,6 +27,13 @@ set_tests_properties("${WSOLO_TEST_PREFIX}package.install" PROPERTIES FIXTURES_S
 
 wsolo_add_consumer(find_package -DTAKE=find_package "-DASK=${PROJECT_VERSION}")
 wsolo_add_consumer(refuses_version_99 -DTAKE=find_package -DASK=99)
+if(CMAKE_VERSION VERSION_GREATER_EQUAL 4.3) # by its CPS file alone
+    wsolo_add_package_test(cps_alone "${CMAKE_COMMAND}" "-DFROM=${prefix}" "-DTO=${work}/cps" -P "${consumer}/cps.cmake")
+    wsolo_add_consumer(cps -DTAKE=find_package "-DASK=${PROJECT_VERSION}" "-DCMAKE_PREFIX_PATH=${work}/cps")
+    set_tests_properties("${WSOLO_TEST_PREFIX}package.cps_alone" PROPERTIES FIXTURES_REQUIRED wsolo_installed
+        FIXTURES_SETUP wsolo_cps)
+    set_tests_properties("${WSOLO_TEST_PREFIX}package.cps" PROPERTIES FIXTURES_REQUIRED wsolo_cps)
+endif()
 find_package(PkgConfig QUIET)
 if(PKG_CONFIG_FOUND)
     wsolo_add_consumer(pkg_config -DTAKE=pkg_config "-DASK=${PROJECT_VERSION}")
@@ -40,6 +48,14 @@ set_tests_properties("${WSOLO_TEST_PREFIX}package.refuses_version_99" PROPERTIES
 wsolo_add_consumer(add_subdirectory -DTAKE=add_subdirectory)
 wsolo_add_consumer(fetch_content -DTAKE=fetch_content)
 wsolo_add_consumer(single_header -DTAKE=single_header)
+
+# The module, by the newest clang that is here: opt-in, because compilers and CMake differ most in it.
+option(WSOLO_TEST_MODULE "Build the C++20 module and a program that imports it" OFF)
+if(WSOLO_TEST_MODULE)
+    find_program(WSOLO_MODULE_CLANG NAMES clang++-22 clang++-21 clang++-20 clang++-19 clang++-18 clang++-17 clang++-16 REQUIRED)
+    wsolo_add_package_test(module "${CMAKE_COMMAND}" "-DCLANG=${WSOLO_MODULE_CLANG}" "-DROOT=${PROJECT_SOURCE_DIR}"
+        "-DWORK=${work}" -P "${consumer}/module.cmake")
+endif()
 
 find_program(WSOLO_MESON meson HINTS "${PROJECT_SOURCE_DIR}/build/venv/bin")
 if(WSOLO_MESON)
@@ -57,4 +73,16 @@ if(WSOLO_CONAN)
         -P "${consumer}/conan.cmake")
 else()
     message(STATUS "wsolo: conan was not found, the test package.conan is left out")
+endif()
+
+# packaging/, filled for an archive of this tree.
+wsolo_add_package_test(filled Python3::Interpreter "${PROJECT_SOURCE_DIR}/tools/make_packages.py"
+    --pack "${work}/wsolo-${PROJECT_VERSION}.tar.gz" --out "${work}/packages")
+set_tests_properties("${WSOLO_TEST_PREFIX}package.filled" PROPERTIES FIXTURES_SETUP wsolo_filled
+    ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)
+if(WSOLO_CONAN)
+    wsolo_add_package_test(conan_center "${CMAKE_COMMAND}" -E env "CXX=${CMAKE_CXX_COMPILER}"
+        "${CMAKE_COMMAND}" "-DCONAN=${WSOLO_CONAN}" "-DROOT=${PROJECT_SOURCE_DIR}" "-DWORK=${work}"
+        "-DVERSION=${PROJECT_VERSION}" -P "${consumer}/conan_center.cmake")
+    set_tests_properties("${WSOLO_TEST_PREFIX}package.conan_center" PROPERTIES FIXTURES_REQUIRED wsolo_filled)
 endif()

@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""Writes what is generated from include/wsolo: the umbrella, the single header, and the opt-in headers beside it.
+"""Writes what is generated from include/wsolo: both umbrellas, their single headers, and the opt-in headers beside them.
 
     tools/amalgamate.py            writes
     tools/amalgamate.py --check    writes nothing; exits 1 and names what is stale
 
-The single header is deterministic: rooms in the house's order, each header once and after what it includes,
+wsolo.hpp is all but the opt-in headers; codec.hpp is the rooms text and frame
+without shared frames, and what they include of core. A program
+may include both single headers, in either order.
+
+A single header is deterministic: rooms in the house's order, each header once and after what it includes,
 unconditional standard includes hoisted and sorted, conditional ones left where they stand. Adapters and testing/ stay
 files of their own: single_include/wsolo/adapt/NAME.hpp has "../wsolo.hpp" in place of its includes of rooms.
 """
@@ -21,9 +25,16 @@ from house import (INCLUDE, ROOMS, headers_of, is_code, is_opt_in, library_of, r
 
 SINGLE = Path("single_include/wsolo")
 UMBRELLA = Path("include/wsolo/wsolo.hpp")
+CODEC = Path("include/wsolo/codec.hpp")
+CODEC_ROOMS = ["text", "frame"]
+CODEC_LACKS = ["frame/shared_frame.hpp"]  # for writers, and it brings <atomic>, as dear as all the rest
 
 UMBRELLA_HEAD = """#pragma once
 // Everything but adapt/ and testing/. Written by tools/amalgamate.py: includes only.
+"""
+MODULE = Path("single_include/wsolo.cppm")
+CODEC_HEAD = """#pragma once
+// The codec alone: frames and UTF-8, without state, threads or time. Written by tools/amalgamate.py: includes only.
 """
 
 GUARD = """
@@ -31,16 +42,36 @@ GUARD = """
 #error "wsolo needs C++20 (-std=c++20)"
 #include <wsolo_needs_cxx20> // does not exist: compilers stop here, before hundreds of errors that say nothing
 #endif
-#if defined(WSOLO_VERSION_MAJOR) && !defined(WSOLO_SINGLE_HEADER)
+#if defined(WSOLO_VERSION_MAJOR) && !defined(WSOLO_SINGLE_HEADER) && !defined(WSOLO_SINGLE_CODEC)
 #error "wsolo: this translation unit already has wsolo's separate headers; use those or the single header, not both"
 #endif
-#if defined(WSOLO_SINGLE_HEADER) && \\
+#if (defined(WSOLO_SINGLE_HEADER) || defined(WSOLO_SINGLE_CODEC)) && \\
     (WSOLO_VERSION_MAJOR != {major} || WSOLO_VERSION_MINOR != {minor} || WSOLO_VERSION_PATCH != {patch})
 #error "wsolo: two versions of the single header in one translation unit; remove the include of one of them"
 #endif
 
-#ifndef WSOLO_SINGLE_HEADER
-#define WSOLO_SINGLE_HEADER 1
+{opening}
+"""
+OPENING = "#ifndef WSOLO_SINGLE_HEADER\n#define WSOLO_SINGLE_HEADER 1"
+CODEC_OPENING = "#if !defined(WSOLO_SINGLE_HEADER) && !defined(WSOLO_SINGLE_CODEC)\n#define WSOLO_SINGLE_CODEC 1"
+
+
+MODULE_HEAD = """// wsolo {version} as the C++20 module `wsolo`: what wsolo.hpp has, less its macros.
+// Written by tools/amalgamate.py: change it there.
+//
+// Every standard header that wsolo.hpp includes comes first, so that it brings none into the module. A program that imports
+// it includes <chrono> itself, and before the import: its operators are not the module's to give.
+module;
+"""
+MODULE_TAIL = """
+export module wsolo;
+
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Winclude-angled-in-module-purview"
+#endif
+export extern "C++" {
+#include "wsolo/wsolo.hpp"
+}
 """
 
 
@@ -48,26 +79,36 @@ def comment(text: str) -> str:
     return "".join(f"// {line}".rstrip() + "\n" for line in text.splitlines())
 
 
-def make_umbrella(root: Path) -> str:
-    text = UMBRELLA_HEAD
+def make_umbrella(root: Path, head: str = UMBRELLA_HEAD, rooms: List[str] = ROOMS, lacks: List[str] = []) -> str:
+    text = head
     library = library_of(root)
-    for room in ROOMS:
+    for room in rooms:
         names = [header.relative_to(library).as_posix() for header in headers_of(root)
                  if room_of(root, header) == room and "detail" not in header.relative_to(library).parts
                  and not is_opt_in(root, header)]
         if names:
-            text += "\n" + "".join(f'#include "{name}"\n' for name in sorted(names))
+            text += "\n" + "".join(f'#include "{name}"\n' for name in sorted(set(names) - set(lacks)))
     return text
 
 
 class SingleHeader:
-    """Collects the headers as the preprocessor would: each once, where it is first included."""
+    """Collects the headers as the preprocessor would: each once, where it is first included. What another single header
+    has, `shared`, is left out where that one was included before."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, umbrella: str, shared: Set[str] = frozenset()) -> None:
         self.root = root
+        self.shared = shared
+        self.names: Set[str] = set()
         self.standard: Set[str] = set()
+        self.conditional: Set[str] = set()
         self.body: List[str] = []
         self.done: Set[Path] = set()
+        self.is_shared = False
+        for line in umbrella.splitlines():
+            match = INCLUDE.match(line)
+            if match:
+                self.add(library_of(root) / match.group(2))
+        self.share(False)
 
     def add(self, header: Path) -> None:
         header = header.resolve()
@@ -82,6 +123,8 @@ class SingleHeader:
                 continue
             if not match or (match.group(1) == "<" and depth > 0):
                 own.append(line)
+                if match and not match.group(2).startswith("wsolo"):
+                    self.conditional.add(match.group(2))
             elif match.group(1) == "<":
                 self.standard.add(match.group(2))
             elif depth > 0:
@@ -95,15 +138,33 @@ class SingleHeader:
 
     def flush(self, name: str, own: List[str]) -> None:
         if any(line.strip() for line in own):
+            self.names.add(name)
+            self.share(name in self.shared)
             self.body += ["", f"// ---- wsolo/{name}", *without_double_blanks(own)]
 
-    def text(self, version: str, licence: str) -> str:
+    def share(self, is_shared: bool) -> None:
+        if is_shared != self.is_shared:
+            self.body += ["", "#ifndef WSOLO_SINGLE_CODEC" if is_shared else "#endif // WSOLO_SINGLE_CODEC"]
+        self.is_shared = is_shared
+
+    def text(self, what: str, opening: str) -> str:
+        version = version_of(self.root)
         major, minor, patch = version.split(".")
-        head = f"// wsolo {version}: every room in one header; adapt/ and testing/ lie beside it.\n"
+        head = f"// wsolo {version}: {what}\n"
         head += "// Written by tools/amalgamate.py from include/wsolo: change it there.\n//\n"
-        lines = [head + comment(licence) + GUARD.format(major=major, minor=minor, patch=patch)]
+        licence = comment((self.root / "LICENSE").read_text(encoding="utf-8"))
+        lines = [head + licence + GUARD.format(major=major, minor=minor, patch=patch, opening=opening)]
         lines += [f"#include <{name}>" for name in sorted(self.standard)]
-        return "\n".join([*lines, *self.body, "", "#endif // WSOLO_SINGLE_HEADER", ""])
+        return "\n".join([*lines, *self.body, "", "#endif // " + opening.split()[-2], ""])
+
+
+    def module(self) -> str:
+        text = MODULE_HEAD.format(version=version_of(self.root))
+        text += "".join(f"#include <{name}>\n" for name in sorted(self.standard))
+        for name in sorted(self.conditional - self.standard):
+            needs = " && defined(__ARM_NEON)" if name == "arm_neon.h" else ""  # it is there for other targets too
+            text += f"#if __has_include(<{name}>){needs}\n#include <{name}>\n#endif\n"
+        return text + MODULE_TAIL
 
 
 def without_double_blanks(lines: List[str]) -> List[str]:
@@ -114,15 +175,6 @@ def without_double_blanks(lines: List[str]) -> List[str]:
     while kept and not kept[-1]:
         kept.pop()
     return kept
-
-
-def make_single(root: Path, umbrella: str) -> str:
-    single = SingleHeader(root)
-    for line in umbrella.splitlines():
-        match = INCLUDE.match(line)
-        if match:
-            single.add(library_of(root) / match.group(2))
-    return single.text(version_of(root), (root / "LICENSE").read_text(encoding="utf-8"))
 
 
 def make_opt_in(root: Path, header: Path) -> str:
@@ -147,7 +199,16 @@ def make_opt_in(root: Path, header: Path) -> str:
 def generate(root: Path) -> Dict[Path, str]:
     """Every generated file by its path below the root."""
     umbrella = make_umbrella(root)
-    files = {UMBRELLA: umbrella, SINGLE / "wsolo.hpp": make_single(root, umbrella)}
+    codec_umbrella = make_umbrella(root, CODEC_HEAD, CODEC_ROOMS, CODEC_LACKS)
+    codec = SingleHeader(root, codec_umbrella)
+    whole = SingleHeader(root, umbrella, shared=codec.names)
+    files = {
+        UMBRELLA: umbrella,
+        CODEC: codec_umbrella,
+        SINGLE / "wsolo.hpp": whole.text("every room in one header; adapt/ and testing/ lie beside it.", OPENING),
+        MODULE: whole.module(),
+        SINGLE / "codec.hpp": codec.text("the codec alone, frames and UTF-8; wsolo.hpp beside it has the rest.", CODEC_OPENING),
+    }
     for header in headers_of(root):
         if is_opt_in(root, header):
             files[SINGLE / header.relative_to(library_of(root))] = make_opt_in(root, header)

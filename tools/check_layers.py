@@ -3,7 +3,8 @@
 
 Also refused: <wsolo/...> inside the library (its headers find each other relatively, wherever they are copied),
 an include that does not exist, circles, expensive standard headers where every user would pay for them, and an
-umbrella that holds anything but includes or misses a header.
+umbrella that holds anything but includes or misses a header. And each room brings those standard headers that this file
+lists (BRINGS), no other: what a room costs to include is decided here.
 """
 
 from __future__ import annotations
@@ -31,9 +32,24 @@ SEES: Dict[str, Set[str]] = {
 
 # What a codec's user must not pay for (each costs 0.1 to 0.5 s per translation unit). An #if around the include
 # is allowed: it is somebody's fallback.
+UMBRELLAS = {"wsolo.hpp", "codec.hpp"}
 DEAR = {"algorithm", "condition_variable", "fstream", "functional", "future", "immintrin.h", "iomanip", "iostream",
         "istream", "map", "ostream", "random", "ranges", "regex", "sstream", "thread", "unordered_map"}
 UMBRELLA_SHUNS = {"thread"}  # a header that needs one of these is opt-in ("Not part of wsolo.hpp" in its head)
+# The standard headers of each room, opt-in headers aside. <chrono>, <memory>, <mutex>, <string> are not among them, and
+# each alone costs more than a room: see core/time.hpp, core/detail/owned.hpp, sync/os_mutex.hpp, session/event.hpp.
+BRINGS = {
+    "core": "array bit concepts cstddef cstdint cstdio cstdlib cstring limits span string_view type_traits "
+            "utility version",
+    "text": "array cstdint cstring type_traits",
+    "frame": "atomic concepts cstdint new string_view",
+    "handshake": "array bit concepts cstddef cstdint cstring initializer_list optional span string_view "
+            "type_traits",
+    "session": "array cstddef cstdint iosfwd optional",
+    "sync": "atomic concepts coroutine cstddef cstdint new type_traits utility",
+    "write": "concepts cstddef cstdint cstring new optional utility variant",
+    "endpoint": "atomic concepts cstddef cstdint cstring new optional string_view type_traits utility",
+}
 FRUGAL_ROOMS = {"core", "text", "frame", "handshake", "session"}
 
 
@@ -61,7 +77,7 @@ def check_header(root: Path, header: Path) -> List[str]:
             continue
         seen = room_of(root, library / target.relative_to(library.resolve()))
         if room is None:
-            if header.name == "wsolo.hpp" and seen not in OPT_IN:
+            if header.name in UMBRELLAS and seen not in OPT_IN:
                 continue
             problems.append(f"{where}: {header.name} may not include {include.target}")
         elif seen is None:
@@ -101,6 +117,28 @@ def find_circles(headers: List[Path]) -> List[str]:
     return problems
 
 
+def standard_headers_of(root: Path) -> Dict[str, Set[str]]:
+    """By room: the standard headers that its headers, without opt-in ones, include where no #if stands around."""
+    brings: Dict[str, Set[str]] = {}
+    for header in headers_of(root):
+        room = room_of(root, header)
+        if room in SEES and not is_opt_in(root, header):
+            brings.setdefault(room, set()).update(
+                include.target for include in includes_of(header)
+                if include.system and not include.conditional and not include.target.startswith("wsolo/"))
+    return brings
+
+
+def check_brings(root: Path) -> List[str]:
+    problems = []
+    for room, brought in sorted(standard_headers_of(root).items()):
+        listed = set(BRINGS.get(room, "").split())
+        problems += [f"{room}/ brings <{name}>, which tools/check_layers.py (BRINGS) doesn't list: is it worth its cost?"
+                     for name in sorted(brought - listed)]
+        problems += [f"{room}/ brings <{name}> no more: take it out of BRINGS" for name in sorted(listed - brought)]
+    return problems
+
+
 def check_umbrella(root: Path, graph: Dict[Path, List[Path]]) -> List[str]:
     umbrella = library_of(root) / "wsolo.hpp"
     if not umbrella.is_file():
@@ -119,8 +157,11 @@ def check_umbrella(root: Path, graph: Dict[Path, List[Path]]) -> List[str]:
         name = header.relative_to(root.resolve())
         problems += [f"{name}:{include.line}: wsolo.hpp must not bring <{include.target}>" for include in includes_of(header)
                      if include.system and include.target in UMBRELLA_SHUNS and not include.conditional]
+        if is_opt_in(root.resolve(), header):
+            problems.append(f"{name}: it is opt-in, and wsolo.hpp reaches it")
     for header in headers_of(root):
-        if not is_opt_in(root, header) and header.resolve() not in reached:
+        is_umbrella = room_of(root, header) is None and header.name in UMBRELLAS
+        if not is_opt_in(root, header) and not is_umbrella and header.resolve() not in reached:
             problems.append(f"{header.relative_to(root)}: wsolo.hpp does not reach it (run tools/amalgamate.py)")
     return problems
 
@@ -129,7 +170,7 @@ def problems_of(root: Path) -> List[str]:
     headers = headers_of(root)
     problems = [problem for header in headers for problem in check_header(root, header)]
     graph = graph_of(headers)
-    return problems + find_circles(headers) + check_umbrella(root, graph)
+    return problems + find_circles(headers) + check_umbrella(root, graph) + check_brings(root)
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 from typing import Dict, List
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import amalgamate
@@ -66,6 +67,9 @@ class House(unittest.TestCase):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
         self.root = Path(self.folder.name)
+        brings = mock.patch.object(check_layers, "BRINGS", {"core": "cstddef", "write": "cstdint"})
+        self.brings = brings.start()
+        self.addCleanup(brings.stop)
         for name, text in sound_house().items():
             self.write(name, text)
         self.regenerate()
@@ -120,10 +124,25 @@ class Layers(House):
         self.one(check_layers.problems_of(self.root), "relative path")
 
     def test_dear_header(self) -> None:
+        self.brings["frame"] = "functional"
         self.add_line("include/wsolo/frame/header.hpp", "#include <functional>")
         self.one(check_layers.problems_of(self.root), "<functional> is too dear for frame/")
 
+    def test_standard_header_that_its_room_does_not_list(self) -> None:
+        self.add_line("include/wsolo/frame/header.hpp", "#include <memory>")
+        self.one(check_layers.problems_of(self.root), "frame/ brings <memory>")
+
+    def test_standard_header_that_is_listed_for_nothing(self) -> None:
+        self.brings["frame"] = "memory"
+        self.one(check_layers.problems_of(self.root), "frame/ brings <memory> no more")
+
+    def test_umbrella_reaches_no_opt_in_header(self) -> None:
+        self.write("include/wsolo/write/wait.hpp", "#pragma once\n// Not part of wsolo.hpp: it brings <mutex>.\n#include <mutex>\n")
+        self.add_line("include/wsolo/write/outbox.hpp", '#include "wait.hpp"')
+        self.one(check_layers.problems_of(self.root), "write/wait.hpp: it is opt-in, and wsolo.hpp reaches it")
+
     def test_umbrella_brings_no_threads(self) -> None:
+        self.brings["write"] += " thread"
         self.add_line("include/wsolo/write/outbox.hpp", "#include <thread>")
         self.one(check_layers.problems_of(self.root), "outbox.hpp:", "wsolo.hpp must not bring <thread>")
 
@@ -281,8 +300,11 @@ class Amalgamation(House):
         two.write_text(one.read_text(encoding="utf-8").replace("PATCH 3", "PATCH 4").replace("PATCH != 3", "PATCH != 4"),
                        encoding="utf-8")
         split = self.root / "include/wsolo/wsolo.hpp"
+        codec = self.root / "single_include/wsolo/codec.hpp"
         for first, second, words in [(one, two, "two versions"), (two, one, "two versions"),
-                                     (split, one, "separate headers"), (one, one, None)]:
+                                     (split, one, "separate headers"), (one, one, None),
+                                     (codec, one, None), (one, codec, None), (codec, two, "two versions"),
+                                     (two, codec, "two versions"), (split, codec, "separate headers")]:
             source = self.root / "unit.cpp"
             source.write_text(f'#include "{first}"\n#include "{second}"\n', encoding="utf-8")
             result = check_compile_fail.compile_only(COMPILER, source)

@@ -6,6 +6,8 @@
 
 #include <wsolo/core/time.hpp>
 
+#include <system_error>
+
 namespace client {
 
 /// Not blocking. Throws std::system_error, or std::runtime_error where the name is not known.

@@ -19,8 +19,10 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 
 /// The thread that pushes. It must outlive the handlers that know it. Any thread may call it.

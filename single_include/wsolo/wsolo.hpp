@@ -27,10 +27,10 @@
 #error "wsolo needs C++20 (-std=c++20)"
 #include <wsolo_needs_cxx20> // does not exist: compilers stop here, before hundreds of errors that say nothing
 #endif
-#if defined(WSOLO_VERSION_MAJOR) && !defined(WSOLO_SINGLE_HEADER)
+#if defined(WSOLO_VERSION_MAJOR) && !defined(WSOLO_SINGLE_HEADER) && !defined(WSOLO_SINGLE_CODEC)
 #error "wsolo: this translation unit already has wsolo's separate headers; use those or the single header, not both"
 #endif
-#if defined(WSOLO_SINGLE_HEADER) && \
+#if (defined(WSOLO_SINGLE_HEADER) || defined(WSOLO_SINGLE_CODEC)) && \
     (WSOLO_VERSION_MAJOR != 0 || WSOLO_VERSION_MINOR != 1 || WSOLO_VERSION_PATCH != 0)
 #error "wsolo: two versions of the single header in one translation unit; remove the include of one of them"
 #endif
@@ -41,9 +41,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
-#include <chrono>
 #include <concepts>
-#include <condition_variable>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -51,18 +49,18 @@
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
+#include <iosfwd>
 #include <limits>
-#include <memory>
-#include <mutex>
 #include <new>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <version>
+
+#ifndef WSOLO_SINGLE_CODEC
 
 // ---- wsolo/version.hpp
 // The one place that holds the version. CMake, Conan, the single header and the inline namespace read it
@@ -924,41 +922,6 @@ static_assert(error_table_is_in_order(), "give every errc its row, in the order 
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/core/error_category.hpp
-// errc as a std::error_code: for callers whose errors already travel that way.
-
-namespace wsolo::inline WSOLO_ABI {
-
-namespace detail {
-
-class error_category_type final : public std::error_category {
-public:
-    [[nodiscard]] const char* name() const noexcept override { return "wsolo"; }
-    [[nodiscard]] std::string message(int value) const override {
-        const bool known = value >= 0 && value <= static_cast<int>(errc::would_deadlock);
-        return std::string(known ? to_string(static_cast<errc>(value))
-                                 : std::string_view("unknown wsolo error"));
-    }
-};
-
-} // namespace detail
-
-/// The category of every errc. One object for the whole process (per version and configuration).
-[[nodiscard]] inline const std::error_category& error_category() noexcept {
-    static const detail::error_category_type category;
-    return category;
-}
-
-/// Found by argument-dependent lookup: `std::error_code code = wsolo::errc::closed;`.
-[[nodiscard]] inline std::error_code make_error_code(errc code) noexcept {
-    return {static_cast<int>(code), error_category()};
-}
-
-} // namespace wsolo::inline WSOLO_ABI
-
-template <>
-struct std::is_error_code_enum<wsolo::errc> : std::true_type {};
-
 // ---- wsolo/core/limit.hpp
 // What a zero means for every limit, quantum and timeout of wsolo: none. (Of a timeout: bound_of in core/time.hpp.) And the
 // one default that two sides must agree on.
@@ -1224,6 +1187,8 @@ enum class role : std::uint8_t { server, client };
 
 } // namespace wsolo::inline WSOLO_ABI
 
+#endif // WSOLO_SINGLE_CODEC
+
 // ---- wsolo/core/side.hpp
 // Which side of a connection an object is, as one policy for reader, writer and endpoint: the role, and with a client's the
 // key source that it masks with.
@@ -1293,6 +1258,14 @@ using default_side = std::conditional_t<Self == role::server, server_side, clien
 // - Every deadline is a point of the steady clock: the wall clock may jump.
 // - Arithmetic saturates: a deadline beyond the clock's end is no deadline.
 // - Nothing here reads a clock.
+// - Programs that use calendars, or print time, include <chrono> themselves.
+
+// <chrono>'s durations and clocks alone: libstdc++'s whole header brings <format>, ten times the rest of this room.
+#if defined(__GLIBCXX__) && __has_include(<bits/chrono.h>)
+#include <bits/chrono.h>
+#else
+#include <chrono>
+#endif
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -1358,6 +1331,8 @@ private:
 } // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI
+
+#ifndef WSOLO_SINGLE_CODEC
 
 // ---- wsolo/text/detail/utf8_tables.hpp
 // The tables of the vectorized validator: John Keiser, Daniel Lemire, "Validating UTF-8 In Less Than One
@@ -3777,6 +3752,8 @@ private:
 };
 
 } // namespace wsolo::inline WSOLO_ABI
+
+#endif // WSOLO_SINGLE_CODEC
 
 // ---- wsolo/frame/shared_frame.hpp
 // One encoded frame for any number of connections: encoded once, queued everywhere by pointer.
@@ -6533,7 +6510,10 @@ public:
     /// The same as characters; UTF-8 only where is_text() says so.
     [[nodiscard]] std::string_view text() const noexcept { return text_of(payload()); }
     /// A copy that outlives the event. Allocates; throws what std::string throws when there is no memory.
-    [[nodiscard]] std::string copy_text() const { return std::string(text()); }
+    template <class String = std::string>
+    [[nodiscard]] String copy_text() const {
+        return String(text());
+    }
     /// A copy that outlives the event. Error: out_of_memory.
     [[nodiscard]] result<byte_buffer> copy_bytes() const noexcept {
         byte_buffer copy;
@@ -7702,6 +7682,127 @@ template <class Rundown>
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/sync/os_mutex.hpp
+// A mutex and a condition variable of the system's own.
+//
+// Laws of this file:
+// - They are std::mutex and std::condition_variable, less what a wait here doesn't use: where there are POSIX threads
+//   with a choice of the clock it is these, because <mutex> and <condition_variable> cost as much to include as all of
+//   the standard headers that the other rooms take. Elsewhere it is std::'s.
+// - Deadlines are of the steady clock only. One beyond what the system can count is as far as it can count.
+// - A wait may end for nothing: every caller has a loop.
+
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
+#define WSOLO_HAS_PTHREAD_CLOCK 1
+#include <limits>
+#include <pthread.h>
+#include <time.h>
+#else
+#define WSOLO_HAS_PTHREAD_CLOCK 0
+#include <condition_variable>
+#include <mutex>
+#endif
+
+namespace wsolo::inline WSOLO_ABI {
+
+#if WSOLO_HAS_PTHREAD_CLOCK
+
+/// Not recursive. Destroyed when it is free.
+class os_mutex {
+public:
+    constexpr os_mutex() noexcept = default;
+    os_mutex(const os_mutex&) = delete;
+    os_mutex& operator=(const os_mutex&) = delete;
+    ~os_mutex() { ::pthread_mutex_destroy(&native_); }
+
+    void lock() noexcept {
+        const int error = ::pthread_mutex_lock(&native_);
+        WSOLO_ASSERT(error == 0, "os_mutex: this thread has it already, or it was destroyed");
+        static_cast<void>(error);
+    }
+    [[nodiscard]] bool try_lock() noexcept { return ::pthread_mutex_trylock(&native_) == 0; }
+    void unlock() noexcept { ::pthread_mutex_unlock(&native_); }
+
+    [[nodiscard]] pthread_mutex_t* native_handle() noexcept { return &native_; }
+
+private:
+    pthread_mutex_t native_ = PTHREAD_MUTEX_INITIALIZER;
+};
+
+/// How a wait with a deadline ended.
+enum class os_wait_status : unsigned char { no_timeout, timeout };
+
+/// `Lock` is any that holds an os_mutex and gives its address by mutex(): held_mutex, std::unique_lock<os_mutex>.
+class os_condition_variable {
+public:
+    os_condition_variable() noexcept {
+        pthread_condattr_t steady;
+        ::pthread_condattr_init(&steady);
+        ::pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+        ::pthread_cond_init(&native_, &steady);
+        ::pthread_condattr_destroy(&steady);
+    }
+    os_condition_variable(const os_condition_variable&) = delete;
+    os_condition_variable& operator=(const os_condition_variable&) = delete;
+    ~os_condition_variable() { ::pthread_cond_destroy(&native_); }
+
+    void notify_one() noexcept { ::pthread_cond_signal(&native_); }
+    void notify_all() noexcept { ::pthread_cond_broadcast(&native_); }
+
+    template <class Lock>
+    void wait(Lock& held) noexcept {
+        ::pthread_cond_wait(&native_, held.mutex()->native_handle());
+    }
+    template <class Lock>
+    os_wait_status wait_until(Lock& held, time_point deadline) noexcept {
+        const timespec until = timespec_of(deadline.time_since_epoch());
+        const bool woken = ::pthread_cond_timedwait(&native_, held.mutex()->native_handle(), &until) == 0;
+        return woken ? os_wait_status::no_timeout : os_wait_status::timeout;
+    }
+
+private:
+    static timespec timespec_of(duration since) noexcept {
+        timespec point{};
+        if (since.count() < 0) return point;
+        constexpr auto per_second = duration::period::den / duration::period::num;
+        using seconds_type = decltype(point.tv_sec);
+        constexpr seconds_type last = (std::numeric_limits<seconds_type>::max)();
+        const bool fits = since.count() / per_second < last;
+        point.tv_sec = fits ? static_cast<seconds_type>(since.count() / per_second) : last;
+        point.tv_nsec =
+            static_cast<decltype(point.tv_nsec)>(since.count() % per_second * (1'000'000'000 / per_second));
+        return point;
+    }
+
+    pthread_cond_t native_;
+};
+
+#else
+
+using os_mutex = std::mutex;
+using os_condition_variable = std::condition_variable_any; // waits on any lock
+
+#endif
+
+/// Holds `Mutex` for a scope, or is handed to a wait. (std::unique_lock would cost <mutex>.)
+template <class Mutex>
+class held_mutex {
+public:
+    explicit held_mutex(Mutex& of) : mutex_(&of) { of.lock(); }
+    held_mutex(const held_mutex&) = delete;
+    held_mutex& operator=(const held_mutex&) = delete;
+    ~held_mutex() { mutex_->unlock(); }
+
+    void lock() { mutex_->lock(); }
+    void unlock() { mutex_->unlock(); }
+    [[nodiscard]] Mutex* mutex() const noexcept { return mutex_; }
+
+private:
+    Mutex* mutex_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/sync/traits.hpp
 // The seam through which concurrent code reaches atomics, time and the scheduler.
 //
@@ -7764,15 +7865,17 @@ struct std_traits {
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/blocking_traits.hpp
-// std_traits plus what a thread sleeps on. Apart from sync/traits.hpp, so that rooms that never sleep do
-// not pay for <mutex> and <condition_variable>.
+// std_traits plus what a thread sleeps on.
+//
+// Laws of this file:
+// - A Traits' condition_variable waits on any lock whose mutex() is its mutex, as std::condition_variable_any does.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// std_traits with std::mutex and std::condition_variable.
+/// std_traits with the system's mutex and condition variable.
 struct std_blocking_traits : std_traits {
-    using mutex = std::mutex;
-    using condition_variable = std::condition_variable;
+    using mutex = os_mutex;
+    using condition_variable = os_condition_variable;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -7801,33 +7904,34 @@ public:
 
     /// Sleeps until release().
     void park() noexcept {
-        std::unique_lock<mutex> lock(mutex_);
+        held_mutex<mutex> lock(mutex_);
         while (!released_) wakeup_.wait(lock);
     }
 
     /// Sleeps until release(), nudge() or `deadline`, whichever is first. time_point::max() is no deadline.
     void park_until(time_point deadline) noexcept {
-        std::unique_lock<mutex> lock(mutex_);
+        held_mutex<mutex> lock(mutex_);
         while (!released_ && !nudged_) {
             if (deadline == (time_point::max)()) {
                 wakeup_.wait(lock);
-            } else if (Traits::clock::now() >= deadline ||
-                       wakeup_.wait_until(lock, deadline) == std::cv_status::timeout) {
-                return;
+                continue;
             }
+            using status = decltype(wakeup_.wait_until(lock, deadline));
+            if (Traits::clock::now() >= deadline || wakeup_.wait_until(lock, deadline) == status::timeout)
+                return;
         }
     }
 
     /// Lets the sleeper go for good. The caller touches the parker no more.
     void release() noexcept {
-        const std::lock_guard<mutex> lock(mutex_);
+        const held_mutex<mutex> lock(mutex_);
         released_ = true;
         wakeup_.notify_one();
     }
 
     /// Ends park_until() early. The caller knows that the parker outlives the call.
     void nudge() noexcept {
-        const std::lock_guard<mutex> lock(mutex_);
+        const held_mutex<mutex> lock(mutex_);
         nudged_ = true;
         wakeup_.notify_one();
     }
@@ -9316,19 +9420,13 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/stop_hook.hpp
-// Stop tokens without asking the standard library for one: std::stop_token where it exists (libc++ has it
-// late), the caller's own otherwise, and `never_stop` for a wait that nothing cancels.
+// Stop tokens without asking the standard library for one: the caller's own, `never_stop` for a wait that nothing
+// cancels, and std::stop_token with sync/stop_token.hpp, which is opt-in for what <stop_token> costs.
 //
 // Laws of this file:
 // - A token is anything with stop_requested() and a callback type: std::stop_token, or a type with a nested
 //   `callback_type<Function>` (as in C++26's stoppable_token) whose destructor waits for a running
 //   callback.
-
-#if defined(__has_include)
-#if __has_include(<stop_token>)
-#include <stop_token>
-#endif
-#endif
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -9353,14 +9451,11 @@ namespace detail {
 
 template <class Token, class Function>
 struct stop_callback_type {
+    static_assert(
+        requires { typename Token::template callback_type<Function>; },
+        "this stop token has no callback_type; std::stop_token needs <wsolo/sync/stop_token.hpp>");
     using type = typename Token::template callback_type<Function>;
 };
-#if defined(__cpp_lib_jthread)
-template <class Function>
-struct stop_callback_type<std::stop_token, Function> {
-    using type = std::stop_callback<Function>;
-};
-#endif
 
 } // namespace detail
 
@@ -14056,7 +14151,7 @@ private:
         [](const std::byte* from, std::byte* to) noexcept {
             ::new (static_cast<void*>(to)) Handle(as<Handle>(from));
         },
-        [](std::byte* old) noexcept { std::destroy_at(std::launder(reinterpret_cast<Handle*>(old))); }};
+        [](std::byte* old) noexcept { std::launder(reinterpret_cast<Handle*>(old))->~Handle(); }};
 
     void swap(sender& other) noexcept { // a handle is one pointer: it may be moved by its bytes
         std::swap(calls_, other.calls_);
@@ -14068,6 +14163,38 @@ private:
 };
 
 } // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/core/detail/owned.hpp
+// One object of the heap and its owner. What std::unique_ptr is, for a tenth of what <memory> costs to include.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Null, or made by `new (std::nothrow)`.
+template <class T>
+class owned {
+public:
+    constexpr owned() noexcept = default;
+    explicit owned(T* object) noexcept : object_(object) {}
+    owned(owned&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+    owned& operator=(owned&& other) noexcept {
+        reset(std::exchange(other.object_, nullptr));
+        return *this;
+    }
+    ~owned() { delete object_; }
+
+    /// The old object goes when the new one is in its place.
+    void reset(T* object = nullptr) noexcept { delete std::exchange(object_, object); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
+    [[nodiscard]] bool operator==(std::nullptr_t) const noexcept { return object_ == nullptr; }
+    [[nodiscard]] T* operator->() const noexcept { return object_; }
+    [[nodiscard]] T& operator*() const noexcept { return *object_; }
+
+private:
+    T* object_ = nullptr;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/endpoint/stream_end.hpp
 // How a connection's byte stream ends: when our FIN leaves, how long input is still taken, when the connection is gone.
@@ -15669,7 +15796,7 @@ private:
         return (bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) != 0;
     }
 
-    std::unique_ptr<limits> limits_;
+    owned<limits> limits_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15717,7 +15844,7 @@ private:
         std::size_t at = 0; ///< the first byte that was not read
     };
 
-    std::unique_ptr<kept> kept_;
+    owned<kept> kept_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -16027,13 +16154,13 @@ public:
     /// When it leaves at the latest.
     [[nodiscard]] time_point deadline() const noexcept { return is_owed() ? by_ : no_deadline; }
 
-    [[nodiscard]] std::unique_ptr<control_frame> take_reply() noexcept { return std::move(reply_); }
+    [[nodiscard]] owned<control_frame> take_reply() noexcept { return std::move(reply_); }
     [[nodiscard]] errc take_error() noexcept { return std::exchange(error_, errc::none); }
 
 private:
     [[nodiscard]] bool is_owed() const noexcept { return reply_ || error_ != errc::none; }
 
-    std::unique_ptr<control_frame> reply_;
+    owned<control_frame> reply_;
     time_point by_ = no_deadline;
     errc error_ = errc::none;
 };
@@ -17146,7 +17273,7 @@ private:
         if (error != errc::none) whole_->abort(error);
     }
 
-    std::unique_ptr<Opening> opening_; ///< until it is open
+    detail::owned<Opening> opening_; ///< until it is open
     std::optional<endpoint_type> whole_;
 };
 

@@ -3,6 +3,7 @@
 
 set(source "${WORK}/conan_source")
 file(REMOVE_RECURSE "${source}")
+file(COPY "${ROOT}/packaging/HOMEPAGE" DESTINATION "${source}/packaging")
 file(COPY "${ROOT}/conanfile.py" "${ROOT}/LICENSE" "${ROOT}/include" "${ROOT}/test_package" DESTINATION "${source}")
 
 set(ENV{CONAN_HOME} "${WORK}/conan_home")

@@ -14,6 +14,7 @@
 
 #include <support/strict_parser.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <mutex>

@@ -1,6 +1,7 @@
 // Would catch: a throw, a try, a dynamic_cast or a typeid anywhere in the library (built with -fno-exceptions
 // -fno-rtti), and a room that only works when they are on. One road through all rooms, both roles.
 
+#include <wsolo/core/error_category.hpp>
 #include <wsolo/write/threaded.hpp>
 #include <wsolo/wsolo.hpp>
 

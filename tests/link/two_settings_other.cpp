@@ -3,6 +3,7 @@
 #define WSOLO_ENABLE_ASSERTS 0
 #include "two_units.hpp"
 
+#include <wsolo/core/error_category.hpp>
 #include <wsolo/wsolo.hpp>
 
 #include <typeinfo>

@@ -3,6 +3,7 @@
 
 #include "two_units.hpp"
 
+#include <wsolo/core/error_category.hpp>
 #include <wsolo/wsolo.hpp>
 
 int main() {

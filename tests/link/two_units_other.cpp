@@ -2,6 +2,7 @@
 
 #include "two_units.hpp"
 
+#include <wsolo/core/error_category.hpp>
 #include <wsolo/wsolo.hpp>
 
 const std::error_category* category_of_other_unit() { return &wsolo::error_category(); }

@@ -9,16 +9,17 @@
 namespace support {
 
 struct difference_traits : wsolo::std_blocking_traits {
-    struct condition_variable : std::condition_variable {
+    struct condition_variable : wsolo::os_condition_variable {
         inline static std::atomic<int> endless_waits{0};
 
         template <class Lock>
-        std::cv_status wait_until(Lock& held, wsolo::time_point deadline) {
+        auto wait_until(Lock& held, wsolo::time_point deadline) {
+            using status = decltype(wsolo::os_condition_variable::wait_until(held, deadline));
             if (deadline < clock::now() - std::chrono::hours(1)) {
                 ++endless_waits;
-                return std::cv_status::timeout;
+                return status::timeout;
             }
-            return std::condition_variable::wait_until(held, deadline);
+            return wsolo::os_condition_variable::wait_until(held, deadline);
         }
     };
     [[nodiscard]] static int take_endless_waits() { return condition_variable::endless_waits.exchange(0); }

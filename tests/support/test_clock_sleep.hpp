@@ -50,7 +50,7 @@ public:
     }
 
 private:
-    std::condition_variable real_;
+    std::condition_variable_any real_;
     std::atomic<int> looks_{0}; ///< since the last notification
 };
 

@@ -4,6 +4,13 @@
 #include "../../hosts/socket.hpp"
 #include "wrong_connection.hpp"
 
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <thread>
+#include <vector>
+#include <sys/socket.h>
+
 namespace {
 
 using relay::wrong_connection;

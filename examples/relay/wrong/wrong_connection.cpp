@@ -6,6 +6,8 @@
 #include <array>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string>
+#include <thread>
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -5,11 +5,19 @@
 // - Every deadline is a point of the steady clock: the wall clock may jump.
 // - Arithmetic saturates: a deadline beyond the clock's end is no deadline.
 // - Nothing here reads a clock.
+// - Programs that use calendars, or print time, include <chrono> themselves.
 
 #include "config.hpp"
 
-#include <chrono>
 #include <cstdint>
+#include <version>
+
+// <chrono>'s durations and clocks alone: libstdc++'s whole header brings <format>, ten times the rest of this room.
+#if defined(__GLIBCXX__) && __has_include(<bits/chrono.h>)
+#include <bits/chrono.h>
+#else
+#include <chrono>
+#endif
 
 namespace wsolo::inline WSOLO_ABI {
 

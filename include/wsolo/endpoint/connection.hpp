@@ -8,6 +8,7 @@
 // - Everything belongs to the loop's thread. Others use what opened()->handle() gives.
 // - Every end is bounded: the handshake's, an answer's, and the endpoint's.
 
+#include "../core/detail/owned.hpp"
 #include "detail/opening.hpp"
 #include "detail/opening_hooks.hpp"
 #include "endpoint.hpp"
@@ -192,7 +193,7 @@ private:
         if (error != errc::none) whole_->abort(error);
     }
 
-    std::unique_ptr<Opening> opening_; ///< until it is open
+    detail::owned<Opening> opening_; ///< until it is open
     std::optional<endpoint_type> whole_;
 };
 

@@ -11,8 +11,8 @@
 #include "../core/byte_buffer.hpp"
 #include "../frame/control_reply.hpp"
 
+#include <iosfwd> // declares std::string, whose own header only callers of copy_text() need
 #include <optional>
-#include <string>
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -49,7 +49,10 @@ public:
     /// The same as characters; UTF-8 only where is_text() says so.
     [[nodiscard]] std::string_view text() const noexcept { return text_of(payload()); }
     /// A copy that outlives the event. Allocates; throws what std::string throws when there is no memory.
-    [[nodiscard]] std::string copy_text() const { return std::string(text()); }
+    template <class String = std::string>
+    [[nodiscard]] String copy_text() const {
+        return String(text());
+    }
     /// A copy that outlives the event. Error: out_of_memory.
     [[nodiscard]] result<byte_buffer> copy_bytes() const noexcept {
         byte_buffer copy;

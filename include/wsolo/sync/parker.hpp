@@ -24,33 +24,34 @@ public:
 
     /// Sleeps until release().
     void park() noexcept {
-        std::unique_lock<mutex> lock(mutex_);
+        held_mutex<mutex> lock(mutex_);
         while (!released_) wakeup_.wait(lock);
     }
 
     /// Sleeps until release(), nudge() or `deadline`, whichever is first. time_point::max() is no deadline.
     void park_until(time_point deadline) noexcept {
-        std::unique_lock<mutex> lock(mutex_);
+        held_mutex<mutex> lock(mutex_);
         while (!released_ && !nudged_) {
             if (deadline == (time_point::max)()) {
                 wakeup_.wait(lock);
-            } else if (Traits::clock::now() >= deadline ||
-                       wakeup_.wait_until(lock, deadline) == std::cv_status::timeout) {
-                return;
+                continue;
             }
+            using status = decltype(wakeup_.wait_until(lock, deadline));
+            if (Traits::clock::now() >= deadline || wakeup_.wait_until(lock, deadline) == status::timeout)
+                return;
         }
     }
 
     /// Lets the sleeper go for good. The caller touches the parker no more.
     void release() noexcept {
-        const std::lock_guard<mutex> lock(mutex_);
+        const held_mutex<mutex> lock(mutex_);
         released_ = true;
         wakeup_.notify_one();
     }
 
     /// Ends park_until() early. The caller knows that the parker outlives the call.
     void nudge() noexcept {
-        const std::lock_guard<mutex> lock(mutex_);
+        const held_mutex<mutex> lock(mutex_);
         nudged_ = true;
         wakeup_.notify_one();
     }

@@ -1,6 +1,6 @@
 #pragma once
-// Stop tokens without asking the standard library for one: std::stop_token where it exists (libc++ has it
-// late), the caller's own otherwise, and `never_stop` for a wait that nothing cancels.
+// Stop tokens without asking the standard library for one: the caller's own, `never_stop` for a wait that nothing
+// cancels, and std::stop_token with sync/stop_token.hpp, which is opt-in for what <stop_token> costs.
 //
 // Laws of this file:
 // - A token is anything with stop_requested() and a callback type: std::stop_token, or a type with a nested
@@ -10,12 +10,6 @@
 #include "../core/config.hpp"
 
 #include <concepts>
-
-#if defined(__has_include)
-#if __has_include(<stop_token>)
-#include <stop_token>
-#endif
-#endif
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -40,14 +34,11 @@ namespace detail {
 
 template <class Token, class Function>
 struct stop_callback_type {
+    static_assert(
+        requires { typename Token::template callback_type<Function>; },
+        "this stop token has no callback_type; std::stop_token needs <wsolo/sync/stop_token.hpp>");
     using type = typename Token::template callback_type<Function>;
 };
-#if defined(__cpp_lib_jthread)
-template <class Function>
-struct stop_callback_type<std::stop_token, Function> {
-    using type = std::stop_callback<Function>;
-};
-#endif
 
 } // namespace detail
 

@@ -11,6 +11,7 @@
 #include "inbox.hpp"
 
 #include <exception>
+#include <mutex>
 #include <thread>
 
 namespace wsolo::inline WSOLO_ABI {

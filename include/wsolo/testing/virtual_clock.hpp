@@ -11,6 +11,8 @@
 #include "../core/time.hpp"
 #include "../sync/blocking_traits.hpp"
 
+#include <condition_variable>
+
 #include <cstdio>
 #include <cstdlib>
 

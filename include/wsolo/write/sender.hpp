@@ -9,7 +9,7 @@
 #include "handle.hpp"
 #include "outbound.hpp"
 
-#include <memory>
+#include <new>
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -92,7 +92,7 @@ private:
         [](const std::byte* from, std::byte* to) noexcept {
             ::new (static_cast<void*>(to)) Handle(as<Handle>(from));
         },
-        [](std::byte* old) noexcept { std::destroy_at(std::launder(reinterpret_cast<Handle*>(old))); }};
+        [](std::byte* old) noexcept { std::launder(reinterpret_cast<Handle*>(old))->~Handle(); }};
 
     void swap(sender& other) noexcept { // a handle is one pointer: it may be moved by its bytes
         std::swap(calls_, other.calls_);

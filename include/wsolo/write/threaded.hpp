@@ -8,6 +8,7 @@
 
 #include "wait.hpp"
 
+#include <mutex>
 #include <thread>
 
 namespace wsolo::inline WSOLO_ABI {

@@ -12,7 +12,7 @@
 // - What a wait shares with the queue outlives both: a wait that met its deadline leaves nothing dangling.
 
 #include "../sync/parker.hpp"
-#include "../sync/stop_hook.hpp"
+#include "../sync/stop_token.hpp"
 #include "detail/writer_access.hpp"
 
 #include <concepts>

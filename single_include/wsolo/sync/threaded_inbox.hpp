@@ -11,6 +11,7 @@
 #include "../wsolo.hpp"
 
 #include <exception>
+#include <mutex>
 #include <thread>
 
 namespace wsolo::inline WSOLO_ABI {

@@ -11,6 +11,8 @@
 
 #include "../wsolo.hpp"
 
+#include <condition_variable>
+
 #include <cstdio>
 #include <cstdlib>
 

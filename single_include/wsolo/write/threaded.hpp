@@ -9,6 +9,7 @@
 
 #include "wait.hpp"
 
+#include <mutex>
 #include <thread>
 
 namespace wsolo::inline WSOLO_ABI {

@@ -3,6 +3,8 @@
 
 #include <support/connection_fixture.hpp>
 
+#include <memory>
+
 namespace {
 
 using group = wsolo::basic_connection_group<manual_traits>;

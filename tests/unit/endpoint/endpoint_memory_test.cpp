@@ -10,6 +10,8 @@
 #include <wsolo/endpoint/client_connection.hpp>
 #include <wsolo/endpoint/server_connection.hpp>
 
+#include <memory>
+
 namespace {
 
 constexpr int close_op = 8;

@@ -1,4 +1,4 @@
-// Would catch: traits that stop naming the standard's own types, and sync types that outgrow their promise.
+// Would catch: traits that name another clock or atomic than the standard's, and sync types that outgrow their promise.
 
 #include <support/catch.hpp>
 
@@ -10,8 +10,8 @@
 
 using traits = wsolo::std_blocking_traits;
 static_assert(std::is_same_v<traits::atomic<int>, std::atomic<int>>);
-static_assert(std::is_same_v<traits::mutex, std::mutex>);
-static_assert(std::is_same_v<traits::condition_variable, std::condition_variable>);
+static_assert(std::is_same_v<traits::mutex, wsolo::os_mutex>);
+static_assert(std::is_same_v<traits::condition_variable, wsolo::os_condition_variable>);
 static_assert(std::is_same_v<traits::clock, std::chrono::steady_clock>);
 
 TEST_CASE("idle sync objects are small", "[sync][blocking_traits]") {

@@ -5,6 +5,7 @@
 
 #include <wsolo/sync/pointer_lock.hpp>
 
+#include <memory>
 #include <thread>
 #include <vector>
 

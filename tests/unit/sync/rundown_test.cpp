@@ -5,6 +5,7 @@
 #include <support/sync.hpp>
 
 #include <wsolo/sync/rundown.hpp>
+#include <wsolo/sync/stop_token.hpp>
 
 #include <thread>
 #include <type_traits>

@@ -5,6 +5,7 @@
 #include <support/sync.hpp>
 
 #include <wsolo/sync/sequence_barrier.hpp>
+#include <wsolo/sync/stop_token.hpp>
 
 #include <optional>
 

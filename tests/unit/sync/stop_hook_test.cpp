@@ -4,6 +4,7 @@
 #include <support/catch.hpp>
 
 #include <wsolo/sync/stop_hook.hpp>
+#include <wsolo/sync/stop_token.hpp>
 
 #include <type_traits>
 

@@ -3,6 +3,7 @@
 
 #include <support/writer_fixture.hpp>
 
+#include <memory>
 #include <thread>
 
 TEST_CASE("a handle works while its writer lives, and answers closed afterwards", "[write][handle]") {

@@ -5,6 +5,7 @@
 
 #include <wsolo/write/sender.hpp>
 
+#include <memory>
 #include <thread>
 
 static_assert(sizeof(wsolo::sender) == 2 * sizeof(void*));

@@ -15,7 +15,8 @@
 #include "../../sync/weak_session.hpp"
 #include "../options.hpp"
 
-#include <memory>
+#include <cstring>
+#include <new>
 
 namespace wsolo::inline WSOLO_ABI {
 

@@ -4,9 +4,9 @@
 // Laws of this file:
 // - Without a rate it is a null pointer, and asks nothing.
 
+#include "../../core/detail/owned.hpp"
 #include "../../session/rate_limit.hpp"
 
-#include <memory>
 #include <new>
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -46,7 +46,7 @@ private:
         return (bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) != 0;
     }
 
-    std::unique_ptr<limits> limits_;
+    owned<limits> limits_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -6,8 +6,8 @@
 // - Its memory goes when its last byte was read. Until there is one it is a null pointer.
 
 #include "../../core/byte_buffer.hpp"
+#include "../../core/detail/owned.hpp"
 
-#include <memory>
 #include <new>
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -46,7 +46,7 @@ private:
         std::size_t at = 0; ///< the first byte that was not read
     };
 
-    std::unique_ptr<kept> kept_;
+    owned<kept> kept_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

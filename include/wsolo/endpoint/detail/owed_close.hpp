@@ -5,10 +5,10 @@
 // - Owed is a reply to the peer's Close or to what it broke, or a Close of this side's for an error. The first one stands.
 // - A reply takes memory only while it is owed. Without memory it can't wait: owe() gives it back.
 
+#include "../../core/detail/owned.hpp"
 #include "../../core/time.hpp"
 #include "../../frame/control_reply.hpp"
 
-#include <memory>
 #include <new>
 #include <optional>
 
@@ -35,13 +35,13 @@ public:
     /// When it leaves at the latest.
     [[nodiscard]] time_point deadline() const noexcept { return is_owed() ? by_ : no_deadline; }
 
-    [[nodiscard]] std::unique_ptr<control_frame> take_reply() noexcept { return std::move(reply_); }
+    [[nodiscard]] owned<control_frame> take_reply() noexcept { return std::move(reply_); }
     [[nodiscard]] errc take_error() noexcept { return std::exchange(error_, errc::none); }
 
 private:
     [[nodiscard]] bool is_owed() const noexcept { return reply_ || error_ != errc::none; }
 
-    std::unique_ptr<control_frame> reply_;
+    owned<control_frame> reply_;
     time_point by_ = no_deadline;
     errc error_ = errc::none;
 };

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+vcpkg_download_distfile(archive
+    URLS "@ARCHIVE@"
+    FILENAME "wsolo-@VERSION@.tar.gz"
+    SHA512 @SHA512@)
+vcpkg_extract_source_archive(source ARCHIVE "${archive}")
+
+vcpkg_cmake_configure(SOURCE_PATH "${source}"
+    OPTIONS -DWSOLO_BUILD_TESTS=OFF -DWSOLO_BUILD_BENCH=OFF -DWSOLO_BUILD_EXAMPLES=OFF)
+vcpkg_cmake_install()
+vcpkg_cmake_config_fixup(CONFIG_PATH share/cmake/wsolo)
+vcpkg_fixup_pkgconfig()
+file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}/debug" "${CURRENT_PACKAGES_DIR}/share/licenses" "${CURRENT_PACKAGES_DIR}/lib")
+vcpkg_install_copyright(FILE_LIST "${source}/LICENSE")
