@@ -16283,18 +16283,14 @@ private:
     }
 
     void pump(time_point now) {
-        if (writer_is_over_ || !std::exchange(write_is_due_, false)) return;
+        if (writer_is_over_) return give_room(); // a reply may be counted after the last one was written
+        if (!std::exchange(write_is_due_, false)) return;
         replies_.mark(out_);
         const pump_result left = out_.pump();
         is_blocked_ = !ends_later && left.status == pump_status::blocked;
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if constexpr (ends_later) bound_cancelled(left.status == pump_status::blocked, now);
-        if (out_.queued_frames() == 0) replies_.clear();
-        if (replies_.take_room()) {
-            const in_the_turn inside(*this);
-            inbox_.rouse();
-            work_is_due_ = true; // what was kept is read on
-        }
+        give_room();
         tell_room();
         if (left.status != pump_status::finished) return;
         writer_is_over_ = true;
@@ -16308,7 +16304,15 @@ private:
             end_.on_output_over(how == end_of_write::drained, now);
         }
         ending_.blame(report.reason);
-        replies_.clear();
+        give_room();
+    }
+    /// To messages that are held back for unsent replies.
+    void give_room() {
+        if (writer_is_over_ || out_.queued_frames() == 0) replies_.clear();
+        if (!replies_.take_room()) return;
+        const in_the_turn inside(*this);
+        inbox_.rouse();
+        work_is_due_ = true; // what was kept is read on
     }
 
     /// A write that was cancelled and stands all the same is ended by the disconnect(), at once if all is aborted.
