@@ -595,6 +595,7 @@ void connect(Stream stream, Handler handler, const client_request& request,
         ->start();
 }
 
+/// A server's options, and where the connections of one accept() run.
 struct listen_options : server_options {
     /// Each connection runs in a strand of its own. False: in the acceptor's executor, for a context that one thread runs.
     bool strands = true;

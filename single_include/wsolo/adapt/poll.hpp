@@ -48,9 +48,10 @@ namespace wsolo::inline WSOLO_ABI::adapt::poll {
 
 enum class read_status : std::uint8_t { some, end, not_now, failed };
 
+/// What one read brought; `size` counts where the status is `some`.
 struct read_result {
-    read_status status = read_status::not_now;
-    std::size_t size = 0;
+    read_status status = read_status::not_now; ///< what came of it
+    std::size_t size = 0;                      ///< bytes read
 };
 
 /// A byte stream over one descriptor, which it does not own. Everything belongs to the loop's thread. It stays where it is made,
@@ -69,6 +70,7 @@ concept stream = requires(T& s, const T& asked, mutable_bytes into) {
     { s.flush() } noexcept;
 };
 
+/// A socket as it is, without TLS: the default stream. Borrows the descriptor.
 class plain_stream {
 public:
     explicit plain_stream(int descriptor) noexcept : descriptor_(descriptor) {}
@@ -250,6 +252,7 @@ inline watched::~watched() { wakes_.forget(*this); } // the last that called for
 /// poll(): everywhere. O(descriptors) a wait.
 class poll_set {
 public:
+    /// False: the system denied it a descriptor.
     [[nodiscard]] bool is_open() const noexcept { return true; }
     /// From `which.interest`, what it is watched for, to `interest`. False: no memory.
     [[nodiscard]] bool change(detail::watched& which, unsigned interest) noexcept {
@@ -294,7 +297,9 @@ private:
 /// epoll: O(what happened) a wait.
 class epoll_set {
 public:
+    /// False: the system denied it a descriptor.
     [[nodiscard]] bool is_open() const noexcept { return epoll_.get() >= 0; }
+    /// Watches for exactly `interest` (POLLIN, POLLOUT; 0: takes it out). False: the system refused.
     [[nodiscard]] bool change(detail::watched& which, unsigned interest) noexcept {
         epoll_event event{};
         event.events = interest;
@@ -304,6 +309,7 @@ public:
                                                   : EPOLL_CTL_MOD;
         return ::epoll_ctl(epoll_.get(), operation, which.descriptor, &event) == 0;
     }
+    /// Waits for at most `timeout` milliseconds (-1: for ever); how many of `room` are filled.
     [[nodiscard]] std::size_t wait(int timeout, std::span<detail::happening> room) noexcept {
         epoll_event found[128];
         const int most = static_cast<int>(room.size() < std::size(found) ? room.size() : std::size(found));

@@ -83,6 +83,7 @@ public:
     }
 #endif
 
+    /// The borrowed descriptor.
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
 private:

@@ -65,6 +65,7 @@ public:
         return errc::none;
     }
 
+    /// See inbox's functions of these names. Any thread.
     [[nodiscard]] bool is_paused() const noexcept { return inbox_.is_paused(); }
     [[nodiscard]] inbox_report report() const noexcept { return inbox_.report(); }
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return inbox_.queued_bytes(); }

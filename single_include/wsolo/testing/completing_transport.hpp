@@ -22,6 +22,7 @@ public:
     /// Whether cancel_write() ends the write, with what it took (nothing) and `failed`.
     void obeys_cancel(bool wanted) noexcept { obeys_cancel_ = wanted; }
 
+    /// Whether a write was started and is not over.
     [[nodiscard]] bool in_flight() const noexcept { return in_flight_; }
     /// Bytes of the write in flight.
     [[nodiscard]] std::size_t offered() const noexcept {
@@ -52,6 +53,7 @@ public:
         const write_done lost = std::move(done_);
     }
 
+    /// What the writer did so far: bytes taken, each write's deadline, cancels, and how it finished.
     [[nodiscard]] const std::string& bytes() const noexcept { return bytes_; }
     [[nodiscard]] const std::vector<time_point>& deadlines() const noexcept { return deadlines_; }
     [[nodiscard]] int cancels() const noexcept { return cancels_; }

@@ -80,6 +80,7 @@ public:
 
     // ---- for the side
 
+    /// What an endpoint of this end is made of.
     [[nodiscard]] pair_transport transport() noexcept { return pair_transport(*this); }
     [[nodiscard]] pair_wake wake() noexcept { return pair_wake(*this); }
 
@@ -276,7 +277,9 @@ private:
 
 /// How the two directions behave.
 struct pair_options {
-    link_options to_server{}, to_client{};
+    /// One link for each direction.
+    link_options to_server{};
+    link_options to_client{};
     /// A proxy stands half way, which ends both directions at the first end of a stream, as many do: what has not passed it
     /// is lost, and bytes that come to it after are answered by a reset.
     bool proxy = false;
@@ -295,6 +298,7 @@ public:
     pair& operator=(const pair&) = delete;
     ~pair() = default;
 
+    /// The two ends; they live as long as the pair.
     pair_end server{to_client_, to_server_};
     pair_end client{to_server_, to_client_};
 
@@ -347,6 +351,7 @@ public:
         to_client_.reset(virtual_clock::now(), to_client_.latency() / 2);
     }
 
+    /// The links, to ask where the bytes are.
     [[nodiscard]] const stream_link& to_server() const noexcept { return to_server_; }
     [[nodiscard]] const stream_link& to_client() const noexcept { return to_client_; }
     /// A side asked to be run again and again at one instant. (The pair let the time pass all the same.)

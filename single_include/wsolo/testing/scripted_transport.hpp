@@ -18,6 +18,7 @@ namespace wsolo::inline WSOLO_ABI::testing {
 /// One answer of the transport: takes at most `at_most` of the offered bytes, then says `status`. With `ok`
 /// it takes at least one byte.
 struct scripted_step {
+    /// What write() answers; how many bytes it takes at most, where that is `ok`; and the transport's own code.
     io_status status = io_status::ok;
     std::size_t at_most = static_cast<std::size_t>(-1);
     int error = 0;
@@ -25,6 +26,7 @@ struct scripted_step {
 
 /// One call that the writer made.
 struct scripted_call {
+    /// One write(): how much it was offered, in how many parts, what it took, and the deadline it was given.
     std::size_t offered = 0;
     std::size_t taken = 0;
     std::size_t parts = 0;
@@ -55,6 +57,7 @@ public:
     /// Called before each write is answered: the place for a test to send something "in between".
     void before_write(std::function<void()> hook) { before_write_ = std::move(hook); }
 
+    /// What the writer did so far: bytes taken, each call, and how it finished.
     [[nodiscard]] const std::string& bytes() const noexcept { return bytes_; }
     [[nodiscard]] const std::vector<scripted_call>& calls() const noexcept { return calls_; }
     [[nodiscard]] int finishes() const noexcept { return finishes_; }

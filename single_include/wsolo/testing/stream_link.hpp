@@ -168,6 +168,7 @@ public:
         return first;
     }
 
+    /// As configured.
     [[nodiscard]] duration latency() const noexcept { return how_.latency; }
     /// What was taken was read, is lost, or is still under way or unread.
     [[nodiscard]] std::uint64_t taken() const noexcept { return taken_; }

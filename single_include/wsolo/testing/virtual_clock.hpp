@@ -42,11 +42,13 @@ private:
 struct virtual_traits : std_blocking_traits {
     using clock = virtual_clock;
 
+    /// Waits by the virtual clock: nothing sleeps, time is moved on.
     class condition_variable {
     public:
         void notify_one() noexcept {}
         void notify_all() noexcept {}
 
+        /// A test that would wait for ever here has failed.
         template <class Lock>
         void wait(Lock& lock) {
             static_cast<void>(wait_until(lock, no_deadline));

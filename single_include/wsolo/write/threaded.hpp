@@ -48,6 +48,7 @@ public:
 
     [[nodiscard]] writer_type* operator->() noexcept { return &writer_; }
     [[nodiscard]] const writer_type* operator->() const noexcept { return &writer_; }
+    /// The writer; it lives as long as this.
     [[nodiscard]] writer_type& writer() noexcept { return writer_; }
 
     /// Waits until the writer is finished: closed and drained, aborted, or failed. False when the deadline passed first.
