@@ -68,6 +68,14 @@ foreach(check models mutants)
     set_tests_properties("${WSOLO_TEST_PREFIX}full.${check}" PROPERTIES LABELS full TIMEOUT 3600 PROCESSORS 2)
 endforeach()
 
+# The site (Sphinx and Doxygen, installed where they are missing), and the demo's page in a headless Chromium.
+add_test(NAME "${WSOLO_TEST_PREFIX}full.docs" CONFIGURATIONS full COMMAND "${PROJECT_SOURCE_DIR}/scripts/docs")
+add_test(NAME "${WSOLO_TEST_PREFIX}full.demo_page" CONFIGURATIONS full
+    COMMAND "${PROJECT_SOURCE_DIR}/scripts/demo" --check-page)
+foreach(check docs demo_page)
+    set_tests_properties("${WSOLO_TEST_PREFIX}full.${check}" PROPERTIES LABELS full TIMEOUT 1200 PROCESSORS 2)
+endforeach()
+
 file(GLOB cases CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/compile_fail/*.cpp")
 foreach(case IN LISTS cases)
     cmake_path(GET case STEM name)

@@ -167,7 +167,7 @@ private:
         std::memcpy(&asked, payload.data(), sizeof asked);
         const float took = std::chrono::duration<float, std::milli>(clock::now() - asked).count();
         if (is_slow_) {
-            home_.window_.slow_pong_ms = took;
+            home_.window_.slow_pong_ms = double{took};
         } else {
             home_.pongs_.push_back(took);
         }

@@ -79,7 +79,7 @@
 // Laws of this file:
 // - Everything that changes generated code is part of the inline namespace's name, so that two translation
 //   units (or two vendored copies) with different settings link together and never share a function.
-// - A caller's bug meets WSOLO_ASSERT with a sentence that names the mistake; bad input from a peer never
+// - A caller's mistake fails a WSOLO_ASSERT, with a sentence that names it; bad input from a peer never
 // does.
 
 #if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
@@ -170,7 +170,7 @@ namespace detail {
 // Words for bytes: the span types, network byte order, and the step between text and bytes.
 //
 // Laws of this file:
-// - A span is a view: it owns nothing, and whoever hands one out says how long it lives.
+// - A span is a view: it owns nothing, and the function that hands one out says how long it lives.
 // - Words are read and written by shifts or memcpy, never through a cast pointer.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -247,6 +247,7 @@ public:
         std::swap(capacity_, other.capacity_);
     }
 
+    /// The bytes, and how many there are, and fit, before it grows. A pointer is good until the buffer grows or is moved from.
     [[nodiscard]] std::byte* data() noexcept { return data_; }
     [[nodiscard]] const std::byte* data() const noexcept { return data_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -286,7 +287,7 @@ public:
         return tail;
     }
 
-    /// Copies `bytes` behind the contents. False when there is no memory; the contents stay.
+    /// Copies `bytes` to the end of the contents. False when there is no memory; the contents stay.
     [[nodiscard]] bool append(const_bytes bytes) noexcept {
         if (bytes.empty()) return true;
         std::byte* tail = extend(bytes.size());
@@ -378,7 +379,7 @@ enum class vector_unit : std::uint8_t { baseline, ssse3, avx2, avx512 };
 //
 // Laws of this file:
 // - A pure function of key and counter, constant in time: no branch and no index depends on the key.
-// - The nonce is zero: whoever calls uses each key for one run of counters only.
+// - The nonce is zero: the caller uses each key for one run of counters only.
 // - Every width writes the same bytes in the same order, so that a seed replays the same on every CPU.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -644,10 +645,12 @@ enum class error_kind : std::uint8_t {
 /// What is known of an errc. `close_status` is the status code to send in a Close frame (RFC 6455 §7.4.1), 0
 /// where no Close frame can or need be sent. The strings are literals.
 struct error_info {
+    /// Its name in the code, a sentence for a log, and the section of the RFC that it is about; views of static memory.
     errc code = errc::none;
     std::string_view name;
     std::string_view text;
     std::string_view section;
+    /// Which side broke the rule, what kind of code it is, and the Close that answers it (0: none).
     blame who = blame::nobody;
     error_kind kind = error_kind::none;
     std::uint16_t close_status = 0;
@@ -969,6 +972,7 @@ public:
         WSOLO_ASSERT(error != errc::none, "a result without a value needs an error");
     }
 
+    /// Whether there is a value; error() is none then.
     [[nodiscard]] constexpr bool has_value() const noexcept { return error_ == errc::none; }
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return has_value(); }
 
@@ -1005,7 +1009,7 @@ private:
 // so the provided source is a ChaCha20 generator seeded by the system, and there is no weaker default.
 //
 // Laws of this file:
-// - Randomness is an argument: whoever masks is handed a key source.
+// - Randomness is an argument: the code that masks is handed a key source.
 // - A block of keystream is used once and wiped as it is handed out; the generator's key is replaced at every
 //   refill, so that a later look at the memory does not reveal earlier keys ("fast key erasure").
 // - After fork() parent and child hold the same state: the child calls reseed(), or makes a source of its
@@ -1025,6 +1029,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// The four bytes that a client's payload is XORed with, in wire order (RFC 6455 §5.3).
 struct masking_key {
+    /// In the order of the wire (RFC 6455 §5.3).
     std::array<std::byte, 4> bytes{};
     friend constexpr bool operator==(const masking_key&, const masking_key&) noexcept = default;
 };
@@ -1035,11 +1040,12 @@ concept key_source = requires(Source& source) {
     { source.next_key() } noexcept -> std::same_as<masking_key>;
 };
 
-/// A key source with a single key in it, for a single frame: whoever draws the key and whoever masks with it
+/// A key source with a single key in it, for a single frame: the thread that draws the key and the one that masks with it
 /// need not be the same.
 class one_key {
 public:
     explicit one_key(masking_key key) noexcept : key_(key) {}
+    /// The key, each time.
     [[nodiscard]] masking_key next_key() const noexcept { return key_; }
 
 private:
@@ -1115,6 +1121,7 @@ public:
         return error;
     }
 
+    /// The next four bytes of the stream, as a key. O(1), a few nanoseconds.
     [[nodiscard]] masking_key next_key() noexcept {
         masking_key key;
         if (buffer_.size() - used_ >= sizeof key) [[likely]] { // fill() in two moves
@@ -1180,7 +1187,7 @@ private:
 
 // ---- wsolo/core/role.hpp
 // The two ends of a connection. A frame's masking depends on who sends it, so the role is a template argument
-// wherever bytes are made or judged: a server that masks does not compile into existence.
+// wherever bytes are made or judged: a server that masks does not compile.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -1211,6 +1218,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// A server: what it sends goes out as it is. Empty.
 class server_side {
 public:
+    /// Which of the two it is.
     static constexpr role self = role::server;
 
     /// Calls use(), and returns its result: encode_frame<self> and the like take no key source of a server.
@@ -1230,6 +1238,7 @@ class client_side {
                   "a client's frames are masked: give it a key source (core/random.hpp)");
 
 public:
+    /// Which of the two it is.
     static constexpr role self = role::client;
 
     client_side()
@@ -1543,7 +1552,7 @@ enum class utf8_state : std::uint8_t {
     failed,
 };
 
-/// The range of the byte that a state waits for, and the state behind it.
+/// The range of the byte that a state waits for, and the state after it.
 struct utf8_expectation {
     std::uint8_t low = 1; // empty range: nothing fits
     std::uint8_t high = 0;
@@ -1562,7 +1571,7 @@ inline constexpr utf8_expectation utf8_expectations[] = {
     {},
 };
 
-/// The state behind a code point's first byte (RFC 3629 §4).
+/// The state after a code point's first byte (RFC 3629 §4).
 [[nodiscard]] constexpr utf8_state utf8_after_lead(std::uint8_t lead) noexcept {
     if (lead < 0x80) return utf8_state::boundary;
     if (lead < 0xC2) return utf8_state::failed; // a continuation byte, or an overlong two-byte form
@@ -1594,7 +1603,7 @@ inline constexpr utf8_expectation utf8_expectations[] = {
     return done;
 }
 
-/// Runs the automaton over `bytes` from `state` and leaves the state behind them there. Returns how many
+/// Runs the automaton over `bytes` from `state` and leaves the state after them there. Returns how many
 /// bytes were accepted: all of them, or the index of the first bad one with `state` failed. O(n).
 [[nodiscard]] inline std::size_t utf8_scan_scalar(const_bytes bytes, utf8_state& state) noexcept {
     utf8_state now = state;
@@ -1737,13 +1746,13 @@ private:
         return has_high_bit(reinterpret_cast<vec>(faults_ != vec{}));
     }
 
-    /// Judges the vector behind the last one.
+    /// Judges the vector that follows the last one.
     WSOLO_VECTOR16 void follow(vec input) noexcept {
         check(input, shifted<1>(input, last_), shifted<2>(input, last_), shifted<3>(input, last_));
         last_ = input;
     }
 
-    /// `bytes` moved down by `count` bytes, zeros behind them.
+    /// `bytes` moved down by `count` bytes, zeros after them.
     [[nodiscard]] WSOLO_VECTOR16 static vec without_front(vec bytes, std::size_t count) noexcept {
         vec places;
         __builtin_memcpy(&places, utf8_places.data() + count, 16);
@@ -2373,6 +2382,7 @@ public:
     /// Whether the text so far is UTF-8 as it stands: not failed, and no code point is cut off at its end.
     [[nodiscard]] bool complete() const noexcept { return at_boundary(); }
 
+    /// Whether what came so far can't become UTF-8 any more.
     [[nodiscard]] bool failed() const noexcept { return state_ == detail::utf8_state::failed; }
 
     /// How many bytes were accepted since the start or the last reset(): all of them, or, after a failure,
@@ -2528,6 +2538,7 @@ inline constexpr std::uint64_t max_payload_size = UINT64_MAX >> 1;
 
 /// All that a header says. `key` counts only where `masked` is set.
 struct frame_header {
+    /// As on the wire (RFC 6455 §5.2); `key` counts where `masked`, `payload_size` is in bytes.
     bool fin = true;
     bool rsv1 = false;
     bool rsv2 = false;
@@ -2598,6 +2609,7 @@ enum class parse_status : std::uint8_t { need_more, complete };
 /// A header and how it was written. Where `status` is need_more only `size` counts: how many bytes it takes
 /// to get further (2, or the whole header once its second byte is known).
 struct header_parse {
+    /// Where parsing stands; how many bytes the header has, or needs; and what it says, once it is complete.
     parse_status status = parse_status::need_more;
     std::size_t size = 2;
     frame_header header{};
@@ -2654,7 +2666,8 @@ constexpr std::uint64_t read_length(const std::byte* from) noexcept {
 namespace wsolo::inline WSOLO_ABI {
 
 /// Judges a header's first byte. `allowed_rsv` holds the reserved bits (rsv1_bit ...) that a negotiated
-/// extension gives a meaning on a message's first frame; no other frame may have one (RFC 7692 §6).
+/// extension gives a meaning on a message's first frame; no other frame may have one (RFC 7692 §6). Errors:
+/// reserved_bits_set, reserved_opcode, fragmented_control_frame.
 [[nodiscard]] constexpr errc check_first(std::byte first, std::uint8_t allowed_rsv = 0) noexcept {
     const unsigned bits = std::to_integer<unsigned>(first);
     const auto op = static_cast<opcode>(bits & 0x0fU);
@@ -2670,7 +2683,8 @@ namespace wsolo::inline WSOLO_ABI {
     return errc::none;
 }
 
-/// Judges the second byte beside its first, which check_first has passed. `receiver` is the side that judges.
+/// Judges the second byte beside its first, which check_first has passed. `receiver` is the side that judges. Errors:
+/// mask_required, mask_forbidden, oversized_control_frame, close_body_of_one_byte.
 [[nodiscard]] constexpr errc check_second(std::byte first, std::byte second, role receiver) noexcept {
     const bool masked = (std::to_integer<unsigned>(second) & 0x80U) != 0;
     // §5.1: "The server MUST close the connection upon receiving a frame that is not masked." "A client MUST
@@ -2687,7 +2701,7 @@ namespace wsolo::inline WSOLO_ABI {
     return errc::none;
 }
 
-/// Judges a header's first two bytes.
+/// Judges a header's first two bytes. Errors: check_first's, then check_second's.
 [[nodiscard]] constexpr errc check_first_two(std::byte first, std::byte second, role receiver,
                                              std::uint8_t allowed_rsv = 0) noexcept {
     const errc error = check_first(first, allowed_rsv);
@@ -2695,7 +2709,7 @@ namespace wsolo::inline WSOLO_ABI {
 }
 
 /// Judges a length by the seven bits that announced it and what is known of the value that follows: it lies
-/// between `least` and `most`.
+/// between `least` and `most`. Errors: non_minimal_length, length_high_bit_set (RFC 6455 §5.2).
 [[nodiscard]] constexpr errc check_length(unsigned length_field, std::uint64_t least,
                                           std::uint64_t most) noexcept {
     // §5.2: "the minimal number of bytes MUST be used to encode the length"
@@ -2718,7 +2732,7 @@ namespace wsolo::inline WSOLO_ABI {
 //
 // Laws of this file:
 // - A close_code may hold any 16-bit number: applications own 3000 to 4999.
-// - no_status, abnormal and tls_handshake are said to applications and never to peers.
+// - no_status, abnormal and tls_handshake are for applications, and never go on the wire.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -2968,7 +2982,7 @@ inline void xor_bytes(std::byte* to, const std::byte* from, std::size_t size, st
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/frame/detail/copy.hpp
-// Copying a payload behind its header.
+// Copying a payload to the place after its header.
 //
 // Laws of this file:
 // - Short payloads are copied inline: a call would cost more than the copy.
@@ -2999,7 +3013,7 @@ inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t size) n
 //
 // Laws of this file:
 // - Exactly the bytes given are read and written, whatever their length, alignment and key phase.
-// - The widest means that the build or the CPU has and that pays at this length: SSE2, AVX2, AVX-512, NEON,
+// - By the widest unit that the build or the CPU has, and that pays at this length: SSE2, AVX2, AVX-512, NEON,
 //   or plain words (core/detail/xor_narrow.hpp, detail/xor_wide.hpp).
 // - Resumable: `offset` says how many payload bytes came before, so that a payload may be masked in pieces.
 
@@ -3038,6 +3052,7 @@ public:
     constexpr frame_spec(opcode op, bool fin = true, bool rsv1 = false) noexcept
         : first_(detail::first_byte({.fin = fin, .rsv1 = rsv1, .op = op})) {}
 
+    /// The opcode that it says.
     [[nodiscard]] constexpr opcode op() const noexcept {
         return static_cast<opcode>(std::to_integer<unsigned>(first_) & 0x0fU);
     }
@@ -3142,7 +3157,7 @@ result<std::size_t> encode_frame(mutable_bytes to, frame_spec spec, const_bytes 
     return detail::write_frame<Role>(to.data(), spec, payload, keys...);
 }
 
-/// Encodes behind what `out` (byte_buffer, std::string, std::vector of char or std::byte ...) already holds.
+/// Encodes after what `out` (byte_buffer, std::string, std::vector of char or std::byte ...) already holds.
 /// The payload must not lie in `out`. Errors as encode_frame's, and out_of_memory; `out` is then unchanged.
 /// Amortized O(n).
 template <role Role, class Container, class... Keys>
@@ -3220,12 +3235,12 @@ result<owned_frame> make_frame_in_place(byte_buffer&& storage, std::size_t paylo
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/frame/payload.hpp
-// Whether a payload still wears its mask, said by its type. XORing bytes that were already unmasked turns
+// Whether a payload is still masked, said by its type. XORing bytes that were already unmasked turns
 // "ABCD" into "@@@@" on the wire; with these two types that mistake does not compile.
 //
 // Laws of this file:
 // - Neither type converts to the other, nor does a plain span convert to either.
-// - Both are views: the bytes belong to whoever was given them, and must outlive the view.
+// - Both are views: the bytes belong to the caller, and must outlive the view.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -3235,6 +3250,7 @@ public:
     constexpr unmasked_bytes() noexcept = default;
     constexpr explicit unmasked_bytes(const_bytes bytes) noexcept : bytes_(bytes) {}
 
+    /// The view. It lives as long as the memory that it was read from.
     [[nodiscard]] constexpr const_bytes bytes() const noexcept { return bytes_; }
 
 private:
@@ -3263,7 +3279,7 @@ private:
 // one's own (RFC 6455 §5.5).
 //
 // Laws of this file:
-// - A reply is a value and writes nothing: whoever owns the connection's write side queues it as raw bytes.
+// - A reply is a value and writes nothing: the owner of the connection's write side queues it as raw bytes.
 // - The payload's type says whether it is still masked: unmasked_bytes are copied as they are, masked_bytes
 //   are unmasked exactly once. What leaves is masked with a fresh key by a client and not at all by a server.
 // - 1005 (no status) never goes on the wire: an empty Close is answered by an empty Close.
@@ -3482,6 +3498,7 @@ enum class decode_status : std::uint8_t { need_more, part, failed };
 
 /// One step of the decoder.
 struct [[nodiscard]] decoded {
+    /// What the others mean by it.
     decode_status status = decode_status::need_more;
     /// The first part of its frame. It may be empty: a header is reported as soon as it is complete.
     bool begins = false;
@@ -3508,7 +3525,7 @@ public:
     /// lies. Call it until it does not say part. The part lives as long as the bytes of `input`. O(part).
     decoded next(mutable_bytes& input) noexcept { return step<masked>(input, no_rules()); }
 
-    /// The same with the part left masked, for whoever unmasks and judges in one pass: it is still to be
+    /// The same with the part left masked, for a caller that unmasks and judges in one pass: it is still to be
     /// XORed with key(), `position() - payload.size()` bytes into the frame's payload.
     /// `rules` judges data frames by those before them, as no_rules shows.
     template <class Rules = no_rules>
@@ -3945,6 +3962,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// The text of a Sec-WebSocket-Accept. A value of 28 characters.
 struct accept_value {
+    /// Base64 of the SHA-1, without a terminator.
     std::array<char, 28> text{};
 
     /// Lives as long as this object.
@@ -4059,6 +4077,7 @@ struct list_end {};
 
 /// One header field, received or to be sent. Two views; it owns nothing.
 struct header_field {
+    /// Views of what was parsed; the value without the white space around it.
     std::string_view name;
     std::string_view value;
     friend constexpr bool operator==(const header_field&, const header_field&) noexcept = default;
@@ -4196,6 +4215,7 @@ public:
 
     [[nodiscard]] constexpr iterator begin() const noexcept { return {fields_, name_, text_}; }
     [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
+    /// Whether nothing is in it.
     [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
 
     /// Whether `element` is among them, case regarded.
@@ -4235,7 +4255,7 @@ template <class Predicate>
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/handshake/message_writer.hpp
-// Writes heads: into a span, or behind the contents of a container.
+// Writes heads: into a span, or after the contents of a container.
 //
 // Laws of this file:
 // - Composed twice, first only counted: so a destination that is too small is left untouched, and a
@@ -4383,6 +4403,7 @@ concept nonce_source = requires(Source& source, mutable_bytes to) {
 
 /// The text of a Sec-WebSocket-Key. A value of 24 characters.
 struct client_key {
+    /// Base64 of 16 bytes, without a terminator.
     std::array<char, 24> text{};
 
     /// Lives as long as this object.
@@ -4469,6 +4490,7 @@ public:
 
     [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(text_); }
     [[nodiscard]] constexpr iterator end() const noexcept { return iterator(text_.substr(text_.size())); }
+    /// Whether nothing is in it.
     [[nodiscard]] constexpr bool empty() const noexcept { return text_.empty(); }
     /// As it was sent, without the quotes.
     [[nodiscard]] constexpr std::string_view raw() const noexcept { return text_; }
@@ -4501,6 +4523,7 @@ private:
 
 /// One parameter of an extension. Views.
 struct extension_param {
+    /// A token; compare it without regard to case.
     std::string_view name;
     /// Without quotes and escapes.
     param_value value;
@@ -4608,6 +4631,7 @@ public:
 
     [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(elements_.begin()); }
     [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
+    /// Whether nothing is in it.
     [[nodiscard]] constexpr bool empty() const noexcept { return elements_.empty(); }
 
     /// The first extension of this name.
@@ -4973,6 +4997,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// A request as some parser found it. Views.
 struct http_request {
+    /// As it was sent; methods are compared with regard to case.
     std::string_view method = "GET";
     /// As it was sent; over HTTP/2 and HTTP/3 what `:path` says.
     std::string_view target = "/";
@@ -5011,6 +5036,7 @@ public:
                detail::equals_ignoring_case(parts_.protocol, "websocket");
     }
 
+    /// As it was sent.
     [[nodiscard]] constexpr std::string_view method() const noexcept { return parts_.method; }
     /// As it was sent, in any of HTTP's forms.
     [[nodiscard]] constexpr std::string_view target() const noexcept { return parts_.target; }
@@ -5121,10 +5147,12 @@ public:
     constexpr upgrade_answer() = default;
     constexpr explicit upgrade_answer(int status) noexcept : status_(status) {}
 
+    /// Of the answer: 101, 200 over HTTP/2 and HTTP/3, or a refusal's.
     [[nodiscard]] constexpr int status() const noexcept { return status_; }
     /// A refusal's sentence, for its body; empty for an acceptance.
     [[nodiscard]] constexpr std::string_view text() const noexcept { return text_; }
 
+    /// How many fields it has.
     [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
     [[nodiscard]] constexpr header_field operator[](std::size_t at) const noexcept {
         return at == accept_at_ ? header_field{fields_[at].name, accept_.view()} : fields_[at];
@@ -5251,7 +5279,7 @@ constexpr void add_owed_fields(upgrade_answer& answer) noexcept {
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/handshake/judge.hpp
-// The server's verdict on a request, whoever parsed it: the byte parser of this room (server.hpp), another
+// The server's verdict on a request, by whichever parser it was read: the byte parser of this room (server.hpp), another
 // HTTP/1.1 server, or one of HTTP/2 or HTTP/3 (RFC 6455 §4.2.1, RFC 8441, RFC 9220).
 //
 // Laws of this file:
@@ -5459,7 +5487,7 @@ template <class Predicate>
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/handshake/client_judge.hpp
-// The client's verdict on an answer, whoever parsed it: the byte parser of this room (client.hpp), or another
+// The client's verdict on an answer, by whichever parser it was read: the byte parser of this room (client.hpp), or another
 // client of HTTP/1.1, HTTP/2 or HTTP/3 (RFC 6455 §4.1, RFC 8441 §5).
 //
 // Laws of this file:
@@ -5471,6 +5499,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// An answer as some parser found it. Views.
 struct http_answer {
+    /// The status line, as it was parsed.
     int status = 0;
     http_version version = http_version::v1_1;
     /// In their order; without HTTP/2's `:status`.
@@ -5494,6 +5523,7 @@ public:
     upgrade_response() = default;
     constexpr explicit upgrade_response(const http_answer& parts) noexcept : parts_(parts) {}
 
+    /// Of the status line.
     [[nodiscard]] constexpr int status() const noexcept { return parts_.status; }
     [[nodiscard]] constexpr std::string_view reason() const noexcept { return parts_.reason; }
     [[nodiscard]] constexpr wsolo::http_version http_version() const noexcept { return parts_.version; }
@@ -5668,7 +5698,7 @@ inline void compose_client_request(message_writer& out, const client_request& re
         to, [&](detail::message_writer& out) { detail::compose_client_request(out, request, key); });
 }
 
-/// The same behind the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
+/// The same after the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
 /// it cannot grow.
 template <detail::growable_bytes Container>
 [[nodiscard]] errc append_client_request(Container& out, const client_request& request,
@@ -5684,9 +5714,9 @@ template <detail::growable_bytes Container>
 // The head of an HTTP/1.1 message, read byte by byte as it arrives: start line, field lines, empty line.
 //
 // Laws of this file:
-// - Any split of the input gives the same result, and every error stands at one byte, so nothing behind it
+// - Any split of the input gives the same result, and every error stands at one byte, so nothing after it
 //   counts.
-// - Not a byte behind the head is taken: what is left of the input belongs to whoever comes next.
+// - Not a byte after the head is taken: what is left of the input belongs to the next reader.
 // - Lines end in CR LF and nothing else; no control characters, no space before a colon, no folding in a
 //   request. These are the places where two parsers that disagree let a request be smuggled (RFC 9112 §11.2).
 //   A folded field of a response is unfolded, as RFC 9112 §5.2 has it of a user agent.
@@ -5898,7 +5928,7 @@ private:
 // Laws of this file:
 // - The request is kept: the answer is checked against what was really offered, and no view of the caller's
 //   outlives start().
-// - What follows the answer's head stays in the caller's input: a server may send frames right behind it,
+// - What follows the answer's head stays in the caller's input: a server may send frames right after it,
 //   and a refusal has a body.
 // - No I/O, no clock: a slow server is the caller's to time out (errc::handshake_timeout).
 
@@ -5939,6 +5969,7 @@ public:
     handshake_status feed(mutable_bytes& input) noexcept { return feed_any(input); }
     handshake_status feed(const_bytes& input) noexcept { return feed_any(input); }
 
+    /// Where it stands; `complete` and `failed` are final.
     [[nodiscard]] handshake_status status() const noexcept { return status_; }
     /// The broken rule once `failed`, errc::none before.
     [[nodiscard]] errc error() const noexcept { return error_; }
@@ -6230,7 +6261,7 @@ inline void compose_response(message_writer& out, const http_response& response)
         to, [&](detail::message_writer& out) { detail::compose_accept(out, *answer, options); });
 }
 
-/// The same behind the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
+/// The same after the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
 /// it cannot grow.
 template <detail::growable_bytes Container>
 [[nodiscard]] errc append_accept_response(Container& out, const upgrade_request& request,
@@ -6252,7 +6283,7 @@ template <detail::growable_bytes Container>
         to, [&](detail::message_writer& out) { detail::compose_response(out, response); });
 }
 
-/// The same behind the contents of a container.
+/// The same after the contents of a container.
 template <detail::growable_bytes Container>
 [[nodiscard]] errc append_response(Container& out, const http_response& response) noexcept {
     WSOLO_ASSERT(response.status >= 200 && response.status <= 599, "a final HTTP status is 200-599");
@@ -6280,7 +6311,7 @@ template <detail::growable_bytes Container>
 //
 // Laws of this file:
 // - No I/O and no clock: a slow client is the caller's to time out (errc::handshake_timeout).
-// - What follows the head stays in the caller's input: a client may send frames right behind it.
+// - What follows the head stays in the caller's input: a client may send frames right after it.
 // - Complete means that it can be answered: with 101 when request().is_upgrade(), with a page when not.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -6318,6 +6349,7 @@ public:
     handshake_status feed(mutable_bytes& input) noexcept { return feed_any(input); }
     handshake_status feed(const_bytes& input) noexcept { return feed_any(input); }
 
+    /// Where it stands; `complete` and `failed` are final.
     [[nodiscard]] handshake_status status() const noexcept { return status_; }
     /// The broken rule once `failed`, errc::none before. refusal() turns it into an answer.
     [[nodiscard]] errc error() const noexcept { return error_; }
@@ -6418,7 +6450,7 @@ private:
 // - An event is a view: its bytes lie in what was given to read() or in the reader, until the iterator
 // advances.
 // - "The peer closed" and "this side fails the connection" are different events (RFC 6455 §7.1.4, §7.1.7).
-// - A reply is owed, never sent: owed_reply() builds it when asked, and whoever owns the write side queues
+// - A reply is owed, never sent: owed_reply() builds it when asked, and the owner of the write side queues
 // it.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -6435,6 +6467,7 @@ struct event_access;
 /// A few words; copies are views of the same bytes. Not thread-safe while the reader goes on.
 class event {
 public:
+    /// Which of the functions below has something to say.
     [[nodiscard]] event_kind kind() const noexcept { return kind_; }
     /// A whole message.
     [[nodiscard]] bool is_message() const noexcept { return kind_ == event_kind::message; }
@@ -6600,7 +6633,7 @@ struct event_access {
 //   peer.
 // - Life has two directions: bytes from the peer prove it, and so does that the peer takes ours.
 // - A verdict takes two looks, one within the last quarter of the pong timeout and one at its end: what
-//   arrived while the process slept is read between them. Who slept through them, or did not listen, does
+//   arrived while the process slept is read between them. A process that slept through them, or did not listen, does
 //   not judge. A clock that jumps gives one beat, never a burst; one that runs backwards delays nothing by
 //   more than one interval.
 // - Once closing, or dead, it asks for nothing ever again.
@@ -6804,7 +6837,7 @@ private:
 
     constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
         if (phase_ == phase::awaiting_pong && now >= dead_at_) {
-            // The first look, or this one, comes so late that nobody was listening either: ask again, once.
+            // The first look, or this one, comes so late that this side did not listen either: ask again, once.
             const bool slept = !has_looked_ || now >= deadline_after(dead_at_, quarter());
             due.send_ping = slept && !has_slept_;
             due.peer_is_dead = !due.send_ping;
@@ -6906,6 +6939,7 @@ struct rate {
 
 /// The rates of one connection's input; what passes one is answered with errc::rate_exceeded (1008).
 struct reading_rate {
+    /// Whole ones, of both kinds.
     rate messages{};
     /// As they come from the transport, headers included. Let one second's worth and the burst hold one read.
     rate bytes{};
@@ -7073,7 +7107,7 @@ struct reader_state {
         return refuse(input, found);
     }
 
-    /// Input that nobody will look at: the stream has a hole now.
+    /// Input that is not looked at: the stream has a gap now.
     void give_up(mutable_bytes input) noexcept {
         ignored += input.size();
         if (phase == read_phase::open) fail_untold(errc::aborted);
@@ -7494,8 +7528,10 @@ struct waiter {
     waiter(const waiter&) = delete;
     waiter& operator=(const waiter&) = delete;
 
+    /// Whether a list knows it: then it must not go.
     [[nodiscard]] bool is_linked() const noexcept { return next != nullptr; }
 
+    /// What is called when it fires, for which number, and its neighbours in the list.
     fire_function fire;
     std::uint64_t mark;
     waiter* next = nullptr;
@@ -7638,7 +7674,7 @@ template <class Rundown>
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// The real thing: std::atomic and the steady clock.
+/// What programs use: std::atomic and the steady clock.
 struct std_traits {
     template <class T>
     using atomic = std::atomic<T>;
@@ -7944,7 +7980,7 @@ public:
         link_before(*due_, due);
     }
 
-    /// Fires what was taken, and what becomes due meanwhile beyond max_depth. Too deep, it leaves all to an outer loop.
+    /// Fires what was taken, and what becomes due meanwhile beyond max_depth. At max_depth it leaves all of them to an outer loop.
     void run() noexcept {
         while (own_.next != &own_) {
             waiter& due = *own_.next;
@@ -8016,16 +8052,18 @@ struct inbox_limits {
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Adds up exactly once the inbox is finished: what was accepted was handled or dropped, nothing else.
+/// Once the inbox is finished it adds up exactly: what was accepted was handled or dropped, nothing else.
 /// Bytes are those that push() was told.
 struct inbox_report {
     std::uint64_t messages_handled = 0; ///< the handler was called with it, whatever it answered
     std::uint64_t messages_dropped = 0; ///< accepted, but closed before its turn
+    /// The same in bytes.
     std::uint64_t bytes_handled = 0;
     std::uint64_t bytes_dropped = 0;
     std::uint64_t messages_refused = 0; ///< never accepted, because the inbox was full
     errc reason = errc::none;           ///< the first error; none: all that was accepted was handled
 
+    /// What was let in: handled and dropped.
     [[nodiscard]] constexpr std::uint64_t messages_accepted() const noexcept {
         return messages_handled + messages_dropped;
     }
@@ -8058,6 +8096,7 @@ public:
     basic_spin_lock(const basic_spin_lock&) = delete;
     basic_spin_lock& operator=(const basic_spin_lock&) = delete;
 
+    /// As a mutex's: not recursive, and by the thread that locked it.
     void lock() noexcept {
         unsigned round = 0;
         while (held_.exchange(true, std::memory_order_acquire)) {
@@ -8065,6 +8104,7 @@ public:
         }
     }
 
+    /// By the thread that locked it.
     void unlock() noexcept { held_.store(false, std::memory_order_release); }
 
 private:
@@ -8118,6 +8158,7 @@ class turn {
 public:
     constexpr explicit turn(turn_state first = turn_state::free) noexcept : state_(first) {}
 
+    /// Whose turn it is. Read it under the lock that guards the turn.
     [[nodiscard]] constexpr turn_state state() const noexcept { return state_; }
     [[nodiscard]] constexpr bool is(turn_state wanted) const noexcept { return state_ == wanted; }
 
@@ -8145,6 +8186,7 @@ public:
         return true;
     }
 
+    /// From `running`: nothing is left; there is more, and the hook is to be called; it waits for the transport.
     constexpr void release() noexcept { leave(turn_state::free); }
     constexpr void hand_over() noexcept { leave(turn_state::scheduled); }
     constexpr void park() noexcept { leave(turn_state::parked); }
@@ -8633,8 +8675,9 @@ concept inbox_observer = requires(T& observer, const inbox_report& report) {
     { observer.on_finished(report) } -> std::same_as<void>;
 };
 
-/// Wants to know nothing.
+/// An observer that ignores both.
 struct no_inbox_observer {
+    /// Nothing is done.
     void on_resume() noexcept {}
     void on_finished(const inbox_report&) noexcept {}
 };
@@ -8671,10 +8714,12 @@ concept inbox_schedule = schedule_hook<T> && (inbox_observer<T> || !detail::name
 /// Makes such a hook of three functions.
 template <schedule_hook Schedule, std::invocable<> Resume, std::invocable<const inbox_report&> Finished>
 struct inbox_hooks {
+    /// The three hooks; what they refer to outlives the inbox.
     Schedule schedule;
     Resume resume;
     Finished finished;
     decltype(auto) operator()() { return schedule(); }
+    /// What the inbox calls: the hook of that name.
     void on_resume() { resume(); }
     void on_finished(const inbox_report& report) { finished(report); }
 };
@@ -8698,7 +8743,7 @@ inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finishe
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What push() came to.
+/// What push() answers.
 struct [[nodiscard]] inbox_push {
     /// none: accepted. queue_full: refused, and still the caller's. closed. inbox_overflow,
     /// inbox_overloaded: refused, and the inbox is closed with it. out_of_memory: refused.
@@ -8708,7 +8753,7 @@ struct [[nodiscard]] inbox_push {
     bool pause = false;
 };
 
-/// What drain() left.
+/// What drain() says of what is left.
 enum class inbox_status : std::uint8_t {
     idle,     ///< everything is handled; the next push calls the hook
     more,     ///< the quantum is used up; the hook was called again
@@ -8719,6 +8764,7 @@ enum class inbox_status : std::uint8_t {
 
 /// `messages`: how many this call handled.
 struct inbox_drain {
+    /// Why it returned, and how many messages it handled.
     inbox_status status = inbox_status::idle;
     std::size_t messages = 0;
 };
@@ -8769,7 +8815,7 @@ public:
 
     /// Accepts nothing any more. errc::none: what is queued is still handled, and then the inbox is
     /// finished. An error: what is queued is dropped, and no handler begins but one that another thread has
-    /// begun already. The first error counts, and stands above errc::none. True: this call's word counts.
+    /// begun already. The first error counts, also after a close() without one. True: it was this call that decided.
     /// Called from the handler, by its error, or from any thread; the end comes in drain(), which the hook
     /// is asked for. A bound for an orderly end: close(), and close(errc::drain_timed_out) when the time is
     /// over.
@@ -9029,10 +9075,12 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// The token of a wait that cannot be cancelled. Costs nothing.
 struct never_stop {
+    /// Registers nothing.
     template <class Function>
     struct callback_type {
         explicit callback_type(never_stop, Function) noexcept {}
     };
+    /// Never.
     [[nodiscard]] static constexpr bool stop_requested() noexcept { return false; }
 };
 
@@ -9064,13 +9112,13 @@ using stop_hook = typename detail::stop_callback_type<Token, Function>::type;
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/rundown.hpp
-// Protection against running down: users enter while it is open, close() ends that, and wait()
+// Tells an owner when the last user has left: users enter while it is open, close() ends that, and wait()
 // returns when the last one has left. What is published after it was entered can always be waited for.
 //
 // Laws of this file:
 // - "Closed?" and "one more inside" change in one word by one CAS: a refused entry was never counted.
 // - leave() is one RMW, and nothing after it touches the object, unless that RMW drained it while there were
-//   waiters. Then these hold the object until the leaver has put the ring's lock back, its last touch.
+//   waiters. In that case the waiters keep the object alive until the leaving thread has released the ring's lock, its last touch.
 // - So one that was told "drained" may destroy the object. A wait that is about to time out looks at the
 //   word first: once the last leaver has seen a waiter, that waiter stays until it is released.
 // - The waiting bit is set and cleared under the ring's lock, and never after the drain.
@@ -9085,6 +9133,7 @@ class basic_rundown {
 public:
     using traits = Traits;
     using time_point = typename Traits::clock::time_point;
+    /// For a wait that has no bound.
     static constexpr time_point no_deadline = (time_point::max)();
 
     class guard;
@@ -9126,6 +9175,7 @@ public:
         return (before & closed) == 0;
     }
 
+    /// Whether close() was called: nothing enters any more.
     [[nodiscard]] bool is_closed() const noexcept {
         return (word_.load(std::memory_order_acquire) & closed) != 0;
     }
@@ -9182,7 +9232,7 @@ public:
         return waits;
     }
 
-    /// True: `gone` was linked, is no more, and will not be fired. False: the drain has it, fire() ran or
+    /// True: `gone` is unlinked now, and will not be fired. False: the drain took it; fire() ran, or it
     /// will.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* const first = lock_.lock();
@@ -9329,6 +9379,7 @@ public:
         if (number_ != 0) barrier_.complete(number_);
     }
 
+    /// The number that it completes.
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
     /// The item is not done when this scope ends: the caller owes complete() of its number.
     [[nodiscard]] std::uint64_t defer() noexcept { return std::exchange(number_, 0); }
@@ -9370,6 +9421,7 @@ public:
     using time_point = typename Traits::clock::time_point;
     using ticket = basic_ticket<basic_sequence_barrier>;
     using handling = basic_handling<basic_sequence_barrier>;
+    /// For a wait that has no bound.
     static constexpr time_point no_deadline = (time_point::max)();
 
     basic_sequence_barrier() = default;
@@ -9463,6 +9515,7 @@ public:
         settle();
     }
 
+    /// Whether it was closed, with an error or without.
     [[nodiscard]] bool is_closed() const noexcept {
         return (word_.load(std::memory_order_acquire) & closed) != 0;
     }
@@ -9484,7 +9537,7 @@ public:
         return waits;
     }
 
-    /// True: `gone` waited, does so no more, and will not be fired. False: it was fired, or another thread is about to.
+    /// True: `gone` waits no more, and will not be fired. False: it was fired, or another thread is about to.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* first = lock_.lock();
         const bool waits = gone.taker == nullptr && gone.is_linked();
@@ -9495,12 +9548,13 @@ public:
     }
 
 protected:
-    // The word: the number above, these below.
+    /// The word: the number above, these below.
     static constexpr std::uint64_t waited_for = 1; // the ring is not empty
     static constexpr std::uint64_t has_gaps = 2;   // abandoned numbers are to be passed, under the lock
     static constexpr std::uint64_t closed = 4;
     static constexpr std::uint64_t one = 8;
 
+    /// Of a word.
     static constexpr std::uint64_t value_of(std::uint64_t word) noexcept { return word / one; }
     static constexpr bool is_decided(std::uint64_t word, std::uint64_t mark) noexcept {
         return value_of(word) >= mark || (word & closed) != 0;
@@ -9864,6 +9918,7 @@ class basic_session_anchor {
 
 public:
     using time_point = typename basic_rundown<Traits>::time_point;
+    /// For a wait that has no bound.
     static constexpr time_point no_deadline = (time_point::max)();
 
     /// An anchor to nothing: its handles are expired.
@@ -9889,6 +9944,7 @@ public:
     /// Closes and waits for the guards that are left. The caller must hold none itself.
     ~basic_session_anchor() { reset(); }
 
+    /// A handle for other threads. O(1), no memory; one that is empty where there is no session.
     [[nodiscard]] basic_weak_session<T, Traits> handle() const noexcept {
         return block_ == nullptr ? basic_weak_session<T, Traits>() : basic_weak_session<T, Traits>(*block_);
     }
@@ -9950,6 +10006,7 @@ enum class pump_status : std::uint8_t {
 /// flight all the same it is the later bound (the close's, or the write's own) while that is to come, then no_deadline:
 /// nothing but the write's end, or the connection's, helps then.
 struct [[nodiscard]] pump_result {
+    /// What is left, and when to come again at the latest.
     pump_status status = pump_status::idle;
     time_point deadline = no_deadline;
 };
@@ -9958,7 +10015,9 @@ struct [[nodiscard]] pump_result {
 /// what the transport did not take) goes to `Hook`.
 template <schedule_hook Hook>
 struct inline_drive {
+    /// Told apart by this from a hook that only asks.
     static constexpr bool writes_inline = true;
+    /// What the rest goes to.
     Hook hook;
     decltype(auto) operator()() { return hook(); }
 };
@@ -10031,6 +10090,7 @@ struct writer_timeouts {
 
 /// Copied into the writer.
 struct writer_options {
+    /// How much it may hold, and its times.
     writer_limits limits{};
     writer_timeouts timeouts{};
     /// Bytes and frames that one pump() (or one sender, where the drive is inline) may write before it hands the turn
@@ -10088,6 +10148,7 @@ namespace wsolo::inline WSOLO_ABI {
 struct drain_report {
     std::uint64_t frames_written = 0; ///< taken by the transport to their last byte
     std::uint64_t frames_dropped = 0; ///< accepted, but not (wholly) taken
+    /// The same in bytes of the wire.
     std::uint64_t bytes_written = 0;
     std::uint64_t bytes_dropped = 0;
     /// PONGs beyond the control reserve that a newer one replaced (RFC 6455 §5.5.3): nothing was lost with them.
@@ -10101,6 +10162,7 @@ struct drain_report {
     close_code close = close_code::abnormal;
     int transport_error = 0; ///< the transport's own code (errno, say) where it failed
 
+    /// What was let in: written, dropped and replaced.
     [[nodiscard]] constexpr std::uint64_t frames_accepted() const noexcept {
         return frames_written + frames_dropped + pongs_replaced;
     }
@@ -10134,6 +10196,7 @@ enum class io_status : std::uint8_t { ok, would_block, timed_out, failed };
 
 /// What a write did. `error` is the transport's own code (errno, say), only for logs.
 struct [[nodiscard]] io_result {
+    /// How it went; bytes taken, where that is `ok`; and the transport's own code, for the report.
     io_status status = io_status::failed;
     std::size_t transferred = 0;
     int error = 0;
@@ -10635,6 +10698,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the call.
 struct on_outcome {
+    /// Called once, or never if the send refused the item. It must not throw.
     void (*call)(void* context, errc outcome) noexcept = nullptr;
     void* context = nullptr;
 
@@ -12342,6 +12406,7 @@ public:
     /// Why not.
     [[nodiscard]] errc error() const noexcept { return error_; }
 
+    /// What its destructor does with a message that was not ended. Any time before that.
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as send_text's;
@@ -12418,6 +12483,7 @@ public:
     /// A handle to no writer.
     writer_handle() = default;
 
+    /// See single_writer's functions of these names; errc::closed when there is no writer any more. Any thread.
     [[nodiscard]] errc send_text(std::string_view payload) const {
         return use([&](Writer& writer) { return writer.send_text(payload); });
     }
@@ -13015,21 +13081,25 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// One whole encoded frame. Must outlive the send call only.
 struct raw {
+    /// Header and payload, as on the wire.
     const_bytes bytes;
 };
 
 /// A text message. The caller vouches that it is UTF-8 (RFC 6455 §5.6). Must outlive the send call only.
 struct text {
+    /// UTF-8.
     std::string_view payload;
 };
 
 /// A binary message. Must outlive the send call only.
 struct binary {
+    /// Any bytes.
     const_bytes payload;
 };
 
 /// An encoded frame that other writers send too; queued by reference. Servers only.
 struct shared {
+    /// Counted: a copy of the reference, not of the bytes.
     shared_frame frame;
 };
 
@@ -13143,7 +13213,8 @@ public:
         return queue_owned(what, owned);
     }
 
-    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper.
+    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper. Errors as
+    /// send_text's, and raw_frame_malformed: it is empty, or no whole frame of a server's.
     [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
         static_assert(Side::self == role::server,
                       "a client's frames each need a key of their own: send the payload");
@@ -13158,7 +13229,8 @@ public:
     }
 
     /// Queues an encoded frame with the memory that it lies in, where that pays (above 2 KiB, and with little memory to
-    /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not.
+    /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not. Errors as
+    /// the one above's.
     [[nodiscard]] errc send(owned_frame&& frame, on_outcome on_done = {}) {
         const std::size_t size = frame.bytes().size();
         if (const errc error = judge_frame(frame.bytes()); error != errc::none) return error;
@@ -13634,6 +13706,7 @@ public:
         if (calls_ != nullptr) calls_->destroy(storage_);
     }
 
+    /// See single_writer's functions of these names; errc::closed when there is no writer any more. Any thread.
     [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done = {}) const {
         return calls_ == nullptr ? errc::closed : calls_->send_text(storage_, payload, on_done);
     }
@@ -13908,9 +13981,11 @@ struct [[nodiscard]] endpoint_wants {
 /// What went through an endpoint. Plain numbers, which may be summed over many. (Of what was sent: ending::written, or
 /// writer().report().)
 struct endpoint_counters {
+    /// Whole messages, by kind.
     std::uint64_t texts_received = 0;
     std::uint64_t binaries_received = 0;
     std::uint64_t bytes_received = 0; ///< payload of messages
+    /// Control frames from the peer.
     std::uint64_t pings_received = 0;
     std::uint64_t pongs_received = 0;
     std::uint64_t sends_refused = 0; ///< queue_full, by the endpoint's own functions
@@ -14608,6 +14683,7 @@ public:
     message() = default;
     message(bool is_text, byte_buffer bytes) noexcept : bytes_(std::move(bytes)), text_(is_text) {}
 
+    /// Whether it came as text; otherwise it is binary.
     [[nodiscard]] bool is_text() const noexcept { return text_; }
     /// The payload, unmasked. Lives as long as this message, and until it is moved from.
     [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view(); }
@@ -15735,7 +15811,7 @@ class endpoint {
     friend class basic_connection;
 
 public:
-    static constexpr role self = Side::self;
+    static constexpr role self = Side::self; ///< which of the two sides it is
     using writer_type = single_writer<metered, writer_hook, Side, no_observer, Traits>;
     using reader_type = basic_reader<default_side<self>>;
     using barrier_type = basic_sequence_barrier<Traits>;
@@ -15871,7 +15947,7 @@ public:
     [[nodiscard]] errc send_ping(const_bytes payload = {}) { return out_.send_ping(payload); }
 
     /// Begins the closing handshake: what was sent before leaves within `within` (writing.timeouts.drain, unless said). Messages
-    /// that the peer sent before it saw this are still handled. A reason that is too long is cut at a code point.
+    /// that the peer sent before it saw this are still handled. A reason that is too long is cut. Errors: single_writer::close().
     [[nodiscard]] errc close(close_code code = close_code::normal, std::string_view reason = {}) {
         return begin_close(out_.close(code, reason));
     }
@@ -15892,10 +15968,10 @@ public:
 
     // ---- the parts. The reader, the heartbeat and the counters are the loop's.
 
-    [[nodiscard]] writer_type& writer() noexcept { return out_; }
-    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }
-    [[nodiscard]] const inbox_type& messages() const noexcept { return inbox_; }
-    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }
+    [[nodiscard]] writer_type& writer() noexcept { return out_; }                ///< any thread's
+    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }     ///< the loop's
+    [[nodiscard]] const inbox_type& messages() const noexcept { return inbox_; } ///< any thread's
+    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }       ///< the loop's
     /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
     /// waits until these are handled (sync/sequence_barrier.hpp).
     [[nodiscard]] barrier_type& handled() noexcept { return handled_; }
@@ -16472,6 +16548,7 @@ public:
 
     // ---- the loop's: see endpoint's functions of these names
 
+    /// See endpoint's functions of these names; before the connection is open they serve its handshake. O(n).
     endpoint_wants receive(mutable_bytes received) {
         if (whole_) return whole_->receive(received);
         heed_group();
@@ -16783,6 +16860,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// Copied; what only the handshake needs is given back when the connection is open.
 struct server_options : connection_options {
+    /// Of the request: its lines, fields and size.
     handshake_limits request{};
 };
 
@@ -16865,7 +16943,8 @@ private:
 
 } // namespace detail
 
-/// See the file's laws, and connection.hpp. The handler's hooks are endpoint's (hooks.hpp), and, called in the loop:
+/// See the file's laws, and connection.hpp. Everything belongs to the loop's thread. The handler's hooks are endpoint's
+/// (hooks.hpp), and, called in the loop:
 ///
 ///     on_request(const upgrade_request& asked, http_reply& reply)
 ///         Each legal request, an upgrade or not: choose what is spoken, ask for the origin, send a page. The default is in

@@ -112,7 +112,7 @@ public:
     [[nodiscard]] errc try_send(const message& what, on_outcome on_done = {}) const {
         return try_send(what.is_text() ? opcode::text : opcode::binary, what.bytes(), on_done);
     }
-    /// What the peer sent before it saw this is still given out by next().
+    /// What the peer sent before it saw this is still given out by next(). Errors as the endpoint's.
     [[nodiscard]] errc close(close_code code = close_code::normal, std::string_view reason = {}) const {
         return link_ == nullptr ? errc::closed : link_->close(code, reason);
     }

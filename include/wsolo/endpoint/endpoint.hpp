@@ -223,7 +223,7 @@ public:
     [[nodiscard]] errc send_ping(const_bytes payload = {}) { return out_.send_ping(payload); }
 
     /// Begins the closing handshake: what was sent before leaves within `within` (writing.timeouts.drain, unless said). Messages
-    /// that the peer sent before it saw this are still handled. A reason that is too long is cut at a code point.
+    /// that the peer sent before it saw this are still handled. A reason that is too long is cut. Errors: single_writer::close().
     [[nodiscard]] errc close(close_code code = close_code::normal, std::string_view reason = {}) {
         return begin_close(out_.close(code, reason));
     }

@@ -99,7 +99,8 @@ private:
 
 } // namespace detail
 
-/// See the file's laws, and connection.hpp. The handler's hooks are endpoint's (hooks.hpp), and, called in the loop:
+/// See the file's laws, and connection.hpp. Everything belongs to the loop's thread. The handler's hooks are endpoint's
+/// (hooks.hpp), and, called in the loop:
 ///
 ///     on_request(const upgrade_request& asked, http_reply& reply)
 ///         Each legal request, an upgrade or not: choose what is spoken, ask for the origin, send a page. The default is in

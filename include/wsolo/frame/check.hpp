@@ -13,7 +13,8 @@
 namespace wsolo::inline WSOLO_ABI {
 
 /// Judges a header's first byte. `allowed_rsv` holds the reserved bits (rsv1_bit ...) that a negotiated
-/// extension gives a meaning on a message's first frame; no other frame may have one (RFC 7692 §6).
+/// extension gives a meaning on a message's first frame; no other frame may have one (RFC 7692 §6). Errors:
+/// reserved_bits_set, reserved_opcode, fragmented_control_frame.
 [[nodiscard]] constexpr errc check_first(std::byte first, std::uint8_t allowed_rsv = 0) noexcept {
     const unsigned bits = std::to_integer<unsigned>(first);
     const auto op = static_cast<opcode>(bits & 0x0fU);
@@ -29,7 +30,8 @@ namespace wsolo::inline WSOLO_ABI {
     return errc::none;
 }
 
-/// Judges the second byte beside its first, which check_first has passed. `receiver` is the side that judges.
+/// Judges the second byte beside its first, which check_first has passed. `receiver` is the side that judges. Errors:
+/// mask_required, mask_forbidden, oversized_control_frame, close_body_of_one_byte.
 [[nodiscard]] constexpr errc check_second(std::byte first, std::byte second, role receiver) noexcept {
     const bool masked = (std::to_integer<unsigned>(second) & 0x80U) != 0;
     // §5.1: "The server MUST close the connection upon receiving a frame that is not masked." "A client MUST
@@ -46,7 +48,7 @@ namespace wsolo::inline WSOLO_ABI {
     return errc::none;
 }
 
-/// Judges a header's first two bytes.
+/// Judges a header's first two bytes. Errors: check_first's, then check_second's.
 [[nodiscard]] constexpr errc check_first_two(std::byte first, std::byte second, role receiver,
                                              std::uint8_t allowed_rsv = 0) noexcept {
     const errc error = check_first(first, allowed_rsv);
@@ -54,7 +56,7 @@ namespace wsolo::inline WSOLO_ABI {
 }
 
 /// Judges a length by the seven bits that announced it and what is known of the value that follows: it lies
-/// between `least` and `most`.
+/// between `least` and `most`. Errors: non_minimal_length, length_high_bit_set (RFC 6455 §5.2).
 [[nodiscard]] constexpr errc check_length(unsigned length_field, std::uint64_t least,
                                           std::uint64_t most) noexcept {
     // §5.2: "the minimal number of bytes MUST be used to encode the length"

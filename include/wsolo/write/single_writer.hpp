@@ -96,7 +96,8 @@ public:
         return queue_owned(what, owned);
     }
 
-    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper.
+    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper. Errors as
+    /// send_text's, and raw_frame_malformed: it is empty, or no whole frame of a server's.
     [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
         static_assert(Side::self == role::server,
                       "a client's frames each need a key of their own: send the payload");
@@ -113,7 +114,8 @@ public:
     }
 
     /// Queues an encoded frame with the memory that it lies in, where that pays (above 2 KiB, and with little memory to
-    /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not.
+    /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not. Errors as
+    /// the one above's.
     [[nodiscard]] errc send(owned_frame&& frame, on_outcome on_done = {}) {
         const std::size_t size = frame.bytes().size();
         if (const errc error = judge_frame(frame.bytes()); error != errc::none) return error;

@@ -286,7 +286,7 @@ private:
     bool is_output_broken_ = false;
 };
 
-/// The endpoint's transport.
+/// The endpoint's transport; the loop's thread uses it.
 class tls_stream::end {
 public:
     explicit end(tls_stream& of) noexcept : whole_(&of) {}
@@ -309,7 +309,7 @@ private:
 inline tls_stream::end tls_stream::writing_end() noexcept { return end(*this); }
 
 /// What accept(), add() and serve() of adapt/poll.hpp take: each connection is a session of this context, as the server. A context
-/// of your own: set its ALPN callback if it needs one.
+/// of your own: set its ALPN callback if it needs one. The loop's thread uses it.
 class secured {
 public:
     explicit secured(SSL_CTX* of) noexcept : context_(of) {}
