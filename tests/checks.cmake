@@ -30,6 +30,13 @@ foreach(form include single_include)
         PASS_REGULAR_EXPRESSION "wsolo needs C\\+\\+20" FAIL_REGULAR_EXPRESSION "error: [^#w'\"]")
 endforeach()
 
+# What gdb shows of wsolo's values.
+add_executable(debugger_subject "${CMAKE_CURRENT_SOURCE_DIR}/debugger/subject.cpp")
+target_link_libraries(debugger_subject PRIVATE wsolo::wsolo wsolo_strict)
+target_compile_options(debugger_subject PRIVATE -g -O0)
+wsolo_add_check(check.printers Python3::Interpreter "${wsolo_tools}/check_printers.py" $<TARGET_FILE:debugger_subject>)
+set_tests_properties("${WSOLO_TEST_PREFIX}check.printers" PROPERTIES SKIP_RETURN_CODE 77)
+
 # The programs that wait or ask what time it is, once more, on a clock that has just begun.
 set(programs "")
 foreach(name adapt endpoint session sync write scenarios)

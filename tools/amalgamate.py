@@ -33,6 +33,7 @@ UMBRELLA_HEAD = """#pragma once
 // Everything but adapt/ and testing/. Written by tools/amalgamate.py: includes only.
 """
 MODULE = Path("single_include/wsolo.cppm")
+NATVIS = Path("single_include/wsolo.natvis")
 CODEC_HEAD = """#pragma once
 // The codec alone: frames and UTF-8, without state, threads or time. Written by tools/amalgamate.py: includes only.
 """
@@ -73,6 +74,31 @@ export extern "C++" {
 #include "wsolo/wsolo.hpp"
 }
 """
+
+
+# What Visual Studio's debugger and those that read its files show. Names there are exact, so each is given for every
+# configuration of the inline namespace (core/config.hpp, WSOLO_ABI).
+VIEWS = {
+    "turn": "<DisplayString>{{state_,en}}</DisplayString>",
+    "frame_header": '<DisplayString Condition="masked">{{op,en}} masked, payload {{payload_size}}</DisplayString>'
+                    "<DisplayString>{{op,en}}, payload {{payload_size}}</DisplayString>",
+    "single_writer&lt;*&gt;": "<DisplayString>single_writer, turn: {{drive_.box.turn_}}</DisplayString>",
+}
+CONFIGURATIONS = [f"{asserts}_{exceptions}_{isa}" for asserts in ("checked", "unchecked") for exceptions in ("exc", "noexc")
+                  for isa in ("avx512", "avx2", "sse2", "neon", "plain")]
+
+
+def make_natvis(root: Path) -> str:
+    text = '<?xml version="1.0" encoding="utf-8"?>\n'
+    text += f"<!-- wsolo {version_of(root)}'s values. Written by tools/amalgamate.py: change it there. -->\n"
+    text += '<AutoVisualizer xmlns="http://schemas.microsoft.com/vstudio/debugger/natvis/2010">\n'
+    version = version_of(root).replace(".", "_")
+    for name, view in VIEWS.items():
+        first, *others = [f"wsolo::v{version}_{configuration}::{name}" for configuration in CONFIGURATIONS]
+        text += f'  <Type Name="{first}">\n'
+        text += "".join(f'    <AlternativeType Name="{other}"/>\n' for other in others)
+        text += f"    {view.format()}\n  </Type>\n"
+    return text + "</AutoVisualizer>\n"
 
 
 def comment(text: str) -> str:
@@ -207,6 +233,7 @@ def generate(root: Path) -> Dict[Path, str]:
         CODEC: codec_umbrella,
         SINGLE / "wsolo.hpp": whole.text("every room in one header; adapt/ and testing/ lie beside it.", OPENING),
         MODULE: whole.module(),
+        NATVIS: make_natvis(root),
         SINGLE / "codec.hpp": codec.text("the codec alone, frames and UTF-8; wsolo.hpp beside it has the rest.", CODEC_OPENING),
     }
     for header in headers_of(root):
