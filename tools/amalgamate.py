@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Set
 
-from house import (INCLUDE, ROOMS, headers_of, is_code, is_opt_in, library_of, read_lines, repository_root, room_of,
+from house import (INCLUDE, ROOMS, SPDX, headers_of, is_code, is_opt_in, library_of, read_lines, repository_root, room_of,
                    version_of, with_depth)
 
 SINGLE = Path("single_include/wsolo")
@@ -29,12 +29,14 @@ CODEC = Path("include/wsolo/codec.hpp")
 CODEC_ROOMS = ["text", "frame"]
 CODEC_LACKS = ["frame/shared_frame.hpp"]  # for writers, and it brings <atomic>, as dear as all the rest
 
-UMBRELLA_HEAD = """#pragma once
+UMBRELLA_HEAD = f"""{SPDX}
+#pragma once
 // Everything but adapt/ and testing/. Written by tools/amalgamate.py: includes only.
 """
 MODULE = Path("single_include/wsolo.cppm")
 NATVIS = Path("single_include/wsolo.natvis")
-CODEC_HEAD = """#pragma once
+CODEC_HEAD = f"""{SPDX}
+#pragma once
 // The codec alone: frames and UTF-8, without state, threads or time. Written by tools/amalgamate.py: includes only.
 """
 
@@ -57,7 +59,8 @@ OPENING = "#ifndef WSOLO_SINGLE_HEADER\n#define WSOLO_SINGLE_HEADER 1"
 CODEC_OPENING = "#if !defined(WSOLO_SINGLE_HEADER) && !defined(WSOLO_SINGLE_CODEC)\n#define WSOLO_SINGLE_CODEC 1"
 
 
-MODULE_HEAD = """// wsolo {version} as the C++20 module `wsolo`: what wsolo.hpp has, less its macros.
+MODULE_HEAD = SPDX + """
+// wsolo {version} as the C++20 module `wsolo`: what wsolo.hpp has, less its macros.
 // Written by tools/amalgamate.py: change it there.
 //
 // Every standard header that wsolo.hpp includes comes first, so that it brings none into the module. A program that imports
@@ -145,7 +148,7 @@ class SingleHeader:
         own: List[str] = []
         for number, line, depth in with_depth(read_lines(header)):
             match = INCLUDE.match(line)
-            if line.strip() == "#pragma once":
+            if line.strip() in ("#pragma once", SPDX):
                 continue
             if not match or (match.group(1) == "<" and depth > 0):
                 own.append(line)
@@ -176,7 +179,7 @@ class SingleHeader:
     def text(self, what: str, opening: str) -> str:
         version = version_of(self.root)
         major, minor, patch = version.split(".")
-        head = f"// wsolo {version}: {what}\n"
+        head = f"{SPDX}\n// wsolo {version}: {what}\n"
         head += "// Written by tools/amalgamate.py from include/wsolo: change it there.\n//\n"
         licence = comment((self.root / "LICENSE").read_text(encoding="utf-8"))
         lines = [head + licence + GUARD.format(major=major, minor=minor, patch=patch, opening=opening)]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // wsolo 0.1.0: the codec alone, frames and UTF-8; wsolo.hpp beside it has the rest.
 // Written by tools/amalgamate.py from include/wsolo: change it there.
 //

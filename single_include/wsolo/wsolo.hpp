@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // wsolo 0.1.0: every room in one header; adapt/ and testing/ lie beside it.
 // Written by tools/amalgamate.py from include/wsolo: change it there.
 //

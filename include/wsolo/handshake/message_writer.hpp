@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Writes heads: into a span, or behind the contents of a container.
 //

@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/adapt/poll.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // Sockets and nothing else: one thread with many of them (epoll on Linux, poll elsewhere), or a thread for each.
 //
