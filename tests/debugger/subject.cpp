@@ -23,7 +23,8 @@ int main() {
     wsolo::errc error = wsolo::errc::closed;
     wsolo::frame_header header{.op = wsolo::opcode::text, .masked = true, .payload_size = 5};
     header.key = {std::byte{1}, std::byte{0x20}, std::byte{3}, std::byte{0xff}};
-    wsolo::frame_header plain{.fin = false, .rsv1 = true, .op = wsolo::opcode::binary, .payload_size = 1ULL << 40};
+    wsolo::frame_header plain{
+        .fin = false, .rsv1 = true, .op = wsolo::opcode::binary, .payload_size = 1ULL << 40};
     wsolo::turn turn(wsolo::turn_state::gated);
     wsolo::single_writer out{nowhere{}, no_loop{}};
     static_cast<void>(out.send_text("stays"));

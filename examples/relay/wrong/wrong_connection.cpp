@@ -7,8 +7,8 @@
 
 #include <array>
 #include <string>
-#include <thread>
 #include <sys/socket.h>
+#include <thread>
 
 namespace relay {
 
