@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // wsolo 0.1.0 as the C++20 module `wsolo`: what wsolo.hpp has, less its macros.
 // Written by tools/amalgamate.py: change it there.
 //

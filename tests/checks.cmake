@@ -12,7 +12,11 @@ function(wsolo_add_check name)
         ENVIRONMENT "PYTHONDONTWRITEBYTECODE=1;CXX=${CMAKE_CXX_COMPILER}")
 endfunction()
 
+<<<<<<< HEAD
 foreach(rule layers mirror length links version mutants)
+=======
+foreach(rule layers mirror length version mutants spdx)
+>>>>>>> refs/heads/pack
     wsolo_add_check(check.${rule} Python3::Interpreter "${wsolo_tools}/check_${rule}.py")
 endforeach()
 wsolo_add_check(check.single_header Python3::Interpreter "${wsolo_tools}/amalgamate.py" --check)
@@ -29,6 +33,13 @@ foreach(form include single_include)
     set_tests_properties("${WSOLO_TEST_PREFIX}check.needs_cxx20_${form}" PROPERTIES
         PASS_REGULAR_EXPRESSION "wsolo needs C\\+\\+20" FAIL_REGULAR_EXPRESSION "error: [^#w'\"]")
 endforeach()
+
+# What gdb shows of wsolo's values.
+add_executable(debugger_subject "${CMAKE_CURRENT_SOURCE_DIR}/debugger/subject.cpp")
+target_link_libraries(debugger_subject PRIVATE wsolo::wsolo wsolo_strict)
+target_compile_options(debugger_subject PRIVATE -g -O0)
+wsolo_add_check(check.printers Python3::Interpreter "${wsolo_tools}/check_printers.py" $<TARGET_FILE:debugger_subject>)
+set_tests_properties("${WSOLO_TEST_PREFIX}check.printers" PROPERTIES SKIP_RETURN_CODE 77)
 
 # The programs that wait or ask what time it is, once more, on a clock that has just begun.
 set(programs "")

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Set
 
-from house import (INCLUDE, ROOMS, headers_of, is_code, is_opt_in, library_of, read_lines, repository_root, room_of,
+from house import (INCLUDE, ROOMS, SPDX, headers_of, is_code, is_opt_in, library_of, read_lines, repository_root, room_of,
                    version_of, with_depth)
 
 SINGLE = Path("single_include/wsolo")
@@ -29,11 +29,14 @@ CODEC = Path("include/wsolo/codec.hpp")
 CODEC_ROOMS = ["text", "frame"]
 CODEC_LACKS = ["frame/shared_frame.hpp"]  # for writers, and it brings <atomic>, as dear as all the rest
 
-UMBRELLA_HEAD = """#pragma once
+UMBRELLA_HEAD = f"""{SPDX}
+#pragma once
 // Everything but adapt/ and testing/. Written by tools/amalgamate.py: includes only.
 """
 MODULE = Path("single_include/wsolo.cppm")
-CODEC_HEAD = """#pragma once
+NATVIS = Path("single_include/wsolo.natvis")
+CODEC_HEAD = f"""{SPDX}
+#pragma once
 // The codec alone: frames and UTF-8, without state, threads or time. Written by tools/amalgamate.py: includes only.
 """
 
@@ -56,7 +59,8 @@ OPENING = "#ifndef WSOLO_SINGLE_HEADER\n#define WSOLO_SINGLE_HEADER 1"
 CODEC_OPENING = "#if !defined(WSOLO_SINGLE_HEADER) && !defined(WSOLO_SINGLE_CODEC)\n#define WSOLO_SINGLE_CODEC 1"
 
 
-MODULE_HEAD = """// wsolo {version} as the C++20 module `wsolo`: what wsolo.hpp has, less its macros.
+MODULE_HEAD = SPDX + """
+// wsolo {version} as the C++20 module `wsolo`: what wsolo.hpp has, less its macros.
 // Written by tools/amalgamate.py: change it there.
 //
 // Every standard header that wsolo.hpp includes comes first, so that it brings none into the module. A program that imports
@@ -73,6 +77,31 @@ export extern "C++" {
 #include "wsolo/wsolo.hpp"
 }
 """
+
+
+# What Visual Studio's debugger and those that read its files show. Names there are exact, so each is given for every
+# configuration of the inline namespace (core/config.hpp, WSOLO_ABI).
+VIEWS = {
+    "turn": "<DisplayString>{{state_,en}}</DisplayString>",
+    "frame_header": '<DisplayString Condition="masked">{{op,en}} masked, payload {{payload_size}}</DisplayString>'
+                    "<DisplayString>{{op,en}}, payload {{payload_size}}</DisplayString>",
+    "single_writer&lt;*&gt;": "<DisplayString>single_writer, turn: {{drive_.box.turn_}}</DisplayString>",
+}
+CONFIGURATIONS = [f"{asserts}_{exceptions}_{isa}" for asserts in ("checked", "unchecked") for exceptions in ("exc", "noexc")
+                  for isa in ("avx512", "avx2", "sse2", "neon", "plain")]
+
+
+def make_natvis(root: Path) -> str:
+    text = '<?xml version="1.0" encoding="utf-8"?>\n'
+    text += f"<!-- wsolo {version_of(root)}'s values. Written by tools/amalgamate.py: change it there. -->\n"
+    text += '<AutoVisualizer xmlns="http://schemas.microsoft.com/vstudio/debugger/natvis/2010">\n'
+    version = version_of(root).replace(".", "_")
+    for name, view in VIEWS.items():
+        first, *others = [f"wsolo::v{version}_{configuration}::{name}" for configuration in CONFIGURATIONS]
+        text += f'  <Type Name="{first}">\n'
+        text += "".join(f'    <AlternativeType Name="{other}"/>\n' for other in others)
+        text += f"    {view.format()}\n  </Type>\n"
+    return text + "</AutoVisualizer>\n"
 
 
 def comment(text: str) -> str:
@@ -119,7 +148,7 @@ class SingleHeader:
         own: List[str] = []
         for number, line, depth in with_depth(read_lines(header)):
             match = INCLUDE.match(line)
-            if line.strip() == "#pragma once":
+            if line.strip() in ("#pragma once", SPDX):
                 continue
             if not match or (match.group(1) == "<" and depth > 0):
                 own.append(line)
@@ -150,7 +179,7 @@ class SingleHeader:
     def text(self, what: str, opening: str) -> str:
         version = version_of(self.root)
         major, minor, patch = version.split(".")
-        head = f"// wsolo {version}: {what}\n"
+        head = f"{SPDX}\n// wsolo {version}: {what}\n"
         head += "// Written by tools/amalgamate.py from include/wsolo: change it there.\n//\n"
         licence = comment((self.root / "LICENSE").read_text(encoding="utf-8"))
         lines = [head + licence + GUARD.format(major=major, minor=minor, patch=patch, opening=opening)]
@@ -207,6 +236,7 @@ def generate(root: Path) -> Dict[Path, str]:
         CODEC: codec_umbrella,
         SINGLE / "wsolo.hpp": whole.text("every room in one header; adapt/ and testing/ lie beside it.", OPENING),
         MODULE: whole.module(),
+        NATVIS: make_natvis(root),
         SINGLE / "codec.hpp": codec.text("the codec alone, frames and UTF-8; wsolo.hpp beside it has the rest.", CODEC_OPENING),
     }
     for header in headers_of(root):

@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 from typing import List, Tuple
 
-from house import read_lines, report, repository_root
+from house import SPDX, read_lines, report, repository_root
 
 QUESTION = 400
 SPLIT = 800
@@ -25,7 +25,7 @@ def judge(root: Path) -> Tuple[List[str], List[str]]:
     """(errors, warnings)"""
     errors, warnings = [], []
     for path in files_of(root):
-        count = len(read_lines(path))
+        count = sum(line != SPDX for line in read_lines(path))
         if count > SPLIT:
             errors.append(f"{path.relative_to(root)}: {count} lines, split it (at most {SPLIT})")
         elif count > QUESTION:

@@ -15,6 +15,7 @@ OPT_IN = ["adapt", "testing"]
 # The same for a header of another room whose head says so.
 OPT_IN_MARK = "Not part of wsolo.hpp"
 
+SPDX = "// SPDX-License-Identifier: MIT"
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 OPENS_CONDITION = re.compile(r"^\s*#\s*if(def|ndef)?\b")
 CLOSES_CONDITION = re.compile(r"^\s*#\s*endif\b")

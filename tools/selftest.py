@@ -22,8 +22,14 @@ import check_links
 import check_mirror
 import check_mutants
 import check_readme
+import check_spdx
 import check_version
+<<<<<<< HEAD
 import doxygen_filter
+=======
+import make_packages
+import release
+>>>>>>> refs/heads/pack
 
 VERSION = "#pragma once\n#define WSOLO_VERSION_MAJOR 1\n#define WSOLO_VERSION_MINOR 2\n#define WSOLO_VERSION_PATCH 3\n"
 HEAD = "// Would catch: a wrong value, an inverted condition.\n"
@@ -254,6 +260,47 @@ class Version(House):
         self.write("docs/use.md", "")
         self.write("conanfile.py", 'class C:\n    version = "1.2.3"\n')
         self.one(check_version.problems_of(self.root), "conanfile.py")
+
+
+class Spdx(House):
+    def test_each_header_says_its_licence(self) -> None:
+        self.write("REUSE.toml", 'path = "**"\nSPDX-License-Identifier = "MIT"\n')
+        self.assertIn("frame/header.hpp", "\n".join(check_spdx.problems_of(self.root)))
+        check_spdx.write(self.root)
+        self.regenerate()
+        self.assertEqual(check_spdx.problems_of(self.root), [])
+        self.assertEqual((self.root / "single_include/wsolo/wsolo.hpp").read_text(encoding="utf-8").count("SPDX"), 1)
+        self.write("REUSE.toml", "")
+        self.one(check_spdx.problems_of(self.root), "REUSE.toml")
+
+
+class Release(House):
+    def test_a_tag_agrees_with_everything(self) -> None:
+        self.write("packaging/HOMEPAGE", "https://wsolo.example.org/\n")
+        self.write("CHANGELOG.md", "# Changes\n\n## 1.2.3 - 2026-01-31\n")
+        self.assertEqual(release.problems_of(self.root, "v1.2.3"), [])
+        self.one(release.problems_of(self.root, "v1.2.4"), "the tag is v1.2.4", "v1.2.3")
+        self.one(release.problems_of(self.root, "1.2.3"), "the tag is 1.2.3")
+        self.write("CHANGELOG.md", "# Changes\n\n## 1.2.3 - unreleased\n")
+        self.one(release.problems_of(self.root, "v1.2.3"), "dated heading")
+        self.write("CHANGELOG.md", "# Changes\n\n## 1.2.3 - 2026-01-31\n")
+        self.write("packaging/HOMEPAGE", "https://example.invalid/wsolo\n")
+        self.one(release.problems_of(self.root, "v1.2.3"), "HOMEPAGE")
+        self.write("packaging/HOMEPAGE", "https://wsolo.example.org/\n")
+        self.add_line("include/wsolo/session/reader.hpp", "using z = b;")
+        self.one(release.problems_of(self.root, "v1.2.3"), "wsolo.hpp is stale")
+
+    def test_templates_are_filled_and_parsed(self) -> None:
+        self.write("packaging/HOMEPAGE", "https://wsolo.example.org/\n")
+        self.write("packaging/a/port.json", '{"version": "@VERSION@", "sha": "@SHA256@"}')
+        self.write("archive", "bytes")
+        values = make_packages.values_for(self.root, self.root / "archive", "https://where")
+        (filled,) = make_packages.fill(self.root, values, self.root / "out")
+        self.assertEqual(make_packages.problems_in(filled), [])
+        self.assertIn('"1.2.3"', filled.read_text(encoding="utf-8"))
+        for name, text in [("a/x.json", '{"a": }'), ("a/x.py", "def"), ("a/x.lua", "f("), ("a/x.yml", "@NOWHERE@")]:
+            self.write(f"out/{name}", text)
+            self.assertEqual(len(make_packages.problems_in(self.root / "out" / name)), 1, name)
 
 
 class Amalgamation(House):

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The codec alone: frames and UTF-8, without state, threads or time. Written by tools/amalgamate.py: includes only.
 

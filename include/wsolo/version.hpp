@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The one place that holds the version. CMake, Conan, the single header and the inline namespace read it
 // here. Both copies of a process may differ: the inline namespace of core/config.hpp keeps their symbols

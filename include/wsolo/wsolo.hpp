@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Everything but adapt/ and testing/. Written by tools/amalgamate.py: includes only.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // wsolo 0.1.0: the codec alone, frames and UTF-8; wsolo.hpp beside it has the rest.
 // Written by tools/amalgamate.py from include/wsolo: change it there.
 //
@@ -2348,7 +2349,8 @@ constexpr std::uint64_t read_length(const std::byte* from) noexcept {
 namespace wsolo::inline WSOLO_ABI {
 
 /// Judges a header's first byte. `allowed_rsv` holds the reserved bits (rsv1_bit ...) that a negotiated
-/// extension gives a meaning on a message's first frame; no other frame may have one (RFC 7692 §6).
+/// extension gives a meaning on a message's first frame; no other frame may have one (RFC 7692 §6). Errors:
+/// reserved_bits_set, reserved_opcode, fragmented_control_frame.
 [[nodiscard]] constexpr errc check_first(std::byte first, std::uint8_t allowed_rsv = 0) noexcept {
     const unsigned bits = std::to_integer<unsigned>(first);
     const auto op = static_cast<opcode>(bits & 0x0fU);
@@ -2364,7 +2366,8 @@ namespace wsolo::inline WSOLO_ABI {
     return errc::none;
 }
 
-/// Judges the second byte beside its first, which check_first has passed. `receiver` is the side that judges.
+/// Judges the second byte beside its first, which check_first has passed. `receiver` is the side that judges. Errors:
+/// mask_required, mask_forbidden, oversized_control_frame, close_body_of_one_byte.
 [[nodiscard]] constexpr errc check_second(std::byte first, std::byte second, role receiver) noexcept {
     const bool masked = (std::to_integer<unsigned>(second) & 0x80U) != 0;
     // §5.1: "The server MUST close the connection upon receiving a frame that is not masked." "A client MUST
@@ -2381,7 +2384,7 @@ namespace wsolo::inline WSOLO_ABI {
     return errc::none;
 }
 
-/// Judges a header's first two bytes.
+/// Judges a header's first two bytes. Errors: check_first's, then check_second's.
 [[nodiscard]] constexpr errc check_first_two(std::byte first, std::byte second, role receiver,
                                              std::uint8_t allowed_rsv = 0) noexcept {
     const errc error = check_first(first, allowed_rsv);
@@ -2389,7 +2392,7 @@ namespace wsolo::inline WSOLO_ABI {
 }
 
 /// Judges a length by the seven bits that announced it and what is known of the value that follows: it lies
-/// between `least` and `most`.
+/// between `least` and `most`. Errors: non_minimal_length, length_high_bit_set (RFC 6455 §5.2).
 [[nodiscard]] constexpr errc check_length(unsigned length_field, std::uint64_t least,
                                           std::uint64_t most) noexcept {
     // §5.2: "the minimal number of bytes MUST be used to encode the length"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // wsolo 0.1.0: every room in one header; adapt/ and testing/ lie beside it.
 // Written by tools/amalgamate.py from include/wsolo: change it there.
 //
@@ -27,10 +28,10 @@
 #error "wsolo needs C++20 (-std=c++20)"
 #include <wsolo_needs_cxx20> // does not exist: compilers stop here, before hundreds of errors that say nothing
 #endif
-#if defined(WSOLO_VERSION_MAJOR) && !defined(WSOLO_SINGLE_HEADER)
+#if defined(WSOLO_VERSION_MAJOR) && !defined(WSOLO_SINGLE_HEADER) && !defined(WSOLO_SINGLE_CODEC)
 #error "wsolo: this translation unit already has wsolo's separate headers; use those or the single header, not both"
 #endif
-#if defined(WSOLO_SINGLE_HEADER) && \
+#if (defined(WSOLO_SINGLE_HEADER) || defined(WSOLO_SINGLE_CODEC)) && \
     (WSOLO_VERSION_MAJOR != 0 || WSOLO_VERSION_MINOR != 1 || WSOLO_VERSION_PATCH != 0)
 #error "wsolo: two versions of the single header in one translation unit; remove the include of one of them"
 #endif
@@ -41,9 +42,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
-#include <chrono>
 #include <concepts>
-#include <condition_variable>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -51,18 +50,18 @@
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
+#include <iosfwd>
 #include <limits>
-#include <memory>
-#include <mutex>
 #include <new>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <version>
+
+#ifndef WSOLO_SINGLE_CODEC
 
 // ---- wsolo/version.hpp
 // The one place that holds the version. CMake, Conan, the single header and the inline namespace read it
@@ -224,6 +223,10 @@ constexpr void store_be64(std::byte* to, std::uint64_t value) noexcept {
 
 namespace wsolo::inline WSOLO_ABI {
 
+namespace detail {
+struct byte_buffer_access;
+}
+
 /// Owns its bytes; movable, not copyable. Not thread-safe. Nothing here throws.
 class byte_buffer {
 public:
@@ -312,6 +315,8 @@ public:
     }
 
 private:
+    friend struct detail::byte_buffer_access;
+
     bool grow(std::size_t count) noexcept {
         if (count > max_size - size_) return false;
         const std::size_t needed = size_ + count;
@@ -328,6 +333,20 @@ private:
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
 };
+
+namespace detail {
+
+struct byte_buffer_access {
+    /// A buffer of bytes that stay another's: it must be neither changed nor destroyed.
+    [[nodiscard]] static byte_buffer alias(const_bytes bytes) noexcept {
+        byte_buffer made;
+        made.data_ = const_cast<std::byte*>(bytes.data());
+        made.size_ = made.capacity_ = bytes.size();
+        return made;
+    }
+};
+
+} // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -904,41 +923,6 @@ static_assert(error_table_is_in_order(), "give every errc its row, in the order 
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/core/error_category.hpp
-// errc as a std::error_code: for callers whose errors already travel that way.
-
-namespace wsolo::inline WSOLO_ABI {
-
-namespace detail {
-
-class error_category_type final : public std::error_category {
-public:
-    [[nodiscard]] const char* name() const noexcept override { return "wsolo"; }
-    [[nodiscard]] std::string message(int value) const override {
-        const bool known = value >= 0 && value <= static_cast<int>(errc::would_deadlock);
-        return std::string(known ? to_string(static_cast<errc>(value))
-                                 : std::string_view("unknown wsolo error"));
-    }
-};
-
-} // namespace detail
-
-/// The category of every errc. One object for the whole process (per version and configuration).
-[[nodiscard]] inline const std::error_category& error_category() noexcept {
-    static const detail::error_category_type category;
-    return category;
-}
-
-/// Found by argument-dependent lookup: `std::error_code code = wsolo::errc::closed;`.
-[[nodiscard]] inline std::error_code make_error_code(errc code) noexcept {
-    return {static_cast<int>(code), error_category()};
-}
-
-} // namespace wsolo::inline WSOLO_ABI
-
-template <>
-struct std::is_error_code_enum<wsolo::errc> : std::true_type {};
-
 // ---- wsolo/core/limit.hpp
 // What a zero means for every limit, quantum and timeout of wsolo: none. (Of a timeout: bound_of in core/time.hpp.) And the
 // one default that two sides must agree on.
@@ -1204,6 +1188,8 @@ enum class role : std::uint8_t { server, client };
 
 } // namespace wsolo::inline WSOLO_ABI
 
+#endif // WSOLO_SINGLE_CODEC
+
 // ---- wsolo/core/side.hpp
 // Which side of a connection an object is, as one policy for reader, writer and endpoint: the role, and with a client's the
 // key source that it masks with.
@@ -1273,6 +1259,14 @@ using default_side = std::conditional_t<Self == role::server, server_side, clien
 // - Every deadline is a point of the steady clock: the wall clock may jump.
 // - Arithmetic saturates: a deadline beyond the clock's end is no deadline.
 // - Nothing here reads a clock.
+// - Programs that use calendars, or print time, include <chrono> themselves.
+
+// <chrono>'s durations and clocks alone: libstdc++'s whole header brings <format>, ten times the rest of this room.
+#if defined(__GLIBCXX__) && __has_include(<bits/chrono.h>)
+#include <bits/chrono.h>
+#else
+#include <chrono>
+#endif
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -1338,6 +1332,8 @@ private:
 } // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI
+
+#ifndef WSOLO_SINGLE_CODEC
 
 // ---- wsolo/text/detail/utf8_tables.hpp
 // The tables of the vectorized validator: John Keiser, Daniel Lemire, "Validating UTF-8 In Less Than One
@@ -2986,7 +2982,7 @@ inline void xor_bytes(std::byte* to, const std::byte* from, std::size_t size, st
 //
 // Laws of this file:
 // - Short payloads are copied inline: a call would cost more than the copy.
-// - Large ones go by memcpy, but for the placement where it can fall to a twentieth of its speed.
+// - Large ones go by memcpy, very large ones in pieces, but for the placement where it can fall to a twentieth of its speed.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -2999,10 +2995,23 @@ inline bool memcpy_may_stall(const std::byte* to, const std::byte* from, std::si
     return size >= 2048 && ahead - 1 < 63;
 }
 
+/// From here on source and destination don't fit into the processor's second cache together, and one long copy is a sixth
+/// slower than its pieces.
+inline constexpr std::size_t copied_in_pieces = 512 * 1024;
+inline constexpr std::size_t copied_piece = 64 * 1024;
+
+[[gnu::noinline]] inline void copy_in_pieces(std::byte* to, const std::byte* from,
+                                             std::size_t size) noexcept {
+    for (; size > copied_piece; size -= copied_piece, to += copied_piece, from += copied_piece)
+        std::memcpy(to, from, copied_piece);
+    std::memcpy(to, from, size);
+}
+
 /// Copies between ranges that do not overlap.
 inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t size) noexcept {
     if (size <= 32) return xor_upto_32(to, from, size, 0);
     if (memcpy_may_stall(to, from, size)) return xor_long(to, from, size, 0);
+    if (size >= copied_in_pieces) return copy_in_pieces(to, from, size);
     std::memcpy(to, from, size);
 }
 
@@ -3747,6 +3756,8 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
+#endif // WSOLO_SINGLE_CODEC
+
 // ---- wsolo/frame/shared_frame.hpp
 // One encoded frame for any number of connections: encoded once, queued everywhere by pointer.
 //
@@ -3768,8 +3779,11 @@ public:
         if (block_ != nullptr) block_->count.fetch_add(1, std::memory_order_relaxed);
     }
     shared_frame(shared_frame&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-    shared_frame& operator=(shared_frame other) noexcept {
-        std::swap(block_, other.block_);
+    shared_frame& operator=(const shared_frame& other) noexcept { return *this = shared_frame(other); }
+    // Not by value: clang 14 does not destroy a parameter that was made of {} in a template.
+    shared_frame& operator=(shared_frame&& other) noexcept {
+        shared_frame fresh(std::move(other));
+        std::swap(block_, fresh.block_);
         return *this;
     }
     ~shared_frame() { drop(); }
@@ -3782,6 +3796,9 @@ public:
         return {reinterpret_cast<const std::byte*>(block_ + 1), block_->size};
     }
 
+    /// Whether it is a whole text or binary message, and not a control frame or a part of a message.
+    [[nodiscard]] bool is_message() const noexcept { return block_ != nullptr && block_->is_message; }
+
     /// Whether both refer to the same frame.
     friend bool operator==(const shared_frame& left, const shared_frame& right) noexcept {
         return left.block_ == right.block_;
@@ -3789,7 +3806,8 @@ public:
 
 private:
     struct block {
-        std::atomic<std::size_t> count;
+        std::atomic<std::uint32_t> count; ///< as many references need 32 GiB
+        bool is_message;
         std::size_t size;
     };
 
@@ -3808,13 +3826,20 @@ private:
     block* block_ = nullptr;
 };
 
+namespace detail {
+[[nodiscard]] constexpr bool is_whole_message(frame_spec spec) noexcept {
+    const bool is_final = (spec.first_byte() & std::byte{0x80}) != std::byte{};
+    return is_final && (spec.op() == opcode::text || spec.op() == opcode::binary);
+}
+} // namespace detail
+
 /// Encodes once for all. Errors as encode_frame's, and out_of_memory. O(n), one allocation.
 [[nodiscard]] inline result<shared_frame> make_shared_frame(frame_spec spec, const_bytes payload) noexcept {
     if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
     const std::size_t size = encoded_size<role::server>(payload.size());
     void* memory = std::malloc(sizeof(shared_frame::block) + size);
     if (memory == nullptr) return errc::out_of_memory;
-    auto* block = ::new (memory) shared_frame::block{1, size};
+    auto* block = ::new (memory) shared_frame::block{1, detail::is_whole_message(spec), size};
     detail::write_frame<role::server>(reinterpret_cast<std::byte*>(block + 1), spec, payload);
     return shared_frame(block);
 }
@@ -6488,7 +6513,10 @@ public:
     /// The same as characters; UTF-8 only where is_text() says so.
     [[nodiscard]] std::string_view text() const noexcept { return text_of(payload()); }
     /// A copy that outlives the event. Allocates; throws what std::string throws when there is no memory.
-    [[nodiscard]] std::string copy_text() const { return std::string(text()); }
+    template <class String = std::string>
+    [[nodiscard]] String copy_text() const {
+        return String(text());
+    }
     /// A copy that outlives the event. Error: out_of_memory.
     [[nodiscard]] result<byte_buffer> copy_bytes() const noexcept {
         byte_buffer copy;
@@ -7657,6 +7685,127 @@ template <class Rundown>
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/sync/os_mutex.hpp
+// A mutex and a condition variable of the system's own.
+//
+// Laws of this file:
+// - They are std::mutex and std::condition_variable, less what a wait here doesn't use: where there are POSIX threads
+//   with a choice of the clock it is these, because <mutex> and <condition_variable> cost as much to include as all of
+//   the standard headers that the other rooms take. Elsewhere it is std::'s.
+// - Deadlines are of the steady clock only. One beyond what the system can count is as far as it can count.
+// - A wait may end for nothing: every caller has a loop.
+
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
+#define WSOLO_HAS_PTHREAD_CLOCK 1
+#include <limits>
+#include <pthread.h>
+#include <time.h>
+#else
+#define WSOLO_HAS_PTHREAD_CLOCK 0
+#include <condition_variable>
+#include <mutex>
+#endif
+
+namespace wsolo::inline WSOLO_ABI {
+
+#if WSOLO_HAS_PTHREAD_CLOCK
+
+/// Not recursive. Destroyed when it is free.
+class os_mutex {
+public:
+    constexpr os_mutex() noexcept = default;
+    os_mutex(const os_mutex&) = delete;
+    os_mutex& operator=(const os_mutex&) = delete;
+    ~os_mutex() { ::pthread_mutex_destroy(&native_); }
+
+    void lock() noexcept {
+        const int error = ::pthread_mutex_lock(&native_);
+        WSOLO_ASSERT(error == 0, "os_mutex: this thread has it already, or it was destroyed");
+        static_cast<void>(error);
+    }
+    [[nodiscard]] bool try_lock() noexcept { return ::pthread_mutex_trylock(&native_) == 0; }
+    void unlock() noexcept { ::pthread_mutex_unlock(&native_); }
+
+    [[nodiscard]] pthread_mutex_t* native_handle() noexcept { return &native_; }
+
+private:
+    pthread_mutex_t native_ = PTHREAD_MUTEX_INITIALIZER;
+};
+
+/// How a wait with a deadline ended.
+enum class os_wait_status : unsigned char { no_timeout, timeout };
+
+/// `Lock` is any that holds an os_mutex and gives its address by mutex(): held_mutex, std::unique_lock<os_mutex>.
+class os_condition_variable {
+public:
+    os_condition_variable() noexcept {
+        pthread_condattr_t steady;
+        ::pthread_condattr_init(&steady);
+        ::pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+        ::pthread_cond_init(&native_, &steady);
+        ::pthread_condattr_destroy(&steady);
+    }
+    os_condition_variable(const os_condition_variable&) = delete;
+    os_condition_variable& operator=(const os_condition_variable&) = delete;
+    ~os_condition_variable() { ::pthread_cond_destroy(&native_); }
+
+    void notify_one() noexcept { ::pthread_cond_signal(&native_); }
+    void notify_all() noexcept { ::pthread_cond_broadcast(&native_); }
+
+    template <class Lock>
+    void wait(Lock& held) noexcept {
+        ::pthread_cond_wait(&native_, held.mutex()->native_handle());
+    }
+    template <class Lock>
+    os_wait_status wait_until(Lock& held, time_point deadline) noexcept {
+        const timespec until = timespec_of(deadline.time_since_epoch());
+        const bool woken = ::pthread_cond_timedwait(&native_, held.mutex()->native_handle(), &until) == 0;
+        return woken ? os_wait_status::no_timeout : os_wait_status::timeout;
+    }
+
+private:
+    static timespec timespec_of(duration since) noexcept {
+        timespec point{};
+        if (since.count() < 0) return point;
+        constexpr auto per_second = duration::period::den / duration::period::num;
+        using seconds_type = decltype(point.tv_sec);
+        constexpr seconds_type last = (std::numeric_limits<seconds_type>::max)();
+        const bool fits = since.count() / per_second < last;
+        point.tv_sec = fits ? static_cast<seconds_type>(since.count() / per_second) : last;
+        point.tv_nsec =
+            static_cast<decltype(point.tv_nsec)>(since.count() % per_second * (1'000'000'000 / per_second));
+        return point;
+    }
+
+    pthread_cond_t native_;
+};
+
+#else
+
+using os_mutex = std::mutex;
+using os_condition_variable = std::condition_variable_any; // waits on any lock
+
+#endif
+
+/// Holds `Mutex` for a scope, or is handed to a wait. (std::unique_lock would cost <mutex>.)
+template <class Mutex>
+class held_mutex {
+public:
+    explicit held_mutex(Mutex& of) : mutex_(&of) { of.lock(); }
+    held_mutex(const held_mutex&) = delete;
+    held_mutex& operator=(const held_mutex&) = delete;
+    ~held_mutex() { mutex_->unlock(); }
+
+    void lock() { mutex_->lock(); }
+    void unlock() { mutex_->unlock(); }
+    [[nodiscard]] Mutex* mutex() const noexcept { return mutex_; }
+
+private:
+    Mutex* mutex_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/sync/traits.hpp
 // The seam through which concurrent code reaches atomics, time and the scheduler.
 //
@@ -7719,15 +7868,17 @@ struct std_traits {
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/blocking_traits.hpp
-// std_traits plus what a thread sleeps on. Apart from sync/traits.hpp, so that rooms that never sleep do
-// not pay for <mutex> and <condition_variable>.
+// std_traits plus what a thread sleeps on.
+//
+// Laws of this file:
+// - A Traits' condition_variable waits on any lock whose mutex() is its mutex, as std::condition_variable_any does.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// std_traits with std::mutex and std::condition_variable.
+/// std_traits with the system's mutex and condition variable.
 struct std_blocking_traits : std_traits {
-    using mutex = std::mutex;
-    using condition_variable = std::condition_variable;
+    using mutex = os_mutex;
+    using condition_variable = os_condition_variable;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -7756,33 +7907,34 @@ public:
 
     /// Sleeps until release().
     void park() noexcept {
-        std::unique_lock<mutex> lock(mutex_);
+        held_mutex<mutex> lock(mutex_);
         while (!released_) wakeup_.wait(lock);
     }
 
     /// Sleeps until release(), nudge() or `deadline`, whichever is first. time_point::max() is no deadline.
     void park_until(time_point deadline) noexcept {
-        std::unique_lock<mutex> lock(mutex_);
+        held_mutex<mutex> lock(mutex_);
         while (!released_ && !nudged_) {
             if (deadline == (time_point::max)()) {
                 wakeup_.wait(lock);
-            } else if (Traits::clock::now() >= deadline ||
-                       wakeup_.wait_until(lock, deadline) == std::cv_status::timeout) {
-                return;
+                continue;
             }
+            using status = decltype(wakeup_.wait_until(lock, deadline));
+            if (Traits::clock::now() >= deadline || wakeup_.wait_until(lock, deadline) == status::timeout)
+                return;
         }
     }
 
     /// Lets the sleeper go for good. The caller touches the parker no more.
     void release() noexcept {
-        const std::lock_guard<mutex> lock(mutex_);
+        const held_mutex<mutex> lock(mutex_);
         released_ = true;
         wakeup_.notify_one();
     }
 
     /// Ends park_until() early. The caller knows that the parker outlives the call.
     void nudge() noexcept {
-        const std::lock_guard<mutex> lock(mutex_);
+        const held_mutex<mutex> lock(mutex_);
         nudged_ = true;
         wakeup_.notify_one();
     }
@@ -8442,8 +8594,24 @@ public:
 
     /// Drainer, no lock: whether to look before the next message of a run.
     [[nodiscard]] bool must_look(const handled& done) const noexcept {
-        return stop_.load(std::memory_order_relaxed) ||
-               done.bytes + done.messages * overhead > max_bytes_ / batches;
+        return is_closed() || done.bytes + done.messages * overhead > max_bytes_ / batches;
+    }
+
+    /// Takes the turn for messages that are handled without being queued, where none waits and a full inbox would have
+    /// refused none. As any message in the handler, one counts against the bounds.
+    [[nodiscard]] bool begin_direct() noexcept {
+        const scoped_hold hold(lock_);
+        if (sealed_ || when_full_ != inbox_overflow::pause || !turn_.claim()) return false;
+        ++messages_;
+        return turn_.begin();
+    }
+    /// Drainer: the end of that. The hook is to be called for what was pushed meanwhile.
+    inbox_look<Message> end_direct(const handled& done) noexcept {
+        const scoped_hold hold(lock_);
+        --messages_;
+        report_.messages_handled += done.messages;
+        report_.bytes_handled += done.bytes;
+        return choose(nullptr, 0);
     }
 
     /// Drainer: the end. What is queued is dropped; the caller destroys it, and tells.
@@ -8453,7 +8621,7 @@ public:
         report_.bytes_dropped += bytes_;
         messages_ = 0;
         bytes_ = 0;
-        paused_ = false;
+        set_paused(false);
         sealed_ = aborting_ = true; // the reason stands
         return blocks_.take_all();
     }
@@ -8478,10 +8646,10 @@ public:
         const scoped_hold hold(lock_);
         return turn_.state();
     }
-    [[nodiscard]] bool is_paused() noexcept {
-        const scoped_hold hold(lock_);
-        return paused_;
-    }
+    // Without the lock: each changes under it.
+    [[nodiscard]] bool is_paused() const noexcept { return paused_.load(std::memory_order_acquire); }
+    /// Whether close() was called: for the drainer between two messages, and those who ask for an error.
+    [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
     [[nodiscard]] std::size_t held_bytes() noexcept {
         const scoped_hold hold(lock_);
         return held();
@@ -8517,7 +8685,7 @@ private:
         if (when_full_ == inbox_overflow::pause) {
             if (has_place) return {};
             ++report_.messages_refused;
-            return {errc::queue_full, paused_};
+            return {errc::queue_full, is_paused()};
         }
         if (has_place && bytes <= max_bytes_ && overhead <= max_bytes_ - bytes &&
             bytes + overhead <= max_bytes_ - held())
@@ -8534,8 +8702,8 @@ private:
         ++messages_;
         bytes_ += bytes;
         if (when_full_ == inbox_overflow::pause && (messages_ >= max_messages_ || held() >= max_bytes_))
-            paused_ = true;
-        return {errc::none, paused_, turn_.claim()};
+            set_paused(true);
+        return {errc::none, is_paused(), turn_.claim()};
     }
 
     /// True when the caller claimed the turn.
@@ -8544,9 +8712,10 @@ private:
         if (why != errc::none && !aborting_) {
             aborting_ = true;
             report_.reason = why;
-            stop_.store(true, std::memory_order_relaxed);
+            closed_.store(true, std::memory_order_release);
             if (turn_.recall()) return true; // what is queued is not for the handler any more
         }
+        closed_.store(true, std::memory_order_release);
         return turn_.claim();
     }
 
@@ -8563,8 +8732,8 @@ private:
         inbox_look<Message> next{.spent = spent};
         if (aborting_) {
             next.step = inbox_step::end;
-        } else if (paused_ && is_half_empty()) {
-            paused_ = false;
+        } else if (is_paused() && is_half_empty()) {
+            set_paused(false);
             next.step = inbox_step::resume;
         } else if (blocks_.empty()) {
             next.step = sealed_ ? inbox_step::end : inbox_step::released;
@@ -8590,12 +8759,13 @@ private:
             next.spent->next = idle;
     }
 
+    void set_paused(bool now) noexcept { paused_.store(now, std::memory_order_release); }
     [[nodiscard]] std::size_t held() const noexcept { return bytes_ + messages_ * overhead; }
     [[nodiscard]] bool is_half_empty() const noexcept {
         return messages_ <= max_messages_ / 2 && held() <= max_bytes_ / 2;
     }
     [[nodiscard]] std::uint32_t batch() const noexcept {
-        const std::uint32_t share = paused_ ? 1 : max_messages_ / batches;
+        const std::uint32_t share = is_paused() ? 1 : max_messages_ / batches;
         return share == 0 ? 1 : share < largest_batch ? share : largest_batch;
     }
 
@@ -8606,12 +8776,12 @@ private:
     std::uint32_t max_messages_;
     std::uint32_t messages_ = 0;
     basic_spin_lock<Traits> lock_;
-    typename Traits::template atomic<bool> stop_{false}; // aborting_, for the drainer between two messages
+    typename Traits::template atomic<bool> closed_{false}; // sealed_, or aborting_
+    typename Traits::template atomic<bool> paused_{false};
     turn turn_;
     inbox_overflow when_full_;
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
-    bool paused_ : 1 = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -8850,6 +9020,56 @@ public:
         }
     }
 
+    /// A run of messages that its owner, a thread that reads and drains, has handled one by one without queueing them: while
+    /// nothing waits, and with inbox_overflow::pause, so that a full inbox would refuse none. It holds the turn from the first
+    /// message on; each counts as if it had been pushed and drained.
+    class direct_run {
+    public:
+        /// `quantum`: of messages; 0: any number.
+        explicit direct_run(inbox& in, std::size_t quantum = no_quantum) noexcept
+            : in_(in), left_(bound_of(quantum)) {}
+        direct_run(const direct_run&) = delete;
+        direct_run& operator=(const direct_run&) = delete;
+        ~direct_run() { static_cast<void>(end()); }
+
+        /// Whether the next message goes this way. If not it is to be pushed.
+        [[nodiscard]] bool can_handle() {
+            if (state_ == state::untried) state_ = in_.box_.begin_direct() ? state::open : state::over;
+            if (state_ == state::open && in_.box_.is_closed()) static_cast<void>(end());
+            return state_ == state::open && left_ != 0;
+        }
+        /// Whether the quantum is.
+        [[nodiscard]] bool is_used_up() const noexcept { return left_ == 0; }
+        /// Whether messages go this way now, so that no push can have paused the reading.
+        [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
+
+        /// Precondition: can_handle(). Calls `handler()`, which has a message of `bytes`: what it answers or throws closes
+        /// the inbox, as a handler's of drain().
+        template <class Call>
+            requires std::same_as<std::invoke_result_t<Call&>, errc>
+        void handle(std::size_t bytes, Call handler) {
+            ++done_.messages;
+            done_.bytes += bytes;
+            --left_;
+            const errc error = in_.or_close(handler);
+            if (error != errc::none) static_cast<void>(in_.box_.close(error));
+        }
+
+        /// Gives the turn back. True: nothing waits for a drain().
+        bool end() {
+            if (std::exchange(state_, state::over) != state::open) return false;
+            return in_.end_direct(done_);
+        }
+
+    private:
+        enum class state : std::uint8_t { untried, open, over };
+
+        inbox& in_;
+        detail::handled done_{};
+        std::size_t left_;
+        state state_ = state::untried;
+    };
+
     /// The handler of drain_while() wants messages again: has the hook called if some are left. What wanted() answers is to
     /// change before this call.
     void rouse() {
@@ -8859,6 +9079,8 @@ public:
     /// Whether reading is to pause: push() said so, and the resume hook was not called since.
     [[nodiscard]] bool is_paused() const noexcept { return box_.is_paused(); }
     [[nodiscard]] bool is_finished() const noexcept { return box_.state() == turn_state::finished; }
+    /// The error that closed it; none: there was none. Cheaper than report().
+    [[nodiscard]] errc error() const noexcept { return box_.is_closed() ? box_.report().reason : errc::none; }
     /// Whether drain() is owed.
     [[nodiscard]] bool is_drain_owed() const noexcept { return box_.state() == turn_state::scheduled; }
     /// What counts against the bounds; overhead and the message in the handler included. What a run of
@@ -8913,6 +9135,35 @@ private:
 #else
         return call();
 #endif
+    }
+
+    /// Calls user code whose exception closes the inbox; its end is the caller's to make.
+    template <class Call>
+    std::invoke_result_t<Call&> or_close(Call& call) {
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            return call();
+        } catch (...) {
+            static_cast<void>(box_.close(errc::handler_failed));
+            throw;
+        }
+#else
+        return call();
+#endif
+    }
+
+    /// True: the turn is free.
+    bool end_direct(const detail::handled& done) {
+        using detail::inbox_step;
+        for (detail::inbox_look<Message> next = box_.end_direct(done);; next = box_.look({}, 0)) {
+            box::block::destroy(next.spent);
+            switch (next.step) {
+            case inbox_step::resume: or_end({}, [&] { tell_resume(); }); break;
+            case inbox_step::quantum_used: static_cast<void>(schedule()); return false;
+            case inbox_step::end: end(); return false;
+            default: return true;
+            }
+        }
     }
 
     template <class Handler, class Wanted>
@@ -8974,6 +9225,121 @@ private:
 
     mutable box box_;
     [[no_unique_address]] Schedule hook_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/detail/plain_atomic.hpp
+// A value in plain memory with the functions of std::atomic: for code that is written for any number of threads where only
+// one thread at a time, or one alone, comes.
+//
+// Laws of this file:
+// - No instruction is locked and nothing is ordered: those who use it from several threads order that themselves.
+// - `Watch` is called at every use, and may refuse by an assertion. An empty one costs nothing.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Looks at nothing.
+struct unwatched {
+    static constexpr void use() noexcept {}
+};
+
+/// Neither copied nor moved, as what it stands for.
+template <class T, class Watch = unwatched>
+class plain_atomic {
+    using order = std::memory_order;
+
+public:
+    constexpr plain_atomic() noexcept = default;
+    constexpr plain_atomic(T first) noexcept
+        : value_(first) {} // NOLINT(google-explicit-constructor): as std::atomic's
+    plain_atomic(const plain_atomic&) = delete;
+    plain_atomic& operator=(const plain_atomic&) = delete;
+    ~plain_atomic() = default;
+
+    [[nodiscard]] T load(order = order::seq_cst) const noexcept { return value(); }
+    void store(T next, order = order::seq_cst) noexcept { value() = next; }
+    T exchange(T next, order = order::seq_cst) noexcept { return std::exchange(value(), next); }
+    bool compare_exchange_strong(T& expected, T next, order = order::seq_cst,
+                                 order = order::seq_cst) noexcept {
+        if (value() == expected) {
+            value_ = next;
+            return true;
+        }
+        expected = value_;
+        return false;
+    }
+    bool compare_exchange_weak(T& expected, T next, order = order::seq_cst, order = order::seq_cst) noexcept {
+        return compare_exchange_strong(expected, next);
+    }
+    T fetch_add(T more, order = order::seq_cst) noexcept { return exchange(static_cast<T>(value() + more)); }
+    T fetch_sub(T less, order = order::seq_cst) noexcept { return exchange(static_cast<T>(value() - less)); }
+    T fetch_or(T bits, order = order::seq_cst) noexcept { return exchange(static_cast<T>(value() | bits)); }
+    T fetch_and(T bits, order = order::seq_cst) noexcept { return exchange(static_cast<T>(value() & bits)); }
+
+private:
+    [[nodiscard]] T& value() noexcept {
+        watch_.use();
+        return value_;
+    }
+    [[nodiscard]] const T& value() const noexcept {
+        watch_.use();
+        return value_;
+    }
+
+    T value_{};
+    [[no_unique_address]] Watch watch_{};
+};
+
+/// For a part of a concurrent type that one thread at a time uses, as its other laws have it.
+struct plain_memory {
+    template <class T>
+    using atomic = plain_atomic<T>;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/sync/one_thread_traits.hpp
+// The Traits of a server with one thread: plain memory where std_traits has atomics. An uncontended locked instruction costs
+// as much as everything else that a send of a few bytes does.
+//
+//     using connection = wsolo::server_connection<transport, hook, handler, wsolo::in_the_loop, wsolo::one_thread_traits>;
+//
+// Laws of this file:
+// - Each object of such a type is made, used and destroyed in one thread, and so are its handles, groups and barriers. Several
+//   threads with connections of their own are fine.
+// - Checked builds (WSOLO_ENABLE_ASSERTS) remember the thread that used an object first, and assert when a second one
+//   appears. Unchecked builds have no state for it.
+// - A wait that only another thread could end does not end before its deadline.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+#if WSOLO_ENABLE_ASSERTS
+/// Remembers the first thread.
+class one_thread_watch {
+public:
+    void use() const noexcept {
+        const void* const here = &std_traits::thread_slot();
+        if (first_ == nullptr) first_ = here;
+        WSOLO_ASSERT(
+            first_ == here,
+            "an object with one_thread_traits is used by a second thread: give it std_blocking_traits");
+    }
+
+private:
+    mutable const void* first_ = nullptr;
+};
+#else
+using one_thread_watch = unwatched;
+#endif
+
+} // namespace detail
+
+/// See the file's laws. For every type that takes Traits.
+struct one_thread_traits : std_blocking_traits {
+    template <class T>
+    using atomic = detail::plain_atomic<T, detail::one_thread_watch>;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -9057,19 +9423,13 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/stop_hook.hpp
-// Stop tokens without asking the standard library for one: std::stop_token where it exists (libc++ has it
-// late), the caller's own otherwise, and `never_stop` for a wait that nothing cancels.
+// Stop tokens without asking the standard library for one: the caller's own, `never_stop` for a wait that nothing
+// cancels, and std::stop_token with sync/stop_token.hpp, which is opt-in for what <stop_token> costs.
 //
 // Laws of this file:
 // - A token is anything with stop_requested() and a callback type: std::stop_token, or a type with a nested
 //   `callback_type<Function>` (as in C++26's stoppable_token) whose destructor waits for a running
 //   callback.
-
-#if defined(__has_include)
-#if __has_include(<stop_token>)
-#include <stop_token>
-#endif
-#endif
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -9094,14 +9454,11 @@ namespace detail {
 
 template <class Token, class Function>
 struct stop_callback_type {
+    static_assert(
+        requires { typename Token::template callback_type<Function>; },
+        "this stop token has no callback_type; std::stop_token needs <wsolo/sync/stop_token.hpp>");
     using type = typename Token::template callback_type<Function>;
 };
-#if defined(__cpp_lib_jthread)
-template <class Function>
-struct stop_callback_type<std::stop_token, Function> {
-    using type = std::stop_callback<Function>;
-};
-#endif
 
 } // namespace detail
 
@@ -9439,7 +9796,14 @@ public:
         return issued_.fetch_add(1, std::memory_order_relaxed) + 1;
     }
 
-    /// The same as an owner, so that an item's number ends with the item.
+    /// The same where one thread at a time issues: without a locked instruction.
+    [[nodiscard]] std::uint64_t issue_alone() noexcept {
+        const std::uint64_t next = issued_.load(std::memory_order_relaxed) + 1;
+        issued_.store(next, std::memory_order_relaxed);
+        return next;
+    }
+
+    /// issue() as an owner, so that an item's number ends with the item.
     [[nodiscard]] ticket issue_ticket() noexcept { return ticket(*this, issue()); }
 
     /// The last number issued so far: the mark of a response received now. 0 before the first.
@@ -9890,8 +10254,13 @@ public:
         if (block_ != nullptr) block_->retain();
     }
     basic_weak_session(basic_weak_session&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-    basic_weak_session& operator=(basic_weak_session other) noexcept {
-        std::swap(block_, other.block_);
+    basic_weak_session& operator=(const basic_weak_session& other) noexcept {
+        return *this = basic_weak_session(other);
+    }
+    // Not by value: clang 14 does not destroy a parameter that was made of {} in a template.
+    basic_weak_session& operator=(basic_weak_session&& other) noexcept {
+        basic_weak_session fresh(std::move(other));
+        std::swap(block_, fresh.block_);
         return *this;
     }
     ~basic_weak_session() {
@@ -10085,6 +10454,7 @@ struct writer_timeouts {
     std::chrono::milliseconds drain{5'000};
     /// Bytes per second that the peer must take at least: each byte taken extends a write's deadline by 1/min_rate
     /// seconds and no more, so that a peer that drips can't hold the writer for ever.
+    /// (Kept to a thousandth.)
     std::uint32_t min_rate = 1'024;
 };
 
@@ -10095,9 +10465,12 @@ struct writer_options {
     writer_timeouts timeouts{};
     /// Bytes and frames that one pump() (or one sender, where the drive is inline) may write before it hands the turn
     /// back, so that one connection can't hold its loop. Looked at between writes: the last may carry it past the
-    /// bound, by up to 256 KiB and the frames in them. (Bytes are kept to a thousandth.)
+    /// bound, by up to max_gather and the frames in it. (Bytes are kept to a thousandth.)
     std::uint32_t pump_quantum = 1024 * 1024;
     std::uint16_t pump_frames = 16'384;
+    /// Bytes that one write offers to the transport, in at most 64 parts. More costs fewer system calls for large frames; a
+    /// PONG waits for the write before it, as far as the socket's own buffer takes that. (Kept to a thousandth.)
+    std::uint32_t max_gather = 512 * 1024;
 };
 
 namespace detail {
@@ -10126,12 +10499,14 @@ struct drive_options {
           drain_timeout(options.timeouts.drain),
           min_rate(options.timeouts.min_rate),
           pump_quantum(options.pump_quantum),
+          max_gather(options.max_gather),
           pump_frames(options.pump_frames) {}
 
     short_duration write_timeout;
     short_duration drain_timeout;
-    std::uint32_t min_rate;
+    short_size min_rate;
     short_size pump_quantum;
+    short_size max_gather;
     std::uint16_t pump_frames;
 };
 
@@ -10369,10 +10744,9 @@ class batch {
 public:
     /// Entries that one write names: small frames lie back to back in few entries, so few carry many frames.
     static constexpr std::size_t max_entries = 64;
-    /// Enough that a system call costs little per byte, little enough that a PONG does not wait long for a write.
-    static constexpr std::size_t max_bytes = 256 * 1024;
 
-    batch() noexcept {} // NOLINT(modernize-use-equals-default): the arrays stay as they are
+    /// `max_bytes` that one write offers; a frame above that leaves in several. The arrays stay as they are.
+    explicit batch(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}
 
     void clear() noexcept { bytes_ = parts_ = entries_ = 0; }
 
@@ -10383,13 +10757,13 @@ public:
         if (rest.empty()) return; // a mark
         origin& part = origins_[parts_];
         part = {rest.size(), frames, from, is_one};
-        const std::size_t room = max_bytes - bytes_;
+        const std::size_t room = max_bytes_ - bytes_;
         views_[parts_++] =
             rest.size() > room ? rest.first(room) : rest; // a large frame leaves in several writes
         bytes_ += views_[parts_ - 1].size();
     }
 
-    [[nodiscard]] bool full() const noexcept { return entries_ == max_entries || bytes_ >= max_bytes; }
+    [[nodiscard]] bool full() const noexcept { return entries_ == max_entries || bytes_ >= max_bytes_; }
     [[nodiscard]] std::span<const const_bytes> parts() const noexcept { return {views_, parts_}; }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
@@ -10445,6 +10819,7 @@ private:
     union {
         origin origins_[max_entries];
     };
+    std::size_t max_bytes_;
     std::size_t bytes_ = 0;
     std::size_t parts_ = 0;
     std::size_t entries_ = 0;
@@ -10571,8 +10946,11 @@ public:
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
-    /// Bytes of free memory that a busy writer may keep beside what is queued.
-    [[nodiscard]] std::size_t most_kept() const noexcept { return max_bytes_ / 8; }
+    /// Bytes of free memory that a busy writer may keep: what is queued leaves them of the budget.
+    [[nodiscard]] std::size_t most_kept(const holdings& held) const noexcept {
+        const std::size_t charged = held.charged();
+        return charged < max_bytes_ ? max_bytes_ - charged : 0;
+    }
 
     /// What a write took of a lane leaves the books.
     void settle(holdings& held, lane_id from, const taken::share& done) noexcept {
@@ -11160,7 +11538,8 @@ private:
 // back to the system after each burst, and the next burst pays a page fault for every 4 KiB of its frames.
 //
 // Laws of this file:
-// - Never more than may be kept, a small part of the budget; and it goes when the writer is idle.
+// - What is queued and what is kept stay within the budget together: what comes later pushes kept memory out. All of it
+//   goes when the writer is idle.
 // - Last in, first out: what left last is still in the cache.
 // - The outbox's lock is held around every call: what is not kept goes to the errands.
 
@@ -11213,6 +11592,15 @@ public:
         if (!has_room(old->room, most)) return after.free(old);
         bytes_ += old->room;
         old->next = std::exchange(entries_, old);
+    }
+
+    /// Keeps no more than `most`. O(1) where that is so already.
+    void shrink(std::size_t most, errands& after) noexcept {
+        while (bytes_ > most && entries_ != nullptr) {
+            bytes_ -= entries_->room;
+            after.free(pop(entries_));
+        }
+        while (bytes_ > most) free(take_block(), after);
     }
 
 private:
@@ -11398,7 +11786,8 @@ public:
 
     /// A block with room for a small frame, from the lane's own, the spare one, or `fresh`. False when that takes memory:
     /// a fresh block of wanted_block() bytes.
-    [[nodiscard]] bool find_room(const offer& what, block*& fresh, errands& after) noexcept {
+    [[nodiscard]] bool find_room(const offer& what, block*& fresh, const accounts& books,
+                                 errands& after) noexcept {
         lane& to = of(what.to);
         if (lane::fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
@@ -11407,10 +11796,12 @@ public:
         block* next = may_take ? spares_.take_block() : nullptr;
         if (next == nullptr && lane::fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
+            spares_.shrink(books.most_kept(held), after);
             if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
         if (next == nullptr) return false;
-        if (to.filling != nullptr && to.filling->entries == 0) spares_.keep(to.filling, may_keep_, after);
+        if (to.filling != nullptr && to.filling->entries == 0)
+            spares_.keep(to.filling, books.most_kept(held), after);
         to.filling = next;
         return true;
     }
@@ -11437,13 +11828,14 @@ public:
     }
 
     /// Queues an entry that owns its memory.
-    void place(const offer& what, entry* owned, const accounts& books) noexcept {
+    void place(const offer& what, entry* owned, const accounts& books, errands& after) noexcept {
         held.add(what.to, owned->size, owned->frames);
         if (what.to == lane_id::data) {
             owned->number = next_number_++;
             ++held.entries;
             owned->may_drop =
                 books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
+            spares_.shrink(books.most_kept(held), after);
         }
         if (what.is_mark) add_mark(owned);
         // A mark stands after what was accepted before it, and waits for nothing later.
@@ -11524,13 +11916,12 @@ public:
 
     /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
     void account(const taken& done, accounts& books, errands& after) noexcept {
-        may_keep_ = books.most_kept();
         for (const lane_id id : all_lanes) {
             lane& from = of(id);
             if (from.entries.empty()) continue;
             from.planned = 0;
             books.settle(held, id, done[id]);
-            consume(from, done[id], after);
+            consume(from, done[id], books.most_kept(held), after);
         }
         const lane& data = of(lane_id::data);
         const entry* oldest = data.entries.first();
@@ -11559,7 +11950,7 @@ public:
                 entry* const next = item->next;
                 from.entries.unlink(item);
                 after.tell(item->done, outcome_of(*item, why));
-                release(&from, item, after);
+                release(&from, item, 0, after);
                 item = next;
             }
         }
@@ -11567,7 +11958,7 @@ public:
             if (!after.has_place()) return true;
             entry* const item = after_message_.pop();
             after.tell(item->done, outcome_of(*item, why));
-            release(nullptr, item, after);
+            release(nullptr, item, 0, after);
         }
         return false;
     }
@@ -11681,10 +12072,10 @@ private:
         entry* const empty = pongs.take_back();
         if (empty == nullptr) return;
         after.tell(empty->done, errc::conflated);
-        release(&pongs, empty, after);
+        release(&pongs, empty, books.most_kept(held), after);
     }
 
-    void consume(lane& from, const taken::share& done, errands& after) noexcept {
+    void consume(lane& from, const taken::share& done, std::size_t may_keep, errands& after) noexcept {
         std::uint32_t frames = done.frames;
         from.taken += done.bytes;
         while (entry* item = from.entries.first()) {
@@ -11694,7 +12085,7 @@ private:
             from.entries.unlink(item);
             after.tell(item->done, outcome_of(*item, errc::none));
             if (&from == &of(lane_id::data)) --held.entries;
-            release(&from, item, after);
+            release(&from, item, may_keep, after);
         }
         if (!from.entries.empty()) from.entries.first()->frames -= frames;
     }
@@ -11709,27 +12100,26 @@ private:
         last_mark_ = mark;
     }
 
-    /// Gives the memory of an unlinked entry back. `from`: its lane, if it may lie in one of its blocks.
-    void release(lane* from, entry* old, errands& after) noexcept {
+    /// Gives the memory of an unlinked entry back, or keeps it. `from`: its lane, if it may lie in one of its blocks.
+    void release(lane* from, entry* old, std::size_t may_keep, errands& after) noexcept {
         if (old->kind == entry_kind::mark) { // marks leave in the order in which they came
             first_mark_ = old->next_mark;
             if (first_mark_ == nullptr) last_mark_ = nullptr;
             return after.free(old);
         }
-        if (old->where == entry::memory::own && !old->is_keyed) return spares_.keep(old, may_keep_, after);
+        if (old->where == entry::memory::own && !old->is_keyed) return spares_.keep(old, may_keep, after);
         if (old->where != entry::memory::in_block) return after.free(old);
         block* const home = old->home;
         if (--home->entries != 0) return;
         if (from != nullptr && home == from->filling)
             home->used = 0;
         else
-            spares_.keep(home, may_keep_, after);
+            spares_.keep(home, may_keep, after);
     }
 
     lane lanes_[lane_count];
     entry_list after_message_; ///< data that waits for a fragmented message to end
     spares spares_;
-    std::size_t may_keep_ = 0; ///< bytes of them
     entry* first_mark_ = nullptr;
     entry* last_mark_ = nullptr;
     std::size_t begun_rest_ = 0; ///< bytes of the frame in which the wire ends
@@ -12199,7 +12589,7 @@ private:
             fresh.kept = queue_->take_kept(what.size);
             return need::entry;
         }
-        if (queue_->find_room(what, fresh.room, after)) return need::nothing;
+        if (queue_->find_room(what, fresh.room, books_, after)) return need::nothing;
         fresh.block_size = queue_->wanted_block(what, books_);
         return need::block;
     }
@@ -12214,7 +12604,7 @@ private:
         if (now.fits.displaces) queue_->displace(what, now.charge, now.same, books_, after);
         if (ends_message(what)) static_cast<void>(end_message(after));
         if (now.is_owned) {
-            queue_->place(what, std::exchange(owned, nullptr), books_);
+            queue_->place(what, std::exchange(owned, nullptr), books_, after);
         } else { // the run may have given way; then its place is free
             const bool in_run = now.extends && (!now.fits.displaces || queue_->extends_run(what));
             encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
@@ -12590,7 +12980,8 @@ inline void account(const batch& plan, queue& work, const drive_options& options
         const time_point fresh = deadline_after(now, timeout);
         const bool slept = now >= deadline_after(work.write_deadline, timeout / 4);
         work.write_deadline =
-            slept ? fresh : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
+            slept ? fresh
+                  : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate.get()));
     }
     plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes(), done);
 }
@@ -12659,9 +13050,9 @@ class started_write final : public write_target {
     using traits = typename Driver::traits;
 
 public:
-    /// One for the batch that the caller fills. nullptr when there is no memory.
-    [[nodiscard]] static started_write* make(weak_type writer) noexcept {
-        return writer.is_expired() ? nullptr : new (std::nothrow) started_write(std::move(writer));
+    /// nullptr when there is no memory.
+    [[nodiscard]] static started_write* make(weak_type writer, const batch& plan) noexcept {
+        return writer.is_expired() ? nullptr : new (std::nothrow) started_write(std::move(writer), plan);
     }
 
     /// Starts the write. The completion may come before this returns.
@@ -12717,12 +13108,13 @@ public:
         drop();
     }
 
-    batch plan;
+    const batch plan;
     io_result how;
     bool is_over = false;
 
 private:
-    explicit started_write(weak_type writer) noexcept : write_target{&on_over}, writer_(std::move(writer)) {}
+    started_write(weak_type writer, const batch& offered) noexcept
+        : write_target{&on_over}, plan(offered), writer_(std::move(writer)) {}
     ~started_write() { queue::destroy(rest_); }
 
     static void on_over(write_target& self, const io_result& how) noexcept {
@@ -12903,7 +13295,7 @@ private:
         round now;
         written last;
         if (is_in_flight() && !collect(last, now)) return {pump_status::blocked, now.deadline};
-        batch plan;
+        batch plan(bound_of(std::size_t{options_.max_gather.get()}));
         plan.clear();
         for (;;) {
             bytes += now.done.bytes();
@@ -12939,12 +13331,11 @@ private:
     /// Writes the batch; `now.done` is what it took. False: the write was started, and the turn waits for it.
     bool perform(const batch& plan, round& now, written& last) {
         if constexpr (completes) {
-            started_ = started::make(weak_handle(*self_));
+            started_ = started::make(weak_handle(*self_), plan);
             if (started_ == nullptr) {
                 last.error = errc::out_of_memory;
                 return true;
             }
-            started_->plan = plan;
             started_->start(transport_, box.work(), options_, now.drain_deadline);
             return collect(last, now);
         } else {
@@ -13220,8 +13611,10 @@ public:
                       "a client's frames each need a key of their own: send the payload");
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
-        if (bytes.size() <= copied_limit) return send(raw{bytes}, on_done);
-        if (const errc error = judge_frame(bytes); error != errc::none) return error;
+        if (!frame.is_message()) return send(raw{bytes}, on_done); // perhaps a control frame
+        const std::size_t payload = bytes.size() - header_size_announced(bytes[1]);
+        if (const errc error = drive_.box.judge_length(payload); error != errc::none) return error;
+        if (bytes.size() <= copied_limit) return push_copy(bytes, on_done);
         const detail::offer what = data_offer(bytes.size(), on_done);
         if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
         detail::entry* owned = detail::entry::make_shared(frame, on_done);
@@ -13275,10 +13668,7 @@ public:
             return send_control(parsed.header.op, close_code_in(parsed, frame.bytes), frame.bytes, on_done);
         if (const errc error = drive_.box.judge_length(parsed.header.payload_size); error != errc::none)
             return error;
-        return push_data(
-            frame.bytes.size(), on_done,
-            [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
-            [&](detail::entry* kept) { return detail::entry::make_copy(frame.bytes, on_done, kept); });
+        return push_copy(frame.bytes, on_done);
     }
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
@@ -13474,6 +13864,12 @@ private:
             return push_data_locked(size, on_done, encode, make);
         drive_.rouse(owed);
         return errc::none;
+    }
+    /// A copy of a whole frame.
+    errc push_copy(const_bytes frame, on_outcome on_done) {
+        return push_data(
+            frame.size(), on_done, [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); },
+            [&](detail::entry* kept) { return detail::entry::make_copy(frame, on_done, kept); });
     }
     /// The same, with the outbox's lock held, which it gives back. Not inlined: it is not what most sends do.
     template <class Encode, class Make>
@@ -13698,8 +14094,11 @@ public:
         if (calls_ != nullptr) calls_->copy(other.storage_, storage_);
     }
     sender(sender&& other) noexcept : sender() { swap(other); }
-    sender& operator=(sender other) noexcept {
-        swap(other);
+    sender& operator=(const sender& other) noexcept { return *this = sender(other); }
+    // Not by value: clang 14 does not destroy a parameter that was made of {} in a template.
+    sender& operator=(sender&& other) noexcept {
+        sender fresh(std::move(other));
+        swap(fresh);
         return *this;
     }
     ~sender() {
@@ -13757,7 +14156,7 @@ private:
         [](const std::byte* from, std::byte* to) noexcept {
             ::new (static_cast<void*>(to)) Handle(as<Handle>(from));
         },
-        [](std::byte* old) noexcept { std::destroy_at(std::launder(reinterpret_cast<Handle*>(old))); }};
+        [](std::byte* old) noexcept { std::launder(reinterpret_cast<Handle*>(old))->~Handle(); }};
 
     void swap(sender& other) noexcept { // a handle is one pointer: it may be moved by its bytes
         std::swap(calls_, other.calls_);
@@ -13769,6 +14168,38 @@ private:
 };
 
 } // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/core/detail/owned.hpp
+// One object of the heap and its owner. What std::unique_ptr is, for a tenth of what <memory> costs to include.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Null, or made by `new (std::nothrow)`.
+template <class T>
+class owned {
+public:
+    constexpr owned() noexcept = default;
+    explicit owned(T* object) noexcept : object_(object) {}
+    owned(owned&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+    owned& operator=(owned&& other) noexcept {
+        reset(std::exchange(other.object_, nullptr));
+        return *this;
+    }
+    ~owned() { delete object_; }
+
+    /// The old object goes when the new one is in its place.
+    void reset(T* object = nullptr) noexcept { delete std::exchange(object_, object); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
+    [[nodiscard]] bool operator==(std::nullptr_t) const noexcept { return object_ == nullptr; }
+    [[nodiscard]] T* operator->() const noexcept { return object_; }
+    [[nodiscard]] T& operator*() const noexcept { return *object_; }
+
+private:
+    T* object_ = nullptr;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/endpoint/stream_end.hpp
 // How a connection's byte stream ends: when our FIN leaves, how long input is still taken, when the connection is gone.
@@ -14669,10 +15100,11 @@ using group_seat = basic_group_seat<std_blocking_traits>;
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/endpoint/message.hpp
-// A received message that outlives the read.
+// A received message.
 //
 // Laws of this file:
-// - It owns its bytes: whoever holds it may keep it, move it to another thread, or take the bytes out.
+// - A message that can be moved owns its bytes: keep it, move it to another thread, or take the bytes out. A handler that
+//   takes `const message&` can't, and so may be lent one whose bytes lie where they were read.
 // - Text was validated before it came here (RFC 6455 §8.1).
 
 namespace wsolo::inline WSOLO_ABI {
@@ -14698,6 +15130,28 @@ private:
     bool text_ = false;
 };
 
+namespace detail {
+
+/// A message over bytes that stay another's, for the length of a call. The message in it is never destroyed, so that nothing
+/// is freed.
+class lent_message {
+public:
+    lent_message(bool is_text, const_bytes bytes) noexcept
+        : held_(is_text, byte_buffer_access::alias(bytes)) {}
+    lent_message(const lent_message&) = delete;
+    lent_message& operator=(const lent_message&) = delete;
+    ~lent_message() {} // NOLINT(modernize-use-equals-default): it would be deleted
+
+    [[nodiscard]] const message& get() const noexcept { return held_; }
+
+private:
+    union {
+        message held_;
+    };
+};
+
+} // namespace detail
+
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/endpoint/hooks.hpp
@@ -14712,7 +15166,9 @@ namespace wsolo::inline WSOLO_ABI {
 
 // The hooks of a handler, all but the first optional. `e` is the endpoint; each is called with no lock held.
 //
-//     on_message(e, message&&)                        void, or the errc that ends the connection
+//     on_message(e, const message&)                   void, or the errc that ends the connection. The message is lent for
+//                                                     the call, where it lies, which costs no copy
+//     on_message(e, message&&)                        the same with a message that the handler may keep
 //     on_ping(e, const_bytes payload)                 it was answered already
 //     on_pong(e, const_bytes payload, std::optional<duration>)   with the round trip, if it answers the endpoint's own PING
 //     on_peer_close(e, close_code, std::string_view)  it will be answered, after the messages before it
@@ -14721,7 +15177,7 @@ namespace wsolo::inline WSOLO_ABI {
 //     on_refused(e, message&&)                        inbox_overflow::drop_newest did not let it in
 //     on_finished(e, const ending&)                   once, last
 //
-// Without on_message a handler is a callable of (e, message&&). on_message runs where messages are handled (the loop, or
+// Without on_message a handler is a callable of (e, message). on_message runs where messages are handled (the loop, or
 // work()), the others in the loop.
 
 namespace detail {
@@ -14764,6 +15220,11 @@ WSOLO_DETECT_MEMBER(on_refuse)
 
 template <class Handler, class Endpoint>
 concept has_on_message = requires(Handler& h, Endpoint& e, message&& m) { h.on_message(e, std::move(m)); };
+/// A handler that can't keep a message. (One that takes both kinds is lent what it can be.)
+template <class Handler, class Endpoint>
+concept takes_lent = requires(Handler& h, Endpoint& e, const message& m) {
+    h.on_message(e, m);
+} || (!has_on_message<Handler, Endpoint> && std::invocable<Handler&, Endpoint&, const message&>);
 template <class Handler, class Endpoint>
 concept has_on_ping = requires(Handler& h, Endpoint& e, const_bytes b) { h.on_ping(e, b); };
 template <class Handler, class Endpoint>
@@ -14786,8 +15247,10 @@ concept has_on_finished = requires(Handler& h, Endpoint& e, const ending& how) {
 /// Refuses a handler whose hooks would not be called.
 template <class Handler, class Endpoint>
 consteval void check_hooks() noexcept {
-    static_assert(has_on_message<Handler, Endpoint> || std::invocable<Handler&, Endpoint&, message&&>,
-                  "a handler has on_message(auto& endpoint, message&&), or is a callable of these");
+    static_assert(
+        has_on_message<Handler, Endpoint> || std::invocable<Handler&, Endpoint&, message&&>,
+        "a handler has on_message(auto& endpoint, const message&) or (auto& endpoint, message&&), or is a "
+        "callable of these");
     static_assert(!names_on_ping<Handler>() || has_on_ping<Handler, Endpoint>,
                   "on_ping is called as on_ping(endpoint&, const_bytes payload)");
     static_assert(
@@ -14834,14 +15297,14 @@ template <class Call>
 #endif
 }
 
-/// Has the handler handle a message: its answer, or errc::handler_failed when it throws.
-template <class Handler, class Endpoint>
-[[nodiscard]] errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
+/// Has the handler handle a message, its own or a lent one: its answer, or errc::handler_failed when it throws.
+template <class Handler, class Endpoint, class Message>
+[[nodiscard]] errc call_handler(Handler& handler, Endpoint& whole, Message&& received) {
     const auto call = [&]() -> decltype(auto) {
         if constexpr (has_on_message<Handler, Endpoint>) {
-            return handler.on_message(whole, std::move(received));
+            return handler.on_message(whole, std::forward<Message>(received));
         } else {
-            return handler(whole, std::move(received));
+            return handler(whole, std::forward<Message>(received));
         }
     };
     errc answer = errc::none;
@@ -15338,7 +15801,7 @@ private:
         return (bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) != 0;
     }
 
-    std::unique_ptr<limits> limits_;
+    owned<limits> limits_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15386,7 +15849,7 @@ private:
         std::size_t at = 0; ///< the first byte that was not read
     };
 
-    std::unique_ptr<kept> kept_;
+    owned<kept> kept_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15408,6 +15871,182 @@ public:
 
 private:
     time_point told_ = no_deadline;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/received_item.hpp
+// A message on its way to the handler, with its number in the barrier.
+//
+// Laws of this file:
+// - Its number is completed by who handles it and abandoned by who did not get it accepted. One that was accepted and
+//   dropped stays open, so that no wait passes over it: the barrier is closed with what dropped it.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Move-only. Not thread-safe.
+template <class Barrier>
+class received_item {
+public:
+    received_item(message received, Barrier& numbers) noexcept
+        : message_(std::move(received)), ticket_(numbers.issue_ticket()) {}
+    received_item(received_item&&) noexcept = default;
+    received_item& operator=(received_item&&) = delete;
+    ~received_item() { static_cast<void>(ticket_.take()); }
+
+    [[nodiscard]] message take_message() noexcept { return std::move(message_); }
+    [[nodiscard]] basic_ticket<Barrier> take_ticket() noexcept { return std::move(ticket_); }
+    /// It was not accepted.
+    void abandon() noexcept { ticket_.abandon(); }
+
+private:
+    message message_;
+    basic_ticket<Barrier> ticket_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/message_handling.hpp
+// The way of an endpoint's messages to its handler: each gets a number, a place in the inbox, and the call.
+//
+// Laws of this file:
+// - The long road: a message is copied and queued, and the thread that drains the inbox has it handled, one at a time.
+// - The short road: while none waits and the loop itself handles, a message goes to the handler as it is read, without the
+//   queue. To everybody it is as if the message had come in a read of its own: the order, the numbers, the counts and what
+//   an error does are those of the long road. A handler that can't keep a message is lent it where it lies.
+// - The short road needs a handler that is done with a message when it returns, and an inbox that would refuse none.
+// - `is_over` is told once: no handler runs, or ever will, and no coroutine holds a message.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Part of an endpoint, `Whole`, which it calls by functions of these names: wants_messages, ask_for_work, wake_or_abort,
+/// refuse, handler. `HandlesHere`: by the loop itself.
+template <class Whole, class Handler, class Traits, bool HandlesHere>
+class message_handling {
+    struct inbox_hook {
+        Whole* whole;
+        bool operator()() const { return whole->ask_for_work(); }
+        void on_resume() const noexcept { whole->wake_or_abort(); }
+        void on_finished(const inbox_report& report) const noexcept { whole->messages_.end(*whole, report); }
+    };
+    struct nothing {};
+    template <class T>
+    using atomic = typename Traits::template atomic<T>;
+    /// In held_, beside a message's number.
+    static constexpr std::uint64_t inbox_over = std::uint64_t{1} << 63;
+
+public:
+    using barrier_type = basic_sequence_barrier<Traits>;
+    using item = received_item<barrier_type>;
+    using inbox_type = wsolo::inbox<item, inbox_hook, Traits>;
+    using run_type = typename inbox_type::direct_run;
+
+    static constexpr bool holds_messages = requires { Handler::holds_message; };
+    static constexpr bool has_short_road = HandlesHere && !holds_messages;
+
+    message_handling(Whole& whole, const inbox_limits& limits, std::uint32_t quantum)
+        : quantum_(quantum), inbox_(inbox_hook{&whole}, limits) {}
+
+    [[nodiscard]] barrier_type& numbers() noexcept { return numbers_; }
+    [[nodiscard]] inbox_type& inbox() noexcept { return inbox_; }
+    [[nodiscard]] const inbox_type& inbox() const noexcept { return inbox_; }
+
+    // ---- the loop's
+
+    /// The messages of one read, which may go the short road.
+    [[nodiscard]] run_type begin_read() noexcept { return run_type(inbox_, quantum_); }
+    /// A message was read. queue_full: the handler was told. closed: no more are wanted. Other errors: it could not be
+    /// queued, so none after it may.
+    errc take(Whole& whole, const event& found, [[maybe_unused]] run_type& run) {
+        if constexpr (has_short_road) {
+            if (run.can_handle()) return hand_over(whole, found, run);
+        }
+        byte_buffer bytes;
+        if (!bytes.append(found.payload())) return errc::out_of_memory;
+        const std::size_t size = bytes.size();
+        item next(message(found.is_text(), std::move(bytes)), numbers_);
+        const errc refused = inbox_.push(std::move(next), size).error;
+        if (refused == errc::none) return errc::none;
+        next.abandon();
+        if (refused == errc::queue_full) whole.refuse(next.take_message());
+        return refused;
+    }
+
+    // ---- the handling thread's
+
+    /// Handles what is queued, up to the quantum.
+    void handle_some(Whole& whole) {
+        const auto each = [&](item&& next) {
+            return handle(whole, next.take_ticket().take(), next.take_message());
+        };
+        static_cast<void>(inbox_.drain_while(each, [&whole] { return whole.wants_messages(); }, quantum_));
+    }
+
+    // ---- any thread's
+
+    /// The last message that the handler was given is handled: of one that holds it for longer than its call.
+    void done(Whole& whole) {
+        const std::uint64_t before = held_.fetch_and(inbox_over, std::memory_order_acq_rel);
+        if (const std::uint64_t number = before & ~inbox_over; number != 0) {
+            numbers_.complete(number);
+            if ((before & inbox_over) != 0) note_over(whole);
+        }
+    }
+    [[nodiscard]] bool are_over() const noexcept { return are_over_.load(std::memory_order_acquire); }
+
+private:
+    /// The short road.
+    errc hand_over(Whole& whole, const event& found, run_type& run) {
+        const std::size_t size = found.payload().size();
+        if constexpr (takes_lent<Handler, Whole>) {
+            const lent_message lent(found.is_text(), found.payload());
+            run.handle(size, [&] { return handle(whole, numbers_.issue_alone(), lent.get()); });
+        } else {
+            byte_buffer bytes;
+            if (!bytes.append(found.payload())) return errc::out_of_memory;
+            run.handle(size, [&] {
+                return handle(whole, numbers_.issue_alone(), message(found.is_text(), std::move(bytes)));
+            });
+        }
+        return errc::none;
+    }
+
+    template <class Message>
+    errc handle(Whole& whole, std::uint64_t number, Message&& received) {
+        errc error = errc::none;
+        {
+            auto numbered = numbers_.handle(number);
+            if constexpr (holds_messages) held_.store(numbered.defer(), std::memory_order_release);
+            error = call_handler(whole.handler(), whole, std::forward<Message>(received));
+        }
+        if (error == errc::none || error == errc::closed) return errc::none;
+        numbers_.close(error);
+        return error;
+    }
+
+    /// The inbox is over: any thread.
+    void end(Whole& whole, const inbox_report& report) noexcept {
+        // What was dropped stays open in the barrier, so that those who wait for it are told why.
+        if (!report.is_clean()) numbers_.close(report.reason);
+        if constexpr (requires { whole.handler().on_messages_over(report.reason); })
+            static_cast<void>(call_hook([&] { whole.handler().on_messages_over(report.reason); }));
+        if constexpr (holds_messages) {
+            if (held_.fetch_or(inbox_over, std::memory_order_acq_rel) != 0) return;
+        }
+        note_over(whole);
+    }
+    void note_over(Whole& whole) noexcept {
+        are_over_.store(true, std::memory_order_release);
+        whole.wake_or_abort();
+    }
+
+    atomic<bool> are_over_{false};
+    const std::uint32_t quantum_;
+    /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
+    /// to come is the one to tell.
+    [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
+    barrier_type numbers_;
+    inbox_type inbox_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15520,46 +16159,15 @@ public:
     /// When it leaves at the latest.
     [[nodiscard]] time_point deadline() const noexcept { return is_owed() ? by_ : no_deadline; }
 
-    [[nodiscard]] std::unique_ptr<control_frame> take_reply() noexcept { return std::move(reply_); }
+    [[nodiscard]] owned<control_frame> take_reply() noexcept { return std::move(reply_); }
     [[nodiscard]] errc take_error() noexcept { return std::exchange(error_, errc::none); }
 
 private:
     [[nodiscard]] bool is_owed() const noexcept { return reply_ || error_ != errc::none; }
 
-    std::unique_ptr<control_frame> reply_;
+    owned<control_frame> reply_;
     time_point by_ = no_deadline;
     errc error_ = errc::none;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/detail/received_item.hpp
-// A message on its way to the handler, with its number in the barrier.
-//
-// Laws of this file:
-// - Its number is completed by who handles it and abandoned by who did not get it accepted. One that was accepted and
-//   dropped stays open, so that no wait passes over it: the barrier is closed with what dropped it.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// Move-only. Not thread-safe.
-template <class Barrier>
-class received_item {
-public:
-    received_item(message received, Barrier& numbers) noexcept
-        : message_(std::move(received)), ticket_(numbers.issue_ticket()) {}
-    received_item(received_item&&) noexcept = default;
-    received_item& operator=(received_item&&) = delete;
-    ~received_item() { static_cast<void>(ticket_.take()); }
-
-    [[nodiscard]] message take_message() noexcept { return std::move(message_); }
-    [[nodiscard]] basic_ticket<Barrier> take_ticket() noexcept { return std::move(ticket_); }
-    /// It was not accepted.
-    void abandon() noexcept { ticket_.abandon(); }
-
-private:
-    message message_;
-    basic_ticket<Barrier> ticket_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15750,7 +16358,8 @@ private:
 // Laws of this file:
 // - receive(), end_of_input() and run() belong to the loop's thread, one call at a time. Sends, close(), abort() and
 //   handle() may be called from any thread.
-// - Messages are handled one at a time and in order, by the loop or, with a `Work` hook, by a thread that calls work().
+// - Messages are handled one at a time and in order, by the loop or, with a `Work` hook, by a thread that calls work()
+//   (endpoint/detail/message_handling.hpp).
 // - What came before a Close, or before a broken rule, or before the stream's end, is answered before it is.
 // - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's end
 //   does what they ask for: no loop wakes itself. What a turn looks at is set before the turn is asked for.
@@ -15783,12 +16392,6 @@ class endpoint {
         endpoint* self;
         bool operator()() const { return self->wake(self->write_is_due_); }
     };
-    struct inbox_hook {
-        endpoint* self;
-        bool operator()() const { return self->ask_for_work(); }
-        void on_resume() const noexcept { self->wake_or_abort(); }
-        void on_finished(const inbox_report& report) const noexcept { self->end_handling(report); }
-    };
 
     using metered = detail::metered_transport<Transport>;
     using anchor = basic_session_anchor<endpoint, Traits>;
@@ -15799,23 +16402,23 @@ class endpoint {
     /// A write in flight ends by itself, and asks for a turn.
     static constexpr bool ends_later = !wsolo::transport<Transport>;
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
-    static constexpr bool holds_messages = requires { Handler::holds_message; };
-    /// In held_, beside a message's number.
-    static constexpr std::uint64_t messages_over = std::uint64_t{1} << 63;
-    struct nothing {};
+    using handling = detail::message_handling<endpoint, Handler, Traits, handles_here>;
+    /// Where the loop handles it also counts what is answered.
+    using memory_of_replies = std::conditional_t<handles_here, detail::plain_memory, Traits>;
     struct cancelled_write {
         time_point cut_by = no_deadline; ///< when it is ended by disconnect()
     };
     struct whole_writes {};
     template <class Opening>
     friend class basic_connection;
+    friend handling;
 
 public:
     static constexpr role self = Side::self; ///< which of the two sides it is
     using writer_type = single_writer<metered, writer_hook, Side, no_observer, Traits>;
     using reader_type = basic_reader<default_side<self>>;
-    using barrier_type = basic_sequence_barrier<Traits>;
-    using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
+    using barrier_type = typename handling::barrier_type;
+    using inbox_type = typename handling::inbox_type;
     using weak_handle = basic_weak_session<endpoint, Traits>;
     using group_type = basic_connection_group<Traits>;
 
@@ -15832,7 +16435,7 @@ public:
     endpoint(const endpoint&) = delete;
     endpoint& operator=(const endpoint&) = delete;
     ~endpoint() {
-        WSOLO_ASSERT(!loop_scope::is_inside(this) && !loop_scope::is_inside(&handled_),
+        WSOLO_ASSERT(!loop_scope::is_inside(this) && !loop_scope::is_inside(&messages_.numbers()),
                      "an endpoint is destroyed by one of its own callbacks");
         is_going_.store(true, std::memory_order_relaxed);
         abort(errc::aborted);           // a handler that waits for messages, or for room, is told so
@@ -15898,32 +16501,29 @@ public:
     void work()
         requires(!handles_here)
     {
-        handle_some();
+        messages_.handle_some(*this);
     }
 
     // ---- any thread's: for a handler that takes messages when it wants to (endpoint/conversation.hpp)
 
     /// The last message that on_message() was given is handled.
     void message_done()
-        requires(holds_messages)
+        requires(handling::holds_messages)
     {
-        const std::uint64_t before = held_.fetch_and(messages_over, std::memory_order_acq_rel);
-        if (const std::uint64_t done = before & ~messages_over; done != 0) {
-            handled_.complete(done);
-            if ((before & messages_over) != 0) note_messages_over();
-        }
+        messages_.done(*this);
     }
     /// wants_message() says yes now.
-    void want_messages() { inbox_.rouse(); }
+    void want_messages() { messages_.inbox().rouse(); }
     /// A coroutine that was resumed by the writer threw: as a handler that does.
     void fail_messages(errc why) {
-        handled_.close(why);
-        if (!inbox_.close(why)) static_cast<void>(close(close_code::internal_error, to_string(why)));
+        handled().close(why);
+        if (!messages_.inbox().close(why))
+            static_cast<void>(close(close_code::internal_error, to_string(why)));
     }
     /// The handler takes what is queued, and no more: closes, unless the end has begun.
     void want_no_more_messages() {
-        if (inbox_.close()) static_cast<void>(close());
-        inbox_.rouse();
+        if (messages_.inbox().close()) static_cast<void>(close());
+        messages_.inbox().rouse();
     }
 
     // ---- any thread's: sends
@@ -15958,8 +16558,8 @@ public:
     void abort(errc why = errc::aborted) {
         if (why == errc::none) why = errc::aborted; // none is for an end in order
         out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
-        handled_.close(why);
-        static_cast<void>(inbox_.close(why));
+        handled().close(why);
+        static_cast<void>(messages_.inbox().close(why));
     }
     /// Has run() called soon.
     void ask_for_turn() { wake_or_abort(); }
@@ -15968,13 +16568,13 @@ public:
 
     // ---- the parts. The reader, the heartbeat and the counters are the loop's.
 
-    [[nodiscard]] writer_type& writer() noexcept { return out_; }                ///< any thread's
-    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }     ///< the loop's
-    [[nodiscard]] const inbox_type& messages() const noexcept { return inbox_; } ///< any thread's
-    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }       ///< the loop's
+    [[nodiscard]] writer_type& writer() noexcept { return out_; }                           ///< any thread's
+    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }                ///< the loop's
+    [[nodiscard]] const inbox_type& messages() const noexcept { return messages_.inbox(); } ///< any thread's
+    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }                  ///< the loop's
     /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
     /// waits until these are handled (sync/sequence_barrier.hpp).
-    [[nodiscard]] barrier_type& handled() noexcept { return handled_; }
+    [[nodiscard]] barrier_type& handled() noexcept { return messages_.numbers(); }
     [[nodiscard]] Handler& handler() noexcept { return handler_; }
     [[nodiscard]] Transport& transport() noexcept { return out_.connection().transport_itself(); }
     [[nodiscard]] endpoint_counters counters() const noexcept {
@@ -15983,7 +16583,9 @@ public:
         return now;
     }
     /// Complete once `finished`. The loop's.
-    [[nodiscard]] ending how_it_ended() const noexcept { return ending_.how(out_.report(), inbox_.report()); }
+    [[nodiscard]] ending how_it_ended() const noexcept {
+        return ending_.how(out_.report(), messages().report());
+    }
 
 private:
     /// The loop's thread runs this endpoint: what it waited for here would never come. A wait for the writer is told so
@@ -16000,14 +16602,13 @@ private:
           end_(self, options.ending),
           rates_(options.rate, Traits::clock::now()),
           taken_(options.writing.timeouts.min_rate),
-          handle_quantum_(options.handle_quantum),
           max_kept_(bound_of(options.handling.max_bytes)),
           room_(options.writing.limits),
           replies_(options.max_unsent, options.max_unsent_replies),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
-          inbox_(inbox_hook{this}, options.handling),
+          messages_(*this, options.handling, options.handle_quantum),
           out_(std::forward<Writer>(writer)...) {
         detail::check_hooks<Handler, endpoint>();
         const in_the_turn inside(
@@ -16037,7 +16638,7 @@ private:
     bool ask_for_work() {
         if (is_going_.load(std::memory_order_relaxed)) return false;
         if constexpr (handles_here) {
-            return wake(work_is_due_);
+            return wake(drain_is_due_);
         } else {
             if (!anchor_) return false; // made without memory: there is no handle to come by
             auto call = [this] { return work_(anchor_.handle()); };
@@ -16054,20 +16655,28 @@ private:
         if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false, now);
     }
 
-    /// Reads until it is held back: what is left.
+    /// Reads until it is held back, or has handled its quantum: what is left.
     mutable_bytes read(mutable_bytes received, time_point now) {
+        auto run = messages_.begin_read();
         auto found = in_.read(received);
+        mutable_bytes left;
         for (const event& each : found) {
-            meet(each, now);
+            meet(each, run, now);
+            ending_.blame(messages().error()); // before what follows in this read may be to blame
             if (has_stopped_reading_) break;
-            if (is_held_back()) return found.unread();
+            if (is_held_back() || run.is_used_up()) {
+                left = found.unread();
+                break;
+            }
         }
-        static_cast<void>(found.unread()); // none, but after stop_reading()
-        return {};
+        static_cast<void>(found.unread());                          // none, but after stop_reading()
+        if (run.is_used_up() && !left.empty()) work_is_due_ = true; // it has a turn of its own
+        has_idle_inbox_ = run.end();
+        return left;
     }
 
     /// Whether nothing is read now: what was read fills the inbox, or is answered faster than the answers leave.
-    [[nodiscard]] bool is_held_back() const noexcept { return inbox_.is_paused() || replies_.is_full(); }
+    [[nodiscard]] bool is_held_back() const noexcept { return messages().is_paused() || replies_.is_full(); }
 
     /// No more than one receive() brings, if the loop listens.
     void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
@@ -16098,9 +16707,9 @@ private:
         if (kept_.empty() && input_is_over_) end_reading(now);
     }
 
-    void meet(const event& found, time_point now) {
+    void meet(const event& found, typename handling::run_type& run, time_point now) {
         switch (found.kind()) {
-        case event_kind::message: return deliver(found, now);
+        case event_kind::message: return deliver(found, run, now);
         case event_kind::fragment: return; // not with delivery::messages
         case event_kind::ping: return meet_ping(found, now);
         case event_kind::pong: return meet_pong(found, now);
@@ -16136,27 +16745,23 @@ private:
             guard([&] { handler_.on_peer_close(*this, found.code(), found.reason()); });
     }
 
-    void deliver(const event& found, time_point now) {
+    void deliver(const event& found, typename handling::run_type& run, time_point now) {
         if (!is_in_rate(rate_of::messages, 1, now)) return;
         ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
         counters_.bytes_received += found.payload().size();
-        byte_buffer bytes;
-        if (!bytes.append(found.payload())) return lose(errc::out_of_memory, now);
-        const std::size_t size = bytes.size();
-        detail::received_item next(message(found.is_text(), std::move(bytes)), handled_);
-        const errc refused = inbox_.push(std::move(next), size).error;
-        if (refused == errc::none) return;
-        next.abandon();
-        if (refused == errc::closed) return;
-        if (refused != errc::queue_full) return lose(refused, now);
+        const errc error = messages_.take(*this, found, run);
+        if (error != errc::none && error != errc::closed && error != errc::queue_full) lose(error, now);
+    }
+    /// The inbox did not let it in.
+    void refuse([[maybe_unused]] message&& refused) {
         if constexpr (detail::has_on_refused<Handler, endpoint>)
-            guard([&] { handler_.on_refused(*this, next.take_message()); });
+            guard([&] { handler_.on_refused(*this, std::move(refused)); });
     }
 
     /// A message could not be queued, so none after it is; those before it are still handled, unless the inbox
     /// itself says otherwise.
     void lose(errc why, time_point now) {
-        handled_.close(why);
+        handled().close(why);
         end_messages();
         owe_end(why, now);
     }
@@ -16178,30 +16783,16 @@ private:
         end_messages();
     }
 
-    void end_messages() { static_cast<void>(inbox_.close()); } // what was pushed is still handled
+    void end_messages() { static_cast<void>(messages_.inbox().close()); } // what was pushed is still handled
 
     // ---- handling
 
     void handle_here() {
         if constexpr (handles_here) {
-            work_is_due_ = false;
-            handle_some();
+            const bool is_idle = std::exchange(has_idle_inbox_, false);
+            if (!std::exchange(drain_is_due_, false) && is_idle) return;
+            messages_.handle_some(*this);
         }
-    }
-
-    void handle_some() {
-        const auto handle = [this](detail::received_item<barrier_type>&& next) {
-            errc error = errc::none;
-            {
-                auto numbered = handled_.handle(next.take_ticket());
-                if constexpr (holds_messages) held_.store(numbered.defer(), std::memory_order_release);
-                error = detail::call_handler(handler_, *this, next.take_message());
-            }
-            if (error == errc::none || error == errc::closed) return errc::none;
-            handled_.close(error);
-            return error;
-        };
-        static_cast<void>(inbox_.drain_while(handle, [this] { return wants_messages(); }, handle_quantum_));
     }
 
     [[nodiscard]] bool wants_messages() {
@@ -16211,29 +16802,10 @@ private:
         return !replies_.is_full();
     }
 
-    /// The inbox is over: any thread.
-    void end_handling(const inbox_report& report) noexcept {
-        // What was dropped stays open in the barrier, so that those who wait for it are told why.
-        if (!report.is_clean()) handled_.close(report.reason);
-        if constexpr (requires { handler_.on_messages_over(report.reason); })
-            static_cast<void>(detail::call_hook([&] { handler_.on_messages_over(report.reason); }));
-        if constexpr (holds_messages) {
-            if (held_.fetch_or(messages_over, std::memory_order_acq_rel) != 0) return;
-        }
-        note_messages_over();
-    }
-    void note_messages_over() noexcept {
-        messages_are_over_.store(true, std::memory_order_release);
-        wake_or_abort();
-    }
-    [[nodiscard]] bool messages_are_over() const noexcept {
-        return messages_are_over_.load(std::memory_order_acquire);
-    }
-
     template <class Call>
     void guard(Call call) {
         if (detail::call_hook(call)) return;
-        handled_.close(errc::handler_failed);
+        handled().close(errc::handler_failed);
         end_messages();
         fail(errc::handler_failed);
     }
@@ -16243,7 +16815,7 @@ private:
     /// Counts what this side's user sent.
     errc count(std::size_t bytes, errc answer) {
         if (answer == errc::none) {
-            if (!loop_scope::is_inside(&handled_)) return answer;
+            if (!loop_scope::is_inside(&messages_.numbers())) return answer;
             replies_.add(bytes);
             if (replies_.is_full() && out_.queued_frames() == 0)
                 wake_or_abort(); // the loop wrote it before it was counted, and sees no room without this
@@ -16288,7 +16860,7 @@ private:
         owed_.owe(why, deadline_after(now, end_.close_timeout()));
     }
     void answer_close(time_point now) {
-        if (!owed_.is_due(messages_are_over(), now)) return;
+        if (!owed_.is_due(messages_.are_over(), now)) return;
         if (const auto reply = owed_.take_reply()) answer(*reply);
         const errc why = owed_.take_error();
         if (why == errc::connection_lost) {
@@ -16304,7 +16876,7 @@ private:
         if (is_finished_) return {.read = false, .finished = true};
         {
             const in_the_turn inside(*this);
-            if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
+            if (const errc error = messages().error(); error != errc::none) fail(error);
             seat_.tick(now);
             judge_age(now);
             keep_alive(now);
@@ -16312,6 +16884,7 @@ private:
         }
         pump(now);
         if (step_end(now)) return finish();
+        work_is_due_ |= std::exchange(drain_is_due_, false);
         if (std::exchange(work_is_due_, false) && !detail::ask_for_a_turn(schedule_)) {
             abort(errc::schedule_refused);
             write_is_due_ = true;
@@ -16359,14 +16932,15 @@ private:
     }
 
     void pump(time_point now) {
-        if (writer_is_over_) return give_room(); // a reply may be counted after the last one was written
+        if (writer_is_over_) return give_room(true); // a reply may be counted after the last one was written
         if (!std::exchange(write_is_due_, false)) return;
         replies_.mark(out_);
         const pump_result left = out_.pump();
         is_blocked_ = !ends_later && left.status == pump_status::blocked;
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if constexpr (ends_later) bound_cancelled(left.status == pump_status::blocked, now);
-        give_room();
+        // Where other threads send replies what is idle now may not be.
+        give_room(handles_here && left.status == pump_status::idle);
         tell_room();
         if (left.status != pump_status::finished) return;
         writer_is_over_ = true;
@@ -16380,14 +16954,14 @@ private:
             end_.on_output_over(how == end_of_write::drained, now);
         }
         ending_.blame(report.reason);
-        give_room();
+        give_room(true);
     }
     /// To messages that are held back for unsent replies.
-    void give_room() {
-        if (writer_is_over_ || out_.queued_frames() == 0) replies_.clear();
+    void give_room(bool is_idle) {
+        if (is_idle || out_.queued_frames() == 0) replies_.clear();
         if (!replies_.take_room()) return;
         const in_the_turn inside(*this);
-        inbox_.rouse();
+        messages_.inbox().rouse();
         work_is_due_ = true; // what was kept is read on
     }
 
@@ -16417,7 +16991,7 @@ private:
     /// True: it is over.
     bool step_end(time_point now) {
         if (!writer_is_over_ && !end_.is_gone()) return false;
-        const std::uint64_t handled = inbox_.report().messages_handled;
+        const std::uint64_t handled = messages().report().messages_handled;
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
         const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
         if (end_.is_waiting() &&
@@ -16436,12 +17010,12 @@ private:
             handler_by_ = deadline_after(now, end_.close_timeout());
         }
         if (!end_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
-        if (messages_are_over()) return true;
+        if (messages_.are_over()) return true;
         if (handles_on) handler_by_ = deadline_after(now, end_.close_timeout());
         if (now < handler_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
-        static_cast<void>(inbox_.close(errc::timed_out)); // no more of them
+        static_cast<void>(messages_.inbox().close(errc::timed_out)); // no more of them
         return true;
     }
 
@@ -16449,7 +17023,7 @@ private:
         const in_the_turn inside(*this);
         is_finished_ = true;
         const ending how = how_it_ended();
-        handled_.close(how.reason == errc::none ? errc::closed : how.reason);
+        handled().close(how.reason == errc::none ? errc::closed : how.reason);
         if constexpr (detail::has_on_finished<Handler, endpoint>)
             static_cast<void>(detail::call_hook([&] { handler_.on_finished(*this, how); }));
         seat_.leave(how); // those who wait for the last one go on
@@ -16483,7 +17057,6 @@ private:
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
     detail::owed_close owed_;
-    const std::uint32_t handle_quantum_;
     const std::size_t max_kept_;
     errc input_error_ = errc::none;
     bool has_stopped_reading_ = false;
@@ -16493,21 +17066,18 @@ private:
     bool writer_is_over_ = false;
     bool input_is_over_ = false;
     bool is_finished_ = false;
-    bool is_listening_ = true;              ///< what the loop was told last
-    atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
-    atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
-    atomic<bool> is_going_{false};          ///< the destructor runs: no thread is asked
-    /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
-    /// to come is the one to tell.
-    [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
+    bool is_listening_ = true;       ///< what the loop was told last
+    bool drain_is_due_ = false;      ///< of the inbox, by this loop
+    bool has_idle_inbox_ = false;    ///< the last read left nothing in it
+    atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
+    atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
     detail::room_notice<Traits> room_;
-    detail::unsent_replies<Traits> replies_;
+    detail::unsent_replies<memory_of_replies> replies_;
 
     Handler handler_;
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Work work_;
-    barrier_type handled_;
-    inbox_type inbox_;
+    handling messages_;
     writer_type out_;
     basic_group_seat<Traits> seat_;
     anchor anchor_; ///< the last, so that nothing goes while work() is inside
@@ -16708,7 +17278,7 @@ private:
         if (error != errc::none) whole_->abort(error);
     }
 
-    std::unique_ptr<Opening> opening_; ///< until it is open
+    detail::owned<Opening> opening_; ///< until it is open
     std::optional<endpoint_type> whole_;
 };
 

@@ -31,6 +31,7 @@ int main() {
     if (out.send_text("hello from a module") != wsolo::errc::none) return 1;
     static_cast<void>(out.pump());
     wsolo::server_reader in;
-    for (const auto& event : in.read(wire)) return event.is_text() && event.text() == "hello from a module" ? 0 : 2;
+    for (const auto& event : in.read(wire))
+        return event.is_text() && event.text() == "hello from a module" ? 0 : 2;
     return 3;
 }

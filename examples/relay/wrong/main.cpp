@@ -7,9 +7,9 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <sys/socket.h>
 #include <thread>
 #include <vector>
-#include <sys/socket.h>
 
 namespace {
 

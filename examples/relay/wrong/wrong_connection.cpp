@@ -7,9 +7,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string>
-#include <thread>
 #include <sys/socket.h>
+<<<<<<< HEAD
 #include <unistd.h>
+=======
+#include <thread>
+>>>>>>> refs/heads/pack
 
 namespace relay {
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // WebSocket in a server or client that runs Asio: over a tcp or local socket, or an ssl::stream over one.
 // Needs: asio.hpp (1.22 or later), or Boost.Asio 1.74 or later where WSOLO_USE_BOOST_ASIO is defined, or only it is found.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // WebSocket in a server whose HTTP is Boost.Beast's: Beast reads the request, and the connection is wsolo's from there.
 // Needs: boost/beast/http.hpp (Boost 1.74 or later).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // WebSocket in a server that runs libuv: what comes to its listeners, TCP or pipes, is served in its loop.
 // Needs: uv.h (libuv 1.19 or later).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // TLS by OpenSSL for adapt/poll.hpp: a socket's place is taken by a session over it.
 // Needs: openssl/ssl.h (1.1.1 or later), and to be linked with OpenSSL's libraries ssl and crypto.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Sockets and nothing else: one thread with many of them (epoll on Linux, poll elsewhere), or a thread for each.
 //

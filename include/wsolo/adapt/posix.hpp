@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A POSIX stream socket as a transport: one system call per write, partial writes kept, SIGPIPE never raised.
 //

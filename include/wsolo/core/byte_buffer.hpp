@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A growable array of bytes that does not zero what it is about to overwrite, and answers "no memory" by a
 // bool.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Words for bytes: the span types, network byte order, and the step between text and bytes.
 //

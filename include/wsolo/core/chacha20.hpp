@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The ChaCha20 block function (RFC 8439 §2.3), several blocks side by side, one to a vector lane.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the build decides: the ABI tag, the assertion macro, whether exceptions exist.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Which vector unit may be used here: the one that the compiler was told of, or, in a generic x86-64 build,
 // the widest that the processor and the system turn out to have.

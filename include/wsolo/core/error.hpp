@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One enumerator per violated rule, and one table that says the rest: the sentence, the section, who is to
 // blame, what kind of end it is, and the close code that the rule's violation is answered with.

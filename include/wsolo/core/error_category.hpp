@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // errc as a std::error_code: for callers whose errors already travel that way.
 // Not part of wsolo.hpp: it brings <string> and <system_error>.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Where masking keys come from. The peer's scripts must not be able to predict them (RFC 6455 §5.3, §10.3),
 // so the provided source is a ChaCha20 generator seeded by the system, and there is no weaker default.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A value or the errc that stands in its place. std::expected is C++23; this is the part of it that wsolo
 // needs.

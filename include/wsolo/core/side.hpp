@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Which side of a connection an object is, as one policy for reader, writer and endpoint: the role, and with a client's the
 // key source that it masks with.

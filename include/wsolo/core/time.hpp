@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Points and spans of time, as everything in wsolo counts them.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A client's whole connection: the request, the judgement of its answer, and the endpoint that it becomes.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // An endpoint with its handshake in front: what server_connection and client_connection have in common.
 //

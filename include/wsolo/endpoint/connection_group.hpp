@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Who is there: connections of any type, in any number of loops and threads, that are sent to together and closed together.
 //

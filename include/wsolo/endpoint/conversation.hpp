@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // An endpoint for coroutines: what a coroutine owns of a connection. Not part of wsolo.hpp: it brings <coroutine>.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One whole side of a connection after its handshake: reader, writer, inbox, barrier, heartbeat, end and weak handles,
 // wired so that replies are sent, failures are answered, healthy peers live, and the end comes within a bound.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What an endpoint may tell its handler, and how it calls it: checked by the compiler, guarded against exceptions.
 //

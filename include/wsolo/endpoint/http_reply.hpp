@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What a server's handler decides about one request: accept it, refuse it, or answer it with a page.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // How one endpoint behaves, what it tells the loop that drives it, and how it ended.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A server's whole connection: the request, what is answered to it, and the endpoint that it becomes.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // How a connection's byte stream ends: when our FIN leaves, how long input is still taken, when the connection is gone.
 // A pure state machine: events and times in, what is to be done out. Usable without an endpoint.

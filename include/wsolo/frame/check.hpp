@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The rules that a header must keep, each from the earliest bytes that can break it (RFC 6455 §5.1-5.5).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The status codes of a Close frame (RFC 6455 §7.4 and the IANA registry that it founded).
 //

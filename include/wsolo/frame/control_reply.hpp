@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Control frames as values: the PONG or Close that a received frame is owed, and PING, PONG and Close of
 // one's own (RFC 6455 §5.5).

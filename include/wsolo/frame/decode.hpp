@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Bytes in, frames out (RFC 6455 §5.2). Incremental: every split of the input gives the same frames, the same
 // payload bytes, and the same error after the same number of bytes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Header and payload in one contiguous run of bytes, in four forms: into a span, appended to a container,
 // into one allocation, and in place around a payload that is already there (RFC 6455 §5.2).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A frame's header as a value, and its bytes (RFC 6455 §5.2).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // XOR with a masking key (RFC 6455 §5.3), in place and while copying.
 //

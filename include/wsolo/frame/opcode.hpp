@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The four bits that say what a frame is (RFC 6455 §5.2, §11.8).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Whether a payload is still masked, said by its type. XORing bytes that were already unmasked turns
 // "ABCD" into "@@@@" on the wire; with these two types that mistake does not compile.

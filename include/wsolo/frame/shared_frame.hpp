@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One encoded frame for any number of connections: encoded once, queued everywhere by pointer.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Sec-WebSocket-Accept: what a server answers to a client's key (RFC 6455 §1.3, §4.2.2).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A server's answer without its bytes: the status and the fields, for servers that write their own heads, and
 // for response.hpp, which writes them.

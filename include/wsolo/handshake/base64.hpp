@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Base64 (RFC 4648 §4) for texts of a size known at compile time: the handshake's key and accept value.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The client's side of the opening handshake: a request to send, then bytes in and a verdict out (RFC 6455
 // §4.1).

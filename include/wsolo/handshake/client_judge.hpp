@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The client's verdict on an answer, by whichever parser it was read: the byte parser of this room (client.hpp), or another
 // client of HTTP/1.1, HTTP/2 or HTTP/3 (RFC 6455 §4.1, RFC 8441 §5).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Sec-WebSocket-Key: 16 random bytes in Base64, new for every connection (RFC 6455 §4.1, §11.3.1).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What a client sends first: the request for an upgrade (RFC 6455 §4.1).
 //

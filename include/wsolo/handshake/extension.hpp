@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Sec-WebSocket-Extensions (RFC 6455 §9.1): a list of extensions, each a name and its parameters.
 //

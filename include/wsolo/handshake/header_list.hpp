@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Header fields as views, over a head that was checked before or over what another parser found: walked in
 // order, found by name, split at commas.

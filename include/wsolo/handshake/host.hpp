@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Hosts as URIs and the Host field have them: a name or an address, and perhaps a port (RFC 3986 §3.2.2, RFC
 // 9110 §7.2).

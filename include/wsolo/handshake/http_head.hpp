@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The head of an HTTP/1.1 message, read byte by byte as it arrives: start line, field lines, empty line.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The server's verdict on a request, by whichever parser it was read: the byte parser of this room (server.hpp), another
 // HTTP/1.1 server, or one of HTTP/2 or HTTP/3 (RFC 6455 §4.2.1, RFC 8441, RFC 9220).

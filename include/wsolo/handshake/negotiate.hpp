@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The server's choices: which origin may come in, which subprotocol and which extensions are spoken.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What a client asked for: a view over a request's head, and the rules that make it an upgrade to
 // WebSocket.

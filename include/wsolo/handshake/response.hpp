@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What a server answers: 101 and the connection is a WebSocket, or an ordinary HTTP answer and it is not
 // (RFC 6455 §4.2.2, §4.4).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The server's side of the opening handshake: bytes in, a request out (RFC 6455 §4.2.1).
 //

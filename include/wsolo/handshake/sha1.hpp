@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // SHA-1 (RFC 3174), for the one thing that the opening handshake still uses it for: proving that the server
 // read the client's key (RFC 6455 §1.3). Not for anything that needs a secure hash.

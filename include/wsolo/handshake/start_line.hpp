@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The first line of a head: a request line or a status line (RFC 9112 §3, §4).
 //

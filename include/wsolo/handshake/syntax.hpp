@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The small forms of HTTP that a handshake is made of: characters, tokens, values, optional white space.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What a request asks for: its target, and the resource name in it (RFC 6455 §3, RFC 9112 §3.2).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The opening handshake, both sides (RFC 6455 §4): includes only.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // When to ask whether the peer is alive, when to call it dead, and when to send the application's own beat:
 // a state machine over points in time that the caller passes in.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What a peer may make a reader take, and how messages are handed over.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // How much may come in a second: a token bucket over points in time that the caller passes in.
 //

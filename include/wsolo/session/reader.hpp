@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Bytes in, events out: one connection's receiving side without its I/O (RFC 6455 §5, §7, §8.1).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Waiting in a coroutine: `const wsolo::errc error = co_await wsolo::reached(barrier, mark);`
 //

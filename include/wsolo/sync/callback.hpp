@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Waiting without a thread: a function called once when a barrier reaches a mark, or when a rundown has
 // drained.

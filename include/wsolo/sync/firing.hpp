@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The loop in which a thread fires waiters (sync/waiter.hpp) that are due. What a fired waiter runs may make others due, of
 // the same object or of another, and so on without end: beyond max_depth loops one inside another, the innermost of these

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the calling thread is in the middle of: so that a wait which only this very thread could end is
 // answered with would_deadlock.

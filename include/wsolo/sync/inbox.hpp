@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The receiving counterpart of the writer: the reader pushes messages and goes on reading; one drainer
 // at a time handles them, serially and in order. A slow handler stalls neither the reader nor the

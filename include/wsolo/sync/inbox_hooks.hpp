@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What an inbox tells its surroundings, besides asking for a turn: that reading may go on, and that it has ended.
 //

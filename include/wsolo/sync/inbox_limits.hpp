@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // How much one inbox may hold, and what becomes of the next message when that is used up.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One sleeping thread and those who wake it: a mutex and a condition variable on the sleeper's stack.
 //

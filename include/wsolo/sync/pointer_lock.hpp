@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A pointer and the lock that guards it, in one word: a pointer while free, the chain of sleeping lockers
 // while it is held (the holder carries the pointer).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // How a queue asks its loop for a turn: a function that the thread which found the queue idle calls once.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Numbers for what was received, and a wait for "everything up to here is handled, and nothing later": each
 // notification is issued a number, each response takes the snapshot() of its moment and waits for that

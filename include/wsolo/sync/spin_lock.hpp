@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The short lock: one byte, for critical sections of a few nanoseconds in objects that can't afford a mutex
 // each.

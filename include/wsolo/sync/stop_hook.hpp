@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Stop tokens without asking the standard library for one: the caller's own, `never_stop` for a wait that nothing
 // cancels, and std::stop_token with sync/stop_token.hpp, which is opt-in for what <stop_token> costs.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // std::stop_token for wsolo's waits.
 // Not part of wsolo.hpp: <stop_token> brings threads, a condition variable and shared pointers.

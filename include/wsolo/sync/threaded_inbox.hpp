@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The threaded drive: an inbox and a thread that handles its messages, for servers without a loop of their
 // own, and for handlers that block. Not part of wsolo.hpp: it brings <thread>.

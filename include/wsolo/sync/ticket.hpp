@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A sequence number as an owner: it completes when it goes, on every path out of a handler.
 //

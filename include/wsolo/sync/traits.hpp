@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The seam through which concurrent code reaches atomics, time and the scheduler.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Whose turn it is to run an object's work: one value, changed only together with the data that it depends on, under
 // that object's lock. A writer and an inbox each own one.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What waits for a mark (sync/sequence_barrier.hpp) or for a drain (sync/rundown.hpp): an intrusive node, and the
 // ordered ring that holds such nodes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Handles to a session for other threads: they can try to use it, and cannot dangle.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A completion-style transport whose writes end when the test says so: late, short, failed, after an abort,
 // after the writer has gone. Not part of wsolo.hpp.

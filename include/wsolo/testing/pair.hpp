@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Two sides of a connection, and the stream between them, on a virtual clock: no sockets, no threads, no sleeping.
 // Not part of wsolo.hpp.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A transport that misbehaves on purpose, for tests: this library's and its users'. Not part of wsolo.hpp.
 //

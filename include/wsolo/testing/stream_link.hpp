@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One direction of a byte stream on a clock that the caller moves: the sender's kernel, the way, the receiver's kernel,
 // and a proxy half way. Half of what testing::pair is made of. Not part of wsolo.hpp.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A clock that stands still until a test moves it, and the Traits that make wsolo's parts use it. Not part of wsolo.hpp.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The outcome of one item, or of all before now, in a coroutine. Not part of wsolo.hpp: it brings <coroutine>.
 //

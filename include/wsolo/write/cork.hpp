@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Holds a writer's schedule hook back for a scope, so that what a lone sender sends in it leaves in one system call.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One message in several frames, written as its parts become known (RFC 6455 §5.4).
 //

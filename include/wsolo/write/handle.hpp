@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A way to a writer for other threads that does not keep it alive: after the writer is gone it answers
 // errc::closed.

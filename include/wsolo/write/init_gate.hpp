@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The handshake's hold on a writer: what others send meanwhile is queued, within the same budget, and leaves in order
 // right after the handshake's own answer; or never, when the handshake fails.

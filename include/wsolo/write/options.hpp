@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // How one writer behaves: how much it may hold, what becomes of the next item when that is used up, and its times.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What can be sent, as a value: pre-built bytes, a text, a binary message, or a reference to a shared frame.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What became of one item, for a sender who wants to know: called once per accepted item that asked.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A handle to any writer under one name: for worker threads, queues and interfaces that must not be templates.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The only way to a connection's write side. Any thread sends; one thread at a time, the one whose turn it is, writes
 // whole frames, coalesced, each write with a deadline of its own; close() drains within a bound and reports.

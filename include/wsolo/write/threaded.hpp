@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The threaded drive: a single_writer and a thread that pumps it, for servers without a loop of their own. Not part of
 // wsolo.hpp: it brings <thread>.

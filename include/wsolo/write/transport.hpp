@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the writer needs of a connection: one gather write and one way to end it. Small enough to write in ten
 // lines. A write is over when the call returns, or, in the second form, when the transport says so later.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Threads that sleep until a writer is further: flush(deadline), send_wait(), and the outcome of one item as a ticket. Not
 // part of wsolo.hpp: it brings <mutex>, <condition_variable> and <stop_token>.

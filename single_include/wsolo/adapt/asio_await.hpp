@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/adapt/asio_await.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // What this library offers to coroutines, in those of Asio: `co_await awaited(ws.next())` in an asio::awaitable.
 // Needs: asio.hpp (1.22 or later), or Boost.Asio 1.74 or later where WSOLO_USE_BOOST_ASIO is defined, or only it is found.

@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/adapt/asio_conversation.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // A whole connection for a coroutine of Asio's: the stream, the handshake, messages, the end.
 // Needs: asio.hpp (1.22 or later), or Boost.Asio 1.74 or later where WSOLO_USE_BOOST_ASIO is defined, or only it is found.

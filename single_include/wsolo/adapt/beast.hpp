@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/adapt/beast.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // WebSocket in a server whose HTTP is Boost.Beast's: Beast reads the request, and the connection is wsolo's from there.
 // Needs: boost/beast/http.hpp (Boost 1.74 or later).

@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/adapt/libuv.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // WebSocket in a server that runs libuv: what comes to its listeners, TCP or pipes, is served in its loop.
 // Needs: uv.h (libuv 1.19 or later).

@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/adapt/openssl.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // TLS by OpenSSL for adapt/poll.hpp: a socket's place is taken by a session over it.
 // Needs: openssl/ssl.h (1.1.1 or later), and to be linked with OpenSSL's libraries ssl and crypto.

@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/adapt/poll.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // Sockets and nothing else: one thread with many of them (epoll on Linux, poll elsewhere), or a thread for each.
 //
@@ -13,15 +14,18 @@
 //     const wsolo::ending how = wsolo::adapt::poll::serve(fd, chat{}, everyone);   // in a thread of its own
 //
 // Laws of this file:
-// - A loop is one thread's, the one that calls run() or turn(): every handler runs in it. wake() and stop_accepting() are any
-//   thread's, as are a group's functions, and what an endpoint's handle() gives.
+// - A loop is one thread's, the one that calls run() or turn(): every hook runs in it, and every handler, unless `work` has
+//   others do that. wake() and stop_accepting() are any thread's, as are a group's functions, and what an endpoint's handle()
+//   gives.
 // - A connection joins its group when it is open; once the group closes, a request is answered by 503. A handler that throws ends
 //   its own connection.
-// - Each connection is looked at for what it wants and no more; one that wants neither to read nor to write is taken out of the
-//   set, which would tell hang-ups unasked. None is destroyed inside its own callback.
+// - A descriptor is watched for what its connection wants. One that wants neither to read nor to write is not in the set, because
+//   epoll reports hang-ups always. No connection is destroyed inside its own callback.
 // - Running out of descriptors refuses the newest connection and nothing else: a spare one is given up for a moment to take it
-//   and close it. Left in the backlog it would make the loop spin.
+//   and close it. Left in the backlog it would make the loop spin. After any other error of accept() the listener pauses.
 // - The read buffer belongs to the loop: an idle connection has none, and after an idle second a loop has none either.
+// - A turn makes no system call that nothing needs: one to wait, one for each read, one for each write. A deadline that moves later
+//   costs none: the timer that is set comes too early once, and is set again.
 // - A stream other than a plain socket (TLS: adapt/openssl.hpp) takes its place by the concept `stream`.
 
 #include "../wsolo.hpp"
@@ -40,6 +44,7 @@
 #if defined(__linux__)
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #endif
 
 namespace wsolo::inline WSOLO_ABI::adapt::poll {
@@ -65,7 +70,8 @@ concept stream = requires(T& s, const T& asked, mutable_bytes into) {
     { asked.write_needs() } noexcept -> std::same_as<unsigned>;
     /// Bytes that were read from the descriptor, and not handed out yet: nothing tells that they are there.
     { asked.has_read_ahead() } noexcept -> std::same_as<bool>;
-    /// It took something, or was told to end its output, and the descriptor had no room: flush() when write_needs() is there.
+    /// It has taken something, or has been asked to end its output, and the descriptor had no room: flush() when write_needs()
+    /// is there.
     { asked.has_unwritten() } noexcept -> std::same_as<bool>;
     { s.flush() } noexcept;
 };
@@ -106,6 +112,12 @@ struct already_upgraded {
     mutable_bytes leftover; ///< what it read after the request; needed only during the call
 };
 
+/// Who came to a listener, for its handler's factory.
+struct arrival {
+    int descriptor = -1;        ///< to look at
+    sockaddr_storage address{}; ///< the peer's, as accept() told it
+};
+
 // ---- what a loop waits with
 
 namespace detail {
@@ -133,7 +145,7 @@ class wake_list;
 
 using adapt::detail::link;
 
-/// What a loop knows of a descriptor. As a link it has its place in the list of those that are owed a turn.
+/// What a loop knows of a descriptor. As a link it is in the list of those that are owed a turn.
 class watched : public link {
 public:
     watched(int number, wake_list& wakes) noexcept : descriptor(number), wakes_(wakes) {}
@@ -157,6 +169,15 @@ struct happening {
     watched* whose;
     unsigned events;
 };
+
+/// For poll() and its like: rounded up, so that it is not asked again a moment too early; negative: no end.
+[[nodiscard]] inline int milliseconds(time_point until, time_point now) noexcept {
+    if (until == no_deadline) return -1;
+    if (until <= now) return 0;
+    constexpr duration longest = std::chrono::minutes(1);
+    const duration left = until - now < longest ? until - now : longest;
+    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
+}
 
 /// Who is owed a turn, and how other threads wake the loop. The system is called only for a loop that sleeps, and never under
 /// the lock.
@@ -274,8 +295,11 @@ public:
         }
         return true;
     }
-    /// What happened, as much as there is room for; nothing after a signal, or `timeout` milliseconds (negative: no end).
-    [[nodiscard]] std::size_t wait(int timeout, std::span<detail::happening> room) noexcept {
+    /// What happened, as much as there is room for. Nothing, perhaps, after a signal, `until`, or `due`, the time of something
+    /// else, which moves rarely; without either (no_deadline) there is no end to the wait.
+    [[nodiscard]] std::size_t wait(time_point now, time_point until, time_point due,
+                                   std::span<detail::happening> room) noexcept {
+        const int timeout = detail::milliseconds(until < due ? until : due, now);
         int left = ::poll(asked_.data(), static_cast<nfds_t>(asked_.size()), timeout);
         std::size_t count = 0;
         for (std::size_t looked = 0; looked < asked_.size() && left > 0 && count < room.size(); ++looked) {
@@ -294,11 +318,17 @@ private:
 };
 
 #if defined(__linux__)
-/// epoll: O(what happened) a wait.
+/// epoll: O(what happened) a wait. What is due has a timer in the set, which is set only when it is to come earlier, or has come:
+/// a wait without a timeout is the cheaper one.
 class epoll_set {
 public:
+    epoll_set() noexcept {
+        epoll_event event{};
+        event.events = EPOLLIN | EPOLLET; // it is never read: each time that it is set is an edge of its own
+        static_cast<void>(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event));
+    }
     /// False: the system denied it a descriptor.
-    [[nodiscard]] bool is_open() const noexcept { return epoll_.get() >= 0; }
+    [[nodiscard]] bool is_open() const noexcept { return epoll_.get() >= 0 && timer_.get() >= 0; }
     /// Watches for exactly `interest` (POLLIN, POLLOUT; 0: takes it out). False: the system refused.
     [[nodiscard]] bool change(detail::watched& which, unsigned interest) noexcept {
         epoll_event event{};
@@ -309,24 +339,49 @@ public:
                                                   : EPOLL_CTL_MOD;
         return ::epoll_ctl(epoll_.get(), operation, which.descriptor, &event) == 0;
     }
-    /// Waits for at most `timeout` milliseconds (-1: for ever); how many of `room` are filled.
-    [[nodiscard]] std::size_t wait(int timeout, std::span<detail::happening> room) noexcept {
+    /// Waits until `until`, or something happens; `due` is what the timer is set for. How many of `room` are filled.
+    [[nodiscard]] std::size_t wait(time_point now, time_point until, time_point due,
+                                   std::span<detail::happening> room) noexcept {
         epoll_event found[128];
         const int most = static_cast<int>(room.size() < std::size(found) ? room.size() : std::size(found));
-        const int count = ::epoll_wait(epoll_.get(), found, most, timeout); // negative: EINTR
-        for (int at = 0; at < count; ++at)
-            room[static_cast<std::size_t>(at)] = {static_cast<detail::watched*>(found[at].data.ptr),
-                                                  found[at].events};
-        return count > 0 ? static_cast<std::size_t>(count) : 0;
+        if (until > now) set_timer(now, due);
+        const int timeout = detail::milliseconds(until, now);
+        const int happened = ::epoll_wait(epoll_.get(), found, most, timeout); // negative: EINTR
+        std::size_t count = 0;
+        for (int at = 0; at < happened; ++at) {
+            auto* const whose = static_cast<detail::watched*>(found[at].data.ptr);
+            if (whose != nullptr) room[count++] = {whose, found[at].events}; // nullptr: the timer has come
+        }
+        return count;
     }
 
 private:
+    void set_timer(time_point now, time_point due) noexcept {
+        if (due >= set_to_ && set_to_ > now) return;
+        set_to_ = due;
+        if (due == no_deadline) return;
+        const auto whole = std::chrono::floor<std::chrono::seconds>(due.time_since_epoch());
+        itimerspec when{};
+        when.it_value.tv_sec = static_cast<time_t>(whole.count());
+        when.it_value.tv_nsec = static_cast<long>(
+            std::chrono::duration_cast<std::chrono::nanoseconds>(due.time_since_epoch() - whole).count());
+        static_cast<void>(::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr));
+    }
+
     static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP);
     detail::owned_descriptor epoll_{::epoll_create1(EPOLL_CLOEXEC)};
+    detail::owned_descriptor timer_{::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)};
+    time_point set_to_ = no_deadline;
 };
 #endif
 
 // ---- the loop
+
+struct loop_options {
+    /// Bytes that one read may bring, of the one buffer that a loop has. Much of what comes at once is cheaper than little of it
+    /// often: 256 KiB take half of the time of 64 KiB where peers send 16 KiB at a time, sixteen of them.
+    std::size_t read_buffer = std::size_t{256} * 1024;
+};
 
 /// See the file's laws. `Set` is epoll_set or poll_set.
 template <class Set>
@@ -335,8 +390,10 @@ class basic_loop {
     using watched = detail::watched;
 
 public:
-    /// Takes a descriptor, two or three. That there were none is told by accept() and add().
-    basic_loop() noexcept : is_open_(set_.is_open() && bell_.descriptor >= 0 && watch(bell_, POLLIN)) {}
+    /// Takes three descriptors at most. Without them accept() and add() answer out_of_memory.
+    explicit basic_loop(const loop_options& options = {}) noexcept
+        : buffer_size_(options.read_buffer > 0 ? options.read_buffer : 1),
+          is_open_(set_.is_open() && waker_.descriptor >= 0 && watch(waker_, POLLIN)) {}
     basic_loop(const basic_loop&) = delete;
     basic_loop& operator=(const basic_loop&) = delete;
     /// Cuts off what is left: no Close, no on_finished. No other thread may be in wake() or stop_accepting().
@@ -345,15 +402,16 @@ public:
         bury();
     }
 
-    /// Serves each connection that comes to `listening`, with a handler that `make` makes. The descriptor is the loop's from now
-    /// on, whatever the answer. `everyone`, and what `wrap` knows, must outlive the loop. Errors: closed after
-    /// stop_accepting(); out_of_memory, of descriptors too.
-    template <class Make, class Wrap = plain>
+    /// Serves each connection that comes to `listening`, with a handler that `make` makes: make(), or
+    /// make(const arrival&). The descriptor is the loop's from now on, whatever the answer. `everyone`, and what `wrap` and
+    /// `work` know, must outlive the loop. With `work`, an endpoint's hook, messages are handled in other threads. Errors:
+    /// closed after stop_accepting(); out_of_memory, of descriptors too.
+    template <class Make, class Wrap = plain, class Work = in_the_loop>
     [[nodiscard]] errc accept(int listening, connection_group& everyone, Make make,
-                              const server_options& options = {}, Wrap wrap = {}) {
+                              const server_options& options = {}, Wrap wrap = {}, Work work = {}) {
         owned_descriptor owned(listening);
-        auto* const fresh = new (std::nothrow)
-            door<Make, Wrap>(*this, std::move(owned), everyone, std::move(make), options, std::move(wrap));
+        auto* const fresh = new (std::nothrow) listener<Make, Wrap, Work>(
+            *this, std::move(owned), everyone, std::move(make), options, std::move(wrap), std::move(work));
         const errc answer = enter(fresh);
         if (answer != errc::none || fresh->interest != 0) return answer;
         if (fresh->is_gone) return errc::closed;
@@ -362,11 +420,11 @@ public:
     }
 
     /// Serves a connected socket, from its request on. As accept() otherwise.
-    template <class Handler, class Wrap = plain>
+    template <class Handler, class Wrap = plain, class Work = in_the_loop>
     [[nodiscard]] errc add(int connected, Handler handler, connection_group& everyone,
-                           const server_options& options = {}, Wrap wrap = {}) {
+                           const server_options& options = {}, Wrap wrap = {}, Work work = {}) {
         owned_descriptor owned(connected);
-        return add(connected, std::move(owned), std::move(handler), everyone, options, wrap, nullptr);
+        return add(connected, std::move(owned), std::move(handler), everyone, options, wrap, work, nullptr);
     }
 
     /// Turns until nothing is left: no listener, no connection.
@@ -410,13 +468,12 @@ private:
     friend ending serve(int, std::optional<already_upgraded>, Handler, connection_group&,
                         const server_options&, Wrap);
 
-    static constexpr std::size_t buffer_size = 256 * 1024;
     static constexpr unsigned broken = POLLERR | POLLHUP | POLLNVAL;
     static constexpr duration idle = std::chrono::seconds(1);
 
-    class bell final : public watched {
+    class waker final : public watched {
     public:
-        explicit bell(detail::wake_list& wakes) noexcept
+        explicit waker(detail::wake_list& wakes) noexcept
             : watched(wakes.descriptor(), wakes), wakes_(wakes) {}
         void on_events(unsigned) override { wakes_.clear(); }
         void on_turn() override {}
@@ -433,20 +490,21 @@ private:
         bool operator()() const noexcept { return wakes->call(*whose), true; }
     };
 
-    template <class Handler, class Stream>
+    template <class Handler, class Stream, class Work>
     class peer final : public watched {
         using transport = decltype(std::declval<Stream&>().writing_end());
 
     public:
         template <class Wrap>
         peer(basic_loop& loop, int number, owned_descriptor owned, Handler&& handler,
-             connection_group& everyone, const server_options& options, Wrap& wrap, ending* report)
+             connection_group& everyone, const server_options& options, Wrap& wrap, const Work& work,
+             ending* report)
             : watched(number, loop.wakes_),
               loop_(loop),
               owned_(std::move(owned)),
               report_(report),
               stream_(wrap(number)),
-              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this}, std::move(handler), options) {
+              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this}, std::move(handler), options, work) {
             if (ws_.join(everyone) != errc::none) wants_ = ws_.close(); // it closes
         }
 
@@ -491,19 +549,19 @@ private:
         ending* report_;
         Stream stream_;
         endpoint_wants wants_;
-        server_connection<transport, wake_hook, Handler> ws_;
+        server_connection<transport, wake_hook, Handler, Work> ws_;
     };
 
-    template <class Handler, class Wrap>
+    template <class Handler, class Wrap, class Work>
     errc add(int number, owned_descriptor owned, Handler handler, connection_group& everyone,
-             const server_options& options, Wrap& wrap, ending* report,
+             const server_options& options, Wrap& wrap, const Work& work, ending* report,
              std::optional<already_upgraded> upgraded = std::nullopt) {
         using stream_type = decltype(wrap(number));
         static_assert(stream<stream_type>);
         const int on = 1; // the writer gathers frames itself; Nagle would only delay the last one
         ::setsockopt(number, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        auto* const fresh = new (std::nothrow) peer<Handler, stream_type>(
-            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, report);
+        auto* const fresh = new (std::nothrow) peer<Handler, stream_type, Work>(
+            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, work, report);
         const errc answer = enter(fresh);
         if (answer == errc::none && upgraded && !fresh->is_gone) fresh->take_upgraded(upgraded->leftover);
         return answer;
@@ -511,65 +569,84 @@ private:
 
     // ---- a listener
 
-    template <class Make, class Wrap>
-    class door final : public watched {
+    template <class Make, class Wrap, class Work>
+    class listener final : public watched {
     public:
-        door(basic_loop& loop, owned_descriptor listening, connection_group& everyone, Make make,
-             const server_options& options, Wrap wrap)
+        listener(basic_loop& loop, owned_descriptor listening, connection_group& everyone, Make make,
+             const server_options& options, Wrap wrap, Work work)
             : watched(listening.get(), loop.wakes_),
               loop_(loop),
               listening_(std::move(listening)),
               everyone_(everyone),
               make_(std::move(make)),
               options_(options),
-              wrap_(std::move(wrap)) {
+              wrap_(std::move(wrap)),
+              work_(std::move(work)) {
             ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
         }
 
         void on_events(unsigned) override {
             for (int left = 64; left > 0; --left) {
-                owned_descriptor fresh = take_one();
+                arrival who;
+                owned_descriptor fresh = take_one(who);
                 if (fresh.get() >= 0) {
                     static_cast<void>(wsolo::detail::call_hook([&] { // a handler may fail to be made
-                        auto handler = make_();
-                        const int number = fresh.get();
-                        static_cast<void>(loop_.add(number, std::move(fresh), std::move(handler), everyone_,
-                                                    options_, wrap_, nullptr));
+                        auto handler = handler_for(who);
+                        static_cast<void>(loop_.add(who.descriptor, std::move(fresh), std::move(handler),
+                                                    everyone_, options_, wrap_, work_, nullptr));
                     }));
                 } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
                     return;
-                } else if (errno != ECONNABORTED && errno != EINTR && errno != EPROTO && !refuse_one()) {
-                    static_cast<void>(loop_.watch(*this, 0)); // a pause
-                    return loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
+                } else if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) {
+                    continue; // that one is gone, and the next one may be there
+                } else if (!is_shortage(errno) || !refuse_one()) {
+                    return rest();
                 }
             }
         }
         void on_turn() override {
             if (loop_.stop_is_told_) return loop_.retire(*this);
-            if (!loop_.watch(*this, POLLIN))
-                loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
+            if (!loop_.watch(*this, POLLIN)) rest();
         }
 
     private:
         static constexpr duration pause = std::chrono::milliseconds(100);
 
+        auto handler_for([[maybe_unused]] const arrival& who) {
+            if constexpr (std::invocable<Make&, const arrival&>) {
+                return make_(who);
+            } else {
+                return make_();
+            }
+        }
         static owned_descriptor open_spare() noexcept {
             return owned_descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
         }
         /// Negative: errno says why.
-        owned_descriptor take_one() noexcept {
+        owned_descriptor take_one(arrival& who) noexcept {
+            auto* const address = reinterpret_cast<sockaddr*>(&who.address);
+            socklen_t size = sizeof who.address;
 #if defined(__linux__)
-            return owned_descriptor(::accept4(descriptor, nullptr, nullptr, SOCK_CLOEXEC));
+            who.descriptor = ::accept4(descriptor, address, &size, SOCK_CLOEXEC);
 #else
-            owned_descriptor fresh(::accept(descriptor, nullptr, nullptr));
-            if (fresh.get() >= 0) ::fcntl(fresh.get(), F_SETFD, FD_CLOEXEC);
-            return fresh;
+            who.descriptor = ::accept(descriptor, address, &size);
+            if (who.descriptor >= 0) ::fcntl(who.descriptor, F_SETFD, FD_CLOEXEC);
 #endif
+            return owned_descriptor(who.descriptor);
+        }
+        /// Those that connect wait in the backlog.
+        void rest() noexcept {
+            static_cast<void>(loop_.watch(*this, 0));
+            loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
+        }
+        static bool is_shortage(int error) noexcept {
+            return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
         }
         /// No descriptor or memory for it: takes it with the spare one, and closes it.
         bool refuse_one() noexcept {
             spare_.close();
-            const bool took_one = take_one().get() >= 0;
+            arrival who;
+            const bool took_one = take_one(who).get() >= 0;
             spare_ = open_spare();
             return took_one;
         }
@@ -581,6 +658,7 @@ private:
         Make make_;
         const server_options options_;
         Wrap wrap_;
+        [[no_unique_address]] Work work_;
     };
 
     // ---- all of them
@@ -602,9 +680,9 @@ private:
     }
     void call_at(watched& which, time_point at) noexcept {
         if (which.due == at) return;
-        auto place = all_.extract({which.due, &which}); // so that no memory is needed
-        place.value().first = which.due = at;
-        all_.insert(std::move(place));
+        auto node = all_.extract({which.due, &which}); // so that no memory is needed
+        node.value().first = which.due = at;
+        all_.insert(std::move(node));
     }
     /// Destroyed at the turn's end, because it may be in a call of its own.
     void retire(watched& which) noexcept {
@@ -619,34 +697,32 @@ private:
 
     std::span<const detail::happening> wait(duration longest, std::span<detail::happening> room) {
         const time_point now = std::chrono::steady_clock::now();
-        time_point until = deadline_after(now, longest);
-        if (all_.begin()->first < until) until = all_.begin()->first;
-        const bool may_be_idle = buffer_ != nullptr && until - now > idle;
-        if (may_be_idle) until = deadline_after(now, idle);
-        const bool sleeps = until > now && wakes_.begin_sleep();
-        const std::size_t count = set_.wait(sleeps ? milliseconds(until, now) : 0, room);
+        if (std::exchange(buffer_was_used_, false)) buffer_until_ = deadline_after(now, idle);
+        if (buffer_until_ <= now) buffer_.reset(), buffer_until_ = no_deadline;
+        const time_point first = all_.begin()->first;
+        const time_point due = buffer_until_ < first ? buffer_until_ : first;
+        const time_point until = deadline_after(now, longest);
+        const bool sleeps = until > now && due > now && wakes_.begin_sleep();
+        const std::size_t count = set_.wait(now, sleeps ? until : now, due, room);
         wakes_.end_sleep();
-        if (sleeps && count == 0 && may_be_idle) buffer_.reset();
         return room.first(count);
-    }
-    static int milliseconds(time_point until, time_point now) noexcept {
-        if (until == no_deadline) return -1;
-        constexpr duration longest = std::chrono::minutes(1);
-        const duration left = until - now < longest ? until - now : longest;
-        return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
     }
     /// Empty: there is no memory.
     mutable_bytes buffer() noexcept {
-        if (buffer_ == nullptr) buffer_.reset(new (std::nothrow) std::byte[buffer_size]);
-        return {buffer_.get(), buffer_ == nullptr ? 0 : buffer_size};
+        if (buffer_ == nullptr) buffer_.reset(new (std::nothrow) std::byte[buffer_size_]);
+        buffer_was_used_ = buffer_ != nullptr;
+        return {buffer_.get(), buffer_ == nullptr ? 0 : buffer_size_};
     }
 
     detail::wake_list wakes_;
-    bell bell_{wakes_};
+    waker waker_{wakes_};
     Set set_;
     std::set<std::pair<time_point, watched*>> all_; ///< by when they are due
     watched* gone_ = nullptr;
+    const std::size_t buffer_size_;
     std::unique_ptr<std::byte[]> buffer_;
+    bool buffer_was_used_ = false;
+    time_point buffer_until_ = no_deadline; ///< it goes then, unless it is used
     std::atomic<bool> stops_{false};
     bool stop_is_told_ = false;
     const bool is_open_; ///< the last: it needs the others
@@ -668,8 +744,8 @@ ending serve(int connected, std::optional<already_upgraded> upgraded, Handler ha
     basic_loop<poll_set> alone;
     ending how;
     using none = wsolo::adapt::poll::detail::owned_descriptor; // it is borrowed
-    const errc refused =
-        alone.add(connected, none(), std::move(handler), everyone, options, wrap, &how, upgraded);
+    const errc refused = alone.add(connected, none(), std::move(handler), everyone, options, wrap,
+                                   in_the_loop{}, &how, upgraded);
     if (refused != errc::none) how.reason = refused;
     alone.run();
     return how;

@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/adapt/posix.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // A POSIX stream socket as a transport: one system call per write, partial writes kept, SIGPIPE never raised.
 //

@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/core/error_category.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // errc as a std::error_code: for callers whose errors already travel that way.
 // Not part of wsolo.hpp: it brings <string> and <system_error>.

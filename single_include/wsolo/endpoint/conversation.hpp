@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/endpoint/conversation.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // An endpoint for coroutines: what a coroutine owns of a connection. Not part of wsolo.hpp: it brings <coroutine>.
 //

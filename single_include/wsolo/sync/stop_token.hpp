@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/sync/stop_token.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // std::stop_token for wsolo's waits.
 // Not part of wsolo.hpp: <stop_token> brings threads, a condition variable and shared pointers.

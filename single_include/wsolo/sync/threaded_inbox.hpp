@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/sync/threaded_inbox.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // The threaded drive: an inbox and a thread that handles its messages, for servers without a loop of their
 // own, and for handlers that block. Not part of wsolo.hpp: it brings <thread>.

@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/testing/completing_transport.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // A completion-style transport whose writes end when the test says so: late, short, failed, after an abort,
 // after the writer has gone. Not part of wsolo.hpp.

@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/testing/pair.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // Two sides of a connection, and the stream between them, on a virtual clock: no sockets, no threads, no sleeping.
 // Not part of wsolo.hpp.

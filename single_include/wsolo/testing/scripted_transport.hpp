@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/testing/scripted_transport.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // A transport that misbehaves on purpose, for tests: this library's and its users'. Not part of wsolo.hpp.
 //

@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/testing/stream_link.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // One direction of a byte stream on a clock that the caller moves: the sender's kernel, the way, the receiver's kernel,
 // and a proxy half way. Half of what testing::pair is made of. Not part of wsolo.hpp.

@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/testing/virtual_clock.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // A clock that stands still until a test moves it, and the Traits that make wsolo's parts use it. Not part of wsolo.hpp.
 //

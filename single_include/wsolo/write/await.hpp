@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/write/await.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // The outcome of one item, or of all before now, in a coroutine. Not part of wsolo.hpp: it brings <coroutine>.
 //

@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/write/threaded.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // The threaded drive: a single_writer and a thread that pumps it, for servers without a loop of their own. Not part of
 // wsolo.hpp: it brings <thread>.

@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/write/wait.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // Threads that sleep until a writer is further: flush(deadline), send_wait(), and the outcome of one item as a ticket. Not
 // part of wsolo.hpp: it brings <mutex>, <condition_variable> and <stop_token>.

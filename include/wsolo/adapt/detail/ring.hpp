@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A ring of things that are there for other reasons: what a loop's connections stand in, without memory of its own.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One object of the heap and its owner. What std::unique_ptr is, for a tenth of what <memory> costs to include.
 

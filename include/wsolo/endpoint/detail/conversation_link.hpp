@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What an endpoint and the conversations of its coroutines share: one block, which outlives them all. Not part of wsolo.hpp:
 // it brings <coroutine>.

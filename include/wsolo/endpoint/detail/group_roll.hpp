@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Who belongs to a connection_group: a ring of members, and how a thread walks along it while others join and leave.
 //

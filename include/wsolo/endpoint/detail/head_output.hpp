@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Bytes of HTTP that leave before a WebSocket, or instead of one: a request, a 101, a page. Over both kinds of transport.
 //

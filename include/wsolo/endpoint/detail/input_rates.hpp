@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The rates that an endpoint's input is held to, where there are any.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Input that an endpoint received while it was held back, until it reads on.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The deadline that a loop is told: a timer that fires too early costs one call, one that moves with every message a call each.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // An endpoint's transport, with a count of what it took: how the endpoint knows that the peer takes what is sent to it.
 //

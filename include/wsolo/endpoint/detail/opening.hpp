@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A connection until it is a WebSocket, or instead of becoming one: the bytes of HTTP that leave, the bounds, the end.
 //

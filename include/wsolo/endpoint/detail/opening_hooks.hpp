@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The hooks of a handler whose connection has its handshake in front, checked as those of an endpoint are (hooks.hpp).
 

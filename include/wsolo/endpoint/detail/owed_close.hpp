@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The Close that an endpoint owes its peer: it leaves when the messages before it are handled, or at a deadline.
 //

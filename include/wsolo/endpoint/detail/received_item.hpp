@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A message on its way to the handler, with its number in the barrier.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Whether a send was refused for want of room, and when room is back: what on_room() tells.
 //

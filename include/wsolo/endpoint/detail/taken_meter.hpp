@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Whether the peer takes what is sent to it: the second of life's two directions.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // How much of what handlers answered still waits to be written: what an endpoint holds its input back for.
 //

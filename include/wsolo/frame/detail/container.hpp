@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Lengthening what a frame is appended to: byte_buffer, std::string, std::vector, and whatever behaves like
 // them.

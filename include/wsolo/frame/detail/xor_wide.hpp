@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // XOR with a repeated 32-bit word, 32 or 64 bytes at a time, for sizes where that pays; and the choice
 // between the widths.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What one data frame may follow and what it may add (RFC 6455 §5.4, §10.4): the part of the rules that
 // depends on the frames before it.

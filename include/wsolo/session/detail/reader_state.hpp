@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The reader's machine without its key source: frames become messages, fragments, control frames, or the end.
 //

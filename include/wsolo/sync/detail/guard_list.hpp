@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The guards of one session, in checked builds: so that a thread which destroys the session with a guard of it in its own
 // hands is told, instead of waiting for itself for ever.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The messages of one connection that wait for their handler, and the turn (sync/turn.hpp) to handle them: both under one
 // short lock, so that "open?", "room?", "queue it" and "must I have it drained?" are a single step.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A FIFO of messages in blocks of about 1 KiB: the producers' end grows under a lock, the drainer works at
 // the other end in place, without it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Whole-text UTF-8 validation 64 bytes at a time (AVX-512BW). See utf8_tables.hpp for the idea,
 // utf8_blocks.hpp for the contract that the three widths share.

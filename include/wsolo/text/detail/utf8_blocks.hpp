@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One question to the widest validator that this processor has: are these bytes, from one code point boundary
 // on, free of faults?

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Whole-text UTF-8 validation by the automaton, with words of ASCII skipped: for machines without vectors,
 // and for texts too short for them. See utf8_blocks.hpp for the contract.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // UTF-8 one byte at a time: the automaton that every faster form in this room must agree with.
 //

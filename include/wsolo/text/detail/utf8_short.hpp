@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Short texts, most of them ASCII: read as one pair of overlapping words, without a loop or a call.
 

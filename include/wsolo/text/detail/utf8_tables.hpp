@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The tables of the vectorized validator: John Keiser, Daniel Lemire, "Validating UTF-8 In Less Than One
 // Instruction Per Byte" (2021).

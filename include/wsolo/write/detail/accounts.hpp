@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What one writer may hold, what it holds, and what became of the rest.
 //

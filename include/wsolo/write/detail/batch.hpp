@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One gather write: which bytes the transport is offered, from which lanes, and what it means that it took some of them.
 //

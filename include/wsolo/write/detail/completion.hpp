@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A write that ends later: what the transport's completion and the writer share.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The drive: one loop that writes what is queued, by the thread whose turn it is.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What is queued, apart from where its bytes lie: an entry says what it is, who wants its outcome, and points to bytes in
 // a block that it shares with its neighbours, in memory of its own, or in memory that it was given.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What was decided under a writer's lock and is done after it: memory to free, senders to wake, outcomes to tell.
 //

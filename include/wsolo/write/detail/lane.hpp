@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One FIFO of a connection: its entries, and the block in which its small frames lie back to back.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One write's rules: until when it may stand, and what the transport's answer means.
 //

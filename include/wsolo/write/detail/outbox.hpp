@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The heart of a writer: its lock, and under it the turn, the seal, the books and the queue. What any thread may ask for,
 // and what the thread that runs decides next, are each one step.

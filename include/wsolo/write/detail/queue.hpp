@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Everything queued on one connection: four lanes of entries, the blocks of the small frames among them, the data that
 // waits for a fragmented message to end, and the senders that wait for room. One heap block, there while the writer is

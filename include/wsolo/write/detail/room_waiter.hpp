@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Senders that wait for room in the budget: first come, first served.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Memory that frames left, kept for the next ones while the writer is busy. A general allocator gives the top of its heap
 // back to the system after each burst, and the next burst pays a page fault for every 4 KiB of its frames.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What those who wait for a writer need of it besides its public functions: threads (write/wait.hpp) and coroutines
 // (endpoint/conversation.hpp). Not part of wsolo.hpp: they are not.

@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/adapt/detail/ring.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // A ring of things that are there for other reasons: what a loop's connections stand in, without memory of its own.
 //

@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/endpoint/detail/conversation_link.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // What an endpoint and the conversations of its coroutines share: one block, which outlives them all. Not part of wsolo.hpp:
 // it brings <coroutine>.

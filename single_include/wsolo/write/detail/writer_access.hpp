@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/write/detail/writer_access.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // What those who wait for a writer need of it besides its public functions: threads (write/wait.hpp) and coroutines
 // (endpoint/conversation.hpp). Not part of wsolo.hpp: they are not.
