@@ -12,11 +12,7 @@ function(wsolo_add_check name)
         ENVIRONMENT "PYTHONDONTWRITEBYTECODE=1;CXX=${CMAKE_CXX_COMPILER}")
 endfunction()
 
-<<<<<<< HEAD
-foreach(rule layers mirror length links version mutants)
-=======
-foreach(rule layers mirror length version mutants spdx)
->>>>>>> refs/heads/pack
+foreach(rule layers mirror length links version mutants spdx)
     wsolo_add_check(check.${rule} Python3::Interpreter "${wsolo_tools}/check_${rule}.py")
 endforeach()
 wsolo_add_check(check.single_header Python3::Interpreter "${wsolo_tools}/amalgamate.py" --check)

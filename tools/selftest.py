@@ -24,12 +24,9 @@ import check_mutants
 import check_readme
 import check_spdx
 import check_version
-<<<<<<< HEAD
 import doxygen_filter
-=======
 import make_packages
 import release
->>>>>>> refs/heads/pack
 
 VERSION = "#pragma once\n#define WSOLO_VERSION_MAJOR 1\n#define WSOLO_VERSION_MINOR 2\n#define WSOLO_VERSION_PATCH 3\n"
 HEAD = "// Would catch: a wrong value, an inverted condition.\n"

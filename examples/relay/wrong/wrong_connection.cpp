@@ -8,11 +8,8 @@
 #include <netinet/tcp.h>
 #include <string>
 #include <sys/socket.h>
-<<<<<<< HEAD
-#include <unistd.h>
-=======
 #include <thread>
->>>>>>> refs/heads/pack
+#include <unistd.h>
 
 namespace relay {
 

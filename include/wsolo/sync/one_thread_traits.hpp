@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The Traits of a server with one thread: plain memory where std_traits has atomics. An uncontended locked instruction costs
 // as much as everything else that a send of a few bytes does.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Which Asio the adapters for it use: standalone Asio, or Boost's where WSOLO_USE_BOOST_ASIO is defined, or only that is found.
 // Needs: asio.hpp (1.22 or later), or Boost.Asio 1.74 or later where that macro is defined, or only it is found.

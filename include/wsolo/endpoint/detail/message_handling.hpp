@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The way of an endpoint's messages to its handler: each gets a number, a place in the inbox, and the call.
 //

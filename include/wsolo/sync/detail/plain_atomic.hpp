@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A value in plain memory with the functions of std::atomic: for code that is written for any number of threads where only
 // one thread at a time, or one alone, comes.
