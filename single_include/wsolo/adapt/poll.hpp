@@ -22,6 +22,8 @@
 // - Running out of descriptors refuses the newest connection and nothing else: a spare one is given up for a moment to take it
 //   and close it. Left in the backlog it would make the loop spin.
 // - The read buffer belongs to the loop: an idle connection has none, and after an idle second a loop has none either.
+// - A turn makes no system call that nothing needs: one to wait, one for each read, one for each write. A deadline that moves later
+//   costs none: the timer that is set comes too early once, and is set again.
 // - A stream other than a plain socket (TLS: adapt/openssl.hpp) takes its place by the concept `stream`.
 
 #include "../wsolo.hpp"
@@ -40,6 +42,7 @@
 #if defined(__linux__)
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #endif
 
 namespace wsolo::inline WSOLO_ABI::adapt::poll {
@@ -156,6 +159,15 @@ struct happening {
     unsigned events;
 };
 
+/// For poll() and its like: rounded up, so that it is not asked again a moment too early; negative: no end.
+[[nodiscard]] inline int milliseconds(time_point until, time_point now) noexcept {
+    if (until == no_deadline) return -1;
+    if (until <= now) return 0;
+    constexpr duration longest = std::chrono::minutes(1);
+    const duration left = until - now < longest ? until - now : longest;
+    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
+}
+
 /// Who is owed a turn, and how other threads wake the loop. The system is called only for a loop that sleeps, and never under
 /// the lock.
 class wake_list {
@@ -271,8 +283,11 @@ public:
         }
         return true;
     }
-    /// What happened, as much as there is room for; nothing after a signal, or `timeout` milliseconds (negative: no end).
-    [[nodiscard]] std::size_t wait(int timeout, std::span<detail::happening> room) noexcept {
+    /// What happened, as much as there is room for. Nothing, perhaps, after a signal, `until`, or `due`, the time of something
+    /// else, which moves rarely; without either (no_deadline) there is no end to the wait.
+    [[nodiscard]] std::size_t wait(time_point now, time_point until, time_point due,
+                                   std::span<detail::happening> room) noexcept {
+        const int timeout = detail::milliseconds(until < due ? until : due, now);
         int left = ::poll(asked_.data(), static_cast<nfds_t>(asked_.size()), timeout);
         std::size_t count = 0;
         for (std::size_t looked = 0; looked < asked_.size() && left > 0 && count < room.size(); ++looked) {
@@ -291,10 +306,16 @@ private:
 };
 
 #if defined(__linux__)
-/// epoll: O(what happened) a wait.
+/// epoll: O(what happened) a wait. What is due has a timer in the set, which is set only when it is to come earlier, or has come:
+/// a wait without a timeout is the cheaper one.
 class epoll_set {
 public:
-    [[nodiscard]] bool is_open() const noexcept { return epoll_.get() >= 0; }
+    epoll_set() noexcept {
+        epoll_event event{};
+        event.events = EPOLLIN | EPOLLET; // it is never read: each time that it is set is an edge of its own
+        static_cast<void>(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event));
+    }
+    [[nodiscard]] bool is_open() const noexcept { return epoll_.get() >= 0 && timer_.get() >= 0; }
     [[nodiscard]] bool change(detail::watched& which, unsigned interest) noexcept {
         epoll_event event{};
         event.events = interest;
@@ -304,23 +325,48 @@ public:
                                                   : EPOLL_CTL_MOD;
         return ::epoll_ctl(epoll_.get(), operation, which.descriptor, &event) == 0;
     }
-    [[nodiscard]] std::size_t wait(int timeout, std::span<detail::happening> room) noexcept {
+    [[nodiscard]] std::size_t wait(time_point now, time_point until, time_point due,
+                                   std::span<detail::happening> room) noexcept {
         epoll_event found[128];
         const int most = static_cast<int>(room.size() < std::size(found) ? room.size() : std::size(found));
-        const int count = ::epoll_wait(epoll_.get(), found, most, timeout); // negative: EINTR
-        for (int at = 0; at < count; ++at)
-            room[static_cast<std::size_t>(at)] = {static_cast<detail::watched*>(found[at].data.ptr),
-                                                  found[at].events};
-        return count > 0 ? static_cast<std::size_t>(count) : 0;
+        if (until > now) set_timer(now, due);
+        const int timeout = detail::milliseconds(until, now);
+        const int happened = ::epoll_wait(epoll_.get(), found, most, timeout); // negative: EINTR
+        std::size_t count = 0;
+        for (int at = 0; at < happened; ++at) {
+            auto* const whose = static_cast<detail::watched*>(found[at].data.ptr);
+            if (whose != nullptr) room[count++] = {whose, found[at].events}; // nullptr: the timer has come
+        }
+        return count;
     }
 
 private:
+    void set_timer(time_point now, time_point due) noexcept {
+        if (due >= set_to_ && set_to_ > now) return;
+        set_to_ = due;
+        if (due == no_deadline) return;
+        const auto whole = std::chrono::floor<std::chrono::seconds>(due.time_since_epoch());
+        itimerspec when{};
+        when.it_value.tv_sec = static_cast<time_t>(whole.count());
+        when.it_value.tv_nsec = static_cast<long>(
+            std::chrono::duration_cast<std::chrono::nanoseconds>(due.time_since_epoch() - whole).count());
+        static_cast<void>(::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr));
+    }
+
     static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP);
     detail::owned_descriptor epoll_{::epoll_create1(EPOLL_CLOEXEC)};
+    detail::owned_descriptor timer_{::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)};
+    time_point set_to_ = no_deadline;
 };
 #endif
 
 // ---- the loop
+
+struct loop_options {
+    /// Bytes that one read may bring: the size of the one buffer that a loop has. Peers that send much are served with fewer
+    /// system calls by a larger one. 0 is taken for 1.
+    std::size_t read_buffer = std::size_t{256} * 1024;
+};
 
 /// See the file's laws. `Set` is epoll_set or poll_set.
 template <class Set>
@@ -329,8 +375,10 @@ class basic_loop {
     using watched = detail::watched;
 
 public:
-    /// Takes a descriptor, two or three. That there were none is told by accept() and add().
-    basic_loop() noexcept : is_open_(set_.is_open() && bell_.descriptor >= 0 && watch(bell_, POLLIN)) {}
+    /// Takes three descriptors at most. That there were none is told by accept() and add().
+    explicit basic_loop(const loop_options& options = {}) noexcept
+        : buffer_size_(options.read_buffer > 0 ? options.read_buffer : 1),
+          is_open_(set_.is_open() && bell_.descriptor >= 0 && watch(bell_, POLLIN)) {}
     basic_loop(const basic_loop&) = delete;
     basic_loop& operator=(const basic_loop&) = delete;
     /// Cuts off what is left: no Close, no on_finished. No other thread may be in wake() or stop_accepting().
@@ -404,7 +452,6 @@ private:
     friend ending serve(int, std::optional<already_upgraded>, Handler, connection_group&,
                         const server_options&, Wrap);
 
-    static constexpr std::size_t buffer_size = 256 * 1024;
     static constexpr unsigned broken = POLLERR | POLLHUP | POLLNVAL;
     static constexpr duration idle = std::chrono::seconds(1);
 
@@ -613,26 +660,21 @@ private:
 
     std::span<const detail::happening> wait(duration longest, std::span<detail::happening> room) {
         const time_point now = std::chrono::steady_clock::now();
-        time_point until = deadline_after(now, longest);
-        if (all_.begin()->first < until) until = all_.begin()->first;
-        const bool may_be_idle = buffer_ != nullptr && until - now > idle;
-        if (may_be_idle) until = deadline_after(now, idle);
-        const bool sleeps = until > now && wakes_.begin_sleep();
-        const std::size_t count = set_.wait(sleeps ? milliseconds(until, now) : 0, room);
+        if (std::exchange(buffer_was_used_, false)) buffer_until_ = deadline_after(now, idle);
+        if (buffer_until_ <= now) buffer_.reset(), buffer_until_ = no_deadline;
+        const time_point first = all_.begin()->first;
+        const time_point due = buffer_until_ < first ? buffer_until_ : first;
+        const time_point until = deadline_after(now, longest);
+        const bool sleeps = until > now && due > now && wakes_.begin_sleep();
+        const std::size_t count = set_.wait(now, sleeps ? until : now, due, room);
         wakes_.end_sleep();
-        if (sleeps && count == 0 && may_be_idle) buffer_.reset();
         return room.first(count);
-    }
-    static int milliseconds(time_point until, time_point now) noexcept {
-        if (until == no_deadline) return -1;
-        constexpr duration longest = std::chrono::minutes(1);
-        const duration left = until - now < longest ? until - now : longest;
-        return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
     }
     /// Empty: there is no memory.
     mutable_bytes buffer() noexcept {
-        if (buffer_ == nullptr) buffer_.reset(new (std::nothrow) std::byte[buffer_size]);
-        return {buffer_.get(), buffer_ == nullptr ? 0 : buffer_size};
+        if (buffer_ == nullptr) buffer_.reset(new (std::nothrow) std::byte[buffer_size_]);
+        buffer_was_used_ = buffer_ != nullptr;
+        return {buffer_.get(), buffer_ == nullptr ? 0 : buffer_size_};
     }
 
     detail::wake_list wakes_;
@@ -640,7 +682,10 @@ private:
     Set set_;
     std::set<std::pair<time_point, watched*>> all_; ///< by when they are due
     watched* gone_ = nullptr;
+    const std::size_t buffer_size_;
     std::unique_ptr<std::byte[]> buffer_;
+    bool buffer_was_used_ = false;
+    time_point buffer_until_ = no_deadline; ///< it goes then, unless it is used
     std::atomic<bool> stops_{false};
     bool stop_is_told_ = false;
     const bool is_open_; ///< the last: it needs the others

@@ -1,6 +1,6 @@
 // Written by tools/amalgamate.py from include/wsolo/adapt/posix.hpp: change it there.
 #pragma once
-// A POSIX stream socket as a transport: one sendmsg per write, partial writes kept, SIGPIPE never raised.
+// A POSIX stream socket as a transport: one system call per write, partial writes kept, SIGPIPE never raised.
 //
 // Laws of this file:
 // - The descriptor is borrowed: the server that accepted it reads it, and closes it when the connection is over.
@@ -35,18 +35,8 @@ public:
     }
 
     io_result write(std::span<const const_bytes> parts, time_point) noexcept {
-        iovec vector[max_parts];
-        std::size_t count = 0;
-        for (; count < parts.size() && count < max_parts; ++count) {
-            // sendmsg reads only; iovec has no const form
-            vector[count].iov_base = const_cast<std::byte*>(parts[count].data());
-            vector[count].iov_len = parts[count].size();
-        }
-        msghdr message{};
-        message.msg_iov = vector;
-        message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
         for (;;) {
-            const ssize_t sent = ::sendmsg(descriptor_, &message, send_flags);
+            const ssize_t sent = send(parts);
             if (sent > 0) return {io_status::ok, static_cast<std::size_t>(sent), 0};
             if (sent == 0) return {io_status::would_block, 0, 0};
             if (errno == EINTR) continue;
@@ -86,6 +76,22 @@ public:
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
 private:
+    /// One part needs no list of parts, which the system would copy and check.
+    ssize_t send(std::span<const const_bytes> parts) noexcept {
+        if (parts.size() == 1) return ::send(descriptor_, parts[0].data(), parts[0].size(), send_flags);
+        iovec vector[max_parts];
+        std::size_t count = 0;
+        for (; count < parts.size() && count < max_parts; ++count) {
+            // sendmsg reads only; iovec has no const form
+            vector[count].iov_base = const_cast<std::byte*>(parts[count].data());
+            vector[count].iov_len = parts[count].size();
+        }
+        msghdr message{};
+        message.msg_iov = vector;
+        message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
+        return ::sendmsg(descriptor_, &message, send_flags);
+    }
+
     static constexpr std::size_t max_parts = 64;
 #if defined(MSG_NOSIGNAL)
     static constexpr int send_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
