@@ -19,6 +19,8 @@ class session : public std::enable_shared_from_this<session> {
 public:
     explicit session(tcp::socket&& socket) : ws_(std::move(socket)) {
         beast::get_lowest_layer(ws_).socket().set_option(tcp::no_delay(true));
+        ws_.auto_fragment(
+            false); // as the others: a message is one frame, which the load compares byte by byte
         ws_.set_option(websocket::stream_base::timeout::suggested(beast::role_type::server));
     }
     void run() {

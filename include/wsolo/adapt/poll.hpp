@@ -377,8 +377,8 @@ private:
 // ---- the loop
 
 struct loop_options {
-    /// Bytes that one read may bring, of the one buffer that a loop has. Much of what comes at once is cheaper than little of it
-    /// often: 256 KiB take half of the time of 64 KiB where peers send 16 KiB at a time, sixteen of them.
+    /// Bytes that one read may bring: the size of the one buffer that a loop has. Peers that send much are served with fewer
+    /// system calls by a larger one. 0 is taken for 1.
     std::size_t read_buffer = std::size_t{256} * 1024;
 };
 

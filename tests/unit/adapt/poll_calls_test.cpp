@@ -8,6 +8,7 @@
 
 #include <wsolo/adapt/poll.hpp>
 
+#include <optional>
 #include <thread>
 
 #if defined(__linux__)
@@ -34,49 +35,63 @@ struct counting {
 
 long of(const call_counts& counts, call which) { return counts[static_cast<std::size_t>(which)]; }
 
+/// A loop in a thread of its own, and the only peer that it has.
+class served {
+public:
+    explicit served(const sockets::loop_options& options = {}) : loop_(options) {
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends_) == 0);
+        REQUIRE(loop_.add(ends_[0], counting{&counts}, everyone_) == errc::none);
+        peer.emplace(ends_[1]);
+    }
+    void start() {
+        turning_ = std::thread([this] { loop_.run(); });
+        peer->shake_hands();
+    }
+    void end() {
+        peer->close_in_order();
+        peer->hang_up();
+        turning_.join();
+    }
+
+    call_counts counts{};
+    std::optional<client> peer;
+
+private:
+    wsolo::connection_group everyone_;
+    sockets::loop loop_;
+    int ends_[2] = {-1, -1};
+    std::thread turning_;
+};
+
 } // namespace
 
 TEST_CASE("one message at a time is three system calls: to wait, to read, to write", "[adapt][poll]") {
-    wsolo::connection_group everyone;
-    sockets::loop loop;
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-    call_counts counts{};
-    REQUIRE(loop.add(ends[0], counting{&counts}, everyone) == errc::none);
-    client peer(ends[1]);
-    std::thread turning([&] { loop.run(); });
-    peer.shake_hands();
+    served it;
+    it.start();
+    const client& peer = *it.peer;
     peer.check_echo("start");
     constexpr int rounds = 200;
     const auto began = steady::now();
     for (int round = 1; round < rounds; ++round) peer.check_echo("hello");
     peer.check_echo("stop!");
     const std::chrono::duration<double> took = steady::now() - began;
-    peer.close_in_order();
-    peer.hang_up();
-    turning.join();
+    it.end();
 
     // The timer of what is due comes too early once a second at most, and is set again.
     const long early = static_cast<long>(took.count()) + 2;
-    CHECK(of(counts, call::recv) == rounds);
-    CHECK(of(counts, call::send) == rounds); // the first one's, and not the last one's
-    CHECK(of(counts, call::epoll_wait) >= rounds);
-    CHECK(of(counts, call::epoll_wait) <= rounds + early);
-    CHECK(of(counts, call::timerfd_settime) <= early);
+    CHECK(of(it.counts, call::recv) == rounds);
+    CHECK(of(it.counts, call::send) == rounds); // the first one's, and not the last one's
+    CHECK(of(it.counts, call::epoll_wait) >= rounds);
+    CHECK(of(it.counts, call::epoll_wait) <= rounds + early);
+    CHECK(of(it.counts, call::timerfd_settime) <= early);
     for (const call none : {call::epoll_ctl, call::sendmsg, call::read, call::write})
-        CHECK(of(counts, none) == 0);
+        CHECK(of(it.counts, none) == 0);
 }
 
 TEST_CASE("sixteen messages that come at once are read at once and answered at once", "[adapt][poll]") {
-    wsolo::connection_group everyone;
-    sockets::loop loop;
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-    call_counts counts{};
-    REQUIRE(loop.add(ends[0], counting{&counts}, everyone) == errc::none);
-    client peer(ends[1]);
-    std::thread turning([&] { loop.run(); });
-    peer.shake_hands();
+    served it;
+    it.start();
+    const client& peer = *it.peer;
     std::string all, echoes;
     for (int i = 0; i < 16; ++i) {
         all += client::text("many");
@@ -86,25 +101,18 @@ TEST_CASE("sixteen messages that come at once are read at once and answered at o
     peer.say(all);
     CHECK(peer.hear(echoes.size()) == echoes);
     peer.check_echo("stop!");
-    peer.close_in_order();
-    peer.hang_up();
-    turning.join();
-    CHECK(of(counts, call::recv) == 2);
-    CHECK(of(counts, call::send) + of(counts, call::sendmsg) == 2);
+    it.end();
+    CHECK(of(it.counts, call::recv) == 2);
+    CHECK(of(it.counts, call::send) + of(it.counts, call::sendmsg) == 2);
 }
 
 #if WSOLO_TEST_COUNTS_HEAP
 TEST_CASE("after an idle second a loop has no read buffer", "[adapt][poll]") {
     constexpr long size = 8 * 1024 * 1024;
-    wsolo::connection_group everyone;
-    sockets::loop loop({.read_buffer = static_cast<std::size_t>(size)});
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-    REQUIRE(loop.add(ends[0], counting{nullptr}, everyone) == errc::none);
-    client peer(ends[1]);
+    served it({.read_buffer = static_cast<std::size_t>(size)});
     const long before = support::heap_now().bytes;
-    std::thread turning([&] { loop.run(); });
-    peer.shake_hands();
+    it.start();
+    const client& peer = *it.peer;
     CHECK(support::heap_now().bytes - before >= size);
     std::this_thread::sleep_for(300ms); // the timer that the first read set comes too early
     peer.check_echo("later");
@@ -115,9 +123,7 @@ TEST_CASE("after an idle second a loop has no read buffer", "[adapt][poll]") {
     CHECK(steady::now() - began >= 900ms); // it is not taken anew for each read
     peer.check_echo("again");
     CHECK(support::heap_now().bytes - before >= size);
-    peer.close_in_order();
-    peer.hang_up();
-    turning.join();
+    it.end();
 }
 #endif
 
