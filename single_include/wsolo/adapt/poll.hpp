@@ -1,4 +1,5 @@
 // Written by tools/amalgamate.py from include/wsolo/adapt/poll.hpp: change it there.
+// SPDX-License-Identifier: MIT
 #pragma once
 // Sockets and nothing else: one thread with many of them (epoll on Linux, poll elsewhere), or a thread for each.
 //
@@ -13,14 +14,15 @@
 //     const wsolo::ending how = wsolo::adapt::poll::serve(fd, chat{}, everyone);   // in a thread of its own
 //
 // Laws of this file:
-// - A loop is one thread's, the one that calls run() or turn(): every handler runs in it. wake() and stop_accepting() are any
-//   thread's, as are a group's functions, and what an endpoint's handle() gives.
+// - A loop is one thread's, the one that calls run() or turn(): every hook runs in it, and every handler, unless `work` has
+//   others do that. wake() and stop_accepting() are any thread's, as are a group's functions, and what an endpoint's handle()
+//   gives.
 // - A connection joins its group when it is open; once the group closes, a request is answered by 503. A handler that throws ends
 //   its own connection.
-// - Each connection is looked at for what it wants and no more; one that wants neither to read nor to write is taken out of the
-//   set, which would tell hang-ups unasked. None is destroyed inside its own callback.
+// - A descriptor is watched for what its connection wants. One that wants neither to read nor to write is not in the set, because
+//   epoll reports hang-ups always. No connection is destroyed inside its own callback.
 // - Running out of descriptors refuses the newest connection and nothing else: a spare one is given up for a moment to take it
-//   and close it. Left in the backlog it would make the loop spin.
+//   and close it. Left in the backlog it would make the loop spin. After any other error of accept() the listener pauses.
 // - The read buffer belongs to the loop: an idle connection has none, and after an idle second a loop has none either.
 // - A turn makes no system call that nothing needs: one to wait, one for each read, one for each write. A deadline that moves later
 //   costs none: the timer that is set comes too early once, and is set again.
@@ -51,9 +53,10 @@ namespace wsolo::inline WSOLO_ABI::adapt::poll {
 
 enum class read_status : std::uint8_t { some, end, not_now, failed };
 
+/// What one read brought; `size` counts where the status is `some`.
 struct read_result {
-    read_status status = read_status::not_now;
-    std::size_t size = 0;
+    read_status status = read_status::not_now; ///< what came of it
+    std::size_t size = 0;                      ///< bytes read
 };
 
 /// A byte stream over one descriptor, which it does not own. Everything belongs to the loop's thread. It stays where it is made,
@@ -67,11 +70,13 @@ concept stream = requires(T& s, const T& asked, mutable_bytes into) {
     { asked.write_needs() } noexcept -> std::same_as<unsigned>;
     /// Bytes that were read from the descriptor, and not handed out yet: nothing tells that they are there.
     { asked.has_read_ahead() } noexcept -> std::same_as<bool>;
-    /// It took something, or was told to end its output, and the descriptor had no room: flush() when write_needs() is there.
+    /// It has taken something, or has been asked to end its output, and the descriptor had no room: flush() when write_needs()
+    /// is there.
     { asked.has_unwritten() } noexcept -> std::same_as<bool>;
     { s.flush() } noexcept;
 };
 
+/// A socket as it is, without TLS: the default stream. Borrows the descriptor.
 class plain_stream {
 public:
     explicit plain_stream(int descriptor) noexcept : descriptor_(descriptor) {}
@@ -107,6 +112,12 @@ struct already_upgraded {
     mutable_bytes leftover; ///< what it read after the request; needed only during the call
 };
 
+/// Who came to a listener, for its handler's factory.
+struct arrival {
+    int descriptor = -1;        ///< to look at
+    sockaddr_storage address{}; ///< the peer's, as accept() told it
+};
+
 // ---- what a loop waits with
 
 namespace detail {
@@ -134,7 +145,7 @@ class wake_list;
 
 using adapt::detail::link;
 
-/// What a loop knows of a descriptor. As a link it has its place in the list of those that are owed a turn.
+/// What a loop knows of a descriptor. As a link it is in the list of those that are owed a turn.
 class watched : public link {
 public:
     watched(int number, wake_list& wakes) noexcept : descriptor(number), wakes_(wakes) {}
@@ -262,6 +273,7 @@ inline watched::~watched() { wakes_.forget(*this); } // the last that called for
 /// poll(): everywhere. O(descriptors) a wait.
 class poll_set {
 public:
+    /// False: the system denied it a descriptor.
     [[nodiscard]] bool is_open() const noexcept { return true; }
     /// From `which.interest`, what it is watched for, to `interest`. False: no memory.
     [[nodiscard]] bool change(detail::watched& which, unsigned interest) noexcept {
@@ -315,7 +327,9 @@ public:
         event.events = EPOLLIN | EPOLLET; // it is never read: each time that it is set is an edge of its own
         static_cast<void>(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event));
     }
+    /// False: the system denied it a descriptor.
     [[nodiscard]] bool is_open() const noexcept { return epoll_.get() >= 0 && timer_.get() >= 0; }
+    /// Watches for exactly `interest` (POLLIN, POLLOUT; 0: takes it out). False: the system refused.
     [[nodiscard]] bool change(detail::watched& which, unsigned interest) noexcept {
         epoll_event event{};
         event.events = interest;
@@ -325,6 +339,7 @@ public:
                                                   : EPOLL_CTL_MOD;
         return ::epoll_ctl(epoll_.get(), operation, which.descriptor, &event) == 0;
     }
+    /// Waits until `until`, or something happens; `due` is what the timer is set for. How many of `room` are filled.
     [[nodiscard]] std::size_t wait(time_point now, time_point until, time_point due,
                                    std::span<detail::happening> room) noexcept {
         epoll_event found[128];
@@ -375,10 +390,10 @@ class basic_loop {
     using watched = detail::watched;
 
 public:
-    /// Takes three descriptors at most. That there were none is told by accept() and add().
+    /// Takes three descriptors at most. Without them accept() and add() answer out_of_memory.
     explicit basic_loop(const loop_options& options = {}) noexcept
         : buffer_size_(options.read_buffer > 0 ? options.read_buffer : 1),
-          is_open_(set_.is_open() && bell_.descriptor >= 0 && watch(bell_, POLLIN)) {}
+          is_open_(set_.is_open() && waker_.descriptor >= 0 && watch(waker_, POLLIN)) {}
     basic_loop(const basic_loop&) = delete;
     basic_loop& operator=(const basic_loop&) = delete;
     /// Cuts off what is left: no Close, no on_finished. No other thread may be in wake() or stop_accepting().
@@ -387,15 +402,16 @@ public:
         bury();
     }
 
-    /// Serves each connection that comes to `listening`, with a handler that `make` makes. The descriptor is the loop's from now
-    /// on, whatever the answer. `everyone`, and what `wrap` knows, must outlive the loop. Errors: closed after
-    /// stop_accepting(); out_of_memory, of descriptors too.
-    template <class Make, class Wrap = plain>
+    /// Serves each connection that comes to `listening`, with a handler that `make` makes: make(), or
+    /// make(const arrival&). The descriptor is the loop's from now on, whatever the answer. `everyone`, and what `wrap` and
+    /// `work` know, must outlive the loop. With `work`, an endpoint's hook, messages are handled in other threads. Errors:
+    /// closed after stop_accepting(); out_of_memory, of descriptors too.
+    template <class Make, class Wrap = plain, class Work = in_the_loop>
     [[nodiscard]] errc accept(int listening, connection_group& everyone, Make make,
-                              const server_options& options = {}, Wrap wrap = {}) {
+                              const server_options& options = {}, Wrap wrap = {}, Work work = {}) {
         owned_descriptor owned(listening);
-        auto* const fresh = new (std::nothrow)
-            door<Make, Wrap>(*this, std::move(owned), everyone, std::move(make), options, std::move(wrap));
+        auto* const fresh = new (std::nothrow) listener<Make, Wrap, Work>(
+            *this, std::move(owned), everyone, std::move(make), options, std::move(wrap), std::move(work));
         const errc answer = enter(fresh);
         if (answer != errc::none || fresh->interest != 0) return answer;
         if (fresh->is_gone) return errc::closed;
@@ -404,11 +420,11 @@ public:
     }
 
     /// Serves a connected socket, from its request on. As accept() otherwise.
-    template <class Handler, class Wrap = plain>
+    template <class Handler, class Wrap = plain, class Work = in_the_loop>
     [[nodiscard]] errc add(int connected, Handler handler, connection_group& everyone,
-                           const server_options& options = {}, Wrap wrap = {}) {
+                           const server_options& options = {}, Wrap wrap = {}, Work work = {}) {
         owned_descriptor owned(connected);
-        return add(connected, std::move(owned), std::move(handler), everyone, options, wrap, nullptr);
+        return add(connected, std::move(owned), std::move(handler), everyone, options, wrap, work, nullptr);
     }
 
     /// Turns until nothing is left: no listener, no connection.
@@ -455,9 +471,9 @@ private:
     static constexpr unsigned broken = POLLERR | POLLHUP | POLLNVAL;
     static constexpr duration idle = std::chrono::seconds(1);
 
-    class bell final : public watched {
+    class waker final : public watched {
     public:
-        explicit bell(detail::wake_list& wakes) noexcept
+        explicit waker(detail::wake_list& wakes) noexcept
             : watched(wakes.descriptor(), wakes), wakes_(wakes) {}
         void on_events(unsigned) override { wakes_.clear(); }
         void on_turn() override {}
@@ -474,20 +490,21 @@ private:
         bool operator()() const noexcept { return wakes->call(*whose), true; }
     };
 
-    template <class Handler, class Stream>
+    template <class Handler, class Stream, class Work>
     class peer final : public watched {
         using transport = decltype(std::declval<Stream&>().writing_end());
 
     public:
         template <class Wrap>
         peer(basic_loop& loop, int number, owned_descriptor owned, Handler&& handler,
-             connection_group& everyone, const server_options& options, Wrap& wrap, ending* report)
+             connection_group& everyone, const server_options& options, Wrap& wrap, const Work& work,
+             ending* report)
             : watched(number, loop.wakes_),
               loop_(loop),
               owned_(std::move(owned)),
               report_(report),
               stream_(wrap(number)),
-              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this}, std::move(handler), options) {
+              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this}, std::move(handler), options, work) {
             if (ws_.join(everyone) != errc::none) wants_ = ws_.close(); // it closes
         }
 
@@ -532,19 +549,19 @@ private:
         ending* report_;
         Stream stream_;
         endpoint_wants wants_;
-        server_connection<transport, wake_hook, Handler> ws_;
+        server_connection<transport, wake_hook, Handler, Work> ws_;
     };
 
-    template <class Handler, class Wrap>
+    template <class Handler, class Wrap, class Work>
     errc add(int number, owned_descriptor owned, Handler handler, connection_group& everyone,
-             const server_options& options, Wrap& wrap, ending* report,
+             const server_options& options, Wrap& wrap, const Work& work, ending* report,
              std::optional<already_upgraded> upgraded = std::nullopt) {
         using stream_type = decltype(wrap(number));
         static_assert(stream<stream_type>);
         const int on = 1; // the writer gathers frames itself; Nagle would only delay the last one
         ::setsockopt(number, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        auto* const fresh = new (std::nothrow) peer<Handler, stream_type>(
-            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, report);
+        auto* const fresh = new (std::nothrow) peer<Handler, stream_type, Work>(
+            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, work, report);
         const errc answer = enter(fresh);
         if (answer == errc::none && upgraded && !fresh->is_gone) fresh->take_upgraded(upgraded->leftover);
         return answer;
@@ -552,65 +569,84 @@ private:
 
     // ---- a listener
 
-    template <class Make, class Wrap>
-    class door final : public watched {
+    template <class Make, class Wrap, class Work>
+    class listener final : public watched {
     public:
-        door(basic_loop& loop, owned_descriptor listening, connection_group& everyone, Make make,
-             const server_options& options, Wrap wrap)
+        listener(basic_loop& loop, owned_descriptor listening, connection_group& everyone, Make make,
+             const server_options& options, Wrap wrap, Work work)
             : watched(listening.get(), loop.wakes_),
               loop_(loop),
               listening_(std::move(listening)),
               everyone_(everyone),
               make_(std::move(make)),
               options_(options),
-              wrap_(std::move(wrap)) {
+              wrap_(std::move(wrap)),
+              work_(std::move(work)) {
             ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
         }
 
         void on_events(unsigned) override {
             for (int left = 64; left > 0; --left) {
-                owned_descriptor fresh = take_one();
+                arrival who;
+                owned_descriptor fresh = take_one(who);
                 if (fresh.get() >= 0) {
                     static_cast<void>(wsolo::detail::call_hook([&] { // a handler may fail to be made
-                        auto handler = make_();
-                        const int number = fresh.get();
-                        static_cast<void>(loop_.add(number, std::move(fresh), std::move(handler), everyone_,
-                                                    options_, wrap_, nullptr));
+                        auto handler = handler_for(who);
+                        static_cast<void>(loop_.add(who.descriptor, std::move(fresh), std::move(handler),
+                                                    everyone_, options_, wrap_, work_, nullptr));
                     }));
                 } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
                     return;
-                } else if (errno != ECONNABORTED && errno != EINTR && errno != EPROTO && !refuse_one()) {
-                    static_cast<void>(loop_.watch(*this, 0)); // a pause
-                    return loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
+                } else if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) {
+                    continue; // that one is gone, and the next one may be there
+                } else if (!is_shortage(errno) || !refuse_one()) {
+                    return rest();
                 }
             }
         }
         void on_turn() override {
             if (loop_.stop_is_told_) return loop_.retire(*this);
-            if (!loop_.watch(*this, POLLIN))
-                loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
+            if (!loop_.watch(*this, POLLIN)) rest();
         }
 
     private:
         static constexpr duration pause = std::chrono::milliseconds(100);
 
+        auto handler_for([[maybe_unused]] const arrival& who) {
+            if constexpr (std::invocable<Make&, const arrival&>) {
+                return make_(who);
+            } else {
+                return make_();
+            }
+        }
         static owned_descriptor open_spare() noexcept {
             return owned_descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
         }
         /// Negative: errno says why.
-        owned_descriptor take_one() noexcept {
+        owned_descriptor take_one(arrival& who) noexcept {
+            auto* const address = reinterpret_cast<sockaddr*>(&who.address);
+            socklen_t size = sizeof who.address;
 #if defined(__linux__)
-            return owned_descriptor(::accept4(descriptor, nullptr, nullptr, SOCK_CLOEXEC));
+            who.descriptor = ::accept4(descriptor, address, &size, SOCK_CLOEXEC);
 #else
-            owned_descriptor fresh(::accept(descriptor, nullptr, nullptr));
-            if (fresh.get() >= 0) ::fcntl(fresh.get(), F_SETFD, FD_CLOEXEC);
-            return fresh;
+            who.descriptor = ::accept(descriptor, address, &size);
+            if (who.descriptor >= 0) ::fcntl(who.descriptor, F_SETFD, FD_CLOEXEC);
 #endif
+            return owned_descriptor(who.descriptor);
+        }
+        /// Those that connect wait in the backlog.
+        void rest() noexcept {
+            static_cast<void>(loop_.watch(*this, 0));
+            loop_.call_at(*this, deadline_after(std::chrono::steady_clock::now(), pause));
+        }
+        static bool is_shortage(int error) noexcept {
+            return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
         }
         /// No descriptor or memory for it: takes it with the spare one, and closes it.
         bool refuse_one() noexcept {
             spare_.close();
-            const bool took_one = take_one().get() >= 0;
+            arrival who;
+            const bool took_one = take_one(who).get() >= 0;
             spare_ = open_spare();
             return took_one;
         }
@@ -622,6 +658,7 @@ private:
         Make make_;
         const server_options options_;
         Wrap wrap_;
+        [[no_unique_address]] Work work_;
     };
 
     // ---- all of them
@@ -643,9 +680,9 @@ private:
     }
     void call_at(watched& which, time_point at) noexcept {
         if (which.due == at) return;
-        auto place = all_.extract({which.due, &which}); // so that no memory is needed
-        place.value().first = which.due = at;
-        all_.insert(std::move(place));
+        auto node = all_.extract({which.due, &which}); // so that no memory is needed
+        node.value().first = which.due = at;
+        all_.insert(std::move(node));
     }
     /// Destroyed at the turn's end, because it may be in a call of its own.
     void retire(watched& which) noexcept {
@@ -678,7 +715,7 @@ private:
     }
 
     detail::wake_list wakes_;
-    bell bell_{wakes_};
+    waker waker_{wakes_};
     Set set_;
     std::set<std::pair<time_point, watched*>> all_; ///< by when they are due
     watched* gone_ = nullptr;
@@ -707,8 +744,8 @@ ending serve(int connected, std::optional<already_upgraded> upgraded, Handler ha
     basic_loop<poll_set> alone;
     ending how;
     using none = wsolo::adapt::poll::detail::owned_descriptor; // it is borrowed
-    const errc refused =
-        alone.add(connected, none(), std::move(handler), everyone, options, wrap, &how, upgraded);
+    const errc refused = alone.add(connected, none(), std::move(handler), everyone, options, wrap,
+                                   in_the_loop{}, &how, upgraded);
     if (refused != errc::none) how.reason = refused;
     alone.run();
     return how;
