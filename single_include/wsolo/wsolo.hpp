@@ -16290,12 +16290,10 @@ private:
         is_blocked_ = !ends_later && left.status == pump_status::blocked;
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if constexpr (ends_later) bound_cancelled(left.status == pump_status::blocked, now);
+        writer_is_over_ = left.status == pump_status::finished;
         give_room();
         tell_room();
-        if (left.status != pump_status::finished) return;
-        writer_is_over_ = true;
-        is_blocked_ = false;
-        write_deadline_ = no_deadline;
+        if (!writer_is_over_) return;
         const drain_report report = out_.report();
         taken_.start(out_.connection().taken(), now);
         if (const end_of_write how = end_as(report); how == end_of_write::aborted) {
@@ -16304,10 +16302,8 @@ private:
             end_.on_output_over(how == end_of_write::drained, now);
         }
         ending_.blame(report.reason);
-        give_room();
     }
-    /// To messages that are held back for unsent replies.
-    void give_room() {
+    void give_room() { // to messages that unsent replies hold back
         if (writer_is_over_ || out_.queued_frames() == 0) replies_.clear();
         if (!replies_.take_room()) return;
         const in_the_turn inside(*this);
