@@ -12,13 +12,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
-
-/// A name, and where the value after it goes. A bool becomes true by the name alone; a time is in milliseconds.
-struct option {
-    std::string_view name;
-    std::variant<bool*, std::uint16_t*, std::uint32_t*, std::size_t*, std::chrono::milliseconds*> into;
-};
 
 // Takes the value of an option, if it has one, from what is left.
 inline bool take_value(std::span<char*>&, bool& into) { return into = true; }
@@ -36,15 +29,26 @@ inline bool take_value(std::span<char*>& left, std::chrono::milliseconds& into) 
     return is_taken;
 }
 
+/// A name, and where the value after it goes. A bool becomes true by the name alone; a time is in milliseconds.
+struct option {
+    template <class T>
+    option(const char* called, T* to)
+        : name(called),
+          into(to),
+          take([](std::span<char*>& left, void* at) { return take_value(left, *static_cast<T*>(at)); }) {}
+
+    std::string_view name;
+    void* into;
+    bool (*take)(std::span<char*>& left, void* into);
+};
+
 /// False: there was one that is not `known`, or has no fitting value, and the names were printed.
 inline bool read_options(int count, char** given, std::initializer_list<option> known) {
     std::span<char*> left(given, static_cast<std::size_t>(count));
     for (left = left.subspan(1); !left.empty();) {
         const auto* const found = std::ranges::find(known, left.front(), &option::name);
         left = left.subspan(1);
-        if (found != known.end() &&
-            std::visit([&](auto* into) { return take_value(left, *into); }, found->into))
-            continue;
+        if (found != known.end() && found->take(left, found->into)) continue;
         std::fputs("options:", stderr);
         for (const option& each : known) std::fprintf(stderr, " %s", each.name.data());
         std::fputc('\n', stderr);

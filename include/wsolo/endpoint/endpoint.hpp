@@ -616,13 +616,11 @@ private:
         is_blocked_ = !ends_later && left.status == pump_status::blocked;
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if constexpr (ends_later) bound_cancelled(left.status == pump_status::blocked, now);
+        writer_is_over_ = left.status == pump_status::finished;
         // Where other threads send replies what is idle now may not be.
-        give_room(handles_here && left.status == pump_status::idle);
+        give_room(writer_is_over_ || (handles_here && left.status == pump_status::idle));
         tell_room();
-        if (left.status != pump_status::finished) return;
-        writer_is_over_ = true;
-        is_blocked_ = false;
-        write_deadline_ = no_deadline;
+        if (!writer_is_over_) return;
         const drain_report report = out_.report();
         taken_.start(out_.connection().taken(), now);
         if (const end_of_write how = end_as(report); how == end_of_write::aborted) {
@@ -631,10 +629,8 @@ private:
             end_.on_output_over(how == end_of_write::drained, now);
         }
         ending_.blame(report.reason);
-        give_room(true);
     }
-    /// To messages that are held back for unsent replies.
-    void give_room(bool is_idle) {
+    void give_room(bool is_idle) { // to messages that unsent replies hold back
         if (is_idle || out_.queued_frames() == 0) replies_.clear();
         if (!replies_.take_room()) return;
         const in_the_turn inside(*this);
