@@ -41,7 +41,7 @@ class stream {
 
 public:
     /// `wake_session`: any thread calls it; the session's thread then calls turn().
-    stream(nghttp2_session* in, std::int32_t id, std::function<void()> ring, const chat& handler)
+    stream(nghttp2_session* in, std::int32_t id, std::function<void()> wake_session, const chat& handler)
         : session_(in),
           id_(id),
           wake_session_(std::move(wake_session)),
