@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // wsolo 0.1.0: every room in one header; adapt/ and testing/ lie beside it.
 // Written by tools/amalgamate.py from include/wsolo: change it there.
 //
@@ -27,10 +28,10 @@
 #error "wsolo needs C++20 (-std=c++20)"
 #include <wsolo_needs_cxx20> // does not exist: compilers stop here, before hundreds of errors that say nothing
 #endif
-#if defined(WSOLO_VERSION_MAJOR) && !defined(WSOLO_SINGLE_HEADER)
+#if defined(WSOLO_VERSION_MAJOR) && !defined(WSOLO_SINGLE_HEADER) && !defined(WSOLO_SINGLE_CODEC)
 #error "wsolo: this translation unit already has wsolo's separate headers; use those or the single header, not both"
 #endif
-#if defined(WSOLO_SINGLE_HEADER) && \
+#if (defined(WSOLO_SINGLE_HEADER) || defined(WSOLO_SINGLE_CODEC)) && \
     (WSOLO_VERSION_MAJOR != 0 || WSOLO_VERSION_MINOR != 1 || WSOLO_VERSION_PATCH != 0)
 #error "wsolo: two versions of the single header in one translation unit; remove the include of one of them"
 #endif
@@ -41,9 +42,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
-#include <chrono>
 #include <concepts>
-#include <condition_variable>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -51,18 +50,18 @@
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
+#include <iosfwd>
 #include <limits>
-#include <memory>
-#include <mutex>
 #include <new>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <version>
+
+#ifndef WSOLO_SINGLE_CODEC
 
 // ---- wsolo/version.hpp
 // The one place that holds the version. CMake, Conan, the single header and the inline namespace read it
@@ -79,7 +78,7 @@
 // Laws of this file:
 // - Everything that changes generated code is part of the inline namespace's name, so that two translation
 //   units (or two vendored copies) with different settings link together and never share a function.
-// - A caller's bug meets WSOLO_ASSERT with a sentence that names the mistake; bad input from a peer never
+// - A caller's mistake fails a WSOLO_ASSERT, with a sentence that names it; bad input from a peer never
 // does.
 
 #if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
@@ -170,7 +169,7 @@ namespace detail {
 // Words for bytes: the span types, network byte order, and the step between text and bytes.
 //
 // Laws of this file:
-// - A span is a view: it owns nothing, and whoever hands one out says how long it lives.
+// - A span is a view: it owns nothing, and the function that hands one out says how long it lives.
 // - Words are read and written by shifts or memcpy, never through a cast pointer.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -224,6 +223,10 @@ constexpr void store_be64(std::byte* to, std::uint64_t value) noexcept {
 
 namespace wsolo::inline WSOLO_ABI {
 
+namespace detail {
+struct byte_buffer_access;
+}
+
 /// Owns its bytes; movable, not copyable. Not thread-safe. Nothing here throws.
 class byte_buffer {
 public:
@@ -247,6 +250,7 @@ public:
         std::swap(capacity_, other.capacity_);
     }
 
+    /// The bytes, and how many there are, and fit, before it grows. A pointer is good until the buffer grows or is moved from.
     [[nodiscard]] std::byte* data() noexcept { return data_; }
     [[nodiscard]] const std::byte* data() const noexcept { return data_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -286,7 +290,7 @@ public:
         return tail;
     }
 
-    /// Copies `bytes` behind the contents. False when there is no memory; the contents stay.
+    /// Copies `bytes` to the end of the contents. False when there is no memory; the contents stay.
     [[nodiscard]] bool append(const_bytes bytes) noexcept {
         if (bytes.empty()) return true;
         std::byte* tail = extend(bytes.size());
@@ -311,6 +315,8 @@ public:
     }
 
 private:
+    friend struct detail::byte_buffer_access;
+
     bool grow(std::size_t count) noexcept {
         if (count > max_size - size_) return false;
         const std::size_t needed = size_ + count;
@@ -327,6 +333,20 @@ private:
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
 };
+
+namespace detail {
+
+struct byte_buffer_access {
+    /// A buffer of bytes that stay another's: it must be neither changed nor destroyed.
+    [[nodiscard]] static byte_buffer alias(const_bytes bytes) noexcept {
+        byte_buffer made;
+        made.data_ = const_cast<std::byte*>(bytes.data());
+        made.size_ = made.capacity_ = bytes.size();
+        return made;
+    }
+};
+
+} // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -378,7 +398,7 @@ enum class vector_unit : std::uint8_t { baseline, ssse3, avx2, avx512 };
 //
 // Laws of this file:
 // - A pure function of key and counter, constant in time: no branch and no index depends on the key.
-// - The nonce is zero: whoever calls uses each key for one run of counters only.
+// - The nonce is zero: the caller uses each key for one run of counters only.
 // - Every width writes the same bytes in the same order, so that a seed replays the same on every CPU.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -644,10 +664,12 @@ enum class error_kind : std::uint8_t {
 /// What is known of an errc. `close_status` is the status code to send in a Close frame (RFC 6455 §7.4.1), 0
 /// where no Close frame can or need be sent. The strings are literals.
 struct error_info {
+    /// Its name in the code, a sentence for a log, and the section of the RFC that it is about; views of static memory.
     errc code = errc::none;
     std::string_view name;
     std::string_view text;
     std::string_view section;
+    /// Which side broke the rule, what kind of code it is, and the Close that answers it (0: none).
     blame who = blame::nobody;
     error_kind kind = error_kind::none;
     std::uint16_t close_status = 0;
@@ -901,41 +923,6 @@ static_assert(error_table_is_in_order(), "give every errc its row, in the order 
 
 } // namespace wsolo::inline WSOLO_ABI
 
-// ---- wsolo/core/error_category.hpp
-// errc as a std::error_code: for callers whose errors already travel that way.
-
-namespace wsolo::inline WSOLO_ABI {
-
-namespace detail {
-
-class error_category_type final : public std::error_category {
-public:
-    [[nodiscard]] const char* name() const noexcept override { return "wsolo"; }
-    [[nodiscard]] std::string message(int value) const override {
-        const bool known = value >= 0 && value <= static_cast<int>(errc::would_deadlock);
-        return std::string(known ? to_string(static_cast<errc>(value))
-                                 : std::string_view("unknown wsolo error"));
-    }
-};
-
-} // namespace detail
-
-/// The category of every errc. One object for the whole process (per version and configuration).
-[[nodiscard]] inline const std::error_category& error_category() noexcept {
-    static const detail::error_category_type category;
-    return category;
-}
-
-/// Found by argument-dependent lookup: `std::error_code code = wsolo::errc::closed;`.
-[[nodiscard]] inline std::error_code make_error_code(errc code) noexcept {
-    return {static_cast<int>(code), error_category()};
-}
-
-} // namespace wsolo::inline WSOLO_ABI
-
-template <>
-struct std::is_error_code_enum<wsolo::errc> : std::true_type {};
-
 // ---- wsolo/core/limit.hpp
 // What a zero means for every limit, quantum and timeout of wsolo: none. (Of a timeout: bound_of in core/time.hpp.) And the
 // one default that two sides must agree on.
@@ -969,6 +956,7 @@ public:
         WSOLO_ASSERT(error != errc::none, "a result without a value needs an error");
     }
 
+    /// Whether there is a value; error() is none then.
     [[nodiscard]] constexpr bool has_value() const noexcept { return error_ == errc::none; }
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return has_value(); }
 
@@ -1005,7 +993,7 @@ private:
 // so the provided source is a ChaCha20 generator seeded by the system, and there is no weaker default.
 //
 // Laws of this file:
-// - Randomness is an argument: whoever masks is handed a key source.
+// - Randomness is an argument: the code that masks is handed a key source.
 // - A block of keystream is used once and wiped as it is handed out; the generator's key is replaced at every
 //   refill, so that a later look at the memory does not reveal earlier keys ("fast key erasure").
 // - After fork() parent and child hold the same state: the child calls reseed(), or makes a source of its
@@ -1025,6 +1013,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// The four bytes that a client's payload is XORed with, in wire order (RFC 6455 §5.3).
 struct masking_key {
+    /// In the order of the wire (RFC 6455 §5.3).
     std::array<std::byte, 4> bytes{};
     friend constexpr bool operator==(const masking_key&, const masking_key&) noexcept = default;
 };
@@ -1035,11 +1024,12 @@ concept key_source = requires(Source& source) {
     { source.next_key() } noexcept -> std::same_as<masking_key>;
 };
 
-/// A key source with a single key in it, for a single frame: whoever draws the key and whoever masks with it
+/// A key source with a single key in it, for a single frame: the thread that draws the key and the one that masks with it
 /// need not be the same.
 class one_key {
 public:
     explicit one_key(masking_key key) noexcept : key_(key) {}
+    /// The key, each time.
     [[nodiscard]] masking_key next_key() const noexcept { return key_; }
 
 private:
@@ -1115,6 +1105,7 @@ public:
         return error;
     }
 
+    /// The next four bytes of the stream, as a key. O(1), a few nanoseconds.
     [[nodiscard]] masking_key next_key() noexcept {
         masking_key key;
         if (buffer_.size() - used_ >= sizeof key) [[likely]] { // fill() in two moves
@@ -1180,7 +1171,7 @@ private:
 
 // ---- wsolo/core/role.hpp
 // The two ends of a connection. A frame's masking depends on who sends it, so the role is a template argument
-// wherever bytes are made or judged: a server that masks does not compile into existence.
+// wherever bytes are made or judged: a server that masks does not compile.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -1197,6 +1188,8 @@ enum class role : std::uint8_t { server, client };
 
 } // namespace wsolo::inline WSOLO_ABI
 
+#endif // WSOLO_SINGLE_CODEC
+
 // ---- wsolo/core/side.hpp
 // Which side of a connection an object is, as one policy for reader, writer and endpoint: the role, and with a client's the
 // key source that it masks with.
@@ -1211,6 +1204,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// A server: what it sends goes out as it is. Empty.
 class server_side {
 public:
+    /// Which of the two it is.
     static constexpr role self = role::server;
 
     /// Calls use(), and returns its result: encode_frame<self> and the like take no key source of a server.
@@ -1230,6 +1224,7 @@ class client_side {
                   "a client's frames are masked: give it a key source (core/random.hpp)");
 
 public:
+    /// Which of the two it is.
     static constexpr role self = role::client;
 
     client_side()
@@ -1264,6 +1259,14 @@ using default_side = std::conditional_t<Self == role::server, server_side, clien
 // - Every deadline is a point of the steady clock: the wall clock may jump.
 // - Arithmetic saturates: a deadline beyond the clock's end is no deadline.
 // - Nothing here reads a clock.
+// - Programs that use calendars, or print time, include <chrono> themselves.
+
+// <chrono>'s durations and clocks alone: libstdc++'s whole header brings <format>, ten times the rest of this room.
+#if defined(__GLIBCXX__) && __has_include(<bits/chrono.h>)
+#include <bits/chrono.h>
+#else
+#include <chrono>
+#endif
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -1329,6 +1332,8 @@ private:
 } // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI
+
+#ifndef WSOLO_SINGLE_CODEC
 
 // ---- wsolo/text/detail/utf8_tables.hpp
 // The tables of the vectorized validator: John Keiser, Daniel Lemire, "Validating UTF-8 In Less Than One
@@ -1543,7 +1548,7 @@ enum class utf8_state : std::uint8_t {
     failed,
 };
 
-/// The range of the byte that a state waits for, and the state behind it.
+/// The range of the byte that a state waits for, and the state after it.
 struct utf8_expectation {
     std::uint8_t low = 1; // empty range: nothing fits
     std::uint8_t high = 0;
@@ -1562,7 +1567,7 @@ inline constexpr utf8_expectation utf8_expectations[] = {
     {},
 };
 
-/// The state behind a code point's first byte (RFC 3629 §4).
+/// The state after a code point's first byte (RFC 3629 §4).
 [[nodiscard]] constexpr utf8_state utf8_after_lead(std::uint8_t lead) noexcept {
     if (lead < 0x80) return utf8_state::boundary;
     if (lead < 0xC2) return utf8_state::failed; // a continuation byte, or an overlong two-byte form
@@ -1594,7 +1599,7 @@ inline constexpr utf8_expectation utf8_expectations[] = {
     return done;
 }
 
-/// Runs the automaton over `bytes` from `state` and leaves the state behind them there. Returns how many
+/// Runs the automaton over `bytes` from `state` and leaves the state after them there. Returns how many
 /// bytes were accepted: all of them, or the index of the first bad one with `state` failed. O(n).
 [[nodiscard]] inline std::size_t utf8_scan_scalar(const_bytes bytes, utf8_state& state) noexcept {
     utf8_state now = state;
@@ -1737,13 +1742,13 @@ private:
         return has_high_bit(reinterpret_cast<vec>(faults_ != vec{}));
     }
 
-    /// Judges the vector behind the last one.
+    /// Judges the vector that follows the last one.
     WSOLO_VECTOR16 void follow(vec input) noexcept {
         check(input, shifted<1>(input, last_), shifted<2>(input, last_), shifted<3>(input, last_));
         last_ = input;
     }
 
-    /// `bytes` moved down by `count` bytes, zeros behind them.
+    /// `bytes` moved down by `count` bytes, zeros after them.
     [[nodiscard]] WSOLO_VECTOR16 static vec without_front(vec bytes, std::size_t count) noexcept {
         vec places;
         __builtin_memcpy(&places, utf8_places.data() + count, 16);
@@ -2373,6 +2378,7 @@ public:
     /// Whether the text so far is UTF-8 as it stands: not failed, and no code point is cut off at its end.
     [[nodiscard]] bool complete() const noexcept { return at_boundary(); }
 
+    /// Whether what came so far can't become UTF-8 any more.
     [[nodiscard]] bool failed() const noexcept { return state_ == detail::utf8_state::failed; }
 
     /// How many bytes were accepted since the start or the last reset(): all of them, or, after a failure,
@@ -2528,6 +2534,7 @@ inline constexpr std::uint64_t max_payload_size = UINT64_MAX >> 1;
 
 /// All that a header says. `key` counts only where `masked` is set.
 struct frame_header {
+    /// As on the wire (RFC 6455 §5.2); `key` counts where `masked`, `payload_size` is in bytes.
     bool fin = true;
     bool rsv1 = false;
     bool rsv2 = false;
@@ -2598,6 +2605,7 @@ enum class parse_status : std::uint8_t { need_more, complete };
 /// A header and how it was written. Where `status` is need_more only `size` counts: how many bytes it takes
 /// to get further (2, or the whole header once its second byte is known).
 struct header_parse {
+    /// Where parsing stands; how many bytes the header has, or needs; and what it says, once it is complete.
     parse_status status = parse_status::need_more;
     std::size_t size = 2;
     frame_header header{};
@@ -2654,7 +2662,8 @@ constexpr std::uint64_t read_length(const std::byte* from) noexcept {
 namespace wsolo::inline WSOLO_ABI {
 
 /// Judges a header's first byte. `allowed_rsv` holds the reserved bits (rsv1_bit ...) that a negotiated
-/// extension gives a meaning on a message's first frame; no other frame may have one (RFC 7692 §6).
+/// extension gives a meaning on a message's first frame; no other frame may have one (RFC 7692 §6). Errors:
+/// reserved_bits_set, reserved_opcode, fragmented_control_frame.
 [[nodiscard]] constexpr errc check_first(std::byte first, std::uint8_t allowed_rsv = 0) noexcept {
     const unsigned bits = std::to_integer<unsigned>(first);
     const auto op = static_cast<opcode>(bits & 0x0fU);
@@ -2670,7 +2679,8 @@ namespace wsolo::inline WSOLO_ABI {
     return errc::none;
 }
 
-/// Judges the second byte beside its first, which check_first has passed. `receiver` is the side that judges.
+/// Judges the second byte beside its first, which check_first has passed. `receiver` is the side that judges. Errors:
+/// mask_required, mask_forbidden, oversized_control_frame, close_body_of_one_byte.
 [[nodiscard]] constexpr errc check_second(std::byte first, std::byte second, role receiver) noexcept {
     const bool masked = (std::to_integer<unsigned>(second) & 0x80U) != 0;
     // §5.1: "The server MUST close the connection upon receiving a frame that is not masked." "A client MUST
@@ -2687,7 +2697,7 @@ namespace wsolo::inline WSOLO_ABI {
     return errc::none;
 }
 
-/// Judges a header's first two bytes.
+/// Judges a header's first two bytes. Errors: check_first's, then check_second's.
 [[nodiscard]] constexpr errc check_first_two(std::byte first, std::byte second, role receiver,
                                              std::uint8_t allowed_rsv = 0) noexcept {
     const errc error = check_first(first, allowed_rsv);
@@ -2695,7 +2705,7 @@ namespace wsolo::inline WSOLO_ABI {
 }
 
 /// Judges a length by the seven bits that announced it and what is known of the value that follows: it lies
-/// between `least` and `most`.
+/// between `least` and `most`. Errors: non_minimal_length, length_high_bit_set (RFC 6455 §5.2).
 [[nodiscard]] constexpr errc check_length(unsigned length_field, std::uint64_t least,
                                           std::uint64_t most) noexcept {
     // §5.2: "the minimal number of bytes MUST be used to encode the length"
@@ -2718,7 +2728,7 @@ namespace wsolo::inline WSOLO_ABI {
 //
 // Laws of this file:
 // - A close_code may hold any 16-bit number: applications own 3000 to 4999.
-// - no_status, abnormal and tls_handshake are said to applications and never to peers.
+// - no_status, abnormal and tls_handshake are for applications, and never go on the wire.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -2968,11 +2978,11 @@ inline void xor_bytes(std::byte* to, const std::byte* from, std::size_t size, st
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/frame/detail/copy.hpp
-// Copying a payload behind its header.
+// Copying a payload to the place after its header.
 //
 // Laws of this file:
 // - Short payloads are copied inline: a call would cost more than the copy.
-// - Large ones go by memcpy, but for the placement where it can fall to a twentieth of its speed.
+// - Large ones go by memcpy, very large ones in pieces, but for the placement where it can fall to a twentieth of its speed.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -2985,10 +2995,23 @@ inline bool memcpy_may_stall(const std::byte* to, const std::byte* from, std::si
     return size >= 2048 && ahead - 1 < 63;
 }
 
+/// From here on source and destination don't fit into the processor's second cache together, and one long copy is a sixth
+/// slower than its pieces.
+inline constexpr std::size_t copied_in_pieces = 512 * 1024;
+inline constexpr std::size_t copied_piece = 64 * 1024;
+
+[[gnu::noinline]] inline void copy_in_pieces(std::byte* to, const std::byte* from,
+                                             std::size_t size) noexcept {
+    for (; size > copied_piece; size -= copied_piece, to += copied_piece, from += copied_piece)
+        std::memcpy(to, from, copied_piece);
+    std::memcpy(to, from, size);
+}
+
 /// Copies between ranges that do not overlap.
 inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t size) noexcept {
     if (size <= 32) return xor_upto_32(to, from, size, 0);
     if (memcpy_may_stall(to, from, size)) return xor_long(to, from, size, 0);
+    if (size >= copied_in_pieces) return copy_in_pieces(to, from, size);
     std::memcpy(to, from, size);
 }
 
@@ -2999,7 +3022,7 @@ inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t size) n
 //
 // Laws of this file:
 // - Exactly the bytes given are read and written, whatever their length, alignment and key phase.
-// - The widest means that the build or the CPU has and that pays at this length: SSE2, AVX2, AVX-512, NEON,
+// - By the widest unit that the build or the CPU has, and that pays at this length: SSE2, AVX2, AVX-512, NEON,
 //   or plain words (core/detail/xor_narrow.hpp, detail/xor_wide.hpp).
 // - Resumable: `offset` says how many payload bytes came before, so that a payload may be masked in pieces.
 
@@ -3038,6 +3061,7 @@ public:
     constexpr frame_spec(opcode op, bool fin = true, bool rsv1 = false) noexcept
         : first_(detail::first_byte({.fin = fin, .rsv1 = rsv1, .op = op})) {}
 
+    /// The opcode that it says.
     [[nodiscard]] constexpr opcode op() const noexcept {
         return static_cast<opcode>(std::to_integer<unsigned>(first_) & 0x0fU);
     }
@@ -3142,7 +3166,7 @@ result<std::size_t> encode_frame(mutable_bytes to, frame_spec spec, const_bytes 
     return detail::write_frame<Role>(to.data(), spec, payload, keys...);
 }
 
-/// Encodes behind what `out` (byte_buffer, std::string, std::vector of char or std::byte ...) already holds.
+/// Encodes after what `out` (byte_buffer, std::string, std::vector of char or std::byte ...) already holds.
 /// The payload must not lie in `out`. Errors as encode_frame's, and out_of_memory; `out` is then unchanged.
 /// Amortized O(n).
 template <role Role, class Container, class... Keys>
@@ -3220,12 +3244,12 @@ result<owned_frame> make_frame_in_place(byte_buffer&& storage, std::size_t paylo
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/frame/payload.hpp
-// Whether a payload still wears its mask, said by its type. XORing bytes that were already unmasked turns
+// Whether a payload is still masked, said by its type. XORing bytes that were already unmasked turns
 // "ABCD" into "@@@@" on the wire; with these two types that mistake does not compile.
 //
 // Laws of this file:
 // - Neither type converts to the other, nor does a plain span convert to either.
-// - Both are views: the bytes belong to whoever was given them, and must outlive the view.
+// - Both are views: the bytes belong to the caller, and must outlive the view.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -3235,6 +3259,7 @@ public:
     constexpr unmasked_bytes() noexcept = default;
     constexpr explicit unmasked_bytes(const_bytes bytes) noexcept : bytes_(bytes) {}
 
+    /// The view. It lives as long as the memory that it was read from.
     [[nodiscard]] constexpr const_bytes bytes() const noexcept { return bytes_; }
 
 private:
@@ -3263,7 +3288,7 @@ private:
 // one's own (RFC 6455 §5.5).
 //
 // Laws of this file:
-// - A reply is a value and writes nothing: whoever owns the connection's write side queues it as raw bytes.
+// - A reply is a value and writes nothing: the owner of the connection's write side queues it as raw bytes.
 // - The payload's type says whether it is still masked: unmasked_bytes are copied as they are, masked_bytes
 //   are unmasked exactly once. What leaves is masked with a fresh key by a client and not at all by a server.
 // - 1005 (no status) never goes on the wire: an empty Close is answered by an empty Close.
@@ -3482,6 +3507,7 @@ enum class decode_status : std::uint8_t { need_more, part, failed };
 
 /// One step of the decoder.
 struct [[nodiscard]] decoded {
+    /// What the others mean by it.
     decode_status status = decode_status::need_more;
     /// The first part of its frame. It may be empty: a header is reported as soon as it is complete.
     bool begins = false;
@@ -3508,7 +3534,7 @@ public:
     /// lies. Call it until it does not say part. The part lives as long as the bytes of `input`. O(part).
     decoded next(mutable_bytes& input) noexcept { return step<masked>(input, no_rules()); }
 
-    /// The same with the part left masked, for whoever unmasks and judges in one pass: it is still to be
+    /// The same with the part left masked, for a caller that unmasks and judges in one pass: it is still to be
     /// XORed with key(), `position() - payload.size()` bytes into the frame's payload.
     /// `rules` judges data frames by those before them, as no_rules shows.
     template <class Rules = no_rules>
@@ -3730,6 +3756,8 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI
 
+#endif // WSOLO_SINGLE_CODEC
+
 // ---- wsolo/frame/shared_frame.hpp
 // One encoded frame for any number of connections: encoded once, queued everywhere by pointer.
 //
@@ -3751,8 +3779,11 @@ public:
         if (block_ != nullptr) block_->count.fetch_add(1, std::memory_order_relaxed);
     }
     shared_frame(shared_frame&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-    shared_frame& operator=(shared_frame other) noexcept {
-        std::swap(block_, other.block_);
+    shared_frame& operator=(const shared_frame& other) noexcept { return *this = shared_frame(other); }
+    // Not by value: clang 14 does not destroy a parameter that was made of {} in a template.
+    shared_frame& operator=(shared_frame&& other) noexcept {
+        shared_frame fresh(std::move(other));
+        std::swap(block_, fresh.block_);
         return *this;
     }
     ~shared_frame() { drop(); }
@@ -3765,6 +3796,9 @@ public:
         return {reinterpret_cast<const std::byte*>(block_ + 1), block_->size};
     }
 
+    /// Whether it is a whole text or binary message, and not a control frame or a part of a message.
+    [[nodiscard]] bool is_message() const noexcept { return block_ != nullptr && block_->is_message; }
+
     /// Whether both refer to the same frame.
     friend bool operator==(const shared_frame& left, const shared_frame& right) noexcept {
         return left.block_ == right.block_;
@@ -3772,7 +3806,8 @@ public:
 
 private:
     struct block {
-        std::atomic<std::size_t> count;
+        std::atomic<std::uint32_t> count; ///< as many references need 32 GiB
+        bool is_message;
         std::size_t size;
     };
 
@@ -3791,13 +3826,20 @@ private:
     block* block_ = nullptr;
 };
 
+namespace detail {
+[[nodiscard]] constexpr bool is_whole_message(frame_spec spec) noexcept {
+    const bool is_final = (spec.first_byte() & std::byte{0x80}) != std::byte{};
+    return is_final && (spec.op() == opcode::text || spec.op() == opcode::binary);
+}
+} // namespace detail
+
 /// Encodes once for all. Errors as encode_frame's, and out_of_memory. O(n), one allocation.
 [[nodiscard]] inline result<shared_frame> make_shared_frame(frame_spec spec, const_bytes payload) noexcept {
     if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
     const std::size_t size = encoded_size<role::server>(payload.size());
     void* memory = std::malloc(sizeof(shared_frame::block) + size);
     if (memory == nullptr) return errc::out_of_memory;
-    auto* block = ::new (memory) shared_frame::block{1, size};
+    auto* block = ::new (memory) shared_frame::block{1, detail::is_whole_message(spec), size};
     detail::write_frame<role::server>(reinterpret_cast<std::byte*>(block + 1), spec, payload);
     return shared_frame(block);
 }
@@ -3945,6 +3987,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// The text of a Sec-WebSocket-Accept. A value of 28 characters.
 struct accept_value {
+    /// Base64 of the SHA-1, without a terminator.
     std::array<char, 28> text{};
 
     /// Lives as long as this object.
@@ -4059,6 +4102,7 @@ struct list_end {};
 
 /// One header field, received or to be sent. Two views; it owns nothing.
 struct header_field {
+    /// Views of what was parsed; the value without the white space around it.
     std::string_view name;
     std::string_view value;
     friend constexpr bool operator==(const header_field&, const header_field&) noexcept = default;
@@ -4196,6 +4240,7 @@ public:
 
     [[nodiscard]] constexpr iterator begin() const noexcept { return {fields_, name_, text_}; }
     [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
+    /// Whether nothing is in it.
     [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
 
     /// Whether `element` is among them, case regarded.
@@ -4235,7 +4280,7 @@ template <class Predicate>
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/handshake/message_writer.hpp
-// Writes heads: into a span, or behind the contents of a container.
+// Writes heads: into a span, or after the contents of a container.
 //
 // Laws of this file:
 // - Composed twice, first only counted: so a destination that is too small is left untouched, and a
@@ -4383,6 +4428,7 @@ concept nonce_source = requires(Source& source, mutable_bytes to) {
 
 /// The text of a Sec-WebSocket-Key. A value of 24 characters.
 struct client_key {
+    /// Base64 of 16 bytes, without a terminator.
     std::array<char, 24> text{};
 
     /// Lives as long as this object.
@@ -4469,6 +4515,7 @@ public:
 
     [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(text_); }
     [[nodiscard]] constexpr iterator end() const noexcept { return iterator(text_.substr(text_.size())); }
+    /// Whether nothing is in it.
     [[nodiscard]] constexpr bool empty() const noexcept { return text_.empty(); }
     /// As it was sent, without the quotes.
     [[nodiscard]] constexpr std::string_view raw() const noexcept { return text_; }
@@ -4501,6 +4548,7 @@ private:
 
 /// One parameter of an extension. Views.
 struct extension_param {
+    /// A token; compare it without regard to case.
     std::string_view name;
     /// Without quotes and escapes.
     param_value value;
@@ -4608,6 +4656,7 @@ public:
 
     [[nodiscard]] constexpr iterator begin() const noexcept { return iterator(elements_.begin()); }
     [[nodiscard]] constexpr list_end end() const noexcept { return {}; }
+    /// Whether nothing is in it.
     [[nodiscard]] constexpr bool empty() const noexcept { return elements_.empty(); }
 
     /// The first extension of this name.
@@ -4973,6 +5022,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// A request as some parser found it. Views.
 struct http_request {
+    /// As it was sent; methods are compared with regard to case.
     std::string_view method = "GET";
     /// As it was sent; over HTTP/2 and HTTP/3 what `:path` says.
     std::string_view target = "/";
@@ -5011,6 +5061,7 @@ public:
                detail::equals_ignoring_case(parts_.protocol, "websocket");
     }
 
+    /// As it was sent.
     [[nodiscard]] constexpr std::string_view method() const noexcept { return parts_.method; }
     /// As it was sent, in any of HTTP's forms.
     [[nodiscard]] constexpr std::string_view target() const noexcept { return parts_.target; }
@@ -5121,10 +5172,12 @@ public:
     constexpr upgrade_answer() = default;
     constexpr explicit upgrade_answer(int status) noexcept : status_(status) {}
 
+    /// Of the answer: 101, 200 over HTTP/2 and HTTP/3, or a refusal's.
     [[nodiscard]] constexpr int status() const noexcept { return status_; }
     /// A refusal's sentence, for its body; empty for an acceptance.
     [[nodiscard]] constexpr std::string_view text() const noexcept { return text_; }
 
+    /// How many fields it has.
     [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
     [[nodiscard]] constexpr header_field operator[](std::size_t at) const noexcept {
         return at == accept_at_ ? header_field{fields_[at].name, accept_.view()} : fields_[at];
@@ -5251,7 +5304,7 @@ constexpr void add_owed_fields(upgrade_answer& answer) noexcept {
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/handshake/judge.hpp
-// The server's verdict on a request, whoever parsed it: the byte parser of this room (server.hpp), another
+// The server's verdict on a request, by whichever parser it was read: the byte parser of this room (server.hpp), another
 // HTTP/1.1 server, or one of HTTP/2 or HTTP/3 (RFC 6455 §4.2.1, RFC 8441, RFC 9220).
 //
 // Laws of this file:
@@ -5459,7 +5512,7 @@ template <class Predicate>
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/handshake/client_judge.hpp
-// The client's verdict on an answer, whoever parsed it: the byte parser of this room (client.hpp), or another
+// The client's verdict on an answer, by whichever parser it was read: the byte parser of this room (client.hpp), or another
 // client of HTTP/1.1, HTTP/2 or HTTP/3 (RFC 6455 §4.1, RFC 8441 §5).
 //
 // Laws of this file:
@@ -5471,6 +5524,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// An answer as some parser found it. Views.
 struct http_answer {
+    /// The status line, as it was parsed.
     int status = 0;
     http_version version = http_version::v1_1;
     /// In their order; without HTTP/2's `:status`.
@@ -5494,6 +5548,7 @@ public:
     upgrade_response() = default;
     constexpr explicit upgrade_response(const http_answer& parts) noexcept : parts_(parts) {}
 
+    /// Of the status line.
     [[nodiscard]] constexpr int status() const noexcept { return parts_.status; }
     [[nodiscard]] constexpr std::string_view reason() const noexcept { return parts_.reason; }
     [[nodiscard]] constexpr wsolo::http_version http_version() const noexcept { return parts_.version; }
@@ -5668,7 +5723,7 @@ inline void compose_client_request(message_writer& out, const client_request& re
         to, [&](detail::message_writer& out) { detail::compose_client_request(out, request, key); });
 }
 
-/// The same behind the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
+/// The same after the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
 /// it cannot grow.
 template <detail::growable_bytes Container>
 [[nodiscard]] errc append_client_request(Container& out, const client_request& request,
@@ -5684,9 +5739,9 @@ template <detail::growable_bytes Container>
 // The head of an HTTP/1.1 message, read byte by byte as it arrives: start line, field lines, empty line.
 //
 // Laws of this file:
-// - Any split of the input gives the same result, and every error stands at one byte, so nothing behind it
+// - Any split of the input gives the same result, and every error stands at one byte, so nothing after it
 //   counts.
-// - Not a byte behind the head is taken: what is left of the input belongs to whoever comes next.
+// - Not a byte after the head is taken: what is left of the input belongs to the next reader.
 // - Lines end in CR LF and nothing else; no control characters, no space before a colon, no folding in a
 //   request. These are the places where two parsers that disagree let a request be smuggled (RFC 9112 §11.2).
 //   A folded field of a response is unfolded, as RFC 9112 §5.2 has it of a user agent.
@@ -5898,7 +5953,7 @@ private:
 // Laws of this file:
 // - The request is kept: the answer is checked against what was really offered, and no view of the caller's
 //   outlives start().
-// - What follows the answer's head stays in the caller's input: a server may send frames right behind it,
+// - What follows the answer's head stays in the caller's input: a server may send frames right after it,
 //   and a refusal has a body.
 // - No I/O, no clock: a slow server is the caller's to time out (errc::handshake_timeout).
 
@@ -5939,6 +5994,7 @@ public:
     handshake_status feed(mutable_bytes& input) noexcept { return feed_any(input); }
     handshake_status feed(const_bytes& input) noexcept { return feed_any(input); }
 
+    /// Where it stands; `complete` and `failed` are final.
     [[nodiscard]] handshake_status status() const noexcept { return status_; }
     /// The broken rule once `failed`, errc::none before.
     [[nodiscard]] errc error() const noexcept { return error_; }
@@ -6230,7 +6286,7 @@ inline void compose_response(message_writer& out, const http_response& response)
         to, [&](detail::message_writer& out) { detail::compose_accept(out, *answer, options); });
 }
 
-/// The same behind the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
+/// The same after the contents of a byte_buffer, std::string or vector of bytes; errc::out_of_memory when
 /// it cannot grow.
 template <detail::growable_bytes Container>
 [[nodiscard]] errc append_accept_response(Container& out, const upgrade_request& request,
@@ -6252,7 +6308,7 @@ template <detail::growable_bytes Container>
         to, [&](detail::message_writer& out) { detail::compose_response(out, response); });
 }
 
-/// The same behind the contents of a container.
+/// The same after the contents of a container.
 template <detail::growable_bytes Container>
 [[nodiscard]] errc append_response(Container& out, const http_response& response) noexcept {
     WSOLO_ASSERT(response.status >= 200 && response.status <= 599, "a final HTTP status is 200-599");
@@ -6280,7 +6336,7 @@ template <detail::growable_bytes Container>
 //
 // Laws of this file:
 // - No I/O and no clock: a slow client is the caller's to time out (errc::handshake_timeout).
-// - What follows the head stays in the caller's input: a client may send frames right behind it.
+// - What follows the head stays in the caller's input: a client may send frames right after it.
 // - Complete means that it can be answered: with 101 when request().is_upgrade(), with a page when not.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -6318,6 +6374,7 @@ public:
     handshake_status feed(mutable_bytes& input) noexcept { return feed_any(input); }
     handshake_status feed(const_bytes& input) noexcept { return feed_any(input); }
 
+    /// Where it stands; `complete` and `failed` are final.
     [[nodiscard]] handshake_status status() const noexcept { return status_; }
     /// The broken rule once `failed`, errc::none before. refusal() turns it into an answer.
     [[nodiscard]] errc error() const noexcept { return error_; }
@@ -6418,7 +6475,7 @@ private:
 // - An event is a view: its bytes lie in what was given to read() or in the reader, until the iterator
 // advances.
 // - "The peer closed" and "this side fails the connection" are different events (RFC 6455 §7.1.4, §7.1.7).
-// - A reply is owed, never sent: owed_reply() builds it when asked, and whoever owns the write side queues
+// - A reply is owed, never sent: owed_reply() builds it when asked, and the owner of the write side queues
 // it.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -6435,6 +6492,7 @@ struct event_access;
 /// A few words; copies are views of the same bytes. Not thread-safe while the reader goes on.
 class event {
 public:
+    /// Which of the functions below has something to say.
     [[nodiscard]] event_kind kind() const noexcept { return kind_; }
     /// A whole message.
     [[nodiscard]] bool is_message() const noexcept { return kind_ == event_kind::message; }
@@ -6455,7 +6513,10 @@ public:
     /// The same as characters; UTF-8 only where is_text() says so.
     [[nodiscard]] std::string_view text() const noexcept { return text_of(payload()); }
     /// A copy that outlives the event. Allocates; throws what std::string throws when there is no memory.
-    [[nodiscard]] std::string copy_text() const { return std::string(text()); }
+    template <class String = std::string>
+    [[nodiscard]] String copy_text() const {
+        return String(text());
+    }
     /// A copy that outlives the event. Error: out_of_memory.
     [[nodiscard]] result<byte_buffer> copy_bytes() const noexcept {
         byte_buffer copy;
@@ -6600,7 +6661,7 @@ struct event_access {
 //   peer.
 // - Life has two directions: bytes from the peer prove it, and so does that the peer takes ours.
 // - A verdict takes two looks, one within the last quarter of the pong timeout and one at its end: what
-//   arrived while the process slept is read between them. Who slept through them, or did not listen, does
+//   arrived while the process slept is read between them. A process that slept through them, or did not listen, does
 //   not judge. A clock that jumps gives one beat, never a burst; one that runs backwards delays nothing by
 //   more than one interval.
 // - Once closing, or dead, it asks for nothing ever again.
@@ -6804,7 +6865,7 @@ private:
 
     constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
         if (phase_ == phase::awaiting_pong && now >= dead_at_) {
-            // The first look, or this one, comes so late that nobody was listening either: ask again, once.
+            // The first look, or this one, comes so late that this side did not listen either: ask again, once.
             const bool slept = !has_looked_ || now >= deadline_after(dead_at_, quarter());
             due.send_ping = slept && !has_slept_;
             due.peer_is_dead = !due.send_ping;
@@ -6906,6 +6967,7 @@ struct rate {
 
 /// The rates of one connection's input; what passes one is answered with errc::rate_exceeded (1008).
 struct reading_rate {
+    /// Whole ones, of both kinds.
     rate messages{};
     /// As they come from the transport, headers included. Let one second's worth and the burst hold one read.
     rate bytes{};
@@ -7073,7 +7135,7 @@ struct reader_state {
         return refuse(input, found);
     }
 
-    /// Input that nobody will look at: the stream has a hole now.
+    /// Input that is not looked at: the stream has a gap now.
     void give_up(mutable_bytes input) noexcept {
         ignored += input.size();
         if (phase == read_phase::open) fail_untold(errc::aborted);
@@ -7494,8 +7556,10 @@ struct waiter {
     waiter(const waiter&) = delete;
     waiter& operator=(const waiter&) = delete;
 
+    /// Whether a list knows it: then it must not go.
     [[nodiscard]] bool is_linked() const noexcept { return next != nullptr; }
 
+    /// What is called when it fires, for which number, and its neighbours in the list.
     fire_function fire;
     std::uint64_t mark;
     waiter* next = nullptr;
@@ -7621,6 +7685,127 @@ template <class Rundown>
 
 } // namespace wsolo::inline WSOLO_ABI
 
+// ---- wsolo/sync/os_mutex.hpp
+// A mutex and a condition variable of the system's own.
+//
+// Laws of this file:
+// - They are std::mutex and std::condition_variable, less what a wait here doesn't use: where there are POSIX threads
+//   with a choice of the clock it is these, because <mutex> and <condition_variable> cost as much to include as all of
+//   the standard headers that the other rooms take. Elsewhere it is std::'s.
+// - Deadlines are of the steady clock only. One beyond what the system can count is as far as it can count.
+// - A wait may end for nothing: every caller has a loop.
+
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
+#define WSOLO_HAS_PTHREAD_CLOCK 1
+#include <limits>
+#include <pthread.h>
+#include <time.h>
+#else
+#define WSOLO_HAS_PTHREAD_CLOCK 0
+#include <condition_variable>
+#include <mutex>
+#endif
+
+namespace wsolo::inline WSOLO_ABI {
+
+#if WSOLO_HAS_PTHREAD_CLOCK
+
+/// Not recursive. Destroyed when it is free.
+class os_mutex {
+public:
+    constexpr os_mutex() noexcept = default;
+    os_mutex(const os_mutex&) = delete;
+    os_mutex& operator=(const os_mutex&) = delete;
+    ~os_mutex() { ::pthread_mutex_destroy(&native_); }
+
+    void lock() noexcept {
+        const int error = ::pthread_mutex_lock(&native_);
+        WSOLO_ASSERT(error == 0, "os_mutex: this thread has it already, or it was destroyed");
+        static_cast<void>(error);
+    }
+    [[nodiscard]] bool try_lock() noexcept { return ::pthread_mutex_trylock(&native_) == 0; }
+    void unlock() noexcept { ::pthread_mutex_unlock(&native_); }
+
+    [[nodiscard]] pthread_mutex_t* native_handle() noexcept { return &native_; }
+
+private:
+    pthread_mutex_t native_ = PTHREAD_MUTEX_INITIALIZER;
+};
+
+/// How a wait with a deadline ended.
+enum class os_wait_status : unsigned char { no_timeout, timeout };
+
+/// `Lock` is any that holds an os_mutex and gives its address by mutex(): held_mutex, std::unique_lock<os_mutex>.
+class os_condition_variable {
+public:
+    os_condition_variable() noexcept {
+        pthread_condattr_t steady;
+        ::pthread_condattr_init(&steady);
+        ::pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+        ::pthread_cond_init(&native_, &steady);
+        ::pthread_condattr_destroy(&steady);
+    }
+    os_condition_variable(const os_condition_variable&) = delete;
+    os_condition_variable& operator=(const os_condition_variable&) = delete;
+    ~os_condition_variable() { ::pthread_cond_destroy(&native_); }
+
+    void notify_one() noexcept { ::pthread_cond_signal(&native_); }
+    void notify_all() noexcept { ::pthread_cond_broadcast(&native_); }
+
+    template <class Lock>
+    void wait(Lock& held) noexcept {
+        ::pthread_cond_wait(&native_, held.mutex()->native_handle());
+    }
+    template <class Lock>
+    os_wait_status wait_until(Lock& held, time_point deadline) noexcept {
+        const timespec until = timespec_of(deadline.time_since_epoch());
+        const bool woken = ::pthread_cond_timedwait(&native_, held.mutex()->native_handle(), &until) == 0;
+        return woken ? os_wait_status::no_timeout : os_wait_status::timeout;
+    }
+
+private:
+    static timespec timespec_of(duration since) noexcept {
+        timespec point{};
+        if (since.count() < 0) return point;
+        constexpr auto per_second = duration::period::den / duration::period::num;
+        using seconds_type = decltype(point.tv_sec);
+        constexpr seconds_type last = (std::numeric_limits<seconds_type>::max)();
+        const bool fits = since.count() / per_second < last;
+        point.tv_sec = fits ? static_cast<seconds_type>(since.count() / per_second) : last;
+        point.tv_nsec =
+            static_cast<decltype(point.tv_nsec)>(since.count() % per_second * (1'000'000'000 / per_second));
+        return point;
+    }
+
+    pthread_cond_t native_;
+};
+
+#else
+
+using os_mutex = std::mutex;
+using os_condition_variable = std::condition_variable_any; // waits on any lock
+
+#endif
+
+/// Holds `Mutex` for a scope, or is handed to a wait. (std::unique_lock would cost <mutex>.)
+template <class Mutex>
+class held_mutex {
+public:
+    explicit held_mutex(Mutex& of) : mutex_(&of) { of.lock(); }
+    held_mutex(const held_mutex&) = delete;
+    held_mutex& operator=(const held_mutex&) = delete;
+    ~held_mutex() { mutex_->unlock(); }
+
+    void lock() { mutex_->lock(); }
+    void unlock() { mutex_->unlock(); }
+    [[nodiscard]] Mutex* mutex() const noexcept { return mutex_; }
+
+private:
+    Mutex* mutex_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
 // ---- wsolo/sync/traits.hpp
 // The seam through which concurrent code reaches atomics, time and the scheduler.
 //
@@ -7638,7 +7823,7 @@ template <class Rundown>
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// The real thing: std::atomic and the steady clock.
+/// What programs use: std::atomic and the steady clock.
 struct std_traits {
     template <class T>
     using atomic = std::atomic<T>;
@@ -7683,15 +7868,17 @@ struct std_traits {
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/blocking_traits.hpp
-// std_traits plus what a thread sleeps on. Apart from sync/traits.hpp, so that rooms that never sleep do
-// not pay for <mutex> and <condition_variable>.
+// std_traits plus what a thread sleeps on.
+//
+// Laws of this file:
+// - A Traits' condition_variable waits on any lock whose mutex() is its mutex, as std::condition_variable_any does.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// std_traits with std::mutex and std::condition_variable.
+/// std_traits with the system's mutex and condition variable.
 struct std_blocking_traits : std_traits {
-    using mutex = std::mutex;
-    using condition_variable = std::condition_variable;
+    using mutex = os_mutex;
+    using condition_variable = os_condition_variable;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -7720,33 +7907,34 @@ public:
 
     /// Sleeps until release().
     void park() noexcept {
-        std::unique_lock<mutex> lock(mutex_);
+        held_mutex<mutex> lock(mutex_);
         while (!released_) wakeup_.wait(lock);
     }
 
     /// Sleeps until release(), nudge() or `deadline`, whichever is first. time_point::max() is no deadline.
     void park_until(time_point deadline) noexcept {
-        std::unique_lock<mutex> lock(mutex_);
+        held_mutex<mutex> lock(mutex_);
         while (!released_ && !nudged_) {
             if (deadline == (time_point::max)()) {
                 wakeup_.wait(lock);
-            } else if (Traits::clock::now() >= deadline ||
-                       wakeup_.wait_until(lock, deadline) == std::cv_status::timeout) {
-                return;
+                continue;
             }
+            using status = decltype(wakeup_.wait_until(lock, deadline));
+            if (Traits::clock::now() >= deadline || wakeup_.wait_until(lock, deadline) == status::timeout)
+                return;
         }
     }
 
     /// Lets the sleeper go for good. The caller touches the parker no more.
     void release() noexcept {
-        const std::lock_guard<mutex> lock(mutex_);
+        const held_mutex<mutex> lock(mutex_);
         released_ = true;
         wakeup_.notify_one();
     }
 
     /// Ends park_until() early. The caller knows that the parker outlives the call.
     void nudge() noexcept {
-        const std::lock_guard<mutex> lock(mutex_);
+        const held_mutex<mutex> lock(mutex_);
         nudged_ = true;
         wakeup_.notify_one();
     }
@@ -7944,7 +8132,7 @@ public:
         link_before(*due_, due);
     }
 
-    /// Fires what was taken, and what becomes due meanwhile beyond max_depth. Too deep, it leaves all to an outer loop.
+    /// Fires what was taken, and what becomes due meanwhile beyond max_depth. At max_depth it leaves all of them to an outer loop.
     void run() noexcept {
         while (own_.next != &own_) {
             waiter& due = *own_.next;
@@ -8016,16 +8204,18 @@ struct inbox_limits {
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Adds up exactly once the inbox is finished: what was accepted was handled or dropped, nothing else.
+/// Once the inbox is finished it adds up exactly: what was accepted was handled or dropped, nothing else.
 /// Bytes are those that push() was told.
 struct inbox_report {
     std::uint64_t messages_handled = 0; ///< the handler was called with it, whatever it answered
     std::uint64_t messages_dropped = 0; ///< accepted, but closed before its turn
+    /// The same in bytes.
     std::uint64_t bytes_handled = 0;
     std::uint64_t bytes_dropped = 0;
     std::uint64_t messages_refused = 0; ///< never accepted, because the inbox was full
     errc reason = errc::none;           ///< the first error; none: all that was accepted was handled
 
+    /// What was let in: handled and dropped.
     [[nodiscard]] constexpr std::uint64_t messages_accepted() const noexcept {
         return messages_handled + messages_dropped;
     }
@@ -8058,6 +8248,7 @@ public:
     basic_spin_lock(const basic_spin_lock&) = delete;
     basic_spin_lock& operator=(const basic_spin_lock&) = delete;
 
+    /// As a mutex's: not recursive, and by the thread that locked it.
     void lock() noexcept {
         unsigned round = 0;
         while (held_.exchange(true, std::memory_order_acquire)) {
@@ -8065,6 +8256,7 @@ public:
         }
     }
 
+    /// By the thread that locked it.
     void unlock() noexcept { held_.store(false, std::memory_order_release); }
 
 private:
@@ -8118,6 +8310,7 @@ class turn {
 public:
     constexpr explicit turn(turn_state first = turn_state::free) noexcept : state_(first) {}
 
+    /// Whose turn it is. Read it under the lock that guards the turn.
     [[nodiscard]] constexpr turn_state state() const noexcept { return state_; }
     [[nodiscard]] constexpr bool is(turn_state wanted) const noexcept { return state_ == wanted; }
 
@@ -8145,6 +8338,7 @@ public:
         return true;
     }
 
+    /// From `running`: nothing is left; there is more, and the hook is to be called; it waits for the transport.
     constexpr void release() noexcept { leave(turn_state::free); }
     constexpr void hand_over() noexcept { leave(turn_state::scheduled); }
     constexpr void park() noexcept { leave(turn_state::parked); }
@@ -8400,8 +8594,24 @@ public:
 
     /// Drainer, no lock: whether to look before the next message of a run.
     [[nodiscard]] bool must_look(const handled& done) const noexcept {
-        return stop_.load(std::memory_order_relaxed) ||
-               done.bytes + done.messages * overhead > max_bytes_ / batches;
+        return is_closed() || done.bytes + done.messages * overhead > max_bytes_ / batches;
+    }
+
+    /// Takes the turn for messages that are handled without being queued, where none waits and a full inbox would have
+    /// refused none. As any message in the handler, one counts against the bounds.
+    [[nodiscard]] bool begin_direct() noexcept {
+        const scoped_hold hold(lock_);
+        if (sealed_ || when_full_ != inbox_overflow::pause || !turn_.claim()) return false;
+        ++messages_;
+        return turn_.begin();
+    }
+    /// Drainer: the end of that. The hook is to be called for what was pushed meanwhile.
+    inbox_look<Message> end_direct(const handled& done) noexcept {
+        const scoped_hold hold(lock_);
+        --messages_;
+        report_.messages_handled += done.messages;
+        report_.bytes_handled += done.bytes;
+        return choose(nullptr, 0);
     }
 
     /// Drainer: the end. What is queued is dropped; the caller destroys it, and tells.
@@ -8411,7 +8621,7 @@ public:
         report_.bytes_dropped += bytes_;
         messages_ = 0;
         bytes_ = 0;
-        paused_ = false;
+        set_paused(false);
         sealed_ = aborting_ = true; // the reason stands
         return blocks_.take_all();
     }
@@ -8436,10 +8646,10 @@ public:
         const scoped_hold hold(lock_);
         return turn_.state();
     }
-    [[nodiscard]] bool is_paused() noexcept {
-        const scoped_hold hold(lock_);
-        return paused_;
-    }
+    // Without the lock: each changes under it.
+    [[nodiscard]] bool is_paused() const noexcept { return paused_.load(std::memory_order_acquire); }
+    /// Whether close() was called: for the drainer between two messages, and those who ask for an error.
+    [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
     [[nodiscard]] std::size_t held_bytes() noexcept {
         const scoped_hold hold(lock_);
         return held();
@@ -8475,7 +8685,7 @@ private:
         if (when_full_ == inbox_overflow::pause) {
             if (has_place) return {};
             ++report_.messages_refused;
-            return {errc::queue_full, paused_};
+            return {errc::queue_full, is_paused()};
         }
         if (has_place && bytes <= max_bytes_ && overhead <= max_bytes_ - bytes &&
             bytes + overhead <= max_bytes_ - held())
@@ -8492,8 +8702,8 @@ private:
         ++messages_;
         bytes_ += bytes;
         if (when_full_ == inbox_overflow::pause && (messages_ >= max_messages_ || held() >= max_bytes_))
-            paused_ = true;
-        return {errc::none, paused_, turn_.claim()};
+            set_paused(true);
+        return {errc::none, is_paused(), turn_.claim()};
     }
 
     /// True when the caller claimed the turn.
@@ -8502,9 +8712,10 @@ private:
         if (why != errc::none && !aborting_) {
             aborting_ = true;
             report_.reason = why;
-            stop_.store(true, std::memory_order_relaxed);
+            closed_.store(true, std::memory_order_release);
             if (turn_.recall()) return true; // what is queued is not for the handler any more
         }
+        closed_.store(true, std::memory_order_release);
         return turn_.claim();
     }
 
@@ -8521,8 +8732,8 @@ private:
         inbox_look<Message> next{.spent = spent};
         if (aborting_) {
             next.step = inbox_step::end;
-        } else if (paused_ && is_half_empty()) {
-            paused_ = false;
+        } else if (is_paused() && is_half_empty()) {
+            set_paused(false);
             next.step = inbox_step::resume;
         } else if (blocks_.empty()) {
             next.step = sealed_ ? inbox_step::end : inbox_step::released;
@@ -8548,12 +8759,13 @@ private:
             next.spent->next = idle;
     }
 
+    void set_paused(bool now) noexcept { paused_.store(now, std::memory_order_release); }
     [[nodiscard]] std::size_t held() const noexcept { return bytes_ + messages_ * overhead; }
     [[nodiscard]] bool is_half_empty() const noexcept {
         return messages_ <= max_messages_ / 2 && held() <= max_bytes_ / 2;
     }
     [[nodiscard]] std::uint32_t batch() const noexcept {
-        const std::uint32_t share = paused_ ? 1 : max_messages_ / batches;
+        const std::uint32_t share = is_paused() ? 1 : max_messages_ / batches;
         return share == 0 ? 1 : share < largest_batch ? share : largest_batch;
     }
 
@@ -8564,12 +8776,12 @@ private:
     std::uint32_t max_messages_;
     std::uint32_t messages_ = 0;
     basic_spin_lock<Traits> lock_;
-    typename Traits::template atomic<bool> stop_{false}; // aborting_, for the drainer between two messages
+    typename Traits::template atomic<bool> closed_{false}; // sealed_, or aborting_
+    typename Traits::template atomic<bool> paused_{false};
     turn turn_;
     inbox_overflow when_full_;
     bool sealed_ : 1 = false;
     bool aborting_ : 1 = false;
-    bool paused_ : 1 = false;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -8633,8 +8845,9 @@ concept inbox_observer = requires(T& observer, const inbox_report& report) {
     { observer.on_finished(report) } -> std::same_as<void>;
 };
 
-/// Wants to know nothing.
+/// An observer that ignores both.
 struct no_inbox_observer {
+    /// Nothing is done.
     void on_resume() noexcept {}
     void on_finished(const inbox_report&) noexcept {}
 };
@@ -8671,10 +8884,12 @@ concept inbox_schedule = schedule_hook<T> && (inbox_observer<T> || !detail::name
 /// Makes such a hook of three functions.
 template <schedule_hook Schedule, std::invocable<> Resume, std::invocable<const inbox_report&> Finished>
 struct inbox_hooks {
+    /// The three hooks; what they refer to outlives the inbox.
     Schedule schedule;
     Resume resume;
     Finished finished;
     decltype(auto) operator()() { return schedule(); }
+    /// What the inbox calls: the hook of that name.
     void on_resume() { resume(); }
     void on_finished(const inbox_report& report) { finished(report); }
 };
@@ -8698,7 +8913,7 @@ inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finishe
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What push() came to.
+/// What push() answers.
 struct [[nodiscard]] inbox_push {
     /// none: accepted. queue_full: refused, and still the caller's. closed. inbox_overflow,
     /// inbox_overloaded: refused, and the inbox is closed with it. out_of_memory: refused.
@@ -8708,7 +8923,7 @@ struct [[nodiscard]] inbox_push {
     bool pause = false;
 };
 
-/// What drain() left.
+/// What drain() says of what is left.
 enum class inbox_status : std::uint8_t {
     idle,     ///< everything is handled; the next push calls the hook
     more,     ///< the quantum is used up; the hook was called again
@@ -8719,6 +8934,7 @@ enum class inbox_status : std::uint8_t {
 
 /// `messages`: how many this call handled.
 struct inbox_drain {
+    /// Why it returned, and how many messages it handled.
     inbox_status status = inbox_status::idle;
     std::size_t messages = 0;
 };
@@ -8769,7 +8985,7 @@ public:
 
     /// Accepts nothing any more. errc::none: what is queued is still handled, and then the inbox is
     /// finished. An error: what is queued is dropped, and no handler begins but one that another thread has
-    /// begun already. The first error counts, and stands above errc::none. True: this call's word counts.
+    /// begun already. The first error counts, also after a close() without one. True: it was this call that decided.
     /// Called from the handler, by its error, or from any thread; the end comes in drain(), which the hook
     /// is asked for. A bound for an orderly end: close(), and close(errc::drain_timed_out) when the time is
     /// over.
@@ -8804,6 +9020,56 @@ public:
         }
     }
 
+    /// A run of messages that its owner, a thread that reads and drains, has handled one by one without queueing them: while
+    /// nothing waits, and with inbox_overflow::pause, so that a full inbox would refuse none. It holds the turn from the first
+    /// message on; each counts as if it had been pushed and drained.
+    class direct_run {
+    public:
+        /// `quantum`: of messages; 0: any number.
+        explicit direct_run(inbox& in, std::size_t quantum = no_quantum) noexcept
+            : in_(in), left_(bound_of(quantum)) {}
+        direct_run(const direct_run&) = delete;
+        direct_run& operator=(const direct_run&) = delete;
+        ~direct_run() { static_cast<void>(end()); }
+
+        /// Whether the next message goes this way. If not it is to be pushed.
+        [[nodiscard]] bool can_handle() {
+            if (state_ == state::untried) state_ = in_.box_.begin_direct() ? state::open : state::over;
+            if (state_ == state::open && in_.box_.is_closed()) static_cast<void>(end());
+            return state_ == state::open && left_ != 0;
+        }
+        /// Whether the quantum is.
+        [[nodiscard]] bool is_used_up() const noexcept { return left_ == 0; }
+        /// Whether messages go this way now, so that no push can have paused the reading.
+        [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
+
+        /// Precondition: can_handle(). Calls `handler()`, which has a message of `bytes`: what it answers or throws closes
+        /// the inbox, as a handler's of drain().
+        template <class Call>
+            requires std::same_as<std::invoke_result_t<Call&>, errc>
+        void handle(std::size_t bytes, Call handler) {
+            ++done_.messages;
+            done_.bytes += bytes;
+            --left_;
+            const errc error = in_.or_close(handler);
+            if (error != errc::none) static_cast<void>(in_.box_.close(error));
+        }
+
+        /// Gives the turn back. True: nothing waits for a drain().
+        bool end() {
+            if (std::exchange(state_, state::over) != state::open) return false;
+            return in_.end_direct(done_);
+        }
+
+    private:
+        enum class state : std::uint8_t { untried, open, over };
+
+        inbox& in_;
+        detail::handled done_{};
+        std::size_t left_;
+        state state_ = state::untried;
+    };
+
     /// The handler of drain_while() wants messages again: has the hook called if some are left. What wanted() answers is to
     /// change before this call.
     void rouse() {
@@ -8813,6 +9079,8 @@ public:
     /// Whether reading is to pause: push() said so, and the resume hook was not called since.
     [[nodiscard]] bool is_paused() const noexcept { return box_.is_paused(); }
     [[nodiscard]] bool is_finished() const noexcept { return box_.state() == turn_state::finished; }
+    /// The error that closed it; none: there was none. Cheaper than report().
+    [[nodiscard]] errc error() const noexcept { return box_.is_closed() ? box_.report().reason : errc::none; }
     /// Whether drain() is owed.
     [[nodiscard]] bool is_drain_owed() const noexcept { return box_.state() == turn_state::scheduled; }
     /// What counts against the bounds; overhead and the message in the handler included. What a run of
@@ -8867,6 +9135,35 @@ private:
 #else
         return call();
 #endif
+    }
+
+    /// Calls user code whose exception closes the inbox; its end is the caller's to make.
+    template <class Call>
+    std::invoke_result_t<Call&> or_close(Call& call) {
+#if WSOLO_HAS_EXCEPTIONS
+        try {
+            return call();
+        } catch (...) {
+            static_cast<void>(box_.close(errc::handler_failed));
+            throw;
+        }
+#else
+        return call();
+#endif
+    }
+
+    /// True: the turn is free.
+    bool end_direct(const detail::handled& done) {
+        using detail::inbox_step;
+        for (detail::inbox_look<Message> next = box_.end_direct(done);; next = box_.look({}, 0)) {
+            box::block::destroy(next.spent);
+            switch (next.step) {
+            case inbox_step::resume: or_end({}, [&] { tell_resume(); }); break;
+            case inbox_step::quantum_used: static_cast<void>(schedule()); return false;
+            case inbox_step::end: end(); return false;
+            default: return true;
+            }
+        }
     }
 
     template <class Handler, class Wanted>
@@ -8928,6 +9225,121 @@ private:
 
     mutable box box_;
     [[no_unique_address]] Schedule hook_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/sync/detail/plain_atomic.hpp
+// A value in plain memory with the functions of std::atomic: for code that is written for any number of threads where only
+// one thread at a time, or one alone, comes.
+//
+// Laws of this file:
+// - No instruction is locked and nothing is ordered: those who use it from several threads order that themselves.
+// - `Watch` is called at every use, and may refuse by an assertion. An empty one costs nothing.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Looks at nothing.
+struct unwatched {
+    static constexpr void use() noexcept {}
+};
+
+/// Neither copied nor moved, as what it stands for.
+template <class T, class Watch = unwatched>
+class plain_atomic {
+    using order = std::memory_order;
+
+public:
+    constexpr plain_atomic() noexcept = default;
+    constexpr plain_atomic(T first) noexcept
+        : value_(first) {} // NOLINT(google-explicit-constructor): as std::atomic's
+    plain_atomic(const plain_atomic&) = delete;
+    plain_atomic& operator=(const plain_atomic&) = delete;
+    ~plain_atomic() = default;
+
+    [[nodiscard]] T load(order = order::seq_cst) const noexcept { return value(); }
+    void store(T next, order = order::seq_cst) noexcept { value() = next; }
+    T exchange(T next, order = order::seq_cst) noexcept { return std::exchange(value(), next); }
+    bool compare_exchange_strong(T& expected, T next, order = order::seq_cst,
+                                 order = order::seq_cst) noexcept {
+        if (value() == expected) {
+            value_ = next;
+            return true;
+        }
+        expected = value_;
+        return false;
+    }
+    bool compare_exchange_weak(T& expected, T next, order = order::seq_cst, order = order::seq_cst) noexcept {
+        return compare_exchange_strong(expected, next);
+    }
+    T fetch_add(T more, order = order::seq_cst) noexcept { return exchange(static_cast<T>(value() + more)); }
+    T fetch_sub(T less, order = order::seq_cst) noexcept { return exchange(static_cast<T>(value() - less)); }
+    T fetch_or(T bits, order = order::seq_cst) noexcept { return exchange(static_cast<T>(value() | bits)); }
+    T fetch_and(T bits, order = order::seq_cst) noexcept { return exchange(static_cast<T>(value() & bits)); }
+
+private:
+    [[nodiscard]] T& value() noexcept {
+        watch_.use();
+        return value_;
+    }
+    [[nodiscard]] const T& value() const noexcept {
+        watch_.use();
+        return value_;
+    }
+
+    T value_{};
+    [[no_unique_address]] Watch watch_{};
+};
+
+/// For a part of a concurrent type that one thread at a time uses, as its other laws have it.
+struct plain_memory {
+    template <class T>
+    using atomic = plain_atomic<T>;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/sync/one_thread_traits.hpp
+// The Traits of a server with one thread: plain memory where std_traits has atomics. An uncontended locked instruction costs
+// as much as everything else that a send of a few bytes does.
+//
+//     using connection = wsolo::server_connection<transport, hook, handler, wsolo::in_the_loop, wsolo::one_thread_traits>;
+//
+// Laws of this file:
+// - Each object of such a type is made, used and destroyed in one thread, and so are its handles, groups and barriers. Several
+//   threads with connections of their own are fine.
+// - Checked builds (WSOLO_ENABLE_ASSERTS) remember the thread that used an object first, and assert when a second one
+//   appears. Unchecked builds have no state for it.
+// - A wait that only another thread could end does not end before its deadline.
+
+namespace wsolo::inline WSOLO_ABI {
+namespace detail {
+
+#if WSOLO_ENABLE_ASSERTS
+/// Remembers the first thread.
+class one_thread_watch {
+public:
+    void use() const noexcept {
+        const void* const here = &std_traits::thread_slot();
+        if (first_ == nullptr) first_ = here;
+        WSOLO_ASSERT(
+            first_ == here,
+            "an object with one_thread_traits is used by a second thread: give it std_blocking_traits");
+    }
+
+private:
+    mutable const void* first_ = nullptr;
+};
+#else
+using one_thread_watch = unwatched;
+#endif
+
+} // namespace detail
+
+/// See the file's laws. For every type that takes Traits.
+struct one_thread_traits : std_blocking_traits {
+    template <class T>
+    using atomic = detail::plain_atomic<T, detail::one_thread_watch>;
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -9011,28 +9423,24 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/stop_hook.hpp
-// Stop tokens without asking the standard library for one: std::stop_token where it exists (libc++ has it
-// late), the caller's own otherwise, and `never_stop` for a wait that nothing cancels.
+// Stop tokens without asking the standard library for one: the caller's own, `never_stop` for a wait that nothing
+// cancels, and std::stop_token with sync/stop_token.hpp, which is opt-in for what <stop_token> costs.
 //
 // Laws of this file:
 // - A token is anything with stop_requested() and a callback type: std::stop_token, or a type with a nested
 //   `callback_type<Function>` (as in C++26's stoppable_token) whose destructor waits for a running
 //   callback.
 
-#if defined(__has_include)
-#if __has_include(<stop_token>)
-#include <stop_token>
-#endif
-#endif
-
 namespace wsolo::inline WSOLO_ABI {
 
 /// The token of a wait that cannot be cancelled. Costs nothing.
 struct never_stop {
+    /// Registers nothing.
     template <class Function>
     struct callback_type {
         explicit callback_type(never_stop, Function) noexcept {}
     };
+    /// Never.
     [[nodiscard]] static constexpr bool stop_requested() noexcept { return false; }
 };
 
@@ -9046,14 +9454,11 @@ namespace detail {
 
 template <class Token, class Function>
 struct stop_callback_type {
+    static_assert(
+        requires { typename Token::template callback_type<Function>; },
+        "this stop token has no callback_type; std::stop_token needs <wsolo/sync/stop_token.hpp>");
     using type = typename Token::template callback_type<Function>;
 };
-#if defined(__cpp_lib_jthread)
-template <class Function>
-struct stop_callback_type<std::stop_token, Function> {
-    using type = std::stop_callback<Function>;
-};
-#endif
 
 } // namespace detail
 
@@ -9064,13 +9469,13 @@ using stop_hook = typename detail::stop_callback_type<Token, Function>::type;
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/rundown.hpp
-// Protection against running down: users enter while it is open, close() ends that, and wait()
+// Tells an owner when the last user has left: users enter while it is open, close() ends that, and wait()
 // returns when the last one has left. What is published after it was entered can always be waited for.
 //
 // Laws of this file:
 // - "Closed?" and "one more inside" change in one word by one CAS: a refused entry was never counted.
 // - leave() is one RMW, and nothing after it touches the object, unless that RMW drained it while there were
-//   waiters. Then these hold the object until the leaver has put the ring's lock back, its last touch.
+//   waiters. In that case the waiters keep the object alive until the leaving thread has released the ring's lock, its last touch.
 // - So one that was told "drained" may destroy the object. A wait that is about to time out looks at the
 //   word first: once the last leaver has seen a waiter, that waiter stays until it is released.
 // - The waiting bit is set and cleared under the ring's lock, and never after the drain.
@@ -9085,6 +9490,7 @@ class basic_rundown {
 public:
     using traits = Traits;
     using time_point = typename Traits::clock::time_point;
+    /// For a wait that has no bound.
     static constexpr time_point no_deadline = (time_point::max)();
 
     class guard;
@@ -9126,6 +9532,7 @@ public:
         return (before & closed) == 0;
     }
 
+    /// Whether close() was called: nothing enters any more.
     [[nodiscard]] bool is_closed() const noexcept {
         return (word_.load(std::memory_order_acquire) & closed) != 0;
     }
@@ -9182,7 +9589,7 @@ public:
         return waits;
     }
 
-    /// True: `gone` was linked, is no more, and will not be fired. False: the drain has it, fire() ran or
+    /// True: `gone` is unlinked now, and will not be fired. False: the drain took it; fire() ran, or it
     /// will.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* const first = lock_.lock();
@@ -9329,6 +9736,7 @@ public:
         if (number_ != 0) barrier_.complete(number_);
     }
 
+    /// The number that it completes.
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
     /// The item is not done when this scope ends: the caller owes complete() of its number.
     [[nodiscard]] std::uint64_t defer() noexcept { return std::exchange(number_, 0); }
@@ -9370,6 +9778,7 @@ public:
     using time_point = typename Traits::clock::time_point;
     using ticket = basic_ticket<basic_sequence_barrier>;
     using handling = basic_handling<basic_sequence_barrier>;
+    /// For a wait that has no bound.
     static constexpr time_point no_deadline = (time_point::max)();
 
     basic_sequence_barrier() = default;
@@ -9387,7 +9796,14 @@ public:
         return issued_.fetch_add(1, std::memory_order_relaxed) + 1;
     }
 
-    /// The same as an owner, so that an item's number ends with the item.
+    /// The same where one thread at a time issues: without a locked instruction.
+    [[nodiscard]] std::uint64_t issue_alone() noexcept {
+        const std::uint64_t next = issued_.load(std::memory_order_relaxed) + 1;
+        issued_.store(next, std::memory_order_relaxed);
+        return next;
+    }
+
+    /// issue() as an owner, so that an item's number ends with the item.
     [[nodiscard]] ticket issue_ticket() noexcept { return ticket(*this, issue()); }
 
     /// The last number issued so far: the mark of a response received now. 0 before the first.
@@ -9463,6 +9879,7 @@ public:
         settle();
     }
 
+    /// Whether it was closed, with an error or without.
     [[nodiscard]] bool is_closed() const noexcept {
         return (word_.load(std::memory_order_acquire) & closed) != 0;
     }
@@ -9484,7 +9901,7 @@ public:
         return waits;
     }
 
-    /// True: `gone` waited, does so no more, and will not be fired. False: it was fired, or another thread is about to.
+    /// True: `gone` waits no more, and will not be fired. False: it was fired, or another thread is about to.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* first = lock_.lock();
         const bool waits = gone.taker == nullptr && gone.is_linked();
@@ -9495,12 +9912,13 @@ public:
     }
 
 protected:
-    // The word: the number above, these below.
+    /// The word: the number above, these below.
     static constexpr std::uint64_t waited_for = 1; // the ring is not empty
     static constexpr std::uint64_t has_gaps = 2;   // abandoned numbers are to be passed, under the lock
     static constexpr std::uint64_t closed = 4;
     static constexpr std::uint64_t one = 8;
 
+    /// Of a word.
     static constexpr std::uint64_t value_of(std::uint64_t word) noexcept { return word / one; }
     static constexpr bool is_decided(std::uint64_t word, std::uint64_t mark) noexcept {
         return value_of(word) >= mark || (word & closed) != 0;
@@ -9836,8 +10254,13 @@ public:
         if (block_ != nullptr) block_->retain();
     }
     basic_weak_session(basic_weak_session&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-    basic_weak_session& operator=(basic_weak_session other) noexcept {
-        std::swap(block_, other.block_);
+    basic_weak_session& operator=(const basic_weak_session& other) noexcept {
+        return *this = basic_weak_session(other);
+    }
+    // Not by value: clang 14 does not destroy a parameter that was made of {} in a template.
+    basic_weak_session& operator=(basic_weak_session&& other) noexcept {
+        basic_weak_session fresh(std::move(other));
+        std::swap(block_, fresh.block_);
         return *this;
     }
     ~basic_weak_session() {
@@ -9864,6 +10287,7 @@ class basic_session_anchor {
 
 public:
     using time_point = typename basic_rundown<Traits>::time_point;
+    /// For a wait that has no bound.
     static constexpr time_point no_deadline = (time_point::max)();
 
     /// An anchor to nothing: its handles are expired.
@@ -9889,6 +10313,7 @@ public:
     /// Closes and waits for the guards that are left. The caller must hold none itself.
     ~basic_session_anchor() { reset(); }
 
+    /// A handle for other threads. O(1), no memory; one that is empty where there is no session.
     [[nodiscard]] basic_weak_session<T, Traits> handle() const noexcept {
         return block_ == nullptr ? basic_weak_session<T, Traits>() : basic_weak_session<T, Traits>(*block_);
     }
@@ -9950,6 +10375,7 @@ enum class pump_status : std::uint8_t {
 /// flight all the same it is the later bound (the close's, or the write's own) while that is to come, then no_deadline:
 /// nothing but the write's end, or the connection's, helps then.
 struct [[nodiscard]] pump_result {
+    /// What is left, and when to come again at the latest.
     pump_status status = pump_status::idle;
     time_point deadline = no_deadline;
 };
@@ -9958,7 +10384,9 @@ struct [[nodiscard]] pump_result {
 /// what the transport did not take) goes to `Hook`.
 template <schedule_hook Hook>
 struct inline_drive {
+    /// Told apart by this from a hook that only asks.
     static constexpr bool writes_inline = true;
+    /// What the rest goes to.
     Hook hook;
     decltype(auto) operator()() { return hook(); }
 };
@@ -10026,18 +10454,23 @@ struct writer_timeouts {
     std::chrono::milliseconds drain{5'000};
     /// Bytes per second that the peer must take at least: each byte taken extends a write's deadline by 1/min_rate
     /// seconds and no more, so that a peer that drips can't hold the writer for ever.
+    /// (Kept to a thousandth.)
     std::uint32_t min_rate = 1'024;
 };
 
 /// Copied into the writer.
 struct writer_options {
+    /// How much it may hold, and its times.
     writer_limits limits{};
     writer_timeouts timeouts{};
     /// Bytes and frames that one pump() (or one sender, where the drive is inline) may write before it hands the turn
     /// back, so that one connection can't hold its loop. Looked at between writes: the last may carry it past the
-    /// bound, by up to 256 KiB and the frames in them. (Bytes are kept to a thousandth.)
+    /// bound, by up to max_gather and the frames in it. (Bytes are kept to a thousandth.)
     std::uint32_t pump_quantum = 1024 * 1024;
     std::uint16_t pump_frames = 16'384;
+    /// Bytes that one write offers to the transport, in at most 64 parts. More costs fewer system calls for large frames; a
+    /// PONG waits for the write before it, as far as the socket's own buffer takes that. (Kept to a thousandth.)
+    std::uint32_t max_gather = 512 * 1024;
 };
 
 namespace detail {
@@ -10066,12 +10499,14 @@ struct drive_options {
           drain_timeout(options.timeouts.drain),
           min_rate(options.timeouts.min_rate),
           pump_quantum(options.pump_quantum),
+          max_gather(options.max_gather),
           pump_frames(options.pump_frames) {}
 
     short_duration write_timeout;
     short_duration drain_timeout;
-    std::uint32_t min_rate;
+    short_size min_rate;
     short_size pump_quantum;
+    short_size max_gather;
     std::uint16_t pump_frames;
 };
 
@@ -10088,6 +10523,7 @@ namespace wsolo::inline WSOLO_ABI {
 struct drain_report {
     std::uint64_t frames_written = 0; ///< taken by the transport to their last byte
     std::uint64_t frames_dropped = 0; ///< accepted, but not (wholly) taken
+    /// The same in bytes of the wire.
     std::uint64_t bytes_written = 0;
     std::uint64_t bytes_dropped = 0;
     /// PONGs beyond the control reserve that a newer one replaced (RFC 6455 §5.5.3): nothing was lost with them.
@@ -10101,6 +10537,7 @@ struct drain_report {
     close_code close = close_code::abnormal;
     int transport_error = 0; ///< the transport's own code (errno, say) where it failed
 
+    /// What was let in: written, dropped and replaced.
     [[nodiscard]] constexpr std::uint64_t frames_accepted() const noexcept {
         return frames_written + frames_dropped + pongs_replaced;
     }
@@ -10134,6 +10571,7 @@ enum class io_status : std::uint8_t { ok, would_block, timed_out, failed };
 
 /// What a write did. `error` is the transport's own code (errno, say), only for logs.
 struct [[nodiscard]] io_result {
+    /// How it went; bytes taken, where that is `ok`; and the transport's own code, for the report.
     io_status status = io_status::failed;
     std::size_t transferred = 0;
     int error = 0;
@@ -10306,10 +10744,9 @@ class batch {
 public:
     /// Entries that one write names: small frames lie back to back in few entries, so few carry many frames.
     static constexpr std::size_t max_entries = 64;
-    /// Enough that a system call costs little per byte, little enough that a PONG does not wait long for a write.
-    static constexpr std::size_t max_bytes = 256 * 1024;
 
-    batch() noexcept {} // NOLINT(modernize-use-equals-default): the arrays stay as they are
+    /// `max_bytes` that one write offers; a frame above that leaves in several. The arrays stay as they are.
+    explicit batch(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}
 
     void clear() noexcept { bytes_ = parts_ = entries_ = 0; }
 
@@ -10320,13 +10757,13 @@ public:
         if (rest.empty()) return; // a mark
         origin& part = origins_[parts_];
         part = {rest.size(), frames, from, is_one};
-        const std::size_t room = max_bytes - bytes_;
+        const std::size_t room = max_bytes_ - bytes_;
         views_[parts_++] =
             rest.size() > room ? rest.first(room) : rest; // a large frame leaves in several writes
         bytes_ += views_[parts_ - 1].size();
     }
 
-    [[nodiscard]] bool full() const noexcept { return entries_ == max_entries || bytes_ >= max_bytes; }
+    [[nodiscard]] bool full() const noexcept { return entries_ == max_entries || bytes_ >= max_bytes_; }
     [[nodiscard]] std::span<const const_bytes> parts() const noexcept { return {views_, parts_}; }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
@@ -10382,6 +10819,7 @@ private:
     union {
         origin origins_[max_entries];
     };
+    std::size_t max_bytes_;
     std::size_t bytes_ = 0;
     std::size_t parts_ = 0;
     std::size_t entries_ = 0;
@@ -10508,8 +10946,11 @@ public:
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
-    /// Bytes of free memory that a busy writer may keep beside what is queued.
-    [[nodiscard]] std::size_t most_kept() const noexcept { return max_bytes_ / 8; }
+    /// Bytes of free memory that a busy writer may keep: what is queued leaves them of the budget.
+    [[nodiscard]] std::size_t most_kept(const holdings& held) const noexcept {
+        const std::size_t charged = held.charged();
+        return charged < max_bytes_ ? max_bytes_ - charged : 0;
+    }
 
     /// What a write took of a lane leaves the books.
     void settle(holdings& held, lane_id from, const taken::share& done) noexcept {
@@ -10635,6 +11076,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// A plain function and its context: two words, nothing to allocate. `context` must stay valid until the call.
 struct on_outcome {
+    /// Called once, or never if the send refused the item. It must not throw.
     void (*call)(void* context, errc outcome) noexcept = nullptr;
     void* context = nullptr;
 
@@ -11096,7 +11538,8 @@ private:
 // back to the system after each burst, and the next burst pays a page fault for every 4 KiB of its frames.
 //
 // Laws of this file:
-// - Never more than may be kept, a small part of the budget; and it goes when the writer is idle.
+// - What is queued and what is kept stay within the budget together: what comes later pushes kept memory out. All of it
+//   goes when the writer is idle.
 // - Last in, first out: what left last is still in the cache.
 // - The outbox's lock is held around every call: what is not kept goes to the errands.
 
@@ -11149,6 +11592,15 @@ public:
         if (!has_room(old->room, most)) return after.free(old);
         bytes_ += old->room;
         old->next = std::exchange(entries_, old);
+    }
+
+    /// Keeps no more than `most`. O(1) where that is so already.
+    void shrink(std::size_t most, errands& after) noexcept {
+        while (bytes_ > most && entries_ != nullptr) {
+            bytes_ -= entries_->room;
+            after.free(pop(entries_));
+        }
+        while (bytes_ > most) free(take_block(), after);
     }
 
 private:
@@ -11334,7 +11786,8 @@ public:
 
     /// A block with room for a small frame, from the lane's own, the spare one, or `fresh`. False when that takes memory:
     /// a fresh block of wanted_block() bytes.
-    [[nodiscard]] bool find_room(const offer& what, block*& fresh, errands& after) noexcept {
+    [[nodiscard]] bool find_room(const offer& what, block*& fresh, const accounts& books,
+                                 errands& after) noexcept {
         lane& to = of(what.to);
         if (lane::fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
@@ -11343,10 +11796,12 @@ public:
         block* next = may_take ? spares_.take_block() : nullptr;
         if (next == nullptr && lane::fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
+            spares_.shrink(books.most_kept(held), after);
             if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
         if (next == nullptr) return false;
-        if (to.filling != nullptr && to.filling->entries == 0) spares_.keep(to.filling, may_keep_, after);
+        if (to.filling != nullptr && to.filling->entries == 0)
+            spares_.keep(to.filling, books.most_kept(held), after);
         to.filling = next;
         return true;
     }
@@ -11373,13 +11828,14 @@ public:
     }
 
     /// Queues an entry that owns its memory.
-    void place(const offer& what, entry* owned, const accounts& books) noexcept {
+    void place(const offer& what, entry* owned, const accounts& books, errands& after) noexcept {
         held.add(what.to, owned->size, owned->frames);
         if (what.to == lane_id::data) {
             owned->number = next_number_++;
             ++held.entries;
             owned->may_drop =
                 books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
+            spares_.shrink(books.most_kept(held), after);
         }
         if (what.is_mark) add_mark(owned);
         // A mark stands after what was accepted before it, and waits for nothing later.
@@ -11460,13 +11916,12 @@ public:
 
     /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
     void account(const taken& done, accounts& books, errands& after) noexcept {
-        may_keep_ = books.most_kept();
         for (const lane_id id : all_lanes) {
             lane& from = of(id);
             if (from.entries.empty()) continue;
             from.planned = 0;
             books.settle(held, id, done[id]);
-            consume(from, done[id], after);
+            consume(from, done[id], books.most_kept(held), after);
         }
         const lane& data = of(lane_id::data);
         const entry* oldest = data.entries.first();
@@ -11495,7 +11950,7 @@ public:
                 entry* const next = item->next;
                 from.entries.unlink(item);
                 after.tell(item->done, outcome_of(*item, why));
-                release(&from, item, after);
+                release(&from, item, 0, after);
                 item = next;
             }
         }
@@ -11503,7 +11958,7 @@ public:
             if (!after.has_place()) return true;
             entry* const item = after_message_.pop();
             after.tell(item->done, outcome_of(*item, why));
-            release(nullptr, item, after);
+            release(nullptr, item, 0, after);
         }
         return false;
     }
@@ -11617,10 +12072,10 @@ private:
         entry* const empty = pongs.take_back();
         if (empty == nullptr) return;
         after.tell(empty->done, errc::conflated);
-        release(&pongs, empty, after);
+        release(&pongs, empty, books.most_kept(held), after);
     }
 
-    void consume(lane& from, const taken::share& done, errands& after) noexcept {
+    void consume(lane& from, const taken::share& done, std::size_t may_keep, errands& after) noexcept {
         std::uint32_t frames = done.frames;
         from.taken += done.bytes;
         while (entry* item = from.entries.first()) {
@@ -11630,7 +12085,7 @@ private:
             from.entries.unlink(item);
             after.tell(item->done, outcome_of(*item, errc::none));
             if (&from == &of(lane_id::data)) --held.entries;
-            release(&from, item, after);
+            release(&from, item, may_keep, after);
         }
         if (!from.entries.empty()) from.entries.first()->frames -= frames;
     }
@@ -11645,27 +12100,26 @@ private:
         last_mark_ = mark;
     }
 
-    /// Gives the memory of an unlinked entry back. `from`: its lane, if it may lie in one of its blocks.
-    void release(lane* from, entry* old, errands& after) noexcept {
+    /// Gives the memory of an unlinked entry back, or keeps it. `from`: its lane, if it may lie in one of its blocks.
+    void release(lane* from, entry* old, std::size_t may_keep, errands& after) noexcept {
         if (old->kind == entry_kind::mark) { // marks leave in the order in which they came
             first_mark_ = old->next_mark;
             if (first_mark_ == nullptr) last_mark_ = nullptr;
             return after.free(old);
         }
-        if (old->where == entry::memory::own && !old->is_keyed) return spares_.keep(old, may_keep_, after);
+        if (old->where == entry::memory::own && !old->is_keyed) return spares_.keep(old, may_keep, after);
         if (old->where != entry::memory::in_block) return after.free(old);
         block* const home = old->home;
         if (--home->entries != 0) return;
         if (from != nullptr && home == from->filling)
             home->used = 0;
         else
-            spares_.keep(home, may_keep_, after);
+            spares_.keep(home, may_keep, after);
     }
 
     lane lanes_[lane_count];
     entry_list after_message_; ///< data that waits for a fragmented message to end
     spares spares_;
-    std::size_t may_keep_ = 0; ///< bytes of them
     entry* first_mark_ = nullptr;
     entry* last_mark_ = nullptr;
     std::size_t begun_rest_ = 0; ///< bytes of the frame in which the wire ends
@@ -12135,7 +12589,7 @@ private:
             fresh.kept = queue_->take_kept(what.size);
             return need::entry;
         }
-        if (queue_->find_room(what, fresh.room, after)) return need::nothing;
+        if (queue_->find_room(what, fresh.room, books_, after)) return need::nothing;
         fresh.block_size = queue_->wanted_block(what, books_);
         return need::block;
     }
@@ -12150,7 +12604,7 @@ private:
         if (now.fits.displaces) queue_->displace(what, now.charge, now.same, books_, after);
         if (ends_message(what)) static_cast<void>(end_message(after));
         if (now.is_owned) {
-            queue_->place(what, std::exchange(owned, nullptr), books_);
+            queue_->place(what, std::exchange(owned, nullptr), books_, after);
         } else { // the run may have given way; then its place is free
             const bool in_run = now.extends && (!now.fits.displaces || queue_->extends_run(what));
             encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
@@ -12342,6 +12796,7 @@ public:
     /// Why not.
     [[nodiscard]] errc error() const noexcept { return error_; }
 
+    /// What its destructor does with a message that was not ended. Any time before that.
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as send_text's;
@@ -12418,6 +12873,7 @@ public:
     /// A handle to no writer.
     writer_handle() = default;
 
+    /// See single_writer's functions of these names; errc::closed when there is no writer any more. Any thread.
     [[nodiscard]] errc send_text(std::string_view payload) const {
         return use([&](Writer& writer) { return writer.send_text(payload); });
     }
@@ -12524,7 +12980,8 @@ inline void account(const batch& plan, queue& work, const drive_options& options
         const time_point fresh = deadline_after(now, timeout);
         const bool slept = now >= deadline_after(work.write_deadline, timeout / 4);
         work.write_deadline =
-            slept ? fresh : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
+            slept ? fresh
+                  : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate.get()));
     }
     plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes(), done);
 }
@@ -12593,9 +13050,9 @@ class started_write final : public write_target {
     using traits = typename Driver::traits;
 
 public:
-    /// One for the batch that the caller fills. nullptr when there is no memory.
-    [[nodiscard]] static started_write* make(weak_type writer) noexcept {
-        return writer.is_expired() ? nullptr : new (std::nothrow) started_write(std::move(writer));
+    /// nullptr when there is no memory.
+    [[nodiscard]] static started_write* make(weak_type writer, const batch& plan) noexcept {
+        return writer.is_expired() ? nullptr : new (std::nothrow) started_write(std::move(writer), plan);
     }
 
     /// Starts the write. The completion may come before this returns.
@@ -12651,12 +13108,13 @@ public:
         drop();
     }
 
-    batch plan;
+    const batch plan;
     io_result how;
     bool is_over = false;
 
 private:
-    explicit started_write(weak_type writer) noexcept : write_target{&on_over}, writer_(std::move(writer)) {}
+    started_write(weak_type writer, const batch& offered) noexcept
+        : write_target{&on_over}, plan(offered), writer_(std::move(writer)) {}
     ~started_write() { queue::destroy(rest_); }
 
     static void on_over(write_target& self, const io_result& how) noexcept {
@@ -12837,7 +13295,7 @@ private:
         round now;
         written last;
         if (is_in_flight() && !collect(last, now)) return {pump_status::blocked, now.deadline};
-        batch plan;
+        batch plan(bound_of(std::size_t{options_.max_gather.get()}));
         plan.clear();
         for (;;) {
             bytes += now.done.bytes();
@@ -12873,12 +13331,11 @@ private:
     /// Writes the batch; `now.done` is what it took. False: the write was started, and the turn waits for it.
     bool perform(const batch& plan, round& now, written& last) {
         if constexpr (completes) {
-            started_ = started::make(weak_handle(*self_));
+            started_ = started::make(weak_handle(*self_), plan);
             if (started_ == nullptr) {
                 last.error = errc::out_of_memory;
                 return true;
             }
-            started_->plan = plan;
             started_->start(transport_, box.work(), options_, now.drain_deadline);
             return collect(last, now);
         } else {
@@ -13015,21 +13472,25 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// One whole encoded frame. Must outlive the send call only.
 struct raw {
+    /// Header and payload, as on the wire.
     const_bytes bytes;
 };
 
 /// A text message. The caller vouches that it is UTF-8 (RFC 6455 §5.6). Must outlive the send call only.
 struct text {
+    /// UTF-8.
     std::string_view payload;
 };
 
 /// A binary message. Must outlive the send call only.
 struct binary {
+    /// Any bytes.
     const_bytes payload;
 };
 
 /// An encoded frame that other writers send too; queued by reference. Servers only.
 struct shared {
+    /// Counted: a copy of the reference, not of the bytes.
     shared_frame frame;
 };
 
@@ -13143,14 +13604,17 @@ public:
         return queue_owned(what, owned);
     }
 
-    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper.
+    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper. Errors as
+    /// send_text's, and raw_frame_malformed: it is empty, or no whole frame of a server's.
     [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
         static_assert(Side::self == role::server,
                       "a client's frames each need a key of their own: send the payload");
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
-        if (bytes.size() <= copied_limit) return send(raw{bytes}, on_done);
-        if (const errc error = judge_frame(bytes); error != errc::none) return error;
+        if (!frame.is_message()) return send(raw{bytes}, on_done); // perhaps a control frame
+        const std::size_t payload = bytes.size() - header_size_announced(bytes[1]);
+        if (const errc error = drive_.box.judge_length(payload); error != errc::none) return error;
+        if (bytes.size() <= copied_limit) return push_copy(bytes, on_done);
         const detail::offer what = data_offer(bytes.size(), on_done);
         if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
         detail::entry* owned = detail::entry::make_shared(frame, on_done);
@@ -13158,7 +13622,8 @@ public:
     }
 
     /// Queues an encoded frame with the memory that it lies in, where that pays (above 2 KiB, and with little memory to
-    /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not.
+    /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not. Errors as
+    /// the one above's.
     [[nodiscard]] errc send(owned_frame&& frame, on_outcome on_done = {}) {
         const std::size_t size = frame.bytes().size();
         if (const errc error = judge_frame(frame.bytes()); error != errc::none) return error;
@@ -13203,10 +13668,7 @@ public:
             return send_control(parsed.header.op, close_code_in(parsed, frame.bytes), frame.bytes, on_done);
         if (const errc error = drive_.box.judge_length(parsed.header.payload_size); error != errc::none)
             return error;
-        return push_data(
-            frame.bytes.size(), on_done,
-            [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
-            [&](detail::entry* kept) { return detail::entry::make_copy(frame.bytes, on_done, kept); });
+        return push_copy(frame.bytes, on_done);
     }
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
@@ -13402,6 +13864,12 @@ private:
             return push_data_locked(size, on_done, encode, make);
         drive_.rouse(owed);
         return errc::none;
+    }
+    /// A copy of a whole frame.
+    errc push_copy(const_bytes frame, on_outcome on_done) {
+        return push_data(
+            frame.size(), on_done, [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); },
+            [&](detail::entry* kept) { return detail::entry::make_copy(frame, on_done, kept); });
     }
     /// The same, with the outbox's lock held, which it gives back. Not inlined: it is not what most sends do.
     template <class Encode, class Make>
@@ -13626,14 +14094,18 @@ public:
         if (calls_ != nullptr) calls_->copy(other.storage_, storage_);
     }
     sender(sender&& other) noexcept : sender() { swap(other); }
-    sender& operator=(sender other) noexcept {
-        swap(other);
+    sender& operator=(const sender& other) noexcept { return *this = sender(other); }
+    // Not by value: clang 14 does not destroy a parameter that was made of {} in a template.
+    sender& operator=(sender&& other) noexcept {
+        sender fresh(std::move(other));
+        swap(fresh);
         return *this;
     }
     ~sender() {
         if (calls_ != nullptr) calls_->destroy(storage_);
     }
 
+    /// See single_writer's functions of these names; errc::closed when there is no writer any more. Any thread.
     [[nodiscard]] errc send_text(std::string_view payload, on_outcome on_done = {}) const {
         return calls_ == nullptr ? errc::closed : calls_->send_text(storage_, payload, on_done);
     }
@@ -13684,7 +14156,7 @@ private:
         [](const std::byte* from, std::byte* to) noexcept {
             ::new (static_cast<void*>(to)) Handle(as<Handle>(from));
         },
-        [](std::byte* old) noexcept { std::destroy_at(std::launder(reinterpret_cast<Handle*>(old))); }};
+        [](std::byte* old) noexcept { std::launder(reinterpret_cast<Handle*>(old))->~Handle(); }};
 
     void swap(sender& other) noexcept { // a handle is one pointer: it may be moved by its bytes
         std::swap(calls_, other.calls_);
@@ -13696,6 +14168,38 @@ private:
 };
 
 } // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/core/detail/owned.hpp
+// One object of the heap and its owner. What std::unique_ptr is, for a tenth of what <memory> costs to include.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Null, or made by `new (std::nothrow)`.
+template <class T>
+class owned {
+public:
+    constexpr owned() noexcept = default;
+    explicit owned(T* object) noexcept : object_(object) {}
+    owned(owned&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+    owned& operator=(owned&& other) noexcept {
+        reset(std::exchange(other.object_, nullptr));
+        return *this;
+    }
+    ~owned() { delete object_; }
+
+    /// The old object goes when the new one is in its place.
+    void reset(T* object = nullptr) noexcept { delete std::exchange(object_, object); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
+    [[nodiscard]] bool operator==(std::nullptr_t) const noexcept { return object_ == nullptr; }
+    [[nodiscard]] T* operator->() const noexcept { return object_; }
+    [[nodiscard]] T& operator*() const noexcept { return *object_; }
+
+private:
+    T* object_ = nullptr;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/endpoint/stream_end.hpp
 // How a connection's byte stream ends: when our FIN leaves, how long input is still taken, when the connection is gone.
@@ -13908,9 +14412,11 @@ struct [[nodiscard]] endpoint_wants {
 /// What went through an endpoint. Plain numbers, which may be summed over many. (Of what was sent: ending::written, or
 /// writer().report().)
 struct endpoint_counters {
+    /// Whole messages, by kind.
     std::uint64_t texts_received = 0;
     std::uint64_t binaries_received = 0;
     std::uint64_t bytes_received = 0; ///< payload of messages
+    /// Control frames from the peer.
     std::uint64_t pings_received = 0;
     std::uint64_t pongs_received = 0;
     std::uint64_t sends_refused = 0; ///< queue_full, by the endpoint's own functions
@@ -14594,10 +15100,11 @@ using group_seat = basic_group_seat<std_blocking_traits>;
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/endpoint/message.hpp
-// A received message that outlives the read.
+// A received message.
 //
 // Laws of this file:
-// - It owns its bytes: whoever holds it may keep it, move it to another thread, or take the bytes out.
+// - A message that can be moved owns its bytes: keep it, move it to another thread, or take the bytes out. A handler that
+//   takes `const message&` can't, and so may be lent one whose bytes lie where they were read.
 // - Text was validated before it came here (RFC 6455 §8.1).
 
 namespace wsolo::inline WSOLO_ABI {
@@ -14608,6 +15115,7 @@ public:
     message() = default;
     message(bool is_text, byte_buffer bytes) noexcept : bytes_(std::move(bytes)), text_(is_text) {}
 
+    /// Whether it came as text; otherwise it is binary.
     [[nodiscard]] bool is_text() const noexcept { return text_; }
     /// The payload, unmasked. Lives as long as this message, and until it is moved from.
     [[nodiscard]] const_bytes bytes() const noexcept { return bytes_.view(); }
@@ -14621,6 +15129,28 @@ private:
     byte_buffer bytes_;
     bool text_ = false;
 };
+
+namespace detail {
+
+/// A message over bytes that stay another's, for the length of a call. The message in it is never destroyed, so that nothing
+/// is freed.
+class lent_message {
+public:
+    lent_message(bool is_text, const_bytes bytes) noexcept
+        : held_(is_text, byte_buffer_access::alias(bytes)) {}
+    lent_message(const lent_message&) = delete;
+    lent_message& operator=(const lent_message&) = delete;
+    ~lent_message() {} // NOLINT(modernize-use-equals-default): it would be deleted
+
+    [[nodiscard]] const message& get() const noexcept { return held_; }
+
+private:
+    union {
+        message held_;
+    };
+};
+
+} // namespace detail
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -14636,7 +15166,9 @@ namespace wsolo::inline WSOLO_ABI {
 
 // The hooks of a handler, all but the first optional. `e` is the endpoint; each is called with no lock held.
 //
-//     on_message(e, message&&)                        void, or the errc that ends the connection
+//     on_message(e, const message&)                   void, or the errc that ends the connection. The message is lent for
+//                                                     the call, where it lies, which costs no copy
+//     on_message(e, message&&)                        the same with a message that the handler may keep
 //     on_ping(e, const_bytes payload)                 it was answered already
 //     on_pong(e, const_bytes payload, std::optional<duration>)   with the round trip, if it answers the endpoint's own PING
 //     on_peer_close(e, close_code, std::string_view)  it will be answered, after the messages before it
@@ -14645,7 +15177,7 @@ namespace wsolo::inline WSOLO_ABI {
 //     on_refused(e, message&&)                        inbox_overflow::drop_newest did not let it in
 //     on_finished(e, const ending&)                   once, last
 //
-// Without on_message a handler is a callable of (e, message&&). on_message runs where messages are handled (the loop, or
+// Without on_message a handler is a callable of (e, message). on_message runs where messages are handled (the loop, or
 // work()), the others in the loop.
 
 namespace detail {
@@ -14688,6 +15220,11 @@ WSOLO_DETECT_MEMBER(on_refuse)
 
 template <class Handler, class Endpoint>
 concept has_on_message = requires(Handler& h, Endpoint& e, message&& m) { h.on_message(e, std::move(m)); };
+/// A handler that can't keep a message. (One that takes both kinds is lent what it can be.)
+template <class Handler, class Endpoint>
+concept takes_lent = requires(Handler& h, Endpoint& e, const message& m) {
+    h.on_message(e, m);
+} || (!has_on_message<Handler, Endpoint> && std::invocable<Handler&, Endpoint&, const message&>);
 template <class Handler, class Endpoint>
 concept has_on_ping = requires(Handler& h, Endpoint& e, const_bytes b) { h.on_ping(e, b); };
 template <class Handler, class Endpoint>
@@ -14710,8 +15247,10 @@ concept has_on_finished = requires(Handler& h, Endpoint& e, const ending& how) {
 /// Refuses a handler whose hooks would not be called.
 template <class Handler, class Endpoint>
 consteval void check_hooks() noexcept {
-    static_assert(has_on_message<Handler, Endpoint> || std::invocable<Handler&, Endpoint&, message&&>,
-                  "a handler has on_message(auto& endpoint, message&&), or is a callable of these");
+    static_assert(
+        has_on_message<Handler, Endpoint> || std::invocable<Handler&, Endpoint&, message&&>,
+        "a handler has on_message(auto& endpoint, const message&) or (auto& endpoint, message&&), or is a "
+        "callable of these");
     static_assert(!names_on_ping<Handler>() || has_on_ping<Handler, Endpoint>,
                   "on_ping is called as on_ping(endpoint&, const_bytes payload)");
     static_assert(
@@ -14758,14 +15297,14 @@ template <class Call>
 #endif
 }
 
-/// Has the handler handle a message: its answer, or errc::handler_failed when it throws.
-template <class Handler, class Endpoint>
-[[nodiscard]] errc call_handler(Handler& handler, Endpoint& whole, message&& received) {
+/// Has the handler handle a message, its own or a lent one: its answer, or errc::handler_failed when it throws.
+template <class Handler, class Endpoint, class Message>
+[[nodiscard]] errc call_handler(Handler& handler, Endpoint& whole, Message&& received) {
     const auto call = [&]() -> decltype(auto) {
         if constexpr (has_on_message<Handler, Endpoint>) {
-            return handler.on_message(whole, std::move(received));
+            return handler.on_message(whole, std::forward<Message>(received));
         } else {
-            return handler(whole, std::move(received));
+            return handler(whole, std::forward<Message>(received));
         }
     };
     errc answer = errc::none;
@@ -15262,7 +15801,7 @@ private:
         return (bound.messages.per_second | bound.bytes.per_second | bound.control_frames.per_second) != 0;
     }
 
-    std::unique_ptr<limits> limits_;
+    owned<limits> limits_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15310,7 +15849,7 @@ private:
         std::size_t at = 0; ///< the first byte that was not read
     };
 
-    std::unique_ptr<kept> kept_;
+    owned<kept> kept_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15332,6 +15871,182 @@ public:
 
 private:
     time_point told_ = no_deadline;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/received_item.hpp
+// A message on its way to the handler, with its number in the barrier.
+//
+// Laws of this file:
+// - Its number is completed by who handles it and abandoned by who did not get it accepted. One that was accepted and
+//   dropped stays open, so that no wait passes over it: the barrier is closed with what dropped it.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Move-only. Not thread-safe.
+template <class Barrier>
+class received_item {
+public:
+    received_item(message received, Barrier& numbers) noexcept
+        : message_(std::move(received)), ticket_(numbers.issue_ticket()) {}
+    received_item(received_item&&) noexcept = default;
+    received_item& operator=(received_item&&) = delete;
+    ~received_item() { static_cast<void>(ticket_.take()); }
+
+    [[nodiscard]] message take_message() noexcept { return std::move(message_); }
+    [[nodiscard]] basic_ticket<Barrier> take_ticket() noexcept { return std::move(ticket_); }
+    /// It was not accepted.
+    void abandon() noexcept { ticket_.abandon(); }
+
+private:
+    message message_;
+    basic_ticket<Barrier> ticket_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/message_handling.hpp
+// The way of an endpoint's messages to its handler: each gets a number, a place in the inbox, and the call.
+//
+// Laws of this file:
+// - The long road: a message is copied and queued, and the thread that drains the inbox has it handled, one at a time.
+// - The short road: while none waits and the loop itself handles, a message goes to the handler as it is read, without the
+//   queue. To everybody it is as if the message had come in a read of its own: the order, the numbers, the counts and what
+//   an error does are those of the long road. A handler that can't keep a message is lent it where it lies.
+// - The short road needs a handler that is done with a message when it returns, and an inbox that would refuse none.
+// - `is_over` is told once: no handler runs, or ever will, and no coroutine holds a message.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Part of an endpoint, `Whole`, which it calls by functions of these names: wants_messages, ask_for_work, wake_or_abort,
+/// refuse, handler. `HandlesHere`: by the loop itself.
+template <class Whole, class Handler, class Traits, bool HandlesHere>
+class message_handling {
+    struct inbox_hook {
+        Whole* whole;
+        bool operator()() const { return whole->ask_for_work(); }
+        void on_resume() const noexcept { whole->wake_or_abort(); }
+        void on_finished(const inbox_report& report) const noexcept { whole->messages_.end(*whole, report); }
+    };
+    struct nothing {};
+    template <class T>
+    using atomic = typename Traits::template atomic<T>;
+    /// In held_, beside a message's number.
+    static constexpr std::uint64_t inbox_over = std::uint64_t{1} << 63;
+
+public:
+    using barrier_type = basic_sequence_barrier<Traits>;
+    using item = received_item<barrier_type>;
+    using inbox_type = wsolo::inbox<item, inbox_hook, Traits>;
+    using run_type = typename inbox_type::direct_run;
+
+    static constexpr bool holds_messages = requires { Handler::holds_message; };
+    static constexpr bool has_short_road = HandlesHere && !holds_messages;
+
+    message_handling(Whole& whole, const inbox_limits& limits, std::uint32_t quantum)
+        : quantum_(quantum), inbox_(inbox_hook{&whole}, limits) {}
+
+    [[nodiscard]] barrier_type& numbers() noexcept { return numbers_; }
+    [[nodiscard]] inbox_type& inbox() noexcept { return inbox_; }
+    [[nodiscard]] const inbox_type& inbox() const noexcept { return inbox_; }
+
+    // ---- the loop's
+
+    /// The messages of one read, which may go the short road.
+    [[nodiscard]] run_type begin_read() noexcept { return run_type(inbox_, quantum_); }
+    /// A message was read. queue_full: the handler was told. closed: no more are wanted. Other errors: it could not be
+    /// queued, so none after it may.
+    errc take(Whole& whole, const event& found, [[maybe_unused]] run_type& run) {
+        if constexpr (has_short_road) {
+            if (run.can_handle()) return hand_over(whole, found, run);
+        }
+        byte_buffer bytes;
+        if (!bytes.append(found.payload())) return errc::out_of_memory;
+        const std::size_t size = bytes.size();
+        item next(message(found.is_text(), std::move(bytes)), numbers_);
+        const errc refused = inbox_.push(std::move(next), size).error;
+        if (refused == errc::none) return errc::none;
+        next.abandon();
+        if (refused == errc::queue_full) whole.refuse(next.take_message());
+        return refused;
+    }
+
+    // ---- the handling thread's
+
+    /// Handles what is queued, up to the quantum.
+    void handle_some(Whole& whole) {
+        const auto each = [&](item&& next) {
+            return handle(whole, next.take_ticket().take(), next.take_message());
+        };
+        static_cast<void>(inbox_.drain_while(each, [&whole] { return whole.wants_messages(); }, quantum_));
+    }
+
+    // ---- any thread's
+
+    /// The last message that the handler was given is handled: of one that holds it for longer than its call.
+    void done(Whole& whole) {
+        const std::uint64_t before = held_.fetch_and(inbox_over, std::memory_order_acq_rel);
+        if (const std::uint64_t number = before & ~inbox_over; number != 0) {
+            numbers_.complete(number);
+            if ((before & inbox_over) != 0) note_over(whole);
+        }
+    }
+    [[nodiscard]] bool are_over() const noexcept { return are_over_.load(std::memory_order_acquire); }
+
+private:
+    /// The short road.
+    errc hand_over(Whole& whole, const event& found, run_type& run) {
+        const std::size_t size = found.payload().size();
+        if constexpr (takes_lent<Handler, Whole>) {
+            const lent_message lent(found.is_text(), found.payload());
+            run.handle(size, [&] { return handle(whole, numbers_.issue_alone(), lent.get()); });
+        } else {
+            byte_buffer bytes;
+            if (!bytes.append(found.payload())) return errc::out_of_memory;
+            run.handle(size, [&] {
+                return handle(whole, numbers_.issue_alone(), message(found.is_text(), std::move(bytes)));
+            });
+        }
+        return errc::none;
+    }
+
+    template <class Message>
+    errc handle(Whole& whole, std::uint64_t number, Message&& received) {
+        errc error = errc::none;
+        {
+            auto numbered = numbers_.handle(number);
+            if constexpr (holds_messages) held_.store(numbered.defer(), std::memory_order_release);
+            error = call_handler(whole.handler(), whole, std::forward<Message>(received));
+        }
+        if (error == errc::none || error == errc::closed) return errc::none;
+        numbers_.close(error);
+        return error;
+    }
+
+    /// The inbox is over: any thread.
+    void end(Whole& whole, const inbox_report& report) noexcept {
+        // What was dropped stays open in the barrier, so that those who wait for it are told why.
+        if (!report.is_clean()) numbers_.close(report.reason);
+        if constexpr (requires { whole.handler().on_messages_over(report.reason); })
+            static_cast<void>(call_hook([&] { whole.handler().on_messages_over(report.reason); }));
+        if constexpr (holds_messages) {
+            if (held_.fetch_or(inbox_over, std::memory_order_acq_rel) != 0) return;
+        }
+        note_over(whole);
+    }
+    void note_over(Whole& whole) noexcept {
+        are_over_.store(true, std::memory_order_release);
+        whole.wake_or_abort();
+    }
+
+    atomic<bool> are_over_{false};
+    const std::uint32_t quantum_;
+    /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
+    /// to come is the one to tell.
+    [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
+    barrier_type numbers_;
+    inbox_type inbox_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15444,46 +16159,15 @@ public:
     /// When it leaves at the latest.
     [[nodiscard]] time_point deadline() const noexcept { return is_owed() ? by_ : no_deadline; }
 
-    [[nodiscard]] std::unique_ptr<control_frame> take_reply() noexcept { return std::move(reply_); }
+    [[nodiscard]] owned<control_frame> take_reply() noexcept { return std::move(reply_); }
     [[nodiscard]] errc take_error() noexcept { return std::exchange(error_, errc::none); }
 
 private:
     [[nodiscard]] bool is_owed() const noexcept { return reply_ || error_ != errc::none; }
 
-    std::unique_ptr<control_frame> reply_;
+    owned<control_frame> reply_;
     time_point by_ = no_deadline;
     errc error_ = errc::none;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/detail/received_item.hpp
-// A message on its way to the handler, with its number in the barrier.
-//
-// Laws of this file:
-// - Its number is completed by who handles it and abandoned by who did not get it accepted. One that was accepted and
-//   dropped stays open, so that no wait passes over it: the barrier is closed with what dropped it.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-/// Move-only. Not thread-safe.
-template <class Barrier>
-class received_item {
-public:
-    received_item(message received, Barrier& numbers) noexcept
-        : message_(std::move(received)), ticket_(numbers.issue_ticket()) {}
-    received_item(received_item&&) noexcept = default;
-    received_item& operator=(received_item&&) = delete;
-    ~received_item() { static_cast<void>(ticket_.take()); }
-
-    [[nodiscard]] message take_message() noexcept { return std::move(message_); }
-    [[nodiscard]] basic_ticket<Barrier> take_ticket() noexcept { return std::move(ticket_); }
-    /// It was not accepted.
-    void abandon() noexcept { ticket_.abandon(); }
-
-private:
-    message message_;
-    basic_ticket<Barrier> ticket_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15674,7 +16358,8 @@ private:
 // Laws of this file:
 // - receive(), end_of_input() and run() belong to the loop's thread, one call at a time. Sends, close(), abort() and
 //   handle() may be called from any thread.
-// - Messages are handled one at a time and in order, by the loop or, with a `Work` hook, by a thread that calls work().
+// - Messages are handled one at a time and in order, by the loop or, with a `Work` hook, by a thread that calls work()
+//   (endpoint/detail/message_handling.hpp).
 // - What came before a Close, or before a broken rule, or before the stream's end, is answered before it is.
 // - The hooks only ask for a turn. Inside one (a scope of `this` in the loop's thread) they leave a mark, and the turn's end
 //   does what they ask for: no loop wakes itself. What a turn looks at is set before the turn is asked for.
@@ -15707,12 +16392,6 @@ class endpoint {
         endpoint* self;
         bool operator()() const { return self->wake(self->write_is_due_); }
     };
-    struct inbox_hook {
-        endpoint* self;
-        bool operator()() const { return self->ask_for_work(); }
-        void on_resume() const noexcept { self->wake_or_abort(); }
-        void on_finished(const inbox_report& report) const noexcept { self->end_handling(report); }
-    };
 
     using metered = detail::metered_transport<Transport>;
     using anchor = basic_session_anchor<endpoint, Traits>;
@@ -15723,23 +16402,23 @@ class endpoint {
     /// A write in flight ends by itself, and asks for a turn.
     static constexpr bool ends_later = !wsolo::transport<Transport>;
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
-    static constexpr bool holds_messages = requires { Handler::holds_message; };
-    /// In held_, beside a message's number.
-    static constexpr std::uint64_t messages_over = std::uint64_t{1} << 63;
-    struct nothing {};
+    using handling = detail::message_handling<endpoint, Handler, Traits, handles_here>;
+    /// Where the loop handles it also counts what is answered.
+    using memory_of_replies = std::conditional_t<handles_here, detail::plain_memory, Traits>;
     struct cancelled_write {
         time_point cut_by = no_deadline; ///< when it is ended by disconnect()
     };
     struct whole_writes {};
     template <class Opening>
     friend class basic_connection;
+    friend handling;
 
 public:
-    static constexpr role self = Side::self;
+    static constexpr role self = Side::self; ///< which of the two sides it is
     using writer_type = single_writer<metered, writer_hook, Side, no_observer, Traits>;
     using reader_type = basic_reader<default_side<self>>;
-    using barrier_type = basic_sequence_barrier<Traits>;
-    using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
+    using barrier_type = typename handling::barrier_type;
+    using inbox_type = typename handling::inbox_type;
     using weak_handle = basic_weak_session<endpoint, Traits>;
     using group_type = basic_connection_group<Traits>;
 
@@ -15756,7 +16435,7 @@ public:
     endpoint(const endpoint&) = delete;
     endpoint& operator=(const endpoint&) = delete;
     ~endpoint() {
-        WSOLO_ASSERT(!loop_scope::is_inside(this) && !loop_scope::is_inside(&handled_),
+        WSOLO_ASSERT(!loop_scope::is_inside(this) && !loop_scope::is_inside(&messages_.numbers()),
                      "an endpoint is destroyed by one of its own callbacks");
         is_going_.store(true, std::memory_order_relaxed);
         abort(errc::aborted);           // a handler that waits for messages, or for room, is told so
@@ -15822,32 +16501,29 @@ public:
     void work()
         requires(!handles_here)
     {
-        handle_some();
+        messages_.handle_some(*this);
     }
 
     // ---- any thread's: for a handler that takes messages when it wants to (endpoint/conversation.hpp)
 
     /// The last message that on_message() was given is handled.
     void message_done()
-        requires(holds_messages)
+        requires(handling::holds_messages)
     {
-        const std::uint64_t before = held_.fetch_and(messages_over, std::memory_order_acq_rel);
-        if (const std::uint64_t done = before & ~messages_over; done != 0) {
-            handled_.complete(done);
-            if ((before & messages_over) != 0) note_messages_over();
-        }
+        messages_.done(*this);
     }
     /// wants_message() says yes now.
-    void want_messages() { inbox_.rouse(); }
+    void want_messages() { messages_.inbox().rouse(); }
     /// A coroutine that was resumed by the writer threw: as a handler that does.
     void fail_messages(errc why) {
-        handled_.close(why);
-        if (!inbox_.close(why)) static_cast<void>(close(close_code::internal_error, to_string(why)));
+        handled().close(why);
+        if (!messages_.inbox().close(why))
+            static_cast<void>(close(close_code::internal_error, to_string(why)));
     }
     /// The handler takes what is queued, and no more: closes, unless the end has begun.
     void want_no_more_messages() {
-        if (inbox_.close()) static_cast<void>(close());
-        inbox_.rouse();
+        if (messages_.inbox().close()) static_cast<void>(close());
+        messages_.inbox().rouse();
     }
 
     // ---- any thread's: sends
@@ -15871,7 +16547,7 @@ public:
     [[nodiscard]] errc send_ping(const_bytes payload = {}) { return out_.send_ping(payload); }
 
     /// Begins the closing handshake: what was sent before leaves within `within` (writing.timeouts.drain, unless said). Messages
-    /// that the peer sent before it saw this are still handled. A reason that is too long is cut at a code point.
+    /// that the peer sent before it saw this are still handled. A reason that is too long is cut. Errors: single_writer::close().
     [[nodiscard]] errc close(close_code code = close_code::normal, std::string_view reason = {}) {
         return begin_close(out_.close(code, reason));
     }
@@ -15882,8 +16558,8 @@ public:
     void abort(errc why = errc::aborted) {
         if (why == errc::none) why = errc::aborted; // none is for an end in order
         out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
-        handled_.close(why);
-        static_cast<void>(inbox_.close(why));
+        handled().close(why);
+        static_cast<void>(messages_.inbox().close(why));
     }
     /// Has run() called soon.
     void ask_for_turn() { wake_or_abort(); }
@@ -15892,13 +16568,13 @@ public:
 
     // ---- the parts. The reader, the heartbeat and the counters are the loop's.
 
-    [[nodiscard]] writer_type& writer() noexcept { return out_; }
-    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }
-    [[nodiscard]] const inbox_type& messages() const noexcept { return inbox_; }
-    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }
+    [[nodiscard]] writer_type& writer() noexcept { return out_; }                           ///< any thread's
+    [[nodiscard]] const reader_type& reader() const noexcept { return in_; }                ///< the loop's
+    [[nodiscard]] const inbox_type& messages() const noexcept { return messages_.inbox(); } ///< any thread's
+    [[nodiscard]] const heartbeat& beat() const noexcept { return beat_; }                  ///< the loop's
     /// Numbers for the received messages: handled().snapshot() marks "all received so far", and waiting for the mark
     /// waits until these are handled (sync/sequence_barrier.hpp).
-    [[nodiscard]] barrier_type& handled() noexcept { return handled_; }
+    [[nodiscard]] barrier_type& handled() noexcept { return messages_.numbers(); }
     [[nodiscard]] Handler& handler() noexcept { return handler_; }
     [[nodiscard]] Transport& transport() noexcept { return out_.connection().transport_itself(); }
     [[nodiscard]] endpoint_counters counters() const noexcept {
@@ -15907,7 +16583,9 @@ public:
         return now;
     }
     /// Complete once `finished`. The loop's.
-    [[nodiscard]] ending how_it_ended() const noexcept { return ending_.how(out_.report(), inbox_.report()); }
+    [[nodiscard]] ending how_it_ended() const noexcept {
+        return ending_.how(out_.report(), messages().report());
+    }
 
 private:
     /// The loop's thread runs this endpoint: what it waited for here would never come. A wait for the writer is told so
@@ -15924,14 +16602,13 @@ private:
           end_(self, options.ending),
           rates_(options.rate, Traits::clock::now()),
           taken_(options.writing.timeouts.min_rate),
-          handle_quantum_(options.handle_quantum),
           max_kept_(bound_of(options.handling.max_bytes)),
           room_(options.writing.limits),
           replies_(options.max_unsent, options.max_unsent_replies),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
           work_(std::move(work)),
-          inbox_(inbox_hook{this}, options.handling),
+          messages_(*this, options.handling, options.handle_quantum),
           out_(std::forward<Writer>(writer)...) {
         detail::check_hooks<Handler, endpoint>();
         const in_the_turn inside(
@@ -15961,7 +16638,7 @@ private:
     bool ask_for_work() {
         if (is_going_.load(std::memory_order_relaxed)) return false;
         if constexpr (handles_here) {
-            return wake(work_is_due_);
+            return wake(drain_is_due_);
         } else {
             if (!anchor_) return false; // made without memory: there is no handle to come by
             auto call = [this] { return work_(anchor_.handle()); };
@@ -15978,20 +16655,28 @@ private:
         if (const mutable_bytes left = read(received, now); !left.empty()) keep(left, false, now);
     }
 
-    /// Reads until it is held back: what is left.
+    /// Reads until it is held back, or has handled its quantum: what is left.
     mutable_bytes read(mutable_bytes received, time_point now) {
+        auto run = messages_.begin_read();
         auto found = in_.read(received);
+        mutable_bytes left;
         for (const event& each : found) {
-            meet(each, now);
+            meet(each, run, now);
+            ending_.blame(messages().error()); // before what follows in this read may be to blame
             if (has_stopped_reading_) break;
-            if (is_held_back()) return found.unread();
+            if (is_held_back() || run.is_used_up()) {
+                left = found.unread();
+                break;
+            }
         }
-        static_cast<void>(found.unread()); // none, but after stop_reading()
-        return {};
+        static_cast<void>(found.unread());                          // none, but after stop_reading()
+        if (run.is_used_up() && !left.empty()) work_is_due_ = true; // it has a turn of its own
+        has_idle_inbox_ = run.end();
+        return left;
     }
 
     /// Whether nothing is read now: what was read fills the inbox, or is answered faster than the answers leave.
-    [[nodiscard]] bool is_held_back() const noexcept { return inbox_.is_paused() || replies_.is_full(); }
+    [[nodiscard]] bool is_held_back() const noexcept { return messages().is_paused() || replies_.is_full(); }
 
     /// No more than one receive() brings, if the loop listens.
     void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
@@ -16022,9 +16707,9 @@ private:
         if (kept_.empty() && input_is_over_) end_reading(now);
     }
 
-    void meet(const event& found, time_point now) {
+    void meet(const event& found, typename handling::run_type& run, time_point now) {
         switch (found.kind()) {
-        case event_kind::message: return deliver(found, now);
+        case event_kind::message: return deliver(found, run, now);
         case event_kind::fragment: return; // not with delivery::messages
         case event_kind::ping: return meet_ping(found, now);
         case event_kind::pong: return meet_pong(found, now);
@@ -16060,27 +16745,23 @@ private:
             guard([&] { handler_.on_peer_close(*this, found.code(), found.reason()); });
     }
 
-    void deliver(const event& found, time_point now) {
+    void deliver(const event& found, typename handling::run_type& run, time_point now) {
         if (!is_in_rate(rate_of::messages, 1, now)) return;
         ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
         counters_.bytes_received += found.payload().size();
-        byte_buffer bytes;
-        if (!bytes.append(found.payload())) return lose(errc::out_of_memory, now);
-        const std::size_t size = bytes.size();
-        detail::received_item next(message(found.is_text(), std::move(bytes)), handled_);
-        const errc refused = inbox_.push(std::move(next), size).error;
-        if (refused == errc::none) return;
-        next.abandon();
-        if (refused == errc::closed) return;
-        if (refused != errc::queue_full) return lose(refused, now);
+        const errc error = messages_.take(*this, found, run);
+        if (error != errc::none && error != errc::closed && error != errc::queue_full) lose(error, now);
+    }
+    /// The inbox did not let it in.
+    void refuse([[maybe_unused]] message&& refused) {
         if constexpr (detail::has_on_refused<Handler, endpoint>)
-            guard([&] { handler_.on_refused(*this, next.take_message()); });
+            guard([&] { handler_.on_refused(*this, std::move(refused)); });
     }
 
     /// A message could not be queued, so none after it is; those before it are still handled, unless the inbox
     /// itself says otherwise.
     void lose(errc why, time_point now) {
-        handled_.close(why);
+        handled().close(why);
         end_messages();
         owe_end(why, now);
     }
@@ -16102,30 +16783,16 @@ private:
         end_messages();
     }
 
-    void end_messages() { static_cast<void>(inbox_.close()); } // what was pushed is still handled
+    void end_messages() { static_cast<void>(messages_.inbox().close()); } // what was pushed is still handled
 
     // ---- handling
 
     void handle_here() {
         if constexpr (handles_here) {
-            work_is_due_ = false;
-            handle_some();
+            const bool is_idle = std::exchange(has_idle_inbox_, false);
+            if (!std::exchange(drain_is_due_, false) && is_idle) return;
+            messages_.handle_some(*this);
         }
-    }
-
-    void handle_some() {
-        const auto handle = [this](detail::received_item<barrier_type>&& next) {
-            errc error = errc::none;
-            {
-                auto numbered = handled_.handle(next.take_ticket());
-                if constexpr (holds_messages) held_.store(numbered.defer(), std::memory_order_release);
-                error = detail::call_handler(handler_, *this, next.take_message());
-            }
-            if (error == errc::none || error == errc::closed) return errc::none;
-            handled_.close(error);
-            return error;
-        };
-        static_cast<void>(inbox_.drain_while(handle, [this] { return wants_messages(); }, handle_quantum_));
     }
 
     [[nodiscard]] bool wants_messages() {
@@ -16135,29 +16802,10 @@ private:
         return !replies_.is_full();
     }
 
-    /// The inbox is over: any thread.
-    void end_handling(const inbox_report& report) noexcept {
-        // What was dropped stays open in the barrier, so that those who wait for it are told why.
-        if (!report.is_clean()) handled_.close(report.reason);
-        if constexpr (requires { handler_.on_messages_over(report.reason); })
-            static_cast<void>(detail::call_hook([&] { handler_.on_messages_over(report.reason); }));
-        if constexpr (holds_messages) {
-            if (held_.fetch_or(messages_over, std::memory_order_acq_rel) != 0) return;
-        }
-        note_messages_over();
-    }
-    void note_messages_over() noexcept {
-        messages_are_over_.store(true, std::memory_order_release);
-        wake_or_abort();
-    }
-    [[nodiscard]] bool messages_are_over() const noexcept {
-        return messages_are_over_.load(std::memory_order_acquire);
-    }
-
     template <class Call>
     void guard(Call call) {
         if (detail::call_hook(call)) return;
-        handled_.close(errc::handler_failed);
+        handled().close(errc::handler_failed);
         end_messages();
         fail(errc::handler_failed);
     }
@@ -16167,7 +16815,7 @@ private:
     /// Counts what this side's user sent.
     errc count(std::size_t bytes, errc answer) {
         if (answer == errc::none) {
-            if (!loop_scope::is_inside(&handled_)) return answer;
+            if (!loop_scope::is_inside(&messages_.numbers())) return answer;
             replies_.add(bytes);
             if (replies_.is_full() && out_.queued_frames() == 0)
                 wake_or_abort(); // the loop wrote it before it was counted, and sees no room without this
@@ -16212,7 +16860,7 @@ private:
         owed_.owe(why, deadline_after(now, end_.close_timeout()));
     }
     void answer_close(time_point now) {
-        if (!owed_.is_due(messages_are_over(), now)) return;
+        if (!owed_.is_due(messages_.are_over(), now)) return;
         if (const auto reply = owed_.take_reply()) answer(*reply);
         const errc why = owed_.take_error();
         if (why == errc::connection_lost) {
@@ -16228,7 +16876,7 @@ private:
         if (is_finished_) return {.read = false, .finished = true};
         {
             const in_the_turn inside(*this);
-            if (const errc error = inbox_.report().reason; error != errc::none) fail(error);
+            if (const errc error = messages().error(); error != errc::none) fail(error);
             seat_.tick(now);
             judge_age(now);
             keep_alive(now);
@@ -16236,6 +16884,7 @@ private:
         }
         pump(now);
         if (step_end(now)) return finish();
+        work_is_due_ |= std::exchange(drain_is_due_, false);
         if (std::exchange(work_is_due_, false) && !detail::ask_for_a_turn(schedule_)) {
             abort(errc::schedule_refused);
             write_is_due_ = true;
@@ -16283,7 +16932,7 @@ private:
     }
 
     void pump(time_point now) {
-        if (writer_is_over_) return give_room(); // a reply may be counted after the last one was written
+        if (writer_is_over_) return give_room(true); // a reply may be counted after the last one was written
         if (!std::exchange(write_is_due_, false)) return;
         replies_.mark(out_);
         const pump_result left = out_.pump();
@@ -16291,7 +16940,8 @@ private:
         write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
         if constexpr (ends_later) bound_cancelled(left.status == pump_status::blocked, now);
         writer_is_over_ = left.status == pump_status::finished;
-        give_room();
+        // Where other threads send replies what is idle now may not be.
+        give_room(writer_is_over_ || (handles_here && left.status == pump_status::idle));
         tell_room();
         if (!writer_is_over_) return;
         const drain_report report = out_.report();
@@ -16303,11 +16953,11 @@ private:
         }
         ending_.blame(report.reason);
     }
-    void give_room() { // to messages that unsent replies hold back
-        if (writer_is_over_ || out_.queued_frames() == 0) replies_.clear();
+    void give_room(bool is_idle) { // to messages that unsent replies hold back
+        if (is_idle || out_.queued_frames() == 0) replies_.clear();
         if (!replies_.take_room()) return;
         const in_the_turn inside(*this);
-        inbox_.rouse();
+        messages_.inbox().rouse();
         work_is_due_ = true; // what was kept is read on
     }
 
@@ -16337,7 +16987,7 @@ private:
     /// True: it is over.
     bool step_end(time_point now) {
         if (!writer_is_over_ && !end_.is_gone()) return false;
-        const std::uint64_t handled = inbox_.report().messages_handled;
+        const std::uint64_t handled = messages().report().messages_handled;
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
         const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
         if (end_.is_waiting() &&
@@ -16356,12 +17006,12 @@ private:
             handler_by_ = deadline_after(now, end_.close_timeout());
         }
         if (!end_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
-        if (messages_are_over()) return true;
+        if (messages_.are_over()) return true;
         if (handles_on) handler_by_ = deadline_after(now, end_.close_timeout());
         if (now < handler_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
-        static_cast<void>(inbox_.close(errc::timed_out)); // no more of them
+        static_cast<void>(messages_.inbox().close(errc::timed_out)); // no more of them
         return true;
     }
 
@@ -16369,7 +17019,7 @@ private:
         const in_the_turn inside(*this);
         is_finished_ = true;
         const ending how = how_it_ended();
-        handled_.close(how.reason == errc::none ? errc::closed : how.reason);
+        handled().close(how.reason == errc::none ? errc::closed : how.reason);
         if constexpr (detail::has_on_finished<Handler, endpoint>)
             static_cast<void>(detail::call_hook([&] { handler_.on_finished(*this, how); }));
         seat_.leave(how); // those who wait for the last one go on
@@ -16403,7 +17053,6 @@ private:
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
     detail::owed_close owed_;
-    const std::uint32_t handle_quantum_;
     const std::size_t max_kept_;
     errc input_error_ = errc::none;
     bool has_stopped_reading_ = false;
@@ -16413,21 +17062,18 @@ private:
     bool writer_is_over_ = false;
     bool input_is_over_ = false;
     bool is_finished_ = false;
-    bool is_listening_ = true;              ///< what the loop was told last
-    atomic<bool> messages_are_over_{false}; ///< no handler runs, or ever will
-    atomic<bool> is_closing_{false};        ///< our Close is queued, or about to be
-    atomic<bool> is_going_{false};          ///< the destructor runs: no thread is asked
-    /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
-    /// to come is the one to tell.
-    [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
+    bool is_listening_ = true;       ///< what the loop was told last
+    bool drain_is_due_ = false;      ///< of the inbox, by this loop
+    bool has_idle_inbox_ = false;    ///< the last read left nothing in it
+    atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
+    atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
     detail::room_notice<Traits> room_;
-    detail::unsent_replies<Traits> replies_;
+    detail::unsent_replies<memory_of_replies> replies_;
 
     Handler handler_;
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Work work_;
-    barrier_type handled_;
-    inbox_type inbox_;
+    handling messages_;
     writer_type out_;
     basic_group_seat<Traits> seat_;
     anchor anchor_; ///< the last, so that nothing goes while work() is inside
@@ -16468,6 +17114,7 @@ public:
 
     // ---- the loop's: see endpoint's functions of these names
 
+    /// See endpoint's functions of these names; before the connection is open they serve its handshake. O(n).
     endpoint_wants receive(mutable_bytes received) {
         if (whole_) return whole_->receive(received);
         heed_group();
@@ -16627,7 +17274,7 @@ private:
         if (error != errc::none) whole_->abort(error);
     }
 
-    std::unique_ptr<Opening> opening_; ///< until it is open
+    detail::owned<Opening> opening_; ///< until it is open
     std::optional<endpoint_type> whole_;
 };
 
@@ -16779,6 +17426,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// Copied; what only the handshake needs is given back when the connection is open.
 struct server_options : connection_options {
+    /// Of the request: its lines, fields and size.
     handshake_limits request{};
 };
 
@@ -16861,7 +17509,8 @@ private:
 
 } // namespace detail
 
-/// See the file's laws, and connection.hpp. The handler's hooks are endpoint's (hooks.hpp), and, called in the loop:
+/// See the file's laws, and connection.hpp. Everything belongs to the loop's thread. The handler's hooks are endpoint's
+/// (hooks.hpp), and, called in the loop:
 ///
 ///     on_request(const upgrade_request& asked, http_reply& reply)
 ///         Each legal request, an upgrade or not: choose what is spoken, ask for the origin, send a page. The default is in
