@@ -109,6 +109,7 @@ def main() -> int:
         pack(arguments.root, archive)
     values = values_for(arguments.root, archive, arguments.url or archive.as_uri())
     written = fill(arguments.root, values, arguments.out or archive.parent / "packages")
+    written += sorted(arguments.root.glob("*.bazel"))
     problems = [problem for path in written for problem in problems_in(path)]
     for problem in problems:
         print(problem)
