@@ -237,6 +237,8 @@ public:
         out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
         handled().close(why);
         static_cast<void>(messages_.inbox().close(why));
+        is_aborted_.store(true, std::memory_order_release);
+        static_cast<void>(wake(work_is_due_)); // a writer that is over asks for no turn
     }
     /// Has run() called soon.
     void ask_for_turn() { wake_or_abort(); }
@@ -664,6 +666,10 @@ private:
     /// True: it is over.
     bool step_end(time_point now) {
         if (!writer_is_over_ && !end_.is_gone()) return false;
+        if (!end_.is_gone() && is_aborted_.load(std::memory_order_acquire)) {
+            end_.on_abort(); // the writer's own abort says so too, but what is over can't be aborted
+            ending_.blame(errc::aborted);
+        }
         const std::uint64_t handled = messages().report().messages_handled;
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
         const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
@@ -743,6 +749,7 @@ private:
     bool drain_is_due_ = false;      ///< of the inbox, by this loop
     bool has_idle_inbox_ = false;    ///< the last read left nothing in it
     atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
+    atomic<bool> is_aborted_{false}; ///< what is left of the connection goes at once
     atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
     detail::room_notice<Traits> room_;
     detail::unsent_replies<memory_of_replies> replies_;

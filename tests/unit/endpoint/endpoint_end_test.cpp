@@ -94,6 +94,20 @@ TEMPLATE_TEST_CASE("our Close: what the peer had sent is handled, and its Close 
         CHECK(f.log.endings.at(0).reason == errc::timed_out);
         CHECK(f.log.endings.at(0).code == wsolo::close_code::going_away);
     }
+    SECTION("not answered, and aborted meanwhile") {
+        f.whole->abort();
+        f.run_until_quiet();
+        CHECK(f.wants.finished);
+        CHECK(f.log.endings.at(0).reason == errc::aborted);
+    }
+    SECTION("answered, and aborted while what the peer sent on is thrown away") {
+        f.receive(f.close_frame("\x03\xe9"));
+        REQUIRE_FALSE(f.wants.finished);
+        f.whole->abort();
+        f.run_until_quiet();
+        CHECK(f.wants.finished);
+        CHECK(f.log.endings.at(0).reason == errc::aborted);
+    }
     CHECK(f.sent().size() == 1); // nothing after a Close
     CHECK(f.log.endings.at(0).control_frames == 1);
     CHECK(f.log.endings.size() == 1);
