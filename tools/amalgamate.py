@@ -5,7 +5,7 @@
     tools/amalgamate.py --check    writes nothing; exits 1 and names what is stale
 
 The single header is deterministic: rooms in the house's order, each header once and after what it includes,
-unconditional standard includes hoisted and sorted, conditional ones left where they stand. Adapters and testing/ stay
+unconditional standard includes hoisted and sorted, conditional ones left where they stand. Adapters, deflate/ and testing/ stay
 files of their own: single_include/wsolo/adapt/NAME.hpp has "../wsolo.hpp" in place of its includes of rooms.
 """
 
@@ -23,7 +23,7 @@ SINGLE = Path("single_include/wsolo")
 UMBRELLA = Path("include/wsolo/wsolo.hpp")
 
 UMBRELLA_HEAD = """#pragma once
-// Everything but adapt/ and testing/. Written by tools/amalgamate.py: includes only.
+// Everything but deflate/, adapt/ and testing/. Written by tools/amalgamate.py: includes only.
 """
 
 GUARD = """
@@ -99,7 +99,7 @@ class SingleHeader:
 
     def text(self, version: str, licence: str) -> str:
         major, minor, patch = version.split(".")
-        head = f"// wsolo {version}: every room in one header; adapt/ and testing/ lie beside it.\n"
+        head = f"// wsolo {version}: every room in one header; deflate/, adapt/ and testing/ lie beside it.\n"
         head += "// Written by tools/amalgamate.py from include/wsolo: change it there.\n//\n"
         lines = [head + comment(licence) + GUARD.format(major=major, minor=minor, patch=patch)]
         lines += [f"#include <{name}>" for name in sorted(self.standard)]
