@@ -8,7 +8,7 @@
 // - A reference beyond the agreed window is refused where it reaches beyond the window and what one call has made; zlib reads
 //   others, harmlessly. One beyond the begin of the stream is always refused.
 
-#include "../deflate/backend.hpp"
+#include "../deflate/permessage_deflate.hpp"
 
 #if !__has_include(<zlib.h>)
 #error "wsolo: adapt/zlib.hpp needs zlib's header (zlib.h); install zlib1g-dev, or zlib, first"
@@ -187,5 +187,8 @@ private:
 };
 
 static_assert(wsolo::compressor<compressor> && wsolo::decompressor<decompressor>);
+
+/// What a handler has as its member `compression`.
+using permessage_deflate = basic_permessage_deflate<compressor, decompressor>;
 
 } // namespace wsolo::inline WSOLO_ABI::adapt::zlib

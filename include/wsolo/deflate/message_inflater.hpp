@@ -11,6 +11,7 @@
 //   leaves what came last, as far as the peer may refer to it.
 
 #include "../core/byte_buffer.hpp"
+#include "../core/limit.hpp"
 #include "../core/result.hpp"
 #include "../text/utf8.hpp"
 #include "backend.hpp"
@@ -35,7 +36,8 @@ struct inflated {
 template <decompressor Decompressor>
 class message_inflater {
 public:
-    /// `how` the peer compresses: terms.by(peer_of(self)). `max_message` as deflate_options'.
+    /// `how` the peer compresses: terms.by(peer_of(self)). `max_message`: the longest message after it was inflated, in
+    /// bytes; before, it may have compressed_bound_of(max_message). 0: no limit.
     explicit message_inflater(const deflate_direction& how,
                               std::uint64_t max_message = default_max_message) noexcept
         : max_made_(bound_of(max_message)),

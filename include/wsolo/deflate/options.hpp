@@ -5,8 +5,6 @@
 // they have in common (CRIME, BREACH). Don't compress such messages: send those with secrets, or those with what a stranger
 // wrote, uncompressed.
 
-#include "../core/limit.hpp"
-
 #include <cstdint>
 
 namespace wsolo::inline WSOLO_ABI {
@@ -17,7 +15,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// own_stream: a compressor for each connection, up to 268 KiB each. no_takeover: nothing; each message stands alone.
 enum class deflate_mode : std::uint8_t { shared_compressor, own_stream, no_takeover };
 
-/// Values; a zero limit means none. The defaults are for a server of many connections.
+/// Values. The defaults are for a server of many connections.
 struct deflate_options {
     deflate_mode mode = deflate_mode::shared_compressor;
     /// shared_compressor: bytes of its latest messages that a connection keeps, at most.
@@ -39,10 +37,6 @@ struct deflate_options {
     /// A client's offer says that its window may be bounded by the server. Few servers refuse that; without it, and with
     /// the defaults, the offer is the bare "permessage-deflate".
     bool offer_client_window_bits = true;
-
-    /// The longest message after it was inflated, in bytes: errc::message_too_big. It may have had
-    /// compressed_bound_of(max_message) bytes before.
-    std::uint64_t max_message = default_max_message;
 };
 
 } // namespace wsolo::inline WSOLO_ABI

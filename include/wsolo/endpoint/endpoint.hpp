@@ -25,6 +25,7 @@
 #include "../write/init_gate.hpp"
 #include "../write/single_writer.hpp"
 #include "connection_group.hpp"
+#include "detail/compression.hpp"
 #include "detail/ending_record.hpp"
 #include "detail/input_rates.hpp"
 #include "detail/kept_input.hpp"
@@ -281,7 +282,7 @@ private:
     template <class... Writer>
     endpoint(Handler handler, Schedule hook, Work work, const endpoint_options& options, Writer&&... writer)
         : beat_(options.beating, Traits::clock::now()),
-          in_(whole_messages(options.reading)),
+          in_(detail::reading_of(options.reading, handler)),
           end_(self, options.ending),
           rates_(options.rate, Traits::clock::now()),
           taken_(options.writing.timeouts.min_rate),
@@ -301,11 +302,6 @@ private:
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
         if (!made || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
-    }
-
-    static read_limits whole_messages(read_limits limits) noexcept {
-        limits.deliver = delivery::messages;
-        return limits;
     }
 
     // ---- asking for turns
@@ -424,10 +420,11 @@ private:
     void deliver(const event& found, time_point now) {
         if (!is_in_rate(rate_of::messages, 1, now)) return;
         ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
-        counters_.bytes_received += found.payload().size();
         byte_buffer bytes;
-        if (!bytes.append(found.payload())) return lose(errc::out_of_memory, now);
+        if (const errc error = detail::take_payload(handler_, found, bytes); error != errc::none)
+            return error == errc::out_of_memory ? lose(error, now) : stop_reading(error, now);
         const std::size_t size = bytes.size();
+        counters_.bytes_received += size;
         detail::received_item next(message(found.is_text(), std::move(bytes)), handled_);
         const errc refused = inbox_.push(std::move(next), size).error;
         if (refused == errc::none) return;

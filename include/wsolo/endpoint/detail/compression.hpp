@@ -1,0 +1,94 @@
+#pragma once
+// A handler's member `compression`: what the room deflate/ calls permessage_deflate, without knowing it.
+//
+// Laws of this file:
+// - A handler without that member costs nothing: no byte, no branch.
+// - The member is checked by the compiler: a misspelt or mistyped part of it does not compile.
+
+#include "../../core/byte_buffer.hpp"
+#include "../../frame/header.hpp"
+#include "../../handshake/extension.hpp"
+#include "../../session/event.hpp"
+#include "../../session/limits.hpp"
+
+#include <concepts>
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Both halves of an extension that encodes whole messages and marks them by RSV1 (RFC 7692 §6).
+template <class T>
+concept message_compression =
+    requires(T& it, const T& seen, const extension_list& list, const_bytes bytes, byte_buffer& to) {
+        { seen.offer().view() } -> std::same_as<std::string_view>;
+        { it.answer(list).view() } -> std::same_as<std::string_view>;
+        { it.judge(list) } noexcept -> std::same_as<errc>;
+        { it.disagree() } noexcept -> std::same_as<void>;
+        { seen.is_agreed() } noexcept -> std::same_as<bool>;
+        { it.limit(std::uint64_t{}) } noexcept -> std::same_as<void>;
+        { it.inflate(bytes, true, to) } noexcept -> std::same_as<errc>;
+        { it.deflate(bytes, to) } noexcept -> std::same_as<bool>;
+    };
+
+template <class Handler>
+concept compresses = requires(Handler& handler) { handler.compression; };
+
+/// How an endpoint with this handler reads: RSV1 where it was agreed on, whole messages always.
+template <class Handler>
+[[nodiscard]] read_limits reading_of(read_limits limits, [[maybe_unused]] Handler& handler) noexcept {
+    limits.deliver = delivery::messages;
+    if constexpr (compresses<Handler>) {
+        static_assert(message_compression<decltype(handler.compression)>,
+                      "a handler's member `compression` is a permessage_deflate (adapt/zlib.hpp)");
+        handler.compression.limit(limits.max_message_size);
+        if (handler.compression.is_agreed()) limits.allowed_rsv |= rsv1_bit;
+    }
+    return limits;
+}
+
+/// A received message as the peer's user sent it, into `to`: its payload, or what that is inflated to.
+template <class Handler>
+[[nodiscard]] errc take_payload([[maybe_unused]] Handler& handler, const event& found,
+                                byte_buffer& to) noexcept {
+    if constexpr (compresses<Handler>) {
+        if ((found.rsv() & rsv1_bit) != 0 && handler.compression.is_agreed()) {
+            const errc error = handler.compression.inflate(found.payload(), found.is_text(), to);
+            to.shrink();
+            return error;
+        }
+    }
+    return to.append(found.payload()) ? errc::none : errc::out_of_memory;
+}
+
+/// No element of Sec-WebSocket-Extensions.
+struct no_extension {
+    [[nodiscard]] static constexpr std::string_view view() noexcept { return {}; }
+};
+
+/// What a client with this handler offers.
+template <class Handler>
+[[nodiscard]] auto extension_offer([[maybe_unused]] const Handler& handler) noexcept {
+    if constexpr (compresses<Handler>) {
+        return handler.compression.offer();
+    } else {
+        return no_extension();
+    }
+}
+/// What a server with this handler answers.
+template <class Handler>
+[[nodiscard]] auto extension_answer([[maybe_unused]] Handler& handler,
+                                    [[maybe_unused]] const extension_list& offers) noexcept {
+    if constexpr (compresses<Handler>) {
+        return handler.compression.answer(offers);
+    } else {
+        return no_extension();
+    }
+}
+/// A client's judgement of what it was answered.
+template <class Handler>
+[[nodiscard]] errc judge_extensions([[maybe_unused]] Handler& handler,
+                                    [[maybe_unused]] const extension_list& answers) noexcept {
+    if constexpr (compresses<Handler>) return handler.compression.judge(answers);
+    return errc::none;
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail

@@ -1,0 +1,283 @@
+// Would catch: sides that agree and don't compress, or compress and did not agree; RSV1 taken where nothing was agreed, on a
+// control frame or a continuation; a limit judged by the compressed size, or not at all; a failure without its Close code; an
+// answer that the client did not allow and takes; a handler's own choice of extensions that is overruled.
+
+#include <support/catch.hpp>
+#include <support/deflate.hpp>
+
+#include <wsolo/deflate/permessage_deflate.hpp>
+#include <wsolo/endpoint/client_connection.hpp>
+#include <wsolo/endpoint/server_connection.hpp>
+#include <wsolo/testing/pair.hpp>
+
+#include <chrono>
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using support::chat;
+using support::compressible;
+using support::noise;
+using support::plain_deflater;
+using wsolo::deflate_mode;
+using wsolo::deflate_options;
+using wsolo::deflate_terms;
+using wsolo::errc;
+using wsolo::frame_spec;
+using wsolo::opcode;
+using wsolo::role;
+using wsolo::adapt::zlib::permessage_deflate;
+
+namespace {
+
+/// Keeps what it gets.
+struct keeping {
+    permessage_deflate compression;
+    std::vector<std::string> got;
+    std::optional<wsolo::ending> end;
+
+    void on_message(auto&, wsolo::message&& one) {
+        got.push_back((one.is_text() ? "t" : "b") + std::string(one.text()));
+    }
+    void on_finished(auto&, const wsolo::ending& how) { end = how; }
+};
+
+keeping agreed(role self, const deflate_terms& terms = {}, const deflate_options& options = {}) {
+    keeping made{permessage_deflate(options), {}, {}};
+    made.compression.agree(self, terms);
+    return made;
+}
+
+using server = wsolo::testing::paired<keeping>;
+using client = wsolo::testing::paired<keeping, wsolo::client_side<>>;
+
+std::string frame_of(role sender, frame_spec spec, std::string_view payload) {
+    std::string out;
+    wsolo::one_key key(wsolo::masking_key{std::byte{1}, std::byte{0x82}, std::byte{3}, std::byte{0xf4}});
+    const errc error = sender == role::client
+                           ? wsolo::append_frame<role::client>(out, spec, wsolo::bytes_of(payload), key)
+                           : wsolo::append_frame<role::server>(out, spec, wsolo::bytes_of(payload));
+    REQUIRE(error == errc::none);
+    return out;
+}
+constexpr frame_spec compressed_text{opcode::text, true, true};
+constexpr frame_spec compressed_binary{opcode::binary, true, true};
+
+/// What a side of role `Self` makes of `bytes`, which come `piece` bytes at a time.
+template <class Side>
+keeping read_by(keeping handler, const std::string& bytes, std::size_t piece,
+                const wsolo::endpoint_options& options = {}) {
+    wsolo::testing::pair net;
+    auto& mine = Side::self == role::server ? net.server : net.client;
+    auto& peers = Side::self == role::server ? net.client : net.server;
+    wsolo::testing::paired<keeping, Side> side(mine.transport(), mine.wake(), std::move(handler), options);
+    mine.drive(side);
+    net.run_for(1ms);
+    for (std::size_t at = 0; at < bytes.size(); at += piece) {
+        peers.send(std::string_view(bytes).substr(at, piece));
+        net.run_for(1ms);
+    }
+    peers.end_output();
+    net.run_for(60s);
+    return std::move(side.handler());
+}
+
+template <class Side>
+void check_read(const std::string& bytes, const std::vector<std::string>& wanted, errc reason,
+                const wsolo::endpoint_options& options = {}, bool is_agreed = true) {
+    for (const std::size_t piece : std::initializer_list<std::size_t>{1, 2, 7, 1 << 20}) {
+        if (piece < 7 && bytes.size() > 5000) continue;
+        INFO("pieces of " << piece);
+        const keeping one = read_by<Side>(is_agreed ? agreed(Side::self) : keeping{}, bytes, piece, options);
+        CHECK(one.got == wanted);
+        REQUIRE(one.end);
+        CHECK(one.end->reason == reason);
+        if (wsolo::close_code_for(reason) != wsolo::close_code::no_status)
+            CHECK(one.end->code == wsolo::close_code_for(reason));
+    }
+}
+
+} // namespace
+
+TEMPLATE_TEST_CASE("compressed messages are inflated, in frames of any number",
+                   "[deflate][permessage_deflate]", wsolo::server_side, wsolo::client_side<>) {
+    constexpr role peer = wsolo::peer_of(TestType::self);
+    plain_deflater out;
+    const std::string long_text = compressible(3000), payload = out.message(long_text);
+    std::string bytes = frame_of(peer, {opcode::text, false, true}, payload.substr(0, 1)) +
+                        frame_of(peer, opcode::ping, "between") +
+                        frame_of(peer, {opcode::continuation, false}, "") +
+                        frame_of(peer, {opcode::continuation, false}, payload.substr(1, 100)) +
+                        frame_of(peer, {opcode::continuation, true}, payload.substr(101));
+    bytes += frame_of(peer, opcode::text, "plain");
+    bytes += frame_of(peer, compressed_binary, out.message(long_text));
+    bytes += frame_of(peer, compressed_text, "\0"s) + frame_of(peer, compressed_text, "");
+    bytes +=
+        frame_of(peer, compressed_text, out.message(chat(1))) + frame_of(peer, opcode::close, "\x03\xe8");
+    check_read<TestType>(bytes, {"t" + long_text, "tplain", "b" + long_text, "t", "t", "t" + chat(1)},
+                         errc::none);
+}
+
+TEMPLATE_TEST_CASE("RSV1 stands where it was agreed on, and nowhere else", "[deflate][permessage_deflate]",
+                   wsolo::server_side, wsolo::client_side<>) {
+    constexpr role peer = wsolo::peer_of(TestType::self);
+    plain_deflater out;
+    const std::string good = frame_of(peer, compressed_text, out.message(chat(1)));
+    check_read<TestType>(good, {}, errc::reserved_bits_set, {}, false);
+    const auto with = [&](std::string frame, char bits) {
+        frame[0] = static_cast<char>(frame[0] | bits);
+        return frame;
+    };
+    for (const opcode control : {opcode::ping, opcode::pong, opcode::close}) {
+        const std::string body = control == opcode::close ? "\x03\xe8"s : "x"s;
+        check_read<TestType>(good + with(frame_of(peer, control, body), 0x40), {"t" + chat(1)},
+                             errc::reserved_bits_set);
+    }
+    for (const char wrong : {0x20, 0x10, 0x60, 0x70}) {
+        check_read<TestType>(with(frame_of(peer, opcode::text, "x"), wrong), {}, errc::reserved_bits_set);
+    }
+    for (const bool first : {false, true}) { // on a continuation, whether or not the message is compressed
+        check_read<TestType>(
+            frame_of(peer, {opcode::binary, false, first}, out.message(chat(2)).substr(0, 2)) +
+                with(frame_of(peer, {opcode::continuation, true}, "x"), 0x40),
+            {}, errc::reserved_bits_set);
+    }
+}
+
+TEMPLATE_TEST_CASE("what can't be inflated ends by 1007, what is too long by 1009",
+                   "[deflate][permessage_deflate]", wsolo::server_side, wsolo::client_side<>) {
+    constexpr role peer = wsolo::peer_of(TestType::self);
+    const auto frame = [&](frame_spec spec, const std::string& payload) {
+        return frame_of(peer, spec, payload);
+    };
+    const std::string before = frame(opcode::binary, "before"), after = frame(opcode::binary, "after");
+    check_read<TestType>(before + frame(compressed_binary, "\xff\xff\xff") + after, {"bbefore"},
+                         errc::invalid_compressed_data);
+    check_read<TestType>(before + frame(compressed_text, plain_deflater().message("\xff\xfe")) + after,
+                         {"bbefore"}, errc::invalid_utf8);
+    wsolo::endpoint_options options;
+    options.reading.max_message_size = 2000;
+    for (const char kind : {'x', 'n'}) {
+        const auto text = [&](std::size_t size) {
+            return kind == 'x' ? std::string(size, 'x') : noise(size);
+        };
+        check_read<TestType>(frame(compressed_binary, plain_deflater().message(text(2000))) +
+                                 frame(opcode::close, "\x03\xe8"),
+                             {"b" + text(2000)}, errc::none, options);
+        check_read<TestType>(before + frame(compressed_binary, plain_deflater().message(text(2001))) + after,
+                             {"bbefore"}, errc::message_too_big, options);
+        check_read<TestType>(frame(opcode::binary, text(2001)), {}, errc::message_too_big, options);
+    }
+    // Judged by the header where it is too long whatever it holds.
+    const std::string huge = frame({opcode::binary, true, true}, std::string(2000 + 500 + 1024 + 1, '\0'));
+    check_read<TestType>(huge.substr(0, 20), {}, errc::message_too_big, options);
+}
+
+namespace {
+
+/// A server that decides by itself.
+struct choosy : keeping {
+    std::string_view own;
+    void on_request(const wsolo::upgrade_request&, wsolo::http_reply& reply) {
+        reply.accept({.extensions = own});
+    }
+};
+
+template <class Handler>
+struct connected {
+    explicit connected(Handler server_handler, keeping client_handler,
+                       wsolo::client_request asked = {.host = "a"})
+        : one(net.server.transport(), net.server.wake(), std::move(server_handler)),
+          two(net.client.transport(), net.client.wake(), std::move(client_handler), asked) {
+        net.server.drive(one);
+        net.client.drive(two);
+        net.run_for(1s);
+    }
+    bool is_compressed() {
+        return one.opened() != nullptr && two.opened() != nullptr &&
+               one.opened()->handler().compression.is_agreed() &&
+               two.opened()->handler().compression.is_agreed();
+    }
+    bool is_plain() {
+        return one.opened() != nullptr && two.opened() != nullptr &&
+               !one.opened()->handler().compression.is_agreed() &&
+               !two.opened()->handler().compression.is_agreed();
+    }
+    /// Sends both ways: whether it arrived.
+    bool talks() {
+        const std::string text = compressible(5000);
+        if (one.opened()->send_text(text) != errc::none ||
+            two.opened()->send_binary(wsolo::bytes_of(text)) != errc::none)
+            return false;
+        net.run_for(1s);
+        return one.opened()->handler().got == std::vector{"b" + text} &&
+               two.opened()->handler().got == std::vector{"t" + text};
+    }
+
+    wsolo::testing::pair net{{.latency = 1ms}};
+    wsolo::server_connection<wsolo::testing::pair_transport, wsolo::testing::pair_wake, Handler,
+                             wsolo::in_the_loop, wsolo::testing::virtual_traits>
+        one;
+    wsolo::client_connection<wsolo::testing::pair_transport, wsolo::testing::pair_wake, keeping,
+                             wsolo::client_side<>, wsolo::in_the_loop, wsolo::testing::virtual_traits>
+        two;
+};
+
+struct without {
+    std::vector<std::string> got;
+    void on_message(auto&, wsolo::message&& one) { got.push_back(std::string(one.text())); }
+};
+
+keeping wanting(const deflate_options& options) { return {permessage_deflate(options), {}, {}}; }
+
+} // namespace
+
+TEST_CASE("two connections whose handlers have a compression agree on it", "[deflate][permessage_deflate]") {
+    for (const deflate_mode mode :
+         {deflate_mode::shared_compressor, deflate_mode::own_stream, deflate_mode::no_takeover}) {
+        connected<keeping> both(wanting({.mode = mode}),
+                                wanting({.mode = mode, .send_window_bits = 10, .receive_window_bits = 11}));
+        REQUIRE(both.is_compressed());
+        CHECK(both.talks());
+    }
+}
+
+TEST_CASE("what the other side does not have is not used", "[deflate][permessage_deflate]") {
+    wsolo::testing::pair net;
+    wsolo::server_connection<wsolo::testing::pair_transport, wsolo::testing::pair_wake, without,
+                             wsolo::in_the_loop, wsolo::testing::virtual_traits>
+        one(net.server.transport(), net.server.wake(), without{});
+    wsolo::client_connection<wsolo::testing::pair_transport, wsolo::testing::pair_wake, keeping,
+                             wsolo::client_side<>, wsolo::in_the_loop, wsolo::testing::virtual_traits>
+        two(net.client.transport(), net.client.wake(), keeping{}, wsolo::client_request{.host = "a"});
+    net.server.drive(one);
+    net.client.drive(two);
+    net.run_for(1s);
+    REQUIRE(two.opened() != nullptr);
+    CHECK_FALSE(two.opened()->handler().compression.is_agreed());
+    CHECK(two.opened()->send_text(compressible(3000)) == errc::none);
+    net.run_for(1s);
+    CHECK(one.opened()->handler().got == std::vector{compressible(3000)});
+}
+
+TEST_CASE("a client fails an answer that its offer does not allow", "[deflate][permessage_deflate]") {
+    // The server's handler agrees to what it likes.
+    choosy wrong;
+    wrong.own = "permessage-deflate; server_max_window_bits=12";
+    connected<choosy> both(std::move(wrong), wanting({.receive_window_bits = 11}));
+    CHECK(both.two.opened() == nullptr);
+    CHECK(both.two.how_it_ended().reason == errc::handshake_invalid_deflate);
+}
+
+TEST_CASE("what a handler or a request says of extensions stands", "[deflate][permessage_deflate]") {
+    connected<choosy> agreed_all({}, {});
+    CHECK(agreed_all.is_compressed());
+    connected<keeping> asked_other({}, {}, {.host = "a", .extensions = "x-other"});
+    CHECK(asked_other.is_plain());
+    CHECK(asked_other.talks());
+    choosy other;
+    other.own = "x-other";
+    connected<choosy> answered_other(std::move(other), {},
+                                     {.host = "a", .extensions = "x-other, permessage-deflate"});
+    CHECK(answered_other.is_plain());
+    CHECK(answered_other.talks());
+}
