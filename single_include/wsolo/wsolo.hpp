@@ -3751,8 +3751,11 @@ public:
         if (block_ != nullptr) block_->count.fetch_add(1, std::memory_order_relaxed);
     }
     shared_frame(shared_frame&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-    shared_frame& operator=(shared_frame other) noexcept {
-        std::swap(block_, other.block_);
+    shared_frame& operator=(const shared_frame& other) noexcept { return *this = shared_frame(other); }
+    // Not by value: clang 14 does not destroy a parameter that was made of {} in a template.
+    shared_frame& operator=(shared_frame&& other) noexcept {
+        shared_frame fresh(std::move(other));
+        std::swap(block_, fresh.block_);
         return *this;
     }
     ~shared_frame() { drop(); }
@@ -3765,6 +3768,9 @@ public:
         return {reinterpret_cast<const std::byte*>(block_ + 1), block_->size};
     }
 
+    /// Whether it is a whole text or binary message, and not a control frame or a part of a message.
+    [[nodiscard]] bool is_message() const noexcept { return block_ != nullptr && block_->is_message; }
+
     /// Whether both refer to the same frame.
     friend bool operator==(const shared_frame& left, const shared_frame& right) noexcept {
         return left.block_ == right.block_;
@@ -3772,7 +3778,8 @@ public:
 
 private:
     struct block {
-        std::atomic<std::size_t> count;
+        std::atomic<std::uint32_t> count; ///< as many references need 32 GiB
+        bool is_message;
         std::size_t size;
     };
 
@@ -3791,13 +3798,20 @@ private:
     block* block_ = nullptr;
 };
 
+namespace detail {
+[[nodiscard]] constexpr bool is_whole_message(frame_spec spec) noexcept {
+    const bool is_final = (spec.first_byte() & std::byte{0x80}) != std::byte{};
+    return is_final && (spec.op() == opcode::text || spec.op() == opcode::binary);
+}
+} // namespace detail
+
 /// Encodes once for all. Errors as encode_frame's, and out_of_memory. O(n), one allocation.
 [[nodiscard]] inline result<shared_frame> make_shared_frame(frame_spec spec, const_bytes payload) noexcept {
     if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
     const std::size_t size = encoded_size<role::server>(payload.size());
     void* memory = std::malloc(sizeof(shared_frame::block) + size);
     if (memory == nullptr) return errc::out_of_memory;
-    auto* block = ::new (memory) shared_frame::block{1, size};
+    auto* block = ::new (memory) shared_frame::block{1, detail::is_whole_message(spec), size};
     detail::write_frame<role::server>(reinterpret_cast<std::byte*>(block + 1), spec, payload);
     return shared_frame(block);
 }
@@ -9836,8 +9850,13 @@ public:
         if (block_ != nullptr) block_->retain();
     }
     basic_weak_session(basic_weak_session&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-    basic_weak_session& operator=(basic_weak_session other) noexcept {
-        std::swap(block_, other.block_);
+    basic_weak_session& operator=(const basic_weak_session& other) noexcept {
+        return *this = basic_weak_session(other);
+    }
+    // Not by value: clang 14 does not destroy a parameter that was made of {} in a template.
+    basic_weak_session& operator=(basic_weak_session&& other) noexcept {
+        basic_weak_session fresh(std::move(other));
+        std::swap(block_, fresh.block_);
         return *this;
     }
     ~basic_weak_session() {
@@ -10026,6 +10045,7 @@ struct writer_timeouts {
     std::chrono::milliseconds drain{5'000};
     /// Bytes per second that the peer must take at least: each byte taken extends a write's deadline by 1/min_rate
     /// seconds and no more, so that a peer that drips can't hold the writer for ever.
+    /// (Kept to a thousandth.)
     std::uint32_t min_rate = 1'024;
 };
 
@@ -10035,9 +10055,12 @@ struct writer_options {
     writer_timeouts timeouts{};
     /// Bytes and frames that one pump() (or one sender, where the drive is inline) may write before it hands the turn
     /// back, so that one connection can't hold its loop. Looked at between writes: the last may carry it past the
-    /// bound, by up to 256 KiB and the frames in them. (Bytes are kept to a thousandth.)
+    /// bound, by up to max_gather and the frames in it. (Bytes are kept to a thousandth.)
     std::uint32_t pump_quantum = 1024 * 1024;
     std::uint16_t pump_frames = 16'384;
+    /// Bytes that one write offers to the transport, in at most 64 parts. More costs fewer system calls for large frames; a
+    /// PONG waits for the write before it, as far as the socket's own buffer takes that. (Kept to a thousandth.)
+    std::uint32_t max_gather = 512 * 1024;
 };
 
 namespace detail {
@@ -10066,12 +10089,14 @@ struct drive_options {
           drain_timeout(options.timeouts.drain),
           min_rate(options.timeouts.min_rate),
           pump_quantum(options.pump_quantum),
+          max_gather(options.max_gather),
           pump_frames(options.pump_frames) {}
 
     short_duration write_timeout;
     short_duration drain_timeout;
-    std::uint32_t min_rate;
+    short_size min_rate;
     short_size pump_quantum;
+    short_size max_gather;
     std::uint16_t pump_frames;
 };
 
@@ -10306,10 +10331,9 @@ class batch {
 public:
     /// Entries that one write names: small frames lie back to back in few entries, so few carry many frames.
     static constexpr std::size_t max_entries = 64;
-    /// Enough that a system call costs little per byte, little enough that a PONG does not wait long for a write.
-    static constexpr std::size_t max_bytes = 256 * 1024;
 
-    batch() noexcept {} // NOLINT(modernize-use-equals-default): the arrays stay as they are
+    /// `max_bytes` that one write offers; a frame above that leaves in several. The arrays stay as they are.
+    explicit batch(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}
 
     void clear() noexcept { bytes_ = parts_ = entries_ = 0; }
 
@@ -10320,13 +10344,13 @@ public:
         if (rest.empty()) return; // a mark
         origin& part = origins_[parts_];
         part = {rest.size(), frames, from, is_one};
-        const std::size_t room = max_bytes - bytes_;
+        const std::size_t room = max_bytes_ - bytes_;
         views_[parts_++] =
             rest.size() > room ? rest.first(room) : rest; // a large frame leaves in several writes
         bytes_ += views_[parts_ - 1].size();
     }
 
-    [[nodiscard]] bool full() const noexcept { return entries_ == max_entries || bytes_ >= max_bytes; }
+    [[nodiscard]] bool full() const noexcept { return entries_ == max_entries || bytes_ >= max_bytes_; }
     [[nodiscard]] std::span<const const_bytes> parts() const noexcept { return {views_, parts_}; }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
@@ -10382,6 +10406,7 @@ private:
     union {
         origin origins_[max_entries];
     };
+    std::size_t max_bytes_;
     std::size_t bytes_ = 0;
     std::size_t parts_ = 0;
     std::size_t entries_ = 0;
@@ -10508,8 +10533,11 @@ public:
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
-    /// Bytes of free memory that a busy writer may keep beside what is queued.
-    [[nodiscard]] std::size_t most_kept() const noexcept { return max_bytes_ / 8; }
+    /// Bytes of free memory that a busy writer may keep: what is queued leaves them of the budget.
+    [[nodiscard]] std::size_t most_kept(const holdings& held) const noexcept {
+        const std::size_t charged = held.charged();
+        return charged < max_bytes_ ? max_bytes_ - charged : 0;
+    }
 
     /// What a write took of a lane leaves the books.
     void settle(holdings& held, lane_id from, const taken::share& done) noexcept {
@@ -11096,7 +11124,8 @@ private:
 // back to the system after each burst, and the next burst pays a page fault for every 4 KiB of its frames.
 //
 // Laws of this file:
-// - Never more than may be kept, a small part of the budget; and it goes when the writer is idle.
+// - What is queued and what is kept stay within the budget together: what comes later pushes kept memory out. All of it
+//   goes when the writer is idle.
 // - Last in, first out: what left last is still in the cache.
 // - The outbox's lock is held around every call: what is not kept goes to the errands.
 
@@ -11149,6 +11178,15 @@ public:
         if (!has_room(old->room, most)) return after.free(old);
         bytes_ += old->room;
         old->next = std::exchange(entries_, old);
+    }
+
+    /// Keeps no more than `most`. O(1) where that is so already.
+    void shrink(std::size_t most, errands& after) noexcept {
+        while (bytes_ > most && entries_ != nullptr) {
+            bytes_ -= entries_->room;
+            after.free(pop(entries_));
+        }
+        while (bytes_ > most) free(take_block(), after);
     }
 
 private:
@@ -11334,7 +11372,8 @@ public:
 
     /// A block with room for a small frame, from the lane's own, the spare one, or `fresh`. False when that takes memory:
     /// a fresh block of wanted_block() bytes.
-    [[nodiscard]] bool find_room(const offer& what, block*& fresh, errands& after) noexcept {
+    [[nodiscard]] bool find_room(const offer& what, block*& fresh, const accounts& books,
+                                 errands& after) noexcept {
         lane& to = of(what.to);
         if (lane::fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
@@ -11343,10 +11382,12 @@ public:
         block* next = may_take ? spares_.take_block() : nullptr;
         if (next == nullptr && lane::fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
+            spares_.shrink(books.most_kept(held), after);
             if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
         if (next == nullptr) return false;
-        if (to.filling != nullptr && to.filling->entries == 0) spares_.keep(to.filling, may_keep_, after);
+        if (to.filling != nullptr && to.filling->entries == 0)
+            spares_.keep(to.filling, books.most_kept(held), after);
         to.filling = next;
         return true;
     }
@@ -11373,13 +11414,14 @@ public:
     }
 
     /// Queues an entry that owns its memory.
-    void place(const offer& what, entry* owned, const accounts& books) noexcept {
+    void place(const offer& what, entry* owned, const accounts& books, errands& after) noexcept {
         held.add(what.to, owned->size, owned->frames);
         if (what.to == lane_id::data) {
             owned->number = next_number_++;
             ++held.entries;
             owned->may_drop =
                 books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
+            spares_.shrink(books.most_kept(held), after);
         }
         if (what.is_mark) add_mark(owned);
         // A mark stands after what was accepted before it, and waits for nothing later.
@@ -11460,13 +11502,12 @@ public:
 
     /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
     void account(const taken& done, accounts& books, errands& after) noexcept {
-        may_keep_ = books.most_kept();
         for (const lane_id id : all_lanes) {
             lane& from = of(id);
             if (from.entries.empty()) continue;
             from.planned = 0;
             books.settle(held, id, done[id]);
-            consume(from, done[id], after);
+            consume(from, done[id], books.most_kept(held), after);
         }
         const lane& data = of(lane_id::data);
         const entry* oldest = data.entries.first();
@@ -11495,7 +11536,7 @@ public:
                 entry* const next = item->next;
                 from.entries.unlink(item);
                 after.tell(item->done, outcome_of(*item, why));
-                release(&from, item, after);
+                release(&from, item, 0, after);
                 item = next;
             }
         }
@@ -11503,7 +11544,7 @@ public:
             if (!after.has_place()) return true;
             entry* const item = after_message_.pop();
             after.tell(item->done, outcome_of(*item, why));
-            release(nullptr, item, after);
+            release(nullptr, item, 0, after);
         }
         return false;
     }
@@ -11617,10 +11658,10 @@ private:
         entry* const empty = pongs.take_back();
         if (empty == nullptr) return;
         after.tell(empty->done, errc::conflated);
-        release(&pongs, empty, after);
+        release(&pongs, empty, books.most_kept(held), after);
     }
 
-    void consume(lane& from, const taken::share& done, errands& after) noexcept {
+    void consume(lane& from, const taken::share& done, std::size_t may_keep, errands& after) noexcept {
         std::uint32_t frames = done.frames;
         from.taken += done.bytes;
         while (entry* item = from.entries.first()) {
@@ -11630,7 +11671,7 @@ private:
             from.entries.unlink(item);
             after.tell(item->done, outcome_of(*item, errc::none));
             if (&from == &of(lane_id::data)) --held.entries;
-            release(&from, item, after);
+            release(&from, item, may_keep, after);
         }
         if (!from.entries.empty()) from.entries.first()->frames -= frames;
     }
@@ -11645,27 +11686,26 @@ private:
         last_mark_ = mark;
     }
 
-    /// Gives the memory of an unlinked entry back. `from`: its lane, if it may lie in one of its blocks.
-    void release(lane* from, entry* old, errands& after) noexcept {
+    /// Gives the memory of an unlinked entry back, or keeps it. `from`: its lane, if it may lie in one of its blocks.
+    void release(lane* from, entry* old, std::size_t may_keep, errands& after) noexcept {
         if (old->kind == entry_kind::mark) { // marks leave in the order in which they came
             first_mark_ = old->next_mark;
             if (first_mark_ == nullptr) last_mark_ = nullptr;
             return after.free(old);
         }
-        if (old->where == entry::memory::own && !old->is_keyed) return spares_.keep(old, may_keep_, after);
+        if (old->where == entry::memory::own && !old->is_keyed) return spares_.keep(old, may_keep, after);
         if (old->where != entry::memory::in_block) return after.free(old);
         block* const home = old->home;
         if (--home->entries != 0) return;
         if (from != nullptr && home == from->filling)
             home->used = 0;
         else
-            spares_.keep(home, may_keep_, after);
+            spares_.keep(home, may_keep, after);
     }
 
     lane lanes_[lane_count];
     entry_list after_message_; ///< data that waits for a fragmented message to end
     spares spares_;
-    std::size_t may_keep_ = 0; ///< bytes of them
     entry* first_mark_ = nullptr;
     entry* last_mark_ = nullptr;
     std::size_t begun_rest_ = 0; ///< bytes of the frame in which the wire ends
@@ -12135,7 +12175,7 @@ private:
             fresh.kept = queue_->take_kept(what.size);
             return need::entry;
         }
-        if (queue_->find_room(what, fresh.room, after)) return need::nothing;
+        if (queue_->find_room(what, fresh.room, books_, after)) return need::nothing;
         fresh.block_size = queue_->wanted_block(what, books_);
         return need::block;
     }
@@ -12150,7 +12190,7 @@ private:
         if (now.fits.displaces) queue_->displace(what, now.charge, now.same, books_, after);
         if (ends_message(what)) static_cast<void>(end_message(after));
         if (now.is_owned) {
-            queue_->place(what, std::exchange(owned, nullptr), books_);
+            queue_->place(what, std::exchange(owned, nullptr), books_, after);
         } else { // the run may have given way; then its place is free
             const bool in_run = now.extends && (!now.fits.displaces || queue_->extends_run(what));
             encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
@@ -12524,7 +12564,8 @@ inline void account(const batch& plan, queue& work, const drive_options& options
         const time_point fresh = deadline_after(now, timeout);
         const bool slept = now >= deadline_after(work.write_deadline, timeout / 4);
         work.write_deadline =
-            slept ? fresh : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
+            slept ? fresh
+                  : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate.get()));
     }
     plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes(), done);
 }
@@ -12593,9 +12634,9 @@ class started_write final : public write_target {
     using traits = typename Driver::traits;
 
 public:
-    /// One for the batch that the caller fills. nullptr when there is no memory.
-    [[nodiscard]] static started_write* make(weak_type writer) noexcept {
-        return writer.is_expired() ? nullptr : new (std::nothrow) started_write(std::move(writer));
+    /// nullptr when there is no memory.
+    [[nodiscard]] static started_write* make(weak_type writer, const batch& plan) noexcept {
+        return writer.is_expired() ? nullptr : new (std::nothrow) started_write(std::move(writer), plan);
     }
 
     /// Starts the write. The completion may come before this returns.
@@ -12651,12 +12692,13 @@ public:
         drop();
     }
 
-    batch plan;
+    const batch plan;
     io_result how;
     bool is_over = false;
 
 private:
-    explicit started_write(weak_type writer) noexcept : write_target{&on_over}, writer_(std::move(writer)) {}
+    started_write(weak_type writer, const batch& offered) noexcept
+        : write_target{&on_over}, plan(offered), writer_(std::move(writer)) {}
     ~started_write() { queue::destroy(rest_); }
 
     static void on_over(write_target& self, const io_result& how) noexcept {
@@ -12837,7 +12879,7 @@ private:
         round now;
         written last;
         if (is_in_flight() && !collect(last, now)) return {pump_status::blocked, now.deadline};
-        batch plan;
+        batch plan(bound_of(std::size_t{options_.max_gather.get()}));
         plan.clear();
         for (;;) {
             bytes += now.done.bytes();
@@ -12873,12 +12915,11 @@ private:
     /// Writes the batch; `now.done` is what it took. False: the write was started, and the turn waits for it.
     bool perform(const batch& plan, round& now, written& last) {
         if constexpr (completes) {
-            started_ = started::make(weak_handle(*self_));
+            started_ = started::make(weak_handle(*self_), plan);
             if (started_ == nullptr) {
                 last.error = errc::out_of_memory;
                 return true;
             }
-            started_->plan = plan;
             started_->start(transport_, box.work(), options_, now.drain_deadline);
             return collect(last, now);
         } else {
@@ -13149,8 +13190,10 @@ public:
                       "a client's frames each need a key of their own: send the payload");
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
-        if (bytes.size() <= copied_limit) return send(raw{bytes}, on_done);
-        if (const errc error = judge_frame(bytes); error != errc::none) return error;
+        if (!frame.is_message()) return send(raw{bytes}, on_done); // perhaps a control frame
+        const std::size_t payload = bytes.size() - header_size_announced(bytes[1]);
+        if (const errc error = drive_.box.judge_length(payload); error != errc::none) return error;
+        if (bytes.size() <= copied_limit) return push_copy(bytes, on_done);
         const detail::offer what = data_offer(bytes.size(), on_done);
         if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
         detail::entry* owned = detail::entry::make_shared(frame, on_done);
@@ -13203,10 +13246,7 @@ public:
             return send_control(parsed.header.op, close_code_in(parsed, frame.bytes), frame.bytes, on_done);
         if (const errc error = drive_.box.judge_length(parsed.header.payload_size); error != errc::none)
             return error;
-        return push_data(
-            frame.bytes.size(), on_done,
-            [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
-            [&](detail::entry* kept) { return detail::entry::make_copy(frame.bytes, on_done, kept); });
+        return push_copy(frame.bytes, on_done);
     }
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
@@ -13402,6 +13442,12 @@ private:
             return push_data_locked(size, on_done, encode, make);
         drive_.rouse(owed);
         return errc::none;
+    }
+    /// A copy of a whole frame.
+    errc push_copy(const_bytes frame, on_outcome on_done) {
+        return push_data(
+            frame.size(), on_done, [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); },
+            [&](detail::entry* kept) { return detail::entry::make_copy(frame, on_done, kept); });
     }
     /// The same, with the outbox's lock held, which it gives back. Not inlined: it is not what most sends do.
     template <class Encode, class Make>
@@ -13626,8 +13672,11 @@ public:
         if (calls_ != nullptr) calls_->copy(other.storage_, storage_);
     }
     sender(sender&& other) noexcept : sender() { swap(other); }
-    sender& operator=(sender other) noexcept {
-        swap(other);
+    sender& operator=(const sender& other) noexcept { return *this = sender(other); }
+    // Not by value: clang 14 does not destroy a parameter that was made of {} in a template.
+    sender& operator=(sender&& other) noexcept {
+        sender fresh(std::move(other));
+        swap(fresh);
         return *this;
     }
     ~sender() {

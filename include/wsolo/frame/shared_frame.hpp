@@ -24,8 +24,11 @@ public:
         if (block_ != nullptr) block_->count.fetch_add(1, std::memory_order_relaxed);
     }
     shared_frame(shared_frame&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-    shared_frame& operator=(shared_frame other) noexcept {
-        std::swap(block_, other.block_);
+    shared_frame& operator=(const shared_frame& other) noexcept { return *this = shared_frame(other); }
+    // Not by value: clang 14 does not destroy a parameter that was made of {} in a template.
+    shared_frame& operator=(shared_frame&& other) noexcept {
+        shared_frame fresh(std::move(other));
+        std::swap(block_, fresh.block_);
         return *this;
     }
     ~shared_frame() { drop(); }
@@ -38,6 +41,9 @@ public:
         return {reinterpret_cast<const std::byte*>(block_ + 1), block_->size};
     }
 
+    /// Whether it is a whole text or binary message, and not a control frame or a part of a message.
+    [[nodiscard]] bool is_message() const noexcept { return block_ != nullptr && block_->is_message; }
+
     /// Whether both refer to the same frame.
     friend bool operator==(const shared_frame& left, const shared_frame& right) noexcept {
         return left.block_ == right.block_;
@@ -45,7 +51,8 @@ public:
 
 private:
     struct block {
-        std::atomic<std::size_t> count;
+        std::atomic<std::uint32_t> count; ///< as many references need 32 GiB
+        bool is_message;
         std::size_t size;
     };
 
@@ -64,13 +71,20 @@ private:
     block* block_ = nullptr;
 };
 
+namespace detail {
+[[nodiscard]] constexpr bool is_whole_message(frame_spec spec) noexcept {
+    const bool is_final = (spec.first_byte() & std::byte{0x80}) != std::byte{};
+    return is_final && (spec.op() == opcode::text || spec.op() == opcode::binary);
+}
+} // namespace detail
+
 /// Encodes once for all. Errors as encode_frame's, and out_of_memory. O(n), one allocation.
 [[nodiscard]] inline result<shared_frame> make_shared_frame(frame_spec spec, const_bytes payload) noexcept {
     if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
     const std::size_t size = encoded_size<role::server>(payload.size());
     void* memory = std::malloc(sizeof(shared_frame::block) + size);
     if (memory == nullptr) return errc::out_of_memory;
-    auto* block = ::new (memory) shared_frame::block{1, size};
+    auto* block = ::new (memory) shared_frame::block{1, detail::is_whole_message(spec), size};
     detail::write_frame<role::server>(reinterpret_cast<std::byte*>(block + 1), spec, payload);
     return shared_frame(block);
 }

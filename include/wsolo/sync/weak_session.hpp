@@ -92,8 +92,13 @@ public:
         if (block_ != nullptr) block_->retain();
     }
     basic_weak_session(basic_weak_session&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-    basic_weak_session& operator=(basic_weak_session other) noexcept {
-        std::swap(block_, other.block_);
+    basic_weak_session& operator=(const basic_weak_session& other) noexcept {
+        return *this = basic_weak_session(other);
+    }
+    // Not by value: clang 14 does not destroy a parameter that was made of {} in a template.
+    basic_weak_session& operator=(basic_weak_session&& other) noexcept {
+        basic_weak_session fresh(std::move(other));
+        std::swap(block_, fresh.block_);
         return *this;
     }
     ~basic_weak_session() {

@@ -63,6 +63,7 @@ struct writer_timeouts {
     std::chrono::milliseconds drain{5'000};
     /// Bytes per second that the peer must take at least: each byte taken extends a write's deadline by 1/min_rate
     /// seconds and no more, so that a peer that drips can't hold the writer for ever.
+    /// (Kept to a thousandth.)
     std::uint32_t min_rate = 1'024;
 };
 
@@ -72,9 +73,12 @@ struct writer_options {
     writer_timeouts timeouts{};
     /// Bytes and frames that one pump() (or one sender, where the drive is inline) may write before it hands the turn
     /// back, so that one connection can't hold its loop. Looked at between writes: the last may carry it past the
-    /// bound, by up to 256 KiB and the frames in them. (Bytes are kept to a thousandth.)
+    /// bound, by up to max_gather and the frames in it. (Bytes are kept to a thousandth.)
     std::uint32_t pump_quantum = 1024 * 1024;
     std::uint16_t pump_frames = 16'384;
+    /// Bytes that one write offers to the transport, in at most 64 parts. More costs fewer system calls for large frames; a
+    /// PONG waits for the write before it, as far as the socket's own buffer takes that. (Kept to a thousandth.)
+    std::uint32_t max_gather = 512 * 1024;
 };
 
 namespace detail {
@@ -103,12 +107,14 @@ struct drive_options {
           drain_timeout(options.timeouts.drain),
           min_rate(options.timeouts.min_rate),
           pump_quantum(options.pump_quantum),
+          max_gather(options.max_gather),
           pump_frames(options.pump_frames) {}
 
     short_duration write_timeout;
     short_duration drain_timeout;
-    std::uint32_t min_rate;
+    short_size min_rate;
     short_size pump_quantum;
+    short_size max_gather;
     std::uint16_t pump_frames;
 };
 

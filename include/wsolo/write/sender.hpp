@@ -30,8 +30,11 @@ public:
         if (calls_ != nullptr) calls_->copy(other.storage_, storage_);
     }
     sender(sender&& other) noexcept : sender() { swap(other); }
-    sender& operator=(sender other) noexcept {
-        swap(other);
+    sender& operator=(const sender& other) noexcept { return *this = sender(other); }
+    // Not by value: clang 14 does not destroy a parameter that was made of {} in a template.
+    sender& operator=(sender&& other) noexcept {
+        sender fresh(std::move(other));
+        swap(fresh);
         return *this;
     }
     ~sender() {

@@ -102,8 +102,10 @@ public:
                       "a client's frames each need a key of their own: send the payload");
         if (!frame) return errc::raw_frame_malformed;
         const const_bytes bytes = frame.bytes();
-        if (bytes.size() <= copied_limit) return send(raw{bytes}, on_done);
-        if (const errc error = judge_frame(bytes); error != errc::none) return error;
+        if (!frame.is_message()) return send(raw{bytes}, on_done); // perhaps a control frame
+        const std::size_t payload = bytes.size() - header_size_announced(bytes[1]);
+        if (const errc error = drive_.box.judge_length(payload); error != errc::none) return error;
+        if (bytes.size() <= copied_limit) return push_copy(bytes, on_done);
         const detail::offer what = data_offer(bytes.size(), on_done);
         if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
         detail::entry* owned = detail::entry::make_shared(frame, on_done);
@@ -156,10 +158,7 @@ public:
             return send_control(parsed.header.op, close_code_in(parsed, frame.bytes), frame.bytes, on_done);
         if (const errc error = drive_.box.judge_length(parsed.header.payload_size); error != errc::none)
             return error;
-        return push_data(
-            frame.bytes.size(), on_done,
-            [&](mutable_bytes to) { std::memcpy(to.data(), frame.bytes.data(), to.size()); },
-            [&](detail::entry* kept) { return detail::entry::make_copy(frame.bytes, on_done, kept); });
+        return push_copy(frame.bytes, on_done);
     }
     /// Queues whichever it is.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
@@ -355,6 +354,12 @@ private:
             return push_data_locked(size, on_done, encode, make);
         drive_.rouse(owed);
         return errc::none;
+    }
+    /// A copy of a whole frame.
+    errc push_copy(const_bytes frame, on_outcome on_done) {
+        return push_data(
+            frame.size(), on_done, [&](mutable_bytes to) { std::memcpy(to.data(), frame.data(), to.size()); },
+            [&](detail::entry* kept) { return detail::entry::make_copy(frame, on_done, kept); });
     }
     /// The same, with the outbox's lock held, which it gives back. Not inlined: it is not what most sends do.
     template <class Encode, class Make>

@@ -59,6 +59,18 @@ TEST_CASE("a reference can be empty, copied, moved, assigned and swapped", "[fra
     CHECK(text_of(two.bytes()).substr(2) == "two");
 }
 
+TEST_CASE("it says whether it is a whole message", "[frame][shared_frame]") {
+    const auto is_message = [](wsolo::frame_spec spec) { return make_shared_frame(spec, {})->is_message(); };
+    CHECK_FALSE(shared_frame().is_message());
+    CHECK(is_message(opcode::text));
+    CHECK(is_message(opcode::binary));
+    CHECK(is_message({opcode::text, true, true}));
+    CHECK_FALSE(is_message({opcode::text, false}));
+    CHECK_FALSE(is_message({opcode::continuation, true}));
+    CHECK_FALSE(is_message(opcode::ping));
+    CHECK_FALSE(is_message(opcode::close));
+}
+
 TEST_CASE("what may not be sent is not shared either", "[frame][shared_frame]") {
     CHECK(make_shared_frame(opcode::ping, bytes_of(std::string(126, 'x'))).error() ==
           errc::control_payload_too_big);

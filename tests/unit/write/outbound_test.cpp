@@ -26,3 +26,35 @@ TEST_CASE("a client refuses a shared frame, which is unmasked", "[write][outboun
     CHECK(f.pump_all() == pump_status::idle);
     CHECK(f.payloads(1) == std::vector<std::string>{"masked"});
 }
+
+TEST_CASE("a shared frame that is no message is what its header says - server", "[write][outbound]") {
+    writer_fixture<server> f;
+    const auto send = [&](wsolo::frame_spec spec, std::string_view payload) {
+        return f.out->send(*wsolo::make_shared_frame(spec, wsolo::bytes_of(payload)));
+    };
+    CHECK(f.out->send(wsolo::shared_frame()) == errc::raw_frame_malformed);
+    CHECK(send({wsolo::opcode::text, false}, "part") == errc::raw_frame_malformed);
+    CHECK(send({wsolo::opcode::continuation, true}, "part") == errc::raw_frame_malformed);
+    CHECK(send(wsolo::opcode::text, "data") == errc::none);
+    CHECK(send(wsolo::opcode::pong, "passes it") == errc::none);
+    CHECK(send(wsolo::opcode::close, std::string_view("\x03\xe9", 2)) == errc::none);
+    CHECK(f.out->report().close == wsolo::close_code::going_away);
+    CHECK(send(wsolo::opcode::text, "late") == errc::closed);
+    CHECK(f.pump_all() == pump_status::finished);
+    CHECK(f.payloads(1) == std::vector<std::string>{"data"});
+    CHECK(f.payloads(10) == std::vector<std::string>{"passes it"});
+}
+
+TEST_CASE("a shared message is held to the limit of its payload - server", "[write][outbound]") {
+    for (const std::uint32_t most : {100U, 125U, 126U, 5000U, 65'535U, 65'536U}) {
+        wsolo::writer_options options;
+        options.limits.max_message = most;
+        writer_fixture<server> f(options);
+        const std::string fits(most, 'x'), longer(most + 1, 'x');
+        const auto send = [&](const std::string& payload) {
+            return f.out->send(*wsolo::make_shared_frame(wsolo::opcode::binary, wsolo::bytes_of(payload)));
+        };
+        CHECK(send(fits) == errc::none);
+        CHECK(send(longer) == errc::too_large);
+    }
+}

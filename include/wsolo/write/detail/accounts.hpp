@@ -122,8 +122,11 @@ public:
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
-    /// Bytes of free memory that a busy writer may keep beside what is queued.
-    [[nodiscard]] std::size_t most_kept() const noexcept { return max_bytes_ / 8; }
+    /// Bytes of free memory that a busy writer may keep: what is queued leaves them of the budget.
+    [[nodiscard]] std::size_t most_kept(const holdings& held) const noexcept {
+        const std::size_t charged = held.charged();
+        return charged < max_bytes_ ? max_bytes_ - charged : 0;
+    }
 
     /// What a write took of a lane leaves the books.
     void settle(holdings& held, lane_id from, const taken::share& done) noexcept {

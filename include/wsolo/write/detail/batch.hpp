@@ -51,10 +51,9 @@ class batch {
 public:
     /// Entries that one write names: small frames lie back to back in few entries, so few carry many frames.
     static constexpr std::size_t max_entries = 64;
-    /// Enough that a system call costs little per byte, little enough that a PONG does not wait long for a write.
-    static constexpr std::size_t max_bytes = 256 * 1024;
 
-    batch() noexcept {} // NOLINT(modernize-use-equals-default): the arrays stay as they are
+    /// `max_bytes` that one write offers; a frame above that leaves in several. The arrays stay as they are.
+    explicit batch(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}
 
     void clear() noexcept { bytes_ = parts_ = entries_ = 0; }
 
@@ -65,13 +64,13 @@ public:
         if (rest.empty()) return; // a mark
         origin& part = origins_[parts_];
         part = {rest.size(), frames, from, is_one};
-        const std::size_t room = max_bytes - bytes_;
+        const std::size_t room = max_bytes_ - bytes_;
         views_[parts_++] =
             rest.size() > room ? rest.first(room) : rest; // a large frame leaves in several writes
         bytes_ += views_[parts_ - 1].size();
     }
 
-    [[nodiscard]] bool full() const noexcept { return entries_ == max_entries || bytes_ >= max_bytes; }
+    [[nodiscard]] bool full() const noexcept { return entries_ == max_entries || bytes_ >= max_bytes_; }
     [[nodiscard]] std::span<const const_bytes> parts() const noexcept { return {views_, parts_}; }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
@@ -127,6 +126,7 @@ private:
     union {
         origin origins_[max_entries];
     };
+    std::size_t max_bytes_;
     std::size_t bytes_ = 0;
     std::size_t parts_ = 0;
     std::size_t entries_ = 0;

@@ -20,9 +20,9 @@ class started_write final : public write_target {
     using traits = typename Driver::traits;
 
 public:
-    /// One for the batch that the caller fills. nullptr when there is no memory.
-    [[nodiscard]] static started_write* make(weak_type writer) noexcept {
-        return writer.is_expired() ? nullptr : new (std::nothrow) started_write(std::move(writer));
+    /// nullptr when there is no memory.
+    [[nodiscard]] static started_write* make(weak_type writer, const batch& plan) noexcept {
+        return writer.is_expired() ? nullptr : new (std::nothrow) started_write(std::move(writer), plan);
     }
 
     /// Starts the write. The completion may come before this returns.
@@ -78,12 +78,13 @@ public:
         drop();
     }
 
-    batch plan;
+    const batch plan;
     io_result how;
     bool is_over = false;
 
 private:
-    explicit started_write(weak_type writer) noexcept : write_target{&on_over}, writer_(std::move(writer)) {}
+    started_write(weak_type writer, const batch& offered) noexcept
+        : write_target{&on_over}, plan(offered), writer_(std::move(writer)) {}
     ~started_write() { queue::destroy(rest_); }
 
     static void on_over(write_target& self, const io_result& how) noexcept {

@@ -165,7 +165,7 @@ private:
         round now;
         written last;
         if (is_in_flight() && !collect(last, now)) return {pump_status::blocked, now.deadline};
-        batch plan;
+        batch plan(bound_of(std::size_t{options_.max_gather.get()}));
         plan.clear();
         for (;;) {
             bytes += now.done.bytes();
@@ -201,12 +201,11 @@ private:
     /// Writes the batch; `now.done` is what it took. False: the write was started, and the turn waits for it.
     bool perform(const batch& plan, round& now, written& last) {
         if constexpr (completes) {
-            started_ = started::make(weak_handle(*self_));
+            started_ = started::make(weak_handle(*self_), plan);
             if (started_ == nullptr) {
                 last.error = errc::out_of_memory;
                 return true;
             }
-            started_->plan = plan;
             started_->start(transport_, box.work(), options_, now.drain_deadline);
             return collect(last, now);
         } else {

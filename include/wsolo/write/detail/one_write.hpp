@@ -56,7 +56,8 @@ inline void account(const batch& plan, queue& work, const drive_options& options
         const time_point fresh = deadline_after(now, timeout);
         const bool slept = now >= deadline_after(work.write_deadline, timeout / 4);
         work.write_deadline =
-            slept ? fresh : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate));
+            slept ? fresh
+                  : earlier(fresh, extended(work.write_deadline, io.transferred, options.min_rate.get()));
     }
     plan.take(io.transferred < plan.bytes() ? io.transferred : plan.bytes(), done);
 }

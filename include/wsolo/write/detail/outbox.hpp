@@ -459,7 +459,7 @@ private:
             fresh.kept = queue_->take_kept(what.size);
             return need::entry;
         }
-        if (queue_->find_room(what, fresh.room, after)) return need::nothing;
+        if (queue_->find_room(what, fresh.room, books_, after)) return need::nothing;
         fresh.block_size = queue_->wanted_block(what, books_);
         return need::block;
     }
@@ -474,7 +474,7 @@ private:
         if (now.fits.displaces) queue_->displace(what, now.charge, now.same, books_, after);
         if (ends_message(what)) static_cast<void>(end_message(after));
         if (now.is_owned) {
-            queue_->place(what, std::exchange(owned, nullptr), books_);
+            queue_->place(what, std::exchange(owned, nullptr), books_, after);
         } else { // the run may have given way; then its place is free
             const bool in_run = now.extends && (!now.fits.displaces || queue_->extends_run(what));
             encode(mutable_bytes(queue_->place_small(what, in_run), what.size));

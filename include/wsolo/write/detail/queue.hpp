@@ -164,7 +164,8 @@ public:
 
     /// A block with room for a small frame, from the lane's own, the spare one, or `fresh`. False when that takes memory:
     /// a fresh block of wanted_block() bytes.
-    [[nodiscard]] bool find_room(const offer& what, block*& fresh, errands& after) noexcept {
+    [[nodiscard]] bool find_room(const offer& what, block*& fresh, const accounts& books,
+                                 errands& after) noexcept {
         lane& to = of(what.to);
         if (lane::fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
@@ -173,10 +174,12 @@ public:
         block* next = may_take ? spares_.take_block() : nullptr;
         if (next == nullptr && lane::fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
+            spares_.shrink(books.most_kept(held), after);
             if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
         if (next == nullptr) return false;
-        if (to.filling != nullptr && to.filling->entries == 0) spares_.keep(to.filling, may_keep_, after);
+        if (to.filling != nullptr && to.filling->entries == 0)
+            spares_.keep(to.filling, books.most_kept(held), after);
         to.filling = next;
         return true;
     }
@@ -203,13 +206,14 @@ public:
     }
 
     /// Queues an entry that owns its memory.
-    void place(const offer& what, entry* owned, const accounts& books) noexcept {
+    void place(const offer& what, entry* owned, const accounts& books, errands& after) noexcept {
         held.add(what.to, owned->size, owned->frames);
         if (what.to == lane_id::data) {
             owned->number = next_number_++;
             ++held.entries;
             owned->may_drop =
                 books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
+            spares_.shrink(books.most_kept(held), after);
         }
         if (what.is_mark) add_mark(owned);
         // A mark stands after what was accepted before it, and waits for nothing later.
@@ -290,13 +294,12 @@ public:
 
     /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
     void account(const taken& done, accounts& books, errands& after) noexcept {
-        may_keep_ = books.most_kept();
         for (const lane_id id : all_lanes) {
             lane& from = of(id);
             if (from.entries.empty()) continue;
             from.planned = 0;
             books.settle(held, id, done[id]);
-            consume(from, done[id], after);
+            consume(from, done[id], books.most_kept(held), after);
         }
         const lane& data = of(lane_id::data);
         const entry* oldest = data.entries.first();
@@ -325,7 +328,7 @@ public:
                 entry* const next = item->next;
                 from.entries.unlink(item);
                 after.tell(item->done, outcome_of(*item, why));
-                release(&from, item, after);
+                release(&from, item, 0, after);
                 item = next;
             }
         }
@@ -333,7 +336,7 @@ public:
             if (!after.has_place()) return true;
             entry* const item = after_message_.pop();
             after.tell(item->done, outcome_of(*item, why));
-            release(nullptr, item, after);
+            release(nullptr, item, 0, after);
         }
         return false;
     }
@@ -447,10 +450,10 @@ private:
         entry* const empty = pongs.take_back();
         if (empty == nullptr) return;
         after.tell(empty->done, errc::conflated);
-        release(&pongs, empty, after);
+        release(&pongs, empty, books.most_kept(held), after);
     }
 
-    void consume(lane& from, const taken::share& done, errands& after) noexcept {
+    void consume(lane& from, const taken::share& done, std::size_t may_keep, errands& after) noexcept {
         std::uint32_t frames = done.frames;
         from.taken += done.bytes;
         while (entry* item = from.entries.first()) {
@@ -460,7 +463,7 @@ private:
             from.entries.unlink(item);
             after.tell(item->done, outcome_of(*item, errc::none));
             if (&from == &of(lane_id::data)) --held.entries;
-            release(&from, item, after);
+            release(&from, item, may_keep, after);
         }
         if (!from.entries.empty()) from.entries.first()->frames -= frames;
     }
@@ -475,27 +478,26 @@ private:
         last_mark_ = mark;
     }
 
-    /// Gives the memory of an unlinked entry back. `from`: its lane, if it may lie in one of its blocks.
-    void release(lane* from, entry* old, errands& after) noexcept {
+    /// Gives the memory of an unlinked entry back, or keeps it. `from`: its lane, if it may lie in one of its blocks.
+    void release(lane* from, entry* old, std::size_t may_keep, errands& after) noexcept {
         if (old->kind == entry_kind::mark) { // marks leave in the order in which they came
             first_mark_ = old->next_mark;
             if (first_mark_ == nullptr) last_mark_ = nullptr;
             return after.free(old);
         }
-        if (old->where == entry::memory::own && !old->is_keyed) return spares_.keep(old, may_keep_, after);
+        if (old->where == entry::memory::own && !old->is_keyed) return spares_.keep(old, may_keep, after);
         if (old->where != entry::memory::in_block) return after.free(old);
         block* const home = old->home;
         if (--home->entries != 0) return;
         if (from != nullptr && home == from->filling)
             home->used = 0;
         else
-            spares_.keep(home, may_keep_, after);
+            spares_.keep(home, may_keep, after);
     }
 
     lane lanes_[lane_count];
     entry_list after_message_; ///< data that waits for a fragmented message to end
     spares spares_;
-    std::size_t may_keep_ = 0; ///< bytes of them
     entry* first_mark_ = nullptr;
     entry* last_mark_ = nullptr;
     std::size_t begun_rest_ = 0; ///< bytes of the frame in which the wire ends

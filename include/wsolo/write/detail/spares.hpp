@@ -3,7 +3,8 @@
 // back to the system after each burst, and the next burst pays a page fault for every 4 KiB of its frames.
 //
 // Laws of this file:
-// - Never more than may be kept, a small part of the budget; and it goes when the writer is idle.
+// - What is queued and what is kept stay within the budget together: what comes later pushes kept memory out. All of it
+//   goes when the writer is idle.
 // - Last in, first out: what left last is still in the cache.
 // - The outbox's lock is held around every call: what is not kept goes to the errands.
 
@@ -58,6 +59,15 @@ public:
         if (!has_room(old->room, most)) return after.free(old);
         bytes_ += old->room;
         old->next = std::exchange(entries_, old);
+    }
+
+    /// Keeps no more than `most`. O(1) where that is so already.
+    void shrink(std::size_t most, errands& after) noexcept {
+        while (bytes_ > most && entries_ != nullptr) {
+            bytes_ -= entries_->room;
+            after.free(pop(entries_));
+        }
+        while (bytes_ > most) free(take_block(), after);
     }
 
 private:

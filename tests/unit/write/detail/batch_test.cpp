@@ -14,6 +14,8 @@ using wsolo::detail::taken;
 
 namespace {
 
+constexpr std::size_t max_gather = 256 * 1024;
+
 std::string frame(std::size_t size) {
     std::string bytes(wsolo::encoded_size<wsolo::role::server>(size), 'x');
     const auto written = wsolo::encode_frame<wsolo::role::server>(std::as_writable_bytes(std::span(bytes)),
@@ -37,7 +39,7 @@ TEST_CASE("a run of frames is counted frame by frame at every cut, whatever thei
     std::string run;
     std::vector<std::size_t> ends;
     for (const std::size_t size : sizes) ends.push_back((run += frame(size)).size());
-    batch plan;
+    batch plan(max_gather);
     plan.clear();
     plan.add(lane_id::data, wsolo::bytes_of(run), 5, false);
     for (std::size_t cut = 0; cut <= run.size(); ++cut) {
@@ -58,7 +60,7 @@ TEST_CASE("a run of frames is counted frame by frame at every cut, whatever thei
 
 TEST_CASE("parts of several lanes share one write, each counted for its lane", "[write][batch]") {
     const std::string pong = frame(2), ping = frame(3), one = frame(3000);
-    batch plan;
+    batch plan(max_gather);
     plan.clear();
     plan.add(lane_id::pong, wsolo::bytes_of(pong), 1, false);
     plan.add(lane_id::ping, wsolo::bytes_of(ping), 1, true);
@@ -77,20 +79,20 @@ TEST_CASE("parts of several lanes share one write, each counted for its lane", "
 }
 
 TEST_CASE("a large frame leaves in several writes, and knows its whole rest", "[write][batch]") {
-    const std::string large = frame(batch::max_bytes + 1000);
-    batch plan;
+    const std::string large = frame(max_gather + 1000);
+    batch plan(max_gather);
     plan.clear();
     plan.add(lane_id::data, wsolo::bytes_of(large), 1, true);
     CHECK(plan.full());
-    CHECK(plan.bytes() == batch::max_bytes);
+    CHECK(plan.bytes() == max_gather);
     const taken done = take(plan, plan.bytes());
     CHECK(done[lane_id::data].frames == 0);
-    CHECK(done.begun_rest == large.size() - batch::max_bytes);
+    CHECK(done.begun_rest == large.size() - max_gather);
 }
 
 TEST_CASE("a write names so many entries and no more, marks among them", "[write][batch]") {
     const std::string small = frame(1);
-    batch plan;
+    batch plan(max_gather);
     plan.clear();
     for (std::size_t entry = 0; entry != batch::max_entries; ++entry) {
         CHECK_FALSE(plan.full());

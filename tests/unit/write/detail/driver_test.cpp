@@ -31,8 +31,22 @@ TEST_CASE("a large frame leaves in several writes, each with a deadline of its o
     REQUIRE(f.out->send_binary(wsolo::bytes_of(std::string(1'000'000, 'x'))) == errc::none);
     f.wire.before_write([] { manual_clock::advance(20s); }); // slower in all than one timeout
     REQUIRE(f.pump_all() == pump_status::idle);
-    CHECK(f.wire.calls().size() == 4);
-    for (const auto& call : f.wire.calls()) CHECK(call.offered <= wsolo::detail::batch::max_bytes);
+    CHECK(f.wire.calls().size() == 2);
+    for (const auto& call : f.wire.calls()) CHECK(call.offered <= wsolo::writer_options{}.max_gather);
+}
+
+TEST_CASE("a write offers as much as the options allow, and all of it where they bound nothing",
+          "[write][driver]") {
+    for (const std::uint32_t most : {100'000U, 1'000'000U, 0U}) {
+        wsolo::writer_options options;
+        options.max_gather = most;
+        writer_fixture<server> f(options);
+        REQUIRE(f.out->send_binary(wsolo::bytes_of(std::string(1'999'000, 'x'))) == errc::none);
+        REQUIRE(f.pump_all() == pump_status::idle);
+        const std::size_t bound = most == 0 ? 2'000'000 : most;
+        CHECK(f.wire.calls().size() == (2'000'000 + bound - 1) / bound);
+        for (const auto& call : f.wire.calls()) CHECK(call.offered <= bound);
+    }
 }
 
 TEST_CASE("a hook that refuses fails the writer, with an outcome for everything", "[write][driver]") {

@@ -87,7 +87,7 @@ struct fixture {
     wake owed = wake::nothing; ///< by what followed
     wsolo::pump_result instead;
     wsolo::detail::round now;
-    batch plan;
+    batch plan{wsolo::writer_options{}.max_gather};
 };
 
 struct sleeper : wsolo::detail::room_waiter {
