@@ -62,10 +62,16 @@ public:
     [[nodiscard]] errc inflate(const_bytes payload, bool is_text, byte_buffer& to) noexcept {
         return in_.append(payload, true, is_text, to);
     }
+    /// Whether a message of this size is compressed. Any thread, once it is agreed.
+    [[nodiscard]] bool wants(std::size_t size) const noexcept {
+        return is_agreed_ && size != 0 && size >= options_.min_size;
+    }
     /// A message that leaves next, appended to `to`; false: it leaves as it is. See message_deflater.
     [[nodiscard]] bool deflate(const_bytes message, byte_buffer& to) noexcept {
         return is_agreed_ && out_.deflate(message, to);
     }
+    /// What deflate() made last was not sent.
+    void forget() noexcept { out_.trim(); }
 
     [[nodiscard]] message_deflater<Compressor>& sending() noexcept { return out_; }
     [[nodiscard]] message_inflater<Decompressor>& receiving() noexcept { return in_; }

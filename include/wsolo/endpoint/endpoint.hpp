@@ -98,7 +98,9 @@ class endpoint {
 
 public:
     static constexpr role self = Side::self;
-    using writer_type = single_writer<metered, writer_hook, Side, no_observer, Traits>;
+    using encoder = detail::encoder_for<Handler>;
+    using writer_type =
+        single_writer<metered, writer_hook, Side, no_observer, Traits, typename encoder::type>;
     using reader_type = basic_reader<default_side<self>>;
     using barrier_type = basic_sequence_barrier<Traits>;
     using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
@@ -294,7 +296,7 @@ private:
           schedule_(std::move(hook)),
           work_(std::move(work)),
           inbox_(inbox_hook{this}, options.handling),
-          out_(std::forward<Writer>(writer)...) {
+          out_(std::forward<Writer>(writer)..., no_observer(), encoder::of(handler_)) {
         detail::check_hooks<Handler, endpoint>();
         const in_the_turn inside(
             *this); // what holds this is not complete: hooks are called by the first run()

@@ -10,6 +10,7 @@
 #include "../../handshake/extension.hpp"
 #include "../../session/event.hpp"
 #include "../../session/limits.hpp"
+#include "../../write/encoder.hpp"
 
 #include <concepts>
 
@@ -26,7 +27,9 @@ concept message_compression =
         { seen.is_agreed() } noexcept -> std::same_as<bool>;
         { it.limit(std::uint64_t{}) } noexcept -> std::same_as<void>;
         { it.inflate(bytes, true, to) } noexcept -> std::same_as<errc>;
+        { seen.wants(bytes.size()) } noexcept -> std::same_as<bool>;
         { it.deflate(bytes, to) } noexcept -> std::same_as<bool>;
+        { it.forget() } noexcept -> std::same_as<void>;
     };
 
 template <class Handler>
@@ -58,6 +61,29 @@ template <class Handler>
     }
     return to.append(found.payload()) ? errc::none : errc::out_of_memory;
 }
+
+/// The writer's door to it. Refers to the handler, which outlives the writer.
+template <class Handler>
+struct handler_encoder {
+    static constexpr bool encodes = true;
+    Handler* handler = nullptr;
+
+    [[nodiscard]] bool wants(std::size_t size) const noexcept { return handler->compression.wants(size); }
+    [[nodiscard]] bool deflate(const_bytes message, byte_buffer& to) noexcept {
+        return handler->compression.deflate(message, to);
+    }
+    void forget() noexcept { handler->compression.forget(); }
+};
+template <class Handler>
+struct encoder_for {
+    using type = never_encoded;
+    [[nodiscard]] static type of(Handler&) noexcept { return {}; }
+};
+template <compresses Handler>
+struct encoder_for<Handler> {
+    using type = handler_encoder<Handler>;
+    [[nodiscard]] static type of(Handler& handler) noexcept { return {&handler}; }
+};
 
 /// No element of Sec-WebSocket-Extensions.
 struct no_extension {

@@ -46,9 +46,10 @@ struct block {
 };
 
 enum class entry_kind : std::uint8_t {
-    run,  ///< frames that nobody asked about, back to back in a block
-    item, ///< one frame
-    mark, ///< no bytes: a flush
+    run,       ///< frames that nobody asked about, back to back in a block
+    item,      ///< one frame
+    encodable, ///< one frame that may be encoded before it leaves
+    mark,      ///< no bytes: a flush
 };
 
 struct entry {
@@ -176,6 +177,13 @@ public:
         added->previous = last_;
         (last_ == nullptr ? first_ : last_->next) = added;
         last_ = added;
+    }
+    /// `made` takes the place of `old`.
+    void replace(entry* old, entry* made) noexcept {
+        made->next = old->next;
+        made->previous = old->previous;
+        (old->previous == nullptr ? first_ : old->previous->next) = made;
+        (old->next == nullptr ? last_ : old->next->previous) = made;
     }
     void unlink(entry* old) noexcept {
         (old->previous == nullptr ? first_ : old->previous->next) = old->next;
