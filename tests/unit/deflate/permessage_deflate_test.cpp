@@ -29,6 +29,8 @@ using wsolo::adapt::zlib::permessage_deflate;
 
 namespace {
 
+using strings = std::vector<std::string>;
+
 /// Keeps what it gets.
 struct keeping {
     permessage_deflate compression;
@@ -280,4 +282,92 @@ TEST_CASE("what a handler or a request says of extensions stands", "[deflate][pe
                                      {.host = "a", .extensions = "x-other, permessage-deflate"});
     CHECK(answered_other.is_plain());
     CHECK(answered_other.talks());
+}
+
+namespace {
+
+/// The payloads of the data frames in `bytes` that a client sent, as they were before a peer inflates them; "=" before one that
+/// was not compressed.
+strings inflated_by_peer(std::string bytes, support::plain_inflater& peer, bool takeover = true) {
+    strings found;
+    while (!bytes.empty()) {
+        const wsolo::header_parse parsed = wsolo::parse_header(wsolo::bytes_of(bytes));
+        REQUIRE(parsed.status == wsolo::parse_status::complete);
+        const auto size = static_cast<std::size_t>(parsed.header.payload_size);
+        REQUIRE(bytes.size() >= parsed.size + size);
+        std::string payload = bytes.substr(parsed.size, size);
+        if (parsed.header.masked)
+            wsolo::apply_mask(std::as_writable_bytes(std::span(payload.data(), payload.size())),
+                              parsed.header.key);
+        bytes.erase(0, parsed.size + size);
+        if (wsolo::is_control(parsed.header.op)) continue;
+        if (parsed.header.rsv1 && !takeover) peer.reset();
+        found.push_back(parsed.header.rsv1 ? peer.message(payload) : "=" + payload);
+    }
+    return found;
+}
+
+} // namespace
+
+TEMPLATE_TEST_CASE("what an endpoint sends is compressed, in the order of the wire, whatever is dropped",
+                   "[deflate][permessage_deflate]", wsolo::server_side, wsolo::client_side<>) {
+    for (const deflate_mode mode :
+         {deflate_mode::shared_compressor, deflate_mode::own_stream, deflate_mode::no_takeover}) {
+        for (const wsolo::overflow when_full : {wsolo::overflow::reject, wsolo::overflow::drop_oldest}) {
+            wsolo::testing::pair net(wsolo::testing::link_options{
+                .latency = 3ms, .rate = 100000, .send_buffer = 3000, .receive_buffer = 3000});
+            auto& mine = TestType::self == role::server ? net.server : net.client;
+            auto& peers = TestType::self == role::server ? net.client : net.server;
+            wsolo::endpoint_options options;
+            options.writing.limits.max_bytes = 20000;
+            options.writing.limits.when_full = when_full;
+            wsolo::testing::paired<keeping, TestType> side(
+                mine.transport(), mine.wake(), agreed(TestType::self, {}, {.mode = mode, .min_size = 50}),
+                options);
+            mine.drive(side);
+            support::dice roll(3);
+            std::string received;
+            std::vector<std::string> sent;
+            int refused = 0;
+            for (std::size_t i = 0; i < 600; ++i) {
+                const std::size_t kind = roll.below(10);
+                const std::string text = std::to_string(i) + ":" +
+                                         (kind == 0   ? std::string("short")
+                                          : kind == 1 ? noise(roll.below(2000), i)
+                                          : kind == 2 ? compressible(roll.below(9000), i)
+                                                      : chat(i));
+                const wsolo::const_bytes bytes = wsolo::bytes_of(text);
+                const errc error = kind == 3   ? side.writer().send_keyed(1, opcode::binary, bytes)
+                                   : kind == 4 ? side.writer().send_uncompressed(opcode::binary, bytes)
+                                               : side.send_binary(bytes);
+                if (error != errc::none) ++refused;
+                sent.push_back(error == errc::none ? text : "refused");
+                if (roll.below(3) == 0) {
+                    net.run_for(std::chrono::milliseconds(roll.below(40)));
+                    received += peers.receive();
+                }
+            }
+            net.run_for(10s);
+            received += peers.receive();
+            support::plain_inflater peer;
+            const strings got = inflated_by_peer(received, peer, mode != deflate_mode::no_takeover);
+            // Those that arrived did so in order and whole, and most of them were compressed.
+            std::size_t compressed = 0, last = 0, wrong = 0;
+            for (const std::string& each : got) {
+                const bool is_plain = each.starts_with('=');
+                const std::string text = each.substr(is_plain ? 1 : 0);
+                const std::size_t number = static_cast<std::size_t>(std::strtoul(text.c_str(), nullptr, 10));
+                if (number >= sent.size() || text != sent[number] || (last != 0 && number <= last)) ++wrong;
+                last = number;
+                compressed += is_plain ? 0U : 1U;
+            }
+            CHECK(wrong == 0);
+            CHECK(got.size() > 200);
+            CHECK(compressed > got.size() / 2);
+            const auto report = side.writer().report();
+            CHECK(report.bytes_written == received.size());
+            CHECK(report.frames_written == got.size());
+            CHECK(report.frames_dropped + report.frames_written + static_cast<std::size_t>(refused) == 600);
+        }
+    }
 }
