@@ -20,7 +20,8 @@ namespace wsolo::inline WSOLO_ABI {
 template <compressor Compressor, decompressor Decompressor>
 class basic_permessage_deflate {
 public:
-    explicit basic_permessage_deflate(const deflate_options& options = {}) noexcept
+    basic_permessage_deflate() noexcept : basic_permessage_deflate(deflate_options()) {}
+    explicit basic_permessage_deflate(const deflate_options& options) noexcept
         : options_(options), out_({}, options), in_({}) {}
 
     // ---- the handshake

@@ -134,7 +134,7 @@ TEMPLATE_TEST_CASE("RSV1 stands where it was agreed on, and nowhere else", "[def
         check_read<TestType>(good + with(frame_of(peer, control, body), 0x40), {"t" + chat(1)},
                              errc::reserved_bits_set);
     }
-    for (const char wrong : {0x20, 0x10, 0x60, 0x70}) {
+    for (const char wrong : {'\x20', '\x10', '\x60', '\x70'}) {
         check_read<TestType>(with(frame_of(peer, opcode::text, "x"), wrong), {}, errc::reserved_bits_set);
     }
     for (const bool first : {false, true}) { // on a continuation, whether or not the message is compressed
