@@ -1,4 +1,4 @@
-// wsolo 0.1.0: every room in one header; adapt/ and testing/ lie beside it.
+// wsolo 0.1.0: every room in one header; deflate/, adapt/ and testing/ lie beside it.
 // Written by tools/amalgamate.py from include/wsolo: change it there.
 //
 // MIT License
@@ -548,6 +548,7 @@ enum class errc : std::uint8_t {
     close_body_of_one_byte,
     invalid_close_code,
     invalid_close_reason,
+    invalid_compressed_data,
     // Limits of ours that a peer exceeded.
     frame_too_big,
     message_too_big,
@@ -597,6 +598,7 @@ enum class errc : std::uint8_t {
     handshake_invalid_extension,
     handshake_duplicate_extensions,
     handshake_unrequested_extension,
+    handshake_invalid_deflate,
     handshake_unexpected_status,
     handshake_duplicate_accept,
     handshake_invalid_accept,
@@ -686,6 +688,8 @@ inline constexpr error_info error_table[] = {
      "RFC 6455 §7.4", blame::remote, error_kind::violation, 1002},
     {errc::invalid_close_reason, "invalid_close_reason", "a Close frame's reason is not UTF-8",
      "RFC 6455 §5.5.1", blame::remote, error_kind::violation, 1007},
+    {errc::invalid_compressed_data, "invalid_compressed_data", "a compressed message can't be inflated",
+     "RFC 7692 §7.2.2", blame::remote, error_kind::violation, 1007},
     {errc::frame_too_big, "frame_too_big", "a frame exceeds the configured limit", "RFC 6455 §10.4",
      blame::remote, error_kind::limit, 1009},
     {errc::message_too_big, "message_too_big", "a message exceeds the configured limit", "RFC 6455 §10.4",
@@ -804,6 +808,9 @@ inline constexpr error_info error_table[] = {
     {errc::handshake_unrequested_extension, "handshake_unrequested_extension",
      "Sec-WebSocket-Extensions names what was not offered", "RFC 6455 §4.1", blame::remote,
      error_kind::violation, 0},
+    {errc::handshake_invalid_deflate, "handshake_invalid_deflate",
+     "the answer's permessage-deflate has parameters that are not legal, or that the offer does not allow",
+     "RFC 7692 §5.1", blame::remote, error_kind::violation, 0},
     {errc::handshake_unexpected_status, "handshake_unexpected_status",
      "the server's status is not the one that opens a WebSocket", "RFC 6455 §4.1", blame::remote,
      error_kind::outcome, 0},
@@ -951,6 +958,13 @@ template <std::unsigned_integral Number>
 /// The longest message, in bytes of payload, that a reader takes and a writer sends unless it is told otherwise: two sides
 /// with the defaults can exchange whatever either accepts.
 inline constexpr std::size_t default_max_message = std::size_t{4} * 1024 * 1024;
+
+/// The most bytes that a message of at most `limit` bytes has on the wire where it may be compressed: what does not compress
+/// grows, by up to a seventh where a compressor has little memory. 0, which means none, stays so.
+[[nodiscard]] constexpr std::uint64_t compressed_bound_of(std::uint64_t limit) noexcept {
+    const std::uint64_t more = limit / 4 + 1024;
+    return limit == 0 ? 0 : limit > bound_of(std::uint64_t{0}) - more ? bound_of(std::uint64_t{0}) : limit + more;
+}
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -6882,7 +6896,8 @@ enum class delivery : std::uint8_t { messages, fragments };
 struct read_limits {
     /// Longest payload of a data frame, in bytes: errc::frame_too_big. None: its message's bound holds for each frame.
     std::uint64_t max_frame_size = 0;
-    /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries.
+    /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries. One with a reserved
+    /// bit may have compressed_bound_of() this: what it is decoded to is the extension's to bound.
     std::uint64_t max_message_size = default_max_message;
     /// Most frames of one message, the empty ones included: errc::too_many_fragments. None: a fragment costs time to read
     /// and no memory, and a writer's fragmented_message has as many as it likes.
@@ -6999,7 +7014,8 @@ public:
     }
     /// Whether its payload may have `least` bytes.
     [[nodiscard]] errc check_size(std::byte first, std::uint64_t least) const noexcept {
-        const std::uint64_t room = max_size_ - (is_continuation(first) ? size_ : 0);
+        const bool continues = is_continuation(first);
+        const std::uint64_t room = max_size_of(continues ? first_ : first) - (continues ? size_ : 0);
         return least > room ? errc::message_too_big : errc::none;
     }
 
@@ -7034,8 +7050,13 @@ private:
         return (std::to_integer<unsigned>(first) & 0x0Fu) == static_cast<unsigned>(opcode::continuation);
     }
 
+    /// Of a message that begins with this byte. What an extension encoded may be longer than what it stands for.
+    [[nodiscard]] std::uint64_t max_size_of(std::byte first) const noexcept {
+        return (std::to_integer<unsigned>(first) & 0x70u) == 0 ? max_size_ : compressed_bound_of(max_size_);
+    }
+
     std::uint64_t max_size_;
-    std::uint64_t size_ = 0; // never above max_size_
+    std::uint64_t size_ = 0; // never above max_size_of(first_)
     std::uint32_t max_fragments_;
     std::uint32_t fragments_ = 0;
     std::uint8_t short_size_;
@@ -10335,6 +10356,7 @@ public:
     /// `max_bytes` that one write offers; a frame above that leaves in several. The arrays stay as they are.
     explicit batch(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}
 
+    [[nodiscard]] std::size_t max_bytes() const noexcept { return max_bytes_; }
     void clear() noexcept { bytes_ = parts_ = entries_ = 0; }
 
     /// The rest of an entry: `frames` frames, of which the first is whole. `is_one` where it is one frame, or no frame
@@ -10713,9 +10735,10 @@ struct block {
 };
 
 enum class entry_kind : std::uint8_t {
-    run,  ///< frames that nobody asked about, back to back in a block
-    item, ///< one frame
-    mark, ///< no bytes: a flush
+    run,       ///< frames that nobody asked about, back to back in a block
+    item,      ///< one frame
+    encodable, ///< one frame that may be encoded before it leaves
+    mark,      ///< no bytes: a flush
 };
 
 struct entry {
@@ -10844,6 +10867,13 @@ public:
         (last_ == nullptr ? first_ : last_->next) = added;
         last_ = added;
     }
+    /// `made` takes the place of `old`.
+    void replace(entry* old, entry* made) noexcept {
+        made->next = old->next;
+        made->previous = old->previous;
+        (old->previous == nullptr ? first_ : old->previous->next) = made;
+        (old->next == nullptr ? last_ : old->next->previous) = made;
+    }
     void unlink(entry* old) noexcept {
         (old->previous == nullptr ? first_ : old->previous->next) = old->next;
         (old->next == nullptr ? last_ : old->next->previous) = old->previous;
@@ -10951,6 +10981,7 @@ struct lane {
         std::uint32_t frames_begun = begun_rest != 0 ? 1 : 0;
         planned = 0;
         for (const entry* item = entries.first(); item != nullptr && !out.full(); item = item->next) {
+            if (item->kind == entry_kind::encodable) break; // it is to be encoded first
             const bool is_one = item->kind != entry_kind::run;
             out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
             ++planned;
@@ -11242,6 +11273,7 @@ struct offer {
     lane_id to = lane_id::data;
     message_part part = message_part::none;
     bool is_mark = false;
+    bool is_encodable = false; ///< it may be encoded before it leaves
     bool is_awaited = false;   ///< a mark for which a thread sleeps: there are no more of them than threads
     bool may_displace = false; ///< whether something queued may give way to it
     room_waiter* waiter = nullptr;  ///< of a sender that waits where there is no room
@@ -11483,6 +11515,32 @@ public:
     }
 
     // ---- out
+
+    /// The oldest frame that the next write would name and that is to be encoded first, or nullptr. It gives way to nothing
+    /// any more. `max_bytes`: of one write. O(entries of one write).
+    [[nodiscard]] entry* claim_encodable(std::size_t max_bytes) noexcept {
+        std::size_t bytes = 0;
+        std::size_t count = 0;
+        entry* item = of(lane_id::data).entries.first();
+        for (; item != nullptr && item->kind != entry_kind::encodable; item = item->next) {
+            bytes += item->size;
+            if (++count == batch::max_entries || bytes >= max_bytes) return nullptr;
+        }
+        if (item == nullptr) return nullptr;
+        if (std::exchange(item->is_keyed, false)) item->room = item->size; // the key's place
+        item->may_drop = false;
+        return item;
+    }
+    /// What was claimed is encoded: `made` takes its place, or it leaves as it is where that is null.
+    void settle_encoded(entry* plain, entry* made, const accounts& books, errands& after) noexcept {
+        plain->kind = entry_kind::item;
+        if (made == nullptr) return;
+        made->number = plain->number;
+        made->done = std::exchange(plain->done, {});
+        held.data_bytes += made->size - plain->size;
+        of(lane_id::data).entries.replace(plain, made);
+        spares_.keep(plain, books.most_kept(held), after);
+    }
 
     /// The next write; with `only_what_must`, just what an abort still lets out.
     void plan(batch& out, bool only_what_must) noexcept {
@@ -11749,6 +11807,7 @@ struct [[nodiscard]] push_result {
 /// What the running thread is to do.
 enum class next_step : std::uint8_t {
     tell,        ///< user code is to hear of something first; then ask again
+    encode,      ///< `plain`, then settle_encoded(); then ask again
     write,       ///< the batch
     released,    ///< nothing is left: the turn is free, and the writer not to be touched
     handed_over, ///< the quantum is used up: the turn is the hook's, and is to be called as the last act
@@ -11764,7 +11823,9 @@ struct round {
     bool is_blocked = false; ///< the transport would block
     bool is_used_up = false; ///< the quantum
     bool was_last = false;   ///< the last write was the drain's last
+    std::size_t encoded = 0; ///< bytes that were encoded for the next write
     // answers
+    entry* plain = nullptr;
     bool high = false; ///< tell the observer, in this order
     bool low = false;
     time_point deadline = no_deadline;       ///< of the write that stands, or of the drain
@@ -11986,7 +12047,8 @@ public:
         return turn_.begin();
     }
 
-    /// Settles the last write and decides what is next. `after` is to be run in any case.
+    /// Settles the last write and decides what is next. `after` is to be run in any case. `Encodes`: whether there is an encoder.
+    template <bool Encodes = false>
     next_step next(round& how, batch& plan, errands& after) noexcept {
         const scoped_hold hold(lock_);
         how.high = how.low = false;
@@ -12002,12 +12064,24 @@ public:
             if (how.was_last) return next_step::late;
             if (how.is_blocked) return leave(next_step::parked);
             if (how.is_used_up) return leave(next_step::handed_over);
+            if constexpr (Encodes) {
+                how.plain = is_urgent || how.encoded >= encode_quantum
+                                ? nullptr
+                                : queue_->claim_encodable(plan.max_bytes());
+                if (how.plain != nullptr) return next_step::encode;
+            }
             queue_->plan(plan, is_urgent);
             return next_step::write;
         }
         if (sealed_) return next_step::drained;
         if (queue_ != nullptr && queue_->is_unused()) how.idle = std::exchange(queue_, nullptr);
         return leave(next_step::released);
+    }
+
+    /// After next() said encode: `made` takes the place of `plain`, or is null.
+    void settle_encoded(entry* plain, entry* made, errands& after) noexcept {
+        const scoped_hold hold(lock_);
+        queue_->settle_encoded(plain, made, books_, after);
     }
 
     /// How things stand while a write is in flight.
@@ -12087,6 +12161,9 @@ public:
     [[nodiscard]] queue& work() noexcept { return *queue_; }
 
 private:
+    /// Of messages that are encoded before one write: what it costs delays the bytes that could leave.
+    static constexpr std::size_t encode_quantum = std::size_t{64} * 1024;
+
     /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
     enum class need : std::uint8_t {
         nothing,
@@ -12212,6 +12289,7 @@ private:
     }
     /// Large frames, and what may leave or wait out of turn.
     [[nodiscard]] bool must_own(const offer& what) const noexcept {
+        if (what.is_encodable) return true;
         return what.size > books_.inline_limit() || (what.is_plain_data() && !books_.keeps_order());
     }
 
@@ -12331,6 +12409,39 @@ public:
 
 private:
     Writer* writer_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/encoder.hpp
+// Who encodes messages on their way out (permessage-deflate), as a policy of the writer: by default no one, at no cost.
+//
+// Laws of this file:
+// - A message that may be encoded is queued as the frame that it is without that, and counted so. The thread whose turn it is
+//   encodes it when it plans the write: in the order of the wire, after everything that may drop, replace or refuse it.
+// - What was encoded leaves: it gives way to nothing any more. A write that took a part of it goes on with the same bytes.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// - `wants(size)`: whether a message of so many bytes may be encoded. Any thread, at any time.
+/// - `deflate(message, to)`: appends to `to` what leaves in its place, with RSV1 on its frame (RFC 7692 §6). False: it leaves
+///   as it is. The writing thread, with no lock held.
+/// - `forget()`: what deflate() just gave does not leave, for want of memory; the message does, as it is.
+template <class T>
+concept message_encoder =
+    std::movable<T> && requires(T& one, const T& seen, const_bytes message, byte_buffer& to) {
+        { T::encodes } -> std::convertible_to<bool>;
+        { seen.wants(message.size()) } noexcept -> std::same_as<bool>;
+        { one.deflate(message, to) } noexcept -> std::same_as<bool>;
+        { one.forget() } noexcept -> std::same_as<void>;
+    };
+
+/// Encodes nothing. Empty.
+struct never_encoded {
+    static constexpr bool encodes = false;
+    [[nodiscard]] static bool wants(std::size_t) noexcept { return false; }
+    [[nodiscard]] static bool deflate(const_bytes, byte_buffer&) noexcept { return false; }
+    static void forget() noexcept {}
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -12720,6 +12831,48 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/write/detail/encoding.hpp
+// A queued frame becomes its encoded form: the payload as the encoder makes it, RSV1 on the header.
+//
+// Laws of this file:
+// - Called by the thread whose turn it is, with no lock held. The entry was claimed: it stays, as it is, meanwhile.
+// - A client's frame keeps its masking key, which was fresh and has not left yet (RFC 6455 §5.3).
+// - Without memory the frame leaves as it was queued, and the encoder forgets: neither side refers to what was not sent.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// An entry to take the place of `plain`; nullptr: it leaves as it is. O(n).
+template <message_encoder Encoder>
+[[nodiscard]] entry* encode_entry(Encoder& encoder, const entry& plain) noexcept {
+    const const_bytes frame(plain.bytes, plain.size);
+    const header_parse parsed = parse_header(frame);
+    const_bytes message = frame.subspan(parsed.size);
+    byte_buffer unmasked;
+    if (parsed.header.masked) {
+        if (!unmasked.append(message)) return nullptr;
+        apply_mask(unmasked.view(), parsed.header.key);
+        message = std::as_const(unmasked).view();
+    }
+    byte_buffer payload;
+    if (!encoder.deflate(message, payload)) return nullptr;
+    const frame_spec spec(parsed.header.op, true, true);
+    entry* const made = entry::make_own(header_size(payload.size(), parsed.header.masked) + payload.size());
+    if (made == nullptr) {
+        encoder.forget();
+        return nullptr;
+    }
+    const const_bytes encoded = std::as_const(payload).view();
+    if (parsed.header.masked) {
+        one_key key(parsed.header.key);
+        write_frame<role::client>(made->after(), spec, encoded, key);
+    } else {
+        write_frame<role::server>(made->after(), spec, encoded);
+    }
+    return made;
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/write/detail/driver.hpp
 // The drive: one loop that writes what is queued, by the thread whose turn it is.
 //
@@ -12757,7 +12910,7 @@ namespace detail {
 
 /// `Writer` is what a handle leads to; it has a driver, which it names by driver_of(Writer&).
 template <class Writer, any_transport Transport, schedule_hook Schedule, writer_observer Observer,
-          class Traits>
+          class Traits, message_encoder Encoder>
 class driver {
     static constexpr bool completes = !transport<Transport>;
     using started = started_write<driver>;
@@ -12769,12 +12922,13 @@ public:
     using scope = basic_handler_scope<Traits>;
 
     driver(Transport connection, Schedule hook, const writer_options& options, Observer observer,
-           turn_state first)
+           turn_state first, Encoder encoder)
         : box(options.limits, first),
           options_(options),
           transport_(std::move(connection)),
           schedule_(std::move(hook)),
-          observer_(std::move(observer)) {}
+          observer_(std::move(observer)),
+          encoder_(std::move(encoder)) {}
     driver(const driver&) = delete;
     driver& operator=(const driver&) = delete;
     ~driver() = default;
@@ -12861,6 +13015,7 @@ public:
     }
 
     [[nodiscard]] Transport& connection() noexcept { return transport_; }
+    [[nodiscard]] const Encoder& encoder() const noexcept { return encoder_; }
     [[nodiscard]] const drive_options& options() const noexcept { return options_; }
 
     outbox<Traits> box;
@@ -12875,7 +13030,7 @@ private:
     pump_result run() {
         const scope inside(this);
         const std::uint32_t quantum = options_.pump_quantum.get();
-        std::size_t bytes = 0, frames = 0;
+        std::size_t bytes = 0, frames = 0, saved = 0;
         round now;
         written last;
         if (is_in_flight() && !collect(last, now)) return {pump_status::blocked, now.deadline};
@@ -12890,7 +13045,7 @@ private:
             now.is_used_up = (quantum != 0 && bytes >= quantum) ||
                              (options_.pump_frames != 0 && frames >= options_.pump_frames);
             errands todo;
-            const next_step step = box.next(now, plan, todo);
+            const next_step step = box.template next<Encoder::encodes>(now, plan, todo);
             queue::destroy(std::exchange(now.idle, nullptr));
             if (step == next_step::tell) frames += todo.outcomes(); // they may go on asking for more
             todo.run();
@@ -12905,7 +13060,10 @@ private:
                 if (now.high) observe([this] { observer_.on_high_water(); });
                 if (now.low) observe([this] { observer_.on_low_water(); });
                 break;
+            case next_step::encode: saved += encode(now); break;
             case next_step::write:
+                now.encoded = 0;
+                bytes += std::exchange(saved, 0);
                 if (!perform(plan, now, last)) return {pump_status::blocked, now.deadline};
                 break;
             }
@@ -12926,6 +13084,19 @@ private:
             last = write_once<Traits>(transport_, plan, box.work(), options_, now.drain_deadline, now.done);
             return true;
         }
+    }
+
+    /// Encodes what next() named; how many bytes fewer it has. With them a quantum counts what it was before.
+    std::size_t encode(round& now) {
+        entry* const plain = std::exchange(now.plain, nullptr);
+        const std::size_t before = plain->size;
+        entry* const made = encode_entry(encoder_, *plain);
+        const std::size_t after = made == nullptr ? before : made->size;
+        now.encoded += before;
+        errands todo;
+        box.settle_encoded(plain, made, todo);
+        todo.run();
+        return before > after ? before - after : 0;
     }
 
     [[nodiscard]] bool is_in_flight() const noexcept {
@@ -13038,6 +13209,7 @@ private:
     [[no_unique_address]] Transport transport_;
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Observer observer_;
+    [[no_unique_address]] Encoder encoder_;
     basic_session_anchor<Writer, Traits> anchor_; ///< the last, so that nothing goes while threads are inside
 };
 
@@ -13123,29 +13295,30 @@ struct born_gated_t {};
 inline constexpr born_gated_t born_gated{};
 
 /// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook, or
-/// inline_drive of one; `Side` is server_side or client_side<>.
+/// inline_drive of one; `Side` is server_side or client_side<>; `Encoder` may compress messages (write/encoder.hpp).
 ///
 /// Thread safety: everything but construction and destruction; a hook may be called by two threads at once. The destructor
 /// aborts what is left (errc::aborted), waits for handles in use, and must not run inside one of the writer's callbacks;
 /// no thread may be in a direct call then. Idle it owns no heap block, mutex or thread (32 bytes once it made a handle, or
 /// started a write on a completion_transport).
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
-          writer_observer Observer = no_observer, class Traits = std_blocking_traits>
+          writer_observer Observer = no_observer, class Traits = std_blocking_traits,
+          message_encoder Encoder = never_encoded>
 class single_writer {
-    using driver = detail::driver<single_writer, Transport, Schedule, Observer, Traits>;
+    using driver = detail::driver<single_writer, Transport, Schedule, Observer, Traits, Encoder>;
 
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
     using side_type = Side;
 
     explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
-                           Side side = {}, Observer observer = {})
+                           Side side = {}, Observer observer = {}, Encoder encoder = {})
         : single_writer(turn_state::free, std::move(connection), std::move(hook), options, std::move(side),
-                        std::move(observer)) {}
+                        std::move(observer), std::move(encoder)) {}
     single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
-                  Side side = {}, Observer observer = {})
+                  Side side = {}, Observer observer = {}, Encoder encoder = {})
         : single_writer(turn_state::gated, std::move(connection), std::move(hook), options, std::move(side),
-                        std::move(observer)) {}
+                        std::move(observer), std::move(encoder)) {}
 
     single_writer(const single_writer&) = delete;
     single_writer& operator=(const single_writer&) = delete;
@@ -13181,7 +13354,16 @@ public:
         if (owned == nullptr) return errc::out_of_memory;
         owned->key = key;
         owned->is_keyed = true;
+        as_plain(owned, encodes(payload.size()));
         return queue_owned(what, owned);
+    }
+
+    /// Queues a message that no encoder touches: one with a secret beside text of a stranger's, say (docs/compression.md).
+    [[nodiscard]] errc send_uncompressed(opcode op, const_bytes payload, on_outcome on_done = {}) {
+        WSOLO_ASSERT(is_data(op), "send_uncompressed() sends a text or a binary message");
+        if (!is_data(op)) return errc::raw_frame_malformed;
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
+        return send_as_is(op, payload, on_done);
     }
 
     /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper.
@@ -13362,9 +13544,10 @@ private:
     friend class cork<single_writer>;
 
     single_writer(turn_state first, Transport connection, Schedule hook, const writer_options& options,
-                  Side side, Observer observer)
+                  Side side, Observer observer, Encoder encoder)
         : side_(std::move(side)),
-          drive_(std::move(connection), std::move(hook), options, std::move(observer), first) {
+          drive_(std::move(connection), std::move(hook), options, std::move(observer), first,
+                 std::move(encoder)) {
         drive_.attach(*this);
     }
 
@@ -13411,8 +13594,32 @@ private:
         return what;
     }
 
+    /// Whether a message of this size is queued to be encoded.
+    [[nodiscard]] bool encodes(std::size_t payload_size) const noexcept {
+        if constexpr (Encoder::encodes) return drive_.encoder().wants(payload_size);
+        return false;
+    }
+    static detail::entry* as_plain(detail::entry* made, bool is_plain = true) noexcept {
+        if (made != nullptr && is_plain) made->kind = detail::entry_kind::encodable;
+        return made;
+    }
+    /// A message that may be encoded.
+    errc send_plain(opcode op, const_bytes payload, on_outcome on_done) {
+        detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
+        what.is_encodable = true;
+        detail::errands todo;
+        const auto make = [&](detail::entry* kept) {
+            return as_plain(encode_apart(op, payload, on_done, kept));
+        };
+        return finish_data(push_frame(what, [](mutable_bytes) {}, make, todo), todo);
+    }
+
     errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
         if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
+        if (encodes(payload.size())) return send_plain(op, payload, on_done);
+        return send_as_is(op, payload, on_done);
+    }
+    errc send_as_is(opcode op, const_bytes payload, on_outcome on_done) {
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
             [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
@@ -13533,9 +13740,12 @@ private:
         if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.waiter = waiter;
+        what.is_encodable = encodes(payload.size());
         detail::errands todo;
         const auto encode = [&](mutable_bytes to) { write_frame(side_, to, op, payload); };
-        const auto make = [&](detail::entry* kept) { return encode_apart(op, payload, on_done, kept); };
+        const auto make = [&](detail::entry* kept) {
+            return as_plain(encode_apart(op, payload, on_done, kept), what.is_encodable);
+        };
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 
@@ -15118,7 +15328,9 @@ namespace wsolo::inline WSOLO_ABI {
 /// Lent to the handler's on_request(). Not thread-safe.
 class http_reply {
 public:
-    http_reply(const upgrade_request& asked, byte_buffer& out) noexcept : asked_(asked), out_(out) {}
+    /// `extensions`: what accept() agrees to where its caller names none. A view, which outlives this.
+    http_reply(const upgrade_request& asked, byte_buffer& out, std::string_view extensions = {}) noexcept
+        : asked_(asked), out_(out), extensions_(extensions) {}
     http_reply(const http_reply&) = delete;
     http_reply& operator=(const http_reply&) = delete;
 
@@ -15128,7 +15340,10 @@ public:
         WSOLO_ASSERT(asked_.is_upgrade(), "only a request for WebSocket can be accepted");
         if (!asked_.is_upgrade()) return refuse(errc::handshake_missing_upgrade);
         out_.clear();
-        settle(append_accept_response(out_, asked_, options), 101);
+        accept_options all = options;
+        if (all.extensions.empty()) all.extensions = extensions_;
+        has_own_extensions_ = all.extensions == extensions_;
+        settle(append_accept_response(out_, asked_, all), 101);
     }
     /// The status and the sentence that `why` has; errc::aborted, for instance, is a 503.
     void refuse(errc why) noexcept {
@@ -15148,6 +15363,9 @@ public:
     /// Why it is a refusal; none: it is not, or respond() said it in other words.
     [[nodiscard]] errc why() const noexcept { return why_; }
 
+    /// Whether it agrees to the extensions that it was made with.
+    [[nodiscard]] bool has_own_extensions() const noexcept { return status_ == 101 && has_own_extensions_; }
+
 private:
     void settle(errc composed, int status) noexcept {
         why_ = composed;
@@ -15159,6 +15377,8 @@ private:
 
     const upgrade_request& asked_;
     byte_buffer& out_;
+    std::string_view extensions_;
+    bool has_own_extensions_ = false;
     int status_ = 0;
     errc why_ = errc::none;
 };
@@ -15211,6 +15431,118 @@ consteval void check_opening_hooks() noexcept {
     static_assert(!names_on_upgraded<Handler>() || has_on_upgraded<Handler, Endpoint>,
                   "on_upgraded is called as on_upgraded(endpoint&)");
     static_assert(!names_on_upgrade<Handler>(), "a connection knows no on_upgrade: on_upgraded is the name");
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/compression.hpp
+// A handler's member `compression`: what the room deflate/ calls permessage_deflate, without knowing it.
+//
+// Laws of this file:
+// - A handler without that member costs nothing: no byte, no branch.
+// - The member is checked by the compiler: a misspelt or mistyped part of it does not compile.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Both halves of an extension that encodes whole messages and marks them by RSV1 (RFC 7692 §6).
+template <class T>
+concept message_compression =
+    requires(T& it, const T& seen, const extension_list& list, const_bytes bytes, byte_buffer& to) {
+        { seen.offer().view() } -> std::same_as<std::string_view>;
+        { it.answer(list).view() } -> std::same_as<std::string_view>;
+        { it.judge(list) } noexcept -> std::same_as<errc>;
+        { it.disagree() } noexcept -> std::same_as<void>;
+        { seen.is_agreed() } noexcept -> std::same_as<bool>;
+        { it.limit(std::uint64_t{}) } noexcept -> std::same_as<void>;
+        { it.inflate(bytes, true, to) } noexcept -> std::same_as<errc>;
+        { seen.wants(bytes.size()) } noexcept -> std::same_as<bool>;
+        { it.deflate(bytes, to) } noexcept -> std::same_as<bool>;
+        { it.forget() } noexcept -> std::same_as<void>;
+    };
+
+template <class Handler>
+concept compresses = requires(Handler& handler) { handler.compression; };
+
+/// How an endpoint with this handler reads: RSV1 where it was agreed on, whole messages always.
+template <class Handler>
+[[nodiscard]] read_limits reading_of(read_limits limits, [[maybe_unused]] Handler& handler) noexcept {
+    limits.deliver = delivery::messages;
+    if constexpr (compresses<Handler>) {
+        static_assert(message_compression<decltype(handler.compression)>,
+                      "a handler's member `compression` is a permessage_deflate (adapt/zlib.hpp)");
+        handler.compression.limit(limits.max_message_size);
+        if (handler.compression.is_agreed()) limits.allowed_rsv |= rsv1_bit;
+    }
+    return limits;
+}
+
+/// A received message as the peer's user sent it, into `to`: its payload, or what that is inflated to.
+template <class Handler>
+[[nodiscard]] errc take_payload([[maybe_unused]] Handler& handler, const event& found,
+                                byte_buffer& to) noexcept {
+    if constexpr (compresses<Handler>) {
+        if ((found.rsv() & rsv1_bit) != 0 && handler.compression.is_agreed()) {
+            const errc error = handler.compression.inflate(found.payload(), found.is_text(), to);
+            to.shrink();
+            return error;
+        }
+    }
+    return to.append(found.payload()) ? errc::none : errc::out_of_memory;
+}
+
+/// The writer's door to it. Refers to the handler, which outlives the writer.
+template <class Handler>
+struct handler_encoder {
+    static constexpr bool encodes = true;
+    Handler* handler = nullptr;
+
+    [[nodiscard]] bool wants(std::size_t size) const noexcept { return handler->compression.wants(size); }
+    [[nodiscard]] bool deflate(const_bytes message, byte_buffer& to) noexcept {
+        return handler->compression.deflate(message, to);
+    }
+    void forget() noexcept { handler->compression.forget(); }
+};
+template <class Handler>
+struct encoder_for {
+    using type = never_encoded;
+    [[nodiscard]] static type of(Handler&) noexcept { return {}; }
+};
+template <compresses Handler>
+struct encoder_for<Handler> {
+    using type = handler_encoder<Handler>;
+    [[nodiscard]] static type of(Handler& handler) noexcept { return {&handler}; }
+};
+
+/// No element of Sec-WebSocket-Extensions.
+struct no_extension {
+    [[nodiscard]] static constexpr std::string_view view() noexcept { return {}; }
+};
+
+/// What a client with this handler offers.
+template <class Handler>
+[[nodiscard]] auto extension_offer([[maybe_unused]] const Handler& handler) noexcept {
+    if constexpr (compresses<Handler>) {
+        return handler.compression.offer();
+    } else {
+        return no_extension();
+    }
+}
+/// What a server with this handler answers.
+template <class Handler>
+[[nodiscard]] auto extension_answer([[maybe_unused]] Handler& handler,
+                                    [[maybe_unused]] const extension_list& offers) noexcept {
+    if constexpr (compresses<Handler>) {
+        return handler.compression.answer(offers);
+    } else {
+        return no_extension();
+    }
+}
+/// A client's judgement of what it was answered.
+template <class Handler>
+[[nodiscard]] errc judge_extensions([[maybe_unused]] Handler& handler,
+                                    [[maybe_unused]] const extension_list& answers) noexcept {
+    if constexpr (compresses<Handler>) return handler.compression.judge(answers);
+    return errc::none;
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15779,7 +16111,9 @@ class endpoint {
 
 public:
     static constexpr role self = Side::self;
-    using writer_type = single_writer<metered, writer_hook, Side, no_observer, Traits>;
+    using encoder = detail::encoder_for<Handler>;
+    using writer_type =
+        single_writer<metered, writer_hook, Side, no_observer, Traits, typename encoder::type>;
     using reader_type = basic_reader<default_side<self>>;
     using barrier_type = basic_sequence_barrier<Traits>;
     using inbox_type = inbox<detail::received_item<barrier_type>, inbox_hook, Traits>;
@@ -15963,7 +16297,7 @@ private:
     template <class... Writer>
     endpoint(Handler handler, Schedule hook, Work work, const endpoint_options& options, Writer&&... writer)
         : beat_(options.beating, Traits::clock::now()),
-          in_(whole_messages(options.reading)),
+          in_(detail::reading_of(options.reading, handler)),
           end_(self, options.ending),
           rates_(options.rate, Traits::clock::now()),
           taken_(options.writing.timeouts.min_rate),
@@ -15975,7 +16309,7 @@ private:
           schedule_(std::move(hook)),
           work_(std::move(work)),
           inbox_(inbox_hook{this}, options.handling),
-          out_(std::forward<Writer>(writer)...) {
+          out_(std::forward<Writer>(writer)..., no_observer(), encoder::of(handler_)) {
         detail::check_hooks<Handler, endpoint>();
         const in_the_turn inside(
             *this); // what holds this is not complete: hooks are called by the first run()
@@ -15983,11 +16317,6 @@ private:
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
         if (!made || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
-    }
-
-    static read_limits whole_messages(read_limits limits) noexcept {
-        limits.deliver = delivery::messages;
-        return limits;
     }
 
     // ---- asking for turns
@@ -16106,10 +16435,11 @@ private:
     void deliver(const event& found, time_point now) {
         if (!is_in_rate(rate_of::messages, 1, now)) return;
         ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
-        counters_.bytes_received += found.payload().size();
         byte_buffer bytes;
-        if (!bytes.append(found.payload())) return lose(errc::out_of_memory, now);
+        if (const errc error = detail::take_payload(handler_, found, bytes); error != errc::none)
+            return error == errc::out_of_memory ? lose(error, now) : stop_reading(error, now);
         const std::size_t size = bytes.size();
+        counters_.bytes_received += size;
         detail::received_item next(message(found.is_text(), std::move(bytes)), handled_);
         const errc refused = inbox_.push(std::move(next), size).error;
         if (refused == errc::none) return;
@@ -16696,7 +17026,11 @@ public:
     template <nonce_source Keys>
     client_opening(Parts kept, const client_request& request, Keys& keys, const client_options& options)
         : common(role::client, std::move(kept), options.handshake_timeout), head_(options.answer) {
-        errc error = head_.start(request, keys);
+        const auto offer = extension_offer(common.parts.handler);
+        client_request asked = request;
+        if (asked.extensions.empty()) asked.extensions = offer.view();
+        offers_ = asked.extensions == offer.view();
+        errc error = head_.start(asked, keys);
         if (error == errc::none && !common.out.bytes().append(head_.request())) error = errc::out_of_memory;
         if (error == errc::none) {
             common.begin_output();
@@ -16712,6 +17046,10 @@ public:
         case handshake_status::failed: return refuse(head_.error());
         case handshake_status::complete: break;
         }
+        const upgrade_response answer = head_.response();
+        const errc judged =
+            offers_ ? judge_extensions(common.parts.handler, answer.extensions()) : errc::none;
+        if (judged != errc::none) return refuse(judged);
         const errc said = show(errc::none);
         common.agree(head_.response().status());
         if (said != errc::none) common.give_up(said);
@@ -16746,6 +17084,7 @@ private:
     }
 
     client_handshake head_;
+    bool offers_ = false; ///< what the handler's compression offers
 };
 
 } // namespace detail
@@ -16858,13 +17197,17 @@ public:
 
 private:
     void decide(const upgrade_request& asked) {
-        http_reply reply(asked, common.out.bytes());
+        const auto extensions = extension_answer(common.parts.handler, asked.extensions());
+        http_reply reply(asked, common.out.bytes(), extensions.view());
         if constexpr (has_on_request<handler_type>) {
             if (!call_hook([&] { common.parts.handler.on_request(asked, reply); }))
                 reply.refuse(errc::handler_failed);
         }
         const bool is_decided = reply.status() != 0 || reply.why() != errc::none;
         if (!is_decided) asked.is_upgrade() ? reply.accept() : reply.refuse(errc::handshake_missing_upgrade);
+        if constexpr (compresses<handler_type>) {
+            if (!reply.has_own_extensions()) common.parts.handler.compression.disagree();
+        }
         if (reply.status() != 101) return say(reply.status(), reply.why());
         common.agree(101);
         leave();

@@ -7,7 +7,9 @@
 
 #include <wsolo/write/encoder.hpp>
 
+#include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 using wsolo::opcode;
@@ -255,4 +257,50 @@ TEST_CASE("a quantum counts what messages were before", "[write][encoder]") {
     CHECK(seen.encoded.size() == 7);
     CHECK(f.pump_all() == pump_status::idle);
     CHECK(seen.encoded.size() == 40);
+}
+
+TEST_CASE("threads send, replace and drop while another encodes", "[write][encoder]") {
+    wsolo::testing::scripted_wire wire;
+    wire.chaotic(11, 200);
+    notes seen;
+    wsolo::writer_options options;
+    options.limits.max_frames = 20;
+    options.limits.when_full = wsolo::overflow::drop_oldest;
+    const auto nobody = [] { return true; };
+    wsolo::single_writer<wsolo::testing::scripted_transport, decltype(nobody), wsolo::client_side<>,
+                         wsolo::no_observer, wsolo::std_blocking_traits, counting>
+        out(wsolo::testing::scripted_transport(wire), nobody, options, {}, {}, counting{&seen});
+    std::atomic<int> left{3};
+    std::vector<std::thread> senders;
+    for (int id = 0; id < 3; ++id) {
+        senders.emplace_back([&, id] {
+            const std::string text = long_text(static_cast<char>('a' + id));
+            for (int i = 0; i < 400; ++i) {
+                if (i % 3 == 0)
+                    static_cast<void>(out.send_keyed(7, opcode::text, wsolo::bytes_of(text)));
+                else
+                    static_cast<void>(out.send_text(i % 5 == 0 ? std::string_view("short") : text));
+            }
+            --left;
+        });
+    }
+    while (left != 0) static_cast<void>(out.pump());
+    for (std::thread& each : senders) each.join();
+    for (int i = 0; i < 100000 && out.pump().status != pump_status::idle; ++i) {}
+    const auto report = out.report();
+    CHECK(report.frames_written + report.frames_dropped == 1200);
+    struct {
+        const wsolo::testing::scripted_wire& wire;
+    } const whole{wire};
+    const strings sent = frames_of(whole);
+    CHECK(sent.size() == report.frames_written);
+    CHECK(report.bytes_written == wire.bytes().size());
+    std::size_t encoded = 0;
+    for (const std::string& each : sent) {
+        if (each == "short") continue;
+        if (each != "*Z" + std::to_string(encoded) + seen.encoded.at(encoded)[0])
+            FAIL(each << " is not in its place");
+        ++encoded;
+    }
+    CHECK(encoded == seen.encoded.size());
 }
