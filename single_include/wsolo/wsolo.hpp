@@ -3785,6 +3785,28 @@ public:
     /// Whether it is a whole text or binary message, and not a control frame or a part of a message.
     [[nodiscard]] bool is_message() const noexcept { return block_ != nullptr && block_->is_message; }
 
+    /// The same message in another form (compressed, say, by itself), made by the first caller that asks for it and kept with
+    /// the frame: `make()` returns it, or an empty reference where there is none, for all. Two threads at once may both
+    /// make it; one is kept. Precondition: refers to a frame; form < forms.
+    template <class Make>
+    [[nodiscard]] shared_frame other_form(std::size_t form, Make make) const noexcept {
+        std::atomic<block*>& place = block_->others[form];
+        block* known = place.load(std::memory_order_acquire);
+        if (known == nullptr) {
+            shared_frame made = make();
+            block* const mine = made.block_ == nullptr ? block_ : made.block_; // itself: there is none
+            if (place.compare_exchange_strong(known, mine, std::memory_order_acq_rel)) {
+                known = mine;
+                made.block_ = nullptr; // the frame's now
+            }
+        }
+        if (known == block_) return {};
+        known->count.fetch_add(1, std::memory_order_relaxed);
+        return shared_frame(known);
+    }
+    /// How many there may be.
+    static constexpr std::size_t forms = 2;
+
     /// Whether both refer to the same frame.
     friend bool operator==(const shared_frame& left, const shared_frame& right) noexcept {
         return left.block_ == right.block_;
@@ -3795,6 +3817,7 @@ private:
         std::atomic<std::uint32_t> count; ///< as many references need 32 GiB
         bool is_message;
         std::size_t size;
+        std::atomic<block*> others[forms] = {};
     };
 
     explicit shared_frame(block* made) noexcept : block_(made) {}
@@ -3803,6 +3826,11 @@ private:
         if (block_ == nullptr) return;
         // acq_rel: every other holder's last read comes before the memory is freed
         if (block_->count.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        for (const std::atomic<block*>& other : block_->others) {
+            block* const form = other.load(std::memory_order_relaxed);
+            if (form != nullptr && form != block_)
+                static_cast<void>(shared_frame(form)); // gives its reference back
+        }
         block_->~block();
         std::free(block_);
     }
@@ -10819,6 +10847,11 @@ struct entry {
     /// Precondition: made by make_adopted(), not queued.
     [[nodiscard]] owned_frame give_back() noexcept { return std::move(around<owned_frame>()); }
 
+    /// Precondition: made by make_shared().
+    [[nodiscard]] const shared_frame& shared() const noexcept {
+        return *std::launder(reinterpret_cast<const shared_frame*>(this + 1));
+    }
+
     [[nodiscard]] std::byte* after() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
 
 private:
@@ -11539,7 +11572,10 @@ public:
         made->done = std::exchange(plain->done, {});
         held.data_bytes += made->size - plain->size;
         of(lane_id::data).entries.replace(plain, made);
-        spares_.keep(plain, books.most_kept(held), after);
+        if (plain->where == entry::memory::own)
+            spares_.keep(plain, books.most_kept(held), after);
+        else
+            after.free(plain);
     }
 
     /// The next write; with `only_what_must`, just what an abort still lets out.
@@ -12426,6 +12462,9 @@ namespace wsolo::inline WSOLO_ABI {
 /// - `wants(size)`: whether a message of so many bytes may be encoded. Any thread, at any time.
 /// - `deflate(message, to)`: appends to `to` what leaves in its place, with RSV1 on its frame (RFC 7692 §6). False: it leaves
 ///   as it is. The writing thread, with no lock held.
+/// - `shared_form()`: which form of a shared frame its peer can read: the same for all to whom the same form can be sent; at least
+///   shared_frame::forms for none. `deflate_alone(message, to)`: deflate() for all of these, referring to no earlier message.
+///   `note_sent(message)`: a form that deflate_alone() made leaves next.
 /// - `forget()`: what deflate() just gave does not leave, for want of memory; the message does, as it is.
 template <class T>
 concept message_encoder =
@@ -12433,6 +12472,9 @@ concept message_encoder =
         { T::encodes } -> std::convertible_to<bool>;
         { seen.wants(message.size()) } noexcept -> std::same_as<bool>;
         { one.deflate(message, to) } noexcept -> std::same_as<bool>;
+        { seen.shared_form() } noexcept -> std::same_as<std::size_t>;
+        { one.deflate_alone(message, to) } noexcept -> std::same_as<bool>;
+        { one.note_sent(message) } noexcept -> std::same_as<void>;
         { one.forget() } noexcept -> std::same_as<void>;
     };
 
@@ -12441,6 +12483,9 @@ struct never_encoded {
     static constexpr bool encodes = false;
     [[nodiscard]] static bool wants(std::size_t) noexcept { return false; }
     [[nodiscard]] static bool deflate(const_bytes, byte_buffer&) noexcept { return false; }
+    [[nodiscard]] static std::size_t shared_form() noexcept { return static_cast<std::size_t>(-1); }
+    [[nodiscard]] static bool deflate_alone(const_bytes, byte_buffer&) noexcept { return false; }
+    static void note_sent(const_bytes) noexcept {}
     static void forget() noexcept {}
 };
 
@@ -12841,9 +12886,29 @@ private:
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
+/// The same for a frame that other writers send too: it is encoded once for all who can read that form.
+template <message_encoder Encoder>
+[[nodiscard]] entry* encode_shared(Encoder& encoder, const entry& plain) noexcept {
+    const std::size_t form = encoder.shared_form();
+    if (form >= shared_frame::forms) return nullptr;
+    const header_parse parsed = parse_header(const_bytes(plain.bytes, plain.size));
+    const const_bytes message = const_bytes(plain.bytes, plain.size).subspan(parsed.size);
+    const shared_frame other = plain.shared().other_form(form, [&]() -> shared_frame {
+        byte_buffer payload;
+        if (!encoder.deflate_alone(message, payload)) return {};
+        const auto made = make_shared_frame({parsed.header.op, true, true}, std::as_const(payload).view());
+        return made ? *made : shared_frame();
+    });
+    if (!other) return nullptr;
+    entry* const made = entry::make_shared(other, {});
+    if (made != nullptr) encoder.note_sent(message);
+    return made;
+}
+
 /// An entry to take the place of `plain`; nullptr: it leaves as it is. O(n).
 template <message_encoder Encoder>
 [[nodiscard]] entry* encode_entry(Encoder& encoder, const entry& plain) noexcept {
+    if (plain.where == entry::memory::shared) return encode_shared(encoder, plain);
     const const_bytes frame(plain.bytes, plain.size);
     const header_parse parsed = parse_header(frame);
     const_bytes message = frame.subspan(parsed.size);
@@ -13366,7 +13431,8 @@ public:
         return send_as_is(op, payload, on_done);
     }
 
-    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper.
+    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper. An
+    /// encoder encodes it once for all.
     [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
         static_assert(Side::self == role::server,
                       "a client's frames each need a key of their own: send the payload");
@@ -13375,10 +13441,11 @@ public:
         if (!frame.is_message()) return send(raw{bytes}, on_done); // perhaps a control frame
         const std::size_t payload = bytes.size() - header_size_announced(bytes[1]);
         if (const errc error = drive_.box.judge_length(payload); error != errc::none) return error;
-        if (bytes.size() <= copied_limit) return push_copy(bytes, on_done);
+        const bool is_encodable = encodes(payload) && (bytes[0] & std::byte{0x70}) == std::byte{}; // not yet
+        if (bytes.size() <= copied_limit && !is_encodable) return push_copy(bytes, on_done);
         const detail::offer what = data_offer(bytes.size(), on_done);
         if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
-        detail::entry* owned = detail::entry::make_shared(frame, on_done);
+        detail::entry* owned = as_plain(detail::entry::make_shared(frame, on_done), is_encodable);
         return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
     }
 
@@ -15457,6 +15524,9 @@ concept message_compression =
         { it.inflate(bytes, true, to) } noexcept -> std::same_as<errc>;
         { seen.wants(bytes.size()) } noexcept -> std::same_as<bool>;
         { it.deflate(bytes, to) } noexcept -> std::same_as<bool>;
+        { seen.shared_form() } noexcept -> std::same_as<std::size_t>;
+        { it.deflate_alone(bytes, to) } noexcept -> std::same_as<bool>;
+        { it.note_sent(bytes) } noexcept -> std::same_as<void>;
         { it.forget() } noexcept -> std::same_as<void>;
     };
 
@@ -15500,6 +15570,11 @@ struct handler_encoder {
     [[nodiscard]] bool deflate(const_bytes message, byte_buffer& to) noexcept {
         return handler->compression.deflate(message, to);
     }
+    [[nodiscard]] std::size_t shared_form() const noexcept { return handler->compression.shared_form(); }
+    [[nodiscard]] bool deflate_alone(const_bytes message, byte_buffer& to) noexcept {
+        return handler->compression.deflate_alone(message, to);
+    }
+    void note_sent(const_bytes message) noexcept { handler->compression.note_sent(message); }
     void forget() noexcept { handler->compression.forget(); }
 };
 template <class Handler>

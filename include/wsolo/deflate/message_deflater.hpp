@@ -90,6 +90,21 @@ public:
         return one != nullptr && run(*one, message, out, message.size() - 1);
     }
 
+    /// Which of the two kinds of deflate_alone()'s messages the peer can read: 0 with the widest window, 1 with the narrowest,
+    /// 2: neither.
+    [[nodiscard]] std::size_t shared_form() const noexcept {
+        return settings_.window_bits == 15 ? 0 : settings_.window_bits >= detail::min_send_bits ? 1 : 2;
+    }
+    /// A message for all peers of the same form: referring to nothing before it, and not remembered until note_sent(). False as
+    /// deflate(). O(n).
+    [[nodiscard]] bool deflate_alone(const_bytes message, byte_buffer& out) noexcept {
+        if (message.empty() || shared_form() > 1) return false;
+        compressor_settings settings = settings_;
+        if (shared_form() == 1) settings.window_bits = detail::min_send_bits;
+        Compressor* const one = this_thread_compressors<Compressor>().get(settings);
+        return one != nullptr && run(*one, message, out, message.size() - 1);
+    }
+
     /// A message was sent that was compressed elsewhere, referring to nothing before it (frames for many connections): the
     /// peer's window has it now. O(kept_window), or O(1).
     void note_sent(const_bytes message) noexcept {

@@ -71,6 +71,12 @@ public:
     [[nodiscard]] bool deflate(const_bytes message, byte_buffer& to) noexcept {
         return is_agreed_ && out_.deflate(message, to);
     }
+    /// A frame for many connections is compressed once for all windows of 15 bits, and once for all others.
+    [[nodiscard]] std::size_t shared_form() const noexcept { return out_.shared_form(); }
+    [[nodiscard]] bool deflate_alone(const_bytes message, byte_buffer& to) noexcept {
+        return out_.deflate_alone(message, to);
+    }
+    void note_sent(const_bytes message) noexcept { out_.note_sent(message); }
     /// What deflate() made last was not sent.
     void forget() noexcept { out_.trim(); }
 

@@ -106,7 +106,8 @@ public:
         return send_as_is(op, payload, on_done);
     }
 
-    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper.
+    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper. An
+    /// encoder encodes it once for all.
     [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
         static_assert(Side::self == role::server,
                       "a client's frames each need a key of their own: send the payload");
@@ -115,10 +116,11 @@ public:
         if (!frame.is_message()) return send(raw{bytes}, on_done); // perhaps a control frame
         const std::size_t payload = bytes.size() - header_size_announced(bytes[1]);
         if (const errc error = drive_.box.judge_length(payload); error != errc::none) return error;
-        if (bytes.size() <= copied_limit) return push_copy(bytes, on_done);
+        const bool is_encodable = encodes(payload) && (bytes[0] & std::byte{0x70}) == std::byte{}; // not yet
+        if (bytes.size() <= copied_limit && !is_encodable) return push_copy(bytes, on_done);
         const detail::offer what = data_offer(bytes.size(), on_done);
         if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
-        detail::entry* owned = detail::entry::make_shared(frame, on_done);
+        detail::entry* owned = as_plain(detail::entry::make_shared(frame, on_done), is_encodable);
         return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
     }
 

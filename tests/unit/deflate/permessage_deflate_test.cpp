@@ -371,3 +371,57 @@ TEMPLATE_TEST_CASE("what an endpoint sends is compressed, in the order of the wi
         }
     }
 }
+
+TEST_CASE("a frame for many is compressed once a window, and no stream diverges",
+          "[deflate][permessage_deflate]") {
+    struct member {
+        deflate_mode mode;
+        std::uint8_t bits;
+        bool takeover;
+    };
+    const member all[] = {
+        {deflate_mode::shared_compressor, 15, true}, {deflate_mode::own_stream, 15, true},
+        {deflate_mode::no_takeover, 15, false},      {deflate_mode::shared_compressor, 9, true},
+        {deflate_mode::own_stream, 11, true},        {deflate_mode::shared_compressor, 8, true}};
+    std::vector<wsolo::shared_frame> frames;
+    std::vector<std::string> texts;
+    support::dice roll(17);
+    for (std::size_t i = 0; i < 60; ++i) {
+        texts.push_back(i % 7 == 0 ? noise(500, i) : compressible(100 + roll.below(6000), i));
+        frames.push_back(*wsolo::make_shared_frame(opcode::binary, wsolo::bytes_of(texts.back())));
+    }
+    for (const member& each : all) {
+        INFO(static_cast<int>(each.mode) << " " << int{each.bits});
+        wsolo::testing::pair net;
+        server side(net.server.transport(), net.server.wake(),
+                    agreed(role::server, {.from_server = {each.bits, each.takeover}, .from_client = {}},
+                           {.mode = each.mode, .min_size = 50}));
+        net.server.drive(side);
+        strings wanted;
+        std::string received;
+        for (std::size_t i = 0; i < 200; ++i) {
+            const std::size_t which = roll.below(frames.size());
+            const bool is_shared = roll.below(3) == 0;
+            const std::string text = is_shared ? texts[which] : chat(i);
+            REQUIRE((is_shared ? side.send(frames[which]) : side.send_binary(wsolo::bytes_of(text))) ==
+                    errc::none);
+            wanted.push_back(text);
+            if (roll.below(4) != 0) continue;
+            net.run_for(20ms);
+            received += net.client.receive();
+        }
+        net.run_for(5s);
+        received += net.client.receive();
+        support::plain_inflater peer(each.bits);
+        strings got = inflated_by_peer(received, peer, each.takeover);
+        std::size_t compressed = 0;
+        for (std::string& one : got) {
+            if (one.starts_with('='))
+                one.erase(0, 1);
+            else
+                ++compressed;
+        }
+        CHECK(got == wanted);
+        CHECK(compressed >= (each.bits == 8 ? 0U : each.takeover ? 150U : 50U));
+    }
+}

@@ -20,6 +20,8 @@ namespace {
 struct notes {
     std::vector<std::string> encoded; ///< messages, in order
     int forgotten = 0;
+    int alone = 0; ///< shared frames that it encoded
+    std::size_t form = 0;
     std::size_t least = 100;
     int refuses = 0;    ///< so many more leave as they are
     bool grows = false; ///< what it makes is longer than the message
@@ -38,6 +40,14 @@ struct counting {
             all->grows ? text + text : "Z" + std::to_string(all->encoded.size()) + text[0];
         all->encoded.push_back(text);
         return to.append(wsolo::bytes_of(made));
+    }
+    std::size_t shared_form() const noexcept { return all->form; }
+    bool deflate_alone(wsolo::const_bytes message, wsolo::byte_buffer& to) noexcept {
+        ++all->alone;
+        return !all->grows && to.append(wsolo::bytes_of("S" + std::string(1, wsolo::text_of(message)[0])));
+    }
+    void note_sent(wsolo::const_bytes message) noexcept {
+        all->encoded.push_back("shared " + std::string(wsolo::text_of(message.first(1))));
     }
     void forget() noexcept { ++all->forgotten; }
 };
@@ -303,4 +313,57 @@ TEST_CASE("threads send, replace and drop while another encodes", "[write][encod
         ++encoded;
     }
     CHECK(encoded == seen.encoded.size());
+}
+
+TEST_CASE("a shared frame is encoded once for all who can read its form, and each is told in its order",
+          "[write][encoder]") {
+    const auto frame = wsolo::make_shared_frame(opcode::text, wsolo::bytes_of(long_text('f', 200)));
+    const auto large = wsolo::make_shared_frame(opcode::binary, wsolo::bytes_of(long_text('g', 9000)));
+    const auto part = wsolo::make_shared_frame({opcode::text, false}, wsolo::bytes_of(long_text('p', 9000)));
+    REQUIRE(frame);
+    REQUIRE(large);
+    REQUIRE(part);
+    int made[3] = {};
+    for (const std::size_t form : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
+        for (int writer = 0; writer < 3; ++writer) {
+            notes seen;
+            seen.form = form;
+            writer_fixture<server, counting> f({}, counting{&seen});
+            outcome_log log;
+            f.wire.chaotic(5, 20);
+            REQUIRE(f.out->send_text(long_text('a'), log.next()) == errc::none);
+            REQUIRE(f.out->send(*frame, log.next()) == errc::none);
+            REQUIRE(f.out->send_text(long_text('b'), log.next()) == errc::none);
+            REQUIRE(f.out->send(*large, log.next()) == errc::none);
+            CHECK(f.out->send(*part) == errc::raw_frame_malformed);
+            CHECK(seen.alone == 0);
+            CHECK(f.pump_all() == pump_status::idle);
+            made[form] += seen.alone;
+            if (form == 2) {
+                CHECK(frames_of(f) == strings{"*Z0a", "f200", "*Z1b", "g9000"});
+                CHECK(seen.encoded == strings{long_text('a'), long_text('b')});
+            } else {
+                CHECK(frames_of(f) == strings{"*Z0a", "*Sf", "*Z2b", "*Sg"});
+                CHECK(seen.encoded == strings{long_text('a'), "shared f", long_text('b'), "shared g"});
+            }
+            CHECK(log.told.size() == 4);
+            CHECK(f.out->report().bytes_written == f.wire.bytes().size());
+        }
+    }
+    CHECK(made[0] == 2);
+    CHECK(made[1] == 2);
+    CHECK(made[2] == 0);
+    // What does not shrink is not tried twice.
+    const auto noise = wsolo::make_shared_frame(opcode::binary, wsolo::bytes_of(long_text('n', 900)));
+    REQUIRE(noise);
+    notes seen;
+    seen.grows = true;
+    for (int writer = 0; writer < 2; ++writer) {
+        writer_fixture<server, counting> f({}, counting{&seen});
+        REQUIRE(f.out->send(*noise) == errc::none);
+        CHECK(f.pump_all() == pump_status::idle);
+        CHECK(frames_of(f) == strings{"n900"});
+    }
+    CHECK(seen.alone == 1);
+    CHECK(seen.encoded.empty());
 }

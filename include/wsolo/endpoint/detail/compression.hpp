@@ -29,6 +29,9 @@ concept message_compression =
         { it.inflate(bytes, true, to) } noexcept -> std::same_as<errc>;
         { seen.wants(bytes.size()) } noexcept -> std::same_as<bool>;
         { it.deflate(bytes, to) } noexcept -> std::same_as<bool>;
+        { seen.shared_form() } noexcept -> std::same_as<std::size_t>;
+        { it.deflate_alone(bytes, to) } noexcept -> std::same_as<bool>;
+        { it.note_sent(bytes) } noexcept -> std::same_as<void>;
         { it.forget() } noexcept -> std::same_as<void>;
     };
 
@@ -72,6 +75,11 @@ struct handler_encoder {
     [[nodiscard]] bool deflate(const_bytes message, byte_buffer& to) noexcept {
         return handler->compression.deflate(message, to);
     }
+    [[nodiscard]] std::size_t shared_form() const noexcept { return handler->compression.shared_form(); }
+    [[nodiscard]] bool deflate_alone(const_bytes message, byte_buffer& to) noexcept {
+        return handler->compression.deflate_alone(message, to);
+    }
+    void note_sent(const_bytes message) noexcept { handler->compression.note_sent(message); }
     void forget() noexcept { handler->compression.forget(); }
 };
 template <class Handler>

@@ -12,9 +12,29 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
+/// The same for a frame that other writers send too: it is encoded once for all who can read that form.
+template <message_encoder Encoder>
+[[nodiscard]] entry* encode_shared(Encoder& encoder, const entry& plain) noexcept {
+    const std::size_t form = encoder.shared_form();
+    if (form >= shared_frame::forms) return nullptr;
+    const header_parse parsed = parse_header(const_bytes(plain.bytes, plain.size));
+    const const_bytes message = const_bytes(plain.bytes, plain.size).subspan(parsed.size);
+    const shared_frame other = plain.shared().other_form(form, [&]() -> shared_frame {
+        byte_buffer payload;
+        if (!encoder.deflate_alone(message, payload)) return {};
+        const auto made = make_shared_frame({parsed.header.op, true, true}, std::as_const(payload).view());
+        return made ? *made : shared_frame();
+    });
+    if (!other) return nullptr;
+    entry* const made = entry::make_shared(other, {});
+    if (made != nullptr) encoder.note_sent(message);
+    return made;
+}
+
 /// An entry to take the place of `plain`; nullptr: it leaves as it is. O(n).
 template <message_encoder Encoder>
 [[nodiscard]] entry* encode_entry(Encoder& encoder, const entry& plain) noexcept {
+    if (plain.where == entry::memory::shared) return encode_shared(encoder, plain);
     const const_bytes frame(plain.bytes, plain.size);
     const header_parse parsed = parse_header(frame);
     const_bytes message = frame.subspan(parsed.size);

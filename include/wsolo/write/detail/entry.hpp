@@ -130,6 +130,11 @@ struct entry {
     /// Precondition: made by make_adopted(), not queued.
     [[nodiscard]] owned_frame give_back() noexcept { return std::move(around<owned_frame>()); }
 
+    /// Precondition: made by make_shared().
+    [[nodiscard]] const shared_frame& shared() const noexcept {
+        return *std::launder(reinterpret_cast<const shared_frame*>(this + 1));
+    }
+
     [[nodiscard]] std::byte* after() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
 
 private:

@@ -300,7 +300,10 @@ public:
         made->done = std::exchange(plain->done, {});
         held.data_bytes += made->size - plain->size;
         of(lane_id::data).entries.replace(plain, made);
-        spares_.keep(plain, books.most_kept(held), after);
+        if (plain->where == entry::memory::own)
+            spares_.keep(plain, books.most_kept(held), after);
+        else
+            after.free(plain);
     }
 
     /// The next write; with `only_what_must`, just what an abort still lets out.
