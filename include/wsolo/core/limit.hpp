@@ -25,7 +25,9 @@ inline constexpr std::size_t default_max_message = std::size_t{4} * 1024 * 1024;
 /// grows, by up to a seventh where a compressor has little memory. 0, which means none, stays so.
 [[nodiscard]] constexpr std::uint64_t compressed_bound_of(std::uint64_t limit) noexcept {
     const std::uint64_t more = limit / 4 + 1024;
-    return limit == 0 ? 0 : limit > bound_of(std::uint64_t{0}) - more ? bound_of(std::uint64_t{0}) : limit + more;
+    return limit == 0                                  ? 0
+           : limit > bound_of(std::uint64_t{0}) - more ? bound_of(std::uint64_t{0})
+                                                       : limit + more;
 }
 
 } // namespace wsolo::inline WSOLO_ABI
