@@ -27,6 +27,7 @@ class WsoloConan(ConanFile):
         "boost": "boost/[>=1.74 <2]",
         "libuv": "libuv/[>=1.19 <2]",
         "openssl": "openssl/[>=1.1.1 <4]",
+        "zlib": "zlib/[>=1.2.11 <2]",
     }
     options = {f"with_{name}": [True, False] for name in libraries}
     default_options = {name: False for name in options}

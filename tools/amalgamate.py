@@ -9,7 +9,7 @@ without shared frames, and what they include of core. A program
 may include both single headers, in either order.
 
 A single header is deterministic: rooms in the house's order, each header once and after what it includes,
-unconditional standard includes hoisted and sorted, conditional ones left where they stand. Adapters and testing/ stay
+unconditional standard includes hoisted and sorted, conditional ones left where they stand. Adapters, deflate/ and testing/ stay
 files of their own: single_include/wsolo/adapt/NAME.hpp has "../wsolo.hpp" in place of its includes of rooms.
 """
 
@@ -31,7 +31,7 @@ CODEC_LACKS = ["frame/shared_frame.hpp"]  # for writers, and it brings <atomic>,
 
 UMBRELLA_HEAD = f"""{SPDX}
 #pragma once
-// Everything but adapt/ and testing/. Written by tools/amalgamate.py: includes only.
+// Everything but deflate/, adapt/ and testing/. Written by tools/amalgamate.py: includes only.
 """
 MODULE = Path("single_include/wsolo.cppm")
 NATVIS = Path("single_include/wsolo.natvis")
@@ -234,7 +234,7 @@ def generate(root: Path) -> Dict[Path, str]:
     files = {
         UMBRELLA: umbrella,
         CODEC: codec_umbrella,
-        SINGLE / "wsolo.hpp": whole.text("every room in one header; adapt/ and testing/ lie beside it.", OPENING),
+        SINGLE / "wsolo.hpp": whole.text("every room in one header; deflate/, adapt/ and testing/ lie beside it.", OPENING),
         MODULE: whole.module(),
         NATVIS: make_natvis(root),
         SINGLE / "codec.hpp": codec.text("the codec alone, frames and UTF-8; wsolo.hpp beside it has the rest.", CODEC_OPENING),

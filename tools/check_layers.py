@@ -26,8 +26,9 @@ SEES: Dict[str, Set[str]] = {
     "sync": {"core"},
     "write": {"core", "frame", "sync"},
     "endpoint": set(ROOMS) - {"endpoint"},
-    "adapt": set(ROOMS),
-    "testing": set(ROOMS),
+    "deflate": {"core", "text", "frame", "handshake"},
+    "adapt": set(ROOMS) | {"deflate"},
+    "testing": set(ROOMS) | {"deflate"},
 }
 
 # What a codec's user must not pay for (each costs 0.1 to 0.5 s per translation unit). An #if around the include

@@ -11,7 +11,7 @@ from typing import Iterator, List, NamedTuple, Optional
 # In the order in which the umbrella names them: a room follows everything that it sees.
 ROOMS = ["core", "text", "frame", "handshake", "session", "sync", "write", "endpoint"]
 # Not in the umbrella: a program that wants one of their headers includes it.
-OPT_IN = ["adapt", "testing"]
+OPT_IN = ["deflate", "adapt", "testing"]
 # The same for a header of another room whose head says so.
 OPT_IN_MARK = "Not part of wsolo.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Everything but adapt/ and testing/. Written by tools/amalgamate.py: includes only.
+// Everything but deflate/, adapt/ and testing/. Written by tools/amalgamate.py: includes only.
 
 #include "core/byte_buffer.hpp"
 #include "core/bytes.hpp"
@@ -82,6 +82,7 @@
 #include "sync/weak_session.hpp"
 
 #include "write/cork.hpp"
+#include "write/encoder.hpp"
 #include "write/fragmented_message.hpp"
 #include "write/handle.hpp"
 #include "write/init_gate.hpp"

@@ -420,6 +420,7 @@ enum class errc : std::uint8_t {
     close_body_of_one_byte,
     invalid_close_code,
     invalid_close_reason,
+    invalid_compressed_data,
     // Limits of ours that a peer exceeded.
     frame_too_big,
     message_too_big,
@@ -469,6 +470,7 @@ enum class errc : std::uint8_t {
     handshake_invalid_extension,
     handshake_duplicate_extensions,
     handshake_unrequested_extension,
+    handshake_invalid_deflate,
     handshake_unexpected_status,
     handshake_duplicate_accept,
     handshake_invalid_accept,
@@ -560,6 +562,8 @@ inline constexpr error_info error_table[] = {
      "RFC 6455 §7.4", blame::remote, error_kind::violation, 1002},
     {errc::invalid_close_reason, "invalid_close_reason", "a Close frame's reason is not UTF-8",
      "RFC 6455 §5.5.1", blame::remote, error_kind::violation, 1007},
+    {errc::invalid_compressed_data, "invalid_compressed_data", "a compressed message can't be inflated",
+     "RFC 7692 §7.2.2", blame::remote, error_kind::violation, 1007},
     {errc::frame_too_big, "frame_too_big", "a frame exceeds the configured limit", "RFC 6455 §10.4",
      blame::remote, error_kind::limit, 1009},
     {errc::message_too_big, "message_too_big", "a message exceeds the configured limit", "RFC 6455 §10.4",
@@ -678,6 +682,9 @@ inline constexpr error_info error_table[] = {
     {errc::handshake_unrequested_extension, "handshake_unrequested_extension",
      "Sec-WebSocket-Extensions names what was not offered", "RFC 6455 §4.1", blame::remote,
      error_kind::violation, 0},
+    {errc::handshake_invalid_deflate, "handshake_invalid_deflate",
+     "the answer's permessage-deflate has parameters that are not legal, or that the offer does not allow",
+     "RFC 7692 §5.1", blame::remote, error_kind::violation, 0},
     {errc::handshake_unexpected_status, "handshake_unexpected_status",
      "the server's status is not the one that opens a WebSocket", "RFC 6455 §4.1", blame::remote,
      error_kind::outcome, 0},
@@ -3315,6 +3322,15 @@ template <std::unsigned_integral Number>
 /// The longest message, in bytes of payload, that a reader takes and a writer sends unless it is told otherwise: two sides
 /// with the defaults can exchange whatever either accepts.
 inline constexpr std::size_t default_max_message = std::size_t{4} * 1024 * 1024;
+
+/// The most bytes that a message of at most `limit` bytes has on the wire where it may be compressed: what does not compress
+/// grows, by up to a seventh where a compressor has little memory. 0, which means none, stays so.
+[[nodiscard]] constexpr std::uint64_t compressed_bound_of(std::uint64_t limit) noexcept {
+    const std::uint64_t more = limit / 4 + 1024;
+    return limit == 0                                  ? 0
+           : limit > bound_of(std::uint64_t{0}) - more ? bound_of(std::uint64_t{0})
+                                                       : limit + more;
+}
 
 } // namespace wsolo::inline WSOLO_ABI
 

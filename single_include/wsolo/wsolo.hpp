@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// wsolo 0.1.0: every room in one header; adapt/ and testing/ lie beside it.
+// wsolo 0.1.0: every room in one header; deflate/, adapt/ and testing/ lie beside it.
 // Written by tools/amalgamate.py from include/wsolo: change it there.
 //
 // MIT License
@@ -568,6 +568,7 @@ enum class errc : std::uint8_t {
     close_body_of_one_byte,
     invalid_close_code,
     invalid_close_reason,
+    invalid_compressed_data,
     // Limits of ours that a peer exceeded.
     frame_too_big,
     message_too_big,
@@ -617,6 +618,7 @@ enum class errc : std::uint8_t {
     handshake_invalid_extension,
     handshake_duplicate_extensions,
     handshake_unrequested_extension,
+    handshake_invalid_deflate,
     handshake_unexpected_status,
     handshake_duplicate_accept,
     handshake_invalid_accept,
@@ -708,6 +710,8 @@ inline constexpr error_info error_table[] = {
      "RFC 6455 §7.4", blame::remote, error_kind::violation, 1002},
     {errc::invalid_close_reason, "invalid_close_reason", "a Close frame's reason is not UTF-8",
      "RFC 6455 §5.5.1", blame::remote, error_kind::violation, 1007},
+    {errc::invalid_compressed_data, "invalid_compressed_data", "a compressed message can't be inflated",
+     "RFC 7692 §7.2.2", blame::remote, error_kind::violation, 1007},
     {errc::frame_too_big, "frame_too_big", "a frame exceeds the configured limit", "RFC 6455 §10.4",
      blame::remote, error_kind::limit, 1009},
     {errc::message_too_big, "message_too_big", "a message exceeds the configured limit", "RFC 6455 §10.4",
@@ -826,6 +830,9 @@ inline constexpr error_info error_table[] = {
     {errc::handshake_unrequested_extension, "handshake_unrequested_extension",
      "Sec-WebSocket-Extensions names what was not offered", "RFC 6455 §4.1", blame::remote,
      error_kind::violation, 0},
+    {errc::handshake_invalid_deflate, "handshake_invalid_deflate",
+     "the answer's permessage-deflate has parameters that are not legal, or that the offer does not allow",
+     "RFC 7692 §5.1", blame::remote, error_kind::violation, 0},
     {errc::handshake_unexpected_status, "handshake_unexpected_status",
      "the server's status is not the one that opens a WebSocket", "RFC 6455 §4.1", blame::remote,
      error_kind::outcome, 0},
@@ -938,6 +945,15 @@ template <std::unsigned_integral Number>
 /// The longest message, in bytes of payload, that a reader takes and a writer sends unless it is told otherwise: two sides
 /// with the defaults can exchange whatever either accepts.
 inline constexpr std::size_t default_max_message = std::size_t{4} * 1024 * 1024;
+
+/// The most bytes that a message of at most `limit` bytes has on the wire where it may be compressed: what does not compress
+/// grows, by up to a seventh where a compressor has little memory. 0, which means none, stays so.
+[[nodiscard]] constexpr std::uint64_t compressed_bound_of(std::uint64_t limit) noexcept {
+    const std::uint64_t more = limit / 4 + 1024;
+    return limit == 0                                  ? 0
+           : limit > bound_of(std::uint64_t{0}) - more ? bound_of(std::uint64_t{0})
+                                                       : limit + more;
+}
 
 } // namespace wsolo::inline WSOLO_ABI
 
@@ -3799,6 +3815,28 @@ public:
     /// Whether it is a whole text or binary message, and not a control frame or a part of a message.
     [[nodiscard]] bool is_message() const noexcept { return block_ != nullptr && block_->is_message; }
 
+    /// The same message in another form (compressed, say, by itself), made by the first caller that asks for it and kept with
+    /// the frame: `make()` returns it, or an empty reference where there is none, for all. Two threads at once may both
+    /// make it; one is kept. Precondition: refers to a frame; form < forms.
+    template <class Make>
+    [[nodiscard]] shared_frame other_form(std::size_t form, Make make) const noexcept {
+        std::atomic<block*>& place = block_->others[form];
+        block* known = place.load(std::memory_order_acquire);
+        if (known == nullptr) {
+            shared_frame made = make();
+            block* const mine = made.block_ == nullptr ? block_ : made.block_; // itself: there is none
+            if (place.compare_exchange_strong(known, mine, std::memory_order_acq_rel)) {
+                known = mine;
+                made.block_ = nullptr; // the frame's now
+            }
+        }
+        if (known == block_) return {};
+        known->count.fetch_add(1, std::memory_order_relaxed);
+        return shared_frame(known);
+    }
+    /// How many there may be.
+    static constexpr std::size_t forms = 2;
+
     /// Whether both refer to the same frame.
     friend bool operator==(const shared_frame& left, const shared_frame& right) noexcept {
         return left.block_ == right.block_;
@@ -3809,6 +3847,7 @@ private:
         std::atomic<std::uint32_t> count; ///< as many references need 32 GiB
         bool is_message;
         std::size_t size;
+        std::atomic<block*> others[forms] = {};
     };
 
     explicit shared_frame(block* made) noexcept : block_(made) {}
@@ -3817,6 +3856,11 @@ private:
         if (block_ == nullptr) return;
         // acq_rel: every other holder's last read comes before the memory is freed
         if (block_->count.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        for (const std::atomic<block*>& other : block_->others) {
+            block* const form = other.load(std::memory_order_relaxed);
+            if (form != nullptr && form != block_)
+                static_cast<void>(shared_frame(form)); // gives its reference back
+        }
         block_->~block();
         std::free(block_);
     }
@@ -6931,7 +6975,8 @@ enum class delivery : std::uint8_t { messages, fragments };
 struct read_limits {
     /// Longest payload of a data frame, in bytes: errc::frame_too_big. None: its message's bound holds for each frame.
     std::uint64_t max_frame_size = 0;
-    /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries.
+    /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries. One with a reserved
+    /// bit may have compressed_bound_of() this: what it is decoded to is the extension's to bound.
     std::uint64_t max_message_size = default_max_message;
     /// Most frames of one message, the empty ones included: errc::too_many_fragments. None: a fragment costs time to read
     /// and no memory, and a writer's fragmented_message has as many as it likes.
@@ -7049,7 +7094,8 @@ public:
     }
     /// Whether its payload may have `least` bytes.
     [[nodiscard]] errc check_size(std::byte first, std::uint64_t least) const noexcept {
-        const std::uint64_t room = max_size_ - (is_continuation(first) ? size_ : 0);
+        const bool continues = is_continuation(first);
+        const std::uint64_t room = max_size_of(continues ? first_ : first) - (continues ? size_ : 0);
         return least > room ? errc::message_too_big : errc::none;
     }
 
@@ -7084,8 +7130,13 @@ private:
         return (std::to_integer<unsigned>(first) & 0x0Fu) == static_cast<unsigned>(opcode::continuation);
     }
 
+    /// Of a message that begins with this byte. What an extension encoded may be longer than what it stands for.
+    [[nodiscard]] std::uint64_t max_size_of(std::byte first) const noexcept {
+        return (std::to_integer<unsigned>(first) & 0x70u) == 0 ? max_size_ : compressed_bound_of(max_size_);
+    }
+
     std::uint64_t max_size_;
-    std::uint64_t size_ = 0; // never above max_size_
+    std::uint64_t size_ = 0; // never above max_size_of(first_)
     std::uint32_t max_fragments_;
     std::uint32_t fragments_ = 0;
     std::uint8_t short_size_;
@@ -10750,6 +10801,7 @@ public:
     /// `max_bytes` that one write offers; a frame above that leaves in several. The arrays stay as they are.
     explicit batch(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}
 
+    [[nodiscard]] std::size_t max_bytes() const noexcept { return max_bytes_; }
     void clear() noexcept { bytes_ = parts_ = entries_ = 0; }
 
     /// The rest of an entry: `frames` frames, of which the first is whole. `is_one` where it is one frame, or no frame
@@ -11129,9 +11181,10 @@ struct block {
 };
 
 enum class entry_kind : std::uint8_t {
-    run,  ///< frames that nobody asked about, back to back in a block
-    item, ///< one frame
-    mark, ///< no bytes: a flush
+    run,       ///< frames that nobody asked about, back to back in a block
+    item,      ///< one frame
+    encodable, ///< one frame that may be encoded before it leaves
+    mark,      ///< no bytes: a flush
 };
 
 struct entry {
@@ -11212,6 +11265,11 @@ struct entry {
     /// Precondition: made by make_adopted(), not queued.
     [[nodiscard]] owned_frame give_back() noexcept { return std::move(around<owned_frame>()); }
 
+    /// Precondition: made by make_shared().
+    [[nodiscard]] const shared_frame& shared() const noexcept {
+        return *std::launder(reinterpret_cast<const shared_frame*>(this + 1));
+    }
+
     [[nodiscard]] std::byte* after() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
 
 private:
@@ -11259,6 +11317,13 @@ public:
         added->previous = last_;
         (last_ == nullptr ? first_ : last_->next) = added;
         last_ = added;
+    }
+    /// `made` takes the place of `old`.
+    void replace(entry* old, entry* made) noexcept {
+        made->next = old->next;
+        made->previous = old->previous;
+        (old->previous == nullptr ? first_ : old->previous->next) = made;
+        (old->next == nullptr ? last_ : old->next->previous) = made;
     }
     void unlink(entry* old) noexcept {
         (old->previous == nullptr ? first_ : old->previous->next) = old->next;
@@ -11367,6 +11432,7 @@ struct lane {
         std::uint32_t frames_begun = begun_rest != 0 ? 1 : 0;
         planned = 0;
         for (const entry* item = entries.first(); item != nullptr && !out.full(); item = item->next) {
+            if (item->kind == entry_kind::encodable) break; // it is to be encoded first
             const bool is_one = item->kind != entry_kind::run;
             out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
             ++planned;
@@ -11658,6 +11724,7 @@ struct offer {
     lane_id to = lane_id::data;
     message_part part = message_part::none;
     bool is_mark = false;
+    bool is_encodable = false; ///< it may be encoded before it leaves
     bool is_awaited = false;   ///< a mark for which a thread sleeps: there are no more of them than threads
     bool may_displace = false; ///< whether something queued may give way to it
     room_waiter* waiter = nullptr;  ///< of a sender that waits where there is no room
@@ -11899,6 +11966,35 @@ public:
     }
 
     // ---- out
+
+    /// The oldest frame that the next write would name and that is to be encoded first, or nullptr. It gives way to nothing
+    /// any more. `max_bytes`: of one write. O(entries of one write).
+    [[nodiscard]] entry* claim_encodable(std::size_t max_bytes) noexcept {
+        std::size_t bytes = 0;
+        std::size_t count = 0;
+        entry* item = of(lane_id::data).entries.first();
+        for (; item != nullptr && item->kind != entry_kind::encodable; item = item->next) {
+            bytes += item->size;
+            if (++count == batch::max_entries || bytes >= max_bytes) return nullptr;
+        }
+        if (item == nullptr) return nullptr;
+        if (std::exchange(item->is_keyed, false)) item->room = item->size; // the key's place
+        item->may_drop = false;
+        return item;
+    }
+    /// What was claimed is encoded: `made` takes its place, or it leaves as it is where that is null.
+    void settle_encoded(entry* plain, entry* made, const accounts& books, errands& after) noexcept {
+        plain->kind = entry_kind::item;
+        if (made == nullptr) return;
+        made->number = plain->number;
+        made->done = std::exchange(plain->done, {});
+        held.data_bytes += made->size - plain->size;
+        of(lane_id::data).entries.replace(plain, made);
+        if (plain->where == entry::memory::own)
+            spares_.keep(plain, books.most_kept(held), after);
+        else
+            after.free(plain);
+    }
 
     /// The next write; with `only_what_must`, just what an abort still lets out.
     void plan(batch& out, bool only_what_must) noexcept {
@@ -12165,6 +12261,7 @@ struct [[nodiscard]] push_result {
 /// What the running thread is to do.
 enum class next_step : std::uint8_t {
     tell,        ///< user code is to hear of something first; then ask again
+    encode,      ///< `plain`, then settle_encoded(); then ask again
     write,       ///< the batch
     released,    ///< nothing is left: the turn is free, and the writer not to be touched
     handed_over, ///< the quantum is used up: the turn is the hook's, and is to be called as the last act
@@ -12180,7 +12277,9 @@ struct round {
     bool is_blocked = false; ///< the transport would block
     bool is_used_up = false; ///< the quantum
     bool was_last = false;   ///< the last write was the drain's last
+    std::size_t encoded = 0; ///< bytes that were encoded for the next write
     // answers
+    entry* plain = nullptr;
     bool high = false; ///< tell the observer, in this order
     bool low = false;
     time_point deadline = no_deadline;       ///< of the write that stands, or of the drain
@@ -12402,7 +12501,8 @@ public:
         return turn_.begin();
     }
 
-    /// Settles the last write and decides what is next. `after` is to be run in any case.
+    /// Settles the last write and decides what is next. `after` is to be run in any case. `Encodes`: whether there is an encoder.
+    template <bool Encodes = false>
     next_step next(round& how, batch& plan, errands& after) noexcept {
         const scoped_hold hold(lock_);
         how.high = how.low = false;
@@ -12418,12 +12518,24 @@ public:
             if (how.was_last) return next_step::late;
             if (how.is_blocked) return leave(next_step::parked);
             if (how.is_used_up) return leave(next_step::handed_over);
+            if constexpr (Encodes) {
+                how.plain = is_urgent || how.encoded >= encode_quantum
+                                ? nullptr
+                                : queue_->claim_encodable(plan.max_bytes());
+                if (how.plain != nullptr) return next_step::encode;
+            }
             queue_->plan(plan, is_urgent);
             return next_step::write;
         }
         if (sealed_) return next_step::drained;
         if (queue_ != nullptr && queue_->is_unused()) how.idle = std::exchange(queue_, nullptr);
         return leave(next_step::released);
+    }
+
+    /// After next() said encode: `made` takes the place of `plain`, or is null.
+    void settle_encoded(entry* plain, entry* made, errands& after) noexcept {
+        const scoped_hold hold(lock_);
+        queue_->settle_encoded(plain, made, books_, after);
     }
 
     /// How things stand while a write is in flight.
@@ -12503,6 +12615,9 @@ public:
     [[nodiscard]] queue& work() noexcept { return *queue_; }
 
 private:
+    /// Of messages that are encoded before one write: what it costs delays the bytes that could leave.
+    static constexpr std::size_t encode_quantum = std::size_t{64} * 1024;
+
     /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
     enum class need : std::uint8_t {
         nothing,
@@ -12628,6 +12743,7 @@ private:
     }
     /// Large frames, and what may leave or wait out of turn.
     [[nodiscard]] bool must_own(const offer& what) const noexcept {
+        if (what.is_encodable) return true;
         return what.size > books_.inline_limit() || (what.is_plain_data() && !books_.keeps_order());
     }
 
@@ -12747,6 +12863,48 @@ public:
 
 private:
     Writer* writer_;
+};
+
+} // namespace wsolo::inline WSOLO_ABI
+
+// ---- wsolo/write/encoder.hpp
+// Who encodes messages on their way out (permessage-deflate), as a policy of the writer: by default no one, at no cost.
+//
+// Laws of this file:
+// - A message that may be encoded is queued as the frame that it is without that, and counted so. The thread whose turn it is
+//   encodes it when it plans the write: in the order of the wire, after everything that may drop, replace or refuse it.
+// - What was encoded leaves: it gives way to nothing any more. A write that took a part of it goes on with the same bytes.
+
+namespace wsolo::inline WSOLO_ABI {
+
+/// - `wants(size)`: whether a message of so many bytes may be encoded. Any thread, at any time.
+/// - `deflate(message, to)`: appends to `to` what leaves in its place, with RSV1 on its frame (RFC 7692 §6). False: it leaves
+///   as it is. The writing thread, with no lock held.
+/// - `shared_form()`: which form of a shared frame its peer can read: the same for all to whom the same form can be sent; at least
+///   shared_frame::forms for none. `deflate_alone(message, to)`: deflate() for all of these, referring to no earlier message.
+///   `note_sent(message)`: a form that deflate_alone() made leaves next.
+/// - `forget()`: what deflate() just gave does not leave, for want of memory; the message does, as it is.
+template <class T>
+concept message_encoder =
+    std::movable<T> && requires(T& one, const T& seen, const_bytes message, byte_buffer& to) {
+        { T::encodes } -> std::convertible_to<bool>;
+        { seen.wants(message.size()) } noexcept -> std::same_as<bool>;
+        { one.deflate(message, to) } noexcept -> std::same_as<bool>;
+        { seen.shared_form() } noexcept -> std::same_as<std::size_t>;
+        { one.deflate_alone(message, to) } noexcept -> std::same_as<bool>;
+        { one.note_sent(message) } noexcept -> std::same_as<void>;
+        { one.forget() } noexcept -> std::same_as<void>;
+    };
+
+/// Encodes nothing. Empty.
+struct never_encoded {
+    static constexpr bool encodes = false;
+    [[nodiscard]] static bool wants(std::size_t) noexcept { return false; }
+    [[nodiscard]] static bool deflate(const_bytes, byte_buffer&) noexcept { return false; }
+    [[nodiscard]] static std::size_t shared_form() noexcept { return static_cast<std::size_t>(-1); }
+    [[nodiscard]] static bool deflate_alone(const_bytes, byte_buffer&) noexcept { return false; }
+    static void note_sent(const_bytes) noexcept {}
+    static void forget() noexcept {}
 };
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -13138,6 +13296,68 @@ private:
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
+// ---- wsolo/write/detail/encoding.hpp
+// A queued frame becomes its encoded form: the payload as the encoder makes it, RSV1 on the header.
+//
+// Laws of this file:
+// - Called by the thread whose turn it is, with no lock held. The entry was claimed: it stays, as it is, meanwhile.
+// - A client's frame keeps its masking key, which was fresh and has not left yet (RFC 6455 §5.3).
+// - Without memory the frame leaves as it was queued, and the encoder forgets: neither side refers to what was not sent.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// The same for a frame that other writers send too: it is encoded once for all who can read that form.
+template <message_encoder Encoder>
+[[nodiscard]] entry* encode_shared(Encoder& encoder, const entry& plain) noexcept {
+    const std::size_t form = encoder.shared_form();
+    if (form >= shared_frame::forms) return nullptr;
+    const header_parse parsed = parse_header(const_bytes(plain.bytes, plain.size));
+    const const_bytes message = const_bytes(plain.bytes, plain.size).subspan(parsed.size);
+    const shared_frame other = plain.shared().other_form(form, [&]() -> shared_frame {
+        byte_buffer payload;
+        if (!encoder.deflate_alone(message, payload)) return {};
+        const auto made = make_shared_frame({parsed.header.op, true, true}, std::as_const(payload).view());
+        return made ? *made : shared_frame();
+    });
+    if (!other) return nullptr;
+    entry* const made = entry::make_shared(other, {});
+    if (made != nullptr) encoder.note_sent(message);
+    return made;
+}
+
+/// An entry to take the place of `plain`; nullptr: it leaves as it is. O(n).
+template <message_encoder Encoder>
+[[nodiscard]] entry* encode_entry(Encoder& encoder, const entry& plain) noexcept {
+    if (plain.where == entry::memory::shared) return encode_shared(encoder, plain);
+    const const_bytes frame(plain.bytes, plain.size);
+    const header_parse parsed = parse_header(frame);
+    const_bytes message = frame.subspan(parsed.size);
+    byte_buffer unmasked;
+    if (parsed.header.masked) {
+        if (!unmasked.append(message)) return nullptr;
+        apply_mask(unmasked.view(), parsed.header.key);
+        message = std::as_const(unmasked).view();
+    }
+    byte_buffer payload;
+    if (!encoder.deflate(message, payload)) return nullptr;
+    const frame_spec spec(parsed.header.op, true, true);
+    entry* const made = entry::make_own(header_size(payload.size(), parsed.header.masked) + payload.size());
+    if (made == nullptr) {
+        encoder.forget();
+        return nullptr;
+    }
+    const const_bytes encoded = std::as_const(payload).view();
+    if (parsed.header.masked) {
+        one_key key(parsed.header.key);
+        write_frame<role::client>(made->after(), spec, encoded, key);
+    } else {
+        write_frame<role::server>(made->after(), spec, encoded);
+    }
+    return made;
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/write/detail/driver.hpp
 // The drive: one loop that writes what is queued, by the thread whose turn it is.
 //
@@ -13175,7 +13395,7 @@ namespace detail {
 
 /// `Writer` is what a handle leads to; it has a driver, which it names by driver_of(Writer&).
 template <class Writer, any_transport Transport, schedule_hook Schedule, writer_observer Observer,
-          class Traits>
+          class Traits, message_encoder Encoder>
 class driver {
     static constexpr bool completes = !transport<Transport>;
     using started = started_write<driver>;
@@ -13187,12 +13407,13 @@ public:
     using scope = basic_handler_scope<Traits>;
 
     driver(Transport connection, Schedule hook, const writer_options& options, Observer observer,
-           turn_state first)
+           turn_state first, Encoder encoder)
         : box(options.limits, first),
           options_(options),
           transport_(std::move(connection)),
           schedule_(std::move(hook)),
-          observer_(std::move(observer)) {}
+          observer_(std::move(observer)),
+          encoder_(std::move(encoder)) {}
     driver(const driver&) = delete;
     driver& operator=(const driver&) = delete;
     ~driver() = default;
@@ -13279,6 +13500,7 @@ public:
     }
 
     [[nodiscard]] Transport& connection() noexcept { return transport_; }
+    [[nodiscard]] const Encoder& encoder() const noexcept { return encoder_; }
     [[nodiscard]] const drive_options& options() const noexcept { return options_; }
 
     outbox<Traits> box;
@@ -13293,7 +13515,7 @@ private:
     pump_result run() {
         const scope inside(this);
         const std::uint32_t quantum = options_.pump_quantum.get();
-        std::size_t bytes = 0, frames = 0;
+        std::size_t bytes = 0, frames = 0, saved = 0;
         round now;
         written last;
         if (is_in_flight() && !collect(last, now)) return {pump_status::blocked, now.deadline};
@@ -13308,7 +13530,7 @@ private:
             now.is_used_up = (quantum != 0 && bytes >= quantum) ||
                              (options_.pump_frames != 0 && frames >= options_.pump_frames);
             errands todo;
-            const next_step step = box.next(now, plan, todo);
+            const next_step step = box.template next<Encoder::encodes>(now, plan, todo);
             queue::destroy(std::exchange(now.idle, nullptr));
             if (step == next_step::tell) frames += todo.outcomes(); // they may go on asking for more
             todo.run();
@@ -13323,7 +13545,10 @@ private:
                 if (now.high) observe([this] { observer_.on_high_water(); });
                 if (now.low) observe([this] { observer_.on_low_water(); });
                 break;
+            case next_step::encode: saved += encode(now); break;
             case next_step::write:
+                now.encoded = 0;
+                bytes += std::exchange(saved, 0);
                 if (!perform(plan, now, last)) return {pump_status::blocked, now.deadline};
                 break;
             }
@@ -13344,6 +13569,19 @@ private:
             last = write_once<Traits>(transport_, plan, box.work(), options_, now.drain_deadline, now.done);
             return true;
         }
+    }
+
+    /// Encodes what next() named; how many bytes fewer it has. With them a quantum counts what it was before.
+    std::size_t encode(round& now) {
+        entry* const plain = std::exchange(now.plain, nullptr);
+        const std::size_t before = plain->size;
+        entry* const made = encode_entry(encoder_, *plain);
+        const std::size_t after = made == nullptr ? before : made->size;
+        now.encoded += before;
+        errands todo;
+        box.settle_encoded(plain, made, todo);
+        todo.run();
+        return before > after ? before - after : 0;
     }
 
     [[nodiscard]] bool is_in_flight() const noexcept {
@@ -13456,6 +13694,7 @@ private:
     [[no_unique_address]] Transport transport_;
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Observer observer_;
+    [[no_unique_address]] Encoder encoder_;
     basic_session_anchor<Writer, Traits> anchor_; ///< the last, so that nothing goes while threads are inside
 };
 
@@ -13545,29 +13784,30 @@ struct born_gated_t {};
 inline constexpr born_gated_t born_gated{};
 
 /// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook, or
-/// inline_drive of one; `Side` is server_side or client_side<>.
+/// inline_drive of one; `Side` is server_side or client_side<>; `Encoder` may compress messages (write/encoder.hpp).
 ///
 /// Thread safety: everything but construction and destruction; a hook may be called by two threads at once. The destructor
 /// aborts what is left (errc::aborted), waits for handles in use, and must not run inside one of the writer's callbacks;
 /// no thread may be in a direct call then. Idle it owns no heap block, mutex or thread (32 bytes once it made a handle, or
 /// started a write on a completion_transport).
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
-          writer_observer Observer = no_observer, class Traits = std_blocking_traits>
+          writer_observer Observer = no_observer, class Traits = std_blocking_traits,
+          message_encoder Encoder = never_encoded>
 class single_writer {
-    using driver = detail::driver<single_writer, Transport, Schedule, Observer, Traits>;
+    using driver = detail::driver<single_writer, Transport, Schedule, Observer, Traits, Encoder>;
 
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
     using side_type = Side;
 
     explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
-                           Side side = {}, Observer observer = {})
+                           Side side = {}, Observer observer = {}, Encoder encoder = {})
         : single_writer(turn_state::free, std::move(connection), std::move(hook), options, std::move(side),
-                        std::move(observer)) {}
+                        std::move(observer), std::move(encoder)) {}
     single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
-                  Side side = {}, Observer observer = {})
+                  Side side = {}, Observer observer = {}, Encoder encoder = {})
         : single_writer(turn_state::gated, std::move(connection), std::move(hook), options, std::move(side),
-                        std::move(observer)) {}
+                        std::move(observer), std::move(encoder)) {}
 
     single_writer(const single_writer&) = delete;
     single_writer& operator=(const single_writer&) = delete;
@@ -13603,11 +13843,21 @@ public:
         if (owned == nullptr) return errc::out_of_memory;
         owned->key = key;
         owned->is_keyed = true;
+        as_plain(owned, encodes(payload.size()));
         return queue_owned(what, owned);
     }
 
-    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper. Errors as
-    /// send_text's, and raw_frame_malformed: it is empty, or no whole frame of a server's.
+    /// Queues a message that no encoder touches: one with a secret beside text of a stranger's, say (docs/compression.md).
+    [[nodiscard]] errc send_uncompressed(opcode op, const_bytes payload, on_outcome on_done = {}) {
+        WSOLO_ASSERT(is_data(op), "send_uncompressed() sends a text or a binary message");
+        if (!is_data(op)) return errc::raw_frame_malformed;
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
+        return send_as_is(op, payload, on_done);
+    }
+
+    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper. An
+    /// encoder encodes it once for all. Errors as send_text's, and raw_frame_malformed: it is empty, or no whole frame of a
+    /// server's.
     [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
         static_assert(Side::self == role::server,
                       "a client's frames each need a key of their own: send the payload");
@@ -13616,10 +13866,11 @@ public:
         if (!frame.is_message()) return send(raw{bytes}, on_done); // perhaps a control frame
         const std::size_t payload = bytes.size() - header_size_announced(bytes[1]);
         if (const errc error = drive_.box.judge_length(payload); error != errc::none) return error;
-        if (bytes.size() <= copied_limit) return push_copy(bytes, on_done);
+        const bool is_encodable = encodes(payload) && (bytes[0] & std::byte{0x70}) == std::byte{}; // not yet
+        if (bytes.size() <= copied_limit && !is_encodable) return push_copy(bytes, on_done);
         const detail::offer what = data_offer(bytes.size(), on_done);
         if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
-        detail::entry* owned = detail::entry::make_shared(frame, on_done);
+        detail::entry* owned = as_plain(detail::entry::make_shared(frame, on_done), is_encodable);
         return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
     }
 
@@ -13786,9 +14037,10 @@ private:
     friend class cork<single_writer>;
 
     single_writer(turn_state first, Transport connection, Schedule hook, const writer_options& options,
-                  Side side, Observer observer)
+                  Side side, Observer observer, Encoder encoder)
         : side_(std::move(side)),
-          drive_(std::move(connection), std::move(hook), options, std::move(observer), first) {
+          drive_(std::move(connection), std::move(hook), options, std::move(observer), first,
+                 std::move(encoder)) {
         drive_.attach(*this);
     }
 
@@ -13835,8 +14087,32 @@ private:
         return what;
     }
 
+    /// Whether a message of this size is queued to be encoded.
+    [[nodiscard]] bool encodes(std::size_t payload_size) const noexcept {
+        if constexpr (Encoder::encodes) return drive_.encoder().wants(payload_size);
+        return false;
+    }
+    static detail::entry* as_plain(detail::entry* made, bool is_plain = true) noexcept {
+        if (made != nullptr && is_plain) made->kind = detail::entry_kind::encodable;
+        return made;
+    }
+    /// A message that may be encoded.
+    errc send_plain(opcode op, const_bytes payload, on_outcome on_done) {
+        detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
+        what.is_encodable = true;
+        detail::errands todo;
+        const auto make = [&](detail::entry* kept) {
+            return as_plain(encode_apart(op, payload, on_done, kept));
+        };
+        return finish_data(push_frame(what, [](mutable_bytes) {}, make, todo), todo);
+    }
+
     errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
         if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
+        if (encodes(payload.size())) return send_plain(op, payload, on_done);
+        return send_as_is(op, payload, on_done);
+    }
+    errc send_as_is(opcode op, const_bytes payload, on_outcome on_done) {
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
             [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
@@ -13957,9 +14233,12 @@ private:
         if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.waiter = waiter;
+        what.is_encodable = encodes(payload.size());
         detail::errands todo;
         const auto encode = [&](mutable_bytes to) { write_frame(side_, to, op, payload); };
-        const auto make = [&](detail::entry* kept) { return encode_apart(op, payload, on_done, kept); };
+        const auto make = [&](detail::entry* kept) {
+            return as_plain(encode_apart(op, payload, on_done, kept), what.is_encodable);
+        };
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 
@@ -15611,7 +15890,9 @@ namespace wsolo::inline WSOLO_ABI {
 /// Lent to the handler's on_request(). Not thread-safe.
 class http_reply {
 public:
-    http_reply(const upgrade_request& asked, byte_buffer& out) noexcept : asked_(asked), out_(out) {}
+    /// `extensions`: what accept() agrees to where its caller names none. A view, which outlives this.
+    http_reply(const upgrade_request& asked, byte_buffer& out, std::string_view extensions = {}) noexcept
+        : asked_(asked), out_(out), extensions_(extensions) {}
     http_reply(const http_reply&) = delete;
     http_reply& operator=(const http_reply&) = delete;
 
@@ -15621,7 +15902,10 @@ public:
         WSOLO_ASSERT(asked_.is_upgrade(), "only a request for WebSocket can be accepted");
         if (!asked_.is_upgrade()) return refuse(errc::handshake_missing_upgrade);
         out_.clear();
-        settle(append_accept_response(out_, asked_, options), 101);
+        accept_options all = options;
+        if (all.extensions.empty()) all.extensions = extensions_;
+        has_own_extensions_ = all.extensions == extensions_;
+        settle(append_accept_response(out_, asked_, all), 101);
     }
     /// The status and the sentence that `why` has; errc::aborted, for instance, is a 503.
     void refuse(errc why) noexcept {
@@ -15641,6 +15925,9 @@ public:
     /// Why it is a refusal; none: it is not, or respond() said it in other words.
     [[nodiscard]] errc why() const noexcept { return why_; }
 
+    /// Whether it agrees to the extensions that it was made with.
+    [[nodiscard]] bool has_own_extensions() const noexcept { return status_ == 101 && has_own_extensions_; }
+
 private:
     void settle(errc composed, int status) noexcept {
         why_ = composed;
@@ -15652,6 +15939,8 @@ private:
 
     const upgrade_request& asked_;
     byte_buffer& out_;
+    std::string_view extensions_;
+    bool has_own_extensions_ = false;
     int status_ = 0;
     errc why_ = errc::none;
 };
@@ -15709,6 +15998,127 @@ consteval void check_opening_hooks() noexcept {
     static_assert(!names_on_not_opened<Handler>() || has_on_not_opened<Handler>,
                   "on_not_opened is called as on_not_opened(errc why, int status)");
     static_assert(!names_on_upgrade<Handler>(), "a connection knows no on_upgrade: on_upgraded is the name");
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
+// ---- wsolo/endpoint/detail/compression.hpp
+// A handler's member `compression`: what the room deflate/ calls permessage_deflate, without knowing it.
+//
+// Laws of this file:
+// - A handler without that member costs nothing: no byte, no branch.
+// - The member is checked by the compiler: a misspelt or mistyped part of it does not compile.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Both halves of an extension that encodes whole messages and marks them by RSV1 (RFC 7692 §6).
+template <class T>
+concept message_compression =
+    requires(T& it, const T& seen, const extension_list& list, const_bytes bytes, byte_buffer& to) {
+        { seen.offer().view() } -> std::same_as<std::string_view>;
+        { it.answer(list).view() } -> std::same_as<std::string_view>;
+        { it.judge(list) } noexcept -> std::same_as<errc>;
+        { it.disagree() } noexcept -> std::same_as<void>;
+        { seen.is_agreed() } noexcept -> std::same_as<bool>;
+        { it.limit(std::uint64_t{}) } noexcept -> std::same_as<void>;
+        { it.inflate(bytes, true, to) } noexcept -> std::same_as<errc>;
+        { seen.wants(bytes.size()) } noexcept -> std::same_as<bool>;
+        { it.deflate(bytes, to) } noexcept -> std::same_as<bool>;
+        { seen.shared_form() } noexcept -> std::same_as<std::size_t>;
+        { it.deflate_alone(bytes, to) } noexcept -> std::same_as<bool>;
+        { it.note_sent(bytes) } noexcept -> std::same_as<void>;
+        { it.forget() } noexcept -> std::same_as<void>;
+    };
+
+template <class Handler>
+concept compresses = requires(Handler& handler) { handler.compression; };
+
+/// How an endpoint with this handler reads: RSV1 where it was agreed on, whole messages always.
+template <class Handler>
+[[nodiscard]] read_limits reading_of(read_limits limits, [[maybe_unused]] Handler& handler) noexcept {
+    limits.deliver = delivery::messages;
+    if constexpr (compresses<Handler>) {
+        static_assert(message_compression<decltype(handler.compression)>,
+                      "a handler's member `compression` is a permessage_deflate (adapt/zlib.hpp)");
+        handler.compression.limit(limits.max_message_size);
+        if (handler.compression.is_agreed()) limits.allowed_rsv |= rsv1_bit;
+    }
+    return limits;
+}
+
+/// Of a compressed message: `payload` becomes what it is inflated to, which lies in `to`. Others stay as they are.
+template <class Handler>
+[[nodiscard]] errc inflate([[maybe_unused]] Handler& handler, [[maybe_unused]] const event& found,
+                           [[maybe_unused]] byte_buffer& to, [[maybe_unused]] const_bytes& payload) noexcept {
+    if constexpr (compresses<Handler>) {
+        if ((found.rsv() & rsv1_bit) != 0 && handler.compression.is_agreed()) {
+            const errc error = handler.compression.inflate(found.payload(), found.is_text(), to);
+            to.shrink();
+            payload = to.bytes();
+            return error;
+        }
+    }
+    return errc::none;
+}
+
+/// The writer's door to it. Refers to the handler, which outlives the writer.
+template <class Handler>
+struct handler_encoder {
+    static constexpr bool encodes = true;
+    Handler* handler = nullptr;
+
+    [[nodiscard]] bool wants(std::size_t size) const noexcept { return handler->compression.wants(size); }
+    [[nodiscard]] bool deflate(const_bytes message, byte_buffer& to) noexcept {
+        return handler->compression.deflate(message, to);
+    }
+    [[nodiscard]] std::size_t shared_form() const noexcept { return handler->compression.shared_form(); }
+    [[nodiscard]] bool deflate_alone(const_bytes message, byte_buffer& to) noexcept {
+        return handler->compression.deflate_alone(message, to);
+    }
+    void note_sent(const_bytes message) noexcept { handler->compression.note_sent(message); }
+    void forget() noexcept { handler->compression.forget(); }
+};
+template <class Handler>
+struct encoder_for {
+    using type = never_encoded;
+    [[nodiscard]] static type of(Handler&) noexcept { return {}; }
+};
+template <compresses Handler>
+struct encoder_for<Handler> {
+    using type = handler_encoder<Handler>;
+    [[nodiscard]] static type of(Handler& handler) noexcept { return {&handler}; }
+};
+
+/// No element of Sec-WebSocket-Extensions.
+struct no_extension {
+    [[nodiscard]] static constexpr std::string_view view() noexcept { return {}; }
+};
+
+/// What a client with this handler offers.
+template <class Handler>
+[[nodiscard]] auto extension_offer([[maybe_unused]] const Handler& handler) noexcept {
+    if constexpr (compresses<Handler>) {
+        return handler.compression.offer();
+    } else {
+        return no_extension();
+    }
+}
+/// What a server with this handler answers.
+template <class Handler>
+[[nodiscard]] auto extension_answer([[maybe_unused]] Handler& handler,
+                                    [[maybe_unused]] const extension_list& offers) noexcept {
+    if constexpr (compresses<Handler>) {
+        return handler.compression.answer(offers);
+    } else {
+        return no_extension();
+    }
+}
+/// A client's judgement of what it was answered.
+template <class Handler>
+[[nodiscard]] errc judge_extensions([[maybe_unused]] Handler& handler,
+                                    [[maybe_unused]] const extension_list& answers) noexcept {
+    if constexpr (compresses<Handler>) return handler.compression.judge(answers);
+    return errc::none;
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -15957,16 +16367,16 @@ public:
 
     /// The messages of one read, which may go the short road.
     [[nodiscard]] run_type begin_read() noexcept { return run_type(inbox_, quantum_); }
-    /// A message was read. queue_full: the handler was told. closed: no more are wanted. Other errors: it could not be
-    /// queued, so none after it may.
-    errc take(Whole& whole, const event& found, [[maybe_unused]] run_type& run) {
+    /// A message was read; its `payload` lies in `own`, or, where that is empty, where it was read. queue_full: the handler
+    /// was told. closed: no more are wanted. Other errors: it could not be queued, so none after it may.
+    errc take(Whole& whole, bool is_text, const_bytes payload, byte_buffer& own,
+              [[maybe_unused]] run_type& run) {
         if constexpr (has_short_road) {
-            if (run.can_handle()) return hand_over(whole, found, run);
+            if (run.can_handle()) return hand_over(whole, is_text, payload, own, run);
         }
-        byte_buffer bytes;
-        if (!bytes.append(found.payload())) return errc::out_of_memory;
-        const std::size_t size = bytes.size();
-        item next(message(found.is_text(), std::move(bytes)), numbers_);
+        const std::size_t size = payload.size();
+        if (own.empty() && !own.append(payload)) return errc::out_of_memory;
+        item next(message(is_text, std::move(own)), numbers_);
         const errc refused = inbox_.push(std::move(next), size).error;
         if (refused == errc::none) return errc::none;
         next.abandon();
@@ -15998,16 +16408,15 @@ public:
 
 private:
     /// The short road.
-    errc hand_over(Whole& whole, const event& found, run_type& run) {
-        const std::size_t size = found.payload().size();
+    errc hand_over(Whole& whole, bool is_text, const_bytes payload, byte_buffer& own, run_type& run) {
+        const std::size_t size = payload.size();
         if constexpr (takes_lent<Handler, Whole>) {
-            const lent_message lent(found.is_text(), found.payload());
+            const lent_message lent(is_text, payload);
             run.handle(size, [&] { return handle(whole, numbers_.issue_alone(), lent.get()); });
         } else {
-            byte_buffer bytes;
-            if (!bytes.append(found.payload())) return errc::out_of_memory;
+            if (own.empty() && !own.append(payload)) return errc::out_of_memory;
             run.handle(size, [&] {
-                return handle(whole, numbers_.issue_alone(), message(found.is_text(), std::move(bytes)));
+                return handle(whole, numbers_.issue_alone(), message(is_text, std::move(own)));
             });
         }
         return errc::none;
@@ -16404,6 +16813,7 @@ class endpoint {
     /// A write in flight ends by itself, and asks for a turn.
     static constexpr bool ends_later = !wsolo::transport<Transport>;
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
+    using encoder = detail::encoder_for<Handler>;
     using handling = detail::message_handling<endpoint, Handler, Traits, handles_here>;
     /// Where the loop handles it also counts what is answered.
     using memory_of_replies = std::conditional_t<handles_here, detail::plain_memory, Traits>;
@@ -16417,7 +16827,8 @@ class endpoint {
 
 public:
     static constexpr role self = Side::self; ///< which of the two sides it is
-    using writer_type = single_writer<metered, writer_hook, Side, no_observer, Traits>;
+    using writer_type =
+        single_writer<metered, writer_hook, Side, no_observer, Traits, typename encoder::type>;
     using reader_type = basic_reader<default_side<self>>;
     using barrier_type = typename handling::barrier_type;
     using inbox_type = typename handling::inbox_type;
@@ -16602,7 +17013,7 @@ private:
     template <class... Writer>
     endpoint(Handler handler, Schedule hook, Work work, const endpoint_options& options, Writer&&... writer)
         : beat_(options.beating, Traits::clock::now()),
-          in_(whole_messages(options.reading)),
+          in_(detail::reading_of(options.reading, handler)),
           end_(self, options.ending),
           rates_(options.rate, Traits::clock::now()),
           taken_(options.writing.timeouts.min_rate),
@@ -16613,7 +17024,7 @@ private:
           schedule_(std::move(hook)),
           work_(std::move(work)),
           messages_(*this, options.handling, options.handle_quantum),
-          out_(std::forward<Writer>(writer)...) {
+          out_(std::forward<Writer>(writer)..., no_observer(), encoder::of(handler_)) {
         detail::check_hooks<Handler, endpoint>();
         const in_the_turn inside(
             *this); // what holds this is not complete: hooks are called by the first run()
@@ -16621,11 +17032,6 @@ private:
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
         if (!made || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
-    }
-
-    static read_limits whole_messages(read_limits limits) noexcept {
-        limits.deliver = delivery::messages;
-        return limits;
     }
 
     // ---- asking for turns
@@ -16752,8 +17158,12 @@ private:
     void deliver(const event& found, typename handling::run_type& run, time_point now) {
         if (!is_in_rate(rate_of::messages, 1, now)) return;
         ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
-        counters_.bytes_received += found.payload().size();
-        const errc error = messages_.take(*this, found, run);
+        const_bytes payload = found.payload();
+        byte_buffer inflated;
+        if (const errc error = detail::inflate(handler_, found, inflated, payload); error != errc::none)
+            return error == errc::out_of_memory ? lose(error, now) : stop_reading(error, now);
+        counters_.bytes_received += payload.size();
+        const errc error = messages_.take(*this, found.is_text(), payload, inflated, run);
         if (error != errc::none && error != errc::closed && error != errc::queue_full) lose(error, now);
     }
     /// The inbox did not let it in.
@@ -17319,7 +17729,11 @@ public:
     template <nonce_source Keys>
     client_opening(Parts kept, const client_request& request, Keys& keys, const client_options& options)
         : common(role::client, std::move(kept), options.handshake_timeout), head_(options.answer) {
-        errc error = head_.start(request, keys);
+        const auto offer = extension_offer(common.parts.handler);
+        client_request asked = request;
+        if (asked.extensions.empty()) asked.extensions = offer.view();
+        offers_ = asked.extensions == offer.view();
+        errc error = head_.start(asked, keys);
         if (error == errc::none && !common.out.bytes().append(head_.request())) error = errc::out_of_memory;
         if (error == errc::none) {
             common.begin_output();
@@ -17335,6 +17749,10 @@ public:
         case handshake_status::failed: return refuse(head_.error());
         case handshake_status::complete: break;
         }
+        const upgrade_response answer = head_.response();
+        const errc judged =
+            offers_ ? judge_extensions(common.parts.handler, answer.extensions()) : errc::none;
+        if (judged != errc::none) return refuse(judged);
         const errc said = show(errc::none);
         common.agree(head_.response().status());
         if (said != errc::none) common.give_up(said);
@@ -17369,6 +17787,7 @@ private:
     }
 
     client_handshake head_;
+    bool offers_ = false; ///< what the handler's compression offers
 };
 
 } // namespace detail
@@ -17484,13 +17903,17 @@ public:
 
 private:
     void decide(const upgrade_request& asked) {
-        http_reply reply(asked, common.out.bytes());
+        const auto extensions = extension_answer(common.parts.handler, asked.extensions());
+        http_reply reply(asked, common.out.bytes(), extensions.view());
         if constexpr (has_on_request<handler_type>) {
             if (!call_hook([&] { common.parts.handler.on_request(asked, reply); }))
                 reply.refuse(errc::handler_failed);
         }
         const bool is_decided = reply.status() != 0 || reply.why() != errc::none;
         if (!is_decided) asked.is_upgrade() ? reply.accept() : reply.refuse(errc::handshake_missing_upgrade);
+        if constexpr (compresses<handler_type>) {
+            if (!reply.has_own_extensions()) common.parts.handler.compression.disagree();
+        }
         if (reply.status() != 101) return say(reply.status(), reply.why());
         common.agree(101);
         leave();

@@ -62,7 +62,7 @@ struct outcome_log {
     std::vector<std::pair<int, errc>> told; // (number of next() call, outcome)
 };
 
-template <class Side>
+template <class Side, class Encoder = wsolo::never_encoded>
 struct writer_fixture {
     struct hook {
         writer_fixture* self;
@@ -71,13 +71,16 @@ struct writer_fixture {
             return !self->refuse;
         }
     };
-    using writer_type =
-        wsolo::single_writer<wsolo::testing::scripted_transport, hook, Side, recorder, manual_traits>;
+    using writer_type = wsolo::single_writer<wsolo::testing::scripted_transport, hook, Side, recorder,
+                                             manual_traits, Encoder>;
 
-    explicit writer_fixture(const wsolo::writer_options& options = {}) { make(options); }
+    explicit writer_fixture(const wsolo::writer_options& options = {}, Encoder encoder = {}) {
+        make(options, std::move(encoder));
+    }
 
-    void make(const wsolo::writer_options& options) {
-        out.emplace(wsolo::testing::scripted_transport(wire), hook{this}, options, Side{}, recorder{&told});
+    void make(const wsolo::writer_options& options, Encoder encoder = {}) {
+        out.emplace(wsolo::testing::scripted_transport(wire), hook{this}, options, Side{}, recorder{&told},
+                    std::move(encoder));
     }
 
     wsolo::control_frame pong(std::string_view payload) {

@@ -25,8 +25,12 @@ from summary import Report
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from document import write_into  # noqa: E402
 
-# 12 and 13 are compression, which wsolo does not have; 9 is the slow one: messages of up to 16 MiB.
+# 12 and 13 are compression, a side of their own; 9 is the slow one: messages of up to 16 MiB.
 CASES = {"cases": ["*"], "exclude-cases": ["12.*", "13.*"], "exclude-agent-cases": {}}
+COMPRESSED = {"cases": ["12.*", "13.*"], "exclude-cases": [], "exclude-agent-cases": {}}
+# A sample: messages of one size of each kind, and each offer once.
+COMPRESSED_SAMPLE = {**COMPRESSED, "cases": [*(f"12.{kind}.{size}" for kind in range(1, 6) for size in (3, 11)),
+                                             *(f"13.{offer}.5" for offer in range(1, 8))]}
 LIMIT = 900  # seconds for a whole run
 CASE_LIMIT = 60
 
@@ -43,6 +47,8 @@ class Suite:
         shutil.rmtree(self.report, ignore_errors=True)
         self.report.mkdir(parents=True)
         cases = {**CASES, "exclude-cases": CASES["exclude-cases"] + (["9.*"] if options.fast else [])}
+        if options.side == "compressed":
+            cases = COMPRESSED_SAMPLE if options.fast else COMPRESSED
         (self.report / "spec.json").write_text(json.dumps({"outdir": str(self.report), **cases, **spec}))
         self.log = self.report / "wstest.log"
         command = [Path(options.suite) / "wstest", "-m", mode, "-u", "0", "-s", self.report / "spec.json"]
@@ -136,15 +142,15 @@ def run_client(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("side", choices=["server", "client"])
+    parser.add_argument("side", choices=["server", "client", "compressed"])
     parser.add_argument("--suite", required=True, help="the folder that port.sh made")
     parser.add_argument("--report", required=True, help="where the reports go; emptied first")
-    parser.add_argument("--fast", action="store_true", help="without section 9")
+    parser.add_argument("--fast", action="store_true", help="without section 9; of compression a sample")
     parser.add_argument("--write", help="a document whose table is replaced")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
     began = time.monotonic()
-    wrong = run_server(options) if options.side == "server" else run_client(options)
+    wrong = run_client(options) if options.side == "client" else run_server(options)
     for line in wrong:
         print(line)
     print(f"autobahn {options.side}: {len(wrong)} wrong, {time.monotonic() - began:.0f} s")

@@ -22,6 +22,8 @@ SECTIONS = {
     7: "closing",
     9: "limits and speed",
     10: "fragmented on the way",
+    12: "compression",
+    13: "its negotiation",
 }
 BEHAVIOURS = ["OK", "INFORMATIONAL", "NON-STRICT", "UNIMPLEMENTED", "FAILED"]
 RIGHT = {"OK", "INFORMATIONAL"}

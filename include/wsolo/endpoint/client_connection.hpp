@@ -32,7 +32,11 @@ public:
     template <nonce_source Keys>
     client_opening(Parts kept, const client_request& request, Keys& keys, const client_options& options)
         : common(role::client, std::move(kept), options.handshake_timeout), head_(options.answer) {
-        errc error = head_.start(request, keys);
+        const auto offer = extension_offer(common.parts.handler);
+        client_request asked = request;
+        if (asked.extensions.empty()) asked.extensions = offer.view();
+        offers_ = asked.extensions == offer.view();
+        errc error = head_.start(asked, keys);
         if (error == errc::none && !common.out.bytes().append(head_.request())) error = errc::out_of_memory;
         if (error == errc::none) {
             common.begin_output();
@@ -48,6 +52,10 @@ public:
         case handshake_status::failed: return refuse(head_.error());
         case handshake_status::complete: break;
         }
+        const upgrade_response answer = head_.response();
+        const errc judged =
+            offers_ ? judge_extensions(common.parts.handler, answer.extensions()) : errc::none;
+        if (judged != errc::none) return refuse(judged);
         const errc said = show(errc::none);
         common.agree(head_.response().status());
         if (said != errc::none) common.give_up(said);
@@ -82,6 +90,7 @@ private:
     }
 
     client_handshake head_;
+    bool offers_ = false; ///< what the handler's compression offers
 };
 
 } // namespace detail

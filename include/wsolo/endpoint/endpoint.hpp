@@ -26,6 +26,7 @@
 #include "../write/init_gate.hpp"
 #include "../write/single_writer.hpp"
 #include "connection_group.hpp"
+#include "detail/compression.hpp"
 #include "detail/ending_record.hpp"
 #include "detail/input_rates.hpp"
 #include "detail/kept_input.hpp"
@@ -79,6 +80,7 @@ class endpoint {
     /// A write in flight ends by itself, and asks for a turn.
     static constexpr bool ends_later = !wsolo::transport<Transport>;
     static constexpr bool handles_here = std::same_as<Work, in_the_loop>;
+    using encoder = detail::encoder_for<Handler>;
     using handling = detail::message_handling<endpoint, Handler, Traits, handles_here>;
     /// Where the loop handles it also counts what is answered.
     using memory_of_replies = std::conditional_t<handles_here, detail::plain_memory, Traits>;
@@ -92,7 +94,8 @@ class endpoint {
 
 public:
     static constexpr role self = Side::self; ///< which of the two sides it is
-    using writer_type = single_writer<metered, writer_hook, Side, no_observer, Traits>;
+    using writer_type =
+        single_writer<metered, writer_hook, Side, no_observer, Traits, typename encoder::type>;
     using reader_type = basic_reader<default_side<self>>;
     using barrier_type = typename handling::barrier_type;
     using inbox_type = typename handling::inbox_type;
@@ -277,7 +280,7 @@ private:
     template <class... Writer>
     endpoint(Handler handler, Schedule hook, Work work, const endpoint_options& options, Writer&&... writer)
         : beat_(options.beating, Traits::clock::now()),
-          in_(whole_messages(options.reading)),
+          in_(detail::reading_of(options.reading, handler)),
           end_(self, options.ending),
           rates_(options.rate, Traits::clock::now()),
           taken_(options.writing.timeouts.min_rate),
@@ -288,7 +291,7 @@ private:
           schedule_(std::move(hook)),
           work_(std::move(work)),
           messages_(*this, options.handling, options.handle_quantum),
-          out_(std::forward<Writer>(writer)...) {
+          out_(std::forward<Writer>(writer)..., no_observer(), encoder::of(handler_)) {
         detail::check_hooks<Handler, endpoint>();
         const in_the_turn inside(
             *this); // what holds this is not complete: hooks are called by the first run()
@@ -296,11 +299,6 @@ private:
         if (made) anchor_ = std::move(*made);
         if constexpr (requires { handler_.attach(*this); }) handler_.attach(*this);
         if (!made || !rates_.is_whole(options.rate)) abort(errc::out_of_memory);
-    }
-
-    static read_limits whole_messages(read_limits limits) noexcept {
-        limits.deliver = delivery::messages;
-        return limits;
     }
 
     // ---- asking for turns
@@ -427,8 +425,12 @@ private:
     void deliver(const event& found, typename handling::run_type& run, time_point now) {
         if (!is_in_rate(rate_of::messages, 1, now)) return;
         ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
-        counters_.bytes_received += found.payload().size();
-        const errc error = messages_.take(*this, found, run);
+        const_bytes payload = found.payload();
+        byte_buffer inflated;
+        if (const errc error = detail::inflate(handler_, found, inflated, payload); error != errc::none)
+            return error == errc::out_of_memory ? lose(error, now) : stop_reading(error, now);
+        counters_.bytes_received += payload.size();
+        const errc error = messages_.take(*this, found.is_text(), payload, inflated, run);
         if (error != errc::none && error != errc::closed && error != errc::queue_full) lose(error, now);
     }
     /// The inbox did not let it in.

@@ -15,7 +15,9 @@ namespace wsolo::inline WSOLO_ABI {
 /// Lent to the handler's on_request(). Not thread-safe.
 class http_reply {
 public:
-    http_reply(const upgrade_request& asked, byte_buffer& out) noexcept : asked_(asked), out_(out) {}
+    /// `extensions`: what accept() agrees to where its caller names none. A view, which outlives this.
+    http_reply(const upgrade_request& asked, byte_buffer& out, std::string_view extensions = {}) noexcept
+        : asked_(asked), out_(out), extensions_(extensions) {}
     http_reply(const http_reply&) = delete;
     http_reply& operator=(const http_reply&) = delete;
 
@@ -25,7 +27,10 @@ public:
         WSOLO_ASSERT(asked_.is_upgrade(), "only a request for WebSocket can be accepted");
         if (!asked_.is_upgrade()) return refuse(errc::handshake_missing_upgrade);
         out_.clear();
-        settle(append_accept_response(out_, asked_, options), 101);
+        accept_options all = options;
+        if (all.extensions.empty()) all.extensions = extensions_;
+        has_own_extensions_ = all.extensions == extensions_;
+        settle(append_accept_response(out_, asked_, all), 101);
     }
     /// The status and the sentence that `why` has; errc::aborted, for instance, is a 503.
     void refuse(errc why) noexcept {
@@ -45,6 +50,9 @@ public:
     /// Why it is a refusal; none: it is not, or respond() said it in other words.
     [[nodiscard]] errc why() const noexcept { return why_; }
 
+    /// Whether it agrees to the extensions that it was made with.
+    [[nodiscard]] bool has_own_extensions() const noexcept { return status_ == 101 && has_own_extensions_; }
+
 private:
     void settle(errc composed, int status) noexcept {
         why_ = composed;
@@ -56,6 +64,8 @@ private:
 
     const upgrade_request& asked_;
     byte_buffer& out_;
+    std::string_view extensions_;
+    bool has_own_extensions_ = false;
     int status_ = 0;
     errc why_ = errc::none;
 };

@@ -66,13 +66,17 @@ public:
 
 private:
     void decide(const upgrade_request& asked) {
-        http_reply reply(asked, common.out.bytes());
+        const auto extensions = extension_answer(common.parts.handler, asked.extensions());
+        http_reply reply(asked, common.out.bytes(), extensions.view());
         if constexpr (has_on_request<handler_type>) {
             if (!call_hook([&] { common.parts.handler.on_request(asked, reply); }))
                 reply.refuse(errc::handler_failed);
         }
         const bool is_decided = reply.status() != 0 || reply.why() != errc::none;
         if (!is_decided) asked.is_upgrade() ? reply.accept() : reply.refuse(errc::handshake_missing_upgrade);
+        if constexpr (compresses<handler_type>) {
+            if (!reply.has_own_extensions()) common.parts.handler.compression.disagree();
+        }
         if (reply.status() != 101) return say(reply.status(), reply.why());
         common.agree(101);
         leave();

@@ -45,6 +45,28 @@ public:
     /// Whether it is a whole text or binary message, and not a control frame or a part of a message.
     [[nodiscard]] bool is_message() const noexcept { return block_ != nullptr && block_->is_message; }
 
+    /// The same message in another form (compressed, say, by itself), made by the first caller that asks for it and kept with
+    /// the frame: `make()` returns it, or an empty reference where there is none, for all. Two threads at once may both
+    /// make it; one is kept. Precondition: refers to a frame; form < forms.
+    template <class Make>
+    [[nodiscard]] shared_frame other_form(std::size_t form, Make make) const noexcept {
+        std::atomic<block*>& place = block_->others[form];
+        block* known = place.load(std::memory_order_acquire);
+        if (known == nullptr) {
+            shared_frame made = make();
+            block* const mine = made.block_ == nullptr ? block_ : made.block_; // itself: there is none
+            if (place.compare_exchange_strong(known, mine, std::memory_order_acq_rel)) {
+                known = mine;
+                made.block_ = nullptr; // the frame's now
+            }
+        }
+        if (known == block_) return {};
+        known->count.fetch_add(1, std::memory_order_relaxed);
+        return shared_frame(known);
+    }
+    /// How many there may be.
+    static constexpr std::size_t forms = 2;
+
     /// Whether both refer to the same frame.
     friend bool operator==(const shared_frame& left, const shared_frame& right) noexcept {
         return left.block_ == right.block_;
@@ -55,6 +77,7 @@ private:
         std::atomic<std::uint32_t> count; ///< as many references need 32 GiB
         bool is_message;
         std::size_t size;
+        std::atomic<block*> others[forms] = {};
     };
 
     explicit shared_frame(block* made) noexcept : block_(made) {}
@@ -63,6 +86,11 @@ private:
         if (block_ == nullptr) return;
         // acq_rel: every other holder's last read comes before the memory is freed
         if (block_->count.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        for (const std::atomic<block*>& other : block_->others) {
+            block* const form = other.load(std::memory_order_relaxed);
+            if (form != nullptr && form != block_)
+                static_cast<void>(shared_frame(form)); // gives its reference back
+        }
         block_->~block();
         std::free(block_);
     }

@@ -18,7 +18,8 @@ enum class delivery : std::uint8_t { messages, fragments };
 struct read_limits {
     /// Longest payload of a data frame, in bytes: errc::frame_too_big. None: its message's bound holds for each frame.
     std::uint64_t max_frame_size = 0;
-    /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries.
+    /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries. One with a reserved
+    /// bit may have compressed_bound_of() this: what it is decoded to is the extension's to bound.
     std::uint64_t max_message_size = default_max_message;
     /// Most frames of one message, the empty ones included: errc::too_many_fragments. None: a fragment costs time to read
     /// and no memory, and a writer's fragmented_message has as many as it likes.

@@ -36,29 +36,30 @@ struct born_gated_t {};
 inline constexpr born_gated_t born_gated{};
 
 /// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook, or
-/// inline_drive of one; `Side` is server_side or client_side<>.
+/// inline_drive of one; `Side` is server_side or client_side<>; `Encoder` may compress messages (write/encoder.hpp).
 ///
 /// Thread safety: everything but construction and destruction; a hook may be called by two threads at once. The destructor
 /// aborts what is left (errc::aborted), waits for handles in use, and must not run inside one of the writer's callbacks;
 /// no thread may be in a direct call then. Idle it owns no heap block, mutex or thread (32 bytes once it made a handle, or
 /// started a write on a completion_transport).
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
-          writer_observer Observer = no_observer, class Traits = std_blocking_traits>
+          writer_observer Observer = no_observer, class Traits = std_blocking_traits,
+          message_encoder Encoder = never_encoded>
 class single_writer {
-    using driver = detail::driver<single_writer, Transport, Schedule, Observer, Traits>;
+    using driver = detail::driver<single_writer, Transport, Schedule, Observer, Traits, Encoder>;
 
 public:
     using weak_type = basic_weak_session<single_writer, Traits>;
     using side_type = Side;
 
     explicit single_writer(Transport connection, Schedule hook, const writer_options& options = {},
-                           Side side = {}, Observer observer = {})
+                           Side side = {}, Observer observer = {}, Encoder encoder = {})
         : single_writer(turn_state::free, std::move(connection), std::move(hook), options, std::move(side),
-                        std::move(observer)) {}
+                        std::move(observer), std::move(encoder)) {}
     single_writer(born_gated_t, Transport connection, Schedule hook, const writer_options& options = {},
-                  Side side = {}, Observer observer = {})
+                  Side side = {}, Observer observer = {}, Encoder encoder = {})
         : single_writer(turn_state::gated, std::move(connection), std::move(hook), options, std::move(side),
-                        std::move(observer)) {}
+                        std::move(observer), std::move(encoder)) {}
 
     single_writer(const single_writer&) = delete;
     single_writer& operator=(const single_writer&) = delete;
@@ -94,11 +95,21 @@ public:
         if (owned == nullptr) return errc::out_of_memory;
         owned->key = key;
         owned->is_keyed = true;
+        as_plain(owned, encodes(payload.size()));
         return queue_owned(what, owned);
     }
 
-    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper. Errors as
-    /// send_text's, and raw_frame_malformed: it is empty, or no whole frame of a server's.
+    /// Queues a message that no encoder touches: one with a secret beside text of a stranger's, say (docs/compression.md).
+    [[nodiscard]] errc send_uncompressed(opcode op, const_bytes payload, on_outcome on_done = {}) {
+        WSOLO_ASSERT(is_data(op), "send_uncompressed() sends a text or a binary message");
+        if (!is_data(op)) return errc::raw_frame_malformed;
+        if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
+        return send_as_is(op, payload, on_done);
+    }
+
+    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper. An
+    /// encoder encodes it once for all. Errors as send_text's, and raw_frame_malformed: it is empty, or no whole frame of a
+    /// server's.
     [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
         static_assert(Side::self == role::server,
                       "a client's frames each need a key of their own: send the payload");
@@ -107,10 +118,11 @@ public:
         if (!frame.is_message()) return send(raw{bytes}, on_done); // perhaps a control frame
         const std::size_t payload = bytes.size() - header_size_announced(bytes[1]);
         if (const errc error = drive_.box.judge_length(payload); error != errc::none) return error;
-        if (bytes.size() <= copied_limit) return push_copy(bytes, on_done);
+        const bool is_encodable = encodes(payload) && (bytes[0] & std::byte{0x70}) == std::byte{}; // not yet
+        if (bytes.size() <= copied_limit && !is_encodable) return push_copy(bytes, on_done);
         const detail::offer what = data_offer(bytes.size(), on_done);
         if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
-        detail::entry* owned = detail::entry::make_shared(frame, on_done);
+        detail::entry* owned = as_plain(detail::entry::make_shared(frame, on_done), is_encodable);
         return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
     }
 
@@ -277,9 +289,10 @@ private:
     friend class cork<single_writer>;
 
     single_writer(turn_state first, Transport connection, Schedule hook, const writer_options& options,
-                  Side side, Observer observer)
+                  Side side, Observer observer, Encoder encoder)
         : side_(std::move(side)),
-          drive_(std::move(connection), std::move(hook), options, std::move(observer), first) {
+          drive_(std::move(connection), std::move(hook), options, std::move(observer), first,
+                 std::move(encoder)) {
         drive_.attach(*this);
     }
 
@@ -326,8 +339,32 @@ private:
         return what;
     }
 
+    /// Whether a message of this size is queued to be encoded.
+    [[nodiscard]] bool encodes(std::size_t payload_size) const noexcept {
+        if constexpr (Encoder::encodes) return drive_.encoder().wants(payload_size);
+        return false;
+    }
+    static detail::entry* as_plain(detail::entry* made, bool is_plain = true) noexcept {
+        if (made != nullptr && is_plain) made->kind = detail::entry_kind::encodable;
+        return made;
+    }
+    /// A message that may be encoded.
+    errc send_plain(opcode op, const_bytes payload, on_outcome on_done) {
+        detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
+        what.is_encodable = true;
+        detail::errands todo;
+        const auto make = [&](detail::entry* kept) {
+            return as_plain(encode_apart(op, payload, on_done, kept));
+        };
+        return finish_data(push_frame(what, [](mutable_bytes) {}, make, todo), todo);
+    }
+
     errc send_message(opcode op, const_bytes payload, on_outcome on_done) {
         if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
+        if (encodes(payload.size())) return send_plain(op, payload, on_done);
+        return send_as_is(op, payload, on_done);
+    }
+    errc send_as_is(opcode op, const_bytes payload, on_outcome on_done) {
         return push_data(
             encoded_size<Side::self>(payload.size()), on_done,
             [&](mutable_bytes to) { write_frame(side_, to, op, payload); },
@@ -448,9 +485,12 @@ private:
         if (const errc error = drive_.box.judge_length(payload.size()); error != errc::none) return error;
         detail::offer what = data_offer(encoded_size<Side::self>(payload.size()), on_done);
         what.waiter = waiter;
+        what.is_encodable = encodes(payload.size());
         detail::errands todo;
         const auto encode = [&](mutable_bytes to) { write_frame(side_, to, op, payload); };
-        const auto make = [&](detail::entry* kept) { return encode_apart(op, payload, on_done, kept); };
+        const auto make = [&](detail::entry* kept) {
+            return as_plain(encode_apart(op, payload, on_done, kept), what.is_encodable);
+        };
         return drive_.after(push_frame(what, encode, make, todo), todo);
     }
 

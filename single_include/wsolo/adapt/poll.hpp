@@ -384,12 +384,14 @@ struct loop_options {
 };
 
 /// See the file's laws. `Set` is epoll_set or poll_set.
-template <class Set>
+template <class Set, class Traits = std_blocking_traits>
 class basic_loop {
     using owned_descriptor = detail::owned_descriptor;
     using watched = detail::watched;
 
 public:
+    using group_type = basic_connection_group<Traits>;
+
     /// Takes three descriptors at most. Without them accept() and add() answer out_of_memory.
     explicit basic_loop(const loop_options& options = {}) noexcept
         : buffer_size_(options.read_buffer > 0 ? options.read_buffer : 1),
@@ -407,7 +409,7 @@ public:
     /// `work` know, must outlive the loop. With `work`, an endpoint's hook, messages are handled in other threads. Errors:
     /// closed after stop_accepting(); out_of_memory, of descriptors too.
     template <class Make, class Wrap = plain, class Work = in_the_loop>
-    [[nodiscard]] errc accept(int listening, connection_group& everyone, Make make,
+    [[nodiscard]] errc accept(int listening, group_type& everyone, Make make,
                               const server_options& options = {}, Wrap wrap = {}, Work work = {}) {
         owned_descriptor owned(listening);
         auto* const fresh = new (std::nothrow) listener<Make, Wrap, Work>(
@@ -421,7 +423,7 @@ public:
 
     /// Serves a connected socket, from its request on. As accept() otherwise.
     template <class Handler, class Wrap = plain, class Work = in_the_loop>
-    [[nodiscard]] errc add(int connected, Handler handler, connection_group& everyone,
+    [[nodiscard]] errc add(int connected, Handler handler, group_type& everyone,
                            const server_options& options = {}, Wrap wrap = {}, Work work = {}) {
         owned_descriptor owned(connected);
         return add(connected, std::move(owned), std::move(handler), everyone, options, wrap, work, nullptr);
@@ -497,7 +499,7 @@ private:
     public:
         template <class Wrap>
         peer(basic_loop& loop, int number, owned_descriptor owned, Handler&& handler,
-             connection_group& everyone, const server_options& options, Wrap& wrap, const Work& work,
+             group_type& everyone, const server_options& options, Wrap& wrap, const Work& work,
              ending* report)
             : watched(number, loop.wakes_),
               loop_(loop),
@@ -549,11 +551,11 @@ private:
         ending* report_;
         Stream stream_;
         endpoint_wants wants_;
-        server_connection<transport, wake_hook, Handler, Work> ws_;
+        server_connection<transport, wake_hook, Handler, Work, Traits> ws_;
     };
 
     template <class Handler, class Wrap, class Work>
-    errc add(int number, owned_descriptor owned, Handler handler, connection_group& everyone,
+    errc add(int number, owned_descriptor owned, Handler handler, group_type& everyone,
              const server_options& options, Wrap& wrap, const Work& work, ending* report,
              std::optional<already_upgraded> upgraded = std::nullopt) {
         using stream_type = decltype(wrap(number));
@@ -572,7 +574,7 @@ private:
     template <class Make, class Wrap, class Work>
     class listener final : public watched {
     public:
-        listener(basic_loop& loop, owned_descriptor listening, connection_group& everyone, Make make,
+        listener(basic_loop& loop, owned_descriptor listening, group_type& everyone, Make make,
              const server_options& options, Wrap wrap, Work work)
             : watched(listening.get(), loop.wakes_),
               loop_(loop),
@@ -654,7 +656,7 @@ private:
         basic_loop& loop_;
         owned_descriptor listening_;
         owned_descriptor spare_ = open_spare();
-        connection_group& everyone_;
+        group_type& everyone_;
         Make make_;
         const server_options options_;
         Wrap wrap_;
@@ -730,8 +732,13 @@ private:
 
 #if defined(__linux__)
 using loop = basic_loop<epoll_set>;
+/// A loop for connections that no other thread ever touches: not by handle(), not by a `work`, not by the group, which is a
+/// one_thread_loop::group_type. Their state is plain memory, and a message costs less (docs/benchmarks.md). Checked builds assert
+/// when a second thread appears. wake() and stop_accepting() stay any thread's.
+using one_thread_loop = basic_loop<epoll_set, one_thread_traits>;
 #else
 using loop = basic_loop<poll_set>;
+using one_thread_loop = basic_loop<poll_set, one_thread_traits>;
 #endif
 
 /// Serves one connected socket in this thread, from its request to its end: how it ended. The descriptor stays the caller's, who

@@ -6,6 +6,7 @@
 
 #include <wsolo/frame/shared_frame.hpp>
 
+#include <array>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -100,5 +101,41 @@ TEST_CASE("references are taken and dropped from several threads", "[frame][shar
         frame = {};
         for (std::thread& thread : threads) thread.join();
         for (const int ok : intact) CHECK(ok == 200);
+    }
+}
+
+TEST_CASE("another form is made once, kept with the frame, and goes with it", "[frame][shared_frame]") {
+    shared_frame kept;
+    {
+        const auto frame = make_shared_frame(opcode::text, bytes_of("Hello"));
+        int made = 0;
+        const auto make = [&] {
+            return ++made, *make_shared_frame({opcode::text, true, true}, bytes_of("H"));
+        };
+        kept = frame->other_form(0, make);
+        CHECK(frame->other_form(0, make) == kept);
+        CHECK(made == 1);
+        CHECK(text_of(kept.bytes()) == "\xc1\x01H");
+        CHECK_FALSE(frame->other_form(1, [&] { return ++made, shared_frame(); }));
+        CHECK_FALSE(frame->other_form(1, make)); // there is none, for all
+        CHECK(made == 2);
+        CHECK(text_of(frame->bytes()) == "\x81\x05Hello");
+    }
+    CHECK(text_of(kept.bytes()) == "\xc1\x01H"); // a reference of its own
+}
+
+TEST_CASE("threads that make the same form at once get one", "[frame][shared_frame]") {
+    for (int round = 0; round < 50; ++round) {
+        const auto frame = make_shared_frame(opcode::text, bytes_of("Hello"));
+        std::array<shared_frame, 4> got;
+        std::vector<std::thread> threads;
+        for (shared_frame& each : got) {
+            threads.emplace_back([&] {
+                each = frame->other_form(1, [] { return *make_shared_frame(opcode::text, bytes_of("H")); });
+            });
+        }
+        for (std::thread& each : threads) each.join();
+        for (const shared_frame& each : got) CHECK(each == got[0]);
+        CHECK(text_of(got[0].bytes()) == "\x81\x01H");
     }
 }

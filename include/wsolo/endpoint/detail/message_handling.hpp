@@ -10,7 +10,6 @@
 // - The short road needs a handler that is done with a message when it returns, and an inbox that would refuse none.
 // - `is_over` is told once: no handler runs, or ever will, and no coroutine holds a message.
 
-#include "../../session/event.hpp"
 #include "../../sync/inbox.hpp"
 #include "../../sync/sequence_barrier.hpp"
 #include "../hooks.hpp"
@@ -54,16 +53,16 @@ public:
 
     /// The messages of one read, which may go the short road.
     [[nodiscard]] run_type begin_read() noexcept { return run_type(inbox_, quantum_); }
-    /// A message was read. queue_full: the handler was told. closed: no more are wanted. Other errors: it could not be
-    /// queued, so none after it may.
-    errc take(Whole& whole, const event& found, [[maybe_unused]] run_type& run) {
+    /// A message was read; its `payload` lies in `own`, or, where that is empty, where it was read. queue_full: the handler
+    /// was told. closed: no more are wanted. Other errors: it could not be queued, so none after it may.
+    errc take(Whole& whole, bool is_text, const_bytes payload, byte_buffer& own,
+              [[maybe_unused]] run_type& run) {
         if constexpr (has_short_road) {
-            if (run.can_handle()) return hand_over(whole, found, run);
+            if (run.can_handle()) return hand_over(whole, is_text, payload, own, run);
         }
-        byte_buffer bytes;
-        if (!bytes.append(found.payload())) return errc::out_of_memory;
-        const std::size_t size = bytes.size();
-        item next(message(found.is_text(), std::move(bytes)), numbers_);
+        const std::size_t size = payload.size();
+        if (own.empty() && !own.append(payload)) return errc::out_of_memory;
+        item next(message(is_text, std::move(own)), numbers_);
         const errc refused = inbox_.push(std::move(next), size).error;
         if (refused == errc::none) return errc::none;
         next.abandon();
@@ -95,16 +94,15 @@ public:
 
 private:
     /// The short road.
-    errc hand_over(Whole& whole, const event& found, run_type& run) {
-        const std::size_t size = found.payload().size();
+    errc hand_over(Whole& whole, bool is_text, const_bytes payload, byte_buffer& own, run_type& run) {
+        const std::size_t size = payload.size();
         if constexpr (takes_lent<Handler, Whole>) {
-            const lent_message lent(found.is_text(), found.payload());
+            const lent_message lent(is_text, payload);
             run.handle(size, [&] { return handle(whole, numbers_.issue_alone(), lent.get()); });
         } else {
-            byte_buffer bytes;
-            if (!bytes.append(found.payload())) return errc::out_of_memory;
+            if (own.empty() && !own.append(payload)) return errc::out_of_memory;
             run.handle(size, [&] {
-                return handle(whole, numbers_.issue_alone(), message(found.is_text(), std::move(bytes)));
+                return handle(whole, numbers_.issue_alone(), message(is_text, std::move(own)));
             });
         }
         return errc::none;

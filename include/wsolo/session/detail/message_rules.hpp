@@ -34,7 +34,8 @@ public:
     }
     /// Whether its payload may have `least` bytes.
     [[nodiscard]] errc check_size(std::byte first, std::uint64_t least) const noexcept {
-        const std::uint64_t room = max_size_ - (is_continuation(first) ? size_ : 0);
+        const bool continues = is_continuation(first);
+        const std::uint64_t room = max_size_of(continues ? first_ : first) - (continues ? size_ : 0);
         return least > room ? errc::message_too_big : errc::none;
     }
 
@@ -69,8 +70,13 @@ private:
         return (std::to_integer<unsigned>(first) & 0x0Fu) == static_cast<unsigned>(opcode::continuation);
     }
 
+    /// Of a message that begins with this byte. What an extension encoded may be longer than what it stands for.
+    [[nodiscard]] std::uint64_t max_size_of(std::byte first) const noexcept {
+        return (std::to_integer<unsigned>(first) & 0x70u) == 0 ? max_size_ : compressed_bound_of(max_size_);
+    }
+
     std::uint64_t max_size_;
-    std::uint64_t size_ = 0; // never above max_size_
+    std::uint64_t size_ = 0; // never above max_size_of(first_)
     std::uint32_t max_fragments_;
     std::uint32_t fragments_ = 0;
     std::uint8_t short_size_;

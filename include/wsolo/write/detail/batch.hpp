@@ -56,6 +56,7 @@ public:
     /// `max_bytes` that one write offers; a frame above that leaves in several. The arrays stay as they are.
     explicit batch(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}
 
+    [[nodiscard]] std::size_t max_bytes() const noexcept { return max_bytes_; }
     void clear() noexcept { bytes_ = parts_ = entries_ = 0; }
 
     /// The rest of an entry: `frames` frames, of which the first is whole. `is_one` where it is one frame, or no frame

@@ -17,6 +17,7 @@
 #include "../../sync/handler_scope.hpp"
 #include "../../sync/weak_session.hpp"
 #include "completion.hpp"
+#include "encoding.hpp"
 #include "outbox.hpp"
 
 #include <optional>
@@ -44,7 +45,7 @@ namespace detail {
 
 /// `Writer` is what a handle leads to; it has a driver, which it names by driver_of(Writer&).
 template <class Writer, any_transport Transport, schedule_hook Schedule, writer_observer Observer,
-          class Traits>
+          class Traits, message_encoder Encoder>
 class driver {
     static constexpr bool completes = !transport<Transport>;
     using started = started_write<driver>;
@@ -56,12 +57,13 @@ public:
     using scope = basic_handler_scope<Traits>;
 
     driver(Transport connection, Schedule hook, const writer_options& options, Observer observer,
-           turn_state first)
+           turn_state first, Encoder encoder)
         : box(options.limits, first),
           options_(options),
           transport_(std::move(connection)),
           schedule_(std::move(hook)),
-          observer_(std::move(observer)) {}
+          observer_(std::move(observer)),
+          encoder_(std::move(encoder)) {}
     driver(const driver&) = delete;
     driver& operator=(const driver&) = delete;
     ~driver() = default;
@@ -148,6 +150,7 @@ public:
     }
 
     [[nodiscard]] Transport& connection() noexcept { return transport_; }
+    [[nodiscard]] const Encoder& encoder() const noexcept { return encoder_; }
     [[nodiscard]] const drive_options& options() const noexcept { return options_; }
 
     outbox<Traits> box;
@@ -162,7 +165,7 @@ private:
     pump_result run() {
         const scope inside(this);
         const std::uint32_t quantum = options_.pump_quantum.get();
-        std::size_t bytes = 0, frames = 0;
+        std::size_t bytes = 0, frames = 0, saved = 0;
         round now;
         written last;
         if (is_in_flight() && !collect(last, now)) return {pump_status::blocked, now.deadline};
@@ -177,7 +180,7 @@ private:
             now.is_used_up = (quantum != 0 && bytes >= quantum) ||
                              (options_.pump_frames != 0 && frames >= options_.pump_frames);
             errands todo;
-            const next_step step = box.next(now, plan, todo);
+            const next_step step = box.template next<Encoder::encodes>(now, plan, todo);
             queue::destroy(std::exchange(now.idle, nullptr));
             if (step == next_step::tell) frames += todo.outcomes(); // they may go on asking for more
             todo.run();
@@ -192,7 +195,10 @@ private:
                 if (now.high) observe([this] { observer_.on_high_water(); });
                 if (now.low) observe([this] { observer_.on_low_water(); });
                 break;
+            case next_step::encode: saved += encode(now); break;
             case next_step::write:
+                now.encoded = 0;
+                bytes += std::exchange(saved, 0);
                 if (!perform(plan, now, last)) return {pump_status::blocked, now.deadline};
                 break;
             }
@@ -213,6 +219,19 @@ private:
             last = write_once<Traits>(transport_, plan, box.work(), options_, now.drain_deadline, now.done);
             return true;
         }
+    }
+
+    /// Encodes what next() named; how many bytes fewer it has. With them a quantum counts what it was before.
+    std::size_t encode(round& now) {
+        entry* const plain = std::exchange(now.plain, nullptr);
+        const std::size_t before = plain->size;
+        entry* const made = encode_entry(encoder_, *plain);
+        const std::size_t after = made == nullptr ? before : made->size;
+        now.encoded += before;
+        errands todo;
+        box.settle_encoded(plain, made, todo);
+        todo.run();
+        return before > after ? before - after : 0;
     }
 
     [[nodiscard]] bool is_in_flight() const noexcept {
@@ -325,6 +344,7 @@ private:
     [[no_unique_address]] Transport transport_;
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Observer observer_;
+    [[no_unique_address]] Encoder encoder_;
     basic_session_anchor<Writer, Traits> anchor_; ///< the last, so that nothing goes while threads are inside
 };
 

@@ -47,9 +47,10 @@ struct block {
 };
 
 enum class entry_kind : std::uint8_t {
-    run,  ///< frames that nobody asked about, back to back in a block
-    item, ///< one frame
-    mark, ///< no bytes: a flush
+    run,       ///< frames that nobody asked about, back to back in a block
+    item,      ///< one frame
+    encodable, ///< one frame that may be encoded before it leaves
+    mark,      ///< no bytes: a flush
 };
 
 struct entry {
@@ -130,6 +131,11 @@ struct entry {
     /// Precondition: made by make_adopted(), not queued.
     [[nodiscard]] owned_frame give_back() noexcept { return std::move(around<owned_frame>()); }
 
+    /// Precondition: made by make_shared().
+    [[nodiscard]] const shared_frame& shared() const noexcept {
+        return *std::launder(reinterpret_cast<const shared_frame*>(this + 1));
+    }
+
     [[nodiscard]] std::byte* after() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
 
 private:
@@ -177,6 +183,13 @@ public:
         added->previous = last_;
         (last_ == nullptr ? first_ : last_->next) = added;
         last_ = added;
+    }
+    /// `made` takes the place of `old`.
+    void replace(entry* old, entry* made) noexcept {
+        made->next = old->next;
+        made->previous = old->previous;
+        (old->previous == nullptr ? first_ : old->previous->next) = made;
+        (old->next == nullptr ? last_ : old->next->previous) = made;
     }
     void unlink(entry* old) noexcept {
         (old->previous == nullptr ? first_ : old->previous->next) = old->next;

@@ -84,6 +84,7 @@ struct lane {
         std::uint32_t frames_begun = begun_rest != 0 ? 1 : 0;
         planned = 0;
         for (const entry* item = entries.first(); item != nullptr && !out.full(); item = item->next) {
+            if (item->kind == entry_kind::encodable) break; // it is to be encoded first
             const bool is_one = item->kind != entry_kind::run;
             out.add(id, {item->bytes + offset, item->size - offset}, item->frames - frames_begun, is_one);
             ++planned;

@@ -34,6 +34,7 @@ struct [[nodiscard]] push_result {
 /// What the running thread is to do.
 enum class next_step : std::uint8_t {
     tell,        ///< user code is to hear of something first; then ask again
+    encode,      ///< `plain`, then settle_encoded(); then ask again
     write,       ///< the batch
     released,    ///< nothing is left: the turn is free, and the writer not to be touched
     handed_over, ///< the quantum is used up: the turn is the hook's, and is to be called as the last act
@@ -49,7 +50,9 @@ struct round {
     bool is_blocked = false; ///< the transport would block
     bool is_used_up = false; ///< the quantum
     bool was_last = false;   ///< the last write was the drain's last
+    std::size_t encoded = 0; ///< bytes that were encoded for the next write
     // answers
+    entry* plain = nullptr;
     bool high = false; ///< tell the observer, in this order
     bool low = false;
     time_point deadline = no_deadline;       ///< of the write that stands, or of the drain
@@ -271,7 +274,8 @@ public:
         return turn_.begin();
     }
 
-    /// Settles the last write and decides what is next. `after` is to be run in any case.
+    /// Settles the last write and decides what is next. `after` is to be run in any case. `Encodes`: whether there is an encoder.
+    template <bool Encodes = false>
     next_step next(round& how, batch& plan, errands& after) noexcept {
         const scoped_hold hold(lock_);
         how.high = how.low = false;
@@ -287,12 +291,24 @@ public:
             if (how.was_last) return next_step::late;
             if (how.is_blocked) return leave(next_step::parked);
             if (how.is_used_up) return leave(next_step::handed_over);
+            if constexpr (Encodes) {
+                how.plain = is_urgent || how.encoded >= encode_quantum
+                                ? nullptr
+                                : queue_->claim_encodable(plan.max_bytes());
+                if (how.plain != nullptr) return next_step::encode;
+            }
             queue_->plan(plan, is_urgent);
             return next_step::write;
         }
         if (sealed_) return next_step::drained;
         if (queue_ != nullptr && queue_->is_unused()) how.idle = std::exchange(queue_, nullptr);
         return leave(next_step::released);
+    }
+
+    /// After next() said encode: `made` takes the place of `plain`, or is null.
+    void settle_encoded(entry* plain, entry* made, errands& after) noexcept {
+        const scoped_hold hold(lock_);
+        queue_->settle_encoded(plain, made, books_, after);
     }
 
     /// How things stand while a write is in flight.
@@ -372,6 +388,9 @@ public:
     [[nodiscard]] queue& work() noexcept { return *queue_; }
 
 private:
+    /// Of messages that are encoded before one write: what it costs delays the bytes that could leave.
+    static constexpr std::size_t encode_quantum = std::size_t{64} * 1024;
+
     /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
     enum class need : std::uint8_t {
         nothing,
@@ -497,6 +516,7 @@ private:
     }
     /// Large frames, and what may leave or wait out of turn.
     [[nodiscard]] bool must_own(const offer& what) const noexcept {
+        if (what.is_encodable) return true;
         return what.size > books_.inline_limit() || (what.is_plain_data() && !books_.keeps_order());
     }
 

@@ -35,6 +35,7 @@ struct offer {
     lane_id to = lane_id::data;
     message_part part = message_part::none;
     bool is_mark = false;
+    bool is_encodable = false; ///< it may be encoded before it leaves
     bool is_awaited = false;   ///< a mark for which a thread sleeps: there are no more of them than threads
     bool may_displace = false; ///< whether something queued may give way to it
     room_waiter* waiter = nullptr;  ///< of a sender that waits where there is no room
@@ -276,6 +277,35 @@ public:
     }
 
     // ---- out
+
+    /// The oldest frame that the next write would name and that is to be encoded first, or nullptr. It gives way to nothing
+    /// any more. `max_bytes`: of one write. O(entries of one write).
+    [[nodiscard]] entry* claim_encodable(std::size_t max_bytes) noexcept {
+        std::size_t bytes = 0;
+        std::size_t count = 0;
+        entry* item = of(lane_id::data).entries.first();
+        for (; item != nullptr && item->kind != entry_kind::encodable; item = item->next) {
+            bytes += item->size;
+            if (++count == batch::max_entries || bytes >= max_bytes) return nullptr;
+        }
+        if (item == nullptr) return nullptr;
+        if (std::exchange(item->is_keyed, false)) item->room = item->size; // the key's place
+        item->may_drop = false;
+        return item;
+    }
+    /// What was claimed is encoded: `made` takes its place, or it leaves as it is where that is null.
+    void settle_encoded(entry* plain, entry* made, const accounts& books, errands& after) noexcept {
+        plain->kind = entry_kind::item;
+        if (made == nullptr) return;
+        made->number = plain->number;
+        made->done = std::exchange(plain->done, {});
+        held.data_bytes += made->size - plain->size;
+        of(lane_id::data).entries.replace(plain, made);
+        if (plain->where == entry::memory::own)
+            spares_.keep(plain, books.most_kept(held), after);
+        else
+            after.free(plain);
+    }
 
     /// The next write; with `only_what_must`, just what an abort still lets out.
     void plan(batch& out, bool only_what_must) noexcept {

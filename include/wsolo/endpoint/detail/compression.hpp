@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// A handler's member `compression`: what the room deflate/ calls permessage_deflate, without knowing it.
+//
+// Laws of this file:
+// - A handler without that member costs nothing: no byte, no branch.
+// - The member is checked by the compiler: a misspelt or mistyped part of it does not compile.
+
+#include "../../core/byte_buffer.hpp"
+#include "../../frame/header.hpp"
+#include "../../handshake/extension.hpp"
+#include "../../session/event.hpp"
+#include "../../session/limits.hpp"
+#include "../../write/encoder.hpp"
+
+#include <concepts>
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// Both halves of an extension that encodes whole messages and marks them by RSV1 (RFC 7692 §6).
+template <class T>
+concept message_compression =
+    requires(T& it, const T& seen, const extension_list& list, const_bytes bytes, byte_buffer& to) {
+        { seen.offer().view() } -> std::same_as<std::string_view>;
+        { it.answer(list).view() } -> std::same_as<std::string_view>;
+        { it.judge(list) } noexcept -> std::same_as<errc>;
+        { it.disagree() } noexcept -> std::same_as<void>;
+        { seen.is_agreed() } noexcept -> std::same_as<bool>;
+        { it.limit(std::uint64_t{}) } noexcept -> std::same_as<void>;
+        { it.inflate(bytes, true, to) } noexcept -> std::same_as<errc>;
+        { seen.wants(bytes.size()) } noexcept -> std::same_as<bool>;
+        { it.deflate(bytes, to) } noexcept -> std::same_as<bool>;
+        { seen.shared_form() } noexcept -> std::same_as<std::size_t>;
+        { it.deflate_alone(bytes, to) } noexcept -> std::same_as<bool>;
+        { it.note_sent(bytes) } noexcept -> std::same_as<void>;
+        { it.forget() } noexcept -> std::same_as<void>;
+    };
+
+template <class Handler>
+concept compresses = requires(Handler& handler) { handler.compression; };
+
+/// How an endpoint with this handler reads: RSV1 where it was agreed on, whole messages always.
+template <class Handler>
+[[nodiscard]] read_limits reading_of(read_limits limits, [[maybe_unused]] Handler& handler) noexcept {
+    limits.deliver = delivery::messages;
+    if constexpr (compresses<Handler>) {
+        static_assert(message_compression<decltype(handler.compression)>,
+                      "a handler's member `compression` is a permessage_deflate (adapt/zlib.hpp)");
+        handler.compression.limit(limits.max_message_size);
+        if (handler.compression.is_agreed()) limits.allowed_rsv |= rsv1_bit;
+    }
+    return limits;
+}
+
+/// Of a compressed message: `payload` becomes what it is inflated to, which lies in `to`. Others stay as they are.
+template <class Handler>
+[[nodiscard]] errc inflate([[maybe_unused]] Handler& handler, [[maybe_unused]] const event& found,
+                           [[maybe_unused]] byte_buffer& to, [[maybe_unused]] const_bytes& payload) noexcept {
+    if constexpr (compresses<Handler>) {
+        if ((found.rsv() & rsv1_bit) != 0 && handler.compression.is_agreed()) {
+            const errc error = handler.compression.inflate(found.payload(), found.is_text(), to);
+            to.shrink();
+            payload = to.bytes();
+            return error;
+        }
+    }
+    return errc::none;
+}
+
+/// The writer's door to it. Refers to the handler, which outlives the writer.
+template <class Handler>
+struct handler_encoder {
+    static constexpr bool encodes = true;
+    Handler* handler = nullptr;
+
+    [[nodiscard]] bool wants(std::size_t size) const noexcept { return handler->compression.wants(size); }
+    [[nodiscard]] bool deflate(const_bytes message, byte_buffer& to) noexcept {
+        return handler->compression.deflate(message, to);
+    }
+    [[nodiscard]] std::size_t shared_form() const noexcept { return handler->compression.shared_form(); }
+    [[nodiscard]] bool deflate_alone(const_bytes message, byte_buffer& to) noexcept {
+        return handler->compression.deflate_alone(message, to);
+    }
+    void note_sent(const_bytes message) noexcept { handler->compression.note_sent(message); }
+    void forget() noexcept { handler->compression.forget(); }
+};
+template <class Handler>
+struct encoder_for {
+    using type = never_encoded;
+    [[nodiscard]] static type of(Handler&) noexcept { return {}; }
+};
+template <compresses Handler>
+struct encoder_for<Handler> {
+    using type = handler_encoder<Handler>;
+    [[nodiscard]] static type of(Handler& handler) noexcept { return {&handler}; }
+};
+
+/// No element of Sec-WebSocket-Extensions.
+struct no_extension {
+    [[nodiscard]] static constexpr std::string_view view() noexcept { return {}; }
+};
+
+/// What a client with this handler offers.
+template <class Handler>
+[[nodiscard]] auto extension_offer([[maybe_unused]] const Handler& handler) noexcept {
+    if constexpr (compresses<Handler>) {
+        return handler.compression.offer();
+    } else {
+        return no_extension();
+    }
+}
+/// What a server with this handler answers.
+template <class Handler>
+[[nodiscard]] auto extension_answer([[maybe_unused]] Handler& handler,
+                                    [[maybe_unused]] const extension_list& offers) noexcept {
+    if constexpr (compresses<Handler>) {
+        return handler.compression.answer(offers);
+    } else {
+        return no_extension();
+    }
+}
+/// A client's judgement of what it was answered.
+template <class Handler>
+[[nodiscard]] errc judge_extensions([[maybe_unused]] Handler& handler,
+                                    [[maybe_unused]] const extension_list& answers) noexcept {
+    if constexpr (compresses<Handler>) return handler.compression.judge(answers);
+    return errc::none;
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
