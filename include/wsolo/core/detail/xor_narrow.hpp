@@ -36,8 +36,11 @@ using chunk16 = two_words;
 
 /// The key, turned so that its first byte meets the payload byte at `offset`.
 inline std::uint32_t advance(std::uint32_t word, std::uint64_t offset) noexcept {
-    const int bits = static_cast<int>(offset & 3) * 8;
-    return std::endian::native == std::endian::little ? std::rotr(word, bits) : std::rotl(word, bits);
+    const unsigned bits = static_cast<unsigned>(offset & 3) * 8;
+    const unsigned others =
+        (32 - bits) & 31; // by shifts: libc++ and the standard disagree on std::rotr's type
+    return std::endian::native == std::endian::little ? word >> bits | word << others
+                                                      : word << bits | word >> others;
 }
 
 inline std::uint32_t key_word(masking_key key, std::uint64_t offset) noexcept {
