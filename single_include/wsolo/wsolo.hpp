@@ -16057,7 +16057,7 @@ template <class Handler>
         if ((found.rsv() & rsv1_bit) != 0 && handler.compression.is_agreed()) {
             const errc error = handler.compression.inflate(found.payload(), found.is_text(), to);
             to.shrink();
-            payload = to.bytes();
+            payload = to.view();
             return error;
         }
     }
