@@ -4,6 +4,7 @@ import socket
 import ssl
 import struct
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -47,6 +48,7 @@ class Peer:
     def _begin_tls(self, context):
         """A memory BIO, so that this end says exactly when what leaves, and may end its direction alone."""
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.session, self.sending = threading.Lock(), threading.Lock()  # a case may send and read in two threads
         self.wire = context.wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
         while True:
             try:
@@ -59,10 +61,17 @@ class Peer:
                     raise Failed("the TLS handshake was not answered") from None
                 self.incoming.write(data)
 
-    def _flush(self):
-        data = self.outgoing.read()
-        if data:  # sending nothing fails, too, after the end of the output
-            self.socket.sendall(data)
+    def _flush(self, wait=True):
+        """Records leave in order, and so by one thread at a time. One that reads need not wait: the other one sends."""
+        if not self.sending.acquire(blocking=wait):
+            return
+        try:
+            with self.session:
+                data = self.outgoing.read()
+            if data:  # sending nothing fails, too, after the end of the output
+                self.socket.sendall(data)
+        finally:
+            self.sending.release()
 
     def send(self, *pieces):
         """All of it, at once."""
@@ -83,7 +92,8 @@ class Peer:
         if self.wire is None:
             return self.socket.sendall(data)
         for start in range(0, len(data), 1 << 16):
-            self.wire.write(data[start : start + (1 << 16)])
+            with self.session:
+                self.wire.write(data[start : start + (1 << 16)])
             self._flush()
 
     def pour(self, data, most, seconds):
@@ -124,13 +134,14 @@ class Peer:
     def _fill_from_tls(self):
         while True:
             try:
-                more = self.wire.read(1 << 18)
+                with self.session:
+                    more = self.wire.read(1 << 18)
                 self.pending += more
                 return bool(more)
             except ssl.SSLZeroReturnError:
                 return False
             except ssl.SSLWantReadError:
-                self._flush()
+                self._flush(wait=False)
             try:
                 data = self.socket.recv(1 << 18)
             except TimeoutError:
