@@ -13,6 +13,7 @@
 #include <wsolo/sync/sequence_barrier.hpp>
 #include <wsolo/write/single_writer.hpp>
 
+#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
