@@ -6,6 +6,7 @@
 #include "writer_throughput.hpp"
 #include "writers_wsolo.hpp"
 
+#include <condition_variable>
 #include <deque>
 #include <memory>
 
