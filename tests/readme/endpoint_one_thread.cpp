@@ -13,4 +13,4 @@ using transport = wsolo::adapt::posix_socket;
 
 @BLOCK@
 
-lone whole(transport{-1}, wake_loop{}, handler{});
+lone made(transport{-1}, wake_loop{}, handler{});

@@ -25,6 +25,14 @@ struct echoing {
     }
 };
 
+/// Takes no message until it wants one, although the loop handles.
+struct choosy {
+    bool* wants;
+    std::string* got;
+    [[nodiscard]] bool wants_message() const { return *wants; }
+    void on_message(auto&, const wsolo::message& received) const { *got += received.text(); }
+};
+
 } // namespace
 
 TEST_CASE("two sides that push to each other read on", "[endpoint][flow]") {
@@ -49,6 +57,28 @@ TEST_CASE("two sides that push to each other read on", "[endpoint][flow]") {
     CHECK(net.run_to_the_end());
     CHECK(one.how_it_ended().reason == errc::none);
     CHECK(other.how_it_ended().reason == errc::none);
+}
+
+TEMPLATE_TEST_CASE("a handler in the loop that wants no message is called with none", "[endpoint][flow]",
+                   server, client) {
+    wsolo::testing::pair net(link_options{.latency = 1ms});
+    bool wants = false;
+    std::string got;
+    std::uint64_t none = 0;
+    auto& ours = std::same_as<TestType, server> ? net.server : net.client;
+    auto& theirs = std::same_as<TestType, server> ? net.client : net.server;
+    using other = std::conditional_t<std::same_as<TestType, server>, client, server>;
+    paired<choosy, TestType> one(ours.transport(), ours.wake(), choosy{&wants, &got});
+    paired<counting, other> peer(theirs.transport(), theirs.wake(), counting{&none});
+    ours.drive(one);
+    theirs.drive(peer);
+    for (const char* text : {"1", "2", "3"}) REQUIRE(peer.send_text(text) == errc::none);
+    net.run_for(10ms);
+    CHECK(got.empty());
+    wants = true;
+    one.want_messages();
+    net.run_for(10ms);
+    CHECK(got == "123");
 }
 
 TEMPLATE_TEST_CASE("what a host receives although it should not is kept within the inbox's bound",

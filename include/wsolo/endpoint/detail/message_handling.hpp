@@ -7,7 +7,8 @@
 // - The short road: while none waits and the loop itself handles, a message goes to the handler as it is read, without the
 //   queue. To everybody it is as if the message had come in a read of its own: the order, the numbers, the counts and what
 //   an error does are those of the long road. A handler that can't keep a message is lent it where it lies.
-// - The short road needs a handler that is done with a message when it returns, and an inbox that would refuse none.
+// - The short road needs a handler that takes each message and is done with it when it returns, and an inbox that would
+//   refuse none.
 // - `is_over` is told once: no handler runs, or ever will, and no coroutine holds a message.
 
 #include "../../sync/inbox.hpp"
@@ -40,7 +41,8 @@ public:
     using run_type = typename inbox_type::direct_run;
 
     static constexpr bool holds_messages = requires { Handler::holds_message; };
-    static constexpr bool has_short_road = HandlesHere && !holds_messages;
+    static constexpr bool is_choosy = requires(Handler& handler) { handler.wants_message(); };
+    static constexpr bool has_short_road = HandlesHere && !holds_messages && !is_choosy;
 
     message_handling(Whole& whole, const inbox_limits& limits, std::uint32_t quantum)
         : quantum_(quantum), inbox_(inbox_hook{&whole}, limits) {}
