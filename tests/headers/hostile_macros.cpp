@@ -1,6 +1,7 @@
 // Would catch: a name of wsolo's that is a macro of Qt, windows.h, X11 or the system's. Compiled by check.hostile_macros.
 
 // Standard headers come first, as they do in such programs: their own names are not the question here.
+// clang-format off: the standard and the system come before the macros, wsolo after them
 #include <algorithm>
 #include <array>
 #include <atomic>

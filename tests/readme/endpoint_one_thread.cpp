@@ -13,4 +13,4 @@ using transport = wsolo::adapt::posix_socket;
 
 @BLOCK@
 
-lone made(transport{-1}, wake_loop{}, handler{});
+lone the_connection(transport{-1}, wake_loop{}, handler{});

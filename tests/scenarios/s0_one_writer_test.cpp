@@ -183,8 +183,7 @@ public:
 private:
     socket_pipe pipe_;
     std::atomic<int> accepted_{0};
-    wsolo::threaded_writer<support::ending_socket> out_{support::ending_socket(pipe_.descriptor()),
-                                                            {}};
+    wsolo::threaded_writer<support::ending_socket> out_{support::ending_socket(pipe_.descriptor()), {}};
 };
 
 /// Reads what the client sent and owes it PONGs.

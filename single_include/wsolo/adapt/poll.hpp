@@ -498,9 +498,8 @@ private:
 
     public:
         template <class Wrap>
-        peer(basic_loop& loop, int number, owned_descriptor owned, Handler&& handler,
-             group_type& everyone, const server_options& options, Wrap& wrap, const Work& work,
-             ending* report)
+        peer(basic_loop& loop, int number, owned_descriptor owned, Handler&& handler, group_type& everyone,
+             const server_options& options, Wrap& wrap, const Work& work, ending* report)
             : watched(number, loop.wakes_),
               loop_(loop),
               owned_(std::move(owned)),
@@ -575,7 +574,7 @@ private:
     class listener final : public watched {
     public:
         listener(basic_loop& loop, owned_descriptor listening, group_type& everyone, Make make,
-             const server_options& options, Wrap wrap, Work work)
+                 const server_options& options, Wrap wrap, Work work)
             : watched(listening.get(), loop.wakes_),
               loop_(loop),
               listening_(std::move(listening)),

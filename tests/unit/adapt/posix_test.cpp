@@ -90,7 +90,8 @@ TEST_CASE("a vanished peer is an error, not a signal", "[adapt][posix]") {
                             5s)); // broken counts as writable: the write says so
 }
 
-TEST_CASE("an end of the output leaves the input, an abort ends both, a drained writer neither", "[adapt][posix]") {
+TEST_CASE("an end of the output leaves the input, an abort ends both, a drained writer neither",
+          "[adapt][posix]") {
     char byte = 0;
     socket_pair drained;
     posix_socket(drained.ends[0]).finish(wsolo::end_of_write::drained);
