@@ -13870,11 +13870,8 @@ public:
         const std::size_t payload = bytes.size() - header_size_announced(bytes[1]);
         if (const errc error = drive_.box.judge_length(payload); error != errc::none) return error;
         const bool is_encodable = encodes(payload) && (bytes[0] & std::byte{0x70}) == std::byte{}; // not yet
-        if (bytes.size() <= copied_limit && !is_encodable) return push_copy(bytes, on_done);
-        const detail::offer what = data_offer(bytes.size(), on_done);
-        if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
-        detail::entry* owned = as_plain(detail::entry::make_shared(frame, on_done), is_encodable);
-        return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
+        if (bytes.size() > copied_limit || is_encodable) return push_reference(frame, is_encodable, on_done);
+        return push_copy(bytes, on_done);
     }
 
     /// Queues an encoded frame with the memory that it lies in, where that pays (above 2 KiB, and with little memory to
@@ -14145,6 +14142,13 @@ private:
             return push_data_locked(size, on_done, encode, make);
         drive_.rouse(owed);
         return errc::none;
+    }
+    /// Not inlined: a broadcast of small messages copies them.
+    [[gnu::noinline]] errc push_reference(const shared_frame& frame, bool is_encodable, on_outcome on_done) {
+        const detail::offer what = data_offer(frame.bytes().size(), on_done);
+        if (const errc full = drive_.box.admits(what); full != errc::none) return refuse_data(full);
+        detail::entry* owned = as_plain(detail::entry::make_shared(frame, on_done), is_encodable);
+        return owned == nullptr ? errc::out_of_memory : queue_owned(what, owned);
     }
     /// A copy of a whole frame.
     errc push_copy(const_bytes frame, on_outcome on_done) {
