@@ -30,7 +30,7 @@ struct member {
         if (room.empty() || room.size() > 100) reply.respond({.status = 400, .body = "a room's name?\n"});
     }
     void on_upgraded(auto& ws) { number = there->enter(room, after, visitor::of(ws.handle())); }
-    wsolo::errc on_message(auto& ws, wsolo::message&& got) {
+    wsolo::errc on_message(auto& ws, const wsolo::message& got) {
         if (!got.is_text()) return ws.close(wsolo::close_code::unsupported_data, "rooms have text");
         there->say(room, got.text(), visitor::of(ws.handle()));
         return wsolo::errc::none;

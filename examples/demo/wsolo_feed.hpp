@@ -50,7 +50,7 @@ private:
                            : slow_state{};
             };
         }
-        void on_message(auto&, wsolo::message&&) {} // peers only listen
+        void on_message(auto&, const wsolo::message&) {} // peers only listen
         void on_finished(auto&, const wsolo::ending& how) { home->dropped_ += how.written.frames_dropped; }
     };
 

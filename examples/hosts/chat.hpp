@@ -94,7 +94,7 @@ struct chat {
     void on_request(const wsolo::upgrade_request& asked, wsolo::http_reply& reply) {
         if (asked.target() != "/ws") reply.respond({.status = 200, .body = "This is a host of wsolo: /ws\n"});
     }
-    wsolo::errc on_message(auto& ws, wsolo::message&& got) {
+    wsolo::errc on_message(auto& ws, const wsolo::message& got) {
         std::uint32_t count = 0;
         std::uint32_t size = 0;
         if (got.is_text() && got.text() == "bye") return ws.close(wsolo::close_code::going_away, "bye");
