@@ -18,6 +18,8 @@ endforeach()
 wsolo_add_check(check.single_header Python3::Interpreter "${wsolo_tools}/amalgamate.py" --check)
 wsolo_add_check(check.readme Python3::Interpreter "${wsolo_tools}/check_readme.py"
     --work "${CMAKE_CURRENT_BINARY_DIR}/readme" -- ${wsolo_compile})
+# A compile for each block: minutes where others build beside it.
+set_tests_properties("${WSOLO_TEST_PREFIX}check.readme" PROPERTIES TIMEOUT 900)
 wsolo_add_check(check.teeth Python3::Interpreter "${wsolo_tools}/selftest.py")
 
 # What a program around wsolo's headers may bring along, or lack.
