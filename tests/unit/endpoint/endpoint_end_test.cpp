@@ -102,6 +102,7 @@ TEMPLATE_TEST_CASE("our Close: what the peer had sent is handled, and its Close 
     }
     SECTION("answered, and aborted while what the peer sent on is thrown away") {
         f.receive(f.close_frame("\x03\xe9"));
+        f.run_until_quiet();
         REQUIRE_FALSE(f.wants.finished);
         f.whole->abort();
         f.run_until_quiet();

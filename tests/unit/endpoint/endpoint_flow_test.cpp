@@ -140,6 +140,24 @@ TEMPLATE_TEST_CASE("what came in one read waits for room for its answers too", "
     CHECK(f.sent().size() == 40);
 }
 
+TEMPLATE_TEST_CASE("a pool handles no message while the answers before it have not left", "[endpoint][flow]",
+                   server, client) {
+    auto options = endpoint_fixture<TestType>::quiet();
+    options.max_unsent = 1000;
+    endpoint_fixture<TestType, counted_work> f(options);
+    f.log.on_message = [&](const wsolo::message& received) { return f.whole->send(received); };
+    std::string input;
+    for (int i = 0; i < 20; ++i) input += f.text(std::string(300, 'x'));
+    f.receive(input);
+    f.whole->work();
+    CHECK(f.log.messages.size() == 4);
+    for (int turns = 0; turns < 20 && f.log.messages.size() < 20; ++turns) {
+        f.run();
+        f.whole->work();
+    }
+    CHECK(f.log.messages.size() == 20);
+}
+
 TEMPLATE_TEST_CASE("answers that have left do not count", "[endpoint][flow]", server, client) {
     auto options = endpoint_fixture<TestType>::quiet();
     options.max_unsent = 100;
