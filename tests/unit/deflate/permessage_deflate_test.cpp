@@ -215,7 +215,7 @@ struct connected {
                two.opened()->handler().got == std::vector{"t" + text};
     }
 
-    wsolo::testing::pair net{{.latency = 1ms}};
+    wsolo::testing::pair net{wsolo::testing::link_options{.latency = 1ms}};
     wsolo::server_connection<wsolo::testing::pair_transport, wsolo::testing::pair_wake, Handler,
                              wsolo::in_the_loop, wsolo::testing::virtual_traits>
         one;
