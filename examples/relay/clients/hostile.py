@@ -86,8 +86,9 @@ class Round:
         if sees != wanted:
             self.failures.append(f"{name}: the peer sees {sees}, not {wanted}")
         line = self.server.wait_for(word, peer=port)
-        if line is None or line["cause"] != cause:
-            self.failures.append(f"{name}: reported as {line and line['cause']}, not {cause}")
+        causes = (cause,) if isinstance(cause, str) else cause
+        if line is None or line["cause"] not in causes:
+            self.failures.append(f"{name}: reported as {line and line['cause']}, not {' or '.join(causes)}")
         if line and reason and line["reason"] != reason:
             self.failures.append(f"{name}: the drain report says {line['reason']}, not {reason}")
         if line and word == "end" and int(line["accepted"]) != sum(
@@ -144,7 +145,8 @@ class Round:
         with self.connect() as client:
             client.send(begun)
             client.reset()
-            self.check("reset in a frame", port=client.port, cause="connection_lost")
+            # The workers write to it meanwhile: the read or a write meets the reset first.
+            self.check("reset in a frame", port=client.port, cause=("connection_lost", "write_failed"))
         with RawClient(self.server.port) as client:
             client.send(request(self.server.port)[:60])
             client.reset()
