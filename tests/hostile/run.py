@@ -58,9 +58,9 @@ CASES = [
     ("1 MiB of header", attacks.oversized_headers, 64, {"handshake_line_too_long", "handshake_too_many_headers"}),
     ("2^63-1 bytes announced", attacks.announced_lengths, SMALL, {"frame_too_big"}),
     ("1 MiB announced, 1000 bytes sent", attacks.announced_and_begun, SMALL, GONE),
-    ("reset behind each byte", attacks.resets, SMALL, GONE | {"none", "write_failed"}),
-    ("half-close behind each byte", attacks.half_closes, SMALL, GONE | {"none", "handshake_incomplete"}),
-    ("vanish behind each byte", attacks.vanishings, SMALL, GONE | {"none", "write_failed", "handshake_incomplete"}),
+    ("reset after each byte", attacks.resets, SMALL, GONE | {"none", "write_failed"}),
+    ("half-close after each byte", attacks.half_closes, SMALL, GONE | {"none", "handshake_incomplete"}),
+    ("vanish after each byte", attacks.vanishings, SMALL, GONE | {"none", "write_failed", "handshake_incomplete"}),
     ("storm of closes", attacks.close_storm, SMALL, GONE | {"none", "write_failed"}),
     ("10000 idle", attacks.idle, SMALL, GONE),
 ]
