@@ -270,7 +270,7 @@ def announced_and_begun(server, count=500):
 
 
 def cuts(server, end):
-    """The connection ends behind each byte of a handshake and some frames."""
+    """The connection ends after each byte of a handshake and some frames."""
     said = (
         request(server.port)
         + frame(1, b"be", fin=False)
