@@ -130,7 +130,7 @@ enum class error_kind : std::uint8_t {
     outcome,   ///< what was under way came to an end: an item was dropped, or a connection is over
 };
 
-/// What is known of an errc. `close_status` is the status code to send in a Close frame (RFC 6455 §7.4.1), 0
+/// All that the table says of an errc. `close_status` is the status code to send in a Close frame (RFC 6455 §7.4.1), 0
 /// where no Close frame can or need be sent. The strings are literals.
 struct error_info {
     /// Its name in the code, a sentence for a log, and the section of the RFC that it is about; views of static memory.
@@ -390,9 +390,9 @@ static_assert(error_table_is_in_order(), "give every errc its row, in the order 
 }
 /// Whether the peer passed a bound or a policy of this side; what it sent was legal.
 [[nodiscard]] constexpr bool is_limit(errc code) noexcept { return info(code).kind == error_kind::limit; }
-/// Whether a call was not granted. What it was to send is still the caller's: to keep, to change or to drop.
+/// Whether a call was not granted. The data that it was to send still belongs to the caller.
 [[nodiscard]] constexpr bool is_refusal(errc code) noexcept { return info(code).kind == error_kind::refusal; }
-/// Whether it tells how something ended that had been accepted or begun.
+/// Whether the code tells how an accepted item, a wait or a connection ended.
 [[nodiscard]] constexpr bool is_outcome(errc code) noexcept { return info(code).kind == error_kind::outcome; }
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -21,7 +21,7 @@ public:
     /// Refers to nothing; bytes() is empty.
     shared_frame() noexcept = default;
     shared_frame(const shared_frame& other) noexcept : block_(other.block_) {
-        // relaxed: who copies already holds a reference, so nothing needs to be ordered
+        // relaxed: the thread that copies already holds a reference, so nothing needs to be ordered
         if (block_ != nullptr) block_->count.fetch_add(1, std::memory_order_relaxed);
     }
     shared_frame(shared_frame&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
@@ -45,16 +45,17 @@ public:
     /// Whether it is a whole text or binary message, and not a control frame or a part of a message.
     [[nodiscard]] bool is_message() const noexcept { return block_ != nullptr && block_->is_message; }
 
-    /// The same message in another form (compressed, say, by itself), made by the first caller that asks for it and kept with
-    /// the frame: `make()` returns it, or an empty reference where there is none, for all. Two threads at once may both
-    /// make it; one is kept. Precondition: refers to a frame; form < forms.
+    /// The same message in another form (compressed on its own, for instance). The first caller that asks for it makes it by
+    /// `make()`, and it is kept with the frame. An empty reference from `make()` means that there is no such form, and is
+    /// kept as well. Two threads at once may both make it; one result is kept. Precondition: refers to a frame; form < forms.
     template <class Make>
     [[nodiscard]] shared_frame other_form(std::size_t form, Make make) const noexcept {
         std::atomic<block*>& place = block_->others[form];
         block* known = place.load(std::memory_order_acquire);
         if (known == nullptr) {
             shared_frame made = make();
-            block* const mine = made.block_ == nullptr ? block_ : made.block_; // itself: there is none
+            block* const mine =
+                made.block_ == nullptr ? block_ : made.block_; // itself: there is no such form
             if (place.compare_exchange_strong(known, mine, std::memory_order_acq_rel)) {
                 known = mine;
                 made.block_ = nullptr; // the frame's now
@@ -64,7 +65,7 @@ public:
         known->count.fetch_add(1, std::memory_order_relaxed);
         return shared_frame(known);
     }
-    /// How many there may be.
+    /// How many other forms a frame can have.
     static constexpr std::size_t forms = 2;
 
     /// Whether both refer to the same frame.
@@ -74,7 +75,7 @@ public:
 
 private:
     struct block {
-        std::atomic<std::uint32_t> count; ///< as many references need 32 GiB
+        std::atomic<std::uint32_t> count; ///< cannot wrap: 2^32 references take 32 GiB
         bool is_message;
         std::size_t size;
         std::atomic<block*> others[forms] = {};
@@ -107,7 +108,7 @@ namespace detail {
 }
 } // namespace detail
 
-/// Encodes once for all. Errors as encode_frame's, and out_of_memory. O(n), one allocation.
+/// Encodes a server's frame that any number of connections can send. Errors as encode_frame's, and out_of_memory. O(n), one allocation.
 [[nodiscard]] inline result<shared_frame> make_shared_frame(frame_spec spec, const_bytes payload) noexcept {
     if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
     const std::size_t size = encoded_size<role::server>(payload.size());

@@ -39,7 +39,7 @@ public:
 
     /// There is work now.
     [[nodiscard]] constexpr bool claim() noexcept { return move(turn_state::free, turn_state::scheduled); }
-    /// What it was parked for came, or something more urgent did.
+    /// The event that it was parked for came, or something more urgent.
     [[nodiscard]] constexpr bool recall() noexcept { return move(turn_state::parked, turn_state::scheduled); }
 
     /// The run that the hook owes.
@@ -49,12 +49,12 @@ public:
 
     /// The owner of the gate lets go.
     [[nodiscard]] constexpr bool open() noexcept { return move(turn_state::gated, turn_state::free); }
-    /// Something came that does not wait for the gate.
+    /// There is work that does not wait for the gate.
     [[nodiscard]] constexpr bool revoke() noexcept { return move(turn_state::gated, turn_state::scheduled); }
     /// The gate stood for too long: the caller runs, to end the object.
     [[nodiscard]] constexpr bool expire() noexcept { return move(turn_state::gated, turn_state::running); }
 
-    /// The object is being destroyed: the caller runs, unless another thread does or it is over.
+    /// The object is being destroyed: the caller runs, unless another thread runs or the work is finished.
     [[nodiscard]] constexpr bool seize() noexcept {
         if (is(turn_state::running) || is(turn_state::finished)) return false;
         state_ = turn_state::running;

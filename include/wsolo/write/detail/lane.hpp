@@ -62,7 +62,7 @@ struct lane {
         for (const entry* at = entries.first(); at != nullptr; at = at->next) ++count;
         return count > planned && !(is_begun && count == 1 && entries.first()->frames == 1);
     }
-    /// Takes the newest frame out of its entry, which is returned, unlinked, when that was its last frame.
+    /// Takes the newest frame out of its entry. Returns the entry, unlinked, if that was its last frame.
     [[nodiscard]] entry* take_back() noexcept {
         entry& newest = *entries.last();
         newest.size -= last_size;
