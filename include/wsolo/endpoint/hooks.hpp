@@ -4,7 +4,7 @@
 //
 // Laws of this file:
 // - A hook that is there is called as documented, or does not compile: a mistyped one is never skipped in silence.
-// - A name that people try and that is none of these does not compile either.
+// - A likely wrong name for a hook does not compile either.
 // - An exception of a hook is an error like another: it ends its own connection and unwinds no loop.
 
 #include "../core/error.hpp"
@@ -76,7 +76,7 @@ WSOLO_DETECT_MEMBER(on_refuse)
 
 template <class Handler, class Endpoint>
 concept has_on_message = requires(Handler& h, Endpoint& e, message&& m) { h.on_message(e, std::move(m)); };
-/// A handler that can't keep a message. (One that takes both kinds is lent what it can be.)
+/// A handler that can't keep a message. (A handler that takes both kinds is lent every message that can be lent.)
 template <class Handler, class Endpoint>
 concept takes_lent = requires(Handler& h, Endpoint& e, const message& m) {
     h.on_message(e, m);

@@ -54,8 +54,7 @@ public:
         block* known = place.load(std::memory_order_acquire);
         if (known == nullptr) {
             shared_frame made = make();
-            block* const mine =
-                made.block_ == nullptr ? block_ : made.block_; // itself: there is no such form
+            block* const mine = made.block_ == nullptr ? block_ : made.block_; // itself: no such form
             if (place.compare_exchange_strong(known, mine, std::memory_order_acq_rel)) {
                 known = mine;
                 made.block_ = nullptr; // the frame's now
