@@ -5,7 +5,7 @@
 //     wsolo::connection_group everyone;
 //     const wsolo::errc joined = connection.join(everyone);        // in the connection's own loop; it leaves at its end
 //     everyone.send_text("tick");                                  // any thread; one frame for all
-//     everyone.close_all(wsolo::close_code::service_restart, "deploy", 30s, 20s);
+//     everyone.close_all(wsolo::close_code::service_restart, "deploy", 30s, 15s);
 //     const wsolo::errc how = everyone.wait(deadline);             // until the last one has left; then report()
 //
 // Laws of this file:

@@ -123,7 +123,7 @@ public:
     /// Ends every wait that is not satisfied, those that begin later too, with `error`. The first close counts. Numbers
     /// may still be issued and completed. Fires waiters: callbacks run in this call.
     void close(errc error) noexcept {
-        WSOLO_ASSERT(error != errc::none, "close() needs the error that waiters are to be told");
+        WSOLO_ASSERT(error != errc::none, "close() needs an error other than none");
         waiter* const first = lock_.lock();
         if ((word_.load(std::memory_order_relaxed) & closed) == 0) {
             error_ = error;
