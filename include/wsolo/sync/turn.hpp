@@ -4,14 +4,14 @@
 // that object's lock. A writer and an inbox each own one.
 //
 //     state      whose turn it is                          leaves by
-//     free       no one's: there is nothing to do          claim: scheduled · seize: running
+//     free       no thread's: there is nothing to do       claim: scheduled · seize: running
 //     gated      an owner's, who opens it later            open: free · revoke: scheduled · expire: running ·
 //                                                          seize: running
 //     scheduled  the schedule hook's, which owes a run     begin: running · seize: running
 //     running    the one thread's that runs                release: free · hand_over: scheduled · park: parked ·
 //                                                          finish: finished
 //     parked     an event's: writability, a wish for more  resume: running · recall: scheduled · seize: running
-//     finished   no one's, ever again                      -
+//     finished   no thread's, ever again                   -
 //
 // Laws of this file:
 // - Only the holder of `running` touches what the turn protects; release(), hand_over(), park() and finish() are its own.

@@ -46,7 +46,7 @@ TEMPLATE_TEST_CASE("a Close waits for the answers to what came before it", "[end
     }
 }
 
-TEMPLATE_TEST_CASE("a broken rule is answered behind what came before it", "[endpoint]", server, client) {
+TEMPLATE_TEST_CASE("a broken rule is answered after what came before it", "[endpoint]", server, client) {
     endpoint_fixture<TestType> f;
     echo(f);
     f.receive(f.text("fine") + "\x83\x80");
@@ -235,7 +235,7 @@ TEMPLATE_TEST_CASE("a Close that stands after a pause answers ours in time", "[e
     CHECK(f.log.endings.at(0).peer_closed);
 }
 
-TEMPLATE_TEST_CASE("input behind a pause does not keep a connection whose transport failed meanwhile",
+TEMPLATE_TEST_CASE("input after a pause does not keep a connection whose transport failed meanwhile",
                    "[endpoint]", server, client) {
     wsolo::endpoint_options options = endpoint_fixture<TestType>::quiet();
     options.handling.max_messages = 2;

@@ -27,7 +27,7 @@ wsolo::endpoint_wants receive_without_memory(Fixture& f, std::string bytes) {
 
 #if WSOLO_TEST_COUNTS_HEAP
 
-TEMPLATE_TEST_CASE("without memory for a message none behind it is handled", "[endpoint][memory]", server,
+TEMPLATE_TEST_CASE("without memory for a message none after it is handled", "[endpoint][memory]", server,
                    client) {
     endpoint_fixture<TestType, counted_work> f;
     f.receive(f.text("before"));

@@ -44,7 +44,8 @@ TEMPLATE_TEST_CASE("the end is told when the handler has returned", "[endpoint][
     CHECK(f.log.endings[0].handled.messages_dropped == 1);
 }
 
-TEMPLATE_TEST_CASE("one message at a time, whoever calls work()", "[endpoint][pool]", server, client) {
+TEMPLATE_TEST_CASE("one message at a time, whichever thread calls work()", "[endpoint][pool]", server,
+                   client) {
     pooled<TestType> f;
     int inside = 0;
     f.log.on_message = [&](const wsolo::message&) {
@@ -187,7 +188,7 @@ TEMPLATE_TEST_CASE("a loop that writes a reply and the end before it is counted 
     CHECK(f.log.endings[0].reason == errc::none);
 }
 
-TEMPLATE_TEST_CASE("destroying it asks nobody for anything", "[endpoint][pool]", server, client) {
+TEMPLATE_TEST_CASE("destroying it calls no hook", "[endpoint][pool]", server, client) {
     pooled<TestType> f;
     f.receive(f.text("1"));
     CHECK(f.whole->send_text("unsent") == errc::none);

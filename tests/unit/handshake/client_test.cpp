@@ -47,7 +47,7 @@ errc verdict(const head& response) { return answered(response.text()).error; }
 
 } // namespace
 
-TEST_CASE("the answer of RFC 6455 §1.2 is taken, and frames behind it are left", "[handshake][client]") {
+TEST_CASE("the answer of RFC 6455 §1.2 is taken, and frames after it are left", "[handshake][client]") {
     const std::string text = rfc_response().text();
     const std::string frame = "\x81\x05Hello"; // RFC 6455 §5.7
     CHECK(answered(text + frame) == outcome{handshake_status::complete, errc::none, text.size()});

@@ -161,7 +161,7 @@ constexpr int stopped = static_cast<int>(errc::cancelled);
 
 } // namespace
 
-TEST_CASE("whoever waited for the drain may destroy the rundown", "[rundown]") {
+TEST_CASE("a thread that waited for the drain may destroy the rundown", "[rundown]") {
     CHECK(holds(destroy_behind_the_wait, {}));
 }
 TEST_CASE("an entry is granted and waited for, or refused", "[rundown]") {
@@ -177,10 +177,10 @@ TEST_CASE("a wait for the drain that times out leaves nothing behind", "[rundown
 TEST_CASE("a wait for the drain that is cancelled leaves nothing behind", "[rundown]") {
     CHECK(holds(wait_until_a_stop, {none, stopped}));
 }
-TEST_CASE("a waiter that gives up takes nobody else's wake-up with it", "[rundown]") {
+TEST_CASE("a waiter that gives up takes no other waiter's wake-up with it", "[rundown]") {
     CHECK(holds(one_waiter_gives_up, {none, late}));
 }
-TEST_CASE("a callback runs once, in whoever drained the rundown", "[rundown]") {
+TEST_CASE("a callback runs once, in the thread that drained the rundown", "[rundown]") {
     CHECK(holds(call_back, {}));
 }
 TEST_CASE("a callback that goes first is not called, or has returned", "[rundown]") {

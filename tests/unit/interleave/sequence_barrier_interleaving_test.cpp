@@ -237,19 +237,19 @@ TEST_CASE("close ends every wait: satisfied beats closed, closed beats hanging",
 TEST_CASE("a stop request ends a wait for a mark", "[barrier]") {
     CHECK(holds(stop_while_waiting, {none, stopped}));
 }
-TEST_CASE("an abandoned number holds nobody: the first", "[barrier]") {
+TEST_CASE("an abandoned number holds up no wait: the first", "[barrier]") {
     CHECK(holds(abandon_one_of_three<1>, {}));
 }
-TEST_CASE("an abandoned number holds nobody: one between", "[barrier]") {
+TEST_CASE("an abandoned number holds up no wait: one between", "[barrier]") {
     CHECK(holds(abandon_one_of_three<2>, {}));
 }
-TEST_CASE("an abandoned number holds nobody: the last", "[barrier]") {
+TEST_CASE("an abandoned number holds up no wait: the last", "[barrier]") {
     CHECK(holds(abandon_one_of_three<3>, {}));
 }
 TEST_CASE("numbers are issued and abandoned while others are handled", "[barrier]") {
     CHECK(holds(issue_and_abandon, {}, 1));
 }
-TEST_CASE("a callback for a mark runs once, and not behind its destructor", "[barrier]") {
+TEST_CASE("a callback for a mark runs once, and not after its destructor", "[barrier]") {
     CHECK(holds(call_back, {0, 2, 3}));
 }
 TEST_CASE("a callback that is withdrawn while a chain of others makes it due has run or does not",

@@ -50,7 +50,7 @@ TEST_CASE("four producers, one handling thread, each producer's order kept", "[s
     CHECK(in.exception() == nullptr);
 }
 
-TEST_CASE("who paused is resumed", "[sync][threaded_inbox]") {
+TEST_CASE("a reader that paused is resumed", "[sync][threaded_inbox]") {
     struct reader {
         std::atomic<int>* resumed;
         void on_resume() const { ++*resumed; }

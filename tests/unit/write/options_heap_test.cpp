@@ -485,7 +485,7 @@ TEST_CASE("a fall to the low mark is told though the rest of the write blocks", 
     CHECK(f.told.low == 1);
 }
 
-TEST_CASE("what waits behind the next write can still be replaced", "[write][options]") {
+TEST_CASE("what waits after the next write can still be replaced", "[write][options]") {
     writer_fixture<server> f;
     f.wire.then({io_status::would_block, 0, 0}).then({io_status::would_block, 10, 0});
     const auto keyed = [&](std::uint64_t key) {
