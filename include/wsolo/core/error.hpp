@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// One enumerator per violated rule, and one table that says the rest: the sentence, the section, who is to
+// One enumerator per violated rule, and one table that says the rest: the sentence, the section, the side to
 // blame, what kind of end it is, and the close code that the rule's violation is answered with.
 //
 // Laws of this file:
@@ -118,7 +118,7 @@ enum class errc : std::uint8_t {
     would_deadlock,
 };
 
-/// Who broke the rule: our own caller, the peer, or the transport between them.
+/// The side that broke the rule: our own caller, the peer, or the transport between them.
 enum class blame : std::uint8_t { nobody, local, remote, transport };
 
 /// What kind of end an errc is; each has one.
@@ -381,7 +381,7 @@ static_assert(error_table_is_in_order(), "give every errc its row, in the order 
 [[nodiscard]] constexpr std::string_view to_string(errc code) noexcept { return info(code).text; }
 /// The section of the RFC that states the rule, or empty.
 [[nodiscard]] constexpr std::string_view section_of(errc code) noexcept { return info(code).section; }
-/// Who broke the rule.
+/// The side that broke the rule.
 [[nodiscard]] constexpr blame blame_of(errc code) noexcept { return info(code).who; }
 
 /// Whether the peer broke a rule of the protocol, in a frame or in the handshake.

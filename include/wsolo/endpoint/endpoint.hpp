@@ -58,7 +58,7 @@ struct in_the_loop {};
 /// idle-to-busy transition, from any thread, by several at once. As with Schedule, a result of false refuses.
 ///
 /// The destructor drops what is left: call it when `finished`, or to cut the connection off. It calls no hook and no
-/// on_finished, tells those who wait in the barrier or the writer, and waits for work() and for what handles have in
+/// on_finished, ends the waits for the barrier and the writer, and waits for work() and for what handles have in
 /// progress. No other thread may be in a direct call then, and it must not run inside a callback.
 template <any_transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
           class Work = in_the_loop, class Traits = std_blocking_traits>

@@ -193,7 +193,7 @@ result<mutable_bytes> encode_in_place(mutable_bytes storage, std::size_t payload
 
 /// Makes a frame of the payload that `storage` holds from `payload_offset` to its end, and takes the memory over: nothing
 /// is copied. headroom<Role> bytes before the payload always suffice. Errors as encode_in_place's; `storage` is then
-/// unchanged. Memory that `storage` had in reserve goes back.
+/// unchanged. Memory that `storage` had in reserve is freed.
 template <role Role, class... Keys>
     requires keys_for<Role, Keys...>
 result<owned_frame> make_frame_in_place(byte_buffer&& storage, std::size_t payload_offset, frame_spec spec,

@@ -132,7 +132,7 @@ public:
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* const first = lock_.lock();
         std::uint64_t seen = word_.load(std::memory_order_acquire);
-        // Without the last waiter the bit goes too, in one step with "not drained yet".
+        // The last waiter's removal clears the bit, in one step with "not drained yet".
         bool stays = is_drained(seen);
         while (!stays && gone.next == &gone &&
                !word_.compare_exchange_weak(seen, seen & ~waited_for, std::memory_order_acq_rel)) {

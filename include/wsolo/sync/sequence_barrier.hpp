@@ -261,7 +261,7 @@ private:
         return value_of(word) >= mark ? errc::none : error_;
     }
 
-    /// Unlinks; the bit goes with the last waiter. Under the lock.
+    /// Unlinks `gone`, and clears the bit with the last waiter. Under the lock.
     [[nodiscard]] waiter* without(waiter* first, waiter& gone) noexcept {
         waiter* const rest = detail::unlink(first, gone);
         if (rest == nullptr) word_.fetch_and(~waited_for, std::memory_order_relaxed);

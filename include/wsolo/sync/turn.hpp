@@ -5,7 +5,7 @@
 //
 //     state      whose turn it is                          leaves by
 //     free       no thread's: there is nothing to do       claim: scheduled · seize: running
-//     gated      an owner's, who opens it later            open: free · revoke: scheduled · expire: running ·
+//     gated      the gate's owner's, which opens it later  open: free · revoke: scheduled · expire: running ·
 //                                                          seize: running
 //     scheduled  the schedule hook's, which owes a run     begin: running · seize: running
 //     running    the one thread's that runs                release: free · hand_over: scheduled · park: parked ·

@@ -73,7 +73,8 @@ public:
 
 private:
     typename basic_rundown<Traits>::guard inside_;
-    [[no_unique_address]] typename detail::guard_list<Traits>::place place_; ///< goes before it leaves
+    [[no_unique_address]]
+    typename detail::guard_list<Traits>::place place_; ///< destroyed before the guard leaves
     T* target_ = nullptr;
 };
 

@@ -3,7 +3,7 @@
 // Holds a writer's schedule hook back for a scope, so that what one thread sends in the scope leaves in one system call.
 //
 // Laws of this file:
-// - Sends of all threads are accepted meanwhile. If the writer was idle they wait, and leave when the last cork goes.
+// - Sends of all threads are accepted meanwhile. If the writer was idle they wait, and leave when the last cork is destroyed.
 // - A cork holds back only the hook: a thread that pumps, and a write that waits for the transport, go on.
 // - A flush, a close, an abort, a gate that opens, and a sender that waits for room call the hook all the same.
 

@@ -66,7 +66,7 @@ private:
     typename Traits::template atomic<int> references_{2};
 };
 
-/// Drops its reference when it goes.
+/// Its destructor drops the reference.
 template <class Outcome>
 class outcome_reference {
 public:
@@ -116,7 +116,7 @@ public:
     template <class Driver>
     [[nodiscard]] errc leave(Driver& drive) noexcept {
         if (writer_access::withdraw(drive, *this)) return errc::timed_out;
-        parker_->park(); // it is being woken: the waker's touch must be over before the node goes
+        parker_->park(); // it is being woken: the waker's last touch comes before the node is destroyed
         return drive.box.state_of(*this) == room_state::granted ? errc::none : errc::closed;
     }
 

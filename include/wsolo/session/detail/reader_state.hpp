@@ -160,7 +160,7 @@ private:
         const result<close_body> parsed = parse_close_body(unmasked_bytes(body));
         if (!parsed) return fail(parsed.error(), found);
         phase = read_phase::peer_closed;
-        // A message cut off by the Close goes with it. A Close that was kept after it is moved away from it first.
+        // A message that the Close cut off is dropped. If the Close was kept after it, the Close is moved first.
         if (!delivered_) {
             kept_.release();
         } else if (tail_at_ != 0) {

@@ -6,7 +6,7 @@
 // Laws of this file:
 // - A slot that front() showed is the drainer's until drop_front(): put() never touches it, and blocks stay
 //   where they are.
-// - Nothing here allocates or frees: blocks come from and go to the caller, who holds no lock then.
+// - Nothing here allocates or frees: blocks come from and go to the caller, which holds no lock then.
 // - An empty queue owns no block after release_idle().
 
 #include "../../core/config.hpp"

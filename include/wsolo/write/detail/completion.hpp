@@ -73,7 +73,7 @@ public:
         return made;
     }
 
-    /// The writer goes first: `rest` is freed once nothing reads it any more.
+    /// The writer is destroyed first: `rest` is freed once nothing reads it any more.
     void abandon(queue* rest) noexcept {
         rest_ = rest;
         drop();

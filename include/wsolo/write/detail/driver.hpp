@@ -345,7 +345,7 @@ private:
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Observer observer_;
     [[no_unique_address]] Encoder encoder_;
-    basic_session_anchor<Writer, Traits> anchor_; ///< the last, so that nothing goes while threads are inside
+    basic_session_anchor<Writer, Traits> anchor_; ///< the last: its destructor waits for threads inside
 };
 
 } // namespace detail

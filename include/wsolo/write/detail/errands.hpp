@@ -26,7 +26,7 @@ public:
     [[nodiscard]] bool has_place() const noexcept { return count_ < max_outcomes; }
     /// Outcomes to tell.
     [[nodiscard]] std::uint32_t outcomes() const noexcept { return count_; }
-    /// Whether user code, or a thread that waits, is to hear of something.
+    /// Whether a callback is to be called, or a waiting sender to be woken.
     [[nodiscard]] bool must_tell() const noexcept {
         return count_ != 0 || !due.empty() || !displaced_.empty();
     }

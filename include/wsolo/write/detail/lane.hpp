@@ -4,7 +4,7 @@
 //
 // Laws of this file:
 // - Entries leave from the front, as bytes are taken; only the newest frame can be taken back.
-// - A lane fills one block at a time. An older block holds no room, and goes when its last entry left.
+// - A lane fills one block at a time. An older block takes no more frames, and is freed when its last entry left.
 // - The outbox's lock is held around every call.
 
 #include "batch.hpp"

@@ -21,7 +21,7 @@ struct written {
     bool is_blocked = false; ///< nothing wrong, but the transport must become writable first
     bool was_last = false;   ///< it began after the drain's bound, and was late again: no other write follows
     bool is_abandoned =
-        false; ///< the writer goes before the write ends: how much of it leaves will never be known
+        false; ///< the writer is destroyed before the write ends: how much of it leaves is never known
     int transport_error = 0;
 };
 

@@ -33,7 +33,7 @@ struct [[nodiscard]] push_result {
 
 /// What the running thread is to do.
 enum class next_step : std::uint8_t {
-    tell,        ///< user code is to hear of something first; then ask again
+    tell,        ///< run the errands and tell the observer first; then ask again
     encode,      ///< `plain`, then settle_encoded(); then ask again
     write,       ///< the batch
     released,    ///< nothing is left: the turn is free, and the writer not to be touched
@@ -510,7 +510,8 @@ private:
         if (what.to != lane_id::data || what.is_close() || what.is_mark) return {};
         return {books_.admit({}, charge, queue::is_deferred(what, books_))};
     }
-    /// A Close for which a message of which nothing was sent holds nothing back: what waits for that goes before it.
+    /// Whether this Close ends an open message of which nothing was sent: the data that waits for that message is queued
+    /// before the Close.
     [[nodiscard]] bool ends_message(const offer& what) const noexcept {
         return what.is_close() && books_.in_message() && !books_.message_begun();
     }
@@ -520,12 +521,12 @@ private:
         return what.size > books_.inline_limit() || (what.is_plain_data() && !books_.keeps_order());
     }
 
-    /// A sender that waited waits no more.
+    /// A sender has stopped waiting: the others may have its room.
     void pass_on(errands& after, queue*& idle) noexcept {
         serve_waiters(after);
         drop_unused(idle);
     }
-    /// Room for those who wait, as far as there is any; after a Close there is none.
+    /// Grants room to the senders that wait, as far as there is any; after a Close there is none.
     void serve_waiters(errands& after) noexcept {
         if (sealed_)
             queue_->end_waits(after.due);
