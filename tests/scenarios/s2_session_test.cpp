@@ -26,7 +26,7 @@ constexpr int callers = 4, calls_each = 5, notifications_each = 7;
 constexpr int all_notifications = callers * calls_each * notifications_each;
 
 /// The peer: for each request some notifications, the response with their number so far, and more
-/// notifications behind it.
+/// notifications after it.
 void play_peer(int connection) {
     std::string received;
     std::size_t answered = 0;

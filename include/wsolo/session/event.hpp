@@ -26,7 +26,7 @@ namespace detail {
 struct event_access;
 }
 
-/// A value of a few words; copies are views of the same bytes. Not thread-safe: the reader's thread alone uses it.
+/// A value of a few words; copies are views of the same bytes. Another thread may use it only until the reader goes on.
 class event {
 public:
     /// Which of the functions below has something to say.

@@ -242,7 +242,7 @@ TEMPLATE_TEST_CASE("input after a pause does not keep a connection whose transpo
     endpoint_fixture<TestType> f(options);
     echo(f);
     f.wire.then({io_status::failed, 1, 104});
-    f.receive(f.text("1") + f.text("2") + f.text("3") + f.text("4")); // the last two stand behind the pause
+    f.receive(f.text("1") + f.text("2") + f.text("3") + f.text("4")); // the last two stand after the pause
     f.run_until_quiet();
     REQUIRE_FALSE(f.wants.finished); // what the peer still says is read
     REQUIRE(f.live_for(5s).finished);

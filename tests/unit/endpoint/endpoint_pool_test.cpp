@@ -1,6 +1,6 @@
 // An endpoint whose loop and pool are other threads, and as quick as can be: they come within the hook that asks for
 // them. Would catch: a wake-up that comes before what it is for, an end told before the handler returned, a goodbye
-// behind an abort, a dropped message that counts as handled, and a count that another thread is still about to make.
+// after an abort, a dropped message that counts as handled, and a count that another thread is still about to make.
 
 #include <support/endpoint_fixture.hpp>
 

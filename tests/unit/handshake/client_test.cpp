@@ -1,5 +1,5 @@
 // Would catch: an answer to another key that passes, an agreement on what was never offered, a verdict that
-// depends on the split, a refusal whose status and fields cannot be seen, frames lost behind the head, an
+// depends on the split, a refusal whose status and fields cannot be seen, frames lost after the head, an
 // endless row of 1xx.
 
 #include <support/catch.hpp>
@@ -203,7 +203,7 @@ TEST_CASE("an answer that is cut off is incomplete", "[handshake][client]") {
     client_handshake whole = started();
     feed_whole(whole, text);
     CHECK(whole.end_of_input() == handshake_status::complete);
-    client_handshake between = started(); // behind an interim answer
+    client_handshake between = started(); // after an interim answer
     feed_whole(between, "HTTP/1.1 100 Continue\r\n\r\n");
     CHECK(between.end_of_input() == handshake_status::failed);
 }

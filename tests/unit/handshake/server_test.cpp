@@ -1,4 +1,4 @@
-// Would catch: a request that passes in one split and fails in another, first frames lost behind the head,
+// Would catch: a request that passes in one split and fails in another, first frames lost after the head,
 // a plain page request that is refused, a failure that can be fed away, a view that dies before its parser,
 // a body that is read as the next request.
 

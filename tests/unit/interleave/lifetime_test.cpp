@@ -1,5 +1,5 @@
-// The checker's view of objects' lives: use after the end, an end that nothing orders behind a use, a use
-// that nothing orders behind the beginning. And what ends an execution early: assertions, exceptions. Would
+// The checker's view of objects' lives: use after the end, an end that nothing orders after a use, a use
+// that nothing orders after the beginning. And what ends an execution early: assertions, exceptions. Would
 // catch: a touch after release that goes unseen because the memory happens to be there still.
 
 #include <support/catch.hpp>

@@ -20,7 +20,7 @@ using wsolo::errc;
 
 namespace {
 
-// What handlers write, behind a barrier with `count` numbers issued.
+// What handlers write, and a barrier with `count` numbers issued.
 struct line {
     wsolo::basic_sequence_barrier<traits> order;
     std::array<int, 4> handled{};
@@ -115,7 +115,7 @@ void abandon_one_of_three(scenario& stage, outcomes&) {
     stage.thread("drainer", [&] {
         for (std::uint64_t n = 1; n <= 3; ++n) {
             if (n == Abandoned) continue;
-            // The queue's order: what comes behind a refused item is pushed after its refusal.
+            // The queue's order: what comes after a refused item is pushed after its refusal.
             while (n > Abandoned && !refused.load(std::memory_order_acquire)) traits::pause();
             m.handle(n);
         }

@@ -1,5 +1,5 @@
 // Would catch: a rule of RFC 6455 §5 or §8.1 that is missed, found at another byte, answered with another
-// code, or applied in one role only; a failure that can be got over; bytes behind it that still count.
+// code, or applied in one role only; a failure that can be got over; bytes after it that still count.
 
 #include <support/catch.hpp>
 #include <support/event_log.hpp>

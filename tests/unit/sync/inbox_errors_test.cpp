@@ -1,4 +1,4 @@
-// Would catch: a later error that overwrites the first, a handler that begins behind an error, an end that
+// Would catch: a later error that overwrites the first, a handler that begins after an error, an end that
 // is told twice or not at all, a message that is neither handled nor reported, an exception that leaves
 // with the turn.
 

@@ -29,7 +29,7 @@ struct numbered {
 TEST_CASE("four producers, one handling thread, each producer's order kept", "[sync][threaded_inbox]") {
     constexpr int each = 2000;
     std::vector<int> next(4);
-    bool in_order = true; // plain: the handler is serial, and the end is ordered behind it
+    bool in_order = true; // plain: the handler is serial, and the end is ordered after it
     const auto handler = [&](numbered&& message) {
         in_order = in_order && message.number == next[static_cast<std::size_t>(message.producer)]++;
     };

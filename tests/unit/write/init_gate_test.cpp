@@ -1,5 +1,5 @@
 // Would catch (S4): an event that overtakes the handshake's answer, a rejected client that gets the events
-// all the same, an unbounded queue before the gate, an overflow behind the gate that deadlocks, a dropped
+// all the same, an unbounded queue before the gate, an overflow while gated that deadlocks, a dropped
 // gate that opens.
 
 #include <support/writer_fixture.hpp>

@@ -265,7 +265,7 @@ TEST_CASE("drop_oldest holds for keyed items too", "[write][options]") {
     REQUIRE(f.pump_all() == pump_status::idle);
     CHECK(f.payloads(1) == std::vector<std::string>{four(2), "b", "A"});
     CHECK(f.out->report().frames_dropped == 3);
-    options.limits.max_bytes = 250; // the predecessor is the oldest, and goes with the one behind it
+    options.limits.max_bytes = 250; // the predecessor is the oldest, and goes with the one after it
     f.make(options);
     REQUIRE(keyed(1, "a") == errc::none);
     REQUIRE(f.out->send_text(std::string(30, 'x')) == errc::none);
