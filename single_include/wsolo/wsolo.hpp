@@ -3822,16 +3822,16 @@ public:
     /// Whether it is a whole text or binary message, and not a control frame or a part of a message.
     [[nodiscard]] bool is_message() const noexcept { return block_ != nullptr && block_->is_message; }
 
-    /// The same message in another form (compressed on its own, for instance). The first caller that asks for it makes it by
-    /// `make()`, and it is kept with the frame. An empty reference from `make()` means that there is no such form, and is
-    /// kept as well. Two threads at once may both make it; one result is kept. Precondition: refers to a frame; form < forms.
+    /// The same message in another form (compressed, say, by itself), made by the first caller that asks for it and kept with
+    /// the frame: `make()` returns it, or an empty reference where there is none, for all. Two threads at once may both
+    /// make it; one is kept. Precondition: refers to a frame; form < forms.
     template <class Make>
     [[nodiscard]] shared_frame other_form(std::size_t form, Make make) const noexcept {
         std::atomic<block*>& place = block_->others[form];
         block* known = place.load(std::memory_order_acquire);
         if (known == nullptr) {
             shared_frame made = make();
-            block* const mine = made.block_ == nullptr ? block_ : made.block_; // itself: no such form
+            block* const mine = made.block_ == nullptr ? block_ : made.block_; // itself: there is none
             if (place.compare_exchange_strong(known, mine, std::memory_order_acq_rel)) {
                 known = mine;
                 made.block_ = nullptr; // the frame's now
@@ -6544,7 +6544,7 @@ namespace detail {
 struct event_access;
 }
 
-/// A value of a few words; copies are views of the same bytes. Not thread-safe: the reader's thread alone uses it.
+/// A value of a few words; copies are views of the same bytes. Another thread may use it only until the reader goes on.
 class event {
 public:
     /// Which of the functions below has something to say.
@@ -9142,8 +9142,8 @@ public:
     [[nodiscard]] errc error() const noexcept { return box_.is_closed() ? box_.report().reason : errc::none; }
     /// Whether drain() is owed.
     [[nodiscard]] bool is_drain_owed() const noexcept { return box_.state() == turn_state::scheduled; }
-    /// Bytes that count against max_bytes, overhead and the message in the handler included. Messages that the drainer has
-    /// just handled may still be counted: at most an eighth of the bounds.
+    /// What counts against the bounds; overhead and the message in the handler included. What a run of
+    /// messages (at most an eighth of the bounds) has handled may still be in it.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }
     [[nodiscard]] std::size_t queued_messages() const noexcept { return box_.held_messages(); }
     /// What became of everything so far; final once drain() said finished.
@@ -10484,9 +10484,9 @@ enum class overflow : std::uint8_t {
 struct writer_limits {
     /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is refused with
     /// errc::queue_full (it may fit later) or errc::too_large (it never will). The heap that the queue holds stays
-    /// below this x 1.25 + 256 KiB (three blocks of 64 KiB may be partly empty). In addition a thread inside a send may
-    /// hold the frame that it encodes and a block, and each frame of the control reserve takes up to 256 bytes.
-    /// With the default an empty queue always has room for the longest default message.
+    /// below this x 1.25 + 256 KiB (three blocks of 64 KiB may be partly empty); a thread inside a send may hold the frame
+    /// that it encodes and a block besides, and the control reserve has its own (up to 256 bytes for each frame in it).
+    /// The default always has room for the longest default message in an empty queue.
     std::size_t max_bytes = 2 * default_max_message;
     /// Bytes of payload that one message may have, in all its frames: errc::too_large above. The default is what a peer's
     /// reader takes by default.
@@ -10526,9 +10526,8 @@ struct writer_options {
     /// to max_gather and the frames in it. (Bytes are kept to a thousandth.)
     std::uint32_t pump_quantum = 1024 * 1024;
     std::uint16_t pump_frames = 16'384;
-    /// Bytes that one write offers to the transport at most, in at most 64 parts. A larger value saves system calls for large
-    /// frames, but a PONG waits longer for the write before it, as far as the socket's buffer takes that. (Kept to a
-    /// thousandth.)
+    /// Bytes that one write offers to the transport, in at most 64 parts. More costs fewer system calls for large frames; a
+    /// PONG waits for the write before it, as far as the socket's own buffer takes that. (Kept to a thousandth.)
     std::uint32_t max_gather = 512 * 1024;
 };
 
@@ -11008,7 +11007,7 @@ public:
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
-    /// Bytes of free memory that a busy writer may keep: the part of the budget that is not used.
+    /// Bytes of free memory that a busy writer may keep: what is queued leaves them of the budget.
     [[nodiscard]] std::size_t most_kept(const holdings& held) const noexcept {
         const std::size_t charged = held.charged();
         return charged < max_bytes_ ? max_bytes_ - charged : 0;
@@ -12268,7 +12267,7 @@ struct [[nodiscard]] push_result {
 
 /// What the running thread is to do.
 enum class next_step : std::uint8_t {
-    tell,        ///< run the errands and tell the observer first; then ask again
+    tell,        ///< user code is to hear of something first; then ask again
     encode,      ///< `plain`, then settle_encoded(); then ask again
     write,       ///< the batch
     released,    ///< nothing is left: the turn is free, and the writer not to be touched
@@ -12626,7 +12625,7 @@ private:
     /// Of messages that are encoded before one write: what it costs delays the bytes that could leave.
     static constexpr std::size_t encode_quantum = std::size_t{64} * 1024;
 
-    /// Memory that a push lacks. It is allocated with the lock free, and then everything is judged again.
+    /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
     enum class need : std::uint8_t {
         nothing,
         queue,      ///< with room for small frames
@@ -12881,9 +12880,9 @@ private:
 // The encoder of messages on their way out (permessage-deflate), as a policy of the writer: by default none, at no cost.
 //
 // Laws of this file:
-// - A message that may be encoded is queued as a plain frame, and counted as that. The thread whose turn it is encodes it
-//   when it plans the write: in the order of the wire, after every decision to drop, replace or refuse it.
-// - An encoded message leaves: it gives way to no other. A write that took a part of it goes on with the same bytes.
+// - A message that may be encoded is queued as the frame that it is without that, and counted so. The thread whose turn it is
+//   encodes it when it plans the write: in the order of the wire, after everything that may drop, replace or refuse it.
+// - What was encoded leaves: it gives way to nothing any more. A write that took a part of it goes on with the same bytes.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -13581,7 +13580,7 @@ private:
         }
     }
 
-    /// Encodes the frame that next() named. Returns how many bytes it lost, so that a quantum counts the frame's size before.
+    /// Encodes what next() named; how many bytes fewer it has. With them a quantum counts what it was before.
     std::size_t encode(round& now) {
         entry* const plain = std::exchange(now.plain, nullptr);
         const std::size_t before = plain->size;
@@ -15518,7 +15517,7 @@ WSOLO_DETECT_MEMBER(on_refuse)
 
 template <class Handler, class Endpoint>
 concept has_on_message = requires(Handler& h, Endpoint& e, message&& m) { h.on_message(e, std::move(m)); };
-/// A handler that can't keep a message. (A handler that takes both kinds is lent every message that can be lent.)
+/// A handler that can't keep a message. (One that takes both kinds is lent what it can be.)
 template <class Handler, class Endpoint>
 concept takes_lent = requires(Handler& h, Endpoint& e, const message& m) {
     h.on_message(e, m);
@@ -16649,8 +16648,8 @@ private:
 // Whether the peer takes what is sent to it: the second of life's two directions.
 //
 // Laws of this file:
-// - Only a pace counts: at least `min_rate` bytes a second since the last answer that said yes. The operating system of a peer
-//   whose process hangs may still take less than that.
+// - Only a pace counts: at least `min_rate` bytes a second since the last answer that said yes. Less than that the system of a
+//   dead peer may still take.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -17542,7 +17541,7 @@ struct connection_options : endpoint_options {
     std::chrono::milliseconds handshake_timeout{10'000};
 };
 
-/// See the file's laws. `Opening` is the part that handles the handshake: server_connection and client_connection name it.
+/// See the file's laws. `Opening` is what it is until it is open; server_connection and client_connection say which.
 template <class Opening>
 class basic_connection {
 public:

@@ -660,11 +660,10 @@ private:
 
 } // namespace detail
 
-/// Serves every connection that comes, until `acceptor.close()`. The acceptor, which is used in its executor, and `group` must
-/// outlive the context's run. `make` makes each connection's handler, from nothing or from the accepted socket (a const
-/// reference), and `wrap` its stream: `[&](tcp::socket&& s) { return ssl::stream<tcp::socket>(std::move(s), tls); }`.
-/// An exception of either drops that connection. While the system has no descriptor to give, it is asked again ten times a
-/// second.
+/// Serves whatever connects, until `acceptor.close()`. The acceptor, which is used in its executor, and `group` outlive the
+/// context's run. `make` makes each connection's handler, from nothing or from the accepted socket (a const reference), and
+/// `wrap` its stream: `[&](tcp::socket&& s) { return ssl::stream<tcp::socket>(std::move(s), tls); }`. What they throw drops
+/// that connection. While the system has no descriptor to give, it is asked again ten times a second.
 template <class Acceptor, class Factory, class Wrap = detail::as_it_is>
 void accept(Acceptor& acceptor, connection_group& group, Factory make, const listen_options& options = {},
             Wrap wrap = {}) {

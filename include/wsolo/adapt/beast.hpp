@@ -58,8 +58,8 @@ template <class Text>
 } // namespace detail
 
 /// A server's connection (adapt/asio.hpp, serve()) for the request that Beast read. `buffer` is the one that it was read
-/// with: the bytes that are left in it are taken. Call it in the stream's executor. The request is needed only during the
-/// call, and its body is not looked at. O(the head).
+/// with: what is in it is taken. In the stream's executor. The request is needed only during the call, and its body is not
+/// looked at. O(the head).
 template <class Stream, class Body, class Fields, class Allocator, class Handler>
 void serve(Stream stream, const ::boost::beast::http::request<Body, Fields>& request,
            ::boost::beast::basic_flat_buffer<Allocator>& buffer, Handler handler, connection_group& group,

@@ -16,7 +16,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// own_stream: a compressor for each connection, up to 262 KiB each. no_takeover: nothing; each message stands alone.
 enum class deflate_mode : std::uint8_t { shared_compressor, own_stream, no_takeover };
 
-/// One side's choices. The defaults are for a server of many connections.
+/// Values. The defaults are for a server of many connections.
 struct deflate_options {
     deflate_mode mode = deflate_mode::shared_compressor;
     /// shared_compressor: bytes of its latest messages that a connection keeps, at most.

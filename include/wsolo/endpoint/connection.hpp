@@ -22,7 +22,7 @@ struct connection_options : endpoint_options {
     std::chrono::milliseconds handshake_timeout{10'000};
 };
 
-/// See the file's laws. `Opening` is the part that handles the handshake: server_connection and client_connection name it.
+/// See the file's laws. `Opening` is what it is until it is open; server_connection and client_connection say which.
 template <class Opening>
 class basic_connection {
 public:

@@ -76,7 +76,7 @@ WSOLO_DETECT_MEMBER(on_refuse)
 
 template <class Handler, class Endpoint>
 concept has_on_message = requires(Handler& h, Endpoint& e, message&& m) { h.on_message(e, std::move(m)); };
-/// A handler that can't keep a message. (A handler that takes both kinds is lent every message that can be lent.)
+/// A handler that can't keep a message. (One that takes both kinds is lent what it can be.)
 template <class Handler, class Endpoint>
 concept takes_lent = requires(Handler& h, Endpoint& e, const message& m) {
     h.on_message(e, m);

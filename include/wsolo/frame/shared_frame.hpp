@@ -45,16 +45,16 @@ public:
     /// Whether it is a whole text or binary message, and not a control frame or a part of a message.
     [[nodiscard]] bool is_message() const noexcept { return block_ != nullptr && block_->is_message; }
 
-    /// The same message in another form (compressed on its own, for instance). The first caller that asks for it makes it by
-    /// `make()`, and it is kept with the frame. An empty reference from `make()` means that there is no such form, and is
-    /// kept as well. Two threads at once may both make it; one result is kept. Precondition: refers to a frame; form < forms.
+    /// The same message in another form (compressed, say, by itself), made by the first caller that asks for it and kept with
+    /// the frame: `make()` returns it, or an empty reference where there is none, for all. Two threads at once may both
+    /// make it; one is kept. Precondition: refers to a frame; form < forms.
     template <class Make>
     [[nodiscard]] shared_frame other_form(std::size_t form, Make make) const noexcept {
         std::atomic<block*>& place = block_->others[form];
         block* known = place.load(std::memory_order_acquire);
         if (known == nullptr) {
             shared_frame made = make();
-            block* const mine = made.block_ == nullptr ? block_ : made.block_; // itself: no such form
+            block* const mine = made.block_ == nullptr ? block_ : made.block_; // itself: there is none
             if (place.compare_exchange_strong(known, mine, std::memory_order_acq_rel)) {
                 known = mine;
                 made.block_ = nullptr; // the frame's now

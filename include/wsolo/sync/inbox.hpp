@@ -184,8 +184,8 @@ public:
     [[nodiscard]] errc error() const noexcept { return box_.is_closed() ? box_.report().reason : errc::none; }
     /// Whether drain() is owed.
     [[nodiscard]] bool is_drain_owed() const noexcept { return box_.state() == turn_state::scheduled; }
-    /// Bytes that count against max_bytes, overhead and the message in the handler included. Messages that the drainer has
-    /// just handled may still be counted: at most an eighth of the bounds.
+    /// What counts against the bounds; overhead and the message in the handler included. What a run of
+    /// messages (at most an eighth of the bounds) has handled may still be in it.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }
     [[nodiscard]] std::size_t queued_messages() const noexcept { return box_.held_messages(); }
     /// What became of everything so far; final once drain() said finished.

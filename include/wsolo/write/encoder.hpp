@@ -3,9 +3,9 @@
 // The encoder of messages on their way out (permessage-deflate), as a policy of the writer: by default none, at no cost.
 //
 // Laws of this file:
-// - A message that may be encoded is queued as a plain frame, and counted as that. The thread whose turn it is encodes it
-//   when it plans the write: in the order of the wire, after every decision to drop, replace or refuse it.
-// - An encoded message leaves: it gives way to no other. A write that took a part of it goes on with the same bytes.
+// - A message that may be encoded is queued as the frame that it is without that, and counted so. The thread whose turn it is
+//   encodes it when it plans the write: in the order of the wire, after everything that may drop, replace or refuse it.
+// - What was encoded leaves: it gives way to nothing any more. A write that took a part of it goes on with the same bytes.
 
 #include "../core/byte_buffer.hpp"
 

@@ -37,9 +37,9 @@ enum class overflow : std::uint8_t {
 struct writer_limits {
     /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is refused with
     /// errc::queue_full (it may fit later) or errc::too_large (it never will). The heap that the queue holds stays
-    /// below this x 1.25 + 256 KiB (three blocks of 64 KiB may be partly empty). In addition a thread inside a send may
-    /// hold the frame that it encodes and a block, and each frame of the control reserve takes up to 256 bytes.
-    /// With the default an empty queue always has room for the longest default message.
+    /// below this x 1.25 + 256 KiB (three blocks of 64 KiB may be partly empty); a thread inside a send may hold the frame
+    /// that it encodes and a block besides, and the control reserve has its own (up to 256 bytes for each frame in it).
+    /// The default always has room for the longest default message in an empty queue.
     std::size_t max_bytes = 2 * default_max_message;
     /// Bytes of payload that one message may have, in all its frames: errc::too_large above. The default is what a peer's
     /// reader takes by default.
@@ -79,9 +79,8 @@ struct writer_options {
     /// to max_gather and the frames in it. (Bytes are kept to a thousandth.)
     std::uint32_t pump_quantum = 1024 * 1024;
     std::uint16_t pump_frames = 16'384;
-    /// Bytes that one write offers to the transport at most, in at most 64 parts. A larger value saves system calls for large
-    /// frames, but a PONG waits longer for the write before it, as far as the socket's buffer takes that. (Kept to a
-    /// thousandth.)
+    /// Bytes that one write offers to the transport, in at most 64 parts. More costs fewer system calls for large frames; a
+    /// PONG waits for the write before it, as far as the socket's own buffer takes that. (Kept to a thousandth.)
     std::uint32_t max_gather = 512 * 1024;
 };
 

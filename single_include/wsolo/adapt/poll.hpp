@@ -179,8 +179,8 @@ struct happening {
     return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
 }
 
-/// The connections that are owed a turn, and how other threads wake the loop. The system is called only for a loop that
-/// sleeps, and never under the lock.
+/// Who is owed a turn, and how other threads wake the loop. The system is called only for a loop that sleeps, and never under
+/// the lock.
 class wake_list {
 public:
     wake_list() noexcept {

@@ -3,8 +3,8 @@
 // Whether the peer takes what is sent to it: the second of life's two directions.
 //
 // Laws of this file:
-// - Only a pace counts: at least `min_rate` bytes a second since the last answer that said yes. The operating system of a peer
-//   whose process hangs may still take less than that.
+// - Only a pace counts: at least `min_rate` bytes a second since the last answer that said yes. Less than that the system of a
+//   dead peer may still take.
 
 #include "../../core/time.hpp"
 

@@ -123,7 +123,7 @@ public:
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
-    /// Bytes of free memory that a busy writer may keep: the part of the budget that is not used.
+    /// Bytes of free memory that a busy writer may keep: what is queued leaves them of the budget.
     [[nodiscard]] std::size_t most_kept(const holdings& held) const noexcept {
         const std::size_t charged = held.charged();
         return charged < max_bytes_ ? max_bytes_ - charged : 0;

@@ -221,7 +221,7 @@ private:
         }
     }
 
-    /// Encodes the frame that next() named. Returns how many bytes it lost, so that a quantum counts the frame's size before.
+    /// Encodes what next() named; how many bytes fewer it has. With them a quantum counts what it was before.
     std::size_t encode(round& now) {
         entry* const plain = std::exchange(now.plain, nullptr);
         const std::size_t before = plain->size;

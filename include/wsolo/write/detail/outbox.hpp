@@ -33,7 +33,7 @@ struct [[nodiscard]] push_result {
 
 /// What the running thread is to do.
 enum class next_step : std::uint8_t {
-    tell,        ///< run the errands and tell the observer first; then ask again
+    tell,        ///< user code is to hear of something first; then ask again
     encode,      ///< `plain`, then settle_encoded(); then ask again
     write,       ///< the batch
     released,    ///< nothing is left: the turn is free, and the writer not to be touched
@@ -391,7 +391,7 @@ private:
     /// Of messages that are encoded before one write: what it costs delays the bytes that could leave.
     static constexpr std::size_t encode_quantum = std::size_t{64} * 1024;
 
-    /// Memory that a push lacks. It is allocated with the lock free, and then everything is judged again.
+    /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
     enum class need : std::uint8_t {
         nothing,
         queue,      ///< with room for small frames
