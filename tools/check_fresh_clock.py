@@ -2,7 +2,7 @@
 """The tests pass on a machine that booted a moment ago: each program runs with a monotonic clock that has just begun.
 
 A test that gives a point of its own clock to a real wait, or takes one from the past of the real clock, passes on machines
-that have been up for long enough. Where the kernel lets nobody have a clock of his own (Linux only, a time namespace, by
+that have been up for long enough. Where the kernel gives no process a clock of its own (Linux only, a time namespace, by
 `unshare`), the check is skipped and says so.
 """
 

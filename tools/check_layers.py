@@ -32,7 +32,7 @@ SEES: Dict[str, Set[str]] = {
 }
 
 # What a codec's user must not pay for (each costs 0.1 to 0.5 s per translation unit). An #if around the include
-# is allowed: it is somebody's fallback.
+# is allowed: it is a fallback.
 UMBRELLAS = {"wsolo.hpp", "codec.hpp"}
 DEAR = {"algorithm", "condition_variable", "fstream", "functional", "future", "immintrin.h", "iomanip", "iostream",
         "istream", "map", "ostream", "random", "ranges", "regex", "sstream", "thread", "unordered_map"}
@@ -83,7 +83,7 @@ def check_header(root: Path, header: Path) -> List[str]:
             problems.append(f"{where}: {header.name} may not include {include.target}")
         elif seen is None:
             if not (room == "core" and target.name == "version.hpp"):
-                problems.append(f"{where}: only core/ includes version.hpp, and nobody the umbrella")
+                problems.append(f"{where}: only core/ includes version.hpp, and no header includes the umbrella")
         elif seen != room and seen not in SEES[room]:
             problems.append(f"{where}: {room}/ may not see {seen}/ ({include.target})")
     return problems
@@ -99,7 +99,7 @@ def graph_of(headers: List[Path], completing: bool = True) -> Dict[Path, List[Pa
 
 
 def find_circles(headers: List[Path]) -> List[str]:
-    """Circles of includes at the headers' tops. One at the bottom, behind code, completes what it stands below."""
+    """Circles of includes at the headers' tops. One at the bottom, after code, completes what it stands below."""
     graph = graph_of(headers, completing=False)
     problems: List[str] = []
     done: Set[Path] = set()
@@ -107,7 +107,7 @@ def find_circles(headers: List[Path]) -> List[str]:
     def visit(header: Path, path: List[Path]) -> None:
         if header in path:
             circle = path[path.index(header):] + [header]
-            problems.append("circle: " + " -> ".join(step.name for step in circle))
+            problems.append("headers include each other in a circle: " + " -> ".join(step.name for step in circle))
         elif header not in done:
             for target in graph.get(header, []):
                 visit(target, path + [header])

@@ -53,7 +53,7 @@ def problems_of(root: Path) -> List[str]:
         if len(head_of(test)) < SHORTEST_HEAD:
             problems.append(f"{name}:1: begin with a comment that says which bugs this test would catch")
         if name.parts[1] == "unit" and not NO_MIRRORS & set(name.parts) and not has_header(root, test):
-            problems.append(f"{name}: no header in include/wsolo/{name.parts[2]} bears that name")
+            problems.append(f"{name}: no header in include/wsolo/{name.parts[2]} has that name")
     return problems
 
 

@@ -4,7 +4,7 @@
 A ```cpp block is preceded by a comment that says what to do with it:
 
     <!-- compile: NAME -->            as tests/readme/NAME.cpp frames it, or alone when there is no such file
-    <!-- not compiled: REASON -->     somebody else's code, or a sketch
+    <!-- not compiled: REASON -->     another project's code, or a sketch
 
 A frame holds one line `@BLOCK@`, which the block replaces; the block's #include lines move to the frame's top. With `@WHOLE@`
 they stay where they are: in an `#if` that asks for their library.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""include/wsolo/version.hpp is the one source of the version: whoever names a version agrees with it.
+"""include/wsolo/version.hpp is the one source of the version: every file that names a version agrees with it.
 
 CHANGELOG.md's newest heading is that version; README and docs name no other in a package reference; CMake and Conan
 read the header and hold no number of their own.

@@ -26,7 +26,7 @@ class Include(NamedTuple):
     target: str
     system: bool  # <...>
     conditional: bool  # inside an #if
-    completes: bool  # stands behind code: it brings the rest of what the header began
+    completes: bool  # stands after code: it brings the rest of what the header began
 
 
 def repository_root() -> Path:
@@ -77,12 +77,12 @@ def is_code(line: str) -> bool:
 
 def includes_of(path: Path) -> List[Include]:
     found = []
-    behind_code = False
+    after_code = False
     for number, line, depth in with_depth(read_lines(path)):
-        behind_code = behind_code or is_code(line)
+        after_code = after_code or is_code(line)
         match = INCLUDE.match(line)
         if match:
-            found.append(Include(number, match.group(2), match.group(1) == "<", depth > 0, behind_code))
+            found.append(Include(number, match.group(2), match.group(1) == "<", depth > 0, after_code))
     return found
 
 

@@ -22,7 +22,7 @@ from typing import Dict, List
 
 from house import repository_root, version_of
 
-# What a consumer's build reads: tests, benchmarks and documents stay behind.
+# What a consumer's build reads: not tests, benchmarks and documents.
 SHIPPED = ["include", "single_include", "cmake", "packaging", "tools", "CMakeLists.txt", "meson.build", "MODULE.bazel",
            "BUILD.bazel", "conanfile.py", "LICENSE", "README.md", "CHANGELOG.md"]
 PLACEHOLDER = re.compile(r"@[A-Z0-9]+@")

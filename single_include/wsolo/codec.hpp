@@ -156,7 +156,7 @@ namespace detail {
 #endif
 
 // ---- wsolo/core/bytes.hpp
-// Words for bytes: the span types, network byte order, and the step between text and bytes.
+// The byte types: spans, network byte order, and the conversion between text and bytes.
 //
 // Laws of this file:
 // - A span is a view: it owns nothing, and the function that hands one out says how long it lives.
@@ -221,11 +221,11 @@ constexpr void store_be64(std::byte* to, std::uint64_t value) noexcept {
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// From narrow to wide, so that they compare. `baseline` is what every build of this target may use.
+/// From narrow to wide, so that `<` compares their widths. `baseline` is what every build of this target may use.
 enum class vector_unit : std::uint8_t { baseline, ssse3, avx2, avx512 };
 
-/// A constant where the build is told of AVX2 or more, otherwise a few loads and tests. Includes the system's
-/// consent to save the registers.
+/// The widest unit that may be used: a constant where the build is told of AVX2 or more, otherwise a few loads and
+/// tests, which also ask whether the system saves the registers.
 [[nodiscard]] inline vector_unit usable_vector_unit() noexcept {
 #if !WSOLO_X86_KERNELS
     return vector_unit::baseline;
@@ -261,8 +261,8 @@ using chacha20_key = std::array<std::uint32_t, 8>;
 inline constexpr std::array<std::uint32_t, 4> chacha20_constants{0x61707865, 0x3320646e, 0x79622d32,
                                                                  0x6b206574};
 inline constexpr std::size_t chacha20_block_size = 64;
-/// Blocks are written four at a time, interleaved: word i of each of the four, then word i + 1 of each. To a
-/// generator the order is all one, and a transposition would cost a fifth.
+/// Blocks are written four at a time, interleaved: word i of each of the four, then word i + 1 of each. For a
+/// generator of keys any fixed order will do, and a transposition would cost a fifth of the time.
 inline constexpr std::size_t chacha20_group = 4;
 
 #if defined(__GNUC__) && (!defined(__i386__) || defined(__SSE2__)) // else a vector can't be passed on
@@ -391,7 +391,7 @@ inline void chacha20_run(const chacha20_key& key, std::uint32_t count, std::byte
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/core/error.hpp
-// One enumerator per violated rule, and one table that says the rest: the sentence, the section, who is to
+// One enumerator per violated rule, and one table that says the rest: the sentence, the section, the side to
 // blame, what kind of end it is, and the close code that the rule's violation is answered with.
 //
 // Laws of this file:
@@ -503,7 +503,7 @@ enum class errc : std::uint8_t {
     would_deadlock,
 };
 
-/// Who broke the rule: our own caller, the peer, or the transport between them.
+/// The side that broke the rule: our own caller, the peer, or the transport between them.
 enum class blame : std::uint8_t { nobody, local, remote, transport };
 
 /// What kind of end an errc is; each has one.
@@ -515,7 +515,7 @@ enum class error_kind : std::uint8_t {
     outcome,   ///< what was under way came to an end: an item was dropped, or a connection is over
 };
 
-/// What is known of an errc. `close_status` is the status code to send in a Close frame (RFC 6455 §7.4.1), 0
+/// All that the table says of an errc. `close_status` is the status code to send in a Close frame (RFC 6455 §7.4.1), 0
 /// where no Close frame can or need be sent. The strings are literals.
 struct error_info {
     /// Its name in the code, a sentence for a log, and the section of the RFC that it is about; views of static memory.
@@ -573,8 +573,9 @@ inline constexpr error_info error_table[] = {
      "RFC 6455 §10.4", blame::remote, error_kind::limit, 1008},
     {errc::message_timeout, "message_timeout", "a message was not complete in time", "RFC 6455 §10.4",
      blame::remote, error_kind::limit, 1008},
-    {errc::rate_exceeded, "rate_exceeded", "more arrives in a second than the configured rate",
-     "RFC 6455 §7.4.1", blame::remote, error_kind::limit, 1008},
+    {errc::rate_exceeded, "rate_exceeded",
+     "messages, bytes or control frames arrive faster than the configured rate", "RFC 6455 §7.4.1",
+     blame::remote, error_kind::limit, 1008},
     {errc::inbox_overflow, "inbox_overflow", "messages arrive faster than they are handled",
      "RFC 6455 §7.4.1", blame::remote, error_kind::limit, 1008},
     {errc::inbox_overloaded, "inbox_overloaded",
@@ -615,9 +616,8 @@ inline constexpr error_info error_table[] = {
     {errc::handshake_method_not_get, "handshake_method_not_get",
      "the handshake's method is not GET, or not CONNECT over HTTP/2 and HTTP/3", "RFC 6455 §4.2.1",
      blame::remote, error_kind::violation, 0},
-    {errc::handshake_http_version, "handshake_http_version",
-     "the HTTP version is not one that WebSocket is spoken over", "RFC 9110 §2.5", blame::remote,
-     error_kind::violation, 0},
+    {errc::handshake_http_version, "handshake_http_version", "this HTTP version can't carry a WebSocket",
+     "RFC 9110 §2.5", blame::remote, error_kind::violation, 0},
     {errc::handshake_missing_host, "handshake_missing_host", "Host is missing", "RFC 6455 §4.2.1",
      blame::remote, error_kind::violation, 0},
     {errc::handshake_duplicate_host, "handshake_duplicate_host", "Host appears more than once",
@@ -662,8 +662,8 @@ inline constexpr error_info error_table[] = {
      "Transfer-Encoding stands beside Content-Length, or in HTTP/1.0", "RFC 9112 §6.1", blame::remote,
      error_kind::violation, 0},
     {errc::handshake_unexpected_body, "handshake_unexpected_body",
-     "Content-Length or Transfer-Encoding announces a body where none may be", "RFC 9110 §7.8", blame::remote,
-     error_kind::violation, 0},
+     "Content-Length or Transfer-Encoding announces a body where none is allowed", "RFC 9110 §7.8",
+     blame::remote, error_kind::violation, 0},
     {errc::handshake_invalid_subprotocol, "handshake_invalid_subprotocol",
      "Sec-WebSocket-Protocol is not a list of tokens", "RFC 6455 §11.3.4", blame::remote,
      error_kind::violation, 0},
@@ -671,7 +671,7 @@ inline constexpr error_info error_table[] = {
      "Sec-WebSocket-Protocol appears more than once in an answer", "RFC 6455 §11.3.4", blame::remote,
      error_kind::violation, 0},
     {errc::handshake_unrequested_subprotocol, "handshake_unrequested_subprotocol",
-     "Sec-WebSocket-Protocol names what was not offered", "RFC 6455 §4.1", blame::remote,
+     "Sec-WebSocket-Protocol names a subprotocol that was not offered", "RFC 6455 §4.1", blame::remote,
      error_kind::violation, 0},
     {errc::handshake_invalid_extension, "handshake_invalid_extension",
      "Sec-WebSocket-Extensions is not a list of extensions with their parameters", "RFC 6455 §9.1",
@@ -680,7 +680,7 @@ inline constexpr error_info error_table[] = {
      "Sec-WebSocket-Extensions appears more than once in an answer", "RFC 6455 §11.3.2", blame::remote,
      error_kind::violation, 0},
     {errc::handshake_unrequested_extension, "handshake_unrequested_extension",
-     "Sec-WebSocket-Extensions names what was not offered", "RFC 6455 §4.1", blame::remote,
+     "Sec-WebSocket-Extensions names an extension that was not offered", "RFC 6455 §4.1", blame::remote,
      error_kind::violation, 0},
     {errc::handshake_invalid_deflate, "handshake_invalid_deflate",
      "the answer's permessage-deflate has parameters that are not legal, or that the offer does not allow",
@@ -702,7 +702,7 @@ inline constexpr error_info error_table[] = {
      error_kind::outcome, 0},
     {errc::write_timed_out, "write_timed_out", "a write met its deadline", "RFC 6455 §7.1.7",
      blame::transport, error_kind::outcome, 0},
-    {errc::schedule_refused, "schedule_refused", "the schedule hook refused to have the queue driven", "",
+    {errc::schedule_refused, "schedule_refused", "the schedule hook refused: it returned false or threw", "",
      blame::local, error_kind::outcome, 0},
     {errc::buffer_too_small, "buffer_too_small", "the destination is smaller than the frame", "",
      blame::local, error_kind::refusal, 0},
@@ -740,8 +740,8 @@ inline constexpr error_info error_table[] = {
      blame::local, error_kind::outcome, 1011},
     {errc::cancelled, "cancelled", "cancelled by the stop token", "", blame::local, error_kind::refusal, 0},
     {errc::timed_out, "timed_out", "the deadline passed", "", blame::local, error_kind::refusal, 0},
-    {errc::would_deadlock, "would_deadlock", "waiting here would wait for this very caller", "", blame::local,
-     error_kind::refusal, 0},
+    {errc::would_deadlock, "would_deadlock", "only the waiting thread itself could end this wait", "",
+     blame::local, error_kind::refusal, 0},
 };
 
 consteval bool error_table_is_in_order() {
@@ -766,7 +766,7 @@ static_assert(error_table_is_in_order(), "give every errc its row, in the order 
 [[nodiscard]] constexpr std::string_view to_string(errc code) noexcept { return info(code).text; }
 /// The section of the RFC that states the rule, or empty.
 [[nodiscard]] constexpr std::string_view section_of(errc code) noexcept { return info(code).section; }
-/// Who broke the rule.
+/// The side that broke the rule.
 [[nodiscard]] constexpr blame blame_of(errc code) noexcept { return info(code).who; }
 
 /// Whether the peer broke a rule of the protocol, in a frame or in the handshake.
@@ -775,9 +775,9 @@ static_assert(error_table_is_in_order(), "give every errc its row, in the order 
 }
 /// Whether the peer passed a bound or a policy of this side; what it sent was legal.
 [[nodiscard]] constexpr bool is_limit(errc code) noexcept { return info(code).kind == error_kind::limit; }
-/// Whether a call was not granted. What it was to send is still the caller's: to keep, to change or to drop.
+/// Whether a call was not granted. The data that it was to send still belongs to the caller.
 [[nodiscard]] constexpr bool is_refusal(errc code) noexcept { return info(code).kind == error_kind::refusal; }
-/// Whether it tells how something ended that had been accepted or begun.
+/// Whether the code tells how an accepted item, a wait or a connection ended.
 [[nodiscard]] constexpr bool is_outcome(errc code) noexcept { return info(code).kind == error_kind::outcome; }
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -870,7 +870,7 @@ concept key_source = requires(Source& source) {
 class one_key {
 public:
     explicit one_key(masking_key key) noexcept : key_(key) {}
-    /// The key, each time.
+    /// Returns the same key at every call.
     [[nodiscard]] masking_key next_key() const noexcept { return key_; }
 
 private:
@@ -907,8 +907,8 @@ private:
 /// (every 248 keys) costs one ChaCha20 pass and no system call.
 class random_keys {
 public:
-    /// 32 bytes of seed, for instance from system_random(). Equal seeds give equal keys: only tests repeat
-    /// one.
+    /// 32 bytes of seed, for instance from system_random(). Equal seeds give equal keys: only a test may
+    /// use a seed twice.
     explicit random_keys(std::span<const std::byte, 32> seed) noexcept { reseed(seed); }
 
     /// Seeded from the system. Aborts when the system has no entropy to give: a client must not mask
@@ -916,7 +916,7 @@ public:
     /// system_random() yourself.
     random_keys() noexcept { reseed_or_abort(); }
 
-    /// What was moved from seeds itself anew from the system when it is used again, as the constructor does.
+    /// The source that was moved from seeds itself from the system at its next use, as the default constructor does.
     random_keys(random_keys&& other) noexcept { *this = std::move(other); }
     random_keys& operator=(random_keys&& other) noexcept {
         if (this == &other) return *this;
@@ -929,7 +929,7 @@ public:
     }
     ~random_keys() { wipe_all(); }
 
-    /// Replaces the whole state; what was buffered is forgotten.
+    /// Replaces the whole state; buffered keystream is dropped.
     void reseed(std::span<const std::byte, 32> seed) noexcept {
         std::memcpy(key_.data(), seed.data(), sizeof key_);
         wipe(buffer_.data(), buffer_.size());
@@ -937,7 +937,7 @@ public:
         seeded_ = true;
     }
 
-    /// The same from the system. On errc::entropy_unavailable the state is unchanged.
+    /// Replaces the whole state with a seed from the system. On errc::entropy_unavailable the state is unchanged.
     [[nodiscard]] errc reseed() noexcept {
         std::array<std::byte, 32> seed;
         const errc error = system_random(seed);
@@ -959,7 +959,7 @@ public:
         return key;
     }
 
-    /// Any number of bytes of the stream (a handshake's nonce takes 16).
+    /// Fills `to` with the next bytes of the stream (a handshake's nonce takes 16). O(n).
     void fill(mutable_bytes to) noexcept {
         for (std::size_t done = 0; done < to.size();) {
             if (used_ == buffer_.size()) refill();
@@ -978,7 +978,7 @@ private:
     static void wipe(void* at, std::size_t count) noexcept {
         std::memset(at, 0, count);
 #if defined(__GNUC__)
-        __asm__ volatile("" : : "r"(at) : "memory"); // the compiler may not find the zeros useless
+        __asm__ volatile("" : : "r"(at) : "memory"); // keeps the compiler from removing the zeroing
 #endif
     }
 
@@ -1336,7 +1336,7 @@ struct utf8_plain {
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// The places of a vector's bytes, then as many that no vector has.
+/// The indices of a vector's bytes, then 16 indices that no vector has.
 inline constexpr std::array<std::uint8_t, 32> utf8_places = [] {
     std::array<std::uint8_t, 32> places{};
     for (std::size_t i = 0; i < 32; ++i) places[i] = static_cast<std::uint8_t>(i < 16 ? i : 0x80);
@@ -1380,7 +1380,8 @@ public:
         const vec tail = load(last) ^ rotated(keys, size);
         utf8_vector16 state;
         state.follow(head);
-        state.follow(without_front(tail, 32 - size)); // a zero at least: there shows what is left open
+        // Ends in a zero at least, which shows a code point that is left open.
+        state.follow(without_front(tail, 32 - size));
         if (state.failed()) return false;
         if constexpr (!std::is_const_v<Byte>) {
             store(at, head);
@@ -1399,7 +1400,7 @@ private:
         Byte* const last = at + (size - sizeof(Word));
         const auto head = static_cast<Word>(load_word<Word>(at) ^ spread<Word>(key));
         const auto tail = static_cast<Word>(load_word<Word>(last) ^ spread<Word>(advance(key, size)));
-        // Behind the head what of the tail is not in it: at most sizeof(Word) - 1 bytes.
+        // The bytes of the tail that the head does not have go after it: at most sizeof(Word) - 1.
         const auto behind = static_cast<Word>(tail >> 8 >> (8 * (2 * sizeof(Word) - 1 - size)));
         utf8_vector16 state;
         using pair = std::uint64_t __attribute__((vector_size(16)));
@@ -1582,7 +1583,8 @@ public:
                 store(last - 32, low);
                 store(last, high);
             }
-            if (has_high_bit(low | high)) { // otherwise nothing was open before them either: they overlap it
+            // They overlap the vector before them, so without a high bit no code point was left open there.
+            if (has_high_bit(low | high)) {
                 state.last_ = before;
                 if (rest > 32) state.check(low);
                 state.last_ = low;
@@ -1873,13 +1875,13 @@ private:
 #endif
 
 // ---- wsolo/text/detail/utf8_blocks.hpp
-// One question to the widest validator that this processor has: are these bytes, from one code point boundary
-// on, free of faults?
+// Asks the widest validator that this processor has whether these bytes, which begin at a code point boundary, are free
+// of faults.
 //
 // The contract that every width keeps:
 // - `run(at, size, key)` is true when no byte of [at, at + size) is wrong where it stands, the text beginning
-//   with it. A code point that the end leaves open (utf8_unfinished) is the caller's to judge: run may or may
-//   not mind it.
+//   with it. A code point that the end leaves open (utf8_unfinished) is the caller's to judge: run may
+//   accept or refuse it.
 // - Where Byte is not const, all the bytes are also XORed in place with `key`, in memory order, before they
 //   are judged, and whatever the answer is.
 // - Exactly the bytes given are read and written.
@@ -1908,8 +1910,8 @@ template <class Byte>
     return utf8_faultless_by(usable_vector_unit(), at, size, key);
 }
 
-/// A quick yes for 4 to 31 bytes that are UTF-8 from the first to the last; they are XORed with `key` as
-/// utf8_faultless does it. False says nothing and leaves them as they are. `unit` as above. O(1).
+/// A quick test for 4 to 31 bytes. True: they are UTF-8 from the first to the last, and were XORed with `key` as
+/// utf8_faultless does it. False decides nothing, and leaves them as they are. `unit` as above. O(1).
 template <class Byte>
 [[nodiscard]] inline bool utf8_take_short([[maybe_unused]] vector_unit unit, [[maybe_unused]] Byte* at,
                                           [[maybe_unused]] std::size_t size,
@@ -2056,7 +2058,7 @@ public:
     /// Whether the text so far is UTF-8 as it stands: not failed, and no code point is cut off at its end.
     [[nodiscard]] bool complete() const noexcept { return at_boundary(); }
 
-    /// Whether what came so far can't become UTF-8 any more.
+    /// Whether the text so far can't become UTF-8 any more.
     [[nodiscard]] bool failed() const noexcept { return state_ == detail::utf8_state::failed; }
 
     /// How many bytes were accepted since the start or the last reset(): all of them, or, after a failure,
@@ -2076,7 +2078,7 @@ private:
         return true;
     }
 
-    /// Short ASCII between code points: most parts of most conversations. False leaves all as it was.
+    /// Short ASCII that begins between code points, which is the usual part. False leaves all as it was.
     template <class Byte>
     bool takes_short(std::span<Byte> part, std::uint32_t word) noexcept {
         if (!at_boundary() || part.size() > detail::utf8_short_size) return false;
@@ -2151,8 +2153,8 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/core/role.hpp
-// The two ends of a connection. A frame's masking depends on who sends it, so the role is a template argument
-// wherever bytes are made or judged: a server that masks does not compile.
+// The two ends of a connection. A frame's masking depends on its sender, so the role is a template argument
+// wherever frames are encoded or judged: a server that masks does not compile.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -2211,7 +2213,7 @@ enum class opcode : std::uint8_t { continuation = 0, text = 1, binary = 2, close
 // A frame's header as a value, and its bytes (RFC 6455 §5.2).
 //
 // Laws of this file:
-// - Written lengths are minimal. Parsing judges nothing: it says what the bytes are, check.hpp whether they
+// - Written lengths are minimal. Parsing judges nothing: it says what the bytes are, check.hpp says whether they
 // may be.
 // - "Need more bytes" is a status of the parse, never an error.
 
@@ -2229,7 +2231,7 @@ inline constexpr std::size_t max_control_payload = 125;
 /// The longest payload of any frame: the length's most significant bit stays 0 (RFC 6455 §5.2).
 inline constexpr std::uint64_t max_payload_size = UINT64_MAX >> 1;
 
-/// All that a header says. `key` counts only where `masked` is set.
+/// All that a header says.
 struct frame_header {
     /// As on the wire (RFC 6455 §5.2); `key` counts where `masked`, `payload_size` is in bytes.
     bool fin = true;
@@ -2425,7 +2427,7 @@ namespace wsolo::inline WSOLO_ABI {
 //
 // Laws of this file:
 // - A close_code may hold any 16-bit number: applications own 3000 to 4999.
-// - no_status, abnormal and tls_handshake are for applications, and never go on the wire.
+// - no_status, abnormal and tls_handshake are only reported to applications; they never go on the wire.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -2526,7 +2528,8 @@ public:
         std::swap(capacity_, other.capacity_);
     }
 
-    /// The bytes, and how many there are, and fit, before it grows. A pointer is good until the buffer grows or is moved from.
+    /// The bytes, how many there are, and how many fit before the buffer allocates. A pointer is valid until the buffer
+    /// grows, shrinks, is moved from or is destroyed.
     [[nodiscard]] std::byte* data() noexcept { return data_; }
     [[nodiscard]] const std::byte* data() const noexcept { return data_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -2536,7 +2539,7 @@ public:
     [[nodiscard]] const_bytes view() const noexcept { return {data_, size_}; }
     [[nodiscard]] mutable_bytes view() noexcept { return {data_, size_}; }
 
-    /// Gives memory above the size back, where the allocator takes it back.
+    /// Returns the memory above size() to the heap. If the allocator refuses, the buffer stays as it is.
     void shrink() noexcept {
         if (size_ == 0 || size_ == capacity_) return;
         void* smaller = std::realloc(data_, size_);
@@ -2545,8 +2548,8 @@ public:
         capacity_ = size_;
     }
 
-    /// Room for `capacity` bytes in all. False when there is no memory; the contents stay. O(size) when it
-    /// grows.
+    /// Makes room for `capacity` bytes in all. False when there is no memory; the contents stay. O(size) when the
+    /// buffer grows.
     [[nodiscard]] bool reserve(std::size_t capacity) noexcept {
         if (capacity <= capacity_) return true;
         if (capacity > max_size) return false;
@@ -2613,7 +2616,7 @@ private:
 namespace detail {
 
 struct byte_buffer_access {
-    /// A buffer of bytes that stay another's: it must be neither changed nor destroyed.
+    /// A buffer that refers to bytes of another owner. It must be neither changed nor destroyed.
     [[nodiscard]] static byte_buffer alias(const_bytes bytes) noexcept {
         byte_buffer made;
         made.data_ = const_cast<std::byte*>(bytes.data());
@@ -2627,7 +2630,7 @@ struct byte_buffer_access {
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/frame/detail/container.hpp
-// Lengthening what a frame is appended to: byte_buffer, std::string, std::vector, and whatever behaves like
+// Lengthening what a frame is appended to: byte_buffer, std::string, std::vector, and types that behave like
 // them.
 //
 // Laws of this file:
@@ -2817,7 +2820,7 @@ inline void xor_bytes(std::byte* to, const std::byte* from, std::size_t size, st
 //
 // Laws of this file:
 // - Short payloads are copied inline: a call would cost more than the copy.
-// - Large ones go by memcpy, very large ones in pieces, but for the placement where it can fall to a twentieth of its speed.
+// - Large ones go by memcpy, very large ones in pieces, except at a placement where memcpy can fall to a twentieth of its speed.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -2830,7 +2833,7 @@ inline bool memcpy_may_stall(const std::byte* to, const std::byte* from, std::si
     return size >= 2048 && ahead - 1 < 63;
 }
 
-/// From here on source and destination don't fit into the processor's second cache together, and one long copy is a sixth
+/// From this size on, source and destination don't fit into the processor's second cache together, and one long copy is a sixth
 /// slower than its pieces.
 inline constexpr std::size_t copied_in_pieces = 512 * 1024;
 inline constexpr std::size_t copied_piece = 64 * 1024;
@@ -2896,7 +2899,7 @@ public:
     constexpr frame_spec(opcode op, bool fin = true, bool rsv1 = false) noexcept
         : first_(detail::first_byte({.fin = fin, .rsv1 = rsv1, .op = op})) {}
 
-    /// The opcode that it says.
+    /// The opcode of that frame.
     [[nodiscard]] constexpr opcode op() const noexcept {
         return static_cast<opcode>(std::to_integer<unsigned>(first_) & 0x0fU);
     }
@@ -2907,7 +2910,7 @@ private:
     std::byte first_;
 };
 
-/// The key argument that `Role` owes: one key source for a client, none for a server (RFC 6455 §5.1).
+/// The key argument that `Role` needs: one key source for a client, none for a server (RFC 6455 §5.1).
 template <role Role, class... Keys>
 concept keys_for = (masks(Role) ? sizeof...(Keys) == 1 && (key_source<Keys> && ...) : sizeof...(Keys) == 0);
 
@@ -2982,7 +2985,7 @@ std::size_t write_frame(std::byte* to, frame_spec spec, const_bytes payload, Key
     return size + payload.size();
 }
 
-/// Below this a container is lengthened at once: zeroing so little costs less than two appends.
+/// Below this size a container is lengthened by one resize(): zeroing so few bytes costs less than two appends.
 inline constexpr std::size_t append_apart_from = 512;
 
 } // namespace detail
@@ -3062,7 +3065,7 @@ result<mutable_bytes> encode_in_place(mutable_bytes storage, std::size_t payload
 
 /// Makes a frame of the payload that `storage` holds from `payload_offset` to its end, and takes the memory over: nothing
 /// is copied. headroom<Role> bytes before the payload always suffice. Errors as encode_in_place's; `storage` is then
-/// unchanged. Memory that `storage` had in reserve goes back.
+/// unchanged. Memory that `storage` had in reserve is freed.
 template <role Role, class... Keys>
     requires keys_for<Role, Keys...>
 result<owned_frame> make_frame_in_place(byte_buffer&& storage, std::size_t payload_offset, frame_spec spec,
@@ -3199,7 +3202,7 @@ inline constexpr std::size_t max_close_reason = max_control_payload - 2;
 
 namespace detail {
 
-/// The one door to control_frame's bytes: fills the payload in clear, then seals the frame around it.
+/// The only writer of control_frame's bytes: takes the payload in clear, then writes the header and masks.
 struct control_frame_access {
     /// Where a frame of `Role` has its payload.
     template <role Role>
@@ -3207,7 +3210,7 @@ struct control_frame_access {
         return frame.storage_.data() + header_size(0, masks(Role));
     }
 
-    /// Makes a frame of the payload that was put at payload<Role>(). Preconditions: op is a control opcode,
+    /// Makes a frame of the payload that was written to payload<Role>(). Preconditions: op is a control opcode,
     /// the size at most 125, `code` the payload's own.
     template <role Role, class... Keys>
     static void seal(control_frame& frame, opcode op, std::size_t payload_size, close_code code,
@@ -3219,7 +3222,7 @@ struct control_frame_access {
     }
 };
 
-/// The payload is copied in clear (and unmasked if it was masked) before the frame is sealed around it.
+/// Copies the payload in clear (unmasked if it was masked).
 inline void copy_clear(std::byte* to, unmasked_bytes payload) noexcept {
     if (!payload.bytes().empty()) std::memcpy(to, payload.bytes().data(), payload.bytes().size());
 }
@@ -3327,7 +3330,7 @@ template <std::unsigned_integral Number>
 inline constexpr std::size_t default_max_message = std::size_t{4} * 1024 * 1024;
 
 /// The most bytes that a message of at most `limit` bytes has on the wire where it may be compressed: what does not compress
-/// grows, by up to a seventh where a compressor has little memory. 0, which means none, stays so.
+/// grows, by up to a seventh where a compressor has little memory. 0 (no limit) stays 0.
 [[nodiscard]] constexpr std::uint64_t compressed_bound_of(std::uint64_t limit) noexcept {
     const std::uint64_t more = limit / 4 + 1024;
     return limit == 0                                  ? 0
@@ -3356,11 +3359,12 @@ struct frame_limits {
     std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
 };
 
-/// What the frames before a data frame forbid it, for those who judge that themselves: nothing.
+/// The rules that earlier frames impose on a data frame: none, for a caller that judges its frames itself. It shows the
+/// two functions that `Rules` must have.
 struct no_rules {
-    /// By the header's first byte.
+    /// Judges the header's first byte.
     [[nodiscard]] static constexpr errc check_first(std::byte) noexcept { return errc::none; }
-    /// The payload has at least `least` bytes.
+    /// Judges the size, once it is known that the payload has at least `least` bytes.
     [[nodiscard]] static constexpr errc check_size(std::byte, std::uint64_t) noexcept { return errc::none; }
 };
 
@@ -3369,7 +3373,7 @@ enum class decode_status : std::uint8_t { need_more, part, failed };
 
 /// One step of the decoder.
 struct [[nodiscard]] decoded {
-    /// What the others mean by it.
+    /// What this step found. The other members count only where it is `part`, `error` only where it is `failed`.
     decode_status status = decode_status::need_more;
     /// The first part of its frame. It may be empty: a header is reported as soon as it is complete.
     bool begins = false;
@@ -3404,7 +3408,7 @@ public:
         return step<false>(input, rules);
     }
 
-    /// The commonest frame on its own, in less time: a text or binary message of at most `limit` bytes, in
+    /// A faster way to take the most common frame: a text or binary message of at most `limit` bytes, in
     /// one frame that lies whole in the input. True: `payload` is that frame's, still masked, as from
     /// next_masked(). False: it is something else, or breaks a rule; nothing has changed. `limit` is at most
     /// 125. O(1).
@@ -3460,7 +3464,7 @@ public:
     [[nodiscard]] masking_key key() const noexcept { return key_; }
     [[nodiscard]] std::uint64_t payload_size() const noexcept { return payload_size_; }
 
-    /// Payload bytes of the current frame that came so far.
+    /// Payload bytes of the current frame that have arrived so far.
     [[nodiscard]] std::uint64_t position() const noexcept { return payload_size_ - remaining_; }
     /// Payload bytes of the current frame still to come.
     [[nodiscard]] std::uint64_t remaining() const noexcept { return remaining_; }
@@ -3548,8 +3552,8 @@ private:
             if (error != errc::none) return error;
         }
         const std::size_t length_end = header_size_announced(kept_[1]) - key_size;
-        if (kept_size_ > length_end) return errc::none; // the key says nothing
-        // Of a length that is on its way, what has come bounds what can still come.
+        if (kept_size_ > length_end) return errc::none; // the key can break no rule
+        // The bytes of a length that have arrived bound the value that it can still have.
         std::uint64_t least = length_end == 2 ? std::to_integer<unsigned>(kept_[1]) & 0x7fU : 0;
         std::uint64_t most = least;
         for (std::size_t i = 2; i < length_end; ++i) {

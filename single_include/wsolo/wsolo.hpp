@@ -166,7 +166,7 @@ namespace detail {
 #endif
 
 // ---- wsolo/core/bytes.hpp
-// Words for bytes: the span types, network byte order, and the step between text and bytes.
+// The byte types: spans, network byte order, and the conversion between text and bytes.
 //
 // Laws of this file:
 // - A span is a view: it owns nothing, and the function that hands one out says how long it lives.
@@ -250,7 +250,8 @@ public:
         std::swap(capacity_, other.capacity_);
     }
 
-    /// The bytes, and how many there are, and fit, before it grows. A pointer is good until the buffer grows or is moved from.
+    /// The bytes, how many there are, and how many fit before the buffer allocates. A pointer is valid until the buffer
+    /// grows, shrinks, is moved from or is destroyed.
     [[nodiscard]] std::byte* data() noexcept { return data_; }
     [[nodiscard]] const std::byte* data() const noexcept { return data_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -260,7 +261,7 @@ public:
     [[nodiscard]] const_bytes view() const noexcept { return {data_, size_}; }
     [[nodiscard]] mutable_bytes view() noexcept { return {data_, size_}; }
 
-    /// Gives memory above the size back, where the allocator takes it back.
+    /// Returns the memory above size() to the heap. If the allocator refuses, the buffer stays as it is.
     void shrink() noexcept {
         if (size_ == 0 || size_ == capacity_) return;
         void* smaller = std::realloc(data_, size_);
@@ -269,8 +270,8 @@ public:
         capacity_ = size_;
     }
 
-    /// Room for `capacity` bytes in all. False when there is no memory; the contents stay. O(size) when it
-    /// grows.
+    /// Makes room for `capacity` bytes in all. False when there is no memory; the contents stay. O(size) when the
+    /// buffer grows.
     [[nodiscard]] bool reserve(std::size_t capacity) noexcept {
         if (capacity <= capacity_) return true;
         if (capacity > max_size) return false;
@@ -337,7 +338,7 @@ private:
 namespace detail {
 
 struct byte_buffer_access {
-    /// A buffer of bytes that stay another's: it must be neither changed nor destroyed.
+    /// A buffer that refers to bytes of another owner. It must be neither changed nor destroyed.
     [[nodiscard]] static byte_buffer alias(const_bytes bytes) noexcept {
         byte_buffer made;
         made.data_ = const_cast<std::byte*>(bytes.data());
@@ -369,11 +370,11 @@ struct byte_buffer_access {
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// From narrow to wide, so that they compare. `baseline` is what every build of this target may use.
+/// From narrow to wide, so that `<` compares their widths. `baseline` is what every build of this target may use.
 enum class vector_unit : std::uint8_t { baseline, ssse3, avx2, avx512 };
 
-/// A constant where the build is told of AVX2 or more, otherwise a few loads and tests. Includes the system's
-/// consent to save the registers.
+/// The widest unit that may be used: a constant where the build is told of AVX2 or more, otherwise a few loads and
+/// tests, which also ask whether the system saves the registers.
 [[nodiscard]] inline vector_unit usable_vector_unit() noexcept {
 #if !WSOLO_X86_KERNELS
     return vector_unit::baseline;
@@ -409,8 +410,8 @@ using chacha20_key = std::array<std::uint32_t, 8>;
 inline constexpr std::array<std::uint32_t, 4> chacha20_constants{0x61707865, 0x3320646e, 0x79622d32,
                                                                  0x6b206574};
 inline constexpr std::size_t chacha20_block_size = 64;
-/// Blocks are written four at a time, interleaved: word i of each of the four, then word i + 1 of each. To a
-/// generator the order is all one, and a transposition would cost a fifth.
+/// Blocks are written four at a time, interleaved: word i of each of the four, then word i + 1 of each. For a
+/// generator of keys any fixed order will do, and a transposition would cost a fifth of the time.
 inline constexpr std::size_t chacha20_group = 4;
 
 #if defined(__GNUC__) && (!defined(__i386__) || defined(__SSE2__)) // else a vector can't be passed on
@@ -539,7 +540,7 @@ inline void chacha20_run(const chacha20_key& key, std::uint32_t count, std::byte
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/core/error.hpp
-// One enumerator per violated rule, and one table that says the rest: the sentence, the section, who is to
+// One enumerator per violated rule, and one table that says the rest: the sentence, the section, the side to
 // blame, what kind of end it is, and the close code that the rule's violation is answered with.
 //
 // Laws of this file:
@@ -651,7 +652,7 @@ enum class errc : std::uint8_t {
     would_deadlock,
 };
 
-/// Who broke the rule: our own caller, the peer, or the transport between them.
+/// The side that broke the rule: our own caller, the peer, or the transport between them.
 enum class blame : std::uint8_t { nobody, local, remote, transport };
 
 /// What kind of end an errc is; each has one.
@@ -663,7 +664,7 @@ enum class error_kind : std::uint8_t {
     outcome,   ///< what was under way came to an end: an item was dropped, or a connection is over
 };
 
-/// What is known of an errc. `close_status` is the status code to send in a Close frame (RFC 6455 §7.4.1), 0
+/// All that the table says of an errc. `close_status` is the status code to send in a Close frame (RFC 6455 §7.4.1), 0
 /// where no Close frame can or need be sent. The strings are literals.
 struct error_info {
     /// Its name in the code, a sentence for a log, and the section of the RFC that it is about; views of static memory.
@@ -721,8 +722,9 @@ inline constexpr error_info error_table[] = {
      "RFC 6455 §10.4", blame::remote, error_kind::limit, 1008},
     {errc::message_timeout, "message_timeout", "a message was not complete in time", "RFC 6455 §10.4",
      blame::remote, error_kind::limit, 1008},
-    {errc::rate_exceeded, "rate_exceeded", "more arrives in a second than the configured rate",
-     "RFC 6455 §7.4.1", blame::remote, error_kind::limit, 1008},
+    {errc::rate_exceeded, "rate_exceeded",
+     "messages, bytes or control frames arrive faster than the configured rate", "RFC 6455 §7.4.1",
+     blame::remote, error_kind::limit, 1008},
     {errc::inbox_overflow, "inbox_overflow", "messages arrive faster than they are handled",
      "RFC 6455 §7.4.1", blame::remote, error_kind::limit, 1008},
     {errc::inbox_overloaded, "inbox_overloaded",
@@ -763,9 +765,8 @@ inline constexpr error_info error_table[] = {
     {errc::handshake_method_not_get, "handshake_method_not_get",
      "the handshake's method is not GET, or not CONNECT over HTTP/2 and HTTP/3", "RFC 6455 §4.2.1",
      blame::remote, error_kind::violation, 0},
-    {errc::handshake_http_version, "handshake_http_version",
-     "the HTTP version is not one that WebSocket is spoken over", "RFC 9110 §2.5", blame::remote,
-     error_kind::violation, 0},
+    {errc::handshake_http_version, "handshake_http_version", "this HTTP version can't carry a WebSocket",
+     "RFC 9110 §2.5", blame::remote, error_kind::violation, 0},
     {errc::handshake_missing_host, "handshake_missing_host", "Host is missing", "RFC 6455 §4.2.1",
      blame::remote, error_kind::violation, 0},
     {errc::handshake_duplicate_host, "handshake_duplicate_host", "Host appears more than once",
@@ -810,8 +811,8 @@ inline constexpr error_info error_table[] = {
      "Transfer-Encoding stands beside Content-Length, or in HTTP/1.0", "RFC 9112 §6.1", blame::remote,
      error_kind::violation, 0},
     {errc::handshake_unexpected_body, "handshake_unexpected_body",
-     "Content-Length or Transfer-Encoding announces a body where none may be", "RFC 9110 §7.8", blame::remote,
-     error_kind::violation, 0},
+     "Content-Length or Transfer-Encoding announces a body where none is allowed", "RFC 9110 §7.8",
+     blame::remote, error_kind::violation, 0},
     {errc::handshake_invalid_subprotocol, "handshake_invalid_subprotocol",
      "Sec-WebSocket-Protocol is not a list of tokens", "RFC 6455 §11.3.4", blame::remote,
      error_kind::violation, 0},
@@ -819,7 +820,7 @@ inline constexpr error_info error_table[] = {
      "Sec-WebSocket-Protocol appears more than once in an answer", "RFC 6455 §11.3.4", blame::remote,
      error_kind::violation, 0},
     {errc::handshake_unrequested_subprotocol, "handshake_unrequested_subprotocol",
-     "Sec-WebSocket-Protocol names what was not offered", "RFC 6455 §4.1", blame::remote,
+     "Sec-WebSocket-Protocol names a subprotocol that was not offered", "RFC 6455 §4.1", blame::remote,
      error_kind::violation, 0},
     {errc::handshake_invalid_extension, "handshake_invalid_extension",
      "Sec-WebSocket-Extensions is not a list of extensions with their parameters", "RFC 6455 §9.1",
@@ -828,7 +829,7 @@ inline constexpr error_info error_table[] = {
      "Sec-WebSocket-Extensions appears more than once in an answer", "RFC 6455 §11.3.2", blame::remote,
      error_kind::violation, 0},
     {errc::handshake_unrequested_extension, "handshake_unrequested_extension",
-     "Sec-WebSocket-Extensions names what was not offered", "RFC 6455 §4.1", blame::remote,
+     "Sec-WebSocket-Extensions names an extension that was not offered", "RFC 6455 §4.1", blame::remote,
      error_kind::violation, 0},
     {errc::handshake_invalid_deflate, "handshake_invalid_deflate",
      "the answer's permessage-deflate has parameters that are not legal, or that the offer does not allow",
@@ -850,7 +851,7 @@ inline constexpr error_info error_table[] = {
      error_kind::outcome, 0},
     {errc::write_timed_out, "write_timed_out", "a write met its deadline", "RFC 6455 §7.1.7",
      blame::transport, error_kind::outcome, 0},
-    {errc::schedule_refused, "schedule_refused", "the schedule hook refused to have the queue driven", "",
+    {errc::schedule_refused, "schedule_refused", "the schedule hook refused: it returned false or threw", "",
      blame::local, error_kind::outcome, 0},
     {errc::buffer_too_small, "buffer_too_small", "the destination is smaller than the frame", "",
      blame::local, error_kind::refusal, 0},
@@ -888,8 +889,8 @@ inline constexpr error_info error_table[] = {
      blame::local, error_kind::outcome, 1011},
     {errc::cancelled, "cancelled", "cancelled by the stop token", "", blame::local, error_kind::refusal, 0},
     {errc::timed_out, "timed_out", "the deadline passed", "", blame::local, error_kind::refusal, 0},
-    {errc::would_deadlock, "would_deadlock", "waiting here would wait for this very caller", "", blame::local,
-     error_kind::refusal, 0},
+    {errc::would_deadlock, "would_deadlock", "only the waiting thread itself could end this wait", "",
+     blame::local, error_kind::refusal, 0},
 };
 
 consteval bool error_table_is_in_order() {
@@ -914,7 +915,7 @@ static_assert(error_table_is_in_order(), "give every errc its row, in the order 
 [[nodiscard]] constexpr std::string_view to_string(errc code) noexcept { return info(code).text; }
 /// The section of the RFC that states the rule, or empty.
 [[nodiscard]] constexpr std::string_view section_of(errc code) noexcept { return info(code).section; }
-/// Who broke the rule.
+/// The side that broke the rule.
 [[nodiscard]] constexpr blame blame_of(errc code) noexcept { return info(code).who; }
 
 /// Whether the peer broke a rule of the protocol, in a frame or in the handshake.
@@ -923,9 +924,9 @@ static_assert(error_table_is_in_order(), "give every errc its row, in the order 
 }
 /// Whether the peer passed a bound or a policy of this side; what it sent was legal.
 [[nodiscard]] constexpr bool is_limit(errc code) noexcept { return info(code).kind == error_kind::limit; }
-/// Whether a call was not granted. What it was to send is still the caller's: to keep, to change or to drop.
+/// Whether a call was not granted. The data that it was to send still belongs to the caller.
 [[nodiscard]] constexpr bool is_refusal(errc code) noexcept { return info(code).kind == error_kind::refusal; }
-/// Whether it tells how something ended that had been accepted or begun.
+/// Whether the code tells how an accepted item, a wait or a connection ended.
 [[nodiscard]] constexpr bool is_outcome(errc code) noexcept { return info(code).kind == error_kind::outcome; }
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -947,7 +948,7 @@ template <std::unsigned_integral Number>
 inline constexpr std::size_t default_max_message = std::size_t{4} * 1024 * 1024;
 
 /// The most bytes that a message of at most `limit` bytes has on the wire where it may be compressed: what does not compress
-/// grows, by up to a seventh where a compressor has little memory. 0, which means none, stays so.
+/// grows, by up to a seventh where a compressor has little memory. 0 (no limit) stays 0.
 [[nodiscard]] constexpr std::uint64_t compressed_bound_of(std::uint64_t limit) noexcept {
     const std::uint64_t more = limit / 4 + 1024;
     return limit == 0                                  ? 0
@@ -1045,7 +1046,7 @@ concept key_source = requires(Source& source) {
 class one_key {
 public:
     explicit one_key(masking_key key) noexcept : key_(key) {}
-    /// The key, each time.
+    /// Returns the same key at every call.
     [[nodiscard]] masking_key next_key() const noexcept { return key_; }
 
 private:
@@ -1082,8 +1083,8 @@ private:
 /// (every 248 keys) costs one ChaCha20 pass and no system call.
 class random_keys {
 public:
-    /// 32 bytes of seed, for instance from system_random(). Equal seeds give equal keys: only tests repeat
-    /// one.
+    /// 32 bytes of seed, for instance from system_random(). Equal seeds give equal keys: only a test may
+    /// use a seed twice.
     explicit random_keys(std::span<const std::byte, 32> seed) noexcept { reseed(seed); }
 
     /// Seeded from the system. Aborts when the system has no entropy to give: a client must not mask
@@ -1091,7 +1092,7 @@ public:
     /// system_random() yourself.
     random_keys() noexcept { reseed_or_abort(); }
 
-    /// What was moved from seeds itself anew from the system when it is used again, as the constructor does.
+    /// The source that was moved from seeds itself from the system at its next use, as the default constructor does.
     random_keys(random_keys&& other) noexcept { *this = std::move(other); }
     random_keys& operator=(random_keys&& other) noexcept {
         if (this == &other) return *this;
@@ -1104,7 +1105,7 @@ public:
     }
     ~random_keys() { wipe_all(); }
 
-    /// Replaces the whole state; what was buffered is forgotten.
+    /// Replaces the whole state; buffered keystream is dropped.
     void reseed(std::span<const std::byte, 32> seed) noexcept {
         std::memcpy(key_.data(), seed.data(), sizeof key_);
         wipe(buffer_.data(), buffer_.size());
@@ -1112,7 +1113,7 @@ public:
         seeded_ = true;
     }
 
-    /// The same from the system. On errc::entropy_unavailable the state is unchanged.
+    /// Replaces the whole state with a seed from the system. On errc::entropy_unavailable the state is unchanged.
     [[nodiscard]] errc reseed() noexcept {
         std::array<std::byte, 32> seed;
         const errc error = system_random(seed);
@@ -1134,7 +1135,7 @@ public:
         return key;
     }
 
-    /// Any number of bytes of the stream (a handshake's nonce takes 16).
+    /// Fills `to` with the next bytes of the stream (a handshake's nonce takes 16). O(n).
     void fill(mutable_bytes to) noexcept {
         for (std::size_t done = 0; done < to.size();) {
             if (used_ == buffer_.size()) refill();
@@ -1153,7 +1154,7 @@ private:
     static void wipe(void* at, std::size_t count) noexcept {
         std::memset(at, 0, count);
 #if defined(__GNUC__)
-        __asm__ volatile("" : : "r"(at) : "memory"); // the compiler may not find the zeros useless
+        __asm__ volatile("" : : "r"(at) : "memory"); // keeps the compiler from removing the zeroing
 #endif
     }
 
@@ -1186,8 +1187,8 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/core/role.hpp
-// The two ends of a connection. A frame's masking depends on who sends it, so the role is a template argument
-// wherever bytes are made or judged: a server that masks does not compile.
+// The two ends of a connection. A frame's masking depends on its sender, so the role is a template argument
+// wherever frames are encoded or judged: a server that masks does not compile.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -1228,7 +1229,7 @@ public:
     decltype(auto) with_keys(Use use) noexcept {
         return use();
     }
-    /// The same side for one frame, for another thread.
+    /// A side that encodes one frame, for use by another thread.
     [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
 };
 
@@ -1253,7 +1254,7 @@ public:
     decltype(auto) with_keys(Use use) noexcept {
         return use(keys_);
     }
-    /// A side for one frame, for another thread. Takes one key.
+    /// A side that encodes one frame, for use by another thread. Takes one key from the source.
     [[nodiscard]] client_side<one_key> for_one_frame() noexcept {
         return client_side<one_key>(one_key(keys_.next_key()));
     }
@@ -1307,7 +1308,7 @@ template <class Rep, class Period>
     }
 }
 
-/// A timeout as a bound: 0 bounds nothing, for every timeout of wsolo.
+/// A timeout as a bound. 0 means no bound, for every timeout of wsolo.
 template <class Rep, class Period>
 [[nodiscard]] constexpr duration bound_of(std::chrono::duration<Rep, Period> timeout) noexcept {
     return timeout == timeout.zero() ? (duration::max)() : saturated(timeout);
@@ -1328,7 +1329,7 @@ template <class Rep, class Period>
 
 namespace detail {
 
-/// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; what is negative counts as the shortest.
+/// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; a negative span counts as 1 ms.
 class short_duration {
 public:
     explicit constexpr short_duration(std::chrono::milliseconds span) noexcept
@@ -1677,7 +1678,7 @@ struct utf8_plain {
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// The places of a vector's bytes, then as many that no vector has.
+/// The indices of a vector's bytes, then 16 indices that no vector has.
 inline constexpr std::array<std::uint8_t, 32> utf8_places = [] {
     std::array<std::uint8_t, 32> places{};
     for (std::size_t i = 0; i < 32; ++i) places[i] = static_cast<std::uint8_t>(i < 16 ? i : 0x80);
@@ -1721,7 +1722,8 @@ public:
         const vec tail = load(last) ^ rotated(keys, size);
         utf8_vector16 state;
         state.follow(head);
-        state.follow(without_front(tail, 32 - size)); // a zero at least: there shows what is left open
+        // Ends in a zero at least, which shows a code point that is left open.
+        state.follow(without_front(tail, 32 - size));
         if (state.failed()) return false;
         if constexpr (!std::is_const_v<Byte>) {
             store(at, head);
@@ -1740,7 +1742,7 @@ private:
         Byte* const last = at + (size - sizeof(Word));
         const auto head = static_cast<Word>(load_word<Word>(at) ^ spread<Word>(key));
         const auto tail = static_cast<Word>(load_word<Word>(last) ^ spread<Word>(advance(key, size)));
-        // Behind the head what of the tail is not in it: at most sizeof(Word) - 1 bytes.
+        // The bytes of the tail that the head does not have go after it: at most sizeof(Word) - 1.
         const auto behind = static_cast<Word>(tail >> 8 >> (8 * (2 * sizeof(Word) - 1 - size)));
         utf8_vector16 state;
         using pair = std::uint64_t __attribute__((vector_size(16)));
@@ -1923,7 +1925,8 @@ public:
                 store(last - 32, low);
                 store(last, high);
             }
-            if (has_high_bit(low | high)) { // otherwise nothing was open before them either: they overlap it
+            // They overlap the vector before them, so without a high bit no code point was left open there.
+            if (has_high_bit(low | high)) {
                 state.last_ = before;
                 if (rest > 32) state.check(low);
                 state.last_ = low;
@@ -2214,13 +2217,13 @@ private:
 #endif
 
 // ---- wsolo/text/detail/utf8_blocks.hpp
-// One question to the widest validator that this processor has: are these bytes, from one code point boundary
-// on, free of faults?
+// Asks the widest validator that this processor has whether these bytes, which begin at a code point boundary, are free
+// of faults.
 //
 // The contract that every width keeps:
 // - `run(at, size, key)` is true when no byte of [at, at + size) is wrong where it stands, the text beginning
-//   with it. A code point that the end leaves open (utf8_unfinished) is the caller's to judge: run may or may
-//   not mind it.
+//   with it. A code point that the end leaves open (utf8_unfinished) is the caller's to judge: run may
+//   accept or refuse it.
 // - Where Byte is not const, all the bytes are also XORed in place with `key`, in memory order, before they
 //   are judged, and whatever the answer is.
 // - Exactly the bytes given are read and written.
@@ -2249,8 +2252,8 @@ template <class Byte>
     return utf8_faultless_by(usable_vector_unit(), at, size, key);
 }
 
-/// A quick yes for 4 to 31 bytes that are UTF-8 from the first to the last; they are XORed with `key` as
-/// utf8_faultless does it. False says nothing and leaves them as they are. `unit` as above. O(1).
+/// A quick test for 4 to 31 bytes. True: they are UTF-8 from the first to the last, and were XORed with `key` as
+/// utf8_faultless does it. False decides nothing, and leaves them as they are. `unit` as above. O(1).
 template <class Byte>
 [[nodiscard]] inline bool utf8_take_short([[maybe_unused]] vector_unit unit, [[maybe_unused]] Byte* at,
                                           [[maybe_unused]] std::size_t size,
@@ -2397,7 +2400,7 @@ public:
     /// Whether the text so far is UTF-8 as it stands: not failed, and no code point is cut off at its end.
     [[nodiscard]] bool complete() const noexcept { return at_boundary(); }
 
-    /// Whether what came so far can't become UTF-8 any more.
+    /// Whether the text so far can't become UTF-8 any more.
     [[nodiscard]] bool failed() const noexcept { return state_ == detail::utf8_state::failed; }
 
     /// How many bytes were accepted since the start or the last reset(): all of them, or, after a failure,
@@ -2417,7 +2420,7 @@ private:
         return true;
     }
 
-    /// Short ASCII between code points: most parts of most conversations. False leaves all as it was.
+    /// Short ASCII that begins between code points, which is the usual part. False leaves all as it was.
     template <class Byte>
     bool takes_short(std::span<Byte> part, std::uint32_t word) noexcept {
         if (!at_boundary() || part.size() > detail::utf8_short_size) return false;
@@ -2533,7 +2536,7 @@ enum class opcode : std::uint8_t { continuation = 0, text = 1, binary = 2, close
 // A frame's header as a value, and its bytes (RFC 6455 §5.2).
 //
 // Laws of this file:
-// - Written lengths are minimal. Parsing judges nothing: it says what the bytes are, check.hpp whether they
+// - Written lengths are minimal. Parsing judges nothing: it says what the bytes are, check.hpp says whether they
 // may be.
 // - "Need more bytes" is a status of the parse, never an error.
 
@@ -2551,7 +2554,7 @@ inline constexpr std::size_t max_control_payload = 125;
 /// The longest payload of any frame: the length's most significant bit stays 0 (RFC 6455 §5.2).
 inline constexpr std::uint64_t max_payload_size = UINT64_MAX >> 1;
 
-/// All that a header says. `key` counts only where `masked` is set.
+/// All that a header says.
 struct frame_header {
     /// As on the wire (RFC 6455 §5.2); `key` counts where `masked`, `payload_size` is in bytes.
     bool fin = true;
@@ -2747,7 +2750,7 @@ namespace wsolo::inline WSOLO_ABI {
 //
 // Laws of this file:
 // - A close_code may hold any 16-bit number: applications own 3000 to 4999.
-// - no_status, abnormal and tls_handshake are for applications, and never go on the wire.
+// - no_status, abnormal and tls_handshake are only reported to applications; they never go on the wire.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -2811,7 +2814,7 @@ enum class close_code : std::uint16_t {
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/frame/detail/container.hpp
-// Lengthening what a frame is appended to: byte_buffer, std::string, std::vector, and whatever behaves like
+// Lengthening what a frame is appended to: byte_buffer, std::string, std::vector, and types that behave like
 // them.
 //
 // Laws of this file:
@@ -3001,7 +3004,7 @@ inline void xor_bytes(std::byte* to, const std::byte* from, std::size_t size, st
 //
 // Laws of this file:
 // - Short payloads are copied inline: a call would cost more than the copy.
-// - Large ones go by memcpy, very large ones in pieces, but for the placement where it can fall to a twentieth of its speed.
+// - Large ones go by memcpy, very large ones in pieces, except at a placement where memcpy can fall to a twentieth of its speed.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -3014,7 +3017,7 @@ inline bool memcpy_may_stall(const std::byte* to, const std::byte* from, std::si
     return size >= 2048 && ahead - 1 < 63;
 }
 
-/// From here on source and destination don't fit into the processor's second cache together, and one long copy is a sixth
+/// From this size on, source and destination don't fit into the processor's second cache together, and one long copy is a sixth
 /// slower than its pieces.
 inline constexpr std::size_t copied_in_pieces = 512 * 1024;
 inline constexpr std::size_t copied_piece = 64 * 1024;
@@ -3080,7 +3083,7 @@ public:
     constexpr frame_spec(opcode op, bool fin = true, bool rsv1 = false) noexcept
         : first_(detail::first_byte({.fin = fin, .rsv1 = rsv1, .op = op})) {}
 
-    /// The opcode that it says.
+    /// The opcode of that frame.
     [[nodiscard]] constexpr opcode op() const noexcept {
         return static_cast<opcode>(std::to_integer<unsigned>(first_) & 0x0fU);
     }
@@ -3091,7 +3094,7 @@ private:
     std::byte first_;
 };
 
-/// The key argument that `Role` owes: one key source for a client, none for a server (RFC 6455 §5.1).
+/// The key argument that `Role` needs: one key source for a client, none for a server (RFC 6455 §5.1).
 template <role Role, class... Keys>
 concept keys_for = (masks(Role) ? sizeof...(Keys) == 1 && (key_source<Keys> && ...) : sizeof...(Keys) == 0);
 
@@ -3166,7 +3169,7 @@ std::size_t write_frame(std::byte* to, frame_spec spec, const_bytes payload, Key
     return size + payload.size();
 }
 
-/// Below this a container is lengthened at once: zeroing so little costs less than two appends.
+/// Below this size a container is lengthened by one resize(): zeroing so few bytes costs less than two appends.
 inline constexpr std::size_t append_apart_from = 512;
 
 } // namespace detail
@@ -3246,7 +3249,7 @@ result<mutable_bytes> encode_in_place(mutable_bytes storage, std::size_t payload
 
 /// Makes a frame of the payload that `storage` holds from `payload_offset` to its end, and takes the memory over: nothing
 /// is copied. headroom<Role> bytes before the payload always suffice. Errors as encode_in_place's; `storage` is then
-/// unchanged. Memory that `storage` had in reserve goes back.
+/// unchanged. Memory that `storage` had in reserve is freed.
 template <role Role, class... Keys>
     requires keys_for<Role, Keys...>
 result<owned_frame> make_frame_in_place(byte_buffer&& storage, std::size_t payload_offset, frame_spec spec,
@@ -3383,7 +3386,7 @@ inline constexpr std::size_t max_close_reason = max_control_payload - 2;
 
 namespace detail {
 
-/// The one door to control_frame's bytes: fills the payload in clear, then seals the frame around it.
+/// The only writer of control_frame's bytes: takes the payload in clear, then writes the header and masks.
 struct control_frame_access {
     /// Where a frame of `Role` has its payload.
     template <role Role>
@@ -3391,7 +3394,7 @@ struct control_frame_access {
         return frame.storage_.data() + header_size(0, masks(Role));
     }
 
-    /// Makes a frame of the payload that was put at payload<Role>(). Preconditions: op is a control opcode,
+    /// Makes a frame of the payload that was written to payload<Role>(). Preconditions: op is a control opcode,
     /// the size at most 125, `code` the payload's own.
     template <role Role, class... Keys>
     static void seal(control_frame& frame, opcode op, std::size_t payload_size, close_code code,
@@ -3403,7 +3406,7 @@ struct control_frame_access {
     }
 };
 
-/// The payload is copied in clear (and unmasked if it was masked) before the frame is sealed around it.
+/// Copies the payload in clear (unmasked if it was masked).
 inline void copy_clear(std::byte* to, unmasked_bytes payload) noexcept {
     if (!payload.bytes().empty()) std::memcpy(to, payload.bytes().data(), payload.bytes().size());
 }
@@ -3513,11 +3516,12 @@ struct frame_limits {
     std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
 };
 
-/// What the frames before a data frame forbid it, for those who judge that themselves: nothing.
+/// The rules that earlier frames impose on a data frame: none, for a caller that judges its frames itself. It shows the
+/// two functions that `Rules` must have.
 struct no_rules {
-    /// By the header's first byte.
+    /// Judges the header's first byte.
     [[nodiscard]] static constexpr errc check_first(std::byte) noexcept { return errc::none; }
-    /// The payload has at least `least` bytes.
+    /// Judges the size, once it is known that the payload has at least `least` bytes.
     [[nodiscard]] static constexpr errc check_size(std::byte, std::uint64_t) noexcept { return errc::none; }
 };
 
@@ -3526,7 +3530,7 @@ enum class decode_status : std::uint8_t { need_more, part, failed };
 
 /// One step of the decoder.
 struct [[nodiscard]] decoded {
-    /// What the others mean by it.
+    /// What this step found. The other members count only where it is `part`, `error` only where it is `failed`.
     decode_status status = decode_status::need_more;
     /// The first part of its frame. It may be empty: a header is reported as soon as it is complete.
     bool begins = false;
@@ -3561,7 +3565,7 @@ public:
         return step<false>(input, rules);
     }
 
-    /// The commonest frame on its own, in less time: a text or binary message of at most `limit` bytes, in
+    /// A faster way to take the most common frame: a text or binary message of at most `limit` bytes, in
     /// one frame that lies whole in the input. True: `payload` is that frame's, still masked, as from
     /// next_masked(). False: it is something else, or breaks a rule; nothing has changed. `limit` is at most
     /// 125. O(1).
@@ -3617,7 +3621,7 @@ public:
     [[nodiscard]] masking_key key() const noexcept { return key_; }
     [[nodiscard]] std::uint64_t payload_size() const noexcept { return payload_size_; }
 
-    /// Payload bytes of the current frame that came so far.
+    /// Payload bytes of the current frame that have arrived so far.
     [[nodiscard]] std::uint64_t position() const noexcept { return payload_size_ - remaining_; }
     /// Payload bytes of the current frame still to come.
     [[nodiscard]] std::uint64_t remaining() const noexcept { return remaining_; }
@@ -3705,8 +3709,8 @@ private:
             if (error != errc::none) return error;
         }
         const std::size_t length_end = header_size_announced(kept_[1]) - key_size;
-        if (kept_size_ > length_end) return errc::none; // the key says nothing
-        // Of a length that is on its way, what has come bounds what can still come.
+        if (kept_size_ > length_end) return errc::none; // the key can break no rule
+        // The bytes of a length that have arrived bound the value that it can still have.
         std::uint64_t least = length_end == 2 ? std::to_integer<unsigned>(kept_[1]) & 0x7fU : 0;
         std::uint64_t most = least;
         for (std::size_t i = 2; i < length_end; ++i) {
@@ -3794,7 +3798,7 @@ public:
     /// Refers to nothing; bytes() is empty.
     shared_frame() noexcept = default;
     shared_frame(const shared_frame& other) noexcept : block_(other.block_) {
-        // relaxed: who copies already holds a reference, so nothing needs to be ordered
+        // relaxed: the thread that copies already holds a reference, so nothing needs to be ordered
         if (block_ != nullptr) block_->count.fetch_add(1, std::memory_order_relaxed);
     }
     shared_frame(shared_frame&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
@@ -3837,7 +3841,7 @@ public:
         known->count.fetch_add(1, std::memory_order_relaxed);
         return shared_frame(known);
     }
-    /// How many there may be.
+    /// How many other forms a frame can have.
     static constexpr std::size_t forms = 2;
 
     /// Whether both refer to the same frame.
@@ -3847,7 +3851,7 @@ public:
 
 private:
     struct block {
-        std::atomic<std::uint32_t> count; ///< as many references need 32 GiB
+        std::atomic<std::uint32_t> count; ///< cannot wrap: 2^32 references take 32 GiB
         bool is_message;
         std::size_t size;
         std::atomic<block*> others[forms] = {};
@@ -3880,7 +3884,7 @@ namespace detail {
 }
 } // namespace detail
 
-/// Encodes once for all. Errors as encode_frame's, and out_of_memory. O(n), one allocation.
+/// Encodes a server's frame that any number of connections can send. Errors as encode_frame's, and out_of_memory. O(n), one allocation.
 [[nodiscard]] inline result<shared_frame> make_shared_frame(frame_spec spec, const_bytes payload) noexcept {
     if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
     const std::size_t size = encoded_size<role::server>(payload.size());
@@ -3960,7 +3964,7 @@ public:
         size_ += text.size();
     }
 
-    /// The digest of all that was given. Call it once; the object is spent afterwards.
+    /// The digest of all text so far. Call it once; the object must not be used after that.
     [[nodiscard]] constexpr sha1_digest finish() noexcept {
         put(0x80);
         while (used_ != length_at) put(0);
@@ -4037,7 +4041,7 @@ struct accept_value {
     /// Base64 of the SHA-1, without a terminator.
     std::array<char, 28> text{};
 
-    /// Lives as long as this object.
+    /// The text as a view, valid as long as this object.
     [[nodiscard]] constexpr std::string_view view() const& noexcept { return {text.data(), text.size()}; }
     std::string_view view() const&& = delete; // it would look into a temporary
     friend constexpr bool operator==(const accept_value&, const accept_value&) noexcept = default;
@@ -4120,7 +4124,7 @@ template <class Predicate>
     return true;
 }
 
-/// Without the spaces and tabs around it (OWS, RFC 9110 §5.6.3).
+/// The text without the spaces and tabs around it (OWS, RFC 9110 §5.6.3).
 [[nodiscard]] constexpr std::string_view trim(std::string_view text) noexcept {
     const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
     while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
@@ -4132,12 +4136,12 @@ template <class Predicate>
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/handshake/header_list.hpp
-// Header fields as views, over a head that was checked before or over what another parser found: walked in
+// Header fields as views, over a head that was checked before or over the fields that another parser found: walked in
 // order, found by name, split at commas.
 //
 // Laws of this file:
 // - No table is kept: a lookup walks the fields, O(their bytes), which the limits keep small. So any number
-//   of fields costs no memory. What a peer can lengthen is never walked once for each of its own elements.
+//   of fields costs no memory. No list that a peer can lengthen is walked once for each of its own elements.
 // - Names compare without regard to case, values come without the whitespace around them (RFC 9110 §5).
 // - All views point into the head and live as long as it does.
 
@@ -4226,7 +4230,7 @@ public:
     }
 
 private:
-    std::string_view lines_; // one of the two is empty
+    std::string_view lines_; // one of lines_ and fields_ is empty
     std::span<const header_field> parsed_;
 };
 
@@ -4290,7 +4294,7 @@ public:
     /// Whether nothing is in it.
     [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
 
-    /// Whether `element` is among them, case regarded.
+    /// Whether `element` is among them, in the same case.
     [[nodiscard]] constexpr bool contains(std::string_view element) const noexcept {
         for (const std::string_view mine : *this) {
             if (mine == element) return true;
@@ -4330,8 +4334,8 @@ template <class Predicate>
 // Writes heads: into a span, or after the contents of a container.
 //
 // Laws of this file:
-// - Composed twice, first only counted: so a destination that is too small is left untouched, and a
-//   container grows once.
+// - A head is composed twice, and only counted the first time: so a destination that is too small is left untouched,
+//   and a container grows once.
 // - Nothing that could end a line or a head early is written: names are tokens, values have no control
 //   characters.
 
@@ -4365,7 +4369,7 @@ public:
         text(value);
         text("\r\n");
     }
-    /// Left out when it has no value.
+    /// Writes the field, or nothing when it has no value.
     void optional_field(std::string_view name, std::string_view value) noexcept {
         if (!value.empty()) field(name, value);
     }
@@ -4478,7 +4482,7 @@ struct client_key {
     /// Base64 of 16 bytes, without a terminator.
     std::array<char, 24> text{};
 
-    /// Lives as long as this object.
+    /// The text as a view, valid as long as this object.
     [[nodiscard]] constexpr std::string_view view() const& noexcept { return {text.data(), text.size()}; }
     std::string_view view() const&& = delete; // it would look into a temporary
     friend constexpr bool operator==(const client_key&, const client_key&) noexcept = default;
@@ -4923,7 +4927,7 @@ public:
         has_query_ = true;
     }
 
-    /// "/" when the target has none.
+    /// The path; "/" when the target has none.
     [[nodiscard]] constexpr std::string_view path() const noexcept { return path_; }
     /// What follows the question mark, if there is one.
     [[nodiscard]] constexpr std::string_view query() const noexcept { return query_; }
@@ -4986,8 +4990,8 @@ struct target_parts {
 //
 // Laws of this file:
 // - Exactly one space between the parts, none elsewhere; "HTTP" in capitals.
-// - Any HTTP/1.x is read here; who needs 1.1 asks for the version.
-// - A status line may lack its last space with the phrase, as every client takes it.
+// - Any HTTP/1.x is read here; a caller that needs 1.1 checks the version.
+// - A status line without a phrase may lack the space before it too: every client accepts that.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -5067,15 +5071,15 @@ struct status_line {
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A request as some parser found it. Views.
+/// A request as some parser found it. Views of that parser's memory.
 struct http_request {
     /// As it was sent; methods are compared with regard to case.
     std::string_view method = "GET";
     /// As it was sent; over HTTP/2 and HTTP/3 what `:path` says.
     std::string_view target = "/";
     http_version version = http_version::v1_1;
-    /// In their order, fields of one name not joined unless the parser has joined them; without HTTP/2's
-    /// pseudo fields.
+    /// The fields in their order; fields of one name may be joined or not, as the parser has them. Without HTTP/2's
+    /// pseudo-header fields.
     header_list fields{};
     /// `:protocol`, `:scheme` and `:authority` of HTTP/2 and HTTP/3 (RFC 8441 §4, RFC 9220); empty where
     /// there is none, and not looked at in HTTP/1.x.
@@ -5091,8 +5095,8 @@ public:
     upgrade_request() = default;
     constexpr explicit upgrade_request(const http_request& parts) noexcept : parts_(parts) {}
 
-    /// Whether this asks for WebSocket, well or badly: an Upgrade that lists "websocket", or a
-    /// Sec-WebSocket-Key or -Version, which a proxy that forgot to pass Upgrade on leaves behind; over HTTP/2
+    /// Whether this asks for WebSocket, in a legal way or not: an Upgrade that lists "websocket", or a
+    /// Sec-WebSocket-Key or -Version, which stay in the request when a proxy does not pass Upgrade on; over HTTP/2
     /// and HTTP/3 the protocol "websocket" (RFC 8441 §5). Never in HTTP/1.0, where Upgrade
     /// means nothing (RFC 9110 §7.8). False: a plain HTTP request.
     [[nodiscard]] constexpr bool is_upgrade() const noexcept {
@@ -5128,7 +5132,7 @@ public:
     }
     /// `:scheme`; empty in HTTP/1.1, where only the transport knows.
     [[nodiscard]] constexpr std::string_view scheme() const noexcept { return parts_.scheme; }
-    /// Who the browser acts for (RFC 6455 §10.2). Other clients mostly send none.
+    /// The site whose page asks, as the browser states it (RFC 6455 §10.2). Most other clients send none.
     [[nodiscard]] constexpr std::optional<std::string_view> origin() const noexcept {
         return parts_.fields.find("Origin");
     }
@@ -5179,7 +5183,8 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What an accepting answer adds. Views, needed only during the call; never into the container appended to.
+/// What an accepting answer adds. Views, needed only during the call. They must not lie in the container that the answer
+/// is appended to.
 struct accept_options {
     /// One of those offered (choose_subprotocol), or empty.
     std::string_view subprotocol = {};
@@ -5189,8 +5194,8 @@ struct accept_options {
     std::span<const header_field> headers = {};
 };
 
-/// A status and the fields that the handshake needs, in order: `for (header_field field : answer) ...`. Views
-/// of what it was made of, of literals, and of itself: they live as long as both.
+/// A status and the fields that the handshake needs, in order: `for (header_field field : answer) ...`. The fields are
+/// views of what the answer was made of, of literals, and of this object: they live as long as all of these.
 class upgrade_answer {
 public:
     class iterator {
@@ -5219,7 +5224,7 @@ public:
     constexpr upgrade_answer() = default;
     constexpr explicit upgrade_answer(int status) noexcept : status_(status) {}
 
-    /// Of the answer: 101, 200 over HTTP/2 and HTTP/3, or a refusal's.
+    /// The answer's status: 101, 200 over HTTP/2 and HTTP/3, or a refusal's.
     [[nodiscard]] constexpr int status() const noexcept { return status_; }
     /// A refusal's sentence, for its body; empty for an acceptance.
     [[nodiscard]] constexpr std::string_view text() const noexcept { return text_; }
@@ -5259,8 +5264,8 @@ private:
     int status_ = 0;
 };
 
-/// The status to refuse a handshake with (RFC 6455 §4.2.2, §4.4; RFC 9110 §15.5). 426 is HTTP/1.1's alone,
-/// for it must carry Upgrade (RFC 9110 §15.5.22).
+/// The status to refuse a handshake with (RFC 6455 §4.2.2, §4.4; RFC 9110 §15.5). Only HTTP/1.1 has 426,
+/// because that must carry Upgrade (RFC 9110 §15.5.22).
 [[nodiscard]] constexpr int http_status_for(errc why, http_version version = http_version::v1_1) noexcept {
     const int upgrade_required = version >= http_version::v2 ? 400 : 426;
     switch (why) {
@@ -5297,8 +5302,8 @@ namespace detail {
     return are_extra_fields(options.headers) ? errc::none : errc::invalid_header_field;
 }
 
-/// What a status owes beside its body: 426 says what to ask for (RFC 9110 §15.5.22, RFC 6455 §4.4), 405 what
-/// may be asked (RFC 9110 §15.5.6).
+/// Adds the fields that a status requires: 426 names the protocol and version to ask for (RFC 9110 §15.5.22, RFC 6455
+/// §4.4), 405 the methods that may be used (RFC 9110 §15.5.6).
 constexpr void add_owed_fields(upgrade_answer& answer) noexcept {
     if (answer.status() == 426) {
         answer.add("Upgrade", "websocket");
@@ -5309,9 +5314,9 @@ constexpr void add_owed_fields(upgrade_answer& answer) noexcept {
 
 } // namespace detail
 
-/// The answer that opens the WebSocket: 101 with its fields, or over HTTP/2 and HTTP/3 200. In
-/// either case `options`' further fields are judged only, and the caller's to add. Errors: errc::handshake_unrequested_subprotocol or _extension for
-/// one that was not offered, errc::invalid_header_field. Precondition: judge() or a server_handshake found the
+/// The answer that opens the WebSocket: 101 with its fields, or over HTTP/2 and HTTP/3 200. The further fields in
+/// `options.headers` are only judged: the caller adds them. Errors: errc::handshake_unrequested_subprotocol or _extension
+/// for one that was not offered, errc::invalid_header_field. Precondition: judge() or a server_handshake found the
 /// request legal, and request.is_upgrade(). The views of `options` must outlive the answer.
 [[nodiscard]] constexpr result<upgrade_answer> accept_answer(const upgrade_request& request,
                                                              const accept_options& options = {}) noexcept {
@@ -5332,7 +5337,7 @@ constexpr void add_owed_fields(upgrade_answer& answer) noexcept {
     return answer;
 }
 
-/// The refusal that `why` calls for: its status, what that status owes, and its sentence.
+/// The refusal that `why` calls for: its status, the fields that this status requires, and its sentence.
 [[nodiscard]] constexpr upgrade_answer refusal_answer(errc why,
                                                       http_version version = http_version::v1_1) noexcept {
     upgrade_answer answer(http_status_for(why, version));
@@ -5358,7 +5363,7 @@ constexpr void add_owed_fields(upgrade_answer& answer) noexcept {
 // - One judge: the byte parser calls the same functions.
 // - The order of the rules is fixed, so that one request has one verdict.
 // - Over HTTP/2 and HTTP/3 there is no key and no Upgrade; subprotocols, extensions, origin and version are
-//   judged as ever (RFC 8441 §5). Frames stay as they are.
+//   judged as over HTTP/1.1 (RFC 8441 §5). Frames are the same.
 
 namespace wsolo::inline WSOLO_ABI {
 namespace detail {
@@ -5382,7 +5387,7 @@ template <class Predicate>
     return true;
 }
 
-/// Whether the last coding, and no other, is chunked: else a request's body has no end that is known (RFC 9112
+/// Whether the last coding, and no other, is chunked: otherwise the end of a request's body is not known (RFC 9112
 /// §6.1, §6.3).
 [[nodiscard]] constexpr bool ends_in_chunks(header_list headers) noexcept {
     int chunked = 0;
@@ -5394,8 +5399,8 @@ template <class Predicate>
     return last && chunked == 1;
 }
 
-/// How the body, if any, is delimited: two answers to that are how requests get smuggled (RFC 9112 §6.1,
-/// §6.3).
+/// Judges how the body, if any, is delimited. A request with two answers to that question can smuggle another one (RFC
+/// 9112 §6.1, §6.3).
 [[nodiscard]] constexpr errc check_body_framing(const upgrade_request& request) noexcept {
     const header_list headers = request.headers();
     const std::optional<std::string_view> length = headers.find("Content-Length");
@@ -5407,7 +5412,7 @@ template <class Predicate>
     return clear ? errc::none : errc::handshake_ambiguous_length;
 }
 
-/// What holds for any HTTP/1.x request (RFC 9112 §3.2, RFC 9110 §7.8).
+/// The rules of every HTTP/1.x request (RFC 9112 §3.2, RFC 9110 §7.8).
 [[nodiscard]] constexpr errc check_http1(const upgrade_request& request) noexcept {
     const header_list headers = request.headers();
     const bool old = request.http_version() == http_version::v1_0;
@@ -5435,7 +5440,7 @@ template <class Predicate>
     return false;
 }
 
-/// What holds for any HTTP/2 or HTTP/3 request (RFC 9113 §8.3.1). A plain CONNECT has no `:path` (§8.5).
+/// The rules of every HTTP/2 or HTTP/3 request (RFC 9113 §8.3.1). A plain CONNECT has no `:path` (§8.5).
 [[nodiscard]] constexpr errc check_http2(const upgrade_request& request) noexcept {
     const header_list headers = request.headers();
     const bool pathless = request.method() == "CONNECT" && request.target().empty();
@@ -5449,8 +5454,8 @@ template <class Predicate>
     return check_body_framing(request);
 }
 
-/// A framing that announces bytes: the protocol can't change in the middle of a message (RFC 9110 §7.8), and
-/// they would be read as frames.
+/// Whether the fields announce a body: the protocol can't change in the middle of a message (RFC 9110 §7.8), and the
+/// body would be read as frames.
 [[nodiscard]] constexpr bool announces_body(header_list headers) noexcept {
     if (headers.find("Transfer-Encoding")) return true;
     const std::string_view length = headers.find("Content-Length").value_or("0");
@@ -5523,7 +5528,7 @@ template <class Predicate>
     return error == errc::none && request.is_upgrade() ? check_upgrade(request) : error;
 }
 
-/// What the byte parser has seen to already, for fields that another parser found. Over HTTP/2 and HTTP/3 a
+/// The checks that the byte parser has done already, for fields that another parser found. Over HTTP/2 and HTTP/3 a
 /// name in upper case is malformed (RFC 9113 §8.2.1, RFC 9114 §4.2).
 [[nodiscard]] constexpr errc check_fields(header_list fields, http_version version) noexcept {
     const auto is_lower = [](char c) { return c == to_lower(c); };
@@ -5540,7 +5545,7 @@ template <class Predicate>
 } // namespace detail
 
 /// Judges a request that another server's parser found. A plain request passes too: ask is_upgrade(). Nothing
-/// is trusted: what a lenient parser let through is refused here. The views of `parsed` must outlive the
+/// is trusted: what a lenient parser accepted is refused here. The views of `parsed` must outlive the
 /// result. Errors: as server_handshake's, and to be answered by refusal_answer() (answer.hpp). O(bytes of the
 /// head), no allocation.
 [[nodiscard]] constexpr result<upgrade_request> judge(const http_request& parsed) noexcept {
@@ -5574,7 +5579,7 @@ struct http_answer {
     /// The status line, as it was parsed.
     int status = 0;
     http_version version = http_version::v1_1;
-    /// In their order; without HTTP/2's `:status`.
+    /// The fields in their order; without HTTP/2's `:status`.
     header_list fields{};
     std::string_view reason = {};
 };
@@ -5583,7 +5588,7 @@ struct http_answer {
 struct upgrade_offer {
     /// Sec-WebSocket-Key as it was sent; not used over HTTP/2 and HTTP/3.
     std::string_view key = {};
-    /// As header text; empty when nothing was offered.
+    /// The offers as header text; empty when nothing was offered.
     std::string_view subprotocols = {};
     std::string_view extensions = {};
 };
@@ -5595,7 +5600,7 @@ public:
     upgrade_response() = default;
     constexpr explicit upgrade_response(const http_answer& parts) noexcept : parts_(parts) {}
 
-    /// Of the status line.
+    /// The status, as in the status line.
     [[nodiscard]] constexpr int status() const noexcept { return parts_.status; }
     [[nodiscard]] constexpr std::string_view reason() const noexcept { return parts_.reason; }
     [[nodiscard]] constexpr wsolo::http_version http_version() const noexcept { return parts_.version; }
@@ -5703,7 +5708,7 @@ namespace detail {
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What to ask for. Views, needed only during the call; never into the container appended to.
+/// What to ask for. Views, needed only during the call. They must not lie in the container that the request is appended to.
 struct client_request {
     /// Host, and the port unless it is the scheme's default: "example.com", "[::1]:9001".
     std::string_view host = {};
@@ -5791,7 +5796,7 @@ template <detail::growable_bytes Container>
 // - Not a byte after the head is taken: what is left of the input belongs to the next reader.
 // - Lines end in CR LF and nothing else; no control characters, no space before a colon, no folding in a
 //   request. These are the places where two parsers that disagree let a request be smuggled (RFC 9112 §11.2).
-//   A folded field of a response is unfolded, as RFC 9112 §5.2 has it of a user agent.
+//   A folded field of a response is unfolded, as RFC 9112 §5.2 demands of a user agent.
 // - Memory follows the bytes that arrived, up to the limits.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -5826,8 +5831,8 @@ struct head_progress {
     errc error_ = errc::none;
 };
 
-/// Collects one head. Movable, and the source begins anew; the views it gives stay valid through a move and until restart() or
-/// destruction. Not thread-safe.
+/// Collects one head. Movable; the object that was moved from can read another head. Views of the head stay valid when it is
+/// moved, until restart() or destruction. Not thread-safe.
 class http_head : head_progress {
 public:
     http_head(head_kind kind, const handshake_limits& limits) noexcept
@@ -5864,21 +5869,21 @@ public:
     [[nodiscard]] bool has_start_line() const noexcept { return fields_begin_ != 0; }
     /// Whether a byte of the head has come; an empty line in front of a request does not count.
     [[nodiscard]] bool has_begun() const noexcept { return !buffer_.empty(); }
-    /// Without its CR LF. Precondition: has_start_line().
+    /// The start line without its CR LF. Precondition: has_start_line().
     [[nodiscard]] std::string_view start_line() const noexcept { return text().substr(0, fields_begin_ - 2); }
-    /// Once complete.
+    /// The fields. Precondition: the head is complete.
     [[nodiscard]] header_list headers() const noexcept {
         return header_list(text().substr(fields_begin_, line_begin_ - fields_begin_));
     }
 
-    /// There will be no more bytes: a head that is not complete fails.
+    /// The peer will send no more bytes: a head that is not complete fails.
     handshake_status end_of_input() noexcept {
         if (status_ == handshake_status::need_more) fail(errc::handshake_incomplete);
         return status_;
     }
 
-    /// Forgets the head and is ready for the next one. `max_size` goes on counting unless it is told not
-    /// to.
+    /// Forgets the head and is ready for the next one. With `count_anew` the bytes counted against `max_size` begin at 0
+    /// again.
     void restart(bool count_anew) noexcept {
         buffer_.clear();
         const std::size_t counted = count_anew ? 0 : total_size_;
@@ -5916,7 +5921,7 @@ private:
         ++line_size_;
         ++total_size_;
         const bool in_target =
-            kind_ == head_kind::request && fields_begin_ == 0; // it has a status of its own
+            kind_ == head_kind::request && fields_begin_ == 0; // a long request line has a status of its own
         if (line_size_ > limits_.max_line_size) {
             return in_target ? errc::handshake_target_too_long : errc::handshake_line_too_long;
         }
@@ -5994,7 +5999,7 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/handshake/client.hpp
-// The client's side of the opening handshake: a request to send, then bytes in and a verdict out (RFC 6455
+// The client's side of the opening handshake: a request to send, then bytes of the answer in and a verdict out (RFC 6455
 // §4.1).
 //
 // Laws of this file:
@@ -6030,8 +6035,8 @@ public:
         return error_;
     }
 
-    /// The bytes to send, whole, before anything else. They live until the next start() or destruction,
-    /// moves included.
+    /// The bytes to send, all of them and before anything else. They are valid until the next start() or destruction; a
+    /// move of this object does not invalidate them.
     [[nodiscard]] const_bytes request() const noexcept { return request_.view(); }
 
     /// Takes the answer's bytes from the front of `input` and leaves what follows its head. Any split of
@@ -6059,8 +6064,8 @@ public:
     /// legal. So a redirect or a demand for credentials (errc::handshake_unexpected_status) can be
     /// followed.
     [[nodiscard]] bool has_response() const noexcept { return head_.status() == handshake_status::complete; }
-    /// The answer, a view into this object's buffer: it lives until start() or destruction, moves included.
-    /// Precondition: has_response().
+    /// The answer, a view into this object's buffer: valid until start() or destruction; a move of this object does not
+    /// invalidate it. Precondition: has_response().
     [[nodiscard]] upgrade_response response() const noexcept {
         WSOLO_ASSERT(has_response(), "client_handshake::response() before the head is complete");
         const detail::status_line line = detail::parse_status_line(head_.start_line()).value();
@@ -6096,7 +6101,7 @@ private:
         status_ = handshake_status::failed;
     }
 
-    /// What our own request says, found once: between its first line and its empty one.
+    /// What our own request offers, read from its field lines.
     [[nodiscard]] upgrade_offer offered() const noexcept {
         const std::string_view text = text_of(request_.view());
         const std::size_t fields_at = text.find("\r\n") + 2;
@@ -6151,7 +6156,7 @@ choose_subprotocol(const upgrade_request& request,
 
 /// Shows every offered extension to `hook`, in the client's order of preference, until one is taken. The
 /// hook answers with the text to agree on ("permessage-deflate; server_no_context_takeover") or with an
-/// empty one to pass: a string_view or a literal of its own, for an owning string would be gone before it
+/// empty one to pass. The text is a string_view or a literal, because an owning string would be destroyed before it
 /// is written. Returns that text, for accept_options::extensions.
 template <class Hook>
     requires detail::borrowed_text<std::invoke_result_t<Hook&, const extension&>>
@@ -6164,8 +6169,8 @@ template <class Hook>
 }
 
 /// Asks `allowed(std::optional<std::string_view>)` about the request's Origin;
-/// errc::handshake_origin_refused when it says no (RFC 6455 §4.2.2, §10.2). A client that is not a browser
-/// mostly sends none: the hook decides on that too.
+/// errc::handshake_origin_refused when it says no (RFC 6455 §4.2.2, §10.2). Most clients that are not browsers
+/// send none: the hook decides on that too.
 template <class Allowed>
     requires std::is_invocable_r_v<bool, Allowed&, std::optional<std::string_view>>
 [[nodiscard]] constexpr errc check_origin(const upgrade_request& request, Allowed&& allowed) {
@@ -6175,7 +6180,7 @@ template <class Allowed>
 /// Whether the Origin's host and port are those that the request was sent to: the usual defence against a
 /// foreign page that uses its visitor's cookies. A port that is not said is the default of the Origin's scheme
 /// (RFC 6454 §4); the schemes themselves are not compared, for TLS often ends before the server. Addresses
-/// compare as text, which browsers normalize. False when there is no Origin, and for "null".
+/// are compared as text: browsers normalize them. False when there is no Origin, and for "null".
 [[nodiscard]] constexpr bool is_same_origin(const upgrade_request& request) noexcept {
     const std::string_view origin = request.origin().value_or(std::string_view());
     const std::size_t scheme_end = origin.find("://");
@@ -6207,7 +6212,8 @@ template <class Allowed>
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// An ordinary HTTP answer. Views, needed only during the call; never into the container appended to.
+/// An ordinary HTTP answer. Views, needed only during the call. They must not lie in the container that the answer is
+/// appended to.
 struct http_response {
     /// 200-599.
     int status = 200;
@@ -6268,7 +6274,7 @@ inline void compose_accept(message_writer& out, const upgrade_answer& answer,
     out.text("\r\n");
 }
 
-/// accept_answer() for an answer that is going to be bytes.
+/// accept_answer() for an answer that is written as bytes of HTTP/1.1.
 [[nodiscard]] constexpr result<upgrade_answer> switching_answer(const upgrade_request& request,
                                                                 const accept_options& options) noexcept {
     WSOLO_ASSERT(!request.is_extended_connect(),
@@ -6303,7 +6309,7 @@ inline void compose_response(message_writer& out, const http_response& response)
     if (has_content && !response.omit_body) out.text(response.body);
 }
 
-/// As `request` must have it answered.
+/// The response as this request needs it: HEAD gets no body, and some requests end the connection.
 [[nodiscard]] constexpr http_response fitted(http_response response,
                                              const upgrade_request& request) noexcept {
     response.omit_body = response.omit_body || request.method() == "HEAD"; // RFC 9110 §9.3.2
@@ -6315,7 +6321,7 @@ inline void compose_response(message_writer& out, const http_response& response)
 } // namespace detail
 
 /// The refusal that `why` calls for: its status, and its sentence as the body. For a request that could be
-/// read server_handshake::refusal() is better, which knows what HEAD gets.
+/// read use server_handshake::refusal(), which leaves the body out of an answer to HEAD.
 [[nodiscard]] constexpr http_response rejection(errc why) noexcept {
     return {.status = http_status_for(why), .body = to_string(why)};
 }
@@ -6389,8 +6395,8 @@ template <detail::growable_bytes Container>
 namespace wsolo::inline WSOLO_ABI {
 
 /// Reads one request. Movable; not thread-safe. Owns one buffer, which grows with the bytes that arrive to
-/// at most twice limits.max_size; destroying the object, or moving from it, gives it up. One that was moved
-/// from begins anew.
+/// at most twice limits.max_size. A move hands the buffer on; the object that was moved from can read another
+/// request.
 ///
 ///     switch (handshake.feed(input)) {
 ///     case handshake_status::need_more: return;               // read on
@@ -6429,23 +6435,23 @@ public:
     /// Whether there is a request to look at: after `complete`, and after `failed` if the head itself was
     /// legal.
     [[nodiscard]] bool has_request() const noexcept { return head_.status() == handshake_status::complete; }
-    /// The request, a view into this object's buffer: it lives until reset() or destruction, moves
-    /// included. Precondition: has_request().
+    /// The request, a view into this object's buffer: valid until reset() or destruction; a move of this object does not
+    /// invalidate it. Precondition: has_request().
     [[nodiscard]] upgrade_request request() const noexcept {
         WSOLO_ASSERT(has_request(), "server_handshake::request() before the head is complete");
         const detail::request_line line = detail::parse_request_line(head_.start_line()).value();
         return upgrade_request({line.method, line.target, line.version, head_.headers()});
     }
 
-    /// The refusal that error() calls for, also of a head that broke off: HEAD gets no body. Precondition:
-    /// failed.
+    /// The refusal that error() calls for, also of a head that was cut off. An answer to HEAD has no body. Precondition:
+    /// status() is failed.
     [[nodiscard]] http_response refusal() const noexcept {
         http_response refused = rejection(error_);
         refused.omit_body = head_.has_start_line() && head_.start_line().starts_with("HEAD ");
         return refused;
     }
 
-    /// Whether bytes of a request have arrived, or of the body before it are missing. When not, a connection
+    /// Whether bytes of a request have arrived, or bytes of the body before it are still missing. If neither, a connection
     /// may end here in good order (RFC 9112 §9.6): nothing was cut off, and there is nothing to answer.
     [[nodiscard]] bool has_begun() const noexcept { return skip_ != 0 || head_.has_begun(); }
 
@@ -6458,8 +6464,8 @@ public:
         return status_;
     }
 
-    /// The bytes that follow a complete request's head as its body; nothing for one of a length that only its
-    /// coding tells (Transfer-Encoding). Precondition: has_request(), and the head's lengths were found legal.
+    /// How many bytes of body follow a complete request's head; nothing when only the body's coding tells its
+    /// length (Transfer-Encoding). Precondition: has_request(), and the head's lengths were found legal.
     [[nodiscard]] std::optional<std::uint64_t> body_size() const noexcept {
         const header_list headers = request().headers();
         if (headers.find("Transfer-Encoding")) return std::nullopt;
@@ -6468,15 +6474,15 @@ public:
         const std::string_view length = headers.find("Content-Length").value_or("0");
         for (const char c : length) {
             const auto digit = static_cast<std::uint64_t>(c - '0');
-            size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit; // so long it never ends
+            size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit; // it saturates
         }
         return size;
     }
 
     /// Ready for another request on the same connection, after a plain one was answered and the connection
-    /// stays open. What is left of that one's body is skipped by the next feed(): `body_taken` bytes of it the
+    /// stays open. The next feed() skips the rest of that request's body: `body_taken` says how many bytes of it the
     /// caller has taken from the input. A body whose length is not known can't be skipped, and the next
-    /// request fails with errc::handshake_unexpected_body. Keeps the buffer. Precondition: complete.
+    /// request fails with errc::handshake_unexpected_body. Keeps the buffer. Precondition: status() is complete.
     void reset(std::uint64_t body_taken = 0) noexcept {
         WSOLO_ASSERT(status_ == handshake_status::complete,
                      "server_handshake::reset() after a whole request");
@@ -6507,7 +6513,7 @@ private:
     }
 
     detail::http_head head_;
-    std::uint64_t skip_ = 0; // of the body before the next head
+    std::uint64_t skip_ = 0; // bytes left of the body before the next head
     handshake_status status_ = handshake_status::need_more;
     errc error_ = errc::none;
 };
@@ -6538,7 +6544,7 @@ namespace detail {
 struct event_access;
 }
 
-/// A few words; copies are views of the same bytes. Not thread-safe while the reader goes on.
+/// A value of a few words; copies are views of the same bytes. Another thread may use it only until the reader goes on.
 class event {
 public:
     /// Which of the functions below has something to say.
@@ -6591,7 +6597,7 @@ public:
     }
 
     /// peer_close: the status code that the peer gave, no_status when it gave none (RFC 6455 §7.1.5).
-    /// failure: the status code for the Close frame that says so, no_status when none can or need be sent.
+    /// failure: the status code for the Close frame that reports it, no_status when no Close can or need be sent.
     [[nodiscard]] close_code code() const noexcept {
         WSOLO_ASSERT(kind_ >= event_kind::peer_close, "event::code(): only of peer_close and failure");
         return code_;
@@ -6648,8 +6654,8 @@ private:
 
 namespace detail {
 
-/// The reader's door to an event. An event is filled where it lies, field by field: copying it around would
-/// cost more than finding it.
+/// The reader's access to an event. An event is filled where it lies, field by field: copying it would cost more than
+/// finding it.
 struct event_access {
     struct marks {
         bool text = false;
@@ -6708,7 +6714,7 @@ struct event_access {
 //   to come again.
 // - The pong timer starts when the PING was written. One that waits in a queue proves nothing about the
 //   peer.
-// - Life has two directions: bytes from the peer prove it, and so does that the peer takes ours.
+// - Life has two directions: bytes from the peer prove it, and so does the fact that the peer takes ours.
 // - A verdict takes two looks, one within the last quarter of the pong timeout and one at its end: what
 //   arrived while the process slept is read between them. A process that slept through them, or did not listen, does
 //   not judge. A clock that jumps gives one beat, never a burst; one that runs backwards delays nothing by
@@ -6727,9 +6733,9 @@ struct heartbeat_options {
     std::chrono::milliseconds pong_timeout{20'000};
     /// The window of the application's metrics. While it is not 0, a beat is due every beat_period() of it.
     std::chrono::milliseconds beat_interval{0};
-    /// Only a PONG is a sign of life. Otherwise any byte is, control frames and halves of frames included, and so
-    /// is that the peer takes bytes of ours. With pong_only that only puts the verdict off, because the PING may
-    /// still lie after those bytes: a peer that takes them and never answers is found once it takes none.
+    /// True: only a PONG is a sign of life. False: every byte from the peer is one, parts of frames included, and so is
+    /// the fact that the peer takes bytes of ours. With pong_only a peer that takes bytes only postpones the verdict,
+    /// because our PING may come after those bytes: if it never answers, it is found dead once it takes no more.
     bool pong_only = false;
 };
 
@@ -6743,10 +6749,10 @@ struct heartbeat_options {
 /// What is due now. Nothing, one, or several of them at once.
 struct [[nodiscard]] heartbeat_actions {
     bool send_ping = false;                  ///< queue a PING, and tell on_ping_written() when it left
-    std::array<std::byte, 2> ping_payload{}; ///< of that PING, by which on_pong() knows its answer
+    std::array<std::byte, 2> ping_payload{}; ///< the PING's payload, by which on_pong() knows the answer
     bool send_beat = false;                  ///< queue the application's beat
     bool roll_window = false;  ///< with send_beat, once per full beat_interval: the metrics' window ends here
-    bool peer_is_dead = false; ///< fail the connection with errc::pong_timeout. Told once; nothing follows
+    bool peer_is_dead = false; ///< fail the connection with errc::pong_timeout. Once; nothing is due after it
     time_point deadline = no_deadline; ///< when to call tick() again; an event may change it
 
     /// Whether there is nothing to do but to wait.
@@ -6756,8 +6762,8 @@ struct [[nodiscard]] heartbeat_actions {
 /// See the file's laws. Not thread-safe; every function O(1), constexpr, and free of side effects
 /// elsewhere. 56 bytes.
 ///
-/// A loop calls on_received() for what it read before it calls tick(): what the peer said in time must not
-/// be found too late.
+/// A loop calls on_received() for what it read before it calls tick(), so that bytes which came in time are counted
+/// before the verdict.
 class heartbeat {
 public:
     constexpr heartbeat(const heartbeat_options& options, time_point start) noexcept
@@ -6777,8 +6783,8 @@ public:
         if (!pong_only_) live(now);
     }
     /// The peer took bytes of ours, at any pace: a sign of life as well, but see heartbeat_options::pong_only.
-    /// Not that the transport took them, which a buffer with room does for a dead peer too: that a full one has
-    /// room again, or that less lies in it unacknowledged.
+    /// Call it when a full send buffer has room again, or has fewer unacknowledged bytes in it. Don't call it when the
+    /// transport took bytes: a buffer with room takes them for a dead peer too.
     constexpr void on_progress(time_point now) noexcept {
         if (!pong_only_) {
             live(now);
@@ -6788,20 +6794,20 @@ public:
     }
     /// A PONG arrived, whichever PING it answers; on_received() need not be called for it.
     constexpr void on_pong(time_point now) noexcept { live(now); }
-    /// The same, and the time since the PING that it answers was written. Empty for a PONG that answers another
-    /// PING than the last that tick() asked for, one of the application's or none, and for all but the first answer.
+    /// The same, and returns the round trip: the time since the PING that it answers was written. Empty unless the PONG is
+    /// the first answer to the last PING that tick() asked for.
     [[nodiscard]] constexpr std::optional<duration> on_pong(time_point now, const_bytes payload) noexcept {
         live(now);
         if (payload.size() != 2 || std::array{payload[0], payload[1]} != ping_payload()) return std::nullopt;
         const bool is_timed = is_written_;
         is_asked_ = is_written_ = false;
-        if (!is_timed) return std::nullopt; // it overtook the news of the PING's writing, or came unasked
+        if (!is_timed) return std::nullopt; // it came before on_ping_written(), or unasked
         return now < written_at_ ? duration::zero() : now - written_at_;
     }
 
-    /// The transport took a PING, at `when`: the pong timer starts there. One of the application's own
-    /// counts as well, and is taken for the one that was asked for while there is such a one; a timer that runs
-    /// is not extended. A sign of life that overtook this news from another thread stands.
+    /// The transport took a PING, at `when`: the pong timer starts there. A PING of the application's own counts as well,
+    /// and stands for the one that tick() asked for, if that is still to be written. A timer that runs is not extended. Of
+    /// a PING that tick() asked for, a sign of life later than `when` answers it, even if it was told before this call.
     constexpr void on_ping_written(time_point when) noexcept {
         if (phase_ == phase::stopped) return;
         if (is_asked_) {
@@ -6819,7 +6825,7 @@ public:
         }
         phase_ = phase::quiet;
     }
-    /// A PING that was asked for will never be written (no room): it is asked for again an interval later.
+    /// The PING that tick() asked for will never be written (no room): it is asked for again an interval later.
     constexpr void on_ping_dropped(time_point now) noexcept {
         if (phase_ != phase::ping_asked) return;
         phase_ = phase::quiet;
@@ -6827,8 +6833,8 @@ public:
         alive_at_ = later(alive_at_, now);
     }
 
-    /// This side did not read until now: a peer that was not listened to is not blamed for silence, and the pong timer
-    /// starts anew. PINGs go on.
+    /// This side did not read until now: the peer is not blamed for that silence, and the pong timer starts anew. PINGs
+    /// go on.
     constexpr void on_not_listening(time_point now) noexcept {
         if (phase_ == phase::awaiting_pong) wait_from(now);
     }
@@ -6836,7 +6842,7 @@ public:
     /// The closing handshake began, or the connection ended: nothing is due any more.
     constexpr void on_closing() noexcept { phase_ = phase::stopped; }
 
-    /// What is due at `now`. A call too early or too many is harmless.
+    /// What is due at `now`. An early or needless call is harmless.
     constexpr heartbeat_actions tick(time_point now) noexcept {
         heartbeat_actions due;
         if (phase_ != phase::stopped) {
@@ -6857,9 +6863,9 @@ public:
         return peer < beat_at_ ? peer : beat_at_;
     }
 
-    /// Whether a PING was written that nothing was heard after.
+    /// Whether a PING was written and no sign of life came after it.
     [[nodiscard]] constexpr bool is_awaiting_pong() const noexcept { return phase_ == phase::awaiting_pong; }
-    /// Whether it closed, or the peer was called dead.
+    /// Whether on_closing() was called, or the peer was called dead.
     [[nodiscard]] constexpr bool has_stopped() const noexcept { return phase_ == phase::stopped; }
 
 private:
@@ -6903,7 +6909,7 @@ private:
         has_slept_ = false;
     }
 
-    /// No deadline lies further ahead than its span: heals what a clock that ran ahead has left.
+    /// Keeps every deadline within its span from now: heals deadlines that a clock which ran ahead has set.
     constexpr void pull_in(time_point now) noexcept {
         alive_at_ = sooner(alive_at_, now);
         dead_at_ = sooner(dead_at_, deadline_after(now, span_of(pong_timeout_)));
@@ -6914,7 +6920,7 @@ private:
 
     constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
         if (phase_ == phase::awaiting_pong && now >= dead_at_) {
-            // The first look, or this one, comes so late that this side did not listen either: ask again, once.
+            // One of the two looks comes so late that this side did not listen either: ask again, once.
             const bool slept = !has_looked_ || now >= deadline_after(dead_at_, quarter());
             due.send_ping = slept && !has_slept_;
             due.peer_is_dead = !due.send_ping;
@@ -6935,7 +6941,7 @@ private:
 
     constexpr void beat(time_point now, heartbeat_actions& due) noexcept {
         if (now < beat_at_) return;
-        // In step with the beats before it, unless one was missed: then the count starts anew.
+        // In step with the earlier beats, unless one was missed: then the beats start anew from now.
         const time_point in_step = deadline_after(beat_at_, period());
         const time_point at = now < in_step ? beat_at_ : now;
         due.send_beat = true;
@@ -6973,19 +6979,19 @@ namespace wsolo::inline WSOLO_ABI {
 /// and nothing allocated.
 enum class delivery : std::uint8_t { messages, fragments };
 
-/// The bounds of one connection's input. Every one is judged before the bytes it bounds are kept: sizes by
+/// The bounds of one connection's input. Each is judged before the bytes that it bounds are kept: sizes by
 /// the frame's header (RFC 6455 §10.4). A zero means "none": no limit.
 struct read_limits {
-    /// Longest payload of a data frame, in bytes: errc::frame_too_big. None: its message's bound holds for each frame.
+    /// Longest payload of a data frame, in bytes: errc::frame_too_big. Without it the message's bound holds for each frame.
     std::uint64_t max_frame_size = 0;
-    /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries. One with a reserved
-    /// bit may have compressed_bound_of() this: what it is decoded to is the extension's to bound.
+    /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries. A message with
+    /// a reserved bit may have compressed_bound_of() this many bytes: the extension bounds what they are decoded to.
     std::uint64_t max_message_size = default_max_message;
-    /// Most frames of one message, the empty ones included: errc::too_many_fragments. None: a fragment costs time to read
-    /// and no memory, and a writer's fragmented_message has as many as it likes.
+    /// Most frames of one message, the empty ones included: errc::too_many_fragments. The default is no
+    /// limit: a fragment costs time to read and no memory, and a writer's fragmented_message may have any number.
     std::uint32_t max_fragments = 0;
-    /// How long a message, or a frame, may be under way: errc::message_timeout, after that and up to a quarter more.
-    /// For basic_reader::tick(), without which there is no bound. (Above 49 days it is none.)
+    /// How long a message, or a frame, may be under way: errc::message_timeout, after that time and up to a quarter more.
+    /// Only a reader whose tick() is called holds to it. (Above 49 days there is no limit.)
     std::chrono::milliseconds max_message_age{0};
     delivery deliver = delivery::messages;
     /// Reserved bits that a negotiated extension gives a meaning on a message's first frame (rsv1_bit ...,
@@ -6997,7 +7003,7 @@ struct read_limits {
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/session/rate_limit.hpp
-// How much may come in a second: a token bucket over points in time that the caller passes in.
+// How much may arrive in a second: a token bucket over points in time that the caller passes in.
 //
 // Laws of this file:
 // - It reads no clock and allocates nothing. What is refused takes nothing.
@@ -7011,15 +7017,15 @@ namespace wsolo::inline WSOLO_ABI {
 struct rate {
     /// How many a second, in the long run. 0: no bound.
     std::uint32_t per_second = 0;
-    /// How many more than a second's worth may come at once. 0: none.
+    /// How many more than one second's worth may arrive at once. 0: none.
     std::uint32_t burst = 0;
 };
 
-/// The rates of one connection's input; what passes one is answered with errc::rate_exceeded (1008).
+/// The rates of one connection's input. Input above a rate ends the connection with errc::rate_exceeded (1008).
 struct reading_rate {
-    /// Whole ones, of both kinds.
+    /// Whole messages, text and binary.
     rate messages{};
-    /// As they come from the transport, headers included. Let one second's worth and the burst hold one read.
+    /// Bytes from the transport, headers included. One second's worth plus the burst must not be less than one read brings.
     rate bytes{};
     /// PINGs and PONGs.
     rate control_frames{};
@@ -7031,8 +7037,8 @@ public:
     constexpr rate_limit(const rate& bound, time_point start) noexcept
         : level_((std::uint64_t{bound.per_second} + bound.burst) * one), at_(start), bound_(bound) {}
 
-    /// Whether `count` more may come at `now`; then they are taken. More than a second's worth and the burst never
-    /// may. A clock that runs backwards brings nothing, and what it runs forward after that counts.
+    /// Takes `count` from the bucket and answers true, or takes nothing and answers false. A count above one second's worth
+    /// plus the burst is never granted. A clock that runs backwards adds nothing; time that it runs forward after that counts.
     [[nodiscard]] constexpr bool take(std::uint64_t count, time_point now) noexcept {
         if (bound_.per_second == 0) return true;
         refill(now);
@@ -7042,7 +7048,7 @@ public:
     }
 
 private:
-    /// What one counts as: a nanosecond at a rate of one in a second brings 1.
+    /// What one message, byte or frame counts as: a rate of one in a second adds 1 each nanosecond.
     static constexpr std::uint64_t one = 1'000'000'000;
     static_assert(duration::period::num == 1 && duration::period::den <= one &&
                   one % duration::period::den == 0);
@@ -7067,8 +7073,8 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/session/detail/message_rules.hpp
-// What one data frame may follow and what it may add (RFC 6455 §5.4, §10.4): the part of the rules that
-// depends on the frames before it.
+// Whether a data frame may come now and how long it may be (RFC 6455 §5.4, §10.4): the rules that depend on the
+// frames before it.
 //
 // Laws of this file:
 // - Judged from the header, by the byte that proves it and before any payload is kept.
@@ -7095,14 +7101,14 @@ public:
             return continues ? errc::unexpected_continuation : errc::expected_continuation;
         return continues && fragments_ >= max_fragments_ ? errc::too_many_fragments : errc::none;
     }
-    /// Whether its payload may have `least` bytes.
+    /// Whether the frame's payload may have `least` bytes.
     [[nodiscard]] errc check_size(std::byte first, std::uint64_t least) const noexcept {
         const bool continues = is_continuation(first);
         const std::uint64_t room = max_size_of(continues ? first_ : first) - (continues ? size_ : 0);
         return least > room ? errc::message_too_big : errc::none;
     }
 
-    /// Takes the header of a data frame that passed both.
+    /// Takes the header of a data frame that passed both checks.
     void begin_frame(std::byte first, std::uint64_t payload_size) noexcept {
         const bool continues = is_continuation(first);
         if (!continues) first_ = first;
@@ -7133,7 +7139,7 @@ private:
         return (std::to_integer<unsigned>(first) & 0x0Fu) == static_cast<unsigned>(opcode::continuation);
     }
 
-    /// Of a message that begins with this byte. What an extension encoded may be longer than what it stands for.
+    /// The bound for a message that begins with this byte. An encoded message may be longer than the one it stands for.
     [[nodiscard]] std::uint64_t max_size_of(std::byte first) const noexcept {
         return (std::to_integer<unsigned>(first) & 0x70u) == 0 ? max_size_ : compressed_bound_of(max_size_);
     }
@@ -7156,7 +7162,7 @@ private:
 // Laws of this file:
 // - One buffer holds what a read cut: the message so far, and after it the control frame so far. Data cannot
 //   come while a control frame is unfinished, so the second is always the tail.
-// - What the last event pointed to is given back only when the next one is asked for.
+// - The memory that the last event pointed to is given back only when the next event is asked for.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -7191,7 +7197,7 @@ struct reader_state {
         return refuse(input, found);
     }
 
-    /// Input that is not looked at: the stream has a gap now.
+    /// Counts input that is not looked at: the stream has a gap now.
     void give_up(mutable_bytes input) noexcept {
         ignored += input.size();
         if (phase == read_phase::open) fail_untold(errc::aborted);
@@ -7203,7 +7209,7 @@ struct reader_state {
         if (phase != read_phase::open || max_age == (duration::max)() || !is_unfinished()) return no_deadline;
         const time_point from_now = deadline_after(now, max_age);
         if (!is_dated_) begin_age(from_now);
-        if (from_now < late_at_) late_at_ = from_now; // what a clock that ran ahead has left
+        if (from_now < late_at_) late_at_ = from_now; // heals a time that a clock which ran ahead has set
         if (now < late_at_) return late_at_;
         if (has_looked_) {
             fail_untold(errc::message_timeout);
@@ -7306,7 +7312,7 @@ private:
         const result<close_body> parsed = parse_close_body(unmasked_bytes(body));
         if (!parsed) return fail(parsed.error(), found);
         phase = read_phase::peer_closed;
-        // A message cut off by the Close goes with it. A Close that was kept after it is moved away from it first.
+        // A message that the Close cut off is dropped. If the Close was kept after it, the Close is moved first.
         if (!delivered_) {
             kept_.release();
         } else if (tail_at_ != 0) {
@@ -7332,7 +7338,7 @@ private:
         return true;
     }
 
-    /// The same, outside of an event: the next read() tells it.
+    /// The same, outside of a read(): the next read() makes the event of it.
     void fail_untold(errc why) noexcept {
         phase = read_phase::failed;
         error = why;
@@ -7434,8 +7440,8 @@ private:
 //   after it.
 // - Nothing is written and no clock is read. What this side owes the peer is part of the event.
 // - Once the peer closed, or the reading failed, nothing of an unfinished message is kept.
-// - No input is lost in silence: what follows a Close or a failure is counted, and a loop left early must
-//   hand its rest on (event_range::unread) or fails the reader.
+// - No input is lost in silence: bytes after a Close or a failure are counted, and a loop that ends early must
+//   pass its rest on (event_range::unread), or the reader fails.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -7461,9 +7467,8 @@ public:
     ///     for (auto& event : in.read(received)) { ... }
     ///
     /// The bytes are unmasked in place, and stay the caller's. An event is valid until the iterator advances.
-    /// A loop that ends early takes events.unread() and passes it to a later read(); destroying the range
-    /// with input left, and no end of the connection seen, ends its event and makes the next read() fail with
-    /// errc::aborted.
+    /// A loop that ends early takes events.unread() and passes it to a later read(). A range that is destroyed with input
+    /// left, before the peer's Close or a failure, ends its event and makes the next read() fail with errc::aborted.
     /// O(n).
     [[nodiscard]] event_range read(mutable_bytes received) noexcept { return event_range(*this, received); }
     [[nodiscard]] event_range read(std::span<char> received) noexcept {
@@ -7473,18 +7478,18 @@ public:
         return read(std::as_writable_bytes(received));
     }
 
-    /// The transport will give no more bytes. none after the peer's Close; after a failure its error;
+    /// The transport will give no more bytes. Returns none after the peer's Close, the error after a failure, and
     /// otherwise connection_lost (RFC 6455 §7.1.5: such a connection closed with 1006).
     [[nodiscard]] errc end_of_input() const noexcept {
         if (state_.phase == detail::read_phase::peer_closed) return errc::none;
         return state_.error != errc::none ? state_.error : errc::connection_lost;
     }
 
-    /// The time, for read_limits::max_message_age. Call it after each read(), and when the point that it returned has
-    /// come; no_deadline: nothing is unfinished, or there is no limit. A returned point that is not after `now` says
-    /// that the reader failed: the next read(), if need be of no bytes, gives errc::message_timeout as its event. It
-    /// takes two calls, the second a quarter of the age after the first: what arrived while this process slept is read
-    /// between them. Not while an event is in use. O(1).
+    /// Judges read_limits::max_message_age. Call it after each read(), and at the time that it returned. no_deadline:
+    /// nothing is unfinished, or there is no limit. A returned time that is not after `now` says that the reader failed:
+    /// the next read(), if need be of no bytes, gives errc::message_timeout as its event. The failure takes two calls, the
+    /// second a quarter of the age after the first, so that bytes which arrived while this process slept are read between
+    /// them. Don't call it while an event is in use. O(1).
     [[nodiscard]] time_point tick(time_point now) noexcept { return state_.tick(now); }
     /// This side did not read until now: an unfinished message counts as begun now.
     void note_not_listening(time_point now) noexcept { state_.note_not_listening(now); }
@@ -7508,7 +7513,7 @@ public:
     [[nodiscard]] std::uint64_t ignored() const noexcept { return state_.ignored; }
 
 private:
-    /// Makes the reply of `found` owed, unless our Close was sent or none can be sent.
+    /// Notes the reply that `found` owes, unless our Close was sent or there is none to send.
     void settle_reply(event& found) noexcept {
         if (state_.close_sent) return;
         if (found.kind() == event_kind::failure && found.code() == close_code::no_status) return;
@@ -7567,8 +7572,8 @@ public:
     }
     [[nodiscard]] sentinel end() const noexcept { return {}; }
 
-    /// Ends the range and returns the input that it did not come to, for a later read(). The current event
-    /// stays valid until then.
+    /// Ends the range and returns the input that is not read yet, for a later read(). The current event stays valid until
+    /// that read().
     [[nodiscard]] mutable_bytes unread() noexcept { return std::exchange(input_, {}); }
 
 private:
@@ -7592,11 +7597,11 @@ using client_reader = basic_reader<client_side<>>;
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/waiter.hpp
-// What waits for a mark (sync/sequence_barrier.hpp) or for a drain (sync/rundown.hpp): an intrusive node, and the
+// A wait for a mark (sync/sequence_barrier.hpp) or for a drain (sync/rundown.hpp), as an intrusive node, and the
 // ordered ring that holds such nodes.
 //
 // Laws of this file:
-// - Those who wait bring the node: nothing here allocates.
+// - The waiting code owns the node: nothing here allocates.
 // - fire() is called at most once, with no lock held, after the node was unlinked; the caller touches the
 //   node no more, so that the node may end in it.
 // - Plain data: a ring belongs to the thread that holds the lock around it.
@@ -7612,7 +7617,7 @@ struct waiter {
     waiter(const waiter&) = delete;
     waiter& operator=(const waiter&) = delete;
 
-    /// Whether a list knows it: then it must not go.
+    /// Whether the node is in a list: then it must not be destroyed.
     [[nodiscard]] bool is_linked() const noexcept { return next != nullptr; }
 
     /// What is called when it fires, for which number, and its neighbours in the list.
@@ -7672,8 +7677,8 @@ inline void link_before(waiter& place, waiter& added) noexcept {
 //
 // Laws of this file:
 // - The coroutine is resumed once, with no lock held, by the thread that completed the mark or closed the
-//   barrier, inside its complete() or close(). To go elsewhere, post from there. A chain of coroutines each of which makes
-//   the next one due runs in constant stack.
+//   barrier, inside its complete() or close(). To continue in another thread, post from there. A chain of coroutines each of
+//   which makes the next one due runs in constant stack.
 // - The registration lives in the coroutine's frame: nothing allocates. Destroying a suspended coroutine
 //   withdraws it.
 
@@ -7706,7 +7711,7 @@ public:
     [[nodiscard]] bool await_suspend(std::coroutine_handle<> caller) noexcept {
         caller_ = caller;
         is_suspended_ = true;
-        return source_.add(*this); // once this is true the frame may be running elsewhere, or gone
+        return source_.add(*this); // if true, the coroutine may already run elsewhere, or be gone
     }
 
     [[nodiscard]] errc await_resume() noexcept {
@@ -7714,7 +7719,7 @@ public:
         return outcome;
     }
 
-    /// The coroutine will not be resumed. False: it was, or another thread is about to.
+    /// Withdraws the wait: the coroutine will not be resumed. False: it was resumed, or another thread is about to resume it.
     [[nodiscard]] bool withdraw() noexcept {
         return is_suspended_ && source_.remove(*this) && std::exchange(is_suspended_, false);
     }
@@ -7745,11 +7750,11 @@ template <class Rundown>
 // A mutex and a condition variable of the system's own.
 //
 // Laws of this file:
-// - They are std::mutex and std::condition_variable, less what a wait here doesn't use: where there are POSIX threads
-//   with a choice of the clock it is these, because <mutex> and <condition_variable> cost as much to include as all of
-//   the standard headers that the other rooms take. Elsewhere it is std::'s.
-// - Deadlines are of the steady clock only. One beyond what the system can count is as far as it can count.
-// - A wait may end for nothing: every caller has a loop.
+// - They do what std::mutex and std::condition_variable do, less what a wait here doesn't use. Where POSIX threads offer a
+//   choice of the clock they are made of those, because <mutex> and <condition_variable> cost as much to include as all
+//   standard headers that the other rooms take. Elsewhere they are std::'s.
+// - Deadlines are of the steady clock only. A deadline beyond what the system can count becomes the last that it can count.
+// - A wait may end without a reason: every caller has a loop.
 
 #if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
 #define WSOLO_HAS_PTHREAD_CLOCK 1
@@ -7766,7 +7771,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 #if WSOLO_HAS_PTHREAD_CLOCK
 
-/// Not recursive. Destroyed when it is free.
+/// Not recursive. It must be free when it is destroyed.
 class os_mutex {
 public:
     constexpr os_mutex() noexcept = default;
@@ -7863,14 +7868,14 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/traits.hpp
-// The seam through which concurrent code reaches atomics, time and the scheduler.
+// The one place through which concurrent code reaches atomics, time and the scheduler.
 //
 // Laws of this file:
 // - Every concurrent type takes a Traits argument and touches no std::atomic, clock or lock but through it,
 //   so that the tests can run the shipped headers under a scheduler of their own.
-// - The thread slot is part of the seam: code that runs many logical threads on one real one (fibers) gives
-//   each its own slot.
-// - std_traits adds nothing to what it names: the seam costs no instruction.
+// - The thread slot belongs to it: code that runs many logical threads on one real one (fibers) gives each its own
+//   slot.
+// - std_traits adds nothing to what it names: the indirection costs no instruction.
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <sched.h>
@@ -7940,13 +7945,13 @@ struct std_blocking_traits : std_traits {
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/parker.hpp
-// One sleeping thread and those who wake it: a mutex and a condition variable on the sleeper's stack.
+// One sleeping thread and the threads that wake it: a mutex and a condition variable on the sleeper's stack.
 //
 // Laws of this file:
 // - release() happens once and is the releaser's last touch: the sleeper may return, and take the parker
 //   with it, as soon as the parker's own mutex is free again. The notification is sent under that mutex for
 //   this reason; it is shared by these two threads only, so no other thread waits for the system call.
-// - A deadline that has passed is not slept until: libraries that wait for the difference to now let it overflow.
+// - No wait begins for a deadline that has passed: libraries that compute the difference to now let it overflow.
 // - A nudge wakes but does not release: a sleeper that can still be released must be unlinked before it leaves.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -7981,7 +7986,7 @@ public:
         }
     }
 
-    /// Lets the sleeper go for good. The caller touches the parker no more.
+    /// Ends the sleep for good. The caller must not touch the parker after this call.
     void release() noexcept {
         const held_mutex<mutex> lock(mutex_);
         released_ = true;
@@ -8011,11 +8016,11 @@ private:
 // drained.
 //
 // Laws of this file:
-// - Called exactly once, unless the object goes first: in the thread that made it true, or in the
-//   constructor when it is true already. Never under a lock of wsolo. A chain of callbacks each of which makes the next one
+// - The function is called exactly once, unless the object is destroyed first: in the thread that reached the mark, or in
+//   the constructor when it is reached already. Never under a lock of wsolo. A chain of callbacks each of which makes the next one
 //   due runs in constant stack.
-// - After the destructor the function neither runs nor will: it waits for a call in another thread, and
-//   returns at once from inside the call.
+// - After the destructor the function neither runs nor will run: the destructor waits for a call in another thread, and
+//   returns at once inside the call.
 // - No allocation: the object is the registration, and stays where it is.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -8098,8 +8103,8 @@ template <class Rundown, std::invocable<errc> Function>
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/handler_scope.hpp
-// What the calling thread is in the middle of: so that a wait which only this very thread could end is
-// answered with would_deadlock.
+// Which items the calling thread is running: so that a wait which only this thread could end is answered with
+// would_deadlock.
 //
 // Laws of this file:
 // - Scopes nest like calls: opened and closed by one thread, last in first out. A coroutine holds none
@@ -8157,13 +8162,13 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/firing.hpp
-// The loop in which a thread fires waiters (sync/waiter.hpp) that are due. What a fired waiter runs may make others due, of
-// the same object or of another, and so on without end: beyond max_depth loops one inside another, the innermost of these
-// fires them after the waiter that it is firing, so that a chain of any length needs a constant stack.
+// The loop in which a thread fires waiters (sync/waiter.hpp) that are due. A fired waiter may make other waiters due, of the
+// same object or of another. Then such loops run one inside another, up to max_depth of them; deeper ones leave their
+// waiters to the innermost of these, which fires them after its current one. So a chain of any length needs a constant stack.
 //
 // Laws of this file:
-// - take() comes under the lock of the object that the waiter was unlinked from; run() with no lock held.
-// - Waiters are fired in the order in which they were taken. Each is unlinked first: what one runs may withdraw others.
+// - take() is called under the lock of the object that the waiter was unlinked from; run() with no lock held.
+// - Waiters are fired in the order in which they were taken. Each is unlinked first: a fired waiter may withdraw others.
 // - Nothing here touches the object that a waiter came from, so a fired waiter may destroy it.
 // - Taken waiters belong to the thread that took them: it alone fires them, or withdraws them.
 
@@ -8188,7 +8193,7 @@ public:
         link_before(*due_, due);
     }
 
-    /// Fires what was taken, and what becomes due meanwhile beyond max_depth. At max_depth it leaves all of them to an outer loop.
+    /// Fires what was taken, and what deeper loops leave to it. Beyond max_depth it leaves all of them to an outer loop.
     void run() noexcept {
         while (own_.next != &own_) {
             waiter& due = *own_.next;
@@ -8197,7 +8202,7 @@ public:
         }
     }
 
-    /// Whether `gone`, of an object whose lock is held, was taken by this thread and not fired. It will not be then.
+    /// Withdraws `gone`, a waiter of an object whose lock is held. True: this thread had taken it, and will not fire it.
     [[nodiscard]] static bool withdraw(waiter& gone) noexcept {
         if (gone.taker != &Traits::thread_slot() || !gone.is_linked()) return false;
         static_cast<void>(unlink(nullptr, gone));
@@ -8271,7 +8276,7 @@ struct inbox_report {
     std::uint64_t messages_refused = 0; ///< never accepted, because the inbox was full
     errc reason = errc::none;           ///< the first error; none: all that was accepted was handled
 
-    /// What was let in: handled and dropped.
+    /// Messages that were accepted: handled and dropped.
     [[nodiscard]] constexpr std::uint64_t messages_accepted() const noexcept {
         return messages_handled + messages_dropped;
     }
@@ -8304,7 +8309,7 @@ public:
     basic_spin_lock(const basic_spin_lock&) = delete;
     basic_spin_lock& operator=(const basic_spin_lock&) = delete;
 
-    /// As a mutex's: not recursive, and by the thread that locked it.
+    /// Locks, as a mutex does. Not recursive; the thread that locked it unlocks it.
     void lock() noexcept {
         unsigned round = 0;
         while (held_.exchange(true, std::memory_order_acquire)) {
@@ -8312,7 +8317,7 @@ public:
         }
     }
 
-    /// By the thread that locked it.
+    /// Unlocks. Called by the thread that locked it.
     void unlock() noexcept { held_.store(false, std::memory_order_release); }
 
 private:
@@ -8341,14 +8346,14 @@ private:
 // that object's lock. A writer and an inbox each own one.
 //
 //     state      whose turn it is                          leaves by
-//     free       no one's: there is nothing to do          claim: scheduled · seize: running
-//     gated      an owner's, who opens it later            open: free · revoke: scheduled · expire: running ·
+//     free       no thread's: there is nothing to do       claim: scheduled · seize: running
+//     gated      the gate's owner's, which opens it later  open: free · revoke: scheduled · expire: running ·
 //                                                          seize: running
 //     scheduled  the schedule hook's, which owes a run     begin: running · seize: running
 //     running    the one thread's that runs                release: free · hand_over: scheduled · park: parked ·
 //                                                          finish: finished
 //     parked     an event's: writability, a wish for more  resume: running · recall: scheduled · seize: running
-//     finished   no one's, ever again                      -
+//     finished   no thread's, ever again                   -
 //
 // Laws of this file:
 // - Only the holder of `running` touches what the turn protects; release(), hand_over(), park() and finish() are its own.
@@ -8372,7 +8377,7 @@ public:
 
     /// There is work now.
     [[nodiscard]] constexpr bool claim() noexcept { return move(turn_state::free, turn_state::scheduled); }
-    /// What it was parked for came, or something more urgent did.
+    /// The event that it was parked for came, or something more urgent.
     [[nodiscard]] constexpr bool recall() noexcept { return move(turn_state::parked, turn_state::scheduled); }
 
     /// The run that the hook owes.
@@ -8382,12 +8387,12 @@ public:
 
     /// The owner of the gate lets go.
     [[nodiscard]] constexpr bool open() noexcept { return move(turn_state::gated, turn_state::free); }
-    /// Something came that does not wait for the gate.
+    /// There is work that does not wait for the gate.
     [[nodiscard]] constexpr bool revoke() noexcept { return move(turn_state::gated, turn_state::scheduled); }
     /// The gate stood for too long: the caller runs, to end the object.
     [[nodiscard]] constexpr bool expire() noexcept { return move(turn_state::gated, turn_state::running); }
 
-    /// The object is being destroyed: the caller runs, unless another thread does or it is over.
+    /// The object is being destroyed: the caller runs, unless another thread runs or the work is finished.
     [[nodiscard]] constexpr bool seize() noexcept {
         if (is(turn_state::running) || is(turn_state::finished)) return false;
         state_ = turn_state::running;
@@ -8423,8 +8428,8 @@ private:
 // Laws of this file:
 // - A slot that front() showed is the drainer's until drop_front(): put() never touches it, and blocks stay
 //   where they are.
-// - Nothing here allocates or frees: blocks come from and go to the caller, who holds no lock then.
-// - Empty it owns no block, once release_idle() was called.
+// - Nothing here allocates or frees: blocks come from and go to the caller, which holds no lock then.
+// - An empty queue owns no block after release_idle().
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -8544,25 +8549,26 @@ public:
 private:
     block* head_ = nullptr;
     block* tail_ = nullptr;
-    block* spare_ = nullptr; ///< saves a steady flow its allocations
+    block* spare_ = nullptr; ///< a steady flow of messages uses it again instead of allocating
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/sync/detail/inbox_box.hpp
 // The messages of one connection that wait for their handler, and the turn (sync/turn.hpp) to handle them: both under one
-// short lock, so that "open?", "room?", "queue it" and "must I have it drained?" are a single step.
+// short lock, so that "open?", "room?", "queue it" and "does it have to be drained?" are a single step.
 //
 // Laws of this file:
-// - Only the thread that runs may touch what front() showed. In an inbox a parked turn waits for the handler's wish.
+// - Only the thread that runs may touch what front() showed. In an inbox a parked turn waits until the handler
+//   wants messages again.
 // - A push that finds the turn free claims it and must have the inbox drained; a push that finds it taken does nothing,
 //   because finding the queue empty and releasing the turn are one step under the same lock. No wake-up can be lost.
-// - Once sealed nothing is accepted. The first error stands, and what is queued then is dropped.
+// - Once sealed the inbox accepts nothing. The first error stands, and drops what is queued at that moment.
 // - Under the lock there is no allocation, no system call and no user code but the message's move.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// What the drainer has done since it looked last.
+/// What the drainer has handled since its last look.
 struct handled {
     std::uint32_t messages = 0;
     std::size_t bytes = 0;
@@ -8578,7 +8584,7 @@ struct [[nodiscard]] inbox_look {
     message_block<Message>* spent = nullptr;
 };
 
-/// What a push or a close came to. `schedule`: the caller claimed the turn and must call the schedule hook.
+/// The result of a push or a close. `schedule`: the caller claimed the turn and must call the schedule hook.
 struct [[nodiscard]] inbox_change {
     errc error = errc::none;
     bool pause = false;
@@ -8612,7 +8618,7 @@ public:
         return {errc::out_of_memory};
     }
 
-    /// Nothing is accepted any more. An error drops what is queued; errc::none lets it be handled.
+    /// Accepts nothing from now on. An error drops what is queued; with errc::none it is still handled.
     inbox_change close(errc why) noexcept {
         const scoped_hold hold(lock_);
         if (turn_.is(turn_state::finished) || aborting_ || (sealed_ && why == errc::none))
@@ -8661,7 +8667,7 @@ public:
         ++messages_;
         return turn_.begin();
     }
-    /// Drainer: the end of that. The hook is to be called for what was pushed meanwhile.
+    /// Drainer: the end of the direct handling. The hook is to be called for messages that were pushed meanwhile.
     inbox_look<Message> end_direct(const handled& done) noexcept {
         const scoped_hold hold(lock_);
         --messages_;
@@ -8670,7 +8676,7 @@ public:
         return choose(nullptr, 0);
     }
 
-    /// Drainer: the end. What is queued is dropped; the caller destroys it, and tells.
+    /// Drainer: the end. What is queued is dropped; the caller destroys it, and then calls on_finished().
     [[nodiscard]] block* finish() noexcept {
         const scoped_hold hold(lock_);
         report_.messages_dropped += messages_;
@@ -8704,7 +8710,7 @@ public:
     }
     // Without the lock: each changes under it.
     [[nodiscard]] bool is_paused() const noexcept { return paused_.load(std::memory_order_acquire); }
-    /// Whether close() was called: for the drainer between two messages, and those who ask for an error.
+    /// Whether close() was called: for the drainer between two messages, and for error().
     [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
     [[nodiscard]] std::size_t held_bytes() noexcept {
         const scoped_hold hold(lock_);
@@ -8846,13 +8852,13 @@ private:
 // How a queue asks its loop for a turn: a function that the thread which found the queue idle calls once.
 //
 // Laws of this file:
-// - Called with no lock held, once per idle-to-busy transition, from whichever thread made it.
-// - A hook that returns false, or throws, refuses: no thread will come, and the queue ends.
+// - The hook is called with no lock held, once per idle-to-busy transition, by the thread that made the transition.
+// - A hook that returns false, or throws, refuses: no thread will drive the queue, so the queue ends.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Called to have the queue driven soon (pump() of a writer, drain() of an inbox), on whichever thread may
-/// do that. Returns nothing, or a bool: false refuses, and so does throwing.
+/// Called to have the queue driven soon (pump() of a writer, drain() of an inbox), by a thread of the hook's choice.
+/// Returns nothing, or a bool: false refuses, and so does an exception.
 template <class Hook>
 concept schedule_hook = std::invocable<Hook&> && (std::same_as<std::invoke_result_t<Hook&>, void> ||
                                                   std::same_as<std::invoke_result_t<Hook&>, bool>);
@@ -8888,7 +8894,7 @@ template <schedule_hook Hook>
 // What an inbox tells its surroundings, besides asking for a turn: that reading may go on, and that it has ended.
 //
 // Laws of this file:
-// - Both are told or neither: a hook that is misspelt, or can't be called as the inbox would, does not compile.
+// - A type has both hooks or neither: a hook that is misspelt, or can't be called as the inbox would, does not compile.
 // - Each is called with no lock held, by the thread that drains (or destroys).
 
 namespace wsolo::inline WSOLO_ABI {
@@ -8903,7 +8909,7 @@ concept inbox_observer = requires(T& observer, const inbox_report& report) {
 
 /// An observer that ignores both.
 struct no_inbox_observer {
-    /// Nothing is done.
+    /// Do nothing.
     void on_resume() noexcept {}
     void on_finished(const inbox_report&) noexcept {}
 };
@@ -8962,10 +8968,9 @@ inbox_hooks(Schedule, Resume, Finished) -> inbox_hooks<Schedule, Resume, Finishe
 // Laws of this file:
 // - push() never waits and never calls the handler.
 // - Never two handlers at once, even if drain() is called from several threads.
-// - The schedule hook is called once per idle-to-busy transition, outside any lock; drain() is what it
-//   owes.
-// - The first error wins: it stops the handling after the message in progress, drops what is queued, and
-//   reaches the owner by the report. accepted = handled + dropped.
+// - The schedule hook is called once per idle-to-busy transition, outside any lock; it must have drain() called.
+// - The first error wins: it stops the handling after the message in progress, drops what is queued, and is the
+//   report's reason. accepted = handled + dropped.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -8974,21 +8979,20 @@ struct [[nodiscard]] inbox_push {
     /// none: accepted. queue_full: refused, and still the caller's. closed. inbox_overflow,
     /// inbox_overloaded: refused, and the inbox is closed with it. out_of_memory: refused.
     errc error = errc::none;
-    /// Stop reading, until the resume hook is called. (The message was accepted all the same if `error` is
-    /// none.)
+    /// Stop reading until on_resume() is called. (If `error` is none the message was accepted nevertheless.)
     bool pause = false;
 };
 
-/// What drain() says of what is left.
+/// What drain() left behind.
 enum class inbox_status : std::uint8_t {
     idle,     ///< everything is handled; the next push calls the hook
     more,     ///< the quantum is used up; the hook was called again
-    resting,  ///< the handler wants none of what is queued: see rouse()
+    resting,  ///< the handler wants no message now: see rouse()
     busy,     ///< another thread, or a handler further up this stack, is draining: nothing to do here
     finished, ///< over: see report()
 };
 
-/// `messages`: how many this call handled.
+/// The result of drain().
 struct inbox_drain {
     /// Why it returned, and how many messages it handled.
     inbox_status status = inbox_status::idle;
@@ -9002,9 +9006,9 @@ concept inbox_handler =
                                             std::same_as<std::invoke_result_t<Handler&, Message&&>, errc>);
 
 /// See the file's laws. `Schedule` is the hook, called with no lock held by the thread that pushed or closed; it may be an
-/// inbox_observer as well. Thread safety: everything but construction and destruction. The destructor drops what is left
-/// (errc::aborted, as an end that on_finished() is told) and must not run inside a handler; no other thread may be in a call
-/// then, and no drain() may come later. Idle it owns no heap block, mutex or thread.
+/// inbox_observer as well. Any thread may call any member, except for construction and destruction. The destructor drops what is
+/// left (errc::aborted, which on_finished() is told) and must not run inside a handler; no other thread may be in a call
+/// then, and no drain() may come later. An idle inbox owns no heap block, mutex or thread.
 ///
 /// on_resume() may run before push() has told another thread to pause: have it posted to the thread that
 /// reads, or let that thread look at is_paused() once it has stopped.
@@ -9039,30 +9043,29 @@ public:
         return {change.error, change.pause};
     }
 
-    /// Accepts nothing any more. errc::none: what is queued is still handled, and then the inbox is
-    /// finished. An error: what is queued is dropped, and no handler begins but one that another thread has
-    /// begun already. The first error counts, also after a close() without one. True: it was this call that decided.
-    /// Called from the handler, by its error, or from any thread; the end comes in drain(), which the hook
-    /// is asked for. A bound for an orderly end: close(), and close(errc::drain_timed_out) when the time is
-    /// over.
+    /// Accepts nothing from now on. errc::none: what is queued is still handled, and then the inbox is
+    /// finished. An error: what is queued is dropped, and no handler call begins except one that another thread is about
+    /// to make. The first error counts, also after a close() without one. True: this call decided it.
+    /// Any thread, also inside the handler (whose error closes too); the end itself is made in drain(), for which the hook
+    /// is called. To bound an orderly end: close(), and close(errc::drain_timed_out) when the time is over.
     bool close(errc why = errc::none) {
         const detail::inbox_change change = box_.close(why);
         if (change.schedule) schedule();
         return change.error == errc::none;
     }
 
-    /// Handles messages until the queue is empty or `quantum` of them (0: any number) are done. Call it when the hook asked; a call too
-    /// many is harmless. What the handler throws (or wanted(), or on_resume()) closes the inbox with errc::handler_failed
-    /// and leaves this call, after on_finished(). The message is destroyed when its handler returns. A quantum is for hooks
-    /// that post: one that calls drain() itself would nest once for each.
+    /// Handles messages until the queue is empty or `quantum` of them (0: any number) are done. Call it when the hook asked; a
+    /// needless call is harmless. An exception of the handler, of wanted() or of on_resume() closes the inbox with
+    /// errc::handler_failed and leaves this call, after on_finished(). The message is destroyed when its handler returns. Use
+    /// a quantum with a hook that posts: a hook that calls drain() itself would nest once for each quantum.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
         return drain_while(handler, always{}, quantum);
     }
 
     /// The same for a handler that takes messages when it wants to: `wanted()` is asked before each, by the
-    /// thread that drains, with no lock held. When it says no the rest stays queued, and no push calls the hook, until rouse() or
-    /// an error.
+    /// thread that drains, with no lock held. When it answers false the rest stays queued, and no push calls the hook, until
+    /// rouse() or an error.
     template <inbox_handler<Message> Handler, std::predicate<> Wanted>
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
         quantum = bound_of(quantum);
@@ -9076,9 +9079,9 @@ public:
         }
     }
 
-    /// A run of messages that its owner, a thread that reads and drains, has handled one by one without queueing them: while
-    /// nothing waits, and with inbox_overflow::pause, so that a full inbox would refuse none. It holds the turn from the first
-    /// message on; each counts as if it had been pushed and drained.
+    /// A run of messages that are handled one by one without being queued, by a thread that both reads and drains: while
+    /// no message waits, and with inbox_overflow::pause, so that a full inbox would refuse none. The run holds the turn from
+    /// its first message on; each message counts as if it had been pushed and drained.
     class direct_run {
     public:
         /// `quantum`: of messages; 0: any number.
@@ -9088,19 +9091,19 @@ public:
         direct_run& operator=(const direct_run&) = delete;
         ~direct_run() { static_cast<void>(end()); }
 
-        /// Whether the next message goes this way. If not it is to be pushed.
+        /// Whether the next message can be handled by this run. If not, push it.
         [[nodiscard]] bool can_handle() {
             if (state_ == state::untried) state_ = in_.box_.begin_direct() ? state::open : state::over;
             if (state_ == state::open && in_.box_.is_closed()) static_cast<void>(end());
             return state_ == state::open && left_ != 0;
         }
-        /// Whether the quantum is.
+        /// Whether the quantum is used up.
         [[nodiscard]] bool is_used_up() const noexcept { return left_ == 0; }
-        /// Whether messages go this way now, so that no push can have paused the reading.
+        /// Whether the run holds the turn, so that no push can have paused the reading.
         [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
 
-        /// Precondition: can_handle(). Calls `handler()`, which has a message of `bytes`: what it answers or throws closes
-        /// the inbox, as a handler's of drain().
+        /// Calls `handler()`, which handles a message of `bytes`; its error or exception closes the inbox, as that of
+        /// drain()'s handler does. Precondition: can_handle().
         template <class Call>
             requires std::same_as<std::invoke_result_t<Call&>, errc>
         void handle(std::size_t bytes, Call handler) {
@@ -9126,16 +9129,16 @@ public:
         state state_ = state::untried;
     };
 
-    /// The handler of drain_while() wants messages again: has the hook called if some are left. What wanted() answers is to
-    /// change before this call.
+    /// The handler of drain_while() wants messages again: calls the hook if some are left. Make wanted() answer true before
+    /// this call.
     void rouse() {
         if (box_.rouse()) schedule();
     }
 
-    /// Whether reading is to pause: push() said so, and the resume hook was not called since.
+    /// Whether reading is to pause: push() said so, and on_resume() has not been called since.
     [[nodiscard]] bool is_paused() const noexcept { return box_.is_paused(); }
     [[nodiscard]] bool is_finished() const noexcept { return box_.state() == turn_state::finished; }
-    /// The error that closed it; none: there was none. Cheaper than report().
+    /// The error that closed the inbox, or none. Cheaper than report().
     [[nodiscard]] errc error() const noexcept { return box_.is_closed() ? box_.report().reason : errc::none; }
     /// Whether drain() is owed.
     [[nodiscard]] bool is_drain_owed() const noexcept { return box_.state() == turn_state::scheduled; }
@@ -9150,7 +9153,7 @@ private:
     struct always {
         constexpr bool operator()() const noexcept { return true; }
     };
-    /// Holds the turn: it leaves by being released, handed over, put to rest or finished.
+    /// Holds the turn, and ends by releasing it, handing it over, parking it or finishing.
     template <class Handler, class Wanted>
     inbox_drain run(Handler& handler, Wanted& wanted, std::size_t quantum, detail::inbox_look<Message> next) {
         using detail::inbox_step;
@@ -9176,7 +9179,7 @@ private:
         }
     }
 
-    /// Calls user code. What that throws closes the inbox, and leaves here after the end.
+    /// Calls user code. An exception closes the inbox, and leaves this function after the end was made.
     template <class Call>
     std::invoke_result_t<Call&> or_end([[maybe_unused]] const detail::handled& done, Call call) {
 #if WSOLO_HAS_EXCEPTIONS
@@ -9251,7 +9254,7 @@ private:
     /// False: the hook refused, and this was the end.
     bool schedule() {
         if (detail::ask_for_a_turn(hook_)) return true;
-        static_cast<void>(box_.close(errc::schedule_refused)); // no thread will come
+        static_cast<void>(box_.close(errc::schedule_refused)); // no thread will call drain()
         if (box_.begin(0).step == detail::inbox_step::end) end();
         return false;
     }
@@ -9286,21 +9289,21 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/detail/plain_atomic.hpp
-// A value in plain memory with the functions of std::atomic: for code that is written for any number of threads where only
-// one thread at a time, or one alone, comes.
+// A value in plain memory with the functions of std::atomic: for code that is written for any number of threads, where only
+// one thread at a time uses it.
 //
 // Laws of this file:
-// - No instruction is locked and nothing is ordered: those who use it from several threads order that themselves.
+// - No instruction is locked and nothing is ordered: code that uses it from several threads orders these uses itself.
 // - `Watch` is called at every use, and may refuse by an assertion. An empty one costs nothing.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// Looks at nothing.
+/// A Watch that checks nothing.
 struct unwatched {
     static constexpr void use() noexcept {}
 };
 
-/// Neither copied nor moved, as what it stands for.
+/// Neither copied nor moved, as std::atomic.
 template <class T, class Watch = unwatched>
 class plain_atomic {
     using order = std::memory_order;
@@ -9347,7 +9350,7 @@ private:
     [[no_unique_address]] Watch watch_{};
 };
 
-/// For a part of a concurrent type that one thread at a time uses, as its other laws have it.
+/// Traits for a part of a concurrent type that one thread at a time uses because of that type's other laws.
 struct plain_memory {
     template <class T>
     using atomic = plain_atomic<T>;
@@ -9366,13 +9369,13 @@ struct plain_memory {
 //   threads with connections of their own are fine.
 // - Checked builds (WSOLO_ENABLE_ASSERTS) remember the thread that used an object first, and assert when a second one
 //   appears. Unchecked builds have no state for it.
-// - A wait that only another thread could end does not end before its deadline.
+// - A wait that only another thread could end lasts until its deadline.
 
 namespace wsolo::inline WSOLO_ABI {
 namespace detail {
 
 #if WSOLO_ENABLE_ASSERTS
-/// Remembers the first thread.
+/// Remembers the first thread that used the object.
 class one_thread_watch {
 public:
     void use() const noexcept {
@@ -9406,12 +9409,11 @@ struct one_thread_traits : std_blocking_traits {
 //
 // Laws of this file:
 // - "Held?" and "sleep until the holder leaves" change in one word by one RMW: no wake-up can be lost.
-// - unlock() is one exchange, and that is its last touch of the word; those whom it wakes touch only their
+// - unlock() is one exchange, and that is its last touch of the word; the threads that it wakes touch only their own
 //   stacks.
-// - A sleeper does not own the lock: unlock() frees it and wakes all sleepers, who try again. Sections
+// - A sleeper does not own the lock: unlock() frees it and wakes all sleepers, which try again. Sections
 //   under it are a few list operations, so there is rarely more than one.
-// - 8 bytes. Not a std::mutex because that takes 40, and the types that use this one exist once per
-//   connection.
+// - 8 bytes. Not a std::mutex because that takes 40, and each connection has an object of each type that uses this lock.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -9496,7 +9498,7 @@ struct never_stop {
     struct callback_type {
         explicit callback_type(never_stop, Function) noexcept {}
     };
-    /// Never.
+    /// Always false.
     [[nodiscard]] static constexpr bool stop_requested() noexcept { return false; }
 };
 
@@ -9526,21 +9528,22 @@ using stop_hook = typename detail::stop_callback_type<Token, Function>::type;
 
 // ---- wsolo/sync/rundown.hpp
 // Tells an owner when the last user has left: users enter while it is open, close() ends that, and wait()
-// returns when the last one has left. What is published after it was entered can always be waited for.
+// returns when the last one has left. Work that is published after its thread has entered can always be waited for.
 //
 // Laws of this file:
 // - "Closed?" and "one more inside" change in one word by one CAS: a refused entry was never counted.
 // - leave() is one RMW, and nothing after it touches the object, unless that RMW drained it while there were
-//   waiters. In that case the waiters keep the object alive until the leaving thread has released the ring's lock, its last touch.
-// - So one that was told "drained" may destroy the object. A wait that is about to time out looks at the
+//   waiters. In that case the waiters keep the object alive until the leaving thread has released the ring's lock, which is
+//   its last touch.
+// - So a thread that was told "drained" may destroy the object. A wait that is about to time out looks at the
 //   word first: once the last leaver has seen a waiter, that waiter stays until it is released.
 // - The waiting bit is set and cleared under the ring's lock, and never after the drain.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Counts who is inside. Any thread may call any member. It may be destroyed once it is drained, by wait(),
-/// a callback or close() saying so, and no other wait, callback or close() is under way. 16 bytes, no
-/// allocation.
+/// Counts the users inside. Any thread may call any member. It may be destroyed once wait() or a callback has told that
+/// it is drained, or close() was called without users, and no other wait, callback or close() is under way. 16 bytes,
+/// no allocation.
 template <class Traits = std_blocking_traits>
 class basic_rundown {
 public:
@@ -9562,7 +9565,7 @@ public:
     /// Enters, for the life of the guard. Empty once closed.
     [[nodiscard]] guard try_enter() noexcept { return guard(enter() ? this : nullptr); }
 
-    /// try_enter() for those who keep the count themselves: true owes one leave().
+    /// try_enter() without a guard: after true the caller owes one leave().
     [[nodiscard]] bool enter() noexcept {
         std::uint64_t seen = word_.load(std::memory_order_relaxed);
         do {
@@ -9572,15 +9575,15 @@ public:
         return true;
     }
 
-    /// Leaves. The last one out after close() releases the waiters and runs their callbacks here (or in the call around
-    /// this one: see sync/firing.hpp).
+    /// Leaves. The last leave() after close() releases the waiters and runs their callbacks, in this call or, where such
+    /// calls nest deep, in the one around it (sync/firing.hpp).
     void leave() noexcept {
         const std::uint64_t before = word_.fetch_sub(one, std::memory_order_acq_rel);
         WSOLO_ASSERT(users_of(before) != 0, "leave() without enter()");
         if (before == (one | closed | waited_for)) release_waiters();
     }
 
-    /// No one enters any more. True: this call closed it. When there are no users, waiters are released and
+    /// Refuses all entries from now on. True: this call closed it. When there are no users, waiters are released and
     /// callbacks run here, as in leave().
     bool close() noexcept {
         const std::uint64_t before = word_.fetch_or(closed, std::memory_order_acq_rel);
@@ -9588,19 +9591,19 @@ public:
         return (before & closed) == 0;
     }
 
-    /// Whether close() was called: nothing enters any more.
+    /// Whether close() was called: every entry is refused.
     [[nodiscard]] bool is_closed() const noexcept {
         return (word_.load(std::memory_order_acquire) & closed) != 0;
     }
 
-    /// How many are inside: for metrics, old at once.
+    /// How many users are inside. For metrics: the number may be out of date at once.
     [[nodiscard]] std::uint64_t users() const noexcept {
         return users_of(word_.load(std::memory_order_relaxed));
     }
 
-    /// Waits until it is closed and all have left: errc::none, and what they wrote is visible here; this
-    /// object is touched no more by them. Otherwise errc::cancelled or errc::timed_out. The caller must not
-    /// be inside itself.
+    /// Waits until it is closed and all users have left: errc::none; what they wrote is visible to the caller, and none of
+    /// them touches this object any more. Otherwise errc::cancelled or errc::timed_out. The caller must not be a user
+    /// itself.
     template <stop_token_like StopToken>
     [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
         const std::uint64_t word = word_.load(std::memory_order_acquire);
@@ -9621,8 +9624,8 @@ public:
         return wait(deadline, never_stop{});
     }
 
-    /// Whether it is closed and all have left. Only wait(), a callback or co_await tell that the object may
-    /// go.
+    /// Whether it is closed and all users have left. True does not mean that the object may be destroyed: only wait(), a
+    /// callback or co_await say that.
     [[nodiscard]] bool is_drained() const noexcept {
         return is_drained(word_.load(std::memory_order_acquire));
     }
@@ -9645,12 +9648,11 @@ public:
         return waits;
     }
 
-    /// True: `gone` is unlinked now, and will not be fired. False: the drain took it; fire() ran, or it
-    /// will.
+    /// True: `gone` is unlinked now, and will not be fired. False: the drain took it; fire() has run or will run.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* const first = lock_.lock();
         std::uint64_t seen = word_.load(std::memory_order_acquire);
-        // Without the last waiter the bit goes too, in one step with "not drained yet".
+        // The last waiter's removal clears the bit, in one step with "not drained yet".
         bool stays = is_drained(seen);
         while (!stays && gone.next == &gone &&
                !word_.compare_exchange_weak(seen, seen & ~waited_for, std::memory_order_acq_rel)) {
@@ -9696,7 +9698,7 @@ private:
     basic_pointer_lock<waiter, Traits> lock_; // guards the ring
 };
 
-/// One user inside. Move-only; leaves when it goes. Empty when the rundown was closed.
+/// One user inside. Move-only; its destructor leaves. Empty when the rundown was closed.
 template <class Traits>
 class [[nodiscard]] basic_rundown<Traits>::guard {
 public:
@@ -9730,12 +9732,11 @@ using rundown = basic_rundown<>;
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/ticket.hpp
-// A sequence number as an owner: it completes when it goes, on every path out of a handler.
+// A sequence number as an owning value: its destructor completes the number, on every path out of a handler.
 //
 // Laws of this file:
 // - One number, one complete() or abandon(), by the owner that holds it last.
-// - Neither type outlives its barrier. What complete() asks about order and threads holds for their
-//   destructors.
+// - Neither type outlives its barrier. complete()'s rules about order and threads hold for their destructors too.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -9812,8 +9813,8 @@ private:
 //
 // Laws of this file:
 // - One drainer completes in the order of the numbers. A number is never reused. One whose item was not accepted is
-//   abandoned, in any order, by any thread. Waits pass over it when the next number that was accepted begins, or when
-//   nothing that was issued after it is still to come.
+//   abandoned, in any order, by any thread. Waits pass over it when the next accepted number begins, or when
+//   no number issued after it is still to be completed.
 // - The number done and "there are waiters" share one word, and every change is one RMW. A waiter sets the bit by the RMW
 //   that tells it whether it is too late; the advance that reaches its mark sees the bit. No wake-up can be lost.
 // - issue() and complete() are one RMW each while there are no waiters and nothing is abandoned; a wait for what is done
@@ -9824,9 +9825,9 @@ private:
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Waiting for what came before. Any thread may call any member, but complete() and handle(), which one drainer at a time
-/// calls. Numbers start at 1; mark 0 is always reached. It must outlive all calls of its members and all waiters added to
-/// it. No allocation, 40 bytes.
+/// A barrier over numbered items. Any thread may call any member, except complete() and handle(), which one drainer at a
+/// time calls. Numbers start at 1; mark 0 is always reached. It must outlive all calls of its members and all waiters added
+/// to it. No allocation, 40 bytes.
 template <class Traits = std_blocking_traits>
 class basic_sequence_barrier {
 public:
@@ -9852,28 +9853,28 @@ public:
         return issued_.fetch_add(1, std::memory_order_relaxed) + 1;
     }
 
-    /// The same where one thread at a time issues: without a locked instruction.
+    /// The same, without a locked instruction, where one thread at a time issues numbers.
     [[nodiscard]] std::uint64_t issue_alone() noexcept {
         const std::uint64_t next = issued_.load(std::memory_order_relaxed) + 1;
         issued_.store(next, std::memory_order_relaxed);
         return next;
     }
 
-    /// issue() as an owner, so that an item's number ends with the item.
+    /// issue() as an owning value, so that an item's number is completed or abandoned with the item.
     [[nodiscard]] ticket issue_ticket() noexcept { return ticket(*this, issue()); }
 
     /// The last number issued so far: the mark of a response received now. 0 before the first.
     [[nodiscard]] std::uint64_t snapshot() const noexcept { return issued_.load(std::memory_order_relaxed); }
 
-    /// Item `n` is about to be handled: all below it is done. Wakes those who wait for abandoned numbers
-    /// right below it. One load when there are none. handle() calls it.
+    /// Item `n` is about to be handled: all numbers below it are done. Releases waits for abandoned numbers right below
+    /// it. One load when there are none. handle() calls it.
     void begin(std::uint64_t n) noexcept {
         if (!has_reached(n - 1)) pass_gap(n - 1, 0);
     }
 
-    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run in this call, or,
-    /// where such calls nest eight deep, in the one around it (see sync/firing.hpp). In order: n follows the number completed last, but for abandoned ones. (After close()
-    /// the order is free: what a queue drops on its way out.)
+    /// Item `n` is handled. Publishes what its handler wrote to the threads that wait for it; callbacks run in this call, or,
+    /// where such calls nest eight deep, in the one around it (sync/firing.hpp). Call it in order: `n` follows the number
+    /// completed last, apart from abandoned ones. (After close() any order is allowed, for a queue that drops its rest.)
     void complete(std::uint64_t n) noexcept {
         if (value_of(word_.load(std::memory_order_relaxed)) + 1 != n) return pass_gap(n, 1);
         const std::uint64_t before = word_.fetch_add(one, std::memory_order_acq_rel);
@@ -9911,8 +9912,7 @@ public:
 
     /// Waits until everything up to `mark` is done. errc::none: it is, and what its handlers wrote is
     /// visible here. Otherwise the error that close() was given; would_deadlock when the caller runs a
-    /// handler that this wait would wait for; cancelled; timed_out. Reached already: one load, whatever the
-    /// arguments.
+    /// handler that this wait would wait for; cancelled; timed_out. A mark that is reached already costs one load.
     template <stop_token_like StopToken>
     [[nodiscard]] errc wait_up_to(std::uint64_t mark, time_point deadline, const StopToken& stop) noexcept {
         const std::uint64_t word = word_.load(std::memory_order_acquire);
@@ -9922,10 +9922,10 @@ public:
         return wait_up_to(mark, deadline, never_stop{});
     }
 
-    /// Ends every wait that is not satisfied, now and later, with `error`. The first close counts. Numbers
+    /// Ends every wait that is not satisfied, those that begin later too, with `error`. The first close counts. Numbers
     /// may still be issued and completed. Fires waiters: callbacks run in this call.
     void close(errc error) noexcept {
-        WSOLO_ASSERT(error != errc::none, "close() needs the error that waiters are to be told");
+        WSOLO_ASSERT(error != errc::none, "close() needs an error other than none");
         waiter* const first = lock_.lock();
         if ((word_.load(std::memory_order_relaxed) & closed) == 0) {
             error_ = error;
@@ -9935,13 +9935,13 @@ public:
         settle();
     }
 
-    /// Whether it was closed, with an error or without.
+    /// Whether close() was called.
     [[nodiscard]] bool is_closed() const noexcept {
         return (word_.load(std::memory_order_acquire) & closed) != 0;
     }
 
     /// Links `added` until its mark is reached or the barrier is closed; fire() then runs in the thread
-    /// that did that. False: it is decided already, `added.outcome` says how, and fire() will not be
+    /// that did that. False: the wait is over already, `added.outcome` says how, and fire() will not be
     /// called. On true `added` may have been fired before this returns. For builders of waiting forms
     /// (sync/callback.hpp, sync/await.hpp).
     [[nodiscard]] bool add(waiter& added) noexcept {
@@ -9957,7 +9957,7 @@ public:
         return waits;
     }
 
-    /// True: `gone` waits no more, and will not be fired. False: it was fired, or another thread is about to.
+    /// True: `gone` is unlinked, and will not be fired. False: it was fired, or another thread is about to fire it.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* first = lock_.lock();
         const bool waits = gone.taker == nullptr && gone.is_linked();
@@ -10063,7 +10063,7 @@ private:
         return value_of(word) >= mark ? errc::none : error_;
     }
 
-    /// Unlinks; the bit goes with the last waiter. Under the lock.
+    /// Unlinks `gone`, and clears the bit with the last waiter. Under the lock.
     [[nodiscard]] waiter* without(waiter* first, waiter& gone) noexcept {
         waiter* const rest = detail::unlink(first, gone);
         if (rest == nullptr) word_.fetch_and(~waited_for, std::memory_order_relaxed);
@@ -10099,14 +10099,14 @@ using sequence_barrier = basic_sequence_barrier<>;
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/sync/detail/guard_list.hpp
-// The guards of one session, in checked builds: so that a thread which destroys the session with a guard of it in its own
-// hands is told, instead of waiting for itself for ever.
+// The guards of one session, in checked builds: a thread that destroys the session while it holds a guard of it fails an
+// assertion, instead of waiting for itself for ever.
 //
 // Laws of this file:
 // - A guard counts as the calling thread's when it lies on this thread's stack: in a call that can't return before the
-//   destructor does. So one that was handed to another thread raises no false alarm, wherever it was made; one that lies
-//   elsewhere (a heap block, a coroutine's frame) is not noticed.
-// - In unchecked builds nothing of it is there.
+//   destructor does. So a guard that was handed to another thread raises no false alarm, wherever it was made; a
+//   guard in other memory (a heap block, a coroutine's frame) is not noticed.
+// - In unchecked builds the list is empty and costs nothing.
 
 #if WSOLO_ENABLE_ASSERTS && (defined(__linux__) || defined(__APPLE__))
 #include <pthread.h>
@@ -10116,7 +10116,7 @@ namespace wsolo::inline WSOLO_ABI::detail {
 
 #if WSOLO_ENABLE_ASSERTS
 
-/// The calling thread's stack; empty where that can't be told.
+/// The calling thread's stack; empty where the system does not tell it.
 class this_stack {
 public:
     this_stack() noexcept {
@@ -10187,7 +10187,7 @@ public:
         place* previous_ = nullptr;
     };
 
-    /// Whether the calling thread has one in a call that it is in. O(guards).
+    /// Whether a guard lies on the calling thread's stack. O(guards).
     [[nodiscard]] bool has_own() noexcept {
         if (!has([](const place&) { return true; })) return false;
         const this_stack mine; // it takes system calls
@@ -10229,7 +10229,7 @@ public:
 // - The session owns an anchor; handles share a small block with it. The block holds a rundown and outlives
 //   both.
 // - A use is a guard of the rundown: while it lives the session does; after close() there are no new ones.
-// - The anchor's last act, close() and wait(), comes before anything of the session goes: it is the
+// - The anchor's destructor, close() and wait(), runs before any part of the session is destroyed: so the anchor is the
 //   session's last member.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -10290,7 +10290,8 @@ public:
 
 private:
     typename basic_rundown<Traits>::guard inside_;
-    [[no_unique_address]] typename detail::guard_list<Traits>::place place_; ///< goes before it leaves
+    [[no_unique_address]]
+    typename detail::guard_list<Traits>::place place_; ///< destroyed before the guard leaves
     T* target_ = nullptr;
 };
 
@@ -10323,8 +10324,8 @@ public:
         if (block_ != nullptr) block_->release();
     }
 
-    /// The session, for the life of the guard; empty once it closed. Never waits. The guard does not need
-    /// this handle.
+    /// The session, for the life of the guard; empty once the session closed. Never waits. The guard may outlive this
+    /// handle.
     [[nodiscard]] guard try_use() const noexcept {
         return block_ == nullptr ? guard() : guard(block_->users.try_enter(), *block_);
     }
@@ -10369,15 +10370,15 @@ public:
     /// Closes and waits for the guards that are left. The caller must hold none itself.
     ~basic_session_anchor() { reset(); }
 
-    /// A handle for other threads. O(1), no memory; one that is empty where there is no session.
+    /// A handle for other threads. O(1), no allocation; expired where there is no session.
     [[nodiscard]] basic_weak_session<T, Traits> handle() const noexcept {
         return block_ == nullptr ? basic_weak_session<T, Traits>() : basic_weak_session<T, Traits>(*block_);
     }
 
-    /// Whether it was made for a session (and not moved from).
+    /// Whether the anchor was made for a session, and not moved from.
     [[nodiscard]] explicit operator bool() const noexcept { return block_ != nullptr; }
 
-    /// No guard is given out any more. True: this call closed it.
+    /// Gives out no guard from now on. True: this call closed it.
     bool close() noexcept { return block_ != nullptr && block_->users.close(); }
 
     /// After close(): waits until the last guard is gone. errc::none, cancelled or timed_out.
@@ -10427,9 +10428,9 @@ enum class pump_status : std::uint8_t {
     finished, ///< over: see report()
 };
 
-/// `deadline` counts where the status is blocked or busy, and may be no_deadline. Of a write that was cancelled and is in
-/// flight all the same it is the later bound (the close's, or the write's own) while that is to come, then no_deadline:
-/// nothing but the write's end, or the connection's, helps then.
+/// `deadline` counts where the status is blocked or busy, and may be no_deadline. While a
+/// cancelled write is still in flight it is the later bound (the close's, or the write's own), and no_deadline after that:
+/// then only the end of the write, or of the connection, helps.
 struct [[nodiscard]] pump_result {
     /// What is left, and when to come again at the latest.
     pump_status status = pump_status::idle;
@@ -10440,9 +10441,9 @@ struct [[nodiscard]] pump_result {
 /// what the transport did not take) goes to `Hook`.
 template <schedule_hook Hook>
 struct inline_drive {
-    /// Told apart by this from a hook that only asks.
+    /// Distinguishes this type from a hook that only asks for a turn.
     static constexpr bool writes_inline = true;
-    /// What the rest goes to.
+    /// Called for the rest.
     Hook hook;
     decltype(auto) operator()() { return hook(); }
 };
@@ -10452,26 +10453,26 @@ inline_drive(Hook) -> inline_drive<Hook>;
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/options.hpp
-// How one writer behaves: how much it may hold, what becomes of the next item when that is used up, and its times.
+// How one writer behaves: how much it may hold, what happens to the next item when that is used up, and its timeouts.
 //
 // Laws of this file:
 // - What counts is what was accepted and not yet taken by the transport, writes in flight included, plus a fixed
-//   overhead for each frame: the bound is on memory, not on payload. The candidate is counted before it is accepted.
+//   overhead for each frame: the bound is on memory, not on payload. An item is counted before it is accepted.
 // - Control frames have a reserve of their own: data can't starve a PONG, and a flood of PINGs can't grow memory.
 // - A zero means "none" for every limit, quantum and timeout here: no bound.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Charged for each queued data frame on top of its wire bytes.
+/// Charged for each queued data frame on top of its wire bytes, in bytes.
 inline constexpr std::size_t frame_overhead = 16;
 
-/// Charged besides for each entry of the queue. Frames that follow each other share one; a frame has an entry of its own
-/// when it is large (above 2 KiB), shared, keyed or asked about, when it may be dropped for newer data
-/// (overflow::drop_oldest), or when it waits for a fragmented message to end; and so has a flush(). The plain frame after
-/// such an entry starts a new one.
+/// Charged besides for each entry of the queue, in bytes. Plain frames that follow each other share one entry. A frame has
+/// an entry of its own when it is large (above 2 KiB), shared, keyed or has an `on_done`, when it may be dropped for newer
+/// data (overflow::drop_oldest), or when it waits for a fragmented message to end; a flush() has one too. The plain frame
+/// after such an entry starts a new one.
 inline constexpr std::size_t entry_overhead = 80;
 
-/// What becomes of a data frame that does not fit now. (Two more answers belong to the call, not to the writer:
+/// What happens to a data frame that does not fit now. (Two more policies belong to the call, not to the writer:
 /// send_wait() waits for room, send_keyed() replaces an item of the same key.)
 enum class overflow : std::uint8_t {
     reject,      ///< errc::queue_full; nothing happened
@@ -10502,14 +10503,15 @@ struct writer_limits {
     std::uint8_t low_water = 25;
 };
 
-/// The times of one writer.
+/// The timeouts of one writer.
 struct writer_timeouts {
-    /// How long one write may stand without progress. Counted from the moment that this write starts.
+    /// How long one write may go without progress, counted from its own start.
     std::chrono::milliseconds write{30'000};
     /// How long close() may take to write what is queued, unless the call says otherwise.
     std::chrono::milliseconds drain{5'000};
     /// Bytes per second that the peer must take at least: each byte taken extends a write's deadline by 1/min_rate
-    /// seconds and no more, so that a peer that drips can't hold the writer for ever.
+    /// seconds and no more, so that a peer that takes a few bytes at a time can't hold the writer for ever. 0: every
+    /// progress earns a fresh timeout.
     /// (Kept to a thousandth.)
     std::uint32_t min_rate = 1'024;
 };
@@ -10520,8 +10522,8 @@ struct writer_options {
     writer_limits limits{};
     writer_timeouts timeouts{};
     /// Bytes and frames that one pump() (or one sender, where the drive is inline) may write before it hands the turn
-    /// back, so that one connection can't hold its loop. Looked at between writes: the last may carry it past the
-    /// bound, by up to max_gather and the frames in it. (Bytes are kept to a thousandth.)
+    /// back, so that one connection can't hold its loop. Checked between writes: the last write may pass the bound by up
+    /// to max_gather and the frames in it. (Bytes are kept to a thousandth.)
     std::uint32_t pump_quantum = 1024 * 1024;
     std::uint16_t pump_frames = 16'384;
     /// Bytes that one write offers to the transport, in at most 64 parts. More costs fewer system calls for large frames; a
@@ -10548,7 +10550,7 @@ private:
     std::uint16_t bits_;
 };
 
-/// The part of the options that the drive looks at, in 16 bytes: each of very many idle writers keeps them.
+/// The part of the options that the drive uses, in 16 bytes, because every idle writer keeps them.
 struct drive_options {
     explicit constexpr drive_options(const writer_options& options) noexcept
         : write_timeout(options.timeouts.write),
@@ -10570,7 +10572,7 @@ struct drive_options {
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/report.hpp
-// What became of everything that was accepted, when it is over.
+// What became of everything that a writer accepted.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -10579,7 +10581,7 @@ namespace wsolo::inline WSOLO_ABI {
 struct drain_report {
     std::uint64_t frames_written = 0; ///< taken by the transport to their last byte
     std::uint64_t frames_dropped = 0; ///< accepted, but not (wholly) taken
-    /// The same in bytes of the wire.
+    /// The same, in bytes of the wire.
     std::uint64_t bytes_written = 0;
     std::uint64_t bytes_dropped = 0;
     /// PONGs beyond the control reserve that a newer one replaced (RFC 6455 §5.5.3): nothing was lost with them.
@@ -10589,11 +10591,12 @@ struct drain_report {
     bool deadline_hit = false;  ///< a write's or the drain's deadline ended it
     /// none: a Close frame was the last thing written, and no message was left unfinished before it.
     errc reason = errc::none;
-    /// Of the Close frame that was accepted, written or not; no_status when that has none. abnormal: there was none.
+    /// The status code of the Close frame that was accepted, written or not; no_status when the frame has none. abnormal:
+    /// there was no Close.
     close_code close = close_code::abnormal;
     int transport_error = 0; ///< the transport's own code (errno, say) where it failed
 
-    /// What was let in: written, dropped and replaced.
+    /// Frames that were accepted: written, dropped and replaced.
     [[nodiscard]] constexpr std::uint64_t frames_accepted() const noexcept {
         return frames_written + frames_dropped + pongs_replaced;
     }
@@ -10611,8 +10614,8 @@ struct drain_report {
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/transport.hpp
-// What the writer needs of a connection: one gather write and one way to end it. Small enough to write in ten
-// lines. A write is over when the call returns, or, in the second form, when the transport says so later.
+// What the writer needs of a connection: one gather write and one way to end it. A transport takes about ten lines. A write
+// is over when the call returns or, in the second form, when the transport says so later.
 //
 // Laws of this file:
 // - `transferred` counts bytes that the transport took, whatever the status: a failure after 3 bytes says 3.
@@ -10622,7 +10625,7 @@ struct drain_report {
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// How a write ended. There is no "zero bytes, but fine": `ok` took at least one byte.
+/// How a write ended. `ok` took at least one byte.
 enum class io_status : std::uint8_t { ok, would_block, timed_out, failed };
 
 /// What a write did. `error` is the transport's own code (errno, say), only for logs.
@@ -10656,8 +10659,8 @@ enum class end_of_write : std::uint8_t {
 ///   than offered. A non-blocking transport ignores the deadline and answers would_block; a blocking one
 ///   waits until the deadline and answers timed_out. The parts are valid during the call only; there is at
 ///   least one, none is empty.
-/// - `finish(why)`: called exactly once, as the writer's last call: a notice. Only `aborted` asks for something. (A connection
-///   whose handshake failed had no writer: disconnect() is all that is called.)
+/// - `finish(why)`: called exactly once, as the writer's last call. Only `aborted` asks the transport to do something. (A
+///   connection whose handshake failed had no writer: then only disconnect() is called.)
 template <class T>
 concept transport = requires(T& connection, std::span<const const_bytes> parts, time_point deadline) {
     { connection.write(parts, deadline) } -> std::same_as<io_result>;
@@ -10667,8 +10670,8 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
 /// A transport whose byte stream can be ended in two steps, by the owner of the connection (an endpoint, or the user of a
 /// stream_end) and after the writer's finish(), in the thread that pumps:
 /// - `end_output()`: our FIN. The peer's bytes can still be read. At most once.
-/// - `disconnect()`: both directions end. At most once, last; but before finish() where cancel_write() did not end a write in
-///   flight: that ends it, by its `done`.
+/// - `disconnect()`: both directions end. At most once, as the last call. But if cancel_write() did not end a write in flight,
+///   disconnect() comes before finish(), and ends that write by its `done`.
 /// It may have `unsent()` as well: how many bytes it took that the peer has not acknowledged yet. Then a peer that takes
 /// what lies in the system's buffer is known to be alive.
 template <class T>
@@ -10686,15 +10689,15 @@ concept waitable_transport = transport<T> && requires(T& connection, time_point 
 
 namespace detail {
 
-/// Where a write_done goes.
+/// What a write_done reports to.
 struct write_target {
     void (*over)(write_target& self, const io_result& how) noexcept;
 };
 
 } // namespace detail
 
-/// To be called once, by any thread, when a started write is over; also from inside start_write(), and also
-/// after the writer has gone, when it does nothing. Destroyed uncalled it says `failed`. Move-only. 8 bytes.
+/// Call it once, from any thread, when a started write is over. It may be called inside start_write(), and after the writer
+/// was destroyed, when it does nothing. If it is destroyed uncalled the write counts as `failed`. Move-only. 8 bytes.
 class [[nodiscard]] write_done {
 public:
     write_done() = default;
@@ -10711,15 +10714,15 @@ public:
         if (to_ != nullptr) (*this)({});
     }
 
-    /// `how.status`: ok (at least one byte), timed_out or failed. Has the writer driven: calls its hook, or
-    /// writes on, where the drive is inline.
+    /// `how.status`: ok (at least one byte), timed_out or failed. Calls the writer's hook, or writes on where the drive is
+    /// inline.
     void operator()(const io_result& how) noexcept {
         WSOLO_ASSERT(to_ != nullptr, "a write_done is called once");
         detail::write_target& to = *std::exchange(to_, nullptr);
         to.over(to, how);
     }
 
-    /// For interfaces of C: io_uring's user_data, libuv's `data`. Whoever has it owes adopt().
+    /// A pointer for C interfaces: io_uring's user_data, libuv's `data`. The code that holds it must call adopt().
     [[nodiscard]] void* release() noexcept { return std::exchange(to_, nullptr); }
     [[nodiscard]] static write_done adopt(void* released) noexcept {
         return write_done(*static_cast<detail::write_target*>(released));
@@ -10732,9 +10735,9 @@ private:
 /// A connection whose writes end later (Asio, io_uring, libuv, IOCP).
 /// - `start_write(parts, deadline, done)`: starts one gather write from the parts, in order. The span is valid
 ///   during the call only, the bytes that it names until `done`. A transport that can bound a write itself
-///   ends it at the deadline with timed_out; another ignores the deadline: pump() looks.
-/// - `cancel_write()`: the write in flight is to end soon, by its `done`, with what it took. At most once for
-///   each; may do nothing, then the writer waits (and an endpoint calls disconnect()).
+///   ends it at the deadline with timed_out; another ignores the deadline, and pump() cancels.
+/// - `cancel_write()`: the write in flight is to end soon, by its `done`, with what it took. Called at most once for each
+///   write. It may do nothing; then the writer waits, and an endpoint calls disconnect().
 /// - `finish(why)`: as a transport's, with no write in flight, but for a writer that is destroyed with one.
 template <class T>
 concept completion_transport =
@@ -10751,11 +10754,12 @@ concept any_transport = transport<T> || completion_transport<T>;
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/detail/batch.hpp
-// One gather write: which bytes the transport is offered, from which lanes, and what it means that it took some of them.
+// One gather write: which bytes the transport is offered, from which lanes, and how many frames it means when the transport
+// took some of the bytes.
 //
 // Laws of this file:
-// - Filled under the outbox's lock, then the property of the thread that runs: what it names stays where it is until the
-//   write is accounted for, whatever is queued meanwhile.
+// - Filled under the outbox's lock, then the property of the thread that runs: the bytes that it names stay where they are
+//   until the write is accounted for, whatever is queued meanwhile.
 // - Each part starts on a frame boundary, but for the first, which may be the rest of a frame that was begun.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -10778,7 +10782,7 @@ struct taken {
         0; ///< bytes that the begun frame still has; 0: the wire ends on a frame boundary
     lane_id begun = lane_id::data;
 
-    /// In place: assigned from a new one, it would wait for that one's stores.
+    /// Clears in place: an assignment of a new object would wait for that object's stores.
     void clear() noexcept {
         for (share& each : lanes) each.bytes = each.frames = 0;
         begun_rest = 0;
@@ -10885,12 +10889,12 @@ private:
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/write/detail/accounts.hpp
-// What one writer may hold, what it holds, and what became of the rest.
+// How much one writer may hold, how much it holds, and what became of the frames that have left it.
 //
 // Laws of this file:
 // - accepted = written + dropped + replaced + held, in frames and in bytes, after every step.
-// - The candidate is counted before it is accepted, and given back when the transport took it. What was granted to a
-//   waiting sender counts as held.
+// - A frame is counted before it is accepted, and no longer once the transport took it. Room that was granted to a waiting
+//   sender counts as held.
 // - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own, and so have the handshake's bytes (64
 //   KiB); Close and a PONG beyond the reserve (which replaces another) are always admitted.
 
@@ -10930,7 +10934,7 @@ struct holdings {
     }
 };
 
-/// What would leave the queue to make room.
+/// What would be dropped from the queue to make room.
 struct relief {
     std::size_t charge = 0;
     std::uint32_t frames = 0;
@@ -10984,7 +10988,7 @@ public:
         return held.count(lane_id::pong) >= reserve_;
     }
 
-    /// What a sender that waits is to be granted: never more than there can be.
+    /// How much a waiting sender is to be granted: never more than the budget.
     [[nodiscard]] std::size_t grantable(std::size_t charge) const noexcept {
         return charge < max_bytes_ ? charge : max_bytes_;
     }
@@ -11009,7 +11013,7 @@ public:
         return charged < max_bytes_ ? max_bytes_ - charged : 0;
     }
 
-    /// What a write took of a lane leaves the books.
+    /// Removes what a write took of a lane from the books.
     void settle(holdings& held, lane_id from, const taken::share& done) noexcept {
         held.remove(from, done.bytes, done.frames);
         frames_written_ += done.frames;
@@ -11051,7 +11055,7 @@ public:
         untold_ = false;
         return climbed;
     }
-    /// Whether a fall to the low mark is to be told.
+    /// Whether the observer is to be told of a fall to the low mark.
     [[nodiscard]] bool has_fallen(const holdings& held) const noexcept {
         return above_ && held.charged() <= mark(low_water_);
     }
@@ -11120,13 +11124,13 @@ private:
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/write/outcome.hpp
-// What became of one item, for a sender who wants to know: called once per accepted item that asked.
+// What became of one item: a callback for the sender that asks, called once for each accepted item.
 //
 // Laws of this file:
 // - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it was dropped.
 //   A refused item gets none: its send() already said so.
-// - It runs with no lock held, in the thread that runs (pump(), an inline sender, the destructor). Where a newer item took its place it runs in that item's
-//   sender, inside of its send.
+// - It runs with no lock held, in the thread that writes (pump(), an inline sender, the destructor). If a newer item took
+//   this one's place it runs in the newer item's sender, inside of its send.
 // - It may send: the room of its own item is free again. It must not wait: that answers would_deadlock.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -11146,13 +11150,13 @@ struct on_outcome {
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/detail/entry.hpp
-// What is queued, apart from where its bytes lie: an entry says what it is, who wants its outcome, and points to bytes in
-// a block that it shares with its neighbours, in memory of its own, or in memory that it was given.
+// A queued item, apart from its bytes: an entry says what the item is and which sender asked for its outcome, and points to
+// bytes in a block that it shares with its neighbours, in memory of its own, or in memory that it was given.
 //
 // Laws of this file:
 // - A frame's bytes are contiguous and never move.
-// - What leaves in the order in which it came may lie in a block. What may leave or wait out of turn owns its memory, so
-//   that a block never has a hole, and goes as soon as its last entry left.
+// - An entry that leaves in the order in which it came may lie in a block. An entry that may leave or wait out of turn owns
+//   its memory. So a block never has a hole, and is freed as soon as its last entry left.
 // - Plain data; the outbox's lock guards the links, the sizes and the blocks. The bytes are written before an entry is
 //   queued, or under that lock.
 
@@ -11163,7 +11167,7 @@ struct block {
     std::uint32_t capacity;    ///< of the bytes after this header
     std::uint32_t used = 0;    ///< of them, from the front
     std::uint32_t entries = 0; ///< that lie in here
-    bool is_placed = false;    ///< in somebody else's memory, who frees it
+    bool is_placed = false;    ///< in memory of another owner, which frees it
     block* next = nullptr;     ///< for a list of blocks that are to go
 
     [[nodiscard]] static block* make(std::uint32_t capacity) noexcept {
@@ -11184,7 +11188,7 @@ struct block {
 };
 
 enum class entry_kind : std::uint8_t {
-    run,       ///< frames that nobody asked about, back to back in a block
+    run,       ///< frames whose outcomes were not asked for, back to back in a block
     item,      ///< one frame
     encodable, ///< one frame that may be encoded before it leaves
     mark,      ///< no bytes: a flush
@@ -11235,7 +11239,7 @@ struct entry {
     [[nodiscard]] static entry* make_shared(const shared_frame& frame, on_outcome done) noexcept {
         return make_around(frame, memory::shared, done);
     }
-    /// A frame in memory that somebody else allocated. give_back() returns it.
+    /// A frame in memory that the caller allocated. give_back() returns it.
     [[nodiscard]] static entry* make_adopted(owned_frame&& frame, on_outcome done) noexcept {
         return make_around(std::move(frame), memory::adopted, done);
     }
@@ -11255,7 +11259,7 @@ struct entry {
         if (old->where == memory::adopted) old->around<owned_frame>().~owned_frame();
         std::free(old);
     }
-    /// Destroys it, after that its owner is told: the memory is free again when the callback runs.
+    /// Destroys the entry, and calls its callback after that: the memory is free again when the callback runs.
     static void destroy_and_tell(entry* old) noexcept {
         const on_outcome done = old->done;
         const errc how = old->fate;
@@ -11358,7 +11362,7 @@ private:
 //
 // Laws of this file:
 // - Entries leave from the front, as bytes are taken; only the newest frame can be taken back.
-// - A lane fills one block at a time. An older block holds no room, and goes when its last entry left.
+// - A lane fills one block at a time. An older block takes no more frames, and is freed when its last entry left.
 // - The outbox's lock is held around every call.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -11413,7 +11417,7 @@ struct lane {
         for (const entry* at = entries.first(); at != nullptr; at = at->next) ++count;
         return count > planned && !(is_begun && count == 1 && entries.first()->frames == 1);
     }
-    /// Takes the newest frame out of its entry, which is returned, unlinked, when that was its last frame.
+    /// Takes the newest frame out of its entry. Returns the entry, unlinked, if that was its last frame.
     [[nodiscard]] entry* take_back() noexcept {
         entry& newest = *entries.last();
         newest.size -= last_size;
@@ -11455,8 +11459,8 @@ private:
 //
 // Laws of this file:
 // - A waiter brings its node, and the push that was refused links it, in the same step: no room is missed.
-// - Room is granted, not announced: what was granted is reserved for this waiter until its next push, and newcomers wait
-//   after those who came before them.
+// - Room is granted, not announced: it is reserved for this waiter until its next push, and a sender that comes later waits
+//   after the earlier ones.
 // - The granting thread calls wake() once, with no lock held, and touches the node no more.
 
 namespace wsolo::inline WSOLO_ABI::detail {
@@ -11508,7 +11512,7 @@ public:
         (before == nullptr ? first_ : before->next) = old.next;
         if (last_ == &old) last_ = before;
     }
-    /// Each may be gone as soon as it is woken.
+    /// Wakes all. A waiter may be gone as soon as it is woken.
     void wake_all() noexcept {
         while (!empty()) {
             room_waiter& due = pop();
@@ -11531,8 +11535,8 @@ private:
 // What was decided under a writer's lock and is done after it: memory to free, senders to wake, outcomes to tell.
 //
 // Laws of this file:
-// - What stands here was unlinked under the lock, and is this thread's alone.
-// - Memory goes first, then senders wake, then outcomes are told: whoever is called finds the room that is theirs.
+// - What stands here was unlinked under the lock, and belongs to this thread alone.
+// - Memory is freed first, then senders are woken, then outcomes are told: a callback finds the room of its own item free.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -11551,7 +11555,7 @@ public:
     [[nodiscard]] bool has_place() const noexcept { return count_ < max_outcomes; }
     /// Outcomes to tell.
     [[nodiscard]] std::uint32_t outcomes() const noexcept { return count_; }
-    /// Whether user code, or a thread that waits, is to hear of something.
+    /// Whether a callback is to be called, or a waiting sender to be woken.
     [[nodiscard]] bool must_tell() const noexcept {
         return count_ != 0 || !due.empty() || !displaced_.empty();
     }
@@ -11571,7 +11575,7 @@ public:
         contexts_[count_] = done.context;
         outcomes_[count_++] = how;
     }
-    /// It gave way to newer data: destroyed, then its owner is told `fate`.
+    /// `old` gave way to newer data: it will be destroyed, and then its callback is told `fate`.
     void displace(entry* old) noexcept { displaced_.push(old); }
 
     room_queue due; ///< to be woken
@@ -11609,10 +11613,10 @@ private:
 // back to the system after each burst, and the next burst pays a page fault for every 4 KiB of its frames.
 //
 // Laws of this file:
-// - What is queued and what is kept stay within the budget together: what comes later pushes kept memory out. All of it
-//   goes when the writer is idle.
+// - Queued and kept memory together stay within the budget: a later push takes the place of kept memory. All of it is freed
+//   when the writer is idle.
 // - Last in, first out: what left last is still in the cache.
-// - The outbox's lock is held around every call: what is not kept goes to the errands.
+// - The outbox's lock is held around every call: memory that is not kept is handed to the errands.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -12235,8 +12239,8 @@ static_assert(batch::max_entries <= errands::max_outcomes, "what one write took 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/write/detail/outbox.hpp
-// The heart of a writer: its lock, and under it the turn, the seal, the books and the queue. What any thread may ask for,
-// and what the thread that runs decides next, are each one step.
+// The state of a writer: its lock, and under it the turn, the seal, the books and the queue. Each request of any thread, and
+// each decision of the thread that runs, is one step under the lock.
 //
 // Laws of this file:
 // - push() is one function for everything that is queued. Its steps, in this order: open? - fits? - memory - what gives
@@ -12249,7 +12253,7 @@ static_assert(batch::max_entries <= errands::max_outcomes, "what one write took 
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// What a push, or another change, owes its loop.
+/// What the caller must do after a push, or another change.
 enum class wake : std::uint8_t {
     nothing,
     hook, ///< the schedule hook; the turn was claimed for it
@@ -12366,7 +12370,7 @@ public:
         return end_message(after) && !sealed_ ? claim() : wake::nothing;
     }
 
-    /// While corked no plain send asks for the hook. False: there are as many as can be counted.
+    /// While corked no plain send asks for the hook. False: there are as many corks as can be counted.
     [[nodiscard]] bool cork() noexcept {
         const scoped_hold hold(lock_);
         if (corks_ == UINT8_MAX) return false;
@@ -12403,14 +12407,14 @@ public:
         pass_on(after, idle);
         return true;
     }
-    /// A sender was refused for another reason than a full queue: what it was granted is room for the others.
+    /// A sender was refused for another reason than a full queue: the room that it was granted goes to the others.
     void decline(room_waiter& waiter, errands& after, queue*& idle) noexcept {
         const scoped_hold hold(lock_);
         if (waiter.state != room_state::granted || sealed_) return;
         queue_->give_back(waiter);
         pass_on(after, idle);
     }
-    /// What became of a sender that was woken: granted or ended.
+    /// Why a sender was woken: granted or ended.
     [[nodiscard]] room_state state_of(const room_waiter& waiter) noexcept {
         return locked([&] { return waiter.state; });
     }
@@ -12740,7 +12744,8 @@ private:
         if (what.to != lane_id::data || what.is_close() || what.is_mark) return {};
         return {books_.admit({}, charge, queue::is_deferred(what, books_))};
     }
-    /// A Close for which a message of which nothing was sent holds nothing back: what waits for that goes before it.
+    /// Whether this Close ends an open message of which nothing was sent: the data that waits for that message is queued
+    /// before the Close.
     [[nodiscard]] bool ends_message(const offer& what) const noexcept {
         return what.is_close() && books_.in_message() && !books_.message_begun();
     }
@@ -12750,12 +12755,12 @@ private:
         return what.size > books_.inline_limit() || (what.is_plain_data() && !books_.keeps_order());
     }
 
-    /// A sender that waited waits no more.
+    /// A sender has stopped waiting: the others may have its room.
     void pass_on(errands& after, queue*& idle) noexcept {
         serve_waiters(after);
         drop_unused(idle);
     }
-    /// Room for those who wait, as far as there is any; after a Close there is none.
+    /// Grants room to the senders that wait, as far as there is any; after a Close there is none.
     void serve_waiters(errands& after) noexcept {
         if (sealed_)
             queue_->end_waits(after.due);
@@ -12844,16 +12849,17 @@ private:
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/write/cork.hpp
-// Holds a writer's schedule hook back for a scope, so that what a lone sender sends in it leaves in one system call.
+// Holds a writer's schedule hook back for a scope, so that what one thread sends in the scope leaves in one system call.
 //
 // Laws of this file:
-// - The sends of all threads are accepted meanwhile, and wait, if the writer was idle: they leave when the last cork goes.
-// - It holds back the hook, nothing else: a thread that pumps, and a write that waits for the transport, go on.
+// - Sends of all threads are accepted meanwhile. If the writer was idle they wait, and leave when the last cork is destroyed.
+// - A cork holds back only the hook: a thread that pumps, and a write that waits for the transport, go on.
 // - A flush, a close, an abort, a gate that opens, and a sender that waits for room call the hook all the same.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Made by single_writer::corked(). Move-only; the writer must outlive it. Beyond 255 at a time a cork holds nothing back.
+/// Made by single_writer::corked(). Move-only; the writer must outlive it. A writer counts 255 corks at a time; further ones
+/// hold nothing back.
 template <class Writer>
 class [[nodiscard]] cork {
 public:
@@ -12871,7 +12877,7 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/encoder.hpp
-// Who encodes messages on their way out (permessage-deflate), as a policy of the writer: by default no one, at no cost.
+// The encoder of messages on their way out (permessage-deflate), as a policy of the writer: by default none, at no cost.
 //
 // Laws of this file:
 // - A message that may be encoded is queued as the frame that it is without that, and counted so. The thread whose turn it is
@@ -12917,8 +12923,8 @@ struct never_encoded {
 //
 // Laws of this file:
 // - While it is open, other data waits and control does not: frames of two messages are never interleaved.
-// - Others may fill half of the budget meanwhile, bytes and frames, so that it can end: a part of up to half of it is
-//   refused (errc::queue_full) only until the transport took what was accepted before.
+// - Other data may fill half of the budget meanwhile, bytes and frames, so that the message can end: a part of up to half
+//   of the budget is refused (errc::queue_full) only until the transport took what was accepted before.
 // - It ends exactly once: by finish(), or, when it is destroyed unfinished, as its owner chose.
 // - Its own state is complete before a part is queued, and it is not touched after that: the part's outcome may write the
 //   next part, or end the message, in another thread and before write() returns.
@@ -12956,10 +12962,10 @@ public:
 
     /// Whether parts may be written.
     [[nodiscard]] explicit operator bool() const noexcept { return writer_ != nullptr; }
-    /// Why not.
+    /// Why no parts can be written; none if they can.
     [[nodiscard]] errc error() const noexcept { return error_; }
 
-    /// What its destructor does with a message that was not ended. Any time before that.
+    /// Chooses what the destructor does with a message that was not ended. Call it at any time before that.
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as send_text's;
@@ -12987,7 +12993,7 @@ private:
         detail::errands todo;
         const detail::push_result pushed = writer.push_part(
             spec, part, is_last ? detail::message_part::last : detail::message_part::part, on_done, todo);
-        if (pushed.error != errc::none) { // it was not queued, so nothing has heard of it
+        if (pushed.error != errc::none) { // it was not queued, so it had no effect
             size_ -= part.size();
             next_ = before;
             writer_ = &writer;
@@ -12997,7 +13003,7 @@ private:
 
     void abandon() noexcept {
         Writer& writer = *writer_;
-        if (next_ != opcode::continuation) { // nothing of it was sent: as if it had never begun
+        if (next_ != opcode::continuation) { // no part was sent: as if the message had never begun
             detail::errands todo;
             const detail::wake owed = writer.drive_.box.drop_message(todo);
             static_cast<void>(writer.drive_.after({errc::none, owed}, todo));
@@ -13023,8 +13029,8 @@ private:
 //
 // Laws of this file:
 // - While a call is in progress the writer's destructor waits for it. None of the calls here waits for room
-//   or for the transport, but for an inline drive's write; through try_use() all of them can be made. Those
-//   that wait for room or for an outcome are ended by the destructor.
+//   or for the transport, except in an inline drive's write. try_use() reaches all functions of the writer; calls
+//   that wait for room or for an outcome are ended by the writer's destructor.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -13064,8 +13070,8 @@ public:
         }));
     }
 
-    /// The writer for the life of the guard, which is empty when there is none: for everything else. Keep it
-    /// short: the writer's destructor waits for it.
+    /// The writer, for the life of the guard: for the functions that a handle does not have. Empty when the writer is gone.
+    /// Keep the guard for a short time: the writer's destructor waits for it.
     [[nodiscard]] auto try_use() const noexcept { return session_.try_use(); }
     /// Whether the writer is gone.
     [[nodiscard]] bool is_expired() const noexcept { return session_.is_expired(); }
@@ -13088,26 +13094,26 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/detail/one_write.hpp
-// One write's rules: until when it may stand, and what the transport's answer means.
+// One write's rules: how long it may take, and what the transport's answer means.
 //
 // Laws of this file:
 // - A deadline belongs to one write: it is computed when the write starts and forgotten when everything offered was
 //   taken, so no later write can inherit it.
 // - Progress extends it as far as the minimum rate allows, and never beyond a fresh timeout.
-// - A process that slept blames no peer: a write is judged late only after it was tried once more, and took nothing. If it
-//   took something then, and comes back late by a quarter of its timeout, it has all of it again: a loop that is awake is
-//   never that late, so a peer that drips gains nothing.
+// - A process that slept blames no peer: a write is judged late only after it was tried once more, and that try took nothing.
+//   If the try took something, and came a quarter of the timeout or more after the deadline, the write has a fresh timeout: a
+//   loop that is awake is never that late, so a peer that takes a byte at a time gains nothing by it.
 // - What was taken is filled in where the loop reads it: a copy right after it was written would wait for the stores.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// What came of a write, besides what was taken.
+/// The result of a write, besides what it took.
 struct written {
     errc error = errc::none;
     bool is_blocked = false; ///< nothing wrong, but the transport must become writable first
-    bool was_last = false;   ///< it began after the drain's bound, and was late again: no other one follows
+    bool was_last = false;   ///< it began after the drain's bound, and was late again: no other write follows
     bool is_abandoned =
-        false; ///< the writer goes before the write ends: how much of it leaves will never be known
+        false; ///< the writer is destroyed before the write ends: how much of it leaves is never known
     int transport_error = 0;
 };
 
@@ -13196,7 +13202,7 @@ written write_once(Transport& connection, const batch& plan, queue& work, const 
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/write/detail/completion.hpp
-// A write that ends later: what the transport's completion and the writer share.
+// A write that ends after start_write() returned: the block that the transport's completion and the writer share.
 //
 // Laws of this file:
 // - Two references, the writer's and the completion's: the last one frees it, and with it the bytes that a destroyed
@@ -13235,14 +13241,14 @@ public:
 #endif
     }
 
-    /// Has it end soon, because `why`. Once.
+    /// Cancels the write for the reason `why`. Called once.
     template <completion_transport Transport>
     void cancel(Transport& connection, errc why) noexcept {
         if (std::exchange(cancelled_, why) != errc::none) return;
 #if WSOLO_HAS_EXCEPTIONS
         try {
             connection.cancel_write();
-        } catch (...) { // it did nothing, as it may
+        } catch (...) { // a transport need not cancel
         }
 #else
         connection.cancel_write();
@@ -13259,13 +13265,13 @@ public:
         made.error = verdict_of_write(how, work, drain_deadline, tried_);
         // A cancelled write that took something all the same is not blamed: what is left is tried once more.
         if (is_cancelled() && made.error != errc::none) made.error = cancelled_;
-        made.was_last = is_cancelled() && tried_ >= drain_deadline; // it was that one more
+        made.was_last = is_cancelled() && tried_ >= drain_deadline; // this was the one more try
         made.transport_error = how.error;
         drop();
         return made;
     }
 
-    /// The writer goes first: `rest` is freed once nothing reads it any more.
+    /// The writer is destroyed first: `rest` is freed once nothing reads it any more.
     void abandon(queue* rest) noexcept {
         rest_ = rest;
         drop();
@@ -13309,7 +13315,7 @@ private:
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// The same for a frame that other writers send too: it is encoded once for all who can read that form.
+/// The same for a frame that other writers send too: it is encoded once for all peers that can read that form.
 template <message_encoder Encoder>
 [[nodiscard]] entry* encode_shared(Encoder& encoder, const entry& plain) noexcept {
     const std::size_t form = encoder.shared_form();
@@ -13370,10 +13376,10 @@ template <message_encoder Encoder>
 //   connection() need no turn.
 // - The hook, the observer, outcomes and waiting senders are called with no lock held. What throws there, or in the
 //   transport, ends this writer and unwinds nothing.
-// - The end, in this order: 1. settle the last write, note the reason, drop all from the books, wake who waits for room;
+// - The end, in this order: 1. settle the last write, note the reason, drop all from the books, wake the senders that wait;
 //   2. tell what was dropped, in rounds of 64; 3. the transport's finish(); 4. on_finished(); 5. retire the turn.
 // - After next() said released, parked or handed_over nothing of the writer is touched, but for the hook that is owed.
-// - Whoever waits inside one of these calls, for what only this thread could do, is told would_deadlock.
+// - A wait inside one of these calls, for something that only this thread could do, answers would_deadlock.
 
 namespace wsolo::inline WSOLO_ABI {
 
@@ -13387,7 +13393,7 @@ concept writer_observer = requires(T& observer, const drain_report& report) {
     { observer.on_low_water() } -> std::same_as<void>;
 };
 
-/// Wants to know nothing.
+/// An observer that ignores all three.
 struct no_observer {
     void on_finished(const drain_report&) noexcept {}
     void on_high_water() noexcept {}
@@ -13459,11 +13465,11 @@ public:
         rouse(box.abort(why, deadline_after(Traits::clock::now(), finish_within)));
     }
 
-    /// Whether the calling thread is inside this writer, or is its loop: waiting for it there would be for ever.
+    /// Whether the calling thread is inside this writer, or is its loop: a wait for the writer there would never end.
     [[nodiscard]] bool is_here() const noexcept { return scope::is_inside(this); }
 
-    /// For the destructor, while threads may still be inside by a handle: nothing more is accepted, and what is left has
-    /// its outcome, so that none of them waits for one. Then it waits until they have left.
+    /// For the destructor, while other threads may still use a handle: accepts nothing more and gives every item that is left
+    /// its outcome, so that none of these threads waits for one. Then it waits until they have left.
     void end_by_destructor() {
         WSOLO_ASSERT(!is_here(), "a single_writer is destroyed inside one of its own callbacks");
         room_queue due;
@@ -13698,7 +13704,7 @@ private:
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Observer observer_;
     [[no_unique_address]] Encoder encoder_;
-    basic_session_anchor<Writer, Traits> anchor_; ///< the last, so that nothing goes while threads are inside
+    basic_session_anchor<Writer, Traits> anchor_; ///< the last: its destructor waits for threads inside
 };
 
 } // namespace detail
@@ -13708,8 +13714,8 @@ private:
 // What can be sent, as a value: pre-built bytes, a text, a binary message, or a reference to a shared frame.
 //
 // Laws of this file:
-// - raw, text and binary are views: the writer encodes (copies) them when it accepts, and nothing is moved
-//   from, so a rejected item is still wholly the caller's.
+// - raw, text and binary are views: the writer encodes (copies) them when it accepts them, and moves from nothing,
+//   so a refused item still belongs wholly to the caller.
 // - raw is exactly one whole frame of this side, sent as it is; replies and Close travel this way.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -13763,11 +13769,11 @@ template <role Self>
 // whole frames, coalesced, each write with a deadline of its own; close() drains within a bound and reports.
 //
 // Laws of this file:
-// - After construction nothing else can write to the transport: replies and Close go through the same queue.
+// - After construction only the writer writes to the transport: replies and Close go through the same queue.
 // - A send never waits for the transport, unless its name says so: it queues, or says why not, and a refused item is still
 //   the caller's.
-// - The schedule hook is called outside any lock, once when the idle writer gets work, and when a parked one is to look
-//   again (a close, an abort, a high mark, the end of a started write); pump() is what it owes.
+// - The schedule hook is called outside any lock: once when the idle writer gets work, and when a parked writer has to look
+//   again (a close, an abort, a high mark, the end of a started write). The hook must have pump() called.
 // - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -13789,10 +13795,10 @@ inline constexpr born_gated_t born_gated{};
 /// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook, or
 /// inline_drive of one; `Side` is server_side or client_side<>; `Encoder` may compress messages (write/encoder.hpp).
 ///
-/// Thread safety: everything but construction and destruction; a hook may be called by two threads at once. The destructor
-/// aborts what is left (errc::aborted), waits for handles in use, and must not run inside one of the writer's callbacks;
-/// no thread may be in a direct call then. Idle it owns no heap block, mutex or thread (32 bytes once it made a handle, or
-/// started a write on a completion_transport).
+/// Thread safety: any thread may call any member, except for construction and destruction; a hook may be called by two
+/// threads at once. The destructor aborts what is left (errc::aborted), waits for handles in use, and must not run inside one
+/// of the writer's callbacks; no thread may be in a direct call then. An idle writer owns no heap block, mutex or thread,
+/// apart from 32 bytes once it made a handle, or started a write on a completion_transport.
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
           writer_observer Observer = no_observer, class Traits = std_blocking_traits,
           message_encoder Encoder = never_encoded>
@@ -13850,7 +13856,8 @@ public:
         return queue_owned(what, owned);
     }
 
-    /// Queues a message that no encoder touches: one with a secret beside text of a stranger's, say (docs/compression.md).
+    /// Queues a message that no encoder touches, for instance one with a secret beside text that a stranger chose
+    /// (docs/compression.md).
     [[nodiscard]] errc send_uncompressed(opcode op, const_bytes payload, on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_uncompressed() sends a text or a binary message");
         if (!is_data(op)) return errc::raw_frame_malformed;
@@ -13858,9 +13865,9 @@ public:
         return send_as_is(op, payload, on_done);
     }
 
-    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper. An
-    /// encoder encodes it once for all. Errors as send_text's, and raw_frame_malformed: it is empty, or no whole frame of a
-    /// server's.
+    /// Queues a reference to an encoded frame. A frame of up to 512 bytes is copied, which is cheaper. An encoder encodes a
+    /// shared frame once for all connections. Errors as send_text's, and raw_frame_malformed when it is empty, or no whole
+    /// frame of a server.
     [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
         static_assert(Side::self == role::server,
                       "a client's frames each need a key of their own: send the payload");
@@ -13874,9 +13881,8 @@ public:
         return push_copy(bytes, on_done);
     }
 
-    /// Queues an encoded frame with the memory that it lies in, where that pays (above 2 KiB, and with little memory to
-    /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not. Errors as
-    /// the one above's.
+    /// Queues an encoded frame together with its memory, without a copy, where that pays (above 2 KiB, and with little unused
+    /// memory around it). A refused frame stays in `frame`, an accepted one does not. Errors as those of the function above.
     [[nodiscard]] errc send(owned_frame&& frame, on_outcome on_done = {}) {
         const std::size_t size = frame.bytes().size();
         if (const errc error = judge_frame(frame.bytes()); error != errc::none) return error;
@@ -13923,7 +13929,7 @@ public:
             return error;
         return push_copy(frame.bytes, on_done);
     }
-    /// Queues whichever it is.
+    /// Queues the item, by the function for its kind.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
         return std::visit([&](const auto& kind) { return send_kind(kind, on_done); }, item);
     }
@@ -13937,9 +13943,9 @@ public:
 
     // ---- waiting
 
-    /// Calls `on_done` when all data accepted before now was written (errc::none), or with why not: the first drop among
-    /// it, or the writer's end. It waits for nothing that is accepted later. It costs entry_overhead of budget:
-    /// errc::queue_full when the queue is above its bound.
+    /// Calls `on_done` once all data accepted before this call was written (errc::none), or with the reason why not: the
+    /// first drop among that data, or the writer's end. Data that is accepted later does not count. A flush costs
+    /// entry_overhead of budget: errc::queue_full when the queue is above its bound.
     [[nodiscard]] errc flush(on_outcome on_done) { return queue_mark(on_done, false); }
 
     /// Waits for the same; a full queue is no obstacle. errc::timed_out, cancelled, would_deadlock (inside a callback of this
@@ -13987,9 +13993,9 @@ public:
     // ---- driving
 
     /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when the hook asked,
-    /// when the transport became writable, or when a deadline passed; a call too many is harmless, but writability that meets
-    /// another thread's pump() (busy) is not remembered: watch it level-triggered, or re-arm it after `blocked`. With a write
-    /// in flight it cancels that one past its deadline, and does nothing before.
+    /// when the transport became writable, or when a deadline passed. A needless call is harmless. But a call for writability
+    /// that finds another thread in pump() (busy) is not remembered: watch writability level-triggered, or re-arm it after
+    /// `blocked`. With a write in flight it cancels that write once its deadline passed, and does nothing before.
     pump_result pump() { return drive_.pump(); }
 
     /// For the thread that pumps, after pump_status::blocked: waits in the transport. False: the deadline passed first.
@@ -13999,7 +14005,7 @@ public:
         return drive_.connection().wait_writable(deadline);
     }
 
-    /// While the result lives, this thread counts as the one that pumps: what would wait for it here answers
+    /// While the result lives, this thread counts as the one that pumps: a wait for the writer in this thread answers
     /// would_deadlock. For a loop that calls handlers.
     [[nodiscard]] basic_handler_scope<Traits> loop_scope() noexcept {
         return basic_handler_scope<Traits>(&drive_);
@@ -14007,7 +14013,8 @@ public:
 
     // ---- asking
 
-    /// For the owner of the stream's end (see `byte_stream`), in the thread that pumps: it writes nothing.
+    /// The transport, for the code that ends the byte stream (see `byte_stream`), in the thread that pumps. That code writes
+    /// nothing to it.
     [[nodiscard]] Transport& connection() noexcept { return drive_.connection(); }
 
     /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (32
@@ -14026,7 +14033,7 @@ public:
     }
     /// Budget in use, overhead included, in bytes.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return drive_.box.queued_bytes(); }
-    /// The data frames among them.
+    /// Data frames that are queued or in flight.
     [[nodiscard]] std::uint32_t queued_frames() const noexcept { return drive_.box.queued_frames(); }
 
 private:
@@ -14276,14 +14283,14 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/write/init_gate.hpp
-// The handshake's hold on a writer: what others send meanwhile is queued, within the same budget, and leaves in order
-// right after the handshake's own answer; or never, when the handshake fails.
+// Holds a writer back during the handshake: data that is sent meanwhile is queued, within the same budget, and leaves in
+// order right after the handshake's own answer; or never, when the handshake fails.
 //
 // Laws of this file:
 // - A writer made with born_gated is gated until open() or reject(), exactly one of which happens: destroying the gate
 //   rejects. An abort, and a deadline (the gate's, or a close's) that passes first, end the writer without the gate; then
-//   neither has an effect.
-// - The answer does not go through the queue: it leads, whatever was queued before it, PINGs and Close included.
+//   open() and reject() have no effect.
+// - The answer does not go through the queue: it leaves first, before everything that is queued, PINGs and Close included.
 // - Nothing that was queued is ever sent on a rejected handshake; the drain report counts it.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -14317,8 +14324,8 @@ public:
 
     /// Bounds the handshake: the first pump() at `deadline` or later ends the writer with errc::handshake_timeout, and
     /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any other
-    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Takes the heap block (1 KiB)
-    /// that the first small frame would. errc::out_of_memory; closed when it is over already.
+    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Allocates the heap block
+    /// (1 KiB) that the first small frame would allocate. Errors: out_of_memory; closed when the writer has ended already.
     [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
         detail::queue* fresh = detail::queue::make();
@@ -14330,7 +14337,7 @@ public:
         return errc::none;
     }
 
-    /// Lets the writer go: the acknowledgement leaves, then what was queued, in order.
+    /// Opens the gate: the acknowledgement leaves, then what was queued, in order.
     void open() {
         WSOLO_ASSERT(writer_ != nullptr, "open() after open() or reject()");
         Writer& writer = *std::exchange(writer_, nullptr);
@@ -14369,7 +14376,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// threads. The functions are single_writer's of the same names.
 class sender {
 public:
-    /// To no writer.
+    /// A handle to no writer.
     sender() noexcept = default;
     template <class Writer>
     sender(writer_handle<Writer>
@@ -14458,11 +14465,11 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/core/detail/owned.hpp
-// One object of the heap and its owner. What std::unique_ptr is, for a tenth of what <memory> costs to include.
+// An owning pointer to one object of the heap, as std::unique_ptr is, for a tenth of what <memory> costs to include.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// Null, or made by `new (std::nothrow)`.
+/// The pointer is null, or was made by `new (std::nothrow)`.
 template <class T>
 class owned {
 public:
@@ -14475,7 +14482,7 @@ public:
     }
     ~owned() { delete object_; }
 
-    /// The old object goes when the new one is in its place.
+    /// The old object is destroyed after the new one has taken its place.
     void reset(T* object = nullptr) noexcept { delete std::exchange(object_, object); }
 
     [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
@@ -14512,11 +14519,11 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// How long an end may take. A zero means "none" for each: no bound.
 struct end_options {
-    /// The peer's answer to our Close. Also how long the answer to its own waits for the handler.
+    /// How long to wait for the peer's answer to our Close, and how long our answer to the peer's Close waits for the handler.
     std::chrono::milliseconds close_timeout{5'000};
-    /// The end of the peer's stream, once nothing that it says is of interest any more.
+    /// How long to wait for the end of the peer's stream while its bytes are thrown away.
     std::chrono::milliseconds linger_timeout{5'000};
-    /// Bytes that are thrown away meanwhile.
+    /// How many bytes are thrown away meanwhile at most.
     std::uint64_t linger_bytes = std::uint64_t{64} * 1024 * 1024;
 };
 
@@ -14679,21 +14686,22 @@ struct endpoint_options {
     inbox_limits handling{};
     heartbeat_options beating{};
     end_options ending{};
-    /// Replies that may wait to be written: what handlers sent while they handled, in payload bytes and in messages. Beyond
-    /// it no message is handled and nothing is read, until they are on their way. What is pushed at other times does
-    /// not count: two sides that push to each other read on. Keep it below writing.limits by the longest reply.
+    /// Replies that may wait to be written, in payload bytes and in messages. A reply is what a handler sends while it
+    /// handles a message. Beyond the bound no message is handled and nothing is read, until the replies are on their way. Data
+    /// that is sent at other times does not count: two sides that push to each other go on reading. Keep the bound below
+    /// writing.limits by the longest reply.
     std::size_t max_unsent = 1024 * 1024;
     std::uint32_t max_unsent_replies = 16'384;
     /// Messages handled in one turn of the loop, or by one work().
     std::uint32_t handle_quantum = 64;
 };
 
-/// What an endpoint wants of its loop until the next call. Level-triggered: watch for exactly this.
+/// What an endpoint wants from its loop until the next call. Level-triggered: watch for exactly this.
 struct [[nodiscard]] endpoint_wants {
     bool read = true;   ///< bytes, for receive(). While it is false look neither for input nor for a hang-up
     bool write = false; ///< run() when the transport is writable. Never of a completion_transport
     bool finished = false; ///< over: on_finished() was called; nothing more is wanted, it may be destroyed
-    /// run() at this time. It moves to be earlier, or once it has passed: a loop sets its timer again rarely.
+    /// Call run() at this time. It moves only to an earlier time, or once it has passed: a loop rarely sets its timer again.
     time_point deadline = no_deadline;
 };
 
@@ -14732,8 +14740,8 @@ struct ending {
     /// A handler did not return (or a coroutine held a message) for end_options::close_timeout after everything else was
     /// over: it may still run.
     bool handler_still_runs = false;
-    /// PONGs and PINGs that the endpoint queued by itself, and the Close, whoever asked for it: with the caller's
-    /// own accepted frames they add up to written.frames_accepted().
+    /// PONGs and PINGs that the endpoint queued by itself, and the Close, also one that the caller asked for: with the
+    /// caller's other accepted frames they add up to written.frames_accepted().
     std::uint64_t control_frames = 0;
     drain_report written{};
     inbox_report handled{};
@@ -14742,12 +14750,12 @@ struct ending {
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/endpoint/detail/group_roll.hpp
-// Who belongs to a connection_group: a ring of members, and how a thread walks along it while others join and leave.
+// The members of a connection_group: a ring, and how a thread walks along it while others join and leave.
 //
 // Laws of this file:
 // - No member is called under the lock, and none is waited for: a walk takes references to a few members at a time, and
 //   its place in the ring is a link of its own.
-// - Who joins is linked where every walk has passed: a walk ends, however many join meanwhile.
+// - A new member is linked where every walk has passed: a walk ends, however many join meanwhile.
 // - The roll is shared by the group, its invitations and its members' seats. The last of them frees it.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -14894,7 +14902,7 @@ public:
         bool is_first = false;
         std::uint64_t members = 0;
     };
-    /// No one joins any more. Only the first call says how it closes; each may make it sooner.
+    /// No member can join any more. Only the first call says how the group closes; later ones may make it sooner.
     closing begin_close(close_code code, std::string_view reason, time_point done_by) noexcept {
         closing begun;
         {
@@ -14911,7 +14919,7 @@ public:
         static_cast<void>(present_.close()); // may run callbacks, so with the lock free
         return begun;
     }
-    /// True: no one joins any more.
+    /// True: no member can join any more.
     [[nodiscard]] bool is_closing() noexcept {
         const scoped_hold hold(lock_);
         return is_closing_;
@@ -15055,33 +15063,33 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/endpoint/connection_group.hpp
-// Who is there: connections of any type, in any number of loops and threads, that are sent to together and closed together.
+// A group of connections of any type, in any number of loops and threads: one call sends to all of them, or closes all of them.
 //
 //     wsolo::connection_group everyone;
 //     const wsolo::errc joined = connection.join(everyone);        // in the connection's own loop; it leaves at its end
 //     everyone.send_text("tick");                                  // any thread; one frame for all
-//     everyone.close_all(wsolo::close_code::service_restart, "deploy", 30s, 20s);
+//     everyone.close_all(wsolo::close_code::service_restart, "deploy", 30s, 15s);
 //     const wsolo::errc how = everyone.wait(deadline);             // until the last one has left; then report()
 //
 // Laws of this file:
-// - No member is waited for. What is sent to all is queued with each, or counted as not; one that is slow, hung or about to
-//   go holds up neither the sender nor the other members.
+// - No call waits for a member. A message to all is queued with each member, or counted as refused by it. A member that is
+//   slow, hung or about to end delays neither the sender nor the other members.
 // - No member is kept alive, and none is called under a lock. A member that is destroyed leaves.
 // - It starts no thread and sets no timer: closes that are spread over time are begun by each member's own loop, at the
-//   deadline that its seat tells it. An endpoint sees to that itself. What is a member by join(handle) calls tick() of the seat
-//   that it gets in each turn, comes at its deadline(), and calls leave(how) at its end.
-// - Once it closes, no one joins.
+//   deadline that its seat tells it. An endpoint does that itself. The owner of a member by join(handle) calls the seat's tick()
+//   in each turn of its loop and at the seat's deadline(), and leave(how) at the end.
+// - Once the group closes, no connection can join.
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What becomes of a member whose queue has no room for what is sent to all. It is counted in either case.
+/// What happens to a member whose queue has no room for a message to all. It is counted in either case.
 enum class when_member_full : std::uint8_t {
     skip,       ///< it does not get this message
     disconnect, ///< it is aborted (errc::queue_full): a peer this slow is worse than none
 };
 
-/// What can be a member: an endpoint, or what has these functions of its, callable by any thread. A server takes the shared
-/// frame itself; a client sends what is in it, masked by a key of its own.
+/// A possible member: an endpoint, or a type that has these functions of it, callable by any thread. A server queues the
+/// shared frame itself; a client sends its payload, masked by a key of its own.
 template <class T>
 concept group_member =
     requires(T& member, close_code code, std::string_view reason, duration within, errc why) {
@@ -15096,7 +15104,7 @@ concept group_member =
         { member.send_binary(bytes) } -> std::same_as<errc>;
     });
 
-/// What came of a message to all. Members that were closing already, or gone, are not counted.
+/// The result of a message to all. Members that were already closing, or had ended, are not counted.
 struct [[nodiscard]] sent_to_all {
     std::size_t accepted = 0; ///< queued
     std::size_t full = 0;     ///< had no room
@@ -15153,8 +15161,8 @@ class basic_connection_group;
 template <class Traits>
 class basic_group_invitation;
 
-/// A member's place in a group. It is the member's loop's: kept beside the connection, or in it, and not thread-safe.
-/// Move-only, 8 bytes; leaves when it goes. It may outlive the group.
+/// A member's place in a group. It belongs to the member's loop, is kept beside the connection or in it, and is not
+/// thread-safe. Move-only, 8 bytes; its destructor leaves the group. It may outlive the group.
 template <class Traits>
 class [[nodiscard]] basic_group_seat {
 public:
@@ -15172,7 +15180,7 @@ public:
 
     [[nodiscard]] explicit operator bool() const noexcept { return member_ != nullptr; }
 
-    /// In each turn of the member's loop: closes the member if that is due. O(1): a load.
+    /// Call it in each turn of the member's loop: closes the member if that is due. O(1): a load.
     void tick(time_point now) {
         if (member_ != nullptr && now >= member_->close_at() && member_->take_close())
             member_->roll().close(*member_, now);
@@ -15182,9 +15190,9 @@ public:
         return member_ == nullptr ? no_deadline : member_->close_at();
     }
 
-    /// The connection ended: its numbers are added to the group's. Nothing when it had left.
+    /// The connection ended: its numbers are added to the group's. Does nothing if it has left before.
     void leave(const ending& how) noexcept { leave(&how); }
-    /// Leaves before it ended. What is being sent to all may still reach it; what is sent after this does not.
+    /// Leaves before the connection ended. A message to all that is under way may still reach it; a later one does not.
     void leave() noexcept { leave(nullptr); }
 
 private:
@@ -15214,14 +15222,14 @@ private:
     member* member_ = nullptr;
 };
 
-/// The right to join a group later: what a connection has during its handshake. Until it joins, it is sent nothing, closed and
-/// counted by no one. Not thread-safe; move-only, 8 bytes. It may outlive the group.
+/// The right to join a group later, for a connection during its handshake. Until it joins, the group neither sends to it, nor
+/// closes it, nor counts it. Not thread-safe; move-only, 8 bytes. It may outlive the group.
 template <class Traits>
 class [[nodiscard]] basic_group_invitation {
 public:
     using seat = basic_group_seat<Traits>;
 
-    /// To no group.
+    /// An invitation to no group.
     basic_group_invitation() = default;
     basic_group_invitation(basic_group_invitation&& other) noexcept
         : roll_(std::exchange(other.roll_, nullptr)) {}
@@ -15237,12 +15245,13 @@ public:
     /// Whether the group closed: join() would say so.
     [[nodiscard]] bool is_void() const noexcept { return roll_ != nullptr && roll_->is_closing(); }
 
-    /// basic_connection_group::join(). Not of an empty one.
+    /// Joins, as basic_connection_group::join() does. Precondition: not empty.
     template <group_member T, class HandleTraits>
     [[nodiscard]] result<seat> join(basic_weak_session<T, HandleTraits> connection) const noexcept {
         return seat::take(*roll_, std::move(connection));
     }
-    /// Closes one that came too late: with the group's Close, within what is left of its time. Not of an empty one.
+    /// Closes a connection that came too late to join: with the group's Close, within the time that is left. Precondition:
+    /// not empty.
     template <group_member T>
     void close(T& late, time_point now) const {
         roll_->close(late, now);
@@ -15275,8 +15284,8 @@ public:
         if (roll_ != nullptr) roll_->drop();
     }
 
-    /// A new member, of any type. It gets what is sent from now on, until its seat leaves. Errors: closed once the group
-    /// closes, or when there is no connection any more; out_of_memory. O(1).
+    /// Adds a member, of any type. It gets every message to all from now on, until its seat leaves. Errors: closed once the
+    /// group closes, or when the connection is gone; out_of_memory. O(1).
     template <group_member T, class HandleTraits>
     [[nodiscard]] result<seat> join(basic_weak_session<T, HandleTraits> connection) noexcept {
         if (roll_ == nullptr) return errc::out_of_memory;
@@ -15289,15 +15298,15 @@ public:
         return basic_group_invitation<Traits>(*roll_);
     }
 
-    /// Members now: old at once.
+    /// How many members there are. The number may be out of date at once.
     [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(report().present); }
     /// Sums so far; complete when wait() said errc::none.
     [[nodiscard]] group_report report() const noexcept {
         return roll_ == nullptr ? group_report{} : roll_->report();
     }
 
-    /// Queues one message with every member: encoded once, and copied for none of the servers where it is larger than 512
-    /// bytes. Each member gets what one thread sends in that order. The caller vouches that a text is UTF-8. O(members).
+    /// Queues one message with every member. It is encoded once; above 512 bytes servers share the bytes without a copy. Each
+    /// member gets the messages of one sending thread in order. The caller vouches that a text is UTF-8. O(members).
     sent_to_all send_text(std::string_view payload) {
         WSOLO_ASSERT(is_valid_utf8(bytes_of(payload)), "a text message is UTF-8 (RFC 6455 §5.6)");
         return send_message(opcode::text, bytes_of(payload));
@@ -15323,10 +15332,10 @@ public:
     }
 
     /// Closes the group and all of its members: each with this Close, after what was queued for it, within `within` from now
-    /// (0: no bound), and then by its own times (the peer's answer, the stream's end). They begin evenly spread over `spread`,
-    /// so that not all peers come back at once, but over half of `within` at most. errc::closed: the group closed
-    /// before; then those that have yet to begin do so now, and within the shorter of the times. Errors, with nothing
-    /// done: invalid_close_code, invalid_close_reason. A reason that is too long is cut at a code point.
+    /// (0: no bound), and then by its own times (the peer's answer, the stream's end). The closes begin evenly spread over
+    /// `spread`, but over half of `within` at most, so that not all peers reconnect at once. errc::closed: the group was
+    /// closed before; then the closes that have yet to begin do so now, and within the shorter of the two times. Errors after
+    /// which nothing was done: invalid_close_code, invalid_close_reason. A reason that is too long is cut at a code point.
     [[nodiscard]] errc close_all(close_code code, std::string_view reason, duration within,
                                  duration spread = duration::zero()) {
         reason = fit_close_reason(reason);
@@ -15346,8 +15355,8 @@ public:
         return errc::none;
     }
 
-    /// Ends every member without a Close: for those that are left when patience is over. Others may join, unless the group
-    /// closed.
+    /// Ends every member without a Close: for the members that are left when an orderly end took too long. Further connections
+    /// may join, unless the group was closed.
     void abort_all(errc why = errc::aborted) {
         if (roll_ != nullptr) roll_->for_each([&](member& each) { each.abort(why); });
     }
@@ -15410,7 +15419,7 @@ public:
     /// The same as characters; UTF-8 where is_text() says so.
     [[nodiscard]] std::string_view text() const noexcept { return text_of(bytes()); }
     [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
-    /// The payload's memory, for one who wants to keep or change it.
+    /// Takes the payload's memory out of the message, to keep or change it. The message is empty afterwards.
     [[nodiscard]] byte_buffer take_bytes() noexcept { return std::move(bytes_); }
 
 private:
@@ -15420,8 +15429,8 @@ private:
 
 namespace detail {
 
-/// A message over bytes that stay another's, for the length of a call. The message in it is never destroyed, so that nothing
-/// is freed.
+/// A message over bytes of another owner, for the length of a call. The message in it is never destroyed, so that no memory is
+/// freed.
 class lent_message {
 public:
     lent_message(bool is_text, const_bytes bytes) noexcept
@@ -15447,7 +15456,7 @@ private:
 //
 // Laws of this file:
 // - A hook that is there is called as documented, or does not compile: a mistyped one is never skipped in silence.
-// - A name that people try and that is none of these does not compile either.
+// - A likely wrong name for a hook does not compile either.
 // - An exception of a hook is an error like another: it ends its own connection and unwinds no loop.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -15780,7 +15789,7 @@ public:
         status = with;
         end.on_unreadable(now());
     }
-    /// The connection goes, without another byte.
+    /// The connection ends, without another byte.
     void give_up(errc why) {
         blame(why);
         state = opening_state::refused;
@@ -15903,8 +15912,8 @@ public:
     http_reply(const http_reply&) = delete;
     http_reply& operator=(const http_reply&) = delete;
 
-    /// Opens the WebSocket. Precondition: asked.is_upgrade(). What can't be agreed to, because it was not offered or is
-    /// no legal field, is answered by 500.
+    /// Opens the WebSocket. Precondition: asked.is_upgrade(). An option that can't be agreed to, because it was not offered
+    /// or is no legal field, is answered by 500.
     void accept(const accept_options& options = {}) noexcept {
         WSOLO_ASSERT(asked_.is_upgrade(), "only a request for WebSocket can be accepted");
         if (!asked_.is_upgrade()) return refuse(errc::handshake_missing_upgrade);
@@ -15929,7 +15938,7 @@ public:
 
     /// The status that was decided on; 0: none yet, or there is no memory for an answer.
     [[nodiscard]] int status() const noexcept { return status_; }
-    /// Why it is a refusal; none: it is not, or respond() said it in other words.
+    /// The reason of a refusal; none if it is not one, or was made by respond().
     [[nodiscard]] errc why() const noexcept { return why_; }
 
     /// Whether it agrees to the extensions that it was made with.
@@ -16010,7 +16019,7 @@ consteval void check_opening_hooks() noexcept {
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/endpoint/detail/compression.hpp
-// A handler's member `compression`: what the room deflate/ calls permessage_deflate, without knowing it.
+// A handler's member `compression`: the room deflate/ has a type for it, permessage_deflate, which this room does not know.
 //
 // Laws of this file:
 // - A handler without that member costs nothing: no byte, no branch.
@@ -16068,7 +16077,7 @@ template <class Handler>
     return errc::none;
 }
 
-/// The writer's door to it. Refers to the handler, which outlives the writer.
+/// The writer's access to that member. Refers to the handler, which outlives the writer.
 template <class Handler>
 struct handler_encoder {
     static constexpr bool encodes = true;
@@ -16131,11 +16140,11 @@ template <class Handler>
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/endpoint/detail/ending_record.hpp
-// How a connection ends, as it becomes known.
+// How a connection ended, collected while it ends.
 //
 // Laws of this file:
 // - The first reason stands. The peer's status code stands above ours, and ours counts when it was written.
-// - All of it is the loop's. What other threads may cause, a Close, is read from the writer, which knows it in one step.
+// - All of it belongs to the loop. Other threads can cause only a Close, which is read from the writer in one step.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -16230,7 +16239,7 @@ private:
 //
 // Laws of this file:
 // - Each byte is copied in once, and moved at most once for each that was read: a pause after every message costs no more.
-// - Its memory goes when its last byte was read. Until there is one it is a null pointer.
+// - Its memory is freed when its last byte was read. While there is none it is a null pointer.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -16274,7 +16283,8 @@ private:
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/endpoint/detail/lazy_deadline.hpp
-// The deadline that a loop is told: a timer that fires too early costs one call, one that moves with every message a call each.
+// The deadline that a loop is told. A timer that fires too early costs one call; a timer that moved with every message would
+// cost one call each.
 //
 // Laws of this file:
 // - It is never later than what is due. It moves only to be earlier, or once it has passed.
@@ -16298,8 +16308,9 @@ private:
 // A message on its way to the handler, with its number in the barrier.
 //
 // Laws of this file:
-// - Its number is completed by who handles it and abandoned by who did not get it accepted. One that was accepted and
-//   dropped stays open, so that no wait passes over it: the barrier is closed with what dropped it.
+// - Its number is completed by the thread that handles the message, and abandoned by the thread whose push was refused. The
+//   number of a message that was accepted and dropped stays open, so that no wait passes over it: the barrier is closed with
+//   the error that dropped it.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
@@ -16331,7 +16342,7 @@ private:
 // Laws of this file:
 // - The long road: a message is copied and queued, and the thread that drains the inbox has it handled, one at a time.
 // - The short road: while none waits and the loop itself handles, a message goes to the handler as it is read, without the
-//   queue. To everybody it is as if the message had come in a read of its own: the order, the numbers, the counts and what
+//   queue. The effect is the same as if the message had come in a read of its own: order, numbers, counts and what
 //   an error does are those of the long road. A handler that can't keep a message is lent it where it lies.
 // - The short road needs a handler that takes each message and is done with it when it returns, and an inbox that would
 //   refuse none.
@@ -16593,7 +16604,7 @@ private:
 } // namespace wsolo::inline WSOLO_ABI::detail
 
 // ---- wsolo/endpoint/detail/room_notice.hpp
-// Whether a send was refused for want of room, and when room is back: what on_room() tells.
+// Whether a send was refused because there was no room, and when there is room again: what on_room() tells.
 //
 // Laws of this file:
 // - Any thread notes a refusal; the loop asks. Room is back when half of both bounds is free, and told once.
@@ -16797,10 +16808,10 @@ struct in_the_loop {};
 /// run() called soon, from any thread, by several at once. `Handler`: endpoint/hooks.hpp; what it answers, or that it
 /// throws (errc::handler_failed), ends the connection; but errc::closed, a send's answer once this side's Close is queued,
 /// is no failure. `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
-/// idle-to-busy transition, from any thread, by several at once. Like Schedule it refuses by returning false.
+/// idle-to-busy transition, from any thread, by several at once. As with Schedule, a result of false refuses.
 ///
 /// The destructor drops what is left: call it when `finished`, or to cut the connection off. It calls no hook and no
-/// on_finished, tells those who wait in the barrier or the writer, and waits for work() and for what handles have in
+/// on_finished, ends the waits for the barrier and the writer, and waits for work() and for what handles have in
 /// progress. No other thread may be in a direct call then, and it must not run inside a callback.
 template <any_transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
           class Work = in_the_loop, class Traits = std_blocking_traits>
@@ -16880,8 +16891,8 @@ public:
         return settle(now);
     }
 
-    /// The transport gives no more bytes. errc::none: the peer ended its direction; without a Close before it, it is
-    /// told so (1002), after what came before was handled and answered. Otherwise: what broke.
+    /// The transport gives no more bytes. errc::none: the peer ended its direction; if no Close came before, the peer gets a
+    /// Close with 1002, after its messages were handled and answered. Otherwise `why` is what broke.
     endpoint_wants end_of_input(errc why = errc::none) {
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
@@ -16893,7 +16904,7 @@ public:
         return settle(now);
     }
 
-    /// What the hook, a writable transport and a deadline ask for. A call too many is harmless.
+    /// Call it when the schedule hook asked, when the transport is writable, and at the deadline. A needless call is harmless.
     endpoint_wants run() {
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
@@ -16905,7 +16916,7 @@ public:
         return settle(now);
     }
 
-    /// A member of the group (or of the one that an invitation is to) from now on, until it ends; a close_all() begins in this
+    /// Joins the group (or the group of an invitation) from now on until the connection ends; a close_all() begins in this
     /// loop. At most one group. Errors: closed, out_of_memory.
     template <class Group>
         requires std::same_as<typename Group::seat, basic_group_seat<Traits>>
@@ -17517,7 +17528,7 @@ endpoint(Transport, Schedule, Handler) -> endpoint<Transport, Schedule, Handler>
 //
 // Laws of this file:
 // - One object, the same calls and the same wants, from the first byte to the end: the loop is endpoint's, in its six lines.
-// - Until the connection is open there is no endpoint, and no handle: nothing that others send can overtake the handshake.
+// - Until the connection is open there is no endpoint, and no handle: no other thread's message can overtake the handshake.
 //   Once it is open the handshake's memory is gone.
 // - Everything belongs to the loop's thread. Others use what opened()->handle() gives.
 // - Every end is bounded: the handshake's, an answer's, and the endpoint's.
@@ -17526,7 +17537,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// An endpoint's, and what bounds the handshake before it.
 struct connection_options : endpoint_options {
-    /// From the connection's making until its handshake is decided. A server answers what is late by 408.
+    /// From the connection's construction until its handshake is decided. A server answers a late request by 408.
     std::chrono::milliseconds handshake_timeout{10'000};
 };
 
@@ -17557,7 +17568,7 @@ public:
     }
     endpoint_wants run() { return whole_ ? whole_->run() : turn(); }
 
-    /// Begins the closing handshake, and runs. Before the connection is open: a server answers by 503, a client goes.
+    /// Begins the closing handshake, and runs. Before the connection is open a server answers by 503, a client disconnects.
     endpoint_wants close(close_code code = close_code::normal, std::string_view reason = {}) {
         if (!whole_) return stop();
         static_cast<void>(whole_->close(code, reason)); // closed before: then that goes on
@@ -17578,10 +17589,10 @@ public:
         return run();
     }
 
-    /// A member of the group once it is open, after on_upgraded(), until its end: one call, in any state. Before, nothing
-    /// that is sent to all reaches it, and the group does not wait for it. If the group closes meanwhile, a request that
-    /// comes after is answered by 503 (a client goes), and a connection that opens all the same is closed at once as the
-    /// group's members are. At most one group. Errors: closed, out_of_memory; the connection goes on without it.
+    /// Makes the connection a member of the group from on_upgraded() until its end. Call it once, in any state. Until it is
+    /// open no message to all reaches it, and the group does not wait for it. If the group closes before that, a later
+    /// request is answered by 503 (a client disconnects), and a connection that opens nevertheless is closed at once, as the
+    /// group's members are. At most one group. Errors: closed, out_of_memory; the connection goes on without the group.
     [[nodiscard]] errc join(typename endpoint_type::group_type& group) {
         if (whole_) return whole_->join(group);
         if (opening_ == nullptr || opening_->common.end.is_gone()) return errc::closed;
@@ -17600,8 +17611,8 @@ public:
     [[nodiscard]] int status() const noexcept {
         return whole_ ? 101 : opening_ != nullptr ? opening_->common.status : 0;
     }
-    /// Complete once `finished`. Of a connection that was never open: the reason, and nothing else; none when an answer of
-    /// the handler's own choice (http_reply::respond) ended it.
+    /// Complete once `finished`. For a connection that was never open only the reason is set; it is none when the handler
+    /// ended the connection by an answer of its own (http_reply::respond).
     [[nodiscard]] ending how_it_ended() const {
         if (whole_) return whole_->how_it_ended();
         ending how;
@@ -17630,7 +17641,7 @@ protected:
         if (is_asking()) opening_->ask(parsed);
         return turn(rest);
     }
-    /// The handshake is over by another's doing. A group that has closed meanwhile closes it as its own.
+    /// Another server has made the handshake. A group that has closed meanwhile closes this connection as a member.
     endpoint_wants take_over(mutable_bytes rest) { return is_asking() ? open(rest) : run(); }
 
 private:
@@ -17638,7 +17649,7 @@ private:
         return opening_ != nullptr && opening_->common.state == detail::opening_state::asking;
     }
 
-    /// There is no use in a connection that its group would close at once.
+    /// Refuses a connection that its group would close at once.
     void heed_group() {
         if (is_asking() && opening_->common.invited.is_void()) opening_->stop();
     }
@@ -17709,11 +17720,11 @@ private:
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/endpoint/client_connection.hpp
-// A client's whole connection: the request, the judgement of its answer, and the endpoint that it becomes.
+// A client's whole connection: the request, the judgement of the server's answer, and the endpoint that it becomes.
 //
 // Laws of this file:
 // - The request leaves with the first run(). Nothing else leaves before the answer was found good.
-// - A refusal's head can be looked at, a redirect for instance; then the connection goes.
+// - The handler can look at a refusal's head, for instance at a redirect; then the connection ends.
 // - Bytes that follow the answer belong to the endpoint.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -17805,13 +17816,15 @@ private:
 /// called in the loop:
 ///
 ///     errc on_response(const upgrade_response& answer, errc verdict)
-///         The server's final answer, which is a view. The verdict is the judge's; when it is none, the hook may refuse the
-///         answer all the same, by an errc: for want of a subprotocol, say. Otherwise what it returns says nothing.
+///         The server's final answer, which is a view, and the judge's verdict. When the verdict is none the hook may still
+///         refuse the answer by returning an errc, for instance because no subprotocol was chosen. When the verdict is an
+///         error the hook's result is ignored.
 ///     on_upgraded(endpoint& e)
 ///         Once, when the connection is open.
 ///
 ///     on_not_opened(errc why, int status)
-///         Instead, once, last: it ended without having been open. What how_it_ended().reason and status() say.
+///         Called instead, once, as the last hook: the connection ended without having been open. The arguments are
+///         how_it_ended().reason and status().
 ///
 /// A connection that was never open calls no other hook. The handler is moved once, before on_upgraded.
 template <any_transport Transport, schedule_hook Schedule, class Handler, class Side = client_side<>,
@@ -17850,13 +17863,13 @@ client_connection(Transport, Schedule, Handler, client_request, client_options)
 } // namespace wsolo::inline WSOLO_ABI
 
 // ---- wsolo/endpoint/server_connection.hpp
-// A server's whole connection: the request, what is answered to it, and the endpoint that it becomes.
+// A server's whole connection: the request, its answer, and the endpoint that it becomes.
 //
 // Laws of this file:
-// - Whatever a peer sends, it gets one answer. Any but a 101 ends the connection, and arrives although the peer goes on
-//   sending: what it sends is read and thrown away, within end_options' bounds.
-// - A request that another server parsed is judged by the same code, and answered in the same way. What another server has
-//   answered, too, begins open.
+// - Every request gets one answer, legal or not. Any answer but a 101 ends the connection, and arrives although the peer goes
+//   on sending: its bytes are read and thrown away, within end_options' bounds.
+// - A request that another server parsed is judged by the same code, and answered in the same way. A connection whose request
+//   another server has also answered begins open.
 // - Bytes that follow the request belong to the endpoint.
 
 namespace wsolo::inline WSOLO_ABI {
@@ -17954,13 +17967,14 @@ private:
 /// (hooks.hpp), and, called in the loop:
 ///
 ///     on_request(const upgrade_request& asked, http_reply& reply)
-///         Each legal request, an upgrade or not: choose what is spoken, ask for the origin, send a page. The default is in
-///         http_reply.hpp. An exception is answered by 500.
+///         Each legal request, an upgrade or not: choose subprotocol and extensions, check the origin, send a page. The
+///         default is in http_reply.hpp. An exception is answered by 500.
 ///     on_upgraded(endpoint& e)
 ///         Once, when the connection is open: what it sends follows the 101.
 ///
 ///     on_not_opened(errc why, int status)
-///         Instead, once, last: it ended without having been open. What how_it_ended().reason and status() say.
+///         Called instead, once, as the last hook: the connection ended without having been open. The arguments are
+///         how_it_ended().reason and status().
 ///
 /// A connection that was never open calls no other hook. The handler is moved once, before on_upgraded.
 template <any_transport Transport, schedule_hook Schedule, class Handler, class Work = in_the_loop,

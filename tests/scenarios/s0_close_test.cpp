@@ -4,7 +4,7 @@
 //
 // Every way of closing happens here when the header of a message is on the wire and its payload is not. The
 // peer must see that message whole, then what was accepted before the Close, then exactly one Close, with
-// the code of who came first, and nothing behind it; what is sent later is refused.
+// the code of who came first, and nothing after it; what is sent later is refused.
 //
 // Teeth: the server with the hidden writers fails in every way, every time.
 

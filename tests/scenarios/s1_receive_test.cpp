@@ -106,7 +106,7 @@ std::string handler_fails(failing how) {
 
 } // namespace
 
-TEMPLATE_TEST_CASE("S1: a handler that blocks keeps nobody else waiting", "[scenario][s1]", scripted_link,
+TEMPLATE_TEST_CASE("S1: a handler that blocks delays no other connection", "[scenario][s1]", scripted_link,
                    unix_link, tcp_link) {
     REQUIRE(handler_blocks<through_the_inbox, TestType>() == "");
 }

@@ -26,7 +26,7 @@ constexpr int callers = 4, calls_each = 5, notifications_each = 7;
 constexpr int all_notifications = callers * calls_each * notifications_each;
 
 /// The peer: for each request some notifications, the response with their number so far, and more
-/// notifications behind it.
+/// notifications after it.
 void play_peer(int connection) {
     std::string received;
     std::size_t answered = 0;
@@ -177,8 +177,8 @@ TEMPLATE_TEST_CASE("S2: overlapping calls see everything that came before their 
     }
 }
 
-TEMPLATE_TEST_CASE("S2: overflow and reconnection leave nobody waiting, and nobody misled", "[scenario][s2]",
-                   scripted_wire_ends, unix_wire_ends, tcp_wire_ends) {
+TEMPLATE_TEST_CASE("S2: after overflow and reconnection no caller waits, and none is misled",
+                   "[scenario][s2]", scripted_wire_ends, unix_wire_ends, tcp_wire_ends) {
     for (int repetition = 0; repetition < 100; ++repetition) {
         INFO("repetition " << repetition);
         REQUIRE(overflows<sound, TestType>() == "");

@@ -130,7 +130,7 @@ using hasty = publishes_first<wsolo::std_blocking_traits>;
 
 } // namespace
 
-TEMPLATE_TEST_CASE("S3: a close right behind the upgrade waits for the stream that it published",
+TEMPLATE_TEST_CASE("S3: a close right after the upgrade waits for the stream that it published",
                    "[scenario][s3]", scripted_link, unix_link, tcp_link) {
     for (int repetition = 0; repetition < 200; ++repetition) {
         INFO("repetition " << repetition);

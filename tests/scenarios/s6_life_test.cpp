@@ -1,10 +1,10 @@
 // S6: healthy peers were cut off. Two sides that push to each other both stopped reading, because of what they had not sent
-// yet, and timed out. A PING behind megabytes in the system's buffer was not answered in time by a peer that took these all
+// yet, and timed out. A PING after megabytes in the system's buffer was not answered in time by a peer that took these all
 // the while. And a process that slept found its peer silent.
 //
 // In the manual clock's time, over socket pairs and loopback TCP:
 // - two endpoints push 400,000 texts of 40 bytes to each other, all queued before the first is read: all arrive;
-// - a peer that takes a megabyte a minute gets a PING behind several of them: it is alive until it answers;
+// - a peer that takes a megabyte a minute gets a PING after several of them: it is alive until it answers;
 // - the peer answers a PING at once, and the process sleeps beyond every deadline before it looks: the timer comes first.
 //
 // Teeth: a loop that reads nothing while much is unsent, a socket that can't say what its peer has taken, and a timer that

@@ -22,7 +22,7 @@ namespace support {
 #define WSOLO_TEST_ASAN 0
 #endif
 
-/// `size` bytes that begin `offset` (0 to 63) bytes behind a multiple of 64.
+/// `size` bytes that begin `offset` (0 to 63) bytes after a multiple of 64.
 class exact_bytes {
 public:
     explicit exact_bytes(std::size_t size, std::size_t offset = 0)

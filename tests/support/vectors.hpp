@@ -31,7 +31,7 @@ struct vector_case {
 
 namespace vector_format {
 
-/// The bytes that `words` stand for: "quoted" or hexadecimal, with *N behind a repeated run.
+/// The bytes that `words` stand for: "quoted" or hexadecimal, with *N after a repeated run.
 inline std::string data(std::istream& words) {
     std::string bytes;
     while ((words >> std::ws).good()) {

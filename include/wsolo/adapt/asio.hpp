@@ -188,7 +188,7 @@ struct tells_of_opening : Handler {
     Session* wsolo_session_;
 };
 
-/// No one asks whether it opened.
+/// For a session that reports its opening to no caller.
 struct unasked {
     void operator()(errc) const noexcept {}
 };

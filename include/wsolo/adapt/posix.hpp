@@ -4,8 +4,8 @@
 //
 // Laws of this file:
 // - The descriptor is borrowed: the server that accepted it reads it, and closes it when the connection is over.
-// - SIGPIPE is suppressed per call (MSG_NOSIGNAL) or per socket (SO_NOSIGPIPE), never by asking the
-// application.
+// - SIGPIPE is suppressed per call (MSG_NOSIGNAL) or per socket (SO_NOSIGPIPE), so the application need not handle
+//   it.
 // - Works with blocking and non-blocking descriptors, and with any readiness loop (epoll, kqueue, poll).
 
 #include "../write/transport.hpp"
@@ -100,7 +100,7 @@ private:
     static constexpr int send_flags = MSG_DONTWAIT;
 #endif
 
-    /// A full buffer, or a passing shortage of the system's: the connection is whole, and the write's deadline bounds it.
+    /// A full buffer, or a temporary shortage in the system: the connection is intact, and the write's deadline bounds the wait.
     static bool says_not_now(int error) noexcept {
 #if EAGAIN != EWOULDBLOCK
         if (error == EWOULDBLOCK) return true;

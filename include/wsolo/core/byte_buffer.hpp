@@ -42,7 +42,8 @@ public:
         std::swap(capacity_, other.capacity_);
     }
 
-    /// The bytes, and how many there are, and fit, before it grows. A pointer is good until the buffer grows or is moved from.
+    /// The bytes, how many there are, and how many fit before the buffer allocates. A pointer is valid until the buffer
+    /// grows, shrinks, is moved from or is destroyed.
     [[nodiscard]] std::byte* data() noexcept { return data_; }
     [[nodiscard]] const std::byte* data() const noexcept { return data_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -52,7 +53,7 @@ public:
     [[nodiscard]] const_bytes view() const noexcept { return {data_, size_}; }
     [[nodiscard]] mutable_bytes view() noexcept { return {data_, size_}; }
 
-    /// Gives memory above the size back, where the allocator takes it back.
+    /// Returns the memory above size() to the heap. If the allocator refuses, the buffer stays as it is.
     void shrink() noexcept {
         if (size_ == 0 || size_ == capacity_) return;
         void* smaller = std::realloc(data_, size_);
@@ -61,8 +62,8 @@ public:
         capacity_ = size_;
     }
 
-    /// Room for `capacity` bytes in all. False when there is no memory; the contents stay. O(size) when it
-    /// grows.
+    /// Makes room for `capacity` bytes in all. False when there is no memory; the contents stay. O(size) when the
+    /// buffer grows.
     [[nodiscard]] bool reserve(std::size_t capacity) noexcept {
         if (capacity <= capacity_) return true;
         if (capacity > max_size) return false;
@@ -129,7 +130,7 @@ private:
 namespace detail {
 
 struct byte_buffer_access {
-    /// A buffer of bytes that stay another's: it must be neither changed nor destroyed.
+    /// A buffer that refers to bytes of another owner. It must be neither changed nor destroyed.
     [[nodiscard]] static byte_buffer alias(const_bytes bytes) noexcept {
         byte_buffer made;
         made.data_ = const_cast<std::byte*>(bytes.data());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Words for bytes: the span types, network byte order, and the step between text and bytes.
+// The byte types: spans, network byte order, and the conversion between text and bytes.
 //
 // Laws of this file:
 // - A span is a view: it owns nothing, and the function that hands one out says how long it lives.

@@ -21,8 +21,8 @@ using chacha20_key = std::array<std::uint32_t, 8>;
 inline constexpr std::array<std::uint32_t, 4> chacha20_constants{0x61707865, 0x3320646e, 0x79622d32,
                                                                  0x6b206574};
 inline constexpr std::size_t chacha20_block_size = 64;
-/// Blocks are written four at a time, interleaved: word i of each of the four, then word i + 1 of each. To a
-/// generator the order is all one, and a transposition would cost a fifth.
+/// Blocks are written four at a time, interleaved: word i of each of the four, then word i + 1 of each. For a
+/// generator of keys any fixed order will do, and a transposition would cost a fifth of the time.
 inline constexpr std::size_t chacha20_group = 4;
 
 #if defined(__GNUC__) && (!defined(__i386__) || defined(__SSE2__)) // else a vector can't be passed on

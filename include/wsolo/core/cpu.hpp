@@ -22,11 +22,11 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// From narrow to wide, so that they compare. `baseline` is what every build of this target may use.
+/// From narrow to wide, so that `<` compares their widths. `baseline` is what every build of this target may use.
 enum class vector_unit : std::uint8_t { baseline, ssse3, avx2, avx512 };
 
-/// A constant where the build is told of AVX2 or more, otherwise a few loads and tests. Includes the system's
-/// consent to save the registers.
+/// The widest unit that may be used: a constant where the build is told of AVX2 or more, otherwise a few loads and
+/// tests, which also ask whether the system saves the registers.
 [[nodiscard]] inline vector_unit usable_vector_unit() noexcept {
 #if !WSOLO_X86_KERNELS
     return vector_unit::baseline;

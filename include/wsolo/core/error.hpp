@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// One enumerator per violated rule, and one table that says the rest: the sentence, the section, who is to
+// One enumerator per violated rule, and one table that says the rest: the sentence, the section, the side to
 // blame, what kind of end it is, and the close code that the rule's violation is answered with.
 //
 // Laws of this file:
@@ -118,7 +118,7 @@ enum class errc : std::uint8_t {
     would_deadlock,
 };
 
-/// Who broke the rule: our own caller, the peer, or the transport between them.
+/// The side that broke the rule: our own caller, the peer, or the transport between them.
 enum class blame : std::uint8_t { nobody, local, remote, transport };
 
 /// What kind of end an errc is; each has one.
@@ -130,7 +130,7 @@ enum class error_kind : std::uint8_t {
     outcome,   ///< what was under way came to an end: an item was dropped, or a connection is over
 };
 
-/// What is known of an errc. `close_status` is the status code to send in a Close frame (RFC 6455 §7.4.1), 0
+/// All that the table says of an errc. `close_status` is the status code to send in a Close frame (RFC 6455 §7.4.1), 0
 /// where no Close frame can or need be sent. The strings are literals.
 struct error_info {
     /// Its name in the code, a sentence for a log, and the section of the RFC that it is about; views of static memory.
@@ -188,8 +188,9 @@ inline constexpr error_info error_table[] = {
      "RFC 6455 §10.4", blame::remote, error_kind::limit, 1008},
     {errc::message_timeout, "message_timeout", "a message was not complete in time", "RFC 6455 §10.4",
      blame::remote, error_kind::limit, 1008},
-    {errc::rate_exceeded, "rate_exceeded", "more arrives in a second than the configured rate",
-     "RFC 6455 §7.4.1", blame::remote, error_kind::limit, 1008},
+    {errc::rate_exceeded, "rate_exceeded",
+     "messages, bytes or control frames arrive faster than the configured rate", "RFC 6455 §7.4.1",
+     blame::remote, error_kind::limit, 1008},
     {errc::inbox_overflow, "inbox_overflow", "messages arrive faster than they are handled",
      "RFC 6455 §7.4.1", blame::remote, error_kind::limit, 1008},
     {errc::inbox_overloaded, "inbox_overloaded",
@@ -230,9 +231,8 @@ inline constexpr error_info error_table[] = {
     {errc::handshake_method_not_get, "handshake_method_not_get",
      "the handshake's method is not GET, or not CONNECT over HTTP/2 and HTTP/3", "RFC 6455 §4.2.1",
      blame::remote, error_kind::violation, 0},
-    {errc::handshake_http_version, "handshake_http_version",
-     "the HTTP version is not one that WebSocket is spoken over", "RFC 9110 §2.5", blame::remote,
-     error_kind::violation, 0},
+    {errc::handshake_http_version, "handshake_http_version", "this HTTP version can't carry a WebSocket",
+     "RFC 9110 §2.5", blame::remote, error_kind::violation, 0},
     {errc::handshake_missing_host, "handshake_missing_host", "Host is missing", "RFC 6455 §4.2.1",
      blame::remote, error_kind::violation, 0},
     {errc::handshake_duplicate_host, "handshake_duplicate_host", "Host appears more than once",
@@ -277,8 +277,8 @@ inline constexpr error_info error_table[] = {
      "Transfer-Encoding stands beside Content-Length, or in HTTP/1.0", "RFC 9112 §6.1", blame::remote,
      error_kind::violation, 0},
     {errc::handshake_unexpected_body, "handshake_unexpected_body",
-     "Content-Length or Transfer-Encoding announces a body where none may be", "RFC 9110 §7.8", blame::remote,
-     error_kind::violation, 0},
+     "Content-Length or Transfer-Encoding announces a body where none is allowed", "RFC 9110 §7.8",
+     blame::remote, error_kind::violation, 0},
     {errc::handshake_invalid_subprotocol, "handshake_invalid_subprotocol",
      "Sec-WebSocket-Protocol is not a list of tokens", "RFC 6455 §11.3.4", blame::remote,
      error_kind::violation, 0},
@@ -286,7 +286,7 @@ inline constexpr error_info error_table[] = {
      "Sec-WebSocket-Protocol appears more than once in an answer", "RFC 6455 §11.3.4", blame::remote,
      error_kind::violation, 0},
     {errc::handshake_unrequested_subprotocol, "handshake_unrequested_subprotocol",
-     "Sec-WebSocket-Protocol names what was not offered", "RFC 6455 §4.1", blame::remote,
+     "Sec-WebSocket-Protocol names a subprotocol that was not offered", "RFC 6455 §4.1", blame::remote,
      error_kind::violation, 0},
     {errc::handshake_invalid_extension, "handshake_invalid_extension",
      "Sec-WebSocket-Extensions is not a list of extensions with their parameters", "RFC 6455 §9.1",
@@ -295,7 +295,7 @@ inline constexpr error_info error_table[] = {
      "Sec-WebSocket-Extensions appears more than once in an answer", "RFC 6455 §11.3.2", blame::remote,
      error_kind::violation, 0},
     {errc::handshake_unrequested_extension, "handshake_unrequested_extension",
-     "Sec-WebSocket-Extensions names what was not offered", "RFC 6455 §4.1", blame::remote,
+     "Sec-WebSocket-Extensions names an extension that was not offered", "RFC 6455 §4.1", blame::remote,
      error_kind::violation, 0},
     {errc::handshake_invalid_deflate, "handshake_invalid_deflate",
      "the answer's permessage-deflate has parameters that are not legal, or that the offer does not allow",
@@ -317,7 +317,7 @@ inline constexpr error_info error_table[] = {
      error_kind::outcome, 0},
     {errc::write_timed_out, "write_timed_out", "a write met its deadline", "RFC 6455 §7.1.7",
      blame::transport, error_kind::outcome, 0},
-    {errc::schedule_refused, "schedule_refused", "the schedule hook refused to have the queue driven", "",
+    {errc::schedule_refused, "schedule_refused", "the schedule hook refused: it returned false or threw", "",
      blame::local, error_kind::outcome, 0},
     {errc::buffer_too_small, "buffer_too_small", "the destination is smaller than the frame", "",
      blame::local, error_kind::refusal, 0},
@@ -355,8 +355,8 @@ inline constexpr error_info error_table[] = {
      blame::local, error_kind::outcome, 1011},
     {errc::cancelled, "cancelled", "cancelled by the stop token", "", blame::local, error_kind::refusal, 0},
     {errc::timed_out, "timed_out", "the deadline passed", "", blame::local, error_kind::refusal, 0},
-    {errc::would_deadlock, "would_deadlock", "waiting here would wait for this very caller", "", blame::local,
-     error_kind::refusal, 0},
+    {errc::would_deadlock, "would_deadlock", "only the waiting thread itself could end this wait", "",
+     blame::local, error_kind::refusal, 0},
 };
 
 consteval bool error_table_is_in_order() {
@@ -381,7 +381,7 @@ static_assert(error_table_is_in_order(), "give every errc its row, in the order 
 [[nodiscard]] constexpr std::string_view to_string(errc code) noexcept { return info(code).text; }
 /// The section of the RFC that states the rule, or empty.
 [[nodiscard]] constexpr std::string_view section_of(errc code) noexcept { return info(code).section; }
-/// Who broke the rule.
+/// The side that broke the rule.
 [[nodiscard]] constexpr blame blame_of(errc code) noexcept { return info(code).who; }
 
 /// Whether the peer broke a rule of the protocol, in a frame or in the handshake.
@@ -390,9 +390,9 @@ static_assert(error_table_is_in_order(), "give every errc its row, in the order 
 }
 /// Whether the peer passed a bound or a policy of this side; what it sent was legal.
 [[nodiscard]] constexpr bool is_limit(errc code) noexcept { return info(code).kind == error_kind::limit; }
-/// Whether a call was not granted. What it was to send is still the caller's: to keep, to change or to drop.
+/// Whether a call was not granted. The data that it was to send still belongs to the caller.
 [[nodiscard]] constexpr bool is_refusal(errc code) noexcept { return info(code).kind == error_kind::refusal; }
-/// Whether it tells how something ended that had been accepted or begun.
+/// Whether the code tells how an accepted item, a wait or a connection ended.
 [[nodiscard]] constexpr bool is_outcome(errc code) noexcept { return info(code).kind == error_kind::outcome; }
 
 } // namespace wsolo::inline WSOLO_ABI

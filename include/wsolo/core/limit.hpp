@@ -23,7 +23,7 @@ template <std::unsigned_integral Number>
 inline constexpr std::size_t default_max_message = std::size_t{4} * 1024 * 1024;
 
 /// The most bytes that a message of at most `limit` bytes has on the wire where it may be compressed: what does not compress
-/// grows, by up to a seventh where a compressor has little memory. 0, which means none, stays so.
+/// grows, by up to a seventh where a compressor has little memory. 0 (no limit) stays 0.
 [[nodiscard]] constexpr std::uint64_t compressed_bound_of(std::uint64_t limit) noexcept {
     const std::uint64_t more = limit / 4 + 1024;
     return limit == 0                                  ? 0

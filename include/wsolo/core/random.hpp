@@ -48,7 +48,7 @@ concept key_source = requires(Source& source) {
 class one_key {
 public:
     explicit one_key(masking_key key) noexcept : key_(key) {}
-    /// The key, each time.
+    /// Returns the same key at every call.
     [[nodiscard]] masking_key next_key() const noexcept { return key_; }
 
 private:
@@ -85,8 +85,8 @@ private:
 /// (every 248 keys) costs one ChaCha20 pass and no system call.
 class random_keys {
 public:
-    /// 32 bytes of seed, for instance from system_random(). Equal seeds give equal keys: only tests repeat
-    /// one.
+    /// 32 bytes of seed, for instance from system_random(). Equal seeds give equal keys: only a test may
+    /// use a seed twice.
     explicit random_keys(std::span<const std::byte, 32> seed) noexcept { reseed(seed); }
 
     /// Seeded from the system. Aborts when the system has no entropy to give: a client must not mask
@@ -94,7 +94,7 @@ public:
     /// system_random() yourself.
     random_keys() noexcept { reseed_or_abort(); }
 
-    /// What was moved from seeds itself anew from the system when it is used again, as the constructor does.
+    /// The source that was moved from seeds itself from the system at its next use, as the default constructor does.
     random_keys(random_keys&& other) noexcept { *this = std::move(other); }
     random_keys& operator=(random_keys&& other) noexcept {
         if (this == &other) return *this;
@@ -107,7 +107,7 @@ public:
     }
     ~random_keys() { wipe_all(); }
 
-    /// Replaces the whole state; what was buffered is forgotten.
+    /// Replaces the whole state; buffered keystream is dropped.
     void reseed(std::span<const std::byte, 32> seed) noexcept {
         std::memcpy(key_.data(), seed.data(), sizeof key_);
         wipe(buffer_.data(), buffer_.size());
@@ -115,7 +115,7 @@ public:
         seeded_ = true;
     }
 
-    /// The same from the system. On errc::entropy_unavailable the state is unchanged.
+    /// Replaces the whole state with a seed from the system. On errc::entropy_unavailable the state is unchanged.
     [[nodiscard]] errc reseed() noexcept {
         std::array<std::byte, 32> seed;
         const errc error = system_random(seed);
@@ -137,7 +137,7 @@ public:
         return key;
     }
 
-    /// Any number of bytes of the stream (a handshake's nonce takes 16).
+    /// Fills `to` with the next bytes of the stream (a handshake's nonce takes 16). O(n).
     void fill(mutable_bytes to) noexcept {
         for (std::size_t done = 0; done < to.size();) {
             if (used_ == buffer_.size()) refill();
@@ -156,7 +156,7 @@ private:
     static void wipe(void* at, std::size_t count) noexcept {
         std::memset(at, 0, count);
 #if defined(__GNUC__)
-        __asm__ volatile("" : : "r"(at) : "memory"); // the compiler may not find the zeros useless
+        __asm__ volatile("" : : "r"(at) : "memory"); // keeps the compiler from removing the zeroing
 #endif
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The two ends of a connection. A frame's masking depends on who sends it, so the role is a template argument
-// wherever bytes are made or judged: a server that masks does not compile.
+// The two ends of a connection. A frame's masking depends on its sender, so the role is a template argument
+// wherever frames are encoded or judged: a server that masks does not compile.
 
 #include "config.hpp"
 

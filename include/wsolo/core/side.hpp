@@ -27,7 +27,7 @@ public:
     decltype(auto) with_keys(Use use) noexcept {
         return use();
     }
-    /// The same side for one frame, for another thread.
+    /// A side that encodes one frame, for use by another thread.
     [[nodiscard]] server_side for_one_frame() noexcept { return {}; }
 };
 
@@ -52,7 +52,7 @@ public:
     decltype(auto) with_keys(Use use) noexcept {
         return use(keys_);
     }
-    /// A side for one frame, for another thread. Takes one key.
+    /// A side that encodes one frame, for use by another thread. Takes one key from the source.
     [[nodiscard]] client_side<one_key> for_one_frame() noexcept {
         return client_side<one_key>(one_key(keys_.next_key()));
     }

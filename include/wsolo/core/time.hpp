@@ -43,7 +43,7 @@ template <class Rep, class Period>
     }
 }
 
-/// A timeout as a bound: 0 bounds nothing, for every timeout of wsolo.
+/// A timeout as a bound. 0 means no bound, for every timeout of wsolo.
 template <class Rep, class Period>
 [[nodiscard]] constexpr duration bound_of(std::chrono::duration<Rep, Period> timeout) noexcept {
     return timeout == timeout.zero() ? (duration::max)() : saturated(timeout);
@@ -64,7 +64,7 @@ template <class Rep, class Period>
 
 namespace detail {
 
-/// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; what is negative counts as the shortest.
+/// Whole milliseconds in 32 bits. 0, and anything above 49 days, is "none"; a negative span counts as 1 ms.
 class short_duration {
 public:
     explicit constexpr short_duration(std::chrono::milliseconds span) noexcept

@@ -15,7 +15,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// How hard a compressor tries, and what it may hold.
+/// How hard a compressor tries, and how much memory it may hold.
 struct compressor_settings {
     /// It refers to what lies at most 2^window_bits bytes back: 9 to 15.
     std::uint8_t window_bits = 15;

@@ -3,8 +3,8 @@
 // One connection's outgoing messages are compressed (RFC 7692 §7.2.1), with a compressor of its own or with the thread's.
 //
 // Laws of this file:
-// - Called in the order of the wire, after everything that may still drop a message: what was deflated is sent. The peer's
-//   window is known by that alone.
+// - Called in the order of the wire, after every step that may still drop a message: a message that was deflated is sent.
+//   That is how this side knows the contents of the peer's window.
 // - A message that is sent uncompressed enters no window.
 // - Uncompressed is always possible: a stream of one's own that failed is reset, and refers to nothing from before.
 // - Memory is taken at the first message that is compressed. Forgetting is always legal, so trim() gives back all of it.

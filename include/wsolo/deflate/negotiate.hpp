@@ -165,7 +165,7 @@ answer_deflate(const extension& offer, const deflate_options& options) noexcept 
     out.text.add(detail::deflate_name);
     if (!ours.takeover) out.text.add("; server_no_context_takeover");
     if (!theirs.takeover) out.text.add("; client_no_context_takeover");
-    // §7.1.2.1: who accepts the parameter includes it, also where it bounds nothing.
+    // §7.1.2.1: a server that accepts the parameter includes it, also where it bounds nothing.
     if (offered->has_server_bits || ours.window_bits < 15) {
         out.text.add("; server_max_window_bits", ours.window_bits);
     }

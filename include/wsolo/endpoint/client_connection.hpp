@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// A client's whole connection: the request, the judgement of its answer, and the endpoint that it becomes.
+// A client's whole connection: the request, the judgement of the server's answer, and the endpoint that it becomes.
 //
 // Laws of this file:
 // - The request leaves with the first run(). Nothing else leaves before the answer was found good.
-// - A refusal's head can be looked at, a redirect for instance; then the connection goes.
+// - The handler can look at a refusal's head, for instance at a redirect; then the connection ends.
 // - Bytes that follow the answer belong to the endpoint.
 
 #include "../handshake/client.hpp"
@@ -99,13 +99,15 @@ private:
 /// called in the loop:
 ///
 ///     errc on_response(const upgrade_response& answer, errc verdict)
-///         The server's final answer, which is a view. The verdict is the judge's; when it is none, the hook may refuse the
-///         answer all the same, by an errc: for want of a subprotocol, say. Otherwise what it returns says nothing.
+///         The server's final answer, which is a view, and the judge's verdict. When the verdict is none the hook may still
+///         refuse the answer by returning an errc, for instance because no subprotocol was chosen. When the verdict is an
+///         error the hook's result is ignored.
 ///     on_upgraded(endpoint& e)
 ///         Once, when the connection is open.
 ///
 ///     on_not_opened(errc why, int status)
-///         Instead, once, last: it ended without having been open. What how_it_ended().reason and status() say.
+///         Called instead, once, as the last hook: the connection ended without having been open. The arguments are
+///         how_it_ended().reason and status().
 ///
 /// A connection that was never open calls no other hook. The handler is moved once, before on_upgraded.
 template <any_transport Transport, schedule_hook Schedule, class Handler, class Side = client_side<>,

@@ -4,7 +4,7 @@
 //
 // Laws of this file:
 // - One object, the same calls and the same wants, from the first byte to the end: the loop is endpoint's, in its six lines.
-// - Until the connection is open there is no endpoint, and no handle: nothing that others send can overtake the handshake.
+// - Until the connection is open there is no endpoint, and no handle: no other thread's message can overtake the handshake.
 //   Once it is open the handshake's memory is gone.
 // - Everything belongs to the loop's thread. Others use what opened()->handle() gives.
 // - Every end is bounded: the handshake's, an answer's, and the endpoint's.
@@ -18,7 +18,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// An endpoint's, and what bounds the handshake before it.
 struct connection_options : endpoint_options {
-    /// From the connection's making until its handshake is decided. A server answers what is late by 408.
+    /// From the connection's construction until its handshake is decided. A server answers a late request by 408.
     std::chrono::milliseconds handshake_timeout{10'000};
 };
 
@@ -49,7 +49,7 @@ public:
     }
     endpoint_wants run() { return whole_ ? whole_->run() : turn(); }
 
-    /// Begins the closing handshake, and runs. Before the connection is open: a server answers by 503, a client goes.
+    /// Begins the closing handshake, and runs. Before the connection is open a server answers by 503, a client disconnects.
     endpoint_wants close(close_code code = close_code::normal, std::string_view reason = {}) {
         if (!whole_) return stop();
         static_cast<void>(whole_->close(code, reason)); // closed before: then that goes on
@@ -70,10 +70,10 @@ public:
         return run();
     }
 
-    /// A member of the group once it is open, after on_upgraded(), until its end: one call, in any state. Before, nothing
-    /// that is sent to all reaches it, and the group does not wait for it. If the group closes meanwhile, a request that
-    /// comes after is answered by 503 (a client goes), and a connection that opens all the same is closed at once as the
-    /// group's members are. At most one group. Errors: closed, out_of_memory; the connection goes on without it.
+    /// Makes the connection a member of the group from on_upgraded() until its end. Call it once, in any state. Until it is
+    /// open no message to all reaches it, and the group does not wait for it. If the group closes before that, a later
+    /// request is answered by 503 (a client disconnects), and a connection that opens nevertheless is closed at once, as the
+    /// group's members are. At most one group. Errors: closed, out_of_memory; the connection goes on without the group.
     [[nodiscard]] errc join(typename endpoint_type::group_type& group) {
         if (whole_) return whole_->join(group);
         if (opening_ == nullptr || opening_->common.end.is_gone()) return errc::closed;
@@ -92,8 +92,8 @@ public:
     [[nodiscard]] int status() const noexcept {
         return whole_ ? 101 : opening_ != nullptr ? opening_->common.status : 0;
     }
-    /// Complete once `finished`. Of a connection that was never open: the reason, and nothing else; none when an answer of
-    /// the handler's own choice (http_reply::respond) ended it.
+    /// Complete once `finished`. For a connection that was never open only the reason is set; it is none when the handler
+    /// ended the connection by an answer of its own (http_reply::respond).
     [[nodiscard]] ending how_it_ended() const {
         if (whole_) return whole_->how_it_ended();
         ending how;
@@ -122,7 +122,7 @@ protected:
         if (is_asking()) opening_->ask(parsed);
         return turn(rest);
     }
-    /// The handshake is over by another's doing. A group that has closed meanwhile closes it as its own.
+    /// Another server has made the handshake. A group that has closed meanwhile closes this connection as a member.
     endpoint_wants take_over(mutable_bytes rest) { return is_asking() ? open(rest) : run(); }
 
 private:
@@ -130,7 +130,7 @@ private:
         return opening_ != nullptr && opening_->common.state == detail::opening_state::asking;
     }
 
-    /// There is no use in a connection that its group would close at once.
+    /// Refuses a connection that its group would close at once.
     void heed_group() {
         if (is_asking() && opening_->common.invited.is_void()) opening_->stop();
     }

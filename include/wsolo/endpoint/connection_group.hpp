@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Who is there: connections of any type, in any number of loops and threads, that are sent to together and closed together.
+// A group of connections of any type, in any number of loops and threads: one call sends to all of them, or closes all of them.
 //
 //     wsolo::connection_group everyone;
 //     const wsolo::errc joined = connection.join(everyone);        // in the connection's own loop; it leaves at its end
 //     everyone.send_text("tick");                                  // any thread; one frame for all
-//     everyone.close_all(wsolo::close_code::service_restart, "deploy", 30s, 20s);
+//     everyone.close_all(wsolo::close_code::service_restart, "deploy", 30s, 15s);
 //     const wsolo::errc how = everyone.wait(deadline);             // until the last one has left; then report()
 //
 // Laws of this file:
-// - No member is waited for. What is sent to all is queued with each, or counted as not; one that is slow, hung or about to
-//   go holds up neither the sender nor the other members.
+// - No call waits for a member. A message to all is queued with each member, or counted as refused by it. A member that is
+//   slow, hung or about to end delays neither the sender nor the other members.
 // - No member is kept alive, and none is called under a lock. A member that is destroyed leaves.
 // - It starts no thread and sets no timer: closes that are spread over time are begun by each member's own loop, at the
-//   deadline that its seat tells it. An endpoint sees to that itself. What is a member by join(handle) calls tick() of the seat
-//   that it gets in each turn, comes at its deadline(), and calls leave(how) at its end.
-// - Once it closes, no one joins.
+//   deadline that its seat tells it. An endpoint does that itself. The owner of a member by join(handle) calls the seat's tick()
+//   in each turn of its loop and at the seat's deadline(), and leave(how) at the end.
+// - Once the group closes, no connection can join.
 
 #include "../write/outbound.hpp"
 #include "detail/group_roll.hpp"
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What becomes of a member whose queue has no room for what is sent to all. It is counted in either case.
+/// What happens to a member whose queue has no room for a message to all. It is counted in either case.
 enum class when_member_full : std::uint8_t {
     skip,       ///< it does not get this message
     disconnect, ///< it is aborted (errc::queue_full): a peer this slow is worse than none
 };
 
-/// What can be a member: an endpoint, or what has these functions of its, callable by any thread. A server takes the shared
-/// frame itself; a client sends what is in it, masked by a key of its own.
+/// A possible member: an endpoint, or a type that has these functions of it, callable by any thread. A server queues the
+/// shared frame itself; a client sends its payload, masked by a key of its own.
 template <class T>
 concept group_member =
     requires(T& member, close_code code, std::string_view reason, duration within, errc why) {
@@ -44,7 +44,7 @@ concept group_member =
         { member.send_binary(bytes) } -> std::same_as<errc>;
     });
 
-/// What came of a message to all. Members that were closing already, or gone, are not counted.
+/// The result of a message to all. Members that were already closing, or had ended, are not counted.
 struct [[nodiscard]] sent_to_all {
     std::size_t accepted = 0; ///< queued
     std::size_t full = 0;     ///< had no room
@@ -101,8 +101,8 @@ class basic_connection_group;
 template <class Traits>
 class basic_group_invitation;
 
-/// A member's place in a group. It is the member's loop's: kept beside the connection, or in it, and not thread-safe.
-/// Move-only, 8 bytes; leaves when it goes. It may outlive the group.
+/// A member's place in a group. It belongs to the member's loop, is kept beside the connection or in it, and is not
+/// thread-safe. Move-only, 8 bytes; its destructor leaves the group. It may outlive the group.
 template <class Traits>
 class [[nodiscard]] basic_group_seat {
 public:
@@ -120,7 +120,7 @@ public:
 
     [[nodiscard]] explicit operator bool() const noexcept { return member_ != nullptr; }
 
-    /// In each turn of the member's loop: closes the member if that is due. O(1): a load.
+    /// Call it in each turn of the member's loop: closes the member if that is due. O(1): a load.
     void tick(time_point now) {
         if (member_ != nullptr && now >= member_->close_at() && member_->take_close())
             member_->roll().close(*member_, now);
@@ -130,9 +130,9 @@ public:
         return member_ == nullptr ? no_deadline : member_->close_at();
     }
 
-    /// The connection ended: its numbers are added to the group's. Nothing when it had left.
+    /// The connection ended: its numbers are added to the group's. Does nothing if it has left before.
     void leave(const ending& how) noexcept { leave(&how); }
-    /// Leaves before it ended. What is being sent to all may still reach it; what is sent after this does not.
+    /// Leaves before the connection ended. A message to all that is under way may still reach it; a later one does not.
     void leave() noexcept { leave(nullptr); }
 
 private:
@@ -162,14 +162,14 @@ private:
     member* member_ = nullptr;
 };
 
-/// The right to join a group later: what a connection has during its handshake. Until it joins, it is sent nothing, closed and
-/// counted by no one. Not thread-safe; move-only, 8 bytes. It may outlive the group.
+/// The right to join a group later, for a connection during its handshake. Until it joins, the group neither sends to it, nor
+/// closes it, nor counts it. Not thread-safe; move-only, 8 bytes. It may outlive the group.
 template <class Traits>
 class [[nodiscard]] basic_group_invitation {
 public:
     using seat = basic_group_seat<Traits>;
 
-    /// To no group.
+    /// An invitation to no group.
     basic_group_invitation() = default;
     basic_group_invitation(basic_group_invitation&& other) noexcept
         : roll_(std::exchange(other.roll_, nullptr)) {}
@@ -185,12 +185,13 @@ public:
     /// Whether the group closed: join() would say so.
     [[nodiscard]] bool is_void() const noexcept { return roll_ != nullptr && roll_->is_closing(); }
 
-    /// basic_connection_group::join(). Not of an empty one.
+    /// Joins, as basic_connection_group::join() does. Precondition: not empty.
     template <group_member T, class HandleTraits>
     [[nodiscard]] result<seat> join(basic_weak_session<T, HandleTraits> connection) const noexcept {
         return seat::take(*roll_, std::move(connection));
     }
-    /// Closes one that came too late: with the group's Close, within what is left of its time. Not of an empty one.
+    /// Closes a connection that came too late to join: with the group's Close, within the time that is left. Precondition:
+    /// not empty.
     template <group_member T>
     void close(T& late, time_point now) const {
         roll_->close(late, now);
@@ -223,8 +224,8 @@ public:
         if (roll_ != nullptr) roll_->drop();
     }
 
-    /// A new member, of any type. It gets what is sent from now on, until its seat leaves. Errors: closed once the group
-    /// closes, or when there is no connection any more; out_of_memory. O(1).
+    /// Adds a member, of any type. It gets every message to all from now on, until its seat leaves. Errors: closed once the
+    /// group closes, or when the connection is gone; out_of_memory. O(1).
     template <group_member T, class HandleTraits>
     [[nodiscard]] result<seat> join(basic_weak_session<T, HandleTraits> connection) noexcept {
         if (roll_ == nullptr) return errc::out_of_memory;
@@ -237,15 +238,15 @@ public:
         return basic_group_invitation<Traits>(*roll_);
     }
 
-    /// Members now: old at once.
+    /// How many members there are. The number may be out of date at once.
     [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(report().present); }
     /// Sums so far; complete when wait() said errc::none.
     [[nodiscard]] group_report report() const noexcept {
         return roll_ == nullptr ? group_report{} : roll_->report();
     }
 
-    /// Queues one message with every member: encoded once, and copied for none of the servers where it is larger than 512
-    /// bytes. Each member gets what one thread sends in that order. The caller vouches that a text is UTF-8. O(members).
+    /// Queues one message with every member. It is encoded once; above 512 bytes servers share the bytes without a copy. Each
+    /// member gets the messages of one sending thread in order. The caller vouches that a text is UTF-8. O(members).
     sent_to_all send_text(std::string_view payload) {
         WSOLO_ASSERT(is_valid_utf8(bytes_of(payload)), "a text message is UTF-8 (RFC 6455 §5.6)");
         return send_message(opcode::text, bytes_of(payload));
@@ -271,10 +272,10 @@ public:
     }
 
     /// Closes the group and all of its members: each with this Close, after what was queued for it, within `within` from now
-    /// (0: no bound), and then by its own times (the peer's answer, the stream's end). They begin evenly spread over `spread`,
-    /// so that not all peers come back at once, but over half of `within` at most. errc::closed: the group closed
-    /// before; then those that have yet to begin do so now, and within the shorter of the times. Errors, with nothing
-    /// done: invalid_close_code, invalid_close_reason. A reason that is too long is cut at a code point.
+    /// (0: no bound), and then by its own times (the peer's answer, the stream's end). The closes begin evenly spread over
+    /// `spread`, but over half of `within` at most, so that not all peers reconnect at once. errc::closed: the group was
+    /// closed before; then the closes that have yet to begin do so now, and within the shorter of the two times. Errors after
+    /// which nothing was done: invalid_close_code, invalid_close_reason. A reason that is too long is cut at a code point.
     [[nodiscard]] errc close_all(close_code code, std::string_view reason, duration within,
                                  duration spread = duration::zero()) {
         reason = fit_close_reason(reason);
@@ -294,8 +295,8 @@ public:
         return errc::none;
     }
 
-    /// Ends every member without a Close: for those that are left when patience is over. Others may join, unless the group
-    /// closed.
+    /// Ends every member without a Close: for the members that are left when an orderly end took too long. Further connections
+    /// may join, unless the group was closed.
     void abort_all(errc why = errc::aborted) {
         if (roll_ != nullptr) roll_->for_each([&](member& each) { each.abort(why); });
     }

@@ -55,10 +55,10 @@ struct in_the_loop {};
 /// run() called soon, from any thread, by several at once. `Handler`: endpoint/hooks.hpp; what it answers, or that it
 /// throws (errc::handler_failed), ends the connection; but errc::closed, a send's answer once this side's Close is queued,
 /// is no failure. `Side` is server_side or client_side<>. `Work` is called with a weak_handle when work() is owed, once per
-/// idle-to-busy transition, from any thread, by several at once. Like Schedule it refuses by returning false.
+/// idle-to-busy transition, from any thread, by several at once. As with Schedule, a result of false refuses.
 ///
 /// The destructor drops what is left: call it when `finished`, or to cut the connection off. It calls no hook and no
-/// on_finished, tells those who wait in the barrier or the writer, and waits for work() and for what handles have in
+/// on_finished, ends the waits for the barrier and the writer, and waits for work() and for what handles have in
 /// progress. No other thread may be in a direct call then, and it must not run inside a callback.
 template <any_transport Transport, schedule_hook Schedule, class Handler, class Side = server_side,
           class Work = in_the_loop, class Traits = std_blocking_traits>
@@ -138,8 +138,8 @@ public:
         return settle(now);
     }
 
-    /// The transport gives no more bytes. errc::none: the peer ended its direction; without a Close before it, it is
-    /// told so (1002), after what came before was handled and answered. Otherwise: what broke.
+    /// The transport gives no more bytes. errc::none: the peer ended its direction; if no Close came before, the peer gets a
+    /// Close with 1002, after its messages were handled and answered. Otherwise `why` is what broke.
     endpoint_wants end_of_input(errc why = errc::none) {
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
@@ -151,7 +151,7 @@ public:
         return settle(now);
     }
 
-    /// What the hook, a writable transport and a deadline ask for. A call too many is harmless.
+    /// Call it when the schedule hook asked, when the transport is writable, and at the deadline. A needless call is harmless.
     endpoint_wants run() {
         const time_point now = Traits::clock::now();
         write_is_due_ = true;
@@ -163,7 +163,7 @@ public:
         return settle(now);
     }
 
-    /// A member of the group (or of the one that an invitation is to) from now on, until it ends; a close_all() begins in this
+    /// Joins the group (or the group of an invitation) from now on until the connection ends; a close_all() begins in this
     /// loop. At most one group. Errors: closed, out_of_memory.
     template <class Group>
         requires std::same_as<typename Group::seat, basic_group_seat<Traits>>

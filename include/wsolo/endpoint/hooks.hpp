@@ -4,7 +4,7 @@
 //
 // Laws of this file:
 // - A hook that is there is called as documented, or does not compile: a mistyped one is never skipped in silence.
-// - A name that people try and that is none of these does not compile either.
+// - A likely wrong name for a hook does not compile either.
 // - An exception of a hook is an error like another: it ends its own connection and unwinds no loop.
 
 #include "../core/error.hpp"

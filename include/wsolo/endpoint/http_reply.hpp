@@ -21,8 +21,8 @@ public:
     http_reply(const http_reply&) = delete;
     http_reply& operator=(const http_reply&) = delete;
 
-    /// Opens the WebSocket. Precondition: asked.is_upgrade(). What can't be agreed to, because it was not offered or is
-    /// no legal field, is answered by 500.
+    /// Opens the WebSocket. Precondition: asked.is_upgrade(). An option that can't be agreed to, because it was not offered
+    /// or is no legal field, is answered by 500.
     void accept(const accept_options& options = {}) noexcept {
         WSOLO_ASSERT(asked_.is_upgrade(), "only a request for WebSocket can be accepted");
         if (!asked_.is_upgrade()) return refuse(errc::handshake_missing_upgrade);
@@ -47,7 +47,7 @@ public:
 
     /// The status that was decided on; 0: none yet, or there is no memory for an answer.
     [[nodiscard]] int status() const noexcept { return status_; }
-    /// Why it is a refusal; none: it is not, or respond() said it in other words.
+    /// The reason of a refusal; none if it is not one, or was made by respond().
     [[nodiscard]] errc why() const noexcept { return why_; }
 
     /// Whether it agrees to the extensions that it was made with.

@@ -24,7 +24,7 @@ public:
     /// The same as characters; UTF-8 where is_text() says so.
     [[nodiscard]] std::string_view text() const noexcept { return text_of(bytes()); }
     [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
-    /// The payload's memory, for one who wants to keep or change it.
+    /// Takes the payload's memory out of the message, to keep or change it. The message is empty afterwards.
     [[nodiscard]] byte_buffer take_bytes() noexcept { return std::move(bytes_); }
 
 private:
@@ -34,8 +34,8 @@ private:
 
 namespace detail {
 
-/// A message over bytes that stay another's, for the length of a call. The message in it is never destroyed, so that nothing
-/// is freed.
+/// A message over bytes of another owner, for the length of a call. The message in it is never destroyed, so that no memory is
+/// freed.
 class lent_message {
 public:
     lent_message(bool is_text, const_bytes bytes) noexcept

@@ -33,21 +33,22 @@ struct endpoint_options {
     inbox_limits handling{};
     heartbeat_options beating{};
     end_options ending{};
-    /// Replies that may wait to be written: what handlers sent while they handled, in payload bytes and in messages. Beyond
-    /// it no message is handled and nothing is read, until they are on their way. What is pushed at other times does
-    /// not count: two sides that push to each other read on. Keep it below writing.limits by the longest reply.
+    /// Replies that may wait to be written, in payload bytes and in messages. A reply is what a handler sends while it
+    /// handles a message. Beyond the bound no message is handled and nothing is read, until the replies are on their way. Data
+    /// that is sent at other times does not count: two sides that push to each other go on reading. Keep the bound below
+    /// writing.limits by the longest reply.
     std::size_t max_unsent = 1024 * 1024;
     std::uint32_t max_unsent_replies = 16'384;
     /// Messages handled in one turn of the loop, or by one work().
     std::uint32_t handle_quantum = 64;
 };
 
-/// What an endpoint wants of its loop until the next call. Level-triggered: watch for exactly this.
+/// What an endpoint wants from its loop until the next call. Level-triggered: watch for exactly this.
 struct [[nodiscard]] endpoint_wants {
     bool read = true;   ///< bytes, for receive(). While it is false look neither for input nor for a hang-up
     bool write = false; ///< run() when the transport is writable. Never of a completion_transport
     bool finished = false; ///< over: on_finished() was called; nothing more is wanted, it may be destroyed
-    /// run() at this time. It moves to be earlier, or once it has passed: a loop sets its timer again rarely.
+    /// Call run() at this time. It moves only to an earlier time, or once it has passed: a loop rarely sets its timer again.
     time_point deadline = no_deadline;
 };
 
@@ -86,8 +87,8 @@ struct ending {
     /// A handler did not return (or a coroutine held a message) for end_options::close_timeout after everything else was
     /// over: it may still run.
     bool handler_still_runs = false;
-    /// PONGs and PINGs that the endpoint queued by itself, and the Close, whoever asked for it: with the caller's
-    /// own accepted frames they add up to written.frames_accepted().
+    /// PONGs and PINGs that the endpoint queued by itself, and the Close, also one that the caller asked for: with the
+    /// caller's other accepted frames they add up to written.frames_accepted().
     std::uint64_t control_frames = 0;
     drain_report written{};
     inbox_report handled{};

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// A server's whole connection: the request, what is answered to it, and the endpoint that it becomes.
+// A server's whole connection: the request, its answer, and the endpoint that it becomes.
 //
 // Laws of this file:
-// - Whatever a peer sends, it gets one answer. Any but a 101 ends the connection, and arrives although the peer goes on
-//   sending: what it sends is read and thrown away, within end_options' bounds.
-// - A request that another server parsed is judged by the same code, and answered in the same way. What another server has
-//   answered, too, begins open.
+// - Every request gets one answer, legal or not. Any answer but a 101 ends the connection, and arrives although the peer goes
+//   on sending: its bytes are read and thrown away, within end_options' bounds.
+// - A request that another server parsed is judged by the same code, and answered in the same way. A connection whose request
+//   another server has also answered begins open.
 // - Bytes that follow the request belong to the endpoint.
 
 #include "../handshake/server.hpp"
@@ -108,13 +108,14 @@ private:
 /// (hooks.hpp), and, called in the loop:
 ///
 ///     on_request(const upgrade_request& asked, http_reply& reply)
-///         Each legal request, an upgrade or not: choose what is spoken, ask for the origin, send a page. The default is in
-///         http_reply.hpp. An exception is answered by 500.
+///         Each legal request, an upgrade or not: choose subprotocol and extensions, check the origin, send a page. The
+///         default is in http_reply.hpp. An exception is answered by 500.
 ///     on_upgraded(endpoint& e)
 ///         Once, when the connection is open: what it sends follows the 101.
 ///
 ///     on_not_opened(errc why, int status)
-///         Instead, once, last: it ended without having been open. What how_it_ended().reason and status() say.
+///         Called instead, once, as the last hook: the connection ended without having been open. The arguments are
+///         how_it_ended().reason and status().
 ///
 /// A connection that was never open calls no other hook. The handler is moved once, before on_upgraded.
 template <any_transport Transport, schedule_hook Schedule, class Handler, class Work = in_the_loop,

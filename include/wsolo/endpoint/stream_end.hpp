@@ -29,11 +29,11 @@ namespace wsolo::inline WSOLO_ABI {
 
 /// How long an end may take. A zero means "none" for each: no bound.
 struct end_options {
-    /// The peer's answer to our Close. Also how long the answer to its own waits for the handler.
+    /// How long to wait for the peer's answer to our Close, and how long our answer to the peer's Close waits for the handler.
     std::chrono::milliseconds close_timeout{5'000};
-    /// The end of the peer's stream, once nothing that it says is of interest any more.
+    /// How long to wait for the end of the peer's stream while its bytes are thrown away.
     std::chrono::milliseconds linger_timeout{5'000};
-    /// Bytes that are thrown away meanwhile.
+    /// How many bytes are thrown away meanwhile at most.
     std::uint64_t linger_bytes = std::uint64_t{64} * 1024 * 1024;
 };
 

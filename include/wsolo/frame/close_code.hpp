@@ -4,7 +4,7 @@
 //
 // Laws of this file:
 // - A close_code may hold any 16-bit number: applications own 3000 to 4999.
-// - no_status, abnormal and tls_handshake are for applications, and never go on the wire.
+// - no_status, abnormal and tls_handshake are only reported to applications; they never go on the wire.
 
 #include "../core/error.hpp"
 

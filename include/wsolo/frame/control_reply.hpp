@@ -85,7 +85,7 @@ inline constexpr std::size_t max_close_reason = max_control_payload - 2;
 
 namespace detail {
 
-/// The one door to control_frame's bytes: fills the payload in clear, then seals the frame around it.
+/// The only writer of control_frame's bytes: takes the payload in clear, then writes the header and masks.
 struct control_frame_access {
     /// Where a frame of `Role` has its payload.
     template <role Role>
@@ -93,7 +93,7 @@ struct control_frame_access {
         return frame.storage_.data() + header_size(0, masks(Role));
     }
 
-    /// Makes a frame of the payload that was put at payload<Role>(). Preconditions: op is a control opcode,
+    /// Makes a frame of the payload that was written to payload<Role>(). Preconditions: op is a control opcode,
     /// the size at most 125, `code` the payload's own.
     template <role Role, class... Keys>
     static void seal(control_frame& frame, opcode op, std::size_t payload_size, close_code code,
@@ -105,7 +105,7 @@ struct control_frame_access {
     }
 };
 
-/// The payload is copied in clear (and unmasked if it was masked) before the frame is sealed around it.
+/// Copies the payload in clear (unmasked if it was masked).
 inline void copy_clear(std::byte* to, unmasked_bytes payload) noexcept {
     if (!payload.bytes().empty()) std::memcpy(to, payload.bytes().data(), payload.bytes().size());
 }

@@ -25,11 +25,12 @@ struct frame_limits {
     std::uint64_t max_frame_size = std::uint64_t{16} * 1024 * 1024;
 };
 
-/// What the frames before a data frame forbid it, for those who judge that themselves: nothing.
+/// The rules that earlier frames impose on a data frame: none, for a caller that judges its frames itself. It shows the
+/// two functions that `Rules` must have.
 struct no_rules {
-    /// By the header's first byte.
+    /// Judges the header's first byte.
     [[nodiscard]] static constexpr errc check_first(std::byte) noexcept { return errc::none; }
-    /// The payload has at least `least` bytes.
+    /// Judges the size, once it is known that the payload has at least `least` bytes.
     [[nodiscard]] static constexpr errc check_size(std::byte, std::uint64_t) noexcept { return errc::none; }
 };
 
@@ -38,7 +39,7 @@ enum class decode_status : std::uint8_t { need_more, part, failed };
 
 /// One step of the decoder.
 struct [[nodiscard]] decoded {
-    /// What the others mean by it.
+    /// What this step found. The other members count only where it is `part`, `error` only where it is `failed`.
     decode_status status = decode_status::need_more;
     /// The first part of its frame. It may be empty: a header is reported as soon as it is complete.
     bool begins = false;
@@ -73,7 +74,7 @@ public:
         return step<false>(input, rules);
     }
 
-    /// The commonest frame on its own, in less time: a text or binary message of at most `limit` bytes, in
+    /// A faster way to take the most common frame: a text or binary message of at most `limit` bytes, in
     /// one frame that lies whole in the input. True: `payload` is that frame's, still masked, as from
     /// next_masked(). False: it is something else, or breaks a rule; nothing has changed. `limit` is at most
     /// 125. O(1).
@@ -129,7 +130,7 @@ public:
     [[nodiscard]] masking_key key() const noexcept { return key_; }
     [[nodiscard]] std::uint64_t payload_size() const noexcept { return payload_size_; }
 
-    /// Payload bytes of the current frame that came so far.
+    /// Payload bytes of the current frame that have arrived so far.
     [[nodiscard]] std::uint64_t position() const noexcept { return payload_size_ - remaining_; }
     /// Payload bytes of the current frame still to come.
     [[nodiscard]] std::uint64_t remaining() const noexcept { return remaining_; }
@@ -217,8 +218,8 @@ private:
             if (error != errc::none) return error;
         }
         const std::size_t length_end = header_size_announced(kept_[1]) - key_size;
-        if (kept_size_ > length_end) return errc::none; // the key says nothing
-        // Of a length that is on its way, what has come bounds what can still come.
+        if (kept_size_ > length_end) return errc::none; // the key can break no rule
+        // The bytes of a length that have arrived bound the value that it can still have.
         std::uint64_t least = length_end == 2 ? std::to_integer<unsigned>(kept_[1]) & 0x7fU : 0;
         std::uint64_t most = least;
         for (std::size_t i = 2; i < length_end; ++i) {

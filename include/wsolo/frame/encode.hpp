@@ -27,7 +27,7 @@ public:
     constexpr frame_spec(opcode op, bool fin = true, bool rsv1 = false) noexcept
         : first_(detail::first_byte({.fin = fin, .rsv1 = rsv1, .op = op})) {}
 
-    /// The opcode that it says.
+    /// The opcode of that frame.
     [[nodiscard]] constexpr opcode op() const noexcept {
         return static_cast<opcode>(std::to_integer<unsigned>(first_) & 0x0fU);
     }
@@ -38,7 +38,7 @@ private:
     std::byte first_;
 };
 
-/// The key argument that `Role` owes: one key source for a client, none for a server (RFC 6455 §5.1).
+/// The key argument that `Role` needs: one key source for a client, none for a server (RFC 6455 §5.1).
 template <role Role, class... Keys>
 concept keys_for = (masks(Role) ? sizeof...(Keys) == 1 && (key_source<Keys> && ...) : sizeof...(Keys) == 0);
 
@@ -113,7 +113,7 @@ std::size_t write_frame(std::byte* to, frame_spec spec, const_bytes payload, Key
     return size + payload.size();
 }
 
-/// Below this a container is lengthened at once: zeroing so little costs less than two appends.
+/// Below this size a container is lengthened by one resize(): zeroing so few bytes costs less than two appends.
 inline constexpr std::size_t append_apart_from = 512;
 
 } // namespace detail
@@ -193,7 +193,7 @@ result<mutable_bytes> encode_in_place(mutable_bytes storage, std::size_t payload
 
 /// Makes a frame of the payload that `storage` holds from `payload_offset` to its end, and takes the memory over: nothing
 /// is copied. headroom<Role> bytes before the payload always suffice. Errors as encode_in_place's; `storage` is then
-/// unchanged. Memory that `storage` had in reserve goes back.
+/// unchanged. Memory that `storage` had in reserve is freed.
 template <role Role, class... Keys>
     requires keys_for<Role, Keys...>
 result<owned_frame> make_frame_in_place(byte_buffer&& storage, std::size_t payload_offset, frame_spec spec,

@@ -3,7 +3,7 @@
 // A frame's header as a value, and its bytes (RFC 6455 §5.2).
 //
 // Laws of this file:
-// - Written lengths are minimal. Parsing judges nothing: it says what the bytes are, check.hpp whether they
+// - Written lengths are minimal. Parsing judges nothing: it says what the bytes are, check.hpp says whether they
 // may be.
 // - "Need more bytes" is a status of the parse, never an error.
 
@@ -25,7 +25,7 @@ inline constexpr std::size_t max_control_payload = 125;
 /// The longest payload of any frame: the length's most significant bit stays 0 (RFC 6455 §5.2).
 inline constexpr std::uint64_t max_payload_size = UINT64_MAX >> 1;
 
-/// All that a header says. `key` counts only where `masked` is set.
+/// All that a header says.
 struct frame_header {
     /// As on the wire (RFC 6455 §5.2); `key` counts where `masked`, `payload_size` is in bytes.
     bool fin = true;

@@ -21,7 +21,7 @@ public:
     /// Refers to nothing; bytes() is empty.
     shared_frame() noexcept = default;
     shared_frame(const shared_frame& other) noexcept : block_(other.block_) {
-        // relaxed: who copies already holds a reference, so nothing needs to be ordered
+        // relaxed: the thread that copies already holds a reference, so nothing needs to be ordered
         if (block_ != nullptr) block_->count.fetch_add(1, std::memory_order_relaxed);
     }
     shared_frame(shared_frame&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
@@ -64,7 +64,7 @@ public:
         known->count.fetch_add(1, std::memory_order_relaxed);
         return shared_frame(known);
     }
-    /// How many there may be.
+    /// How many other forms a frame can have.
     static constexpr std::size_t forms = 2;
 
     /// Whether both refer to the same frame.
@@ -74,7 +74,7 @@ public:
 
 private:
     struct block {
-        std::atomic<std::uint32_t> count; ///< as many references need 32 GiB
+        std::atomic<std::uint32_t> count; ///< cannot wrap: 2^32 references take 32 GiB
         bool is_message;
         std::size_t size;
         std::atomic<block*> others[forms] = {};
@@ -107,7 +107,7 @@ namespace detail {
 }
 } // namespace detail
 
-/// Encodes once for all. Errors as encode_frame's, and out_of_memory. O(n), one allocation.
+/// Encodes a server's frame that any number of connections can send. Errors as encode_frame's, and out_of_memory. O(n), one allocation.
 [[nodiscard]] inline result<shared_frame> make_shared_frame(frame_spec spec, const_bytes payload) noexcept {
     if (const errc error = detail::check_outgoing(spec, payload.size()); error != errc::none) return error;
     const std::size_t size = encoded_size<role::server>(payload.size());

@@ -15,7 +15,7 @@ struct accept_value {
     /// Base64 of the SHA-1, without a terminator.
     std::array<char, 28> text{};
 
-    /// Lives as long as this object.
+    /// The text as a view, valid as long as this object.
     [[nodiscard]] constexpr std::string_view view() const& noexcept { return {text.data(), text.size()}; }
     std::string_view view() const&& = delete; // it would look into a temporary
     friend constexpr bool operator==(const accept_value&, const accept_value&) noexcept = default;

@@ -15,7 +15,8 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What an accepting answer adds. Views, needed only during the call; never into the container appended to.
+/// What an accepting answer adds. Views, needed only during the call. They must not lie in the container that the answer
+/// is appended to.
 struct accept_options {
     /// One of those offered (choose_subprotocol), or empty.
     std::string_view subprotocol = {};
@@ -25,8 +26,8 @@ struct accept_options {
     std::span<const header_field> headers = {};
 };
 
-/// A status and the fields that the handshake needs, in order: `for (header_field field : answer) ...`. Views
-/// of what it was made of, of literals, and of itself: they live as long as both.
+/// A status and the fields that the handshake needs, in order: `for (header_field field : answer) ...`. The fields are
+/// views of what the answer was made of, of literals, and of this object: they live as long as all of these.
 class upgrade_answer {
 public:
     class iterator {
@@ -55,7 +56,7 @@ public:
     constexpr upgrade_answer() = default;
     constexpr explicit upgrade_answer(int status) noexcept : status_(status) {}
 
-    /// Of the answer: 101, 200 over HTTP/2 and HTTP/3, or a refusal's.
+    /// The answer's status: 101, 200 over HTTP/2 and HTTP/3, or a refusal's.
     [[nodiscard]] constexpr int status() const noexcept { return status_; }
     /// A refusal's sentence, for its body; empty for an acceptance.
     [[nodiscard]] constexpr std::string_view text() const noexcept { return text_; }
@@ -95,8 +96,8 @@ private:
     int status_ = 0;
 };
 
-/// The status to refuse a handshake with (RFC 6455 §4.2.2, §4.4; RFC 9110 §15.5). 426 is HTTP/1.1's alone,
-/// for it must carry Upgrade (RFC 9110 §15.5.22).
+/// The status to refuse a handshake with (RFC 6455 §4.2.2, §4.4; RFC 9110 §15.5). Only HTTP/1.1 has 426,
+/// because that must carry Upgrade (RFC 9110 §15.5.22).
 [[nodiscard]] constexpr int http_status_for(errc why, http_version version = http_version::v1_1) noexcept {
     const int upgrade_required = version >= http_version::v2 ? 400 : 426;
     switch (why) {
@@ -133,8 +134,8 @@ namespace detail {
     return are_extra_fields(options.headers) ? errc::none : errc::invalid_header_field;
 }
 
-/// What a status owes beside its body: 426 says what to ask for (RFC 9110 §15.5.22, RFC 6455 §4.4), 405 what
-/// may be asked (RFC 9110 §15.5.6).
+/// Adds the fields that a status requires: 426 names the protocol and version to ask for (RFC 9110 §15.5.22, RFC 6455
+/// §4.4), 405 the methods that may be used (RFC 9110 §15.5.6).
 constexpr void add_owed_fields(upgrade_answer& answer) noexcept {
     if (answer.status() == 426) {
         answer.add("Upgrade", "websocket");
@@ -145,9 +146,9 @@ constexpr void add_owed_fields(upgrade_answer& answer) noexcept {
 
 } // namespace detail
 
-/// The answer that opens the WebSocket: 101 with its fields, or over HTTP/2 and HTTP/3 200. In
-/// either case `options`' further fields are judged only, and the caller's to add. Errors: errc::handshake_unrequested_subprotocol or _extension for
-/// one that was not offered, errc::invalid_header_field. Precondition: judge() or a server_handshake found the
+/// The answer that opens the WebSocket: 101 with its fields, or over HTTP/2 and HTTP/3 200. The further fields in
+/// `options.headers` are only judged: the caller adds them. Errors: errc::handshake_unrequested_subprotocol or _extension
+/// for one that was not offered, errc::invalid_header_field. Precondition: judge() or a server_handshake found the
 /// request legal, and request.is_upgrade(). The views of `options` must outlive the answer.
 [[nodiscard]] constexpr result<upgrade_answer> accept_answer(const upgrade_request& request,
                                                              const accept_options& options = {}) noexcept {
@@ -168,7 +169,7 @@ constexpr void add_owed_fields(upgrade_answer& answer) noexcept {
     return answer;
 }
 
-/// The refusal that `why` calls for: its status, what that status owes, and its sentence.
+/// The refusal that `why` calls for: its status, the fields that this status requires, and its sentence.
 [[nodiscard]] constexpr upgrade_answer refusal_answer(errc why,
                                                       http_version version = http_version::v1_1) noexcept {
     upgrade_answer answer(http_status_for(why, version));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The client's side of the opening handshake: a request to send, then bytes in and a verdict out (RFC 6455
+// The client's side of the opening handshake: a request to send, then bytes of the answer in and a verdict out (RFC 6455
 // §4.1).
 //
 // Laws of this file:
@@ -40,8 +40,8 @@ public:
         return error_;
     }
 
-    /// The bytes to send, whole, before anything else. They live until the next start() or destruction,
-    /// moves included.
+    /// The bytes to send, all of them and before anything else. They are valid until the next start() or destruction; a
+    /// move of this object does not invalidate them.
     [[nodiscard]] const_bytes request() const noexcept { return request_.view(); }
 
     /// Takes the answer's bytes from the front of `input` and leaves what follows its head. Any split of
@@ -69,8 +69,8 @@ public:
     /// legal. So a redirect or a demand for credentials (errc::handshake_unexpected_status) can be
     /// followed.
     [[nodiscard]] bool has_response() const noexcept { return head_.status() == handshake_status::complete; }
-    /// The answer, a view into this object's buffer: it lives until start() or destruction, moves included.
-    /// Precondition: has_response().
+    /// The answer, a view into this object's buffer: valid until start() or destruction; a move of this object does not
+    /// invalidate it. Precondition: has_response().
     [[nodiscard]] upgrade_response response() const noexcept {
         WSOLO_ASSERT(has_response(), "client_handshake::response() before the head is complete");
         const detail::status_line line = detail::parse_status_line(head_.start_line()).value();
@@ -106,7 +106,7 @@ private:
         status_ = handshake_status::failed;
     }
 
-    /// What our own request says, found once: between its first line and its empty one.
+    /// What our own request offers, read from its field lines.
     [[nodiscard]] upgrade_offer offered() const noexcept {
         const std::string_view text = text_of(request_.view());
         const std::size_t fields_at = text.find("\r\n") + 2;

@@ -18,7 +18,7 @@ struct http_answer {
     /// The status line, as it was parsed.
     int status = 0;
     http_version version = http_version::v1_1;
-    /// In their order; without HTTP/2's `:status`.
+    /// The fields in their order; without HTTP/2's `:status`.
     header_list fields{};
     std::string_view reason = {};
 };
@@ -27,7 +27,7 @@ struct http_answer {
 struct upgrade_offer {
     /// Sec-WebSocket-Key as it was sent; not used over HTTP/2 and HTTP/3.
     std::string_view key = {};
-    /// As header text; empty when nothing was offered.
+    /// The offers as header text; empty when nothing was offered.
     std::string_view subprotocols = {};
     std::string_view extensions = {};
 };
@@ -39,7 +39,7 @@ public:
     upgrade_response() = default;
     constexpr explicit upgrade_response(const http_answer& parts) noexcept : parts_(parts) {}
 
-    /// Of the status line.
+    /// The status, as in the status line.
     [[nodiscard]] constexpr int status() const noexcept { return parts_.status; }
     [[nodiscard]] constexpr std::string_view reason() const noexcept { return parts_.reason; }
     [[nodiscard]] constexpr wsolo::http_version http_version() const noexcept { return parts_.version; }

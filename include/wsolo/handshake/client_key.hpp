@@ -24,7 +24,7 @@ struct client_key {
     /// Base64 of 16 bytes, without a terminator.
     std::array<char, 24> text{};
 
-    /// Lives as long as this object.
+    /// The text as a view, valid as long as this object.
     [[nodiscard]] constexpr std::string_view view() const& noexcept { return {text.data(), text.size()}; }
     std::string_view view() const&& = delete; // it would look into a temporary
     friend constexpr bool operator==(const client_key&, const client_key&) noexcept = default;

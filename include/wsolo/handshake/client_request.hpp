@@ -14,7 +14,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// What to ask for. Views, needed only during the call; never into the container appended to.
+/// What to ask for. Views, needed only during the call. They must not lie in the container that the request is appended to.
 struct client_request {
     /// Host, and the port unless it is the scheme's default: "example.com", "[::1]:9001".
     std::string_view host = {};

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Header fields as views, over a head that was checked before or over what another parser found: walked in
+// Header fields as views, over a head that was checked before or over the fields that another parser found: walked in
 // order, found by name, split at commas.
 //
 // Laws of this file:
 // - No table is kept: a lookup walks the fields, O(their bytes), which the limits keep small. So any number
-//   of fields costs no memory. What a peer can lengthen is never walked once for each of its own elements.
+//   of fields costs no memory. No list that a peer can lengthen is walked once for each of its own elements.
 // - Names compare without regard to case, values come without the whitespace around them (RFC 9110 §5).
 // - All views point into the head and live as long as it does.
 
@@ -100,7 +100,7 @@ public:
     }
 
 private:
-    std::string_view lines_; // one of the two is empty
+    std::string_view lines_; // one of lines_ and fields_ is empty
     std::span<const header_field> parsed_;
 };
 
@@ -164,7 +164,7 @@ public:
     /// Whether nothing is in it.
     [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
 
-    /// Whether `element` is among them, case regarded.
+    /// Whether `element` is among them, in the same case.
     [[nodiscard]] constexpr bool contains(std::string_view element) const noexcept {
         for (const std::string_view mine : *this) {
             if (mine == element) return true;

@@ -8,7 +8,7 @@
 // - Not a byte after the head is taken: what is left of the input belongs to the next reader.
 // - Lines end in CR LF and nothing else; no control characters, no space before a colon, no folding in a
 //   request. These are the places where two parsers that disagree let a request be smuggled (RFC 9112 §11.2).
-//   A folded field of a response is unfolded, as RFC 9112 §5.2 has it of a user agent.
+//   A folded field of a response is unfolded, as RFC 9112 §5.2 demands of a user agent.
 // - Memory follows the bytes that arrived, up to the limits.
 
 #include "../core/byte_buffer.hpp"
@@ -48,8 +48,8 @@ struct head_progress {
     errc error_ = errc::none;
 };
 
-/// Collects one head. Movable, and the source begins anew; the views it gives stay valid through a move and until restart() or
-/// destruction. Not thread-safe.
+/// Collects one head. Movable; the object that was moved from can read another head. Views of the head stay valid when it is
+/// moved, until restart() or destruction. Not thread-safe.
 class http_head : head_progress {
 public:
     http_head(head_kind kind, const handshake_limits& limits) noexcept
@@ -86,21 +86,21 @@ public:
     [[nodiscard]] bool has_start_line() const noexcept { return fields_begin_ != 0; }
     /// Whether a byte of the head has come; an empty line in front of a request does not count.
     [[nodiscard]] bool has_begun() const noexcept { return !buffer_.empty(); }
-    /// Without its CR LF. Precondition: has_start_line().
+    /// The start line without its CR LF. Precondition: has_start_line().
     [[nodiscard]] std::string_view start_line() const noexcept { return text().substr(0, fields_begin_ - 2); }
-    /// Once complete.
+    /// The fields. Precondition: the head is complete.
     [[nodiscard]] header_list headers() const noexcept {
         return header_list(text().substr(fields_begin_, line_begin_ - fields_begin_));
     }
 
-    /// There will be no more bytes: a head that is not complete fails.
+    /// The peer will send no more bytes: a head that is not complete fails.
     handshake_status end_of_input() noexcept {
         if (status_ == handshake_status::need_more) fail(errc::handshake_incomplete);
         return status_;
     }
 
-    /// Forgets the head and is ready for the next one. `max_size` goes on counting unless it is told not
-    /// to.
+    /// Forgets the head and is ready for the next one. With `count_anew` the bytes counted against `max_size` begin at 0
+    /// again.
     void restart(bool count_anew) noexcept {
         buffer_.clear();
         const std::size_t counted = count_anew ? 0 : total_size_;
@@ -138,7 +138,7 @@ private:
         ++line_size_;
         ++total_size_;
         const bool in_target =
-            kind_ == head_kind::request && fields_begin_ == 0; // it has a status of its own
+            kind_ == head_kind::request && fields_begin_ == 0; // a long request line has a status of its own
         if (line_size_ > limits_.max_line_size) {
             return in_target ? errc::handshake_target_too_long : errc::handshake_line_too_long;
         }

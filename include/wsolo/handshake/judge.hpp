@@ -7,7 +7,7 @@
 // - One judge: the byte parser calls the same functions.
 // - The order of the rules is fixed, so that one request has one verdict.
 // - Over HTTP/2 and HTTP/3 there is no key and no Upgrade; subprotocols, extensions, origin and version are
-//   judged as ever (RFC 8441 §5). Frames stay as they are.
+//   judged as over HTTP/1.1 (RFC 8441 §5). Frames are the same.
 
 #include "request.hpp"
 
@@ -33,7 +33,7 @@ template <class Predicate>
     return true;
 }
 
-/// Whether the last coding, and no other, is chunked: else a request's body has no end that is known (RFC 9112
+/// Whether the last coding, and no other, is chunked: otherwise the end of a request's body is not known (RFC 9112
 /// §6.1, §6.3).
 [[nodiscard]] constexpr bool ends_in_chunks(header_list headers) noexcept {
     int chunked = 0;
@@ -45,8 +45,8 @@ template <class Predicate>
     return last && chunked == 1;
 }
 
-/// How the body, if any, is delimited: two answers to that are how requests get smuggled (RFC 9112 §6.1,
-/// §6.3).
+/// Judges how the body, if any, is delimited. A request with two answers to that question can smuggle another one (RFC
+/// 9112 §6.1, §6.3).
 [[nodiscard]] constexpr errc check_body_framing(const upgrade_request& request) noexcept {
     const header_list headers = request.headers();
     const std::optional<std::string_view> length = headers.find("Content-Length");
@@ -58,7 +58,7 @@ template <class Predicate>
     return clear ? errc::none : errc::handshake_ambiguous_length;
 }
 
-/// What holds for any HTTP/1.x request (RFC 9112 §3.2, RFC 9110 §7.8).
+/// The rules of every HTTP/1.x request (RFC 9112 §3.2, RFC 9110 §7.8).
 [[nodiscard]] constexpr errc check_http1(const upgrade_request& request) noexcept {
     const header_list headers = request.headers();
     const bool old = request.http_version() == http_version::v1_0;
@@ -86,7 +86,7 @@ template <class Predicate>
     return false;
 }
 
-/// What holds for any HTTP/2 or HTTP/3 request (RFC 9113 §8.3.1). A plain CONNECT has no `:path` (§8.5).
+/// The rules of every HTTP/2 or HTTP/3 request (RFC 9113 §8.3.1). A plain CONNECT has no `:path` (§8.5).
 [[nodiscard]] constexpr errc check_http2(const upgrade_request& request) noexcept {
     const header_list headers = request.headers();
     const bool pathless = request.method() == "CONNECT" && request.target().empty();
@@ -100,8 +100,8 @@ template <class Predicate>
     return check_body_framing(request);
 }
 
-/// A framing that announces bytes: the protocol can't change in the middle of a message (RFC 9110 §7.8), and
-/// they would be read as frames.
+/// Whether the fields announce a body: the protocol can't change in the middle of a message (RFC 9110 §7.8), and the
+/// body would be read as frames.
 [[nodiscard]] constexpr bool announces_body(header_list headers) noexcept {
     if (headers.find("Transfer-Encoding")) return true;
     const std::string_view length = headers.find("Content-Length").value_or("0");
@@ -174,7 +174,7 @@ template <class Predicate>
     return error == errc::none && request.is_upgrade() ? check_upgrade(request) : error;
 }
 
-/// What the byte parser has seen to already, for fields that another parser found. Over HTTP/2 and HTTP/3 a
+/// The checks that the byte parser has done already, for fields that another parser found. Over HTTP/2 and HTTP/3 a
 /// name in upper case is malformed (RFC 9113 §8.2.1, RFC 9114 §4.2).
 [[nodiscard]] constexpr errc check_fields(header_list fields, http_version version) noexcept {
     const auto is_lower = [](char c) { return c == to_lower(c); };
@@ -191,7 +191,7 @@ template <class Predicate>
 } // namespace detail
 
 /// Judges a request that another server's parser found. A plain request passes too: ask is_upgrade(). Nothing
-/// is trusted: what a lenient parser let through is refused here. The views of `parsed` must outlive the
+/// is trusted: what a lenient parser accepted is refused here. The views of `parsed` must outlive the
 /// result. Errors: as server_handshake's, and to be answered by refusal_answer() (answer.hpp). O(bytes of the
 /// head), no allocation.
 [[nodiscard]] constexpr result<upgrade_request> judge(const http_request& parsed) noexcept {

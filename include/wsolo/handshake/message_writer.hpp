@@ -3,8 +3,8 @@
 // Writes heads: into a span, or after the contents of a container.
 //
 // Laws of this file:
-// - Composed twice, first only counted: so a destination that is too small is left untouched, and a
-//   container grows once.
+// - A head is composed twice, and only counted the first time: so a destination that is too small is left untouched,
+//   and a container grows once.
 // - Nothing that could end a line or a head early is written: names are tokens, values have no control
 //   characters.
 
@@ -46,7 +46,7 @@ public:
         text(value);
         text("\r\n");
     }
-    /// Left out when it has no value.
+    /// Writes the field, or nothing when it has no value.
     void optional_field(std::string_view name, std::string_view value) noexcept {
         if (!value.empty()) field(name, value);
     }

@@ -42,7 +42,7 @@ choose_subprotocol(const upgrade_request& request,
 
 /// Shows every offered extension to `hook`, in the client's order of preference, until one is taken. The
 /// hook answers with the text to agree on ("permessage-deflate; server_no_context_takeover") or with an
-/// empty one to pass: a string_view or a literal of its own, for an owning string would be gone before it
+/// empty one to pass. The text is a string_view or a literal, because an owning string would be destroyed before it
 /// is written. Returns that text, for accept_options::extensions.
 template <class Hook>
     requires detail::borrowed_text<std::invoke_result_t<Hook&, const extension&>>
@@ -55,8 +55,8 @@ template <class Hook>
 }
 
 /// Asks `allowed(std::optional<std::string_view>)` about the request's Origin;
-/// errc::handshake_origin_refused when it says no (RFC 6455 §4.2.2, §10.2). A client that is not a browser
-/// mostly sends none: the hook decides on that too.
+/// errc::handshake_origin_refused when it says no (RFC 6455 §4.2.2, §10.2). Most clients that are not browsers
+/// send none: the hook decides on that too.
 template <class Allowed>
     requires std::is_invocable_r_v<bool, Allowed&, std::optional<std::string_view>>
 [[nodiscard]] constexpr errc check_origin(const upgrade_request& request, Allowed&& allowed) {
@@ -66,7 +66,7 @@ template <class Allowed>
 /// Whether the Origin's host and port are those that the request was sent to: the usual defence against a
 /// foreign page that uses its visitor's cookies. A port that is not said is the default of the Origin's scheme
 /// (RFC 6454 §4); the schemes themselves are not compared, for TLS often ends before the server. Addresses
-/// compare as text, which browsers normalize. False when there is no Origin, and for "null".
+/// are compared as text: browsers normalize them. False when there is no Origin, and for "null".
 [[nodiscard]] constexpr bool is_same_origin(const upgrade_request& request) noexcept {
     const std::string_view origin = request.origin().value_or(std::string_view());
     const std::size_t scheme_end = origin.find("://");

@@ -15,15 +15,15 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A request as some parser found it. Views.
+/// A request as some parser found it. Views of that parser's memory.
 struct http_request {
     /// As it was sent; methods are compared with regard to case.
     std::string_view method = "GET";
     /// As it was sent; over HTTP/2 and HTTP/3 what `:path` says.
     std::string_view target = "/";
     http_version version = http_version::v1_1;
-    /// In their order, fields of one name not joined unless the parser has joined them; without HTTP/2's
-    /// pseudo fields.
+    /// The fields in their order; fields of one name may be joined or not, as the parser has them. Without HTTP/2's
+    /// pseudo-header fields.
     header_list fields{};
     /// `:protocol`, `:scheme` and `:authority` of HTTP/2 and HTTP/3 (RFC 8441 §4, RFC 9220); empty where
     /// there is none, and not looked at in HTTP/1.x.
@@ -39,8 +39,8 @@ public:
     upgrade_request() = default;
     constexpr explicit upgrade_request(const http_request& parts) noexcept : parts_(parts) {}
 
-    /// Whether this asks for WebSocket, well or badly: an Upgrade that lists "websocket", or a
-    /// Sec-WebSocket-Key or -Version, which a proxy that forgot to pass Upgrade on leaves behind; over HTTP/2
+    /// Whether this asks for WebSocket, in a legal way or not: an Upgrade that lists "websocket", or a
+    /// Sec-WebSocket-Key or -Version, which stay in the request when a proxy does not pass Upgrade on; over HTTP/2
     /// and HTTP/3 the protocol "websocket" (RFC 8441 §5). Never in HTTP/1.0, where Upgrade
     /// means nothing (RFC 9110 §7.8). False: a plain HTTP request.
     [[nodiscard]] constexpr bool is_upgrade() const noexcept {
@@ -76,7 +76,7 @@ public:
     }
     /// `:scheme`; empty in HTTP/1.1, where only the transport knows.
     [[nodiscard]] constexpr std::string_view scheme() const noexcept { return parts_.scheme; }
-    /// Who the browser acts for (RFC 6455 §10.2). Other clients mostly send none.
+    /// The site whose page asks, as the browser states it (RFC 6455 §10.2). Most other clients send none.
     [[nodiscard]] constexpr std::optional<std::string_view> origin() const noexcept {
         return parts_.fields.find("Origin");
     }

@@ -15,7 +15,8 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// An ordinary HTTP answer. Views, needed only during the call; never into the container appended to.
+/// An ordinary HTTP answer. Views, needed only during the call. They must not lie in the container that the answer is
+/// appended to.
 struct http_response {
     /// 200-599.
     int status = 200;
@@ -76,7 +77,7 @@ inline void compose_accept(message_writer& out, const upgrade_answer& answer,
     out.text("\r\n");
 }
 
-/// accept_answer() for an answer that is going to be bytes.
+/// accept_answer() for an answer that is written as bytes of HTTP/1.1.
 [[nodiscard]] constexpr result<upgrade_answer> switching_answer(const upgrade_request& request,
                                                                 const accept_options& options) noexcept {
     WSOLO_ASSERT(!request.is_extended_connect(),
@@ -111,7 +112,7 @@ inline void compose_response(message_writer& out, const http_response& response)
     if (has_content && !response.omit_body) out.text(response.body);
 }
 
-/// As `request` must have it answered.
+/// The response as this request needs it: HEAD gets no body, and some requests end the connection.
 [[nodiscard]] constexpr http_response fitted(http_response response,
                                              const upgrade_request& request) noexcept {
     response.omit_body = response.omit_body || request.method() == "HEAD"; // RFC 9110 §9.3.2
@@ -123,7 +124,7 @@ inline void compose_response(message_writer& out, const http_response& response)
 } // namespace detail
 
 /// The refusal that `why` calls for: its status, and its sentence as the body. For a request that could be
-/// read server_handshake::refusal() is better, which knows what HEAD gets.
+/// read use server_handshake::refusal(), which leaves the body out of an answer to HEAD.
 [[nodiscard]] constexpr http_response rejection(errc why) noexcept {
     return {.status = http_status_for(why), .body = to_string(why)};
 }

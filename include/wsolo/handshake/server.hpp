@@ -14,8 +14,8 @@
 namespace wsolo::inline WSOLO_ABI {
 
 /// Reads one request. Movable; not thread-safe. Owns one buffer, which grows with the bytes that arrive to
-/// at most twice limits.max_size; destroying the object, or moving from it, gives it up. One that was moved
-/// from begins anew.
+/// at most twice limits.max_size. A move hands the buffer on; the object that was moved from can read another
+/// request.
 ///
 ///     switch (handshake.feed(input)) {
 ///     case handshake_status::need_more: return;               // read on
@@ -54,23 +54,23 @@ public:
     /// Whether there is a request to look at: after `complete`, and after `failed` if the head itself was
     /// legal.
     [[nodiscard]] bool has_request() const noexcept { return head_.status() == handshake_status::complete; }
-    /// The request, a view into this object's buffer: it lives until reset() or destruction, moves
-    /// included. Precondition: has_request().
+    /// The request, a view into this object's buffer: valid until reset() or destruction; a move of this object does not
+    /// invalidate it. Precondition: has_request().
     [[nodiscard]] upgrade_request request() const noexcept {
         WSOLO_ASSERT(has_request(), "server_handshake::request() before the head is complete");
         const detail::request_line line = detail::parse_request_line(head_.start_line()).value();
         return upgrade_request({line.method, line.target, line.version, head_.headers()});
     }
 
-    /// The refusal that error() calls for, also of a head that broke off: HEAD gets no body. Precondition:
-    /// failed.
+    /// The refusal that error() calls for, also of a head that was cut off. An answer to HEAD has no body. Precondition:
+    /// status() is failed.
     [[nodiscard]] http_response refusal() const noexcept {
         http_response refused = rejection(error_);
         refused.omit_body = head_.has_start_line() && head_.start_line().starts_with("HEAD ");
         return refused;
     }
 
-    /// Whether bytes of a request have arrived, or of the body before it are missing. When not, a connection
+    /// Whether bytes of a request have arrived, or bytes of the body before it are still missing. If neither, a connection
     /// may end here in good order (RFC 9112 §9.6): nothing was cut off, and there is nothing to answer.
     [[nodiscard]] bool has_begun() const noexcept { return skip_ != 0 || head_.has_begun(); }
 
@@ -83,8 +83,8 @@ public:
         return status_;
     }
 
-    /// The bytes that follow a complete request's head as its body; nothing for one of a length that only its
-    /// coding tells (Transfer-Encoding). Precondition: has_request(), and the head's lengths were found legal.
+    /// How many bytes of body follow a complete request's head; nothing when only the body's coding tells its
+    /// length (Transfer-Encoding). Precondition: has_request(), and the head's lengths were found legal.
     [[nodiscard]] std::optional<std::uint64_t> body_size() const noexcept {
         const header_list headers = request().headers();
         if (headers.find("Transfer-Encoding")) return std::nullopt;
@@ -93,15 +93,15 @@ public:
         const std::string_view length = headers.find("Content-Length").value_or("0");
         for (const char c : length) {
             const auto digit = static_cast<std::uint64_t>(c - '0');
-            size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit; // so long it never ends
+            size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit; // it saturates
         }
         return size;
     }
 
     /// Ready for another request on the same connection, after a plain one was answered and the connection
-    /// stays open. What is left of that one's body is skipped by the next feed(): `body_taken` bytes of it the
+    /// stays open. The next feed() skips the rest of that request's body: `body_taken` says how many bytes of it the
     /// caller has taken from the input. A body whose length is not known can't be skipped, and the next
-    /// request fails with errc::handshake_unexpected_body. Keeps the buffer. Precondition: complete.
+    /// request fails with errc::handshake_unexpected_body. Keeps the buffer. Precondition: status() is complete.
     void reset(std::uint64_t body_taken = 0) noexcept {
         WSOLO_ASSERT(status_ == handshake_status::complete,
                      "server_handshake::reset() after a whole request");
@@ -132,7 +132,7 @@ private:
     }
 
     detail::http_head head_;
-    std::uint64_t skip_ = 0; // of the body before the next head
+    std::uint64_t skip_ = 0; // bytes left of the body before the next head
     handshake_status status_ = handshake_status::need_more;
     errc error_ = errc::none;
 };

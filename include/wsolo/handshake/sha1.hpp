@@ -24,7 +24,7 @@ public:
         size_ += text.size();
     }
 
-    /// The digest of all that was given. Call it once; the object is spent afterwards.
+    /// The digest of all text so far. Call it once; the object must not be used after that.
     [[nodiscard]] constexpr sha1_digest finish() noexcept {
         put(0x80);
         while (used_ != length_at) put(0);

@@ -4,8 +4,8 @@
 //
 // Laws of this file:
 // - Exactly one space between the parts, none elsewhere; "HTTP" in capitals.
-// - Any HTTP/1.x is read here; who needs 1.1 asks for the version.
-// - A status line may lack its last space with the phrase, as every client takes it.
+// - Any HTTP/1.x is read here; a caller that needs 1.1 checks the version.
+// - A status line without a phrase may lack the space before it too: every client accepts that.
 
 #include "../core/result.hpp"
 #include "target.hpp"

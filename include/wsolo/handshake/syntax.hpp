@@ -68,7 +68,7 @@ template <class Predicate>
     return true;
 }
 
-/// Without the spaces and tabs around it (OWS, RFC 9110 §5.6.3).
+/// The text without the spaces and tabs around it (OWS, RFC 9110 §5.6.3).
 [[nodiscard]] constexpr std::string_view trim(std::string_view text) noexcept {
     const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
     while (!text.empty() && is_space(text.front())) text.remove_prefix(1);

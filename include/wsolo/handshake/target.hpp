@@ -26,7 +26,7 @@ public:
         has_query_ = true;
     }
 
-    /// "/" when the target has none.
+    /// The path; "/" when the target has none.
     [[nodiscard]] constexpr std::string_view path() const noexcept { return path_; }
     /// What follows the question mark, if there is one.
     [[nodiscard]] constexpr std::string_view query() const noexcept { return query_; }

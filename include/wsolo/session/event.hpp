@@ -26,7 +26,7 @@ namespace detail {
 struct event_access;
 }
 
-/// A few words; copies are views of the same bytes. Not thread-safe while the reader goes on.
+/// A value of a few words; copies are views of the same bytes. Another thread may use it only until the reader goes on.
 class event {
 public:
     /// Which of the functions below has something to say.
@@ -79,7 +79,7 @@ public:
     }
 
     /// peer_close: the status code that the peer gave, no_status when it gave none (RFC 6455 §7.1.5).
-    /// failure: the status code for the Close frame that says so, no_status when none can or need be sent.
+    /// failure: the status code for the Close frame that reports it, no_status when no Close can or need be sent.
     [[nodiscard]] close_code code() const noexcept {
         WSOLO_ASSERT(kind_ >= event_kind::peer_close, "event::code(): only of peer_close and failure");
         return code_;
@@ -136,8 +136,8 @@ private:
 
 namespace detail {
 
-/// The reader's door to an event. An event is filled where it lies, field by field: copying it around would
-/// cost more than finding it.
+/// The reader's access to an event. An event is filled where it lies, field by field: copying it would cost more than
+/// finding it.
 struct event_access {
     struct marks {
         bool text = false;

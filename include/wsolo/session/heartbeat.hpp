@@ -8,7 +8,7 @@
 //   to come again.
 // - The pong timer starts when the PING was written. One that waits in a queue proves nothing about the
 //   peer.
-// - Life has two directions: bytes from the peer prove it, and so does that the peer takes ours.
+// - Life has two directions: bytes from the peer prove it, and so does the fact that the peer takes ours.
 // - A verdict takes two looks, one within the last quarter of the pong timeout and one at its end: what
 //   arrived while the process slept is read between them. A process that slept through them, or did not listen, does
 //   not judge. A clock that jumps gives one beat, never a burst; one that runs backwards delays nothing by
@@ -34,9 +34,9 @@ struct heartbeat_options {
     std::chrono::milliseconds pong_timeout{20'000};
     /// The window of the application's metrics. While it is not 0, a beat is due every beat_period() of it.
     std::chrono::milliseconds beat_interval{0};
-    /// Only a PONG is a sign of life. Otherwise any byte is, control frames and halves of frames included, and so
-    /// is that the peer takes bytes of ours. With pong_only that only puts the verdict off, because the PING may
-    /// still lie after those bytes: a peer that takes them and never answers is found once it takes none.
+    /// True: only a PONG is a sign of life. False: every byte from the peer is one, parts of frames included, and so is
+    /// the fact that the peer takes bytes of ours. With pong_only a peer that takes bytes only postpones the verdict,
+    /// because our PING may come after those bytes: if it never answers, it is found dead once it takes no more.
     bool pong_only = false;
 };
 
@@ -50,10 +50,10 @@ struct heartbeat_options {
 /// What is due now. Nothing, one, or several of them at once.
 struct [[nodiscard]] heartbeat_actions {
     bool send_ping = false;                  ///< queue a PING, and tell on_ping_written() when it left
-    std::array<std::byte, 2> ping_payload{}; ///< of that PING, by which on_pong() knows its answer
+    std::array<std::byte, 2> ping_payload{}; ///< the PING's payload, by which on_pong() knows the answer
     bool send_beat = false;                  ///< queue the application's beat
     bool roll_window = false;  ///< with send_beat, once per full beat_interval: the metrics' window ends here
-    bool peer_is_dead = false; ///< fail the connection with errc::pong_timeout. Told once; nothing follows
+    bool peer_is_dead = false; ///< fail the connection with errc::pong_timeout. Once; nothing is due after it
     time_point deadline = no_deadline; ///< when to call tick() again; an event may change it
 
     /// Whether there is nothing to do but to wait.
@@ -63,8 +63,8 @@ struct [[nodiscard]] heartbeat_actions {
 /// See the file's laws. Not thread-safe; every function O(1), constexpr, and free of side effects
 /// elsewhere. 56 bytes.
 ///
-/// A loop calls on_received() for what it read before it calls tick(): what the peer said in time must not
-/// be found too late.
+/// A loop calls on_received() for what it read before it calls tick(), so that bytes which came in time are counted
+/// before the verdict.
 class heartbeat {
 public:
     constexpr heartbeat(const heartbeat_options& options, time_point start) noexcept
@@ -84,8 +84,8 @@ public:
         if (!pong_only_) live(now);
     }
     /// The peer took bytes of ours, at any pace: a sign of life as well, but see heartbeat_options::pong_only.
-    /// Not that the transport took them, which a buffer with room does for a dead peer too: that a full one has
-    /// room again, or that less lies in it unacknowledged.
+    /// Call it when a full send buffer has room again, or has fewer unacknowledged bytes in it. Don't call it when the
+    /// transport took bytes: a buffer with room takes them for a dead peer too.
     constexpr void on_progress(time_point now) noexcept {
         if (!pong_only_) {
             live(now);
@@ -95,20 +95,20 @@ public:
     }
     /// A PONG arrived, whichever PING it answers; on_received() need not be called for it.
     constexpr void on_pong(time_point now) noexcept { live(now); }
-    /// The same, and the time since the PING that it answers was written. Empty for a PONG that answers another
-    /// PING than the last that tick() asked for, one of the application's or none, and for all but the first answer.
+    /// The same, and returns the round trip: the time since the PING that it answers was written. Empty unless the PONG is
+    /// the first answer to the last PING that tick() asked for.
     [[nodiscard]] constexpr std::optional<duration> on_pong(time_point now, const_bytes payload) noexcept {
         live(now);
         if (payload.size() != 2 || std::array{payload[0], payload[1]} != ping_payload()) return std::nullopt;
         const bool is_timed = is_written_;
         is_asked_ = is_written_ = false;
-        if (!is_timed) return std::nullopt; // it overtook the news of the PING's writing, or came unasked
+        if (!is_timed) return std::nullopt; // it came before on_ping_written(), or unasked
         return now < written_at_ ? duration::zero() : now - written_at_;
     }
 
-    /// The transport took a PING, at `when`: the pong timer starts there. One of the application's own
-    /// counts as well, and is taken for the one that was asked for while there is such a one; a timer that runs
-    /// is not extended. A sign of life that overtook this news from another thread stands.
+    /// The transport took a PING, at `when`: the pong timer starts there. A PING of the application's own counts as well,
+    /// and stands for the one that tick() asked for, if that is still to be written. A timer that runs is not extended. Of
+    /// a PING that tick() asked for, a sign of life later than `when` answers it, even if it was told before this call.
     constexpr void on_ping_written(time_point when) noexcept {
         if (phase_ == phase::stopped) return;
         if (is_asked_) {
@@ -126,7 +126,7 @@ public:
         }
         phase_ = phase::quiet;
     }
-    /// A PING that was asked for will never be written (no room): it is asked for again an interval later.
+    /// The PING that tick() asked for will never be written (no room): it is asked for again an interval later.
     constexpr void on_ping_dropped(time_point now) noexcept {
         if (phase_ != phase::ping_asked) return;
         phase_ = phase::quiet;
@@ -134,8 +134,8 @@ public:
         alive_at_ = later(alive_at_, now);
     }
 
-    /// This side did not read until now: a peer that was not listened to is not blamed for silence, and the pong timer
-    /// starts anew. PINGs go on.
+    /// This side did not read until now: the peer is not blamed for that silence, and the pong timer starts anew. PINGs
+    /// go on.
     constexpr void on_not_listening(time_point now) noexcept {
         if (phase_ == phase::awaiting_pong) wait_from(now);
     }
@@ -143,7 +143,7 @@ public:
     /// The closing handshake began, or the connection ended: nothing is due any more.
     constexpr void on_closing() noexcept { phase_ = phase::stopped; }
 
-    /// What is due at `now`. A call too early or too many is harmless.
+    /// What is due at `now`. An early or needless call is harmless.
     constexpr heartbeat_actions tick(time_point now) noexcept {
         heartbeat_actions due;
         if (phase_ != phase::stopped) {
@@ -164,9 +164,9 @@ public:
         return peer < beat_at_ ? peer : beat_at_;
     }
 
-    /// Whether a PING was written that nothing was heard after.
+    /// Whether a PING was written and no sign of life came after it.
     [[nodiscard]] constexpr bool is_awaiting_pong() const noexcept { return phase_ == phase::awaiting_pong; }
-    /// Whether it closed, or the peer was called dead.
+    /// Whether on_closing() was called, or the peer was called dead.
     [[nodiscard]] constexpr bool has_stopped() const noexcept { return phase_ == phase::stopped; }
 
 private:
@@ -210,7 +210,7 @@ private:
         has_slept_ = false;
     }
 
-    /// No deadline lies further ahead than its span: heals what a clock that ran ahead has left.
+    /// Keeps every deadline within its span from now: heals deadlines that a clock which ran ahead has set.
     constexpr void pull_in(time_point now) noexcept {
         alive_at_ = sooner(alive_at_, now);
         dead_at_ = sooner(dead_at_, deadline_after(now, span_of(pong_timeout_)));
@@ -221,7 +221,7 @@ private:
 
     constexpr void judge(time_point now, heartbeat_actions& due) noexcept {
         if (phase_ == phase::awaiting_pong && now >= dead_at_) {
-            // The first look, or this one, comes so late that this side did not listen either: ask again, once.
+            // One of the two looks comes so late that this side did not listen either: ask again, once.
             const bool slept = !has_looked_ || now >= deadline_after(dead_at_, quarter());
             due.send_ping = slept && !has_slept_;
             due.peer_is_dead = !due.send_ping;
@@ -242,7 +242,7 @@ private:
 
     constexpr void beat(time_point now, heartbeat_actions& due) noexcept {
         if (now < beat_at_) return;
-        // In step with the beats before it, unless one was missed: then the count starts anew.
+        // In step with the earlier beats, unless one was missed: then the beats start anew from now.
         const time_point in_step = deadline_after(beat_at_, period());
         const time_point at = now < in_step ? beat_at_ : now;
         due.send_beat = true;

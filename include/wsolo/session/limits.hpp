@@ -13,19 +13,19 @@ namespace wsolo::inline WSOLO_ABI {
 /// and nothing allocated.
 enum class delivery : std::uint8_t { messages, fragments };
 
-/// The bounds of one connection's input. Every one is judged before the bytes it bounds are kept: sizes by
+/// The bounds of one connection's input. Each is judged before the bytes that it bounds are kept: sizes by
 /// the frame's header (RFC 6455 §10.4). A zero means "none": no limit.
 struct read_limits {
-    /// Longest payload of a data frame, in bytes: errc::frame_too_big. None: its message's bound holds for each frame.
+    /// Longest payload of a data frame, in bytes: errc::frame_too_big. Without it the message's bound holds for each frame.
     std::uint64_t max_frame_size = 0;
-    /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries. One with a reserved
-    /// bit may have compressed_bound_of() this: what it is decoded to is the extension's to bound.
+    /// Longest message, in bytes, over all its frames: errc::message_too_big. Judged in both deliveries. A message with
+    /// a reserved bit may have compressed_bound_of() this many bytes: the extension bounds what they are decoded to.
     std::uint64_t max_message_size = default_max_message;
-    /// Most frames of one message, the empty ones included: errc::too_many_fragments. None: a fragment costs time to read
-    /// and no memory, and a writer's fragmented_message has as many as it likes.
+    /// Most frames of one message, the empty ones included: errc::too_many_fragments. The default is no
+    /// limit: a fragment costs time to read and no memory, and a writer's fragmented_message may have any number.
     std::uint32_t max_fragments = 0;
-    /// How long a message, or a frame, may be under way: errc::message_timeout, after that and up to a quarter more.
-    /// For basic_reader::tick(), without which there is no bound. (Above 49 days it is none.)
+    /// How long a message, or a frame, may be under way: errc::message_timeout, after that time and up to a quarter more.
+    /// Only a reader whose tick() is called holds to it. (Above 49 days there is no limit.)
     std::chrono::milliseconds max_message_age{0};
     delivery deliver = delivery::messages;
     /// Reserved bits that a negotiated extension gives a meaning on a message's first frame (rsv1_bit ...,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// How much may come in a second: a token bucket over points in time that the caller passes in.
+// How much may arrive in a second: a token bucket over points in time that the caller passes in.
 //
 // Laws of this file:
 // - It reads no clock and allocates nothing. What is refused takes nothing.
@@ -18,15 +18,15 @@ namespace wsolo::inline WSOLO_ABI {
 struct rate {
     /// How many a second, in the long run. 0: no bound.
     std::uint32_t per_second = 0;
-    /// How many more than a second's worth may come at once. 0: none.
+    /// How many more than one second's worth may arrive at once. 0: none.
     std::uint32_t burst = 0;
 };
 
-/// The rates of one connection's input; what passes one is answered with errc::rate_exceeded (1008).
+/// The rates of one connection's input. Input above a rate ends the connection with errc::rate_exceeded (1008).
 struct reading_rate {
-    /// Whole ones, of both kinds.
+    /// Whole messages, text and binary.
     rate messages{};
-    /// As they come from the transport, headers included. Let one second's worth and the burst hold one read.
+    /// Bytes from the transport, headers included. One second's worth plus the burst must not be less than one read brings.
     rate bytes{};
     /// PINGs and PONGs.
     rate control_frames{};
@@ -38,8 +38,8 @@ public:
     constexpr rate_limit(const rate& bound, time_point start) noexcept
         : level_((std::uint64_t{bound.per_second} + bound.burst) * one), at_(start), bound_(bound) {}
 
-    /// Whether `count` more may come at `now`; then they are taken. More than a second's worth and the burst never
-    /// may. A clock that runs backwards brings nothing, and what it runs forward after that counts.
+    /// Takes `count` from the bucket and answers true, or takes nothing and answers false. A count above one second's worth
+    /// plus the burst is never granted. A clock that runs backwards adds nothing; time that it runs forward after that counts.
     [[nodiscard]] constexpr bool take(std::uint64_t count, time_point now) noexcept {
         if (bound_.per_second == 0) return true;
         refill(now);
@@ -49,7 +49,7 @@ public:
     }
 
 private:
-    /// What one counts as: a nanosecond at a rate of one in a second brings 1.
+    /// What one message, byte or frame counts as: a rate of one in a second adds 1 each nanosecond.
     static constexpr std::uint64_t one = 1'000'000'000;
     static_assert(duration::period::num == 1 && duration::period::den <= one &&
                   one % duration::period::den == 0);

@@ -9,8 +9,8 @@
 //   after it.
 // - Nothing is written and no clock is read. What this side owes the peer is part of the event.
 // - Once the peer closed, or the reading failed, nothing of an unfinished message is kept.
-// - No input is lost in silence: what follows a Close or a failure is counted, and a loop left early must
-//   hand its rest on (event_range::unread) or fails the reader.
+// - No input is lost in silence: bytes after a Close or a failure are counted, and a loop that ends early must
+//   pass its rest on (event_range::unread), or the reader fails.
 
 #include "../core/side.hpp"
 #include "detail/reader_state.hpp"
@@ -43,9 +43,8 @@ public:
     ///     for (auto& event : in.read(received)) { ... }
     ///
     /// The bytes are unmasked in place, and stay the caller's. An event is valid until the iterator advances.
-    /// A loop that ends early takes events.unread() and passes it to a later read(); destroying the range
-    /// with input left, and no end of the connection seen, ends its event and makes the next read() fail with
-    /// errc::aborted.
+    /// A loop that ends early takes events.unread() and passes it to a later read(). A range that is destroyed with input
+    /// left, before the peer's Close or a failure, ends its event and makes the next read() fail with errc::aborted.
     /// O(n).
     [[nodiscard]] event_range read(mutable_bytes received) noexcept { return event_range(*this, received); }
     [[nodiscard]] event_range read(std::span<char> received) noexcept {
@@ -55,18 +54,18 @@ public:
         return read(std::as_writable_bytes(received));
     }
 
-    /// The transport will give no more bytes. none after the peer's Close; after a failure its error;
+    /// The transport will give no more bytes. Returns none after the peer's Close, the error after a failure, and
     /// otherwise connection_lost (RFC 6455 §7.1.5: such a connection closed with 1006).
     [[nodiscard]] errc end_of_input() const noexcept {
         if (state_.phase == detail::read_phase::peer_closed) return errc::none;
         return state_.error != errc::none ? state_.error : errc::connection_lost;
     }
 
-    /// The time, for read_limits::max_message_age. Call it after each read(), and when the point that it returned has
-    /// come; no_deadline: nothing is unfinished, or there is no limit. A returned point that is not after `now` says
-    /// that the reader failed: the next read(), if need be of no bytes, gives errc::message_timeout as its event. It
-    /// takes two calls, the second a quarter of the age after the first: what arrived while this process slept is read
-    /// between them. Not while an event is in use. O(1).
+    /// Judges read_limits::max_message_age. Call it after each read(), and at the time that it returned. no_deadline:
+    /// nothing is unfinished, or there is no limit. A returned time that is not after `now` says that the reader failed:
+    /// the next read(), if need be of no bytes, gives errc::message_timeout as its event. The failure takes two calls, the
+    /// second a quarter of the age after the first, so that bytes which arrived while this process slept are read between
+    /// them. Don't call it while an event is in use. O(1).
     [[nodiscard]] time_point tick(time_point now) noexcept { return state_.tick(now); }
     /// This side did not read until now: an unfinished message counts as begun now.
     void note_not_listening(time_point now) noexcept { state_.note_not_listening(now); }
@@ -90,7 +89,7 @@ public:
     [[nodiscard]] std::uint64_t ignored() const noexcept { return state_.ignored; }
 
 private:
-    /// Makes the reply of `found` owed, unless our Close was sent or none can be sent.
+    /// Notes the reply that `found` owes, unless our Close was sent or there is none to send.
     void settle_reply(event& found) noexcept {
         if (state_.close_sent) return;
         if (found.kind() == event_kind::failure && found.code() == close_code::no_status) return;
@@ -149,8 +148,8 @@ public:
     }
     [[nodiscard]] sentinel end() const noexcept { return {}; }
 
-    /// Ends the range and returns the input that it did not come to, for a later read(). The current event
-    /// stays valid until then.
+    /// Ends the range and returns the input that is not read yet, for a later read(). The current event stays valid until
+    /// that read().
     [[nodiscard]] mutable_bytes unread() noexcept { return std::exchange(input_, {}); }
 
 private:

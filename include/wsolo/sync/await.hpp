@@ -4,8 +4,8 @@
 //
 // Laws of this file:
 // - The coroutine is resumed once, with no lock held, by the thread that completed the mark or closed the
-//   barrier, inside its complete() or close(). To go elsewhere, post from there. A chain of coroutines each of which makes
-//   the next one due runs in constant stack.
+//   barrier, inside its complete() or close(). To continue in another thread, post from there. A chain of coroutines each of
+//   which makes the next one due runs in constant stack.
 // - The registration lives in the coroutine's frame: nothing allocates. Destroying a suspended coroutine
 //   withdraws it.
 
@@ -43,7 +43,7 @@ public:
     [[nodiscard]] bool await_suspend(std::coroutine_handle<> caller) noexcept {
         caller_ = caller;
         is_suspended_ = true;
-        return source_.add(*this); // once this is true the frame may be running elsewhere, or gone
+        return source_.add(*this); // if true, the coroutine may already run elsewhere, or be gone
     }
 
     [[nodiscard]] errc await_resume() noexcept {
@@ -51,7 +51,7 @@ public:
         return outcome;
     }
 
-    /// The coroutine will not be resumed. False: it was, or another thread is about to.
+    /// Withdraws the wait: the coroutine will not be resumed. False: it was resumed, or another thread is about to resume it.
     [[nodiscard]] bool withdraw() noexcept {
         return is_suspended_ && source_.remove(*this) && std::exchange(is_suspended_, false);
     }

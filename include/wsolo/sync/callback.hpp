@@ -4,11 +4,11 @@
 // drained.
 //
 // Laws of this file:
-// - Called exactly once, unless the object goes first: in the thread that made it true, or in the
-//   constructor when it is true already. Never under a lock of wsolo. A chain of callbacks each of which makes the next one
+// - The function is called exactly once, unless the object is destroyed first: in the thread that reached the mark, or in
+//   the constructor when it is reached already. Never under a lock of wsolo. A chain of callbacks each of which makes the next one
 //   due runs in constant stack.
-// - After the destructor the function neither runs nor will: it waits for a call in another thread, and
-//   returns at once from inside the call.
+// - After the destructor the function neither runs nor will run: the destructor waits for a call in another thread, and
+//   returns at once inside the call.
 // - No allocation: the object is the registration, and stays where it is.
 
 #include "parker.hpp"

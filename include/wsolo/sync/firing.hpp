@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The loop in which a thread fires waiters (sync/waiter.hpp) that are due. What a fired waiter runs may make others due, of
-// the same object or of another, and so on without end: beyond max_depth loops one inside another, the innermost of these
-// fires them after the waiter that it is firing, so that a chain of any length needs a constant stack.
+// The loop in which a thread fires waiters (sync/waiter.hpp) that are due. A fired waiter may make other waiters due, of the
+// same object or of another. Then such loops run one inside another, up to max_depth of them; deeper ones leave their
+// waiters to the innermost of these, which fires them after its current one. So a chain of any length needs a constant stack.
 //
 // Laws of this file:
-// - take() comes under the lock of the object that the waiter was unlinked from; run() with no lock held.
-// - Waiters are fired in the order in which they were taken. Each is unlinked first: what one runs may withdraw others.
+// - take() is called under the lock of the object that the waiter was unlinked from; run() with no lock held.
+// - Waiters are fired in the order in which they were taken. Each is unlinked first: a fired waiter may withdraw others.
 // - Nothing here touches the object that a waiter came from, so a fired waiter may destroy it.
 // - Taken waiters belong to the thread that took them: it alone fires them, or withdraws them.
 
@@ -34,7 +34,7 @@ public:
         link_before(*due_, due);
     }
 
-    /// Fires what was taken, and what becomes due meanwhile beyond max_depth. At max_depth it leaves all of them to an outer loop.
+    /// Fires what was taken, and what deeper loops leave to it. Beyond max_depth it leaves all of them to an outer loop.
     void run() noexcept {
         while (own_.next != &own_) {
             waiter& due = *own_.next;
@@ -43,7 +43,7 @@ public:
         }
     }
 
-    /// Whether `gone`, of an object whose lock is held, was taken by this thread and not fired. It will not be then.
+    /// Withdraws `gone`, a waiter of an object whose lock is held. True: this thread had taken it, and will not fire it.
     [[nodiscard]] static bool withdraw(waiter& gone) noexcept {
         if (gone.taker != &Traits::thread_slot() || !gone.is_linked()) return false;
         static_cast<void>(unlink(nullptr, gone));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What the calling thread is in the middle of: so that a wait which only this very thread could end is
-// answered with would_deadlock.
+// Which items the calling thread is running: so that a wait which only this thread could end is answered with
+// would_deadlock.
 //
 // Laws of this file:
 // - Scopes nest like calls: opened and closed by one thread, last in first out. A coroutine holds none

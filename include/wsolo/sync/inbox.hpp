@@ -7,10 +7,9 @@
 // Laws of this file:
 // - push() never waits and never calls the handler.
 // - Never two handlers at once, even if drain() is called from several threads.
-// - The schedule hook is called once per idle-to-busy transition, outside any lock; drain() is what it
-//   owes.
-// - The first error wins: it stops the handling after the message in progress, drops what is queued, and
-//   reaches the owner by the report. accepted = handled + dropped.
+// - The schedule hook is called once per idle-to-busy transition, outside any lock; it must have drain() called.
+// - The first error wins: it stops the handling after the message in progress, drops what is queued, and is the
+//   report's reason. accepted = handled + dropped.
 
 #include "detail/inbox_box.hpp"
 #include "inbox_hooks.hpp"
@@ -22,21 +21,20 @@ struct [[nodiscard]] inbox_push {
     /// none: accepted. queue_full: refused, and still the caller's. closed. inbox_overflow,
     /// inbox_overloaded: refused, and the inbox is closed with it. out_of_memory: refused.
     errc error = errc::none;
-    /// Stop reading, until the resume hook is called. (The message was accepted all the same if `error` is
-    /// none.)
+    /// Stop reading until on_resume() is called. (If `error` is none the message was accepted nevertheless.)
     bool pause = false;
 };
 
-/// What drain() says of what is left.
+/// What drain() left behind.
 enum class inbox_status : std::uint8_t {
     idle,     ///< everything is handled; the next push calls the hook
     more,     ///< the quantum is used up; the hook was called again
-    resting,  ///< the handler wants none of what is queued: see rouse()
+    resting,  ///< the handler wants no message now: see rouse()
     busy,     ///< another thread, or a handler further up this stack, is draining: nothing to do here
     finished, ///< over: see report()
 };
 
-/// `messages`: how many this call handled.
+/// The result of drain().
 struct inbox_drain {
     /// Why it returned, and how many messages it handled.
     inbox_status status = inbox_status::idle;
@@ -50,9 +48,9 @@ concept inbox_handler =
                                             std::same_as<std::invoke_result_t<Handler&, Message&&>, errc>);
 
 /// See the file's laws. `Schedule` is the hook, called with no lock held by the thread that pushed or closed; it may be an
-/// inbox_observer as well. Thread safety: everything but construction and destruction. The destructor drops what is left
-/// (errc::aborted, as an end that on_finished() is told) and must not run inside a handler; no other thread may be in a call
-/// then, and no drain() may come later. Idle it owns no heap block, mutex or thread.
+/// inbox_observer as well. Any thread may call any member, except for construction and destruction. The destructor drops what is
+/// left (errc::aborted, which on_finished() is told) and must not run inside a handler; no other thread may be in a call
+/// then, and no drain() may come later. An idle inbox owns no heap block, mutex or thread.
 ///
 /// on_resume() may run before push() has told another thread to pause: have it posted to the thread that
 /// reads, or let that thread look at is_paused() once it has stopped.
@@ -87,30 +85,29 @@ public:
         return {change.error, change.pause};
     }
 
-    /// Accepts nothing any more. errc::none: what is queued is still handled, and then the inbox is
-    /// finished. An error: what is queued is dropped, and no handler begins but one that another thread has
-    /// begun already. The first error counts, also after a close() without one. True: it was this call that decided.
-    /// Called from the handler, by its error, or from any thread; the end comes in drain(), which the hook
-    /// is asked for. A bound for an orderly end: close(), and close(errc::drain_timed_out) when the time is
-    /// over.
+    /// Accepts nothing from now on. errc::none: what is queued is still handled, and then the inbox is
+    /// finished. An error: what is queued is dropped, and no handler call begins except one that another thread is about
+    /// to make. The first error counts, also after a close() without one. True: this call decided it.
+    /// Any thread, also inside the handler (whose error closes too); the end itself is made in drain(), for which the hook
+    /// is called. To bound an orderly end: close(), and close(errc::drain_timed_out) when the time is over.
     bool close(errc why = errc::none) {
         const detail::inbox_change change = box_.close(why);
         if (change.schedule) schedule();
         return change.error == errc::none;
     }
 
-    /// Handles messages until the queue is empty or `quantum` of them (0: any number) are done. Call it when the hook asked; a call too
-    /// many is harmless. What the handler throws (or wanted(), or on_resume()) closes the inbox with errc::handler_failed
-    /// and leaves this call, after on_finished(). The message is destroyed when its handler returns. A quantum is for hooks
-    /// that post: one that calls drain() itself would nest once for each.
+    /// Handles messages until the queue is empty or `quantum` of them (0: any number) are done. Call it when the hook asked; a
+    /// needless call is harmless. An exception of the handler, of wanted() or of on_resume() closes the inbox with
+    /// errc::handler_failed and leaves this call, after on_finished(). The message is destroyed when its handler returns. Use
+    /// a quantum with a hook that posts: a hook that calls drain() itself would nest once for each quantum.
     template <inbox_handler<Message> Handler>
     inbox_drain drain(Handler&& handler, std::size_t quantum = no_quantum) {
         return drain_while(handler, always{}, quantum);
     }
 
     /// The same for a handler that takes messages when it wants to: `wanted()` is asked before each, by the
-    /// thread that drains, with no lock held. When it says no the rest stays queued, and no push calls the hook, until rouse() or
-    /// an error.
+    /// thread that drains, with no lock held. When it answers false the rest stays queued, and no push calls the hook, until
+    /// rouse() or an error.
     template <inbox_handler<Message> Handler, std::predicate<> Wanted>
     inbox_drain drain_while(Handler&& handler, Wanted wanted, std::size_t quantum = no_quantum) {
         quantum = bound_of(quantum);
@@ -124,9 +121,9 @@ public:
         }
     }
 
-    /// A run of messages that its owner, a thread that reads and drains, has handled one by one without queueing them: while
-    /// nothing waits, and with inbox_overflow::pause, so that a full inbox would refuse none. It holds the turn from the first
-    /// message on; each counts as if it had been pushed and drained.
+    /// A run of messages that are handled one by one without being queued, by a thread that both reads and drains: while
+    /// no message waits, and with inbox_overflow::pause, so that a full inbox would refuse none. The run holds the turn from
+    /// its first message on; each message counts as if it had been pushed and drained.
     class direct_run {
     public:
         /// `quantum`: of messages; 0: any number.
@@ -136,19 +133,19 @@ public:
         direct_run& operator=(const direct_run&) = delete;
         ~direct_run() { static_cast<void>(end()); }
 
-        /// Whether the next message goes this way. If not it is to be pushed.
+        /// Whether the next message can be handled by this run. If not, push it.
         [[nodiscard]] bool can_handle() {
             if (state_ == state::untried) state_ = in_.box_.begin_direct() ? state::open : state::over;
             if (state_ == state::open && in_.box_.is_closed()) static_cast<void>(end());
             return state_ == state::open && left_ != 0;
         }
-        /// Whether the quantum is.
+        /// Whether the quantum is used up.
         [[nodiscard]] bool is_used_up() const noexcept { return left_ == 0; }
-        /// Whether messages go this way now, so that no push can have paused the reading.
+        /// Whether the run holds the turn, so that no push can have paused the reading.
         [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
 
-        /// Precondition: can_handle(). Calls `handler()`, which has a message of `bytes`: what it answers or throws closes
-        /// the inbox, as a handler's of drain().
+        /// Calls `handler()`, which handles a message of `bytes`; its error or exception closes the inbox, as that of
+        /// drain()'s handler does. Precondition: can_handle().
         template <class Call>
             requires std::same_as<std::invoke_result_t<Call&>, errc>
         void handle(std::size_t bytes, Call handler) {
@@ -174,16 +171,16 @@ public:
         state state_ = state::untried;
     };
 
-    /// The handler of drain_while() wants messages again: has the hook called if some are left. What wanted() answers is to
-    /// change before this call.
+    /// The handler of drain_while() wants messages again: calls the hook if some are left. Make wanted() answer true before
+    /// this call.
     void rouse() {
         if (box_.rouse()) schedule();
     }
 
-    /// Whether reading is to pause: push() said so, and the resume hook was not called since.
+    /// Whether reading is to pause: push() said so, and on_resume() has not been called since.
     [[nodiscard]] bool is_paused() const noexcept { return box_.is_paused(); }
     [[nodiscard]] bool is_finished() const noexcept { return box_.state() == turn_state::finished; }
-    /// The error that closed it; none: there was none. Cheaper than report().
+    /// The error that closed the inbox, or none. Cheaper than report().
     [[nodiscard]] errc error() const noexcept { return box_.is_closed() ? box_.report().reason : errc::none; }
     /// Whether drain() is owed.
     [[nodiscard]] bool is_drain_owed() const noexcept { return box_.state() == turn_state::scheduled; }
@@ -198,7 +195,7 @@ private:
     struct always {
         constexpr bool operator()() const noexcept { return true; }
     };
-    /// Holds the turn: it leaves by being released, handed over, put to rest or finished.
+    /// Holds the turn, and ends by releasing it, handing it over, parking it or finishing.
     template <class Handler, class Wanted>
     inbox_drain run(Handler& handler, Wanted& wanted, std::size_t quantum, detail::inbox_look<Message> next) {
         using detail::inbox_step;
@@ -224,7 +221,7 @@ private:
         }
     }
 
-    /// Calls user code. What that throws closes the inbox, and leaves here after the end.
+    /// Calls user code. An exception closes the inbox, and leaves this function after the end was made.
     template <class Call>
     std::invoke_result_t<Call&> or_end([[maybe_unused]] const detail::handled& done, Call call) {
 #if WSOLO_HAS_EXCEPTIONS
@@ -299,7 +296,7 @@ private:
     /// False: the hook refused, and this was the end.
     bool schedule() {
         if (detail::ask_for_a_turn(hook_)) return true;
-        static_cast<void>(box_.close(errc::schedule_refused)); // no thread will come
+        static_cast<void>(box_.close(errc::schedule_refused)); // no thread will call drain()
         if (box_.begin(0).step == detail::inbox_step::end) end();
         return false;
     }

@@ -3,7 +3,7 @@
 // What an inbox tells its surroundings, besides asking for a turn: that reading may go on, and that it has ended.
 //
 // Laws of this file:
-// - Both are told or neither: a hook that is misspelt, or can't be called as the inbox would, does not compile.
+// - A type has both hooks or neither: a hook that is misspelt, or can't be called as the inbox would, does not compile.
 // - Each is called with no lock held, by the thread that drains (or destroys).
 
 #include "inbox_report.hpp"
@@ -25,7 +25,7 @@ concept inbox_observer = requires(T& observer, const inbox_report& report) {
 
 /// An observer that ignores both.
 struct no_inbox_observer {
-    /// Nothing is done.
+    /// Do nothing.
     void on_resume() noexcept {}
     void on_finished(const inbox_report&) noexcept {}
 };

@@ -19,7 +19,7 @@ struct inbox_report {
     std::uint64_t messages_refused = 0; ///< never accepted, because the inbox was full
     errc reason = errc::none;           ///< the first error; none: all that was accepted was handled
 
-    /// What was let in: handled and dropped.
+    /// Messages that were accepted: handled and dropped.
     [[nodiscard]] constexpr std::uint64_t messages_accepted() const noexcept {
         return messages_handled + messages_dropped;
     }

@@ -10,7 +10,7 @@
 //   threads with connections of their own are fine.
 // - Checked builds (WSOLO_ENABLE_ASSERTS) remember the thread that used an object first, and assert when a second one
 //   appears. Unchecked builds have no state for it.
-// - A wait that only another thread could end does not end before its deadline.
+// - A wait that only another thread could end lasts until its deadline.
 
 #include "blocking_traits.hpp"
 #include "detail/plain_atomic.hpp"
@@ -19,7 +19,7 @@ namespace wsolo::inline WSOLO_ABI {
 namespace detail {
 
 #if WSOLO_ENABLE_ASSERTS
-/// Remembers the first thread.
+/// Remembers the first thread that used the object.
 class one_thread_watch {
 public:
     void use() const noexcept {

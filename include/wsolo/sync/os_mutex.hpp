@@ -3,11 +3,11 @@
 // A mutex and a condition variable of the system's own.
 //
 // Laws of this file:
-// - They are std::mutex and std::condition_variable, less what a wait here doesn't use: where there are POSIX threads
-//   with a choice of the clock it is these, because <mutex> and <condition_variable> cost as much to include as all of
-//   the standard headers that the other rooms take. Elsewhere it is std::'s.
-// - Deadlines are of the steady clock only. One beyond what the system can count is as far as it can count.
-// - A wait may end for nothing: every caller has a loop.
+// - They do what std::mutex and std::condition_variable do, less what a wait here doesn't use. Where POSIX threads offer a
+//   choice of the clock they are made of those, because <mutex> and <condition_variable> cost as much to include as all
+//   standard headers that the other rooms take. Elsewhere they are std::'s.
+// - Deadlines are of the steady clock only. A deadline beyond what the system can count becomes the last that it can count.
+// - A wait may end without a reason: every caller has a loop.
 
 #include "../core/time.hpp"
 
@@ -26,7 +26,7 @@ namespace wsolo::inline WSOLO_ABI {
 
 #if WSOLO_HAS_PTHREAD_CLOCK
 
-/// Not recursive. Destroyed when it is free.
+/// Not recursive. It must be free when it is destroyed.
 class os_mutex {
 public:
     constexpr os_mutex() noexcept = default;

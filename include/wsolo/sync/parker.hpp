@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// One sleeping thread and those who wake it: a mutex and a condition variable on the sleeper's stack.
+// One sleeping thread and the threads that wake it: a mutex and a condition variable on the sleeper's stack.
 //
 // Laws of this file:
 // - release() happens once and is the releaser's last touch: the sleeper may return, and take the parker
 //   with it, as soon as the parker's own mutex is free again. The notification is sent under that mutex for
 //   this reason; it is shared by these two threads only, so no other thread waits for the system call.
-// - A deadline that has passed is not slept until: libraries that wait for the difference to now let it overflow.
+// - No wait begins for a deadline that has passed: libraries that compute the difference to now let it overflow.
 // - A nudge wakes but does not release: a sleeper that can still be released must be unlinked before it leaves.
 
 #include "blocking_traits.hpp"
@@ -43,7 +43,7 @@ public:
         }
     }
 
-    /// Lets the sleeper go for good. The caller touches the parker no more.
+    /// Ends the sleep for good. The caller must not touch the parker after this call.
     void release() noexcept {
         const held_mutex<mutex> lock(mutex_);
         released_ = true;

@@ -5,12 +5,11 @@
 //
 // Laws of this file:
 // - "Held?" and "sleep until the holder leaves" change in one word by one RMW: no wake-up can be lost.
-// - unlock() is one exchange, and that is its last touch of the word; those whom it wakes touch only their
+// - unlock() is one exchange, and that is its last touch of the word; the threads that it wakes touch only their own
 //   stacks.
-// - A sleeper does not own the lock: unlock() frees it and wakes all sleepers, who try again. Sections
+// - A sleeper does not own the lock: unlock() frees it and wakes all sleepers, which try again. Sections
 //   under it are a few list operations, so there is rarely more than one.
-// - 8 bytes. Not a std::mutex because that takes 40, and the types that use this one exist once per
-//   connection.
+// - 8 bytes. Not a std::mutex because that takes 40, and each connection has an object of each type that uses this lock.
 
 #include "parker.hpp"
 

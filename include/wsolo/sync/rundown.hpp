@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // Tells an owner when the last user has left: users enter while it is open, close() ends that, and wait()
-// returns when the last one has left. What is published after it was entered can always be waited for.
+// returns when the last one has left. Work that is published after its thread has entered can always be waited for.
 //
 // Laws of this file:
 // - "Closed?" and "one more inside" change in one word by one CAS: a refused entry was never counted.
 // - leave() is one RMW, and nothing after it touches the object, unless that RMW drained it while there were
-//   waiters. In that case the waiters keep the object alive until the leaving thread has released the ring's lock, its last touch.
-// - So one that was told "drained" may destroy the object. A wait that is about to time out looks at the
+//   waiters. In that case the waiters keep the object alive until the leaving thread has released the ring's lock, which is
+//   its last touch.
+// - So a thread that was told "drained" may destroy the object. A wait that is about to time out looks at the
 //   word first: once the last leaver has seen a waiter, that waiter stays until it is released.
 // - The waiting bit is set and cleared under the ring's lock, and never after the drain.
 
@@ -20,9 +21,9 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Counts who is inside. Any thread may call any member. It may be destroyed once it is drained, by wait(),
-/// a callback or close() saying so, and no other wait, callback or close() is under way. 16 bytes, no
-/// allocation.
+/// Counts the users inside. Any thread may call any member. It may be destroyed once wait() or a callback has told that
+/// it is drained, or close() was called without users, and no other wait, callback or close() is under way. 16 bytes,
+/// no allocation.
 template <class Traits = std_blocking_traits>
 class basic_rundown {
 public:
@@ -44,7 +45,7 @@ public:
     /// Enters, for the life of the guard. Empty once closed.
     [[nodiscard]] guard try_enter() noexcept { return guard(enter() ? this : nullptr); }
 
-    /// try_enter() for those who keep the count themselves: true owes one leave().
+    /// try_enter() without a guard: after true the caller owes one leave().
     [[nodiscard]] bool enter() noexcept {
         std::uint64_t seen = word_.load(std::memory_order_relaxed);
         do {
@@ -54,15 +55,15 @@ public:
         return true;
     }
 
-    /// Leaves. The last one out after close() releases the waiters and runs their callbacks here (or in the call around
-    /// this one: see sync/firing.hpp).
+    /// Leaves. The last leave() after close() releases the waiters and runs their callbacks, in this call or, where such
+    /// calls nest deep, in the one around it (sync/firing.hpp).
     void leave() noexcept {
         const std::uint64_t before = word_.fetch_sub(one, std::memory_order_acq_rel);
         WSOLO_ASSERT(users_of(before) != 0, "leave() without enter()");
         if (before == (one | closed | waited_for)) release_waiters();
     }
 
-    /// No one enters any more. True: this call closed it. When there are no users, waiters are released and
+    /// Refuses all entries from now on. True: this call closed it. When there are no users, waiters are released and
     /// callbacks run here, as in leave().
     bool close() noexcept {
         const std::uint64_t before = word_.fetch_or(closed, std::memory_order_acq_rel);
@@ -70,19 +71,19 @@ public:
         return (before & closed) == 0;
     }
 
-    /// Whether close() was called: nothing enters any more.
+    /// Whether close() was called: every entry is refused.
     [[nodiscard]] bool is_closed() const noexcept {
         return (word_.load(std::memory_order_acquire) & closed) != 0;
     }
 
-    /// How many are inside: for metrics, old at once.
+    /// How many users are inside. For metrics: the number may be out of date at once.
     [[nodiscard]] std::uint64_t users() const noexcept {
         return users_of(word_.load(std::memory_order_relaxed));
     }
 
-    /// Waits until it is closed and all have left: errc::none, and what they wrote is visible here; this
-    /// object is touched no more by them. Otherwise errc::cancelled or errc::timed_out. The caller must not
-    /// be inside itself.
+    /// Waits until it is closed and all users have left: errc::none; what they wrote is visible to the caller, and none of
+    /// them touches this object any more. Otherwise errc::cancelled or errc::timed_out. The caller must not be a user
+    /// itself.
     template <stop_token_like StopToken>
     [[nodiscard]] errc wait(time_point deadline, const StopToken& stop) noexcept {
         const std::uint64_t word = word_.load(std::memory_order_acquire);
@@ -103,8 +104,8 @@ public:
         return wait(deadline, never_stop{});
     }
 
-    /// Whether it is closed and all have left. Only wait(), a callback or co_await tell that the object may
-    /// go.
+    /// Whether it is closed and all users have left. True does not mean that the object may be destroyed: only wait(), a
+    /// callback or co_await say that.
     [[nodiscard]] bool is_drained() const noexcept {
         return is_drained(word_.load(std::memory_order_acquire));
     }
@@ -127,12 +128,11 @@ public:
         return waits;
     }
 
-    /// True: `gone` is unlinked now, and will not be fired. False: the drain took it; fire() ran, or it
-    /// will.
+    /// True: `gone` is unlinked now, and will not be fired. False: the drain took it; fire() has run or will run.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* const first = lock_.lock();
         std::uint64_t seen = word_.load(std::memory_order_acquire);
-        // Without the last waiter the bit goes too, in one step with "not drained yet".
+        // The last waiter's removal clears the bit, in one step with "not drained yet".
         bool stays = is_drained(seen);
         while (!stays && gone.next == &gone &&
                !word_.compare_exchange_weak(seen, seen & ~waited_for, std::memory_order_acq_rel)) {
@@ -178,7 +178,7 @@ private:
     basic_pointer_lock<waiter, Traits> lock_; // guards the ring
 };
 
-/// One user inside. Move-only; leaves when it goes. Empty when the rundown was closed.
+/// One user inside. Move-only; its destructor leaves. Empty when the rundown was closed.
 template <class Traits>
 class [[nodiscard]] basic_rundown<Traits>::guard {
 public:

@@ -3,8 +3,8 @@
 // How a queue asks its loop for a turn: a function that the thread which found the queue idle calls once.
 //
 // Laws of this file:
-// - Called with no lock held, once per idle-to-busy transition, from whichever thread made it.
-// - A hook that returns false, or throws, refuses: no thread will come, and the queue ends.
+// - The hook is called with no lock held, once per idle-to-busy transition, by the thread that made the transition.
+// - A hook that returns false, or throws, refuses: no thread will drive the queue, so the queue ends.
 
 #include "../core/config.hpp"
 
@@ -13,8 +13,8 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Called to have the queue driven soon (pump() of a writer, drain() of an inbox), on whichever thread may
-/// do that. Returns nothing, or a bool: false refuses, and so does throwing.
+/// Called to have the queue driven soon (pump() of a writer, drain() of an inbox), by a thread of the hook's choice.
+/// Returns nothing, or a bool: false refuses, and so does an exception.
 template <class Hook>
 concept schedule_hook = std::invocable<Hook&> && (std::same_as<std::invoke_result_t<Hook&>, void> ||
                                                   std::same_as<std::invoke_result_t<Hook&>, bool>);

@@ -6,8 +6,8 @@
 //
 // Laws of this file:
 // - One drainer completes in the order of the numbers. A number is never reused. One whose item was not accepted is
-//   abandoned, in any order, by any thread. Waits pass over it when the next number that was accepted begins, or when
-//   nothing that was issued after it is still to come.
+//   abandoned, in any order, by any thread. Waits pass over it when the next accepted number begins, or when
+//   no number issued after it is still to be completed.
 // - The number done and "there are waiters" share one word, and every change is one RMW. A waiter sets the bit by the RMW
 //   that tells it whether it is too late; the advance that reaches its mark sees the bit. No wake-up can be lost.
 // - issue() and complete() are one RMW each while there are no waiters and nothing is abandoned; a wait for what is done
@@ -23,9 +23,9 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Waiting for what came before. Any thread may call any member, but complete() and handle(), which one drainer at a time
-/// calls. Numbers start at 1; mark 0 is always reached. It must outlive all calls of its members and all waiters added to
-/// it. No allocation, 40 bytes.
+/// A barrier over numbered items. Any thread may call any member, except complete() and handle(), which one drainer at a
+/// time calls. Numbers start at 1; mark 0 is always reached. It must outlive all calls of its members and all waiters added
+/// to it. No allocation, 40 bytes.
 template <class Traits = std_blocking_traits>
 class basic_sequence_barrier {
 public:
@@ -51,28 +51,28 @@ public:
         return issued_.fetch_add(1, std::memory_order_relaxed) + 1;
     }
 
-    /// The same where one thread at a time issues: without a locked instruction.
+    /// The same, without a locked instruction, where one thread at a time issues numbers.
     [[nodiscard]] std::uint64_t issue_alone() noexcept {
         const std::uint64_t next = issued_.load(std::memory_order_relaxed) + 1;
         issued_.store(next, std::memory_order_relaxed);
         return next;
     }
 
-    /// issue() as an owner, so that an item's number ends with the item.
+    /// issue() as an owning value, so that an item's number is completed or abandoned with the item.
     [[nodiscard]] ticket issue_ticket() noexcept { return ticket(*this, issue()); }
 
     /// The last number issued so far: the mark of a response received now. 0 before the first.
     [[nodiscard]] std::uint64_t snapshot() const noexcept { return issued_.load(std::memory_order_relaxed); }
 
-    /// Item `n` is about to be handled: all below it is done. Wakes those who wait for abandoned numbers
-    /// right below it. One load when there are none. handle() calls it.
+    /// Item `n` is about to be handled: all numbers below it are done. Releases waits for abandoned numbers right below
+    /// it. One load when there are none. handle() calls it.
     void begin(std::uint64_t n) noexcept {
         if (!has_reached(n - 1)) pass_gap(n - 1, 0);
     }
 
-    /// Item `n` is handled. Releases what its handler wrote to those who wait for it; their callbacks run in this call, or,
-    /// where such calls nest eight deep, in the one around it (see sync/firing.hpp). In order: n follows the number completed last, but for abandoned ones. (After close()
-    /// the order is free: what a queue drops on its way out.)
+    /// Item `n` is handled. Publishes what its handler wrote to the threads that wait for it; callbacks run in this call, or,
+    /// where such calls nest eight deep, in the one around it (sync/firing.hpp). Call it in order: `n` follows the number
+    /// completed last, apart from abandoned ones. (After close() any order is allowed, for a queue that drops its rest.)
     void complete(std::uint64_t n) noexcept {
         if (value_of(word_.load(std::memory_order_relaxed)) + 1 != n) return pass_gap(n, 1);
         const std::uint64_t before = word_.fetch_add(one, std::memory_order_acq_rel);
@@ -110,8 +110,7 @@ public:
 
     /// Waits until everything up to `mark` is done. errc::none: it is, and what its handlers wrote is
     /// visible here. Otherwise the error that close() was given; would_deadlock when the caller runs a
-    /// handler that this wait would wait for; cancelled; timed_out. Reached already: one load, whatever the
-    /// arguments.
+    /// handler that this wait would wait for; cancelled; timed_out. A mark that is reached already costs one load.
     template <stop_token_like StopToken>
     [[nodiscard]] errc wait_up_to(std::uint64_t mark, time_point deadline, const StopToken& stop) noexcept {
         const std::uint64_t word = word_.load(std::memory_order_acquire);
@@ -121,10 +120,10 @@ public:
         return wait_up_to(mark, deadline, never_stop{});
     }
 
-    /// Ends every wait that is not satisfied, now and later, with `error`. The first close counts. Numbers
+    /// Ends every wait that is not satisfied, those that begin later too, with `error`. The first close counts. Numbers
     /// may still be issued and completed. Fires waiters: callbacks run in this call.
     void close(errc error) noexcept {
-        WSOLO_ASSERT(error != errc::none, "close() needs the error that waiters are to be told");
+        WSOLO_ASSERT(error != errc::none, "close() needs an error other than none");
         waiter* const first = lock_.lock();
         if ((word_.load(std::memory_order_relaxed) & closed) == 0) {
             error_ = error;
@@ -134,13 +133,13 @@ public:
         settle();
     }
 
-    /// Whether it was closed, with an error or without.
+    /// Whether close() was called.
     [[nodiscard]] bool is_closed() const noexcept {
         return (word_.load(std::memory_order_acquire) & closed) != 0;
     }
 
     /// Links `added` until its mark is reached or the barrier is closed; fire() then runs in the thread
-    /// that did that. False: it is decided already, `added.outcome` says how, and fire() will not be
+    /// that did that. False: the wait is over already, `added.outcome` says how, and fire() will not be
     /// called. On true `added` may have been fired before this returns. For builders of waiting forms
     /// (sync/callback.hpp, sync/await.hpp).
     [[nodiscard]] bool add(waiter& added) noexcept {
@@ -156,7 +155,7 @@ public:
         return waits;
     }
 
-    /// True: `gone` waits no more, and will not be fired. False: it was fired, or another thread is about to.
+    /// True: `gone` is unlinked, and will not be fired. False: it was fired, or another thread is about to fire it.
     [[nodiscard]] bool remove(waiter& gone) noexcept {
         waiter* first = lock_.lock();
         const bool waits = gone.taker == nullptr && gone.is_linked();
@@ -262,7 +261,7 @@ private:
         return value_of(word) >= mark ? errc::none : error_;
     }
 
-    /// Unlinks; the bit goes with the last waiter. Under the lock.
+    /// Unlinks `gone`, and clears the bit with the last waiter. Under the lock.
     [[nodiscard]] waiter* without(waiter* first, waiter& gone) noexcept {
         waiter* const rest = detail::unlink(first, gone);
         if (rest == nullptr) word_.fetch_and(~waited_for, std::memory_order_relaxed);

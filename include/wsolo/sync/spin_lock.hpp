@@ -21,7 +21,7 @@ public:
     basic_spin_lock(const basic_spin_lock&) = delete;
     basic_spin_lock& operator=(const basic_spin_lock&) = delete;
 
-    /// As a mutex's: not recursive, and by the thread that locked it.
+    /// Locks, as a mutex does. Not recursive; the thread that locked it unlocks it.
     void lock() noexcept {
         unsigned round = 0;
         while (held_.exchange(true, std::memory_order_acquire)) {
@@ -29,7 +29,7 @@ public:
         }
     }
 
-    /// By the thread that locked it.
+    /// Unlocks. Called by the thread that locked it.
     void unlock() noexcept { held_.store(false, std::memory_order_release); }
 
 private:

@@ -21,7 +21,7 @@ struct never_stop {
     struct callback_type {
         explicit callback_type(never_stop, Function) noexcept {}
     };
-    /// Never.
+    /// Always false.
     [[nodiscard]] static constexpr bool stop_requested() noexcept { return false; }
 };
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// A sequence number as an owner: it completes when it goes, on every path out of a handler.
+// A sequence number as an owning value: its destructor completes the number, on every path out of a handler.
 //
 // Laws of this file:
 // - One number, one complete() or abandon(), by the owner that holds it last.
-// - Neither type outlives its barrier. What complete() asks about order and threads holds for their
-//   destructors.
+// - Neither type outlives its barrier. complete()'s rules about order and threads hold for their destructors too.
 
 #include "handler_scope.hpp"
 

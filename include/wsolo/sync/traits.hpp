@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The seam through which concurrent code reaches atomics, time and the scheduler.
+// The one place through which concurrent code reaches atomics, time and the scheduler.
 //
 // Laws of this file:
 // - Every concurrent type takes a Traits argument and touches no std::atomic, clock or lock but through it,
 //   so that the tests can run the shipped headers under a scheduler of their own.
-// - The thread slot is part of the seam: code that runs many logical threads on one real one (fibers) gives
-//   each its own slot.
-// - std_traits adds nothing to what it names: the seam costs no instruction.
+// - The thread slot belongs to it: code that runs many logical threads on one real one (fibers) gives each its own
+//   slot.
+// - std_traits adds nothing to what it names: the indirection costs no instruction.
 
 #include "../core/time.hpp"
 

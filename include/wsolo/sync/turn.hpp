@@ -4,14 +4,14 @@
 // that object's lock. A writer and an inbox each own one.
 //
 //     state      whose turn it is                          leaves by
-//     free       no one's: there is nothing to do          claim: scheduled · seize: running
-//     gated      an owner's, who opens it later            open: free · revoke: scheduled · expire: running ·
+//     free       no thread's: there is nothing to do       claim: scheduled · seize: running
+//     gated      the gate's owner's, which opens it later  open: free · revoke: scheduled · expire: running ·
 //                                                          seize: running
 //     scheduled  the schedule hook's, which owes a run     begin: running · seize: running
 //     running    the one thread's that runs                release: free · hand_over: scheduled · park: parked ·
 //                                                          finish: finished
 //     parked     an event's: writability, a wish for more  resume: running · recall: scheduled · seize: running
-//     finished   no one's, ever again                      -
+//     finished   no thread's, ever again                   -
 //
 // Laws of this file:
 // - Only the holder of `running` touches what the turn protects; release(), hand_over(), park() and finish() are its own.
@@ -39,7 +39,7 @@ public:
 
     /// There is work now.
     [[nodiscard]] constexpr bool claim() noexcept { return move(turn_state::free, turn_state::scheduled); }
-    /// What it was parked for came, or something more urgent did.
+    /// The event that it was parked for came, or something more urgent.
     [[nodiscard]] constexpr bool recall() noexcept { return move(turn_state::parked, turn_state::scheduled); }
 
     /// The run that the hook owes.
@@ -49,12 +49,12 @@ public:
 
     /// The owner of the gate lets go.
     [[nodiscard]] constexpr bool open() noexcept { return move(turn_state::gated, turn_state::free); }
-    /// Something came that does not wait for the gate.
+    /// There is work that does not wait for the gate.
     [[nodiscard]] constexpr bool revoke() noexcept { return move(turn_state::gated, turn_state::scheduled); }
     /// The gate stood for too long: the caller runs, to end the object.
     [[nodiscard]] constexpr bool expire() noexcept { return move(turn_state::gated, turn_state::running); }
 
-    /// The object is being destroyed: the caller runs, unless another thread does or it is over.
+    /// The object is being destroyed: the caller runs, unless another thread runs or the work is finished.
     [[nodiscard]] constexpr bool seize() noexcept {
         if (is(turn_state::running) || is(turn_state::finished)) return false;
         state_ = turn_state::running;

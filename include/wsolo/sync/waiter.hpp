@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What waits for a mark (sync/sequence_barrier.hpp) or for a drain (sync/rundown.hpp): an intrusive node, and the
+// A wait for a mark (sync/sequence_barrier.hpp) or for a drain (sync/rundown.hpp), as an intrusive node, and the
 // ordered ring that holds such nodes.
 //
 // Laws of this file:
-// - Those who wait bring the node: nothing here allocates.
+// - The waiting code owns the node: nothing here allocates.
 // - fire() is called at most once, with no lock held, after the node was unlinked; the caller touches the
 //   node no more, so that the node may end in it.
 // - Plain data: a ring belongs to the thread that holds the lock around it.
@@ -24,7 +24,7 @@ struct waiter {
     waiter(const waiter&) = delete;
     waiter& operator=(const waiter&) = delete;
 
-    /// Whether a list knows it: then it must not go.
+    /// Whether the node is in a list: then it must not be destroyed.
     [[nodiscard]] bool is_linked() const noexcept { return next != nullptr; }
 
     /// What is called when it fires, for which number, and its neighbours in the list.

@@ -6,7 +6,7 @@
 // - The session owns an anchor; handles share a small block with it. The block holds a rundown and outlives
 //   both.
 // - A use is a guard of the rundown: while it lives the session does; after close() there are no new ones.
-// - The anchor's last act, close() and wait(), comes before anything of the session goes: it is the
+// - The anchor's destructor, close() and wait(), runs before any part of the session is destroyed: so the anchor is the
 //   session's last member.
 
 #include "../core/result.hpp"
@@ -73,7 +73,8 @@ public:
 
 private:
     typename basic_rundown<Traits>::guard inside_;
-    [[no_unique_address]] typename detail::guard_list<Traits>::place place_; ///< goes before it leaves
+    [[no_unique_address]]
+    typename detail::guard_list<Traits>::place place_; ///< destroyed before the guard leaves
     T* target_ = nullptr;
 };
 
@@ -106,8 +107,8 @@ public:
         if (block_ != nullptr) block_->release();
     }
 
-    /// The session, for the life of the guard; empty once it closed. Never waits. The guard does not need
-    /// this handle.
+    /// The session, for the life of the guard; empty once the session closed. Never waits. The guard may outlive this
+    /// handle.
     [[nodiscard]] guard try_use() const noexcept {
         return block_ == nullptr ? guard() : guard(block_->users.try_enter(), *block_);
     }
@@ -152,15 +153,15 @@ public:
     /// Closes and waits for the guards that are left. The caller must hold none itself.
     ~basic_session_anchor() { reset(); }
 
-    /// A handle for other threads. O(1), no memory; one that is empty where there is no session.
+    /// A handle for other threads. O(1), no allocation; expired where there is no session.
     [[nodiscard]] basic_weak_session<T, Traits> handle() const noexcept {
         return block_ == nullptr ? basic_weak_session<T, Traits>() : basic_weak_session<T, Traits>(*block_);
     }
 
-    /// Whether it was made for a session (and not moved from).
+    /// Whether the anchor was made for a session, and not moved from.
     [[nodiscard]] explicit operator bool() const noexcept { return block_ != nullptr; }
 
-    /// No guard is given out any more. True: this call closed it.
+    /// Gives out no guard from now on. True: this call closed it.
     bool close() noexcept { return block_ != nullptr && block_->users.close(); }
 
     /// After close(): waits until the last guard is gone. errc::none, cancelled or timed_out.

@@ -54,7 +54,7 @@ public:
         };
     }
 
-    /// Called before each write is answered: the place for a test to send something "in between".
+    /// Calls `hook` before each write is answered, for instance to send another item in the middle of a write.
     void before_write(std::function<void()> hook) { before_write_ = std::move(hook); }
 
     /// What the writer did so far: bytes taken, each call, and how it finished.
@@ -112,7 +112,7 @@ private:
     bool output_ended_ = false, disconnected_ = false;
 };
 
-/// What the writer gets: a reference to the wire.
+/// The transport for the writer: a reference to the wire.
 class scripted_transport {
 public:
     explicit scripted_transport(scripted_wire& wire) noexcept : wire_(&wire) {}

@@ -37,7 +37,7 @@ struct link_options {
 /// See the file's laws. Not thread-safe.
 class stream_link {
 public:
-    /// What move() came upon.
+    /// What happened in a move().
     struct happened {
         bool reset = false;          ///< a reset arrived
         bool refused = false;        ///< bytes arrived at a receiver that is gone
@@ -70,14 +70,14 @@ public:
     [[nodiscard]] bool has_room() const noexcept {
         return how_.send_buffer == 0 || unsent() < how_.send_buffer;
     }
-    /// Taken, and not in the receiver's kernel.
+    /// Bytes that were taken and are not yet in the receiver's kernel.
     [[nodiscard]] std::size_t unsent() const noexcept { return waiting_.size() + on_the_way_; }
-    /// The stream's end, after what was taken.
+    /// Ends the stream after the bytes that were taken.
     void end(time_point now) {
         depart(now);
         if (!std::exchange(has_ended_, true)) ready_at_ = now;
     }
-    /// Loses what has not arrived and what is still taken, and tells the receiver so, `after` from `now`.
+    /// Loses the bytes that have not arrived and those that are taken later, and tells the receiver at `now` + `after`.
     void reset(time_point now, duration after) {
         lose();
         is_reset_ = true;
@@ -151,7 +151,7 @@ public:
                     {.what = piece::kind::end, .bytes = {}, .passes = now, .arrives = arrives});
     }
 
-    /// Lets happen what is due at `now`.
+    /// Does what is due at `now`.
     happened move(time_point now) {
         happened what;
         depart(now);
@@ -169,9 +169,9 @@ public:
         return first;
     }
 
-    /// As configured.
+    /// The configured latency.
     [[nodiscard]] duration latency() const noexcept { return how_.latency; }
-    /// What was taken was read, is lost, or is still under way or unread.
+    /// Counts of bytes: each byte that was taken was read, was lost, or is still under way or unread.
     [[nodiscard]] std::uint64_t taken() const noexcept { return taken_; }
     [[nodiscard]] std::uint64_t was_read() const noexcept { return read_; }
     [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }

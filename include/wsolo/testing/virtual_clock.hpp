@@ -29,8 +29,8 @@ public:
     static constexpr bool is_steady = true;
 
     [[nodiscard]] static time_point now() noexcept { return now_; }
-    /// The time passes, and nobody runs: what a process sees that slept. testing::pair lets it pass with everything
-    /// that happens meanwhile.
+    /// The time passes and nothing runs, as for a process that slept. testing::pair makes time pass together with
+    /// everything that is due in it.
     static void advance(duration by) noexcept { move_to(deadline_after(now_, by)); }
     /// To `when`, unless that is past.
     static void move_to(time_point when) noexcept {

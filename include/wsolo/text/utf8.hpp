@@ -46,7 +46,7 @@ public:
     /// Whether the text so far is UTF-8 as it stands: not failed, and no code point is cut off at its end.
     [[nodiscard]] bool complete() const noexcept { return at_boundary(); }
 
-    /// Whether what came so far can't become UTF-8 any more.
+    /// Whether the text so far can't become UTF-8 any more.
     [[nodiscard]] bool failed() const noexcept { return state_ == detail::utf8_state::failed; }
 
     /// How many bytes were accepted since the start or the last reset(): all of them, or, after a failure,
@@ -66,7 +66,7 @@ private:
         return true;
     }
 
-    /// Short ASCII between code points: most parts of most conversations. False leaves all as it was.
+    /// Short ASCII that begins between code points, which is the usual part. False leaves all as it was.
     template <class Byte>
     bool takes_short(std::span<Byte> part, std::uint32_t word) noexcept {
         if (!at_boundary() || part.size() > detail::utf8_short_size) return false;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Holds a writer's schedule hook back for a scope, so that what a lone sender sends in it leaves in one system call.
+// Holds a writer's schedule hook back for a scope, so that what one thread sends in the scope leaves in one system call.
 //
 // Laws of this file:
-// - The sends of all threads are accepted meanwhile, and wait, if the writer was idle: they leave when the last cork goes.
-// - It holds back the hook, nothing else: a thread that pumps, and a write that waits for the transport, go on.
+// - Sends of all threads are accepted meanwhile. If the writer was idle they wait, and leave when the last cork is destroyed.
+// - A cork holds back only the hook: a thread that pumps, and a write that waits for the transport, go on.
 // - A flush, a close, an abort, a gate that opens, and a sender that waits for room call the hook all the same.
 
 #include "detail/outbox.hpp"
@@ -13,7 +13,8 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Made by single_writer::corked(). Move-only; the writer must outlive it. Beyond 255 at a time a cork holds nothing back.
+/// Made by single_writer::corked(). Move-only; the writer must outlive it. A writer counts 255 corks at a time; further ones
+/// hold nothing back.
 template <class Writer>
 class [[nodiscard]] cork {
 public:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Who encodes messages on their way out (permessage-deflate), as a policy of the writer: by default no one, at no cost.
+// The encoder of messages on their way out (permessage-deflate), as a policy of the writer: by default none, at no cost.
 //
 // Laws of this file:
 // - A message that may be encoded is queued as the frame that it is without that, and counted so. The thread whose turn it is

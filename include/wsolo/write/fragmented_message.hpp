@@ -4,8 +4,8 @@
 //
 // Laws of this file:
 // - While it is open, other data waits and control does not: frames of two messages are never interleaved.
-// - Others may fill half of the budget meanwhile, bytes and frames, so that it can end: a part of up to half of it is
-//   refused (errc::queue_full) only until the transport took what was accepted before.
+// - Other data may fill half of the budget meanwhile, bytes and frames, so that the message can end: a part of up to half
+//   of the budget is refused (errc::queue_full) only until the transport took what was accepted before.
 // - It ends exactly once: by finish(), or, when it is destroyed unfinished, as its owner chose.
 // - Its own state is complete before a part is queued, and it is not touched after that: the part's outcome may write the
 //   next part, or end the message, in another thread and before write() returns.
@@ -47,10 +47,10 @@ public:
 
     /// Whether parts may be written.
     [[nodiscard]] explicit operator bool() const noexcept { return writer_ != nullptr; }
-    /// Why not.
+    /// Why no parts can be written; none if they can.
     [[nodiscard]] errc error() const noexcept { return error_; }
 
-    /// What its destructor does with a message that was not ended. Any time before that.
+    /// Chooses what the destructor does with a message that was not ended. Call it at any time before that.
     void if_destroyed(unfinished choice) noexcept { if_unfinished_ = choice; }
 
     /// Queues one frame that is not the last. Text may be cut anywhere, also inside a character. Errors as send_text's;
@@ -78,7 +78,7 @@ private:
         detail::errands todo;
         const detail::push_result pushed = writer.push_part(
             spec, part, is_last ? detail::message_part::last : detail::message_part::part, on_done, todo);
-        if (pushed.error != errc::none) { // it was not queued, so nothing has heard of it
+        if (pushed.error != errc::none) { // it was not queued, so it had no effect
             size_ -= part.size();
             next_ = before;
             writer_ = &writer;
@@ -88,7 +88,7 @@ private:
 
     void abandon() noexcept {
         Writer& writer = *writer_;
-        if (next_ != opcode::continuation) { // nothing of it was sent: as if it had never begun
+        if (next_ != opcode::continuation) { // no part was sent: as if the message had never begun
             detail::errands todo;
             const detail::wake owed = writer.drive_.box.drop_message(todo);
             static_cast<void>(writer.drive_.after({errc::none, owed}, todo));

@@ -5,8 +5,8 @@
 //
 // Laws of this file:
 // - While a call is in progress the writer's destructor waits for it. None of the calls here waits for room
-//   or for the transport, but for an inline drive's write; through try_use() all of them can be made. Those
-//   that wait for room or for an outcome are ended by the destructor.
+//   or for the transport, except in an inline drive's write. try_use() reaches all functions of the writer; calls
+//   that wait for room or for an outcome are ended by the writer's destructor.
 
 #include "../frame/encode.hpp"
 #include "../sync/weak_session.hpp"
@@ -50,8 +50,8 @@ public:
         }));
     }
 
-    /// The writer for the life of the guard, which is empty when there is none: for everything else. Keep it
-    /// short: the writer's destructor waits for it.
+    /// The writer, for the life of the guard: for the functions that a handle does not have. Empty when the writer is gone.
+    /// Keep the guard for a short time: the writer's destructor waits for it.
     [[nodiscard]] auto try_use() const noexcept { return session_.try_use(); }
     /// Whether the writer is gone.
     [[nodiscard]] bool is_expired() const noexcept { return session_.is_expired(); }

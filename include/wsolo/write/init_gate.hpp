@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The handshake's hold on a writer: what others send meanwhile is queued, within the same budget, and leaves in order
-// right after the handshake's own answer; or never, when the handshake fails.
+// Holds a writer back during the handshake: data that is sent meanwhile is queued, within the same budget, and leaves in
+// order right after the handshake's own answer; or never, when the handshake fails.
 //
 // Laws of this file:
 // - A writer made with born_gated is gated until open() or reject(), exactly one of which happens: destroying the gate
 //   rejects. An abort, and a deadline (the gate's, or a close's) that passes first, end the writer without the gate; then
-//   neither has an effect.
-// - The answer does not go through the queue: it leads, whatever was queued before it, PINGs and Close included.
+//   open() and reject() have no effect.
+// - The answer does not go through the queue: it leaves first, before everything that is queued, PINGs and Close included.
 // - Nothing that was queued is ever sent on a rejected handshake; the drain report counts it.
 
 #include "single_writer.hpp"
@@ -43,8 +43,8 @@ public:
 
     /// Bounds the handshake: the first pump() at `deadline` or later ends the writer with errc::handshake_timeout, and
     /// until then pump() reports it, with pump_status::busy. So the owner's timer does what it does for any other
-    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Takes the heap block (1 KiB)
-    /// that the first small frame would. errc::out_of_memory; closed when it is over already.
+    /// deadline: it pumps. The hook is called, so that a loop learns of it. The last call counts. Allocates the heap block
+    /// (1 KiB) that the first small frame would allocate. Errors: out_of_memory; closed when the writer has ended already.
     [[nodiscard]] errc set_deadline(time_point deadline) noexcept {
         WSOLO_ASSERT(writer_ != nullptr, "set_deadline() after open() or reject()");
         detail::queue* fresh = detail::queue::make();
@@ -56,7 +56,7 @@ public:
         return errc::none;
     }
 
-    /// Lets the writer go: the acknowledgement leaves, then what was queued, in order.
+    /// Opens the gate: the acknowledgement leaves, then what was queued, in order.
     void open() {
         WSOLO_ASSERT(writer_ != nullptr, "open() after open() or reject()");
         Writer& writer = *std::exchange(writer_, nullptr);

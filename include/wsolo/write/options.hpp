@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// How one writer behaves: how much it may hold, what becomes of the next item when that is used up, and its times.
+// How one writer behaves: how much it may hold, what happens to the next item when that is used up, and its timeouts.
 //
 // Laws of this file:
 // - What counts is what was accepted and not yet taken by the transport, writes in flight included, plus a fixed
-//   overhead for each frame: the bound is on memory, not on payload. The candidate is counted before it is accepted.
+//   overhead for each frame: the bound is on memory, not on payload. An item is counted before it is accepted.
 // - Control frames have a reserve of their own: data can't starve a PONG, and a flood of PINGs can't grow memory.
 // - A zero means "none" for every limit, quantum and timeout here: no bound.
 
@@ -16,16 +16,16 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// Charged for each queued data frame on top of its wire bytes.
+/// Charged for each queued data frame on top of its wire bytes, in bytes.
 inline constexpr std::size_t frame_overhead = 16;
 
-/// Charged besides for each entry of the queue. Frames that follow each other share one; a frame has an entry of its own
-/// when it is large (above 2 KiB), shared, keyed or asked about, when it may be dropped for newer data
-/// (overflow::drop_oldest), or when it waits for a fragmented message to end; and so has a flush(). The plain frame after
-/// such an entry starts a new one.
+/// Charged besides for each entry of the queue, in bytes. Plain frames that follow each other share one entry. A frame has
+/// an entry of its own when it is large (above 2 KiB), shared, keyed or has an `on_done`, when it may be dropped for newer
+/// data (overflow::drop_oldest), or when it waits for a fragmented message to end; a flush() has one too. The plain frame
+/// after such an entry starts a new one.
 inline constexpr std::size_t entry_overhead = 80;
 
-/// What becomes of a data frame that does not fit now. (Two more answers belong to the call, not to the writer:
+/// What happens to a data frame that does not fit now. (Two more policies belong to the call, not to the writer:
 /// send_wait() waits for room, send_keyed() replaces an item of the same key.)
 enum class overflow : std::uint8_t {
     reject,      ///< errc::queue_full; nothing happened
@@ -56,14 +56,15 @@ struct writer_limits {
     std::uint8_t low_water = 25;
 };
 
-/// The times of one writer.
+/// The timeouts of one writer.
 struct writer_timeouts {
-    /// How long one write may stand without progress. Counted from the moment that this write starts.
+    /// How long one write may go without progress, counted from its own start.
     std::chrono::milliseconds write{30'000};
     /// How long close() may take to write what is queued, unless the call says otherwise.
     std::chrono::milliseconds drain{5'000};
     /// Bytes per second that the peer must take at least: each byte taken extends a write's deadline by 1/min_rate
-    /// seconds and no more, so that a peer that drips can't hold the writer for ever.
+    /// seconds and no more, so that a peer that takes a few bytes at a time can't hold the writer for ever. 0: every
+    /// progress earns a fresh timeout.
     /// (Kept to a thousandth.)
     std::uint32_t min_rate = 1'024;
 };
@@ -74,8 +75,8 @@ struct writer_options {
     writer_limits limits{};
     writer_timeouts timeouts{};
     /// Bytes and frames that one pump() (or one sender, where the drive is inline) may write before it hands the turn
-    /// back, so that one connection can't hold its loop. Looked at between writes: the last may carry it past the
-    /// bound, by up to max_gather and the frames in it. (Bytes are kept to a thousandth.)
+    /// back, so that one connection can't hold its loop. Checked between writes: the last write may pass the bound by up
+    /// to max_gather and the frames in it. (Bytes are kept to a thousandth.)
     std::uint32_t pump_quantum = 1024 * 1024;
     std::uint16_t pump_frames = 16'384;
     /// Bytes that one write offers to the transport, in at most 64 parts. More costs fewer system calls for large frames; a
@@ -102,7 +103,7 @@ private:
     std::uint16_t bits_;
 };
 
-/// The part of the options that the drive looks at, in 16 bytes: each of very many idle writers keeps them.
+/// The part of the options that the drive uses, in 16 bytes, because every idle writer keeps them.
 struct drive_options {
     explicit constexpr drive_options(const writer_options& options) noexcept
         : write_timeout(options.timeouts.write),

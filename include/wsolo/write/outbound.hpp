@@ -3,8 +3,8 @@
 // What can be sent, as a value: pre-built bytes, a text, a binary message, or a reference to a shared frame.
 //
 // Laws of this file:
-// - raw, text and binary are views: the writer encodes (copies) them when it accepts, and nothing is moved
-//   from, so a rejected item is still wholly the caller's.
+// - raw, text and binary are views: the writer encodes (copies) them when it accepts them, and moves from nothing,
+//   so a refused item still belongs wholly to the caller.
 // - raw is exactly one whole frame of this side, sent as it is; replies and Close travel this way.
 
 #include "../frame/check.hpp"

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What became of one item, for a sender who wants to know: called once per accepted item that asked.
+// What became of one item: a callback for the sender that asks, called once for each accepted item.
 //
 // Laws of this file:
 // - Exactly one call per accepted item: errc::none when the transport took its last byte, otherwise why it was dropped.
 //   A refused item gets none: its send() already said so.
-// - It runs with no lock held, in the thread that runs (pump(), an inline sender, the destructor). Where a newer item took its place it runs in that item's
-//   sender, inside of its send.
+// - It runs with no lock held, in the thread that writes (pump(), an inline sender, the destructor). If a newer item took
+//   this one's place it runs in the newer item's sender, inside of its send.
 // - It may send: the room of its own item is free again. It must not wait: that answers would_deadlock.
 
 #include "../core/error.hpp"

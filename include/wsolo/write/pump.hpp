@@ -19,9 +19,9 @@ enum class pump_status : std::uint8_t {
     finished, ///< over: see report()
 };
 
-/// `deadline` counts where the status is blocked or busy, and may be no_deadline. Of a write that was cancelled and is in
-/// flight all the same it is the later bound (the close's, or the write's own) while that is to come, then no_deadline:
-/// nothing but the write's end, or the connection's, helps then.
+/// `deadline` counts where the status is blocked or busy, and may be no_deadline. While a
+/// cancelled write is still in flight it is the later bound (the close's, or the write's own), and no_deadline after that:
+/// then only the end of the write, or of the connection, helps.
 struct [[nodiscard]] pump_result {
     /// What is left, and when to come again at the latest.
     pump_status status = pump_status::idle;
@@ -32,9 +32,9 @@ struct [[nodiscard]] pump_result {
 /// what the transport did not take) goes to `Hook`.
 template <schedule_hook Hook>
 struct inline_drive {
-    /// Told apart by this from a hook that only asks.
+    /// Distinguishes this type from a hook that only asks for a turn.
     static constexpr bool writes_inline = true;
-    /// What the rest goes to.
+    /// Called for the rest.
     Hook hook;
     decltype(auto) operator()() { return hook(); }
 };

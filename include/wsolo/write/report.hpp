@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What became of everything that was accepted, when it is over.
+// What became of everything that a writer accepted.
 
 #include "../core/error.hpp"
 #include "../frame/close_code.hpp"
@@ -14,7 +14,7 @@ namespace wsolo::inline WSOLO_ABI {
 struct drain_report {
     std::uint64_t frames_written = 0; ///< taken by the transport to their last byte
     std::uint64_t frames_dropped = 0; ///< accepted, but not (wholly) taken
-    /// The same in bytes of the wire.
+    /// The same, in bytes of the wire.
     std::uint64_t bytes_written = 0;
     std::uint64_t bytes_dropped = 0;
     /// PONGs beyond the control reserve that a newer one replaced (RFC 6455 §5.5.3): nothing was lost with them.
@@ -24,11 +24,12 @@ struct drain_report {
     bool deadline_hit = false;  ///< a write's or the drain's deadline ended it
     /// none: a Close frame was the last thing written, and no message was left unfinished before it.
     errc reason = errc::none;
-    /// Of the Close frame that was accepted, written or not; no_status when that has none. abnormal: there was none.
+    /// The status code of the Close frame that was accepted, written or not; no_status when the frame has none. abnormal:
+    /// there was no Close.
     close_code close = close_code::abnormal;
     int transport_error = 0; ///< the transport's own code (errno, say) where it failed
 
-    /// What was let in: written, dropped and replaced.
+    /// Frames that were accepted: written, dropped and replaced.
     [[nodiscard]] constexpr std::uint64_t frames_accepted() const noexcept {
         return frames_written + frames_dropped + pongs_replaced;
     }

@@ -18,7 +18,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// threads. The functions are single_writer's of the same names.
 class sender {
 public:
-    /// To no writer.
+    /// A handle to no writer.
     sender() noexcept = default;
     template <class Writer>
     sender(writer_handle<Writer>

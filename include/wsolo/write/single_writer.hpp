@@ -4,11 +4,11 @@
 // whole frames, coalesced, each write with a deadline of its own; close() drains within a bound and reports.
 //
 // Laws of this file:
-// - After construction nothing else can write to the transport: replies and Close go through the same queue.
+// - After construction only the writer writes to the transport: replies and Close go through the same queue.
 // - A send never waits for the transport, unless its name says so: it queues, or says why not, and a refused item is still
 //   the caller's.
-// - The schedule hook is called outside any lock, once when the idle writer gets work, and when a parked one is to look
-//   again (a close, an abort, a high mark, the end of a started write); pump() is what it owes.
+// - The schedule hook is called outside any lock: once when the idle writer gets work, and when a parked writer has to look
+//   again (a close, an abort, a high mark, the end of a started write). The hook must have pump() called.
 // - A write's deadline is computed when that write starts, never inherited; after an error nothing follows.
 
 #include "../core/side.hpp"
@@ -38,10 +38,10 @@ inline constexpr born_gated_t born_gated{};
 /// See the file's laws. `Transport` is owned: a transport or a completion_transport. `Schedule` is the hook, or
 /// inline_drive of one; `Side` is server_side or client_side<>; `Encoder` may compress messages (write/encoder.hpp).
 ///
-/// Thread safety: everything but construction and destruction; a hook may be called by two threads at once. The destructor
-/// aborts what is left (errc::aborted), waits for handles in use, and must not run inside one of the writer's callbacks;
-/// no thread may be in a direct call then. Idle it owns no heap block, mutex or thread (32 bytes once it made a handle, or
-/// started a write on a completion_transport).
+/// Thread safety: any thread may call any member, except for construction and destruction; a hook may be called by two
+/// threads at once. The destructor aborts what is left (errc::aborted), waits for handles in use, and must not run inside one
+/// of the writer's callbacks; no thread may be in a direct call then. An idle writer owns no heap block, mutex or thread,
+/// apart from 32 bytes once it made a handle, or started a write on a completion_transport.
 template <any_transport Transport, schedule_hook Schedule, class Side = server_side,
           writer_observer Observer = no_observer, class Traits = std_blocking_traits,
           message_encoder Encoder = never_encoded>
@@ -99,7 +99,8 @@ public:
         return queue_owned(what, owned);
     }
 
-    /// Queues a message that no encoder touches: one with a secret beside text of a stranger's, say (docs/compression.md).
+    /// Queues a message that no encoder touches, for instance one with a secret beside text that a stranger chose
+    /// (docs/compression.md).
     [[nodiscard]] errc send_uncompressed(opcode op, const_bytes payload, on_outcome on_done = {}) {
         WSOLO_ASSERT(is_data(op), "send_uncompressed() sends a text or a binary message");
         if (!is_data(op)) return errc::raw_frame_malformed;
@@ -107,9 +108,9 @@ public:
         return send_as_is(op, payload, on_done);
     }
 
-    /// Queues a reference to an encoded frame: above 512 bytes none is copied, below that a copy is cheaper. An
-    /// encoder encodes it once for all. Errors as send_text's, and raw_frame_malformed: it is empty, or no whole frame of a
-    /// server's.
+    /// Queues a reference to an encoded frame. A frame of up to 512 bytes is copied, which is cheaper. An encoder encodes a
+    /// shared frame once for all connections. Errors as send_text's, and raw_frame_malformed when it is empty, or no whole
+    /// frame of a server.
     [[nodiscard]] errc send(const shared_frame& frame, on_outcome on_done = {}) {
         static_assert(Side::self == role::server,
                       "a client's frames each need a key of their own: send the payload");
@@ -123,9 +124,8 @@ public:
         return push_copy(bytes, on_done);
     }
 
-    /// Queues an encoded frame with the memory that it lies in, where that pays (above 2 KiB, and with little memory to
-    /// spare around it); no byte is then copied. A refused frame stays in `frame`, an accepted one does not. Errors as
-    /// the one above's.
+    /// Queues an encoded frame together with its memory, without a copy, where that pays (above 2 KiB, and with little unused
+    /// memory around it). A refused frame stays in `frame`, an accepted one does not. Errors as those of the function above.
     [[nodiscard]] errc send(owned_frame&& frame, on_outcome on_done = {}) {
         const std::size_t size = frame.bytes().size();
         if (const errc error = judge_frame(frame.bytes()); error != errc::none) return error;
@@ -172,7 +172,7 @@ public:
             return error;
         return push_copy(frame.bytes, on_done);
     }
-    /// Queues whichever it is.
+    /// Queues the item, by the function for its kind.
     [[nodiscard]] errc send(const outbound& item, on_outcome on_done = {}) {
         return std::visit([&](const auto& kind) { return send_kind(kind, on_done); }, item);
     }
@@ -186,9 +186,9 @@ public:
 
     // ---- waiting
 
-    /// Calls `on_done` when all data accepted before now was written (errc::none), or with why not: the first drop among
-    /// it, or the writer's end. It waits for nothing that is accepted later. It costs entry_overhead of budget:
-    /// errc::queue_full when the queue is above its bound.
+    /// Calls `on_done` once all data accepted before this call was written (errc::none), or with the reason why not: the
+    /// first drop among that data, or the writer's end. Data that is accepted later does not count. A flush costs
+    /// entry_overhead of budget: errc::queue_full when the queue is above its bound.
     [[nodiscard]] errc flush(on_outcome on_done) { return queue_mark(on_done, false); }
 
     /// Waits for the same; a full queue is no obstacle. errc::timed_out, cancelled, would_deadlock (inside a callback of this
@@ -236,9 +236,9 @@ public:
     // ---- driving
 
     /// Writes until the queue is empty, the transport would block, or the quantum is used up. Call it when the hook asked,
-    /// when the transport became writable, or when a deadline passed; a call too many is harmless, but writability that meets
-    /// another thread's pump() (busy) is not remembered: watch it level-triggered, or re-arm it after `blocked`. With a write
-    /// in flight it cancels that one past its deadline, and does nothing before.
+    /// when the transport became writable, or when a deadline passed. A needless call is harmless. But a call for writability
+    /// that finds another thread in pump() (busy) is not remembered: watch writability level-triggered, or re-arm it after
+    /// `blocked`. With a write in flight it cancels that write once its deadline passed, and does nothing before.
     pump_result pump() { return drive_.pump(); }
 
     /// For the thread that pumps, after pump_status::blocked: waits in the transport. False: the deadline passed first.
@@ -248,7 +248,7 @@ public:
         return drive_.connection().wait_writable(deadline);
     }
 
-    /// While the result lives, this thread counts as the one that pumps: what would wait for it here answers
+    /// While the result lives, this thread counts as the one that pumps: a wait for the writer in this thread answers
     /// would_deadlock. For a loop that calls handlers.
     [[nodiscard]] basic_handler_scope<Traits> loop_scope() noexcept {
         return basic_handler_scope<Traits>(&drive_);
@@ -256,7 +256,8 @@ public:
 
     // ---- asking
 
-    /// For the owner of the stream's end (see `byte_stream`), in the thread that pumps: it writes nothing.
+    /// The transport, for the code that ends the byte stream (see `byte_stream`), in the thread that pumps. That code writes
+    /// nothing to it.
     [[nodiscard]] Transport& connection() noexcept { return drive_.connection(); }
 
     /// A handle for other threads, which does not keep the writer alive and can't dangle. The first call allocates (32
@@ -275,7 +276,7 @@ public:
     }
     /// Budget in use, overhead included, in bytes.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return drive_.box.queued_bytes(); }
-    /// The data frames among them.
+    /// Data frames that are queued or in flight.
     [[nodiscard]] std::uint32_t queued_frames() const noexcept { return drive_.box.queued_frames(); }
 
 private:

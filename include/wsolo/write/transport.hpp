@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What the writer needs of a connection: one gather write and one way to end it. Small enough to write in ten
-// lines. A write is over when the call returns, or, in the second form, when the transport says so later.
+// What the writer needs of a connection: one gather write and one way to end it. A transport takes about ten lines. A write
+// is over when the call returns or, in the second form, when the transport says so later.
 //
 // Laws of this file:
 // - `transferred` counts bytes that the transport took, whatever the status: a failure after 3 bytes says 3.
@@ -18,7 +18,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// How a write ended. There is no "zero bytes, but fine": `ok` took at least one byte.
+/// How a write ended. `ok` took at least one byte.
 enum class io_status : std::uint8_t { ok, would_block, timed_out, failed };
 
 /// What a write did. `error` is the transport's own code (errno, say), only for logs.
@@ -52,8 +52,8 @@ enum class end_of_write : std::uint8_t {
 ///   than offered. A non-blocking transport ignores the deadline and answers would_block; a blocking one
 ///   waits until the deadline and answers timed_out. The parts are valid during the call only; there is at
 ///   least one, none is empty.
-/// - `finish(why)`: called exactly once, as the writer's last call: a notice. Only `aborted` asks for something. (A connection
-///   whose handshake failed had no writer: disconnect() is all that is called.)
+/// - `finish(why)`: called exactly once, as the writer's last call. Only `aborted` asks the transport to do something. (A
+///   connection whose handshake failed had no writer: then only disconnect() is called.)
 template <class T>
 concept transport = requires(T& connection, std::span<const const_bytes> parts, time_point deadline) {
     { connection.write(parts, deadline) } -> std::same_as<io_result>;
@@ -63,8 +63,8 @@ concept transport = requires(T& connection, std::span<const const_bytes> parts, 
 /// A transport whose byte stream can be ended in two steps, by the owner of the connection (an endpoint, or the user of a
 /// stream_end) and after the writer's finish(), in the thread that pumps:
 /// - `end_output()`: our FIN. The peer's bytes can still be read. At most once.
-/// - `disconnect()`: both directions end. At most once, last; but before finish() where cancel_write() did not end a write in
-///   flight: that ends it, by its `done`.
+/// - `disconnect()`: both directions end. At most once, as the last call. But if cancel_write() did not end a write in flight,
+///   disconnect() comes before finish(), and ends that write by its `done`.
 /// It may have `unsent()` as well: how many bytes it took that the peer has not acknowledged yet. Then a peer that takes
 /// what lies in the system's buffer is known to be alive.
 template <class T>
@@ -82,15 +82,15 @@ concept waitable_transport = transport<T> && requires(T& connection, time_point 
 
 namespace detail {
 
-/// Where a write_done goes.
+/// What a write_done reports to.
 struct write_target {
     void (*over)(write_target& self, const io_result& how) noexcept;
 };
 
 } // namespace detail
 
-/// To be called once, by any thread, when a started write is over; also from inside start_write(), and also
-/// after the writer has gone, when it does nothing. Destroyed uncalled it says `failed`. Move-only. 8 bytes.
+/// Call it once, from any thread, when a started write is over. It may be called inside start_write(), and after the writer
+/// was destroyed, when it does nothing. If it is destroyed uncalled the write counts as `failed`. Move-only. 8 bytes.
 class [[nodiscard]] write_done {
 public:
     write_done() = default;
@@ -107,15 +107,15 @@ public:
         if (to_ != nullptr) (*this)({});
     }
 
-    /// `how.status`: ok (at least one byte), timed_out or failed. Has the writer driven: calls its hook, or
-    /// writes on, where the drive is inline.
+    /// `how.status`: ok (at least one byte), timed_out or failed. Calls the writer's hook, or writes on where the drive is
+    /// inline.
     void operator()(const io_result& how) noexcept {
         WSOLO_ASSERT(to_ != nullptr, "a write_done is called once");
         detail::write_target& to = *std::exchange(to_, nullptr);
         to.over(to, how);
     }
 
-    /// For interfaces of C: io_uring's user_data, libuv's `data`. Whoever has it owes adopt().
+    /// A pointer for C interfaces: io_uring's user_data, libuv's `data`. The code that holds it must call adopt().
     [[nodiscard]] void* release() noexcept { return std::exchange(to_, nullptr); }
     [[nodiscard]] static write_done adopt(void* released) noexcept {
         return write_done(*static_cast<detail::write_target*>(released));
@@ -128,9 +128,9 @@ private:
 /// A connection whose writes end later (Asio, io_uring, libuv, IOCP).
 /// - `start_write(parts, deadline, done)`: starts one gather write from the parts, in order. The span is valid
 ///   during the call only, the bytes that it names until `done`. A transport that can bound a write itself
-///   ends it at the deadline with timed_out; another ignores the deadline: pump() looks.
-/// - `cancel_write()`: the write in flight is to end soon, by its `done`, with what it took. At most once for
-///   each; may do nothing, then the writer waits (and an endpoint calls disconnect()).
+///   ends it at the deadline with timed_out; another ignores the deadline, and pump() cancels.
+/// - `cancel_write()`: the write in flight is to end soon, by its `done`, with what it took. Called at most once for each
+///   write. It may do nothing; then the writer waits, and an endpoint calls disconnect().
 /// - `finish(why)`: as a transport's, with no write in flight, but for a writer that is destroyed with one.
 template <class T>
 concept completion_transport =

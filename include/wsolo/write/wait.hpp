@@ -21,7 +21,7 @@
 
 namespace wsolo::inline WSOLO_ABI {
 
-/// A function that sends one item, or flushes, with the given on_done, and returns what that returned.
+/// A function that sends one item, or flushes, with the given on_done, and returns the result of that call.
 template <class Send>
 concept observed_send = requires(Send send, on_outcome on_done) {
     { send(on_done) } -> std::same_as<errc>;
@@ -66,7 +66,7 @@ private:
     typename Traits::template atomic<int> references_{2};
 };
 
-/// Drops its reference when it goes.
+/// Its destructor drops the reference.
 template <class Outcome>
 class outcome_reference {
 public:
@@ -116,7 +116,7 @@ public:
     template <class Driver>
     [[nodiscard]] errc leave(Driver& drive) noexcept {
         if (writer_access::withdraw(drive, *this)) return errc::timed_out;
-        parker_->park(); // it is being woken: the waker's touch must be over before the node goes
+        parker_->park(); // it is being woken: the waker's last touch comes before the node is destroyed
         return drive.box.state_of(*this) == room_state::granted ? errc::none : errc::closed;
     }
 
@@ -127,7 +127,7 @@ private:
     std::optional<basic_parker<Traits>> parker_;
 };
 
-/// However a wait for a flush ends, it leaves no mark in the queue: a peer that has stopped would be buried in them.
+/// A wait for a flush leaves no mark in the queue, however it ends: otherwise marks would pile up for a peer that stopped.
 template <class Writer, class Outcome>
 struct withdrawal {
     Writer& writer;
@@ -188,7 +188,8 @@ struct blocking_waits {
 
 } // namespace detail
 
-/// Made by observed(). Move-only, one thread at a time. One allocation, which it shares with the item.
+/// The outcome of one item, to be waited for. Made by observed(). Move-only, one thread at a time. One allocation, which it
+/// shares with the item.
 template <class Traits = std_blocking_traits>
 class [[nodiscard]] basic_outcome_ticket {
     using state = detail::awaited_outcome<Traits>;
@@ -215,12 +216,12 @@ public:
         if (state_ != nullptr) state_->drop();
     }
 
-    /// What the send returned. errc::none: there will be an outcome.
+    /// The send's result. errc::none: there will be an outcome.
     [[nodiscard]] errc error() const noexcept { return error_; }
 
     /// Sleeps until the outcome: errc::none when the transport took the item's last byte, or why it was dropped;
-    /// errc::timed_out when it is still out at the deadline. Of a refused item: error(). Not inside a callback of the
-    /// writer, which is the one to end this.
+    /// errc::timed_out when there is none at the deadline. For a refused item it returns error(). Don't call it inside a
+    /// callback of the writer: only that thread could end this wait.
     [[nodiscard]] errc wait(time_point deadline = no_deadline) noexcept {
         return state_ == nullptr ? error_ : state_->wait(deadline);
     }
@@ -232,7 +233,7 @@ private:
 
 using outcome_ticket = basic_outcome_ticket<>;
 
-/// Sends, and gives a ticket for the outcome. What `send` throws passes through, and leaves nothing.
+/// Sends, and returns a ticket for the outcome. An exception of `send` passes through, and leaves no ticket.
 template <observed_send Send>
 [[nodiscard]] outcome_ticket observed(Send send) {
     return outcome_ticket(std::move(send));

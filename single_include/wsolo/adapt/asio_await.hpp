@@ -235,7 +235,7 @@ private:
     executor executor_;
     net::executor_work_guard<executor> work_;
     waiting_operations* others_;
-    std::mutex mutex_; ///< who empties it tells the handler, or drops it
+    std::mutex mutex_; ///< the thread that empties it calls the handler, or drops it
     std::optional<Handler> handler_;
     std::coroutine_handle<> driver_;
 };

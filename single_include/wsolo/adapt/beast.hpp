@@ -1,7 +1,7 @@
 // Written by tools/amalgamate.py from include/wsolo/adapt/beast.hpp: change it there.
 // SPDX-License-Identifier: MIT
 #pragma once
-// WebSocket in a server whose HTTP is Boost.Beast's: Beast reads the request, and the connection is wsolo's from there.
+// WebSocket in a server whose HTTP is Boost.Beast's: Beast reads the request, and wsolo runs the connection after that.
 // Needs: boost/beast/http.hpp (Boost 1.74 or later).
 //
 //     http::async_read(stream, buffer, request, ...);
@@ -10,8 +10,8 @@
 //
 // Laws of this file:
 // - The request is judged as one that wsolo read would be, and answered here, whether it is accepted or not.
-// - What Beast read after the request is the connection's first bytes.
-// - The stream is taken over: of a tcp_stream the socket, of TLS all layers. Beast's own timeouts end here.
+// - Bytes that Beast read after the request are the connection's first bytes.
+// - The stream is taken over: the socket of a tcp_stream, all layers of TLS. Beast's own timeouts no longer apply.
 
 #include "../wsolo.hpp"
 
@@ -38,8 +38,8 @@ namespace wsolo::inline WSOLO_ABI::adapt::beast {
 
 namespace detail {
 
-/// What can be read without a buffer for each connection: a tcp_stream's socket. TLS stays as it is, without the timeout that
-/// its tcp_stream may have.
+/// The stream to run on: a tcp_stream's socket, which can be read without a buffer for each connection. TLS stays as it is,
+/// without the timeout that its tcp_stream may have.
 template <class Stream>
 [[nodiscard]] auto taken_over(Stream stream) {
     if constexpr (requires { stream.release_socket(); }) {

@@ -10,15 +10,15 @@
 //     uv_run(loop, UV_RUN_DEFAULT); // after uv_close(listener) and everyone.close_all(...): until the last one has left
 //
 // Laws of this file:
-// - Everything belongs to the loop's thread, handlers included. Any thread's are a group's functions, and what an endpoint's
-//   handle() gives: they wake the loop by one uv_async_t, which is there while there are connections.
-// - A handle is closed after the connection's end, and its memory goes after both of a connection's handles are closed. So
-//   uv_run() does not return before the last connection has left, and nothing is left to be closed then.
+// - Everything belongs to the loop's thread, handlers included. Any thread may call a group's functions, and what an
+//   endpoint's handle() gives: they wake the loop by one uv_async_t, which exists while there are connections.
+// - A connection's two handles are closed after its end, and their memory is freed after both are closed. So uv_run() does not
+//   return before the last connection has left, and no handle is left to be closed then.
 // - What the socket takes at once is written from the writer's own bytes. When it is full, the next 4 KiB are copied for
 //   uv_write(), which can't be cancelled: so a write that is given up keeps no bytes of the writer's, and no end waits for it.
 // - All connections read into the context's one buffer, and only while they want to. Each has one timer, which moves rarely.
-// - libuv writes to sockets without a word to SIGPIPE, whose default ends the process: a context has it ignored where it is not
-//   handled.
+// - libuv does not suppress SIGPIPE when it writes, and that signal's default ends the process: a context sets it to be ignored
+//   where it is not handled.
 
 #include "../wsolo.hpp"
 
@@ -369,8 +369,8 @@ public:
     }
     context(const context&) = delete;
     context& operator=(const context&) = delete;
-    /// Cuts off what is left: no Close, no on_finished. The handlers are gone then; the handles are when the loop has turned.
-    /// Not inside a handler.
+    /// Cuts off what is left: no Close, no on_finished. The handlers are destroyed in this call, the handles in the loop's next
+    /// turn. Don't destroy it inside a handler.
     ~context() {
         if (hub_ != nullptr) hub_->cut_all();
     }
@@ -479,10 +479,10 @@ struct entry {
 
 } // namespace detail
 
-/// Serves one connection that came to `listener`, a TCP's or a pipe's, from its request to its end: to be called in uv_listen's
-/// callback when its status is 0. It becomes a member of `everyone` when it is open; if that has closed, it is answered by 503.
-/// Copies `options`. Errors: out_of_memory, also when the handler's move throws: the connection still waits in the listener,
-/// which libuv does not ask again before it was taken; connection_lost: it was gone.
+/// Serves one connection that came to `listener`, a TCP handle or a pipe, from its request to its end. Call it in uv_listen's
+/// callback when the status is 0. The connection becomes a member of `everyone` when it is open; if that group has closed, the
+/// request is answered by 503. Copies `options`. Errors: out_of_memory, also when the handler's move throws: the connection
+/// still waits in the listener, and libuv reports no further one before it was taken; connection_lost: the peer had gone.
 template <class Handler>
 [[nodiscard]] errc serve(uv_stream_t* listener, Handler handler, context& at, connection_group& everyone,
                          const server_options& options = {}) {
@@ -491,9 +491,9 @@ template <class Handler>
 }
 
 #if !defined(_WIN32)
-/// The same for a connected stream whose request the server's own HTTP has read, and what it read after it (connection.hpp,
-/// take_request()). It goes on by a copy of the stream's descriptor: stop reading before, and uv_close() the stream after. The
-/// views are needed only during the call. Errors: as above; the stream is as it was then.
+/// The same for a connected stream whose request the server's own HTTP has read; `leftover` is what it read after the request
+/// (connection.hpp, take_request()). The connection uses a copy of the stream's descriptor: stop reading before this call, and
+/// uv_close() the stream after it. The views are needed only during the call. Errors: as above; then the stream is unchanged.
 template <class Handler>
 [[nodiscard]] errc serve(uv_stream_t* connected, const http_request& parsed, mutable_bytes leftover,
                          Handler handler, context& at, connection_group& everyone,

@@ -1,7 +1,7 @@
 // Written by tools/amalgamate.py from include/wsolo/adapt/openssl.hpp: change it there.
 // SPDX-License-Identifier: MIT
 #pragma once
-// TLS by OpenSSL for adapt/poll.hpp: a socket's place is taken by a session over it.
+// TLS by OpenSSL for adapt/poll.hpp: a session over a socket takes the socket's place.
 // Needs: openssl/ssl.h (1.1.1 or later), and to be linked with OpenSSL's libraries ssl and crypto.
 //
 //     wsolo::adapt::openssl::context secrets("chain.pem", "key.pem");        // or an SSL_CTX of your own
@@ -13,14 +13,14 @@
 // Laws of this file:
 // - A session has one owner for both directions, the loop: a write that waits for readability, or a read that waits for
 //   writability, is what the loop watches the descriptor for.
-// - What OpenSSL has encrypted is taken: a record that did not fit is kept here, at most one of 16 KiB, and leaves before
-//   anything else. So the writer may put a PONG before the rest of a message, as it may on a socket.
-// - Its output ends by close_notify and then TCP's FIN. After it the peer is read to its end. A peer's stream that ends without
-//   its close_notify was cut off (errc::connection_lost), which matters unless its Close had come. (adapt/asio.hpp takes that for
+// - Bytes that OpenSSL has encrypted count as taken: a record that did not fit into the socket is kept here, at most one of
+//   16 KiB, and leaves before anything else. So the writer may put a PONG before the rest of a message, as on a socket.
+// - The output ends with close_notify and then TCP's FIN. After that the peer is read to its end. A peer's stream that ends
+//   without close_notify was cut off (errc::connection_lost), unless its Close had come before. (adapt/asio.hpp takes that for
 //   an end, because many peers leave close_notify out, and a WebSocket's Close says whether all has come.)
-// - A write that failed ends this side's output alone: what the peer had said before is still read.
+// - A write that failed ends only this side's output: what the peer sent before is still read.
 // - The TLS handshake is a part of the first reads, bounded by options.handshake_timeout. Renegotiation is refused.
-// - The descriptor becomes non-blocking. SIGPIPE is not raised, but where SSL_OP_ENABLE_KTLS is set: OpenSSL then writes by itself.
+// - The descriptor becomes non-blocking. SIGPIPE is not raised, unless SSL_OP_ENABLE_KTLS is set: then OpenSSL writes by itself.
 
 #include "poll.hpp"
 
@@ -103,9 +103,9 @@ public:
     }
 
     [[nodiscard]] explicit operator bool() const noexcept { return made_ != nullptr; }
-    /// For what else OpenSSL can do: SSL_OP_ENABLE_KTLS, client certificates, session tickets.
+    /// The SSL_CTX, to set further options of OpenSSL: SSL_OP_ENABLE_KTLS, client certificates, session tickets.
     [[nodiscard]] SSL_CTX* get() const noexcept { return made_.get(); }
-    /// OpenSSL's word for the last failure of this thread.
+    /// OpenSSL's text for the last failure of this thread.
     [[nodiscard]] static std::string why() {
         char text[256] = "";
         ::ERR_error_string_n(::ERR_peek_last_error(), text, sizeof text);
@@ -181,13 +181,12 @@ public:
         if (owes_close_notify_) send_close_notify();
     }
 
-    /// For what else OpenSSL knows: the peer's certificate, the protocol, the cipher.
+    /// The session, to ask OpenSSL for the peer's certificate, the protocol, the cipher.
     [[nodiscard]] SSL* session() const noexcept { return session_.get(); }
 
 private:
     static constexpr std::size_t record = 16 * 1024;
 
-    /// What an answer waits for; nothing: that direction is over, and `is_broken` says how.
     /// Whether kernel TLS is wanted: OpenSSL's alerts then need its own write().
     static bool is_for_kernel([[maybe_unused]] const SSL* session) noexcept {
 #if defined(SSL_OP_ENABLE_KTLS)
@@ -196,6 +195,7 @@ private:
         return false;
 #endif
     }
+    /// What an answer waits for, POLLIN or POLLOUT. Nothing: that direction is over, and `is_broken` says whether by a failure.
     std::optional<unsigned> needs_of(int answer, bool& is_broken) noexcept {
         switch (::SSL_get_error(session_.get(), answer)) {
         case SSL_ERROR_WANT_READ: return unsigned{POLLIN};
@@ -309,8 +309,8 @@ private:
 
 inline tls_stream::end tls_stream::writing_end() noexcept { return end(*this); }
 
-/// What accept(), add() and serve() of adapt/poll.hpp take: each connection is a session of this context, as the server. A context
-/// of your own: set its ALPN callback if it needs one. The loop's thread uses it.
+/// The `wrap` for accept(), add() and serve() of adapt/poll.hpp: each connection is a session of this context, as the server.
+/// For an SSL_CTX of your own set an ALPN callback if it needs one. The loop's thread uses it.
 class secured {
 public:
     explicit secured(SSL_CTX* of) noexcept : context_(of) {}

@@ -14,9 +14,9 @@
 //     const wsolo::ending how = wsolo::adapt::poll::serve(fd, chat{}, everyone);   // in a thread of its own
 //
 // Laws of this file:
-// - A loop is one thread's, the one that calls run() or turn(): every hook runs in it, and every handler, unless `work` has
-//   others do that. wake() and stop_accepting() are any thread's, as are a group's functions, and what an endpoint's handle()
-//   gives.
+// - A loop belongs to one thread, which calls run() or turn(): every hook runs in it, and every handler, unless `work` runs the
+//   handlers in other threads. Any thread may call wake(), stop_accepting(), a group's functions, and what an endpoint's
+//   handle() gives.
 // - A connection joins its group when it is open; once the group closes, a request is answered by 503. A handler that throws ends
 //   its own connection.
 // - A descriptor is watched for what its connection wants. One that wants neither to read nor to write is not in the set, because
@@ -112,7 +112,7 @@ struct already_upgraded {
     mutable_bytes leftover; ///< what it read after the request; needed only during the call
 };
 
-/// Who came to a listener, for its handler's factory.
+/// A connection that came to a listener, for the factory that makes its handler.
 struct arrival {
     int descriptor = -1;        ///< to look at
     sockaddr_storage address{}; ///< the peer's, as accept() told it
@@ -421,7 +421,7 @@ public:
         return errc::out_of_memory;
     }
 
-    /// Serves a connected socket, from its request on. As accept() otherwise.
+    /// Serves a connected socket, from its request to its end. Ownership, lifetimes and errors as accept()'s.
     template <class Handler, class Wrap = plain, class Work = in_the_loop>
     [[nodiscard]] errc add(int connected, Handler handler, group_type& everyone,
                            const server_options& options = {}, Wrap wrap = {}, Work work = {}) {
@@ -457,9 +457,9 @@ public:
         return !all_.empty();
     }
 
-    /// Has a turn() that waits come back, or the next one not wait. Any thread.
+    /// Makes a turn() that waits return, or the next one not wait. Any thread.
     void wake() noexcept { wakes_.wake(); }
-    /// For good: closes the listeners, and refuses (503) whose request is not complete by now. Any thread.
+    /// Closes the listeners for good, and refuses (503) every connection whose request is not complete by now. Any thread.
     void stop_accepting() noexcept {
         stops_.store(true, std::memory_order_release);
         wake();
@@ -740,10 +740,10 @@ using loop = basic_loop<poll_set>;
 using one_thread_loop = basic_loop<poll_set, one_thread_traits>;
 #endif
 
-/// Serves one connected socket in this thread, from its request to its end: how it ended. The descriptor stays the caller's, who
-/// closes it afterwards. A group's close_all() ends it; before it is open, only options.handshake_timeout bounds it. One
-/// descriptor (two where there is no eventfd) and, while it is not idle, a read buffer.
-/// With `upgraded` it begins open, because another server has answered the request.
+/// Serves one connected socket in this thread, from its request to its end, and returns how it ended. The descriptor stays the
+/// caller's, which closes it afterwards. A group's close_all() ends the connection; before it is open, only
+/// options.handshake_timeout bounds it. It takes one descriptor (two where there is no eventfd) and, while it is not idle, a read
+/// buffer. With `upgraded` it begins open, because another server has answered the request.
 template <class Handler, class Wrap = plain>
 ending serve(int connected, std::optional<already_upgraded> upgraded, Handler handler,
              connection_group& everyone, const server_options& options = {}, Wrap wrap = {}) {

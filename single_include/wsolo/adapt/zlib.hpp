@@ -6,9 +6,9 @@
 //
 // Laws of this file:
 // - zlib's state lies in one block of ours with its counter: a z_stream may not move, these objects may.
-// - Nothing zlib answers is ignored: what it can't have is no memory, what it can't read is invalid.
+// - No answer of zlib is ignored: memory that it can't get is out_of_memory, data that it can't read is invalid.
 // - A reference beyond the agreed window is refused where it reaches beyond the window and what one call has made; zlib reads
-//   others, harmlessly. One beyond the begin of the stream is always refused.
+//   others, harmlessly. One beyond the beginning of the stream is always refused.
 
 #include "../deflate/permessage_deflate.hpp"
 
@@ -44,7 +44,7 @@ struct counted_stream {
         made->zlib.opaque = made;
         return made;
     }
-    /// At most what zlib counts with: the caller goes on with the rest.
+    /// `size`, limited to what zlib's own count holds: the caller goes on with the rest.
     [[nodiscard]] static uInt bounded(std::size_t size) noexcept {
         constexpr std::size_t most = std::size_t{1} << 30;
         return static_cast<uInt>(size < most ? size : most);

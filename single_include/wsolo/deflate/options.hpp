@@ -3,9 +3,9 @@
 #pragma once
 // What one side wants of permessage-deflate: what it offers or agrees to, how it compresses, what it takes.
 //
-// Compression beside encryption tells an attacker who can have a secret and a text of his own compressed together how much
-// they have in common (CRIME, BREACH). Don't compress such messages: send those with secrets, or those with what a stranger
-// wrote, uncompressed.
+// If an attacker can have a text of their own compressed together with a secret, the size of the encrypted result shows how
+// much the two have in common (CRIME, BREACH). Don't compress such messages: send those with secrets, or those with text that
+// a stranger wrote, uncompressed.
 
 #include <cstdint>
 
@@ -14,7 +14,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// Where a sender's memory of its earlier messages lies.
 /// shared_compressor: one compressor for each thread, and of each connection the end of what it sent. The best for many
 /// connections: 2 KiB each give nearly what a stream of one's own gives.
-/// own_stream: a compressor for each connection, up to 268 KiB each. no_takeover: nothing; each message stands alone.
+/// own_stream: a compressor for each connection, up to 262 KiB each. no_takeover: nothing; each message stands alone.
 enum class deflate_mode : std::uint8_t { shared_compressor, own_stream, no_takeover };
 
 /// Values. The defaults are for a server of many connections.
@@ -31,13 +31,13 @@ struct deflate_options {
 
     /// This side compresses with 2^bits bytes of window at most, 9 to 15: by it the peer's memory is bounded.
     std::uint8_t send_window_bits = 15;
-    /// The peer is asked to compress with no more: 8 to 15 (RFC 7692 §7.1.2). A server can ask only a client that says that it
-    /// can be asked; of others it takes 15.
+    /// The peer is asked to compress with 2^bits bytes of window at most, 8 to 15 (RFC 7692 §7.1.2). A server can ask only a
+    /// client whose offer allows it; for other clients it uses 15.
     std::uint8_t receive_window_bits = 15;
     /// The peer may refer to its earlier messages (RFC 7692 §7.1.1). False: nothing is held between messages.
     bool receive_takeover = true;
-    /// A client's offer says that its window may be bounded by the server. Few servers refuse that; without it, and with
-    /// the defaults, the offer is the bare "permessage-deflate".
+    /// A client's offer says that the server may bound the client's window. Few servers refuse such an offer; without it, and
+    /// with the other defaults, the offer is the bare "permessage-deflate".
     bool offer_client_window_bits = true;
 };
 

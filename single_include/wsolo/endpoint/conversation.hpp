@@ -1,7 +1,7 @@
 // Written by tools/amalgamate.py from include/wsolo/endpoint/conversation.hpp: change it there.
 // SPDX-License-Identifier: MIT
 #pragma once
-// An endpoint for coroutines: what a coroutine owns of a connection. Not part of wsolo.hpp: it brings <coroutine>.
+// A coroutine's end of a connection: messages by co_await. Not part of wsolo.hpp: it brings <coroutine>.
 //
 //     task talk(wsolo::conversation ws) {           // wsolo::conversation(e), where e's Handler is in_a_coroutine
 //         while (auto next = co_await ws.next())    // errc::closed after the last one
@@ -10,8 +10,8 @@
 //     }
 //
 // Laws of this file:
-// - A message leaves the inbox when it is asked for, and is handled when the next one is, or the last conversation ends:
-//   until then the inbox's bounds hold and a Close waits for its answer.
+// - A message leaves the inbox when a coroutine asks for it, and counts as handled when a coroutine asks for the next one, or
+//   when the last conversation ends. Until then the inbox's bounds hold, and the answer to a Close waits.
 // - It can't dangle. Once the endpoint is gone next() answers why (errc::aborted when it was cut off) and sends answer
 //   errc::closed; a coroutine that waits for any of them then is resumed with it, by the endpoint's destructor.
 // - A coroutine is resumed once, with no lock held, by the thread that handled the message, or wrote, or made the end, inside
@@ -60,17 +60,17 @@ private:
 };
 
 /// See the file's laws. Copies are the same conversation, and may be used by different threads; one coroutine at a time
-/// awaits next(), several may await the others. When the last copy goes, what was handed out counts as handled, what still
-/// comes is thrown away, and the connection is closed (1000) unless the end has begun. 8 bytes; the endpoint has one block
+/// awaits next(), several may await the other functions. When the last copy is destroyed the last message counts as handled,
+/// later ones are thrown away, and the connection is closed (1000) unless its end has begun. 8 bytes; the endpoint has one block
 /// of about 100 bytes for all of them, and there is another for each coroutine that waits for room or for a flush.
 class conversation {
 public:
     class message_awaiter;
     class write_awaiter;
 
-    /// To no endpoint: everything answers errc::closed.
+    /// A conversation with no endpoint: every function answers errc::closed.
     conversation() = default;
-    /// `whole` is an endpoint, or something that has one's handler(). It is not used after.
+    /// `whole` is an endpoint, or an object with an endpoint's handler(). It is used during this call only.
     template <class Endpoint>
         requires requires(Endpoint& whole) {
             { whole.handler() } -> std::convertible_to<in_a_coroutine&>;

@@ -6,7 +6,7 @@
 //
 // Laws of this file:
 // - The thread sleeps while nothing is queued, and ends when the inbox is finished.
-// - What the handler throws does not leave the thread: it closes the inbox, and exception() has it.
+// - An exception of the handler does not leave the thread: it closes the inbox, and exception() returns it.
 // - The destructor drops what is left and joins; for an orderly end call close() and wait() first.
 
 #include "../wsolo.hpp"
@@ -18,7 +18,7 @@
 namespace wsolo::inline WSOLO_ABI {
 
 /// Owns the inbox, the handler and the thread that it runs in; `Observer` is called in that thread. Any thread may call any
-/// member; the destructor not in the handler, and no other thread may be in a call then.
+/// member. The destructor must not run in the handler, and no other thread may be in a call then.
 template <class Message, inbox_handler<Message> Handler, inbox_observer Observer = no_inbox_observer,
           class Traits = std_blocking_traits>
 class threaded_inbox {
@@ -73,7 +73,7 @@ public:
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return inbox_.queued_bytes(); }
     [[nodiscard]] std::size_t queued_messages() const noexcept { return inbox_.queued_messages(); }
 
-    /// What the handler threw, or null. Final once wait() said errc::none.
+    /// The handler's exception, or null. Final once wait() said errc::none.
     [[nodiscard]] std::exception_ptr exception() const {
         const std::lock_guard<mutex> hold(mutex_);
         return thrown_;

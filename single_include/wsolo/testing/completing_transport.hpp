@@ -5,8 +5,8 @@
 // after the writer has gone. Not part of wsolo.hpp.
 //
 // Laws of this file:
-// - The bytes of a write are read when it ends, not when it starts, as a device would: what the writer gave
-//   back too early is read all the same, for a sanitizer to see.
+// - The bytes of a write are read when it ends, not when it starts, as a device does: so a sanitizer finds memory that the
+//   writer gave back too early.
 
 #include "../wsolo.hpp"
 
@@ -47,7 +47,7 @@ public:
         write_done done = std::move(done_); // which may start the next write
         done(how);
     }
-    /// The completion is lost with whatever held it.
+    /// Destroys the completion uncalled, as a transport does whose operation is destroyed.
     void lose() {
         in_flight_ = false;
         parts_.clear();
@@ -94,7 +94,7 @@ private:
     bool output_ended_ = false, disconnected_ = false;
 };
 
-/// What the writer gets: a reference to the wire.
+/// The transport for the writer: a reference to the wire.
 class completing_transport {
 public:
     explicit completing_transport(completing_wire& wire) noexcept : wire_(&wire) {}

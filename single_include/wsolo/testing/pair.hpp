@@ -20,8 +20,8 @@
 // Laws of this file:
 // - The same options, sides and calls: the same history, to the byte and the nanosecond.
 // - A side is driven as docs/endpoint.md says: it runs once at first, reads while it wants to, runs when it asks for it, when it
-//   is blocked and can write, and at its deadline; when it is finished its socket is closed and it is not called again. But
-//   a run that it asked for comes before what can be read, and not after.
+//   is blocked and can write, and at its deadline; when it is finished its socket is closed and it is not called again. One
+//   difference: a run that it asked for comes before what can be read, not after.
 // - The stream is TCP's: what was taken arrives in order or is lost by a reset; a socket that is closed with bytes
 //   unread, or that gets bytes after, resets; after a reset what has arrived is readable, and what was on its way is not.
 
@@ -66,7 +66,7 @@ private:
     pair_end* end_;
 };
 
-/// An endpoint for a pair. What is not in_the_loop is handled by work(), which the test calls when it wants to.
+/// An endpoint for a pair. With a `Work` other than in_the_loop the test calls work() itself, to have messages handled.
 template <class Handler, class Side = server_side, class Work = in_the_loop>
 using paired = endpoint<pair_transport, pair_wake, Handler, Side, Work, virtual_traits>;
 
@@ -81,7 +81,7 @@ public:
 
     // ---- for the side
 
-    /// What an endpoint of this end is made of.
+    /// The transport and the schedule hook for an endpoint at this end.
     [[nodiscard]] pair_transport transport() noexcept { return pair_transport(*this); }
     [[nodiscard]] pair_wake wake() noexcept { return pair_wake(*this); }
 
@@ -107,7 +107,7 @@ public:
 
     // ---- by hand
 
-    /// Writes as one would to a socket. Returns how many bytes were taken.
+    /// Writes, as to a socket. Returns how many bytes were taken.
     std::size_t send(std::string_view bytes) {
         return is_broken_ || has_ended_ ? 0 : out_->take(bytes_of(bytes), virtual_clock::now());
     }
@@ -152,9 +152,9 @@ public:
     }
     /// The process sleeps: nothing is called for that long, while the stream goes on.
     void sleep_for(duration span) { asleep_until_ = deadline_after(virtual_clock::now(), span); }
-    /// What the loop does about a HUP (both directions ended, or a reset) while the side does not want to read. True: as
-    /// one that can't but hear of it, it calls end_of_input(connection_lost), once. False (the default): it waits until
-    /// the side wants to read.
+    /// What the loop does about a HUP (both directions ended, or a reset) while the side does not want to read. True: it
+    /// calls end_of_input(connection_lost) once, as a loop that always reports hang-ups. False (the default): it waits
+    /// until the side wants to read.
     void tell_hangups(bool wanted) noexcept { tells_hangups_ = wanted; }
 
 private:
@@ -281,8 +281,8 @@ struct pair_options {
     /// One link for each direction.
     link_options to_server{};
     link_options to_client{};
-    /// A proxy stands half way, which ends both directions at the first end of a stream, as many do: what has not passed it
-    /// is lost, and bytes that come to it after are answered by a reset.
+    /// Puts a proxy half way that ends both directions at the first end of a stream, as many proxies do: bytes that have not
+    /// passed it are lost, and bytes that come to it later are answered by a reset.
     bool proxy = false;
 };
 
@@ -303,11 +303,11 @@ public:
     pair_end server{to_client_, to_server_};
     pair_end client{to_server_, to_client_};
 
-    /// Lets so much time pass, and everything happen that is due in it.
+    /// Lets `span` pass, and does everything that is due in it.
     void run_for(duration span) {
         run_until([] { return false; }, span);
     }
-    /// The same until `done()`, which is asked after each step. True: it is.
+    /// The same until `done()` answers true, which is asked after each step. Returns whether it did.
     template <class Done>
     bool run_until(Done done, duration at_most) {
         const time_point last = deadline_after(virtual_clock::now(), at_most);
@@ -320,12 +320,12 @@ public:
             virtual_clock::move_to(next < last ? next : last);
         }
     }
-    /// Until both sides are finished.
+    /// Runs until both sides are finished, or `at_most` has passed. True: they are finished.
     bool run_to_the_end(duration at_most = std::chrono::hours(1)) {
         return run_until([this] { return server.side_.side == nullptr && client.side_.side == nullptr; },
                          at_most);
     }
-    /// Everything that can be done without time passing.
+    /// Does everything that is due now, without time passing.
     void settle() { run_for(duration::zero()); }
     /// One turn of each side's loop, and what the stream does at this instant. False: there was nothing to do.
     bool step() {

@@ -1,15 +1,15 @@
 // Written by tools/amalgamate.py from include/wsolo/write/await.hpp: change it there.
 // SPDX-License-Identifier: MIT
 #pragma once
-// The outcome of one item, or of all before now, in a coroutine. Not part of wsolo.hpp: it brings <coroutine>.
+// The outcome of one item, or of all data accepted so far, in a coroutine. Not part of wsolo.hpp: it brings <coroutine>.
 //
 //     how = co_await wsolo::written([&](wsolo::on_outcome on_done) { return out.send_text("x", on_done); });
 //     how = co_await wsolo::flushed(out);
 //
 // Laws of this file:
-// - The coroutine is resumed once, with no lock held, by the thread that pumps (or whose send displaced the item). It may
-//   send; to go elsewhere, post from there.
-// - A coroutine stays until its item's outcome, which always comes: at the writer's end at the latest.
+// - The coroutine is resumed once, with no lock held, by the thread that pumps (or whose send displaced the item). The
+//   coroutine may send there; to continue in another thread, post.
+// - A coroutine must not be destroyed before its item's outcome, which always comes: at the writer's end at the latest.
 
 #include "../wsolo.hpp"
 
@@ -31,7 +31,7 @@ public:
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
 
-    /// What the send throws is thrown in the coroutine.
+    /// An exception of the send is thrown in the coroutine.
     [[nodiscard]] bool await_suspend(std::coroutine_handle<> caller) {
         caller_ = caller;
         is_out_ = true;
@@ -42,7 +42,7 @@ public:
             }
         } if_refused{&is_out_};
         const errc error = send_(on_outcome{&on_told, this});
-        if (error == errc::none) { // the frame may be running elsewhere by now, or gone
+        if (error == errc::none) { // the coroutine may already run in another thread, or be gone
             if_refused.out = nullptr;
             return true;
         }
@@ -66,7 +66,7 @@ private:
     bool is_out_ = false;
 };
 
-/// `send(on_outcome)` sends one item and returns what that returned. co_await gives errc::none when the transport took the
+/// `send(on_outcome)` sends one item and returns the send's result. co_await gives errc::none when the transport took the
 /// item's last byte, or why it did not.
 template <class Send>
     requires std::same_as<std::invoke_result_t<Send&, on_outcome>, errc>
@@ -74,7 +74,8 @@ template <class Send>
     return outcome_awaiter<Send>(std::move(send));
 }
 
-/// Waits for all data that `writer` accepted before, as its flush(on_outcome). The writer outlives the wait.
+/// Waits for all data that `writer` accepted before this call, as its flush(on_outcome) does. The writer must outlive the
+/// wait.
 template <class Writer>
 [[nodiscard]] auto flushed(Writer& writer) {
     return written([&writer](on_outcome on_done) { return writer.flush(on_done); });

@@ -16,8 +16,8 @@
 namespace wsolo::inline WSOLO_ABI {
 
 /// Owns the writer and its thread: `out->send_text(...)`, `out->close(...)`. Everything that single_writer offers may be
-/// called from any thread. With a transport that waits inside write(), a drain's bound is noticed when the write that
-/// stands has ended; with a waitable_transport within 20 ms. A pump() of your own is allowed, and needless.
+/// called from any thread. With a transport that waits inside write(), a drain's bound is noticed when the current write
+/// has ended; with a waitable_transport within 20 ms. A pump() of your own is allowed, but not needed.
 template <transport Transport, class Side = server_side, writer_observer Observer = no_observer,
           class Traits = std_blocking_traits>
 class threaded_writer {
@@ -50,7 +50,7 @@ public:
 
     [[nodiscard]] writer_type* operator->() noexcept { return &writer_; }
     [[nodiscard]] const writer_type* operator->() const noexcept { return &writer_; }
-    /// The writer; it lives as long as this.
+    /// The writer; it lives as long as this object.
     [[nodiscard]] writer_type& writer() noexcept { return writer_; }
 
     /// Waits until the writer is finished: closed and drained, aborted, or failed. False when the deadline passed first.
@@ -73,8 +73,7 @@ private:
             case pump_status::more: break;
             case pump_status::blocked: wait_writable(left.deadline); break;
             case pump_status::idle: sleep(no_deadline); break;
-            case pump_status::
-                busy: // a gate wakes the thread; another thread's pump() leaves it what it can't write
+            case pump_status::busy: // a gate wakes the thread; another thread's pump() leaves the rest to it
                 sleep(detail::writer_access::drive(writer_).box.state() == turn_state::gated
                           ? left.deadline
                           : deadline_after(Traits::clock::now(), std::chrono::milliseconds(1)));

@@ -51,7 +51,7 @@ void engine::raise_sequential(location& at, const message& to) noexcept {
     commit(at);
 }
 
-// The stores behind which a new one may go, newest first.
+// The stores after which a new one may go, newest first.
 void engine::list_places(const location& at, place floor) {
     places_.clear();
     places_.push_back(at.stores.size() - 1);
@@ -145,7 +145,7 @@ bool engine::compare_exchange(cell what, bits& expected, bits desired, std::memo
     const place floor = std::max(me.known.floor(at.index), sequential(success) ? at.sequential_floor : 0);
     const std::size_t oldest = oldest_readable(at, sequential(failure));
     list_places(at, floor);
-    // Each way is a store to read: one of the expected value, to succeed behind it, or one of another, to
+    // Each way is a store to read: one of the expected value, to succeed after it, or one of another, to
     // fail.
     ways_.clear();
     for (std::size_t i = newest + 1; i-- > 0;) {

@@ -216,7 +216,7 @@ private:
     address_book addresses_;
     std::deque<knowledge> released_;
     std::uint32_t released_count_ = 0;
-    std::vector<std::size_t> places_; ///< scratch: stores that a new one may go behind
+    std::vector<std::size_t> places_; ///< scratch: stores that a new one may go after
     std::vector<std::size_t> ways_;   ///< scratch: stores that a compare_exchange may read
     std::vector<option> options_;
     shadow shadow_;

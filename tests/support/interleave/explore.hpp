@@ -71,7 +71,7 @@ class scenario {
 public:
     explicit scenario(detail::stage& stage) noexcept : stage_(stage) {}
 
-    /// An object of this execution; destroyed, last made first, behind finally().
+    /// An object of this execution; destroyed, last made first, after finally().
     template <class T, class... Args>
     T& make(const char* name, Args&&... args) {
         auto made = std::make_shared<T>(std::forward<Args>(args)...);
@@ -80,7 +80,7 @@ public:
     }
     /// A virtual thread, at most seven. It starts when the body has returned.
     void thread(const char* name, std::function<void()> run);
-    /// Runs when all threads have ended, ordered behind all they did.
+    /// Runs when all threads have ended, ordered after all they did.
     void finally(std::function<void()> run);
 
 private:

@@ -72,7 +72,7 @@ struct fiber::machine {
 
     void prepare(std::byte* bottom, std::size_t size, void (*first)()) {
         auto top = reinterpret_cast<std::uintptr_t>(bottom + size) & ~std::uintptr_t{15};
-        // Six registers, then the address that `ret` goes to, then no caller: aligned as behind a call.
+        // Six registers, then the address that `ret` goes to, then no caller: aligned as after a call.
         std::uintptr_t frame[8] = {0, 0, 0, 0, 0, 0, reinterpret_cast<std::uintptr_t>(first), 0};
         std::memcpy(reinterpret_cast<void*>(top - sizeof frame), frame, sizeof frame);
         stack_pointer = reinterpret_cast<void*>(top - sizeof frame);

@@ -228,7 +228,7 @@ TEST_CASE("Asio: a thread that sends holds no connection that ends meanwhile", "
     CHECK(at.log.alive == 0);
 }
 
-TEST_CASE("Asio: a closed group lets no one in", "[adapt][asio]") {
+TEST_CASE("Asio: a closed group takes no more connections", "[adapt][asio]") {
     server at;
     at.accept([&] { return echo(at.log); });
     static_cast<void>(at.everyone.close_all(wsolo::close_code::going_away, "", 1s));
@@ -239,7 +239,7 @@ TEST_CASE("Asio: a closed group lets no one in", "[adapt][asio]") {
     at.join();
 }
 
-TEST_CASE("Asio: who asks after the group has closed is refused, and was let in before", "[adapt][asio]") {
+TEST_CASE("Asio: a request after the group has closed is refused, one before is accepted", "[adapt][asio]") {
     server at;
     at.accept([&] { return echo(at.log); });
     at.run(1);

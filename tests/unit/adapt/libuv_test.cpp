@@ -423,7 +423,7 @@ TEST_CASE("libuv: a context that goes takes its connections with it", "[adapt][l
     CHECK(at.log.ended == 0);
 }
 
-TEST_CASE("libuv: a closed group lets no one in", "[adapt][libuv]") {
+TEST_CASE("libuv: a closed group takes no more connections", "[adapt][libuv]") {
     server at;
     at.listen([&] { return echoing(at.log); });
     at.start();
@@ -515,7 +515,7 @@ TEST_CASE("libuv: a stream whose request another server has read is taken over",
     peer.close_in_order();
 }
 
-TEST_CASE("libuv: a context keeps SIGPIPE from ending the process, and no one's handler from SIGPIPE",
+TEST_CASE("libuv: a context keeps SIGPIPE from ending the process, and keeps a handler that there is",
           "[adapt][libuv]") {
     struct sigaction before{};
     ::sigaction(SIGPIPE, nullptr, &before);

@@ -1,4 +1,4 @@
-// Would catch: a record that is lost, doubled or sent behind other bytes when the socket was full, a handshake that waits for the
+// Would catch: a record that is lost, doubled or sent after other bytes when the socket was full, a handshake that waits for the
 // wrong direction, an end without close_notify or before what was written, an end of TCP taken for one of TLS, SIGPIPE.
 
 #include <support/catch.hpp>

@@ -290,7 +290,7 @@ TEMPLATE_TEST_CASE("stop_accepting() ends listeners and requests, and run() when
     CHECK(of.loop.accept(another.fd, of.everyone, [] { return echoing{}; }) == errc::closed);
 }
 
-TEMPLATE_TEST_CASE("a factory may look at who came, also at one who has left again", "[adapt][poll]",
+TEMPLATE_TEST_CASE("a factory may look at the arrival, also when the peer has left again", "[adapt][poll]",
                    BOTH_SETS) {
     running<TestType> of;
     listening_socket door;
@@ -363,7 +363,7 @@ TEMPLATE_TEST_CASE("messages are handled where `work` says, and the loop goes on
     for (std::thread& each : workers) each.join();
 }
 
-TEMPLATE_TEST_CASE("who comes too late for the group is sent away", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("a connection that comes too late for the group is closed", "[adapt][poll]", BOTH_SETS) {
     running<TestType> of;
     client early = of.add(echoing{});
     static_cast<void>(of.everyone.close_all(close_code::going_away, "", 2s));
@@ -603,7 +603,8 @@ struct asks_at_its_end {
 
 } // namespace
 
-TEMPLATE_TEST_CASE("a turn that is owed to one who is gone is owed no more", "[adapt][poll]", BOTH_SETS) {
+TEMPLATE_TEST_CASE("a turn that is owed to a connection that is gone is owed no more", "[adapt][poll]",
+                   BOTH_SETS) {
     running<TestType> of;
     client other = of.add(echoing{});
     std::function<void()> abort;
@@ -613,7 +614,7 @@ TEMPLATE_TEST_CASE("a turn that is owed to one who is gone is owed no more", "[a
     gone.shake_hands();
     abort();
     CHECK(gone.hear(1).empty());
-    other.check_echo("nobody stands in the way");
+    other.check_echo("nothing stands in the way");
     of.stop();
     other.check_close(1001);
 }

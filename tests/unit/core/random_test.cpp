@@ -109,7 +109,7 @@ TEST_CASE("a reseeded source starts over", "[core][random]") {
     CHECK(number_of(keys.next_key()) != first);
 }
 
-TEST_CASE("a moved source goes on, and what it left behind draws other keys", "[core][random]") {
+TEST_CASE("a moved source goes on, and the one it was moved from draws other keys", "[core][random]") {
     const auto seed = seed_of(6);
     random_keys expected{std::span<const std::byte, 32>(seed)};
     random_keys first{std::span<const std::byte, 32>(seed)};

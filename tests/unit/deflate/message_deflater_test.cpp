@@ -94,7 +94,7 @@ TEST_CASE("a history of all kinds of messages never diverges", "[deflate][deflat
                     out.note_sent(wsolo::bytes_of(text));
                     continue;
                 }
-                if (kind == 5) continue; // sent uncompressed: nobody is told
+                if (kind == 5) continue; // sent uncompressed: note_sent() is not called
                 const auto payload = deflated(out, text);
                 if (!payload) continue;
                 ++compressed;

@@ -102,7 +102,7 @@ TEMPLATE_TEST_CASE("a connection that never opens was never a member", "[connect
     CHECK(everyone.wait(manual_clock::now()) == errc::none);
 }
 
-TEST_CASE("a group that closed is told who asks", "[connection][group]") {
+TEST_CASE("a connection that asks to join a closed group is told so", "[connection][group]") {
     group everyone;
     REQUIRE(everyone.close_all(close_code::going_away, "restart", 5s) == errc::none);
     joining_server one;

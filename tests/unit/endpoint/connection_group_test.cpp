@@ -195,7 +195,7 @@ TEST_CASE("a connection that is gone does not join, and takes nothing where its 
     CHECK(everyone.wait() == errc::none);
 }
 
-TEST_CASE("a member without room is counted, and holds up nobody", "[endpoint][group]") {
+TEST_CASE("a member without room is counted, and delays no other", "[endpoint][group]") {
     for (const auto policy : {when_member_full::skip, when_member_full::disconnect}) {
         group everyone(policy);
         desk<server> before(everyone);
@@ -241,7 +241,7 @@ TEST_CASE("what can't be sent says why", "[endpoint][group]") {
     CHECK(everyone.send_text("closing members are not counted").accepted == 1);
 }
 
-TEST_CASE("all are closed alike, once, and no one joins any more", "[endpoint][group]") {
+TEST_CASE("all are closed alike, once, and no connection joins after that", "[endpoint][group]") {
     group everyone;
     desk<server> first(everyone);
     desk<client> second(everyone);
@@ -396,7 +396,7 @@ TEST_CASE("a time that is over long ago is a bound all the same", "[endpoint][gr
     }
 }
 
-TEST_CASE("who closes a second time hurries", "[endpoint][group]") {
+TEST_CASE("a second close makes the rest close at once", "[endpoint][group]") {
     group everyone;
     std::vector<std::unique_ptr<desk<server>>> desks;
     for (int i = 0; i < 20; ++i) desks.push_back(std::make_unique<desk<server>>(everyone));

@@ -221,8 +221,8 @@ TEMPLATE_TEST_CASE("an error ends a busy coroutine's endpoint too", "[endpoint][
     CHECK(f.whole->how_it_ended().handled.messages_dropped == 1);
 }
 
-TEMPLATE_TEST_CASE("beside a pool nobody is asked for what is not wanted", "[endpoint][conversation]", server,
-                   client) {
+TEMPLATE_TEST_CASE("beside a pool no work is asked for that is not wanted", "[endpoint][conversation]",
+                   server, client) {
     endpoint_fixture<TestType, counted_work, wsolo::in_a_coroutine> f;
     wsolo::sequence_barrier gate;
     reading seen;
@@ -287,7 +287,7 @@ TEMPLATE_TEST_CASE("a coroutine destroyed while it waits is not resumed, and los
     CHECK(second.size() == 1);
 }
 
-TEST_CASE("destroying the endpoint resumes who waits", "[endpoint][conversation]") {
+TEST_CASE("destroying the endpoint resumes every coroutine that waits", "[endpoint][conversation]") {
     reading seen;
     {
         talking<server> f;

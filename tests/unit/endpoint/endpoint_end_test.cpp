@@ -46,7 +46,7 @@ TEMPLATE_TEST_CASE("a Close waits for the answers to what came before it", "[end
     }
 }
 
-TEMPLATE_TEST_CASE("a broken rule is answered behind what came before it", "[endpoint]", server, client) {
+TEMPLATE_TEST_CASE("a broken rule is answered after what came before it", "[endpoint]", server, client) {
     endpoint_fixture<TestType> f;
     echo(f);
     f.receive(f.text("fine") + "\x83\x80");
@@ -235,14 +235,14 @@ TEMPLATE_TEST_CASE("a Close that stands after a pause answers ours in time", "[e
     CHECK(f.log.endings.at(0).peer_closed);
 }
 
-TEMPLATE_TEST_CASE("input behind a pause does not keep a connection whose transport failed meanwhile",
+TEMPLATE_TEST_CASE("input after a pause does not keep a connection whose transport failed meanwhile",
                    "[endpoint]", server, client) {
     wsolo::endpoint_options options = endpoint_fixture<TestType>::quiet();
     options.handling.max_messages = 2;
     endpoint_fixture<TestType> f(options);
     echo(f);
     f.wire.then({io_status::failed, 1, 104});
-    f.receive(f.text("1") + f.text("2") + f.text("3") + f.text("4")); // the last two stand behind the pause
+    f.receive(f.text("1") + f.text("2") + f.text("3") + f.text("4")); // the last two stand after the pause
     f.run_until_quiet();
     REQUIRE_FALSE(f.wants.finished); // what the peer still says is read
     REQUIRE(f.live_for(5s).finished);

@@ -1,4 +1,4 @@
-// Would catch: a message lost in the middle of the others because memory ran out for it, bytes read on behind a gap, an
+// Would catch: a message lost in the middle of the others because memory ran out for it, bytes read on after a gap, an
 // end that waits for a Close nobody could queue, an endpoint that can never end because it has no handle, a Close that is
 // forgotten because it could not be kept, and kept input whose memory grows with all that ever passed.
 
@@ -16,7 +16,7 @@ namespace {
 
 constexpr int close_op = 8;
 
-/// A step without memory. The fixture's frames are made before it, and its wants copied behind it.
+/// A step without memory. The fixture's frames are made before it, and its wants copied after it.
 template <class Fixture>
 wsolo::endpoint_wants receive_without_memory(Fixture& f, std::string bytes) {
     const support::no_heap none;
@@ -27,7 +27,7 @@ wsolo::endpoint_wants receive_without_memory(Fixture& f, std::string bytes) {
 
 #if WSOLO_TEST_COUNTS_HEAP
 
-TEMPLATE_TEST_CASE("without memory for a message none behind it is handled", "[endpoint][memory]", server,
+TEMPLATE_TEST_CASE("without memory for a message none after it is handled", "[endpoint][memory]", server,
                    client) {
     endpoint_fixture<TestType, counted_work> f;
     f.receive(f.text("before"));

@@ -1,6 +1,6 @@
 // An endpoint whose loop and pool are other threads, and as quick as can be: they come within the hook that asks for
 // them. Would catch: a wake-up that comes before what it is for, an end told before the handler returned, a goodbye
-// behind an abort, a dropped message that counts as handled, and a count that another thread is still about to make.
+// after an abort, a dropped message that counts as handled, and a count that another thread is still about to make.
 
 #include <support/endpoint_fixture.hpp>
 
@@ -44,7 +44,8 @@ TEMPLATE_TEST_CASE("the end is told when the handler has returned", "[endpoint][
     CHECK(f.log.endings[0].handled.messages_dropped == 1);
 }
 
-TEMPLATE_TEST_CASE("one message at a time, whoever calls work()", "[endpoint][pool]", server, client) {
+TEMPLATE_TEST_CASE("one message at a time, whichever thread calls work()", "[endpoint][pool]", server,
+                   client) {
     pooled<TestType> f;
     int inside = 0;
     f.log.on_message = [&](const wsolo::message&) {
@@ -187,7 +188,7 @@ TEMPLATE_TEST_CASE("a loop that writes a reply and the end before it is counted 
     CHECK(f.log.endings[0].reason == errc::none);
 }
 
-TEMPLATE_TEST_CASE("destroying it asks nobody for anything", "[endpoint][pool]", server, client) {
+TEMPLATE_TEST_CASE("destroying it calls no hook", "[endpoint][pool]", server, client) {
     pooled<TestType> f;
     f.receive(f.text("1"));
     CHECK(f.whole->send_text("unsent") == errc::none);

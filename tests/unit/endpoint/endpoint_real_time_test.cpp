@@ -168,6 +168,6 @@ TEST_CASE("a download at 60 KB/s is alive for two minutes, with the defaults", "
     CHECK(clients.reason == errc::aborted);
     for (const downloaded& got : {by_client, by_server}) {
         CHECK(got.bytes >= 6'000'000); // of 7,200,000: the machine may be slow
-        CHECK(got.pings >= 1);         // it came to one, behind megabytes
+        CHECK(got.pings >= 1);         // it came to one, after megabytes
     }
 }

@@ -263,7 +263,7 @@ TEMPLATE_TEST_CASE("a weak handle outlives it", "[endpoint]", server, client) {
     CHECK_FALSE(weak.try_use());
 }
 
-TEST_CASE("what is sent before the gate opens leaves behind its answer", "[endpoint]") {
+TEST_CASE("what is sent before the gate opens leaves after its answer", "[endpoint]") {
     wsolo::testing::scripted_wire wire;
     endpoint_log log;
     using endpoint_type = endpoint_fixture<server>::endpoint_type;

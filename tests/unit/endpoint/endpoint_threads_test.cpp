@@ -20,7 +20,7 @@ using wsolo::errc;
 constexpr int messages = 120;
 enum class end_by { peer, close, abort, handler_error, handler_abort };
 
-/// The peer's frames: numbered messages, a PING behind every eighth, a Close where it is the one to end.
+/// The peer's frames: numbered messages, a PING after every eighth, a Close where it is the one to end.
 std::string input_of(end_by how) {
     std::string bytes;
     wsolo::random_keys keys;

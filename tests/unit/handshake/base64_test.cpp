@@ -58,7 +58,7 @@ TEST_CASE("Base64 is refused in any form but its own", "[handshake][base64]") {
     CHECK_FALSE(is_base64_of(3, "Zm 9"));    // white space
     CHECK_FALSE(is_base64_of(3, "Zm-_"));    // the URL alphabet
     CHECK_FALSE(is_base64_of(3, "Zm:v"));    // between the digits and the letters
-    CHECK_FALSE(is_base64_of(3, "Zm{v"));    // behind them
+    CHECK_FALSE(is_base64_of(3, "Zm{v"));    // after them
     CHECK_FALSE(is_base64_of(3, "Zm\xc3v")); // not ASCII
 }
 

@@ -48,7 +48,7 @@ TEST_CASE("a received key is a text of 16 bytes", "[handshake][client_key]") {
     CHECK_FALSE(wsolo::is_client_key("dGhlIHNhbXBsZSBub25jZQ"));       // unpadded
     CHECK_FALSE(wsolo::is_client_key("dGhlIHNhbXBsZSBub25jZQ= ="));    // white space inside
     CHECK(wsolo::is_client_key("AQIDBAUGBwgJCgsMDQ4PEC=="));           // RFC 6455 §4.1, as it is printed
-    CHECK(wsolo::is_client_key("dGhlIHNhbXBsZSBub25jZR=="));           // a bit behind the last byte
+    CHECK(wsolo::is_client_key("dGhlIHNhbXBsZSBub25jZR=="));           // a bit after the last byte
     CHECK_FALSE(wsolo::is_client_key("dGhlIHNhbXBsZSBub25j*Q=="));     // not of the alphabet
     CHECK_FALSE(wsolo::is_client_key("dGhlIHNhbXBsZSBub25jZQ==Zg==")); // two texts in one
 }

@@ -1,5 +1,5 @@
 // Would catch: an answer to another key that passes, an agreement on what was never offered, a verdict that
-// depends on the split, a refusal whose status and fields cannot be seen, frames lost behind the head, an
+// depends on the split, a refusal whose status and fields cannot be seen, frames lost after the head, an
 // endless row of 1xx.
 
 #include <support/catch.hpp>
@@ -47,7 +47,7 @@ errc verdict(const head& response) { return answered(response.text()).error; }
 
 } // namespace
 
-TEST_CASE("the answer of RFC 6455 §1.2 is taken, and frames behind it are left", "[handshake][client]") {
+TEST_CASE("the answer of RFC 6455 §1.2 is taken, and frames after it are left", "[handshake][client]") {
     const std::string text = rfc_response().text();
     const std::string frame = "\x81\x05Hello"; // RFC 6455 §5.7
     CHECK(answered(text + frame) == outcome{handshake_status::complete, errc::none, text.size()});
@@ -203,7 +203,7 @@ TEST_CASE("an answer that is cut off is incomplete", "[handshake][client]") {
     client_handshake whole = started();
     feed_whole(whole, text);
     CHECK(whole.end_of_input() == handshake_status::complete);
-    client_handshake between = started(); // behind an interim answer
+    client_handshake between = started(); // after an interim answer
     feed_whole(between, "HTTP/1.1 100 Continue\r\n\r\n");
     CHECK(between.end_of_input() == handshake_status::failed);
 }

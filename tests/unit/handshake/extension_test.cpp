@@ -134,7 +134,7 @@ TEST_CASE("the grammar of one extension", "[handshake][extension]") {
         CHECK_FALSE(wsolo::detail::is_extension(illegal));
     }
     CHECK(extension("a;b=\"1\\0\"").param("b")->value.number() == 10U);
-    // The character behind the view is not looked at.
+    // The character after the view is not looked at.
     CHECK_FALSE(wsolo::detail::is_escaped_token(std::string_view("c\\d").substr(0, 2)));
 }
 

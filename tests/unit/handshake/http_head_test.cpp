@@ -1,4 +1,4 @@
-// Would catch: a byte behind the head that is swallowed, an error that depends on the split, a limit that
+// Would catch: a byte after the head that is swallowed, an error that depends on the split, a limit that
 // is off by one, bare CR or LF taken for a line's end, a folded line in a request or one lost in a response,
 // white space before a colon, growth without bound.
 
@@ -89,7 +89,7 @@ TEST_CASE("each broken head fails at its byte", "[handshake][http_head]") {
         {"GET / HTTP/1.1", "\n", errc::handshake_invalid_line_end},   // bare LF
         {"GET / HTTP/1.1\r", "X", errc::handshake_invalid_line_end},  // bare CR
         {"GET / HTTP/1.1\r", "\r", errc::handshake_invalid_line_end}, // CR CR LF
-        {start + "A: b", "\n", errc::handshake_invalid_line_end},     // bare LF behind a field
+        {start + "A: b", "\n", errc::handshake_invalid_line_end},     // bare LF after a field
         {start + "A: b\r", " ", errc::handshake_invalid_line_end},    // CR within a value
         {start + "A: b\r\n", "\n", errc::handshake_invalid_line_end}, // bare LF as the empty line
         {start + "A: b", std::string(1, '\0'), errc::handshake_invalid_character}, // RFC 9110 §5.5
@@ -169,8 +169,7 @@ TEST_CASE("the size limit is the largest head that passes", "[handshake][http_he
     CHECK(fed("\r\n" + text, {.max_size = n + 1}) == failed_after(n + 2, errc::handshake_too_large));
     CHECK(fed(text, {.max_size = 1}) == failed_after(2, errc::handshake_target_too_long));
     CHECK(fed(text, {.max_size = 19}) == failed_after(20, errc::handshake_target_too_long));
-    CHECK(fed(text, {.max_size = 20}) ==
-          failed_after(21, errc::handshake_too_large)); // behind the first line
+    CHECK(fed(text, {.max_size = 20}) == failed_after(21, errc::handshake_too_large)); // after the first line
     CHECK(fed("HTTP/1.1 101 x\r\n", {.max_size = 1}, head_kind::response) ==
           failed_after(2, errc::handshake_too_large));
     const std::string long_head = "GET / HTTP/1.1\r\nA: " + std::string(100'000, 'a') + "\r\n\r\n";

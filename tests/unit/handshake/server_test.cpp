@@ -1,4 +1,4 @@
-// Would catch: a request that passes in one split and fails in another, first frames lost behind the head,
+// Would catch: a request that passes in one split and fails in another, first frames lost after the head,
 // a plain page request that is refused, a failure that can be fed away, a view that dies before its parser,
 // a body that is read as the next request.
 
@@ -38,7 +38,7 @@ TEST_CASE("the handshake of RFC 6455 §1.2 is complete at its last byte", "[hand
     CHECK(fed(text) == outcome{handshake_status::complete, errc::none, text.size()});
 }
 
-TEST_CASE("frames sent behind the head stay in the input, in every split", "[handshake][server]") {
+TEST_CASE("frames sent after the head stay in the input, in every split", "[handshake][server]") {
     const std::string head_text = rfc_request().text();
     const std::string frame = "\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"; // RFC 6455 §5.7, masked "Hello"
     CHECK(fed(head_text + frame).taken == head_text.size());

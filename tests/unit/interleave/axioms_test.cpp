@@ -161,7 +161,7 @@ private:
     }
 
     // Program order and synchronizes-with: an acquire that reads a release, or from a chain of
-    // read-modify-writes behind one.
+    // read-modify-writes after one.
     [[nodiscard]] relation happens_before() const {
         relation hb = order_;
         for (const std::size_t r : readers_) {

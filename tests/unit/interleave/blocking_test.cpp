@@ -223,7 +223,7 @@ TEST_CASE("time passes between two looks at the clock, or does not", "[time]") {
     CHECK(passes(spun));
 }
 
-TEST_CASE("a stop callback runs once, and never behind its destructor", "[stop]") {
+TEST_CASE("a stop callback runs once, and never after its destructor", "[stop]") {
     std::set<int> calls;
     const result done = explore({}, [&](scenario& stage) {
         struct room {

@@ -157,7 +157,7 @@ TEST_CASE("a member that joins beside a close is closed, or did not join", "[gro
 TEST_CASE("a member is closed once, by its loop or by a close that hurries", "[group]") {
     CHECK(holds(hurry_beside_a_loop, {0, 1}, 1));
 }
-TEST_CASE("whoever waited for the last member may destroy the group", "[group]") {
+TEST_CASE("a thread that waited for the last member may destroy the group", "[group]") {
     CHECK(holds(wait_beside_the_last, {static_cast<int>(errc::none), static_cast<int>(errc::timed_out)}));
 }
 

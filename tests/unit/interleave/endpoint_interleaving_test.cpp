@@ -286,7 +286,8 @@ constexpr int too_big = static_cast<int>(errc::message_too_big);
 
 } // namespace
 
-TEST_CASE("the peer's Close: all it sent is handled and answered first, whoever sends beside", "[endpoint]") {
+TEST_CASE("the peer's Close: all it sent is handled and answered first, whatever is sent beside",
+          "[endpoint]") {
     CHECK(holds_whole(peers_close, {-1, 0, 1, 2}));
 }
 TEST_CASE("an abort beside a handler: each message is handled or reported, one end", "[endpoint]") {

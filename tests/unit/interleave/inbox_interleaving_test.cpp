@@ -178,7 +178,7 @@ void handler_error_beside_close(scenario& stage, outcomes& reasons) {
     stage.finally([&] {
         static_cast<void>(m.drain());
         m.finished(2);
-        check(m.count <= 1, "a handler began behind the error of the one before it");
+        check(m.count <= 1, "a handler began after the error of the one before it");
         reasons.insert(static_cast<int>(m.last.reason));
     });
 }

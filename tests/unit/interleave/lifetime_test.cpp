@@ -1,5 +1,5 @@
-// The checker's view of objects' lives: use after the end, an end that nothing orders behind a use, a use
-// that nothing orders behind the beginning. And what ends an execution early: assertions, exceptions. Would
+// The checker's view of objects' lives: use after the end, an end that nothing orders after a use, a use
+// that nothing orders after the beginning. And what ends an execution early: assertions, exceptions. Would
 // catch: a touch after release that goes unseen because the memory happens to be there still.
 
 #include <support/catch.hpp>
@@ -48,7 +48,7 @@ result two_owners(std::memory_order order, bool touch_behind) {
 
 TEST_CASE("the last owner destroys", "[life]") { CHECK(passes(two_owners(acq_rel, false))); }
 
-TEST_CASE("a touch behind the release is found", "[life]") {
+TEST_CASE("a touch after the release is found", "[life]") {
     const result done = two_owners(acq_rel, true);
     CHECK(fails_with(done, "object"));
     CHECK((done.failure.find("after its end") != std::string::npos ||
@@ -61,7 +61,7 @@ TEST_CASE("a release that orders nothing is found, though no schedule shows it",
     CHECK(fails_with(two_owners(acq, false), "nothing orders that use before the end"));
 }
 
-TEST_CASE("an object is used behind its construction", "[life]") {
+TEST_CASE("an object is used after its construction", "[life]") {
     const auto run = [](std::memory_order write, std::memory_order read) {
         return explore({}, [=](scenario& stage) {
             auto& home = stage.make<plot<shared>>("object");

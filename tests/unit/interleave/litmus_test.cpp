@@ -32,7 +32,7 @@ using outcome = std::vector<int>;
 using outcomes = std::set<outcome>;
 using actor = std::function<void(shared_room&)>;
 
-// All that the registers r[0..count) can hold at the end; with `finals`, the last values of x and y behind
+// All that the registers r[0..count) can hold at the end; with `finals`, the last values of x and y after
 // them.
 outcomes all(std::size_t count, const std::vector<actor>& actors, bool finals = false) {
     outcomes found;
@@ -163,7 +163,7 @@ TEST_CASE("coherence: reads of one location agree on its order", "[litmus]") {
 }
 
 TEST_CASE("coherence: a thread's own store hides what was before it", "[litmus]") {
-    // CoWR, CoRW: behind its own store, or a store behind its own read, nothing older returns.
+    // CoWR, CoRW: after its own store, or a store after its own read, nothing older returns.
     const outcomes found = all(2,
                                {[](shared_room& m) { m.x.store(1, rlx); },
                                 [](shared_room& m) {
@@ -258,7 +258,7 @@ TEST_CASE("a release sequence goes on through read-modify-writes, not through st
                            m.r[1] = m.x.load(rlx);
                        }});
     };
-    // The sum 2 was made behind the release.
+    // The sum 2 was made after the release.
     CHECK(run([](shared_room& m) { m.y.fetch_add(1, rlx); }).count({2, 0}) == 0);
     CHECK(run([](shared_room& m) { m.y.fetch_add(1, rlx); }).count({2, 1}) == 1);
     CHECK(run([](shared_room& m) { m.y.fetch_add(1, rel); }).count({2, 0}) == 0);

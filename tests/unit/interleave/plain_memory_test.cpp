@@ -91,7 +91,7 @@ TEST_CASE("neighbours in one word are apart", "[plain]") {
     CHECK(passes(done));
 }
 
-TEST_CASE("freed memory is used by nobody who came before its next owner", "[plain]") {
+TEST_CASE("freed memory is used by no thread that came before its next owner", "[plain]") {
     const auto run = [](std::memory_order order, bool touch_behind) {
         return explore({}, [=](scenario& stage) {
             struct shared {

@@ -29,7 +29,7 @@ void publish_then_close(scenario& stage, outcomes& granted) {
     auto& m = stage.make<place<Hub, Flag>>("place");
     stage.thread("server", [&] {
         m.granted[0] = m.hub.publish([&] { m.seen_by_peer.store(1); }, [] {},
-                                     [&] { check(!m.is_gone, "a stream works behind close()"); });
+                                     [&] { check(!m.is_gone, "a stream works after close()"); });
     });
     stage.thread("peer", [&] {
         while (m.seen_by_peer.load() == 0) traits::pause();
@@ -46,7 +46,7 @@ void close_meanwhile(scenario& stage, outcomes& granted) {
     for (std::size_t i = 0; i < 2; ++i)
         stage.thread(i == 0 ? "one" : "other", [&m, i] {
             m.granted[i] =
-                m.hub.publish([] {}, [] {}, [&] { check(!m.is_gone, "a stream works behind close()"); });
+                m.hub.publish([] {}, [] {}, [&] { check(!m.is_gone, "a stream works after close()"); });
         });
     stage.thread("closer", [&] {
         m.hub.close();
@@ -61,21 +61,21 @@ using ordered = interleave::atomic<bool>; // no race by itself, so that what fai
 
 } // namespace
 
-TEST_CASE("S3: a close behind the publication waits for the stream", "[s3]") {
+TEST_CASE("S3: a close after the publication waits for the stream", "[s3]") {
     CHECK(holds(publish_then_close<sound, bool>, {1}));
 }
 TEST_CASE("S3: a close beside the publication waits for the stream, or refuses it", "[s3]") {
     CHECK(holds(close_meanwhile<sound, bool>, {0, 1, 2}));
 }
 
-TEST_CASE("S3 teeth: published before it is registered, a stream works behind close()", "[s3][teeth]") {
+TEST_CASE("S3 teeth: published before it is registered, a stream works after close()", "[s3][teeth]") {
     const auto find = [](open_scenario body, const char* words) {
         outcomes seen;
         const result done = explore({}, [&](scenario& stage) { body(stage, seen); });
         WARN("found after " << done.executions << " executions: " << done.failure);
         return fails_with(done, words);
     };
-    CHECK(find(publish_then_close<hasty, ordered>, "a stream works behind close()"));
-    CHECK(find(close_meanwhile<hasty, ordered>, "a stream works behind close()"));
+    CHECK(find(publish_then_close<hasty, ordered>, "a stream works after close()"));
+    CHECK(find(close_meanwhile<hasty, ordered>, "a stream works after close()"));
     if (sees_plain_memory()) CHECK(find(publish_then_close<hasty, bool>, "race"));
 }

@@ -1,7 +1,7 @@
 // The shipped rundown (and the lock, the parker and the callback under it) in every schedule within a bound,
 // on the weak memory model, plain memory included. Would catch: a wait that returns with somebody inside, a
-// wake-up lost between the last leave() and a wait() that times out, an entry behind close(), a touch of the
-// rundown behind "drained", an order weakened anywhere in between.
+// wake-up lost between the last leave() and a wait() that times out, an entry after close(), a touch of the
+// rundown after "drained", an order weakened anywhere in between.
 
 #include <support/catch.hpp>
 #include <support/interleave/explore.hpp>
@@ -20,7 +20,7 @@ using wsolo::errc;
 
 namespace {
 
-// A rundown whose memory outlives it, so that a touch behind its end is seen as one, and what its users
+// A rundown whose memory outlives it, so that a touch after its end is seen as one, and what its users
 // write.
 struct house {
     std::optional<wsolo::basic_rundown<traits>> door{std::in_place};
@@ -151,7 +151,7 @@ void withdraw_a_callback(scenario& stage, outcomes& calls) {
             const auto count = [&m](errc) noexcept { ++m.called; };
             const auto bell = wsolo::on_drained(*m.door, count);
         }
-        calls.insert(m.called); // a race here would be a call behind the destructor
+        calls.insert(m.called); // a race here would be a call after the destructor
     });
 }
 
@@ -161,7 +161,7 @@ constexpr int stopped = static_cast<int>(errc::cancelled);
 
 } // namespace
 
-TEST_CASE("whoever waited for the drain may destroy the rundown", "[rundown]") {
+TEST_CASE("a thread that waited for the drain may destroy the rundown", "[rundown]") {
     CHECK(holds(destroy_behind_the_wait, {}));
 }
 TEST_CASE("an entry is granted and waited for, or refused", "[rundown]") {
@@ -177,10 +177,10 @@ TEST_CASE("a wait for the drain that times out leaves nothing behind", "[rundown
 TEST_CASE("a wait for the drain that is cancelled leaves nothing behind", "[rundown]") {
     CHECK(holds(wait_until_a_stop, {none, stopped}));
 }
-TEST_CASE("a waiter that gives up takes nobody else's wake-up with it", "[rundown]") {
+TEST_CASE("a waiter that gives up takes no other waiter's wake-up with it", "[rundown]") {
     CHECK(holds(one_waiter_gives_up, {none, late}));
 }
-TEST_CASE("a callback runs once, in whoever drained the rundown", "[rundown]") {
+TEST_CASE("a callback runs once, in the thread that drained the rundown", "[rundown]") {
     CHECK(holds(call_back, {}));
 }
 TEST_CASE("a callback that goes first is not called, or has returned", "[rundown]") {

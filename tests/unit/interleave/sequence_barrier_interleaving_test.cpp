@@ -20,7 +20,7 @@ using wsolo::errc;
 
 namespace {
 
-// What handlers write, behind a barrier with `count` numbers issued.
+// What handlers write, and a barrier with `count` numbers issued.
 struct line {
     wsolo::basic_sequence_barrier<traits> order;
     std::array<int, 4> handled{};
@@ -115,7 +115,7 @@ void abandon_one_of_three(scenario& stage, outcomes&) {
     stage.thread("drainer", [&] {
         for (std::uint64_t n = 1; n <= 3; ++n) {
             if (n == Abandoned) continue;
-            // The queue's order: what comes behind a refused item is pushed after its refusal.
+            // The queue's order: what comes after a refused item is pushed after its refusal.
             while (n > Abandoned && !refused.load(std::memory_order_acquire)) traits::pause();
             m.handle(n);
         }
@@ -237,19 +237,19 @@ TEST_CASE("close ends every wait: satisfied beats closed, closed beats hanging",
 TEST_CASE("a stop request ends a wait for a mark", "[barrier]") {
     CHECK(holds(stop_while_waiting, {none, stopped}));
 }
-TEST_CASE("an abandoned number holds nobody: the first", "[barrier]") {
+TEST_CASE("an abandoned number holds up no wait: the first", "[barrier]") {
     CHECK(holds(abandon_one_of_three<1>, {}));
 }
-TEST_CASE("an abandoned number holds nobody: one between", "[barrier]") {
+TEST_CASE("an abandoned number holds up no wait: one between", "[barrier]") {
     CHECK(holds(abandon_one_of_three<2>, {}));
 }
-TEST_CASE("an abandoned number holds nobody: the last", "[barrier]") {
+TEST_CASE("an abandoned number holds up no wait: the last", "[barrier]") {
     CHECK(holds(abandon_one_of_three<3>, {}));
 }
 TEST_CASE("numbers are issued and abandoned while others are handled", "[barrier]") {
     CHECK(holds(issue_and_abandon, {}, 1));
 }
-TEST_CASE("a callback for a mark runs once, and not behind its destructor", "[barrier]") {
+TEST_CASE("a callback for a mark runs once, and not after its destructor", "[barrier]") {
     CHECK(holds(call_back, {0, 2, 3}));
 }
 TEST_CASE("a callback that is withdrawn while a chain of others makes it due has run or does not",

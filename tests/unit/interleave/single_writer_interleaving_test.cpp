@@ -340,7 +340,7 @@ TEST_CASE("a handle sends or answers closed, and its writer's end waits for it",
     CHECK(sent == std::set<bool>{false, true});
 }
 
-TEST_CASE("a writer's end lets nobody wait who is inside by a handle", "[writer]") {
+TEST_CASE("a writer's end lets no thread wait that is inside by a handle", "[writer]") {
     for (const bool blocks : {true, false}) { // the one inside parks the token, or hands it over
         std::set<errc> verdicts;
         const result done = explore(bound(1), [&](scenario& stage) {

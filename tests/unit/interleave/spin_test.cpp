@@ -109,7 +109,7 @@ TEST_CASE("a spin loop that gives up goes both ways", "[spin]") {
     CHECK(gave_up.size() == 2);
 }
 
-TEST_CASE("a spin loop that nobody ends is a livelock", "[spin]") {
+TEST_CASE("a spin loop that no thread ends is a livelock", "[spin]") {
     const auto run = [](bool polite) {
         return explore({.max_steps = 200}, [=](scenario& stage) {
             auto& never = stage.make<interleave::atomic<bool>>("never", false);

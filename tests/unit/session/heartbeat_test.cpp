@@ -184,7 +184,7 @@ TEST_CASE("a jump of the clock gives one beat and one PING, not a burst", "[sess
     CHECK_PLAY(both, "Pr..b", {tick, 3600}, {tick, 3600}, {tick, 3604}, {tick, 3605});
 }
 
-TEST_CASE("whoever slept through the timeout asks the peer once more before it calls it dead",
+TEST_CASE("a process that slept through the timeout asks the peer once more before it calls it dead",
           "[session][heartbeat]") {
     CHECK_PLAY(usual, "PP.D", {tick, 20}, {written, 20}, {tick, 3600}, {written, 3601}, {tick, 3610},
                {tick, 3611});
@@ -285,7 +285,7 @@ TEST_CASE("times at the clock's end do not overflow", "[session][heartbeat]") {
     CHECK(negative.deadline() == wsolo::no_deadline);
 }
 
-TEST_CASE("who did not listen does not judge", "[session][heartbeat]") {
+TEST_CASE("a side that did not listen does not judge", "[session][heartbeat]") {
     constexpr heartbeat_options options{.ping_interval = 20s, .pong_timeout = 10s, .pong_only = true};
     STATIC_REQUIRE(
         play(options, {{what::tick, 20}, {what::written, 20}, {what::deaf, 29}, {what::tick, 30}}).view() ==

@@ -100,7 +100,7 @@ TEST_CASE("both Closes complete the handshake", "[session][reader]") {
     CHECK(in.end_of_input() == errc::none);
 }
 
-TEST_CASE("what is left behind a Close and never looked at is no second failure", "[session][reader]") {
+TEST_CASE("what is left after a Close and never looked at is no second failure", "[session][reader]") {
     stream sent(role::client);
     sent.close(1000).frame(0x81, "ignored");
     exact_bytes received{const_bytes(sent.bytes())};

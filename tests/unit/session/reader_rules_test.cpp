@@ -1,5 +1,5 @@
 // Would catch: a rule of RFC 6455 §5 or §8.1 that is missed, found at another byte, answered with another
-// code, or applied in one role only; a failure that can be got over; bytes behind it that still count.
+// code, or applied in one role only; a failure that can be got over; bytes after it that still count.
 
 #include <support/catch.hpp>
 #include <support/event_log.hpp>
@@ -41,13 +41,13 @@ const broken_stream broken_streams[] = {
     {"§5.4: a continuation of a message that is over",
      [](stream& s) { s.frame(0x01, "a").frame(0x80, "b").frame(0x00, "c"); },
      {"text ab", "failed unexpected_continuation -> Close 1002"}},
-    {"§5.4: a continuation behind a whole message",
+    {"§5.4: a continuation after a whole message",
      [](stream& s) { s.frame(0x82, "ab").frame(0x80, "c"); },
      {"binary ab", "failed unexpected_continuation -> Close 1002"}},
     {"§5.4: a message inside another",
      [](stream& s) { s.frame(0x01, "a").frame(0x81, "b"); },
      {"failed expected_continuation -> Close 1002"}},
-    {"§5.4: the same behind an interleaved PING",
+    {"§5.4: the same after an interleaved PING",
      [](stream& s) { s.frame(0x02, "a").frame(0x89, "p").frame(0x02, "b"); },
      {"ping p -> pong p", "failed expected_continuation -> Close 1002"}},
     {"§8.1: a bad byte",

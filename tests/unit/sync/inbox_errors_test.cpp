@@ -1,4 +1,4 @@
-// Would catch: a later error that overwrites the first, a handler that begins behind an error, an end that
+// Would catch: a later error that overwrites the first, a handler that begins after an error, an end that
 // is told twice or not at all, a message that is neither handled nor reported, an exception that leaves
 // with the turn.
 
@@ -19,7 +19,7 @@ constexpr bool accepted(const inbox_push& answer) { return answer.error == errc:
 
 } // namespace
 
-TEST_CASE("a handler's error closes the inbox behind the message that it was", "[sync][inbox]") {
+TEST_CASE("a handler's error closes the inbox after its message", "[sync][inbox]") {
     inbox_fixture f;
     for (const char* text : {"a", "b", "c", "d"}) REQUIRE(accepted(f.push(text)));
     CHECK(f.drain_until("b", errc::message_too_big).status == inbox_status::finished);
@@ -65,7 +65,7 @@ TEST_CASE("close in the handler: no other handler begins", "[sync][inbox]") {
 }
 
 #if WSOLO_HAS_EXCEPTIONS
-TEST_CASE("what a handler throws closes the inbox and reaches who drains", "[sync][inbox]") {
+TEST_CASE("a handler's exception closes the inbox and reaches the thread that drains", "[sync][inbox]") {
     inbox_fixture f;
     for (const char* text : {"a", "b", "c"}) REQUIRE(accepted(f.push(text)));
     const auto handler = [&](std::string&& text) {

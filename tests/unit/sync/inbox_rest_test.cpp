@@ -25,7 +25,7 @@ struct reluctant : inbox_fixture {
 
 } // namespace
 
-TEST_CASE("what is not wanted stays queued, and nobody is asked for a turn", "[sync][inbox]") {
+TEST_CASE("what is not wanted stays queued, and no turn is asked for", "[sync][inbox]") {
     reluctant f;
     for (const char* const each : {"1", "2", "3", "4"}) CHECK(f.push(each).error == errc::none);
     f.credit = 2;

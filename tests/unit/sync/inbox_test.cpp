@@ -84,7 +84,7 @@ TEST_CASE("never two handlers at once: a drain inside a handler has nothing to d
     CHECK(f.handled == texts{"a", "b"});
 }
 
-TEST_CASE("what a handler pushes is handled behind the rest, without another hook call", "[sync][inbox]") {
+TEST_CASE("what a handler pushes is handled after the rest, without another hook call", "[sync][inbox]") {
     inbox_fixture f;
     REQUIRE(accepted(f.push("a")));
     REQUIRE(accepted(f.push("b")));

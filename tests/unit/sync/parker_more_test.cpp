@@ -33,7 +33,7 @@ TEST_CASE("sleeps for ever under a test's clock", "[.sleeps_for_ever]") {
     bed().park_until(manual_clock::now() + 1ns);
 }
 
-TEST_CASE("who sleeps for ever under a test's clock is told so", "[sync][parker]") {
+TEST_CASE("a thread that sleeps for ever under a test's clock is told so", "[sync][parker]") {
     const support::told told = support::run_in_own_process("[.sleeps_for_ever]");
     CHECK(told.status != 0);
     CHECK(told.output.find("sleeps for ever under a test's clock") != std::string::npos);

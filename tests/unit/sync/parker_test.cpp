@@ -59,7 +59,7 @@ TEST_CASE("a deadline ends park_until but not park", "[sync][parker]") {
     late.park_until(manual_clock::now()); // passed already: no sleep
 }
 
-TEST_CASE("nobody sleeps until a moment that has passed", "[sync][parker]") {
+TEST_CASE("no thread sleeps until a moment that has passed", "[sync][parker]") {
     using support::difference_traits;
     wsolo::basic_parker<difference_traits> bed;
     for (const auto passed :

@@ -29,7 +29,7 @@ TEST_CASE("the lock carries the pointer from holder to holder", "[sync][pointer_
     lock.unlock(nullptr);
 }
 
-TEST_CASE("a locker sleeps behind the holder and takes over whenever it comes", "[sync][pointer_lock]") {
+TEST_CASE("a locker sleeps while the lock is held and takes over whenever it comes", "[sync][pointer_lock]") {
     struct shared {
         wsolo::basic_pointer_lock<node, support::step_traits> lock;
         node nodes[2];
@@ -60,7 +60,7 @@ TEST_CASE("a locker sleeps behind the holder and takes over whenever it comes", 
     CHECK(tried.stuck == 0);
 }
 
-TEST_CASE("a locker does not fall asleep behind a holder that has just left", "[sync][pointer_lock]") {
+TEST_CASE("a locker does not fall asleep after the holder has left", "[sync][pointer_lock]") {
     bool has_stopped = true;
     for (std::size_t step = 0; has_stopped; ++step) {
         wsolo::basic_pointer_lock<node, support::step_traits> lock;

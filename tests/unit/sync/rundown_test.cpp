@@ -21,7 +21,7 @@ using wsolo::errc;
 static_assert(!std::is_copy_constructible_v<step_rundown::guard>);
 static_assert(std::is_nothrow_move_constructible_v<step_rundown::guard>);
 
-TEST_CASE("a guard is inside until it goes; nobody enters after close", "[sync][rundown]") {
+TEST_CASE("a guard is inside until it goes; no guard enters after close", "[sync][rundown]") {
     step_rundown work;
     auto first = work.try_enter();
     auto second = work.try_enter();
@@ -192,7 +192,7 @@ TEST_CASE("a waiter that leaves does not take the others' wake-up along", "[sync
     CHECK_FALSE(work.add(goes)); // drained: nothing to wait for
 }
 
-TEST_CASE("leave is one RMW for all but a last leaver with somebody waiting", "[sync][rundown]") {
+TEST_CASE("leave is one RMW for all but a last leaver with a waiter", "[sync][rundown]") {
     step_rundown work;
     CHECK(support::steps_of([&] { static_cast<void>(work.enter() && work.enter()); }) == 4);
     CHECK(support::steps_of([&] { work.leave(); }) == 1);

@@ -33,7 +33,7 @@ TEST_CASE("numbers grow by 1 from 1 and are never used again", "[sync][sequence_
     CHECK(barrier.snapshot() == 4);
 }
 
-TEST_CASE("a wait passes abandoned numbers and waits for nothing behind them", "[sync][sequence_barrier]") {
+TEST_CASE("a wait passes abandoned numbers and waits for nothing after them", "[sync][sequence_barrier]") {
     step_barrier barrier;
     barrier.issue_many(3);
     barrier.abandon(2);

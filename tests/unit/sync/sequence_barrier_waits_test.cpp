@@ -57,7 +57,7 @@ TEST_CASE("satisfied beats closed beats would_deadlock beats cancelled beats tim
     }
 }
 
-TEST_CASE("a wait for what is done is one load; completing for nobody is one RMW", "[sync][barrier]") {
+TEST_CASE("a wait for what is done is one load; completing without waiters is one RMW", "[sync][barrier]") {
     step_barrier barrier;
     const std::uint64_t mark = barrier.issue();
     CHECK(support::steps_of([&] { barrier.complete(mark); }) == 2); // the load checks the order
@@ -89,7 +89,7 @@ TEST_CASE("no wake-up is lost between looking and sleeping", "[sync][barrier]") 
     CHECK(tried.stuck == 0);
 }
 
-TEST_CASE("close wakes everybody whenever it comes", "[sync][barrier]") {
+TEST_CASE("close wakes every waiter whenever it comes", "[sync][barrier]") {
     struct shared {
         step_barrier barrier;
         std::uint64_t mark = barrier.issue();

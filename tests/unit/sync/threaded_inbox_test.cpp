@@ -29,7 +29,7 @@ struct numbered {
 TEST_CASE("four producers, one handling thread, each producer's order kept", "[sync][threaded_inbox]") {
     constexpr int each = 2000;
     std::vector<int> next(4);
-    bool in_order = true; // plain: the handler is serial, and the end is ordered behind it
+    bool in_order = true; // plain: the handler is serial, and the end is ordered after it
     const auto handler = [&](numbered&& message) {
         in_order = in_order && message.number == next[static_cast<std::size_t>(message.producer)]++;
     };
@@ -50,7 +50,7 @@ TEST_CASE("four producers, one handling thread, each producer's order kept", "[s
     CHECK(in.exception() == nullptr);
 }
 
-TEST_CASE("who paused is resumed", "[sync][threaded_inbox]") {
+TEST_CASE("a reader that paused is resumed", "[sync][threaded_inbox]") {
     struct reader {
         std::atomic<int>* resumed;
         void on_resume() const { ++*resumed; }

@@ -160,7 +160,7 @@ TEST_CASE("destroys its session under a guard that was moved", "[.under_moved_gu
     target.reset();
 }
 
-TEST_CASE("who destroys a session under a guard of its own is told so", "[sync][weak_session]") {
+TEST_CASE("a thread that destroys a session under its own guard is told so", "[sync][weak_session]") {
     check_told("[.under_own_guard]");
     check_told("[.under_moved_guard]");
 }

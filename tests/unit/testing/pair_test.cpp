@@ -87,7 +87,7 @@ TEST_CASE("two endpoints talk, and close in order", "[testing][pair]") {
     CHECK_FALSE(net.has_spun());
 }
 
-TEST_CASE("heartbeats pass while nobody speaks, in no time", "[testing][pair]") {
+TEST_CASE("heartbeats pass while both sides are silent, in no time", "[testing][pair]") {
     wsolo::testing::pair net;
     paired<counting> server(net.server.transport(), net.server.wake(), counting{});
     paired<counting, wsolo::client_side<>> client(net.client.transport(), net.client.wake(), counting{});

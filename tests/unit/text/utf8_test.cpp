@@ -59,7 +59,7 @@ const bad_text bad_texts[] = {
     {"\xF0\x9F\x98", 3, "cut after three of four"},
     {"\xC2\x41", 1, "a letter where a continuation belongs"},
     {"\xE2\x82\xC2", 2, "a lead where a continuation belongs"},
-    {"abcdefgh\x80", 8, "behind a whole word of ASCII"},
+    {"abcdefgh\x80", 8, "after a whole word of ASCII"},
     {"\xCE\xBA\xE1\xBD\xB9\xCF\x83\xCE\xBC\xCE\xB5\xED\xA0\x80\x65\x64", 12, "Autobahn 6.3"},
 };
 

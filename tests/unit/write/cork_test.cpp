@@ -113,7 +113,7 @@ TEST_CASE("under a cork an inline drive gathers, and writes once", "[write][cork
     CHECK(strict::parse(wire.bytes(), false).frames.size() == 10);
 }
 
-TEST_CASE("a flush does not wait for a cork, nor does a sender who waits for room", "[write][cork]") {
+TEST_CASE("a flush does not wait for a cork, nor does a sender that waits for room", "[write][cork]") {
     wsolo::writer_options options;
     options.limits.max_frames = 1;
     writer_fixture<server> f(options);

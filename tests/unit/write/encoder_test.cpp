@@ -315,7 +315,8 @@ TEST_CASE("threads send, replace and drop while another encodes", "[write][encod
     CHECK(encoded == seen.encoded.size());
 }
 
-TEST_CASE("a shared frame is encoded once for all who can read its form, and each is told in its order",
+TEST_CASE("a shared frame is encoded once for all peers that can read its form, and each outcome is told in "
+          "its order",
           "[write][encoder]") {
     const auto frame = wsolo::make_shared_frame(opcode::text, wsolo::bytes_of(long_text('f', 200)));
     const auto large = wsolo::make_shared_frame(opcode::binary, wsolo::bytes_of(long_text('g', 9000)));

@@ -86,7 +86,7 @@ TEST_CASE("a keyed item finds its older one on both sides of a message's begin",
     CHECK(f.out->queued_bytes() == 0);
 }
 
-TEST_CASE("a sender may wait behind an open message of an idle writer, and meets its deadline",
+TEST_CASE("a sender may wait for an open message of an idle writer, and meets its deadline",
           "[write][fragmented_message]") {
     using writer = wsolo::single_writer<wsolo::testing::scripted_transport, void (*)(), server,
                                         wsolo::no_observer, manual_traits>;

@@ -65,7 +65,7 @@ TEST_CASE("destruction waits for a call in progress, while others keep sending",
     }
 }
 
-TEST_CASE("destruction ends the waits of those who are inside by a handle", "[write][handle]") {
+TEST_CASE("destruction ends the waits of threads that are inside by a handle", "[write][handle]") {
     for (const bool parked : {false, true}) {
         writer_fixture<server> f;
         if (parked) f.wire.then({io_status::would_block, 1, 0});

@@ -1,5 +1,5 @@
 // Would catch (S4): an event that overtakes the handshake's answer, a rejected client that gets the events
-// all the same, an unbounded queue before the gate, an overflow behind the gate that deadlocks, a dropped
+// all the same, an unbounded queue before the gate, an overflow while gated that deadlocks, a dropped
 // gate that opens.
 
 #include <support/writer_fixture.hpp>
@@ -31,7 +31,7 @@ const std::string frames_of_two = "\x81\x03one\x81\x03two";
 
 } // namespace
 
-TEST_CASE("what is sent during the handshake leaves behind its answer, in order", "[write][init_gate]") {
+TEST_CASE("what is sent during the handshake leaves after its answer, in order", "[write][init_gate]") {
     gated g;
     wsolo::init_gate gate(g.out);
     REQUIRE(g.out.send_text("one") == errc::none);
@@ -99,7 +99,7 @@ TEST_CASE("a gate that is dropped rejects", "[write][init_gate]") {
     CHECK(g.out.report().reason == errc::aborted);
 }
 
-TEST_CASE("the queue behind a gate is bounded, whatever the policy, and overflow can't deadlock",
+TEST_CASE("the queue of a gated writer is bounded, whatever the policy, and overflow can't deadlock",
           "[write][init_gate]") {
     for (const auto policy :
          {wsolo::overflow::reject, wsolo::overflow::drop_oldest, wsolo::overflow::disconnect}) {

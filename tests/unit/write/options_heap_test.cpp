@@ -265,7 +265,7 @@ TEST_CASE("drop_oldest holds for keyed items too", "[write][options]") {
     REQUIRE(f.pump_all() == pump_status::idle);
     CHECK(f.payloads(1) == std::vector<std::string>{four(2), "b", "A"});
     CHECK(f.out->report().frames_dropped == 3);
-    options.limits.max_bytes = 250; // the predecessor is the oldest, and goes with the one behind it
+    options.limits.max_bytes = 250; // the predecessor is the oldest, and goes with the one after it
     f.make(options);
     REQUIRE(keyed(1, "a") == errc::none);
     REQUIRE(f.out->send_text(std::string(30, 'x')) == errc::none);
@@ -485,7 +485,7 @@ TEST_CASE("a fall to the low mark is told though the rest of the write blocks", 
     CHECK(f.told.low == 1);
 }
 
-TEST_CASE("what waits behind the next write can still be replaced", "[write][options]") {
+TEST_CASE("what waits after the next write can still be replaced", "[write][options]") {
     writer_fixture<server> f;
     f.wire.then({io_status::would_block, 0, 0}).then({io_status::would_block, 10, 0});
     const auto keyed = [&](std::uint64_t key) {

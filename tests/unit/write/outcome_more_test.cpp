@@ -170,7 +170,7 @@ TEMPLATE_TEST_CASE("data of every kind may give way to newer data, and is charge
     }
 }
 
-TEMPLATE_TEST_CASE("a PONG that a newer one replaces is told, beside others that nobody asked about",
+TEMPLATE_TEST_CASE("a PONG that a newer one replaces is told, beside others without an outcome",
                    "[write][outcome]", server, client) {
     wsolo::writer_options options;
     options.limits.control_reserve = 2;
@@ -269,7 +269,7 @@ TEMPLATE_TEST_CASE("a fragmented message's last outcome is the message's, and ea
     CHECK(log.told == told_list{{0, errc::none}});
 }
 
-TEST_CASE("what is told behind a gate is told when it left, or when the gate rejects", "[write][outcome]") {
+TEST_CASE("the outcome of a gated item is told when it left, or when the gate rejects", "[write][outcome]") {
     for (const bool open : {true, false}) {
         outcome_log log;
         wsolo::testing::scripted_wire wire;

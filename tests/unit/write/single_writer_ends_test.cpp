@@ -108,7 +108,7 @@ TEMPLATE_TEST_CASE("every end is bounded, whatever holds the writer", "[write][s
     }
 }
 
-TEST_CASE("behind a shut gate every end is bounded, and the acknowledgement leads",
+TEST_CASE("while the gate is shut every end is bounded, and the acknowledgement leads",
           "[write][single_writer]") {
     struct gated {
         struct hook {

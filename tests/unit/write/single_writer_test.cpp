@@ -85,7 +85,7 @@ TEMPLATE_TEST_CASE(
     CHECK(total > 140);
 }
 
-TEMPLATE_TEST_CASE("Close is the last frame, and nothing is accepted behind it", "[write][single_writer]",
+TEMPLATE_TEST_CASE("Close is the last frame, and nothing is accepted after it", "[write][single_writer]",
                    server, client) {
     writer_fixture<TestType> f;
     REQUIRE(f.out->send_text("before") == errc::none);
@@ -109,7 +109,7 @@ TEMPLATE_TEST_CASE("Close is the last frame, and nothing is accepted behind it",
     CHECK(f.out->pump().status == pump_status::finished);
 }
 
-TEST_CASE("the peer's Close is answered once, whoever was first", "[write][single_writer]") {
+TEST_CASE("the peer's Close is answered once, whichever side was first", "[write][single_writer]") {
     writer_fixture<server> f;
     const auto reply = wsolo::make_control_reply<wsolo::role::server>(
         wsolo::opcode::close, wsolo::unmasked_bytes(wsolo::bytes_of(std::string_view("\x03\xe8", 2))));

@@ -113,7 +113,7 @@ TEST_CASE("a writer may be ended by the thread that its hook woke, before that h
     }
 }
 
-TEST_CASE("what gave way is the sender's own, though somebody pumps while its outcome is told",
+TEST_CASE("what gave way is the sender's own, though another thread pumps while its outcome is told",
           "[write][single_writer]") { // memory that the pump gives back: ASan's
     for (const bool by_thread : {false, true}) {
         wsolo::writer_options options;

@@ -36,8 +36,8 @@ constexpr auto stands = [] { return wsolo::testing::scripted_step{io_status::wou
 
 } // namespace
 
-TEMPLATE_TEST_CASE("a smaller value of the same key makes room for who waits", "[write][wait]", server,
-                   client) {
+TEMPLATE_TEST_CASE("a smaller value of the same key makes room for a sender that waits", "[write][wait]",
+                   server, client) {
     writer_fixture<TestType> f(bounds(4000));
     f.wire.rule(stands);
     const auto put = [&](std::size_t size) {
@@ -86,8 +86,8 @@ TEMPLATE_TEST_CASE("what gave way may leave room for more than the one it gave w
     CHECK(push(f, 500, waiting) == errc::none);
 }
 
-TEMPLATE_TEST_CASE("the end of a message makes room for who waits, however it ends", "[write][wait]", server,
-                   client) {
+TEMPLATE_TEST_CASE("the end of a message makes room for a sender that waits, however it ends",
+                   "[write][wait]", server, client) {
     for (const int end : {0, 1, 2}) {
         INFO("end " << end);
         writer_fixture<TestType> f(bounds(4000));
@@ -108,8 +108,8 @@ TEMPLATE_TEST_CASE("the end of a message makes room for who waits, however it en
     }
 }
 
-TEMPLATE_TEST_CASE("who waits for a frame is not woken by bytes, and the other way round", "[write][wait]",
-                   server, client) {
+TEMPLATE_TEST_CASE("a sender that waits for a frame is not woken by bytes, and the other way round",
+                   "[write][wait]", server, client) {
     const std::size_t head = wsolo::encoded_size<TestType::self>(0);
     {
         writer_fixture<TestType> f(bounds(0, 2));
@@ -139,8 +139,8 @@ TEMPLATE_TEST_CASE("who waits for a frame is not woken by bytes, and the other w
     CHECK(waiting.woken == 1);
 }
 
-TEMPLATE_TEST_CASE("no kind of newcomer overtakes who waits; control and marks pass", "[write][wait]", server,
-                   client) {
+TEMPLATE_TEST_CASE("no kind of newcomer overtakes a sender that waits; control and marks pass",
+                   "[write][wait]", server, client) {
     writer_fixture<TestType> f(bounds(4000));
     f.wire.rule(stands);
     sleeper first, second;

@@ -150,8 +150,8 @@ TEMPLATE_TEST_CASE("senders that wait get room in their order", "[write][wait]",
     CHECK(f.payloads(1) == std::vector<std::string>{"a", "b", "c"});
 }
 
-TEMPLATE_TEST_CASE("room that is there goes to who waits, not to a newcomer", "[write][wait]", server,
-                   client) {
+TEMPLATE_TEST_CASE("room that is there goes to the sender that waits, not to a newcomer", "[write][wait]",
+                   server, client) {
     wsolo::writer_options options;
     options.limits.max_bytes = 1000;
     patient large;
@@ -214,7 +214,7 @@ TEMPLATE_TEST_CASE("a sender whose room is gone again keeps its place", "[write]
     CHECK(second.woken == 1);
 }
 
-TEMPLATE_TEST_CASE("room that a smaller item of the same key leaves goes to who waits, at once",
+TEMPLATE_TEST_CASE("room that a smaller item of the same key leaves goes to the sender that waits, at once",
                    "[write][wait]", server, client) {
     wsolo::writer_options options;
     options.limits.max_bytes = 1000;

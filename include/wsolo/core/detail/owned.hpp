@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// One object of the heap and its owner. What std::unique_ptr is, for a tenth of what <memory> costs to include.
+// An owning pointer to one object of the heap, as std::unique_ptr is, for a tenth of what <memory> costs to include.
 
 #include "../config.hpp"
 
@@ -9,7 +9,7 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// Null, or made by `new (std::nothrow)`.
+/// The pointer is null, or was made by `new (std::nothrow)`.
 template <class T>
 class owned {
 public:
@@ -22,7 +22,7 @@ public:
     }
     ~owned() { delete object_; }
 
-    /// The old object goes when the new one is in its place.
+    /// The old object is destroyed after the new one has taken its place.
     void reset(T* object = nullptr) noexcept { delete std::exchange(object_, object); }
 
     [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// A handler's member `compression`: what the room deflate/ calls permessage_deflate, without knowing it.
+// A handler's member `compression`: the room deflate/ has a type for it, permessage_deflate, which this room does not know.
 //
 // Laws of this file:
 // - A handler without that member costs nothing: no byte, no branch.
@@ -67,7 +67,7 @@ template <class Handler>
     return errc::none;
 }
 
-/// The writer's door to it. Refers to the handler, which outlives the writer.
+/// The writer's access to that member. Refers to the handler, which outlives the writer.
 template <class Handler>
 struct handler_encoder {
     static constexpr bool encodes = true;

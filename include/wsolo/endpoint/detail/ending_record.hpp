@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// How a connection ends, as it becomes known.
+// How a connection ended, collected while it ends.
 //
 // Laws of this file:
 // - The first reason stands. The peer's status code stands above ours, and ours counts when it was written.
-// - All of it is the loop's. What other threads may cause, a Close, is read from the writer, which knows it in one step.
+// - All of it belongs to the loop. Other threads can cause only a Close, which is read from the writer in one step.
 
 #include "../options.hpp"
 

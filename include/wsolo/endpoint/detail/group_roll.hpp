@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Who belongs to a connection_group: a ring of members, and how a thread walks along it while others join and leave.
+// The members of a connection_group: a ring, and how a thread walks along it while others join and leave.
 //
 // Laws of this file:
 // - No member is called under the lock, and none is waited for: a walk takes references to a few members at a time, and
 //   its place in the ring is a link of its own.
-// - Who joins is linked where every walk has passed: a walk ends, however many join meanwhile.
+// - A new member is linked where every walk has passed: a walk ends, however many join meanwhile.
 // - The roll is shared by the group, its invitations and its members' seats. The last of them frees it.
 
 #include "../../core/limit.hpp"
@@ -163,7 +163,7 @@ public:
         bool is_first = false;
         std::uint64_t members = 0;
     };
-    /// No one joins any more. Only the first call says how it closes; each may make it sooner.
+    /// No member can join any more. Only the first call says how the group closes; later ones may make it sooner.
     closing begin_close(close_code code, std::string_view reason, time_point done_by) noexcept {
         closing begun;
         {
@@ -180,7 +180,7 @@ public:
         static_cast<void>(present_.close()); // may run callbacks, so with the lock free
         return begun;
     }
-    /// True: no one joins any more.
+    /// True: no member can join any more.
     [[nodiscard]] bool is_closing() noexcept {
         const scoped_hold hold(lock_);
         return is_closing_;

@@ -4,7 +4,7 @@
 //
 // Laws of this file:
 // - Each byte is copied in once, and moved at most once for each that was read: a pause after every message costs no more.
-// - Its memory goes when its last byte was read. Until there is one it is a null pointer.
+// - Its memory is freed when its last byte was read. While there is none it is a null pointer.
 
 #include "../../core/byte_buffer.hpp"
 #include "../../core/detail/owned.hpp"

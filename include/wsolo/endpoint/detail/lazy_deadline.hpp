@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The deadline that a loop is told: a timer that fires too early costs one call, one that moves with every message a call each.
+// The deadline that a loop is told. A timer that fires too early costs one call; a timer that moved with every message would
+// cost one call each.
 //
 // Laws of this file:
 // - It is never later than what is due. It moves only to be earlier, or once it has passed.

@@ -5,7 +5,7 @@
 // Laws of this file:
 // - The long road: a message is copied and queued, and the thread that drains the inbox has it handled, one at a time.
 // - The short road: while none waits and the loop itself handles, a message goes to the handler as it is read, without the
-//   queue. To everybody it is as if the message had come in a read of its own: the order, the numbers, the counts and what
+//   queue. The effect is the same as if the message had come in a read of its own: order, numbers, counts and what
 //   an error does are those of the long road. A handler that can't keep a message is lent it where it lies.
 // - The short road needs a handler that takes each message and is done with it when it returns, and an inbox that would
 //   refuse none.

@@ -72,7 +72,7 @@ public:
         status = with;
         end.on_unreadable(now());
     }
-    /// The connection goes, without another byte.
+    /// The connection ends, without another byte.
     void give_up(errc why) {
         blame(why);
         state = opening_state::refused;

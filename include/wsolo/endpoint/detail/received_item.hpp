@@ -3,8 +3,9 @@
 // A message on its way to the handler, with its number in the barrier.
 //
 // Laws of this file:
-// - Its number is completed by who handles it and abandoned by who did not get it accepted. One that was accepted and
-//   dropped stays open, so that no wait passes over it: the barrier is closed with what dropped it.
+// - Its number is completed by the thread that handles the message, and abandoned by the thread whose push was refused. The
+//   number of a message that was accepted and dropped stays open, so that no wait passes over it: the barrier is closed with
+//   the error that dropped it.
 
 #include "../../sync/ticket.hpp"
 #include "../message.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Whether a send was refused for want of room, and when room is back: what on_room() tells.
+// Whether a send was refused because there was no room, and when there is room again: what on_room() tells.
 //
 // Laws of this file:
 // - Any thread notes a refusal; the loop asks. Room is back when half of both bounds is free, and told once.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Lengthening what a frame is appended to: byte_buffer, std::string, std::vector, and whatever behaves like
+// Lengthening what a frame is appended to: byte_buffer, std::string, std::vector, and types that behave like
 // them.
 //
 // Laws of this file:

@@ -4,7 +4,7 @@
 //
 // Laws of this file:
 // - Short payloads are copied inline: a call would cost more than the copy.
-// - Large ones go by memcpy, very large ones in pieces, but for the placement where it can fall to a twentieth of its speed.
+// - Large ones go by memcpy, very large ones in pieces, except at a placement where memcpy can fall to a twentieth of its speed.
 
 #include "xor_wide.hpp"
 
@@ -19,7 +19,7 @@ inline bool memcpy_may_stall(const std::byte* to, const std::byte* from, std::si
     return size >= 2048 && ahead - 1 < 63;
 }
 
-/// From here on source and destination don't fit into the processor's second cache together, and one long copy is a sixth
+/// From this size on, source and destination don't fit into the processor's second cache together, and one long copy is a sixth
 /// slower than its pieces.
 inline constexpr std::size_t copied_in_pieces = 512 * 1024;
 inline constexpr std::size_t copied_piece = 64 * 1024;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What one data frame may follow and what it may add (RFC 6455 §5.4, §10.4): the part of the rules that
-// depends on the frames before it.
+// Whether a data frame may come now and how long it may be (RFC 6455 §5.4, §10.4): the rules that depend on the
+// frames before it.
 //
 // Laws of this file:
 // - Judged from the header, by the byte that proves it and before any payload is kept.
@@ -32,14 +32,14 @@ public:
             return continues ? errc::unexpected_continuation : errc::expected_continuation;
         return continues && fragments_ >= max_fragments_ ? errc::too_many_fragments : errc::none;
     }
-    /// Whether its payload may have `least` bytes.
+    /// Whether the frame's payload may have `least` bytes.
     [[nodiscard]] errc check_size(std::byte first, std::uint64_t least) const noexcept {
         const bool continues = is_continuation(first);
         const std::uint64_t room = max_size_of(continues ? first_ : first) - (continues ? size_ : 0);
         return least > room ? errc::message_too_big : errc::none;
     }
 
-    /// Takes the header of a data frame that passed both.
+    /// Takes the header of a data frame that passed both checks.
     void begin_frame(std::byte first, std::uint64_t payload_size) noexcept {
         const bool continues = is_continuation(first);
         if (!continues) first_ = first;
@@ -70,7 +70,7 @@ private:
         return (std::to_integer<unsigned>(first) & 0x0Fu) == static_cast<unsigned>(opcode::continuation);
     }
 
-    /// Of a message that begins with this byte. What an extension encoded may be longer than what it stands for.
+    /// The bound for a message that begins with this byte. An encoded message may be longer than the one it stands for.
     [[nodiscard]] std::uint64_t max_size_of(std::byte first) const noexcept {
         return (std::to_integer<unsigned>(first) & 0x70u) == 0 ? max_size_ : compressed_bound_of(max_size_);
     }

@@ -5,7 +5,7 @@
 // Laws of this file:
 // - One buffer holds what a read cut: the message so far, and after it the control frame so far. Data cannot
 //   come while a control frame is unfinished, so the second is always the tail.
-// - What the last event pointed to is given back only when the next one is asked for.
+// - The memory that the last event pointed to is given back only when the next event is asked for.
 
 #include "../../frame/decode.hpp"
 #include "../../text/utf8.hpp"
@@ -45,7 +45,7 @@ struct reader_state {
         return refuse(input, found);
     }
 
-    /// Input that is not looked at: the stream has a gap now.
+    /// Counts input that is not looked at: the stream has a gap now.
     void give_up(mutable_bytes input) noexcept {
         ignored += input.size();
         if (phase == read_phase::open) fail_untold(errc::aborted);
@@ -57,7 +57,7 @@ struct reader_state {
         if (phase != read_phase::open || max_age == (duration::max)() || !is_unfinished()) return no_deadline;
         const time_point from_now = deadline_after(now, max_age);
         if (!is_dated_) begin_age(from_now);
-        if (from_now < late_at_) late_at_ = from_now; // what a clock that ran ahead has left
+        if (from_now < late_at_) late_at_ = from_now; // heals a time that a clock which ran ahead has set
         if (now < late_at_) return late_at_;
         if (has_looked_) {
             fail_untold(errc::message_timeout);
@@ -160,7 +160,7 @@ private:
         const result<close_body> parsed = parse_close_body(unmasked_bytes(body));
         if (!parsed) return fail(parsed.error(), found);
         phase = read_phase::peer_closed;
-        // A message cut off by the Close goes with it. A Close that was kept after it is moved away from it first.
+        // A message that the Close cut off is dropped. If the Close was kept after it, the Close is moved first.
         if (!delivered_) {
             kept_.release();
         } else if (tail_at_ != 0) {
@@ -186,7 +186,7 @@ private:
         return true;
     }
 
-    /// The same, outside of an event: the next read() tells it.
+    /// The same, outside of a read(): the next read() makes the event of it.
     void fail_untold(errc why) noexcept {
         phase = read_phase::failed;
         error = why;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The guards of one session, in checked builds: so that a thread which destroys the session with a guard of it in its own
-// hands is told, instead of waiting for itself for ever.
+// The guards of one session, in checked builds: a thread that destroys the session while it holds a guard of it fails an
+// assertion, instead of waiting for itself for ever.
 //
 // Laws of this file:
 // - A guard counts as the calling thread's when it lies on this thread's stack: in a call that can't return before the
-//   destructor does. So one that was handed to another thread raises no false alarm, wherever it was made; one that lies
-//   elsewhere (a heap block, a coroutine's frame) is not noticed.
-// - In unchecked builds nothing of it is there.
+//   destructor does. So a guard that was handed to another thread raises no false alarm, wherever it was made; a
+//   guard in other memory (a heap block, a coroutine's frame) is not noticed.
+// - In unchecked builds the list is empty and costs nothing.
 
 #include "../../core/config.hpp"
 #include "../pointer_lock.hpp"
@@ -24,7 +24,7 @@ namespace wsolo::inline WSOLO_ABI::detail {
 
 #if WSOLO_ENABLE_ASSERTS
 
-/// The calling thread's stack; empty where that can't be told.
+/// The calling thread's stack; empty where the system does not tell it.
 class this_stack {
 public:
     this_stack() noexcept {
@@ -95,7 +95,7 @@ public:
         place* previous_ = nullptr;
     };
 
-    /// Whether the calling thread has one in a call that it is in. O(guards).
+    /// Whether a guard lies on the calling thread's stack. O(guards).
     [[nodiscard]] bool has_own() noexcept {
         if (!has([](const place&) { return true; })) return false;
         const this_stack mine; // it takes system calls

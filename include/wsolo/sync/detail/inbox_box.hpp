@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // The messages of one connection that wait for their handler, and the turn (sync/turn.hpp) to handle them: both under one
-// short lock, so that "open?", "room?", "queue it" and "must I have it drained?" are a single step.
+// short lock, so that "open?", "room?", "queue it" and "does it have to be drained?" are a single step.
 //
 // Laws of this file:
-// - Only the thread that runs may touch what front() showed. In an inbox a parked turn waits for the handler's wish.
+// - Only the thread that runs may touch what front() showed. In an inbox a parked turn waits until the handler
+//   wants messages again.
 // - A push that finds the turn free claims it and must have the inbox drained; a push that finds it taken does nothing,
 //   because finding the queue empty and releasing the turn are one step under the same lock. No wake-up can be lost.
-// - Once sealed nothing is accepted. The first error stands, and what is queued then is dropped.
+// - Once sealed the inbox accepts nothing. The first error stands, and drops what is queued at that moment.
 // - Under the lock there is no allocation, no system call and no user code but the message's move.
 
 #include "../../core/limit.hpp"
@@ -19,7 +20,7 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// What the drainer has done since it looked last.
+/// What the drainer has handled since its last look.
 struct handled {
     std::uint32_t messages = 0;
     std::size_t bytes = 0;
@@ -35,7 +36,7 @@ struct [[nodiscard]] inbox_look {
     message_block<Message>* spent = nullptr;
 };
 
-/// What a push or a close came to. `schedule`: the caller claimed the turn and must call the schedule hook.
+/// The result of a push or a close. `schedule`: the caller claimed the turn and must call the schedule hook.
 struct [[nodiscard]] inbox_change {
     errc error = errc::none;
     bool pause = false;
@@ -69,7 +70,7 @@ public:
         return {errc::out_of_memory};
     }
 
-    /// Nothing is accepted any more. An error drops what is queued; errc::none lets it be handled.
+    /// Accepts nothing from now on. An error drops what is queued; with errc::none it is still handled.
     inbox_change close(errc why) noexcept {
         const scoped_hold hold(lock_);
         if (turn_.is(turn_state::finished) || aborting_ || (sealed_ && why == errc::none))
@@ -118,7 +119,7 @@ public:
         ++messages_;
         return turn_.begin();
     }
-    /// Drainer: the end of that. The hook is to be called for what was pushed meanwhile.
+    /// Drainer: the end of the direct handling. The hook is to be called for messages that were pushed meanwhile.
     inbox_look<Message> end_direct(const handled& done) noexcept {
         const scoped_hold hold(lock_);
         --messages_;
@@ -127,7 +128,7 @@ public:
         return choose(nullptr, 0);
     }
 
-    /// Drainer: the end. What is queued is dropped; the caller destroys it, and tells.
+    /// Drainer: the end. What is queued is dropped; the caller destroys it, and then calls on_finished().
     [[nodiscard]] block* finish() noexcept {
         const scoped_hold hold(lock_);
         report_.messages_dropped += messages_;
@@ -161,7 +162,7 @@ public:
     }
     // Without the lock: each changes under it.
     [[nodiscard]] bool is_paused() const noexcept { return paused_.load(std::memory_order_acquire); }
-    /// Whether close() was called: for the drainer between two messages, and those who ask for an error.
+    /// Whether close() was called: for the drainer between two messages, and for error().
     [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
     [[nodiscard]] std::size_t held_bytes() noexcept {
         const scoped_hold hold(lock_);

@@ -6,8 +6,8 @@
 // Laws of this file:
 // - A slot that front() showed is the drainer's until drop_front(): put() never touches it, and blocks stay
 //   where they are.
-// - Nothing here allocates or frees: blocks come from and go to the caller, who holds no lock then.
-// - Empty it owns no block, once release_idle() was called.
+// - Nothing here allocates or frees: blocks come from and go to the caller, which holds no lock then.
+// - An empty queue owns no block after release_idle().
 
 #include "../../core/config.hpp"
 
@@ -135,7 +135,7 @@ public:
 private:
     block* head_ = nullptr;
     block* tail_ = nullptr;
-    block* spare_ = nullptr; ///< saves a steady flow its allocations
+    block* spare_ = nullptr; ///< a steady flow of messages uses it again instead of allocating
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// A value in plain memory with the functions of std::atomic: for code that is written for any number of threads where only
-// one thread at a time, or one alone, comes.
+// A value in plain memory with the functions of std::atomic: for code that is written for any number of threads, where only
+// one thread at a time uses it.
 //
 // Laws of this file:
-// - No instruction is locked and nothing is ordered: those who use it from several threads order that themselves.
+// - No instruction is locked and nothing is ordered: code that uses it from several threads orders these uses itself.
 // - `Watch` is called at every use, and may refuse by an assertion. An empty one costs nothing.
 
 #include "../../core/config.hpp"
@@ -14,12 +14,12 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// Looks at nothing.
+/// A Watch that checks nothing.
 struct unwatched {
     static constexpr void use() noexcept {}
 };
 
-/// Neither copied nor moved, as what it stands for.
+/// Neither copied nor moved, as std::atomic.
 template <class T, class Watch = unwatched>
 class plain_atomic {
     using order = std::memory_order;
@@ -66,7 +66,7 @@ private:
     [[no_unique_address]] Watch watch_{};
 };
 
-/// For a part of a concurrent type that one thread at a time uses, as its other laws have it.
+/// Traits for a part of a concurrent type that one thread at a time uses because of that type's other laws.
 struct plain_memory {
     template <class T>
     using atomic = plain_atomic<T>;

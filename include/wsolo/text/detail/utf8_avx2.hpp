@@ -39,7 +39,8 @@ public:
                 store(last - 32, low);
                 store(last, high);
             }
-            if (has_high_bit(low | high)) { // otherwise nothing was open before them either: they overlap it
+            // They overlap the vector before them, so without a high bit no code point was left open there.
+            if (has_high_bit(low | high)) {
                 state.last_ = before;
                 if (rest > 32) state.check(low);
                 state.last_ = low;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// One question to the widest validator that this processor has: are these bytes, from one code point boundary
-// on, free of faults?
+// Asks the widest validator that this processor has whether these bytes, which begin at a code point boundary, are free
+// of faults.
 //
 // The contract that every width keeps:
 // - `run(at, size, key)` is true when no byte of [at, at + size) is wrong where it stands, the text beginning
-//   with it. A code point that the end leaves open (utf8_unfinished) is the caller's to judge: run may or may
-//   not mind it.
+//   with it. A code point that the end leaves open (utf8_unfinished) is the caller's to judge: run may
+//   accept or refuse it.
 // - Where Byte is not const, all the bytes are also XORed in place with `key`, in memory order, before they
 //   are judged, and whatever the answer is.
 // - Exactly the bytes given are read and written.
@@ -41,8 +41,8 @@ template <class Byte>
     return utf8_faultless_by(usable_vector_unit(), at, size, key);
 }
 
-/// A quick yes for 4 to 31 bytes that are UTF-8 from the first to the last; they are XORed with `key` as
-/// utf8_faultless does it. False says nothing and leaves them as they are. `unit` as above. O(1).
+/// A quick test for 4 to 31 bytes. True: they are UTF-8 from the first to the last, and were XORed with `key` as
+/// utf8_faultless does it. False decides nothing, and leaves them as they are. `unit` as above. O(1).
 template <class Byte>
 [[nodiscard]] inline bool utf8_take_short([[maybe_unused]] vector_unit unit, [[maybe_unused]] Byte* at,
                                           [[maybe_unused]] std::size_t size,

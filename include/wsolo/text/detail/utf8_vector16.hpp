@@ -25,7 +25,7 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// The places of a vector's bytes, then as many that no vector has.
+/// The indices of a vector's bytes, then 16 indices that no vector has.
 inline constexpr std::array<std::uint8_t, 32> utf8_places = [] {
     std::array<std::uint8_t, 32> places{};
     for (std::size_t i = 0; i < 32; ++i) places[i] = static_cast<std::uint8_t>(i < 16 ? i : 0x80);
@@ -69,7 +69,8 @@ public:
         const vec tail = load(last) ^ rotated(keys, size);
         utf8_vector16 state;
         state.follow(head);
-        state.follow(without_front(tail, 32 - size)); // a zero at least: there shows what is left open
+        // Ends in a zero at least, which shows a code point that is left open.
+        state.follow(without_front(tail, 32 - size));
         if (state.failed()) return false;
         if constexpr (!std::is_const_v<Byte>) {
             store(at, head);
@@ -88,7 +89,7 @@ private:
         Byte* const last = at + (size - sizeof(Word));
         const auto head = static_cast<Word>(load_word<Word>(at) ^ spread<Word>(key));
         const auto tail = static_cast<Word>(load_word<Word>(last) ^ spread<Word>(advance(key, size)));
-        // Behind the head what of the tail is not in it: at most sizeof(Word) - 1 bytes.
+        // The bytes of the tail that the head does not have go after it: at most sizeof(Word) - 1.
         const auto behind = static_cast<Word>(tail >> 8 >> (8 * (2 * sizeof(Word) - 1 - size)));
         utf8_vector16 state;
         using pair = std::uint64_t __attribute__((vector_size(16)));

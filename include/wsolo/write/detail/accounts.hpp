@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What one writer may hold, what it holds, and what became of the rest.
+// How much one writer may hold, how much it holds, and what became of the frames that have left it.
 //
 // Laws of this file:
 // - accepted = written + dropped + replaced + held, in frames and in bytes, after every step.
-// - The candidate is counted before it is accepted, and given back when the transport took it. What was granted to a
-//   waiting sender counts as held.
+// - A frame is counted before it is accepted, and no longer once the transport took it. Room that was granted to a waiting
+//   sender counts as held.
 // - Data pays from the budget; PONGs and PINGs have a reserve, each kind its own, and so have the handshake's bytes (64
 //   KiB); Close and a PONG beyond the reserve (which replaces another) are always admitted.
 
@@ -50,7 +50,7 @@ struct holdings {
     }
 };
 
-/// What would leave the queue to make room.
+/// What would be dropped from the queue to make room.
 struct relief {
     std::size_t charge = 0;
     std::uint32_t frames = 0;
@@ -104,7 +104,7 @@ public:
         return held.count(lane_id::pong) >= reserve_;
     }
 
-    /// What a sender that waits is to be granted: never more than there can be.
+    /// How much a waiting sender is to be granted: never more than the budget.
     [[nodiscard]] std::size_t grantable(std::size_t charge) const noexcept {
         return charge < max_bytes_ ? charge : max_bytes_;
     }
@@ -129,7 +129,7 @@ public:
         return charged < max_bytes_ ? max_bytes_ - charged : 0;
     }
 
-    /// What a write took of a lane leaves the books.
+    /// Removes what a write took of a lane from the books.
     void settle(holdings& held, lane_id from, const taken::share& done) noexcept {
         held.remove(from, done.bytes, done.frames);
         frames_written_ += done.frames;
@@ -171,7 +171,7 @@ public:
         untold_ = false;
         return climbed;
     }
-    /// Whether a fall to the low mark is to be told.
+    /// Whether the observer is to be told of a fall to the low mark.
     [[nodiscard]] bool has_fallen(const holdings& held) const noexcept {
         return above_ && held.charged() <= mark(low_water_);
     }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// One gather write: which bytes the transport is offered, from which lanes, and what it means that it took some of them.
+// One gather write: which bytes the transport is offered, from which lanes, and how many frames it means when the transport
+// took some of the bytes.
 //
 // Laws of this file:
-// - Filled under the outbox's lock, then the property of the thread that runs: what it names stays where it is until the
-//   write is accounted for, whatever is queued meanwhile.
+// - Filled under the outbox's lock, then the property of the thread that runs: the bytes that it names stay where they are
+//   until the write is accounted for, whatever is queued meanwhile.
 // - Each part starts on a frame boundary, but for the first, which may be the rest of a frame that was begun.
 
 #include "../../frame/header.hpp"
@@ -30,7 +31,7 @@ struct taken {
         0; ///< bytes that the begun frame still has; 0: the wire ends on a frame boundary
     lane_id begun = lane_id::data;
 
-    /// In place: assigned from a new one, it would wait for that one's stores.
+    /// Clears in place: an assignment of a new object would wait for that object's stores.
     void clear() noexcept {
         for (share& each : lanes) each.bytes = each.frames = 0;
         begun_rest = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// A write that ends later: what the transport's completion and the writer share.
+// A write that ends after start_write() returned: the block that the transport's completion and the writer share.
 //
 // Laws of this file:
 // - Two references, the writer's and the completion's: the last one frees it, and with it the bytes that a destroyed
@@ -43,14 +43,14 @@ public:
 #endif
     }
 
-    /// Has it end soon, because `why`. Once.
+    /// Cancels the write for the reason `why`. Called once.
     template <completion_transport Transport>
     void cancel(Transport& connection, errc why) noexcept {
         if (std::exchange(cancelled_, why) != errc::none) return;
 #if WSOLO_HAS_EXCEPTIONS
         try {
             connection.cancel_write();
-        } catch (...) { // it did nothing, as it may
+        } catch (...) { // a transport need not cancel
         }
 #else
         connection.cancel_write();
@@ -67,13 +67,13 @@ public:
         made.error = verdict_of_write(how, work, drain_deadline, tried_);
         // A cancelled write that took something all the same is not blamed: what is left is tried once more.
         if (is_cancelled() && made.error != errc::none) made.error = cancelled_;
-        made.was_last = is_cancelled() && tried_ >= drain_deadline; // it was that one more
+        made.was_last = is_cancelled() && tried_ >= drain_deadline; // this was the one more try
         made.transport_error = how.error;
         drop();
         return made;
     }
 
-    /// The writer goes first: `rest` is freed once nothing reads it any more.
+    /// The writer is destroyed first: `rest` is freed once nothing reads it any more.
     void abandon(queue* rest) noexcept {
         rest_ = rest;
         drop();

@@ -8,10 +8,10 @@
 //   connection() need no turn.
 // - The hook, the observer, outcomes and waiting senders are called with no lock held. What throws there, or in the
 //   transport, ends this writer and unwinds nothing.
-// - The end, in this order: 1. settle the last write, note the reason, drop all from the books, wake who waits for room;
+// - The end, in this order: 1. settle the last write, note the reason, drop all from the books, wake the senders that wait;
 //   2. tell what was dropped, in rounds of 64; 3. the transport's finish(); 4. on_finished(); 5. retire the turn.
 // - After next() said released, parked or handed_over nothing of the writer is touched, but for the hook that is owed.
-// - Whoever waits inside one of these calls, for what only this thread could do, is told would_deadlock.
+// - A wait inside one of these calls, for something that only this thread could do, answers would_deadlock.
 
 #include "../../sync/blocking_traits.hpp"
 #include "../../sync/handler_scope.hpp"
@@ -34,7 +34,7 @@ concept writer_observer = requires(T& observer, const drain_report& report) {
     { observer.on_low_water() } -> std::same_as<void>;
 };
 
-/// Wants to know nothing.
+/// An observer that ignores all three.
 struct no_observer {
     void on_finished(const drain_report&) noexcept {}
     void on_high_water() noexcept {}
@@ -106,11 +106,11 @@ public:
         rouse(box.abort(why, deadline_after(Traits::clock::now(), finish_within)));
     }
 
-    /// Whether the calling thread is inside this writer, or is its loop: waiting for it there would be for ever.
+    /// Whether the calling thread is inside this writer, or is its loop: a wait for the writer there would never end.
     [[nodiscard]] bool is_here() const noexcept { return scope::is_inside(this); }
 
-    /// For the destructor, while threads may still be inside by a handle: nothing more is accepted, and what is left has
-    /// its outcome, so that none of them waits for one. Then it waits until they have left.
+    /// For the destructor, while other threads may still use a handle: accepts nothing more and gives every item that is left
+    /// its outcome, so that none of these threads waits for one. Then it waits until they have left.
     void end_by_destructor() {
         WSOLO_ASSERT(!is_here(), "a single_writer is destroyed inside one of its own callbacks");
         room_queue due;
@@ -345,7 +345,7 @@ private:
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Observer observer_;
     [[no_unique_address]] Encoder encoder_;
-    basic_session_anchor<Writer, Traits> anchor_; ///< the last, so that nothing goes while threads are inside
+    basic_session_anchor<Writer, Traits> anchor_; ///< the last: its destructor waits for threads inside
 };
 
 } // namespace detail

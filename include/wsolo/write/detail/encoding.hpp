@@ -13,7 +13,7 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// The same for a frame that other writers send too: it is encoded once for all who can read that form.
+/// The same for a frame that other writers send too: it is encoded once for all peers that can read that form.
 template <message_encoder Encoder>
 [[nodiscard]] entry* encode_shared(Encoder& encoder, const entry& plain) noexcept {
     const std::size_t form = encoder.shared_form();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What is queued, apart from where its bytes lie: an entry says what it is, who wants its outcome, and points to bytes in
-// a block that it shares with its neighbours, in memory of its own, or in memory that it was given.
+// A queued item, apart from its bytes: an entry says what the item is and which sender asked for its outcome, and points to
+// bytes in a block that it shares with its neighbours, in memory of its own, or in memory that it was given.
 //
 // Laws of this file:
 // - A frame's bytes are contiguous and never move.
-// - What leaves in the order in which it came may lie in a block. What may leave or wait out of turn owns its memory, so
-//   that a block never has a hole, and goes as soon as its last entry left.
+// - An entry that leaves in the order in which it came may lie in a block. An entry that may leave or wait out of turn owns
+//   its memory. So a block never has a hole, and is freed as soon as its last entry left.
 // - Plain data; the outbox's lock guards the links, the sizes and the blocks. The bytes are written before an entry is
 //   queued, or under that lock.
 
@@ -26,7 +26,7 @@ struct block {
     std::uint32_t capacity;    ///< of the bytes after this header
     std::uint32_t used = 0;    ///< of them, from the front
     std::uint32_t entries = 0; ///< that lie in here
-    bool is_placed = false;    ///< in somebody else's memory, who frees it
+    bool is_placed = false;    ///< in memory of another owner, which frees it
     block* next = nullptr;     ///< for a list of blocks that are to go
 
     [[nodiscard]] static block* make(std::uint32_t capacity) noexcept {
@@ -47,7 +47,7 @@ struct block {
 };
 
 enum class entry_kind : std::uint8_t {
-    run,       ///< frames that nobody asked about, back to back in a block
+    run,       ///< frames whose outcomes were not asked for, back to back in a block
     item,      ///< one frame
     encodable, ///< one frame that may be encoded before it leaves
     mark,      ///< no bytes: a flush
@@ -98,7 +98,7 @@ struct entry {
     [[nodiscard]] static entry* make_shared(const shared_frame& frame, on_outcome done) noexcept {
         return make_around(frame, memory::shared, done);
     }
-    /// A frame in memory that somebody else allocated. give_back() returns it.
+    /// A frame in memory that the caller allocated. give_back() returns it.
     [[nodiscard]] static entry* make_adopted(owned_frame&& frame, on_outcome done) noexcept {
         return make_around(std::move(frame), memory::adopted, done);
     }
@@ -118,7 +118,7 @@ struct entry {
         if (old->where == memory::adopted) old->around<owned_frame>().~owned_frame();
         std::free(old);
     }
-    /// Destroys it, after that its owner is told: the memory is free again when the callback runs.
+    /// Destroys the entry, and calls its callback after that: the memory is free again when the callback runs.
     static void destroy_and_tell(entry* old) noexcept {
         const on_outcome done = old->done;
         const errc how = old->fate;

@@ -3,8 +3,8 @@
 // What was decided under a writer's lock and is done after it: memory to free, senders to wake, outcomes to tell.
 //
 // Laws of this file:
-// - What stands here was unlinked under the lock, and is this thread's alone.
-// - Memory goes first, then senders wake, then outcomes are told: whoever is called finds the room that is theirs.
+// - What stands here was unlinked under the lock, and belongs to this thread alone.
+// - Memory is freed first, then senders are woken, then outcomes are told: a callback finds the room of its own item free.
 
 #include "entry.hpp"
 #include "room_waiter.hpp"
@@ -26,7 +26,7 @@ public:
     [[nodiscard]] bool has_place() const noexcept { return count_ < max_outcomes; }
     /// Outcomes to tell.
     [[nodiscard]] std::uint32_t outcomes() const noexcept { return count_; }
-    /// Whether user code, or a thread that waits, is to hear of something.
+    /// Whether a callback is to be called, or a waiting sender to be woken.
     [[nodiscard]] bool must_tell() const noexcept {
         return count_ != 0 || !due.empty() || !displaced_.empty();
     }
@@ -46,7 +46,7 @@ public:
         contexts_[count_] = done.context;
         outcomes_[count_++] = how;
     }
-    /// It gave way to newer data: destroyed, then its owner is told `fate`.
+    /// `old` gave way to newer data: it will be destroyed, and then its callback is told `fate`.
     void displace(entry* old) noexcept { displaced_.push(old); }
 
     room_queue due; ///< to be woken

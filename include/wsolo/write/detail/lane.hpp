@@ -4,7 +4,7 @@
 //
 // Laws of this file:
 // - Entries leave from the front, as bytes are taken; only the newest frame can be taken back.
-// - A lane fills one block at a time. An older block holds no room, and goes when its last entry left.
+// - A lane fills one block at a time. An older block takes no more frames, and is freed when its last entry left.
 // - The outbox's lock is held around every call.
 
 #include "batch.hpp"
@@ -62,7 +62,7 @@ struct lane {
         for (const entry* at = entries.first(); at != nullptr; at = at->next) ++count;
         return count > planned && !(is_begun && count == 1 && entries.first()->frames == 1);
     }
-    /// Takes the newest frame out of its entry, which is returned, unlinked, when that was its last frame.
+    /// Takes the newest frame out of its entry. Returns the entry, unlinked, if that was its last frame.
     [[nodiscard]] entry* take_back() noexcept {
         entry& newest = *entries.last();
         newest.size -= last_size;

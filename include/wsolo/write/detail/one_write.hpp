@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// One write's rules: until when it may stand, and what the transport's answer means.
+// One write's rules: how long it may take, and what the transport's answer means.
 //
 // Laws of this file:
 // - A deadline belongs to one write: it is computed when the write starts and forgotten when everything offered was
 //   taken, so no later write can inherit it.
 // - Progress extends it as far as the minimum rate allows, and never beyond a fresh timeout.
-// - A process that slept blames no peer: a write is judged late only after it was tried once more, and took nothing. If it
-//   took something then, and comes back late by a quarter of its timeout, it has all of it again: a loop that is awake is
-//   never that late, so a peer that drips gains nothing.
+// - A process that slept blames no peer: a write is judged late only after it was tried once more, and that try took nothing.
+//   If the try took something, and came a quarter of the timeout or more after the deadline, the write has a fresh timeout: a
+//   loop that is awake is never that late, so a peer that takes a byte at a time gains nothing by it.
 // - What was taken is filled in where the loop reads it: a copy right after it was written would wait for the stores.
 
 #include "queue.hpp"
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// What came of a write, besides what was taken.
+/// The result of a write, besides what it took.
 struct written {
     errc error = errc::none;
     bool is_blocked = false; ///< nothing wrong, but the transport must become writable first
-    bool was_last = false;   ///< it began after the drain's bound, and was late again: no other one follows
+    bool was_last = false;   ///< it began after the drain's bound, and was late again: no other write follows
     bool is_abandoned =
-        false; ///< the writer goes before the write ends: how much of it leaves will never be known
+        false; ///< the writer is destroyed before the write ends: how much of it leaves is never known
     int transport_error = 0;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The heart of a writer: its lock, and under it the turn, the seal, the books and the queue. What any thread may ask for,
-// and what the thread that runs decides next, are each one step.
+// The state of a writer: its lock, and under it the turn, the seal, the books and the queue. Each request of any thread, and
+// each decision of the thread that runs, is one step under the lock.
 //
 // Laws of this file:
 // - push() is one function for everything that is queued. Its steps, in this order: open? - fits? - memory - what gives
@@ -19,7 +19,7 @@
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// What a push, or another change, owes its loop.
+/// What the caller must do after a push, or another change.
 enum class wake : std::uint8_t {
     nothing,
     hook, ///< the schedule hook; the turn was claimed for it
@@ -136,7 +136,7 @@ public:
         return end_message(after) && !sealed_ ? claim() : wake::nothing;
     }
 
-    /// While corked no plain send asks for the hook. False: there are as many as can be counted.
+    /// While corked no plain send asks for the hook. False: there are as many corks as can be counted.
     [[nodiscard]] bool cork() noexcept {
         const scoped_hold hold(lock_);
         if (corks_ == UINT8_MAX) return false;
@@ -173,14 +173,14 @@ public:
         pass_on(after, idle);
         return true;
     }
-    /// A sender was refused for another reason than a full queue: what it was granted is room for the others.
+    /// A sender was refused for another reason than a full queue: the room that it was granted goes to the others.
     void decline(room_waiter& waiter, errands& after, queue*& idle) noexcept {
         const scoped_hold hold(lock_);
         if (waiter.state != room_state::granted || sealed_) return;
         queue_->give_back(waiter);
         pass_on(after, idle);
     }
-    /// What became of a sender that was woken: granted or ended.
+    /// Why a sender was woken: granted or ended.
     [[nodiscard]] room_state state_of(const room_waiter& waiter) noexcept {
         return locked([&] { return waiter.state; });
     }
@@ -510,7 +510,8 @@ private:
         if (what.to != lane_id::data || what.is_close() || what.is_mark) return {};
         return {books_.admit({}, charge, queue::is_deferred(what, books_))};
     }
-    /// A Close for which a message of which nothing was sent holds nothing back: what waits for that goes before it.
+    /// Whether this Close ends an open message of which nothing was sent: the data that waits for that message is queued
+    /// before the Close.
     [[nodiscard]] bool ends_message(const offer& what) const noexcept {
         return what.is_close() && books_.in_message() && !books_.message_begun();
     }
@@ -520,12 +521,12 @@ private:
         return what.size > books_.inline_limit() || (what.is_plain_data() && !books_.keeps_order());
     }
 
-    /// A sender that waited waits no more.
+    /// A sender has stopped waiting: the others may have its room.
     void pass_on(errands& after, queue*& idle) noexcept {
         serve_waiters(after);
         drop_unused(idle);
     }
-    /// Room for those who wait, as far as there is any; after a Close there is none.
+    /// Grants room to the senders that wait, as far as there is any; after a Close there is none.
     void serve_waiters(errands& after) noexcept {
         if (sealed_)
             queue_->end_waits(after.due);

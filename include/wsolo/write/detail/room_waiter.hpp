@@ -4,8 +4,8 @@
 //
 // Laws of this file:
 // - A waiter brings its node, and the push that was refused links it, in the same step: no room is missed.
-// - Room is granted, not announced: what was granted is reserved for this waiter until its next push, and newcomers wait
-//   after those who came before them.
+// - Room is granted, not announced: it is reserved for this waiter until its next push, and a sender that comes later waits
+//   after the earlier ones.
 // - The granting thread calls wake() once, with no lock held, and touches the node no more.
 
 #include "../../core/config.hpp"
@@ -62,7 +62,7 @@ public:
         (before == nullptr ? first_ : before->next) = old.next;
         if (last_ == &old) last_ = before;
     }
-    /// Each may be gone as soon as it is woken.
+    /// Wakes all. A waiter may be gone as soon as it is woken.
     void wake_all() noexcept {
         while (!empty()) {
             room_waiter& due = pop();

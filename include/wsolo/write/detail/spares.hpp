@@ -4,10 +4,10 @@
 // back to the system after each burst, and the next burst pays a page fault for every 4 KiB of its frames.
 //
 // Laws of this file:
-// - What is queued and what is kept stay within the budget together: what comes later pushes kept memory out. All of it
-//   goes when the writer is idle.
+// - Queued and kept memory together stay within the budget: a later push takes the place of kept memory. All of it is freed
+//   when the writer is idle.
 // - Last in, first out: what left last is still in the cache.
-// - The outbox's lock is held around every call: what is not kept goes to the errands.
+// - The outbox's lock is held around every call: memory that is not kept is handed to the errands.
 
 #include "errands.hpp"
 

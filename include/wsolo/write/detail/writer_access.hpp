@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What those who wait for a writer need of it besides its public functions: threads (write/wait.hpp) and coroutines
-// (endpoint/conversation.hpp). Not part of wsolo.hpp: they are not.
+// The functions that waiting threads (write/wait.hpp) and coroutines (endpoint/conversation.hpp) need of a writer besides its
+// public ones. Not part of wsolo.hpp, as these two headers are not.
 //
 // Laws of this file:
 // - Each function runs what the outbox decided before it returns, with no lock held.
@@ -27,13 +27,13 @@ struct writer_access {
         return writer.send_waiting(op, payload, on_done, waiter);
     }
 
-    /// A flush is not waited for any more. True: it has no outcome. False: it has one, or is about to.
+    /// Withdraws a flush. True: it will have no outcome. False: it has its outcome, or is about to have it.
     template <class Driver>
     [[nodiscard]] static bool withdraw_mark(Driver& drive, const void* context) noexcept {
         return settle(
             [&](errands& todo, queue*& idle) { return drive.box.withdraw_mark(context, todo, idle); });
     }
-    /// A sender waits no more. False: it was granted room, or the end came, and it is being woken.
+    /// Withdraws a sender that waits. False: it was granted room, or the writer ended, and it is being woken.
     template <class Driver>
     [[nodiscard]] static bool withdraw(Driver& drive, room_waiter& waiter) noexcept {
         return settle([&](errands& todo, queue*& idle) { return drive.box.withdraw(waiter, todo, idle); });

@@ -1,10 +1,10 @@
 // Written by tools/amalgamate.py from include/wsolo/adapt/detail/ring.hpp: change it there.
 // SPDX-License-Identifier: MIT
 #pragma once
-// A ring of things that are there for other reasons: what a loop's connections stand in, without memory of its own.
+// An intrusive ring: the list of a loop's connections, without memory of its own.
 //
 // Laws of this file:
-// - A link is in one ring at most. It leaves before it goes, and a ring is empty before it goes.
+// - A link is in one ring at most. It leaves before it is destroyed, and a ring is empty before it is destroyed.
 // - Not thread-safe. Every function O(1).
 
 #include "../../wsolo.hpp"

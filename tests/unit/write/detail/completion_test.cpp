@@ -164,7 +164,8 @@ TEST_CASE("what is in flight at an abort counts as begun: it may end, and nothin
     CHECK(f.wire.cancels() == 0);
 }
 
-TEST_CASE("a write that stands still is cancelled at its deadline, by whoever pumps", "[write][completion]") {
+TEST_CASE("a write that stands still is cancelled at its deadline, by the thread that pumps",
+          "[write][completion]") {
     for (const bool closing : {false, true}) {
         wsolo::writer_options options;
         options.timeouts.write = 10s;

@@ -80,7 +80,7 @@ TEST_CASE("a list keeps its order whichever leaves, and takes over another's", "
     }
 }
 
-TEST_CASE("a block in somebody else's memory is not freed", "[write][entry]") {
+TEST_CASE("a block in another owner's memory is not freed", "[write][entry]") {
     alignas(block) std::byte memory[256];
     block* placed = block::place(memory, 200);
     CHECK(placed->left() == 200);

@@ -406,7 +406,7 @@ TEST_CASE("under corks a push owes nothing, and the last cork what was held back
     CHECK(f.box.state() == turn_state::scheduled);
 }
 
-TEST_CASE("behind a gate nothing is owed but a look at a new deadline", "[write][outbox]") {
+TEST_CASE("while gated nothing is owed but a look at a new deadline", "[write][outbox]") {
     fixture f({}, turn_state::gated);
     CHECK(f.push().owed == wake::nothing);
     const wsolo::time_point drain{std::chrono::seconds(5)};
