@@ -234,13 +234,17 @@ public:
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration within) {
         return begin_close(out_.close(code, reason, within));
     }
-    /// Ends the connection without a Close; what is queued on either side is dropped and counted.
+    /// Ends the connection without a Close; what is queued on either side is dropped and counted. how_it_ended() tells `why`,
+    /// unless something went wrong before. The first one counts: another one, or one after the end, does nothing.
     void abort(errc why = errc::aborted) {
         if (why == errc::none) why = errc::aborted; // none is for an end in order
-        out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
+        errc before = errc::none;
+        if (!aborted_by_.compare_exchange_strong(before, why, std::memory_order_acq_rel,
+                                                 std::memory_order_relaxed))
+            return;
+        out_.abort(why, duration::zero()); // first, so that nothing says goodbye for what follows
         handled().close(why);
         static_cast<void>(messages_.inbox().close(why));
-        is_aborted_.store(true, std::memory_order_release);
         static_cast<void>(wake(work_is_due_)); // a writer that is over asks for no turn
     }
     /// Has run() called soon.
@@ -477,7 +481,7 @@ private:
     }
 
     [[nodiscard]] bool wants_messages() {
-        if constexpr (requires { handler_.wants_message(); }) {
+        if constexpr (handling::is_choosy) {
             if (!handler_.wants_message()) return false;
         }
         return !replies_.is_full();
@@ -668,9 +672,10 @@ private:
     /// True: it is over.
     bool step_end(time_point now) {
         if (!writer_is_over_ && !end_.is_gone()) return false;
-        if (!end_.is_gone() && is_aborted_.load(std::memory_order_acquire)) {
+        if (const errc why = aborted_by_.load(std::memory_order_acquire);
+            why != errc::none && !end_.is_gone()) {
             end_.on_abort(); // the writer's own abort says so too, but what is over can't be aborted
-            ending_.blame(errc::aborted);
+            ending_.blame(why);
         }
         const std::uint64_t handled = messages().report().messages_handled;
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
@@ -703,6 +708,7 @@ private:
     endpoint_wants finish() {
         const in_the_turn inside(*this);
         is_finished_ = true;
+        aborted_by_.store(errc::closed, std::memory_order_relaxed); // an abort has nothing to end any more
         const ending how = how_it_ended();
         handled().close(how.reason == errc::none ? errc::closed : how.reason);
         if constexpr (detail::has_on_finished<Handler, endpoint>)
@@ -751,8 +757,9 @@ private:
     bool drain_is_due_ = false;      ///< of the inbox, by this loop
     bool has_idle_inbox_ = false;    ///< the last read left nothing in it
     atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
-    atomic<bool> is_aborted_{false}; ///< what is left of the connection goes at once
     atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
+    /// Why what is left of the connection goes at once: the first abort()'s reason.
+    atomic<errc> aborted_by_{errc::none};
     detail::room_notice<Traits> room_;
     detail::unsent_replies<memory_of_replies> replies_;
 
