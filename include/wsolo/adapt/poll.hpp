@@ -38,7 +38,6 @@
 #include <mutex>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <set>
 #include <unistd.h>
 #include <vector>
 #if defined(__linux__)
@@ -148,21 +147,26 @@ using adapt::detail::link;
 /// What a loop knows of a descriptor. As a link it is in the list of those that are owed a turn.
 class watched : public link {
 public:
-    watched(int number, wake_list& wakes) noexcept : descriptor(number), wakes_(wakes) {}
+    watched(int number, wake_list& wakes) noexcept : wakes_(wakes), descriptor(number) {}
     virtual ~watched();
 
     virtual void on_events(unsigned events) = 0; ///< POLLIN, POLLOUT, POLLERR, POLLHUP
     virtual void on_turn() = 0;                  ///< it is owed one, or its time has come
+    void call_for_turn() noexcept;               ///< any thread
 
-    const int descriptor;
-    unsigned interest = 0; ///< what it is watched for; 0: not in the set
-    std::size_t slot = 0;  ///< the set's
+    // From wide to narrow: a loop has very many of these.
     time_point due = no_deadline;
     watched* next_gone = nullptr;
-    bool is_gone = false;
 
 private:
     wake_list& wakes_;
+
+public:
+    const int descriptor;
+    std::uint32_t slot = 0;    ///< the set's
+    std::uint32_t place = 0;   ///< the timetable's
+    std::uint8_t interest = 0; ///< what it is watched for; 0: not in the set
+    bool is_gone = false;
 };
 
 struct happening {
@@ -267,6 +271,55 @@ private:
 };
 
 inline watched::~watched() { wakes_.forget(*this); } // the last that called for a turn is gone by now
+inline void watched::call_for_turn() noexcept { wakes_.call(*this); }
+
+/// All that a loop has, the one that is due first in front: a binary heap. Only add() takes memory.
+class timetable {
+public:
+    [[nodiscard]] bool empty() const noexcept { return all_.empty(); }
+    /// Precondition of this one: not empty.
+    [[nodiscard]] watched& first() const noexcept { return *all_.front(); }
+    [[nodiscard]] std::span<watched* const> all() const noexcept { return all_; }
+
+    /// False: no memory.
+    [[nodiscard]] bool add(watched& fresh) noexcept {
+        if (!wsolo::detail::call_hook([&] { all_.push_back(&fresh); })) return false;
+        rise(all_.size() - 1, fresh);
+        return true;
+    }
+    void remove(watched& gone) noexcept {
+        watched& last = *all_.back();
+        all_.pop_back();
+        if (&last != &gone) settle(gone.place, last);
+    }
+    void move(watched& which, time_point due) noexcept {
+        which.due = due;
+        settle(which.place, which);
+    }
+
+private:
+    void settle(std::size_t at, watched& which) noexcept {
+        if (at != 0 && which.due < all_[(at - 1) / 2]->due) return rise(at, which);
+        for (;;) {
+            std::size_t next = 2 * at + 1;
+            if (next + 1 < all_.size() && all_[next + 1]->due < all_[next]->due) ++next;
+            if (next >= all_.size() || which.due <= all_[next]->due) return put(at, which);
+            put(at, *all_[next]);
+            at = next;
+        }
+    }
+    void rise(std::size_t at, watched& which) noexcept {
+        for (; at != 0 && which.due < all_[(at - 1) / 2]->due; at = (at - 1) / 2)
+            put(at, *all_[(at - 1) / 2]);
+        put(at, which);
+    }
+    void put(std::size_t at, watched& which) noexcept {
+        all_[at] = &which;
+        which.place = static_cast<std::uint32_t>(at);
+    }
+
+    std::vector<watched*> all_;
+};
 
 } // namespace detail
 
@@ -282,7 +335,7 @@ public:
             if (!wsolo::detail::call_hook([&] { owners_.reserve(asked_.size() + 1); }) ||
                 !wsolo::detail::call_hook([&] { asked_.push_back({which.descriptor, events, 0}); }))
                 return false;
-            which.slot = owners_.size();
+            which.slot = static_cast<std::uint32_t>(owners_.size());
             owners_.push_back(&which);
         } else if (interest != 0) {
             asked_[which.slot].events = events;
@@ -400,7 +453,7 @@ public:
     basic_loop& operator=(const basic_loop&) = delete;
     /// Cuts off what is left: no Close, no on_finished. No other thread may be in wake() or stop_accepting().
     ~basic_loop() {
-        while (!all_.empty()) retire(*all_.begin()->second);
+        while (!all_.empty()) retire(all_.first());
         bury();
     }
 
@@ -426,7 +479,7 @@ public:
     [[nodiscard]] errc add(int connected, Handler handler, group_type& everyone,
                            const server_options& options = {}, Wrap wrap = {}, Work work = {}) {
         owned_descriptor owned(connected);
-        return add(connected, std::move(owned), std::move(handler), everyone, options, wrap, work, nullptr);
+        return add(connected, std::move(owned), std::move(handler), everyone, options, wrap, work);
     }
 
     /// Turns until nothing is left: no listener, no connection.
@@ -442,14 +495,14 @@ public:
              wait(longest, found)) // each once: none is gone by another's turn
             each.whose->on_events(each.events);
         if (stops_.load(std::memory_order_acquire) && !std::exchange(stop_is_told_, true))
-            for (const auto& each : all_) wakes_.call(*each.second);
+            for (watched* const each : all_.all()) wakes_.call(*each);
         for (std::size_t left = wakes_.count(); left > 0; --left) {
             watched* const next = wakes_.take();
             if (next != nullptr && !next->is_gone) next->on_turn();
         }
         const time_point now = std::chrono::steady_clock::now();
-        while (!all_.empty() && all_.begin()->first <= now) {
-            watched& due = *all_.begin()->second;
+        while (!all_.empty() && all_.first().due <= now) {
+            watched& due = all_.first();
             call_at(due, no_deadline);
             due.on_turn();
         }
@@ -487,9 +540,8 @@ private:
     // ---- a connection
 
     struct wake_hook { // any thread
-        detail::wake_list* wakes;
         watched* whose;
-        bool operator()() const noexcept { return wakes->call(*whose), true; }
+        bool operator()() const noexcept { return whose->call_for_turn(), true; }
     };
 
     template <class Handler, class Stream, class Work>
@@ -499,26 +551,25 @@ private:
     public:
         template <class Wrap>
         peer(basic_loop& loop, int number, owned_descriptor owned, Handler&& handler, group_type& everyone,
-             const server_options& options, Wrap& wrap, const Work& work, ending* report)
+             const server_options& options, Wrap& wrap, const Work& work)
             : watched(number, loop.wakes_),
               loop_(loop),
               owned_(std::move(owned)),
-              report_(report),
               stream_(wrap(number)),
-              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this}, std::move(handler), options, work) {
-            if (ws_.join(everyone) != errc::none) wants_ = ws_.close(); // it closes
+              ws_(stream_.writing_end(), wake_hook{this}, std::move(handler), options, work) {
+            if (ws_.join(everyone) != errc::none) note(ws_.close()); // it closes
         }
 
         // What is readable comes first, also after a hang-up.
         void on_events(unsigned events) override {
             const bool may_write = (events & (stream_.write_needs() | broken)) != 0;
-            if (wants_.read && (events & (stream_.read_needs() | broken)) != 0) read();
+            if (wants_read_ && (events & (stream_.read_needs() | broken)) != 0) read();
             if (may_write && stream_.has_unwritten()) stream_.flush();
-            if (!is_gone) settle(may_write && wants_.write ? ws_.run() : wants_);
+            if (!is_gone) settle(may_write && wants_write_ ? ws_.run() : wants());
         }
         void take_upgraded(mutable_bytes leftover) { settle(ws_.take_upgraded(leftover)); }
         void on_turn() override {
-            if (wants_.read && stream_.has_read_ahead()) read();
+            if (wants_read_ && stream_.has_read_ahead()) read();
             if (!is_gone) settle(loop_.stop_is_told_ && ws_.opened() == nullptr ? ws_.close() : ws_.run());
         }
 
@@ -536,33 +587,42 @@ private:
         void settle(endpoint_wants wants) {
             unsigned wanted = wants.read ? stream_.read_needs() : 0U;
             if (wants.write || stream_.has_unwritten()) wanted |= stream_.write_needs();
-            wants_ = wants.finished || loop_.watch(*this, wanted) ? wants : ws_.abort(errc::out_of_memory);
-            if (wants_.finished) {
-                if (report_ != nullptr) *report_ = ws_.how_it_ended();
+            if (!wants.finished && !loop_.watch(*this, wanted)) wants = ws_.abort(errc::out_of_memory);
+            if (wants.finished) {
+                if (loop_.report_ != nullptr) *loop_.report_ = ws_.how_it_ended();
                 return loop_.retire(*this);
             }
-            loop_.call_at(*this, wants_.deadline);
-            if (wants_.read && stream_.has_read_ahead()) loop_.wakes_.call(*this);
+            note(wants);
+            loop_.call_at(*this, wants.deadline);
+            if (wants.read && stream_.has_read_ahead()) loop_.wakes_.call(*this);
+        }
+        void note(endpoint_wants wants) noexcept {
+            wants_read_ = wants.read;
+            wants_write_ = wants.write;
+        }
+        /// As they were told last.
+        [[nodiscard]] endpoint_wants wants() const noexcept {
+            return {.read = wants_read_, .write = wants_write_, .deadline = due};
         }
 
+        bool wants_read_ = true;
+        bool wants_write_ = false;
         basic_loop& loop_;
         owned_descriptor owned_;
-        ending* report_;
         Stream stream_;
-        endpoint_wants wants_;
         server_connection<transport, wake_hook, Handler, Work, Traits> ws_;
     };
 
     template <class Handler, class Wrap, class Work>
     errc add(int number, owned_descriptor owned, Handler handler, group_type& everyone,
-             const server_options& options, Wrap& wrap, const Work& work, ending* report,
+             const server_options& options, Wrap& wrap, const Work& work,
              std::optional<already_upgraded> upgraded = std::nullopt) {
         using stream_type = decltype(wrap(number));
         static_assert(stream<stream_type>);
         const int on = 1; // the writer gathers frames itself; Nagle would only delay the last one
         ::setsockopt(number, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         auto* const fresh = new (std::nothrow) peer<Handler, stream_type, Work>(
-            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, work, report);
+            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, work);
         const errc answer = enter(fresh);
         if (answer == errc::none && upgraded && !fresh->is_gone) fresh->take_upgraded(upgraded->leftover);
         return answer;
@@ -594,7 +654,7 @@ private:
                     static_cast<void>(wsolo::detail::call_hook([&] { // a handler may fail to be made
                         auto handler = handler_for(who);
                         static_cast<void>(loop_.add(who.descriptor, std::move(fresh), std::move(handler),
-                                                    everyone_, options_, wrap_, work_, nullptr));
+                                                    everyone_, options_, wrap_, work_));
                     }));
                 } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
                     return;
@@ -666,7 +726,7 @@ private:
 
     errc enter(watched* fresh) {
         if (fresh == nullptr) return errc::out_of_memory;
-        if (!is_open_ || !wsolo::detail::call_hook([&] { all_.emplace(no_deadline, fresh); })) {
+        if (!is_open_ || !all_.add(*fresh)) {
             delete fresh;
             return errc::out_of_memory;
         }
@@ -676,20 +736,17 @@ private:
     bool watch(watched& which, unsigned interest) noexcept {
         if (which.interest == interest) return true;
         if (!set_.change(which, interest)) return false;
-        which.interest = interest;
+        which.interest = static_cast<std::uint8_t>(interest);
         return true;
     }
     void call_at(watched& which, time_point at) noexcept {
-        if (which.due == at) return;
-        auto node = all_.extract({which.due, &which}); // so that no memory is needed
-        node.value().first = which.due = at;
-        all_.insert(std::move(node));
+        if (which.due != at) all_.move(which, at);
     }
     /// Destroyed at the turn's end, because it may be in a call of its own.
     void retire(watched& which) noexcept {
         which.is_gone = true;
         static_cast<void>(watch(which, 0));
-        all_.erase({which.due, &which});
+        all_.remove(which);
         which.next_gone = std::exchange(gone_, &which);
     }
     void bury() {
@@ -700,7 +757,7 @@ private:
         const time_point now = std::chrono::steady_clock::now();
         if (std::exchange(buffer_was_used_, false)) buffer_until_ = deadline_after(now, idle);
         if (buffer_until_ <= now) buffer_.reset(), buffer_until_ = no_deadline;
-        const time_point first = all_.begin()->first;
+        const time_point first = all_.first().due;
         const time_point due = buffer_until_ < first ? buffer_until_ : first;
         const time_point until = deadline_after(now, longest);
         const bool sleeps = until > now && due > now && wakes_.begin_sleep();
@@ -718,8 +775,9 @@ private:
     detail::wake_list wakes_;
     waker waker_{wakes_};
     Set set_;
-    std::set<std::pair<time_point, watched*>> all_; ///< by when they are due
+    detail::timetable all_;
     watched* gone_ = nullptr;
+    ending* report_ = nullptr; ///< serve()'s, of its one connection
     const std::size_t buffer_size_;
     std::unique_ptr<std::byte[]> buffer_;
     bool buffer_was_used_ = false;
@@ -749,9 +807,10 @@ ending serve(int connected, std::optional<already_upgraded> upgraded, Handler ha
              connection_group& everyone, const server_options& options = {}, Wrap wrap = {}) {
     basic_loop<poll_set> alone;
     ending how;
+    alone.report_ = &how;
     using none = wsolo::adapt::poll::detail::owned_descriptor; // it is borrowed
-    const errc refused = alone.add(connected, none(), std::move(handler), everyone, options, wrap,
-                                   in_the_loop{}, &how, upgraded);
+    const errc refused =
+        alone.add(connected, none(), std::move(handler), everyone, options, wrap, in_the_loop{}, upgraded);
     if (refused != errc::none) how.reason = refused;
     alone.run();
     return how;

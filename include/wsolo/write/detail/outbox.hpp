@@ -227,6 +227,9 @@ public:
     [[nodiscard]] std::uint32_t queued_frames() noexcept {
         return locked([this] { return queue_ == nullptr ? 0 : queue_->held.data_frames; });
     }
+    [[nodiscard]] bool is_half_free() noexcept {
+        return locked([this] { return queue_ == nullptr || books_.is_half_free(queue_->held); });
+    }
     [[nodiscard]] overflow when_full() const noexcept { return books_.when_full(); }
     /// Whether a message may have so many bytes of payload. Without the lock: it never changes.
     [[nodiscard]] errc judge_length(std::uint64_t payload) const noexcept {
