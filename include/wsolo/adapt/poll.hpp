@@ -158,6 +158,9 @@ public:
     time_point due = no_deadline;
     watched* next_gone = nullptr;
 
+protected:
+    [[nodiscard]] wake_list& wakes() const noexcept { return wakes_; } ///< its loop's
+
 private:
     wake_list& wakes_;
 
@@ -438,7 +441,8 @@ struct loop_options {
 
 /// See the file's laws. `Set` is epoll_set or poll_set.
 template <class Set, class Traits = std_blocking_traits>
-class basic_loop {
+class basic_loop : detail::wake_list {
+    using wake_list = detail::wake_list;
     using owned_descriptor = detail::owned_descriptor;
     using watched = detail::watched;
 
@@ -495,9 +499,9 @@ public:
              wait(longest, found)) // each once: none is gone by another's turn
             each.whose->on_events(each.events);
         if (stops_.load(std::memory_order_acquire) && !std::exchange(stop_is_told_, true))
-            for (watched* const each : all_.all()) wakes_.call(*each);
-        for (std::size_t left = wakes_.count(); left > 0; --left) {
-            watched* const next = wakes_.take();
+            for (watched* const each : all_.all()) wake_list::call(*each);
+        for (std::size_t left = wake_list::count(); left > 0; --left) {
+            watched* const next = wake_list::take();
             if (next != nullptr && !next->is_gone) next->on_turn();
         }
         const time_point now = std::chrono::steady_clock::now();
@@ -511,7 +515,7 @@ public:
     }
 
     /// Has a turn() that waits come back, or the next one not wait. Any thread.
-    void wake() noexcept { wakes_.wake(); }
+    void wake() noexcept { wake_list::wake(); }
     /// For good: closes the listeners, and refuses (503) whose request is not complete by now. Any thread.
     void stop_accepting() noexcept {
         stops_.store(true, std::memory_order_release);
@@ -528,13 +532,9 @@ private:
 
     class waker final : public watched {
     public:
-        explicit waker(detail::wake_list& wakes) noexcept
-            : watched(wakes.descriptor(), wakes), wakes_(wakes) {}
-        void on_events(unsigned) override { wakes_.clear(); }
+        explicit waker(wake_list& wakes) noexcept : watched(wakes.descriptor(), wakes) {}
+        void on_events(unsigned) override { wakes().clear(); }
         void on_turn() override {}
-
-    private:
-        detail::wake_list& wakes_;
     };
 
     // ---- a connection
@@ -552,8 +552,7 @@ private:
         template <class Wrap>
         peer(basic_loop& loop, int number, owned_descriptor owned, Handler&& handler, group_type& everyone,
              const server_options& options, Wrap& wrap, const Work& work)
-            : watched(number, loop.wakes_),
-              loop_(loop),
+            : watched(number, loop),
               owned_(std::move(owned)),
               stream_(wrap(number)),
               ws_(stream_.writing_end(), wake_hook{this}, std::move(handler), options, work) {
@@ -570,12 +569,13 @@ private:
         void take_upgraded(mutable_bytes leftover) { settle(ws_.take_upgraded(leftover)); }
         void on_turn() override {
             if (wants_read_ && stream_.has_read_ahead()) read();
-            if (!is_gone) settle(loop_.stop_is_told_ && ws_.opened() == nullptr ? ws_.close() : ws_.run());
+            if (!is_gone) settle(loop().stop_is_told_ && ws_.opened() == nullptr ? ws_.close() : ws_.run());
         }
 
     private:
+        [[nodiscard]] basic_loop& loop() noexcept { return static_cast<basic_loop&>(wakes()); }
         void read() {
-            const mutable_bytes buffer = loop_.buffer();
+            const mutable_bytes buffer = loop().buffer();
             const read_result got = buffer.empty() ? read_result{read_status::failed} : stream_.read(buffer);
             switch (got.status) {
             case read_status::some: return settle(ws_.receive(buffer.first(got.size)));
@@ -587,14 +587,14 @@ private:
         void settle(endpoint_wants wants) {
             unsigned wanted = wants.read ? stream_.read_needs() : 0U;
             if (wants.write || stream_.has_unwritten()) wanted |= stream_.write_needs();
-            if (!wants.finished && !loop_.watch(*this, wanted)) wants = ws_.abort(errc::out_of_memory);
+            if (!wants.finished && !loop().watch(*this, wanted)) wants = ws_.abort(errc::out_of_memory);
             if (wants.finished) {
-                if (loop_.report_ != nullptr) *loop_.report_ = ws_.how_it_ended();
-                return loop_.retire(*this);
+                if (loop().report_ != nullptr) *loop().report_ = ws_.how_it_ended();
+                return loop().retire(*this);
             }
             note(wants);
-            loop_.call_at(*this, wants.deadline);
-            if (wants.read && stream_.has_read_ahead()) loop_.wakes_.call(*this);
+            loop().call_at(*this, wants.deadline);
+            if (wants.read && stream_.has_read_ahead()) call_for_turn();
         }
         void note(endpoint_wants wants) noexcept {
             wants_read_ = wants.read;
@@ -607,7 +607,6 @@ private:
 
         bool wants_read_ = true;
         bool wants_write_ = false;
-        basic_loop& loop_;
         owned_descriptor owned_;
         Stream stream_;
         server_connection<transport, wake_hook, Handler, Work, Traits> ws_;
@@ -635,7 +634,7 @@ private:
     public:
         listener(basic_loop& loop, owned_descriptor listening, group_type& everyone, Make make,
                  const server_options& options, Wrap wrap, Work work)
-            : watched(listening.get(), loop.wakes_),
+            : watched(listening.get(), loop),
               loop_(loop),
               listening_(std::move(listening)),
               everyone_(everyone),
@@ -760,9 +759,9 @@ private:
         const time_point first = all_.first().due;
         const time_point due = buffer_until_ < first ? buffer_until_ : first;
         const time_point until = deadline_after(now, longest);
-        const bool sleeps = until > now && due > now && wakes_.begin_sleep();
+        const bool sleeps = until > now && due > now && wake_list::begin_sleep();
         const std::size_t count = set_.wait(now, sleeps ? until : now, due, room);
-        wakes_.end_sleep();
+        wake_list::end_sleep();
         return room.first(count);
     }
     /// Empty: there is no memory.
@@ -772,8 +771,7 @@ private:
         return {buffer_.get(), buffer_ == nullptr ? 0 : buffer_size_};
     }
 
-    detail::wake_list wakes_;
-    waker waker_{wakes_};
+    waker waker_{*this};
     Set set_;
     detail::timetable all_;
     watched* gone_ = nullptr;
