@@ -30,6 +30,7 @@
 #include "../endpoint/server_connection.hpp"
 #include "../sync/one_thread_traits.hpp"
 #include "detail/ring.hpp"
+#include "detail/timetable.hpp"
 #include "posix.hpp"
 
 #include <atomic>
@@ -275,54 +276,6 @@ private:
 
 inline watched::~watched() { wakes_.forget(*this); } // the last that called for a turn is gone by now
 inline void watched::call_for_turn() noexcept { wakes_.call(*this); }
-
-/// All that a loop has, the one that is due first in front: a binary heap. Only add() takes memory.
-class timetable {
-public:
-    [[nodiscard]] bool empty() const noexcept { return all_.empty(); }
-    /// Precondition of this one: not empty.
-    [[nodiscard]] watched& first() const noexcept { return *all_.front(); }
-    [[nodiscard]] std::span<watched* const> all() const noexcept { return all_; }
-
-    /// False: no memory.
-    [[nodiscard]] bool add(watched& fresh) noexcept {
-        if (!wsolo::detail::call_hook([&] { all_.push_back(&fresh); })) return false;
-        rise(all_.size() - 1, fresh);
-        return true;
-    }
-    void remove(watched& gone) noexcept {
-        watched& last = *all_.back();
-        all_.pop_back();
-        if (&last != &gone) settle(gone.place, last);
-    }
-    void move(watched& which, time_point due) noexcept {
-        which.due = due;
-        settle(which.place, which);
-    }
-
-private:
-    void settle(std::size_t at, watched& which) noexcept {
-        if (at != 0 && which.due < all_[(at - 1) / 2]->due) return rise(at, which);
-        for (;;) {
-            std::size_t next = 2 * at + 1;
-            if (next + 1 < all_.size() && all_[next + 1]->due < all_[next]->due) ++next;
-            if (next >= all_.size() || which.due <= all_[next]->due) return put(at, which);
-            put(at, *all_[next]);
-            at = next;
-        }
-    }
-    void rise(std::size_t at, watched& which) noexcept {
-        for (; at != 0 && which.due < all_[(at - 1) / 2]->due; at = (at - 1) / 2)
-            put(at, *all_[(at - 1) / 2]);
-        put(at, which);
-    }
-    void put(std::size_t at, watched& which) noexcept {
-        all_[at] = &which;
-        which.place = static_cast<std::uint32_t>(at);
-    }
-
-    std::vector<watched*> all_;
-};
 
 } // namespace detail
 
@@ -773,7 +726,7 @@ private:
 
     waker waker_{*this};
     Set set_;
-    detail::timetable all_;
+    adapt::detail::timetable<watched> all_; ///< by when they are due
     watched* gone_ = nullptr;
     ending* report_ = nullptr; ///< serve()'s, of its one connection
     const std::size_t buffer_size_;

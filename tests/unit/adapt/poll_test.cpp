@@ -7,18 +7,15 @@
 
 #include <wsolo/adapt/poll.hpp>
 
-#include <algorithm>
 #include <arpa/inet.h>
 #include <csignal>
 #include <functional>
 #include <future>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <thread>
-#include <vector>
 
 using namespace std::chrono_literals;
 using namespace std::string_literals;
@@ -799,55 +796,4 @@ TEST_CASE("without descriptors a loop says so", "[adapt][poll]") {
     CHECK_FALSE(is_open(fresh.ends[0])); // it was the loop's
     CHECK_FALSE(loop.turn(1h));
     ::close(fresh.ends[1]);
-}
-
-namespace {
-struct timed final : sockets::detail::watched {
-    explicit timed(sockets::detail::wake_list& wakes) : watched(-1, wakes) {}
-    void on_events(unsigned) override {}
-    void on_turn() override {}
-};
-} // namespace
-
-TEST_CASE("in any order of coming, moving and going the first in a timetable is due first", "[adapt][poll]") {
-    sockets::detail::wake_list wakes;
-    sockets::detail::timetable table;
-    std::vector<std::unique_ptr<timed>> all;
-    for (int i = 0; i < 40; ++i) all.push_back(std::make_unique<timed>(wakes));
-    std::vector<timed*> in, out;
-    for (const auto& each : all) out.push_back(each.get());
-    std::uint32_t state = 7;
-    const auto draw = [&state](std::size_t below) { // the same on every machine
-        state = state * 1664525U + 1013904223U;
-        return static_cast<std::size_t>(state >> 16U) % below;
-    };
-    const auto at = [&] {
-        const std::size_t drawn = draw(30);
-        return drawn == 0 ? wsolo::no_deadline : wsolo::time_point(std::chrono::seconds(drawn));
-    };
-    const auto take = [&](std::vector<timed*>& from) {
-        const std::size_t which = draw(from.size());
-        timed* const taken = from[which];
-        from.erase(from.begin() + static_cast<std::ptrdiff_t>(which));
-        return taken;
-    };
-    for (int step = 0; step < 5000; ++step) {
-        const std::size_t what = draw(4);
-        if (what == 0 && !out.empty()) {
-            in.push_back(take(out));
-            in.back()->due = at();
-            REQUIRE(table.add(*in.back()));
-        } else if (what == 1 && !in.empty()) {
-            out.push_back(take(in));
-            table.remove(*out.back());
-        } else if (!in.empty()) {
-            table.move(*in[draw(in.size())], at());
-        }
-        REQUIRE(table.all().size() == in.size());
-        REQUIRE(table.empty() == in.empty());
-        auto first = wsolo::no_deadline;
-        for (const timed* each : in) first = std::min(first, each->due);
-        if (!in.empty()) REQUIRE(table.first().due == first);
-        for (std::size_t i = 0; i < in.size(); ++i) REQUIRE(table.all()[in[i]->place] == in[i]);
-    }
 }
