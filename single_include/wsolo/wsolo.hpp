@@ -7171,10 +7171,10 @@ enum class read_phase : std::uint8_t { open, peer_closed, failed };
 template <role Role>
 struct reader_state {
     explicit reader_state(const read_limits& limits) noexcept
-        : decoder_({limits.max_frame_size}, limits.allowed_rsv),
+        : by_fragments_(limits.deliver == delivery::fragments),
+          decoder_({limits.max_frame_size}, limits.allowed_rsv),
           rules_(limits),
-          max_age_(limits.max_message_age),
-          by_fragments_(limits.deliver == delivery::fragments) {
+          max_age_(limits.max_message_age) {
         if (by_fragments_) static_cast<void>(kept_.reserve(max_control_payload)); // retried when it is needed
     }
 
@@ -7218,14 +7218,17 @@ struct reader_state {
         has_looked_ = true;
         return late_at_ = deadline_after(now, max_age / 4);
     }
+    [[nodiscard]] time_point deadline() const noexcept {
+        return phase == read_phase::open && is_dated_ && is_unfinished() ? late_at_ : no_deadline;
+    }
     void note_not_listening(time_point now) noexcept {
         if (is_dated_) begin_age(deadline_after(now, max_age_.get()));
     }
 
+    std::uint64_t ignored = 0;
     read_phase phase = read_phase::open;
     errc error = errc::none;
     bool close_sent = false;
-    std::uint64_t ignored = 0;
 
 private:
     static constexpr bool masked = masks(peer_of(Role));
@@ -7413,19 +7416,19 @@ private:
         if (tail_at_ == 0 && !by_fragments_) kept_.release(); // an idle connection holds nothing
     }
 
-    frame_decoder<Role> decoder_;
-    message_rules rules_;
-    utf8_validator text_; // between messages it stands between code points: a text that ended was complete
-    byte_buffer kept_;
-    std::size_t tail_at_ = 0;
-    time_point late_at_{}; ///< while what is unfinished has a date
-    short_duration max_age_;
     bool by_fragments_;
     bool delivered_ = false;
     bool piece_begins_ : 1 = false;
     bool failure_untold_ : 1 = false;
     bool is_dated_ : 1 = false;   ///< what was unfinished at the last tick() still is
     bool has_looked_ : 1 = false; ///< a tick() saw it late
+    frame_decoder<Role> decoder_;
+    [[no_unique_address]] message_rules rules_; // whose last word is half empty
+    short_duration max_age_;
+    utf8_validator text_; // between messages it stands between code points: a text that ended was complete
+    byte_buffer kept_;
+    std::size_t tail_at_ = 0;
+    time_point late_at_{}; ///< while what is unfinished has a date
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -7491,6 +7494,8 @@ public:
     /// second a quarter of the age after the first, so that bytes which arrived while this process slept are read between
     /// them. Don't call it while an event is in use. O(1).
     [[nodiscard]] time_point tick(time_point now) noexcept { return state_.tick(now); }
+    /// What the last tick() returned, unless what was unfinished is finished now. O(1).
+    [[nodiscard]] time_point deadline() const noexcept { return state_.deadline(); }
     /// This side did not read until now: an unfinished message counts as begun now.
     void note_not_listening(time_point now) noexcept { state_.note_not_listening(now); }
 
@@ -8709,6 +8714,7 @@ public:
         return turn_.state();
     }
     // Without the lock: each changes under it.
+    [[nodiscard]] std::size_t max_bytes() const noexcept { return max_bytes_; }
     [[nodiscard]] bool is_paused() const noexcept { return paused_.load(std::memory_order_acquire); }
     /// Whether close() was called: for the drainer between two messages, and for error().
     [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
@@ -9142,6 +9148,8 @@ public:
     [[nodiscard]] errc error() const noexcept { return box_.is_closed() ? box_.report().reason : errc::none; }
     /// Whether drain() is owed.
     [[nodiscard]] bool is_drain_owed() const noexcept { return box_.state() == turn_state::scheduled; }
+    /// inbox_limits::max_bytes; without a bound the largest number.
+    [[nodiscard]] std::size_t max_bytes() const noexcept { return box_.max_bytes(); }
     /// What counts against the bounds; overhead and the message in the handler included. What a run of
     /// messages (at most an eighth of the bounds) has handled may still be in it.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }
@@ -10984,6 +10992,10 @@ public:
                               : to != lane_id::ping || held.count(to) < reserve_;
         return fits ? errc::none : errc::queue_full;
     }
+    /// Whether half of the bounds is free.
+    [[nodiscard]] bool is_half_free(const holdings& held) const noexcept {
+        return held.charged() <= byte_bound(true) && held.data_frames <= frame_bound(true);
+    }
     [[nodiscard]] bool pongs_full(const holdings& held) const noexcept {
         return held.count(lane_id::pong) >= reserve_;
     }
@@ -11652,38 +11664,38 @@ public:
     }
 
     /// Blocks of one capacity are kept, the greatest that came.
-    void keep(block* empty, std::size_t most, errands& after) noexcept {
+    void keep(block* empty, std::size_t most, errands& todo) noexcept {
         empty->used = 0;
         if (empty->capacity > block_capacity()) {
-            while (blocks_ != nullptr) free(take_block(), after);
+            while (blocks_ != nullptr) free(take_block(), todo);
         } else if (empty->capacity < block_capacity() || !has_room(empty->capacity, most)) {
-            return free(empty, after);
+            return free(empty, todo);
         }
         if (blocks_ != nullptr) bytes_ += empty->capacity;
         empty->next = std::exchange(blocks_, empty);
     }
     /// Precondition: in memory of its own, without a key, and unlinked.
-    void keep(entry* old, std::size_t most, errands& after) noexcept {
-        if (!has_room(old->room, most)) return after.free(old);
+    void keep(entry* old, std::size_t most, errands& todo) noexcept {
+        if (!has_room(old->room, most)) return todo.free(old);
         bytes_ += old->room;
         old->next = std::exchange(entries_, old);
     }
 
     /// Keeps no more than `most`. O(1) where that is so already.
-    void shrink(std::size_t most, errands& after) noexcept {
+    void shrink(std::size_t most, errands& todo) noexcept {
         while (bytes_ > most && entries_ != nullptr) {
             bytes_ -= entries_->room;
-            after.free(pop(entries_));
+            todo.free(pop(entries_));
         }
-        while (bytes_ > most) free(take_block(), after);
+        while (bytes_ > most) free(take_block(), todo);
     }
 
 private:
     [[nodiscard]] bool has_room(std::size_t bytes, std::size_t most) const noexcept {
         return bytes <= most && bytes_ <= most - bytes;
     }
-    static void free(block* old, errands& after) noexcept {
-        if (!old->is_placed) after.free(old);
+    static void free(block* old, errands& todo) noexcept {
+        if (!old->is_placed) todo.free(old);
     }
     template <class Node>
     [[nodiscard]] static Node* pop(Node*& first) noexcept {
@@ -11846,24 +11858,24 @@ public:
         return found;
     }
 
-    /// Makes the room that judge() found: what gives way goes to `after`.
+    /// Makes the room that judge() found: what gives way goes to `todo`.
     void displace(const offer& what, std::size_t charge, entry* same, accounts& books,
-                  errands& after) noexcept {
+                  errands& todo) noexcept {
         if (what.is_granted()) give_back(*what.waiter);
-        if (what.to == lane_id::pong) return replace_newest_pong(books, after);
-        if (same != nullptr) drop(same, errc::conflated, books, after);
+        if (what.to == lane_id::pong) return replace_newest_pong(books, todo);
+        if (same != nullptr) drop(same, errc::conflated, books, todo);
         while (books.admit(held, charge, is_deferred(what, books)) == errc::queue_full) {
             entry* oldest = nullptr;
             for_each_droppable([&](entry& old) { return (oldest = &old) == nullptr; });
             if (oldest == nullptr) return;
-            drop(oldest, errc::dropped_oldest, books, after);
+            drop(oldest, errc::dropped_oldest, books, todo);
         }
     }
 
     /// A block with room for a small frame, from the lane's own, the spare one, or `fresh`. False when that takes memory:
     /// a fresh block of wanted_block() bytes.
     [[nodiscard]] bool find_room(const offer& what, block*& fresh, const accounts& books,
-                                 errands& after) noexcept {
+                                 errands& todo) noexcept {
         lane& to = of(what.to);
         if (lane::fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
@@ -11872,12 +11884,12 @@ public:
         block* next = may_take ? spares_.take_block() : nullptr;
         if (next == nullptr && lane::fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
-            spares_.shrink(books.most_kept(held), after);
+            spares_.shrink(books.most_kept(held), todo);
             if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
         if (next == nullptr) return false;
         if (to.filling != nullptr && to.filling->entries == 0)
-            spares_.keep(to.filling, books.most_kept(held), after);
+            spares_.keep(to.filling, books.most_kept(held), todo);
         to.filling = next;
         return true;
     }
@@ -11904,14 +11916,14 @@ public:
     }
 
     /// Queues an entry that owns its memory.
-    void place(const offer& what, entry* owned, const accounts& books, errands& after) noexcept {
+    void place(const offer& what, entry* owned, const accounts& books, errands& todo) noexcept {
         held.add(what.to, owned->size, owned->frames);
         if (what.to == lane_id::data) {
             owned->number = next_number_++;
             ++held.entries;
             owned->may_drop =
                 books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
-            spares_.shrink(books.most_kept(held), after);
+            spares_.shrink(books.most_kept(held), todo);
         }
         if (what.is_mark) add_mark(owned);
         // A mark stands after what was accepted before it, and waits for nothing later.
@@ -11920,7 +11932,7 @@ public:
     }
 
     /// Takes the mark back whose outcome goes to `context`. False: it has left. O(marks).
-    [[nodiscard]] bool withdraw_mark(const void* context, errands& after) noexcept {
+    [[nodiscard]] bool withdraw_mark(const void* context, errands& todo) noexcept {
         entry* before = nullptr;
         entry* mark = first_mark_;
         for (; mark != nullptr && mark->done.context != context; mark = mark->next_mark) before = mark;
@@ -11929,7 +11941,7 @@ public:
         if (last_mark_ == mark) last_mark_ = before;
         list_of(*mark).unlink(mark);
         if (held.entries != 0) --held.entries; // after drop_all() the books hold nothing
-        after.free(mark);
+        todo.free(mark);
         return true;
     }
 
@@ -11990,7 +12002,7 @@ public:
         return item;
     }
     /// What was claimed is encoded: `made` takes its place, or it leaves as it is where that is null.
-    void settle_encoded(entry* plain, entry* made, const accounts& books, errands& after) noexcept {
+    void settle_encoded(entry* plain, entry* made, const accounts& books, errands& todo) noexcept {
         plain->kind = entry_kind::item;
         if (made == nullptr) return;
         made->number = plain->number;
@@ -11998,9 +12010,9 @@ public:
         held.data_bytes += made->size - plain->size;
         of(lane_id::data).entries.replace(plain, made);
         if (plain->where == entry::memory::own)
-            spares_.keep(plain, books.most_kept(held), after);
+            spares_.keep(plain, books.most_kept(held), todo);
         else
-            after.free(plain);
+            todo.free(plain);
     }
 
     /// The next write; with `only_what_must`, just what an abort still lets out.
@@ -12020,13 +12032,13 @@ public:
     }
 
     /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
-    void account(const taken& done, accounts& books, errands& after) noexcept {
+    void account(const taken& done, accounts& books, errands& todo) noexcept {
         for (const lane_id id : all_lanes) {
             lane& from = of(id);
             if (from.entries.empty()) continue;
             from.planned = 0;
             books.settle(held, id, done[id]);
-            consume(from, done[id], books.most_kept(held), after);
+            consume(from, done[id], books.most_kept(held), todo);
         }
         const lane& data = of(lane_id::data);
         const entry* oldest = data.entries.first();
@@ -12041,29 +12053,29 @@ public:
     // ---- the end
 
     /// Everything leaves, unwritten; but what a write in flight still names only loses its outcome. The books were told
-    /// before. True when there is more than `after` has place for.
-    [[nodiscard]] bool drop_some(errc why, errands& after) noexcept {
+    /// before. True when there is more than `todo` has place for.
+    [[nodiscard]] bool drop_some(errc why, errands& todo) noexcept {
         for (lane& from : lanes_) {
             entry* item = from.entries.first();
             for (std::uint32_t at = 0; at != from.planned && item != nullptr; ++at, item = item->next) {
                 if (!item->done) continue;
-                if (!after.has_place()) return true;
-                after.tell(std::exchange(item->done, {}), outcome_of(*item, why));
+                if (!todo.has_place()) return true;
+                todo.tell(std::exchange(item->done, {}), outcome_of(*item, why));
             }
             while (item != nullptr) {
-                if (!after.has_place()) return true;
+                if (!todo.has_place()) return true;
                 entry* const next = item->next;
                 from.entries.unlink(item);
-                after.tell(item->done, outcome_of(*item, why));
-                release(&from, item, 0, after);
+                todo.tell(item->done, outcome_of(*item, why));
+                release(&from, item, 0, todo);
                 item = next;
             }
         }
         while (!after_message_.empty()) {
-            if (!after.has_place()) return true;
+            if (!todo.has_place()) return true;
             entry* const item = after_message_.pop();
-            after.tell(item->done, outcome_of(*item, why));
-            release(nullptr, item, 0, after);
+            todo.tell(item->done, outcome_of(*item, why));
+            release(nullptr, item, 0, todo);
         }
         return false;
     }
@@ -12152,7 +12164,7 @@ private:
     }
 
     /// One item gives way to a newer one. Each flush after it says so.
-    void drop(entry* old, errc why, accounts& books, errands& after) noexcept {
+    void drop(entry* old, errc why, accounts& books, errands& todo) noexcept {
         books.drop(held, old->size);
         list_of(*old).unlink(old);
         for (entry* mark = first_mark_; mark != nullptr; mark = mark->next_mark) {
@@ -12164,33 +12176,33 @@ private:
             of(lane_id::data).entries.push(after_message_.pop());
         old->fate = why;
         if (old->done)
-            after.displace(old);
+            todo.displace(old);
         else
-            after.free(old);
+            todo.free(old);
     }
 
     /// RFC 6455 §5.5.3: the newest PING's answer will do. The one before it leaves, unless a write names it.
-    void replace_newest_pong(accounts& books, errands& after) noexcept {
+    void replace_newest_pong(accounts& books, errands& todo) noexcept {
         lane& pongs = of(lane_id::pong);
         if (!pongs.can_take_back(begun_rest_ != 0 && begun_ == lane_id::pong)) return;
         books.replace_pong(held, pongs.last_size);
         entry* const empty = pongs.take_back();
         if (empty == nullptr) return;
-        after.tell(empty->done, errc::conflated);
-        release(&pongs, empty, books.most_kept(held), after);
+        todo.tell(empty->done, errc::conflated);
+        release(&pongs, empty, books.most_kept(held), todo);
     }
 
-    void consume(lane& from, const taken::share& done, std::size_t may_keep, errands& after) noexcept {
+    void consume(lane& from, const taken::share& done, std::size_t may_keep, errands& todo) noexcept {
         std::uint32_t frames = done.frames;
         from.taken += done.bytes;
         while (entry* item = from.entries.first()) {
-            if (from.taken < item->size || !after.has_place()) break;
+            if (from.taken < item->size || !todo.has_place()) break;
             from.taken -= item->size;
             frames -= item->frames;
             from.entries.unlink(item);
-            after.tell(item->done, outcome_of(*item, errc::none));
+            todo.tell(item->done, outcome_of(*item, errc::none));
             if (&from == &of(lane_id::data)) --held.entries;
-            release(&from, item, may_keep, after);
+            release(&from, item, may_keep, todo);
         }
         if (!from.entries.empty()) from.entries.first()->frames -= frames;
     }
@@ -12206,20 +12218,20 @@ private:
     }
 
     /// Gives the memory of an unlinked entry back, or keeps it. `from`: its lane, if it may lie in one of its blocks.
-    void release(lane* from, entry* old, std::size_t may_keep, errands& after) noexcept {
+    void release(lane* from, entry* old, std::size_t may_keep, errands& todo) noexcept {
         if (old->kind == entry_kind::mark) { // marks leave in the order in which they came
             first_mark_ = old->next_mark;
             if (first_mark_ == nullptr) last_mark_ = nullptr;
-            return after.free(old);
+            return todo.free(old);
         }
-        if (old->where == entry::memory::own && !old->is_keyed) return spares_.keep(old, may_keep, after);
-        if (old->where != entry::memory::in_block) return after.free(old);
+        if (old->where == entry::memory::own && !old->is_keyed) return spares_.keep(old, may_keep, todo);
+        if (old->where != entry::memory::in_block) return todo.free(old);
         block* const home = old->home;
         if (--home->entries != 0) return;
         if (from != nullptr && home == from->filling)
             home->used = 0;
         else
-            spares_.keep(home, may_keep, after);
+            spares_.keep(home, may_keep, todo);
     }
 
     lane lanes_[lane_count];
@@ -12309,11 +12321,11 @@ public:
     /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
     /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of
     /// `kept`, where that is not null). An entry that was not taken over is the caller's, in `owned`. The caller runs
-    /// `after`, then what is owed.
+    /// `todo`, then what is owed.
     template <class Encode, class Make>
-    push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
+    push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& todo) noexcept {
         lock_.lock();
-        return push_locked(what, owned, encode, make, after);
+        return push_locked(what, owned, encode, make, todo);
     }
 
     /// The straight path: takes the lock, and queues a small data frame where nothing has to be decided. False: it did
@@ -12331,11 +12343,11 @@ public:
     /// push(), with the lock held already. It is free afterwards.
     template <class Encode, class Make>
     push_result push_locked(const offer& what, entry*& owned, Encode& encode, Make& make,
-                            errands& after) noexcept {
+                            errands& todo) noexcept {
         fresh_memory fresh;
         push_result result;
         for (;; lock_.lock()) {
-            const need missing = try_push(what, owned, encode, fresh, result, after);
+            const need missing = try_push(what, owned, encode, fresh, result, todo);
             lock_.unlock();
             if (missing == need::nothing) return result;
             const bool is_found = missing == need::entry
@@ -12365,9 +12377,9 @@ public:
         return errc::none;
     }
     /// A message of which nothing was sent ends as if it had never begun.
-    [[nodiscard]] wake drop_message(errands& after) noexcept {
+    [[nodiscard]] wake drop_message(errands& todo) noexcept {
         const scoped_hold hold(lock_);
-        return end_message(after) && !sealed_ ? claim() : wake::nothing;
+        return end_message(todo) && !sealed_ ? claim() : wake::nothing;
     }
 
     /// While corked no plain send asks for the hook. False: there are as many corks as can be counted.
@@ -12392,27 +12404,27 @@ public:
     }
 
     /// Withdraws a sender that waits. False: it was granted room, or the end came, and it is being woken.
-    [[nodiscard]] bool withdraw(room_waiter& waiter, errands& after, queue*& idle) noexcept {
+    [[nodiscard]] bool withdraw(room_waiter& waiter, errands& todo, queue*& idle) noexcept {
         const scoped_hold hold(lock_);
         if (waiter.state != room_state::waits) return false;
         queue_->waiters.remove(waiter);
         waiter.state = room_state::none;
-        pass_on(after, idle);
+        pass_on(todo, idle);
         return true;
     }
     /// A thread sleeps no more for its flush. True: it has no outcome; false: it has one, or is about to.
-    [[nodiscard]] bool withdraw_mark(const void* context, errands& after, queue*& idle) noexcept {
+    [[nodiscard]] bool withdraw_mark(const void* context, errands& todo, queue*& idle) noexcept {
         const scoped_hold hold(lock_);
-        if (queue_ == nullptr || !queue_->withdraw_mark(context, after)) return false;
-        pass_on(after, idle);
+        if (queue_ == nullptr || !queue_->withdraw_mark(context, todo)) return false;
+        pass_on(todo, idle);
         return true;
     }
     /// A sender was refused for another reason than a full queue: the room that it was granted goes to the others.
-    void decline(room_waiter& waiter, errands& after, queue*& idle) noexcept {
+    void decline(room_waiter& waiter, errands& todo, queue*& idle) noexcept {
         const scoped_hold hold(lock_);
         if (waiter.state != room_state::granted || sealed_) return;
         queue_->give_back(waiter);
-        pass_on(after, idle);
+        pass_on(todo, idle);
     }
     /// Why a sender was woken: granted or ended.
     [[nodiscard]] room_state state_of(const room_waiter& waiter) noexcept {
@@ -12461,6 +12473,9 @@ public:
     [[nodiscard]] std::uint32_t queued_frames() noexcept {
         return locked([this] { return queue_ == nullptr ? 0 : queue_->held.data_frames; });
     }
+    [[nodiscard]] bool is_half_free() noexcept {
+        return locked([this] { return queue_ == nullptr || books_.is_half_free(queue_->held); });
+    }
     [[nodiscard]] overflow when_full() const noexcept { return books_.when_full(); }
     /// Whether a message may have so many bytes of payload. Without the lock: it never changes.
     [[nodiscard]] errc judge_length(std::uint64_t payload) const noexcept {
@@ -12508,14 +12523,14 @@ public:
         return turn_.begin();
     }
 
-    /// Settles the last write and decides what is next. `after` is to be run in any case. `Encodes`: whether there is an encoder.
+    /// Settles the last write and decides what is next. `todo` is to be run in any case. `Encodes`: whether there is an encoder.
     template <bool Encodes = false>
-    next_step next(round& how, batch& plan, errands& after) noexcept {
+    next_step next(round& how, batch& plan, errands& todo) noexcept {
         const scoped_hold hold(lock_);
         how.high = how.low = false;
         // A used-up quantum ends also what outcomes go on asking for.
-        if (!how.is_used_up || how.done.bytes() != 0) settle(how, after);
-        if (after.must_tell() || how.high || how.low) return next_step::tell;
+        if (!how.is_used_up || how.done.bytes() != 0) settle(how, todo);
+        if (todo.must_tell() || how.high || how.low) return next_step::tell;
         const bool is_urgent = aborting_;
         if (is_urgent && (is_dying_ || queue_ == nullptr || !queue_->must_finish()))
             return next_step::aborted;
@@ -12540,9 +12555,9 @@ public:
     }
 
     /// After next() said encode: `made` takes the place of `plain`, or is null.
-    void settle_encoded(entry* plain, entry* made, errands& after) noexcept {
+    void settle_encoded(entry* plain, entry* made, errands& todo) noexcept {
         const scoped_hold hold(lock_);
-        queue_->settle_encoded(plain, made, books_, after);
+        queue_->settle_encoded(plain, made, books_, todo);
     }
 
     /// How things stand while a write is in flight.
@@ -12557,9 +12572,9 @@ public:
         [[nodiscard]] time_point later() const noexcept { return drains() ? write_deadline : drain_deadline; }
     };
     /// `over` is the write's own flag, which its completion sets under the lock.
-    standing look(const bool& over, errands& after) noexcept {
+    standing look(const bool& over, errands& todo) noexcept {
         const scoped_hold hold(lock_);
-        serve_waiters(after);
+        serve_waiters(todo);
         return {over, is_dying_, books_.take_climb(), queue_->write_deadline, queue_->close_deadline};
     }
     /// The turn waits for the write in flight. False when look() has something new. `seen`: the drain's deadline.
@@ -12584,9 +12599,9 @@ public:
         bool hit_deadline = false;
         int transport_error = 0;
     };
-    void finish(round& last, const ending& how, errands& after) noexcept {
+    void finish(round& last, const ending& how, errands& todo) noexcept {
         const scoped_hold hold(lock_);
-        if (!how.is_abandoned) settle(last, after); // what the transport still reads stays named
+        if (!how.is_abandoned) settle(last, todo); // what the transport still reads stays named
         if (!aborting_) reason_ = how.reason;
         // A peer must not take half a message, or a message without those accepted before it, for all there was.
         const bool is_unfinished = books_.message_begun() || (queue_ != nullptr && queue_->has_deferred());
@@ -12597,12 +12612,12 @@ public:
         sealed_ = aborting_ = true; // the reason stands
         if (queue_ == nullptr) return;
         books_.drop_all(queue_->held);
-        queue_->end_waits(after.due);
+        queue_->end_waits(todo.due);
     }
     /// Tells what finish() dropped, in rounds. True: there is more.
-    [[nodiscard]] bool tell_dropped(errands& after) noexcept {
+    [[nodiscard]] bool tell_dropped(errands& todo) noexcept {
         const scoped_hold hold(lock_);
-        return queue_ != nullptr && queue_->drop_some(reason_ == errc::none ? errc::closed : reason_, after);
+        return queue_ != nullptr && queue_->drop_some(reason_ == errc::none ? errc::closed : reason_, todo);
     }
     /// The last touch of the writer. The queue is the caller's.
     [[nodiscard]] queue* retire() noexcept {
@@ -12668,16 +12683,16 @@ private:
 
     template <class Encode>
     need try_push(const offer& what, entry*& owned, Encode& encode, fresh_memory& fresh, push_result& result,
-                  errands& after) noexcept {
+                  errands& todo) noexcept {
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
             result = {errc::closed};
             return need::nothing;
         }
         const draft now = draft_of(what, owned);
         if (now.fits.error == errc::none) {
-            const need missing = find_memory(what, now, fresh, after);
+            const need missing = find_memory(what, now, fresh, todo);
             if (missing != need::nothing) return missing;
-            commit(what, now, owned, encode, after);
+            commit(what, now, owned, encode, todo);
             result = {errc::none, turn_after(what)};
         } else if (now.fits.error == errc::queue_full && what.waiter != nullptr) {
             if (!find_queue(fresh)) return need::queue;
@@ -12705,7 +12720,7 @@ private:
     }
 
     /// Memory?
-    need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& after) noexcept {
+    need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& todo) noexcept {
         const bool is_small = !now.is_owned && !must_own(what);
         if (!find_queue(fresh)) return is_small ? need::queue : need::bare_queue;
         if (now.is_owned || now.extends) return need::nothing;
@@ -12713,7 +12728,7 @@ private:
             fresh.kept = queue_->take_kept(what.size);
             return need::entry;
         }
-        if (queue_->find_room(what, fresh.room, books_, after)) return need::nothing;
+        if (queue_->find_room(what, fresh.room, books_, todo)) return need::nothing;
         fresh.block_size = queue_->wanted_block(what, books_);
         return need::block;
     }
@@ -12724,19 +12739,19 @@ private:
 
     /// What gives way; place. Nothing here can fail.
     template <class Encode>
-    void commit(const offer& what, const draft& now, entry*& owned, Encode& encode, errands& after) noexcept {
-        if (now.fits.displaces) queue_->displace(what, now.charge, now.same, books_, after);
-        if (ends_message(what)) static_cast<void>(end_message(after));
+    void commit(const offer& what, const draft& now, entry*& owned, Encode& encode, errands& todo) noexcept {
+        if (now.fits.displaces) queue_->displace(what, now.charge, now.same, books_, todo);
+        if (ends_message(what)) static_cast<void>(end_message(todo));
         if (now.is_owned) {
-            queue_->place(what, std::exchange(owned, nullptr), books_, after);
+            queue_->place(what, std::exchange(owned, nullptr), books_, todo);
         } else { // the run may have given way; then its place is free
             const bool in_run = now.extends && (!now.fits.displaces || queue_->extends_run(what));
             encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
         }
         if (what.part != message_part::none) books_.begin_message();
-        if (what.part == message_part::last) static_cast<void>(end_message(after));
+        if (what.part == message_part::last) static_cast<void>(end_message(todo));
         if (what.is_close()) seal(*what.close);
-        if (now.fits.displaces || sealed_) serve_waiters(after);
+        if (now.fits.displaces || sealed_) serve_waiters(todo);
     }
 
     [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same) const noexcept {
@@ -12756,16 +12771,16 @@ private:
     }
 
     /// A sender has stopped waiting: the others may have its room.
-    void pass_on(errands& after, queue*& idle) noexcept {
-        serve_waiters(after);
+    void pass_on(errands& todo, queue*& idle) noexcept {
+        serve_waiters(todo);
         drop_unused(idle);
     }
     /// Grants room to the senders that wait, as far as there is any; after a Close there is none.
-    void serve_waiters(errands& after) noexcept {
+    void serve_waiters(errands& todo) noexcept {
         if (sealed_)
-            queue_->end_waits(after.due);
+            queue_->end_waits(todo.due);
         else
-            queue_->grant(books_, after.due);
+            queue_->grant(books_, todo.due);
     }
     /// An idle writer has no queue.
     void drop_unused(queue*& idle) noexcept {
@@ -12790,12 +12805,12 @@ private:
     [[nodiscard]] bool has_work() const noexcept { return queue_ != nullptr && queue_->has_entries(); }
 
     /// True when something was waiting for the message's end.
-    bool end_message(errands& after) noexcept {
+    bool end_message(errands& todo) noexcept {
         books_.end_message();
         if (queue_ == nullptr) return false;
         const bool follows = queue_->has_deferred() && !sealed_; // after a Close nothing follows: it drops
         if (follows) queue_->end_message();
-        serve_waiters(after);
+        serve_waiters(todo);
         return follows;
     }
 
@@ -12811,11 +12826,11 @@ private:
         sealed_ = aborting_ = true;
     }
 
-    void settle(round& how, errands& after) noexcept {
+    void settle(round& how, errands& todo) noexcept {
         if (queue_ == nullptr) return;
-        queue_->account(how.done, books_, after);
+        queue_->account(how.done, books_, todo);
         how.done.clear();
-        serve_waiters(after);
+        serve_waiters(todo);
         how.high = books_.take_climb();
         how.low = books_.take_fall(queue_->held);
     }
@@ -13509,6 +13524,9 @@ public:
     }
 
     [[nodiscard]] Transport& connection() noexcept { return transport_; }
+    [[nodiscard]] bool is_write_cancelled() const noexcept {
+        return is_in_flight() && started_->is_cancelled();
+    }
     [[nodiscard]] const Encoder& encoder() const noexcept { return encoder_; }
     [[nodiscard]] const drive_options& options() const noexcept { return options_; }
 
@@ -14031,6 +14049,16 @@ public:
         const turn_state now = drive_.box.state();
         return now == turn_state::scheduled || now == turn_state::parked;
     }
+    /// Whether the write in flight, if there is one, was cancelled. For the thread that pumps.
+    [[nodiscard]] bool is_write_cancelled() const noexcept
+        requires completion_transport<Transport>
+    {
+        return drive_.is_write_cancelled();
+    }
+    /// writer_timeouts::min_rate, as it is kept.
+    [[nodiscard]] std::uint32_t min_rate() const noexcept { return drive_.options().min_rate.get(); }
+    /// Whether half of both bounds is free.
+    [[nodiscard]] bool is_half_free() const noexcept { return drive_.box.is_half_free(); }
     /// Budget in use, overhead included, in bytes.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return drive_.box.queued_bytes(); }
     /// Data frames that are queued or in flight.
@@ -14851,11 +14879,11 @@ public:
 
         ~member() { calls_.destroy(handle_); }
 
+        typename Traits::template atomic<std::uint32_t> references_{1}; // first: in the link's last word
         group_roll& roll_;
         const group_calls& calls_;
         alignas(void*) std::byte handle_[sizeof(void*)];
         typename Traits::template atomic<rep> close_at_{never};
-        typename Traits::template atomic<std::uint32_t> references_{1};
     };
 
     /// nullptr when there is no memory. One reference, the caller's.
@@ -15465,7 +15493,8 @@ namespace wsolo::inline WSOLO_ABI {
 //
 //     on_message(e, const message&)                   void, or the errc that ends the connection. The message is lent for
 //                                                     the call, where it lies, which costs no copy
-//     on_message(e, message&&)                        the same with a message that the handler may keep
+//     on_message(e, message&&)                        the same with a message that the handler may keep. (`const auto&` is the
+//                                                     former, `auto&&` is the latter)
 //     on_ping(e, const_bytes payload)                 it was answered already
 //     on_pong(e, const_bytes payload, std::optional<duration>)   with the round trip, if it answers the endpoint's own PING
 //     on_peer_close(e, close_code, std::string_view)  it will be answered, after the messages before it
@@ -15517,11 +15546,28 @@ WSOLO_DETECT_MEMBER(on_refuse)
 
 template <class Handler, class Endpoint>
 concept has_on_message = requires(Handler& h, Endpoint& e, message&& m) { h.on_message(e, std::move(m)); };
-/// A handler that can't keep a message. (One that takes both kinds is lent what it can be.)
+/// Its parameter is no template's: those can't be deduced from braces. So to ask whether it takes a `const message&` makes no body of
+/// it, which might move from its message.
 template <class Handler, class Endpoint>
-concept takes_lent = requires(Handler& h, Endpoint& e, const message& m) {
+concept names_its_message = requires(Handler& h, Endpoint& e) {
+    h.on_message(e, {});
+} || (!has_on_message<Handler, Endpoint> && requires(Handler& h, Endpoint& e) { h(e, {}); });
+template <class Handler, class Endpoint>
+concept can_be_lent = requires(Handler& h, Endpoint& e, const message& m) {
     h.on_message(e, m);
 } || (!has_on_message<Handler, Endpoint> && std::invocable<Handler&, Endpoint&, const message&>);
+/// One of `const auto&`: it is the same whatever kind it is given.
+template <class Handler, class Endpoint>
+concept takes_any_const =
+    requires(Handler& h, Endpoint& e, const message& m) { h.template on_message<Endpoint, message>(e, m); } ||
+    requires(Handler& h, Endpoint& e, const message& m) { h.template on_message<message>(e, m); } ||
+    (!has_on_message<Handler, Endpoint> && (
+        requires(Handler& h, Endpoint& e, const message& m) { h.template operator()<Endpoint, message>(e, m); } ||
+        requires(Handler& h, Endpoint& e, const message& m) { h.template operator()<message>(e, m); }));
+/// A handler that can't keep a message. (One that names both kinds is lent what it can be; `auto&&` is given its own.)
+template <class Handler, class Endpoint>
+concept takes_lent = (names_its_message<Handler, Endpoint> && can_be_lent<Handler, Endpoint>) ||
+                     takes_any_const<Handler, Endpoint>;
 template <class Handler, class Endpoint>
 concept has_on_ping = requires(Handler& h, Endpoint& e, const_bytes b) { h.on_ping(e, b); };
 template <class Handler, class Endpoint>
@@ -16377,7 +16423,7 @@ public:
     static constexpr bool has_short_road = HandlesHere && !holds_messages && !is_choosy;
 
     message_handling(Whole& whole, const inbox_limits& limits, std::uint32_t quantum)
-        : quantum_(quantum), inbox_(inbox_hook{&whole}, limits) {}
+        : inbox_(inbox_hook{&whole}, limits), quantum_(quantum) {}
 
     [[nodiscard]] barrier_type& numbers() noexcept { return numbers_; }
     [[nodiscard]] inbox_type& inbox() noexcept { return inbox_; }
@@ -16471,91 +16517,13 @@ private:
         whole.wake_or_abort();
     }
 
-    atomic<bool> are_over_{false};
-    const std::uint32_t quantum_;
+    inbox_type inbox_;
     /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
     /// to come is the one to tell.
     [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
-    barrier_type numbers_;
-    inbox_type inbox_;
-};
-
-} // namespace wsolo::inline WSOLO_ABI::detail
-
-// ---- wsolo/endpoint/detail/metered_transport.hpp
-// An endpoint's transport, with a count of what it took: how the endpoint knows that the peer takes what is sent to it.
-//
-// Laws of this file:
-// - The count is for progress. Of a completion_transport a write counts when the next one begins: it took something.
-// - Everything belongs to the thread that pumps.
-
-namespace wsolo::inline WSOLO_ABI::detail {
-
-template <any_transport Transport>
-class metered_transport {
-public:
-    explicit metered_transport(Transport to) noexcept(std::is_nothrow_move_constructible_v<Transport>)
-        : to_(std::move(to)) {}
-
-    io_result write(std::span<const const_bytes> parts, time_point deadline)
-        requires transport<Transport>
-    {
-        const io_result how = to_.write(parts, deadline);
-        transferred_ += how.transferred;
-        return how;
-    }
-    [[nodiscard]] bool wait_writable(time_point deadline)
-        requires waitable_transport<Transport>
-    {
-        return to_.wait_writable(deadline);
-    }
-    void start_write(std::span<const const_bytes> parts, time_point deadline, write_done done)
-        requires completion_transport<Transport>
-    {
-        transferred_ += last_.bytes;
-        last_ = {};
-        for (const const_bytes part : parts) last_.bytes += part.size();
-        to_.start_write(parts, deadline, std::move(done));
-    }
-    void cancel_write()
-        requires completion_transport<Transport>
-    {
-        last_.is_cancelled = true;
-        to_.cancel_write();
-    }
-    /// Whether the last write that was started was cancelled: it may have ended since.
-    [[nodiscard]] bool is_cancelled() const noexcept
-        requires completion_transport<Transport>
-    {
-        return last_.is_cancelled;
-    }
-    void finish(end_of_write why) { to_.finish(why); }
-
-    void end_output() { to_.end_output(); }
-    void disconnect() { to_.disconnect(); }
-
-    /// Bytes that the peer has taken, as far as this side can know. Only ever compared with an earlier answer.
-    [[nodiscard]] std::uint64_t taken() {
-        if constexpr (requires {
-                          { to_.unsent() } -> std::convertible_to<std::uint64_t>;
-                      }) {
-            return transferred_ - to_.unsent();
-        } else {
-            return transferred_;
-        }
-    }
-    [[nodiscard]] Transport& transport_itself() noexcept { return to_; }
-
-private:
-    struct started {
-        std::uint64_t bytes = 0;
-        bool is_cancelled = false;
-    };
-    struct nothing {};
-
-    [[no_unique_address]] Transport to_;
-    std::uint64_t transferred_ = 0;
-    [[no_unique_address]] std::conditional_t<completion_transport<Transport>, started, nothing> last_{};
+    [[no_unique_address]] barrier_type numbers_; // whose last word has room for these
+    atomic<bool> are_over_{false};
+    const std::uint32_t quantum_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -16607,16 +16575,13 @@ private:
 // Whether a send was refused because there was no room, and when there is room again: what on_room() tells.
 //
 // Laws of this file:
-// - Any thread notes a refusal; the loop asks. Room is back when half of both bounds is free, and told once.
+// - Any thread notes a refusal; the loop asks. Room is back when half of both of the writer's bounds is free, and told once.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
 template <class Traits>
 class room_notice {
 public:
-    explicit room_notice(const writer_limits& limits) noexcept
-        : bytes_(bound_of(limits.max_bytes) / 2), frames_(bound_of(limits.max_frames) / 2) {}
-
     void note_refusal() noexcept {
         refusals_.fetch_add(1, std::memory_order_relaxed);
         is_wanted_.store(true, std::memory_order_relaxed);
@@ -16628,18 +16593,14 @@ public:
     /// Whether to tell now.
     template <class Writer>
     [[nodiscard]] bool is_back(const Writer& out) noexcept {
-        if (!is_wanted_.load(std::memory_order_relaxed) || out.queued_bytes() > bytes_ ||
-            out.queued_frames() > frames_)
-            return false;
+        if (!is_wanted_.load(std::memory_order_relaxed) || !out.is_half_free()) return false;
         is_wanted_.store(false, std::memory_order_relaxed);
         return true;
     }
 
 private:
-    const std::size_t bytes_;
-    const std::uint32_t frames_;
-    typename Traits::template atomic<bool> is_wanted_{false};
     typename Traits::template atomic<std::uint64_t> refusals_{0};
+    typename Traits::template atomic<bool> is_wanted_{false};
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -16650,24 +16611,36 @@ private:
 // Laws of this file:
 // - Only a pace counts: at least `min_rate` bytes a second since the last answer that said yes. Less than that the system of a
 //   dead peer may still take.
+// - What the system only holds (the transport's unsent(), where it has one) the peer has not taken.
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// `taken` counts bytes that the peer took, as far as the transport knows (metered_transport::taken()).
+/// Bytes that the peer has taken, as far as this side can know, where `written` is what the transport took. Only the difference from
+/// another answer means something.
+template <class Transport>
+[[nodiscard]] std::uint64_t bytes_taken(std::uint64_t written, [[maybe_unused]] Transport& by) {
+    if constexpr (requires {
+                      { by.unsent() } -> std::convertible_to<std::uint64_t>;
+                  }) {
+        return written - by.unsent();
+    } else {
+        return written;
+    }
+}
+
+/// `taken`: bytes_taken().
 class taken_meter {
 public:
-    explicit constexpr taken_meter(std::uint32_t min_rate) noexcept : min_rate_(min_rate) {}
-
     /// From here on it counts.
     constexpr void start(std::uint64_t taken, time_point now) noexcept {
         taken_ = taken;
         at_ = now;
     }
     /// Whether the peer took bytes since then, fast enough; then it counts from here.
-    constexpr bool has_moved(std::uint64_t taken, time_point now) noexcept {
+    constexpr bool has_moved(std::uint64_t taken, std::uint32_t min_rate, time_point now) noexcept {
         const auto bytes = static_cast<std::int64_t>(taken - taken_);
         const double seconds = std::chrono::duration<double>(now - at_).count();
-        if (bytes <= 0 || static_cast<double>(bytes) < seconds * min_rate_) return false;
+        if (bytes <= 0 || static_cast<double>(bytes) < seconds * min_rate) return false;
         start(taken, now);
         return true;
     }
@@ -16675,7 +16648,6 @@ public:
 private:
     std::uint64_t taken_ = 0;
     time_point at_{};
-    std::uint32_t min_rate_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -16765,11 +16737,11 @@ private:
     }
 
     const std::size_t max_bytes_;
+    typename Traits::template atomic<std::size_t> bytes_{0}; ///< after the mark
+    typename Traits::template atomic<std::size_t> marked_bytes_{0};
     const std::uint32_t max_count_;
     typename Traits::template atomic<std::uint32_t> count_{0};
     typename Traits::template atomic<std::uint32_t> marked_count_{0};
-    typename Traits::template atomic<std::size_t> bytes_{0}; ///< after the mark
-    typename Traits::template atomic<std::size_t> marked_bytes_{0};
     typename Traits::template atomic<bool> has_room_again_{false};
 };
 
@@ -16824,7 +16796,6 @@ class endpoint {
         bool operator()() const { return self->wake(self->write_is_due_); }
     };
 
-    using metered = detail::metered_transport<Transport>;
     using anchor = basic_session_anchor<endpoint, Traits>;
     using loop_scope = basic_handler_scope<Traits>;
     template <class T>
@@ -16848,7 +16819,7 @@ class endpoint {
 public:
     static constexpr role self = Side::self; ///< which of the two sides it is
     using writer_type =
-        single_writer<metered, writer_hook, Side, no_observer, Traits, typename encoder::type>;
+        single_writer<Transport, writer_hook, Side, no_observer, Traits, typename encoder::type>;
     using reader_type = basic_reader<default_side<self>>;
     using barrier_type = typename handling::barrier_type;
     using inbox_type = typename handling::inbox_type;
@@ -16857,13 +16828,13 @@ public:
 
     explicit endpoint(Transport to, Schedule hook, Handler handler, const endpoint_options& options = {},
                       Side side = {}, Work work = {})
-        : endpoint(std::move(handler), std::move(hook), std::move(work), options, metered(std::move(to)),
+        : endpoint(std::move(handler), std::move(hook), std::move(work), options, std::move(to),
                    writer_hook{this}, options.writing, std::move(side)) {}
     /// The writer is born closed, until its init_gate opens (write/init_gate.hpp): `init_gate gate(e.writer())`.
     endpoint(born_gated_t, Transport to, Schedule hook, Handler handler, const endpoint_options& options = {},
              Side side = {}, Work work = {})
-        : endpoint(std::move(handler), std::move(hook), std::move(work), options, born_gated,
-                   metered(std::move(to)), writer_hook{this}, options.writing, std::move(side)) {}
+        : endpoint(std::move(handler), std::move(hook), std::move(work), options, born_gated, std::move(to),
+                   writer_hook{this}, options.writing, std::move(side)) {}
 
     endpoint(const endpoint&) = delete;
     endpoint& operator=(const endpoint&) = delete;
@@ -16987,13 +16958,17 @@ public:
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration within) {
         return begin_close(out_.close(code, reason, within));
     }
-    /// Ends the connection without a Close; what is queued on either side is dropped and counted.
+    /// Ends the connection without a Close; what is queued on either side is dropped and counted. how_it_ended() tells `why`,
+    /// unless something went wrong before. The first one counts: another one, or one after the end, does nothing.
     void abort(errc why = errc::aborted) {
         if (why == errc::none) why = errc::aborted; // none is for an end in order
-        out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
+        errc before = errc::none;
+        if (!aborted_by_.compare_exchange_strong(before, why, std::memory_order_acq_rel,
+                                                 std::memory_order_relaxed))
+            return;
+        out_.abort(why, duration::zero()); // first, so that nothing says goodbye for what follows
         handled().close(why);
         static_cast<void>(messages_.inbox().close(why));
-        is_aborted_.store(true, std::memory_order_release);
         static_cast<void>(wake(work_is_due_)); // a writer that is over asks for no turn
     }
     /// Has run() called soon.
@@ -17011,11 +16986,14 @@ public:
     /// waits until these are handled (sync/sequence_barrier.hpp).
     [[nodiscard]] barrier_type& handled() noexcept { return messages_.numbers(); }
     [[nodiscard]] Handler& handler() noexcept { return handler_; }
-    [[nodiscard]] Transport& transport() noexcept { return out_.connection().transport_itself(); }
+    [[nodiscard]] Transport& transport() noexcept { return out_.connection(); }
     [[nodiscard]] endpoint_counters counters() const noexcept {
-        endpoint_counters now = counters_;
-        now.sends_refused = room_.refusals();
-        return now;
+        return {.texts_received = texts_received_,
+                .binaries_received = binaries_received_,
+                .bytes_received = bytes_received_,
+                .pings_received = pings_received_,
+                .pongs_received = pongs_received_,
+                .sends_refused = room_.refusals()};
     }
     /// Complete once `finished`. The loop's.
     [[nodiscard]] ending how_it_ended() const noexcept {
@@ -17036,9 +17014,6 @@ private:
           in_(detail::reading_of(options.reading, handler)),
           end_(self, options.ending),
           rates_(options.rate, Traits::clock::now()),
-          taken_(options.writing.timeouts.min_rate),
-          max_kept_(bound_of(options.handling.max_bytes)),
-          room_(options.writing.limits),
           replies_(options.max_unsent, options.max_unsent_replies),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
@@ -17110,9 +17085,10 @@ private:
 
     /// No more than one receive() brings, if the loop listens.
     void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
-        const errc error = is_unasked && kept_.size() + bytes.size() > max_kept_ ? errc::inbox_overflow
-                           : kept_.append(bytes)                                 ? errc::none
-                                                                                 : errc::out_of_memory;
+        const bool is_too_much = kept_.size() + bytes.size() > messages().max_bytes();
+        const errc error = is_unasked && is_too_much ? errc::inbox_overflow
+                           : kept_.append(bytes)     ? errc::none
+                                                     : errc::out_of_memory;
         if (error == errc::none) return;
         kept_.release();
         stop_reading(error, now);
@@ -17156,14 +17132,14 @@ private:
 
     void meet_ping(const event& found, time_point now) {
         if (!is_in_rate(rate_of::control_frames, 1, now)) return;
-        ++counters_.pings_received;
+        ++pings_received_;
         if (const auto reply = found.owed_reply()) answer(*reply);
         if constexpr (detail::has_on_ping<Handler, endpoint>)
             guard([&] { handler_.on_ping(*this, found.payload()); });
     }
     void meet_pong(const event& found, time_point now) {
         if (!is_in_rate(rate_of::control_frames, 1, now)) return;
-        ++counters_.pongs_received;
+        ++pongs_received_;
         [[maybe_unused]] const std::optional<duration> round_trip = beat_.on_pong(now, found.payload());
         if constexpr (detail::has_on_pong<Handler, endpoint>)
             guard([&] { handler_.on_pong(*this, found.payload(), round_trip); });
@@ -17177,12 +17153,12 @@ private:
 
     void deliver(const event& found, typename handling::run_type& run, time_point now) {
         if (!is_in_rate(rate_of::messages, 1, now)) return;
-        ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
+        ++(found.is_text() ? texts_received_ : binaries_received_);
         const_bytes payload = found.payload();
         byte_buffer inflated;
         if (const errc error = detail::inflate(handler_, found, inflated, payload); error != errc::none)
             return error == errc::out_of_memory ? lose(error, now) : stop_reading(error, now);
-        counters_.bytes_received += payload.size();
+        bytes_received_ += payload.size();
         const errc error = messages_.take(*this, found.is_text(), payload, inflated, run);
         if (error != errc::none && error != errc::closed && error != errc::queue_full) lose(error, now);
     }
@@ -17230,7 +17206,7 @@ private:
     }
 
     [[nodiscard]] bool wants_messages() {
-        if constexpr (requires { handler_.wants_message(); }) {
+        if constexpr (handling::is_choosy) {
             if (!handler_.wants_message()) return false;
         }
         return !replies_.is_full();
@@ -17332,15 +17308,13 @@ private:
     /// An unfinished message may be too old.
     void judge_age(time_point now) {
         if (!is_listening_) in_.note_not_listening(now);
-        message_by_ = in_.tick(now);
-        if (message_by_ <= now) static_cast<void>(read({}, now));
+        if (in_.tick(now) <= now) static_cast<void>(read({}, now));
     }
 
     void keep_alive(time_point now) {
         if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
         if (!is_listening_) beat_.on_not_listening(now);
-        if (beat_.is_awaiting_pong() && taken_.has_moved(out_.connection().taken(), now))
-            beat_.on_progress(now);
+        if (beat_.is_awaiting_pong() && has_peer_taken(now)) beat_.on_progress(now);
         const heartbeat_actions due = beat_.tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
@@ -17356,12 +17330,18 @@ private:
             abort_output(errc::pong_timeout);
         }
     }
+    [[nodiscard]] std::uint64_t bytes_taken() {
+        return detail::bytes_taken(out_.report().bytes_written, out_.connection());
+    }
+    [[nodiscard]] bool has_peer_taken(time_point now) {
+        return taken_.has_moved(bytes_taken(), out_.min_rate(), now);
+    }
     /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
     static void on_ping_told(void* context, errc outcome) noexcept {
         if (outcome != errc::none) return;
         auto& whole = *static_cast<endpoint*>(context);
         const time_point now = Traits::clock::now();
-        whole.taken_.start(whole.out_.connection().taken(), now);
+        whole.taken_.start(whole.bytes_taken(), now);
         whole.beat_.on_ping_written(now);
     }
 
@@ -17371,7 +17351,7 @@ private:
         replies_.mark(out_);
         const pump_result left = out_.pump();
         is_blocked_ = !ends_later && left.status == pump_status::blocked;
-        write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
+        wait_by_ = left.deadline;
         if constexpr (ends_later) bound_cancelled(left.status == pump_status::blocked, now);
         writer_is_over_ = left.status == pump_status::finished;
         // Where other threads send replies what is idle now may not be.
@@ -17379,7 +17359,7 @@ private:
         tell_room();
         if (!writer_is_over_) return;
         const drain_report report = out_.report();
-        taken_.start(out_.connection().taken(), now);
+        taken_.start(bytes_taken(), now);
         if (const end_of_write how = end_as(report); how == end_of_write::aborted) {
             end_.on_abort();
         } else {
@@ -17397,13 +17377,13 @@ private:
 
     /// A write that was cancelled and stands all the same is ended by the disconnect(), at once if all is aborted.
     void bound_cancelled(bool is_in_flight, time_point now) {
-        const bool stands = is_in_flight && out_.connection().is_cancelled();
+        const bool stands = is_in_flight && out_.is_write_cancelled();
         if (!stands) cancelled_.cut_by = no_deadline;
         if (!stands) return;
         if (cancelled_.cut_by == no_deadline) cancelled_.cut_by = deadline_after(now, end_.close_timeout());
         const bool is_aborted = out_.report().reason != errc::none; // nothing else names it before the end
         if (now >= cancelled_.cut_by || is_aborted) end_.on_abort();
-        write_deadline_ = end_.is_gone() ? no_deadline : cancelled_.cut_by;
+        wait_by_ = end_.is_gone() ? no_deadline : cancelled_.cut_by;
     }
 
     void tell_room() {
@@ -17421,15 +17401,15 @@ private:
     /// True: it is over.
     bool step_end(time_point now) {
         if (!writer_is_over_ && !end_.is_gone()) return false;
-        if (!end_.is_gone() && is_aborted_.load(std::memory_order_acquire)) {
+        if (const errc why = aborted_by_.load(std::memory_order_acquire);
+            why != errc::none && !end_.is_gone()) {
             end_.on_abort(); // the writer's own abort says so too, but what is over can't be aborted
-            ending_.blame(errc::aborted);
+            ending_.blame(why);
         }
         const std::uint64_t handled = messages().report().messages_handled;
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
         const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
-        if (end_.is_waiting() &&
-            (taken_.has_moved(out_.connection().taken(), now) || (is_held_up && handles_on)))
+        if (end_.is_waiting() && (has_peer_taken(now) || (is_held_up && handles_on)))
             end_.on_progress(now); // a handler that is stuck is no progress
         const end_actions due = end_.next(now);
         if (end_.missed_close()) ending_.blame(errc::timed_out);
@@ -17441,12 +17421,11 @@ private:
             if (kept_.empty()) end_messages();
             handle_here();
             if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
-            handler_by_ = deadline_after(now, end_.close_timeout());
         }
         if (!end_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
         if (messages_.are_over()) return true;
-        if (handles_on) handler_by_ = deadline_after(now, end_.close_timeout());
-        if (now < handler_by_) return false;
+        if (handles_on || wait_by_ == no_deadline) wait_by_ = deadline_after(now, end_.close_timeout());
+        if (now < wait_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
         static_cast<void>(messages_.inbox().close(errc::timed_out)); // no more of them
@@ -17456,6 +17435,7 @@ private:
     endpoint_wants finish() {
         const in_the_turn inside(*this);
         is_finished_ = true;
+        aborted_by_.store(errc::closed, std::memory_order_relaxed); // an abort has nothing to end any more
         const ending how = how_it_ended();
         handled().close(how.reason == errc::none ? errc::closed : how.reason);
         if constexpr (detail::has_on_finished<Handler, endpoint>)
@@ -17467,49 +17447,52 @@ private:
     [[nodiscard]] time_point earliest() const noexcept {
         time_point first = beat_.deadline();
         const auto also = [&](time_point next) { first = next < first ? next : first; };
-        also(write_deadline_);
-        if (in_.open()) also(message_by_);
+        also(wait_by_);
+        also(in_.deadline());
         also(end_.deadline());
         also(owed_.deadline());
         also(seat_.deadline());
-        if (end_.is_gone() && writer_is_over_) also(handler_by_);
         return first;
     }
 
     heartbeat beat_;
     reader_type in_;
     stream_end end_;
-    detail::ending_record ending_;
-    endpoint_counters counters_;
+    std::uint64_t texts_received_ = 0;
+    std::uint64_t binaries_received_ = 0;
+    std::uint64_t bytes_received_ = 0;
+    std::uint64_t pings_received_ = 0;
+    std::uint64_t pongs_received_ = 0;
     detail::kept_input kept_; ///< what came while reading was held back
     detail::input_rates rates_;
-    time_point write_deadline_ = no_deadline;
-    time_point message_by_ = no_deadline; ///< of an unfinished message
+    /// Of a write that stands, or of a gate that is shut; then, while only a handler is waited for, of that.
+    time_point wait_by_ = no_deadline;
     detail::lazy_deadline told_deadline_;
-    time_point handler_by_ = no_deadline; ///< while only a handler is waited for
     [[no_unique_address]] std::conditional_t<ends_later, cancelled_write, whole_writes> cancelled_{};
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
-    detail::owed_close owed_;
-    const std::size_t max_kept_;
+    // The last word of each of these has room for the flags after it.
+    [[no_unique_address]] detail::ending_record ending_;
     errc input_error_ = errc::none;
     bool has_stopped_reading_ = false;
+    [[no_unique_address]] detail::owed_close owed_;
     bool write_is_due_ = false;
     bool work_is_due_ = false;
     bool is_blocked_ = false;
     bool writer_is_over_ = false;
-    bool input_is_over_ = false;
     bool is_finished_ = false;
-    bool is_listening_ = true;       ///< what the loop was told last
-    bool drain_is_due_ = false;      ///< of the inbox, by this loop
+    bool is_listening_ = true;  ///< what the loop was told last
+    bool drain_is_due_ = false; ///< of the inbox, by this loop
+    [[no_unique_address]] detail::room_notice<Traits> room_;
+    bool input_is_over_ = false;
     bool has_idle_inbox_ = false;    ///< the last read left nothing in it
     atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
-    atomic<bool> is_aborted_{false}; ///< what is left of the connection goes at once
     atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
-    detail::room_notice<Traits> room_;
+    /// Why what is left of the connection goes at once: the first abort()'s reason.
+    atomic<errc> aborted_by_{errc::none};
     detail::unsent_replies<memory_of_replies> replies_;
 
-    Handler handler_;
+    [[no_unique_address]] Handler handler_;
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Work work_;
     handling messages_;
@@ -17541,9 +17524,62 @@ struct connection_options : endpoint_options {
     std::chrono::milliseconds handshake_timeout{10'000};
 };
 
+namespace detail {
+
+/// What a connection is when it has no opening: the endpoint; or, where there was no memory for an opening, the handler that is to
+/// hear of it; or nothing.
+template <class Handler, class Endpoint>
+class without_opening {
+    enum class content : std::uint8_t { nothing, handler, endpoint };
+
+public:
+    without_opening() noexcept {} // NOLINT(modernize-use-equals-default): no member is made
+    without_opening(const without_opening&) = delete;
+    without_opening& operator=(const without_opening&) = delete;
+    ~without_opening() {
+        if (holds_ == content::handler) handler_.~Handler();
+        if (holds_ == content::endpoint) endpoint_.~Endpoint();
+    }
+
+    /// Precondition of both: it holds nothing.
+    void keep(Handler&& untold) {
+        ::new (static_cast<void*>(&handler_)) Handler(std::move(untold));
+        holds_ = content::handler;
+    }
+    template <class... Arguments>
+    void emplace(Arguments&&... arguments) {
+        ::new (static_cast<void*>(&endpoint_)) Endpoint(std::forward<Arguments>(arguments)...);
+        holds_ = content::endpoint;
+    }
+    /// The handler that is to be told, once; nullptr: there is none.
+    [[nodiscard]] Handler* untold() noexcept {
+        return holds_ == content::handler && !std::exchange(is_told_, true) ? &handler_ : nullptr;
+    }
+
+    /// Whether it is an endpoint.
+    [[nodiscard]] explicit operator bool() const noexcept { return holds_ == content::endpoint; }
+    [[nodiscard]] Endpoint& operator*() noexcept { return endpoint_; }
+    [[nodiscard]] const Endpoint& operator*() const noexcept { return endpoint_; }
+    [[nodiscard]] Endpoint* operator->() noexcept { return &endpoint_; }
+    [[nodiscard]] const Endpoint* operator->() const noexcept { return &endpoint_; }
+
+private:
+    union {
+        Handler handler_;
+        Endpoint endpoint_;
+    };
+    content holds_ = content::nothing;
+    bool is_told_ = false;
+};
+
+} // namespace detail
+
 /// See the file's laws. `Opening` is what it is until it is open; server_connection and client_connection say which.
 template <class Opening>
 class basic_connection {
+protected:
+    using parts = typename Opening::parts;
+
 public:
     using endpoint_type = typename Opening::endpoint_type;
     using weak_handle = typename endpoint_type::weak_handle;
@@ -17621,15 +17657,14 @@ public:
     }
 
 protected:
-    using parts = typename Opening::parts;
-
-    /// Without memory the connection is gone at once.
+    /// Without memory the connection is gone at once; its handler is told of it by the first call.
     template <class... Rest>
     explicit basic_connection(parts kept, Rest&... rest)
         : opening_(new(std::nothrow) Opening(std::move(kept), rest...)) {
-        detail::check_opening_hooks<decltype(parts::handler), endpoint_type>();
-        // NOLINTNEXTLINE(bugprone-use-after-move): without memory nothing was moved
-        if (opening_ == nullptr) kept.connection.disconnect();
+        detail::check_opening_hooks<handler_type, endpoint_type>();
+        if (opening_ != nullptr) return;
+        kept.connection.disconnect();         // NOLINT(bugprone-use-after-move): nothing was moved
+        whole_.keep(std::move(kept.handler)); // NOLINT(bugprone-use-after-move)
     }
     ~basic_connection() = default;
 
@@ -17645,6 +17680,8 @@ protected:
     endpoint_wants take_over(mutable_bytes rest) { return is_asking() ? open(rest) : run(); }
 
 private:
+    using handler_type = decltype(parts::handler);
+
     [[nodiscard]] bool is_asking() const noexcept {
         return opening_ != nullptr && opening_->common.state == detail::opening_state::asking;
     }
@@ -17663,7 +17700,7 @@ private:
 
     /// What is due, and what that makes of the connection. `rest`: what followed the handshake.
     endpoint_wants turn(mutable_bytes rest = {}) {
-        if (opening_ == nullptr) return {.read = false, .finished = true};
+        if (opening_ == nullptr) return end_without_memory();
         heed_group();
         auto& common = opening_->common;
         if (common.is_late()) opening_->expire();
@@ -17671,16 +17708,18 @@ private:
         if (common.step()) return open(rest);
         if (!common.keep(rest)) static_cast<void>(common.step());
         const endpoint_wants wants = common.wants();
-        if (wants.finished) tell_not_opened();
+        if (wants.finished && !std::exchange(common.is_told, true))
+            tell_not_opened(common.parts.handler, common.reason, common.status);
         return wants;
     }
-    void tell_not_opened() {
-        if constexpr (detail::has_on_not_opened<decltype(parts::handler)>) {
-            auto& common = opening_->common;
-            if (std::exchange(common.is_told, true)) return;
-            static_cast<void>(
-                detail::call_hook([&] { common.parts.handler.on_not_opened(common.reason, common.status); }));
-        }
+    endpoint_wants end_without_memory() {
+        if (handler_type* const untold = whole_.untold()) tell_not_opened(*untold, errc::out_of_memory, 0);
+        return {.read = false, .finished = true};
+    }
+    static void tell_not_opened([[maybe_unused]] handler_type& handler, [[maybe_unused]] errc why,
+                                [[maybe_unused]] int status) {
+        if constexpr (detail::has_on_not_opened<handler_type>)
+            static_cast<void>(detail::call_hook([&] { handler.on_not_opened(why, status); }));
     }
 
     endpoint_wants open(mutable_bytes rest) {
@@ -17694,7 +17733,7 @@ private:
         opening_.reset(); // before the first message: its memory is the endpoint's
         whole_.emplace(std::move(from.connection), std::move(from.hook), std::move(from.handler),
                        from.options, std::move(from.side), std::move(from.work));
-        if constexpr (detail::has_on_upgraded<decltype(parts::handler), endpoint_type>) {
+        if constexpr (detail::has_on_upgraded<handler_type, endpoint_type>) {
             const typename endpoint_type::in_the_turn inside(*whole_); // its run() comes below
             if (!detail::call_hook([&] { whole_->handler().on_upgraded(*whole_); }))
                 whole_->abort(errc::handler_failed);
@@ -17714,7 +17753,7 @@ private:
     }
 
     detail::owned<Opening> opening_; ///< until it is open
-    std::optional<endpoint_type> whole_;
+    detail::without_opening<handler_type, endpoint_type> whole_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI

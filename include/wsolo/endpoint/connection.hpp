@@ -22,9 +22,62 @@ struct connection_options : endpoint_options {
     std::chrono::milliseconds handshake_timeout{10'000};
 };
 
+namespace detail {
+
+/// What a connection is when it has no opening: the endpoint; or, where there was no memory for an opening, the handler that is to
+/// hear of it; or nothing.
+template <class Handler, class Endpoint>
+class without_opening {
+    enum class content : std::uint8_t { nothing, handler, endpoint };
+
+public:
+    without_opening() noexcept {} // NOLINT(modernize-use-equals-default): no member is made
+    without_opening(const without_opening&) = delete;
+    without_opening& operator=(const without_opening&) = delete;
+    ~without_opening() {
+        if (holds_ == content::handler) handler_.~Handler();
+        if (holds_ == content::endpoint) endpoint_.~Endpoint();
+    }
+
+    /// Precondition of both: it holds nothing.
+    void keep(Handler&& untold) {
+        ::new (static_cast<void*>(&handler_)) Handler(std::move(untold));
+        holds_ = content::handler;
+    }
+    template <class... Arguments>
+    void emplace(Arguments&&... arguments) {
+        ::new (static_cast<void*>(&endpoint_)) Endpoint(std::forward<Arguments>(arguments)...);
+        holds_ = content::endpoint;
+    }
+    /// The handler that is to be told, once; nullptr: there is none.
+    [[nodiscard]] Handler* untold() noexcept {
+        return holds_ == content::handler && !std::exchange(is_told_, true) ? &handler_ : nullptr;
+    }
+
+    /// Whether it is an endpoint.
+    [[nodiscard]] explicit operator bool() const noexcept { return holds_ == content::endpoint; }
+    [[nodiscard]] Endpoint& operator*() noexcept { return endpoint_; }
+    [[nodiscard]] const Endpoint& operator*() const noexcept { return endpoint_; }
+    [[nodiscard]] Endpoint* operator->() noexcept { return &endpoint_; }
+    [[nodiscard]] const Endpoint* operator->() const noexcept { return &endpoint_; }
+
+private:
+    union {
+        Handler handler_;
+        Endpoint endpoint_;
+    };
+    content holds_ = content::nothing;
+    bool is_told_ = false;
+};
+
+} // namespace detail
+
 /// See the file's laws. `Opening` is what it is until it is open; server_connection and client_connection say which.
 template <class Opening>
 class basic_connection {
+protected:
+    using parts = typename Opening::parts;
+
 public:
     using endpoint_type = typename Opening::endpoint_type;
     using weak_handle = typename endpoint_type::weak_handle;
@@ -102,15 +155,14 @@ public:
     }
 
 protected:
-    using parts = typename Opening::parts;
-
-    /// Without memory the connection is gone at once.
+    /// Without memory the connection is gone at once; its handler is told of it by the first call.
     template <class... Rest>
     explicit basic_connection(parts kept, Rest&... rest)
         : opening_(new(std::nothrow) Opening(std::move(kept), rest...)) {
-        detail::check_opening_hooks<decltype(parts::handler), endpoint_type>();
-        // NOLINTNEXTLINE(bugprone-use-after-move): without memory nothing was moved
-        if (opening_ == nullptr) kept.connection.disconnect();
+        detail::check_opening_hooks<handler_type, endpoint_type>();
+        if (opening_ != nullptr) return;
+        kept.connection.disconnect();         // NOLINT(bugprone-use-after-move): nothing was moved
+        whole_.keep(std::move(kept.handler)); // NOLINT(bugprone-use-after-move)
     }
     ~basic_connection() = default;
 
@@ -126,6 +178,8 @@ protected:
     endpoint_wants take_over(mutable_bytes rest) { return is_asking() ? open(rest) : run(); }
 
 private:
+    using handler_type = decltype(parts::handler);
+
     [[nodiscard]] bool is_asking() const noexcept {
         return opening_ != nullptr && opening_->common.state == detail::opening_state::asking;
     }
@@ -144,7 +198,7 @@ private:
 
     /// What is due, and what that makes of the connection. `rest`: what followed the handshake.
     endpoint_wants turn(mutable_bytes rest = {}) {
-        if (opening_ == nullptr) return {.read = false, .finished = true};
+        if (opening_ == nullptr) return end_without_memory();
         heed_group();
         auto& common = opening_->common;
         if (common.is_late()) opening_->expire();
@@ -152,16 +206,18 @@ private:
         if (common.step()) return open(rest);
         if (!common.keep(rest)) static_cast<void>(common.step());
         const endpoint_wants wants = common.wants();
-        if (wants.finished) tell_not_opened();
+        if (wants.finished && !std::exchange(common.is_told, true))
+            tell_not_opened(common.parts.handler, common.reason, common.status);
         return wants;
     }
-    void tell_not_opened() {
-        if constexpr (detail::has_on_not_opened<decltype(parts::handler)>) {
-            auto& common = opening_->common;
-            if (std::exchange(common.is_told, true)) return;
-            static_cast<void>(
-                detail::call_hook([&] { common.parts.handler.on_not_opened(common.reason, common.status); }));
-        }
+    endpoint_wants end_without_memory() {
+        if (handler_type* const untold = whole_.untold()) tell_not_opened(*untold, errc::out_of_memory, 0);
+        return {.read = false, .finished = true};
+    }
+    static void tell_not_opened([[maybe_unused]] handler_type& handler, [[maybe_unused]] errc why,
+                                [[maybe_unused]] int status) {
+        if constexpr (detail::has_on_not_opened<handler_type>)
+            static_cast<void>(detail::call_hook([&] { handler.on_not_opened(why, status); }));
     }
 
     endpoint_wants open(mutable_bytes rest) {
@@ -175,7 +231,7 @@ private:
         opening_.reset(); // before the first message: its memory is the endpoint's
         whole_.emplace(std::move(from.connection), std::move(from.hook), std::move(from.handler),
                        from.options, std::move(from.side), std::move(from.work));
-        if constexpr (detail::has_on_upgraded<decltype(parts::handler), endpoint_type>) {
+        if constexpr (detail::has_on_upgraded<handler_type, endpoint_type>) {
             const typename endpoint_type::in_the_turn inside(*whole_); // its run() comes below
             if (!detail::call_hook([&] { whole_->handler().on_upgraded(*whole_); }))
                 whole_->abort(errc::handler_failed);
@@ -195,7 +251,7 @@ private:
     }
 
     detail::owned<Opening> opening_; ///< until it is open
-    std::optional<endpoint_type> whole_;
+    detail::without_opening<handler_type, endpoint_type> whole_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI

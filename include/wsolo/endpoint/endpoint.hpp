@@ -32,7 +32,6 @@
 #include "detail/kept_input.hpp"
 #include "detail/lazy_deadline.hpp"
 #include "detail/message_handling.hpp"
-#include "detail/metered_transport.hpp"
 #include "detail/owed_close.hpp"
 #include "detail/room_notice.hpp"
 #include "detail/taken_meter.hpp"
@@ -71,7 +70,6 @@ class endpoint {
         bool operator()() const { return self->wake(self->write_is_due_); }
     };
 
-    using metered = detail::metered_transport<Transport>;
     using anchor = basic_session_anchor<endpoint, Traits>;
     using loop_scope = basic_handler_scope<Traits>;
     template <class T>
@@ -95,7 +93,7 @@ class endpoint {
 public:
     static constexpr role self = Side::self; ///< which of the two sides it is
     using writer_type =
-        single_writer<metered, writer_hook, Side, no_observer, Traits, typename encoder::type>;
+        single_writer<Transport, writer_hook, Side, no_observer, Traits, typename encoder::type>;
     using reader_type = basic_reader<default_side<self>>;
     using barrier_type = typename handling::barrier_type;
     using inbox_type = typename handling::inbox_type;
@@ -104,13 +102,13 @@ public:
 
     explicit endpoint(Transport to, Schedule hook, Handler handler, const endpoint_options& options = {},
                       Side side = {}, Work work = {})
-        : endpoint(std::move(handler), std::move(hook), std::move(work), options, metered(std::move(to)),
+        : endpoint(std::move(handler), std::move(hook), std::move(work), options, std::move(to),
                    writer_hook{this}, options.writing, std::move(side)) {}
     /// The writer is born closed, until its init_gate opens (write/init_gate.hpp): `init_gate gate(e.writer())`.
     endpoint(born_gated_t, Transport to, Schedule hook, Handler handler, const endpoint_options& options = {},
              Side side = {}, Work work = {})
-        : endpoint(std::move(handler), std::move(hook), std::move(work), options, born_gated,
-                   metered(std::move(to)), writer_hook{this}, options.writing, std::move(side)) {}
+        : endpoint(std::move(handler), std::move(hook), std::move(work), options, born_gated, std::move(to),
+                   writer_hook{this}, options.writing, std::move(side)) {}
 
     endpoint(const endpoint&) = delete;
     endpoint& operator=(const endpoint&) = delete;
@@ -234,13 +232,17 @@ public:
     [[nodiscard]] errc close(close_code code, std::string_view reason, duration within) {
         return begin_close(out_.close(code, reason, within));
     }
-    /// Ends the connection without a Close; what is queued on either side is dropped and counted.
+    /// Ends the connection without a Close; what is queued on either side is dropped and counted. how_it_ended() tells `why`,
+    /// unless something went wrong before. The first one counts: another one, or one after the end, does nothing.
     void abort(errc why = errc::aborted) {
         if (why == errc::none) why = errc::aborted; // none is for an end in order
-        out_.abort(why, duration::zero());          // first, so that nothing says goodbye for what follows
+        errc before = errc::none;
+        if (!aborted_by_.compare_exchange_strong(before, why, std::memory_order_acq_rel,
+                                                 std::memory_order_relaxed))
+            return;
+        out_.abort(why, duration::zero()); // first, so that nothing says goodbye for what follows
         handled().close(why);
         static_cast<void>(messages_.inbox().close(why));
-        is_aborted_.store(true, std::memory_order_release);
         static_cast<void>(wake(work_is_due_)); // a writer that is over asks for no turn
     }
     /// Has run() called soon.
@@ -258,11 +260,14 @@ public:
     /// waits until these are handled (sync/sequence_barrier.hpp).
     [[nodiscard]] barrier_type& handled() noexcept { return messages_.numbers(); }
     [[nodiscard]] Handler& handler() noexcept { return handler_; }
-    [[nodiscard]] Transport& transport() noexcept { return out_.connection().transport_itself(); }
+    [[nodiscard]] Transport& transport() noexcept { return out_.connection(); }
     [[nodiscard]] endpoint_counters counters() const noexcept {
-        endpoint_counters now = counters_;
-        now.sends_refused = room_.refusals();
-        return now;
+        return {.texts_received = texts_received_,
+                .binaries_received = binaries_received_,
+                .bytes_received = bytes_received_,
+                .pings_received = pings_received_,
+                .pongs_received = pongs_received_,
+                .sends_refused = room_.refusals()};
     }
     /// Complete once `finished`. The loop's.
     [[nodiscard]] ending how_it_ended() const noexcept {
@@ -283,9 +288,6 @@ private:
           in_(detail::reading_of(options.reading, handler)),
           end_(self, options.ending),
           rates_(options.rate, Traits::clock::now()),
-          taken_(options.writing.timeouts.min_rate),
-          max_kept_(bound_of(options.handling.max_bytes)),
-          room_(options.writing.limits),
           replies_(options.max_unsent, options.max_unsent_replies),
           handler_(std::move(handler)),
           schedule_(std::move(hook)),
@@ -357,9 +359,10 @@ private:
 
     /// No more than one receive() brings, if the loop listens.
     void keep(mutable_bytes bytes, bool is_unasked, time_point now) {
-        const errc error = is_unasked && kept_.size() + bytes.size() > max_kept_ ? errc::inbox_overflow
-                           : kept_.append(bytes)                                 ? errc::none
-                                                                                 : errc::out_of_memory;
+        const bool is_too_much = kept_.size() + bytes.size() > messages().max_bytes();
+        const errc error = is_unasked && is_too_much ? errc::inbox_overflow
+                           : kept_.append(bytes)     ? errc::none
+                                                     : errc::out_of_memory;
         if (error == errc::none) return;
         kept_.release();
         stop_reading(error, now);
@@ -403,14 +406,14 @@ private:
 
     void meet_ping(const event& found, time_point now) {
         if (!is_in_rate(rate_of::control_frames, 1, now)) return;
-        ++counters_.pings_received;
+        ++pings_received_;
         if (const auto reply = found.owed_reply()) answer(*reply);
         if constexpr (detail::has_on_ping<Handler, endpoint>)
             guard([&] { handler_.on_ping(*this, found.payload()); });
     }
     void meet_pong(const event& found, time_point now) {
         if (!is_in_rate(rate_of::control_frames, 1, now)) return;
-        ++counters_.pongs_received;
+        ++pongs_received_;
         [[maybe_unused]] const std::optional<duration> round_trip = beat_.on_pong(now, found.payload());
         if constexpr (detail::has_on_pong<Handler, endpoint>)
             guard([&] { handler_.on_pong(*this, found.payload(), round_trip); });
@@ -424,12 +427,12 @@ private:
 
     void deliver(const event& found, typename handling::run_type& run, time_point now) {
         if (!is_in_rate(rate_of::messages, 1, now)) return;
-        ++(found.is_text() ? counters_.texts_received : counters_.binaries_received);
+        ++(found.is_text() ? texts_received_ : binaries_received_);
         const_bytes payload = found.payload();
         byte_buffer inflated;
         if (const errc error = detail::inflate(handler_, found, inflated, payload); error != errc::none)
             return error == errc::out_of_memory ? lose(error, now) : stop_reading(error, now);
-        counters_.bytes_received += payload.size();
+        bytes_received_ += payload.size();
         const errc error = messages_.take(*this, found.is_text(), payload, inflated, run);
         if (error != errc::none && error != errc::closed && error != errc::queue_full) lose(error, now);
     }
@@ -477,7 +480,7 @@ private:
     }
 
     [[nodiscard]] bool wants_messages() {
-        if constexpr (requires { handler_.wants_message(); }) {
+        if constexpr (handling::is_choosy) {
             if (!handler_.wants_message()) return false;
         }
         return !replies_.is_full();
@@ -579,15 +582,13 @@ private:
     /// An unfinished message may be too old.
     void judge_age(time_point now) {
         if (!is_listening_) in_.note_not_listening(now);
-        message_by_ = in_.tick(now);
-        if (message_by_ <= now) static_cast<void>(read({}, now));
+        if (in_.tick(now) <= now) static_cast<void>(read({}, now));
     }
 
     void keep_alive(time_point now) {
         if (is_closing_.load(std::memory_order_relaxed) || !in_.open() || input_is_over_) beat_.on_closing();
         if (!is_listening_) beat_.on_not_listening(now);
-        if (beat_.is_awaiting_pong() && taken_.has_moved(out_.connection().taken(), now))
-            beat_.on_progress(now);
+        if (beat_.is_awaiting_pong() && has_peer_taken(now)) beat_.on_progress(now);
         const heartbeat_actions due = beat_.tick(now);
         if (due.send_ping) {
             const errc error = out_.send_ping(due.ping_payload, {&endpoint::on_ping_told, this});
@@ -603,12 +604,18 @@ private:
             abort_output(errc::pong_timeout);
         }
     }
+    [[nodiscard]] std::uint64_t bytes_taken() {
+        return detail::bytes_taken(out_.report().bytes_written, out_.connection());
+    }
+    [[nodiscard]] bool has_peer_taken(time_point now) {
+        return taken_.has_moved(bytes_taken(), out_.min_rate(), now);
+    }
     /// Written: in the thread that pumps, which is the loop's. Otherwise the writer is over, in whichever thread.
     static void on_ping_told(void* context, errc outcome) noexcept {
         if (outcome != errc::none) return;
         auto& whole = *static_cast<endpoint*>(context);
         const time_point now = Traits::clock::now();
-        whole.taken_.start(whole.out_.connection().taken(), now);
+        whole.taken_.start(whole.bytes_taken(), now);
         whole.beat_.on_ping_written(now);
     }
 
@@ -618,7 +625,7 @@ private:
         replies_.mark(out_);
         const pump_result left = out_.pump();
         is_blocked_ = !ends_later && left.status == pump_status::blocked;
-        write_deadline_ = left.deadline; // of a write that stands, or of a gate that is shut
+        wait_by_ = left.deadline;
         if constexpr (ends_later) bound_cancelled(left.status == pump_status::blocked, now);
         writer_is_over_ = left.status == pump_status::finished;
         // Where other threads send replies what is idle now may not be.
@@ -626,7 +633,7 @@ private:
         tell_room();
         if (!writer_is_over_) return;
         const drain_report report = out_.report();
-        taken_.start(out_.connection().taken(), now);
+        taken_.start(bytes_taken(), now);
         if (const end_of_write how = end_as(report); how == end_of_write::aborted) {
             end_.on_abort();
         } else {
@@ -644,13 +651,13 @@ private:
 
     /// A write that was cancelled and stands all the same is ended by the disconnect(), at once if all is aborted.
     void bound_cancelled(bool is_in_flight, time_point now) {
-        const bool stands = is_in_flight && out_.connection().is_cancelled();
+        const bool stands = is_in_flight && out_.is_write_cancelled();
         if (!stands) cancelled_.cut_by = no_deadline;
         if (!stands) return;
         if (cancelled_.cut_by == no_deadline) cancelled_.cut_by = deadline_after(now, end_.close_timeout());
         const bool is_aborted = out_.report().reason != errc::none; // nothing else names it before the end
         if (now >= cancelled_.cut_by || is_aborted) end_.on_abort();
-        write_deadline_ = end_.is_gone() ? no_deadline : cancelled_.cut_by;
+        wait_by_ = end_.is_gone() ? no_deadline : cancelled_.cut_by;
     }
 
     void tell_room() {
@@ -668,15 +675,15 @@ private:
     /// True: it is over.
     bool step_end(time_point now) {
         if (!writer_is_over_ && !end_.is_gone()) return false;
-        if (!end_.is_gone() && is_aborted_.load(std::memory_order_acquire)) {
+        if (const errc why = aborted_by_.load(std::memory_order_acquire);
+            why != errc::none && !end_.is_gone()) {
             end_.on_abort(); // the writer's own abort says so too, but what is over can't be aborted
-            ending_.blame(errc::aborted);
+            ending_.blame(why);
         }
         const std::uint64_t handled = messages().report().messages_handled;
         const bool handles_on = std::exchange(handled_before_, handled) != handled;
         const bool is_held_up = !is_listening_ && !end_.is_discarding() && !kept_.empty();
-        if (end_.is_waiting() &&
-            (taken_.has_moved(out_.connection().taken(), now) || (is_held_up && handles_on)))
+        if (end_.is_waiting() && (has_peer_taken(now) || (is_held_up && handles_on)))
             end_.on_progress(now); // a handler that is stuck is no progress
         const end_actions due = end_.next(now);
         if (end_.missed_close()) ending_.blame(errc::timed_out);
@@ -688,12 +695,11 @@ private:
             if (kept_.empty()) end_messages();
             handle_here();
             if (!kept_.empty() && !is_held_back()) work_is_due_ = true; // it still has its turn
-            handler_by_ = deadline_after(now, end_.close_timeout());
         }
         if (!end_.is_gone() || !writer_is_over_) return false; // disconnect() ends a write in flight
         if (messages_.are_over()) return true;
-        if (handles_on) handler_by_ = deadline_after(now, end_.close_timeout());
-        if (now < handler_by_) return false;
+        if (handles_on || wait_by_ == no_deadline) wait_by_ = deadline_after(now, end_.close_timeout());
+        if (now < wait_by_) return false;
         ending_.handler_still_runs();
         ending_.blame(errc::timed_out);
         static_cast<void>(messages_.inbox().close(errc::timed_out)); // no more of them
@@ -703,6 +709,7 @@ private:
     endpoint_wants finish() {
         const in_the_turn inside(*this);
         is_finished_ = true;
+        aborted_by_.store(errc::closed, std::memory_order_relaxed); // an abort has nothing to end any more
         const ending how = how_it_ended();
         handled().close(how.reason == errc::none ? errc::closed : how.reason);
         if constexpr (detail::has_on_finished<Handler, endpoint>)
@@ -714,49 +721,52 @@ private:
     [[nodiscard]] time_point earliest() const noexcept {
         time_point first = beat_.deadline();
         const auto also = [&](time_point next) { first = next < first ? next : first; };
-        also(write_deadline_);
-        if (in_.open()) also(message_by_);
+        also(wait_by_);
+        also(in_.deadline());
         also(end_.deadline());
         also(owed_.deadline());
         also(seat_.deadline());
-        if (end_.is_gone() && writer_is_over_) also(handler_by_);
         return first;
     }
 
     heartbeat beat_;
     reader_type in_;
     stream_end end_;
-    detail::ending_record ending_;
-    endpoint_counters counters_;
+    std::uint64_t texts_received_ = 0;
+    std::uint64_t binaries_received_ = 0;
+    std::uint64_t bytes_received_ = 0;
+    std::uint64_t pings_received_ = 0;
+    std::uint64_t pongs_received_ = 0;
     detail::kept_input kept_; ///< what came while reading was held back
     detail::input_rates rates_;
-    time_point write_deadline_ = no_deadline;
-    time_point message_by_ = no_deadline; ///< of an unfinished message
+    /// Of a write that stands, or of a gate that is shut; then, while only a handler is waited for, of that.
+    time_point wait_by_ = no_deadline;
     detail::lazy_deadline told_deadline_;
-    time_point handler_by_ = no_deadline; ///< while only a handler is waited for
     [[no_unique_address]] std::conditional_t<ends_later, cancelled_write, whole_writes> cancelled_{};
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
-    detail::owed_close owed_;
-    const std::size_t max_kept_;
+    // The last word of each of these has room for the flags after it.
+    [[no_unique_address]] detail::ending_record ending_;
     errc input_error_ = errc::none;
     bool has_stopped_reading_ = false;
+    [[no_unique_address]] detail::owed_close owed_;
     bool write_is_due_ = false;
     bool work_is_due_ = false;
     bool is_blocked_ = false;
     bool writer_is_over_ = false;
-    bool input_is_over_ = false;
     bool is_finished_ = false;
-    bool is_listening_ = true;       ///< what the loop was told last
-    bool drain_is_due_ = false;      ///< of the inbox, by this loop
+    bool is_listening_ = true;  ///< what the loop was told last
+    bool drain_is_due_ = false; ///< of the inbox, by this loop
+    [[no_unique_address]] detail::room_notice<Traits> room_;
+    bool input_is_over_ = false;
     bool has_idle_inbox_ = false;    ///< the last read left nothing in it
     atomic<bool> is_closing_{false}; ///< our Close is queued, or about to be
-    atomic<bool> is_aborted_{false}; ///< what is left of the connection goes at once
     atomic<bool> is_going_{false};   ///< the destructor runs: no thread is asked
-    detail::room_notice<Traits> room_;
+    /// Why what is left of the connection goes at once: the first abort()'s reason.
+    atomic<errc> aborted_by_{errc::none};
     detail::unsent_replies<memory_of_replies> replies_;
 
-    Handler handler_;
+    [[no_unique_address]] Handler handler_;
     [[no_unique_address]] Schedule schedule_;
     [[no_unique_address]] Work work_;
     handling messages_;

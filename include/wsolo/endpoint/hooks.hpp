@@ -24,7 +24,8 @@ namespace wsolo::inline WSOLO_ABI {
 //
 //     on_message(e, const message&)                   void, or the errc that ends the connection. The message is lent for
 //                                                     the call, where it lies, which costs no copy
-//     on_message(e, message&&)                        the same with a message that the handler may keep
+//     on_message(e, message&&)                        the same with a message that the handler may keep. (`const auto&` is the
+//                                                     former, `auto&&` is the latter)
 //     on_ping(e, const_bytes payload)                 it was answered already
 //     on_pong(e, const_bytes payload, std::optional<duration>)   with the round trip, if it answers the endpoint's own PING
 //     on_peer_close(e, close_code, std::string_view)  it will be answered, after the messages before it
@@ -76,11 +77,28 @@ WSOLO_DETECT_MEMBER(on_refuse)
 
 template <class Handler, class Endpoint>
 concept has_on_message = requires(Handler& h, Endpoint& e, message&& m) { h.on_message(e, std::move(m)); };
-/// A handler that can't keep a message. (One that takes both kinds is lent what it can be.)
+/// Its parameter is no template's: those can't be deduced from braces. So to ask whether it takes a `const message&` makes no body of
+/// it, which might move from its message.
 template <class Handler, class Endpoint>
-concept takes_lent = requires(Handler& h, Endpoint& e, const message& m) {
+concept names_its_message = requires(Handler& h, Endpoint& e) {
+    h.on_message(e, {});
+} || (!has_on_message<Handler, Endpoint> && requires(Handler& h, Endpoint& e) { h(e, {}); });
+template <class Handler, class Endpoint>
+concept can_be_lent = requires(Handler& h, Endpoint& e, const message& m) {
     h.on_message(e, m);
 } || (!has_on_message<Handler, Endpoint> && std::invocable<Handler&, Endpoint&, const message&>);
+/// One of `const auto&`: it is the same whatever kind it is given.
+template <class Handler, class Endpoint>
+concept takes_any_const =
+    requires(Handler& h, Endpoint& e, const message& m) { h.template on_message<Endpoint, message>(e, m); } ||
+    requires(Handler& h, Endpoint& e, const message& m) { h.template on_message<message>(e, m); } ||
+    (!has_on_message<Handler, Endpoint> && (
+        requires(Handler& h, Endpoint& e, const message& m) { h.template operator()<Endpoint, message>(e, m); } ||
+        requires(Handler& h, Endpoint& e, const message& m) { h.template operator()<message>(e, m); }));
+/// A handler that can't keep a message. (One that names both kinds is lent what it can be; `auto&&` is given its own.)
+template <class Handler, class Endpoint>
+concept takes_lent = (names_its_message<Handler, Endpoint> && can_be_lent<Handler, Endpoint>) ||
+                     takes_any_const<Handler, Endpoint>;
 template <class Handler, class Endpoint>
 concept has_on_ping = requires(Handler& h, Endpoint& e, const_bytes b) { h.on_ping(e, b); };
 template <class Handler, class Endpoint>

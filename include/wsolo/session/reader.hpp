@@ -67,6 +67,8 @@ public:
     /// second a quarter of the age after the first, so that bytes which arrived while this process slept are read between
     /// them. Don't call it while an event is in use. O(1).
     [[nodiscard]] time_point tick(time_point now) noexcept { return state_.tick(now); }
+    /// What the last tick() returned, unless what was unfinished is finished now. O(1).
+    [[nodiscard]] time_point deadline() const noexcept { return state_.deadline(); }
     /// This side did not read until now: an unfinished message counts as begun now.
     void note_not_listening(time_point now) noexcept { state_.note_not_listening(now); }
 

@@ -184,6 +184,8 @@ public:
     [[nodiscard]] errc error() const noexcept { return box_.is_closed() ? box_.report().reason : errc::none; }
     /// Whether drain() is owed.
     [[nodiscard]] bool is_drain_owed() const noexcept { return box_.state() == turn_state::scheduled; }
+    /// inbox_limits::max_bytes; without a bound the largest number.
+    [[nodiscard]] std::size_t max_bytes() const noexcept { return box_.max_bytes(); }
     /// What counts against the bounds; overhead and the message in the handler included. What a run of
     /// messages (at most an eighth of the bounds) has handled may still be in it.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.held_bytes(); }

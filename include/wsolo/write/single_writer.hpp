@@ -274,6 +274,16 @@ public:
         const turn_state now = drive_.box.state();
         return now == turn_state::scheduled || now == turn_state::parked;
     }
+    /// Whether the write in flight, if there is one, was cancelled. For the thread that pumps.
+    [[nodiscard]] bool is_write_cancelled() const noexcept
+        requires completion_transport<Transport>
+    {
+        return drive_.is_write_cancelled();
+    }
+    /// writer_timeouts::min_rate, as it is kept.
+    [[nodiscard]] std::uint32_t min_rate() const noexcept { return drive_.options().min_rate.get(); }
+    /// Whether half of both bounds is free.
+    [[nodiscard]] bool is_half_free() const noexcept { return drive_.box.is_half_free(); }
     /// Budget in use, overhead included, in bytes.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return drive_.box.queued_bytes(); }
     /// Data frames that are queued or in flight.

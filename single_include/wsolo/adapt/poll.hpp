@@ -30,6 +30,7 @@
 
 #include "../wsolo.hpp"
 #include "detail/ring.hpp"
+#include "detail/timetable.hpp"
 #include "posix.hpp"
 
 #include <atomic>
@@ -38,7 +39,6 @@
 #include <mutex>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <set>
 #include <unistd.h>
 #include <vector>
 #if defined(__linux__)
@@ -148,21 +148,29 @@ using adapt::detail::link;
 /// What a loop knows of a descriptor. As a link it is in the list of those that are owed a turn.
 class watched : public link {
 public:
-    watched(int number, wake_list& wakes) noexcept : descriptor(number), wakes_(wakes) {}
+    watched(int number, wake_list& wakes) noexcept : wakes_(wakes), descriptor(number) {}
     virtual ~watched();
 
     virtual void on_events(unsigned events) = 0; ///< POLLIN, POLLOUT, POLLERR, POLLHUP
     virtual void on_turn() = 0;                  ///< it is owed one, or its time has come
+    void call_for_turn() noexcept;               ///< any thread
 
-    const int descriptor;
-    unsigned interest = 0; ///< what it is watched for; 0: not in the set
-    std::size_t slot = 0;  ///< the set's
+    // From wide to narrow: a loop has very many of these.
     time_point due = no_deadline;
     watched* next_gone = nullptr;
-    bool is_gone = false;
+
+protected:
+    [[nodiscard]] wake_list& wakes() const noexcept { return wakes_; } ///< its loop's
 
 private:
     wake_list& wakes_;
+
+public:
+    const int descriptor;
+    std::uint32_t slot = 0;    ///< the set's
+    std::uint32_t place = 0;   ///< the timetable's
+    std::uint8_t interest = 0; ///< what it is watched for; 0: not in the set
+    bool is_gone = false;
 };
 
 struct happening {
@@ -267,6 +275,7 @@ private:
 };
 
 inline watched::~watched() { wakes_.forget(*this); } // the last that called for a turn is gone by now
+inline void watched::call_for_turn() noexcept { wakes_.call(*this); }
 
 } // namespace detail
 
@@ -282,7 +291,7 @@ public:
             if (!wsolo::detail::call_hook([&] { owners_.reserve(asked_.size() + 1); }) ||
                 !wsolo::detail::call_hook([&] { asked_.push_back({which.descriptor, events, 0}); }))
                 return false;
-            which.slot = owners_.size();
+            which.slot = static_cast<std::uint32_t>(owners_.size());
             owners_.push_back(&which);
         } else if (interest != 0) {
             asked_[which.slot].events = events;
@@ -385,7 +394,8 @@ struct loop_options {
 
 /// See the file's laws. `Set` is epoll_set or poll_set.
 template <class Set, class Traits = std_blocking_traits>
-class basic_loop {
+class basic_loop : detail::wake_list {
+    using wake_list = detail::wake_list;
     using owned_descriptor = detail::owned_descriptor;
     using watched = detail::watched;
 
@@ -400,7 +410,7 @@ public:
     basic_loop& operator=(const basic_loop&) = delete;
     /// Cuts off what is left: no Close, no on_finished. No other thread may be in wake() or stop_accepting().
     ~basic_loop() {
-        while (!all_.empty()) retire(*all_.begin()->second);
+        while (!all_.empty()) retire(all_.first());
         bury();
     }
 
@@ -426,7 +436,7 @@ public:
     [[nodiscard]] errc add(int connected, Handler handler, group_type& everyone,
                            const server_options& options = {}, Wrap wrap = {}, Work work = {}) {
         owned_descriptor owned(connected);
-        return add(connected, std::move(owned), std::move(handler), everyone, options, wrap, work, nullptr);
+        return add(connected, std::move(owned), std::move(handler), everyone, options, wrap, work);
     }
 
     /// Turns until nothing is left: no listener, no connection.
@@ -442,14 +452,14 @@ public:
              wait(longest, found)) // each once: none is gone by another's turn
             each.whose->on_events(each.events);
         if (stops_.load(std::memory_order_acquire) && !std::exchange(stop_is_told_, true))
-            for (const auto& each : all_) wakes_.call(*each.second);
-        for (std::size_t left = wakes_.count(); left > 0; --left) {
-            watched* const next = wakes_.take();
+            for (watched* const each : all_.all()) wake_list::call(*each);
+        for (std::size_t left = wake_list::count(); left > 0; --left) {
+            watched* const next = wake_list::take();
             if (next != nullptr && !next->is_gone) next->on_turn();
         }
         const time_point now = std::chrono::steady_clock::now();
-        while (!all_.empty() && all_.begin()->first <= now) {
-            watched& due = *all_.begin()->second;
+        while (!all_.empty() && all_.first().due <= now) {
+            watched& due = all_.first();
             call_at(due, no_deadline);
             due.on_turn();
         }
@@ -458,7 +468,7 @@ public:
     }
 
     /// Makes a turn() that waits return, or the next one not wait. Any thread.
-    void wake() noexcept { wakes_.wake(); }
+    void wake() noexcept { wake_list::wake(); }
     /// Closes the listeners for good, and refuses (503) every connection whose request is not complete by now. Any thread.
     void stop_accepting() noexcept {
         stops_.store(true, std::memory_order_release);
@@ -475,21 +485,16 @@ private:
 
     class waker final : public watched {
     public:
-        explicit waker(detail::wake_list& wakes) noexcept
-            : watched(wakes.descriptor(), wakes), wakes_(wakes) {}
-        void on_events(unsigned) override { wakes_.clear(); }
+        explicit waker(wake_list& wakes) noexcept : watched(wakes.descriptor(), wakes) {}
+        void on_events(unsigned) override { wakes().clear(); }
         void on_turn() override {}
-
-    private:
-        detail::wake_list& wakes_;
     };
 
     // ---- a connection
 
     struct wake_hook { // any thread
-        detail::wake_list* wakes;
         watched* whose;
-        bool operator()() const noexcept { return wakes->call(*whose), true; }
+        bool operator()() const noexcept { return whose->call_for_turn(), true; }
     };
 
     template <class Handler, class Stream, class Work>
@@ -499,32 +504,31 @@ private:
     public:
         template <class Wrap>
         peer(basic_loop& loop, int number, owned_descriptor owned, Handler&& handler, group_type& everyone,
-             const server_options& options, Wrap& wrap, const Work& work, ending* report)
-            : watched(number, loop.wakes_),
-              loop_(loop),
+             const server_options& options, Wrap& wrap, const Work& work)
+            : watched(number, loop),
               owned_(std::move(owned)),
-              report_(report),
               stream_(wrap(number)),
-              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this}, std::move(handler), options, work) {
-            if (ws_.join(everyone) != errc::none) wants_ = ws_.close(); // it closes
+              ws_(stream_.writing_end(), wake_hook{this}, std::move(handler), options, work) {
+            if (ws_.join(everyone) != errc::none) note(ws_.close()); // it closes
         }
 
         // What is readable comes first, also after a hang-up.
         void on_events(unsigned events) override {
             const bool may_write = (events & (stream_.write_needs() | broken)) != 0;
-            if (wants_.read && (events & (stream_.read_needs() | broken)) != 0) read();
+            if (wants_read_ && (events & (stream_.read_needs() | broken)) != 0) read();
             if (may_write && stream_.has_unwritten()) stream_.flush();
-            if (!is_gone) settle(may_write && wants_.write ? ws_.run() : wants_);
+            if (!is_gone) settle(may_write && wants_write_ ? ws_.run() : wants());
         }
         void take_upgraded(mutable_bytes leftover) { settle(ws_.take_upgraded(leftover)); }
         void on_turn() override {
-            if (wants_.read && stream_.has_read_ahead()) read();
-            if (!is_gone) settle(loop_.stop_is_told_ && ws_.opened() == nullptr ? ws_.close() : ws_.run());
+            if (wants_read_ && stream_.has_read_ahead()) read();
+            if (!is_gone) settle(loop().stop_is_told_ && ws_.opened() == nullptr ? ws_.close() : ws_.run());
         }
 
     private:
+        [[nodiscard]] basic_loop& loop() noexcept { return static_cast<basic_loop&>(wakes()); }
         void read() {
-            const mutable_bytes buffer = loop_.buffer();
+            const mutable_bytes buffer = loop().buffer();
             const read_result got = buffer.empty() ? read_result{read_status::failed} : stream_.read(buffer);
             switch (got.status) {
             case read_status::some: return settle(ws_.receive(buffer.first(got.size)));
@@ -536,33 +540,41 @@ private:
         void settle(endpoint_wants wants) {
             unsigned wanted = wants.read ? stream_.read_needs() : 0U;
             if (wants.write || stream_.has_unwritten()) wanted |= stream_.write_needs();
-            wants_ = wants.finished || loop_.watch(*this, wanted) ? wants : ws_.abort(errc::out_of_memory);
-            if (wants_.finished) {
-                if (report_ != nullptr) *report_ = ws_.how_it_ended();
-                return loop_.retire(*this);
+            if (!wants.finished && !loop().watch(*this, wanted)) wants = ws_.abort(errc::out_of_memory);
+            if (wants.finished) {
+                if (loop().report_ != nullptr) *loop().report_ = ws_.how_it_ended();
+                return loop().retire(*this);
             }
-            loop_.call_at(*this, wants_.deadline);
-            if (wants_.read && stream_.has_read_ahead()) loop_.wakes_.call(*this);
+            note(wants);
+            loop().call_at(*this, wants.deadline);
+            if (wants.read && stream_.has_read_ahead()) call_for_turn();
+        }
+        void note(endpoint_wants wants) noexcept {
+            wants_read_ = wants.read;
+            wants_write_ = wants.write;
+        }
+        /// As they were told last.
+        [[nodiscard]] endpoint_wants wants() const noexcept {
+            return {.read = wants_read_, .write = wants_write_, .deadline = due};
         }
 
-        basic_loop& loop_;
+        bool wants_read_ = true;
+        bool wants_write_ = false;
         owned_descriptor owned_;
-        ending* report_;
         Stream stream_;
-        endpoint_wants wants_;
         server_connection<transport, wake_hook, Handler, Work, Traits> ws_;
     };
 
     template <class Handler, class Wrap, class Work>
     errc add(int number, owned_descriptor owned, Handler handler, group_type& everyone,
-             const server_options& options, Wrap& wrap, const Work& work, ending* report,
+             const server_options& options, Wrap& wrap, const Work& work,
              std::optional<already_upgraded> upgraded = std::nullopt) {
         using stream_type = decltype(wrap(number));
         static_assert(stream<stream_type>);
         const int on = 1; // the writer gathers frames itself; Nagle would only delay the last one
         ::setsockopt(number, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         auto* const fresh = new (std::nothrow) peer<Handler, stream_type, Work>(
-            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, work, report);
+            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, work);
         const errc answer = enter(fresh);
         if (answer == errc::none && upgraded && !fresh->is_gone) fresh->take_upgraded(upgraded->leftover);
         return answer;
@@ -575,7 +587,7 @@ private:
     public:
         listener(basic_loop& loop, owned_descriptor listening, group_type& everyone, Make make,
                  const server_options& options, Wrap wrap, Work work)
-            : watched(listening.get(), loop.wakes_),
+            : watched(listening.get(), loop),
               loop_(loop),
               listening_(std::move(listening)),
               everyone_(everyone),
@@ -594,7 +606,7 @@ private:
                     static_cast<void>(wsolo::detail::call_hook([&] { // a handler may fail to be made
                         auto handler = handler_for(who);
                         static_cast<void>(loop_.add(who.descriptor, std::move(fresh), std::move(handler),
-                                                    everyone_, options_, wrap_, work_, nullptr));
+                                                    everyone_, options_, wrap_, work_));
                     }));
                 } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
                     return;
@@ -666,7 +678,7 @@ private:
 
     errc enter(watched* fresh) {
         if (fresh == nullptr) return errc::out_of_memory;
-        if (!is_open_ || !wsolo::detail::call_hook([&] { all_.emplace(no_deadline, fresh); })) {
+        if (!is_open_ || !all_.add(*fresh)) {
             delete fresh;
             return errc::out_of_memory;
         }
@@ -676,20 +688,17 @@ private:
     bool watch(watched& which, unsigned interest) noexcept {
         if (which.interest == interest) return true;
         if (!set_.change(which, interest)) return false;
-        which.interest = interest;
+        which.interest = static_cast<std::uint8_t>(interest);
         return true;
     }
     void call_at(watched& which, time_point at) noexcept {
-        if (which.due == at) return;
-        auto node = all_.extract({which.due, &which}); // so that no memory is needed
-        node.value().first = which.due = at;
-        all_.insert(std::move(node));
+        if (which.due != at) all_.move(which, at);
     }
     /// Destroyed at the turn's end, because it may be in a call of its own.
     void retire(watched& which) noexcept {
         which.is_gone = true;
         static_cast<void>(watch(which, 0));
-        all_.erase({which.due, &which});
+        all_.remove(which);
         which.next_gone = std::exchange(gone_, &which);
     }
     void bury() {
@@ -700,12 +709,12 @@ private:
         const time_point now = std::chrono::steady_clock::now();
         if (std::exchange(buffer_was_used_, false)) buffer_until_ = deadline_after(now, idle);
         if (buffer_until_ <= now) buffer_.reset(), buffer_until_ = no_deadline;
-        const time_point first = all_.begin()->first;
+        const time_point first = all_.first().due;
         const time_point due = buffer_until_ < first ? buffer_until_ : first;
         const time_point until = deadline_after(now, longest);
-        const bool sleeps = until > now && due > now && wakes_.begin_sleep();
+        const bool sleeps = until > now && due > now && wake_list::begin_sleep();
         const std::size_t count = set_.wait(now, sleeps ? until : now, due, room);
-        wakes_.end_sleep();
+        wake_list::end_sleep();
         return room.first(count);
     }
     /// Empty: there is no memory.
@@ -715,11 +724,11 @@ private:
         return {buffer_.get(), buffer_ == nullptr ? 0 : buffer_size_};
     }
 
-    detail::wake_list wakes_;
-    waker waker_{wakes_};
+    waker waker_{*this};
     Set set_;
-    std::set<std::pair<time_point, watched*>> all_; ///< by when they are due
+    adapt::detail::timetable<watched> all_; ///< by when they are due
     watched* gone_ = nullptr;
+    ending* report_ = nullptr; ///< serve()'s, of its one connection
     const std::size_t buffer_size_;
     std::unique_ptr<std::byte[]> buffer_;
     bool buffer_was_used_ = false;
@@ -749,9 +758,10 @@ ending serve(int connected, std::optional<already_upgraded> upgraded, Handler ha
              connection_group& everyone, const server_options& options = {}, Wrap wrap = {}) {
     basic_loop<poll_set> alone;
     ending how;
+    alone.report_ = &how;
     using none = wsolo::adapt::poll::detail::owned_descriptor; // it is borrowed
-    const errc refused = alone.add(connected, none(), std::move(handler), everyone, options, wrap,
-                                   in_the_loop{}, &how, upgraded);
+    const errc refused =
+        alone.add(connected, none(), std::move(handler), everyone, options, wrap, in_the_loop{}, upgraded);
     if (refused != errc::none) how.reason = refused;
     alone.run();
     return how;

@@ -98,7 +98,7 @@ struct desk {
 
 static_assert(wsolo::group_member<desk<server>> && wsolo::group_member<desk<client>>);
 static_assert(sizeof(group::seat) == sizeof(void*));
-static_assert(sizeof(wsolo::detail::group_roll<wsolo::std_blocking_traits>::member) <= 64);
+static_assert(sizeof(wsolo::detail::group_roll<wsolo::std_blocking_traits>::member) <= 56);
 
 std::string close_body(int code, std::string_view reason) {
     std::string body{static_cast<char>(code >> 8), static_cast<char>(code & 0xff)};

@@ -392,3 +392,59 @@ TEMPLATE_TEST_CASE("an abort ends the waits for messages at once", "[endpoint]",
     f.run_until_quiet();
     CHECK(f.wants.finished);
 }
+
+TEMPLATE_TEST_CASE("an abort after the writer's end tells its own reason", "[endpoint]", server, client) {
+    const errc why = GENERATE(errc::pong_timeout, errc::queue_full, errc::none);
+    const errc told = why == errc::none ? errc::aborted : why;
+    endpoint_fixture<TestType> f;
+    REQUIRE(f.whole->close() == errc::none);
+    f.run_until_quiet();
+    SECTION("the peer has yet to answer") {}
+    SECTION("the peer's Close ended the inbox in order") {
+        f.receive(f.close_frame());
+        f.run_until_quiet();
+        REQUIRE(f.whole->messages().is_finished());
+    }
+    REQUIRE_FALSE(f.wants.finished);
+    f.whole->abort(why);
+    f.whole->abort(errc::rate_exceeded); // the first one stands
+    CHECK(f.log.scheduled > 0);
+    f.run_until_quiet();
+    CHECK(f.wants.finished);
+    REQUIRE(f.log.endings.size() == 1);
+    CHECK(f.log.endings[0].reason == told);
+}
+
+TEMPLATE_TEST_CASE("the first abort alone asks for turns, and none after the end", "[endpoint]", server,
+                   client) {
+    endpoint_fixture<TestType> f;
+    const bool is_closed = GENERATE(false, true);
+    if (is_closed) {
+        REQUIRE(f.whole->close() == errc::none);
+        f.run_until_quiet();
+    }
+    REQUIRE(std::exchange(f.log.scheduled, 0) == 0);
+    f.whole->abort(errc::pong_timeout);
+    const int asked = f.log.scheduled;
+    CHECK(asked > 0);
+    for (int i = 0; i < 3; ++i) f.whole->abort();
+    CHECK(f.log.scheduled == asked);
+    f.run_until_quiet();
+    REQUIRE(f.wants.finished);
+    CHECK(f.log.endings.at(0).reason == errc::pong_timeout);
+    f.whole->abort();
+    CHECK(f.log.scheduled == 0);
+    CHECK(f.whole->how_it_ended().reason == errc::pong_timeout);
+}
+
+TEMPLATE_TEST_CASE("an abort after an end in order asks for nothing", "[endpoint]", server, client) {
+    endpoint_fixture<TestType> f;
+    f.receive(f.close_frame());
+    f.run_until_quiet();
+    REQUIRE(f.end_of_input().finished);
+    f.whole->abort(errc::pong_timeout);
+    CHECK(f.log.scheduled == 0);
+    CHECK(f.run().finished);
+    CHECK(f.whole->how_it_ended().reason == errc::none);
+    CHECK(f.log.endings.size() == 1);
+}

@@ -179,8 +179,8 @@ using lean_client = wsolo::client_connection<sink, silent_hook, silent_handler, 
 // docs/endpoint.md, "Memory". A socket has a few bytes more than the sink.
 template <class Side>
 using with_system_clock = wsolo::endpoint<sink, silent_hook, silent_handler, Side, wsolo::in_the_loop>;
-static_assert(sizeof(with_system_clock<wsolo::server_side>) <= 848);
-static_assert(sizeof(wsolo::server_reader) + sizeof(wsolo::single_writer<sink, silent_hook>) <= 288);
+static_assert(sizeof(with_system_clock<wsolo::server_side>) <= 736);
+static_assert(sizeof(wsolo::server_reader) + sizeof(wsolo::single_writer<sink, silent_hook>) <= 280);
 static_assert(sizeof(wsolo::server_connection<sink, silent_hook, silent_handler>) <=
               sizeof(with_system_clock<wsolo::server_side>) + 16);
 
@@ -238,6 +238,51 @@ TEST_CASE("an open connection keeps nothing of its handshake", "[connection][mem
                                      .get());
     CHECK(is_open);
     CHECK(dialled == bare);
+}
+
+namespace {
+/// Says how it was told that its connection did not open.
+struct told_handler : silent_handler {
+    std::vector<std::pair<errc, int>>* told = nullptr;
+    void on_not_opened(errc why, int status) const { told->emplace_back(why, status); }
+};
+} // namespace
+
+TEST_CASE("a handler is told that there was no memory for its connection, by the first call, once",
+          "[connection][memory]") {
+    std::vector<std::pair<errc, int>> told;
+    std::string bytes = "GET";
+    told_handler handler;
+    handler.told = &told;
+    const auto live = [&](auto& whole) {
+        CHECK(told.empty()); // what holds this is not complete
+        const int first = GENERATE(0, 1, 2, 3, 4);
+        const wsolo::endpoint_wants wants = first == 0   ? whole.run()
+                                            : first == 1 ? feed(whole, bytes)
+                                            : first == 2 ? whole.end_of_input()
+                                            : first == 3 ? whole.abort(errc::pong_timeout)
+                                                         : whole.close();
+        CHECK(wants.finished);
+        CHECK(told == std::vector<std::pair<errc, int>>{{errc::out_of_memory, 0}});
+        CHECK(whole.run().finished);
+        CHECK(told.size() == 1);
+        CHECK(whole.opened() == nullptr);
+        CHECK(whole.how_it_ended().reason == errc::out_of_memory);
+    };
+    const bool is_server = GENERATE(true, false);
+    std::optional<support::no_heap> none(std::in_place);
+    if (is_server) {
+        wsolo::server_connection<sink, silent_hook, told_handler, wsolo::in_the_loop, manual_traits> whole(
+            sink{}, silent_hook{}, handler);
+        none.reset();
+        live(whole);
+    } else {
+        wsolo::client_connection<sink, silent_hook, told_handler, wsolo::client_side<>, wsolo::in_the_loop,
+                                 manual_traits>
+            whole(sink{}, silent_hook{}, handler, lean_request, fixed_nonce{});
+        none.reset();
+        live(whole);
+    }
 }
 
 TEST_CASE("whichever allocation fails, a connection opens in its group or ends, and gives everything back",

@@ -108,6 +108,22 @@ struct takes_both {
     void on_message(auto&, const wsolo::message&) const { ++*lent; }
     void on_message(auto&, wsolo::message&&) const { ++*owned; }
 };
+struct keeps_any {
+    std::vector<wsolo::message>* kept;
+    auto on_message(auto&, auto&& any) const { kept->push_back(std::forward<decltype(any)>(any)); }
+};
+struct moves_any {
+    std::vector<wsolo::message>* kept;
+    void on_message(auto&, auto&& any) const {
+        kept->push_back(std::move(any));
+    } // NOLINT(bugprone-move-forwarding-reference)
+};
+struct looks_at_any {
+    int* lent;
+    void on_message(auto&, const auto& any) const {
+        *lent += std::is_same_v<decltype(any), const wsolo::message&> ? 1 : 0;
+    }
+};
 } // namespace
 
 TEST_CASE("a handler says whether it may keep its messages", "[endpoint][hooks]") {
@@ -135,6 +151,48 @@ TEST_CASE("a handler says whether it may keep its messages", "[endpoint][hooks]"
     hears(takes_both{&lent, &owned}); // it does not copy what it need not
     CHECK(lent == 2);
     CHECK(owned == 2);
+
+    // Generic ones. One that can be given both kinds is given its own, which it may move from.
+    std::vector<wsolo::message> kept;
+    hears(keeps_any{&kept});
+    hears(moves_any{&kept});
+    hears([&kept](auto&, auto&& any) {
+        kept.push_back(std::move(any));
+    }); // NOLINT(bugprone-move-forwarding-reference)
+    hears([&kept](auto&, auto any) { kept.push_back(std::move(any)); });
+    REQUIRE(kept.size() == 4);
+    for (const wsolo::message& each : kept) CHECK(each.text() == "x");
+    hears(looks_at_any{&lent});
+    CHECK(lent == 3);
+    hears([&lent](auto&, const auto&) { ++lent; });
+    CHECK(lent == 4);
+}
+
+namespace {
+template <class Handler>
+constexpr bool is_lent = wsolo::detail::takes_lent<Handler, paired<Handler>>;
+template <class Handler>
+struct of_one_endpoint {
+    Handler handler;
+    void on_message(paired<of_one_endpoint>& e, const auto& any) { handler(e, any); }
+};
+struct plain_look {
+    void operator()(auto&, const wsolo::message&) const {}
+};
+struct any_look {
+    void operator()(auto&, const auto&) const {}
+};
+} // namespace
+
+TEST_CASE("what a handler takes is seen without making its body", "[endpoint][hooks]") {
+    CHECK(is_lent<takes_both>);
+    CHECK(is_lent<looks_at_any>);
+    CHECK(is_lent<plain_look>);
+    CHECK(is_lent<any_look>);
+    CHECK(is_lent<of_one_endpoint<plain_look>>);
+    CHECK_FALSE(is_lent<keeps_any>);
+    CHECK_FALSE(is_lent<moves_any>);
+    CHECK_FALSE(is_lent<telling>);
 }
 
 TEMPLATE_TEST_CASE("a send that was refused is told of room", "[endpoint][hooks]", wsolo::server_side,

@@ -58,6 +58,7 @@ void check_every_cut(delivery deliver) {
         const bool is_unfinished = cut != 0 && cut != all.size();
         const time_point due = one.reader.in.tick(at(0));
         CHECK(due == (is_unfinished ? at(20) : no_deadline));
+        CHECK(one.reader.in.deadline() == due);
         if (!is_unfinished) continue;
         CHECK(one.reader.in.tick(at(19)) == at(20));
         CHECK(one.reader.in.tick(at(20)) == at(25)); // the loop reads once more
@@ -215,4 +216,31 @@ TEST_CASE("without a limit, or after the end, nothing is late", "[session][reade
     CHECK(sent_ours.reader.in.tick(at(20)) == at(25));
     CHECK(sent_ours.reader.in.tick(at(25)) == at(25));
     CHECK(sent_ours.said() == lines{"failed message_timeout"});
+}
+
+namespace {
+
+template <role Role>
+void check_deadline() {
+    const stream sent = three_frames<Role>();
+    const const_bytes all(sent.bytes());
+    ageing<Role> one(aged());
+    one.read(all.first(5));
+    CHECK(one.reader.in.deadline() == no_deadline); // no tick has dated it
+    REQUIRE(one.reader.in.tick(at(0)) == at(20));
+    one.read(all.subspan(5, 1));
+    CHECK(one.reader.in.deadline() == at(20));
+    one.read(all.subspan(6));
+    CHECK(one.reader.in.deadline() == no_deadline);
+    one.read(all.first(1));
+    CHECK(one.reader.in.deadline() == no_deadline); // another one's
+    CHECK(one.reader.in.tick(at(7)) == at(27));
+    CHECK(one.reader.in.deadline() == at(27));
+}
+
+} // namespace
+
+TEST_CASE("what is finished has no deadline, without another tick", "[session][reader]") {
+    SECTION("a server reads") { check_deadline<role::server>(); }
+    SECTION("a client reads") { check_deadline<role::client>(); }
 }

@@ -112,11 +112,11 @@ public:
 
         ~member() { calls_.destroy(handle_); }
 
+        typename Traits::template atomic<std::uint32_t> references_{1}; // first: in the link's last word
         group_roll& roll_;
         const group_calls& calls_;
         alignas(void*) std::byte handle_[sizeof(void*)];
         typename Traits::template atomic<rep> close_at_{never};
-        typename Traits::template atomic<std::uint32_t> references_{1};
     };
 
     /// nullptr when there is no memory. One reference, the caller's.

@@ -45,7 +45,7 @@ public:
     static constexpr bool has_short_road = HandlesHere && !holds_messages && !is_choosy;
 
     message_handling(Whole& whole, const inbox_limits& limits, std::uint32_t quantum)
-        : quantum_(quantum), inbox_(inbox_hook{&whole}, limits) {}
+        : inbox_(inbox_hook{&whole}, limits), quantum_(quantum) {}
 
     [[nodiscard]] barrier_type& numbers() noexcept { return numbers_; }
     [[nodiscard]] inbox_type& inbox() noexcept { return inbox_; }
@@ -139,13 +139,13 @@ private:
         whole.wake_or_abort();
     }
 
-    atomic<bool> are_over_{false};
-    const std::uint32_t quantum_;
+    inbox_type inbox_;
     /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
     /// to come is the one to tell.
     [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
-    barrier_type numbers_;
-    inbox_type inbox_;
+    [[no_unique_address]] barrier_type numbers_; // whose last word has room for these
+    atomic<bool> are_over_{false};
+    const std::uint32_t quantum_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -5,28 +5,41 @@
 // Laws of this file:
 // - Only a pace counts: at least `min_rate` bytes a second since the last answer that said yes. Less than that the system of a
 //   dead peer may still take.
+// - What the system only holds (the transport's unsent(), where it has one) the peer has not taken.
 
 #include "../../core/time.hpp"
 
+#include <concepts>
 #include <cstdint>
 
 namespace wsolo::inline WSOLO_ABI::detail {
 
-/// `taken` counts bytes that the peer took, as far as the transport knows (metered_transport::taken()).
+/// Bytes that the peer has taken, as far as this side can know, where `written` is what the transport took. Only the difference from
+/// another answer means something.
+template <class Transport>
+[[nodiscard]] std::uint64_t bytes_taken(std::uint64_t written, [[maybe_unused]] Transport& by) {
+    if constexpr (requires {
+                      { by.unsent() } -> std::convertible_to<std::uint64_t>;
+                  }) {
+        return written - by.unsent();
+    } else {
+        return written;
+    }
+}
+
+/// `taken`: bytes_taken().
 class taken_meter {
 public:
-    explicit constexpr taken_meter(std::uint32_t min_rate) noexcept : min_rate_(min_rate) {}
-
     /// From here on it counts.
     constexpr void start(std::uint64_t taken, time_point now) noexcept {
         taken_ = taken;
         at_ = now;
     }
     /// Whether the peer took bytes since then, fast enough; then it counts from here.
-    constexpr bool has_moved(std::uint64_t taken, time_point now) noexcept {
+    constexpr bool has_moved(std::uint64_t taken, std::uint32_t min_rate, time_point now) noexcept {
         const auto bytes = static_cast<std::int64_t>(taken - taken_);
         const double seconds = std::chrono::duration<double>(now - at_).count();
-        if (bytes <= 0 || static_cast<double>(bytes) < seconds * min_rate_) return false;
+        if (bytes <= 0 || static_cast<double>(bytes) < seconds * min_rate) return false;
         start(taken, now);
         return true;
     }
@@ -34,7 +47,6 @@ public:
 private:
     std::uint64_t taken_ = 0;
     time_point at_{};
-    std::uint32_t min_rate_;
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

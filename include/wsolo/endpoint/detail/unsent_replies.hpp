@@ -90,11 +90,11 @@ private:
     }
 
     const std::size_t max_bytes_;
+    typename Traits::template atomic<std::size_t> bytes_{0}; ///< after the mark
+    typename Traits::template atomic<std::size_t> marked_bytes_{0};
     const std::uint32_t max_count_;
     typename Traits::template atomic<std::uint32_t> count_{0};
     typename Traits::template atomic<std::uint32_t> marked_count_{0};
-    typename Traits::template atomic<std::size_t> bytes_{0}; ///< after the mark
-    typename Traits::template atomic<std::size_t> marked_bytes_{0};
     typename Traits::template atomic<bool> has_room_again_{false};
 };
 

@@ -19,10 +19,10 @@ enum class read_phase : std::uint8_t { open, peer_closed, failed };
 template <role Role>
 struct reader_state {
     explicit reader_state(const read_limits& limits) noexcept
-        : decoder_({limits.max_frame_size}, limits.allowed_rsv),
+        : by_fragments_(limits.deliver == delivery::fragments),
+          decoder_({limits.max_frame_size}, limits.allowed_rsv),
           rules_(limits),
-          max_age_(limits.max_message_age),
-          by_fragments_(limits.deliver == delivery::fragments) {
+          max_age_(limits.max_message_age) {
         if (by_fragments_) static_cast<void>(kept_.reserve(max_control_payload)); // retried when it is needed
     }
 
@@ -66,14 +66,17 @@ struct reader_state {
         has_looked_ = true;
         return late_at_ = deadline_after(now, max_age / 4);
     }
+    [[nodiscard]] time_point deadline() const noexcept {
+        return phase == read_phase::open && is_dated_ && is_unfinished() ? late_at_ : no_deadline;
+    }
     void note_not_listening(time_point now) noexcept {
         if (is_dated_) begin_age(deadline_after(now, max_age_.get()));
     }
 
+    std::uint64_t ignored = 0;
     read_phase phase = read_phase::open;
     errc error = errc::none;
     bool close_sent = false;
-    std::uint64_t ignored = 0;
 
 private:
     static constexpr bool masked = masks(peer_of(Role));
@@ -261,19 +264,19 @@ private:
         if (tail_at_ == 0 && !by_fragments_) kept_.release(); // an idle connection holds nothing
     }
 
-    frame_decoder<Role> decoder_;
-    message_rules rules_;
-    utf8_validator text_; // between messages it stands between code points: a text that ended was complete
-    byte_buffer kept_;
-    std::size_t tail_at_ = 0;
-    time_point late_at_{}; ///< while what is unfinished has a date
-    short_duration max_age_;
     bool by_fragments_;
     bool delivered_ = false;
     bool piece_begins_ : 1 = false;
     bool failure_untold_ : 1 = false;
     bool is_dated_ : 1 = false;   ///< what was unfinished at the last tick() still is
     bool has_looked_ : 1 = false; ///< a tick() saw it late
+    frame_decoder<Role> decoder_;
+    [[no_unique_address]] message_rules rules_; // whose last word is half empty
+    short_duration max_age_;
+    utf8_validator text_; // between messages it stands between code points: a text that ended was complete
+    byte_buffer kept_;
+    std::size_t tail_at_ = 0;
+    time_point late_at_{}; ///< while what is unfinished has a date
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

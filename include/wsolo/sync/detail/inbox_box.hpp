@@ -161,6 +161,7 @@ public:
         return turn_.state();
     }
     // Without the lock: each changes under it.
+    [[nodiscard]] std::size_t max_bytes() const noexcept { return max_bytes_; }
     [[nodiscard]] bool is_paused() const noexcept { return paused_.load(std::memory_order_acquire); }
     /// Whether close() was called: for the drainer between two messages, and for error().
     [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }

@@ -100,6 +100,10 @@ public:
                               : to != lane_id::ping || held.count(to) < reserve_;
         return fits ? errc::none : errc::queue_full;
     }
+    /// Whether half of the bounds is free.
+    [[nodiscard]] bool is_half_free(const holdings& held) const noexcept {
+        return held.charged() <= byte_bound(true) && held.data_frames <= frame_bound(true);
+    }
     [[nodiscard]] bool pongs_full(const holdings& held) const noexcept {
         return held.count(lane_id::pong) >= reserve_;
     }

@@ -150,6 +150,9 @@ public:
     }
 
     [[nodiscard]] Transport& connection() noexcept { return transport_; }
+    [[nodiscard]] bool is_write_cancelled() const noexcept {
+        return is_in_flight() && started_->is_cancelled();
+    }
     [[nodiscard]] const Encoder& encoder() const noexcept { return encoder_; }
     [[nodiscard]] const drive_options& options() const noexcept { return options_; }
 

@@ -75,11 +75,11 @@ public:
     /// Queues an item: `owned`, where there is one; or a frame that `encode(mutable_bytes)` writes under the lock, up to
     /// 2 KiB; or, where it must own its memory, the entry that `make(kept)` returns, with the lock free (in the memory of
     /// `kept`, where that is not null). An entry that was not taken over is the caller's, in `owned`. The caller runs
-    /// `after`, then what is owed.
+    /// `todo`, then what is owed.
     template <class Encode, class Make>
-    push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& after) noexcept {
+    push_result push(const offer& what, entry*& owned, Encode encode, Make make, errands& todo) noexcept {
         lock_.lock();
-        return push_locked(what, owned, encode, make, after);
+        return push_locked(what, owned, encode, make, todo);
     }
 
     /// The straight path: takes the lock, and queues a small data frame where nothing has to be decided. False: it did
@@ -97,11 +97,11 @@ public:
     /// push(), with the lock held already. It is free afterwards.
     template <class Encode, class Make>
     push_result push_locked(const offer& what, entry*& owned, Encode& encode, Make& make,
-                            errands& after) noexcept {
+                            errands& todo) noexcept {
         fresh_memory fresh;
         push_result result;
         for (;; lock_.lock()) {
-            const need missing = try_push(what, owned, encode, fresh, result, after);
+            const need missing = try_push(what, owned, encode, fresh, result, todo);
             lock_.unlock();
             if (missing == need::nothing) return result;
             const bool is_found = missing == need::entry
@@ -131,9 +131,9 @@ public:
         return errc::none;
     }
     /// A message of which nothing was sent ends as if it had never begun.
-    [[nodiscard]] wake drop_message(errands& after) noexcept {
+    [[nodiscard]] wake drop_message(errands& todo) noexcept {
         const scoped_hold hold(lock_);
-        return end_message(after) && !sealed_ ? claim() : wake::nothing;
+        return end_message(todo) && !sealed_ ? claim() : wake::nothing;
     }
 
     /// While corked no plain send asks for the hook. False: there are as many corks as can be counted.
@@ -158,27 +158,27 @@ public:
     }
 
     /// Withdraws a sender that waits. False: it was granted room, or the end came, and it is being woken.
-    [[nodiscard]] bool withdraw(room_waiter& waiter, errands& after, queue*& idle) noexcept {
+    [[nodiscard]] bool withdraw(room_waiter& waiter, errands& todo, queue*& idle) noexcept {
         const scoped_hold hold(lock_);
         if (waiter.state != room_state::waits) return false;
         queue_->waiters.remove(waiter);
         waiter.state = room_state::none;
-        pass_on(after, idle);
+        pass_on(todo, idle);
         return true;
     }
     /// A thread sleeps no more for its flush. True: it has no outcome; false: it has one, or is about to.
-    [[nodiscard]] bool withdraw_mark(const void* context, errands& after, queue*& idle) noexcept {
+    [[nodiscard]] bool withdraw_mark(const void* context, errands& todo, queue*& idle) noexcept {
         const scoped_hold hold(lock_);
-        if (queue_ == nullptr || !queue_->withdraw_mark(context, after)) return false;
-        pass_on(after, idle);
+        if (queue_ == nullptr || !queue_->withdraw_mark(context, todo)) return false;
+        pass_on(todo, idle);
         return true;
     }
     /// A sender was refused for another reason than a full queue: the room that it was granted goes to the others.
-    void decline(room_waiter& waiter, errands& after, queue*& idle) noexcept {
+    void decline(room_waiter& waiter, errands& todo, queue*& idle) noexcept {
         const scoped_hold hold(lock_);
         if (waiter.state != room_state::granted || sealed_) return;
         queue_->give_back(waiter);
-        pass_on(after, idle);
+        pass_on(todo, idle);
     }
     /// Why a sender was woken: granted or ended.
     [[nodiscard]] room_state state_of(const room_waiter& waiter) noexcept {
@@ -227,6 +227,9 @@ public:
     [[nodiscard]] std::uint32_t queued_frames() noexcept {
         return locked([this] { return queue_ == nullptr ? 0 : queue_->held.data_frames; });
     }
+    [[nodiscard]] bool is_half_free() noexcept {
+        return locked([this] { return queue_ == nullptr || books_.is_half_free(queue_->held); });
+    }
     [[nodiscard]] overflow when_full() const noexcept { return books_.when_full(); }
     /// Whether a message may have so many bytes of payload. Without the lock: it never changes.
     [[nodiscard]] errc judge_length(std::uint64_t payload) const noexcept {
@@ -274,14 +277,14 @@ public:
         return turn_.begin();
     }
 
-    /// Settles the last write and decides what is next. `after` is to be run in any case. `Encodes`: whether there is an encoder.
+    /// Settles the last write and decides what is next. `todo` is to be run in any case. `Encodes`: whether there is an encoder.
     template <bool Encodes = false>
-    next_step next(round& how, batch& plan, errands& after) noexcept {
+    next_step next(round& how, batch& plan, errands& todo) noexcept {
         const scoped_hold hold(lock_);
         how.high = how.low = false;
         // A used-up quantum ends also what outcomes go on asking for.
-        if (!how.is_used_up || how.done.bytes() != 0) settle(how, after);
-        if (after.must_tell() || how.high || how.low) return next_step::tell;
+        if (!how.is_used_up || how.done.bytes() != 0) settle(how, todo);
+        if (todo.must_tell() || how.high || how.low) return next_step::tell;
         const bool is_urgent = aborting_;
         if (is_urgent && (is_dying_ || queue_ == nullptr || !queue_->must_finish()))
             return next_step::aborted;
@@ -306,9 +309,9 @@ public:
     }
 
     /// After next() said encode: `made` takes the place of `plain`, or is null.
-    void settle_encoded(entry* plain, entry* made, errands& after) noexcept {
+    void settle_encoded(entry* plain, entry* made, errands& todo) noexcept {
         const scoped_hold hold(lock_);
-        queue_->settle_encoded(plain, made, books_, after);
+        queue_->settle_encoded(plain, made, books_, todo);
     }
 
     /// How things stand while a write is in flight.
@@ -323,9 +326,9 @@ public:
         [[nodiscard]] time_point later() const noexcept { return drains() ? write_deadline : drain_deadline; }
     };
     /// `over` is the write's own flag, which its completion sets under the lock.
-    standing look(const bool& over, errands& after) noexcept {
+    standing look(const bool& over, errands& todo) noexcept {
         const scoped_hold hold(lock_);
-        serve_waiters(after);
+        serve_waiters(todo);
         return {over, is_dying_, books_.take_climb(), queue_->write_deadline, queue_->close_deadline};
     }
     /// The turn waits for the write in flight. False when look() has something new. `seen`: the drain's deadline.
@@ -350,9 +353,9 @@ public:
         bool hit_deadline = false;
         int transport_error = 0;
     };
-    void finish(round& last, const ending& how, errands& after) noexcept {
+    void finish(round& last, const ending& how, errands& todo) noexcept {
         const scoped_hold hold(lock_);
-        if (!how.is_abandoned) settle(last, after); // what the transport still reads stays named
+        if (!how.is_abandoned) settle(last, todo); // what the transport still reads stays named
         if (!aborting_) reason_ = how.reason;
         // A peer must not take half a message, or a message without those accepted before it, for all there was.
         const bool is_unfinished = books_.message_begun() || (queue_ != nullptr && queue_->has_deferred());
@@ -363,12 +366,12 @@ public:
         sealed_ = aborting_ = true; // the reason stands
         if (queue_ == nullptr) return;
         books_.drop_all(queue_->held);
-        queue_->end_waits(after.due);
+        queue_->end_waits(todo.due);
     }
     /// Tells what finish() dropped, in rounds. True: there is more.
-    [[nodiscard]] bool tell_dropped(errands& after) noexcept {
+    [[nodiscard]] bool tell_dropped(errands& todo) noexcept {
         const scoped_hold hold(lock_);
-        return queue_ != nullptr && queue_->drop_some(reason_ == errc::none ? errc::closed : reason_, after);
+        return queue_ != nullptr && queue_->drop_some(reason_ == errc::none ? errc::closed : reason_, todo);
     }
     /// The last touch of the writer. The queue is the caller's.
     [[nodiscard]] queue* retire() noexcept {
@@ -434,16 +437,16 @@ private:
 
     template <class Encode>
     need try_push(const offer& what, entry*& owned, Encode& encode, fresh_memory& fresh, push_result& result,
-                  errands& after) noexcept {
+                  errands& todo) noexcept {
         if (sealed_ && (aborting_ || what.to != lane_id::greeting)) {
             result = {errc::closed};
             return need::nothing;
         }
         const draft now = draft_of(what, owned);
         if (now.fits.error == errc::none) {
-            const need missing = find_memory(what, now, fresh, after);
+            const need missing = find_memory(what, now, fresh, todo);
             if (missing != need::nothing) return missing;
-            commit(what, now, owned, encode, after);
+            commit(what, now, owned, encode, todo);
             result = {errc::none, turn_after(what)};
         } else if (now.fits.error == errc::queue_full && what.waiter != nullptr) {
             if (!find_queue(fresh)) return need::queue;
@@ -471,7 +474,7 @@ private:
     }
 
     /// Memory?
-    need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& after) noexcept {
+    need find_memory(const offer& what, const draft& now, fresh_memory& fresh, errands& todo) noexcept {
         const bool is_small = !now.is_owned && !must_own(what);
         if (!find_queue(fresh)) return is_small ? need::queue : need::bare_queue;
         if (now.is_owned || now.extends) return need::nothing;
@@ -479,7 +482,7 @@ private:
             fresh.kept = queue_->take_kept(what.size);
             return need::entry;
         }
-        if (queue_->find_room(what, fresh.room, books_, after)) return need::nothing;
+        if (queue_->find_room(what, fresh.room, books_, todo)) return need::nothing;
         fresh.block_size = queue_->wanted_block(what, books_);
         return need::block;
     }
@@ -490,19 +493,19 @@ private:
 
     /// What gives way; place. Nothing here can fail.
     template <class Encode>
-    void commit(const offer& what, const draft& now, entry*& owned, Encode& encode, errands& after) noexcept {
-        if (now.fits.displaces) queue_->displace(what, now.charge, now.same, books_, after);
-        if (ends_message(what)) static_cast<void>(end_message(after));
+    void commit(const offer& what, const draft& now, entry*& owned, Encode& encode, errands& todo) noexcept {
+        if (now.fits.displaces) queue_->displace(what, now.charge, now.same, books_, todo);
+        if (ends_message(what)) static_cast<void>(end_message(todo));
         if (now.is_owned) {
-            queue_->place(what, std::exchange(owned, nullptr), books_, after);
+            queue_->place(what, std::exchange(owned, nullptr), books_, todo);
         } else { // the run may have given way; then its place is free
             const bool in_run = now.extends && (!now.fits.displaces || queue_->extends_run(what));
             encode(mutable_bytes(queue_->place_small(what, in_run), what.size));
         }
         if (what.part != message_part::none) books_.begin_message();
-        if (what.part == message_part::last) static_cast<void>(end_message(after));
+        if (what.part == message_part::last) static_cast<void>(end_message(todo));
         if (what.is_close()) seal(*what.close);
-        if (now.fits.displaces || sealed_) serve_waiters(after);
+        if (now.fits.displaces || sealed_) serve_waiters(todo);
     }
 
     [[nodiscard]] verdict judge(const offer& what, std::size_t charge, const entry* same) const noexcept {
@@ -522,16 +525,16 @@ private:
     }
 
     /// A sender has stopped waiting: the others may have its room.
-    void pass_on(errands& after, queue*& idle) noexcept {
-        serve_waiters(after);
+    void pass_on(errands& todo, queue*& idle) noexcept {
+        serve_waiters(todo);
         drop_unused(idle);
     }
     /// Grants room to the senders that wait, as far as there is any; after a Close there is none.
-    void serve_waiters(errands& after) noexcept {
+    void serve_waiters(errands& todo) noexcept {
         if (sealed_)
-            queue_->end_waits(after.due);
+            queue_->end_waits(todo.due);
         else
-            queue_->grant(books_, after.due);
+            queue_->grant(books_, todo.due);
     }
     /// An idle writer has no queue.
     void drop_unused(queue*& idle) noexcept {
@@ -556,12 +559,12 @@ private:
     [[nodiscard]] bool has_work() const noexcept { return queue_ != nullptr && queue_->has_entries(); }
 
     /// True when something was waiting for the message's end.
-    bool end_message(errands& after) noexcept {
+    bool end_message(errands& todo) noexcept {
         books_.end_message();
         if (queue_ == nullptr) return false;
         const bool follows = queue_->has_deferred() && !sealed_; // after a Close nothing follows: it drops
         if (follows) queue_->end_message();
-        serve_waiters(after);
+        serve_waiters(todo);
         return follows;
     }
 
@@ -577,11 +580,11 @@ private:
         sealed_ = aborting_ = true;
     }
 
-    void settle(round& how, errands& after) noexcept {
+    void settle(round& how, errands& todo) noexcept {
         if (queue_ == nullptr) return;
-        queue_->account(how.done, books_, after);
+        queue_->account(how.done, books_, todo);
         how.done.clear();
-        serve_waiters(after);
+        serve_waiters(todo);
         how.high = books_.take_climb();
         how.low = books_.take_fall(queue_->held);
     }

@@ -150,24 +150,24 @@ public:
         return found;
     }
 
-    /// Makes the room that judge() found: what gives way goes to `after`.
+    /// Makes the room that judge() found: what gives way goes to `todo`.
     void displace(const offer& what, std::size_t charge, entry* same, accounts& books,
-                  errands& after) noexcept {
+                  errands& todo) noexcept {
         if (what.is_granted()) give_back(*what.waiter);
-        if (what.to == lane_id::pong) return replace_newest_pong(books, after);
-        if (same != nullptr) drop(same, errc::conflated, books, after);
+        if (what.to == lane_id::pong) return replace_newest_pong(books, todo);
+        if (same != nullptr) drop(same, errc::conflated, books, todo);
         while (books.admit(held, charge, is_deferred(what, books)) == errc::queue_full) {
             entry* oldest = nullptr;
             for_each_droppable([&](entry& old) { return (oldest = &old) == nullptr; });
             if (oldest == nullptr) return;
-            drop(oldest, errc::dropped_oldest, books, after);
+            drop(oldest, errc::dropped_oldest, books, todo);
         }
     }
 
     /// A block with room for a small frame, from the lane's own, the spare one, or `fresh`. False when that takes memory:
     /// a fresh block of wanted_block() bytes.
     [[nodiscard]] bool find_room(const offer& what, block*& fresh, const accounts& books,
-                                 errands& after) noexcept {
+                                 errands& todo) noexcept {
         lane& to = of(what.to);
         if (lane::fits(to.filling, what.size)) return true;
         // A control lane holds little: it takes no large block.
@@ -176,12 +176,12 @@ public:
         block* next = may_take ? spares_.take_block() : nullptr;
         if (next == nullptr && lane::fits(fresh, what.size)) {
             next = std::exchange(fresh, nullptr);
-            spares_.shrink(books.most_kept(held), after);
+            spares_.shrink(books.most_kept(held), todo);
             if (what.to == lane_id::data && block_size_ < accounts::most_block) block_size_ *= 4;
         }
         if (next == nullptr) return false;
         if (to.filling != nullptr && to.filling->entries == 0)
-            spares_.keep(to.filling, books.most_kept(held), after);
+            spares_.keep(to.filling, books.most_kept(held), todo);
         to.filling = next;
         return true;
     }
@@ -208,14 +208,14 @@ public:
     }
 
     /// Queues an entry that owns its memory.
-    void place(const offer& what, entry* owned, const accounts& books, errands& after) noexcept {
+    void place(const offer& what, entry* owned, const accounts& books, errands& todo) noexcept {
         held.add(what.to, owned->size, owned->frames);
         if (what.to == lane_id::data) {
             owned->number = next_number_++;
             ++held.entries;
             owned->may_drop =
                 books.when_full() == overflow::drop_oldest && what.is_plain_data() && !what.is_mark;
-            spares_.shrink(books.most_kept(held), after);
+            spares_.shrink(books.most_kept(held), todo);
         }
         if (what.is_mark) add_mark(owned);
         // A mark stands after what was accepted before it, and waits for nothing later.
@@ -224,7 +224,7 @@ public:
     }
 
     /// Takes the mark back whose outcome goes to `context`. False: it has left. O(marks).
-    [[nodiscard]] bool withdraw_mark(const void* context, errands& after) noexcept {
+    [[nodiscard]] bool withdraw_mark(const void* context, errands& todo) noexcept {
         entry* before = nullptr;
         entry* mark = first_mark_;
         for (; mark != nullptr && mark->done.context != context; mark = mark->next_mark) before = mark;
@@ -233,7 +233,7 @@ public:
         if (last_mark_ == mark) last_mark_ = before;
         list_of(*mark).unlink(mark);
         if (held.entries != 0) --held.entries; // after drop_all() the books hold nothing
-        after.free(mark);
+        todo.free(mark);
         return true;
     }
 
@@ -294,7 +294,7 @@ public:
         return item;
     }
     /// What was claimed is encoded: `made` takes its place, or it leaves as it is where that is null.
-    void settle_encoded(entry* plain, entry* made, const accounts& books, errands& after) noexcept {
+    void settle_encoded(entry* plain, entry* made, const accounts& books, errands& todo) noexcept {
         plain->kind = entry_kind::item;
         if (made == nullptr) return;
         made->number = plain->number;
@@ -302,9 +302,9 @@ public:
         held.data_bytes += made->size - plain->size;
         of(lane_id::data).entries.replace(plain, made);
         if (plain->where == entry::memory::own)
-            spares_.keep(plain, books.most_kept(held), after);
+            spares_.keep(plain, books.most_kept(held), todo);
         else
-            after.free(plain);
+            todo.free(plain);
     }
 
     /// The next write; with `only_what_must`, just what an abort still lets out.
@@ -324,13 +324,13 @@ public:
     }
 
     /// The write is over, or there was none: what it took leaves, and so do the marks that have nothing before them.
-    void account(const taken& done, accounts& books, errands& after) noexcept {
+    void account(const taken& done, accounts& books, errands& todo) noexcept {
         for (const lane_id id : all_lanes) {
             lane& from = of(id);
             if (from.entries.empty()) continue;
             from.planned = 0;
             books.settle(held, id, done[id]);
-            consume(from, done[id], books.most_kept(held), after);
+            consume(from, done[id], books.most_kept(held), todo);
         }
         const lane& data = of(lane_id::data);
         const entry* oldest = data.entries.first();
@@ -345,29 +345,29 @@ public:
     // ---- the end
 
     /// Everything leaves, unwritten; but what a write in flight still names only loses its outcome. The books were told
-    /// before. True when there is more than `after` has place for.
-    [[nodiscard]] bool drop_some(errc why, errands& after) noexcept {
+    /// before. True when there is more than `todo` has place for.
+    [[nodiscard]] bool drop_some(errc why, errands& todo) noexcept {
         for (lane& from : lanes_) {
             entry* item = from.entries.first();
             for (std::uint32_t at = 0; at != from.planned && item != nullptr; ++at, item = item->next) {
                 if (!item->done) continue;
-                if (!after.has_place()) return true;
-                after.tell(std::exchange(item->done, {}), outcome_of(*item, why));
+                if (!todo.has_place()) return true;
+                todo.tell(std::exchange(item->done, {}), outcome_of(*item, why));
             }
             while (item != nullptr) {
-                if (!after.has_place()) return true;
+                if (!todo.has_place()) return true;
                 entry* const next = item->next;
                 from.entries.unlink(item);
-                after.tell(item->done, outcome_of(*item, why));
-                release(&from, item, 0, after);
+                todo.tell(item->done, outcome_of(*item, why));
+                release(&from, item, 0, todo);
                 item = next;
             }
         }
         while (!after_message_.empty()) {
-            if (!after.has_place()) return true;
+            if (!todo.has_place()) return true;
             entry* const item = after_message_.pop();
-            after.tell(item->done, outcome_of(*item, why));
-            release(nullptr, item, 0, after);
+            todo.tell(item->done, outcome_of(*item, why));
+            release(nullptr, item, 0, todo);
         }
         return false;
     }
@@ -456,7 +456,7 @@ private:
     }
 
     /// One item gives way to a newer one. Each flush after it says so.
-    void drop(entry* old, errc why, accounts& books, errands& after) noexcept {
+    void drop(entry* old, errc why, accounts& books, errands& todo) noexcept {
         books.drop(held, old->size);
         list_of(*old).unlink(old);
         for (entry* mark = first_mark_; mark != nullptr; mark = mark->next_mark) {
@@ -468,33 +468,33 @@ private:
             of(lane_id::data).entries.push(after_message_.pop());
         old->fate = why;
         if (old->done)
-            after.displace(old);
+            todo.displace(old);
         else
-            after.free(old);
+            todo.free(old);
     }
 
     /// RFC 6455 §5.5.3: the newest PING's answer will do. The one before it leaves, unless a write names it.
-    void replace_newest_pong(accounts& books, errands& after) noexcept {
+    void replace_newest_pong(accounts& books, errands& todo) noexcept {
         lane& pongs = of(lane_id::pong);
         if (!pongs.can_take_back(begun_rest_ != 0 && begun_ == lane_id::pong)) return;
         books.replace_pong(held, pongs.last_size);
         entry* const empty = pongs.take_back();
         if (empty == nullptr) return;
-        after.tell(empty->done, errc::conflated);
-        release(&pongs, empty, books.most_kept(held), after);
+        todo.tell(empty->done, errc::conflated);
+        release(&pongs, empty, books.most_kept(held), todo);
     }
 
-    void consume(lane& from, const taken::share& done, std::size_t may_keep, errands& after) noexcept {
+    void consume(lane& from, const taken::share& done, std::size_t may_keep, errands& todo) noexcept {
         std::uint32_t frames = done.frames;
         from.taken += done.bytes;
         while (entry* item = from.entries.first()) {
-            if (from.taken < item->size || !after.has_place()) break;
+            if (from.taken < item->size || !todo.has_place()) break;
             from.taken -= item->size;
             frames -= item->frames;
             from.entries.unlink(item);
-            after.tell(item->done, outcome_of(*item, errc::none));
+            todo.tell(item->done, outcome_of(*item, errc::none));
             if (&from == &of(lane_id::data)) --held.entries;
-            release(&from, item, may_keep, after);
+            release(&from, item, may_keep, todo);
         }
         if (!from.entries.empty()) from.entries.first()->frames -= frames;
     }
@@ -510,20 +510,20 @@ private:
     }
 
     /// Gives the memory of an unlinked entry back, or keeps it. `from`: its lane, if it may lie in one of its blocks.
-    void release(lane* from, entry* old, std::size_t may_keep, errands& after) noexcept {
+    void release(lane* from, entry* old, std::size_t may_keep, errands& todo) noexcept {
         if (old->kind == entry_kind::mark) { // marks leave in the order in which they came
             first_mark_ = old->next_mark;
             if (first_mark_ == nullptr) last_mark_ = nullptr;
-            return after.free(old);
+            return todo.free(old);
         }
-        if (old->where == entry::memory::own && !old->is_keyed) return spares_.keep(old, may_keep, after);
-        if (old->where != entry::memory::in_block) return after.free(old);
+        if (old->where == entry::memory::own && !old->is_keyed) return spares_.keep(old, may_keep, todo);
+        if (old->where != entry::memory::in_block) return todo.free(old);
         block* const home = old->home;
         if (--home->entries != 0) return;
         if (from != nullptr && home == from->filling)
             home->used = 0;
         else
-            spares_.keep(home, may_keep, after);
+            spares_.keep(home, may_keep, todo);
     }
 
     lane lanes_[lane_count];

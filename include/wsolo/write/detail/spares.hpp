@@ -45,38 +45,38 @@ public:
     }
 
     /// Blocks of one capacity are kept, the greatest that came.
-    void keep(block* empty, std::size_t most, errands& after) noexcept {
+    void keep(block* empty, std::size_t most, errands& todo) noexcept {
         empty->used = 0;
         if (empty->capacity > block_capacity()) {
-            while (blocks_ != nullptr) free(take_block(), after);
+            while (blocks_ != nullptr) free(take_block(), todo);
         } else if (empty->capacity < block_capacity() || !has_room(empty->capacity, most)) {
-            return free(empty, after);
+            return free(empty, todo);
         }
         if (blocks_ != nullptr) bytes_ += empty->capacity;
         empty->next = std::exchange(blocks_, empty);
     }
     /// Precondition: in memory of its own, without a key, and unlinked.
-    void keep(entry* old, std::size_t most, errands& after) noexcept {
-        if (!has_room(old->room, most)) return after.free(old);
+    void keep(entry* old, std::size_t most, errands& todo) noexcept {
+        if (!has_room(old->room, most)) return todo.free(old);
         bytes_ += old->room;
         old->next = std::exchange(entries_, old);
     }
 
     /// Keeps no more than `most`. O(1) where that is so already.
-    void shrink(std::size_t most, errands& after) noexcept {
+    void shrink(std::size_t most, errands& todo) noexcept {
         while (bytes_ > most && entries_ != nullptr) {
             bytes_ -= entries_->room;
-            after.free(pop(entries_));
+            todo.free(pop(entries_));
         }
-        while (bytes_ > most) free(take_block(), after);
+        while (bytes_ > most) free(take_block(), todo);
     }
 
 private:
     [[nodiscard]] bool has_room(std::size_t bytes, std::size_t most) const noexcept {
         return bytes <= most && bytes_ <= most - bytes;
     }
-    static void free(block* old, errands& after) noexcept {
-        if (!old->is_placed) after.free(old);
+    static void free(block* old, errands& todo) noexcept {
+        if (!old->is_placed) todo.free(old);
     }
     template <class Node>
     [[nodiscard]] static Node* pop(Node*& first) noexcept {

@@ -13,29 +13,48 @@ constexpr wsolo::time_point start = wsolo::time_point(1000s);
 } // namespace
 
 TEST_CASE("a pace is a sign of life, less is none", "[endpoint][taken_meter]") {
-    wsolo::detail::taken_meter meter(100);
+    wsolo::detail::taken_meter meter;
     meter.start(5000, start);
-    CHECK_FALSE(meter.has_moved(5000, start + 1s));
-    CHECK_FALSE(meter.has_moved(5150, start + 2s)); // since the start, not since that look
-    CHECK_FALSE(meter.has_moved(5000, start));      // no bytes in no time
-    CHECK_FALSE(meter.has_moved(5199, start + 2s));
-    CHECK(meter.has_moved(5200, start + 2s));
-    CHECK_FALSE(meter.has_moved(5200, start + 2s)); // it counts from there
-    CHECK_FALSE(meter.has_moved(5299, start + 3s));
-    CHECK(meter.has_moved(5300, start + 3s));
+    CHECK_FALSE(meter.has_moved(5000, 100, start + 1s));
+    CHECK_FALSE(meter.has_moved(5150, 100, start + 2s)); // since the start, not since that look
+    CHECK_FALSE(meter.has_moved(5000, 100, start));      // no bytes in no time
+    CHECK_FALSE(meter.has_moved(5199, 100, start + 2s));
+    CHECK(meter.has_moved(5200, 100, start + 2s));
+    CHECK_FALSE(meter.has_moved(5200, 100, start + 2s)); // it counts from there
+    CHECK_FALSE(meter.has_moved(5299, 100, start + 3s));
+    CHECK(meter.has_moved(5300, 100, start + 3s));
 }
 
 TEST_CASE("without a least rate any byte is one", "[endpoint][taken_meter]") {
-    wsolo::detail::taken_meter meter(0);
+    wsolo::detail::taken_meter meter;
     meter.start(7, start);
-    CHECK_FALSE(meter.has_moved(7, start + 1h));
-    CHECK(meter.has_moved(8, start + 24h));
+    CHECK_FALSE(meter.has_moved(7, 0, start + 1h));
+    CHECK(meter.has_moved(8, 0, start + 24h));
 }
 
 TEST_CASE("a transport that says less than before has taken nothing", "[endpoint][taken_meter]") {
-    wsolo::detail::taken_meter meter(0);
+    wsolo::detail::taken_meter meter;
     meter.start(10, start);
-    CHECK_FALSE(meter.has_moved(9, start + 1s)); // what it holds may grow before what it took does
+    CHECK_FALSE(meter.has_moved(9, 0, start + 1s)); // what it holds may grow before what it took does
     meter.start(static_cast<std::uint64_t>(-4), start);
-    CHECK(meter.has_moved(3, start + 1s)); // only the difference means something
+    CHECK(meter.has_moved(3, 0, start + 1s)); // only the difference means something
+}
+
+namespace {
+struct holding {
+    std::size_t held;
+    [[nodiscard]] std::size_t unsent() const { return held; }
+};
+struct silent {};
+} // namespace
+
+TEST_CASE("what a transport still holds was not taken by the peer", "[endpoint][taken_meter]") {
+    silent knows_nothing;
+    CHECK(wsolo::detail::bytes_taken(10, knows_nothing) == 10);
+    holding some{10};
+    const std::uint64_t before = wsolo::detail::bytes_taken(10, some);
+    some.held -= 4;
+    CHECK(wsolo::detail::bytes_taken(10, some) - before == 4);
+    some.held += 3;
+    CHECK(wsolo::detail::bytes_taken(13, some) - before == 4);
 }

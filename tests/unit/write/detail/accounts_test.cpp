@@ -81,3 +81,30 @@ TEST_CASE("every PING is answered within the reserve, beyond it the newest answe
     for (int i = 0; i < 8; ++i) CHECK(f.out->send(f.ping("")) == errc::none);
     CHECK(f.out->send(f.ping("")) == errc::queue_full);
 }
+
+TEST_CASE("half of the bounds is free while as much may follow as is queued, in bytes and in frames",
+          "[write][accounts]") {
+    const bool by_frames = GENERATE(true, false);
+    const std::size_t first = 2 + 10 + wsolo::frame_overhead + wsolo::entry_overhead;
+    wsolo::writer_options options;
+    options.limits.max_bytes = by_frames ? 0 : 2 * first;
+    options.limits.max_frames = by_frames ? 2 : 0;
+    writer_fixture<server> f(options);
+    CHECK(f.out->is_half_free());
+    REQUIRE(f.out->send_text("0123456789") == errc::none);
+    CHECK(f.out->is_half_free());
+    REQUIRE(f.out->send_text("") == errc::none);
+    CHECK_FALSE(f.out->is_half_free());
+    REQUIRE(f.pump_all() == pump_status::idle);
+    CHECK(f.out->is_half_free());
+}
+
+TEST_CASE("without bounds half is always free", "[write][accounts]") {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 0;
+    options.limits.max_frames = 0;
+    writer_fixture<server> f(options);
+    for (int i = 0; i < 100; ++i) REQUIRE(f.out->send_text(std::string(1000, 'x')) == errc::none);
+    CHECK(f.out->is_half_free());
+    CHECK(f.pump_all() == pump_status::idle);
+}
