@@ -9,7 +9,8 @@
 //   idle            bytes that an echo server keeps for each of 10,000 connections after one compressed message and its answer, in
 //                   heap and resident: as `memory`, with programs of bench/echo
 // Impls: wsolo's modes; zlib_12_5, a stream for each connection and direction with the settings of Python's websockets (a window of
-// 12 bits, memory level 5); beast, with its defaults. idle: own streams of 15 bits need gigabytes, and have 1000 connections there.
+// 12 bits, memory level 5); beast, with its defaults. idle: own streams of 15 bits need gigabytes, and have 1000 connections
+// there. Its figures are for one connection.
 
 #include "support/deflate_codecs.hpp"
 #include "support/deflate_traces.hpp"
@@ -256,8 +257,7 @@ void idles(bench::suite& all, const std::vector<bench::server_program>& programs
             const std::size_t most = mode == "own" || mode == "default" ? 1000 : 10'000;
             const std::size_t count = all.quick() ? 200 : most;
             const std::string impl = each.name == "deflate" ? mode : each.name;
-            all.observe("idle", count, 1,
-                        {{impl, [&each, mode, count] { return idle(each.path, mode, count); }}},
+            all.observe("idle", 1, 1, {{impl, [&each, mode, count] { return idle(each.path, mode, count); }}},
                         all.quick() ? 1 : 3, false);
         }
     }
