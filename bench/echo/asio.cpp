@@ -8,6 +8,7 @@
 
 int main(int count, char** given) {
     const echo::arguments told(count, given);
+    if (!told.deflate.empty()) return 2; // deflate.cpp has it
     using tcp = asio::ip::tcp;
     asio::io_context loop(1);
     wsolo::connection_group everyone;

@@ -17,10 +17,15 @@ using beast::error_code;
 
 class session : public std::enable_shared_from_this<session> {
 public:
-    explicit session(tcp::socket&& socket) : ws_(std::move(socket)) {
+    session(tcp::socket&& socket, bool compresses) : ws_(std::move(socket)) {
         beast::get_lowest_layer(ws_).socket().set_option(tcp::no_delay(true));
         ws_.auto_fragment(
             false); // as the others: a message is one frame, which the load compares byte by byte
+        if (compresses) {
+            websocket::permessage_deflate with; // its defaults
+            with.server_enable = true;
+            ws_.set_option(with);
+        }
         ws_.set_option(websocket::stream_base::timeout::suggested(beast::role_type::server));
     }
     void run() {
@@ -48,10 +53,10 @@ private:
     beast::flat_buffer buffer_;
 };
 
-void accept(tcp::acceptor& acceptor) {
-    acceptor.async_accept([&acceptor](const error_code& error, tcp::socket socket) {
-        if (!error) std::make_shared<session>(std::move(socket))->run();
-        accept(acceptor);
+void accept(tcp::acceptor& acceptor, bool compresses) {
+    acceptor.async_accept([&acceptor, compresses](const error_code& error, tcp::socket socket) {
+        if (!error) std::make_shared<session>(std::move(socket), compresses)->run();
+        accept(acceptor, compresses);
     });
 }
 
@@ -62,6 +67,6 @@ int main(int count, char** given) {
     if (told.broadcasts) return 2; // it has no such thing
     boost::asio::io_context loop(1);
     tcp::acceptor acceptor(loop, tcp::v4(), echo::listen_somewhere());
-    accept(acceptor);
+    accept(acceptor, !told.deflate.empty());
     loop.run();
 }

@@ -7,6 +7,7 @@
 
 int main(int count, char** given) {
     const echo::arguments told(count, given);
+    if (!told.deflate.empty()) return 2; // deflate.cpp has it
     wsolo::connection_group everyone;
     wsolo::adapt::poll::loop loop;
     const int listening = echo::listen_somewhere();

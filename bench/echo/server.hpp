@@ -1,8 +1,9 @@
 #pragma once
-// What every server of these benchmarks shares: `NAME [--broadcast] [--heap]`, one thread, one line "listening on PORT".
+// What every server of these benchmarks shares: `NAME [--broadcast] [--heap] [--deflate MODE]`, one thread, one line "listening on PORT".
 //
 // Laws of this file:
 // - A server sends back each message as it is, or, with --broadcast, sends it to all connections.
+// - With --deflate messages are compressed; a server that can't refuses to begin.
 // - With --heap a second thread prints the bytes of heap in use for each byte on standard input. Without it there is one thread
 //   only, because malloc is slower in a process that ever had two.
 // - It listens on the loopback interface under cubic, which its connections inherit: bbr paces, and would be what is measured.
@@ -17,6 +18,7 @@
 #include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string_view>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -34,6 +36,7 @@ inline void must(bool succeeded, const char* what) {
 
 struct arguments {
     bool broadcasts = false;
+    std::string_view deflate; ///< empty: no compression
 
     arguments(int count, char** given) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -46,8 +49,10 @@ struct arguments {
                 broadcasts = true;
             } else if (std::strcmp(given[i], "--heap") == 0) {
                 tell_heap();
+            } else if (std::strcmp(given[i], "--deflate") == 0 && i + 1 < count) {
+                deflate = given[++i];
             } else {
-                std::fprintf(stderr, "%s [--broadcast] [--heap]\n", given[0]);
+                std::fprintf(stderr, "%s [--broadcast] [--heap] [--deflate MODE]\n", given[0]);
                 std::exit(2);
             }
         }

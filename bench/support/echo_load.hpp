@@ -92,11 +92,12 @@ inline int dial(std::uint16_t port) {
         give_up(std::string("connect: ") + std::strerror(errno));
     return fd;
 }
-inline void ask_for_upgrade(int fd) {
-    constexpr std::string_view request =
-        "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        "Sec-WebSocket-Version: 13\r\n\r\n";
+inline void ask_for_upgrade(int fd, std::string_view extensions) {
+    std::string request = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                          "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                          "Sec-WebSocket-Version: 13\r\n";
+    if (!extensions.empty()) request += "Sec-WebSocket-Extensions: " + std::string(extensions) + "\r\n";
+    request += "\r\n";
     if (::send(fd, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
         give_up("a request was not sent whole");
 }
@@ -111,12 +112,12 @@ inline void await_upgrade(int fd) {
 }
 
 /// Connected and upgraded sockets, in groups, so that no backlog runs over.
-inline std::vector<int> dial_many(std::uint16_t port, std::size_t count) {
+inline std::vector<int> dial_many(std::uint16_t port, std::size_t count, std::string_view extensions = {}) {
     std::vector<int> all;
     while (all.size() < count) {
         const std::size_t from = all.size(), some = std::min<std::size_t>(count - from, 256);
         for (std::size_t i = 0; i < some; ++i) all.push_back(dial(port));
-        for (std::size_t i = from; i < all.size(); ++i) ask_for_upgrade(all[i]);
+        for (std::size_t i = from; i < all.size(); ++i) ask_for_upgrade(all[i], extensions);
         for (std::size_t i = from; i < all.size(); ++i) await_upgrade(all[i]);
     }
     return all;

@@ -7,8 +7,9 @@ namespace bench {
 
 class recipients {
 public:
-    recipients(std::uint16_t port, std::size_t count)
-        : all_(dial_many(port, count)), poll_(::epoll_create1(EPOLL_CLOEXEC)) {
+    /// `extensions`: what is offered; empty: nothing.
+    recipients(std::uint16_t port, std::size_t count, std::string_view extensions = {})
+        : all_(dial_many(port, count, extensions)), poll_(::epoll_create1(EPOLL_CLOEXEC)) {
         for (const int fd : all_) {
             epoll_event wanted{};
             wanted.events = EPOLLIN;
@@ -31,6 +32,23 @@ public:
             if (count <= 0) give_up("a server reset a connection");
             sent += static_cast<std::size_t>(count);
         }
+    }
+    /// The next frame that comes to one of them, a short one.
+    std::vector<char> frame(std::size_t to) {
+        std::vector<char> all(2);
+        take(to, all.data(), 2);
+        std::size_t size = static_cast<std::size_t>(all[1]);
+        if (size > 126) give_up("a frame is long");
+        if (size == 126) {
+            all.resize(4);
+            take(to, all.data() + 2, 2);
+            size = static_cast<std::size_t>(static_cast<unsigned char>(all[2])) << 8 |
+                   static_cast<unsigned char>(all[3]);
+        }
+        const std::size_t header = all.size();
+        all.resize(header + size);
+        take(to, all.data() + header, size);
+        return all;
     }
     /// Until each has got exactly these bytes, whose beginnings are compared one by one.
     void await(const std::vector<char>& echoed) {
@@ -56,6 +74,11 @@ public:
     }
 
 private:
+    void take(std::size_t to, char* into, std::size_t size) {
+        if (::recv(all_[to], into, size, MSG_WAITALL) != static_cast<ssize_t>(size))
+            give_up("a server sent less than a frame");
+    }
+
     std::vector<int> all_;
     int poll_;
 };

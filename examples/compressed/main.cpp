@@ -1,8 +1,10 @@
 // An echo server that compresses (permessage-deflate), in one thread.
 //
-//     compressed [--port N] [--mode shared|own|none] [--window BITS] [--max-message BYTES]
+//     compressed [--port N] [--mode shared|own|none] [--window BITS] [--min-size BYTES] [--max-message BYTES]
 //
 // It says where it listens, and ends in order at SIGTERM or SIGINT.
+
+#include "settings.hpp"
 
 #include <wsolo/adapt/poll.hpp>
 #include <wsolo/adapt/zlib.hpp>
@@ -10,8 +12,6 @@
 #include <arpa/inet.h>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <sys/socket.h>
 #include <thread>
@@ -20,36 +20,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct settings {
-    std::uint16_t port = 0;
-    std::size_t max_message = std::size_t{16} << 20;
-    wsolo::deflate_options deflate{.min_size = 0};
-};
-
-std::optional<settings> settings_of(int count, char** given) {
-    settings told;
+std::optional<compressed::settings> settings_of(int count, char** given) {
+    compressed::settings told;
     for (int i = 1; i < count; i += 2) {
-        const std::string_view name = given[i];
-        if (i + 1 == count) return std::nullopt;
-        const std::string_view value = given[i + 1];
-        const unsigned long number = std::strtoul(given[i + 1], nullptr, 10);
-        if (name == "--port") {
-            told.port = static_cast<std::uint16_t>(number);
-        } else if (name == "--max-message") {
-            told.max_message = number;
-        } else if (name == "--window") {
-            told.deflate.send_window_bits = told.deflate.receive_window_bits =
-                static_cast<std::uint8_t>(number);
-        } else if (name == "--mode" && value == "shared") {
-            told.deflate.mode = wsolo::deflate_mode::shared_compressor;
-        } else if (name == "--mode" && value == "own") {
-            told.deflate.mode = wsolo::deflate_mode::own_stream;
-        } else if (name == "--mode" && value == "none") {
-            told.deflate.mode = wsolo::deflate_mode::no_takeover;
-            told.deflate.receive_takeover = false;
-        } else {
-            return std::nullopt;
-        }
+        if (i + 1 == count || !compressed::take_option(told, given[i], given[i + 1])) return std::nullopt;
     }
     return told;
 }
@@ -81,8 +55,7 @@ int listen_on(std::uint16_t& port) {
 int main(int count, char** given) {
     const auto told = settings_of(count, given);
     if (!told) {
-        std::fputs("compressed [--port N] [--mode shared|own|none] [--window BITS] [--max-message BYTES]\n",
-                   stderr);
+        std::fprintf(stderr, "usage: compressed [--port N] %s\n", compressed::common_options);
         return 2;
     }
     sigset_t ends;

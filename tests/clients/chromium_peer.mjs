@@ -1,18 +1,19 @@
 // Chromium's own WebSocket, headless, at the other end of wsolo: see README.md for what each side does. A page can
 // neither send fragments nor PINGs.
 //
-//   chromium_peer.mjs MODULES connect URL     as client of an echo server
+//   chromium_peer.mjs MODULES connect URL                   as client of an echo server
+//   chromium_peer.mjs MODULES deflate-connect kept URL      the same with compression
 //
 // MODULES: the directory into which npm put playwright-core. The browser is the system's own, CHROMIUM in the environment.
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import path from "node:path";
 
-const [modules, , url] = process.argv.slice(2);
+const [modules, act, ...rest] = process.argv.slice(2);
 const { chromium } = createRequire(path.resolve(modules) + "/")("playwright-core");
 
 // Runs in the page. `tell` is there too.
-async function both(url) {
+async function inPage({ act, url }) {
   const open = async () => {
     const peer = new WebSocket(url);
     peer.binaryType = "arraybuffer";
@@ -36,6 +37,27 @@ async function both(url) {
   };
   const bytes = (length) => new Uint8Array(length).map((_, at) => at);
   const told = ({ code, wasClean }) => `${code}${wasClean ? "" : ", NOT CLEANLY"}`;
+
+  if (act === "deflate-connect") {
+    // Text that resembles itself nowhere within 32 KiB.
+    const noise = (length) => {
+      let state = 1;
+      return bytes(length).map(() => {
+        state = (state * 75 + 74) % 65537;
+        return "abcdefghijklmnopqrstuvwxyz012345".charCodeAt(state % 32);
+      });
+    };
+    const text = (from) => new TextDecoder().decode(from);
+    const peer = await open();
+    for (const length of [0, 1, 125, 126, 65535, 65536, 1 << 20]) {
+      await echoed(peer, "text", text(noise(length)));
+      await echoed(peer, "binary", noise(length));
+    }
+    for (let round = 0; round < 3; ++round) await echoed(peer, "text", text(noise(2000).subarray(1000)));
+    peer.close(1000, "done");
+    await tell(`Close 1000: answered with ${told(await peer.closed)}`);
+    return;
+  }
 
   const first = await open();
   await echoed(first, "text", "Grüße, 世界");
@@ -64,7 +86,7 @@ try {
   const page = await browser.newPage();
   await page.exposeFunction("tell", (words) => console.log(words));
   await page.goto(`http://127.0.0.1:${server.address().port}/`);
-  await page.evaluate(both, url);
+  await page.evaluate(inPage, { act, url: rest.at(-1) });
 } finally {
   await browser.close();
   server.close();

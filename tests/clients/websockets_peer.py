@@ -2,12 +2,16 @@
 
     websockets_peer.py connect URL     as client of an echo server
     websockets_peer.py serve           as server; its client sends everything back
+    websockets_peer.py deflate-connect|deflate-serve SETTING [URL]
+                                       the same with compression; SETTING: kept, unkept, and bare for a server that
+                                       accepts "permessage-deflate" without any parameter alone
 """
 
 import sys
 import threading
 
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, NegotiationError
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory
 from websockets.sync.client import connect
 from websockets.sync.server import serve
 
@@ -99,7 +103,56 @@ def act_as_server():
             finished.acquire()
 
 
-if sys.argv[1] == "connect":
-    act_as_client(sys.argv[2])
-else:
-    act_as_server()
+def noise(length):
+    """Text that resembles itself nowhere within 32 KiB."""
+    letters = "abcdefghijklmnopqrstuvwxyz012345"
+    state, made = 1, []
+    for _ in range(length):
+        state = (state * 75 + 74) % 65537
+        made.append(letters[state % 32])
+    return "".join(made)
+
+
+def exchange_compressed(peer):
+    """Every size both ways, the same text three times, and a Close from this side."""
+    for length in (0, 1, 125, 126, 65535, 65536, 1 << 20):
+        text = noise(length)
+        echoed(peer, "text", text)
+        echoed(peer, "binary", text.encode())
+    for _ in range(3):
+        echoed(peer, "text", noise(2000)[1000:])
+    peer.close(1000, "done")
+    tell(f"Close 1000: answered with {peer.close_code}")
+
+
+class BareFactory(ServerPerMessageDeflateFactory):
+    def process_request_params(self, params, accepted_extensions):
+        if params:
+            raise NegotiationError("a parameter")
+        return super().process_request_params(params, accepted_extensions)
+
+
+def act_as_compressed_client(setting, url):
+    none = setting == "unkept"
+    offer = ClientPerMessageDeflateFactory(none, none, client_max_window_bits=True)
+    with connect(url, max_size=None, ping_interval=None, extensions=[offer]) as peer:
+        exchange_compressed(peer)
+
+
+def act_as_compressed_server(setting):
+    none = setting == "unkept"
+    factory = BareFactory() if setting == "bare" else ServerPerMessageDeflateFactory(none, none)
+    finished = threading.Semaphore(0)
+
+    def handle(peer):
+        exchange_compressed(peer)
+        finished.release()
+
+    with serve(handle, "127.0.0.1", 0, max_size=None, ping_interval=None, extensions=[factory]) as server:
+        tell("listening on {}:{}".format(*server.socket.getsockname()))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        finished.acquire()
+
+
+{"connect": act_as_client, "serve": act_as_server,
+ "deflate-connect": act_as_compressed_client, "deflate-serve": act_as_compressed_server}[sys.argv[1]](*sys.argv[2:])

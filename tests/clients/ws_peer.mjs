@@ -3,13 +3,14 @@
 //   ws_peer.mjs MODULES connect URL     as client of an echo server
 //   ws_peer.mjs MODULES serve           as server; its client sends everything back
 //   ws_peer.mjs MODULES echo            as echo server, to try the other peers on
+//   ws_peer.mjs MODULES deflate-connect|deflate-serve kept|unkept [URL]     the first two with compression
 //
 // MODULES: the directory into which npm put ws.
 import { createRequire } from "node:module";
 import { on, once } from "node:events";
 import path from "node:path";
 
-const [modules, act, url] = process.argv.slice(2);
+const [modules, act, ...rest] = process.argv.slice(2);
 const { WebSocket, WebSocketServer } = createRequire(path.resolve(modules) + "/")("ws");
 
 const bytes = (length) => Buffer.alloc(length, Buffer.from([...Array(256).keys()]));
@@ -80,7 +81,43 @@ async function sendBack(peer) {
   tell(`closed with ${(await next(peer, "close"))[0]}`);
 }
 
-if (act === "connect") {
+// Text that resembles itself nowhere within 32 KiB.
+function noise(length) {
+  const made = Buffer.alloc(length);
+  for (let at = 0, state = 1; at < length; ++at) {
+    state = (state * 75 + 74) % 65537;
+    made[at] = "abcdefghijklmnopqrstuvwxyz012345".charCodeAt(state % 32);
+  }
+  return made;
+}
+
+// Every size both ways, the same text three times, and a Close from this side.
+async function exchangeCompressed(peer) {
+  for (const length of [0, 1, 125, 126, 65535, 65536, 1 << 20]) {
+    await echoed(peer, "text", noise(length).toString());
+    await echoed(peer, "binary", noise(length));
+  }
+  for (let round = 0; round < 3; ++round) await echoed(peer, "text", noise(2000).subarray(1000).toString());
+  const closed = next(peer, "close");
+  peer.close(1000, "done");
+  tell(`Close 1000: answered with ${(await closed)[0]}`);
+}
+
+// Without being asked for: `false` would refuse a server that wants none.
+const asked = rest[0] === "unkept" ? { serverNoContextTakeover: true, clientNoContextTakeover: true } : {};
+const perMessageDeflate = { threshold: 0, ...asked };
+
+if (act === "deflate-connect") {
+  const peer = new WebSocket(rest[1], { perMessageDeflate });
+  await next(peer, "open");
+  await exchangeCompressed(peer);
+} else if (act === "deflate-serve") {
+  const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate });
+  server.on("listening", () => tell(`listening on 127.0.0.1:${server.address().port}`));
+  await exchangeCompressed((await next(server, "connection"))[0]);
+  server.close();
+} else if (act === "connect") {
+  const url = rest[0];
   for (const run of [exchange, waitForClose]) {
     const peer = new WebSocket(url);
     await next(peer, "open");

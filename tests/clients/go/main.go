@@ -2,6 +2,7 @@
 //
 //	peer connect URL     as client of an echo server
 //	peer serve           as server; its client sends everything back
+//	peer gorilla|coder deflate-connect|deflate-serve kept|unkept [URL]     the same with compression
 package main
 
 import (
@@ -170,9 +171,12 @@ func actAsServer() {
 }
 
 func main() {
-	if os.Args[1] == "connect" {
+	switch os.Args[1] {
+	case "connect":
 		actAsClient(os.Args[2])
-	} else {
+	case "serve":
 		actAsServer()
+	default:
+		actCompressed(os.Args[1], os.Args[2], os.Args[3:])
 	}
 }
