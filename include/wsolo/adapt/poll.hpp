@@ -431,7 +431,7 @@ public:
 
     /// Turns until nothing is left: no listener, no connection.
     void run() {
-        while (turn(duration::max())) {}
+        while (turn((duration::max)())) {}
     }
     /// Waits for `longest` at most, does what there is to do, and comes back. Zero: only looks. False: nothing is left. One
     /// thread at a time, and not inside a handler.
