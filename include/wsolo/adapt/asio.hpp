@@ -18,8 +18,8 @@
 //   keeps its context running, and nothing of it, an ssl::stream least of all, goes before what uses it. When the context is
 //   destroyed first, its connections are cut off by that.
 // - One read, one write and one timer at a time. A write names the writer's own bytes. A socket is written to and read from as
-//   soon as it can be, into a buffer of the thread's; what is above a socket by Asio's operations, and is read into `read_buffer`
-//   bytes of the connection's own.
+//   soon as it can be, into a buffer of the thread's, after `small_read_buffer` bytes of the connection's own while messages come
+//   small; what is above a socket by Asio's operations, and is read into `read_buffer` bytes of the connection's own.
 // - TLS begins with a handshake, which is nothing when it was made before, and ends with close_notify. All of that is bounded.
 
 #include "../endpoint/client_connection.hpp"
