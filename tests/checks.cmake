@@ -16,8 +16,14 @@ foreach(rule layers mirror length links version mutants spdx)
     wsolo_add_check(check.${rule} Python3::Interpreter "${wsolo_tools}/check_${rule}.py")
 endforeach()
 wsolo_add_check(check.single_header Python3::Interpreter "${wsolo_tools}/amalgamate.py" --check)
+find_path(WSOLO_QT QtNetwork/QTcpServer PATH_SUFFIXES qt6 qt5)
+mark_as_advanced(WSOLO_QT)
+set(wsolo_readme_flags "")
+if(WSOLO_QT) # docs/hosts/qt.md; its headers ask for -fPIC
+    set(wsolo_readme_flags -fPIC "-isystem${WSOLO_QT}" "-isystem${WSOLO_QT}/QtCore")
+endif()
 wsolo_add_check(check.readme Python3::Interpreter "${wsolo_tools}/check_readme.py"
-    --work "${CMAKE_CURRENT_BINARY_DIR}/readme" -- ${wsolo_compile})
+    --work "${CMAKE_CURRENT_BINARY_DIR}/readme" -- ${wsolo_compile} ${wsolo_readme_flags})
 # A compile for each block: minutes where others build beside it.
 set_tests_properties("${WSOLO_TEST_PREFIX}check.readme" PROPERTIES TIMEOUT 900)
 wsolo_add_check(check.teeth Python3::Interpreter "${wsolo_tools}/selftest.py")

@@ -1,6 +1,16 @@
 // Would catch: a name of wsolo's that is a macro of Qt, windows.h, X11 or the system's. Compiled by check.hostile_macros.
 
 // Standard headers come first, as they do in such programs: their own names are not the question here.
+#if __has_include(<asio.hpp>)
+#include <asio.hpp>
+#endif
+#if __has_include(<openssl/ssl.h>)
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#endif
+#if __has_include(<uv.h>)
+#include <uv.h>
+#endif
 // clang-format off: the standard and the system come before the macros, wsolo after them
 #include <algorithm>
 #include <array>
@@ -36,19 +46,27 @@
 #include <utility>
 #include <variant>
 #include <vector>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
+#include <set>
 #include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <unistd.h>
 #include <linux/sockios.h>
 // Qt
-#define slots Q_SLOTS
+#define slots
 #define signals public
 #define emit
-#define foreach for
+#define foreach(a, b) for (a : b)
 #define forever for (;;)
 // windows.h
 #define min(a, b) (((a) < (b)) ? (a) : (b))
@@ -91,7 +109,17 @@
 #define I 1
 
 #include <wsolo/wsolo.hpp>
+#include <wsolo/adapt/poll.hpp>
 #include <wsolo/adapt/posix.hpp>
+#if __has_include(<asio.hpp>)
+#include <wsolo/adapt/asio_conversation.hpp>
+#endif
+#if __has_include(<openssl/ssl.h>)
+#include <wsolo/adapt/openssl.hpp>
+#endif
+#if __has_include(<uv.h>)
+#include <wsolo/adapt/libuv.hpp>
+#endif
 #include <wsolo/sync/await.hpp>
 #include <wsolo/testing/pair.hpp>
 #include <wsolo/write/await.hpp>

@@ -365,3 +365,53 @@ TEST_CASE("files that are none say why", "[adapt][openssl]") {
     std::byte room[1];
     CHECK(broken.read(room).status == read_status::failed);
 }
+
+namespace {
+
+struct echoing {
+    wsolo::errc on_message(auto& ws, wsolo::message&& got) { return ws.send(got); }
+};
+
+struct asking {
+    void on_upgraded(auto& ws) { CHECK(ws.send_text(std::string(100'000, 'x')) == wsolo::errc::none); }
+    void on_not_opened(wsolo::errc why, int) { *not_opened = why; }
+    wsolo::errc on_message(auto& ws, wsolo::message&& got) {
+        *heard = got.size();
+        return ws.close();
+    }
+    std::size_t* heard;
+    wsolo::errc* not_opened;
+};
+
+} // namespace
+
+TEST_CASE("a loop's client speaks TLS to a loop's server, and trusts whom it is told to",
+          "[adapt][openssl]") {
+    const secrets files;
+    const context of(files.chain().c_str(), files.key().c_str());
+    REQUIRE(of.get() != nullptr);
+    client_context trusting;
+    ::SSL_CTX_set_verify(trusting.made, SSL_VERIFY_PEER, nullptr);
+    bool is_trusted = false;
+    SECTION("the server's certificate is known") {
+        REQUIRE(::SSL_CTX_load_verify_locations(trusting.made, files.chain().c_str(), nullptr) == 1);
+        is_trusted = true;
+    }
+    SECTION("it is not") {}
+    int ends[2] = {-1, -1};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    wsolo::connection_group everyone;
+    wsolo::adapt::poll::loop loop;
+    std::size_t heard = 0;
+    wsolo::errc not_opened = wsolo::errc::none;
+    REQUIRE(loop.add(ends[0], echoing{}, everyone, {}, secured(of.get())) == wsolo::errc::none);
+    const auto wrap = [&](int descriptor) noexcept -> tls_stream {
+        SSL* const session = ::SSL_new(trusting.made);
+        if (session != nullptr) ::SSL_set_connect_state(session);
+        return {descriptor, session};
+    };
+    REQUIRE(loop.connect(ends[1], asking{&heard, &not_opened}, {.host = "a"}, {}, wrap) == wsolo::errc::none);
+    loop.run();
+    CHECK(heard == (is_trusted ? 100'000U : 0U));
+    CHECK(not_opened == (is_trusted ? wsolo::errc::none : wsolo::errc::connection_lost));
+}
