@@ -31,6 +31,7 @@
 #include "../endpoint/server_connection.hpp"
 #include "../sync/one_thread_traits.hpp"
 #include "detail/poll_stream.hpp"
+#include "detail/poll_timeout.hpp"
 #include "detail/ring.hpp"
 #include "detail/timetable.hpp"
 #include "posix.hpp"
@@ -88,6 +89,7 @@ private:
 class wake_list;
 
 using adapt::detail::link;
+using adapt::detail::poll_timeout;
 
 /// What a loop knows of a descriptor. As a link it is in the list of those that are owed a turn.
 class watched : public link {
@@ -121,15 +123,6 @@ struct happening {
     watched* whose;
     unsigned events;
 };
-
-/// For poll() and its like: rounded up, so that it is not asked again a moment too early; negative: no end.
-[[nodiscard]] inline int milliseconds(time_point until, time_point now) noexcept {
-    if (until == no_deadline) return -1;
-    if (until <= now) return 0;
-    constexpr duration longest = std::chrono::minutes(1);
-    const duration left = until - now < longest ? until - now : longest;
-    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
-}
 
 /// Who is owed a turn, and how other threads wake the loop. The system is called only for a loop that sleeps, and never under
 /// the lock.
@@ -252,7 +245,7 @@ public:
     /// else, which moves rarely; without either (no_deadline) there is no end to the wait.
     [[nodiscard]] std::size_t wait(time_point now, time_point until, time_point due,
                                    std::span<detail::happening> room) noexcept {
-        const int timeout = detail::milliseconds(until < due ? until : due, now);
+        const int timeout = detail::poll_timeout(until < due ? until : due, now);
         int left = ::poll(asked_.data(), static_cast<nfds_t>(asked_.size()), timeout);
         std::size_t count = 0;
         for (std::size_t looked = 0; looked < asked_.size() && left > 0 && count < room.size(); ++looked) {
@@ -298,7 +291,7 @@ public:
         epoll_event found[128];
         const int most = static_cast<int>(room.size() < std::size(found) ? room.size() : std::size(found));
         if (until > now) set_timer(now, due);
-        const int timeout = detail::milliseconds(until, now);
+        const int timeout = detail::poll_timeout(until, now);
         const int happened = ::epoll_wait(epoll_.get(), found, most, timeout); // negative: EINTR
         std::size_t count = 0;
         for (int at = 0; at < happened; ++at) {

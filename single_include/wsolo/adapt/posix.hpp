@@ -10,6 +10,7 @@
 // - Works with blocking and non-blocking descriptors, and with any readiness loop (epoll, kqueue, poll).
 
 #include "../wsolo.hpp"
+#include "detail/poll_timeout.hpp"
 
 #include <cerrno>
 #include <poll.h>
@@ -51,7 +52,7 @@ public:
     [[nodiscard]] bool wait_writable(time_point deadline) noexcept {
         for (;;) {
             pollfd wanted{descriptor_, POLLOUT, 0};
-            const int ready = ::poll(&wanted, 1, timeout_until(deadline));
+            const int ready = ::poll(&wanted, 1, detail::poll_timeout(deadline, std::chrono::steady_clock::now()));
             if (ready > 0) return true;
             if (ready < 0 && errno != EINTR) return true;
             if (std::chrono::steady_clock::now() >= deadline) return false;
@@ -108,14 +109,6 @@ private:
 #endif
         return error == EAGAIN || error == ENOBUFS || error == ENOMEM;
     }
-
-    static int timeout_until(time_point deadline) noexcept {
-        const auto now = std::chrono::steady_clock::now();
-        if (deadline <= now) return 0;
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count();
-        return left < longest_poll ? static_cast<int>(left) : longest_poll;
-    }
-    static constexpr int longest_poll = 60'000;
 
     int descriptor_;
 };
