@@ -2,7 +2,7 @@
 //
 // Cases encode_server, encode_client (key included), mask_in_place, decode_binary, decode_text (ASCII),
 // decode_text_mixed (German, Russian, Chinese, an emoji), utf8_ascii, utf8_mixed (the same). Impls memcpy,
-// wsolo, and those of wslay, beast and websocketpp whose headers were found; a codec without a function for a
+// wsolo, and those of wslay, beast, websocketpp and (with --uws) uWebSockets whose headers were found; a codec without a function for a
 // case has no row there. The decode rows include the copy that a read from a socket would have made, and so
 // does their memcpy row.
 
@@ -15,6 +15,9 @@
 #endif
 #ifdef WSOLO_BENCH_WEBSOCKETPP
 #include "support/codec_websocketpp.hpp"
+#endif
+#ifdef WSOLO_BENCH_UWS
+#include "support/codec_uws.hpp"
 #endif
 #include "support/placement.hpp"
 #include "support/suite.hpp"
@@ -44,6 +47,9 @@ void for_each_codec(Visit visit) {
 #endif
 #ifdef WSOLO_BENCH_WEBSOCKETPP
     visit(bench::websocketpp_codec{});
+#endif
+#ifdef WSOLO_BENCH_UWS
+    visit(bench::uws_codec{});
 #endif
 }
 

@@ -17,6 +17,7 @@
 #include "support/echo_servers.hpp"
 #include "support/heap.hpp"
 #include "support/recipients.hpp"
+#include "support/sink.hpp"
 #include "support/suite.hpp"
 #include "support/timing.hpp"
 
@@ -33,7 +34,9 @@
 namespace {
 
 using bench::figure;
+using bench::no_hook;
 using bench::observed;
+using bench::sink;
 using wsolo::deflate_mode;
 
 constexpr std::size_t connections = 64, audience = 1000;
@@ -134,23 +137,6 @@ void streams(bench::suite& all) {
 
 // ---- a message for many
 
-/// Takes everything.
-struct sink {
-    std::uint64_t* taken;
-
-    wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point) const {
-        std::size_t bytes = 0;
-        for (const wsolo::const_bytes part : parts) bytes += part.size();
-        *taken += bytes;
-        return {wsolo::io_status::ok, bytes};
-    }
-    void finish(wsolo::end_of_write) const {}
-    void end_output() const {}
-    void disconnect() const {}
-};
-struct no_hook {
-    void operator()() const {}
-};
 struct member {
     wsolo::adapt::zlib::permessage_deflate compression;
     wsolo::errc on_message(auto&, const wsolo::message&) const { return wsolo::errc::none; }

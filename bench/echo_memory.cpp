@@ -9,6 +9,7 @@
 //   memcpy             of the bytes of a read, which every row includes
 // The transport takes everything and counts it: each row checks that every byte came back.
 
+#include "support/sink.hpp"
 #include "support/suite.hpp"
 #include "support/timing.hpp"
 
@@ -26,24 +27,8 @@
 namespace {
 
 using bench::contender;
-
-/// Takes everything.
-struct sink {
-    std::uint64_t* taken;
-
-    wsolo::io_result write(std::span<const wsolo::const_bytes> parts, wsolo::time_point) const {
-        std::size_t bytes = 0;
-        for (const wsolo::const_bytes part : parts) bytes += part.size();
-        *taken += bytes;
-        return {wsolo::io_status::ok, bytes};
-    }
-    void finish(wsolo::end_of_write) const {}
-    void end_output() const {}
-    void disconnect() const {}
-};
-struct no_hook {
-    void operator()() const {}
-};
+using bench::no_hook;
+using bench::sink;
 
 /// What a client sends, and the read buffer that it comes to.
 class input {

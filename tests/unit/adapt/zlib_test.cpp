@@ -25,7 +25,7 @@ TEST_CASE("what zlib holds is counted", "[adapt][zlib]") {
         const support::heap_counts some = support::heap_now();
         REQUIRE(opened);
         CHECK(out.memory() > std::size_t{16} << 10);
-        CHECK(out.memory() < std::size_t{64} << 10);
+        CHECK(out.memory() < std::size_t{192} << 10); // zlib-ng has 128 KiB of hashes at every level
         if (WSOLO_TEST_COUNTS_HEAP != 0) {
             const auto held = static_cast<std::size_t>(some.bytes - none.bytes);
             CHECK(out.memory() + in.memory() <= held);

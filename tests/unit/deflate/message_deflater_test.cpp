@@ -173,7 +173,7 @@ TEST_CASE("memory is taken at the first compressed message, is bounded, and trim
                                                                     : 0));
         if (mode == deflate_mode::own_stream) {
             CHECK(after_one > 200000);
-            CHECK(after_one < 280000);
+            CHECK(after_one < 360000); // zlib-ng takes 350 KB, zlib 268 KB
         }
         CHECK(deflated(out, compressible(16 << 20)));
         CHECK(out.memory() == (mode == deflate_mode::shared_compressor ? 3000 : after_one));
