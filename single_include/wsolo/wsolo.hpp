@@ -8457,7 +8457,7 @@ struct message_block {
     message_block* next = nullptr;
     std::uint32_t begin = 0;
     std::uint32_t end = 0;
-    slot slots[capacity];
+    slot places[capacity];
 
     /// nullptr when there is no memory.
     [[nodiscard]] static message_block* make() noexcept { return new (std::nothrow) message_block; }
@@ -8466,7 +8466,7 @@ struct message_block {
     static void destroy(message_block* chain) noexcept {
         while (chain != nullptr) {
             message_block* const gone = std::exchange(chain, chain->next);
-            for (std::uint32_t at = gone->begin; at != gone->end; ++at) gone->slots[at].destroy();
+            for (std::uint32_t at = gone->begin; at != gone->end; ++at) gone->places[at].destroy();
             delete gone;
         }
     }
@@ -8505,13 +8505,13 @@ public:
 
     /// Precondition: find_room() said so.
     void put(Message&& message, std::size_t bytes) noexcept {
-        tail_->slots[tail_->end++].fill(std::move(message), bytes);
+        tail_->places[tail_->end++].fill(std::move(message), bytes);
     }
 
     /// The oldest messages, `most` at most. Precondition: not empty.
     [[nodiscard]] run front(std::uint32_t most) noexcept {
         const std::uint32_t full = head_->end - head_->begin;
-        return {head_->slots + head_->begin, full < most ? full : most};
+        return {head_->places + head_->begin, full < most ? full : most};
     }
 
     /// Forgets `count` messages that front() showed and the drainer destroyed. Returns a block to free, or

@@ -19,8 +19,8 @@
 //   keeps its context running, and nothing of it, an ssl::stream least of all, goes before what uses it. When the context is
 //   destroyed first, its connections are cut off by that.
 // - One read, one write and one timer at a time. A write names the writer's own bytes. A socket is written to and read from as
-//   soon as it can be, into a buffer of the thread's; what is above a socket by Asio's operations, and is read into `read_buffer`
-//   bytes of the connection's own.
+//   soon as it can be, into a buffer of the thread's, after `small_read_buffer` bytes of the connection's own while messages come
+//   small; what is above a socket by Asio's operations, and is read into `read_buffer` bytes of the connection's own.
 // - TLS begins with a handshake, which is nothing when it was made before, and ends with close_notify. All of that is bounded.
 
 #include "../wsolo.hpp"
@@ -53,6 +53,7 @@
 #endif
 
 #include <array>
+#include <cstring>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -63,6 +64,8 @@ using error_code = decltype(net::error::make_error_code(net::error::eof));
 
 /// Bytes of each connection whose stream is not a socket itself: the longest record of TLS.
 inline constexpr std::size_t read_buffer = std::size_t{16} * 1024;
+/// Bytes of each connection whose stream is a socket: a small message.
+inline constexpr std::size_t small_read_buffer = 128;
 
 namespace detail {
 
@@ -86,24 +89,34 @@ template <class Stream>
 /// A buffer for one read. The thread keeps it for the next one; a read inside of a read gets another.
 class thread_buffer {
 public:
-    static constexpr std::size_t size = std::size_t{256} * 1024;
-
     thread_buffer() : bytes_(std::move(kept())) {
-        if (!bytes_) bytes_.reset(new (std::nothrow) std::byte[size]);
+        if (!bytes_) bytes_.reset(new (std::nothrow) std::byte[size_]);
     }
     thread_buffer(const thread_buffer&) = delete;
     thread_buffer& operator=(const thread_buffer&) = delete;
-    ~thread_buffer() { kept() = std::move(bytes_); }
+    ~thread_buffer() {
+        if (size_ == size()) kept() = std::move(bytes_);
+    }
 
     /// Empty when there is no memory.
-    [[nodiscard]] mutable_bytes view() const noexcept { return {bytes_.get(), bytes_ ? size : 0}; }
+    [[nodiscard]] mutable_bytes view() const noexcept { return {bytes_.get(), bytes_ ? size_ : 0}; }
+
+    static void resize(std::size_t bytes) noexcept {
+        size() = bytes > small_read_buffer ? bytes : small_read_buffer + 1;
+        kept().reset();
+    }
 
 private:
     using bytes = std::unique_ptr<std::byte[]>; // NOLINT(cppcoreguidelines-avoid-c-arrays)
+    static std::size_t& size() noexcept {
+        static thread_local std::size_t of_this_thread = std::size_t{256} * 1024;
+        return of_this_thread;
+    }
     static bytes& kept() noexcept {
         static thread_local bytes of_this_thread;
         return of_this_thread;
     }
+    const std::size_t size_ = size();
     bytes bytes_;
 };
 
@@ -194,12 +207,15 @@ struct unasked {
 
 /// A connection and its stream. Everything but ask() is the stream's executor's. `Opened` is called once, with none when the
 /// connection is open, or with why it never was.
-template <class Stream, role Self, class Handler, class Opened>
-class session final : public std::enable_shared_from_this<session<Stream, Self, Handler, Opened>> {
+template <class Stream, role Self, class Handler, class Opened, class Traits = std_blocking_traits>
+class session final : public std::enable_shared_from_this<session<Stream, Self, Handler, Opened, Traits>> {
     using hooks = tells_of_opening<session, Handler>;
+    using group_type = basic_connection_group<Traits>;
     using wire = std::conditional_t<is_socket<Stream>, socket_wire<session>, stream_wire<session>>;
-    using connection = std::conditional_t<Self == role::server, server_connection<wire, wake<session>, hooks>,
-                                          client_connection<wire, wake<session>, hooks>>;
+    using connection =
+        std::conditional_t<Self == role::server,
+                           server_connection<wire, wake<session>, hooks, in_the_loop, Traits>,
+                           client_connection<wire, wake<session>, hooks, client_side<>, in_the_loop, Traits>>;
     using executor = std::decay_t<decltype(std::declval<Stream&>().get_executor())>;
     using timer = net::basic_waitable_timer<std::chrono::steady_clock,
                                             net::wait_traits<std::chrono::steady_clock>, executor>;
@@ -213,7 +229,7 @@ class session final : public std::enable_shared_from_this<session<Stream, Self, 
 public:
     /// `rest`: what a server_connection, or a client_connection, is made with. Its views are not needed any more.
     template <class Options, class... Rest>
-    session(Stream stream, connection_group* group, Handler handler, Opened opened, const Options& options,
+    session(Stream stream, group_type* group, Handler handler, Opened opened, const Options& options,
             const Rest&... rest)
         : stream_(std::move(stream)),
           timer_(stream_.get_executor(), deadline_after(now(), bound_of(options.handshake_timeout))),
@@ -405,24 +421,22 @@ private:
 
     // ---- in
 
+    /// A wait for a socket costs a system call of Asio's reactor, a read costs none until something is there, but needs memory
+    /// of the connection's own. So that is for small messages that come one at a time.
     void read() {
         is_reading_ = true;
-        if (is_socket<Stream> || tls_end_ == tls_end::over) {
+        if (std::exchange(is_kept_, false)) {
+            net::post(stream_.get_executor(),
+                      [self = this->shared_from_this()] { self->on_read(self->kept_error_, self->kept_); });
+        } else if (comes_large_ || tls_end_ == tls_end::over) {
             socket_of(stream_).async_wait(
                 Socket::wait_read,
                 [self = this->shared_from_this()](const error_code& error) { self->on_readable(error); });
-        } else if constexpr (!is_socket<Stream>) {
-            if (std::exchange(is_kept_, false)) {
-                net::post(stream_.get_executor(), [self = this->shared_from_this()] {
-                    self->on_read(self->kept_error_, self->kept_);
-                });
-            } else {
-                stream_.async_read_some(
-                    net::buffer(buffer_),
-                    [self = this->shared_from_this()](const error_code& error, std::size_t bytes) {
-                        self->on_read(error, bytes);
-                    });
-            }
+        } else {
+            stream_.async_read_some(net::buffer(buffer_), [self = this->shared_from_this()](
+                                                              const error_code& error, std::size_t bytes) {
+                self->on_read(error, bytes);
+            });
         }
     }
     /// After what ended a read but not the stream.
@@ -435,32 +449,43 @@ private:
         is_reading_ = false;
         if (phase_ != phase::running) return;
         if (!is_wanted_ || failure == net::error::operation_aborted) return read_again();
+        if (failure) return take(failure, {});
+        read_all({});
+    }
+    /// Into the thread's buffer, after what is `read` already.
+    void read_all(const_bytes read) {
         const thread_buffer buffer;
         const mutable_bytes room = buffer.view();
         if (room.empty()) return watch(ws_.abort(errc::out_of_memory));
-        error_code error = failure;
-        std::size_t bytes = 0;
-        if (!error) bytes = socket_of(stream_).read_some(net::buffer(room.data(), room.size()), error);
-        if (says_not_now(error)) return read_again();
-        take(error, room.first(bytes));
+        if (!read.empty()) std::memcpy(room.data(), read.data(), read.size());
+        error_code error;
+        const mutable_bytes rest = room.subspan(read.size());
+        const std::size_t bytes = socket_of(stream_).read_some(net::buffer(rest.data(), rest.size()), error);
+        const bool is_over = error && !says_not_now(error);
+        if (read.empty() && bytes == 0 && !is_over) return read_again();
+        if constexpr (is_socket<Stream>) comes_large_ = read.size() + bytes > buffer_.size();
+        if (is_over && !read.empty()) keep(error, 0);
+        take(error, room.first(read.size() + bytes));
     }
 
-    /// Once the layers above the socket have brought something.
-    void on_read(const error_code& error, std::size_t bytes)
-        requires(!is_socket<Stream>)
-    {
+    /// Once the stream has brought something.
+    void on_read(const error_code& error, std::size_t bytes) {
         is_reading_ = false;
         if (phase_ == phase::gone) return;
         if (tls_end_ == tls_end::due) return end_tls(); // what it brought is of no interest any more
         if (phase_ != phase::running) return;
         if (bytes == 0 && error == net::error::operation_aborted) return read_again();
-        if (!is_wanted_) {
-            kept_ = bytes;
-            kept_error_ = error;
-            is_kept_ = true;
-            return;
+        if (!is_wanted_) return keep(error, bytes);
+        if constexpr (is_socket<Stream>) {
+            if (bytes == buffer_.size()) return read_all(buffer_); // there may be more
         }
         take(error, mutable_bytes(buffer_).first(bytes));
+    }
+    /// For the next read().
+    void keep(const error_code& error, std::size_t bytes) noexcept {
+        kept_ = bytes;
+        kept_error_ = error;
+        is_kept_ = true;
     }
 
     void take(const error_code& error, mutable_bytes bytes) {
@@ -512,8 +537,6 @@ private:
         socket_of(stream_).shutdown(which, ignored);
     }
 
-    struct nothing {};
-
     Stream stream_;
     timer timer_;
     const duration linger_;
@@ -525,34 +548,41 @@ private:
     bool is_reading_ = false;
     bool is_writing_ = false; ///< it is waited until the socket takes more
     bool is_opening_over_ = false;
-    bool is_kept_ = false; ///< a read came while it was not wanted
+    bool is_kept_ = false; ///< what a read brought is still to be taken
+    bool comes_large_ = is_socket<Stream>;
     std::size_t kept_ = 0;
     error_code kept_error_;
-    [[no_unique_address]] std::conditional_t<is_socket<Stream>, nothing, std::array<std::byte, read_buffer>>
-        buffer_;
-    connection_group* const group_;
+    std::array<std::byte, is_socket<Stream> ? small_read_buffer : read_buffer> buffer_;
+    group_type* const group_;
     [[no_unique_address]] Opened opened_;
     connection ws_; ///< the last: what it does at its end finds the others
 };
 
 } // namespace detail
 
+/// Bytes that one read of a socket may bring in this thread, which has one buffer of that size for all its connections: 256 KiB
+/// unless it is said. Peers that send much are served with fewer system calls by a larger one. For the threads that run a context,
+/// each for itself, before or in a handler.
+inline void set_thread_read_buffer(std::size_t bytes) noexcept { detail::thread_buffer::resize(bytes); }
+
 /// A server's connection on a connected stream. It becomes a member of `group` when it is open (once the group closes, a
 /// request is answered by 503), and ends by itself. `group` outlives the context's run. Any thread, before and while the
-/// context runs. Copies `options`. One allocation, and Asio's for its operations.
-template <class Stream, class Handler>
-void serve(Stream stream, Handler handler, connection_group& group, const server_options& options = {}) {
-    using session = detail::session<Stream, role::server, Handler, detail::unasked>;
+/// context runs. Copies `options`. One allocation, and Asio's for its operations. With a group of one_thread_traits the connection
+/// has them too: one thread runs the context, and no other one touches them, serve() included.
+template <class Stream, class Handler, class Traits>
+void serve(Stream stream, Handler handler, basic_connection_group<Traits>& group,
+           const server_options& options = {}) {
+    using session = detail::session<Stream, role::server, Handler, detail::unasked, Traits>;
     std::make_shared<session>(std::move(stream), &group, std::move(handler), detail::unasked(), options)
         ->start();
 }
 
 /// The same for a request that the server's own HTTP has read, and what it read after it (connection.hpp, take_request()). TLS
 /// has been agreed on. In the stream's executor; the views are needed only during the call.
-template <class Stream, class Handler>
+template <class Stream, class Handler, class Traits>
 void serve(Stream stream, const http_request& parsed, mutable_bytes leftover, Handler handler,
-           connection_group& group, const server_options& options = {}) {
-    using session = detail::session<Stream, role::server, Handler, detail::unasked>;
+           basic_connection_group<Traits>& group, const server_options& options = {}) {
+    using session = detail::session<Stream, role::server, Handler, detail::unasked, Traits>;
     std::make_shared<session>(std::move(stream), &group, std::move(handler), detail::unasked(), options)
         ->start_with(parsed, leftover);
 }
@@ -596,15 +626,15 @@ struct as_it_is {
     }
 };
 
-template <class Acceptor, class Factory, class Wrap>
-class listener : public std::enable_shared_from_this<listener<Acceptor, Factory, Wrap>> {
+template <class Acceptor, class Group, class Factory, class Wrap>
+class listener : public std::enable_shared_from_this<listener<Acceptor, Group, Factory, Wrap>> {
     using executor = typename Acceptor::executor_type;
     using strand = net::strand<executor>;
     /// The connections' executors have the acceptor's type, where a strand fits into that.
     using connection_executor = std::conditional_t<std::is_convertible_v<strand, executor>, executor, strand>;
 
 public:
-    listener(Acceptor& from, connection_group& group, Factory make, const listen_options& options, Wrap wrap)
+    listener(Acceptor& from, Group& group, Factory make, const listen_options& options, Wrap wrap)
         : from_(from),
           group_(group),
           make_(std::move(make)),
@@ -648,7 +678,7 @@ private:
     }
 
     Acceptor& from_;
-    connection_group& group_;
+    Group& group_;
     Factory make_;
     const listen_options options_;
     Wrap wrap_;
@@ -662,11 +692,12 @@ private:
 /// Serves whatever connects, until `acceptor.close()`. The acceptor, which is used in its executor, and `group` outlive the
 /// context's run. `make` makes each connection's handler, from nothing or from the accepted socket (a const reference), and
 /// `wrap` its stream: `[&](tcp::socket&& s) { return ssl::stream<tcp::socket>(std::move(s), tls); }`. What they throw drops
-/// that connection. While the system has no descriptor to give, it is asked again ten times a second.
-template <class Acceptor, class Factory, class Wrap = detail::as_it_is>
-void accept(Acceptor& acceptor, connection_group& group, Factory make, const listen_options& options = {},
-            Wrap wrap = {}) {
-    using listener = detail::listener<Acceptor, Factory, Wrap>;
+/// that connection. While the system has no descriptor to give, it is asked again ten times a second. A group of
+/// one_thread_traits: see serve(); `options.strands` is then false, too.
+template <class Acceptor, class Traits, class Factory, class Wrap = detail::as_it_is>
+void accept(Acceptor& acceptor, basic_connection_group<Traits>& group, Factory make,
+            const listen_options& options = {}, Wrap wrap = {}) {
+    using listener = detail::listener<Acceptor, basic_connection_group<Traits>, Factory, Wrap>;
     auto made = std::make_shared<listener>(acceptor, group, std::move(make), options, std::move(wrap));
     net::dispatch(acceptor.get_executor(), [made] { made->next(); });
 }

@@ -61,10 +61,10 @@ template <class Text>
 /// A server's connection (adapt/asio.hpp, serve()) for the request that Beast read. `buffer` is the one that it was read
 /// with: what is in it is taken. In the stream's executor. The request is needed only during the call, and its body is not
 /// looked at. O(the head).
-template <class Stream, class Body, class Fields, class Allocator, class Handler>
+template <class Stream, class Body, class Fields, class Allocator, class Handler, class Traits>
 void serve(Stream stream, const ::boost::beast::http::request<Body, Fields>& request,
-           ::boost::beast::basic_flat_buffer<Allocator>& buffer, Handler handler, connection_group& group,
-           const server_options& options = {}) {
+           ::boost::beast::basic_flat_buffer<Allocator>& buffer, Handler handler,
+           basic_connection_group<Traits>& group, const server_options& options = {}) {
     std::vector<header_field> fields;
     for (const auto& each : request)
         fields.push_back({detail::view_of(each.name_string()), detail::view_of(each.value())});

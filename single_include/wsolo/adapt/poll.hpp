@@ -29,6 +29,7 @@
 // - A stream other than a plain socket (TLS: adapt/openssl.hpp) takes its place by the concept `stream`.
 
 #include "../wsolo.hpp"
+#include "detail/poll_stream.hpp"
 #include "detail/ring.hpp"
 #include "posix.hpp"
 
@@ -48,64 +49,6 @@
 #endif
 
 namespace wsolo::inline WSOLO_ABI::adapt::poll {
-
-// ---- streams
-
-enum class read_status : std::uint8_t { some, end, not_now, failed };
-
-/// What one read brought; `size` counts where the status is `some`.
-struct read_result {
-    read_status status = read_status::not_now; ///< what came of it
-    std::size_t size = 0;                      ///< bytes read
-};
-
-/// A byte stream over one descriptor, which it does not own. Everything belongs to the loop's thread. It stays where it is made,
-/// because `writing_end()`, the endpoint's transport, may know it.
-template <class T>
-concept stream = requires(T& s, const T& asked, mutable_bytes into) {
-    { s.read(into) } noexcept -> std::same_as<read_result>;
-    { s.writing_end() } -> byte_stream;
-    /// POLLIN or POLLOUT: what a read, and a write, that could not go on waits for.
-    { asked.read_needs() } noexcept -> std::same_as<unsigned>;
-    { asked.write_needs() } noexcept -> std::same_as<unsigned>;
-    /// Bytes that were read from the descriptor, and not handed out yet: nothing tells that they are there.
-    { asked.has_read_ahead() } noexcept -> std::same_as<bool>;
-    /// It has taken something, or has been asked to end its output, and the descriptor had no room: flush() when write_needs()
-    /// is there.
-    { asked.has_unwritten() } noexcept -> std::same_as<bool>;
-    { s.flush() } noexcept;
-};
-
-/// A socket as it is, without TLS: the default stream. Borrows the descriptor.
-class plain_stream {
-public:
-    explicit plain_stream(int descriptor) noexcept : descriptor_(descriptor) {}
-
-    read_result read(mutable_bytes into) noexcept {
-        for (;;) {
-            const ssize_t count = ::recv(descriptor_, into.data(), into.size(), MSG_DONTWAIT);
-            if (count > 0) return {read_status::some, static_cast<std::size_t>(count)};
-            if (count == 0) return {read_status::end};
-            if (errno == EINTR) continue;
-            return {errno == EAGAIN || errno == EWOULDBLOCK ? read_status::not_now : read_status::failed};
-        }
-    }
-    [[nodiscard]] posix_socket writing_end() const noexcept { return posix_socket(descriptor_); }
-    [[nodiscard]] unsigned read_needs() const noexcept { return POLLIN; }
-    [[nodiscard]] unsigned write_needs() const noexcept { return POLLOUT; }
-    [[nodiscard]] bool has_read_ahead() const noexcept { return false; }
-    [[nodiscard]] bool has_unwritten() const noexcept { return false; }
-    void flush() noexcept {}
-
-private:
-    int descriptor_;
-};
-
-/// Makes of a connected descriptor the stream that it carries: what accept(), add() and serve() take as `wrap`. Called once for
-/// each connection; it must outlive the loop if it holds anything.
-struct plain {
-    [[nodiscard]] plain_stream operator()(int descriptor) const noexcept { return plain_stream(descriptor); }
-};
 
 /// Another server has read and judged a connection's request (judge()), and answered it by 101 (accept_answer()).
 struct already_upgraded {
@@ -429,9 +372,26 @@ public:
         return add(connected, std::move(owned), std::move(handler), everyone, options, wrap, work, nullptr);
     }
 
+    /// A client's connection on a socket that is connected, or on which connect() is under way without blocking (begin_connect()):
+    /// connects, agrees on what `wrap` brings, asks, all of it within options.handshake_timeout. It tells its handler by
+    /// on_upgraded(), or by on_not_opened() why not: connection_lost where no one listens. It is in no group, and stop_accepting()
+    /// leaves it. The descriptor is the loop's from now on, whatever the answer; the views of `request` are needed only during the call.
+    /// In the loop's thread, also in a handler. Errors: connection_lost for a negative descriptor, out_of_memory.
+    template <class Handler, class Wrap = plain, class Work = in_the_loop>
+    [[nodiscard]] errc connect(int connecting, Handler handler, const client_request& request,
+                               const client_options& options = {}, Wrap wrap = {}, Work work = {}) {
+        using made = peer<client_of<Handler, Wrap, Work>, decltype(wrap(connecting))>;
+        if (connecting < 0) return errc::connection_lost;
+        auto* const fresh =
+            make_peer<made>(connecting, owned_descriptor(connecting), wrap, nullptr, std::move(handler),
+                            request, options, client_side<>{}, std::move(work));
+        if (fresh != nullptr) fresh->await_connection(bound_of(options.handshake_timeout));
+        return enter(fresh);
+    }
+
     /// Turns until nothing is left: no listener, no connection.
     void run() {
-        while (turn(duration::max())) {}
+        while (turn((duration::max)())) {}
     }
     /// Waits for `longest` at most, does what there is to do, and comes back. Zero: only looks. False: nothing is left. One
     /// thread at a time, and not inside a handler.
@@ -492,25 +452,37 @@ private:
         bool operator()() const noexcept { return wakes->call(*whose), true; }
     };
 
-    template <class Handler, class Stream, class Work>
-    class peer final : public watched {
-        using transport = decltype(std::declval<Stream&>().writing_end());
+    template <class Wrap>
+    using transport_of = decltype(std::declval<Wrap&>()(0).writing_end());
+    template <class Handler, class Wrap, class Work>
+    using server_of = server_connection<transport_of<Wrap>, wake_hook, Handler, Work, Traits>;
+    template <class Handler, class Wrap, class Work>
+    using client_of = client_connection<transport_of<Wrap>, wake_hook, Handler, client_side<>, Work, Traits>;
 
+    template <class Connection, class Stream>
+    class peer final : public watched {
     public:
-        template <class Wrap>
-        peer(basic_loop& loop, int number, owned_descriptor owned, Handler&& handler, group_type& everyone,
-             const server_options& options, Wrap& wrap, const Work& work, ending* report)
+        template <class Wrap, class... Rest>
+        peer(basic_loop& loop, int number, owned_descriptor owned, Wrap& wrap, ending* report, Rest&&... rest)
             : watched(number, loop.wakes_),
               loop_(loop),
               owned_(std::move(owned)),
               report_(report),
               stream_(wrap(number)),
-              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this}, std::move(handler), options, work) {
+              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this}, std::forward<Rest>(rest)...) {}
+
+        void join(group_type& everyone) {
             if (ws_.join(everyone) != errc::none) wants_ = ws_.close(); // it closes
+        }
+        void await_connection(duration bound) {
+            is_connecting_ = true;
+            connect_by_ = deadline_after(std::chrono::steady_clock::now(), bound);
         }
 
         // What is readable comes first, also after a hang-up.
         void on_events(unsigned events) override {
+            if (std::exchange(is_connecting_, false))
+                return settle((events & broken) != 0 ? ws_.abort(errc::connection_lost) : ws_.run());
             const bool may_write = (events & (stream_.write_needs() | broken)) != 0;
             if (wants_.read && (events & (stream_.read_needs() | broken)) != 0) read();
             if (may_write && stream_.has_unwritten()) stream_.flush();
@@ -518,11 +490,22 @@ private:
         }
         void take_upgraded(mutable_bytes leftover) { settle(ws_.take_upgraded(leftover)); }
         void on_turn() override {
+            if (is_connecting_) return watch_connecting();
             if (wants_.read && stream_.has_read_ahead()) read();
-            if (!is_gone) settle(loop_.stop_is_told_ && ws_.opened() == nullptr ? ws_.close() : ws_.run());
+            if (is_gone) return;
+            const bool is_late = is_server && loop_.stop_is_told_ && ws_.opened() == nullptr;
+            settle(is_late ? ws_.close() : ws_.run());
         }
 
     private:
+        static constexpr bool is_server = requires(Connection& ws) { ws.take_upgraded(mutable_bytes()); };
+
+        void watch_connecting() {
+            if (std::chrono::steady_clock::now() >= connect_by_)
+                return on_events(0); // run() says that it is late
+            if (!loop_.watch(*this, POLLOUT)) return settle(ws_.abort(errc::out_of_memory));
+            loop_.call_at(*this, connect_by_);
+        }
         void read() {
             const mutable_bytes buffer = loop_.buffer();
             const read_result got = buffer.empty() ? read_result{read_status::failed} : stream_.read(buffer);
@@ -550,19 +533,29 @@ private:
         ending* report_;
         Stream stream_;
         endpoint_wants wants_;
-        server_connection<transport, wake_hook, Handler, Work, Traits> ws_;
+        bool is_connecting_ = false;
+        time_point connect_by_ = no_deadline;
+        Connection ws_;
     };
+
+    /// nullptr: there is no memory.
+    template <class Peer, class Wrap, class... Rest>
+    Peer* make_peer(int number, owned_descriptor owned, Wrap& wrap, ending* report, Rest&&... rest) {
+        static_assert(stream<decltype(wrap(number))>);
+        const int on = 1; // the writer gathers frames itself; Nagle would only delay the last one
+        ::setsockopt(number, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        return new (std::nothrow)
+            Peer(*this, number, std::move(owned), wrap, report, std::forward<Rest>(rest)...);
+    }
 
     template <class Handler, class Wrap, class Work>
     errc add(int number, owned_descriptor owned, Handler handler, group_type& everyone,
              const server_options& options, Wrap& wrap, const Work& work, ending* report,
              std::optional<already_upgraded> upgraded = std::nullopt) {
-        using stream_type = decltype(wrap(number));
-        static_assert(stream<stream_type>);
-        const int on = 1; // the writer gathers frames itself; Nagle would only delay the last one
-        ::setsockopt(number, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        auto* const fresh = new (std::nothrow) peer<Handler, stream_type, Work>(
-            *this, number, std::move(owned), std::move(handler), everyone, options, wrap, work, report);
+        using made = peer<server_of<Handler, Wrap, Work>, decltype(wrap(number))>;
+        auto* const fresh =
+            make_peer<made>(number, std::move(owned), wrap, report, std::move(handler), options, work);
+        if (fresh != nullptr) fresh->join(everyone);
         const errc answer = enter(fresh);
         if (answer == errc::none && upgraded && !fresh->is_gone) fresh->take_upgraded(upgraded->leftover);
         return answer;
