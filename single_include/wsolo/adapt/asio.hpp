@@ -89,24 +89,34 @@ template <class Stream>
 /// A buffer for one read. The thread keeps it for the next one; a read inside of a read gets another.
 class thread_buffer {
 public:
-    static constexpr std::size_t size = std::size_t{256} * 1024;
-
     thread_buffer() : bytes_(std::move(kept())) {
-        if (!bytes_) bytes_.reset(new (std::nothrow) std::byte[size]);
+        if (!bytes_) bytes_.reset(new (std::nothrow) std::byte[size_]);
     }
     thread_buffer(const thread_buffer&) = delete;
     thread_buffer& operator=(const thread_buffer&) = delete;
-    ~thread_buffer() { kept() = std::move(bytes_); }
+    ~thread_buffer() {
+        if (size_ == size()) kept() = std::move(bytes_);
+    }
 
     /// Empty when there is no memory.
-    [[nodiscard]] mutable_bytes view() const noexcept { return {bytes_.get(), bytes_ ? size : 0}; }
+    [[nodiscard]] mutable_bytes view() const noexcept { return {bytes_.get(), bytes_ ? size_ : 0}; }
+
+    static void resize(std::size_t bytes) noexcept {
+        size() = bytes > small_read_buffer ? bytes : small_read_buffer + 1;
+        kept().reset();
+    }
 
 private:
     using bytes = std::unique_ptr<std::byte[]>; // NOLINT(cppcoreguidelines-avoid-c-arrays)
+    static std::size_t& size() noexcept {
+        static thread_local std::size_t of_this_thread = std::size_t{256} * 1024;
+        return of_this_thread;
+    }
     static bytes& kept() noexcept {
         static thread_local bytes of_this_thread;
         return of_this_thread;
     }
+    const std::size_t size_ = size();
     bytes bytes_;
 };
 
@@ -549,6 +559,11 @@ private:
 };
 
 } // namespace detail
+
+/// Bytes that one read of a socket may bring in this thread, which has one buffer of that size for all its connections: 256 KiB
+/// unless it is said. Peers that send much are served with fewer system calls by a larger one. For the threads that run a context,
+/// each for itself, before or in a handler.
+inline void set_thread_read_buffer(std::size_t bytes) noexcept { detail::thread_buffer::resize(bytes); }
 
 /// A server's connection on a connected stream. It becomes a member of `group` when it is open (once the group closes, a
 /// request is answered by 503), and ends by itself. `group` outlives the context's run. Any thread, before and while the

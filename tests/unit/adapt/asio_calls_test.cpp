@@ -105,6 +105,24 @@ TEST_CASE("Asio: large messages are read into the thread's buffer, each wait at 
     CHECK(of(counts, call::recv) <= 3 * rounds); // of 16 messages; the peer's one send may be seen in parts
 }
 
+TEST_CASE("Asio: a thread may have a read buffer of another size", "[adapt][asio]") {
+    server at;
+    call_counts counts{};
+    at.accept([&] { return counting(at.log, counts); }, alone());
+    const std::size_t size = GENERATE(std::size_t{0}, std::size_t{4096}, std::size_t{1024 * 1024});
+    net::post(at.loop, [size] { wsolo::adapt::asio::set_thread_read_buffer(size); });
+    at.run(1);
+    raw_client peer(at.endpoint());
+    CHECK(peer.upgrade().starts_with("HTTP/1.1 101"));
+    check_echo(peer, "start");
+    check_echo(peer, std::string(100'000, 'x'));
+    check_echo(peer, "stop!");
+    peer.reset();
+    at.stop();
+    at.join();
+    if (size <= 4096) CHECK(of(counts, call::recv) >= 100'000 / 4096);
+}
+
 TEST_CASE("Asio: messages of all sizes about the small buffer's, whole and in two pieces", "[adapt][asio]") {
     constexpr std::size_t few = wsolo::adapt::asio::small_read_buffer;
     server at;
