@@ -1,5 +1,6 @@
 # The repository's rules as tests, label check. Each tool says in its head what it refuses; check.teeth shows every one
-# of them a house that breaks its rule.
+# of them a house that breaks its rule. What has the label long as well finds little that the rest does not, in much of the
+# time: scripts/test leaves it to --sanitize.
 
 find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
 
@@ -25,7 +26,7 @@ endif()
 wsolo_add_check(check.readme Python3::Interpreter "${wsolo_tools}/check_readme.py"
     --work "${CMAKE_CURRENT_BINARY_DIR}/readme" -- ${wsolo_compile} ${wsolo_readme_flags})
 # A compile for each block: minutes where others build beside it.
-set_tests_properties("${WSOLO_TEST_PREFIX}check.readme" PROPERTIES TIMEOUT 900)
+set_tests_properties("${WSOLO_TEST_PREFIX}check.readme" PROPERTIES TIMEOUT 900 COST 50)
 wsolo_add_check(check.teeth Python3::Interpreter "${wsolo_tools}/selftest.py")
 
 # What a program around wsolo's headers may bring along, or lack.
@@ -53,13 +54,14 @@ foreach(name adapt endpoint session sync write scenarios)
     endif()
 endforeach()
 wsolo_add_check(check.fresh_clock Python3::Interpreter "${wsolo_tools}/check_fresh_clock.py" ${programs})
-set_tests_properties("${WSOLO_TEST_PREFIX}check.fresh_clock" PROPERTIES PROCESSORS 2 TIMEOUT 600 SKIP_RETURN_CODE 77)
+set_tests_properties("${WSOLO_TEST_PREFIX}check.fresh_clock" PROPERTIES LABELS "check;long" PROCESSORS 2 TIMEOUT 600
+    SKIP_RETURN_CODE 77)
 
 if(CMAKE_VERSION VERSION_GREATER_EQUAL 3.24) # older ones do not know the target
     # Every header compiles alone, warnings as errors.
     wsolo_add_check(check.headers_alone
         "${CMAKE_COMMAND}" --build "${PROJECT_BINARY_DIR}" --parallel 2 --target all_verify_interface_header_sets)
-    set_tests_properties("${WSOLO_TEST_PREFIX}check.headers_alone" PROPERTIES PROCESSORS 2)
+    set_tests_properties("${WSOLO_TEST_PREFIX}check.headers_alone" PROPERTIES LABELS "check;long" PROCESSORS 2)
 endif()
 
 # Names, bugs, formatting: takes minutes, so under `ctest -C full` only.

@@ -10,9 +10,9 @@
 //     const wsolo::ending how = wsolo::adapt::winsock::serve(accepted, chat{}, everyone);   // in a thread of its own
 //
 // Laws of this file:
-// - The SOCKET is borrowed: who accepted it closes it, when the connection is over. WSAStartup() is the program's.
+// - The SOCKET is borrowed: the program closes it when the connection is over. WSAStartup() is the program's, too.
 // - A transport makes its socket a non-blocking one for good, because Winsock knows no call that does not wait on a blocking
-//   one. Whoever reads it waits by WSAPoll, select or an event.
+//   one. A thread that reads it waits by WSAPoll, select or an event.
 // - Windows takes a write whole wherever it has any room: a call offers 256 KiB at most, so that the memory it holds has a bound.
 // - A program that needs <windows.h> includes <winsock2.h> before it.
 
