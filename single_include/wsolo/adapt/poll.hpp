@@ -14,9 +14,9 @@
 //     const wsolo::ending how = wsolo::adapt::poll::serve(fd, chat{}, everyone);   // in a thread of its own
 //
 // Laws of this file:
-// - A loop is one thread's, the one that calls run() or turn(): every hook runs in it, and every handler, unless `work` has
-//   others do that. wake() and stop_accepting() are any thread's, as are a group's functions, and what an endpoint's handle()
-//   gives.
+// - A loop belongs to one thread, which calls run() or turn(): every hook runs in it, and every handler, unless `work` runs the
+//   handlers in other threads. Any thread may call wake(), stop_accepting(), a group's functions, and what an endpoint's
+//   handle() gives.
 // - A connection joins its group when it is open; once the group closes, a request is answered by 503. A handler that throws ends
 //   its own connection.
 // - A descriptor is watched for what its connection wants. One that wants neither to read nor to write is not in the set, because
@@ -30,7 +30,9 @@
 
 #include "../wsolo.hpp"
 #include "detail/poll_stream.hpp"
+#include "detail/poll_timeout.hpp"
 #include "detail/ring.hpp"
+#include "detail/timetable.hpp"
 #include "posix.hpp"
 
 #include <atomic>
@@ -39,7 +41,6 @@
 #include <mutex>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <set>
 #include <unistd.h>
 #include <vector>
 #if defined(__linux__)
@@ -55,7 +56,7 @@ struct already_upgraded {
     mutable_bytes leftover; ///< what it read after the request; needed only during the call
 };
 
-/// Who came to a listener, for its handler's factory.
+/// A connection that came to a listener, for the factory that makes its handler.
 struct arrival {
     int descriptor = -1;        ///< to look at
     sockaddr_storage address{}; ///< the peer's, as accept() told it
@@ -87,40 +88,40 @@ private:
 class wake_list;
 
 using adapt::detail::link;
+using adapt::detail::poll_timeout;
 
 /// What a loop knows of a descriptor. As a link it is in the list of those that are owed a turn.
 class watched : public link {
 public:
-    watched(int number, wake_list& wakes) noexcept : descriptor(number), wakes_(wakes) {}
+    watched(int number, wake_list& wakes) noexcept : wakes_(wakes), descriptor(number) {}
     virtual ~watched();
 
     virtual void on_events(unsigned events) = 0; ///< POLLIN, POLLOUT, POLLERR, POLLHUP
     virtual void on_turn() = 0;                  ///< it is owed one, or its time has come
+    void call_for_turn() noexcept;               ///< any thread
 
-    const int descriptor;
-    unsigned interest = 0; ///< what it is watched for; 0: not in the set
-    std::size_t slot = 0;  ///< the set's
+    // From wide to narrow: a loop has very many of these.
     time_point due = no_deadline;
     watched* next_gone = nullptr;
-    bool is_gone = false;
+
+protected:
+    [[nodiscard]] wake_list& wakes() const noexcept { return wakes_; } ///< its loop's
 
 private:
     wake_list& wakes_;
+
+public:
+    const int descriptor;
+    std::uint32_t slot = 0;    ///< the set's
+    std::uint32_t place = 0;   ///< the timetable's
+    std::uint8_t interest = 0; ///< what it is watched for; 0: not in the set
+    bool is_gone = false;
 };
 
 struct happening {
     watched* whose;
     unsigned events;
 };
-
-/// For poll() and its like: rounded up, so that it is not asked again a moment too early; negative: no end.
-[[nodiscard]] inline int milliseconds(time_point until, time_point now) noexcept {
-    if (until == no_deadline) return -1;
-    if (until <= now) return 0;
-    constexpr duration longest = std::chrono::minutes(1);
-    const duration left = until - now < longest ? until - now : longest;
-    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
-}
 
 /// Who is owed a turn, and how other threads wake the loop. The system is called only for a loop that sleeps, and never under
 /// the lock.
@@ -210,6 +211,7 @@ private:
 };
 
 inline watched::~watched() { wakes_.forget(*this); } // the last that called for a turn is gone by now
+inline void watched::call_for_turn() noexcept { wakes_.call(*this); }
 
 } // namespace detail
 
@@ -225,7 +227,7 @@ public:
             if (!wsolo::detail::call_hook([&] { owners_.reserve(asked_.size() + 1); }) ||
                 !wsolo::detail::call_hook([&] { asked_.push_back({which.descriptor, events, 0}); }))
                 return false;
-            which.slot = owners_.size();
+            which.slot = static_cast<std::uint32_t>(owners_.size());
             owners_.push_back(&which);
         } else if (interest != 0) {
             asked_[which.slot].events = events;
@@ -242,7 +244,7 @@ public:
     /// else, which moves rarely; without either (no_deadline) there is no end to the wait.
     [[nodiscard]] std::size_t wait(time_point now, time_point until, time_point due,
                                    std::span<detail::happening> room) noexcept {
-        const int timeout = detail::milliseconds(until < due ? until : due, now);
+        const int timeout = detail::poll_timeout(until < due ? until : due, now);
         int left = ::poll(asked_.data(), static_cast<nfds_t>(asked_.size()), timeout);
         std::size_t count = 0;
         for (std::size_t looked = 0; looked < asked_.size() && left > 0 && count < room.size(); ++looked) {
@@ -288,7 +290,7 @@ public:
         epoll_event found[128];
         const int most = static_cast<int>(room.size() < std::size(found) ? room.size() : std::size(found));
         if (until > now) set_timer(now, due);
-        const int timeout = detail::milliseconds(until, now);
+        const int timeout = detail::poll_timeout(until, now);
         const int happened = ::epoll_wait(epoll_.get(), found, most, timeout); // negative: EINTR
         std::size_t count = 0;
         for (int at = 0; at < happened; ++at) {
@@ -328,7 +330,8 @@ struct loop_options {
 
 /// See the file's laws. `Set` is epoll_set or poll_set.
 template <class Set, class Traits = std_blocking_traits>
-class basic_loop {
+class basic_loop : detail::wake_list {
+    using wake_list = detail::wake_list;
     using owned_descriptor = detail::owned_descriptor;
     using watched = detail::watched;
 
@@ -343,7 +346,7 @@ public:
     basic_loop& operator=(const basic_loop&) = delete;
     /// Cuts off what is left: no Close, no on_finished. No other thread may be in wake() or stop_accepting().
     ~basic_loop() {
-        while (!all_.empty()) retire(*all_.begin()->second);
+        while (!all_.empty()) retire(all_.first());
         bury();
     }
 
@@ -364,12 +367,12 @@ public:
         return errc::out_of_memory;
     }
 
-    /// Serves a connected socket, from its request on. As accept() otherwise.
+    /// Serves a connected socket, from its request to its end. Ownership, lifetimes and errors as accept()'s.
     template <class Handler, class Wrap = plain, class Work = in_the_loop>
     [[nodiscard]] errc add(int connected, Handler handler, group_type& everyone,
                            const server_options& options = {}, Wrap wrap = {}, Work work = {}) {
         owned_descriptor owned(connected);
-        return add(connected, std::move(owned), std::move(handler), everyone, options, wrap, work, nullptr);
+        return add(connected, std::move(owned), std::move(handler), everyone, options, wrap, work);
     }
 
     /// A client's connection on a socket that is connected, or on which connect() is under way without blocking (begin_connect()):
@@ -383,8 +386,8 @@ public:
         using made = peer<client_of<Handler, Wrap, Work>, decltype(wrap(connecting))>;
         if (connecting < 0) return errc::connection_lost;
         auto* const fresh =
-            make_peer<made>(connecting, owned_descriptor(connecting), wrap, nullptr, std::move(handler),
-                            request, options, client_side<>{}, std::move(work));
+            make_peer<made>(connecting, owned_descriptor(connecting), wrap, std::move(handler), request,
+                            options, client_side<>{}, std::move(work));
         if (fresh != nullptr) fresh->await_connection(bound_of(options.handshake_timeout));
         return enter(fresh);
     }
@@ -402,14 +405,14 @@ public:
              wait(longest, found)) // each once: none is gone by another's turn
             each.whose->on_events(each.events);
         if (stops_.load(std::memory_order_acquire) && !std::exchange(stop_is_told_, true))
-            for (const auto& each : all_) wakes_.call(*each.second);
-        for (std::size_t left = wakes_.count(); left > 0; --left) {
-            watched* const next = wakes_.take();
+            for (watched* const each : all_.all()) wake_list::call(*each);
+        for (std::size_t left = wake_list::count(); left > 0; --left) {
+            watched* const next = wake_list::take();
             if (next != nullptr && !next->is_gone) next->on_turn();
         }
         const time_point now = std::chrono::steady_clock::now();
-        while (!all_.empty() && all_.begin()->first <= now) {
-            watched& due = *all_.begin()->second;
+        while (!all_.empty() && all_.first().due <= now) {
+            watched& due = all_.first();
             call_at(due, no_deadline);
             due.on_turn();
         }
@@ -417,9 +420,9 @@ public:
         return !all_.empty();
     }
 
-    /// Has a turn() that waits come back, or the next one not wait. Any thread.
-    void wake() noexcept { wakes_.wake(); }
-    /// For good: closes the listeners, and refuses (503) whose request is not complete by now. Any thread.
+    /// Makes a turn() that waits return, or the next one not wait. Any thread.
+    void wake() noexcept { wake_list::wake(); }
+    /// Closes the listeners for good, and refuses (503) every connection whose request is not complete by now. Any thread.
     void stop_accepting() noexcept {
         stops_.store(true, std::memory_order_release);
         wake();
@@ -435,21 +438,16 @@ private:
 
     class waker final : public watched {
     public:
-        explicit waker(detail::wake_list& wakes) noexcept
-            : watched(wakes.descriptor(), wakes), wakes_(wakes) {}
-        void on_events(unsigned) override { wakes_.clear(); }
+        explicit waker(wake_list& wakes) noexcept : watched(wakes.descriptor(), wakes) {}
+        void on_events(unsigned) override { wakes().clear(); }
         void on_turn() override {}
-
-    private:
-        detail::wake_list& wakes_;
     };
 
     // ---- a connection
 
     struct wake_hook { // any thread
-        detail::wake_list* wakes;
         watched* whose;
-        bool operator()() const noexcept { return wakes->call(*whose), true; }
+        bool operator()() const noexcept { return whose->call_for_turn(), true; }
     };
 
     template <class Wrap>
@@ -463,51 +461,58 @@ private:
     class peer final : public watched {
     public:
         template <class Wrap, class... Rest>
-        peer(basic_loop& loop, int number, owned_descriptor owned, Wrap& wrap, ending* report, Rest&&... rest)
-            : watched(number, loop.wakes_),
-              loop_(loop),
+        peer(basic_loop& loop, int number, owned_descriptor owned, Wrap& wrap, Rest&&... rest)
+            : watched(number, loop),
               owned_(std::move(owned)),
-              report_(report),
               stream_(wrap(number)),
-              ws_(stream_.writing_end(), wake_hook{&loop.wakes_, this}, std::forward<Rest>(rest)...) {}
+              ws_(stream_.writing_end(), wake_hook{this}, std::forward<Rest>(rest)...) {}
 
         void join(group_type& everyone) {
-            if (ws_.join(everyone) != errc::none) wants_ = ws_.close(); // it closes
+            if (ws_.join(everyone) != errc::none) note(ws_.close()); // it closes
         }
         void await_connection(duration bound) {
-            is_connecting_ = true;
-            connect_by_ = deadline_after(std::chrono::steady_clock::now(), bound);
+            connecting_ = {true, deadline_after(std::chrono::steady_clock::now(), bound)};
         }
 
         // What is readable comes first, also after a hang-up.
         void on_events(unsigned events) override {
-            if (std::exchange(is_connecting_, false))
-                return settle((events & broken) != 0 ? ws_.abort(errc::connection_lost) : ws_.run());
+            if constexpr (!is_server) {
+                if (std::exchange(connecting_.is_under_way, false))
+                    return settle((events & broken) != 0 ? ws_.abort(errc::connection_lost) : ws_.run());
+            }
             const bool may_write = (events & (stream_.write_needs() | broken)) != 0;
-            if (wants_.read && (events & (stream_.read_needs() | broken)) != 0) read();
+            if (wants_read_ && (events & (stream_.read_needs() | broken)) != 0) read();
             if (may_write && stream_.has_unwritten()) stream_.flush();
-            if (!is_gone) settle(may_write && wants_.write ? ws_.run() : wants_);
+            if (!is_gone) settle(may_write && wants_write_ ? ws_.run() : wants());
         }
         void take_upgraded(mutable_bytes leftover) { settle(ws_.take_upgraded(leftover)); }
         void on_turn() override {
-            if (is_connecting_) return watch_connecting();
-            if (wants_.read && stream_.has_read_ahead()) read();
+            if constexpr (!is_server) {
+                if (connecting_.is_under_way) return watch_connecting();
+            }
+            if (wants_read_ && stream_.has_read_ahead()) read();
             if (is_gone) return;
-            const bool is_late = is_server && loop_.stop_is_told_ && ws_.opened() == nullptr;
+            const bool is_late = is_server && loop().stop_is_told_ && ws_.opened() == nullptr;
             settle(is_late ? ws_.close() : ws_.run());
         }
 
     private:
         static constexpr bool is_server = requires(Connection& ws) { ws.take_upgraded(mutable_bytes()); };
+        struct connected {};
+        struct connecting {
+            bool is_under_way = false;
+            time_point by = no_deadline;
+        };
 
+        [[nodiscard]] basic_loop& loop() noexcept { return static_cast<basic_loop&>(wakes()); }
         void watch_connecting() {
-            if (std::chrono::steady_clock::now() >= connect_by_)
+            if (std::chrono::steady_clock::now() >= connecting_.by)
                 return on_events(0); // run() says that it is late
-            if (!loop_.watch(*this, POLLOUT)) return settle(ws_.abort(errc::out_of_memory));
-            loop_.call_at(*this, connect_by_);
+            if (!loop().watch(*this, POLLOUT)) return settle(ws_.abort(errc::out_of_memory));
+            loop().call_at(*this, connecting_.by);
         }
         void read() {
-            const mutable_bytes buffer = loop_.buffer();
+            const mutable_bytes buffer = loop().buffer();
             const read_result got = buffer.empty() ? read_result{read_status::failed} : stream_.read(buffer);
             switch (got.status) {
             case read_status::some: return settle(ws_.receive(buffer.first(got.size)));
@@ -519,42 +524,48 @@ private:
         void settle(endpoint_wants wants) {
             unsigned wanted = wants.read ? stream_.read_needs() : 0U;
             if (wants.write || stream_.has_unwritten()) wanted |= stream_.write_needs();
-            wants_ = wants.finished || loop_.watch(*this, wanted) ? wants : ws_.abort(errc::out_of_memory);
-            if (wants_.finished) {
-                if (report_ != nullptr) *report_ = ws_.how_it_ended();
-                return loop_.retire(*this);
+            if (!wants.finished && !loop().watch(*this, wanted)) wants = ws_.abort(errc::out_of_memory);
+            if (wants.finished) {
+                if (loop().report_ != nullptr) *loop().report_ = ws_.how_it_ended();
+                return loop().retire(*this);
             }
-            loop_.call_at(*this, wants_.deadline);
-            if (wants_.read && stream_.has_read_ahead()) loop_.wakes_.call(*this);
+            note(wants);
+            loop().call_at(*this, wants.deadline);
+            if (wants.read && stream_.has_read_ahead()) call_for_turn();
+        }
+        void note(endpoint_wants wants) noexcept {
+            wants_read_ = wants.read;
+            wants_write_ = wants.write;
+        }
+        /// As they were told last.
+        [[nodiscard]] endpoint_wants wants() const noexcept {
+            return {.read = wants_read_, .write = wants_write_, .deadline = due};
         }
 
-        basic_loop& loop_;
+        bool wants_read_ = true;
+        bool wants_write_ = false;
         owned_descriptor owned_;
-        ending* report_;
         Stream stream_;
-        endpoint_wants wants_;
-        bool is_connecting_ = false;
-        time_point connect_by_ = no_deadline;
+        [[no_unique_address]] std::conditional_t<is_server, connected, connecting> connecting_;
         Connection ws_;
     };
 
     /// nullptr: there is no memory.
     template <class Peer, class Wrap, class... Rest>
-    Peer* make_peer(int number, owned_descriptor owned, Wrap& wrap, ending* report, Rest&&... rest) {
+    Peer* make_peer(int number, owned_descriptor owned, Wrap& wrap, Rest&&... rest) {
         static_assert(stream<decltype(wrap(number))>);
         const int on = 1; // the writer gathers frames itself; Nagle would only delay the last one
         ::setsockopt(number, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        return new (std::nothrow)
-            Peer(*this, number, std::move(owned), wrap, report, std::forward<Rest>(rest)...);
+        return new (std::nothrow) Peer(*this, number, std::move(owned), wrap, std::forward<Rest>(rest)...);
     }
 
     template <class Handler, class Wrap, class Work>
     errc add(int number, owned_descriptor owned, Handler handler, group_type& everyone,
-             const server_options& options, Wrap& wrap, const Work& work, ending* report,
+             const server_options& options, Wrap& wrap, const Work& work,
              std::optional<already_upgraded> upgraded = std::nullopt) {
         using made = peer<server_of<Handler, Wrap, Work>, decltype(wrap(number))>;
         auto* const fresh =
-            make_peer<made>(number, std::move(owned), wrap, report, std::move(handler), options, work);
+            make_peer<made>(number, std::move(owned), wrap, std::move(handler), options, work);
         if (fresh != nullptr) fresh->join(everyone);
         const errc answer = enter(fresh);
         if (answer == errc::none && upgraded && !fresh->is_gone) fresh->take_upgraded(upgraded->leftover);
@@ -568,7 +579,7 @@ private:
     public:
         listener(basic_loop& loop, owned_descriptor listening, group_type& everyone, Make make,
                  const server_options& options, Wrap wrap, Work work)
-            : watched(listening.get(), loop.wakes_),
+            : watched(listening.get(), loop),
               loop_(loop),
               listening_(std::move(listening)),
               everyone_(everyone),
@@ -587,7 +598,7 @@ private:
                     static_cast<void>(wsolo::detail::call_hook([&] { // a handler may fail to be made
                         auto handler = handler_for(who);
                         static_cast<void>(loop_.add(who.descriptor, std::move(fresh), std::move(handler),
-                                                    everyone_, options_, wrap_, work_, nullptr));
+                                                    everyone_, options_, wrap_, work_));
                     }));
                 } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
                     return;
@@ -659,7 +670,7 @@ private:
 
     errc enter(watched* fresh) {
         if (fresh == nullptr) return errc::out_of_memory;
-        if (!is_open_ || !wsolo::detail::call_hook([&] { all_.emplace(no_deadline, fresh); })) {
+        if (!is_open_ || !all_.add(*fresh)) {
             delete fresh;
             return errc::out_of_memory;
         }
@@ -669,20 +680,17 @@ private:
     bool watch(watched& which, unsigned interest) noexcept {
         if (which.interest == interest) return true;
         if (!set_.change(which, interest)) return false;
-        which.interest = interest;
+        which.interest = static_cast<std::uint8_t>(interest);
         return true;
     }
     void call_at(watched& which, time_point at) noexcept {
-        if (which.due == at) return;
-        auto node = all_.extract({which.due, &which}); // so that no memory is needed
-        node.value().first = which.due = at;
-        all_.insert(std::move(node));
+        if (which.due != at) all_.move(which, at);
     }
     /// Destroyed at the turn's end, because it may be in a call of its own.
     void retire(watched& which) noexcept {
         which.is_gone = true;
         static_cast<void>(watch(which, 0));
-        all_.erase({which.due, &which});
+        all_.remove(which);
         which.next_gone = std::exchange(gone_, &which);
     }
     void bury() {
@@ -693,12 +701,12 @@ private:
         const time_point now = std::chrono::steady_clock::now();
         if (std::exchange(buffer_was_used_, false)) buffer_until_ = deadline_after(now, idle);
         if (buffer_until_ <= now) buffer_.reset(), buffer_until_ = no_deadline;
-        const time_point first = all_.begin()->first;
+        const time_point first = all_.first().due;
         const time_point due = buffer_until_ < first ? buffer_until_ : first;
         const time_point until = deadline_after(now, longest);
-        const bool sleeps = until > now && due > now && wakes_.begin_sleep();
+        const bool sleeps = until > now && due > now && wake_list::begin_sleep();
         const std::size_t count = set_.wait(now, sleeps ? until : now, due, room);
-        wakes_.end_sleep();
+        wake_list::end_sleep();
         return room.first(count);
     }
     /// Empty: there is no memory.
@@ -708,11 +716,11 @@ private:
         return {buffer_.get(), buffer_ == nullptr ? 0 : buffer_size_};
     }
 
-    detail::wake_list wakes_;
-    waker waker_{wakes_};
+    waker waker_{*this};
     Set set_;
-    std::set<std::pair<time_point, watched*>> all_; ///< by when they are due
+    adapt::detail::timetable<watched> all_; ///< by when they are due
     watched* gone_ = nullptr;
+    ending* report_ = nullptr; ///< serve()'s, of its one connection
     const std::size_t buffer_size_;
     std::unique_ptr<std::byte[]> buffer_;
     bool buffer_was_used_ = false;
@@ -733,18 +741,19 @@ using loop = basic_loop<poll_set>;
 using one_thread_loop = basic_loop<poll_set, one_thread_traits>;
 #endif
 
-/// Serves one connected socket in this thread, from its request to its end: how it ended. The descriptor stays the caller's, who
-/// closes it afterwards. A group's close_all() ends it; before it is open, only options.handshake_timeout bounds it. One
-/// descriptor (two where there is no eventfd) and, while it is not idle, a read buffer.
-/// With `upgraded` it begins open, because another server has answered the request.
+/// Serves one connected socket in this thread, from its request to its end, and returns how it ended. The descriptor stays the
+/// caller's, which closes it afterwards. A group's close_all() ends the connection; before it is open, only
+/// options.handshake_timeout bounds it. It takes one descriptor (two where there is no eventfd) and, while it is not idle, a read
+/// buffer. With `upgraded` it begins open, because another server has answered the request.
 template <class Handler, class Wrap = plain>
 ending serve(int connected, std::optional<already_upgraded> upgraded, Handler handler,
              connection_group& everyone, const server_options& options = {}, Wrap wrap = {}) {
     basic_loop<poll_set> alone;
     ending how;
+    alone.report_ = &how;
     using none = wsolo::adapt::poll::detail::owned_descriptor; // it is borrowed
-    const errc refused = alone.add(connected, none(), std::move(handler), everyone, options, wrap,
-                                   in_the_loop{}, &how, upgraded);
+    const errc refused =
+        alone.add(connected, none(), std::move(handler), everyone, options, wrap, in_the_loop{}, upgraded);
     if (refused != errc::none) how.reason = refused;
     alone.run();
     return how;
