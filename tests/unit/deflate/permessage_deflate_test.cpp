@@ -284,6 +284,17 @@ TEST_CASE("what a handler or a request says of extensions stands", "[deflate][pe
     CHECK(answered_other.talks());
 }
 
+TEST_CASE("one connection declines by saying that it has no extensions", "[deflate][permessage_deflate]") {
+    choosy none;
+    none.own = "";
+    connected<choosy> answered_none(std::move(none), {});
+    CHECK(answered_none.is_plain());
+    CHECK(answered_none.talks());
+    connected<keeping> asked_none({}, {}, {.host = "a", .extensions = ""});
+    CHECK(asked_none.is_plain());
+    CHECK(asked_none.talks());
+}
+
 namespace {
 
 /// The payloads of the data frames in `bytes` that a client sent, as they were before a peer inflates them; "=" before one that
