@@ -233,6 +233,19 @@ keeping wanting(const deflate_options& options) { return {permessage_deflate(opt
 
 } // namespace
 
+static_assert(wsolo::detail::message_compression<permessage_deflate>);
+/// The handshake calls it where an exception would end the program.
+struct throwing_offer : permessage_deflate {
+    wsolo::deflate_text offer() const { return permessage_deflate::offer(); }
+};
+struct throwing_answer : permessage_deflate {
+    wsolo::deflate_text answer(const wsolo::extension_list& offers) {
+        return permessage_deflate::answer(offers);
+    }
+};
+static_assert(!wsolo::detail::message_compression<throwing_offer>);
+static_assert(!wsolo::detail::message_compression<throwing_answer>);
+
 TEST_CASE("two connections whose handlers have a compression agree on it", "[deflate][permessage_deflate]") {
     for (const deflate_mode mode :
          {deflate_mode::shared_compressor, deflate_mode::own_stream, deflate_mode::no_takeover}) {
