@@ -203,8 +203,12 @@ TEST_CASE("an idle connection holds what its options say: none at first, a bound
     for (const deflate_mode mode :
          {deflate_mode::shared_compressor, deflate_mode::own_stream, deflate_mode::no_takeover}) {
         for (const bool takeover : {true, false}) {
-            for (const auto& [bits, level] :
-                 {std::pair<std::uint8_t, std::uint8_t>{15, 8}, {9, 1}, {12, 9}}) {
+            struct settings {
+                std::uint8_t bits, level;
+            };
+            for (const settings& one_of : std::initializer_list<settings>{{15, 8}, {9, 1}, {12, 9}}) {
+                const std::uint8_t bits = one_of.bits, level = one_of.level;
+                const wsolo::deflate_direction each{bits, takeover};
                 INFO(static_cast<int>(mode) << ", " << takeover << ", " << int{bits} << " " << int{level});
                 const wsolo::deflate_options options{.mode = mode, .memory_level = level};
                 const side_bounds most = bounds_of(options, bits, takeover);
@@ -215,8 +219,8 @@ TEST_CASE("an idle connection holds what its options say: none at first, a bound
                            static_cast<long>(wsolo::this_thread_compressors<compressor>().memory());
                 };
                 wsolo::adapt::zlib::permessage_deflate one(options), two(options);
-                one.agree(wsolo::role::server, {{bits, takeover}, {bits, takeover}});
-                two.agree(wsolo::role::client, {{bits, takeover}, {bits, takeover}});
+                one.agree(wsolo::role::server, {each, each});
+                two.agree(wsolo::role::client, {each, each});
                 one.limit(longest.size());
                 two.limit(longest.size());
                 CHECK(one.memory() + two.memory() == 0);
