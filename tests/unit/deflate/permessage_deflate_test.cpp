@@ -11,6 +11,7 @@
 #include <wsolo/testing/pair.hpp>
 
 #include <chrono>
+#include <thread>
 
 using namespace std::chrono_literals;
 using namespace std::string_literals;
@@ -447,5 +448,42 @@ TEST_CASE("a frame for many is compressed once a window, and no stream diverges"
         }
         CHECK(got == wanted);
         CHECK(compressed >= (each.bits == 8 ? 0U : each.takeover ? 150U : 50U));
+    }
+}
+
+TEST_CASE("one thread writes, another reads, and any asks", "[deflate][permessage_deflate]") {
+    for (const deflate_mode mode :
+         {deflate_mode::shared_compressor, deflate_mode::own_stream, deflate_mode::no_takeover}) {
+        permessage_deflate one(deflate_options{.mode = mode, .min_size = 50});
+        one.agree(role::server, {});
+        int wrong_out = 0, wrong_in = 0, wanted = 0;
+        std::thread writes([&] {
+            support::plain_inflater peer;
+            for (std::size_t i = 0; i < 300; ++i) {
+                const std::string text = i % 50 == 49 ? noise(300, i) : compressible(400, i);
+                std::byte room[500];
+                const std::size_t size = one.deflate(wsolo::bytes_of(text), wsolo::mutable_bytes(room));
+                if (size == 0) continue;
+                if (mode == deflate_mode::no_takeover) peer.reset();
+                wrong_out += peer.message(wsolo::text_of(wsolo::const_bytes(room).first(size))) != text;
+                if (i == 150) one.sending().trim();
+            }
+        });
+        std::thread reads([&] {
+            plain_deflater peer;
+            for (std::size_t i = 0; i < 300; ++i) {
+                const std::string text = compressible(400, i);
+                wsolo::byte_buffer to;
+                const errc error = one.inflate(wsolo::bytes_of(peer.message(text)), true, to);
+                wrong_in += error != errc::none || support::text_of(to) != text;
+                if (i == 150) one.receiving().trim();
+            }
+        });
+        for (int i = 0; i < 300; ++i) wanted += one.wants(60) ? 1 : 0;
+        writes.join();
+        reads.join();
+        CHECK(wrong_out == 0);
+        CHECK(wrong_in == 0);
+        CHECK(wanted == 300);
     }
 }
