@@ -3781,6 +3781,51 @@ private:
 
 #endif // WSOLO_SINGLE_CODEC
 
+// ---- wsolo/frame/detail/frame_memory.hpp
+// A frame whose payload is made where it stays: its length is known afterwards, and so is its header's.
+//
+// Laws of this file:
+// - One block of malloc's, which the caller frees: room for what the caller keeps before the frame, then the frame, and nothing
+//   after it once it is made.
+// - The payload is copied where its header turns out to be shorter than the longest that it might have had, and nowhere else.
+
+namespace wsolo::inline WSOLO_ABI::detail {
+
+/// What came of it. memory: nullptr where there is none; then is_lost says that a payload was made in vain.
+struct frame_memory {
+    void* memory = nullptr;
+    std::size_t size = 0;  ///< of the frame
+    bool is_short = false; ///< there was no memory
+    bool is_lost = false;
+};
+
+/// `make(mutable_bytes)` writes the payload and says how long it is, at most `most` bytes; 0: there is none. It is given `spare` bytes
+/// more than that to work in. `header`: all but the length, with the key that masks. O(most).
+template <class Make>
+[[nodiscard]] frame_memory make_frame_memory(std::size_t before, frame_header header, std::size_t most,
+                                             std::size_t spare, Make make) noexcept {
+    const std::size_t guess = header_size(most, header.masked);
+    auto* const block = static_cast<std::byte*>(std::malloc(before + guess + most + spare));
+    if (block == nullptr) return {.is_short = true};
+    std::byte* const frame = block + before;
+    const std::size_t size = make(mutable_bytes(frame + guess, most + spare));
+    if (size == 0 || size > most) {
+        std::free(block);
+        return {.is_lost = size != 0};
+    }
+    header.payload_size = size;
+    const std::size_t head = header_size(size, header.masked);
+    if (head != guess) std::memmove(frame + head, frame + guess, size);
+    write_header(header, frame);
+    if (header.masked) apply_mask(mutable_bytes(frame + head, size), header.key);
+    void* const whole = std::realloc(block, before + head + size);
+    if (whole != nullptr) return {.memory = whole, .size = head + size};
+    std::free(block); // larger than what it is counted as
+    return {.is_short = true, .is_lost = true};
+}
+
+} // namespace wsolo::inline WSOLO_ABI::detail
+
 // ---- wsolo/frame/shared_frame.hpp
 // One encoded frame for any number of connections: encoded once, queued everywhere by pointer.
 //
@@ -3790,6 +3835,13 @@ private:
 // - Unmasked, hence for servers only: a client's frames each need a key of their own (RFC 6455 §5.3).
 
 namespace wsolo::inline WSOLO_ABI {
+
+class shared_frame;
+namespace detail {
+template <class Make>
+[[nodiscard]] result<shared_frame> make_shared_form(frame_spec spec, std::size_t most, std::size_t spare,
+                                                    Make make) noexcept;
+} // namespace detail
 
 /// A counted reference to an encoded server frame. One pointer wide. As with std::shared_ptr, different
 /// copies may be used from different threads, one copy may not.
@@ -3823,14 +3875,17 @@ public:
     [[nodiscard]] bool is_message() const noexcept { return block_ != nullptr && block_->is_message; }
 
     /// The same message in another form (compressed, say, by itself), made by the first caller that asks for it and kept with
-    /// the frame: `make()` returns it, or an empty reference where there is none, for all. Two threads at once may both
-    /// make it; one is kept. Precondition: refers to a frame; form < forms.
+    /// the frame: `make()` returns it; or an empty reference: there is none, for all; or why it has none now (out_of_memory), and
+    /// then the next caller asks again. Two threads at once may both make it; one is kept. Its memory is the frame's: no connection
+    /// counts it. Precondition: refers to a frame; form < forms.
     template <class Make>
     [[nodiscard]] shared_frame other_form(std::size_t form, Make make) const noexcept {
         std::atomic<block*>& place = block_->others[form];
         block* known = place.load(std::memory_order_acquire);
         if (known == nullptr) {
-            shared_frame made = make();
+            result<shared_frame> answer = make();
+            if (!answer) return {};
+            shared_frame made = *std::move(answer);
             block* const mine = made.block_ == nullptr ? block_ : made.block_; // itself: there is none
             if (place.compare_exchange_strong(known, mine, std::memory_order_acq_rel)) {
                 known = mine;
@@ -3873,6 +3928,8 @@ private:
     }
 
     friend result<shared_frame> make_shared_frame(frame_spec, const_bytes) noexcept;
+    template <class Make>
+    friend result<shared_frame> detail::make_shared_form(frame_spec, std::size_t, std::size_t, Make) noexcept;
 
     block* block_ = nullptr;
 };
@@ -3893,6 +3950,18 @@ namespace detail {
     auto* block = ::new (memory) shared_frame::block{1, detail::is_whole_message(spec), size};
     detail::write_frame<role::server>(reinterpret_cast<std::byte*>(block + 1), spec, payload);
     return shared_frame(block);
+}
+
+/// A whole message whose payload `make` writes: see make_frame_memory(). An empty reference: there is none. Errors: out_of_memory.
+template <class Make>
+result<shared_frame> detail::make_shared_form(frame_spec spec, std::size_t most, std::size_t spare,
+                                              Make make) noexcept {
+    const bool is_compressed = (spec.first_byte() & std::byte{rsv1_bit}) != std::byte{};
+    const frame_memory made = make_frame_memory(
+        sizeof(shared_frame::block), {.rsv1 = is_compressed, .op = spec.op()}, most, spare, std::move(make));
+    if (made.is_short) return errc::out_of_memory;
+    if (made.memory == nullptr) return shared_frame();
+    return shared_frame(::new (made.memory) shared_frame::block{1, true, made.size});
 }
 
 } // namespace wsolo::inline WSOLO_ABI
@@ -5188,7 +5257,8 @@ namespace wsolo::inline WSOLO_ABI {
 struct accept_options {
     /// One of those offered (choose_subprotocol), or empty.
     std::string_view subprotocol = {};
-    /// The agreed extensions as header text (choose_extension), each of them offered; or empty.
+    /// The agreed extensions as header text (choose_extension), each of them offered; or empty. In an http_reply a view of nothing
+    /// (the default) leaves them to the handler's `compression`, and "" says that there are none.
     std::string_view extensions = {};
     /// Further fields, for instance Set-Cookie.
     std::span<const header_field> headers = {};
@@ -5718,7 +5788,8 @@ struct client_request {
     std::string_view origin = {};
     /// As header text, the favourite first: "chat, superchat". All different. Sent when not empty.
     std::string_view subprotocols = {};
-    /// As header text: "permessage-deflate; client_max_window_bits". Sent when not empty.
+    /// As header text: "permessage-deflate; client_max_window_bits". Sent when not empty. Of a connection a view of nothing (the
+    /// default) leaves them to the handler's `compression`, and "" says that there are none.
     std::string_view extensions = {};
     /// Further fields, for instance Authorization or Cookie.
     std::span<const header_field> headers = {};
@@ -10492,8 +10563,11 @@ enum class overflow : std::uint8_t {
 struct writer_limits {
     /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is refused with
     /// errc::queue_full (it may fit later) or errc::too_large (it never will). The heap that the queue holds stays
-    /// below this x 1.25 + 256 KiB (three blocks of 64 KiB may be partly empty); a thread inside a send may hold the frame
+    /// below this x 1.25 + 256 KiB (three blocks of 64 KiB may be partly empty; an eighth and 32 KiB are for the message that
+    /// is being compressed, and one that would need more leaves uncompressed); a thread inside a send may hold the frame
     /// that it encodes and a block besides, and the control reserve has its own (up to 256 bytes for each frame in it).
+    /// Not in it: what an encoder holds from one message to the next (deflate_options says how much that is), and the compressed
+    /// forms of a shared_frame, which are the frame's: up to two, each shorter than it.
     /// The default always has room for the longest default message in an empty queue.
     std::size_t max_bytes = 2 * default_max_message;
     /// Bytes of payload that one message may have, in all its frames: errc::too_large above. The default is what a peer's
@@ -10536,6 +10610,8 @@ struct writer_options {
     std::uint16_t pump_frames = 16'384;
     /// Bytes that one write offers to the transport, in at most 64 parts. More costs fewer system calls for large frames; a
     /// PONG waits for the write before it, as far as the socket's own buffer takes that. (Kept to a thousandth.)
+    /// Where messages are compressed, a write takes no more of them than reach 64 KiB as they were, whatever this is: compressing
+    /// more would delay it by milliseconds.
     std::uint32_t max_gather = 512 * 1024;
 };
 
@@ -11019,6 +11095,11 @@ public:
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
+    /// Bytes beside the budget in which one message is encoded: a part of what the heap may have above it.
+    [[nodiscard]] std::size_t encoding_room() const noexcept {
+        return max_bytes_ / 8 + std::size_t{32} * 1024;
+    }
+
     /// Bytes of free memory that a busy writer may keep: what is queued leaves them of the budget.
     [[nodiscard]] std::size_t most_kept(const holdings& held) const noexcept {
         const std::size_t charged = held.charged();
@@ -11239,6 +11320,13 @@ struct entry {
         made->bytes = made->after();
         made->size = size;
         made->room = room;
+        return made;
+    }
+    /// In memory of malloc's: one frame of `size` bytes, which lies where after() is.
+    [[nodiscard]] static entry* make_in(void* memory, std::size_t size) noexcept {
+        entry* const made = start(memory, memory::own, {});
+        made->bytes = made->after();
+        made->size = made->room = size;
         return made;
     }
     [[nodiscard]] static entry* make_copy(const_bytes frame, on_outcome done = {},
@@ -11760,6 +11848,18 @@ struct offer {
     }
 };
 
+/// How far the entries of one write are encoded.
+struct encoding_scan {
+    entry* last =
+        nullptr; ///< the last one that was claimed, or what took its place: neither leaves before the write
+    std::size_t bytes = 0;   ///< of the write
+    std::size_t entries = 0; ///< that it names
+    std::size_t plain = 0;   ///< bytes of those that were claimed
+
+    /// Of messages that are encoded before one write (writer_options::max_gather): what it costs delays the bytes that could leave.
+    static constexpr std::size_t quantum = std::size_t{64} * 1024;
+};
+
 /// What judge() says.
 struct [[nodiscard]] verdict {
     errc error = errc::none;
@@ -11986,25 +12086,31 @@ public:
 
     // ---- out
 
-    /// The oldest frame that the next write would name and that is to be encoded first, or nullptr. It gives way to nothing
-    /// any more. `max_bytes`: of one write. O(entries of one write).
-    [[nodiscard]] entry* claim_encodable(std::size_t max_bytes) noexcept {
-        std::size_t bytes = 0;
-        std::size_t count = 0;
-        entry* item = of(lane_id::data).entries.first();
-        for (; item != nullptr && item->kind != entry_kind::encodable; item = item->next) {
-            bytes += item->size;
-            if (++count == batch::max_entries || bytes >= max_bytes) return nullptr;
+    /// The next frame, after those of `scan`, that the next write would name and that is to be encoded first, or nullptr. It gives
+    /// way to nothing any more. `max_bytes`: of one write. Over all calls for one write O(its entries).
+    [[nodiscard]] entry* claim_encodable(encoding_scan& scan, std::size_t max_bytes) noexcept {
+        entry* item = scan.last == nullptr ? of(lane_id::data).entries.first() : scan.last->next;
+        for (; item != nullptr; item = item->next) {
+            if (scan.entries == batch::max_entries || scan.bytes >= max_bytes ||
+                scan.plain >= encoding_scan::quantum)
+                return nullptr;
+            ++scan.entries;
+            if (item->kind == entry_kind::encodable) break;
+            scan.bytes += item->size;
         }
         if (item == nullptr) return nullptr;
         if (std::exchange(item->is_keyed, false)) item->room = item->size; // the key's place
         item->may_drop = false;
-        return item;
+        scan.plain += item->size;
+        return scan.last = item;
     }
-    /// What was claimed is encoded: `made` takes its place, or it leaves as it is where that is null.
-    void settle_encoded(entry* plain, entry* made, const accounts& books, errands& todo) noexcept {
+    /// What was claimed last is encoded: `made` takes its place, or it leaves as it is where that is null.
+    void settle_encoded(encoding_scan& scan, entry* made, const accounts& books, errands& todo) noexcept {
+        entry* const plain = scan.last;
         plain->kind = entry_kind::item;
+        scan.bytes += made == nullptr ? plain->size : made->size;
         if (made == nullptr) return;
+        scan.last = made;
         made->number = plain->number;
         made->done = std::exchange(plain->done, {});
         held.data_bytes += made->size - plain->size;
@@ -12280,7 +12386,7 @@ struct [[nodiscard]] push_result {
 /// What the running thread is to do.
 enum class next_step : std::uint8_t {
     tell,        ///< user code is to hear of something first; then ask again
-    encode,      ///< `plain`, then settle_encoded(); then ask again
+    encode,      ///< `plain`, then settle_encoded(), until that names no other; then ask again
     write,       ///< the batch
     released,    ///< nothing is left: the turn is free, and the writer not to be touched
     handed_over, ///< the quantum is used up: the turn is the hook's, and is to be called as the last act
@@ -12296,9 +12402,10 @@ struct round {
     bool is_blocked = false; ///< the transport would block
     bool is_used_up = false; ///< the quantum
     bool was_last = false;   ///< the last write was the drain's last
-    std::size_t encoded = 0; ///< bytes that were encoded for the next write
+    bool is_encoded = false; ///< what the next write names, as far as it is to be
     // answers
     entry* plain = nullptr;
+    encoding_scan scan{};
     bool high = false; ///< tell the observer, in this order
     bool low = false;
     time_point deadline = no_deadline;       ///< of the write that stands, or of the drain
@@ -12541,10 +12648,11 @@ public:
             if (how.is_blocked) return leave(next_step::parked);
             if (how.is_used_up) return leave(next_step::handed_over);
             if constexpr (Encodes) {
-                how.plain = is_urgent || how.encoded >= encode_quantum
-                                ? nullptr
-                                : queue_->claim_encodable(plan.max_bytes());
-                if (how.plain != nullptr) return next_step::encode;
+                if (!is_urgent && !how.is_encoded) {
+                    how.scan = {};
+                    how.plain = queue_->claim_encodable(how.scan, plan.max_bytes());
+                    if (how.plain != nullptr) return next_step::encode;
+                }
             }
             queue_->plan(plan, is_urgent);
             return next_step::write;
@@ -12554,11 +12662,15 @@ public:
         return leave(next_step::released);
     }
 
-    /// After next() said encode: `made` takes the place of `plain`, or is null.
-    void settle_encoded(entry* plain, entry* made, errands& todo) noexcept {
+    /// After next() said encode: `made` takes the place of `plain`, or is null. `plain` is then what is to be encoded next, or null.
+    void settle_encoded(round& how, entry* made, const batch& plan, errands& todo) noexcept {
         const scoped_hold hold(lock_);
-        queue_->settle_encoded(plain, made, books_, todo);
+        queue_->settle_encoded(how.scan, made, books_, todo);
+        how.plain = aborting_ ? nullptr : queue_->claim_encodable(how.scan, plan.max_bytes());
+        how.is_encoded = how.plain == nullptr;
     }
+    /// Bytes that one message may have once it is encoded. Without the lock: it never changes.
+    [[nodiscard]] std::size_t encoding_room() const noexcept { return books_.encoding_room(); }
 
     /// How things stand while a write is in flight.
     struct standing {
@@ -12637,9 +12749,6 @@ public:
     [[nodiscard]] queue& work() noexcept { return *queue_; }
 
 private:
-    /// Of messages that are encoded before one write: what it costs delays the bytes that could leave.
-    static constexpr std::size_t encode_quantum = std::size_t{64} * 1024;
-
     /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
     enum class need : std::uint8_t {
         nothing,
@@ -12898,24 +13007,31 @@ private:
 // - A message that may be encoded is queued as the frame that it is without that, and counted so. The thread whose turn it is
 //   encodes it when it plans the write: in the order of the wire, after everything that may drop, replace or refuse it.
 // - What was encoded leaves: it gives way to nothing any more. A write that took a part of it goes on with the same bytes.
+// - It is shorter than the message, so that a queue within its budget stays within it. What does not shrink, or finds no room
+//   (writer_limits::max_bytes), leaves as it is.
 
 namespace wsolo::inline WSOLO_ABI {
 
+/// Bytes that an encoder is given to work in, beyond those that it may use.
+inline constexpr std::size_t encoder_work_room = 16;
+
 /// - `wants(size)`: whether a message of so many bytes may be encoded. Any thread, at any time.
-/// - `deflate(message, to)`: appends to `to` what leaves in its place, with RSV1 on its frame (RFC 7692 §6). False: it leaves
-///   as it is. The writing thread, with no lock held.
+/// - `deflate(message, to)`: writes to the front of `to` what leaves in the message's place, with RSV1 on its frame (RFC 7692 §6),
+///   and returns its size: below the message's, and at most to.size() - encoder_work_room. 0: it leaves as it is. The writing
+///   thread, with no lock held. What it holds from one message to the next is its own: the writer's budget does not count it.
 /// - `shared_form()`: which form of a shared frame its peer can read: the same for all to whom the same form can be sent; at least
-///   shared_frame::forms for none. `deflate_alone(message, to)`: deflate() for all of these, referring to no earlier message.
-///   `note_sent(message)`: a form that deflate_alone() made leaves next.
+///   shared_frame::forms for none. `deflate_alone(message, to)`: deflate() for all of these, referring to no earlier message;
+///   an error (out_of_memory) says that another time it may be possible. `note_sent(message)`: a form that deflate_alone() made
+///   leaves next.
 /// - `forget()`: what deflate() just gave does not leave, for want of memory; the message does, as it is.
 template <class T>
 concept message_encoder =
-    std::movable<T> && requires(T& one, const T& seen, const_bytes message, byte_buffer& to) {
+    std::movable<T> && requires(T& one, const T& seen, const_bytes message, mutable_bytes to) {
         { T::encodes } -> std::convertible_to<bool>;
         { seen.wants(message.size()) } noexcept -> std::same_as<bool>;
-        { one.deflate(message, to) } noexcept -> std::same_as<bool>;
+        { one.deflate(message, to) } noexcept -> std::same_as<std::size_t>;
         { seen.shared_form() } noexcept -> std::same_as<std::size_t>;
-        { one.deflate_alone(message, to) } noexcept -> std::same_as<bool>;
+        { one.deflate_alone(message, to) } noexcept -> std::same_as<result<std::size_t>>;
         { one.note_sent(message) } noexcept -> std::same_as<void>;
         { one.forget() } noexcept -> std::same_as<void>;
     };
@@ -12924,9 +13040,9 @@ concept message_encoder =
 struct never_encoded {
     static constexpr bool encodes = false;
     [[nodiscard]] static bool wants(std::size_t) noexcept { return false; }
-    [[nodiscard]] static bool deflate(const_bytes, byte_buffer&) noexcept { return false; }
+    [[nodiscard]] static std::size_t deflate(const_bytes, mutable_bytes) noexcept { return 0; }
     [[nodiscard]] static std::size_t shared_form() noexcept { return static_cast<std::size_t>(-1); }
-    [[nodiscard]] static bool deflate_alone(const_bytes, byte_buffer&) noexcept { return false; }
+    [[nodiscard]] static result<std::size_t> deflate_alone(const_bytes, mutable_bytes) noexcept { return 0; }
     static void note_sent(const_bytes) noexcept {}
     static void forget() noexcept {}
 };
@@ -13324,7 +13440,9 @@ private:
 // A queued frame becomes its encoded form: the payload as the encoder makes it, RSV1 on the header.
 //
 // Laws of this file:
-// - Called by the thread whose turn it is, with no lock held. The entry was claimed: it stays, as it is, meanwhile.
+// - Called by the thread whose turn it is, with no lock held. The entry was claimed: it stays meanwhile, and no other thread looks
+//   at its bytes.
+// - The payload is made where it stays. Beside the queue that takes `most` bytes, and no more than the message has.
 // - A client's frame keeps its masking key, which was fresh and has not left yet (RFC 6455 §5.3).
 // - Without memory the frame leaves as it was queued, and the encoder forgets: neither side refers to what was not sent.
 
@@ -13337,11 +13455,17 @@ template <message_encoder Encoder>
     if (form >= shared_frame::forms) return nullptr;
     const header_parse parsed = parse_header(const_bytes(plain.bytes, plain.size));
     const const_bytes message = const_bytes(plain.bytes, plain.size).subspan(parsed.size);
-    const shared_frame other = plain.shared().other_form(form, [&]() -> shared_frame {
-        byte_buffer payload;
-        if (!encoder.deflate_alone(message, payload)) return {};
-        const auto made = make_shared_frame({parsed.header.op, true, true}, std::as_const(payload).view());
-        return made ? *made : shared_frame();
+    const shared_frame other = plain.shared().other_form(form, [&]() -> result<shared_frame> {
+        errc error = errc::none;
+        const auto encode = [&](mutable_bytes to) -> std::size_t {
+            const result<std::size_t> size = encoder.deflate_alone(message, to);
+            error = size.error();
+            return size ? *size : 0;
+        };
+        result<shared_frame> made =
+            make_shared_form({parsed.header.op, true, true}, message.size() - 1, encoder_work_room, encode);
+        if (error != errc::none) return error;
+        return made;
     });
     if (!other) return nullptr;
     entry* const made = entry::make_shared(other, {});
@@ -13349,35 +13473,22 @@ template <message_encoder Encoder>
     return made;
 }
 
-/// An entry to take the place of `plain`; nullptr: it leaves as it is. O(n).
+/// An entry to take the place of `plain`; nullptr: it leaves as it is. `most`: bytes that the payload may have. O(n).
 template <message_encoder Encoder>
-[[nodiscard]] entry* encode_entry(Encoder& encoder, const entry& plain) noexcept {
+[[nodiscard]] entry* encode_entry(Encoder& encoder, entry& plain, std::size_t most) noexcept {
     if (plain.where == entry::memory::shared) return encode_shared(encoder, plain);
-    const const_bytes frame(plain.bytes, plain.size);
-    const header_parse parsed = parse_header(frame);
-    const_bytes message = frame.subspan(parsed.size);
-    byte_buffer unmasked;
-    if (parsed.header.masked) {
-        if (!unmasked.append(message)) return nullptr;
-        apply_mask(unmasked.view(), parsed.header.key);
-        message = std::as_const(unmasked).view();
-    }
-    byte_buffer payload;
-    if (!encoder.deflate(message, payload)) return nullptr;
-    const frame_spec spec(parsed.header.op, true, true);
-    entry* const made = entry::make_own(header_size(payload.size(), parsed.header.masked) + payload.size());
-    if (made == nullptr) {
-        encoder.forget();
-        return nullptr;
-    }
-    const const_bytes encoded = std::as_const(payload).view();
-    if (parsed.header.masked) {
-        one_key key(parsed.header.key);
-        write_frame<role::client>(made->after(), spec, encoded, key);
-    } else {
-        write_frame<role::server>(made->after(), spec, encoded);
-    }
-    return made;
+    const frame_header header = parse_header(const_bytes(plain.bytes, plain.size)).header;
+    const mutable_bytes message = plain.writable().last(static_cast<std::size_t>(header.payload_size));
+    if (header.masked) apply_mask(message, header.key); // where it lies: no other copy of it
+    frame_header encoded = header;
+    encoded.rsv1 = true;
+    const frame_memory made =
+        make_frame_memory(sizeof(entry), encoded, most < message.size() ? most : message.size() - 1,
+                          encoder_work_room, [&](mutable_bytes to) { return encoder.deflate(message, to); });
+    if (made.memory != nullptr) return entry::make_in(made.memory, made.size);
+    if (made.is_lost) encoder.forget();
+    if (header.masked) apply_mask(message, header.key);
+    return nullptr;
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -13572,9 +13683,9 @@ private:
                 if (now.high) observe([this] { observer_.on_high_water(); });
                 if (now.low) observe([this] { observer_.on_low_water(); });
                 break;
-            case next_step::encode: saved += encode(now); break;
+            case next_step::encode: saved += encode(now, plan); break;
             case next_step::write:
-                now.encoded = 0;
+                now.is_encoded = false;
                 bytes += std::exchange(saved, 0);
                 if (!perform(plan, now, last)) return {pump_status::blocked, now.deadline};
                 break;
@@ -13598,17 +13709,18 @@ private:
         }
     }
 
-    /// Encodes what next() named; how many bytes fewer it has. With them a quantum counts what it was before.
-    std::size_t encode(round& now) {
-        entry* const plain = std::exchange(now.plain, nullptr);
-        const std::size_t before = plain->size;
-        entry* const made = encode_entry(encoder_, *plain);
-        const std::size_t after = made == nullptr ? before : made->size;
-        now.encoded += before;
-        errands todo;
-        box.settle_encoded(plain, made, todo);
-        todo.run();
-        return before > after ? before - after : 0;
+    /// Encodes what next() named, and what the same write names after it; how many bytes fewer that has. With them a quantum
+    /// counts what it was before.
+    std::size_t encode(round& now, const batch& plan) {
+        std::size_t saved = 0;
+        while (now.plain != nullptr) {
+            entry* const made = encode_entry(encoder_, *now.plain, box.encoding_room());
+            if (made != nullptr) saved += now.plain->size - made->size;
+            errands todo;
+            box.settle_encoded(now, made, plan, todo);
+            todo.run();
+        }
+        return saved;
     }
 
     [[nodiscard]] bool is_in_flight() const noexcept {
@@ -14124,7 +14236,7 @@ private:
 
     /// Whether a message of this size is queued to be encoded.
     [[nodiscard]] bool encodes(std::size_t payload_size) const noexcept {
-        if constexpr (Encoder::encodes) return drive_.encoder().wants(payload_size);
+        if constexpr (Encoder::encodes) return payload_size != 0 && drive_.encoder().wants(payload_size);
         return false;
     }
     static detail::entry* as_plain(detail::entry* made, bool is_plain = true) noexcept {
@@ -15965,7 +16077,7 @@ public:
         if (!asked_.is_upgrade()) return refuse(errc::handshake_missing_upgrade);
         out_.clear();
         accept_options all = options;
-        if (all.extensions.empty()) all.extensions = extensions_;
+        if (all.extensions.data() == nullptr) all.extensions = extensions_;
         has_own_extensions_ = all.extensions == extensions_;
         settle(append_accept_response(out_, asked_, all), 101);
     }
@@ -16075,22 +16187,22 @@ namespace wsolo::inline WSOLO_ABI::detail {
 
 /// Both halves of an extension that encodes whole messages and marks them by RSV1 (RFC 7692 §6).
 template <class T>
-concept message_compression =
-    requires(T& it, const T& seen, const extension_list& list, const_bytes bytes, byte_buffer& to) {
-        { seen.offer().view() } -> std::same_as<std::string_view>;
-        { it.answer(list).view() } -> std::same_as<std::string_view>;
-        { it.judge(list) } noexcept -> std::same_as<errc>;
-        { it.disagree() } noexcept -> std::same_as<void>;
-        { seen.is_agreed() } noexcept -> std::same_as<bool>;
-        { it.limit(std::uint64_t{}) } noexcept -> std::same_as<void>;
-        { it.inflate(bytes, true, to) } noexcept -> std::same_as<errc>;
-        { seen.wants(bytes.size()) } noexcept -> std::same_as<bool>;
-        { it.deflate(bytes, to) } noexcept -> std::same_as<bool>;
-        { seen.shared_form() } noexcept -> std::same_as<std::size_t>;
-        { it.deflate_alone(bytes, to) } noexcept -> std::same_as<bool>;
-        { it.note_sent(bytes) } noexcept -> std::same_as<void>;
-        { it.forget() } noexcept -> std::same_as<void>;
-    };
+concept message_compression = requires(T& it, const T& seen, const extension_list& list, const_bytes bytes,
+                                       byte_buffer& to, mutable_bytes room) {
+    { seen.offer().view() } noexcept -> std::same_as<std::string_view>;
+    { it.answer(list).view() } noexcept -> std::same_as<std::string_view>;
+    { it.judge(list) } noexcept -> std::same_as<errc>;
+    { it.disagree() } noexcept -> std::same_as<void>;
+    { seen.is_agreed() } noexcept -> std::same_as<bool>;
+    { it.limit(std::uint64_t{}) } noexcept -> std::same_as<void>;
+    { it.inflate(bytes, true, to) } noexcept -> std::same_as<errc>;
+    { seen.wants(bytes.size()) } noexcept -> std::same_as<bool>;
+    { it.deflate(bytes, room) } noexcept -> std::same_as<std::size_t>;
+    { seen.shared_form() } noexcept -> std::same_as<std::size_t>;
+    { it.deflate_alone(bytes, room) } noexcept -> std::same_as<result<std::size_t>>;
+    { it.note_sent(bytes) } noexcept -> std::same_as<void>;
+    { it.forget() } noexcept -> std::same_as<void>;
+};
 
 template <class Handler>
 concept compresses = requires(Handler& handler) { handler.compression; };
@@ -16115,7 +16227,6 @@ template <class Handler>
     if constexpr (compresses<Handler>) {
         if ((found.rsv() & rsv1_bit) != 0 && handler.compression.is_agreed()) {
             const errc error = handler.compression.inflate(found.payload(), found.is_text(), to);
-            to.shrink();
             payload = to.view();
             return error;
         }
@@ -16130,11 +16241,11 @@ struct handler_encoder {
     Handler* handler = nullptr;
 
     [[nodiscard]] bool wants(std::size_t size) const noexcept { return handler->compression.wants(size); }
-    [[nodiscard]] bool deflate(const_bytes message, byte_buffer& to) noexcept {
+    [[nodiscard]] std::size_t deflate(const_bytes message, mutable_bytes to) noexcept {
         return handler->compression.deflate(message, to);
     }
     [[nodiscard]] std::size_t shared_form() const noexcept { return handler->compression.shared_form(); }
-    [[nodiscard]] bool deflate_alone(const_bytes message, byte_buffer& to) noexcept {
+    [[nodiscard]] result<std::size_t> deflate_alone(const_bytes message, mutable_bytes to) noexcept {
         return handler->compression.deflate_alone(message, to);
     }
     void note_sent(const_bytes message) noexcept { handler->compression.note_sent(message); }
@@ -16441,7 +16552,7 @@ public:
             if (run.can_handle()) return hand_over(whole, is_text, payload, own, run);
         }
         const std::size_t size = payload.size();
-        if (own.empty() && !own.append(payload)) return errc::out_of_memory;
+        if (!keep(payload, own)) return errc::out_of_memory;
         item next(message(is_text, std::move(own)), numbers_);
         const errc refused = inbox_.push(std::move(next), size).error;
         if (refused == errc::none) return errc::none;
@@ -16473,6 +16584,15 @@ public:
     [[nodiscard]] bool are_over() const noexcept { return are_over_.load(std::memory_order_acquire); }
 
 private:
+    /// For a message that may be kept: in `own`, which holds no more than it.
+    [[nodiscard]] static bool keep(const_bytes payload, byte_buffer& own) noexcept {
+        if (own.empty()) {
+            own.release(); // what was inflated to nothing needs no memory
+            return own.append(payload);
+        }
+        own.shrink();
+        return true;
+    }
     /// The short road.
     errc hand_over(Whole& whole, bool is_text, const_bytes payload, byte_buffer& own, run_type& run) {
         const std::size_t size = payload.size();
@@ -16480,7 +16600,7 @@ private:
             const lent_message lent(is_text, payload);
             run.handle(size, [&] { return handle(whole, numbers_.issue_alone(), lent.get()); });
         } else {
-            if (own.empty() && !own.append(payload)) return errc::out_of_memory;
+            if (!keep(payload, own)) return errc::out_of_memory;
             run.handle(size, [&] {
                 return handle(whole, numbers_.issue_alone(), message(is_text, std::move(own)));
             });
@@ -17790,7 +17910,7 @@ public:
         : common(role::client, std::move(kept), options.handshake_timeout), head_(options.answer) {
         const auto offer = extension_offer(common.parts.handler);
         client_request asked = request;
-        if (asked.extensions.empty()) asked.extensions = offer.view();
+        if (asked.extensions.data() == nullptr) asked.extensions = offer.view();
         offers_ = asked.extensions == offer.view();
         errc error = head_.start(asked, keys);
         if (error == errc::none && !common.out.bytes().append(head_.request())) error = errc::out_of_memory;

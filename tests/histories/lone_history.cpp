@@ -28,6 +28,7 @@ making lone_history::draw(std::uint64_t seed) {
     how.write_timeout = draw.one_of({100ms, 1000ms, 1000ms});
     how.drain_timeout = draw.one_of({50ms, 500ms, 5000ms});
     how.min_rate = draw.one_of<std::uint32_t>({0, 1024, 100'000});
+    how.compression = draw_compression(seed);
     return how;
 }
 
@@ -56,14 +57,16 @@ void lone_history::run() {
     journal::line(
         0,
         "%s, %s, %s, %s, policy %d, max_bytes %zu, max_frames %u, reserve %u, marks %u/%u, quantum %u/%u, "
-        "write %d ms, drain %d ms, rate %u; %s, transport %d%s, re-enters %u%%",
+        "write %d ms, drain %d ms, rate %u; compression %d, %u bits, kept %u, from %u; %s, transport %d%s, "
+        "re-enters %u%%",
         how_.client ? "client" : "server", how_.how == drive::inline_ ? "inline" : "deferred",
         how_.completes ? "completes" : "writes", how_.gated ? "gated" : "open",
         static_cast<int>(how_.when_full), how_.max_bytes, how_.max_frames, how_.control_reserve,
         how_.high_water, how_.low_water, how_.quantum_bytes, how_.quantum_frames,
         static_cast<int>(how_.write_timeout.count()), static_cast<int>(how_.drain_timeout.count()),
-        how_.min_rate, diligent_ ? "diligent" : "lazy", static_cast<int>(mood_),
-        always_perfect_ ? " for ever" : "", reenters_);
+        how_.min_rate, static_cast<int>(how_.compression.mode), how_.compression.window_bits,
+        how_.compression.kept_window, how_.compression.min_size, diligent_ ? "diligent" : "lazy",
+        static_cast<int>(mood_), always_perfect_ ? " for ever" : "", reenters_);
 
     heap::start();
     heap::forget();
@@ -169,7 +172,7 @@ void lone_history::advance(span_of_time by) {
 
 std::size_t lone_history::allowed_heap() const {
     return how_.max_bytes + how_.max_bytes / 4 + 64 * 1024 + std::size_t{how_.control_reserve} * 2 * 256 +
-           greetings_ + in_calls_ + 1024;
+           greetings_ + in_calls_ + 1024 + (subject_ == nullptr ? 0 : subject_->compression_bytes());
 }
 
 void lone_history::check_heap() {

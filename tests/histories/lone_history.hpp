@@ -28,7 +28,11 @@ struct shrinking {
 class lone_history final : surroundings, lone_thread, oracle {
 public:
     lone_history(std::uint64_t seed, const making& how, const shrinking& less)
-        : oracle(how.client, how.when_full), seed_(seed), how_(how), less_(less), draws_(seed, 1) {}
+        : oracle(how.client, how.when_full, make_reader(how.compression)),
+          seed_(seed),
+          how_(how),
+          less_(less),
+          draws_(seed, 1) {}
 
     /// The configuration that belongs to a seed.
     static making draw(std::uint64_t seed);
@@ -108,6 +112,7 @@ private:
     void on_finished(const totals& report) override;
     void on_high_water() override { callback("on_high_water"); }
     void on_low_water() override { callback("on_low_water"); }
+    void on_encoded() override { check_heap(); }
     void told(item& whom) override;
     bool sleep(const void* sleeper, time_point deadline) override;
     void wake(const void* sleeper) override;

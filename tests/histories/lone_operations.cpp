@@ -86,6 +86,8 @@ void lone_history::send_item(kind_of_send kind, std::size_t size, seeded& draw, 
     it.keyed = kind == kind_of_send::keyed;
     it.key = draw.below(3);
     it.chain = chain;
+    if (kind == kind_of_send::text && inflate_ && it.number % 5 == 0) kind = kind_of_send::secret;
+    it.as_is = kind == kind_of_send::raw || kind == kind_of_send::secret;
     sending what{kind, it.payload, it.key, {}};
     std::string frame;
     if (kind == kind_of_send::raw) what.payload = frame = raw_frame(it.opcode, it.payload);

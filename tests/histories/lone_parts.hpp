@@ -45,8 +45,8 @@ inline const char* const names_of_operations[] = {"send",
                                                   "destroy"};
 inline constexpr unsigned usual[] = {30, 8, 6, 10, 5,  2, 2, 1,  1, 6, 3, 3, 3, 4, 1, 4, 5, 4,
                                      2,  4, 1, 1,  14, 5, 4, 10, 1, 3, 1, 4, 1, 1, 2, 1, 1, 1};
-inline constexpr const char* kinds[] = {"text",    "binary", "keyed", "shared",    "raw",
-                                        "variant", "ping",   "pong",  "told_ping", "waits"};
+inline constexpr const char* kinds[] = {"text", "binary", "keyed",     "shared", "raw",   "variant",
+                                        "ping", "pong",   "told_ping", "waits",  "secret"};
 inline constexpr const char* statuses[] = {"idle", "blocked", "more", "busy", "finished"};
 
 inline std::string str(errc code) { return std::string(wsolo::name_of(code)); }

@@ -9,6 +9,7 @@
 //   are taken for the earliest that fits.
 // - The wire is read by strict_parser.hpp. Nothing here knows the library.
 
+#include "compression.hpp"
 #include "journal.hpp"
 #include "subject.hpp"
 
@@ -41,6 +42,7 @@ struct item {
     unsigned message = 0; ///< of a part: the number of its message
     bool asked = false;
     bool may_be = false; ///< the library itself sent it, or did not
+    bool as_is = false;  ///< it is not compressed
     unsigned chain = 0;  ///< how often its outcome sends anew
     bool is_blocking = false;
 
@@ -67,14 +69,17 @@ struct message_record {
 /// Thread-safe.
 class oracle {
 public:
-    explicit oracle(bool client, policy when_full) : client_(client), when_full_(when_full) {}
+    explicit oracle(bool client, policy when_full, inflating inflate = {})
+        : client_(client), when_full_(when_full), inflate_(std::move(inflate)) {}
     oracle(const oracle&) = delete;
     oracle& operator=(const oracle&) = delete;
     virtual ~oracle() = default;
 
     /// Before the call. The payload is made: a number and filler, `size` bytes.
     item& begin(item_kind kind, int opcode, std::size_t size, bool asked) {
-        return begin(kind, opcode, asked, [size](unsigned number) { return payload_of(number, size); });
+        return begin(kind, opcode, asked, [size, opcode, this](unsigned number) {
+            return payload_of(number, size, inflate_ && number % 3 == 0 ? opcode : 0);
+        });
     }
     /// The same with a payload that is made from the item's number.
     template <class Make>
@@ -218,12 +223,17 @@ protected:
     static void broke(const char* rule, const std::string& how) { journal::break_rule(rule, how); }
 
 private:
-    static std::string payload_of(unsigned number, std::size_t size) {
+    /// `noise`: an opcode; what follows the number does not shrink, as far as a text can be that.
+    static std::string payload_of(unsigned number, std::size_t size, int noise) {
         if (size == 0) return {};
         char head[16];
         std::snprintf(head, sizeof head, "%06x", number);
         std::string made(head, smallest);
         if (size > smallest) made.resize(size, static_cast<char>('g' + number % 20));
+        if (noise != 1 && noise != 2) return made;
+        seeded draw(number);
+        for (std::size_t i = smallest; i < size; ++i)
+            made[i] = noise == 1 ? static_cast<char>(' ' + draw.below(94)) : static_cast<char>(draw.next());
         return made;
     }
     [[nodiscard]] std::size_t header_bytes(std::size_t payload) const {
@@ -265,12 +275,16 @@ private:
                 order_.push_back(greeting);
                 continue;
             }
-            const strict::stream next =
-                strict::parse(std::string_view(wire_).substr(read_), client_, inside_message_);
+            const strict::stream next = strict::parse(std::string_view(wire_).substr(read_), client_,
+                                                      inside_message_, bool(inflate_));
             std::size_t at = read_;
             for (const strict::frame& each : next.frames) {
-                at += header_bytes(each.payload.size()) + each.payload.size();
-                take(each, at);
+                const std::size_t size = header_bytes(each.payload.size()) + each.payload.size();
+                at += size;
+                if (each.rsv1)
+                    take_compressed(each, at, size);
+                else
+                    take(each, at);
                 if (broken_wire_) return;
             }
             inside_message_ = next.inside_message;
@@ -292,6 +306,19 @@ private:
                 (!each.returned() || each.result == errc::none))
                 return &each;
         return nullptr;
+    }
+
+    /// What is compressed is what was sent, shorter.
+    void take_compressed(strict::frame frame, std::size_t end, std::size_t size) {
+        frame.payload = inflate_(frame.payload);
+        take(frame, end);
+        if (broken_wire_) return;
+        item& found = *const_cast<item*>(order_.back());
+        if (found.kind != item_kind::data || found.as_is || !frame.fin)
+            return bad_wire(of(found) + " is compressed");
+        if (size >= found.wire_bytes) return bad_wire(of(found) + " is longer than it was");
+        found.wire_bytes = size;
+        ++compressed_;
     }
 
     void take(const strict::frame& frame, std::size_t end) {
@@ -449,11 +476,12 @@ private:
         for (const item& each : items_) {
             if (each.kind == item_kind::mark || (!each.accepted() && !each.may_be)) continue;
             const bool may_be_missing = !each.on_wire && each.may_be;
+            const bool may_be_shorter = inflate_ && !each.on_wire && each.kind == item_kind::data;
             ++most;
             most_bytes += each.wire_bytes + (each.may_be ? 125 : 0); // a reason of the library's own
             if (!may_be_missing) {
                 ++least;
-                least_bytes += each.wire_bytes;
+                least_bytes += may_be_shorter ? 0 : each.wire_bytes;
             }
             if (each.on_wire) {
                 ++frames;
@@ -498,6 +526,10 @@ protected:
     bool client_;
     policy when_full_;
     std::atomic<bool> gone_{false};
+    inflating inflate_; ///< none: nothing is compressed
+
+public:
+    inline static std::atomic<std::size_t> compressed_{0}; ///< frames, in all histories
 
 private:
     std::string wire_;

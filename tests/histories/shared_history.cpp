@@ -55,6 +55,7 @@ making shared_history::draw(std::uint64_t seed) {
     how.quantum_frames = draw.one_of<std::uint16_t>({1, 16'384});
     how.write_timeout = 20s;
     how.drain_timeout = 10s;
+    if (how.how != drive::threaded) how.compression = draw_compression(seed);
     return how;
 }
 
@@ -166,7 +167,7 @@ void shared_history::sender(unsigned number) {
 }
 
 void shared_history::send_one(seeded& draw, bool may_wait) {
-    const kind_of_send kind =
+    kind_of_send kind =
         draw.one_of({kind_of_send::text, kind_of_send::binary, kind_of_send::keyed, kind_of_send::shared,
                      kind_of_send::raw, kind_of_send::variant, kind_of_send::ping, kind_of_send::pong,
                      kind_of_send::told_ping, kind_of_send::waits});
@@ -189,6 +190,8 @@ void shared_history::send_one(seeded& draw, bool may_wait) {
                      size, asked);
     it.keyed = kind == kind_of_send::keyed;
     it.key = draw.below(3);
+    if (kind == kind_of_send::text && inflate_ && it.number % 5 == 0) kind = kind_of_send::secret;
+    it.as_is = kind == kind_of_send::raw || kind == kind_of_send::secret;
     sending what{kind, it.payload, it.key, now() + std::chrono::microseconds(draw.below(3000))};
     std::string frame;
     if (kind == kind_of_send::raw) what.payload = frame = raw_frame(it.opcode, it.payload);

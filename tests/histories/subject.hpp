@@ -26,6 +26,16 @@ using span_of_time = std::chrono::steady_clock::duration;
 enum class drive { deferred, inline_, threaded };
 enum class policy { reject, drop_oldest, disconnect };
 
+/// How its messages are compressed.
+struct compressing {
+    enum mode_of : std::uint8_t { none, shared, own, alone };
+    mode_of mode = none;
+    std::uint8_t window_bits = 15;
+    std::uint8_t memory_level = 8;
+    std::uint32_t kept_window = 2048;
+    std::uint32_t min_size = 0;
+};
+
 /// How the writer under test is made.
 struct making {
     bool client = false;
@@ -41,6 +51,7 @@ struct making {
     std::uint16_t quantum_frames = 16'384;
     std::chrono::milliseconds write_timeout{1000}, drain_timeout{500};
     std::uint32_t min_rate = 1024;
+    compressing compression{};
 };
 
 /// What the transport did with a write.
@@ -86,6 +97,7 @@ enum class kind_of_send : std::uint8_t {
     pong,    ///< a control frame
     told_ping,
     waits,
+    secret, ///< text that is never compressed
 };
 
 struct sending {
@@ -115,6 +127,8 @@ public:
     virtual void on_finished(const totals& report) = 0;
     virtual void on_high_water() = 0;
     virtual void on_low_water() = 0;
+    /// A message was compressed, or could not be: the writer holds what that takes.
+    virtual void on_encoded() {}
 };
 
 /// One writer, and what belongs to it: messages, corks, handles in numbered places, and the gate.
@@ -176,6 +190,8 @@ public:
     [[nodiscard]] virtual bool is_finished() const = 0;
     [[nodiscard]] virtual std::size_t queued_bytes() const = 0;
     [[nodiscard]] virtual std::uint32_t queued_frames() const = 0;
+    /// Bytes that its compression holds, which the budget does not count.
+    [[nodiscard]] virtual std::size_t compression_bytes() const = 0;
 };
 
 /// For histories of one thread: time, sleep and the thread's own word are the history's (see lone_thread).

@@ -2,6 +2,7 @@
 // The public API of the writer under test in the words of subject.hpp. This is the only file of the histories
 // that names that API: when it changes, this file is ported.
 
+#include "compression.hpp"
 #include "heap_meter.hpp"
 #include "subject.hpp"
 
@@ -151,10 +152,10 @@ struct telling_observer {
 template <class Transport, class End, bool Inline, class Traits>
 struct pumped_by_history {
     using hook = std::conditional_t<Inline, wsolo::inline_drive<calling_hook>, calling_hook>;
-    using writer = wsolo::single_writer<Transport, hook, End, telling_observer, Traits>;
+    using writer = wsolo::single_writer<Transport, hook, End, telling_observer, Traits, history_encoder>;
     std::optional<writer> held;
 
-    pumped_by_history(Transport transport, const making& how, surroundings& around) {
+    pumped_by_history(Transport transport, const making& how, surroundings& around, compression& by) {
         hook call{};
         if constexpr (Inline)
             call.hook.around = &around;
@@ -162,9 +163,15 @@ struct pumped_by_history {
             call.around = &around;
         if (how.gated)
             held.emplace(wsolo::born_gated, std::move(transport), call, translate(how), End{},
-                         telling_observer{&around});
+                         telling_observer{&around}, encoder_of(by));
         else
-            held.emplace(std::move(transport), call, translate(how), End{}, telling_observer{&around});
+            held.emplace(std::move(transport), call, translate(how), End{}, telling_observer{&around},
+                         encoder_of(by));
+    }
+    static history_encoder encoder_of(compression& by) {
+        history_encoder made;
+        made.by = &by;
+        return made;
     }
     writer& get() { return *held; }
     void destroy() { held.reset(); }
@@ -176,7 +183,7 @@ struct pumped_by_wsolo {
     using writer = typename owner::writer_type;
     std::optional<owner> held;
 
-    pumped_by_wsolo(Transport transport, const making& how, surroundings& around) {
+    pumped_by_wsolo(Transport transport, const making& how, surroundings& around, compression&) {
         held.emplace(std::move(transport), translate(how), End{}, telling_observer{&around});
     }
     writer& get() { return held->writer(); }
@@ -193,10 +200,10 @@ class writer_subject final : public subject {
     static constexpr bool is_server = std::is_same_v<End, server_end>;
 
 public:
-    writer_subject(const making& how, surroundings& around) : line_{&around, {}} {
+    writer_subject(const making& how, surroundings& around) : compression_(how, around), line_{&around, {}} {
         std::optional<heap::inside> in(std::in_place);
         if (how.how == drive::threaded) in.reset(); // a thread's own blocks are not the writer's
-        owner_ = std::make_unique<Owner>(transport(around), how, around);
+        owner_ = std::make_unique<Owner>(transport(around), how, around, compression_);
         alive_ = true;
         if (how.gated) gate_ = std::make_unique<gate_type>(out());
     }
@@ -205,6 +212,7 @@ public:
         const heap::inside in;
         for (auto& each : handles_) each.reset();
         line_.done.reset();
+        compression::release_thread();
     }
 
     errc send(const sending& what, ask whom) override {
@@ -252,6 +260,10 @@ public:
         case kind_of_send::told_ping: {
             const heap::inside in;
             return out().send_ping(payload, told);
+        }
+        case kind_of_send::secret: {
+            const heap::inside in;
+            return out().send_uncompressed(wsolo::opcode::text, payload, told);
         }
         case kind_of_send::waits: {
             const heap::inside in;
@@ -408,12 +420,14 @@ public:
     bool is_finished() const override { return out().is_finished(); }
     std::size_t queued_bytes() const override { return out().queued_bytes(); }
     std::uint32_t queued_frames() const override { return out().queued_frames(); }
+    std::size_t compression_bytes() const override { return compression_.memory(); }
 
 private:
     writer& out() const { return owner_->get(); }
 
     auto transport(surroundings& around) {
-        if constexpr (std::is_constructible_v<Owner, ending_at_once, const making&, surroundings&>)
+        if constexpr (std::is_constructible_v<Owner, ending_at_once, const making&, surroundings&,
+                                              compression&>)
             return ending_at_once{&around};
         else
             return ending_later{&line_};
@@ -466,6 +480,7 @@ private:
     }
 #endif
 
+    compression compression_;
     started_line line_;
     std::unique_ptr<Owner> owner_;
     bool alive_ = false;

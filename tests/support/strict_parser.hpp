@@ -14,6 +14,7 @@ struct frame {
     bool fin = false;
     int opcode = 0;
     bool masked = false;
+    bool rsv1 = false;
     std::string payload; // unmasked
 };
 
@@ -24,8 +25,10 @@ struct stream {
     bool inside_message = false; // after the last whole frame
 };
 
-/// `inside_message`: `wire` goes on in the middle of a fragmented message.
-inline stream parse(std::string_view wire, bool sender_masks, bool inside_message = false) {
+/// `inside_message`: `wire` goes on in the middle of a fragmented message. `compresses`: RSV1 is legal on a message's first frame
+/// (RFC 7692 §6).
+inline stream parse(std::string_view wire, bool sender_masks, bool inside_message = false,
+                    bool compresses = false) {
     stream out;
     out.inside_message = inside_message;
     std::size_t at = 0;
@@ -40,7 +43,9 @@ inline stream parse(std::string_view wire, bool sender_masks, bool inside_messag
         next.masked = (byte(at + 1) & 0x80) != 0;
         std::uint64_t size = byte(at + 1) & 0x7f;
         std::size_t header = 2;
-        if ((byte(at) & 0x70) != 0) return fail("reserved bits set"), out;
+        next.rsv1 = (byte(at) & 0x40) != 0;
+        const bool may_be_compressed = compresses && (next.opcode == 1 || next.opcode == 2);
+        if ((byte(at) & (may_be_compressed ? 0x30 : 0x70)) != 0) return fail("reserved bits set"), out;
         if (next.masked != sender_masks) return fail("wrong masking"), out;
         if (next.opcode >= 8) {
             if (next.opcode > 10) return fail("unexpected opcode"), out;

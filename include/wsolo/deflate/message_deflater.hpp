@@ -6,10 +6,12 @@
 // - Called in the order of the wire, after every step that may still drop a message: a message that was deflated is sent.
 //   That is how this side knows the contents of the peer's window.
 // - A message that is sent uncompressed enters no window.
-// - Uncompressed is always possible: a stream of one's own that failed is reset, and refers to nothing from before.
+// - What is compressed is shorter than the message. Uncompressed is always possible: a stream of one's own is then reset, and
+//   refers to nothing from before.
 // - Memory is taken at the first message that is compressed. Forgetting is always legal, so trim() gives back all of it.
 
 #include "../core/byte_buffer.hpp"
+#include "../core/result.hpp"
 #include "backend.hpp"
 #include "negotiate.hpp"
 
@@ -75,20 +77,33 @@ public:
           min_size_(options.min_size),
           kept_size_(std::min(std::size_t{options.kept_window}, std::size_t{1} << how.window_bits)) {}
 
-    /// Appends the message to `out`, compressed, and remembers it: it is sent next, as one message with RSV1 on its first
-    /// frame. False: `out` is as it was, and the message is sent uncompressed: it is short (deflate_options::min_size) or
-    /// empty, does not shrink and no later one has to refer to it, or there is no memory; or the window that was agreed on
-    /// is one of 8 bits, which no compressor has. O(n).
-    [[nodiscard]] bool deflate(const_bytes message, byte_buffer& out) noexcept {
-        if (message.empty() || message.size() < min_size_ || settings_.window_bits < detail::min_send_bits)
-            return false;
-        switch (mode_) {
-        case deflate_mode::own_stream: return deflate_own(message, out);
-        case deflate_mode::shared_compressor: return deflate_shared(message, out);
-        case deflate_mode::no_takeover: break;
-        }
+    /// What a compressor needs of `to` beyond what it may leave there.
+    static constexpr std::size_t work_room = 16;
+
+    /// Writes the message to the front of `to`, compressed, and remembers it: it is sent next, as one message with RSV1 on its
+    /// first frame. How many bytes it has: fewer than the message, and at most to.size() - work_room. 0: the message is sent
+    /// uncompressed, because it is short (deflate_options::min_size) or empty, does not shrink, does not fit, or there is no memory;
+    /// or the window that was agreed on is one of 8 bits, which no compressor has. O(n).
+    [[nodiscard]] std::size_t deflate(const_bytes message, mutable_bytes to) noexcept {
+        if (!wants(message)) return 0;
+        if (mode_ == deflate_mode::own_stream) return deflate_own(message, to);
         Compressor* const one = this_thread_compressors<Compressor>().get(settings_);
-        return one != nullptr && run(*one, message, out, message.size() - 1);
+        if (one == nullptr) return 0;
+        if (mode_ == deflate_mode::no_takeover) return size_of(run(*one, message, to));
+        if (!kept_.empty()) one->set_dictionary(std::as_const(kept_).view());
+        const std::size_t size = size_of(run(*one, message, to));
+        if (size != 0) remember(message);
+        return size;
+    }
+    /// The same, appended to `out`. False, with `out` as it was: sent uncompressed.
+    [[nodiscard]] bool deflate(const_bytes message, byte_buffer& out) noexcept {
+        if (!wants(message)) return false;
+        const std::size_t before = out.size(), room = message.size() + work_room;
+        std::byte* const to = out.extend(room);
+        if (to == nullptr) return false;
+        const std::size_t size = deflate(message, mutable_bytes(to, room));
+        out.truncate(before + size);
+        return size != 0;
     }
 
     /// Which of the two kinds of deflate_alone()'s messages the peer can read: 0 with the widest window, 1 with the narrowest,
@@ -96,14 +111,15 @@ public:
     [[nodiscard]] std::size_t shared_form() const noexcept {
         return settings_.window_bits == 15 ? 0 : settings_.window_bits >= detail::min_send_bits ? 1 : 2;
     }
-    /// A message for all peers of the same form: referring to nothing before it, and not remembered until note_sent(). False as
-    /// deflate(). O(n).
-    [[nodiscard]] bool deflate_alone(const_bytes message, byte_buffer& out) noexcept {
-        if (message.empty() || shared_form() > 1) return false;
+    /// A message for all peers of the same form: referring to nothing before it, and not remembered until note_sent(). As
+    /// deflate(), but want of memory is an error: another time it may be possible. O(n).
+    [[nodiscard]] result<std::size_t> deflate_alone(const_bytes message, mutable_bytes to) noexcept {
+        if (message.empty() || shared_form() > 1) return std::size_t{0};
         compressor_settings settings = settings_;
         if (shared_form() == 1) settings.window_bits = detail::min_send_bits;
         Compressor* const one = this_thread_compressors<Compressor>().get(settings);
-        return one != nullptr && run(*one, message, out, message.size() - 1);
+        if (one == nullptr) return errc::out_of_memory;
+        return run(*one, message, to);
     }
 
     /// A message was sent that was compressed elsewhere, referring to nothing before it (frames for many connections): the
@@ -125,45 +141,39 @@ private:
     /// Of the empty block that a flush ends with; it is not sent (RFC 7692 §7.2.1).
     static constexpr std::size_t tail_size = 4;
 
-    [[nodiscard]] bool deflate_own(const_bytes message, byte_buffer& out) noexcept {
-        if (!own_.is_open() && !own_.open(settings_)) return false;
-        if (run(own_, message, out, static_cast<std::size_t>(-1))) return true;
-        own_.reset(); // it has seen what the peer will not
-        return false;
+    [[nodiscard]] bool wants(const_bytes message) const noexcept {
+        return !message.empty() && message.size() >= min_size_ &&
+               settings_.window_bits >= detail::min_send_bits;
+    }
+    [[nodiscard]] static std::size_t size_of(const result<std::size_t>& made) noexcept {
+        return made ? *made : 0;
     }
 
-    [[nodiscard]] bool deflate_shared(const_bytes message, byte_buffer& out) noexcept {
-        Compressor* const one = this_thread_compressors<Compressor>().get(settings_);
-        if (one == nullptr) return false;
-        if (!kept_.empty()) one->set_dictionary(std::as_const(kept_).view());
-        if (!run(*one, message, out, message.size() - 1)) return false;
-        remember(message);
-        return true;
+    [[nodiscard]] std::size_t deflate_own(const_bytes message, mutable_bytes to) noexcept {
+        if (!own_.is_open() && !own_.open(settings_)) return 0;
+        const std::size_t size = size_of(run(own_, message, to));
+        if (size == 0) own_.reset(); // it has seen what the peer will not
+        return size;
     }
 
-    /// Compresses; false, with `out` as it was, when more than `most` bytes come of it, or without memory.
-    [[nodiscard]] static bool run(Compressor& one, const_bytes message, byte_buffer& out,
-                                  std::size_t most) noexcept {
-        const std::size_t before = out.size();
-        const std::size_t limit = most > static_cast<std::size_t>(-1) - tail_size ? most : most + tail_size;
+    /// Compresses to the front of `to`: how many bytes, fewer than the message has. 0: it would be more, or does not fit.
+    [[nodiscard]] static result<std::size_t> run(Compressor& one, const_bytes message,
+                                                 mutable_bytes to) noexcept {
+        const std::size_t plain = message.size();
         std::size_t made = 0;
-        for (std::size_t room = message.size() / 4 + 64;; room *= 2) {
-            room = std::min(room, limit - made);
-            std::byte* const to = room == 0 ? nullptr : out.extend(room);
-            if (to == nullptr) break;
-            const codec_step step = one.compress(message, {to, room});
+        while (to.size() - made >= work_room) { // with less a compressor need not make progress
+            const codec_step step = one.compress(message, to.subspan(made));
             message = message.subspan(step.taken);
             made += step.made;
-            out.truncate(before + made);
             if (step.status == codec_status::done) {
                 WSOLO_ASSERT(made > tail_size, "a compressor's flush ends with an empty block");
-                out.truncate(before + made - tail_size);
-                return true;
+                const std::size_t size = made - tail_size;
+                return size < plain && size <= to.size() - work_room ? size : 0;
             }
+            if (step.status == codec_status::out_of_memory) return errc::out_of_memory;
             if (step.status != codec_status::more) break;
         }
-        out.truncate(before);
-        return false;
+        return std::size_t{0};
     }
 
     /// The end of what the peer's window has, as the next message's dictionary. Without memory it is forgotten.

@@ -17,6 +17,14 @@ namespace wsolo::inline WSOLO_ABI {
 enum class deflate_mode : std::uint8_t { shared_compressor, own_stream, no_takeover };
 
 /// Values. The defaults are for a server of many connections.
+///
+/// Memory, which writer_limits and read_limits don't count. A connection has none before the first compressed message in a
+/// direction. After it, and however long messages are, it has at most
+/// - sending: kept_window bytes (shared_compressor); 2^(memory_level + 9) + 2^(window bits + 2) bytes and 8 KiB (own_stream);
+///   none (no_takeover). After trim() none.
+/// - receiving: the peer's window, 2^(window bits) bytes, and 8 KiB; none where the peer may not refer to its earlier messages.
+///   After trim() the window, as far as it was filled.
+/// A thread that writes has as much as an own_stream for each size of window that its connections have agreed on, up to eight.
 struct deflate_options {
     deflate_mode mode = deflate_mode::shared_compressor;
     /// shared_compressor: bytes of its latest messages that a connection keeps, at most.

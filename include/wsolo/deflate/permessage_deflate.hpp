@@ -68,20 +68,34 @@ public:
     [[nodiscard]] bool wants(std::size_t size) const noexcept {
         return is_agreed_ && size != 0 && size >= options_.min_size;
     }
-    /// A message that leaves next, appended to `to`; false: it leaves as it is. See message_deflater.
-    [[nodiscard]] bool deflate(const_bytes message, byte_buffer& to) noexcept {
-        return is_agreed_ && out_.deflate(message, to);
+    /// A message that leaves next, at the front of `to`; 0: it leaves as it is. See message_deflater.
+    [[nodiscard]] std::size_t deflate(const_bytes message, mutable_bytes to) noexcept {
+        return is_agreed_ ? out_.deflate(message, to) : 0;
     }
     /// A frame for many connections is compressed once for all windows of 15 bits, and once for all others.
     [[nodiscard]] std::size_t shared_form() const noexcept { return out_.shared_form(); }
-    [[nodiscard]] bool deflate_alone(const_bytes message, byte_buffer& to) noexcept {
+    [[nodiscard]] result<std::size_t> deflate_alone(const_bytes message, mutable_bytes to) noexcept {
         return out_.deflate_alone(message, to);
     }
     void note_sent(const_bytes message) noexcept { out_.note_sent(message); }
     /// What deflate() made last was not sent.
     void forget() noexcept { out_.trim(); }
 
+    // ---- its memory
+
+    /// Gives back what an idle connection holds, but for what the peer may still refer to: at most the window that was agreed on. Between
+    /// messages, in a thread that is the reading and the writing one (a loop); where they are two, each trims its own: receiving(),
+    /// sending().
+    void trim() noexcept {
+        out_.trim();
+        in_.trim();
+    }
+    /// Bytes that it holds from the heap, in the same thread: nothing before the first compressed message; deflate_options says how
+    /// much at most.
+    [[nodiscard]] std::size_t memory() const noexcept { return out_.memory() + in_.memory(); }
+
     [[nodiscard]] message_deflater<Compressor>& sending() noexcept { return out_; }
+    [[nodiscard]] const message_deflater<Compressor>& sending() const noexcept { return out_; }
     [[nodiscard]] message_inflater<Decompressor>& receiving() noexcept { return in_; }
 
 private:

@@ -34,7 +34,7 @@ public:
         : common(role::client, std::move(kept), options.handshake_timeout), head_(options.answer) {
         const auto offer = extension_offer(common.parts.handler);
         client_request asked = request;
-        if (asked.extensions.empty()) asked.extensions = offer.view();
+        if (asked.extensions.data() == nullptr) asked.extensions = offer.view();
         offers_ = asked.extensions == offer.view();
         errc error = head_.start(asked, keys);
         if (error == errc::none && !common.out.bytes().append(head_.request())) error = errc::out_of_memory;

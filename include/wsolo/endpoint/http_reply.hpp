@@ -28,7 +28,7 @@ public:
         if (!asked_.is_upgrade()) return refuse(errc::handshake_missing_upgrade);
         out_.clear();
         accept_options all = options;
-        if (all.extensions.empty()) all.extensions = extensions_;
+        if (all.extensions.data() == nullptr) all.extensions = extensions_;
         has_own_extensions_ = all.extensions == extensions_;
         settle(append_accept_response(out_, asked_, all), 101);
     }

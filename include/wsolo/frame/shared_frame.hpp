@@ -7,12 +7,20 @@
 // - One allocation holds count and bytes. The last holder frees it, whichever thread that is.
 // - Unmasked, hence for servers only: a client's frames each need a key of their own (RFC 6455 §5.3).
 
+#include "detail/frame_memory.hpp"
 #include "encode.hpp"
 
 #include <atomic>
 #include <new>
 
 namespace wsolo::inline WSOLO_ABI {
+
+class shared_frame;
+namespace detail {
+template <class Make>
+[[nodiscard]] result<shared_frame> make_shared_form(frame_spec spec, std::size_t most, std::size_t spare,
+                                                    Make make) noexcept;
+} // namespace detail
 
 /// A counted reference to an encoded server frame. One pointer wide. As with std::shared_ptr, different
 /// copies may be used from different threads, one copy may not.
@@ -46,14 +54,17 @@ public:
     [[nodiscard]] bool is_message() const noexcept { return block_ != nullptr && block_->is_message; }
 
     /// The same message in another form (compressed, say, by itself), made by the first caller that asks for it and kept with
-    /// the frame: `make()` returns it, or an empty reference where there is none, for all. Two threads at once may both
-    /// make it; one is kept. Precondition: refers to a frame; form < forms.
+    /// the frame: `make()` returns it; or an empty reference: there is none, for all; or why it has none now (out_of_memory), and
+    /// then the next caller asks again. Two threads at once may both make it; one is kept. Its memory is the frame's: no connection
+    /// counts it. Precondition: refers to a frame; form < forms.
     template <class Make>
     [[nodiscard]] shared_frame other_form(std::size_t form, Make make) const noexcept {
         std::atomic<block*>& place = block_->others[form];
         block* known = place.load(std::memory_order_acquire);
         if (known == nullptr) {
-            shared_frame made = make();
+            result<shared_frame> answer = make();
+            if (!answer) return {};
+            shared_frame made = *std::move(answer);
             block* const mine = made.block_ == nullptr ? block_ : made.block_; // itself: there is none
             if (place.compare_exchange_strong(known, mine, std::memory_order_acq_rel)) {
                 known = mine;
@@ -96,6 +107,8 @@ private:
     }
 
     friend result<shared_frame> make_shared_frame(frame_spec, const_bytes) noexcept;
+    template <class Make>
+    friend result<shared_frame> detail::make_shared_form(frame_spec, std::size_t, std::size_t, Make) noexcept;
 
     block* block_ = nullptr;
 };
@@ -116,6 +129,18 @@ namespace detail {
     auto* block = ::new (memory) shared_frame::block{1, detail::is_whole_message(spec), size};
     detail::write_frame<role::server>(reinterpret_cast<std::byte*>(block + 1), spec, payload);
     return shared_frame(block);
+}
+
+/// A whole message whose payload `make` writes: see make_frame_memory(). An empty reference: there is none. Errors: out_of_memory.
+template <class Make>
+result<shared_frame> detail::make_shared_form(frame_spec spec, std::size_t most, std::size_t spare,
+                                              Make make) noexcept {
+    const bool is_compressed = (spec.first_byte() & std::byte{rsv1_bit}) != std::byte{};
+    const frame_memory made = make_frame_memory(
+        sizeof(shared_frame::block), {.rsv1 = is_compressed, .op = spec.op()}, most, spare, std::move(make));
+    if (made.is_short) return errc::out_of_memory;
+    if (made.memory == nullptr) return shared_frame();
+    return shared_frame(::new (made.memory) shared_frame::block{1, true, made.size});
 }
 
 } // namespace wsolo::inline WSOLO_ABI

@@ -20,7 +20,8 @@ namespace wsolo::inline WSOLO_ABI {
 struct accept_options {
     /// One of those offered (choose_subprotocol), or empty.
     std::string_view subprotocol = {};
-    /// The agreed extensions as header text (choose_extension), each of them offered; or empty.
+    /// The agreed extensions as header text (choose_extension), each of them offered; or empty. In an http_reply a view of nothing
+    /// (the default) leaves them to the handler's `compression`, and "" says that there are none.
     std::string_view extensions = {};
     /// Further fields, for instance Set-Cookie.
     std::span<const header_field> headers = {};

@@ -24,7 +24,8 @@ struct client_request {
     std::string_view origin = {};
     /// As header text, the favourite first: "chat, superchat". All different. Sent when not empty.
     std::string_view subprotocols = {};
-    /// As header text: "permessage-deflate; client_max_window_bits". Sent when not empty.
+    /// As header text: "permessage-deflate; client_max_window_bits". Sent when not empty. Of a connection a view of nothing (the
+    /// default) leaves them to the handler's `compression`, and "" says that there are none.
     std::string_view extensions = {};
     /// Further fields, for instance Authorization or Cookie.
     std::span<const header_field> headers = {};

@@ -37,8 +37,11 @@ enum class overflow : std::uint8_t {
 struct writer_limits {
     /// Bytes that may be queued or in flight, overhead included. A data frame that would exceed it is refused with
     /// errc::queue_full (it may fit later) or errc::too_large (it never will). The heap that the queue holds stays
-    /// below this x 1.25 + 256 KiB (three blocks of 64 KiB may be partly empty); a thread inside a send may hold the frame
+    /// below this x 1.25 + 256 KiB (three blocks of 64 KiB may be partly empty; an eighth and 32 KiB are for the message that
+    /// is being compressed, and one that would need more leaves uncompressed); a thread inside a send may hold the frame
     /// that it encodes and a block besides, and the control reserve has its own (up to 256 bytes for each frame in it).
+    /// Not in it: what an encoder holds from one message to the next (deflate_options says how much that is), and the compressed
+    /// forms of a shared_frame, which are the frame's: up to two, each shorter than it.
     /// The default always has room for the longest default message in an empty queue.
     std::size_t max_bytes = 2 * default_max_message;
     /// Bytes of payload that one message may have, in all its frames: errc::too_large above. The default is what a peer's
@@ -81,6 +84,8 @@ struct writer_options {
     std::uint16_t pump_frames = 16'384;
     /// Bytes that one write offers to the transport, in at most 64 parts. More costs fewer system calls for large frames; a
     /// PONG waits for the write before it, as far as the socket's own buffer takes that. (Kept to a thousandth.)
+    /// Where messages are compressed, a write takes no more of them than reach 64 KiB as they were, whatever this is: compressing
+    /// more would delay it by milliseconds.
     std::uint32_t max_gather = 512 * 1024;
 };
 

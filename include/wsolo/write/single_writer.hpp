@@ -349,7 +349,7 @@ private:
 
     /// Whether a message of this size is queued to be encoded.
     [[nodiscard]] bool encodes(std::size_t payload_size) const noexcept {
-        if constexpr (Encoder::encodes) return drive_.encoder().wants(payload_size);
+        if constexpr (Encoder::encodes) return payload_size != 0 && drive_.encoder().wants(payload_size);
         return false;
     }
     static detail::entry* as_plain(detail::entry* made, bool is_plain = true) noexcept {

@@ -11,6 +11,7 @@
 #include <wsolo/testing/pair.hpp>
 
 #include <chrono>
+#include <thread>
 
 using namespace std::chrono_literals;
 using namespace std::string_literals;
@@ -233,6 +234,19 @@ keeping wanting(const deflate_options& options) { return {permessage_deflate(opt
 
 } // namespace
 
+static_assert(wsolo::detail::message_compression<permessage_deflate>);
+/// The handshake calls it where an exception would end the program.
+struct throwing_offer : permessage_deflate {
+    wsolo::deflate_text offer() const { return permessage_deflate::offer(); }
+};
+struct throwing_answer : permessage_deflate {
+    wsolo::deflate_text answer(const wsolo::extension_list& offers) {
+        return permessage_deflate::answer(offers);
+    }
+};
+static_assert(!wsolo::detail::message_compression<throwing_offer>);
+static_assert(!wsolo::detail::message_compression<throwing_answer>);
+
 TEST_CASE("two connections whose handlers have a compression agree on it", "[deflate][permessage_deflate]") {
     for (const deflate_mode mode :
          {deflate_mode::shared_compressor, deflate_mode::own_stream, deflate_mode::no_takeover}) {
@@ -282,6 +296,17 @@ TEST_CASE("what a handler or a request says of extensions stands", "[deflate][pe
                                      {.host = "a", .extensions = "x-other, permessage-deflate"});
     CHECK(answered_other.is_plain());
     CHECK(answered_other.talks());
+}
+
+TEST_CASE("one connection declines by saying that it has no extensions", "[deflate][permessage_deflate]") {
+    choosy none;
+    none.own = "";
+    connected<choosy> answered_none(std::move(none), {});
+    CHECK(answered_none.is_plain());
+    CHECK(answered_none.talks());
+    connected<keeping> asked_none({}, {}, {.host = "a", .extensions = ""});
+    CHECK(asked_none.is_plain());
+    CHECK(asked_none.talks());
 }
 
 namespace {
@@ -423,5 +448,42 @@ TEST_CASE("a frame for many is compressed once a window, and no stream diverges"
         }
         CHECK(got == wanted);
         CHECK(compressed >= (each.bits == 8 ? 0U : each.takeover ? 150U : 50U));
+    }
+}
+
+TEST_CASE("one thread writes, another reads, and any asks", "[deflate][permessage_deflate]") {
+    for (const deflate_mode mode :
+         {deflate_mode::shared_compressor, deflate_mode::own_stream, deflate_mode::no_takeover}) {
+        permessage_deflate one(deflate_options{.mode = mode, .min_size = 50});
+        one.agree(role::server, {});
+        int wrong_out = 0, wrong_in = 0, wanted = 0;
+        std::thread writes([&] {
+            support::plain_inflater peer;
+            for (std::size_t i = 0; i < 300; ++i) {
+                const std::string text = i % 50 == 49 ? noise(300, i) : compressible(400, i);
+                std::byte room[500];
+                const std::size_t size = one.deflate(wsolo::bytes_of(text), wsolo::mutable_bytes(room));
+                if (size == 0) continue;
+                if (mode == deflate_mode::no_takeover) peer.reset();
+                wrong_out += peer.message(wsolo::text_of(wsolo::const_bytes(room).first(size))) != text;
+                if (i == 150) one.sending().trim();
+            }
+        });
+        std::thread reads([&] {
+            plain_deflater peer;
+            for (std::size_t i = 0; i < 300; ++i) {
+                const std::string text = compressible(400, i);
+                wsolo::byte_buffer to;
+                const errc error = one.inflate(wsolo::bytes_of(peer.message(text)), true, to);
+                wrong_in += error != errc::none || support::text_of(to) != text;
+                if (i == 150) one.receiving().trim();
+            }
+        });
+        for (int i = 0; i < 300; ++i) wanted += one.wants(60) ? 1 : 0;
+        writes.join();
+        reads.join();
+        CHECK(wrong_out == 0);
+        CHECK(wrong_in == 0);
+        CHECK(wanted == 300);
     }
 }

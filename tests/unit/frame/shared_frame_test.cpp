@@ -121,6 +121,12 @@ TEST_CASE("another form is made once, kept with the frame, and goes with it", "[
         CHECK(made == 2);
         CHECK(text_of(frame->bytes()) == "\x81\x05Hello");
     }
+    { // a passing want of memory is no answer for the next that asks
+        const auto frame = make_shared_frame(opcode::text, bytes_of("Hello"));
+        const auto lack = []() -> wsolo::result<shared_frame> { return wsolo::errc::out_of_memory; };
+        CHECK_FALSE(frame->other_form(0, lack));
+        CHECK(frame->other_form(0, [] { return *make_shared_frame(opcode::text, bytes_of("H")); }));
+    }
     CHECK(text_of(kept.bytes()) == "\xc1\x01H"); // a reference of its own
 }
 

@@ -23,8 +23,11 @@ struct notes {
     int alone = 0; ///< shared frames that it encoded
     std::size_t form = 0;
     std::size_t least = 100;
-    int refuses = 0;    ///< so many more leave as they are
-    bool grows = false; ///< what it makes is longer than the message
+    int refuses = 0;                ///< so many more leave as they are
+    bool grows = false;             ///< a shared frame would not shrink
+    bool lacks = false;             ///< there is no memory for a shared frame's form
+    std::vector<std::size_t> rooms; ///< that it was given
+    std::function<void()> meanwhile;
 };
 
 /// "Z", the message's number, and its first byte: shorter than any message that it wants.
@@ -33,18 +36,26 @@ struct counting {
     notes* all = nullptr;
 
     bool wants(std::size_t size) const noexcept { return size >= all->least; }
-    bool deflate(wsolo::const_bytes message, wsolo::byte_buffer& to) noexcept {
-        if (all->refuses > 0 && all->refuses-- > 0) return false;
+    std::size_t deflate(wsolo::const_bytes message, wsolo::mutable_bytes to) noexcept {
+        if (all->refuses > 0 && all->refuses-- > 0) return 0;
         const std::string text(wsolo::text_of(message));
-        const std::string made =
-            all->grows ? text + text : "Z" + std::to_string(all->encoded.size()) + text[0];
+        const std::string made = "Z" + std::to_string(all->encoded.size()) + text[0];
         all->encoded.push_back(text);
-        return to.append(wsolo::bytes_of(made));
+        all->rooms.push_back(to.size());
+        if (all->meanwhile) std::exchange(all->meanwhile, nullptr)();
+        return put(made, to);
+    }
+    static std::size_t put(std::string_view made, wsolo::mutable_bytes to) noexcept {
+        std::memset(to.data(), '?', to.size()); // all of it may be worked in
+        std::memcpy(to.data(), made.data(), made.size());
+        return made.size();
     }
     std::size_t shared_form() const noexcept { return all->form; }
-    bool deflate_alone(wsolo::const_bytes message, wsolo::byte_buffer& to) noexcept {
+    wsolo::result<std::size_t> deflate_alone(wsolo::const_bytes message, wsolo::mutable_bytes to) noexcept {
         ++all->alone;
-        return !all->grows && to.append(wsolo::bytes_of("S" + std::string(1, wsolo::text_of(message)[0])));
+        if (all->lacks) return errc::out_of_memory;
+        if (all->grows) return std::size_t{0};
+        return put("S" + std::string(1, wsolo::text_of(message)[0]), to);
     }
     void note_sent(wsolo::const_bytes message) noexcept {
         all->encoded.push_back("shared " + std::string(wsolo::text_of(message.first(1))));
@@ -56,7 +67,7 @@ static_assert(wsolo::message_encoder<wsolo::never_encoded>);
 struct without_forgetting {
     static constexpr bool encodes = true;
     bool wants(std::size_t) const noexcept { return true; }
-    bool deflate(wsolo::const_bytes, wsolo::byte_buffer&) noexcept { return false; }
+    std::size_t deflate(wsolo::const_bytes, wsolo::mutable_bytes) noexcept { return 0; }
 };
 static_assert(!wsolo::message_encoder<without_forgetting>);
 
@@ -214,17 +225,15 @@ TEMPLATE_TEST_CASE("the budget counts a message as it is until it is encoded", "
     CHECK(f.out->queued_bytes() == 0);
 }
 
-TEMPLATE_TEST_CASE("what the encoder refuses, or makes longer, arrives too", "[write][encoder]", server,
-                   client) {
+TEMPLATE_TEST_CASE("what the encoder refuses arrives as it is", "[write][encoder]", server, client) {
     notes seen;
     seen.refuses = 1;
     writer_fixture<TestType, counting> f({}, counting{&seen});
     REQUIRE(f.out->send_text(long_text('a')) == errc::none);
     CHECK(f.pump_all() == pump_status::idle);
-    seen.grows = true;
     REQUIRE(f.out->send_text(long_text('b')) == errc::none);
     CHECK(f.pump_all() == pump_status::idle);
-    CHECK(frames_of(f) == strings{"a1000", "*b2000"});
+    CHECK(frames_of(f) == strings{"a1000", "*Z0b"});
     CHECK(f.out->report().bytes_written == f.wire.bytes().size());
 }
 
@@ -367,4 +376,44 @@ TEST_CASE("a shared frame is encoded once for all peers that can read its form, 
     }
     CHECK(seen.alone == 1);
     CHECK(seen.encoded.empty());
+    // What lacks memory is tried again, by the same writer or another.
+    const auto late = wsolo::make_shared_frame(opcode::binary, wsolo::bytes_of(long_text('l', 900)));
+    REQUIRE(late);
+    notes poor;
+    poor.lacks = true;
+    writer_fixture<server, counting> f({}, counting{&poor});
+    REQUIRE(f.out->send(*late) == errc::none);
+    CHECK(f.pump_all() == pump_status::idle);
+    poor.lacks = false;
+    REQUIRE(f.out->send(*late) == errc::none);
+    CHECK(f.pump_all() == pump_status::idle);
+    CHECK(frames_of(f) == strings{"l900", "*Sl"});
+    CHECK(poor.alone == 2);
+    CHECK(poor.forgotten == 0);
+}
+
+TEMPLATE_TEST_CASE("an encoder is given so much room, and no more", "[write][encoder]", server, client) {
+    wsolo::writer_options options;
+    options.limits.max_bytes = 400'000;
+    notes seen;
+    writer_fixture<TestType, counting> f(options, counting{&seen});
+    for (const std::size_t size :
+         {std::size_t{100}, std::size_t{82'768}, std::size_t{82'769}, std::size_t{390'000}}) {
+        REQUIRE(f.out->send_text(long_text('a', size)) == errc::none);
+        CHECK(f.pump_all() == pump_status::idle);
+    }
+    // Less than the message, or an eighth of the budget and 32 KiB; and what it may work in.
+    CHECK(seen.rooms == std::vector<std::size_t>{99 + 16, 82'767 + 16, 82'768 + 16, 82'768 + 16});
+    CHECK(frames_of(f) == strings{"*Z0a", "*Z1a", "*Z2a", "*Z3a"});
+}
+
+TEST_CASE("an abort in the middle of encoding ends it", "[write][encoder]") {
+    notes seen;
+    writer_fixture<server, counting> f({}, counting{&seen});
+    seen.meanwhile = [&] { f.out->abort(); };
+    for (const char c : {'a', 'b', 'c'}) REQUIRE(f.out->send_text(long_text(c)) == errc::none);
+    CHECK(f.pump_all() == pump_status::finished);
+    CHECK(seen.encoded.size() == 1);
+    CHECK(f.wire.bytes().empty());
+    CHECK(f.out->report().frames_dropped == 3);
 }

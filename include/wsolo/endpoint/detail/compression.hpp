@@ -19,22 +19,22 @@ namespace wsolo::inline WSOLO_ABI::detail {
 
 /// Both halves of an extension that encodes whole messages and marks them by RSV1 (RFC 7692 §6).
 template <class T>
-concept message_compression =
-    requires(T& it, const T& seen, const extension_list& list, const_bytes bytes, byte_buffer& to) {
-        { seen.offer().view() } -> std::same_as<std::string_view>;
-        { it.answer(list).view() } -> std::same_as<std::string_view>;
-        { it.judge(list) } noexcept -> std::same_as<errc>;
-        { it.disagree() } noexcept -> std::same_as<void>;
-        { seen.is_agreed() } noexcept -> std::same_as<bool>;
-        { it.limit(std::uint64_t{}) } noexcept -> std::same_as<void>;
-        { it.inflate(bytes, true, to) } noexcept -> std::same_as<errc>;
-        { seen.wants(bytes.size()) } noexcept -> std::same_as<bool>;
-        { it.deflate(bytes, to) } noexcept -> std::same_as<bool>;
-        { seen.shared_form() } noexcept -> std::same_as<std::size_t>;
-        { it.deflate_alone(bytes, to) } noexcept -> std::same_as<bool>;
-        { it.note_sent(bytes) } noexcept -> std::same_as<void>;
-        { it.forget() } noexcept -> std::same_as<void>;
-    };
+concept message_compression = requires(T& it, const T& seen, const extension_list& list, const_bytes bytes,
+                                       byte_buffer& to, mutable_bytes room) {
+    { seen.offer().view() } noexcept -> std::same_as<std::string_view>;
+    { it.answer(list).view() } noexcept -> std::same_as<std::string_view>;
+    { it.judge(list) } noexcept -> std::same_as<errc>;
+    { it.disagree() } noexcept -> std::same_as<void>;
+    { seen.is_agreed() } noexcept -> std::same_as<bool>;
+    { it.limit(std::uint64_t{}) } noexcept -> std::same_as<void>;
+    { it.inflate(bytes, true, to) } noexcept -> std::same_as<errc>;
+    { seen.wants(bytes.size()) } noexcept -> std::same_as<bool>;
+    { it.deflate(bytes, room) } noexcept -> std::same_as<std::size_t>;
+    { seen.shared_form() } noexcept -> std::same_as<std::size_t>;
+    { it.deflate_alone(bytes, room) } noexcept -> std::same_as<result<std::size_t>>;
+    { it.note_sent(bytes) } noexcept -> std::same_as<void>;
+    { it.forget() } noexcept -> std::same_as<void>;
+};
 
 template <class Handler>
 concept compresses = requires(Handler& handler) { handler.compression; };
@@ -59,7 +59,6 @@ template <class Handler>
     if constexpr (compresses<Handler>) {
         if ((found.rsv() & rsv1_bit) != 0 && handler.compression.is_agreed()) {
             const errc error = handler.compression.inflate(found.payload(), found.is_text(), to);
-            to.shrink();
             payload = to.view();
             return error;
         }
@@ -74,11 +73,11 @@ struct handler_encoder {
     Handler* handler = nullptr;
 
     [[nodiscard]] bool wants(std::size_t size) const noexcept { return handler->compression.wants(size); }
-    [[nodiscard]] bool deflate(const_bytes message, byte_buffer& to) noexcept {
+    [[nodiscard]] std::size_t deflate(const_bytes message, mutable_bytes to) noexcept {
         return handler->compression.deflate(message, to);
     }
     [[nodiscard]] std::size_t shared_form() const noexcept { return handler->compression.shared_form(); }
-    [[nodiscard]] bool deflate_alone(const_bytes message, byte_buffer& to) noexcept {
+    [[nodiscard]] result<std::size_t> deflate_alone(const_bytes message, mutable_bytes to) noexcept {
         return handler->compression.deflate_alone(message, to);
     }
     void note_sent(const_bytes message) noexcept { handler->compression.note_sent(message); }

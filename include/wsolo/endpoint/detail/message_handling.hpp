@@ -63,7 +63,7 @@ public:
             if (run.can_handle()) return hand_over(whole, is_text, payload, own, run);
         }
         const std::size_t size = payload.size();
-        if (own.empty() && !own.append(payload)) return errc::out_of_memory;
+        if (!keep(payload, own)) return errc::out_of_memory;
         item next(message(is_text, std::move(own)), numbers_);
         const errc refused = inbox_.push(std::move(next), size).error;
         if (refused == errc::none) return errc::none;
@@ -95,6 +95,15 @@ public:
     [[nodiscard]] bool are_over() const noexcept { return are_over_.load(std::memory_order_acquire); }
 
 private:
+    /// For a message that may be kept: in `own`, which holds no more than it.
+    [[nodiscard]] static bool keep(const_bytes payload, byte_buffer& own) noexcept {
+        if (own.empty()) {
+            own.release(); // what was inflated to nothing needs no memory
+            return own.append(payload);
+        }
+        own.shrink();
+        return true;
+    }
     /// The short road.
     errc hand_over(Whole& whole, bool is_text, const_bytes payload, byte_buffer& own, run_type& run) {
         const std::size_t size = payload.size();
@@ -102,7 +111,7 @@ private:
             const lent_message lent(is_text, payload);
             run.handle(size, [&] { return handle(whole, numbers_.issue_alone(), lent.get()); });
         } else {
-            if (own.empty() && !own.append(payload)) return errc::out_of_memory;
+            if (!keep(payload, own)) return errc::out_of_memory;
             run.handle(size, [&] {
                 return handle(whole, numbers_.issue_alone(), message(is_text, std::move(own)));
             });

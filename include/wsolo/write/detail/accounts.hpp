@@ -127,6 +127,11 @@ public:
         return largest_block() / 8 < most_inline ? largest_block() / 8 : most_inline;
     }
 
+    /// Bytes beside the budget in which one message is encoded: a part of what the heap may have above it.
+    [[nodiscard]] std::size_t encoding_room() const noexcept {
+        return max_bytes_ / 8 + std::size_t{32} * 1024;
+    }
+
     /// Bytes of free memory that a busy writer may keep: what is queued leaves them of the budget.
     [[nodiscard]] std::size_t most_kept(const holdings& held) const noexcept {
         const std::size_t charged = held.charged();

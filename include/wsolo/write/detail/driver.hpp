@@ -198,9 +198,9 @@ private:
                 if (now.high) observe([this] { observer_.on_high_water(); });
                 if (now.low) observe([this] { observer_.on_low_water(); });
                 break;
-            case next_step::encode: saved += encode(now); break;
+            case next_step::encode: saved += encode(now, plan); break;
             case next_step::write:
-                now.encoded = 0;
+                now.is_encoded = false;
                 bytes += std::exchange(saved, 0);
                 if (!perform(plan, now, last)) return {pump_status::blocked, now.deadline};
                 break;
@@ -224,17 +224,18 @@ private:
         }
     }
 
-    /// Encodes what next() named; how many bytes fewer it has. With them a quantum counts what it was before.
-    std::size_t encode(round& now) {
-        entry* const plain = std::exchange(now.plain, nullptr);
-        const std::size_t before = plain->size;
-        entry* const made = encode_entry(encoder_, *plain);
-        const std::size_t after = made == nullptr ? before : made->size;
-        now.encoded += before;
-        errands todo;
-        box.settle_encoded(plain, made, todo);
-        todo.run();
-        return before > after ? before - after : 0;
+    /// Encodes what next() named, and what the same write names after it; how many bytes fewer that has. With them a quantum
+    /// counts what it was before.
+    std::size_t encode(round& now, const batch& plan) {
+        std::size_t saved = 0;
+        while (now.plain != nullptr) {
+            entry* const made = encode_entry(encoder_, *now.plain, box.encoding_room());
+            if (made != nullptr) saved += now.plain->size - made->size;
+            errands todo;
+            box.settle_encoded(now, made, plan, todo);
+            todo.run();
+        }
+        return saved;
     }
 
     [[nodiscard]] bool is_in_flight() const noexcept {

@@ -3,11 +3,12 @@
 // A queued frame becomes its encoded form: the payload as the encoder makes it, RSV1 on the header.
 //
 // Laws of this file:
-// - Called by the thread whose turn it is, with no lock held. The entry was claimed: it stays, as it is, meanwhile.
+// - Called by the thread whose turn it is, with no lock held. The entry was claimed: it stays meanwhile, and no other thread looks
+//   at its bytes.
+// - The payload is made where it stays. Beside the queue that takes `most` bytes, and no more than the message has.
 // - A client's frame keeps its masking key, which was fresh and has not left yet (RFC 6455 §5.3).
 // - Without memory the frame leaves as it was queued, and the encoder forgets: neither side refers to what was not sent.
 
-#include "../../frame/encode.hpp"
 #include "../encoder.hpp"
 #include "entry.hpp"
 
@@ -20,11 +21,17 @@ template <message_encoder Encoder>
     if (form >= shared_frame::forms) return nullptr;
     const header_parse parsed = parse_header(const_bytes(plain.bytes, plain.size));
     const const_bytes message = const_bytes(plain.bytes, plain.size).subspan(parsed.size);
-    const shared_frame other = plain.shared().other_form(form, [&]() -> shared_frame {
-        byte_buffer payload;
-        if (!encoder.deflate_alone(message, payload)) return {};
-        const auto made = make_shared_frame({parsed.header.op, true, true}, std::as_const(payload).view());
-        return made ? *made : shared_frame();
+    const shared_frame other = plain.shared().other_form(form, [&]() -> result<shared_frame> {
+        errc error = errc::none;
+        const auto encode = [&](mutable_bytes to) -> std::size_t {
+            const result<std::size_t> size = encoder.deflate_alone(message, to);
+            error = size.error();
+            return size ? *size : 0;
+        };
+        result<shared_frame> made =
+            make_shared_form({parsed.header.op, true, true}, message.size() - 1, encoder_work_room, encode);
+        if (error != errc::none) return error;
+        return made;
     });
     if (!other) return nullptr;
     entry* const made = entry::make_shared(other, {});
@@ -32,35 +39,22 @@ template <message_encoder Encoder>
     return made;
 }
 
-/// An entry to take the place of `plain`; nullptr: it leaves as it is. O(n).
+/// An entry to take the place of `plain`; nullptr: it leaves as it is. `most`: bytes that the payload may have. O(n).
 template <message_encoder Encoder>
-[[nodiscard]] entry* encode_entry(Encoder& encoder, const entry& plain) noexcept {
+[[nodiscard]] entry* encode_entry(Encoder& encoder, entry& plain, std::size_t most) noexcept {
     if (plain.where == entry::memory::shared) return encode_shared(encoder, plain);
-    const const_bytes frame(plain.bytes, plain.size);
-    const header_parse parsed = parse_header(frame);
-    const_bytes message = frame.subspan(parsed.size);
-    byte_buffer unmasked;
-    if (parsed.header.masked) {
-        if (!unmasked.append(message)) return nullptr;
-        apply_mask(unmasked.view(), parsed.header.key);
-        message = std::as_const(unmasked).view();
-    }
-    byte_buffer payload;
-    if (!encoder.deflate(message, payload)) return nullptr;
-    const frame_spec spec(parsed.header.op, true, true);
-    entry* const made = entry::make_own(header_size(payload.size(), parsed.header.masked) + payload.size());
-    if (made == nullptr) {
-        encoder.forget();
-        return nullptr;
-    }
-    const const_bytes encoded = std::as_const(payload).view();
-    if (parsed.header.masked) {
-        one_key key(parsed.header.key);
-        write_frame<role::client>(made->after(), spec, encoded, key);
-    } else {
-        write_frame<role::server>(made->after(), spec, encoded);
-    }
-    return made;
+    const frame_header header = parse_header(const_bytes(plain.bytes, plain.size)).header;
+    const mutable_bytes message = plain.writable().last(static_cast<std::size_t>(header.payload_size));
+    if (header.masked) apply_mask(message, header.key); // where it lies: no other copy of it
+    frame_header encoded = header;
+    encoded.rsv1 = true;
+    const frame_memory made =
+        make_frame_memory(sizeof(entry), encoded, most < message.size() ? most : message.size() - 1,
+                          encoder_work_room, [&](mutable_bytes to) { return encoder.deflate(message, to); });
+    if (made.memory != nullptr) return entry::make_in(made.memory, made.size);
+    if (made.is_lost) encoder.forget();
+    if (header.masked) apply_mask(message, header.key);
+    return nullptr;
 }
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -88,6 +88,13 @@ struct entry {
         made->room = room;
         return made;
     }
+    /// In memory of malloc's: one frame of `size` bytes, which lies where after() is.
+    [[nodiscard]] static entry* make_in(void* memory, std::size_t size) noexcept {
+        entry* const made = start(memory, memory::own, {});
+        made->bytes = made->after();
+        made->size = made->room = size;
+        return made;
+    }
     [[nodiscard]] static entry* make_copy(const_bytes frame, on_outcome done = {},
                                           entry* kept = nullptr) noexcept {
         entry* made = make_own(frame.size(), done, kept);

@@ -34,7 +34,7 @@ struct [[nodiscard]] push_result {
 /// What the running thread is to do.
 enum class next_step : std::uint8_t {
     tell,        ///< user code is to hear of something first; then ask again
-    encode,      ///< `plain`, then settle_encoded(); then ask again
+    encode,      ///< `plain`, then settle_encoded(), until that names no other; then ask again
     write,       ///< the batch
     released,    ///< nothing is left: the turn is free, and the writer not to be touched
     handed_over, ///< the quantum is used up: the turn is the hook's, and is to be called as the last act
@@ -50,9 +50,10 @@ struct round {
     bool is_blocked = false; ///< the transport would block
     bool is_used_up = false; ///< the quantum
     bool was_last = false;   ///< the last write was the drain's last
-    std::size_t encoded = 0; ///< bytes that were encoded for the next write
+    bool is_encoded = false; ///< what the next write names, as far as it is to be
     // answers
     entry* plain = nullptr;
+    encoding_scan scan{};
     bool high = false; ///< tell the observer, in this order
     bool low = false;
     time_point deadline = no_deadline;       ///< of the write that stands, or of the drain
@@ -295,10 +296,11 @@ public:
             if (how.is_blocked) return leave(next_step::parked);
             if (how.is_used_up) return leave(next_step::handed_over);
             if constexpr (Encodes) {
-                how.plain = is_urgent || how.encoded >= encode_quantum
-                                ? nullptr
-                                : queue_->claim_encodable(plan.max_bytes());
-                if (how.plain != nullptr) return next_step::encode;
+                if (!is_urgent && !how.is_encoded) {
+                    how.scan = {};
+                    how.plain = queue_->claim_encodable(how.scan, plan.max_bytes());
+                    if (how.plain != nullptr) return next_step::encode;
+                }
             }
             queue_->plan(plan, is_urgent);
             return next_step::write;
@@ -308,11 +310,15 @@ public:
         return leave(next_step::released);
     }
 
-    /// After next() said encode: `made` takes the place of `plain`, or is null.
-    void settle_encoded(entry* plain, entry* made, errands& todo) noexcept {
+    /// After next() said encode: `made` takes the place of `plain`, or is null. `plain` is then what is to be encoded next, or null.
+    void settle_encoded(round& how, entry* made, const batch& plan, errands& todo) noexcept {
         const scoped_hold hold(lock_);
-        queue_->settle_encoded(plain, made, books_, todo);
+        queue_->settle_encoded(how.scan, made, books_, todo);
+        how.plain = aborting_ ? nullptr : queue_->claim_encodable(how.scan, plan.max_bytes());
+        how.is_encoded = how.plain == nullptr;
     }
+    /// Bytes that one message may have once it is encoded. Without the lock: it never changes.
+    [[nodiscard]] std::size_t encoding_room() const noexcept { return books_.encoding_room(); }
 
     /// How things stand while a write is in flight.
     struct standing {
@@ -391,9 +397,6 @@ public:
     [[nodiscard]] queue& work() noexcept { return *queue_; }
 
 private:
-    /// Of messages that are encoded before one write: what it costs delays the bytes that could leave.
-    static constexpr std::size_t encode_quantum = std::size_t{64} * 1024;
-
     /// Memory that a push lacks, to be found with the lock free; then everything is judged again.
     enum class need : std::uint8_t {
         nothing,

@@ -52,6 +52,18 @@ struct offer {
     }
 };
 
+/// How far the entries of one write are encoded.
+struct encoding_scan {
+    entry* last =
+        nullptr; ///< the last one that was claimed, or what took its place: neither leaves before the write
+    std::size_t bytes = 0;   ///< of the write
+    std::size_t entries = 0; ///< that it names
+    std::size_t plain = 0;   ///< bytes of those that were claimed
+
+    /// Of messages that are encoded before one write (writer_options::max_gather): what it costs delays the bytes that could leave.
+    static constexpr std::size_t quantum = std::size_t{64} * 1024;
+};
+
 /// What judge() says.
 struct [[nodiscard]] verdict {
     errc error = errc::none;
@@ -278,25 +290,31 @@ public:
 
     // ---- out
 
-    /// The oldest frame that the next write would name and that is to be encoded first, or nullptr. It gives way to nothing
-    /// any more. `max_bytes`: of one write. O(entries of one write).
-    [[nodiscard]] entry* claim_encodable(std::size_t max_bytes) noexcept {
-        std::size_t bytes = 0;
-        std::size_t count = 0;
-        entry* item = of(lane_id::data).entries.first();
-        for (; item != nullptr && item->kind != entry_kind::encodable; item = item->next) {
-            bytes += item->size;
-            if (++count == batch::max_entries || bytes >= max_bytes) return nullptr;
+    /// The next frame, after those of `scan`, that the next write would name and that is to be encoded first, or nullptr. It gives
+    /// way to nothing any more. `max_bytes`: of one write. Over all calls for one write O(its entries).
+    [[nodiscard]] entry* claim_encodable(encoding_scan& scan, std::size_t max_bytes) noexcept {
+        entry* item = scan.last == nullptr ? of(lane_id::data).entries.first() : scan.last->next;
+        for (; item != nullptr; item = item->next) {
+            if (scan.entries == batch::max_entries || scan.bytes >= max_bytes ||
+                scan.plain >= encoding_scan::quantum)
+                return nullptr;
+            ++scan.entries;
+            if (item->kind == entry_kind::encodable) break;
+            scan.bytes += item->size;
         }
         if (item == nullptr) return nullptr;
         if (std::exchange(item->is_keyed, false)) item->room = item->size; // the key's place
         item->may_drop = false;
-        return item;
+        scan.plain += item->size;
+        return scan.last = item;
     }
-    /// What was claimed is encoded: `made` takes its place, or it leaves as it is where that is null.
-    void settle_encoded(entry* plain, entry* made, const accounts& books, errands& todo) noexcept {
+    /// What was claimed last is encoded: `made` takes its place, or it leaves as it is where that is null.
+    void settle_encoded(encoding_scan& scan, entry* made, const accounts& books, errands& todo) noexcept {
+        entry* const plain = scan.last;
         plain->kind = entry_kind::item;
+        scan.bytes += made == nullptr ? plain->size : made->size;
         if (made == nullptr) return;
+        scan.last = made;
         made->number = plain->number;
         made->done = std::exchange(plain->done, {});
         held.data_bytes += made->size - plain->size;
