@@ -61,10 +61,12 @@ std::string shown(const wsolo::server_handshake& handshake) {
     const wsolo::upgrade_request request = handshake.request();
     std::string out = shown(request.headers(), request.extensions());
     const wsolo::resource_view resource = request.resource_name();
-    const std::string_view origin = request.origin().value_or("-"); // named: g++ 16 takes it for a reference otherwise
+    const std::string_view origin =
+        request.origin().value_or("-"); // named: g++ 16 takes it for a reference otherwise
     for (const std::string_view part :
-         {request.method(), request.target(), resource.path(), resource.query(), request.host(), request.key(),
-          request.version(), origin, std::string_view(wsolo::is_same_origin(request) ? "same" : "other")}) {
+         {request.method(), request.target(), resource.path(), resource.query(), request.host(),
+          request.key(), request.version(), origin,
+          std::string_view(wsolo::is_same_origin(request) ? "same" : "other")}) {
         out.append("|").append(part);
     }
     return out;

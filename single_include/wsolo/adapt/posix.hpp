@@ -52,7 +52,8 @@ public:
     [[nodiscard]] bool wait_writable(time_point deadline) noexcept {
         for (;;) {
             pollfd wanted{descriptor_, POLLOUT, 0};
-            const int ready = ::poll(&wanted, 1, detail::poll_timeout(deadline, std::chrono::steady_clock::now()));
+            const int ready =
+                ::poll(&wanted, 1, detail::poll_timeout(deadline, std::chrono::steady_clock::now()));
             if (ready > 0) return true;
             if (ready < 0 && errno != EINTR) return true;
             if (std::chrono::steady_clock::now() >= deadline) return false;
