@@ -19,5 +19,5 @@ extern wsolo::connection_group everyone;
 extern std::vector<std::byte> buffer;
 int left_until(wsolo::time_point deadline);
 
-@BLOCK @
+@BLOCK@
 #endif

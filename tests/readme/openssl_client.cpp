@@ -3,5 +3,5 @@
 #include <wsolo/adapt/openssl.hpp>
 #pragma GCC diagnostic ignored "-Wold-style-cast" // SSL_set_tlsext_host_name() has one
 
-@BLOCK @
+@BLOCK@
 #endif

@@ -6,4 +6,4 @@
 void print(std::string_view text);
 void complain(wsolo::errc why, int status);
 
-@BLOCK @
+@BLOCK@
