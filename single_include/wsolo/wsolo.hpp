@@ -7494,7 +7494,7 @@ private:
     bool is_dated_ : 1 = false;   ///< what was unfinished at the last tick() still is
     bool has_looked_ : 1 = false; ///< a tick() saw it late
     frame_decoder<Role> decoder_;
-    [[no_unique_address]] message_rules rules_; // whose last word is half empty
+    [[no_unique_address]] message_rules rules_; // [[no_unique_address]]: max_age_ lies in its tail padding
     short_duration max_age_;
     utf8_validator text_; // between messages it stands between code points: a text that ended was complete
     byte_buffer kept_;
@@ -11850,8 +11850,9 @@ struct offer {
 
 /// How far the entries of one write are encoded.
 struct encoding_scan {
-    entry* last =
-        nullptr; ///< the last one that was claimed, or what took its place: neither leaves before the write
+    /// The last one that was claimed, or the encoded form in its place. It stays in the lane until the write, because what is claimed
+    /// can be neither replaced nor dropped, and only the thread that holds the turn writes.
+    entry* last = nullptr;
     std::size_t bytes = 0;   ///< of the write
     std::size_t entries = 0; ///< that it names
     std::size_t plain = 0;   ///< bytes of those that were claimed
@@ -14991,7 +14992,7 @@ public:
 
         ~member() { calls_.destroy(handle_); }
 
-        typename Traits::template atomic<std::uint32_t> references_{1}; // first: in the link's last word
+        typename Traits::template atomic<std::uint32_t> references_{1}; // first: in the link's tail padding
         group_roll& roll_;
         const group_calls& calls_;
         alignas(void*) std::byte handle_[sizeof(void*)];
@@ -16534,7 +16535,7 @@ public:
     static constexpr bool has_short_road = HandlesHere && !holds_messages && !is_choosy;
 
     message_handling(Whole& whole, const inbox_limits& limits, std::uint32_t quantum)
-        : inbox_(inbox_hook{&whole}, limits), quantum_(quantum) {}
+        : quantum_(quantum), inbox_(inbox_hook{&whole}, limits) {}
 
     [[nodiscard]] barrier_type& numbers() noexcept { return numbers_; }
     [[nodiscard]] inbox_type& inbox() noexcept { return inbox_; }
@@ -16637,13 +16638,14 @@ private:
         whole.wake_or_abort();
     }
 
-    inbox_type inbox_;
     /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
     /// to come is the one to tell.
     [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
-    [[no_unique_address]] barrier_type numbers_; // whose last word has room for these
+    [[no_unique_address]] barrier_type
+        numbers_; // [[no_unique_address]]: the next two lie in its tail padding
     atomic<bool> are_over_{false};
     const std::uint32_t quantum_;
+    inbox_type inbox_; // the last: where its end was still to be made, its destructor tells the others
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail
@@ -17591,7 +17593,7 @@ private:
     [[no_unique_address]] std::conditional_t<ends_later, cancelled_write, whole_writes> cancelled_{};
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
-    // The last word of each of these has room for the flags after it.
+    // [[no_unique_address]]: the flags after each of these lie in its tail padding.
     [[no_unique_address]] detail::ending_record ending_;
     errc input_error_ = errc::none;
     bool has_stopped_reading_ = false;

@@ -54,7 +54,7 @@ public:
         if (!is_open_ && !begin(is_text)) return {inflate_status::failed, 0, error_};
         const inflated result = run(piece, ends, to);
         if (result.status == inflate_status::failed) {
-            decoder_.close();
+            give_up();
             return result;
         }
         if (result.status == inflate_status::ended) end();
@@ -68,7 +68,7 @@ public:
             const std::size_t before = to.size();
             std::byte* const at = to.extend(room);
             if (at == nullptr) {
-                decoder_.close();
+                give_up();
                 return fail(errc::out_of_memory).error;
             }
             const inflated step = next(piece, ends, is_text, {at, room});
@@ -134,6 +134,10 @@ private:
         return true;
     }
 
+    void give_up() noexcept {
+        is_open_ = false;
+        decoder_.close();
+    }
     void end() noexcept {
         is_open_ = false;
         if (how_.takeover) return;

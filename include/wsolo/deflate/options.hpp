@@ -13,7 +13,7 @@ namespace wsolo::inline WSOLO_ABI {
 /// Where a sender's memory of its earlier messages lies.
 /// shared_compressor: one compressor for each thread, and of each connection the end of what it sent. The best for many
 /// connections: 2 KiB each give nearly what a stream of one's own gives.
-/// own_stream: a compressor for each connection, up to 262 KiB each. no_takeover: nothing; each message stands alone.
+/// own_stream: a compressor for each connection, 264 KiB each by default. no_takeover: nothing; each message stands alone.
 enum class deflate_mode : std::uint8_t { shared_compressor, own_stream, no_takeover };
 
 /// Values. The defaults are for a server of many connections.

@@ -745,7 +745,7 @@ private:
     [[no_unique_address]] std::conditional_t<ends_later, cancelled_write, whole_writes> cancelled_{};
     detail::taken_meter taken_;
     std::uint64_t handled_before_ = 0;
-    // The last word of each of these has room for the flags after it.
+    // [[no_unique_address]]: the flags after each of these lie in its tail padding.
     [[no_unique_address]] detail::ending_record ending_;
     errc input_error_ = errc::none;
     bool has_stopped_reading_ = false;

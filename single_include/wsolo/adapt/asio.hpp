@@ -422,7 +422,7 @@ private:
     // ---- in
 
     /// A wait for a socket costs a system call of Asio's reactor, a read costs none until something is there, but needs memory
-    /// of the connection's own. So that is for small messages that come one at a time.
+    /// of the connection's own. So only small messages, which come one at a time, are read without a wait, into `buffer_`.
     void read() {
         is_reading_ = true;
         if (std::exchange(is_kept_, false)) {

@@ -338,7 +338,7 @@ class basic_loop : detail::wake_list {
 public:
     using group_type = basic_connection_group<Traits>;
 
-    /// Takes three descriptors at most. Without them accept() and add() answer out_of_memory.
+    /// Takes three descriptors at most. Without them accept(), add() and connect() answer out_of_memory.
     explicit basic_loop(const loop_options& options = {}) noexcept
         : buffer_size_(options.read_buffer > 0 ? options.read_buffer : 1),
           is_open_(set_.is_open() && waker_.descriptor >= 0 && watch(waker_, POLLIN)) {}
@@ -377,7 +377,7 @@ public:
 
     /// A client's connection on a socket that is connected, or on which connect() is under way without blocking (begin_connect()):
     /// connects, agrees on what `wrap` brings, asks, all of it within options.handshake_timeout. It tells its handler by
-    /// on_upgraded(), or by on_not_opened() why not: connection_lost where no one listens. It is in no group, and stop_accepting()
+    /// on_upgraded(), or by on_not_opened(), perhaps within this call, why not: connection_lost where no one listens. It is in no group, and stop_accepting()
     /// leaves it. The descriptor is the loop's from now on, whatever the answer; the views of `request` are needed only during the call.
     /// In the loop's thread, also in a handler. Errors: connection_lost for a negative descriptor, out_of_memory.
     template <class Handler, class Wrap = plain, class Work = in_the_loop>
@@ -507,7 +507,7 @@ private:
         [[nodiscard]] basic_loop& loop() noexcept { return static_cast<basic_loop&>(wakes()); }
         void watch_connecting() {
             if (std::chrono::steady_clock::now() >= connecting_.by)
-                return on_events(0); // run() says that it is late
+                return settle(ws_.abort(errc::handshake_timeout));
             if (!loop().watch(*this, POLLOUT)) return settle(ws_.abort(errc::out_of_memory));
             loop().call_at(*this, connecting_.by);
         }
@@ -610,7 +610,7 @@ private:
             }
         }
         void on_turn() override {
-            if (loop_.stop_is_told_) return loop_.retire(*this);
+            if (loop_.stops_.load(std::memory_order_acquire)) return loop_.retire(*this);
             if (!loop_.watch(*this, POLLIN)) rest();
         }
 

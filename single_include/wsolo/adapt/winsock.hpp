@@ -130,6 +130,15 @@ struct ring_bell {
     bool operator()() const noexcept { return which->ring(), true; }
 };
 
+template <class Connection>
+endpoint_wants read(SOCKET socket, mutable_bytes buffer, Connection& ws) {
+    const int got =
+        ::recv(socket, reinterpret_cast<char*>(buffer.data()), static_cast<int>(buffer.size()), 0);
+    if (got > 0) return ws.receive(buffer.first(static_cast<std::size_t>(got)));
+    if (got == 0) return ws.end_of_input();
+    return ::WSAGetLastError() == WSAEWOULDBLOCK ? ws.run() : ws.end_of_input(errc::connection_lost);
+}
+
 /// A connection's loop, in this thread until it has ended.
 template <class Connection>
 void drive(SOCKET socket, bell& wake, mutable_bytes buffer, Connection& ws) {
@@ -146,19 +155,9 @@ void drive(SOCKET socket, bell& wake, mutable_bytes buffer, Connection& ws) {
             continue;
         }
         if (looked[0].revents != 0) wake.clear();
-        if (!wants.read || (looked[1].revents & (POLLRDNORM | broken)) == 0) {
-            wants = ws.run();
-            continue;
-        }
-        const int got =
-            ::recv(socket, reinterpret_cast<char*>(buffer.data()), static_cast<int>(buffer.size()), 0);
-        if (got > 0) {
-            wants = ws.receive(buffer.first(static_cast<std::size_t>(got)));
-        } else if (got == 0) {
-            wants = ws.end_of_input();
-        } else {
-            wants = ::WSAGetLastError() == WSAEWOULDBLOCK ? ws.run() : ws.end_of_input(errc::connection_lost);
-        }
+        if (wants.read && (looked[1].revents & (POLLRDNORM | broken)) != 0) wants = read(socket, buffer, ws);
+        // Also after a read: the bell, room to write and a deadline may have come with it.
+        if (!wants.finished) wants = ws.run();
     }
 }
 

@@ -101,6 +101,25 @@ struct counting {
     errc on_message(auto&, const wsolo::message&) const { return ++*heard, errc::none; }
 };
 
+/// A connection whose peer always has more to say: it ends when it is run after it received, or after three reads.
+struct beset {
+    SOCKET peer;
+    std::string calls;
+
+    wsolo::endpoint_wants run() {
+        calls += "run ";
+        return {.read = true, .finished = calls.find("receive") != std::string::npos};
+    }
+    wsolo::endpoint_wants receive(wsolo::mutable_bytes) {
+        calls += "receive ";
+        say_more();
+        return {.read = true, .finished = calls.size() > 30};
+    }
+    wsolo::endpoint_wants end_of_input(errc = errc::none) { return {.finished = true}; }
+    wsolo::endpoint_wants abort(errc) { return {.finished = true}; }
+    void say_more() const { CHECK(::send(peer, "x", 1, 0) == 1); }
+};
+
 /// A client's whole connection in this thread.
 wsolo::ending talk(SOCKET socket, auto handler) {
     winsock::detail::bell wake;
@@ -236,4 +255,16 @@ TEST_CASE("a peer that asks for nothing is answered 408, one that goes is notice
     socket_pair gone;
     gone.close_end(0);
     CHECK(winsock::serve(gone.ends[1], echoing{}, everyone).reason == errc::connection_lost);
+}
+
+TEST_CASE("input does not hide what else came with it", "[adapt][winsock]") {
+    const socket_pair sockets;
+    winsock::detail::bell wake;
+    std::byte buffer[16];
+    beset ws{sockets.ends[1], {}};
+    ws.say_more();
+    wait_readable(sockets.ends[0]);
+    wake.ring(); // another thread has sent
+    winsock::detail::drive(sockets.ends[0], wake, buffer, ws);
+    CHECK(ws.calls == "run receive run ");
 }

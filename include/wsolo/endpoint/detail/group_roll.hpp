@@ -112,7 +112,7 @@ public:
 
         ~member() { calls_.destroy(handle_); }
 
-        typename Traits::template atomic<std::uint32_t> references_{1}; // first: in the link's last word
+        typename Traits::template atomic<std::uint32_t> references_{1}; // first: in the link's tail padding
         group_roll& roll_;
         const group_calls& calls_;
         alignas(void*) std::byte handle_[sizeof(void*)];

@@ -45,7 +45,7 @@ public:
     static constexpr bool has_short_road = HandlesHere && !holds_messages && !is_choosy;
 
     message_handling(Whole& whole, const inbox_limits& limits, std::uint32_t quantum)
-        : inbox_(inbox_hook{&whole}, limits), quantum_(quantum) {}
+        : quantum_(quantum), inbox_(inbox_hook{&whole}, limits) {}
 
     [[nodiscard]] barrier_type& numbers() noexcept { return numbers_; }
     [[nodiscard]] inbox_type& inbox() noexcept { return inbox_; }
@@ -148,13 +148,14 @@ private:
         whole.wake_or_abort();
     }
 
-    inbox_type inbox_;
     /// The number of the message that a coroutine holds, and whether no more will come: one word, so that the last of both
     /// to come is the one to tell.
     [[no_unique_address]] std::conditional_t<holds_messages, atomic<std::uint64_t>, nothing> held_{};
-    [[no_unique_address]] barrier_type numbers_; // whose last word has room for these
+    [[no_unique_address]] barrier_type
+        numbers_; // [[no_unique_address]]: the next two lie in its tail padding
     atomic<bool> are_over_{false};
     const std::uint32_t quantum_;
+    inbox_type inbox_; // the last: where its end was still to be made, its destructor tells the others
 };
 
 } // namespace wsolo::inline WSOLO_ABI::detail

@@ -271,7 +271,7 @@ private:
     bool is_dated_ : 1 = false;   ///< what was unfinished at the last tick() still is
     bool has_looked_ : 1 = false; ///< a tick() saw it late
     frame_decoder<Role> decoder_;
-    [[no_unique_address]] message_rules rules_; // whose last word is half empty
+    [[no_unique_address]] message_rules rules_; // [[no_unique_address]]: max_age_ lies in its tail padding
     short_duration max_age_;
     utf8_validator text_; // between messages it stands between code points: a text that ended was complete
     byte_buffer kept_;

@@ -54,8 +54,9 @@ struct offer {
 
 /// How far the entries of one write are encoded.
 struct encoding_scan {
-    entry* last =
-        nullptr; ///< the last one that was claimed, or what took its place: neither leaves before the write
+    /// The last one that was claimed, or the encoded form in its place. It stays in the lane until the write, because what is claimed
+    /// can be neither replaced nor dropped, and only the thread that holds the turn writes.
+    entry* last = nullptr;
     std::size_t bytes = 0;   ///< of the write
     std::size_t entries = 0; ///< that it names
     std::size_t plain = 0;   ///< bytes of those that were claimed

@@ -66,7 +66,7 @@ private:
 };
 
 /// Makes of a connected descriptor the stream that it carries: what accept(), add() and serve() take as `wrap`. Called once for
-/// each connection; it must outlive the loop if it holds anything.
+/// each connection, and copied: a stream must not refer to it. What it refers to must outlive the loop.
 struct plain {
     [[nodiscard]] plain_stream operator()(int descriptor) const noexcept { return plain_stream(descriptor); }
 };
