@@ -187,6 +187,15 @@ TEMPLATE_TEST_CASE("no descriptor is no client", "[adapt][poll]", BOTH_SETS) {
 }
 
 #if defined(__linux__)
+TEMPLATE_TEST_CASE("after a stop no listener is taken, also before the loop has had a turn", "[adapt][poll]",
+                   BOTH_SETS) {
+    sockets::basic_loop<TestType> loop;
+    wsolo::connection_group everyone;
+    loop.stop_accepting();
+    listening_socket door(1);
+    CHECK(loop.accept(door.fd, everyone, [] { return echoing{}; }) == errc::closed);
+}
+
 TEMPLATE_TEST_CASE("a connection that is never made is given up in time, and a stop leaves it",
                    "[adapt][poll]", BOTH_SETS) {
     using loop_type = sockets::basic_loop<TestType>;
