@@ -132,7 +132,7 @@ wsolo::ending talk(SOCKET socket, auto handler) {
 
 } // namespace
 
-TEST_CASE("parts leave in order, and a full socket says would_block at once", "[adapt][winsock]") {
+TEST_CASE("Winsock: parts leave in order, and a full socket says would_block at once", "[adapt][winsock]") {
     const socket_pair sockets;
     winsock::stream_socket out(sockets.ends[0]);
     const std::string first = "first ", block(100'000, 'x');
@@ -156,7 +156,7 @@ TEST_CASE("parts leave in order, and a full socket says would_block at once", "[
     CHECK(out.wait_writable(steady::now() + 20s));
 }
 
-TEST_CASE("a call offers 256 KiB at most, of one part or of many", "[adapt][winsock]") {
+TEST_CASE("Winsock: a call offers 256 KiB at most, of one part or of many", "[adapt][winsock]") {
     constexpr std::size_t most = std::size_t{256} * 1024;
     const socket_pair sockets;
     winsock::stream_socket out(sockets.ends[0]);
@@ -172,7 +172,7 @@ TEST_CASE("a call offers 256 KiB at most, of one part or of many", "[adapt][wins
     CHECK(out.write({&one, 1}, wsolo::no_deadline).transferred <= most);
 }
 
-TEST_CASE("a peer that is gone is an error", "[adapt][winsock]") {
+TEST_CASE("Winsock: a peer that is gone is an error", "[adapt][winsock]") {
     socket_pair sockets;
     winsock::stream_socket out(sockets.ends[0]);
     sockets.close_end(1);
@@ -185,7 +185,7 @@ TEST_CASE("a peer that is gone is an error", "[adapt][winsock]") {
     CHECK((io.error == WSAECONNRESET || io.error == WSAECONNABORTED));
 }
 
-TEST_CASE("an end of the output leaves the input, an abort ends both, a drained writer neither",
+TEST_CASE("Winsock: an end of the output leaves the input, an abort ends both, a drained writer neither",
           "[adapt][winsock]") {
     char taken = 0;
     const socket_pair drained;
@@ -204,7 +204,7 @@ TEST_CASE("an end of the output leaves the input, an abort ends both, a drained 
     CHECK(::recv(broken.ends[0], &taken, 1, 0) <= 0);
 }
 
-TEST_CASE("a thread serves a connection from its request to both Closes", "[adapt][winsock]") {
+TEST_CASE("Winsock: a thread serves a connection from its request to both Closes", "[adapt][winsock]") {
     const socket_pair sockets;
     wsolo::connection_group everyone;
     wsolo::ending served;
@@ -220,7 +220,7 @@ TEST_CASE("a thread serves a connection from its request to both Closes", "[adap
     CHECK(everyone.size() == 0);
 }
 
-TEST_CASE("another thread's message and its Close wake the thread that serves", "[adapt][winsock]") {
+TEST_CASE("Winsock: another thread's message and its Close wake the thread that serves", "[adapt][winsock]") {
     const socket_pair sockets;
     wsolo::connection_group everyone;
     wsolo::ending served;
@@ -241,7 +241,8 @@ TEST_CASE("another thread's message and its Close wake the thread that serves", 
     CHECK(asked.code == close_code::going_away);
 }
 
-TEST_CASE("a peer that asks for nothing is answered 408, one that goes is noticed", "[adapt][winsock]") {
+TEST_CASE("Winsock: a peer that asks for nothing is answered 408, one that goes is noticed",
+          "[adapt][winsock]") {
     wsolo::connection_group everyone;
     wsolo::server_options how;
     how.handshake_timeout = 20ms;
@@ -257,7 +258,7 @@ TEST_CASE("a peer that asks for nothing is answered 408, one that goes is notice
     CHECK(winsock::serve(gone.ends[1], echoing{}, everyone).reason == errc::connection_lost);
 }
 
-TEST_CASE("input does not hide what else came with it", "[adapt][winsock]") {
+TEST_CASE("Winsock: input does not hide what else came with it", "[adapt][winsock]") {
     const socket_pair sockets;
     winsock::detail::bell wake;
     std::byte buffer[16];
