@@ -9,6 +9,7 @@
 // - It is shorter than the message, so that a queue within its budget stays within it. What does not shrink, or finds no room
 //   (writer_limits::max_bytes), leaves as it is.
 
+#include "../core/bytes.hpp"
 #include "../core/result.hpp"
 
 #include <concepts>
