@@ -148,6 +148,11 @@ TEST_CASE("a PONG that another thread reports before the PING's writing is not w
     CHECK_PLAY(usual, "P..P", {tick, 20}, {pong, 24}, {written, 23}, {tick, 33}, {tick, 43}, {tick, 44});
     CHECK_PLAY(usual, "P..P", {tick, 20}, {pong, 23}, {written, 23}, {tick, 33}, {tick, 42}, {tick, 43});
     CHECK_PLAY(usual, "P.", {tick, 20}, {written, 20}, {bytes, 30}, {tick, 30}); // at its last instant
+    // The application's own, which no tick() asked for.
+    CHECK_PLAY(usual, "..P", {pong, 16}, {written, 15}, {tick, 25}, {tick, 35}, {tick, 36});
+    CHECK_PLAY(usual, "..P", {pong, 15}, {written, 15}, {tick, 25}, {tick, 34}, {tick, 35});
+    CHECK_PLAY(pongs, ".D", {pong, 14}, {written, 15}, {bytes, 16}, {tick, 24},
+               {tick, 25}); // an earlier one's
 }
 
 TEST_CASE("a PING of the application's own starts the timer, and never extends it", "[session][heartbeat]") {
